@@ -1,0 +1,69 @@
+# make demo    index sample photographs, ask for some, draw a contact sheet (PHOTOS=folder takes your own)
+# make test    all tests
+# PYTHON=python3.12 chooses the Python that the environment is made with.
+
+comma := ,
+VENV := .venv
+DEMO := demo
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# TensorFlow has no wheels for 3.14 yet.
+SOUND_PYTHON := 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c $(SOUND_PYTHON) 2>/dev/null && echo $$python && break; done)
+
+.PHONY: help demo test test-quick lint format machine clean
+
+help:
+	@sed -n '/^$$/q; s/^# //p' $(firstword $(MAKEFILE_LIST))
+
+# What pip would only say after minutes and in a page of compiler output.
+machine:
+	@$(or $(PYTHON),false) -c $(SOUND_PYTHON) 2>/dev/null || { \
+		echo "findimg needs Python 3.11, 3.12 or 3.13$(if $(PYTHON),$(comma) and $(PYTHON) is not): install one, or name yours with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@echo '#include <vector>' | $(CXX) -x c++ -fsyntax-only - 2>/dev/null || { \
+		echo "findimg compiles Annoy, and the C++ compiler $(CXX) is missing or does not work: install one (Debian and Ubuntu: apt install g++; macOS: xcode-select --install)." >&2; exit 1; }
+	@$(PYTHON) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("include"), "Python.h").stat()' 2>/dev/null || { \
+		echo "findimg compiles Annoy, and $(PYTHON) has no Python.h: install its headers (Debian and Ubuntu: apt install python3-dev)." >&2; exit 1; }
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory machine
+	@echo "Installing into $(VENV): a few minutes the first time."
+	@$(BIN)/python -c $(SOUND_PYTHON) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
+
+# PHOTOS reaches the shell as a variable of its own, so spaces and quotes in it stay what they are.
+demo: $(STAMP)
+	@set -eu; \
+	photos="$${PHOTOS:-}"; \
+	case "$$photos" in \
+	"") photos="$(DEMO)/photos"; image="$(DEMO)/photos/dalmatian.jpg"; \
+		$(BIN)/findimg-jobs samples "$(DEMO)/photos";; \
+	"~/"*) photos="$$HOME/$${photos#??}";; \
+	esac; \
+	$(BIN)/findimg-jobs index "$$photos" --library "$(DEMO)/library" --allow-shrink; \
+	: "$${image:=$$(find -L "$$photos" -type f ! -name '.*' \( -iname '*.jp*g' -o -iname '*.png' -o -iname '*.webp' \
+		-o -iname '*.heic' \) 2>/dev/null | sort | head -n 1)}"; \
+	$(BIN)/findimg-bot ask '/findimg cat' '/findimg dog' '/tag' '/similar' --image "$$image" \
+		--library "$(DEMO)/library" --sheet "$(DEMO)/sheet.jpg"
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -q
+
+test-quick: $(STAMP)
+	@$(BIN)/python -m pytest -q -m 'not slow'
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMP)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf "$(VENV)" "$(DEMO)" *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The jobs: sources become plans, shards, embeddings and a published version of a library."""

@@ -1,0 +1,183 @@
+"""`findimg-jobs`: what an operator runs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jobs.index import index as run_index
+from jobs.index import rebuild
+from jobs.lock import hold
+from jobs.publish import flip
+from jobs.samples import gather
+from shared.errors import FindimgError, LibraryError
+from shared.library import Library
+from shared.models import ModelStore
+from shared.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Index photographs and look after libraries.")
+models = typer.Typer(no_args_is_help=True, help="Weights and word vectors on this machine.")
+app.add_typer(models, name="models")
+
+
+def _flag(name: str) -> Any:
+    return typer.Option(help=Settings.model_fields[name].description, show_default=False)
+
+
+LibraryFlag = Annotated[str | None, _flag("library")]
+CacheFlag = Annotated[Path | None, _flag("cache")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
+
+
+@app.command()
+def index(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders and s3:// prefixes.")],
+    library: LibraryFlag = None,
+    backbone: Annotated[str | None, _flag("backbone")] = None,
+    weights: Annotated[str | None, _flag("weights")] = None,
+    words: Annotated[str | None, _flag("words")] = None,
+    head: Annotated[str | None, _flag("head")] = None,
+    engine: Annotated[str | None, _flag("engine")] = None,
+    ray_address: Annotated[str | None, _flag("ray_address")] = None,
+    shard_size: Annotated[int | None, _flag("shard_size")] = None,
+    cache: CacheFlag = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Publish nothing when any image cannot be read.")] = False,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Publish even when more than half of the images are gone.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring a library up to date with its sources and publish it."""
+    settings = load_settings(
+        library=library,
+        backbone=backbone,
+        weights=weights,
+        words=words,
+        head=head,
+        engine=engine,
+        ray_address=ray_address,
+        shard_size=shard_size,
+        cache=cache,
+    )
+    report = run_index(settings, sources, strict, allow_shrink)
+    if as_json:
+        print(json.dumps(report.summary()))
+    else:
+        print("\n".join(report.lines()))
+
+
+@app.command()
+def merge(
+    library: LibraryFlag = None,
+    words: Annotated[str | None, _flag("words")] = None,
+    head: Annotated[str | None, _flag("head")] = None,
+    cache: CacheFlag = None,
+) -> None:
+    """Build and publish the live version's images again, from the embedding store alone."""
+    manifest = rebuild(load_settings(library=library, words=words, head=head, cache=cache))
+    print(f"Version {manifest.version} with {manifest.images} images is live.")
+
+
+@app.command()
+def verify(library: LibraryFlag = None, cache: CacheFlag = None) -> None:
+    """Read the live version's files back and compare their hashes with the manifest."""
+    settings = load_settings(library=library, cache=cache)
+    opened = Library(settings.library, settings.cache)
+    manifest = opened.manifest(_live(opened))
+    problems = list(opened.check(manifest))
+    if problems:
+        raise LibraryError(" ".join([*problems, "Go back with findimg-jobs rollback, or publish again with index."]))
+    print(f"Version {manifest.version}: {len(manifest.files)} files are as published, {manifest.images} images.")
+
+
+@app.command()
+def versions(library: LibraryFlag = None, cache: CacheFlag = None) -> None:
+    """List the versions of a library."""
+    settings = load_settings(library=library, cache=cache)
+    opened = Library(settings.library, settings.cache)
+    live = _live(opened)
+    table = Table("Version", "Created", "Images", "Failed", "Backbone", "Head", "Words", "Live", box=None)
+    for name in opened.versions():
+        it = opened.manifest(name)
+        row = [name, it.created, str(it.images), str(it.failed), it.backbone, it.head, it.words]
+        table.add_row(*row, "live" if name == live else "")
+    Console().print(table)
+
+
+@app.command()
+def rollback(
+    version: Annotated[str | None, typer.Argument(help="The version to go back to; else the one before.")] = None,
+    library: LibraryFlag = None,
+    cache: CacheFlag = None,
+) -> None:
+    """Make an earlier version the live one again."""
+    settings = load_settings(library=library, cache=cache)
+    opened = Library(settings.library, settings.cache)
+    with hold(opened.storage) as lock:
+        names = opened.versions()
+        before = [name for name in names if name < _live(opened)]
+        if version is None and not before:
+            raise LibraryError(f"{opened.uri} has no version before the live one.")
+        chosen = version or before[-1]
+        problems = list(opened.check(opened.manifest(chosen)))
+        if problems:
+            raise LibraryError(f"Version {chosen} is damaged, so nothing was changed: {problems[0]}")
+        flip(opened, chosen, lock)
+    print(f"Version {chosen} is live.")
+
+
+@app.command()
+def samples(folder: Annotated[Path, typer.Argument(help="Where they are copied to.")]) -> None:
+    """Copy real photographs to try with, which installed pip packages ship."""
+    gathered = gather(folder)
+    print(f"{len(gathered)} photographs in {folder}; SOURCES.md there names their sources and licences.")
+
+
+@models.command("list")
+def list_models(cache: CacheFlag = None) -> None:
+    """List what is known by name, and where it is."""
+    table = Table("Model", "Kind", "State", "MB", "Where", box=None)
+    for status in _store(cache).list():
+        size = f"{status.size / 1e6:.0f}" if status.size else ""
+        table.add_row(status.name, status.kind, status.state, size, str(status.path or ""))
+    Console(soft_wrap=True).print(table)
+
+
+@models.command()
+def pull(
+    name: str,
+    source: Annotated[str | None, typer.Option("--from", help="A file or s3:// URI; else the official download.")] = None,
+    cache: CacheFlag = None,
+) -> None:
+    """Bring weights or word vectors onto this machine."""
+    print(_store(cache).pull(name, source))
+
+
+@models.command()
+def path(name: str, cache: CacheFlag = None) -> None:
+    """Print where weights or word vectors are."""
+    print(_store(cache).path(name))
+
+
+def _store(cache: Path | None) -> ModelStore:
+    return ModelStore(load_settings(cache=cache).cache / "models")
+
+
+def _live(library: Library) -> str:
+    live = library.current()
+    if live is None:
+        raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
+    return live
+
+
+def main() -> None:
+    """Runs the command line; an error becomes one sentence on standard error and its exit code."""
+    try:
+        app()
+    except FindimgError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,155 @@
+"""Embedding one shard: read, decode, thumbnail, backbone, commit. Every engine runs this same code."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.shards import TOP_CLASSES, Embedded, Shard, Stats, commit
+from jobs.sources import Failure, SourceImage
+from shared.backbones import Features, open_backbone
+from shared.errors import ImageError, StorageError
+from shared.images import LIMIT_BYTES, decode, thumbnail
+from shared.library import thumbnail_key
+from shared.models import ModelStore
+from shared.storage import open_storage, read_uri
+
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker must know besides its shards; travels to it once."""
+
+    backbone: str
+    weights: str
+    models: Path  # the folder of the model store
+    library: str
+    fingerprint: str
+    contents: frozenset[str]  # SHA-256 of everything already embedded
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An image on its way to the backbone."""
+
+    embedded: Embedded
+    pixels: NDArray[np.uint8] | None  # uint8[h, w, 3]; None when its content is embedded already
+    bytes_read: int
+    seconds: dict[str, float]
+
+
+class Embedder:
+    """Holds a backbone and embeds shards with it."""
+
+    def __init__(self, work: Work, threads: int):
+        """Builds the model.
+
+        Args:
+            threads: for decoding and, separately, inside the backbone.
+        """
+        self._work = work
+        self._threads = threads
+        self._storage = open_storage(work.library)
+        self._backbone = open_backbone(work.backbone, ModelStore(work.models), work.weights or None, threads=threads)
+
+    def ready(self) -> bool:
+        """Answers once the model is built."""
+        return True
+
+    def embed(self, shard: Shard) -> Stats:
+        """Embeds a shard's images and commits it; an image that cannot be read is recorded as a failure.
+
+        Raises:
+            StorageError: the library cannot be written; nothing is committed.
+        """
+        rows: list[Embedded] = []
+        failures: list[Failure] = []
+        seconds: Counter[str] = Counter()
+        seen = set(self._work.contents)
+        bytes_read = 0
+        # Twice the cores: while one thread waits for a disk or for S3, another decodes.
+        with ThreadPoolExecutor(max(4, 2 * self._threads)) as pool:
+            prepared_images = self._prepare_all(pool, shard, failures)
+            while batch := list(islice(prepared_images, BATCH)):
+                fresh = []
+                for prepared in batch:
+                    seconds.update(prepared.seconds)
+                    bytes_read += prepared.bytes_read
+                    if prepared.pixels is None or prepared.embedded.sha256 in seen:
+                        same = prepared.embedded
+                        rows.append(Embedded(same.uri, same.version, same.sha256))
+                    else:
+                        seen.add(prepared.embedded.sha256)
+                        fresh.append(prepared)
+                if fresh:
+                    start = time.perf_counter()
+                    features = self._backbone.embed(np.stack([p.pixels for p in fresh if p.pixels is not None]))
+                    seconds["model"] += time.perf_counter() - start
+                    rows.extend(_with_features([p.embedded for p in fresh], features))
+        rows.sort(key=lambda row: row.uri)
+        computed = sum(row.visual is not None for row in rows)
+        rounded = {stage: round(value, 3) for stage, value in seconds.items()}
+        stats = Stats(shard.name, len(rows), computed, len(failures), bytes_read, rounded)
+        commit(self._storage, self._work.fingerprint, rows, failures, stats)
+        return stats
+
+    def _prepare_all(self, pool: ThreadPoolExecutor, shard: Shard, failures: list[Failure]) -> Iterator[_Prepared]:
+        for outcome in pool.map(self._prepare, shard.images):
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+            else:
+                yield outcome
+
+    def _prepare(self, image: SourceImage) -> _Prepared | Failure:
+        start = time.perf_counter()
+        try:
+            data = read_uri(image.uri, LIMIT_BYTES + 1)
+            read = time.perf_counter()
+            decoded = decode(data)
+        except ImageError as error:
+            return Failure(image.uri, image.version, str(error), transient=False)
+        except StorageError as error:
+            return Failure(image.uri, image.version, str(error), transient=True)
+        row = Embedded(image.uri, image.version, decoded.sha256)
+        if decoded.sha256 in self._work.contents:
+            return _Prepared(row, None, len(data), {"read": read - start})
+        pixels = self._backbone.preprocess(decoded.pixels)
+        small = thumbnail(decoded)
+        done = time.perf_counter()
+        self._storage.write(thumbnail_key(decoded.sha256), small)
+        row = replace(
+            row,
+            width=decoded.width,
+            height=decoded.height,
+            format=decoded.format,
+            bytes=decoded.bytes,
+            taken=decoded.taken,
+        )
+        seconds = {"read": read - start, "decode": done - read, "thumbnail": time.perf_counter() - done}
+        return _Prepared(row, pixels, len(data), seconds)
+
+
+def give_up(work: Work, shard: Shard, reason: str) -> Stats:
+    """Commits a shard whose images no worker survives, as failures."""
+    failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
+    stats = Stats(shard.name, 0, 0, len(failures), 0)
+    commit(open_storage(work.library), work.fingerprint, [], failures, stats)
+    return stats
+
+
+def _with_features(rows: list[Embedded], features: Features) -> Iterator[Embedded]:
+    visual = features.visual
+    if features.probabilities is None:
+        yield from (replace(row, visual=vector) for row, vector in zip(rows, visual, strict=True))
+        return
+    order = np.argsort(-features.probabilities, axis=1, kind="stable")[:, :TOP_CLASSES]
+    best = np.take_along_axis(features.probabilities, order, axis=1)
+    for row, vector, classes, probabilities in zip(rows, visual, order, best, strict=True):
+        yield replace(row, visual=vector, classes=classes.astype(np.uint16), probabilities=probabilities)

@@ -1,0 +1,158 @@
+"""The engine on Ray: this process owns the queue, actors hold the model, only committed shards count.
+
+Ray's own restarts and retries stay off: a dead actor would go on receiving work, and retries burn while the model is
+being built again. So the queue hands an actor one shard at a time, and only once its model is ready.
+"""
+
+import logging
+import os
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Ray reads these when it is imported and when it starts.
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from jobs.embed import Embedder, Work, give_up
+from jobs.shards import Shard, Stats, name_shard
+from shared.errors import FindimgError, NotPublishedError, SettingsError
+
+ATTEMPTS = 3
+_ACTOR_MEMORY = 2_200_000_000  # bytes; VGG16 with TensorFlow, resident
+_ACTOR_CPUS = 4  # more threads than this no longer speed up one model
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How many actors a cluster carries, and what each may use."""
+
+    actors: int
+    cpus: int
+    memory: int  # bytes
+
+
+def embed_on_ray(shards: Sequence[Shard], work: Work, address: str) -> Iterator[Stats]:
+    """Embeds and commits the shards on Ray, yielding what each came to, in the order in which they finish.
+
+    A shard whose worker dies is given to another; after three deaths it is halved, until the image that kills
+    workers stands alone and is recorded as a failure.
+
+    Args:
+        address: a running cluster to join, or empty to start Ray on this machine.
+
+    Raises:
+        SettingsError: no cluster answers at `address`.
+        NotPublishedError: no worker can be started; what is committed stays.
+        FindimgError: what a worker raised, such as a library that cannot be written.
+    """
+    owned = not ray.is_initialized()
+    if owned:
+        _connect(address)
+    try:
+        yield from _Queue(shards, work).run()
+    finally:
+        if owned:
+            ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": False}
+    try:
+        if address:
+            ray.init(address=address, **options)
+        else:
+            # Pixels and vectors never pass through the object store, so it may be small.
+            ray.init("local", include_dashboard=False, object_store_memory=256 * 2**20, **options)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise SettingsError(f"No Ray cluster answers at {address or 'this machine'}: {error}. Check --ray-address.") from error
+
+
+def _size(shards: int) -> _Size:
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+    cpus = min([_ACTOR_CPUS, *(int(node["CPU"]) for node in nodes)])
+    fitting = sum(min(int(node["CPU"]) // cpus, max(1, int(node["memory"] // _ACTOR_MEMORY))) for node in nodes)
+    smallest = min((int(node["memory"]) for node in nodes), default=_ACTOR_MEMORY)
+    return _Size(max(1, min(shards, fitting)), cpus, min(_ACTOR_MEMORY, smallest))
+
+
+class _Queue:
+    def __init__(self, shards: Sequence[Shard], work: Work):
+        self._waiting = deque(shards)
+        self._deaths: Counter[str] = Counter()
+        self._work = work
+        self._size = _size(len(shards))
+        self._shared = ray.put(work)
+        self._starting: dict[Any, Any] = {}  # the ref of ready() → its actor
+        self._running: dict[Any, tuple[Any, Shard]] = {}  # the ref of embed() → its actor and shard
+        self._idle: list[Any] = []
+        self._failed_starts = 0
+
+    def run(self) -> Iterator[Stats]:
+        while self._waiting or self._running:
+            self._fill()
+            done, _ = ray.wait([*self._running, *self._starting], num_returns=1)
+            for ref in done:
+                if ref in self._starting:
+                    self._started(ref)
+                else:
+                    yield from self._finished(ref)
+
+    def _fill(self) -> None:
+        while self._waiting and self._idle:
+            actor, shard = self._idle.pop(), self._waiting.popleft()
+            self._running[actor.embed.remote(shard)] = actor, shard
+        wanted = min(self._size.actors, len(self._waiting) + len(self._running))
+        for _ in range(wanted - len(self._running) - len(self._idle) - len(self._starting)):
+            actor = (
+                ray.remote(Embedder)
+                .options(num_cpus=self._size.cpus, memory=self._size.memory, max_restarts=0, max_task_retries=0)
+                .remote(self._shared, self._size.cpus)
+            )
+            self._starting[actor.ready.remote()] = actor
+
+    def _started(self, ref: Any) -> None:
+        actor = self._starting.pop(ref)
+        try:
+            ray.get(ref)
+        except RayError as error:
+            self._failed_starts += 1
+            if self._failed_starts >= ATTEMPTS:
+                raise NotPublishedError(f"No worker can be started: {error}. What is embedded is kept; run again.") from error
+            return
+        self._failed_starts = 0
+        self._idle.append(actor)
+
+    def _finished(self, ref: Any) -> Iterator[Stats]:
+        actor, shard = self._running.pop(ref)
+        try:
+            stats = ray.get(ref)
+        except RayTaskError as error:
+            if isinstance(error.cause, FindimgError):
+                raise error.cause from error
+            raise NotPublishedError(f"A worker failed: {error.cause!r}. What is embedded is kept; run again.") from error
+        except RayError as error:
+            ray.kill(actor)
+            yield from self._bury(shard, error)
+            return
+        self._idle.append(actor)
+        yield stats
+
+    def _bury(self, shard: Shard, error: RayError) -> Iterator[Stats]:
+        self._deaths[shard.name] += 1
+        if self._deaths[shard.name] < ATTEMPTS:
+            self._waiting.append(shard)
+        elif len(shard.images) == 1:
+            reason = f"Its worker died {ATTEMPTS} times ({type(error).__name__}); the image may need too much memory."
+            yield give_up(self._work, shard, reason)
+        else:
+            middle = len(shard.images) // 2
+            for images in (shard.images[:middle], shard.images[middle:]):
+                half = name_shard(images, self._work.fingerprint)
+                # A half that kills again is halved at once; only an image alone is tried three times.
+                self._deaths[half.name] = ATTEMPTS - 1 if len(images) > 1 else 0
+                self._waiting.append(half)

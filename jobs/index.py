@@ -1,0 +1,225 @@
+"""A run of indexing: list, plan, embed, merge, publish, report."""
+
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jobs.embed import Work
+from jobs.engines.local import embed_locally
+from jobs.lock import Lock, hold
+from jobs.merge import Live, Recipe, find_live, hash_inputs, merge
+from jobs.plan import Plan, make_plan, read_images, write_plan
+from jobs.progress import track
+from jobs.publish import publish
+from jobs.report import RunReport, add_up, write_report
+from jobs.shards import Shard, Stats, read_known
+from jobs.sources import list_sources
+from shared.backbones import fingerprint
+from shared.errors import FindimgError, LibraryError, NotPublishedError
+from shared.heads import Head, open_head
+from shared.library import Library, Manifest
+from shared.models import ModelStore
+from shared.settings import Settings
+from shared.storage import open_storage
+from shared.words import EMBEDDED, Words, open_words
+
+
+@dataclass(frozen=True, slots=True)
+class Makings:
+    """A recipe, and what it names opened."""
+
+    recipe: Recipe
+    head: Head
+    words: Words
+
+
+def choose(settings: Settings, live: Manifest | None, sources: Sequence[str]) -> Makings:
+    """Decides what a version is made with: what is asked for, else as the live version, else the defaults.
+
+    Raises:
+        LibraryError: the library was made with another backbone.
+        SettingsError, ModelError, HeadError: a backbone, word vectors or a head is unknown, missing or unfit.
+    """
+    backbone = settings.backbone or (live.backbone if live else "efficientnet-lite0")
+    if live and backbone != live.backbone:
+        raise LibraryError(
+            f"{settings.library} was made with the backbone {live.backbone}, not {backbone}; "
+            f"leave --backbone out, or name another --library."
+        )
+    store = ModelStore(settings.cache / "models")
+    words_name = settings.words or (live.words if live else EMBEDDED)
+    words = open_words(words_name, store.words(words_name))
+    head = open_head(settings.head or (live.head if live else "conse"), words)
+    recipe = Recipe(
+        backbone,
+        fingerprint(backbone, store, settings.weights or None),
+        words.name,
+        head.name,
+        tuple(open_storage(source).root for source in sources),
+    )
+    return Makings(recipe, head, words)
+
+
+def index(settings: Settings, sources: Sequence[str], strict: bool = False, allow_shrink: bool = False) -> RunReport:
+    """Brings a library up to date with its sources and publishes the result.
+
+    Args:
+        strict: publish nothing when any image could not be read.
+        allow_shrink: publish even when more than half of the images are gone.
+
+    Returns:
+        The run's report, which is also in the library.
+
+    Raises:
+        FindimgError: nothing was published; its exit code tells whether a rerun continues.
+    """
+    clock = _Clock()
+    library = Library(settings.library, settings.cache)
+    live = live_manifest(library)
+    makings = choose(settings, live, sources)
+    with clock.stage("list"):
+        listing = list_sources(sources, library.uri)
+    with hold(library.storage) as lock:
+        run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        fingerprint = makings.recipe.fingerprint
+        with clock.stage("plan"):
+            known = read_known(library.storage, fingerprint)
+            plan = make_plan(run, listing, known, fingerprint, settings.shard_size)
+            write_plan(library.storage, plan)
+        done: list[Stats] = []
+        failures = list(listing.failures)
+        removed = _removed(library, live, plan)
+
+        def report(outcome: str, manifest: Manifest | None) -> RunReport:
+            embedded, bytes_read, work = add_up(done)
+            seconds = clock.stages.get("embed", 0.0)
+            return RunReport(
+                run=run,
+                outcome=outcome,
+                version=manifest.version if manifest else None,
+                seen=len(plan.images) + len(listing.failures),
+                embedded=embedded,
+                reused=len(plan.images) + len(listing.failures) - embedded - len(failures),
+                removed=removed,
+                failed=len(failures),
+                images=manifest.images if manifest else 0,
+                images_per_second=round(embedded / seconds, 1) if embedded else 0.0,
+                seconds=clock.total(),
+                stages=clock.stages,
+                work=work,
+                bytes_read=bytes_read,
+                failures=failures,
+            )
+
+        try:
+            with clock.stage("embed"):
+                work = Work(
+                    makings.recipe.backbone,
+                    settings.weights,
+                    settings.cache / "models",
+                    library.uri,
+                    fingerprint,
+                    frozenset(known.contents),
+                )
+                to_embed = sum(len(shard.images) for shard in plan.shards)
+                for shard in track(_embed(settings, plan.shards, work), to_embed):
+                    done.append(shard)
+                if done:
+                    known = read_known(library.storage, fingerprint)
+            failures += known.failures_among(plan.images)
+            if strict and failures:
+                raise NotPublishedError(f"{len(failures)} images could not be read and --strict is on, so nothing is published.")
+            manifest = _build(library, run, makings, live, find_live(plan.images, known), len(failures), lock, allow_shrink, clock)
+        except FindimgError as error:
+            write_report(library.storage, report(str(error), live))
+            raise
+        finished = report("unchanged" if manifest == live else "published", manifest)
+        write_report(library.storage, finished)
+        return finished
+
+
+def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
+    """Builds and publishes the live version's images again from the embedding store alone, perhaps with another head.
+
+    Raises:
+        FindimgError: nothing was published.
+    """
+    library = Library(settings.library, settings.cache)
+    with hold(library.storage) as lock:
+        live = live_manifest(library)
+        if live is None:
+            raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
+        makings = choose(settings, live, live.sources)
+        images = read_images(library.storage, live.run)
+        found = find_live(images, read_known(library.storage, makings.recipe.fingerprint))
+        return _build(library, live.run, makings, live, found, live.failed, lock, allow_shrink, _Clock())
+
+
+def live_manifest(library: Library) -> Manifest | None:
+    """The live version's manifest, None before the first publish."""
+    name = library.current()
+    return library.manifest(name) if name else None
+
+
+def _build(
+    library: Library,
+    run: str,
+    makings: Makings,
+    live: Manifest | None,
+    found: Live,
+    failed: int,
+    lock: Lock,
+    allow_shrink: bool,
+    clock: "_Clock",
+) -> Manifest:
+    if live and live.inputs == hash_inputs(makings.recipe, found):
+        return live
+    with tempfile.TemporaryDirectory(prefix="findimg-") as name:
+        folder = Path(name)
+        with clock.stage("merge"):
+            manifest = merge(library.storage, run, makings.recipe, found, failed, makings.head, makings.words, folder)
+        with clock.stage("publish"):
+            publish(library, manifest, folder, lock, allow_shrink)
+    return manifest
+
+
+def _embed(settings: Settings, shards: Sequence[Shard], work: Work) -> Iterator[Stats]:
+    if not shards:
+        return iter(())
+    if settings.engine == "local":
+        return embed_locally(shards, work)
+    # Imported here because Ray takes a second, which a run with nothing to embed need not wait for.
+    from jobs.engines.cluster import embed_on_ray
+
+    return embed_on_ray(shards, work, settings.ray_address)
+
+
+def _removed(library: Library, live: Manifest | None, plan: Plan) -> int:
+    if live is None:
+        return 0
+    before = {image.uri for image in read_images(library.storage, live.run)}
+    return len(before - {image.uri for image in plan.images})
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Wall seconds of each stage of a run."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+    start: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = round(time.perf_counter() - start, 2)
+
+    def total(self) -> float:
+        return round(time.perf_counter() - self.start, 2)

@@ -1,0 +1,190 @@
+"""Merging committed shards into the files of a version: catalog, postings, indexes, manifest."""
+
+import hashlib
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.shards import TOP_CLASSES, Known, read_vectors
+from jobs.sources import SourceImage
+from shared import ann
+from shared.catalog import CatalogRow, write_catalog
+from shared.errors import NotPublishedError
+from shared.heads import Head
+from shared.library import (
+    CATALOG_FILE,
+    JOINT_FILE,
+    SCHEMA,
+    VISUAL_FILE,
+    File,
+    Index,
+    Manifest,
+    index_files,
+    sha256_of,
+)
+from shared.postings import write_postings
+from shared.storage import Storage
+from shared.words import Words
+
+PARTITION_SIZE = 1_000_000  # items in one Annoy file
+_QUERIES = 200  # measured on when an index is calibrated
+_CHUNK = 8192  # images whose joint embeddings are computed at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a version is made with, besides the images."""
+
+    backbone: str
+    fingerprint: str
+    words: str
+    head: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The images that a version will hold, in URI order, and where their vectors lie."""
+
+    images: tuple[SourceImage, ...]
+    sha256: tuple[str, ...]
+    places: dict[str, dict[int, list[int]]]  # shard → row → the items that show this content
+
+
+def find_live(images: Sequence[SourceImage], known: Known) -> Live:
+    """Finds those of `images` whose vectors are committed."""
+    found = sorted(image for image in images if (image.uri, image.version) in known.keys)
+    hashes = tuple(known.keys[image.uri, image.version].sha256 for image in found)
+    places: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for item, sha256 in enumerate(hashes):
+        key = known.contents[sha256]
+        places[key.shard][key.row].append(item)
+    return Live(tuple(found), hashes, places)
+
+
+def hash_inputs(recipe: Recipe, live: Live) -> str:
+    """Hashes everything a version depends on: equal inputs give equal versions, so nothing need be built again."""
+    pairs = [(image.uri, image.version, sha256) for image, sha256 in zip(live.images, live.sha256, strict=True)]
+    made_with = [SCHEMA, recipe.fingerprint, recipe.words, recipe.head, recipe.sources]
+    return hashlib.sha256(json.dumps([made_with, pairs]).encode()).hexdigest()
+
+
+def merge(
+    storage: Storage, run: str, recipe: Recipe, live: Live, failed: int, head: Head, words: Words, folder: Path
+) -> Manifest:
+    """Builds a version's files in `folder`; vectors pass through memory-mapped files, never all through memory.
+
+    Args:
+        storage: the library.
+        failed: images that could not be read, for the manifest.
+        folder: empty, on this machine.
+
+    Raises:
+        NotPublishedError: there is nothing to publish, or a committed shard is damaged.
+    """
+    images = len(live.images)
+    if not images:
+        raise NotPublishedError("No image could be read, so there is nothing to publish; the run report says why.")
+    visual, classes, probabilities = _gather(storage, recipe.fingerprint, live, folder)
+    files = [CATALOG_FILE, VISUAL_FILE]
+    visual_index = _build_index("visual", visual, _sample(visual), folder)
+    files += index_files("visual", visual_index)
+    joint_index = None
+    # `conse` is made of classes: without them there is no joint index.
+    if classes is not None and probabilities is not None:
+        files += write_postings(folder, classes, probabilities)
+        joint = np.memmap(folder / JOINT_FILE, np.float16, "w+", shape=(images, words.dim))
+        for start in range(0, images, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            joint[part] = head.embed(np.asarray(visual[part], np.float32), classes[part], probabilities[part])
+        # Words ask this index: half of the queries it is measured with are words.
+        common = words.centred(np.asarray(words.matrix[: 100 * _QUERIES : 100], np.float32))
+        joint_index = _build_index("joint", joint, np.concatenate([_sample(joint), common]), folder)
+        files += [JOINT_FILE, *index_files("joint", joint_index)]
+    created = datetime.now(UTC)
+    inputs = hash_inputs(recipe, live)
+    return Manifest(
+        version=f"{created:%Y%m%dT%H%M%SZ}-{inputs[:8]}",
+        created=created.isoformat(timespec="seconds"),
+        run=run,
+        inputs=inputs,
+        backbone=recipe.backbone,
+        fingerprint=recipe.fingerprint,
+        words=recipe.words,
+        head=recipe.head,
+        dim=visual.shape[1],
+        sources=list(recipe.sources),
+        images=images,
+        failed=failed,
+        visual=visual_index,
+        joint=joint_index,
+        files={name: File(size=(folder / name).stat().st_size, sha256=sha256_of(folder / name)) for name in files},
+    )
+
+
+def _gather(
+    storage: Storage, fingerprint: str, live: Live, folder: Path
+) -> tuple[NDArray[np.float16], NDArray[np.uint16] | None, NDArray[np.float32] | None]:
+    """Writes catalog.sqlite and visual.f16, and the classes as drafts, in one pass over the shards."""
+    images = len(live.images)
+    visual: NDArray[np.float16] | None = None
+    classes: NDArray[np.uint16] | None = None
+    probabilities: NDArray[np.float32] | None = None
+
+    def rows() -> Iterator[tuple[int, CatalogRow]]:
+        nonlocal visual, classes, probabilities
+        for shard in sorted(live.places):
+            wanted = dict(live.places[shard])
+            for row, content in read_vectors(storage, fingerprint, shard):
+                for item in wanted.pop(row, ()):
+                    if visual is None:
+                        visual = np.memmap(folder / VISUAL_FILE, np.float16, "w+", shape=(images, len(content.visual)))
+                        if content.classes is not None:
+                            shape = (images, TOP_CLASSES)
+                            classes = np.memmap(folder / "classes.draft", np.uint16, "w+", shape=shape)
+                            probabilities = np.memmap(folder / "probabilities.draft", np.float32, "w+", shape=shape)
+                    visual[item] = content.visual
+                    if classes is not None and probabilities is not None:
+                        classes[item], probabilities[item] = content.classes, content.probabilities
+                    source = live.images[item]
+                    yield (
+                        item,
+                        CatalogRow(
+                            source.uri,
+                            source.version,
+                            content.sha256,
+                            content.width,
+                            content.height,
+                            content.format,
+                            content.bytes,
+                            content.taken,
+                        ),
+                    )
+            if wanted:
+                raise NotPublishedError(f"Shard {shard} is damaged: rows {sorted(wanted)} have no vectors. Delete it, run again.")
+
+    write_catalog(folder / CATALOG_FILE, rows())
+    assert visual is not None
+    return visual, classes, probabilities
+
+
+def _sample(vectors: NDArray) -> NDArray[np.float32]:
+    """Evenly spread rows, float32[at most _QUERIES, dim]; rows that are all zero have no direction to ask for."""
+    chosen = np.asarray(vectors[:: max(1, len(vectors) // _QUERIES)][:_QUERIES], np.float32)
+    return chosen[np.any(chosen, axis=1)]
+
+
+def _build_index(name: str, vectors: NDArray, queries: NDArray[np.float32], folder: Path) -> Index:
+    counts = [min(PARTITION_SIZE, len(vectors) - start) for start in range(0, len(vectors), PARTITION_SIZE)]
+    index = Index(dim=vectors.shape[1], counts=counts, search_k=0, recall=0)
+    paths = [folder / file for file in index_files(name, index)]
+    ann.build(vectors, paths, PARTITION_SIZE)
+    calibration = ann.calibrate(paths, counts, vectors, queries)
+    return index.model_copy(update={"search_k": calibration.search_k, "recall": calibration.recall})

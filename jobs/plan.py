@@ -1,0 +1,59 @@
+"""Plans: what a run sets out to do, written before it starts and never changed."""
+
+import io
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.shards import Known, Shard, cut
+from jobs.sources import Listing, SourceImage
+from shared.errors import LibraryError, ObjectMissingError
+from shared.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The images that a run wants in the next version, and the shards it must embed for that."""
+
+    run: str
+    images: tuple[SourceImage, ...]  # all that the sources hold and that can be named
+    shards: tuple[Shard, ...]  # those of the images that are not settled yet
+
+
+def make_plan(run: str, listing: Listing, known: Known, fingerprint: str, shard_size: int) -> Plan:
+    """Compares a listing with what is committed; only new and changed images are to be embedded."""
+    todo = [image for image in listing.images if not known.settled(image)]
+    return Plan(run, tuple(listing.images), tuple(cut(todo, fingerprint, shard_size)))
+
+
+def write_plan(storage: Storage, plan: Plan) -> None:
+    """Writes `plans/<run>.parquet`: a row per image, with its shard, or none when it is committed already."""
+    shard_of = {image: shard.name for shard in plan.shards for image in shard.images}
+    table = pa.table(
+        {
+            "uri": pa.array([image.uri for image in plan.images], pa.string()),
+            "version": pa.array([image.version for image in plan.images], pa.string()),
+            "shard": pa.array([shard_of.get(image) for image in plan.images], pa.string()),
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    storage.write(_key(plan.run), buffer.getvalue())
+
+
+def read_images(storage: Storage, run: str) -> list[SourceImage]:
+    """The images that a run's plan names, in URI order.
+
+    Raises:
+        LibraryError: the plan is gone.
+    """
+    try:
+        table = pq.read_table(io.BytesIO(storage.read(_key(run))), columns=["uri", "version"])
+    except ObjectMissingError as error:
+        raise LibraryError(f"The plan of run {run} is gone from the library; run index instead of merge.") from error
+    return [SourceImage(row["uri"], row["version"]) for row in table.to_pylist()]
+
+
+def _key(run: str) -> str:
+    return f"plans/{run}.parquet"

@@ -1,0 +1,56 @@
+"""Progress of a run: a bar on a terminal, a JSON line every ten seconds elsewhere; always on standard error."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from jobs.shards import Stats
+
+_LINE_EVERY = 10.0  # seconds
+
+
+def track(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
+    """Passes finished shards on while showing how many of `images` are done, images/s and the time left."""
+    if not images:
+        yield from shards
+    elif sys.stderr.isatty():
+        yield from _bar(shards, images)
+    else:
+        yield from _json_lines(shards, images)
+
+
+def _bar(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
+    columns = (
+        TextColumn("Embedding"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=images, rate="starting")
+        start, done = time.perf_counter(), 0
+        for shard in shards:
+            done += shard.images + shard.failed
+            rate = done / (time.perf_counter() - start)
+            progress.update(task, completed=done, rate=f"{rate:.0f} images/s")
+            yield shard
+
+
+def _json_lines(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
+    start = last = time.perf_counter()
+    done = 0
+    for shard in shards:
+        done += shard.images + shard.failed
+        now = time.perf_counter()
+        if now - last >= _LINE_EVERY:
+            last = now
+            rate = done / (now - start)
+            line = {"done": done, "of": images, "images_per_second": round(rate, 1), "seconds_left": round((images - done) / rate)}
+            print(json.dumps(line), file=sys.stderr, flush=True)
+        yield shard

@@ -1,0 +1,46 @@
+"""Publishing: a version's files first, verified from storage, `CURRENT` last."""
+
+from pathlib import Path
+
+from jobs.lock import Lock
+from shared.errors import NotPublishedError
+from shared.library import Library, Manifest
+
+
+def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allow_shrink: bool) -> None:
+    """Makes a version the live one, or leaves everything as it is.
+
+    Args:
+        folder: holds the files that the manifest names.
+        allow_shrink: publish even when more than half of the live version's images would be lost.
+
+    Raises:
+        NotPublishedError: too many images would be lost, a file did not arrive whole, or the lock was lost.
+        StorageError: the library cannot be written.
+    """
+    name = library.current()
+    before = library.manifest(name).images if name else 0
+    if manifest.images * 2 < before and not allow_shrink:
+        raise NotPublishedError(
+            f"The new version would hold {manifest.images} images where the live one holds {before}; "
+            "if so many are really gone, run again with --allow-shrink."
+        )
+    for file in manifest.files:
+        library.storage.upload(folder / file, f"versions/{manifest.version}/{file}")
+    library.storage.write(
+        f"versions/{manifest.version}/manifest.json", manifest.model_dump_json(by_alias=True, indent=1).encode()
+    )
+    problems = list(library.check(manifest))
+    if problems:
+        raise NotPublishedError(f"The new version did not arrive whole: {problems[0]} Run again.")
+    flip(library, manifest.version, lock)
+
+
+def flip(library: Library, version: str, lock: Lock) -> None:
+    """Names `version` the live one, in one atomic write.
+
+    Raises:
+        NotPublishedError: another run took the lock meanwhile.
+    """
+    lock.check()
+    library.storage.write("CURRENT", f"{version}\n".encode())

@@ -1,0 +1,159 @@
+"""Annoy indexes: built deterministically, calibrated when built, asked across partitions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from annoy import AnnoyIndex
+from numpy.typing import NDArray
+
+from shared.errors import LibraryError, QueryError
+
+TREES = 50
+RECALL_GOAL = 0.98
+NEIGHBOURS = 10  # the k of the recall@k that an index is calibrated for
+_SEED = 20
+
+Vectors = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How hard an index must be searched, and what that was measured to give."""
+
+    search_k: int  # nodes inspected per partition
+    recall: float  # share of the exact 10 nearest found, mean over the queries
+
+
+def build(vectors: Vectors, paths: Sequence[Path], partition_size: int) -> None:
+    """Builds one Annoy index per `partition_size` rows of `vectors`; the same input gives the same bytes.
+
+    Args:
+        vectors: float[n, dim], n at least 1; row i becomes item i, counted from the partition's first row.
+        paths: where the partitions go; ceil(n / partition_size) of them.
+    """
+    for number, path in enumerate(paths):
+        index = AnnoyIndex(vectors.shape[1], "angular")
+        index.set_seed(_SEED)
+        index.on_disk_build(str(path))
+        for item, vector in enumerate(vectors[number * partition_size : (number + 1) * partition_size]):
+            index.add_item(item, vector)
+        # More threads would build other trees on each machine (RAY.md): the bytes would differ for the same images.
+        index.build(TREES, n_jobs=1)
+        index.unload()
+
+
+class Ann:
+    """The partitions of one index, opened for searching; a search asks all and merges by cosine."""
+
+    def __init__(self, paths: Sequence[Path], dim: int, counts: Sequence[int], search_k: int):
+        """Maps the files into memory.
+
+        Args:
+            paths: the partitions in order.
+            counts: items in each.
+            search_k: Annoy's effort for `NEIGHBOURS` hits, from the calibration.
+
+        Raises:
+            LibraryError: a file is missing, or holds another number of items or dimensions.
+        """
+        self.dim = dim
+        self.search_k = search_k
+        self._partitions = []
+        first = 0
+        for path, count in zip(paths, counts, strict=True):
+            index = AnnoyIndex(dim, "angular")
+            try:
+                index.load(str(path))
+            except OSError as error:
+                raise LibraryError(f"{path.name} cannot be opened as an Annoy index of {dim} dimensions: {error}.") from error
+            if index.get_n_items() != count:
+                raise LibraryError(f"{path.name} holds {index.get_n_items()} items where the manifest says {count}.")
+            self._partitions.append((first, index))
+            first += count
+
+    def nearest(self, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Finds the items whose vectors point the same way as `query`.
+
+        Args:
+            query: float32[dim]; any length but zero.
+            k: how many, at least 1.
+
+        Returns:
+            int64[m] items and float32[m] cosines, best first; m is k or the number of items.
+
+        Raises:
+            QueryError: `query` has another dimension, or is zero.
+
+        Source: Annoy's angular distance is sqrt(2 (1 - cos)), README of spotify/annoy.
+        """
+        if query.shape != (self.dim,) or not np.any(query):
+            raise QueryError(f"The query must be a vector of {self.dim} numbers, not all zero. Received: {query.shape}.")
+        # The calibrated effort is for ten hits; more hits need proportionally more.
+        effort = self.search_k * max(1, -(-k // NEIGHBOURS))
+        items, distances = [], []
+        for first, index in self._partitions:
+            found, far = index.get_nns_by_vector(query, k, effort, include_distances=True)
+            items.append(np.asarray(found, np.int64) + first)
+            distances.append(np.asarray(far, np.float32))
+        all_items, all_distances = np.concatenate(items), np.concatenate(distances)
+        best = np.argsort(all_distances, kind="stable")[:k]
+        return all_items[best], 1 - all_distances[best] ** 2 / 2
+
+    def close(self) -> None:
+        """Unmaps the files; the index must not be asked again."""
+        for _, index in self._partitions:
+            index.unload()
+        self._partitions.clear()
+
+
+def calibrate(paths: Sequence[Path], counts: Sequence[int], vectors: Vectors, queries: NDArray[np.float32]) -> Calibration:
+    """Finds the smallest effort at which an index just built reaches `RECALL_GOAL`, to within an eighth.
+
+    Args:
+        vectors: float[n, dim], what the index was built from.
+        queries: float32[q, dim], like those it will be asked.
+    """
+    ann = Ann(paths, vectors.shape[1], counts, search_k=1)
+    kth = _kth_cosines(vectors, queries)
+
+    def recall_at(search_k: int) -> float:
+        ann.search_k = search_k
+        return _recall(ann, queries, kth)
+
+    low, high = 0, NEIGHBOURS * TREES
+    everything = 2 * TREES * len(vectors)
+    while (recall := recall_at(high)) < RECALL_GOAL and high < everything:
+        low, high = high, high * 2
+    while high - low > max(high // 8, NEIGHBOURS):
+        middle = (low + high) // 2
+        if (reached := recall_at(middle)) >= RECALL_GOAL:
+            high, recall = middle, reached
+        else:
+            low = middle
+    ann.close()
+    return Calibration(high, round(recall, 4))
+
+
+def recall(ann: Ann, vectors: Vectors, queries: NDArray[np.float32]) -> float:
+    """Measures recall@10 of an open index against exact search; arguments as in `calibrate`."""
+    return _recall(ann, queries, _kth_cosines(vectors, queries))
+
+
+def _recall(ann: Ann, queries: NDArray[np.float32], kth: NDArray[np.float32]) -> float:
+    # Equal images have equal cosines: whichever of them comes back counts as found.
+    cosines = [ann.nearest(query, NEIGHBOURS)[1] for query in queries]
+    return float(np.mean([np.mean(found >= edge - 1e-5) for found, edge in zip(cosines, kth, strict=True)]))
+
+
+def _kth_cosines(vectors: Vectors, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The cosine of each query's exact tenth (or last) neighbour, float32[q], reading `vectors` in pieces."""
+    k = min(NEIGHBOURS, len(vectors))
+    unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    best = np.full((len(queries), k), -2, np.float32)
+    for start in range(0, len(vectors), 16384):
+        piece = np.asarray(vectors[start : start + 16384], np.float32)
+        piece /= np.maximum(np.linalg.norm(piece, axis=1, keepdims=True), 1e-12)
+        best = np.sort(np.concatenate([best, unit @ piece.T], axis=1), axis=1)[:, -k:]
+    return best[:, 0]

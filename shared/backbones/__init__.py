@@ -1,0 +1,67 @@
+"""The CNNs that embed pixels. Importing this imports no TensorFlow; opening a backbone does."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.backbones.backbone import Backbone, Features
+from shared.backbones.efficientnet_lite0 import EfficientNetLite0
+from shared.backbones.vgg16 import Vgg16
+from shared.backbones.vgg16_gap import Vgg16Gap
+from shared.errors import ModelError, SettingsError
+
+if TYPE_CHECKING:
+    from shared.models import ModelStore
+
+__all__ = ["BACKBONES", "Backbone", "Features", "fingerprint", "open_backbone"]
+
+_REGISTRY: dict[str, type[EfficientNetLite0] | type[Vgg16] | type[Vgg16Gap]] = {
+    backbone.name: backbone for backbone in (EfficientNetLite0, Vgg16, Vgg16Gap)
+}
+BACKBONES = tuple(_REGISTRY)
+
+
+def open_backbone(name: str, store: "ModelStore", weights: str | None = None, threads: int | None = None) -> Backbone:
+    """Builds a backbone's model, which takes seconds; downloads its weights when they are not on this machine.
+
+    Args:
+        name: one of BACKBONES.
+        store: where weights are looked up and kept.
+        weights: a file or s3:// URI to take instead.
+        threads: how many CPU threads the model may use; None leaves it to TensorFlow, which takes all. All backbones
+            of one process must be opened with the same number.
+
+    Raises:
+        SettingsError: no such backbone, or TensorFlow already runs with another number of threads.
+        ModelError: the weights are missing, damaged or not the backbone's.
+    """
+    kind = _kind(name)
+    path = store.weights(name, weights)
+    return kind(path, _fingerprint(name, path), threads)
+
+
+def fingerprint(name: str, store: "ModelStore", weights: str | None = None) -> str:
+    """Returns the fingerprint that `open_backbone` with the same arguments gives, without building the model.
+
+    Raises:
+        SettingsError: no such backbone.
+        ModelError: the weights are missing.
+    """
+    _kind(name)
+    return _fingerprint(name, store.weights(name, weights))
+
+
+def _kind(name: str) -> type[EfficientNetLite0] | type[Vgg16] | type[Vgg16Gap]:
+    try:
+        return _REGISTRY[name]
+    except KeyError as error:
+        raise SettingsError(f"There is no backbone {name!r}; use one of {', '.join(BACKBONES)}.") from error
+
+
+def _fingerprint(name: str, weights: Path) -> str:
+    try:
+        with weights.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"The weights {weights} cannot be read: {error.strerror}.") from error
+    return hashlib.sha256(f"{name} {digest} {_REGISTRY[name].preprocessing}".encode()).hexdigest()[:16]

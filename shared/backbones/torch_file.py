@@ -1,0 +1,102 @@
+"""Reads a state dict that torch.save wrote, without torch and without running anything that the file says.
+
+The format is the one before PyTorch 1.6: five pickles one after the other (magic number, protocol version, system
+information, the state dict, the storages' keys), then each storage as an int64 count and its raw little-endian
+numbers. Source: `_legacy_save` in torch/serialization.py.
+"""
+
+import io
+import pickle
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from shared.errors import ModelError
+
+_MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+_DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
+
+
+@dataclass(slots=True)
+class _Storage:
+    """The numbers behind tensors; they stand at the end of the file, so they come after the tensors."""
+
+    dtype: np.dtype
+    size: int
+    values: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    """A view of a storage; offset and strides count numbers, not bytes."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def array(self) -> np.ndarray:
+        dtype = self.storage.dtype
+        strides = [stride * dtype.itemsize for stride in self.strides]
+        # The constructor refuses a view that reaches outside of its buffer; as_strided does not.
+        return np.ndarray(self.shape, dtype, self.storage.values, self.offset * dtype.itemsize, strides)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows the four names that a state dict of tensors needs, each replaced by something harmless."""
+
+    def __init__(self, file: BinaryIO):
+        super().__init__(file)
+        self.storages: dict[str, _Storage] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            # A new function each time: a pickle can set attributes of what it is given.
+            return lambda storage, offset, shape, strides, *_: _Tensor(storage, offset, shape, strides)
+        if module == "torch" and name in _DTYPES:
+            return _DTYPES[name]
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        kind, dtype, key, _, size, view = pid
+        if kind != "storage" or view is not None:
+            raise pickle.UnpicklingError(f"it refers to {pid!r}")
+        return self.storages.setdefault(key, _Storage(np.dtype(dtype), size))
+
+
+def read_state_dict(data: bytes, source: str) -> Mapping[str, np.ndarray]:
+    """Reads the tensors of a PyTorch weights file.
+
+    Args:
+        data: the file, of the format before PyTorch 1.6, with float32 and int64 tensors on the CPU.
+        source: where it comes from, for errors.
+
+    Returns:
+        The tensors by name, read-only, in torch's layout (convolutions: out, in, height, width).
+
+    Raises:
+        ModelError: the file is no such file, is damaged, or asks for anything else than tensors.
+    """
+    file = io.BytesIO(data)
+    try:
+        if _Unpickler(file).load() != _MAGIC_NUMBER:
+            raise ValueError("it has another magic number")
+        for _ in ("protocol version", "system information"):
+            _Unpickler(file).load()
+        unpickler = _Unpickler(file)
+        tensors = unpickler.load()
+        for key in _Unpickler(file).load():
+            storage = unpickler.storages[key]
+            count = int.from_bytes(file.read(8), "little")
+            if count != storage.size:
+                raise ValueError(f"storage {key} has {count} numbers instead of {storage.size}")
+            storage.values = file.read(count * storage.dtype.itemsize)
+        return {name: tensor.array() for name, tensor in tensors.items()}
+    # A damaged or hostile pickle can fail in any way that Python knows.
+    except Exception as error:
+        raise ModelError(f"{source} is no PyTorch weights file that findimg reads: {error}.") from error

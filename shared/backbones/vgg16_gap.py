@@ -1,0 +1,41 @@
+"""VGG16 without its dense layers: 512-d visual embeddings, the last convolutions averaged; it names no classes."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from shared.backbones.backbone import Features
+from shared.backbones.network import Network, start_tensorflow
+from shared.backbones.square import fit_square
+from shared.backbones.vgg16 import SIDE, check_weights, load_weights, with_pixels
+from shared.errors import ModelError
+
+
+class Vgg16Gap:
+    """VGG16's convolutions alone, a tenth of its weights. See `Backbone`."""
+
+    name = "vgg16-gap"
+    dim = 512
+    classes = 0
+    preprocessing = 1
+
+    def __init__(self, weights: Path, fingerprint: str, threads: int | None):
+        self.fingerprint = fingerprint
+        check_weights(weights, dense=False)
+        start_tensorflow(threads)
+        import keras
+
+        vgg = keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3), pooling="avg")
+        load_weights(vgg, weights)
+        self._network = Network(with_pixels(keras.Model(vgg.input, [vgg.output])))
+
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        return fit_square(image, SIDE)
+
+    def embed(self, batch: np.ndarray) -> Features:
+        (visual,) = self._network(batch)
+        return Features(visual, None)
+
+    def class_weights(self) -> np.ndarray:
+        raise ModelError("vgg16-gap names no classes, so it has no class weights; use vgg16 or efficientnet-lite0.")

@@ -1,0 +1,119 @@
+"""The catalog of a version: row i of the table is item i of its indexes; filters are answered here."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import LibraryError
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRow:
+    """What is known about one indexed image."""
+
+    uri: str
+    version: str
+    sha256: str  # hex
+    width: int  # pixels, upright
+    height: int
+    format: str  # Pillow's name: JPEG, PNG, …
+    bytes: int
+    taken: datetime | None  # capture time by the camera's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Conditions that all must hold; an empty one always does."""
+
+    folders: tuple[str, ...] = ()  # each a path or a part of one, whole folder names
+    before: date | None = None  # taken before this day
+    after: date | None = None  # taken on this day or later
+    formats: tuple[str, ...] = ()  # Pillow's names; any one of them
+
+    def __bool__(self) -> bool:
+        return self != Filters()
+
+
+def write_catalog(path: Path, rows: Iterable[tuple[int, CatalogRow]]) -> None:
+    """Writes a catalog of (item, row) pairs, which may come in any order."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+            "CREATE TABLE images (item INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, version TEXT NOT NULL,"
+            " sha256 TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,"
+            " bytes INTEGER NOT NULL, taken TEXT) STRICT;"
+        )
+        connection.executemany(
+            "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (item, r.uri, r.version, r.sha256, r.width, r.height, r.format, r.bytes, r.taken and r.taken.isoformat(" "))
+                for item, r in rows
+            ),
+        )
+        # Vacuumed, equal rows give equal bytes, in whatever order they came.
+        connection.executescript("CREATE INDEX taken ON images (taken); CREATE INDEX format ON images (format);")
+    connection.execute("VACUUM")
+    connection.close()
+
+
+class Catalog:
+    """A catalog opened for reading; may be used from several threads."""
+
+    def __init__(self, path: Path):
+        """Opens the file.
+
+        Raises:
+            LibraryError: it is no catalog.
+        """
+        try:
+            # Nobody writes to a published version: immutable spares locks, and works on read-only disks.
+            self._connection = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True, check_same_thread=False)
+            (self.images,) = self._connection.execute("SELECT count(*) FROM images").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise LibraryError(f"{path} cannot be opened as a catalog: {error}. Publish again with index.") from error
+
+    def row(self, item: int) -> CatalogRow:
+        """The image behind an item."""
+        found = self._connection.execute(
+            "SELECT uri, version, sha256, width, height, format, bytes, taken FROM images WHERE item = ?", (item,)
+        ).fetchone()
+        return CatalogRow(*found[:-1], taken=datetime.fromisoformat(found[-1]) if found[-1] else None)
+
+    def item(self, uri: str) -> int | None:
+        """The item of the image at `uri`, None when it is not indexed."""
+        found = self._connection.execute("SELECT item FROM images WHERE uri = ?", (uri,)).fetchone()
+        return found and int(found[0])
+
+    def matching(self, filters: Filters) -> NDArray[np.int64]:
+        """All items for which the filters hold, in rising order, int64[m]."""
+        conditions: list[str] = []
+        values: list[str] = []
+        for folder in filters.folders:
+            conditions.append(r"uri LIKE ? ESCAPE '\'")
+            escaped = folder.strip("/").replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+            values.append(f"%/{escaped}/%")
+        if filters.before:
+            conditions.append("taken < ?")
+            values.append(filters.before.isoformat())
+        if filters.after:
+            conditions.append("taken >= ?")
+            values.append(filters.after.isoformat())
+        if filters.formats:
+            conditions.append(f"format IN ({', '.join('?' * len(filters.formats))})")
+            values.extend(filters.formats)
+        query = f"SELECT item FROM images WHERE {' AND '.join(conditions) or '1'} ORDER BY item"
+        return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
+
+    def undated(self) -> int:
+        """How many images carry no capture time, so that no date filter finds them."""
+        (count,) = self._connection.execute("SELECT count(*) FROM images WHERE taken IS NULL").fetchone()
+        return int(count)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()

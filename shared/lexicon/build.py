@@ -1,0 +1,166 @@
+"""Makes the lexicon's data from WordNet 3.0: `python -m shared.lexicon.build WORDNET_DIR`.
+
+Reads `data.noun`, `index.noun`, `noun.exc` and `cntlist.rev` (formats: man pages wndb(5), senseidx(5), morphy(7)) and
+the 1,000 class ids from `classes.txt`, and writes beside this file:
+
+- `nodes.txt`: the classes in their order, then everything above them; id, parents (node numbers), words.
+- `nouns.txt.gz`: every noun that names something to be seen, and the other nouns in common use with no sense.
+- `plurals.txt`: irregular plurals of those nouns.
+- `LICENSE.wordnet`: WordNet's licence, from the head of its own files.
+
+The same input gives the same bytes.
+"""
+
+import gzip
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from shared.lexicon.plurals import regular_singulars
+
+FOLDER = Path(__file__).parent
+PHYSICAL = "00001930"  # physical entity: what has no place below it cannot be seen
+# A noun under a node that covers more classes than this ("artifact", "object") says nothing about what to show.
+TOO_GENERAL = 400
+# A plural that is a noun itself (shorts, chips) keeps its meanings unless its singular is this much commoner.
+PLURAL_IS_ITS_OWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Synset:
+    """One meaning of WordNet: its words and the meanings directly above it."""
+
+    words: tuple[str, ...]
+    parents: tuple[str, ...]
+
+
+class WordNet:
+    """The nouns of a WordNet folder."""
+
+    def __init__(self, folder: Path):
+        self.licence: list[str] = []
+        self.synsets: dict[str, Synset] = {}
+        for line in _lines(folder / "data.noun"):
+            if line.startswith("  "):
+                self.licence.append(re.sub(r"^ +\d+ ?", "", line).rstrip())
+                continue
+            fields = line.split(" | ")[0].split()
+            end = 4 + 2 * int(fields[3], 16)
+            pointers = fields[end + 1 :]
+            parents = tuple(pointers[i + 1] for i in range(0, len(pointers) - 3, 4) if pointers[i] == "@")
+            self.synsets[fields[0]] = Synset(tuple(fields[4:end:2]), parents)
+        self.senses: dict[str, list[str]] = {}
+        for line in _lines(folder / "index.noun"):
+            if not line.startswith("  "):
+                fields = line.split()
+                self.senses[fields[0]] = fields[-int(fields[2]) :]
+        self.counts: dict[tuple[str, int], int] = {}
+        for line in _lines(folder / "cntlist.rev"):
+            key, number, count = line.split()
+            word, _, lexical = key.partition("%")
+            if lexical.startswith("1:"):
+                self.counts[word, int(number)] = int(count)
+        self.plurals = [line.split() for line in _lines(folder / "noun.exc")]
+        self.above = cache(self._above)
+
+    def _above(self, offset: str) -> frozenset[str]:
+        return frozenset({offset}).union(*(self.above(parent) for parent in self.synsets[offset].parents))
+
+
+def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
+    """Returns the data files, name → content."""
+    covers: dict[str, int] = {}
+    for offset in classes:
+        for above in wordnet.above(offset):
+            covers[above] = covers.get(above, 0) + 1
+    nodes = classes + sorted(covers.keys() - set(classes))
+    number = {offset: i for i, offset in enumerate(nodes)}
+
+    genera = {
+        word
+        for offset, synset in wordnet.synsets.items()
+        for word in synset.words
+        if word[0].isupper() and any("taxonomic_group" in wordnet.synsets[up].words for up in wordnet.above(offset))
+    }
+
+    def attached(offset: str) -> list[tuple[int, int]]:
+        """The nodes nearest above a meaning, as (node, steps up); none when they say too little."""
+        if PHYSICAL not in wordnet.above(offset) and offset not in number:
+            return []
+        steps = {offset: 0}
+        queue, found = [offset], {}
+        for current in queue:
+            if current in number:
+                found[current] = steps[current]
+                continue
+            for parent in wordnet.synsets[current].parents:
+                if parent not in steps:
+                    steps[parent] = steps[current] + 1
+                    queue.append(parent)
+        lowest = [up for up in found if not any(up != other and up in wordnet.above(other) for other in found)]
+        if offset not in number:
+            lowest = [up for up in lowest if covers[up] <= TOO_GENERAL]
+        return sorted((number[up], found[up]) for up in lowest)
+
+    nouns: dict[str, str] = {}
+    common: dict[str, int] = {}  # how often the noun was met in WordNet's own texts, plus one
+    for word, offsets in wordnet.senses.items():
+        counts = [wordnet.counts.get((word, i), 0) for i in range(1, len(offsets) + 1)]
+        senses = []
+        for offset, count in zip(offsets, counts, strict=True):
+            written = next((name for name in wordnet.synsets[offset].words if name.lower() == word), word)
+            latin = "_" in written and written.split("_")[0] in genera
+            places = [] if latin and offset not in number else attached(offset)
+            if places:
+                # One is added because most meanings were never counted.
+                share = round(100 * (count + 1) / (sum(counts) + len(counts)))
+                senses.append(",".join(f"{node}+{up}" for node, up in places) + f"*{share}")
+        if senses or (sum(counts) and "_" not in word):
+            noun = word.replace("_", " ")
+            nouns[noun] = " ".join(senses)
+            common[noun] = sum(counts) + 1
+
+    def just_a_plural(noun: str) -> bool:
+        """Whether a rare meaning of the plural (`clocks`, a plant) would hide the plural of a common noun."""
+        return any(
+            single in nouns
+            and "+0" not in nouns[noun]
+            and ("+0" in nouns[single] or (nouns[single] and common[single] > PLURAL_IS_ITS_OWN * common[noun]))
+            for single in regular_singulars(noun)
+        )
+
+    nouns = {noun: senses for noun, senses in nouns.items() if not just_a_plural(noun)}
+
+    nodes_text = "".join(
+        f"n{offset}\t{','.join(str(number[up]) for up in wordnet.synsets[offset].parents)}"
+        f"\t{', '.join(word.replace('_', ' ') for word in wordnet.synsets[offset].words)}\n"
+        for offset in nodes
+    )
+    nouns_text = "".join(f"{word}\t{nouns[word]}\n" for word in sorted(nouns))
+    plurals = {plural.replace("_", " "): single.replace("_", " ") for plural, single, *_ in wordnet.plurals}
+    plurals_text = "".join(f"{p}\t{plurals[p]}\n" for p in sorted(plurals) if plurals[p] in nouns and not nouns.get(p))
+    return {
+        "nodes.txt": nodes_text.encode(),
+        "nouns.txt.gz": gzip.compress(nouns_text.encode(), 9, mtime=0),
+        "plurals.txt": plurals_text.encode(),
+        "LICENSE.wordnet": ("\n".join(wordnet.licence) + "\n").encode(),
+    }
+
+
+def class_ids() -> list[str]:
+    """Returns the 1,000 ImageNet classes in the models' order, as WordNet offsets."""
+    return [line.removeprefix("n") for line in (FOLDER / "classes.txt").read_text().split()]
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="latin-1").splitlines()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("Usage: python -m shared.lexicon.build WORDNET_DIR")
+    for name, content in build(WordNet(Path(sys.argv[1])), class_ids()).items():
+        (FOLDER / name).write_bytes(content)
+        print(f"{name}: {len(content):,} bytes")

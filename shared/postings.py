@@ -1,0 +1,70 @@
+"""Posting lists: for each class the items that may show it, with the probability; memory-mapped compressed rows."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import LibraryError
+
+CLASSES = 1000
+_FILES = ("postings.offsets.npy", "postings.items.npy", "postings.probabilities.npy")
+
+
+def write_postings(folder: Path, classes: NDArray[np.uint16], probabilities: NDArray[np.float32]) -> list[str]:
+    """Turns each item's best classes round into each class's items, sorted by item.
+
+    Args:
+        classes: uint16[n, 20].
+        probabilities: float32[n, 20].
+
+    Returns:
+        The names of the files written to `folder`.
+    """
+    flat = np.asarray(classes).ravel()
+    order = np.argsort(flat, kind="stable")
+    offsets = np.zeros(CLASSES + 1, np.int64)
+    np.cumsum(np.bincount(flat, minlength=CLASSES), out=offsets[1:])
+    items = (order // classes.shape[1]).astype(np.uint32)
+    values = np.asarray(probabilities).ravel()[order].astype(np.float32)
+    for name, array in zip(_FILES, (offsets, items, values), strict=True):
+        np.save(folder / name, array)
+    return list(_FILES)
+
+
+class Postings:
+    """A version's posting lists, opened for reading."""
+
+    def __init__(self, folder: Path, images: int):
+        """Maps the files into memory.
+
+        Raises:
+            LibraryError: they are damaged.
+        """
+        try:
+            self._offsets, self._items, self._values = (np.load(folder / name, mmap_mode="r") for name in _FILES)
+        except (OSError, ValueError) as error:
+            raise LibraryError(f"The posting lists in {folder} cannot be opened: {error}. Publish again with index.") from error
+        self._images = images
+
+    def sum(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Adds up, for every image, the probabilities of its classes times the classes' weights.
+
+        Args:
+            weights: float32[1000].
+
+        Returns:
+            float32[images].
+        """
+        total = np.zeros(self._images, np.float32)
+        for chosen in np.flatnonzero(weights):
+            part = slice(self._offsets[chosen], self._offsets[chosen + 1])
+            # An item stands at most once in a class's list, so plain fancy indexing adds correctly.
+            total[self._items[part]] += weights[chosen] * self._values[part]
+        return total
+
+    def classes_of(self, item: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The classes in whose lists an item stands, most probable first: int64[m], float32[m]."""
+        places = np.flatnonzero(self._items == item)
+        order = places[np.argsort(-self._values[places], kind="stable")]
+        return np.searchsorted(self._offsets, order, side="right") - 1, np.asarray(self._values[order])

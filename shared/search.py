@@ -1,0 +1,245 @@
+"""Searching a version: by words, by likeness, and naming what an image shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.ann import Ann
+from shared.backbones import Backbone
+from shared.catalog import Catalog, Filters
+from shared.errors import LibraryError, QueryError
+from shared.heads import open_head
+from shared.images import Image
+from shared.lexicon import open_lexicon
+from shared.library import (
+    CATALOG_FILE,
+    JOINT_FILE,
+    VISUAL_FILE,
+    Index,
+    Version,
+    index_files,
+    thumbnail_key,
+)
+from shared.meaning import Meaning, meaning, score
+from shared.postings import Postings
+from shared.query import Query, Term
+from shared.tags import Tag, Tagger
+from shared.words import Words
+
+MOST_HITS = 1000
+# Candidates per hit that a cheap look brings before the exact one ranks them.
+_CANDIDATES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result, best first in a list of them."""
+
+    uri: str
+    score: float  # for likeness the cosine, -1 to 1; for words a relevance, 0 to 1
+    item: int  # row in the catalog, item in the Annoy indexes
+    width: int  # pixels
+    height: int
+    thumbnail: str  # key in the library
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits for one query, and what a person should know about them."""
+
+    hits: list[Hit]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the backbone and the head say about one image."""
+
+    visual: NDArray[np.float32]  # float32[dim]
+    classes: NDArray[np.integer]  # int[m], most probable first; empty for a backbone without classes
+    probabilities: NDArray[np.float32]  # float32[m]
+
+
+class Searcher:
+    """An opened version; may be asked from several threads."""
+
+    def __init__(self, version: Version, words: Words):
+        """Maps the version's files into memory.
+
+        Args:
+            words: the word vectors that the manifest names.
+
+        Raises:
+            LibraryError: a file is damaged.
+        """
+        self.manifest = manifest = version.manifest
+        self.words = words
+        self.lexicon = open_lexicon()
+        self.catalog = Catalog(version.folder / CATALOG_FILE)
+        self._head = open_head(manifest.head, words)
+        self._tagger = Tagger(words, self.lexicon)
+        shape = manifest.images, manifest.dim
+        self._visual = np.memmap(version.folder / VISUAL_FILE, np.float16, "r", shape=shape)
+        self._visual_index = _open_index(version, "visual", manifest.visual)
+        if manifest.joint:
+            shape = manifest.images, manifest.joint.dim
+            self._joint = np.memmap(version.folder / JOINT_FILE, np.float16, "r", shape=shape)
+            self._joint_index = _open_index(version, "joint", manifest.joint)
+            self._postings = Postings(version.folder, manifest.images)
+
+    def find(self, query: Query, k: int) -> Answer:
+        """Finds the images that show what the query's words say.
+
+        Raises:
+            QueryError: a word is unknown.
+            LibraryError: the version has no joint index.
+        """
+        if not self.manifest.joint:
+            raise LibraryError(
+                f"The backbone {self.manifest.backbone} names no classes, so this library knows no words; "
+                "ask it with /similar, or index with another backbone."
+            )
+        meanings, weights = self._meanings(query.terms)
+        category = np.stack([self._postings.sum(each.classes) for each in meanings])
+        items = self._candidates(meanings, category, weights, query.filters, k)
+        cosine = np.stack([self._cosines(each.vector, items) for each in meanings])
+        scores = score(category[:, items], cosine, weights)
+        return Answer(self._hits(items, scores, k), self._note(query.filters, len(items)))
+
+    def similar(self, seen: Seen, query: Query, k: int, without: int | None = None) -> Answer:
+        """Finds the images that look most like one that was seen.
+
+        Args:
+            without: an item to leave out, usually the one that was asked with.
+        """
+        vector = np.asarray(seen.visual, np.float32)
+        if query.filters:
+            items = self.catalog.matching(query.filters)
+        else:
+            items, _ = self._visual_index.nearest(vector, min(MOST_HITS, k + 1) * 2)
+        items = np.sort(items[items != without])
+        scores = _cosine(np.asarray(self._visual[items], np.float32), vector)
+        return Answer(self._hits(items, scores, k), self._note(query.filters, len(items)))
+
+    def tags(self, seen: Seen, k: int = 10) -> list[Tag]:
+        """Names what an image shows, best first.
+
+        Raises:
+            LibraryError: the version's backbone has no classes.
+        """
+        if not len(seen.classes):
+            raise LibraryError(f"The backbone {self.manifest.backbone} names no classes, so it cannot tag.")
+        joint = self._head.embed(seen.visual[None], seen.classes[None], seen.probabilities[None])[0]
+        return self._tagger.tags(joint, seen.classes, seen.probabilities, k)
+
+    def look_up(self, uri: str) -> tuple[int, Seen]:
+        """Returns an indexed image's item and what was seen in it.
+
+        Raises:
+            QueryError: no image with this URI is indexed.
+        """
+        item = self.catalog.item(uri)
+        if item is None:
+            raise QueryError(f"No image {uri!r} is indexed; give a URI as a search shows it.")
+        classes, probabilities = np.empty(0, np.int64), np.empty(0, np.float32)
+        if self.manifest.joint:
+            classes, probabilities = self._postings.classes_of(item)
+        return item, Seen(np.asarray(self._visual[item], np.float32), classes, probabilities)
+
+    def see(self, image: Image, backbone: Backbone, top: int = 20) -> Seen:
+        """Embeds an image that is not indexed, with the library's backbone.
+
+        Raises:
+            LibraryError: `backbone` is another one, or has other weights.
+        """
+        if backbone.fingerprint != self.manifest.fingerprint:
+            raise LibraryError(
+                f"The library was made with {self.manifest.backbone} {self.manifest.fingerprint}, this backbone is "
+                f"{backbone.name} {backbone.fingerprint}; name the same --weights as index did."
+            )
+        features = backbone.embed(backbone.preprocess(image.pixels)[None])
+        if features.probabilities is None:
+            return Seen(features.visual[0], np.empty(0, np.int64), np.empty(0, np.float32))
+        order = np.argsort(-features.probabilities[0], kind="stable")[:top]
+        return Seen(features.visual[0], order, features.probabilities[0][order])
+
+    def close(self) -> None:
+        """Closes the version's files; the searcher must not be asked again."""
+        self.catalog.close()
+        self._visual_index.close()
+        if self.manifest.joint:
+            self._joint_index.close()
+
+    def _meanings(self, terms: Sequence[Term]) -> tuple[list[Meaning], NDArray[np.float32]]:
+        joined: list[Term] = []
+        plain: list[str] = []
+        for term in terms:
+            if term.weight == 1 and not term.phrase:
+                plain.append(term.text)
+                continue
+            joined += [Term(text) for text in self.lexicon.join_phrases(plain)]
+            plain = []
+            joined.append(term)
+        joined += [Term(text) for text in self.lexicon.join_phrases(plain)]
+        meanings = [meaning(term.text, self.lexicon, self.words) for term in joined]
+        return meanings, np.asarray([term.weight for term in joined], np.float32)
+
+    def _candidates(
+        self,
+        meanings: Sequence[Meaning],
+        category: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        filters: Filters,
+        k: int,
+    ) -> NDArray[np.int64]:
+        """The items worth an exact look: with filters all that match, else the best by classes and by the joint index."""
+        if filters:
+            return self.catalog.matching(filters)
+        count = min(self.manifest.images, _CANDIDATES * max(k, 10))
+        rough = score(category, np.zeros_like(category), weights)
+        found = [np.argpartition(-rough, count - 1)[:count]]
+        vectors = [each.vector for each, weight in zip(meanings, weights, strict=True) if weight > 0]
+        known = [vector for vector in vectors if vector is not None]
+        for vector in [*known, np.sum(known, axis=0)] if known else []:
+            found.append(self._joint_index.nearest(vector, count)[0])
+        return np.unique(np.concatenate(found))
+
+    def _cosines(self, vector: NDArray[np.float32] | None, items: NDArray[np.int64]) -> NDArray[np.float32]:
+        if vector is None:
+            return np.zeros(len(items), np.float32)
+        return np.asarray(self._joint[items], np.float32) @ vector
+
+    def _hits(self, items: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> list[Hit]:
+        hits = []
+        for place in np.argsort(-scores, kind="stable")[:k]:
+            row = self.catalog.row(int(items[place]))
+            hits.append(
+                Hit(
+                    uri=row.uri,
+                    score=round(float(scores[place]), 4),
+                    item=int(items[place]),
+                    width=row.width,
+                    height=row.height,
+                    thumbnail=thumbnail_key(row.sha256),
+                )
+            )
+        return hits
+
+    def _note(self, filters: Filters, matching: int) -> str:
+        if not filters:
+            return ""
+        note = f"{matching} of {self.manifest.images} images match the filters."
+        undated = self.catalog.undated() if filters.before or filters.after else 0
+        return f"{note} {undated} images carry no date." if undated else note
+
+
+def _open_index(version: Version, name: str, index: Index) -> Ann:
+    paths = [version.folder / file for file in index_files(name, index)]
+    return Ann(paths, index.dim, index.counts, index.search_k)
+
+
+def _cosine(vectors: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query)
+    return np.asarray(vectors @ query / np.maximum(lengths, 1e-12), np.float32)

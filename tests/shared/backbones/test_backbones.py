@@ -1,0 +1,77 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.backbones import BACKBONES, fingerprint, open_backbone
+from shared.errors import ModelError, SettingsError
+from shared.models import ModelStore
+
+
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    prelude = (
+        "import sys\nfrom pathlib import Path\nfrom shared.backbones import fingerprint, open_backbone\n"
+        f"from shared.models import ModelStore\nstore = ModelStore(Path({str(folder)!r}))\n"
+    )
+    root = Path(__file__).parents[3]
+    return subprocess.run([sys.executable, "-c", prelude + code], cwd=root, capture_output=True, text=True, check=False)
+
+
+def test_the_registry_has_the_three_backbones() -> None:
+    assert set(BACKBONES) == {"vgg16", "vgg16-gap", "efficientnet-lite0"}
+
+
+def test_nothing_imports_tensorflow_until_a_backbone_is_opened(tmp_path: Path) -> None:
+    done = run(
+        "fingerprint('efficientnet-lite0', store)\nassert not {'tensorflow', 'keras'} & set(sys.modules)\n", tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_backbone_keeps_to_its_threads_and_cannot_get_others_later(tmp_path: Path) -> None:
+    done = run(
+        "name = 'efficientnet-lite0'\n"
+        "backbone = open_backbone(name, store, threads=1)\n"
+        "import tensorflow\n"
+        "assert tensorflow.config.threading.get_intra_op_parallelism_threads() == 1\n"
+        "assert backbone.fingerprint == fingerprint(name, store)\n"
+        "open_backbone(name, store, threads=1)\n"
+        "try:\n    open_backbone(name, store, threads=2)\n"
+        "except Exception as error:\n    print(type(error).__name__, error)\n",
+        tmp_path,
+    )
+    assert done.stdout.startswith("SettingsError TensorFlow runs in this process with 1 threads"), done.stdout
+    assert done.stderr == "", "a person would see TensorFlow's own messages"
+
+
+def test_an_unknown_backbone_is_named_with_those_that_exist(tmp_path: Path) -> None:
+    for ask in (open_backbone, fingerprint):
+        with pytest.raises(SettingsError, match="'resnet'.*vgg16-gap"):
+            ask("resnet", ModelStore(tmp_path))
+
+
+def test_the_fingerprint_follows_the_weights(tmp_path: Path) -> None:
+    one, other, copy = (tmp_path / name for name in ("one.h5", "other.h5", "copy.h5"))
+    one.write_bytes(b"1")
+    other.write_bytes(b"2")
+    copy.write_bytes(b"1")
+    store = ModelStore(tmp_path)
+    assert fingerprint("vgg16", store, str(one)) == fingerprint("vgg16", store, str(copy))
+    assert fingerprint("vgg16", store, str(one)) != fingerprint("vgg16", store, str(other))
+    assert fingerprint("vgg16", store, str(one)) != fingerprint("vgg16-gap", store, str(one))
+    int(fingerprint("vgg16", store, str(one)), 16)
+
+
+def test_the_fingerprint_follows_the_preprocessing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shared.backbones.efficientnet_lite0 import EfficientNetLite0
+
+    before = fingerprint("efficientnet-lite0", ModelStore(tmp_path))
+    monkeypatch.setattr(EfficientNetLite0, "preprocessing", EfficientNetLite0.preprocessing + 1)
+    assert fingerprint("efficientnet-lite0", ModelStore(tmp_path)) != before
+
+
+def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no file '.*gone\.h5'"):
+        fingerprint("vgg16", ModelStore(tmp_path), str(tmp_path / "gone.h5"))

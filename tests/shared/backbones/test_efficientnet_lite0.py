@@ -1,0 +1,136 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from shared.backbones import Backbone, open_backbone
+from shared.backbones.efficientnet_lite0 import EPSILON, _folded
+from shared.errors import ModelError
+from shared.models import ModelStore
+
+PHOTOS = Path(__file__).parents[4] / "shared" / "photos"
+# ImageNet's classes for a folder of photographs, and the share that is named right; measured 2026-11, all photographs.
+CLASSES: dict[str, set[int]] = {
+    "labelled/airplane": {404},
+    "labelled/butterfly": set(range(321, 327)),
+    "labelled/camera": {732, 759},
+    "labelled/chair": {423, 559, 765, 857},
+    "labelled/crab": {118, 119, 120, 121},
+    "labelled/cup": {504, 647, 968, 969},
+    "labelled/electric_guitar": {546},
+    "labelled/elephant": {101, 385, 386},
+    "labelled/kangaroo": {104},
+    "labelled/lamp": {619, 846},
+    "labelled/laptop": {620, 681},
+    "labelled/leopard": {288, 289, 290},
+    "labelled/motorbike": {665, 670},
+    "labelled/pizza": {963},
+    "labelled/sunflower": {985},
+    "labelled/umbrella": {879},
+    "unseen/accordion": {401},
+    "unseen/barrel": {427, 756},
+    "unseen/cannon": {471},
+    "unseen/crocodile": {49, 50},
+    "unseen/dalmatian": {251},
+    "unseen/flamingo": {130},
+    "unseen/grand_piano": {579},
+    "unseen/lobster": {122, 123},
+    "unseen/panda": {388},
+    "unseen/rooster": {7},
+    "unseen/saxophone": {776},
+    "unseen/starfish": {327},
+    "unseen/strawberry": {949},
+}
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+    return open_backbone("efficientnet-lite0", ModelStore(tmp_path_factory.mktemp("models")))
+
+
+def photographs() -> list[Image.Image]:
+    arrays = [skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut(), load_sample_image("flower.jpg")]
+    return [Image.fromarray(array) for array in arrays]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "right"),
+    [
+        (skimage.data.chelsea, {281, 282, 285}),  # tabby, tiger cat, Egyptian cat
+        (skimage.data.coffee, {504, 967, 968}),  # coffee mug, espresso, cup
+        (lambda: np.stack([skimage.data.camera()] * 3, axis=-1), {872}),  # tripod
+        (lambda: load_sample_image("flower.jpg"), {985}),  # daisy
+    ],
+)
+def test_a_photograph_gets_its_class(backbone: Backbone, pixels: object, right: set[int]) -> None:
+    assert callable(pixels)
+    features = backbone.embed(backbone.preprocess(Image.fromarray(pixels()))[None])
+    assert features.probabilities is not None
+    assert int(features.probabilities[0].argmax()) in right
+
+
+def test_embeddings_have_the_promised_shapes_and_probabilities_add_up(backbone: Backbone) -> None:
+    batch = np.stack([backbone.preprocess(image) for image in photographs()])
+    features = backbone.embed(batch)
+    assert batch.shape == (4, 224, 224, 3)
+    assert batch.dtype == np.uint8
+    assert features.visual.shape == (4, backbone.dim)
+    assert features.visual.dtype == np.float32
+    assert features.probabilities is not None
+    assert features.probabilities.shape == (4, backbone.classes)
+    np.testing.assert_allclose(features.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 33])
+def test_an_embedding_does_not_depend_on_its_batch(backbone: Backbone, count: int) -> None:
+    images = [backbone.preprocess(image) for image in photographs()]
+    batch = np.stack([images[position % len(images)] for position in range(count)])
+    alone = np.concatenate([backbone.embed(image[None]).visual for image in images])
+    together = backbone.embed(batch).visual
+    assert together.shape == (count, backbone.dim)
+    np.testing.assert_allclose(together, alone[np.arange(count) % len(images)], atol=1e-3)
+
+
+def test_class_weights_are_the_classifiers(backbone: Backbone) -> None:
+    features = backbone.embed(np.stack([backbone.preprocess(image) for image in photographs()]))
+    assert features.probabilities is not None
+    # What the weights leave of the log probabilities is the bias of a class and the normalisation of an image.
+    rest = np.log(features.probabilities) - features.visual @ backbone.class_weights()
+    per_class = rest - rest.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(per_class, np.broadcast_to(per_class[:1], per_class.shape), atol=1e-2)
+
+
+def test_a_folded_batch_norm_is_the_same_as_one_behind_the_convolution() -> None:
+    random = np.random.default_rng(2)
+    kernel, weight, bias, mean = (random.normal(size=size).astype(np.float32) for size in ((5, 3, 1, 1), 5, 5, 5))
+    variance = random.uniform(0.1, 2, 5).astype(np.float32)
+    tensors = {"c.weight": kernel, "n.weight": weight, "n.bias": bias, "n.running_mean": mean, "n.running_var": variance}
+    pixel = random.normal(size=3).astype(np.float32)
+    folded_kernel, folded_bias = _folded(tensors, "c", "n")
+    unfolded = (kernel[:, :, 0, 0] @ pixel - mean) / np.sqrt(variance + EPSILON) * weight + bias
+    np.testing.assert_allclose(folded_kernel[:, :, 0, 0] @ pixel + folded_bias, unfolded, rtol=1e-4, atol=1e-5)
+
+
+def test_other_weights_are_refused_before_they_are_unpickled(tmp_path: Path) -> None:
+    changed = bytearray(ModelStore(tmp_path).path("efficientnet-lite0").read_bytes())
+    changed[-1] ^= 1
+    (tmp_path / "changed.pth").write_bytes(changed)
+    with pytest.raises(ModelError, match="SHA-256"):
+        open_backbone("efficientnet-lite0", ModelStore(tmp_path), str(tmp_path / "changed.pth"))
+
+
+@pytest.mark.slow
+def test_photographs_of_imagenet_classes_are_named_right(backbone: Backbone) -> None:
+    if not PHOTOS.is_dir():
+        pytest.skip(f"The photographs of the handbook are not at {PHOTOS}.")
+    right: dict[str, float] = {}
+    for folder, classes in CLASSES.items():
+        images = [Image.open(path).convert("RGB") for path in sorted((PHOTOS / folder).glob("*.jpg"))]
+        features = backbone.embed(np.stack([backbone.preprocess(image) for image in images]))
+        assert features.probabilities is not None
+        right[folder] = float(np.isin(features.probabilities.argmax(axis=1), list(classes)).mean())
+    print("\n".join(f"{folder}: {share:.2f}" for folder, share in right.items()), sum(right.values()) / len(right))
+    assert sum(right.values()) / len(right) >= 0.75

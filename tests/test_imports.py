@@ -1,0 +1,49 @@
+"""Who may import whom: bot and jobs build on shared, shared on neither, and the two never meet."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+FORBIDDEN = {"shared": {"jobs", "bot"}, "jobs": {"bot"}, "bot": {"jobs"}}
+
+
+def imported_packages(source: str) -> set[str]:
+    """The top-level packages that a module imports, anywhere in it."""
+    packages = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            packages |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            packages.add(str(node.module).partition(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            packages |= {
+                str(ast.literal_eval(arg)).partition(".")[0] for arg in node.args if isinstance(arg, ast.Constant)
+            }
+    return packages
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_a_package_imports_only_what_the_design_allows(package: str) -> None:
+    modules = sorted((PROJECT / package).rglob("*.py"))
+    assert modules
+    for module in modules:
+        wrong = imported_packages(module.read_text()) & FORBIDDEN[package]
+        assert not wrong, f"{module.relative_to(PROJECT)} imports {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import jobs",
+        "import numpy, jobs.plan as plan",
+        "from jobs import plan",
+        "def f():\n    from jobs.plan import Plan",
+        "if TYPE_CHECKING:\n    from jobs.plan import Plan",
+        "import_module('jobs.plan')",
+        "importlib.import_module('jobs.plan')",
+    ],
+)
+def test_the_rule_sees_every_kind_of_import(source: str) -> None:
+    assert "jobs" in imported_packages(source)
