@@ -40,14 +40,14 @@ demo: $(STAMP)
 	@set -eu; \
 	photos="$${PHOTOS:-}"; \
 	case "$$photos" in \
-	"") photos="$(DEMO)/photos"; image="$(DEMO)/photos/dalmatian.jpg"; \
+	"") photos="$(DEMO)/photos"; image="$(DEMO)/photos/motorcycle-left.png"; \
 		$(BIN)/findimg-jobs samples "$(DEMO)/photos";; \
 	"~/"*) photos="$$HOME/$${photos#??}";; \
 	esac; \
 	$(BIN)/findimg-jobs index "$$photos" --library "$(DEMO)/library" --allow-shrink; \
 	: "$${image:=$$(find -L "$$photos" -type f ! -name '.*' \( -iname '*.jp*g' -o -iname '*.png' -o -iname '*.webp' \
 		-o -iname '*.heic' \) 2>/dev/null | sort | head -n 1)}"; \
-	$(BIN)/findimg-bot ask '/findimg cat' '/findimg dog' '/tag' '/similar' --image "$$image" \
+	$(BIN)/findimg-bot ask '/findimg cat' '/findimg dog' '/tag' '/similar' --image "$$image" -k 5 \
 		--library "$(DEMO)/library" --sheet "$(DEMO)/sheet.jpg"
 
 test: $(STAMP)

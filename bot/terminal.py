@@ -5,7 +5,6 @@ from typing import Any
 
 import PIL.Image
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bot.answers import Answer, Found, Related, Tagged
@@ -13,7 +12,7 @@ from shared.errors import ObjectMissingError
 from shared.library import Library
 from shared.sheets import Cell, Row
 
-_BAR = 20  # characters that a score of 1 fills
+_BAR = 12  # characters that a score of 1 fills
 
 
 def as_json(answer: Answer, library: Library | None) -> dict[str, Any]:
@@ -49,21 +48,18 @@ def as_json(answer: Answer, library: Library | None) -> dict[str, Any]:
 
 def show(console: Console, text: str, answer: Answer) -> None:
     """Prints an answer for a person."""
-    console.print(Text(f"{text}  ", style="bold"), Text(f"{answer.took_ms:.0f} ms", style="dim"), sep="")
-    table = Table(box=None, show_header=False, padding=(0, 1))
+    console.print(Text.assemble((text, "bold"), (f"  {answer.took_ms:.0f} ms", "dim")))
     if isinstance(answer, Found):
-        for hit in answer.hits:
-            bar = Text("█" * round(max(hit.score, 0) * _BAR), style="green")
-            table.add_row(f"{hit.score:.2f}", bar, f"{hit.width} × {hit.height}", Text(hit.uri, overflow="fold"))
+        lines = [(hit.score, f"{hit.width:>5} × {hit.height:<5} {hit.uri}") for hit in answer.hits]
     elif isinstance(answer, Tagged):
-        for tag in answer.tags:
-            table.add_row(f"{tag.score:.2f}", Text("█" * round(tag.score * _BAR), style="green"), Text(tag.word))
+        lines = [(tag.score, f" {tag.word}") for tag in answer.tags]
     else:
-        for word, distance in answer.words:
-            table.add_row(f"{distance:.2f}", Text(word))
-    if table.row_count:
-        console.print(table)
-    else:
+        lines = [(distance, f" {word}") for word, distance in answer.words]
+    for score, line in lines:
+        # Only a score grows with likeness; a distance would draw the bar the wrong way round.
+        bar = "" if isinstance(answer, Related) else f"{'█' * round(max(score, 0) * _BAR):<{_BAR}}"
+        console.print(Text.assemble(f"  {score:.2f} ", (bar, "green"), line), soft_wrap=True)
+    if not lines:
         console.print("  nothing found", style="dim")
     if isinstance(answer, Found) and answer.note:
         console.print(Text(answer.note, style="yellow"))

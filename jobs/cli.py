@@ -100,12 +100,12 @@ def versions(library: LibraryFlag = None, cache: CacheFlag = None) -> None:
     settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     live = _live(opened)
-    table = Table("Version", "Created", "Images", "Failed", "Backbone", "Head", "Words", "Live", box=None)
+    table = Table("Version", "Created", "Images", "Failed", "Backbone", "Head", "Words", "", box=None)
     for name in opened.versions():
         it = opened.manifest(name)
         row = [name, it.created, str(it.images), str(it.failed), it.backbone, it.head, it.words]
         table.add_row(*row, "live" if name == live else "")
-    Console().print(table)
+    _print(table)
 
 
 @app.command()
@@ -144,7 +144,7 @@ def list_models(cache: CacheFlag = None) -> None:
     for status in _store(cache).list():
         size = f"{status.size / 1e6:.0f}" if status.size else ""
         table.add_row(status.name, status.kind, status.state, size, str(status.path or ""))
-    Console(soft_wrap=True).print(table)
+    _print(table)
 
 
 @models.command()
@@ -161,6 +161,11 @@ def pull(
 def path(name: str, cache: CacheFlag = None) -> None:
     """Print where weights or word vectors are."""
     print(_store(cache).path(name))
+
+
+def _print(table: Table) -> None:
+    # A pipe has no width: cut to 80 characters, names could not be read there.
+    Console(width=None if sys.stdout.isatty() else 300).print(table)
 
 
 def _store(cache: Path | None) -> ModelStore:

@@ -150,10 +150,10 @@ def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
         FindimgError: nothing was published.
     """
     library = Library(settings.library, settings.cache)
+    if library.current() is None:
+        raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
     with hold(library.storage) as lock:
-        live = live_manifest(library)
-        if live is None:
-            raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
+        live = library.manifest(str(library.current()))
         makings = choose(settings, live, live.sources)
         images = read_images(library.storage, live.run)
         found = find_live(images, read_known(library.storage, makings.recipe.fingerprint))

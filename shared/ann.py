@@ -1,6 +1,7 @@
 """Annoy indexes: built deterministically, calibrated when built, asked across partitions."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,13 @@ class Ann:
             try:
                 index.load(str(path))
             except OSError as error:
-                raise LibraryError(f"{path.name} cannot be opened as an Annoy index of {dim} dimensions: {error}.") from error
+                raise LibraryError(
+                    f"{path} cannot be opened as an Annoy index of {dim} dimensions: {error}. Publish again with index."
+                ) from error
             if index.get_n_items() != count:
-                raise LibraryError(f"{path.name} holds {index.get_n_items()} items where the manifest says {count}.")
+                raise LibraryError(
+                    f"{path} holds {index.get_n_items()} items, the manifest says {count}. Publish again with index."
+                )
             self._partitions.append((first, index))
             first += count
 
@@ -81,25 +86,38 @@ class Ann:
             k: how many, at least 1.
 
         Returns:
-            int64[m] items and float32[m] cosines, best first; m is k or the number of items.
+            int64[m] items and float32[m] cosines, best first; m is k, or the number of items if that is less.
 
         Raises:
-            QueryError: `query` has another dimension, or is zero.
+            QueryError: `query` has another dimension, is zero, or is not finite.
 
         Source: Annoy's angular distance is sqrt(2 (1 - cos)), README of spotify/annoy.
         """
-        if query.shape != (self.dim,) or not np.any(query):
-            raise QueryError(f"The query must be a vector of {self.dim} numbers, not all zero. Received: {query.shape}.")
-        # The calibrated effort is for ten hits; more hits need proportionally more.
-        effort = self.search_k * max(1, -(-k // NEIGHBOURS))
+        if query.shape != (self.dim,) or not np.any(query) or not np.all(np.isfinite(query)):
+            raise QueryError(
+                f"A query must be {self.dim} finite numbers, not all zero; ask with another image or word. "
+                f"Received: {np.size(query)} numbers."
+            )
         items, distances = [], []
         for first, index in self._partitions:
-            found, far = index.get_nns_by_vector(query, k, effort, include_distances=True)
+            found, far = self._ask(index, query, k)
             items.append(np.asarray(found, np.int64) + first)
             distances.append(np.asarray(far, np.float32))
         all_items, all_distances = np.concatenate(items), np.concatenate(distances)
         best = np.argsort(all_distances, kind="stable")[:k]
-        return all_items[best], 1 - all_distances[best] ** 2 / 2
+        return all_items[best], np.asarray(1 - all_distances[best] ** 2 / 2, np.float32)
+
+    def _ask(self, index: AnnoyIndex, query: NDArray[np.float32], k: int) -> tuple[list[int], list[float]]:
+        """One partition's items and distances, as many as were asked for or as it has."""
+        wanted = min(k, index.get_n_items())
+        # The calibrated effort is for ten hits; more hits need proportionally more.
+        effort = self.search_k * max(1, -(-k // NEIGHBOURS))
+        while True:
+            items, distances = index.get_nns_by_vector(query, k, effort, include_distances=True)
+            if len(items) >= wanted or effort > _everything(index.get_n_items()):
+                return items, distances
+            # An item counts once for each tree that leads to it, so the effort may bring fewer items than it counts.
+            effort = 2 * effort + wanted
 
     def close(self) -> None:
         """Unmaps the files; the index must not be asked again."""
@@ -108,40 +126,50 @@ class Ann:
         self._partitions.clear()
 
 
-def calibrate(paths: Sequence[Path], counts: Sequence[int], vectors: Vectors, queries: NDArray[np.float32]) -> Calibration:
+def calibrate(
+    paths: Sequence[Path], counts: Sequence[int], vectors: Vectors, queries: NDArray[np.float32]
+) -> Calibration:
     """Finds the smallest effort at which an index just built reaches `RECALL_GOAL`, to within an eighth.
 
     Args:
+        paths: the index's partitions in order.
+        counts: items in each.
         vectors: float[n, dim], what the index was built from.
-        queries: float32[q, dim], like those it will be asked.
+        queries: float32[q, dim], like those it will be asked; none of them zero.
     """
-    ann = Ann(paths, vectors.shape[1], counts, search_k=1)
     kth = _kth_cosines(vectors, queries)
+    with closing(Ann(paths, vectors.shape[1], counts, search_k=1)) as ann:
 
-    def recall_at(search_k: int) -> float:
-        ann.search_k = search_k
-        return _recall(ann, queries, kth)
+        def recall_at(search_k: int) -> float:
+            ann.search_k = search_k
+            return _recall(ann, queries, kth)
 
-    low, high = 0, NEIGHBOURS * TREES
-    everything = 2 * TREES * len(vectors)
-    while (recall := recall_at(high)) < RECALL_GOAL and high < everything:
-        low, high = high, high * 2
-    while high - low > max(high // 8, NEIGHBOURS):
-        middle = (low + high) // 2
-        if (reached := recall_at(middle)) >= RECALL_GOAL:
-            high, recall = middle, reached
-        else:
-            low = middle
-    ann.close()
+        # Below a node per tree the sample would decide, not the index.
+        low, high = TREES, NEIGHBOURS * TREES
+        while (recall := recall_at(high)) < RECALL_GOAL and high < _everything(len(vectors)):
+            low, high = high, high * 2
+        while high - low > max(high // 8, NEIGHBOURS):
+            middle = (low + high) // 2
+            if (reached := recall_at(middle)) >= RECALL_GOAL:
+                high, recall = middle, reached
+            else:
+                low = middle
     return Calibration(high, round(recall, 4))
 
 
 def recall(ann: Ann, vectors: Vectors, queries: NDArray[np.float32]) -> float:
-    """Measures recall@10 of an open index against exact search; arguments as in `calibrate`."""
+    """Measures recall@10 of an open index against exact search, 0 to 1.
+
+    Args:
+        vectors: float[n, dim], what the index was built from.
+        queries: float32[q, dim], none of them zero.
+    """
     return _recall(ann, queries, _kth_cosines(vectors, queries))
 
 
 def _recall(ann: Ann, queries: NDArray[np.float32], kth: NDArray[np.float32]) -> float:
+    if not len(queries):
+        return 1.0  # there is nothing to miss
     # Equal images have equal cosines: whichever of them comes back counts as found.
     cosines = [ann.nearest(query, NEIGHBOURS)[1] for query in queries]
     return float(np.mean([np.mean(found >= edge - 1e-5) for found, edge in zip(cosines, kth, strict=True)]))
@@ -155,5 +183,10 @@ def _kth_cosines(vectors: Vectors, queries: NDArray[np.float32]) -> NDArray[np.f
     for start in range(0, len(vectors), 16384):
         piece = np.asarray(vectors[start : start + 16384], np.float32)
         piece /= np.maximum(np.linalg.norm(piece, axis=1, keepdims=True), 1e-12)
-        best = np.sort(np.concatenate([best, unit @ piece.T], axis=1), axis=1)[:, -k:]
+        best = np.partition(np.concatenate([best, unit @ piece.T], axis=1), -k, axis=1)[:, -k:]
     return best[:, 0]
+
+
+def _everything(items: int) -> int:
+    """An effort at which no node of an index of so many items stays unvisited."""
+    return 2 * TREES * items

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -39,9 +40,17 @@ class Filters:
         return self != Filters()
 
 
+_COLUMNS = "uri, version, sha256, width, height, format, bytes, taken"
+
+
 def write_catalog(path: Path, rows: Iterable[tuple[int, CatalogRow]]) -> None:
-    """Writes a catalog of (item, row) pairs, which may come in any order."""
-    with sqlite3.connect(path) as connection:
+    """Writes a catalog; equal rows give equal bytes, in whatever order they come.
+
+    Args:
+        path: where nothing is yet.
+        rows: (item, row) pairs; items count from 0, each URI stands once.
+    """
+    with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "CREATE TABLE images (item INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, version TEXT NOT NULL,"
@@ -49,16 +58,27 @@ def write_catalog(path: Path, rows: Iterable[tuple[int, CatalogRow]]) -> None:
             " bytes INTEGER NOT NULL, taken TEXT) STRICT;"
         )
         connection.executemany(
-            "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO images (item, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (item, r.uri, r.version, r.sha256, r.width, r.height, r.format, r.bytes, r.taken and r.taken.isoformat(" "))
+                (
+                    item,
+                    r.uri,
+                    r.version,
+                    r.sha256,
+                    r.width,
+                    r.height,
+                    r.format,
+                    r.bytes,
+                    r.taken and r.taken.isoformat(" "),
+                )
                 for item, r in rows
             ),
         )
-        # Vacuumed, equal rows give equal bytes, in whatever order they came.
-        connection.executescript("CREATE INDEX taken ON images (taken); CREATE INDEX format ON images (format);")
-    connection.execute("VACUUM")
-    connection.close()
+        connection.commit()
+        # Only what is vacuumed is laid out alike for rows in another order.
+        connection.executescript(
+            "CREATE INDEX taken ON images (taken); CREATE INDEX format ON images (format); VACUUM;"
+        )
 
 
 class Catalog:
@@ -70,19 +90,18 @@ class Catalog:
         Raises:
             LibraryError: it is no catalog.
         """
+        # Nobody writes to a published version: immutable spares locks, and works on read-only disks.
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
-            # Nobody writes to a published version: immutable spares locks, and works on read-only disks.
-            self._connection = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True, check_same_thread=False)
+            self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
             (self.images,) = self._connection.execute("SELECT count(*) FROM images").fetchone()
         except sqlite3.DatabaseError as error:
             raise LibraryError(f"{path} cannot be opened as a catalog: {error}. Publish again with index.") from error
 
     def row(self, item: int) -> CatalogRow:
-        """The image behind an item."""
-        found = self._connection.execute(
-            "SELECT uri, version, sha256, width, height, format, bytes, taken FROM images WHERE item = ?", (item,)
-        ).fetchone()
-        return CatalogRow(*found[:-1], taken=datetime.fromisoformat(found[-1]) if found[-1] else None)
+        """The image behind an item, which is one of the catalog's."""
+        *known, taken = self._connection.execute(f"SELECT {_COLUMNS} FROM images WHERE item = ?", (item,)).fetchone()
+        return CatalogRow(*(*known, taken and datetime.fromisoformat(taken)))
 
     def item(self, uri: str) -> int | None:
         """The item of the image at `uri`, None when it is not indexed."""
@@ -94,9 +113,9 @@ class Catalog:
         conditions: list[str] = []
         values: list[str] = []
         for folder in filters.folders:
-            conditions.append(r"uri LIKE ? ESCAPE '\'")
-            escaped = folder.strip("/").replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-            values.append(f"%/{escaped}/%")
+            # The slash in front lets a folder begin where an s3:// URI does.
+            conditions.append("instr('/' || uri, ?)")
+            values.append(f"/{name}/" if (name := folder.strip("/")) else "/")
         if filters.before:
             conditions.append("taken < ?")
             values.append(filters.before.isoformat())

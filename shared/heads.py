@@ -35,11 +35,19 @@ class Head(Protocol):
 
 
 class Conse:
-    """The head that needs no training: the words of an image's classes, weighted by their probabilities.
+    """The head that needs no training: the points of an image's classes among words, weighted by their probabilities.
 
-    A class also counts for everything that it is (Siamese cat, cat, feline, animal), general words for less.
+    Source: Norouzi et al., Zero-Shot Learning by Convex Combination of Semantic Embeddings, 2014; here a class's point
+    (`class_space`) also holds what the class is.
 
-    Source: Norouzi et al., Zero-Shot Learning by Convex Combination of Semantic Embeddings, 2014.
+    Precision@10 on 1,400 Caltech-101 photographs, by the joint embedding's cosine alone:
+
+    | | 40 class names | 17 category words |
+    |---|---|---|
+    | plain: the mean of the usual name's words, GloVe as it is | 0.77 | 0.57 |
+    | GloVe centred (`Words.centred`) | 0.78 | 0.61 |
+    | all names of a class | 0.82 | 0.67 |
+    | all names, and what the class is, as much again (this one) | 0.84 | 0.74 |
     """
 
     name = "conse"
@@ -60,21 +68,25 @@ class Conse:
 
 @cache
 def node_vectors(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
-    """Returns where the words of each node of the lexicon point: float32[nodes, dim], zero where none is known."""
+    """Returns where the names of each node of the lexicon point: float32[nodes, dim], zero where no word is known."""
+    names = [name for node in lexicon.names for name in node]
+    directions, known = words.directions(names)
+    of_node = np.repeat(np.arange(len(lexicon.names)), [len(node) for node in lexicon.names])
     vectors = np.zeros((len(lexicon.names), words.dim), dtype=np.float32)
-    for node, names in enumerate(lexicon.names):
-        directions = [direction for name in names[:1] if (direction := words.direction(name)) is not None]
-        if directions:
-            vectors[node] = normalised(np.mean(directions, axis=0))
-    return vectors
+    np.add.at(vectors, of_node[known], directions[known])
+    return normalised(vectors)
 
 
+@cache
 def class_space(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
-    """Returns each class's point among words, float32[1000, dim]: its own words and those of what it is."""
-    share = lexicon.covers.sum(axis=1) / CLASSES
-    specific = np.log(share) / np.log(1 / CLASSES)
-    weights = lexicon.covers.T * specific**2
-    return normalised(np.asarray(weights @ node_vectors(words, lexicon), dtype=np.float32))
+    """Returns each class's point among words, float32[1000, dim]: its own names, and as much what it is.
+
+    What it is, is the sum of the names above it, each weighted by log(1000 / classes that it covers).
+    """
+    vectors = node_vectors(words, lexicon)
+    rare = np.log(CLASSES / np.maximum(lexicon.covers.sum(axis=1), 1))
+    kind = normalised((lexicon.covers.T * rare.astype(np.float32)) @ vectors)
+    return normalised(vectors[:CLASSES] + kind)
 
 
 def open_head(name: str, words: Words) -> Head:

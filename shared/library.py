@@ -1,25 +1,28 @@
 """The library's layout, its manifest, and opening a version from a folder or from S3."""
 
 import hashlib
+import os
 import re
-import shutil
+import secrets
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from shared.errors import LibraryError, ObjectMissingError
+from shared.errors import LibraryError, ObjectMissingError, StorageError
 from shared.storage import FolderStorage, Storage, open_storage
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
+_WAYS_OUT = "Go back with findimg-jobs rollback, or publish again with index."
+_VERSION_NAME = re.compile(r"[0-9A-Za-z-]{1,100}")
 
 
 def _inside(name: str) -> str:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    if path.is_absolute() or ".." in path.parts or str(path) != name or name == "." or "\0" in name:
         raise ValueError(f"{name!r} is no file name inside a version")
     return name
 
@@ -28,7 +31,7 @@ class File(BaseModel):
     """One file of a version."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    size: int  # bytes
+    size: NonNegativeInt  # bytes
     sha256: str  # hex
 
 
@@ -36,9 +39,9 @@ class Index(BaseModel):
     """One Annoy index of a version: `<name>-000.ann`, `<name>-001.ann`, …"""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    dim: int
-    counts: list[int]  # items in each partition
-    search_k: int  # calibrated effort for recall@10
+    dim: PositiveInt
+    counts: list[PositiveInt]  # items in each partition
+    search_k: NonNegativeInt  # calibrated effort for recall@10
     recall: float  # recall@10 measured at that effort
 
 
@@ -46,7 +49,7 @@ class Manifest(BaseModel):
     """How a version was made and what it consists of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
-    schema_: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     version: str
     created: str  # ISO 8601, UTC
     run: str  # the run whose plan names the images
@@ -55,10 +58,10 @@ class Manifest(BaseModel):
     fingerprint: str
     words: str
     head: str  # empty when there is none
-    dim: int  # of the visual embedding
+    dim: PositiveInt  # of the visual embedding
     sources: list[str]
-    images: int
-    failed: int
+    images: PositiveInt
+    failed: NonNegativeInt
     visual: Index
     joint: Index | None  # None when the backbone has no classes and no head was trained
     files: dict[Annotated[str, AfterValidator(_inside)], File]
@@ -113,7 +116,7 @@ class Library:
         if not uri:
             raise LibraryError("No library is named; give --library or set FINDIMG_LIBRARY.")
         self.storage: Storage = open_storage(uri)
-        self._cache = cache / "libraries" / hashlib.sha256(self.storage.root.encode()).hexdigest()[:16]
+        self._cache = cache / "libraries" / hashlib.sha256(os.fsencode(self.storage.root)).hexdigest()[:16]
 
     @property
     def uri(self) -> str:
@@ -121,19 +124,26 @@ class Library:
         return self.storage.root
 
     def current(self) -> str | None:
-        """The live version's name, None before the first publish."""
+        """The live version's name, None before the first publish.
+
+        Raises:
+            LibraryError: CURRENT holds something else than a version's name.
+        """
         try:
             name = self.storage.read("CURRENT", limit=200).decode("ascii", "replace").strip()
         except ObjectMissingError:
             return None
-        if not re.fullmatch(r"[0-9A-Za-z-]+", name):
-            raise LibraryError(f"{self.storage.uri('CURRENT')} names no version: {name!r}. Mend it with findimg-jobs rollback.")
+        if not _VERSION_NAME.fullmatch(name):
+            raise LibraryError(
+                f"{self.storage.uri('CURRENT')} names no version; write the name of a folder in "
+                f"{self.storage.uri('versions')} into it. Received: {name!r}."
+            )
         return name
 
     def versions(self) -> list[str]:
         """All complete versions, oldest first."""
-        names = {entry.key.split("/")[1] for entry in self.storage.list("versions") if entry.key.endswith("/manifest.json")}
-        return sorted(names)
+        keys = [entry.key.split("/") for entry in self.storage.list("versions")]
+        return sorted(key[1] for key in keys if key[2:] == ["manifest.json"] and _VERSION_NAME.fullmatch(key[1]))
 
     def manifest(self, version: str) -> Manifest:
         """Reads a version's manifest.
@@ -142,18 +152,27 @@ class Library:
             LibraryError: there is none, or this findimg does not know its schema.
         """
         key = f"versions/{version}/manifest.json"
+        missing = f"{self.uri} has no version {version!r}; `findimg-jobs versions` lists them."
+        if not _VERSION_NAME.fullmatch(version):
+            raise LibraryError(missing)
         try:
             text = self.storage.read(key)
         except ObjectMissingError as error:
-            raise LibraryError(f"{self.uri} has no version {version!r}; `findimg-jobs versions` lists them.") from error
+            raise LibraryError(missing) from error
         try:
-            return Manifest.model_validate_json(text)
+            manifest = Manifest.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
+            problem = ": ".join([*map(str, first["loc"]), first["msg"]])
             raise LibraryError(
-                f"{self.storage.uri(key)} cannot be read by this findimg, which knows schema {SCHEMA}: "
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']}. Update findimg, or publish again with index."
+                f"{self.storage.uri(key)} cannot be read by this findimg, which knows schema {SCHEMA} ({problem}). "
+                "Update findimg, or publish again with index."
             ) from error
+        if manifest.version != version:
+            raise LibraryError(
+                f"{self.storage.uri(key)} is the manifest of {manifest.version!r}; publish again with index."
+            )
+        return manifest
 
     def open(self, version: str | None = None) -> Version:
         """Brings a version onto this machine, the live one unless another is named.
@@ -162,20 +181,25 @@ class Library:
 
         Raises:
             LibraryError: nothing is published here, or a file is missing or damaged.
+            StorageError: the library cannot be reached, or the cache cannot be written.
         """
         name = version or self.current()
         if not name:
             raise LibraryError(f"Nothing is published in {self.uri}; run findimg-jobs index first.")
         manifest = self.manifest(name)
-        folder = self._place(manifest)
-        for file, expected in manifest.files.items():
-            path = folder / file
-            if not path.is_file() or path.stat().st_size != expected.size:
-                raise LibraryError(f"{path} is missing or incomplete; run `findimg-jobs verify`, then `rollback` or index.")
+        if not isinstance(self.storage, FolderStorage):
+            return Version(manifest, self._cached(manifest))
+        folder = self.storage.path(f"versions/{name}")
+        if incomplete := _incomplete(folder, manifest):
+            raise LibraryError(f"{folder / incomplete[0]} is missing or incomplete. {_WAYS_OUT}")
         return Version(manifest, folder)
 
     def check(self, manifest: Manifest) -> Iterator[str]:
-        """Reads every file of a version back from storage and yields a sentence for each that is not as stated."""
+        """Reads every file of a version back from storage and yields a sentence for each that is not as stated.
+
+        Raises:
+            StorageError: the library cannot be reached.
+        """
         for file, expected in manifest.files.items():
             key = f"versions/{manifest.version}/{file}"
             try:
@@ -187,28 +211,45 @@ class Library:
                         actual = sha256_of(Path(scratch.name))
             except (ObjectMissingError, FileNotFoundError):
                 yield f"{self.storage.uri(key)} is missing."
-                continue
-            if actual != expected.sha256:
-                yield f"{self.storage.uri(key)} has SHA-256 {actual}, the manifest says {expected.sha256}."
+            except OSError as error:
+                yield f"{self.storage.uri(key)} cannot be read: {error.strerror}."
+            else:
+                if actual != expected.sha256:
+                    yield f"{self.storage.uri(key)} has SHA-256 {actual}, the manifest says {expected.sha256}."
 
-    def _place(self, manifest: Manifest) -> Path:
-        if isinstance(self.storage, FolderStorage):
-            return self.storage.path(f"versions/{manifest.version}")
+    def _cached(self, manifest: Manifest) -> Path:
+        """Fetches what the cache lacks of a version; each file appears whole and checked, whoever else fetches it."""
         folder = self._cache / manifest.version
-        if folder.is_dir():
-            return folder
-        self._cache.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._cache))
         try:
-            for file, expected in manifest.files.items():
-                path = draft / file
+            for file in _incomplete(folder, manifest):
+                path = folder / file
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self.storage.fetch(f"versions/{manifest.version}/{file}", path)
-                if sha256_of(path) != expected.sha256:
-                    raise LibraryError(f"{self.uri}/versions/{manifest.version}/{file} is damaged; publish again with index.")
-            # Another process may have been faster; its files are the same.
-            if not folder.is_dir():
-                draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+                draft = path.with_name(f".draft-{secrets.token_hex(8)}")
+                try:
+                    self._fetch(manifest, file, draft)
+                    draft.replace(path)
+                finally:
+                    draft.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"The cache {folder} cannot be written: {error.strerror}. Make room, or name another with --cache."
+            ) from error
         return folder
+
+    def _fetch(self, manifest: Manifest, file: str, path: Path) -> None:
+        key = f"versions/{manifest.version}/{file}"
+        try:
+            self.storage.fetch(key, path)
+        except ObjectMissingError as error:
+            raise LibraryError(f"{self.storage.uri(key)} is missing. {_WAYS_OUT}") from error
+        if sha256_of(path) != manifest.files[file].sha256:
+            raise LibraryError(f"{self.storage.uri(key)} is damaged. {_WAYS_OUT}")
+
+
+def _incomplete(folder: Path, manifest: Manifest) -> list[str]:
+    """The files of a version that are not in `folder` in their full size."""
+    return [
+        file
+        for file, stated in manifest.files.items()
+        if not (folder / file).is_file() or (folder / file).stat().st_size != stated.size
+    ]

@@ -1,18 +1,42 @@
-"""What a query's words mean to the model, and how well images fit them."""
+"""What a query's words mean to the model, and how well images fit them.
+
+A word goes to the classes: those it names, those beside it in WordNet, those near it in GloVe. Precision@10 on 1,400
+Caltech-101 photographs with efficientnet-lite0 and glove.6B.50d, and on the same with the asked classes taken away
+from the model, so that every answer must come through relatives:
+
+| | 40 class names | 17 category words | classes taken away |
+|---|---|---|---|
+"""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.errors import QueryError
-from shared.heads import node_vectors
-from shared.lexicon import CLASSES, Lexicon
-from shared.words import Words, did_you_mean, nearest_spellings
+from shared.heads import class_space, node_vectors
+from shared.lexicon import CLASSES, Lexicon, Sense
+from shared.words import FREQUENT, Words, did_you_mean, nearest_spellings, normalised
 
-TEMPERATURE = 0.08
-COSINE = 0.3
-FLOOR = 1e-3
+# How fast a class counts less with the distance to the word: in WordNet (per unit of `Lexicon.specific`), in GloVe
+# (cosine), and for a whole meaning of the word by GloVe (cosine).
+WORDNET = 1 / 12
+GLOVE = 0.1
+SENSE = 0.2
+# How much more a meaning counts that names classes, because that is what people ask a search for images for.
+NAMED = 2
+# What relatives of named classes count, so that `boat` also finds schooners once there are no more boats.
+RELATIVE = 0.1
+# A word that names no class: its images get a little of many relatives, not much of one, so probabilities count by
+# their root.
+ROOT = 0.5
+LEAST = 0.05  # a class with less weight is left out, so that few posting lists are read
+FLOOR = 1e-4  # what an image without any sign of a term gets; the joint embedding orders such images
+COMMON = 5_000  # the words that say how near to a class any word is
+UNRELATED = 200
+NOISE = 0.85  # the quantile of the unrelated terms' strengths below which there is nothing relevant
+SEEN_AGAIN = 5  # how many of the best images say what the others should look like
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,14 +44,28 @@ class Meaning:
     """What one term of a query stands for.
 
     Attributes:
-        term: the word or phrase, in the form in which it was understood (`mouse` for `mice`).
+        term: the word or phrase as it was understood (`mouse` for `mice`).
         classes: float32[1000], how much each class answers the term, 0 to 1, the best of them 1.
+        power: what the images' class probabilities are raised to before they are summed by `classes`; see `score`.
         vector: float32[dim] of length 1 in the space of the joint embeddings; None when no word of it is known there.
+        certainty: 0 to 1; the term's weight among other terms is multiplied by it.
     """
 
     term: str
     classes: npt.NDArray[np.float32]
+    power: float
     vector: npt.NDArray[np.float32] | None
+    certainty: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reading:
+    """One way to understand a term."""
+
+    classes: npt.NDArray[np.float32]  # float32[1000], the best of them 1
+    share: float  # how common it is among the term's meanings, 0 to 1
+    fit: float  # cosine of the term in GloVe to what this reading says it is
+    named: bool  # the term is the name of classes, or of what they are
 
 
 def meaning(term: str, lexicon: Lexicon, words: Words) -> Meaning:
@@ -38,17 +76,58 @@ def meaning(term: str, lexicon: Lexicon, words: Words) -> Meaning:
     """
     noun = lexicon.singular(term)
     vector = words.direction(noun or term)
-    classes = np.zeros(CLASSES, dtype=np.float32)
-    for sense in lexicon.senses(term):
-        for node, steps in sense.nodes:
-            classes = np.maximum(classes, np.float32(sense.share**0.5 * 0.5**steps) * lexicon.covers[node])
-    if not classes.any() and vector is not None:
-        cosine = node_vectors(words, lexicon)[:CLASSES] @ vector
-        classes = np.exp((cosine - cosine.max()) / TEMPERATURE)
-    if not classes.any():
+    # Of a phrase that nobody knows, the last word says what it is: inline skate, stop sign.
+    senses = lexicon.senses(term) or lexicon.senses(term.split()[-1])
+    if not senses and vector is None:
         known = nearest_spellings(term, lexicon.visible_nouns()) or words.suggest(term)
         raise QueryError(f"The word {term!r} is unknown.{did_you_mean(known)}")
-    return Meaning(noun or term.lower(), np.asarray(classes / classes.max(), dtype=np.float32), vector)
+    readings = list(_readings(noun or term, senses, vector, lexicon, words))
+    weights = [r.share**0.5 * np.exp((r.fit - 1) / SENSE) * (NAMED if r.named else 1) for r in readings]
+    best = int(np.argmax(weights))
+    classes = np.max([w / weights[best] * r.classes for w, r in zip(weights, readings, strict=True)], axis=0)
+    return Meaning(
+        term=noun or term.lower(),
+        classes=np.where(classes < LEAST, 0, classes).astype(np.float32),
+        power=1 if readings[best].named else ROOT,
+        vector=vector,
+        certainty=1 if senses or vector is None else _certainty(vector, lexicon, words),
+    )
+
+
+def _readings(
+    term: str, senses: tuple[Sense, ...], vector: npt.NDArray[np.float32] | None, lexicon: Lexicon, words: Words
+) -> list[_Reading]:
+    near = np.zeros(CLASSES, dtype=np.float32) if vector is None else class_space(words, lexicon) @ vector / GLOVE
+    readings = []
+    for sense in senses:
+        named = np.zeros(CLASSES, dtype=np.bool_)
+        kin = np.zeros(CLASSES, dtype=np.float32)
+        for node, steps in sense.places:
+            if steps == 0:
+                named |= lexicon.covers[node]
+            for up in lexicon.above(node):
+                kin = np.maximum(kin, lexicon.covers[up] * lexicon.specific[up])
+        kin = kin / WORDNET
+        fit = 1.0
+        if vector is not None:
+            pure = named if named.any() else _best_is_one(kin)
+            fit = float(normalised(pure @ node_vectors(words, lexicon)[:CLASSES]) @ vector)
+        beside = _best_is_one(np.where(named, -np.inf, kin + near))
+        classes = np.where(named, 1, RELATIVE * beside) if named.any() else beside
+        readings.append(_Reading(classes, sense.share, fit, bool(named.any())))
+    if any(reading.named for reading in readings):
+        return readings
+    fit = max((reading.fit for reading in readings), default=1.0)
+    if parts := lexicon.part_of_names(term):
+        readings.append(_Reading(lexicon.covers[parts].any(axis=0).astype(np.float32), 1, fit, False))
+    unseen = 1 - sum(sense.share for sense in senses)
+    if vector is not None and unseen > 0.01:
+        readings.append(_Reading(_best_is_one(near), unseen, fit, False))
+    return readings
+
+
+def _best_is_one(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(np.exp(logits - logits.max()), dtype=np.float32)
 
 
 def score(
@@ -56,36 +135,85 @@ def score(
 ) -> npt.NDArray[np.float32]:
     """Says how relevant images are to a whole query; images with everything that was asked for come first.
 
+    The terms' relevances are joined by their weighted geometric mean, and what must not be there takes away its share.
+
     Args:
-        category: float32[terms, n], for each term and image the sum of the image's class probabilities times the
-            term's `Meaning.classes`.
+        category: float32[terms, n], for each term and image (sum over classes of `Meaning.classes` times the image's
+            probability ** `Meaning.power`) ** (1 / `Meaning.power`).
         cosine: float32[terms, n], cosines of the joint embeddings to the term's vector, 0 where there is none.
-        weights: float32[terms], negative for what must not be there.
+        weights: float32[terms], the terms' weights times `Meaning.certainty`; negative for what must not be there.
 
     Returns:
         float32[n], 0 to 1.
     """
-    fit = relevance(category, cosine)
+    fit = category / np.maximum(1, category.max(axis=1, keepdims=True, initial=0))
     wanted, unwanted = weights > 0, weights < 0
-    total = np.ones(fit.shape[1], dtype=np.float32)
+    total = np.ones(category.shape[1], dtype=np.float32)
     if wanted.any():
         share = weights[wanted] / weights[wanted].sum()
-        total = np.exp(share @ np.log(fit[wanted] + FLOOR))
+        total = np.exp(share @ np.log(fit[wanted] + FLOOR * (1 + cosine[wanted])))
     for weight, there in zip(weights[unwanted], fit[unwanted], strict=True):
         total = total * (1 - there) ** -weight
     return np.asarray(np.clip(total, 0, 1), dtype=np.float32)
 
 
-def relevance(category: npt.NDArray[np.float32], cosine: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Returns how well images fit one term, 0 to 1, from class probabilities and the joint embedding's cosine."""
-    return np.asarray((np.clip(category, 0, 1) + COSINE * np.clip(cosine, 0, 1)) / (1 + COSINE), dtype=np.float32)
+def second_look(scores: npt.NDArray[np.float32], visual: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Ranks candidates again, by how much they look like the best of them.
 
-
-def nothing_relevant(best: float, unrelated: npt.NDArray[np.float32]) -> bool:
-    """Whether the best image's score is no better than what words that are not in the library get.
+    Among what the classes found, the few best agree in their looks more than the mistakes do. Every score becomes the
+    mean of itself and the best ones' score times the cosine to the best ones' mean, all seen from the candidates' mean.
 
     Args:
-        best: the highest score for the query.
-        unrelated: float32[queries], the highest score of each of many arbitrary words on the same version.
+        scores: float32[n], what `score` gave some 200 candidates.
+        visual: float32[n, dim], their visual embeddings.
+
+    Returns:
+        float32[n], 0 to 1.
     """
-    return bool(len(unrelated)) and best <= float(np.quantile(unrelated, 0.5))
+    if len(scores) <= SEEN_AGAIN:
+        return scores
+    best = np.argsort(-scores, kind="stable")[:SEEN_AGAIN]
+    looks = normalised(visual - visual.mean(axis=0))
+    centre = normalised(scores[best] @ looks[best])
+    return np.asarray((scores + scores[best].mean() * np.clip(looks @ centre, 0, 1)) / 2, dtype=np.float32)
+
+
+def strength(category: npt.NDArray[np.float32], certainty: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Returns how surely anything in the library shows each term, float32[terms], 0 to 1.
+
+    Args:
+        category: float32[terms, n] over all images, as for `score`.
+        certainty: float32[terms], the terms' `Meaning.certainty`.
+    """
+    best = category.max(axis=1, initial=0)
+    return np.asarray(np.minimum(1, best) * certainty, dtype=np.float32)
+
+
+def unrelated_terms(lexicon: Lexicon, words: Words) -> list[str]:
+    """Returns UNRELATED common nouns that name nothing to be seen, the same every time, to measure noise with."""
+    nouns = [noun for noun, senses in lexicon.nouns.items() if not senses]
+    common = [noun for noun, row in zip(nouns, words.rows(nouns), strict=True) if 0 <= row < FREQUENT]
+    return common[:: max(1, len(common) // UNRELATED)][:UNRELATED]
+
+
+def noise(strengths: npt.NDArray[np.float32]) -> float:
+    """Returns the strength that a term must exceed on this version to count as shown by anything.
+
+    Args:
+        strengths: float32[terms], what `strength` gave the `unrelated_terms`.
+    """
+    return float(np.quantile(strengths, NOISE)) if len(strengths) else 0.0
+
+
+@cache
+def _usual_nearness(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
+    """Cosines of common words to the class nearest to each, in ascending order."""
+    common = normalised(words.centred(np.asarray(words.matrix[:COMMON], dtype=np.float32)))
+    return np.sort((common @ class_space(words, lexicon).T).max(axis=1))
+
+
+def _certainty(vector: npt.NDArray[np.float32], lexicon: Lexicon, words: Words) -> float:
+    """How far a word that only GloVe knows is from saying nothing to the classes, measured by other words."""
+    usual = _usual_nearness(words, lexicon)
+    nearest = (class_space(words, lexicon) @ vector).max()
+    return float(max(LEAST, 2 * np.searchsorted(usual, nearest) / len(usual) - 1))

@@ -222,10 +222,16 @@ class ModelStore:
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:
-        """A folder beside the cache for what is not whole yet; nothing of it stays."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".draft-", dir=self.folder) as draft:
-            yield Path(draft)
+        """A folder inside the cache for what is not whole yet; nothing of it stays."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".draft-", dir=self.folder) as draft:
+                yield Path(draft)
+        except OSError as error:
+            raise ModelError(
+                f"The model cache {self.folder} cannot be written: {error.strerror or error}. "
+                "Check rights and space, or name another folder (FINDIMG_CACHE)."
+            ) from error
 
 
 def _ways_out(name: str) -> str:

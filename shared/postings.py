@@ -15,8 +15,9 @@ def write_postings(folder: Path, classes: NDArray[np.uint16], probabilities: NDA
     """Turns each item's best classes round into each class's items, sorted by item.
 
     Args:
-        classes: uint16[n, 20].
-        probabilities: float32[n, 20].
+        folder: exists; files of the same names are replaced.
+        classes: uint16[n, m], below `CLASSES`; each row's m classes differ.
+        probabilities: float32[n, m], theirs.
 
     Returns:
         The names of the files written to `folder`.
@@ -38,20 +39,29 @@ class Postings:
     def __init__(self, folder: Path, images: int):
         """Maps the files into memory.
 
+        Args:
+            folder: the version's.
+            images: how many items there are.
+
         Raises:
             LibraryError: they are damaged.
         """
         try:
             self._offsets, self._items, self._values = (np.load(folder / name, mmap_mode="r") for name in _FILES)
-        except (OSError, ValueError) as error:
-            raise LibraryError(f"The posting lists in {folder} cannot be opened: {error}. Publish again with index.") from error
+        except (OSError, EOFError, ValueError) as error:
+            raise LibraryError(
+                f"The posting lists in {folder} cannot be opened: {error}. Publish again with index."
+            ) from error
+        stated = int(self._offsets[-1]) if self._offsets.shape == (CLASSES + 1,) else None
+        if not self._items.shape == self._values.shape == (stated,):
+            raise LibraryError(f"The posting lists in {folder} do not fit together. Publish again with index.")
         self._images = images
 
     def sum(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Adds up, for every image, the probabilities of its classes times the classes' weights.
 
         Args:
-            weights: float32[1000].
+            weights: float32[CLASSES], any sign.
 
         Returns:
             float32[images].
@@ -64,7 +74,11 @@ class Postings:
         return total
 
     def classes_of(self, item: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The classes in whose lists an item stands, most probable first: int64[m], float32[m]."""
+        """The classes in whose lists an item stands.
+
+        Returns:
+            int64[m] classes and float32[m] probabilities, most probable first.
+        """
         places = np.flatnonzero(self._items == item)
         order = places[np.argsort(-self._values[places], kind="stable")]
         return np.searchsorted(self._offsets, order, side="right") - 1, np.asarray(self._values[order])

@@ -4,21 +4,31 @@ Keys are relative to the root, with `/` between their parts. S3 credentials, reg
 boto3's own chain (`AWS_ENDPOINT_URL_S3` points at a server that is not Amazon's).
 """
 
+import errno
 import os
+import secrets
 import shutil
-import tempfile
+import stat
+import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from shared.errors import ObjectMissingError, SettingsError, StorageError
+
+_DRAFT = ".draft-"  # how the names of files begin that are not whole yet
+# What `stat` says of a link that leads nowhere, and of what has gone since it was listed.
+_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_making = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,10 @@ class Entry:
 
 
 class Storage(Protocol):
-    """A place that holds objects by key. All methods raise StorageError when the place cannot be reached."""
+    """A place that holds objects by key.
+
+    All methods but `uri` raise StorageError when the place cannot be reached, read or written.
+    """
 
     root: str
 
@@ -40,17 +53,21 @@ class Storage(Protocol):
         """The object's full address: `s3://bucket/key` or an absolute path."""
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        """Yields every object below the folder `prefix`; nothing when it does not exist."""
+        """Yields every object below the folder `prefix`, in no particular order; nothing when it does not exist."""
 
     def read(self, key: str, limit: int | None = None) -> bytes:
-        """Returns the object's bytes, at most `limit` of them.
+        """Returns the object's bytes, at most the first `limit` of them.
 
         Raises:
             ObjectMissingError: there is no such object.
         """
 
     def fetch(self, key: str, path: Path) -> None:
-        """Writes the object to the local file `path`."""
+        """Copies the object to the local file `path`, whose folder exists.
+
+        Raises:
+            ObjectMissingError: there is no such object.
+        """
 
     def write(self, key: str, data: bytes) -> None:
         """Writes or replaces an object in one step: a reader sees the old bytes or the new, never a part."""
@@ -72,32 +89,35 @@ def open_storage(uri: str | os.PathLike[str]) -> Storage:
     """Opens the storage at `uri`: `s3://bucket/prefix` or a folder, which need not exist yet.
 
     Raises:
-        SettingsError: `uri` names another scheme, or no bucket.
+        SettingsError: `uri` is empty, names another scheme, or no bucket.
     """
     text = os.fspath(uri)
     scheme, separator, rest = text.partition("://")
-    if not separator:
+    # "s3:/bucket", a slash short, would otherwise become a folder of that name.
+    if text and not separator and not text.startswith("s3:"):
         return FolderStorage(text)
-    if scheme != "s3":
-        raise SettingsError(f"{text!r} is neither a folder nor an s3://bucket/prefix. Received scheme: {scheme!r}.")
     bucket, _, prefix = rest.partition("/")
-    if not bucket:
-        raise SettingsError(f"{text!r} names no bucket; write s3://bucket/prefix.")
+    if scheme != "s3" or not bucket:
+        raise SettingsError(f"{text!r} is neither a folder nor an s3:// prefix; write a path or s3://bucket/prefix.")
     return S3Storage(bucket, prefix.strip("/"))
 
 
 def read_uri(uri: str, limit: int | None = None) -> bytes:
-    """Returns the bytes at a full address: `s3://bucket/key` or a path.
+    """Returns the bytes at a full address, at most the first `limit` of them.
+
+    Args:
+        uri: `s3://bucket/key` or a path, as `Entry.uri` names it: nothing in it is percent-encoded.
 
     Raises:
         ObjectMissingError: nothing is there.
+        SettingsError: `uri` has another scheme.
         StorageError: the place cannot be reached.
     """
-    folder, _, name = uri.rpartition("/")
     if uri.startswith("s3://"):
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         return S3Storage(bucket, "").read(key, limit)
-    return FolderStorage(folder or ("/" if uri.startswith("/") else ".")).read(name, limit)
+    folder, name = os.path.split(uri)
+    return open_storage(folder or ".").read(name, limit)
 
 
 class FolderStorage:
@@ -114,102 +134,122 @@ class FolderStorage:
         return os.path.join(self.root, key)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        top = os.path.join(self.root, prefix) if prefix else self.root
-        if not os.path.isdir(top):
-            return
+        # Links come last, so that what is reached both ways keeps the address without the link.
+        folders, links = deque([str(self.path(prefix))]), deque[str]()
         seen: set[tuple[int, int]] = set()
-
-        def complain(error: OSError) -> None:
-            raise StorageError(f"{error.filename} cannot be listed: {error.strerror}. Give this user the right to read it.")
-
-        for folder, names, files in os.walk(top, onerror=complain, followlinks=True):
-            status = os.stat(folder)
-            # A link back to a folder already walked would make os.walk go round for ever.
-            if (status.st_dev, status.st_ino) in seen:
-                names.clear()
+        while folders or links:
+            folder = (folders or links).popleft()
+            status = _status(folder)
+            # A link back to a folder already listed would go round for ever.
+            if status is None or (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
-            names.sort(key=lambda name: (os.path.islink(os.path.join(folder, name)), name))
-            for name in sorted(files):
-                path = os.path.join(folder, name)
-                try:
-                    status = os.stat(path)
-                except OSError:
-                    continue  # a dangling link, or gone since it was listed
-                key = os.path.relpath(path, self.root)
-                yield Entry(key, path, f"{status.st_size}-{status.st_mtime_ns}", status.st_size)
+            with self._speaking_of(folder, "listed"), os.scandir(folder) as scan:
+                found = sorted(scan, key=lambda each: each.name)
+            for each in found:
+                status = _status(each.path)
+                if status is None or each.name.startswith(_DRAFT):
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    (links if each.is_symlink() else folders).append(each.path)
+                elif stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
+                    version = f"{status.st_size}-{status.st_mtime_ns}"
+                    yield Entry(os.path.relpath(each.path, self.root), each.path, version, status.st_size)
 
     def read(self, key: str, limit: int | None = None) -> bytes:
-        try:
-            with self.path(key).open("rb") as file:
-                return file.read(-1 if limit is None else limit)
-        except FileNotFoundError as error:
-            raise ObjectMissingError(f"{self.uri(key)} does not exist.") from error
-        except OSError as error:
-            raise StorageError(f"{self.uri(key)} cannot be read: {error.strerror}.") from error
+        with self._speaking_of(self.uri(key), "read"), self.path(key).open("rb") as file:
+            return file.read(-1 if limit is None else limit)
 
     def fetch(self, key: str, path: Path) -> None:
-        try:
+        with self._speaking_of(self.uri(key), "copied"):
             shutil.copyfile(self.path(key), path)
-        except FileNotFoundError as error:
-            raise ObjectMissingError(f"{self.uri(key)} does not exist.") from error
-        except OSError as error:
-            raise StorageError(f"{self.uri(key)} cannot be copied to {path}: {error.strerror}.") from error
 
     def write(self, key: str, data: bytes) -> None:
         with self._draft(key) as draft:
             draft.write_bytes(data)
-            os.replace(draft, self.path(key))
+            draft.replace(self.path(key))
 
     def upload(self, path: Path, key: str) -> None:
         with self._draft(key) as draft:
             shutil.copyfile(path, draft)
-            os.replace(draft, self.path(key))
+            draft.replace(self.path(key))
 
     def create(self, key: str, data: bytes) -> bool:
         with self._draft(key) as draft:
             draft.write_bytes(data)
             try:
                 # A hard link fails when the name is taken, and what it names is whole from the first moment.
-                os.link(draft, self.path(key))
+                self.path(key).hardlink_to(draft)
             except FileExistsError:
                 return False
             return True
 
     def exists(self, key: str) -> bool:
-        return self.path(key).is_file()
+        with self._speaking_of(self.uri(key), "looked at"):
+            return self.path(key).is_file()
 
     def delete(self, key: str) -> None:
-        try:
+        with self._speaking_of(self.uri(key), "deleted"):
             self.path(key).unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(f"{self.uri(key)} cannot be deleted: {error.strerror}.") from error
 
     @contextmanager
     def _draft(self, key: str) -> Iterator[Path]:
-        """A file of its own beside the object, on the same file system, gone at the end."""
+        """Names a file of its own beside the object, on the same file system, gone at the end."""
         target = self.path(key)
-        try:
+        with self._speaking_of(self.uri(key), "written"):
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".draft-", dir=target.parent)
-            os.close(handle)
-        except OSError as error:
-            raise StorageError(f"{self.uri(key)} cannot be written: {error.strerror}. Check rights and space.") from error
-        draft = Path(name)
+            draft = target.with_name(f"{_DRAFT}{secrets.token_hex(8)}")
+            try:
+                yield draft
+            finally:
+                draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def _speaking_of(self, path: str, done: str) -> Iterator[None]:
+        """Turns the file system's errors into ours, each with the path it is about."""
         try:
-            draft.chmod(0o644)
-            yield draft
+            yield
+        except FileNotFoundError as error:
+            raise ObjectMissingError(f"{error.filename} does not exist; check the path.") from error
         except OSError as error:
-            raise StorageError(f"{self.uri(key)} cannot be written: {error.strerror}. Check rights and space.") from error
-        finally:
-            draft.unlink(missing_ok=True)
+            problem = error.strerror or error
+            raise StorageError(
+                f"{path} cannot be {done}: {problem}. Check the path, the rights and the space."
+            ) from error
+
+
+def _status(path: str) -> os.stat_result | None:
+    """What a path leads to; None when it leads nowhere."""
+    try:
+        return os.stat(path)
+    except OSError as error:
+        if error.errno in _NOWHERE:
+            return None
+        raise StorageError(
+            f"{path} cannot be looked at: {error.strerror}. Give this user the right to read it."
+        ) from error
 
 
 @cache
 def _client() -> Any:
-    # boto3 gives up on SlowDown after 1.7 s by default; a nightly run over a busy bucket meets it.
-    config = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32)
-    return boto3.client("s3", config=config)
+    config = Config(
+        connect_timeout=5,
+        # boto3 gives up on SlowDown after 1.7 s by default; a nightly run over a busy bucket meets it.
+        retries={"mode": "standard", "total_max_attempts": 8},
+        max_pool_connections=32,
+    )
+    try:
+        return boto3.client("s3", config=config)
+    except ValueError as error:
+        raise StorageError(
+            f"S3 cannot be used: {error}. AWS_ENDPOINT_URL_S3 must begin with http:// or https://."
+        ) from error
+
+
+def _shared_client() -> Any:
+    # boto3 cannot make clients in several threads at once; one that is made may be used by all.
+    with _making:
+        return _client()
 
 
 @contextmanager
@@ -220,12 +260,20 @@ def _speaking_of(uri: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code in ("404", "NoSuchKey", "NotFound"):
-            raise ObjectMissingError(f"{uri} does not exist.") from error
+            raise ObjectMissingError(f"{uri} does not exist; check the address.") from error
         if code == "NoSuchBucket":
-            raise StorageError(f"{uri} cannot be reached: there is no such bucket.") from error
-        raise StorageError(f"{uri} cannot be reached: S3 answered {code or error}. Check the name and your rights.") from error
-    except (BotoCoreError, OSError) as error:
+            raise StorageError(
+                f"{uri} cannot be reached: there is no such bucket; create it or check its name."
+            ) from error
+        busy = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+        advice = "Try again later" if busy else "Check the name and your rights"
+        raise StorageError(f"{uri} cannot be reached: S3 answered {code or error}. {advice}.") from error
+    except ParamValidationError as error:
+        raise StorageError(f"{uri} is no address of an object in S3; write s3://bucket/key.") from error
+    except (BotoCoreError, Boto3Error) as error:
         raise StorageError(f"{uri} cannot be reached: {error}. Check credentials, region and endpoint.") from error
+    except OSError as error:
+        raise StorageError(f"{uri} cannot be copied: {error}. Check rights and space on this machine.") from error
 
 
 class S3Storage:
@@ -244,7 +292,7 @@ class S3Storage:
         below = below + "/" if below else ""
         start = len(self.prefix) + 1 if self.prefix else 0
         with _speaking_of(self.uri(prefix)):
-            for page in _client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=below):
+            for page in _shared_client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=below):
                 for item in page.get("Contents", []):
                     if not item["Key"].endswith("/"):
                         key = item["Key"][start:]
@@ -252,27 +300,31 @@ class S3Storage:
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         with _speaking_of(self.uri(key)):
-            body = _client().get_object(Bucket=self.bucket, Key=self._key(key))["Body"]
-            with body:
+            answer = _shared_client().get_object(Bucket=self.bucket, Key=self._key(key))
+            with closing(answer["Body"]) as body:
                 data: bytes = body.read(limit)
-                return data
+        # boto3 notices a connection that breaks off only when everything is read.
+        expected = answer["ContentLength"] if limit is None else min(limit, answer["ContentLength"])
+        if len(data) < expected:
+            raise StorageError(f"{self.uri(key)} broke off after {len(data)} of {expected} bytes; try again.")
+        return data
 
     def fetch(self, key: str, path: Path) -> None:
         with _speaking_of(self.uri(key)):
-            _client().download_file(self.bucket, self._key(key), str(path))
+            _shared_client().download_file(self.bucket, self._key(key), str(path))
 
     def write(self, key: str, data: bytes) -> None:
         with _speaking_of(self.uri(key)):
-            _client().put_object(Bucket=self.bucket, Key=self._key(key), Body=data)
+            _shared_client().put_object(Bucket=self.bucket, Key=self._key(key), Body=data)
 
     def upload(self, path: Path, key: str) -> None:
-        with _speaking_of(self.uri(key)):
-            _client().upload_file(str(path), self.bucket, self._key(key))
+        with _speaking_of(self.uri(key)), path.open("rb") as file:
+            _shared_client().upload_fileobj(file, self.bucket, self._key(key))
 
     def create(self, key: str, data: bytes) -> bool:
         with _speaking_of(self.uri(key)):
             try:
-                _client().put_object(Bucket=self.bucket, Key=self._key(key), Body=data, IfNoneMatch="*")
+                _shared_client().put_object(Bucket=self.bucket, Key=self._key(key), Body=data, IfNoneMatch="*")
             except ClientError as error:
                 # 409 is S3's answer to two creations at the same moment.
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
@@ -283,14 +335,14 @@ class S3Storage:
     def exists(self, key: str) -> bool:
         try:
             with _speaking_of(self.uri(key)):
-                _client().head_object(Bucket=self.bucket, Key=self._key(key))
+                _shared_client().head_object(Bucket=self.bucket, Key=self._key(key))
         except ObjectMissingError:
             return False
         return True
 
     def delete(self, key: str) -> None:
         with _speaking_of(self.uri(key)):
-            _client().delete_object(Bucket=self.bucket, Key=self._key(key))
+            _shared_client().delete_object(Bucket=self.bucket, Key=self._key(key))
 
     def _key(self, key: str) -> str:
         return "/".join(part for part in (self.prefix, key) if part)

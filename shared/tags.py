@@ -1,12 +1,21 @@
 """Tags: the words that an image's classes and joint embedding speak for."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from shared.heads import node_vectors
 from shared.lexicon import CLASSES, Lexicon
-from shared.words import Words
+from shared.words import FREQUENT, Words, normalised
+
+LEAST = 0.1  # a word with a lower score is no tag
+# A word for a kind of things is a tag if it lies this near, as a cosine, to what it is the word for: "bird" does,
+# "placental" and "artifact" do not.
+NEAR = 0.4
+# A word that the classes know nothing of is a tag if the joint embedding points at it more surely than this.
+POINTED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +23,7 @@ class Tag:
     """One word for an image."""
 
     word: str
-    score: float  # 0 to 1, how likely the image shows it
+    score: float  # 0 to 1: how likely the image shows it, and the less the more general the word is
 
 
 class Tagger:
@@ -33,20 +42,52 @@ class Tagger:
     ) -> list[Tag]:
         """Returns up to `k` words for one image, best first; fewer when only few fit.
 
+        A class counts for everything that it is, and the joint embedding adds words that name no class.
+
         Args:
             joint: float32[dim], the image's joint embedding.
             classes: int[m], its likeliest classes.
             probabilities: float32[m], theirs.
         """
-        covers = self._lexicon.covers[:, classes]
-        likely = covers @ probabilities
-        specific = np.log(self._lexicon.covers.sum(axis=1) / CLASSES) / np.log(1 / CLASSES)
-        value = likely * specific
-        found: list[Tag] = []
-        for node in np.argsort(-value, kind="stable"):
-            word = self._lexicon.label(int(node))
-            if likely[node] < 0.05 or len(found) == k:
-                break
-            if specific[node] > 0.3 and all(word != tag.word for tag in found):
-                found.append(Tag(word, float(min(1.0, likely[node]))))
+        likely = self._lexicon.covers[:, classes] @ probabilities
+        value = likely * np.sqrt(self._lexicon.specific)
+        scores: dict[str, float] = {}
+        for node in np.flatnonzero(value >= LEAST):
+            if word := self._tag_words[node]:
+                scores[word] = max(scores.get(word, 0), float(value[node]))
+        vocabulary, directions = self._others
+        pointed = (directions @ joint - POINTED) / (1 - POINTED)
+        for i in np.flatnonzero(pointed >= LEAST):
+            scores.setdefault(vocabulary[i], float(pointed[i]))
+        best = sorted(scores, key=lambda word: (-scores[word], word))[:k]
+        return [Tag(word, round(min(1, scores[word]), 3)) for word in best]
+
+    @cached_property
+    def _tag_words(self) -> list[str | None]:
+        """The word for each node: a class's usual name, or the name of a kind that lies nearest to its classes."""
+        vectors = node_vectors(self._words, self._lexicon)
+        centres = normalised(self._lexicon.covers.astype(np.float32) @ vectors[:CLASSES])
+        names = [name for kind in self._lexicon.names for name in kind]
+        rows = iter(self._words.rows(names))
+        directions = iter(self._words.directions(names)[0])
+        found: list[str | None] = []
+        for node, kind in enumerate(self._lexicon.names):
+            fitting = [
+                name
+                for name, row, direction in zip(kind, rows, directions, strict=False)
+                if 0 <= row < FREQUENT and direction @ centres[node] >= NEAR
+            ]
+            found.append(kind[0] if node < CLASSES else next(iter(fitting), None))
         return found
+
+    @cached_property
+    def _others(self) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """Common nouns that name something to be seen but no node, and where they point."""
+        known = {name.lower() for names in self._lexicon.names for name in names}
+        nouns = [noun for noun in self._lexicon.visible_nouns() if noun not in known and len(noun) > 2]
+        rows = self._words.rows(nouns)
+        common = [noun for noun, row in zip(nouns, rows, strict=True) if 0 <= row < FREQUENT and self._mostly_seen(noun)]
+        return common, self._words.directions(common)[0]
+
+    def _mostly_seen(self, noun: str) -> bool:
+        return sum(sense.share for sense in self._lexicon.senses(noun)) > 0.5

@@ -69,16 +69,31 @@ class Words:
     def direction(self, text: str) -> npt.NDArray[np.float32] | None:
         """Returns where a word or a phrase points, as heads and queries use it; None when no word of it is known.
 
-        The vectors of a phrase's words are averaged; what all words have in common is taken out (`centred`).
+        The words of a phrase count the same; what all words have in common is taken out (`centred`).
 
         Returns:
             float32[dim] of length 1.
         """
         rows = [row for row in (self._row(word) for word in text.replace("-", " ").split()) if row is not None]
-        if not rows:
-            return None
-        vector = normalised(self.centred(self.matrix[rows].astype(np.float32)))
-        return normalised(vector.mean(axis=0))
+        return self._pointing(rows) if rows else None
+
+    def directions(self, texts: list[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Returns the direction of many texts at once, much faster than one by one.
+
+        Returns:
+            float32[len(texts), dim], zero where no word is known, and bool[len(texts)], whether one is.
+        """
+        parts = [text.replace("-", " ").split() for text in texts]
+        rows = self.rows([word for words in parts for word in words])
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        known = np.zeros(len(texts), dtype=np.bool_)
+        start = 0
+        for i, words in enumerate(parts):
+            found = [row for row in rows[start : start + len(words)] if row >= 0]
+            start += len(words)
+            if found:
+                vectors[i], known[i] = self._pointing(found), True
+        return vectors, known
 
     def centred(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Takes out what all words have in common: their mean and the two directions in which they vary most.
@@ -126,6 +141,10 @@ class Words:
     def suggest(self, word: str, k: int = 3) -> list[str]:
         """Returns up to `k` frequent words spelt like `word`, best first; empty when nothing comes near."""
         return nearest_spellings(word, self._frequent, k)
+
+    def _pointing(self, rows: list[int]) -> npt.NDArray[np.float32]:
+        vectors = normalised(self.centred(np.asarray(self.matrix[rows], dtype=np.float32)))
+        return normalised(vectors.mean(axis=0))
 
     def _row(self, word: str) -> int | None:
         wanted = word.lower().encode(errors="replace")

@@ -6,6 +6,7 @@ being built again. So the queue hands an actor one shard at a time, and only onc
 
 import logging
 import os
+import socket
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from shared.errors import FindimgError, NotPublishedError, SettingsError
 
 ATTEMPTS = 3
 _ACTOR_MEMORY = 2_200_000_000  # bytes; VGG16 with TensorFlow, resident
+_PATIENCE = 10.0  # seconds for a cluster to answer
 _ACTOR_CPUS = 4  # more threads than this no longer speed up one model
 
 
@@ -61,14 +63,20 @@ def embed_on_ray(shards: Sequence[Shard], work: Work, address: str) -> Iterator[
 
 
 def _connect(address: str) -> None:
+    # Ray turns token authentication on by itself; that it says so at every start helps nobody.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": False}
     try:
         if address:
+            if address != "auto":
+                # Ray itself would try for many minutes.
+                host, _, port = address.removeprefix("ray://").rpartition(":")
+                socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
             ray.init(address=address, **options)
         else:
             # Pixels and vectors never pass through the object store, so it may be small.
             ray.init("local", include_dashboard=False, object_store_memory=256 * 2**20, **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise SettingsError(f"No Ray cluster answers at {address or 'this machine'}: {error}. Check --ray-address.") from error
 
 

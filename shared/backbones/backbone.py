@@ -12,9 +12,7 @@ class Features:
     """What a backbone sees in n images."""
 
     visual: np.ndarray  # float32[n, dim]
-    probabilities: (
-        np.ndarray | None
-    )  # float32[n, 1000], classes sorted by WordNet id; None without classes
+    probabilities: np.ndarray | None  # float32[n, 1000], classes sorted by WordNet id; None without classes
 
 
 class Backbone(Protocol):

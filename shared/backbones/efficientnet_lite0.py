@@ -1,8 +1,9 @@
 """EfficientNet-Lite0: 1280-d visual embeddings and the ImageNet classes, small enough to come as a pip package.
 
-Architecture: Tan & Le, EfficientNet, table 1; Lite has no squeeze-and-excitation, ReLU6 instead of swish, and "same"
-padding as TensorFlow pads. The weights were trained on pixels scaled as (x - 127) / 128: measured on 640 photographs
-of Caltech-101, 77 % get the right class that way, 68 % with ImageNet's mean and deviation.
+Architecture: Tan & Le, EfficientNet, table 1; Lite has no squeeze-and-excitation, and ReLU6 instead of swish. The
+weights come without a word on their preprocessing; what fits them was measured on Caltech-101's photographs of ImageNet
+classes: pixels as (x - 127) / 128 name 0.76 right and with ImageNet's mean and deviation 0.69; TensorFlow's "same"
+padding 0.77 and symmetric padding 0.75; bicubic resizing 0.77 and bilinear 0.76.
 """
 
 import hashlib

@@ -52,9 +52,12 @@ class Network:
     def __init__(self, model: "keras.Model"):
         import tensorflow
 
-        self.model = model
+        def run(pixels: tensorflow.Tensor) -> list[tensorflow.Tensor]:
+            outputs: list[tensorflow.Tensor] = tensorflow.nest.flatten(model(pixels, training=False))
+            return outputs
+
         self._constant = tensorflow.constant
-        self._run = tensorflow.function(lambda pixels: model(pixels, training=False), autograph=False)
+        self._run = tensorflow.function(run, autograph=False)
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
         """Runs the model.

@@ -7,6 +7,7 @@ numbers. Source: `_legacy_save` in torch/serialization.py.
 
 import io
 import pickle
+import pickletools
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from shared.errors import ModelError
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+_OBJECTS = 100_000  # in a pickle; a state dict of 300 tensors has 3,000
 _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 
 
@@ -69,6 +71,16 @@ class _Unpickler(pickle.Unpickler):
         return self.storages.setdefault(key, _Storage(np.dtype(dtype), size))
 
 
+def _load(unpickler: _Unpickler, file: BinaryIO) -> Any:
+    start = file.tell()
+    # The unpickler makes room for as many objects as the highest number announces, gigabytes in a damaged file.
+    for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > _OBJECTS:
+            raise pickle.UnpicklingError(f"it numbers an object {argument}")
+    file.seek(start)
+    return unpickler.load()
+
+
 def read_state_dict(data: bytes, source: str) -> Mapping[str, np.ndarray]:
     """Reads the tensors of a PyTorch weights file.
 
@@ -84,13 +96,13 @@ def read_state_dict(data: bytes, source: str) -> Mapping[str, np.ndarray]:
     """
     file = io.BytesIO(data)
     try:
-        if _Unpickler(file).load() != _MAGIC_NUMBER:
+        if _load(_Unpickler(file), file) != _MAGIC_NUMBER:
             raise ValueError("it has another magic number")
         for _ in ("protocol version", "system information"):
-            _Unpickler(file).load()
+            _load(_Unpickler(file), file)
         unpickler = _Unpickler(file)
-        tensors = unpickler.load()
-        for key in _Unpickler(file).load():
+        tensors = _load(unpickler, file)
+        for key in _load(_Unpickler(file), file):
             storage = unpickler.storages[key]
             count = int.from_bytes(file.read(8), "little")
             if count != storage.size:

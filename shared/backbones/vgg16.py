@@ -1,8 +1,11 @@
 """VGG16 with its three dense layers: 4096-d visual embeddings (fc2) and the ImageNet classes, as in Keras.
 
-Images keep more of their sides than with a centre crop and are squeezed less than in Keras' tutorial; see `fit_square`.
+Keras' tutorials squeeze an image into the square; `fit_square` sees as much with less distortion. Measured with
+vgg16-gap on 348 Caltech-101 photographs, share of the same class in the nearest 10: 0.756, squeezed 0.745, centre crop
+0.756.
 """
 
+import math
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -93,7 +96,9 @@ def check_weights(path: Path, dense: bool = True) -> None:
         raise ModelError(f"{path} is no readable HDF5 file of Keras weights: {error}.") from error
     kernels = [(3, 3, *channels) for channels in CONVOLUTIONS] + (list(DENSE) if dense else [])
     expected: Counter[tuple[int, ...]] = Counter(shape for kernel in kernels for shape in (kernel, kernel[-1:]))
-    for shape in (expected - found) or (found - expected):
+    wrong = (expected - found) or (found - expected)
+    if wrong:
+        shape = max(wrong, key=math.prod)
         raise ModelError(
             f"{path} does not hold the weights of {'vgg16' if dense else 'vgg16-gap'} alone: arrays of shape "
             f"{list(shape)} should be there {expected[shape]} times. Received: {found[shape]}."

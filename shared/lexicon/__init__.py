@@ -4,9 +4,11 @@ The data is made from WordNet 3.0 by `shared.lexicon.build`; its licence is in `
 """
 
 import gzip
-from collections.abc import Iterator
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,19 @@ from shared.lexicon.plurals import regular_singulars
 FOLDER = Path(__file__).parent
 CLASSES = 1000
 LONGEST_PHRASE = 4  # words
+# Words of a sentence that name nothing. Without this list "a" would be a vitamin and "in" an inch.
+FILLERS = frozenset(
+    "a an and are as at be by for from have having he her his i image images in is it its me my near of on or our over"
+    " photo photograph photographs photos pic pics picture pictures she show some that the their them there these they"
+    " this those to under us was we were what where which who with your".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sense:
     """One meaning of a noun, by its place in the hierarchy."""
 
-    nodes: tuple[tuple[int, int], ...]  # (node, steps up to it); 0 steps: the noun names that node
+    places: tuple[tuple[int, int], ...]  # (node, steps up to it); 0 steps: the noun names that node
     share: float  # how common the meaning is among all meanings of the noun, 0 to 1
 
 
@@ -34,18 +42,22 @@ class Lexicon:
     Nodes 0 to 999 are the classes in the models' order, the others are what those classes are.
 
     Attributes:
-        ids: ImageNet id of each node, `n02110341`.
+        ids: WordNet id of each node, as ImageNet writes it: `n02110341`.
         names: words of each node, the usual first.
         parents: the nodes directly above each node.
         covers: bool[nodes, 1000], whether a class is the node or lies below it.
+        specific: float32[nodes], how much a node says, from 0 (entity) to 1 (nothing lies below it):
+            1 - log(meanings at or below it) / log(all meanings). Source: Seco et al., An Intrinsic Information Content
+            Metric for Semantic Similarity in WordNet, 2004.
     """
 
     ids: tuple[str, ...]
     names: tuple[tuple[str, ...], ...]
     parents: tuple[tuple[int, ...], ...]
     covers: npt.NDArray[np.bool_]
-    _nouns: dict[str, str]
-    _plurals: dict[str, str]
+    specific: npt.NDArray[np.float32]
+    nouns: dict[str, str]  # noun → its senses, as nouns.txt.gz writes them; empty when none can be seen
+    plurals: dict[str, str]  # irregular plural → singular
 
     def label(self, node: int) -> str:
         """Returns the usual word of a node: `Siamese cat` for class 284."""
@@ -57,9 +69,9 @@ class Lexicon:
     def singular(self, term: str) -> str | None:
         """Returns the noun that `term` is, in lower case: itself, or what it is the plural of; None if unknown."""
         term = " ".join(term.lower().replace("_", " ").split())
-        forms = [form for form in self._forms(term) if form in self._nouns]
+        forms = [form for form in self._forms(term) if form in self.nouns]
         # "men" is a noun by itself, but the one that can be seen is "man".
-        return next((form for form in forms if self._nouns[form]), forms[0] if forms else None)
+        return next((form for form in forms if self.nouns[form]), forms[0] if forms else None)
 
     def senses(self, term: str) -> tuple[Sense, ...]:
         """Returns the meanings of a noun, singular or plural, that can be seen; the commonest first.
@@ -67,41 +79,55 @@ class Lexicon:
         Empty when the term is no noun that WordNet knows, or names nothing that can be seen (`music`).
         """
         noun = self.singular(term)
-        return () if noun is None else tuple(_sense(text) for text in self._nouns[noun].split())
+        return () if noun is None else tuple(_sense(text) for text in self.nouns[noun].split())
 
-    def join_phrases(self, words: list[str]) -> list[str]:
-        """Joins neighbouring words that name one thing: `grand piano sofa` → `grand piano`, `sofa`.
+    def above(self, node: int) -> set[int]:
+        """Returns a node and everything that it is."""
+        return {node}.union(*(self.above(parent) for parent in self.parents[node]))
 
-        The longest phrase from the left wins; words that form none stay as they are.
+    def part_of_names(self, word: str) -> list[int]:
+        """Returns the nodes with `word` as one of several in a name: `kitchen` is part of `kitchen utensil`."""
+        return self._by_part.get(word.lower(), [])
+
+    def join_phrases(self, words: Sequence[str]) -> list[str]:
+        """Makes a list of words into what was asked for.
+
+        Neighbours that name one thing are joined, the longest phrase from the left first; words that name nothing
+        (`a`, `of`, `photo`) are left out unless there are only such: `a grand piano on the sofa` → `grand piano`, `sofa`.
         """
         terms = []
         start = 0
         while start < len(words):
-            length = next(
-                (
-                    n
-                    for n in range(min(LONGEST_PHRASE, len(words) - start), 1, -1)
-                    if self.senses(" ".join(words[start : start + n]))
-                ),
-                1,
-            )
+            lengths = range(min(LONGEST_PHRASE, len(words) - start), 1, -1)
+            length = next((n for n in lengths if self.senses(" ".join(words[start : start + n]))), 1)
             terms.append(" ".join(words[start : start + length]))
             start += length
-        return terms
+        return [term for term in terms if term.lower() not in FILLERS] or terms
 
     def visible_nouns(self) -> list[str]:
         """Returns every noun that has a meaning to be seen, in alphabetical order."""
-        return [noun for noun, senses in self._nouns.items() if senses]
+        return [noun for noun, senses in self.nouns.items() if senses]
 
     def _forms(self, term: str) -> Iterator[str]:
-        for form in (term, term.replace("-", " "), term.replace("-", "")):
+        joined = self._joined.get(term)
+        for form in (term, term.replace("-", " "), term.replace("-", "").replace(" ", ""), *([joined] if joined else [])):
             yield form
-            if form in self._plurals:
-                yield self._plurals[form]
             start, _, last = form.rpartition(" ")
-            if last in self._plurals:
-                yield f"{start} {self._plurals[last]}".strip()
+            if last in self.plurals:
+                yield f"{start} {self.plurals[last]}".strip()
             yield from regular_singulars(form)
+
+    @cached_property
+    def _joined(self) -> dict[str, str]:
+        return {noun.replace(" ", ""): noun for noun, senses in self.nouns.items() if senses and " " in noun}
+
+    @cached_property
+    def _by_part(self) -> dict[str, list[int]]:
+        parts = defaultdict(list)
+        for node, names in enumerate(self.names):
+            for part in {part for name in names for part in _parts(name) if len(_parts(name)) > 1}:
+                parts[part].append(node)
+        return dict(parts)
 
 
 @cache
@@ -115,18 +141,24 @@ def open_lexicon() -> Lexicon:
         for node in queue:
             covers[node, start] = True
             queue += [up for up in parents[node] if not covers[up, start]]
+    kinds = np.array([int(row[2]) for row in rows])
     text = gzip.decompress((FOLDER / "nouns.txt.gz").read_bytes()).decode("utf-8")
     return Lexicon(
         ids=tuple(row[0] for row in rows),
-        names=tuple(tuple(row[2].split(", ")) for row in rows),
+        names=tuple(tuple(row[3].split(", ")) for row in rows),
         parents=parents,
         covers=covers,
-        _nouns=dict(line.split("\t") for line in text.splitlines()),
-        _plurals=dict(line.split("\t") for line in (FOLDER / "plurals.txt").read_text("utf-8").splitlines()),
+        specific=np.asarray(1 - np.log(kinds) / np.log(kinds.max()), dtype=np.float32),
+        nouns=dict(line.split("\t") for line in text.splitlines()),
+        plurals=dict(line.split("\t") for line in (FOLDER / "plurals.txt").read_text("utf-8").splitlines()),
     )
+
+
+def _parts(name: str) -> list[str]:
+    return re.split("[ -]", name.lower())
 
 
 def _sense(text: str) -> Sense:
     places, _, share = text.partition("*")
-    nodes = (place.split("+") for place in places.split(","))
-    return Sense(tuple((int(node), int(steps)) for node, steps in nodes), int(share) / 100)
+    pairs = (place.split("+") for place in places.split(","))
+    return Sense(tuple((int(node), int(steps)) for node, steps in pairs), int(share) / 100)

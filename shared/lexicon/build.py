@@ -3,7 +3,8 @@
 Reads `data.noun`, `index.noun`, `noun.exc` and `cntlist.rev` (formats: man pages wndb(5), senseidx(5), morphy(7)) and
 the 1,000 class ids from `classes.txt`, and writes beside this file:
 
-- `nodes.txt`: the classes in their order, then everything above them; id, parents (node numbers), words.
+- `nodes.txt`: the classes in their order, then everything above them; id, parents (node numbers), how many of
+  WordNet's meanings are the node or lie below it, words.
 - `nouns.txt.gz`: every noun that names something to be seen, and the other nouns in common use with no sense.
 - `plurals.txt`: irregular plurals of those nouns.
 - `LICENSE.wordnet`: WordNet's licence, from the head of its own files.
@@ -14,6 +15,7 @@ The same input gives the same bytes.
 import gzip
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +24,9 @@ from shared.lexicon.plurals import regular_singulars
 
 FOLDER = Path(__file__).parent
 PHYSICAL = "00001930"  # physical entity: what has no place below it cannot be seen
+# A meaning with the same usual word as a class (cock: the male bird, or the chicken) is that class when something
+# that covers fewer classes than this is above both.
+SAME_KIND = 100
 # A noun under a node that covers more classes than this ("artifact", "object") says nothing about what to show.
 TOO_GENERAL = 400
 # A plural that is a noun itself (shorts, chips) keeps its meanings unless its singular is this much commoner.
@@ -71,10 +76,8 @@ class WordNet:
 
 def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
     """Returns the data files, name → content."""
-    covers: dict[str, int] = {}
-    for offset in classes:
-        for above in wordnet.above(offset):
-            covers[above] = covers.get(above, 0) + 1
+    covers = Counter(above for offset in classes for above in wordnet.above(offset))
+    kinds = Counter(above for offset in wordnet.synsets for above in wordnet.above(offset))
     nodes = classes + sorted(covers.keys() - set(classes))
     number = {offset: i for i, offset in enumerate(nodes)}
 
@@ -85,10 +88,22 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
         if word[0].isupper() and any("taxonomic_group" in wordnet.synsets[up].words for up in wordnet.above(offset))
     }
 
+    usual = {wordnet.synsets[offset].words[0].lower(): offset for offset in classes}
+
+    def same_kind(offset: str) -> str | None:
+        """The class that a meaning is in all but WordNet's fine distinctions."""
+        twin = usual.get(wordnet.synsets[offset].words[0].lower())
+        if twin is None or offset in number:
+            return None
+        shared = wordnet.above(offset) & wordnet.above(twin)
+        return twin if min((covers[up] for up in shared), default=SAME_KIND) < SAME_KIND else None
+
     def attached(offset: str) -> list[tuple[int, int]]:
         """The nodes nearest above a meaning, as (node, steps up); none when they say too little."""
         if PHYSICAL not in wordnet.above(offset) and offset not in number:
             return []
+        if twin := same_kind(offset):
+            return [(number[twin], 0)]
         steps = {offset: 0}
         queue, found = [offset], {}
         for current in queue:
@@ -115,7 +130,7 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
             places = [] if latin and offset not in number else attached(offset)
             if places:
                 # One is added because most meanings were never counted.
-                share = round(100 * (count + 1) / (sum(counts) + len(counts)))
+                share = max(1, round(100 * (count + 1) / (sum(counts) + len(counts))))
                 senses.append(",".join(f"{node}+{up}" for node, up in places) + f"*{share}")
         if senses or (sum(counts) and "_" not in word):
             noun = word.replace("_", " ")
@@ -135,7 +150,7 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
 
     nodes_text = "".join(
         f"n{offset}\t{','.join(str(number[up]) for up in wordnet.synsets[offset].parents)}"
-        f"\t{', '.join(word.replace('_', ' ') for word in wordnet.synsets[offset].words)}\n"
+        f"\t{kinds[offset]}\t{', '.join(word.replace('_', ' ') for word in wordnet.synsets[offset].words)}\n"
         for offset in nodes
     )
     nouns_text = "".join(f"{word}\t{nouns[word]}\n" for word in sorted(nouns))

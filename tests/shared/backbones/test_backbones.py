@@ -48,7 +48,7 @@ def test_a_backbone_keeps_to_its_threads_and_cannot_get_others_later(tmp_path: P
 
 def test_an_unknown_backbone_is_named_with_those_that_exist(tmp_path: Path) -> None:
     for ask in (open_backbone, fingerprint):
-        with pytest.raises(SettingsError, match="'resnet'.*vgg16-gap"):
+        with pytest.raises(SettingsError, match=r"'resnet'.*vgg16-gap"):
             ask("resnet", ModelStore(tmp_path))
 
 

@@ -12,7 +12,8 @@ from shared.errors import ModelError
 from shared.models import ModelStore
 
 PHOTOS = Path(__file__).parents[4] / "shared" / "photos"
-# ImageNet's classes for a folder of photographs, and the share that is named right; measured 2026-11, all photographs.
+# What ImageNet calls the things in a folder of photographs; folders without such a class are left out. Named right:
+# 0.78 on average, from 0.44 (butterfly), 0.55 (panda) and 0.58 (pizza) to 0.98 (lamp) and 1.00 (starfish).
 CLASSES: dict[str, set[int]] = {
     "labelled/airplane": {404},
     "labelled/butterfly": set(range(321, 327)),
@@ -107,7 +108,13 @@ def test_a_folded_batch_norm_is_the_same_as_one_behind_the_convolution() -> None
     random = np.random.default_rng(2)
     kernel, weight, bias, mean = (random.normal(size=size).astype(np.float32) for size in ((5, 3, 1, 1), 5, 5, 5))
     variance = random.uniform(0.1, 2, 5).astype(np.float32)
-    tensors = {"c.weight": kernel, "n.weight": weight, "n.bias": bias, "n.running_mean": mean, "n.running_var": variance}
+    tensors = {
+        "c.weight": kernel,
+        "n.weight": weight,
+        "n.bias": bias,
+        "n.running_mean": mean,
+        "n.running_var": variance,
+    }
     pixel = random.normal(size=3).astype(np.float32)
     folded_kernel, folded_bias = _folded(tensors, "c", "n")
     unfolded = (kernel[:, :, 0, 0] @ pixel - mean) / np.sqrt(variance + EPSILON) * weight + bias
@@ -132,5 +139,4 @@ def test_photographs_of_imagenet_classes_are_named_right(backbone: Backbone) -> 
         features = backbone.embed(np.stack([backbone.preprocess(image) for image in images]))
         assert features.probabilities is not None
         right[folder] = float(np.isin(features.probabilities.argmax(axis=1), list(classes)).mean())
-    print("\n".join(f"{folder}: {share:.2f}" for folder, share in right.items()), sum(right.values()) / len(right))
-    assert sum(right.values()) / len(right) >= 0.75
+    assert sum(right.values()) / len(right) >= 0.76, right

@@ -1,12 +1,13 @@
 import os
 import pickle
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.backbones.torch_file import read_state_dict
@@ -73,7 +74,7 @@ class Touch:
 def test_a_pickle_that_calls_something_is_refused_and_not_run(place: int, tmp_path: Path) -> None:
     pickles = [*HEADER, state_dict((2, 3), (3, 1)), KEYS]
     pickles[place] = pickle.dumps(Touch(tmp_path / "harm"), 2)
-    with pytest.raises(ModelError, match="it asks for posix.mkdir"):
+    with pytest.raises(ModelError, match=r"it asks for \w+\.mkdir"):
         read_state_dict(b"".join([*pickles, STORAGE]), "evil.pth")
     assert not (tmp_path / "harm").exists()
 
@@ -85,7 +86,8 @@ def test_every_other_name_is_refused(name: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "strides", "offset"), [((2, 3), (3, 1), 1), ((2, 3), (300, 1), 0), ((2, 3), (-3, 1), 0), ((2, -3), (3, 1), 0)]
+    ("shape", "strides", "offset"),
+    [((2, 3), (3, 1), 1), ((2, 3), (300, 1), 0), ((2, 3), (-3, 1), 0), ((2, -3), (3, 1), 0)],
 )
 def test_a_tensor_outside_of_its_storage_is_refused(
     shape: tuple[int, int], strides: tuple[int, int], offset: int
@@ -94,15 +96,20 @@ def test_a_tensor_outside_of_its_storage_is_refused(
         read_state_dict(weights_file(state_dict(shape, strides, offset), KEYS), "bad.pth")
 
 
+@pytest.mark.parametrize("opcode", [b"r\xff\xff\xff\x7f", b"p2147483647\n"])
+def test_a_pickle_that_would_take_gigabytes_is_refused(opcode: bytes) -> None:
+    with pytest.raises(ModelError, match="it numbers an object 2147483647"):
+        read_state_dict(weights_file(b"\x80\x02}" + opcode + b"."), "big.pth")
+
+
+@settings(deadline=5000)
 @given(st.data())
 def test_a_damaged_file_is_refused_or_read_but_never_fails_otherwise(data: st.DataObject) -> None:
     whole = weights_file(state_dict((2, 3), (3, 1)), KEYS)
     position = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:position] + data.draw(st.binary(max_size=3)) + whole[position + data.draw(st.integers(0, 3)) :]
-    try:
+    with suppress(ModelError):
         read_state_dict(damaged, "damaged.pth")
-    except ModelError:
-        pass
 
 
 @pytest.mark.parametrize("length", [0, 10, 100, -1])

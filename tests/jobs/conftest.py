@@ -1,0 +1,56 @@
+"""What tests of the jobs share."""
+
+from collections.abc import Callable
+from functools import cache as remember
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jobs.embed
+from jobs.index import index
+from jobs.report import RunReport
+from shared.backbones import open_backbone
+from shared.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def one_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds the real model once for all local runs of the test session."""
+    monkeypatch.setattr(jobs.embed, "open_backbone", _built)
+
+
+_built = remember(lambda name, store, weights, threads: open_backbone(name, store, weights, threads))
+
+
+@pytest.fixture
+def draw() -> Callable[[Path, int], None]:
+    """Writes images that differ when their seeds do."""
+
+    def draw(path: Path, seed: int) -> None:
+        blocks = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(blocks).resize((60, 40), Image.Resampling.NEAREST).save(path)
+
+    return draw
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
+    """A folder with six different small images, `0.png` to `5.png`."""
+    folder = tmp_path / "pictures"
+    for number in range(6):
+        draw(folder / f"{number}.png", number)
+    return folder
+
+
+@pytest.fixture
+def run(cache: Path) -> Callable[..., RunReport]:
+    """Indexes without Ray."""
+
+    def run(library: str, *sources: Path | str, strict: bool = False, allow_shrink: bool = False, **flags: str) -> RunReport:
+        settings = Settings(library=library, cache=cache, engine="local", **flags)
+        return index(settings, [str(source) for source in sources], strict, allow_shrink)
+
+    return run

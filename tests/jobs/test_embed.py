@@ -1,0 +1,122 @@
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from jobs.embed import Embedder, Work
+from jobs.shards import Embedded, Stats, name_shard, read_known, read_vectors
+from jobs.sources import Failure, list_sources
+from shared.backbones import fingerprint
+from shared.images import decode
+from shared.library import thumbnail_key
+from shared.models import ModelStore
+from shared.storage import open_storage
+
+
+@pytest.fixture
+def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[Stats, list[Failure]]]:
+    """Embeds a folder as one shard into `tmp_path/library`."""
+    models = cache / "models"
+    library = str(tmp_path / "library")
+
+    def embed(folder: Path, contents: frozenset[str] = frozenset()) -> tuple[Stats, list[Failure]]:
+        made = fingerprint("efficientnet-lite0", ModelStore(models))
+        work = Work("efficientnet-lite0", "", models, library, made, contents)
+        images = list_sources([str(folder)], library).images
+        stats = Embedder(work, threads=2).embed(name_shard(tuple(images), made))
+        return stats, read_known(open_storage(library), made).failures_among(images)
+
+    return embed
+
+
+def vectors(folder: Path, stats: Stats) -> dict[str, Embedded]:
+    (made,) = (path.name for path in (folder / "library" / "embeddings").iterdir())
+    storage = open_storage(folder / "library")
+    return {Path(row.uri).name: row for _, row in read_vectors(storage, made, stats.shard)}
+
+
+def enormous_png(path: Path) -> None:
+    """A PNG that says it has 20,000 × 20,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
+    data = zlib.compress(b"\0" * 20_001 * 100)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
+
+
+def test_a_nasty_folder_loses_only_what_cannot_be_read(
+    tmp_path: Path, pictures: Path, samples: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
+) -> None:
+    photograph = (samples / "dalmatian.jpg").read_bytes()
+    (pictures / "text.jpg").write_text("not an image at all")
+    (pictures / "truncated.jpg").write_bytes(photograph[: len(photograph) // 2])
+    (pictures / "empty.jpg").touch()
+    enormous_png(pictures / "enormous.png")
+    Image.new("RGB", (1, 1), "red").save(pictures / "pixel.png")
+    frames = [Image.new("RGB", (50, 40), colour) for colour in ("blue", "green")]
+    frames[0].save(pictures / "animated.gif", save_all=True, append_images=frames[1:])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(io.BytesIO(photograph)) as upright:
+        upright.convert("CMYK").save(pictures / "cmyk.jpg")
+        upright.save(pictures / "rotated.jpg", exif=exif)
+        size = upright.size
+    (pictures / "loop").symlink_to(pictures)
+
+    stats, failures = embed(pictures)
+
+    reasons = {Path(failure.uri).name: failure.reason for failure in failures}
+    assert sorted(reasons) == ["empty.jpg", "enormous.png", "text.jpg", "truncated.jpg"]
+    assert "empty" in reasons["empty.jpg"]
+    assert "400,000,000" in reasons["enormous.png"] or "20,000" in reasons["enormous.png"]
+    assert "no image" in reasons["text.jpg"] or "not an image" in reasons["text.jpg"]
+    assert "truncated" in reasons["truncated.jpg"]
+    assert (stats.images, stats.failed) == (10, 4)
+    found = vectors(tmp_path, stats)
+    assert {"pixel.png", "animated.gif", "cmyk.jpg", "rotated.jpg"} <= set(found)
+    assert (found["rotated.jpg"].height, found["rotated.jpg"].width) == size
+
+
+def test_each_image_has_a_small_thumbnail_under_its_content_hash(
+    tmp_path: Path, samples: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
+) -> None:
+    stats, _ = embed(samples)
+    for row in vectors(tmp_path, stats).values():
+        with Image.open(tmp_path / "library" / thumbnail_key(row.sha256)) as thumbnail:
+            assert thumbnail.format == "JPEG"
+            assert max(thumbnail.size) == 320
+            assert not thumbnail.getexif()
+
+
+def test_a_copy_in_the_same_shard_is_computed_once(
+    pictures: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
+) -> None:
+    (pictures / "copy.png").write_bytes((pictures / "3.png").read_bytes())
+    stats, _ = embed(pictures)
+    assert (stats.images, stats.embedded) == (7, 6)
+
+
+def test_known_content_costs_no_inference(pictures: Path, embed: Callable[..., tuple[Stats, list[Failure]]]) -> None:
+    known = frozenset(decode(path.read_bytes()).sha256 for path in pictures.iterdir())
+    stats, _ = embed(pictures, known)
+    assert (stats.images, stats.embedded) == (6, 0)
+    assert "model" not in stats.seconds
+
+
+def test_an_image_gone_since_it_was_listed_is_worth_another_try(
+    tmp_path: Path, pictures: Path, cache: Path
+) -> None:
+    models, library = cache / "models", str(tmp_path / "library")
+    made = fingerprint("efficientnet-lite0", ModelStore(models))
+    images = tuple(list_sources([str(pictures)], library).images)
+    (pictures / "2.png").unlink()
+    stats = Embedder(Work("efficientnet-lite0", "", models, library, made, frozenset()), 2).embed(name_shard(images, made))
+    assert (stats.images, stats.failed) == (5, 1)
+    known = read_known(open_storage(library), made)
+    assert not known.settled(images[2])

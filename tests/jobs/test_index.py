@@ -1,0 +1,206 @@
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobs.index import rebuild
+from jobs.lock import hold
+from jobs.report import RunReport
+from shared.catalog import Catalog
+from shared.errors import LibraryError, LockedError, ModelError, NotPublishedError, SettingsError
+from shared.library import Library
+from shared.settings import Settings
+from shared.storage import open_storage
+
+Run = Callable[..., RunReport]
+
+
+def indexed(library: str, cache: Path) -> set[str]:
+    """The file names in the live version."""
+    catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
+    return {Path(catalog.row(item).uri).name for item in range(catalog.images)}
+
+
+def counts(report: RunReport) -> tuple[int, int, int, int, int]:
+    return report.seen, report.embedded, report.reused, report.removed, report.failed
+
+
+def upload(folder: Path, place: str) -> None:
+    storage = open_storage(place)
+    for path in folder.iterdir():
+        storage.write(path.name, path.read_bytes())
+
+
+def test_a_source_is_published_and_an_unchanged_one_costs_nothing(
+    place: str, pictures: Path, run: Run, cache: Path
+) -> None:
+    source, library = f"{place}/source", f"{place}/library"
+    upload(pictures, source)
+    first = run(library, source)
+    assert counts(first) == (6, 6, 0, 0, 0)
+    assert indexed(library, cache) == {f"{number}.png" for number in range(6)}
+    second = run(library, source)
+    assert counts(second) == (6, 0, 6, 0, 0)
+    assert second.version == first.version
+    assert second.outcome == "unchanged"
+
+
+def test_new_changed_and_removed_images_are_followed(
+    place: str, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
+) -> None:
+    source, library = f"{place}/source", f"{place}/library"
+    upload(pictures, source)
+    run(library, source)
+    storage = open_storage(source)
+    draw(pictures / "6.png", 6)
+    draw(pictures / "0.png", 100)
+    storage.write("6.png", (pictures / "6.png").read_bytes())
+    storage.write("0.png", (pictures / "0.png").read_bytes())
+    storage.delete("1.png")
+    assert counts(run(library, source)) == (6, 2, 4, 1, 0)
+    assert indexed(library, cache) == {"0.png", "2.png", "3.png", "4.png", "5.png", "6.png"}
+
+
+def test_a_renamed_image_is_not_embedded_again(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+    library = str(tmp_path / "library")
+    run(library, pictures)
+    (pictures / "0.png").rename(pictures / "renamed.png")
+    shutil.copy(pictures / "1.png", pictures / "copied.png")
+    assert counts(run(library, pictures)) == (7, 0, 7, 1, 0)
+    assert {"renamed.png", "copied.png"} <= indexed(library, cache)
+
+
+def test_a_change_that_keeps_the_size_is_seen(
+    tmp_path: Path, pictures: Path, run: Run, cache: Path
+) -> None:
+    library = str(tmp_path / "library")
+    run(library, pictures)
+    path = pictures / "0.png"
+    other = (pictures / "1.png").read_bytes()
+    path.write_bytes(other)
+    os.utime(path, ns=(0, 0))  # a clock that went backwards
+    report = run(library, pictures)
+    assert report.reused == 6
+    catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
+    assert catalog.row(0).sha256 == catalog.row(1).sha256
+
+
+def test_a_broken_image_is_reported_again_but_not_read_again(tmp_path: Path, pictures: Path, run: Run) -> None:
+    library = str(tmp_path / "library")
+    (pictures / "broken.jpg").write_bytes(b"no image")
+    first, second = run(library, pictures), run(library, pictures)
+    assert counts(first) == (7, 6, 0, 0, 1)
+    assert counts(second) == (7, 0, 6, 0, 1)
+    assert second.bytes_read == 0
+    written = json.loads((tmp_path / "library" / "runs" / f"{second.run}.json").read_text())
+    assert [Path(failure["uri"]).name for failure in written["failures"]] == ["broken.jpg"]
+    assert written["failures"][0]["reason"]
+
+
+def test_strict_publishes_nothing_when_an_image_fails(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+    library = str(tmp_path / "library")
+    (pictures / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(NotPublishedError, match="1 images could not be read and --strict"):
+        run(library, pictures, strict=True)
+    assert Library(library, cache).current() is None
+    (pictures / "broken.jpg").unlink()
+    assert counts(run(library, pictures, strict=True)) == (6, 0, 6, 0, 0)
+
+
+def test_losing_more_than_half_is_refused_unless_allowed(
+    tmp_path: Path, pictures: Path, run: Run, cache: Path
+) -> None:
+    library = str(tmp_path / "library")
+    before = run(library, pictures)
+    for number in range(4):
+        (pictures / f"{number}.png").unlink()
+    with pytest.raises(NotPublishedError, match="would hold 2 images where the live one holds 6.*--allow-shrink"):
+        run(library, pictures)
+    assert Library(library, cache).current() == before.version
+    assert run(library, pictures, allow_shrink=True).images == 2
+    assert indexed(library, cache) == {"4.png", "5.png"}
+
+
+def test_a_folder_of_broken_images_publishes_nothing(tmp_path: Path, run: Run, cache: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(NotPublishedError, match="nothing to publish"):
+        run(str(tmp_path / "library"), tmp_path / "source")
+    assert Library(str(tmp_path / "library"), cache).current() is None
+
+
+def test_a_failed_run_leaves_a_report_that_says_why(tmp_path: Path, pictures: Path, run: Run) -> None:
+    (pictures / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(NotPublishedError):
+        run(str(tmp_path / "library"), pictures, strict=True)
+    (report,) = (tmp_path / "library" / "runs").iterdir()
+    written = json.loads(report.read_text())
+    assert "--strict" in written["outcome"]
+    assert written["version"] is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "error", "sentence"),
+    [
+        ({"backbone": "resnet"}, SettingsError, "no backbone 'resnet'"),
+        ({"words": "glove.none"}, ModelError, "glove.none"),
+        ({"weights": "/no/such/file"}, ModelError, "no file '/no/such/file'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_anything_is_written(
+    tmp_path: Path, pictures: Path, run: Run, flags: dict[str, str], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        run(str(tmp_path / "library"), pictures, **flags)
+    assert not (tmp_path / "library").exists()
+
+
+def test_an_unreadable_source_changes_nothing(tmp_path: Path, pictures: Path, run: Run) -> None:
+    with pytest.raises(SettingsError):
+        run(str(tmp_path / "library"), pictures, "/no/such/place")
+    assert not (tmp_path / "library").exists()
+
+
+def test_another_backbone_than_the_librarys_is_refused(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+    library = str(tmp_path / "library")
+    before = run(library, pictures)
+    with pytest.raises(LibraryError, match="made with the backbone efficientnet-lite0, not vgg16-gap"):
+        run(library, pictures, backbone="vgg16-gap")
+    assert Library(library, cache).current() == before.version
+
+
+def test_a_second_writer_is_refused(tmp_path: Path, pictures: Path, run: Run) -> None:
+    library = str(tmp_path / "library")
+    with hold(open_storage(library)), pytest.raises(LockedError):
+        run(library, pictures)
+
+
+def test_equal_images_give_equal_bytes(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+    files = []
+    for library in (str(tmp_path / "one"), str(tmp_path / "two")):
+        run(library, pictures)
+        opened = Library(library, cache)
+        files.append(opened.manifest(str(opened.current())).files)
+    assert files[0] == files[1]
+
+
+def test_a_merge_needs_no_image(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+    library = str(tmp_path / "library")
+    run(library, pictures)
+    shutil.rmtree(pictures)
+    live = Library(library, cache)
+    before = live.manifest(str(live.current()))
+    # As if made by an older findimg: the inputs differ, so the version is built again.
+    older = before.model_copy(update={"inputs": "other"}).model_dump_json(by_alias=True)
+    open_storage(library).write(f"versions/{before.version}/manifest.json", older.encode())
+    after = rebuild(Settings(library=library, cache=cache))
+    assert after.files == before.files
+    assert after.inputs == before.inputs
+
+
+def test_nothing_can_be_merged_before_the_first_run(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(LibraryError, match="run findimg-jobs index first"):
+        rebuild(Settings(library=str(tmp_path), cache=cache))

@@ -1,0 +1,39 @@
+import pytest
+
+from jobs.plan import make_plan, read_images, write_plan
+from jobs.shards import Key, Known
+from jobs.sources import Failure, Listing, SourceImage
+from shared.errors import LibraryError
+from shared.storage import open_storage
+
+OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
+KNOWN = Known(
+    keys={("old", "1"): Key("old", "1", "aa", True, "s", 0)},
+    contents={},
+    failures={
+        ("broken", "1"): Failure("broken", "1", "truncated", transient=False),
+        ("away", "1"): Failure("away", "1", "no answer", transient=True),
+    },
+)
+
+
+def test_only_what_another_try_can_change_is_embedded() -> None:
+    plan = make_plan("r", Listing([AWAY, BROKEN, NEW, OLD], []), KNOWN, "f", shard_size=10)
+    assert [shard.images for shard in plan.shards] == [(AWAY, NEW)]
+
+
+def test_a_changed_image_is_embedded_again() -> None:
+    changed = [SourceImage("broken", "2"), SourceImage("old", "2")]
+    plan = make_plan("r", Listing(changed, []), KNOWN, "f", shard_size=10)
+    assert [shard.images for shard in plan.shards] == [tuple(changed)]
+
+
+def test_a_written_plan_names_all_images(place: str) -> None:
+    storage = open_storage(place)
+    write_plan(storage, make_plan("r", Listing([NEW, OLD], []), KNOWN, "f", shard_size=10))
+    assert read_images(storage, "r") == [NEW, OLD]
+
+
+def test_a_plan_that_is_gone_is_said(place: str) -> None:
+    with pytest.raises(LibraryError, match="plan of run r is gone"):
+        read_images(open_storage(place), "r")

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from jobs.lock import hold
+from jobs.publish import publish
+from shared.errors import NotPublishedError
+from shared.library import File, Index, Library, Manifest, sha256_of
+from shared.storage import open_storage
+
+
+def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
+    """A version of one file that no index was built for; publishing does not look inside."""
+    folder.mkdir(exist_ok=True)
+    (folder / "catalog.sqlite").write_text(name)
+    file = File(size=len(name), sha256=sha256_of(folder / "catalog.sqlite"))
+    return Manifest(
+        version=name,
+        created="2026-11-23T12:00:00+00:00",
+        run="r",
+        inputs=name,
+        backbone="efficientnet-lite0",
+        fingerprint="f",
+        words="glove.6B.50d",
+        head="conse",
+        dim=1280,
+        sources=[],
+        images=images,
+        failed=0,
+        visual=Index(dim=1280, counts=[images], search_k=100, recall=1),
+        joint=None,
+        files={"catalog.sqlite": file},
+    )
+
+
+def test_readers_see_the_old_version_until_the_new_one_is_whole(place: str, tmp_path: Path) -> None:
+    library = Library(place, tmp_path / "cache")
+    order: list[str] = []
+    write, upload = library.storage.write, library.storage.upload
+    library.storage.write = lambda key, data: (order.append(key), write(key, data))[1]  # type: ignore[method-assign]
+    library.storage.upload = lambda path, key: (order.append(key), upload(path, key))[1]  # type: ignore[method-assign]
+    with hold(library.storage) as lock:
+        publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+    assert order[-3:] == ["versions/one/catalog.sqlite", "versions/one/manifest.json", "CURRENT"]
+    assert library.current() == "one"
+    assert library.manifest("one").images == 10
+
+
+def test_a_version_that_did_not_arrive_whole_stays_hidden(place: str, tmp_path: Path) -> None:
+    library = Library(place, tmp_path / "cache")
+    manifest = make_version(tmp_path / "draft", "one")
+    (tmp_path / "draft" / "catalog.sqlite").write_text("other bytes")
+    with hold(library.storage) as lock, pytest.raises(NotPublishedError, match="did not arrive whole: .*catalog.sqlite"):
+        publish(library, manifest, tmp_path / "draft", lock, allow_shrink=False)
+    assert library.current() is None
+
+
+@pytest.mark.parametrize(("images", "refused"), [(5, False), (4, True)])
+def test_losing_more_than_half_is_refused(place: str, tmp_path: Path, images: int, refused: bool) -> None:
+    library = Library(place, tmp_path / "cache")
+    with hold(library.storage) as lock:
+        publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+        smaller = make_version(tmp_path / "draft", "two", images)
+        if refused:
+            with pytest.raises(NotPublishedError, match=f"would hold {images} images where the live one holds 10"):
+                publish(library, smaller, tmp_path / "draft", lock, allow_shrink=False)
+        else:
+            publish(library, smaller, tmp_path / "draft", lock, allow_shrink=False)
+    assert library.current() == ("one" if refused else "two")
+    assert library.versions() == (["one"] if refused else ["one", "two"])
+
+
+def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, tmp_path: Path) -> None:
+    library = Library(place, tmp_path / "cache")
+    with hold(library.storage) as lock:
+        open_storage(place).write("LOCK", b'{"owner": "b:2", "token": "other", "since": 0, "beat": 0}')
+        with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
+            publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+    assert library.current() is None

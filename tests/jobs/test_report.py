@@ -1,0 +1,67 @@
+import json
+from pathlib import Path
+
+from jobs.report import RunReport, add_up, write_report
+from jobs.shards import Stats
+from jobs.sources import Failure
+from shared.storage import open_storage
+
+FAILURES = [
+    Failure("/p/a.jpg", "1", "It is empty.", transient=False),
+    Failure("/p/b.jpg", "1", "It is truncated.", transient=False),
+    Failure("/p/c.jpg", "1", "It is truncated.", transient=False),
+]
+REPORT = RunReport(
+    run="r1",
+    outcome="published",
+    version="v1",
+    seen=13,
+    embedded=8,
+    reused=2,
+    removed=1,
+    failed=3,
+    images=10,
+    images_per_second=61.54,
+    seconds=12.3,
+    stages={"list": 0.1, "embed": 10.0},
+    work={"decode": 3.0},
+    bytes_read=1000,
+    failures=FAILURES,
+)
+
+
+def test_the_summary_is_the_contract_of_index_json() -> None:
+    assert list(REPORT.summary()) == [
+        "run",
+        "version",
+        "seen",
+        "embedded",
+        "reused",
+        "removed",
+        "failed",
+        "images",
+        "images_per_second",
+        "seconds",
+    ]
+
+
+def test_a_written_report_lists_every_failure_and_the_commonest_reason_first(place: str) -> None:
+    write_report(open_storage(place), REPORT)
+    written = json.loads(open_storage(place).read("runs/r1.json"))
+    assert [Path(failure["uri"]).name for failure in written["failures"]] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert written["top_errors"][0] == {"reason": "It is truncated.", "count": 2, "example": "/p/b.jpg"}
+
+
+def test_a_person_reads_what_happened() -> None:
+    text = "\n".join(REPORT.lines())
+    assert "13 images seen: 8 embedded, 2 reused, 3 failed; 1 removed." in text
+    assert "2 × It is truncated. For example /p/b.jpg" in text
+    assert text.endswith("Published. Version v1 with 10 images is live.")
+
+
+def test_shards_add_up() -> None:
+    shards = [
+        Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}),
+        Stats("b", 5, 5, 0, 50, {"read": 0.25}),
+    ]
+    assert add_up(shards) == (9, 150, {"read": 0.75, "model": 2.0})

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import skimage.data
+from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from shared.backbones import Backbone, open_backbone
+from shared.backbones.vgg16 import check_weights
+from shared.errors import ModelError
+from shared.models import ModelStore
+
+
+@pytest.fixture(scope="module")
+def reference() -> keras.Model:
+    """Keras' VGG16 with random weights whose classes are told apart."""
+    model = keras.applications.VGG16(weights=None)
+    random = np.random.default_rng(20261123)
+    for layer in model.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            fan_in = kernel[..., 0].size
+            kernel = random.standard_normal(kernel.shape, np.float32) * np.float32(np.sqrt(2 / fan_in))
+            layer.set_weights([kernel, random.standard_normal(bias.shape, np.float32)])
+    return model
+
+
+@pytest.fixture(scope="module")
+def weights(reference: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference in the layout of the file that Keras publishes."""
+    path = tmp_path_factory.mktemp("weights") / "vgg16.h5"
+    with h5py.File(path, "w") as file:
+        save_weights_to_hdf5_group(file, reference)
+    return path
+
+
+@pytest.fixture(scope="module")
+def backbone(weights: Path) -> Backbone:
+    return open_backbone("vgg16", ModelStore(weights.parent), str(weights))
+
+
+@pytest.mark.slow
+def test_embeddings_and_probabilities_are_those_of_keras(backbone: Backbone, reference: keras.Model) -> None:
+    images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
+    batch = np.stack([backbone.preprocess(Image.fromarray(image)) for image in images])
+    cut = keras.Model(reference.input, [reference.get_layer("fc2").output, reference.output])
+    visual, probabilities = cut.predict(keras.applications.vgg16.preprocess_input(batch.astype(np.float32)), verbose=0)
+    features = backbone.embed(batch)
+    assert features.visual.shape == (3, backbone.dim)
+    assert features.probabilities is not None
+    assert features.probabilities.shape == (3, backbone.classes)
+    assert features.visual.min() == 0, "fc2 is taken behind its ReLU"
+    np.testing.assert_allclose(features.visual, visual, rtol=1e-4, atol=1e-4 * visual.max())
+    np.testing.assert_allclose(features.probabilities, probabilities, rtol=1e-2, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_class_weights_are_the_last_layer_of_keras(backbone: Backbone, reference: keras.Model) -> None:
+    np.testing.assert_array_equal(backbone.class_weights(), reference.get_layer("predictions").get_weights()[0])
+
+
+def test_a_file_that_is_no_hdf5_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "page.h5"
+    path.write_text("<html>404</html>")
+    with pytest.raises(ModelError, match=r"page\.h5 is no readable HDF5 file"):
+        open_backbone("vgg16", ModelStore(tmp_path), str(path))
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "short.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kernel", data=np.zeros(10_000))
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(ModelError, match=r"short\.h5 is no readable HDF5 file"):
+        check_weights(path)
+
+
+def test_weights_of_another_shape_are_refused_with_the_shape(tmp_path: Path) -> None:
+    path = tmp_path / "other.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kernel", shape=(3, 3, 3, 64))
+    with pytest.raises(
+        ModelError, match=r"does not hold the weights of vgg16 alone: .*\[25088, 4096\].* 1 times\. Received: 0"
+    ):
+        open_backbone("vgg16", ModelStore(tmp_path), str(path))
+
+
+@pytest.mark.slow
+def test_weights_with_dense_layers_are_no_weights_of_vgg16_gap(weights: Path) -> None:
+    with pytest.raises(ModelError, match=r"weights of vgg16-gap alone: .*\[25088, 4096\].* 0 times\. Received: 1"):
+        open_backbone("vgg16-gap", ModelStore(weights.parent), str(weights))

@@ -1,0 +1,173 @@
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.catalog import Catalog, CatalogRow, Filters, write_catalog
+from shared.errors import LibraryError
+
+
+def row(uri: str, taken: datetime | None = None, form: str = "JPEG") -> CatalogRow:
+    return CatalogRow(uri, '"etag"', "ab" * 32, 640, 480, form, 12345, taken)
+
+
+@contextmanager
+def catalog(*rows: CatalogRow) -> Iterator[Catalog]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "catalog.sqlite")
+        write_catalog(path, enumerate(rows))
+        opened = Catalog(path)
+        yield opened
+        opened.close()
+
+
+def matching(filters: Filters, *rows: CatalogRow) -> list[str]:
+    with catalog(*rows) as opened:
+        return [opened.row(int(item)).uri for item in opened.matching(filters)]
+
+
+def test_rows_come_back_equal_and_are_found_by_their_uri() -> None:
+    rows = (
+        row("/photos/a.jpg", datetime(2024, 5, 31, 23, 59, 59)),
+        row("s3://bucket/ä%_'\"\\ 猫.png", datetime(1, 1, 1, 0, 0, 0, 1), "PNG"),
+        row("/photos/c.jpg"),
+    )
+    with catalog(*rows) as opened:
+        assert opened.images == 3
+        assert tuple(opened.row(item) for item in range(3)) == rows
+        assert [opened.item(each.uri) for each in rows] == [0, 1, 2]
+        assert opened.item("/photos/A.jpg") is None
+        assert opened.undated() == 1
+
+
+def test_equal_rows_give_equal_bytes_in_whatever_order_they_come(tmp_path: Path) -> None:
+    rows = [(item, row(f"/{item}.jpg", datetime(2024, 1, 1 + item % 20))) for item in range(2000)]
+    write_catalog(tmp_path / "a", rows)
+    write_catalog(tmp_path / "b", rows[::-1])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("folder", "found"),
+    [
+        ("2024", ["/p/2024/a.jpg", "/p/2024/party/b.jpg", "s3://bucket/2024/c.jpg"]),
+        ("2024/party", ["/p/2024/party/b.jpg"]),
+        ("/p/2024/party/", ["/p/2024/party/b.jpg"]),
+        ("bucket", ["s3://bucket/2024/c.jpg"]),
+        ("s3://bucket/2024", ["s3://bucket/2024/c.jpg"]),
+        ("s3://bucket/20", []),
+        ("024", []),
+        ("202", []),
+        ("2024/part", []),
+        ("a.jpg", []),
+        ("50%", ["/p/50%/d.jpg"]),
+        ("5_%", []),
+        ("a_b", ["/p/a_b/e.jpg"]),
+        ("a\\b", ["/p/a\\b/g.jpg"]),
+        ("PARTY", []),
+        ("é", ["/p/é/h.jpg"]),
+    ],
+)
+def test_a_folder_filter_takes_whole_names_and_nothing_as_a_pattern(folder: str, found: list[str]) -> None:
+    uris = ["/p/2024/a.jpg", "/p/2024/party/b.jpg", "s3://bucket/2024/c.jpg", "/p/50%/d.jpg", "/p/a_b/e.jpg"]
+    uris += ["/p/axb/f.jpg", "/p/a\\b/g.jpg", "/p/é/h.jpg", "/p/12024/i.jpg", "/p/500/2024.jpg"]
+    assert matching(Filters(folders=(folder,)), *map(row, uris)) == found
+
+
+def test_a_root_filter_keeps_everything() -> None:
+    assert matching(Filters(folders=("/",)), row("/a.jpg"), row("s3://b/c.jpg")) == ["/a.jpg", "s3://b/c.jpg"]
+
+
+def test_before_leaves_out_its_day_and_after_takes_it_in() -> None:
+    moments = [
+        datetime(2024, 5, 31, 23, 59, 59, 999999),
+        datetime(2024, 6, 1),
+        datetime(2024, 6, 1, 23, 59, 59),
+        datetime(2024, 6, 2),
+    ]
+    rows = [row(str(moment), moment) for moment in moments] + [row("undated")]
+    day = date(2024, 6, 1)
+    assert matching(Filters(before=day), *rows) == [str(moments[0])]
+    assert matching(Filters(after=day), *rows) == [str(moment) for moment in moments[1:]]
+    assert matching(Filters(after=day, before=date(2024, 6, 2)), *rows) == [str(moment) for moment in moments[1:3]]
+
+
+def test_formats_are_alternatives_and_other_filters_add_up() -> None:
+    rows = (row("/a/1", form="PNG"), row("/a/2", form="MPO"), row("/a/3"), row("/b/4"))
+    assert matching(Filters(formats=("JPEG", "MPO")), *rows) == ["/a/2", "/a/3", "/b/4"]
+    assert matching(Filters(folders=("a",), formats=("JPEG", "MPO")), *rows) == ["/a/2", "/a/3"]
+    assert matching(Filters(folders=("a", "b")), *rows) == []
+
+
+def test_only_filters_that_ask_for_something_are_true() -> None:
+    assert not Filters()
+    assert all([Filters(("a",)), Filters(before=date.max), Filters(after=date.min), Filters(formats=("PNG",))])
+
+
+names = st.text("aAé%_\\'*?[ ", min_size=1, max_size=3)
+uris = st.builds(lambda top, parts: top + "/".join(parts), st.sampled_from(["/", "s3://"]), st.lists(names, min_size=2))
+moments = st.integers(-3, 3 * 86400 + 3).map(lambda second: datetime(2024, 2, 28) + timedelta(seconds=second))
+days = st.none() | st.integers(0, 4).map(lambda day: date(2024, 2, 27) + timedelta(days=day))
+formats = st.sampled_from(["JPEG", "PNG", "MPO"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(st.builds(row, uris, st.none() | moments, formats), max_size=12, unique_by=lambda each: each.uri),
+    folders=st.lists(st.lists(names, min_size=1, max_size=2).map("/".join), max_size=2),
+    before=days,
+    after=days,
+    wanted=st.lists(formats, max_size=2),
+)
+def test_filters_answer_as_plain_python_does(
+    rows: list[CatalogRow], folders: list[str], before: date | None, after: date | None, wanted: list[str]
+) -> None:
+    def holds(each: CatalogRow) -> bool:
+        day = each.taken and each.taken.date()
+        return (
+            all(f"/{folder}/" in f"/{each.uri}" for folder in folders)
+            and (before is None or (day is not None and day < before))
+            and (after is None or (day is not None and day >= after))
+            and (not wanted or each.format in wanted)
+        )
+
+    expected = [each.uri for each in rows if holds(each)]
+    assert matching(Filters(tuple(folders), before, after, tuple(wanted)), *rows) == expected
+
+
+def test_many_threads_read_one_catalog() -> None:
+    rows = [row(f"/{item % 7}/{item}.jpg", form="JPEG" if item % 2 else "PNG") for item in range(500)]
+
+    def read(number: int) -> bool:
+        for item in range(number, 500, 8):
+            if opened.row(item) != rows[item] or opened.item(rows[item].uri) != item:
+                return False
+            if len(opened.matching(Filters(formats=("PNG",)))) != 250:
+                return False
+        return True
+
+    with catalog(*rows) as opened, ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, range(8)))
+
+
+def test_what_is_no_catalog_is_named_and_nothing_is_created(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database" * 100)
+    (tmp_path / "empty").write_bytes(b"")
+    sqlite3.connect(tmp_path / "other").execute("CREATE TABLE x (y)").connection.close()
+    for name in ("text", "empty", "other", "missing"):
+        with pytest.raises(LibraryError, match=rf"{name} cannot be opened as a catalog: .*\. Publish again with index"):
+            Catalog(tmp_path / name)
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_catalog_is_opened_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_catalog(Path("a?b#c%20.sqlite"), [(0, row("/x"))])
+    assert Catalog(Path("a?b#c%20.sqlite")).row(0).uri == "/x"

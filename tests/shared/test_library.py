@@ -1,0 +1,218 @@
+import hashlib
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shared.errors import LibraryError, StorageError
+from shared.library import File, Index, Library, Manifest
+from shared.storage import open_storage
+
+FILES = {"catalog.sqlite": b"rows", "visual-000.ann": bytes(range(256)) * 40}
+NAME = "20261123T101500Z-0a1b2c3d"
+
+
+def manifest_of(files: Mapping[str, bytes], version: str = NAME) -> Manifest:
+    return Manifest(
+        version=version,
+        created="2026-11-23T10:15:00+00:00",
+        run="r",
+        inputs="i",
+        backbone="efficientnet-lite0",
+        fingerprint="f",
+        words="glove.6B.50d",
+        head="conse",
+        dim=3,
+        sources=["/photos"],
+        images=1,
+        failed=0,
+        visual=Index(dim=3, counts=[1], search_k=500, recall=1.0),
+        joint=None,
+        files={name: File(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in files.items()},
+    )
+
+
+def publish(place: str, version: str = NAME, changes: Mapping[str, object] | None = None) -> Manifest:
+    """Makes a version the live one; `changes` are written into its manifest, however hostile."""
+    storage = open_storage(place)
+    manifest = manifest_of(FILES, version)
+    content = json.loads(manifest.model_dump_json(by_alias=True)) | dict(changes or {})
+    for name, data in FILES.items():
+        storage.write(f"versions/{version}/{name}", data)
+    storage.write(f"versions/{version}/manifest.json", json.dumps(content).encode())
+    storage.write("CURRENT", f"{version}\n".encode())
+    return manifest
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_live_version_is_opened_with_its_files_on_this_machine(place: str, tmp_path: Path) -> None:
+    published = publish(place)
+    version = Library(place, tmp_path / "cache").open()
+    assert version.manifest == published
+    assert {name: (version.folder / name).read_bytes() for name in FILES} == FILES
+    assert version.folder.is_absolute()
+
+
+def test_an_earlier_version_is_opened_by_name(place: str, tmp_path: Path) -> None:
+    publish(place, "20250101T000000Z-old")
+    publish(place)
+    library = Library(place, tmp_path / "cache")
+    assert library.open("20250101T000000Z-old").manifest.version == "20250101T000000Z-old"
+    assert library.current() == NAME
+
+
+def test_versions_are_the_complete_ones_oldest_first(place: str, tmp_path: Path) -> None:
+    for name in ("20260101T000000Z-b", "20250101T000000Z-c", "20260101T000000Z-a"):
+        publish(place, name)
+    storage = open_storage(place)
+    storage.write("versions/20270101T000000Z-x/catalog.sqlite", b"no manifest yet")
+    storage.write("versions/20270101T000000Z-y/deeper/manifest.json", b"{}")
+    storage.write("versions/..%2F..%2Fetc/manifest.json", b"{}")
+    storage.write("versions/manifest.json", b"{}")
+    names = Library(place, tmp_path).versions()
+    assert names == ["20250101T000000Z-c", "20260101T000000Z-a", "20260101T000000Z-b"]
+
+
+def test_a_library_where_nothing_is_says_so(place: str, tmp_path: Path) -> None:
+    library = Library(place, tmp_path)
+    assert library.current() is None
+    assert library.versions() == []
+    with pytest.raises(LibraryError, match=r"Nothing is published in .*place; run findimg-jobs index first\."):
+        library.open()
+    with pytest.raises(LibraryError, match=r"place has no version 'x'; `findimg-jobs versions` lists them\."):
+        library.open("x")
+    with pytest.raises(LibraryError, match=r"No library is named; give --library or set FINDIMG_LIBRARY\."):
+        Library("", tmp_path)
+
+
+def test_a_library_whose_name_is_no_text_has_a_cache_too(tmp_path: Path) -> None:
+    assert Library(f"{tmp_path}/\udcff", tmp_path).current() is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc", "/etc", ".", "..", "", "\n", "a/b", "a.b", "\0", "x" * 150, "é", "x" * 10**6]
+)
+def test_a_hostile_current_is_refused(place: str, tmp_path: Path, name: str) -> None:
+    open_storage(place).write("CURRENT", name.encode())
+    with pytest.raises(LibraryError, match=r"CURRENT names no version; write the name of a folder in .*Received: '"):
+        Library(place, tmp_path).open()
+
+
+@pytest.mark.parametrize("name", ["../versions/x", "..", "/etc", "a/../b"])
+def test_a_version_asked_for_by_a_path_does_not_exist(place: str, tmp_path: Path, name: str) -> None:
+    publish(place, "x")
+    with pytest.raises(LibraryError, match="has no version"):
+        Library(place, tmp_path).open(name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"schema": 2, "something": "new"}, r"knows schema 1 \(schema: Input should be 1\)\. Update findimg"),
+        ({"something": "new"}, r"\(something: Extra inputs"),
+        ({"images": 0}, r"\(images: "),
+        ({"files": None}, r"\(files: "),
+        ({"version": "../../x"}, r"is the manifest of '\.\./\.\./x'; publish again"),
+        *(
+            ({"files": {name: {"size": 1, "sha256": ""}}}, r"is no file name inside a version")
+            for name in ("/etc/passwd", "../CURRENT", "a/../../b", "", ".", "a/", "a//b", "./a", "a\0")
+        ),
+    ],
+)
+def test_a_manifest_that_is_not_as_it_should_be_is_refused_in_a_sentence(
+    place: str, tmp_path: Path, changes: dict[str, object], problem: str
+) -> None:
+    publish(place, changes=changes)
+    with pytest.raises(LibraryError, match=rf"versions/{NAME}/manifest\.json .*{problem}"):
+        Library(place, tmp_path / "cache").open()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_manifest_that_is_no_json_is_refused(place: str, tmp_path: Path) -> None:
+    publish(place)
+    open_storage(place).write(f"versions/{NAME}/manifest.json", b"\xff{")
+    with pytest.raises(LibraryError, match=r"knows schema 1 \(Invalid JSON: .*\)\. Update findimg"):
+        Library(place, tmp_path).open()
+
+
+@pytest.mark.parametrize("data", [None, b"row"])
+def test_a_missing_or_short_file_is_named(place: str, tmp_path: Path, data: bytes | None) -> None:
+    publish(place)
+    storage = open_storage(place)
+    storage.delete(f"versions/{NAME}/catalog.sqlite")
+    if data:
+        storage.write(f"versions/{NAME}/catalog.sqlite", data)
+    with pytest.raises(LibraryError, match=r"catalog\.sqlite is (missing|damaged).*\. Go back with .*rollback"):
+        Library(place, tmp_path / "cache").open()
+
+
+def test_a_damaged_object_never_reaches_the_cache(s3: str, tmp_path: Path) -> None:
+    publish(s3)
+    storage = open_storage(s3)
+    storage.write(f"versions/{NAME}/catalog.sqlite", b"swor")  # of the same size
+    with pytest.raises(LibraryError, match=r"catalog\.sqlite is damaged\. Go back"):
+        Library(s3, tmp_path).open()
+    assert files_in(tmp_path) == []
+    storage.write(f"versions/{NAME}/catalog.sqlite", FILES["catalog.sqlite"])
+    Library(s3, tmp_path).open()
+    assert files_in(tmp_path) == sorted(FILES)
+
+
+def test_a_version_is_fetched_once_and_a_cache_with_holes_is_filled(s3: str, tmp_path: Path) -> None:
+    publish(s3)
+    folder = Library(s3, tmp_path).open().folder
+    first = (folder / "visual-000.ann").stat()
+    (folder / "catalog.sqlite").write_bytes(b"r")  # as a full disk would leave it
+    assert Library(s3, tmp_path).open().folder == folder
+    assert (folder / "catalog.sqlite").read_bytes() == FILES["catalog.sqlite"]
+    assert (folder / "visual-000.ann").stat() == first
+
+
+def test_a_cache_that_cannot_be_written_is_named(s3: str, tmp_path: Path) -> None:
+    publish(s3)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"The cache .*/file/libraries/.* cannot be written: .* with --cache\."):
+        Library(s3, tmp_path / "file").open()
+
+
+def test_two_libraries_in_one_cache_do_not_meet(s3: str, tmp_path: Path) -> None:
+    publish(f"{s3}/one")
+    publish(f"{s3}/two")
+    assert Library(f"{s3}/one", tmp_path).open().folder != Library(f"{s3}/two", tmp_path).open().folder
+
+
+def test_many_threads_may_open_a_version_at_once(place: str, tmp_path: Path) -> None:
+    publish(place)
+
+    def read(_: int) -> dict[str, bytes]:
+        folder = Library(place, tmp_path / "cache").open().folder
+        return {name: (folder / name).read_bytes() for name in FILES}
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(read, range(16))) == [FILES] * 16
+    assert [name for name in files_in(tmp_path) if name.startswith(".draft-")] == []
+
+
+def test_a_check_finds_what_is_missing_and_what_is_changed(place: str, tmp_path: Path) -> None:
+    manifest = publish(place)
+    library = Library(place, tmp_path)
+    assert list(library.check(manifest)) == []
+    library.storage.write(f"versions/{NAME}/catalog.sqlite", b"swor")
+    library.storage.delete(f"versions/{NAME}/visual-000.ann")
+    changed, missing = library.check(manifest)
+    assert f"{library.uri}/versions/{NAME}/catalog.sqlite has SHA-256 " in changed
+    assert missing == f"{library.uri}/versions/{NAME}/visual-000.ann is missing."
+
+
+def test_a_check_names_what_cannot_be_read(tmp_path: Path) -> None:
+    manifest = publish(str(tmp_path))
+    path = tmp_path / "versions" / NAME / "catalog.sqlite"
+    path.unlink()
+    path.mkdir()
+    (problem,) = Library(str(tmp_path), tmp_path).check(manifest)
+    assert problem == f"{path} cannot be read: Is a directory."

@@ -1,0 +1,82 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from shared.errors import LibraryError
+from shared.postings import CLASSES, Postings, write_postings
+
+
+def random_rows(seed: int, images: int, top: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    """Each image's `top` different classes, few enough that images share some, with probabilities, best first."""
+    random = np.random.default_rng(seed)
+    known = random.choice(CLASSES, size=max(top, 30), replace=False)
+    classes = np.stack([random.choice(known, size=top, replace=False) for _ in range(images)]).astype(np.uint16)
+    return classes, np.sort(random.random((images, top), np.float32), axis=1)[:, ::-1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    images=st.integers(1, 40),
+    top=st.integers(1, 20),
+    wanted=st.dictionaries(st.integers(0, CLASSES - 1), st.floats(-2, 2, width=32), max_size=8),
+    dense=st.booleans(),
+)
+def test_sums_and_rows_are_those_of_the_dense_matrix(
+    seed: int, images: int, top: int, wanted: dict[int, float], dense: bool
+) -> None:
+    classes, probabilities = random_rows(seed, images, top)
+    matrix = np.zeros((images, CLASSES), np.float32)
+    np.put_along_axis(matrix, classes.astype(np.int64), probabilities, axis=1)
+    weights = np.full(CLASSES, 0.5 if dense else 0, np.float32)
+    for each, weight in wanted.items():
+        weights[each] = weight
+    with TemporaryDirectory() as name:
+        write_postings(Path(name), classes, probabilities)
+        postings = Postings(Path(name), images)
+        total = postings.sum(weights)
+        np.testing.assert_allclose(total, matrix @ weights, atol=1e-4)
+        assert (total.shape, total.dtype) == ((images,), np.float32)
+        for item in range(images):
+            found, values = postings.classes_of(item)
+            assert dict(zip(found.tolist(), values.tolist(), strict=True)) == dict(
+                zip(classes[item].tolist(), probabilities[item].tolist(), strict=True)
+            )
+            assert np.all(np.diff(values) <= 0)
+
+
+def test_equal_rows_give_equal_files_which_are_all_named(tmp_path: Path) -> None:
+    rows = random_rows(0, 50, 20)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        files = write_postings(tmp_path / name, *rows)
+        assert sorted(files) == sorted(path.name for path in (tmp_path / name).iterdir())
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_an_image_beyond_the_lists_sums_to_nothing(tmp_path: Path) -> None:
+    write_postings(tmp_path, np.array([[3]], np.uint16), np.array([[0.5]], np.float32))
+    postings = Postings(tmp_path, 2)
+    np.testing.assert_array_equal(postings.sum(np.ones(CLASSES, np.float32)), [0.5, 0])
+    assert [len(part) for part in postings.classes_of(1)] == [0, 0]
+
+
+@pytest.mark.parametrize("file", range(3))
+@pytest.mark.parametrize("damage", ["missing", "empty", "text", "cut", "short", "objects"])
+def test_damaged_lists_are_named(tmp_path: Path, file: int, damage: str) -> None:
+    path = tmp_path / write_postings(tmp_path, *random_rows(0, 50, 20))[file]
+    if damage == "missing":
+        path.unlink()
+    elif damage in ("short", "objects"):
+        whole = np.load(path)
+        np.save(path, whole[:-1] if damage == "short" else whole.astype(object), allow_pickle=True)
+    else:
+        path.write_bytes({"empty": b"", "text": b"some text", "cut": path.read_bytes()[:-1]}[damage])
+    with pytest.raises(LibraryError, match=rf"The posting lists in {tmp_path} .*\. Publish again with index\.$"):
+        Postings(tmp_path, 50)

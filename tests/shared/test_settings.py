@@ -1,0 +1,84 @@
+import os
+from pathlib import Path
+
+import pytest
+from platformdirs import user_cache_path
+from pydantic import ValidationError
+
+from shared.errors import SettingsError
+from shared.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and no FINDIMG_* variable from outside."""
+    for name in [name for name in os.environ if name.startswith("FINDIMG_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_flag_beats_a_variable_beats_the_file_beats_the_default(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings().shard_size == 256
+    (folder / "findimg.toml").write_text('shard_size = 1\nlibrary = "of the file"\nhead = "of the file"\n')
+    monkeypatch.setenv("FINDIMG_SHARD_SIZE", "2")
+    monkeypatch.setenv("FINDIMG_LIBRARY", "of the variable")
+    settings = load_settings(shard_size=3, library=None)
+    assert (settings.shard_size, settings.library, settings.head) == (3, "of the variable", "of the file")
+    assert settings.engine == "ray"
+
+
+def test_every_setting_has_a_variable_and_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = dict.fromkeys(Settings.model_fields, "x") | {"engine": "local", "shard_size": "7"}
+    (folder / "findimg.toml").write_text("".join(f"{name} = {value!r}\n" for name, value in values.items()))
+    from_file = load_settings()
+    (folder / "findimg.toml").unlink()
+    for name, value in values.items():
+        monkeypatch.setenv(f"FINDIMG_{name.upper()}", value)
+    assert load_settings() == from_file == load_settings(**values)
+
+
+def test_an_empty_variable_is_not_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "findimg.toml").write_text('library = "of the file"')
+    for name in ("FINDIMG_LIBRARY", "FINDIMG_CACHE", "FINDIMG_ENGINE"):
+        monkeypatch.setenv(name, "")
+    settings = load_settings()
+    assert (settings.library, settings.cache, settings.engine) == ("of the file", user_cache_path("findimg"), "ray")
+
+
+def test_the_cache_may_be_named_from_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    assert load_settings(cache=Path("~/c")).cache == folder / "c"
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().library = "other"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('libary = "x"', r"^findimg\.toml has an unknown key 'libary'; the known ones are library, backbone, .*\.$"),
+        ("library = []]", r"^findimg\.toml cannot be read: .*line 1.*\. Mend or remove it\.$"),
+        ("library = '\udcff'", r"^findimg\.toml cannot be read: .*utf-8.*\. Mend or remove it\.$"),
+        ("library = 3", r"^Setting library \(--library, FINDIMG_LIBRARY or findimg\.toml\) .*string\. Received: 3\.$"),
+        ("engine = 'spark'", r"^Setting engine .* 'ray' or 'local'\. Received: 'spark'\.$"),
+        ("shard_size = 0", r"^Setting shard_size \(--shard-size, FINDIMG_SHARD_SIZE .* equal to 1\. Received: 0\.$"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_explained_in_a_sentence(folder: Path, content: str, sentence: str) -> None:
+    (folder / "findimg.toml").write_text(content, errors="surrogateescape")
+    with pytest.raises(SettingsError, match=sentence):
+        load_settings()
+
+
+@pytest.mark.parametrize("value", ["many", "1001", "1.5"])
+def test_a_variable_that_cannot_be_used_is_explained_with_its_value(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("FINDIMG_SHARD_SIZE", value)
+    with pytest.raises(SettingsError, match=rf"^Setting shard_size .* cannot be used: .*\. Received: '{value}'\.$"):
+        load_settings()
