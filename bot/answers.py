@@ -10,7 +10,7 @@ from shared.images import Image
 from shared.library import Library
 from shared.models import ModelStore
 from shared.query import Query, parse
-from shared.search import Hit, Searcher, Seen
+from shared.search import Hit, Searcher
 from shared.settings import Settings
 from shared.tags import Tag
 from shared.words import EMBEDDED, Words, open_words

@@ -37,11 +37,15 @@ def ask(
     library: Annotated[str | None, _flag("library")] = None,
     image: Annotated[str | None, typer.Option(help="The image that /similar and /tag are about.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=MOST_HITS, help="How many hits, tags or words at the most.")] = 10,
-    sheet: Annotated[Path | None, typer.Option(help="Draw a contact sheet into this JPEG, a row for each TEXT.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Draw a contact sheet into this JPEG, a row for each TEXT.")
+    ] = None,
     words: Annotated[str | None, _flag("words")] = None,
     weights: Annotated[str | None, _flag("weights")] = None,
     cache: Annotated[Path | None, _flag("cache")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="One JSON object a TEXT on standard output, nothing else.")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="One JSON object a TEXT on standard output, nothing else.")
+    ] = False,
 ) -> None:
     """Ask what a person would type in Slack."""
     desk = Desk(load_settings(library=library, words=words, weights=weights, cache=cache))

@@ -77,7 +77,8 @@ def sheet_row(text: str, answer: Answer, library: Library, image: PIL.Image.Imag
     if isinstance(answer, Tagged):
         return Row(text, image, words=[(tag.word, tag.score) for tag in answer.tags])
     cells = [
-        Cell(_thumbnail(library, hit.thumbnail), f"{hit.score:.2f}  {PurePosixPath(hit.uri).name}") for hit in answer.hits
+        Cell(_thumbnail(library, hit.thumbnail), f"{hit.score:.2f}  {PurePosixPath(hit.uri).name}")
+        for hit in answer.hits
     ]
     return Row(text, None if text.startswith("/findimg") else image, hits=cells)
 

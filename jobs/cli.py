@@ -150,7 +150,9 @@ def list_models(cache: CacheFlag = None) -> None:
 @models.command()
 def pull(
     name: str,
-    source: Annotated[str | None, typer.Option("--from", help="A file or s3:// URI; else the official download.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", help="A file or s3:// URI; else the official download.")
+    ] = None,
     cache: CacheFlag = None,
 ) -> None:
     """Bring weights or word vectors onto this machine."""

@@ -1,21 +1,21 @@
 """Embedding one shard: read, decode, thumbnail, backbone, commit. Every engine runs this same code."""
 
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.shards import TOP_CLASSES, Embedded, Shard, Stats, commit
+from jobs.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
 from jobs.sources import Failure, SourceImage
 from shared.backbones import Features, open_backbone
 from shared.errors import ImageError, StorageError
-from shared.images import LIMIT_BYTES, decode, thumbnail
+from shared.images import LIMIT_BYTES, Image, decode, thumbnail
 from shared.library import thumbnail_key
 from shared.models import ModelStore
 from shared.storage import open_storage, read_uri
@@ -39,7 +39,8 @@ class Work:
 class _Prepared:
     """An image on its way to the backbone."""
 
-    embedded: Embedded
+    source: SourceImage
+    image: Image
     pixels: NDArray[np.uint8] | None  # uint8[h, w, 3]; None when its content is embedded already
     bytes_read: int
     seconds: dict[str, float]
@@ -71,31 +72,34 @@ class Embedder:
         """
         rows: list[Embedded] = []
         failures: list[Failure] = []
-        seconds: Counter[str] = Counter()
+        seconds: dict[str, float] = defaultdict(float)
         seen = set(self._work.contents)
         bytes_read = 0
         # Twice the cores: while one thread waits for a disk or for S3, another decodes.
         with ThreadPoolExecutor(max(4, 2 * self._threads)) as pool:
             prepared_images = self._prepare_all(pool, shard, failures)
             while batch := list(islice(prepared_images, BATCH)):
-                fresh = []
+                fresh: list[_Prepared] = []
                 for prepared in batch:
-                    seconds.update(prepared.seconds)
+                    for stage, spent in prepared.seconds.items():
+                        seconds[stage] += spent
                     bytes_read += prepared.bytes_read
-                    if prepared.pixels is None or prepared.embedded.sha256 in seen:
-                        same = prepared.embedded
-                        rows.append(Embedded(same.uri, same.version, same.sha256))
+                    if prepared.image.sha256 in seen:
+                        rows.append(_row(prepared, None))
                     else:
-                        seen.add(prepared.embedded.sha256)
+                        seen.add(prepared.image.sha256)
                         fresh.append(prepared)
                 if fresh:
                     start = time.perf_counter()
-                    features = self._backbone.embed(np.stack([p.pixels for p in fresh if p.pixels is not None]))
+                    features = self._backbone.embed(
+                        np.stack([each.pixels for each in fresh if each.pixels is not None])
+                    )
                     seconds["model"] += time.perf_counter() - start
-                    rows.extend(_with_features([p.embedded for p in fresh], features))
+                    contents = _contents([each.image for each in fresh], features)
+                    rows += map(_row, fresh, contents)
         rows.sort(key=lambda row: row.uri)
-        computed = sum(row.visual is not None for row in rows)
-        rounded = {stage: round(value, 3) for stage, value in seconds.items()}
+        computed = sum(row.content is not None for row in rows)
+        rounded = {stage: round(spent, 3) for stage, spent in seconds.items()}
         stats = Stats(shard.name, len(rows), computed, len(failures), bytes_read, rounded)
         commit(self._storage, self._work.fingerprint, rows, failures, stats)
         return stats
@@ -117,23 +121,14 @@ class Embedder:
             return Failure(image.uri, image.version, str(error), transient=False)
         except StorageError as error:
             return Failure(image.uri, image.version, str(error), transient=True)
-        row = Embedded(image.uri, image.version, decoded.sha256)
         if decoded.sha256 in self._work.contents:
-            return _Prepared(row, None, len(data), {"read": read - start})
+            return _Prepared(image, decoded, None, len(data), {"read": read - start})
         pixels = self._backbone.preprocess(decoded.pixels)
         small = thumbnail(decoded)
         done = time.perf_counter()
         self._storage.write(thumbnail_key(decoded.sha256), small)
-        row = replace(
-            row,
-            width=decoded.width,
-            height=decoded.height,
-            format=decoded.format,
-            bytes=decoded.bytes,
-            taken=decoded.taken,
-        )
         seconds = {"read": read - start, "decode": done - read, "thumbnail": time.perf_counter() - done}
-        return _Prepared(row, pixels, len(data), seconds)
+        return _Prepared(image, decoded, pixels, len(data), seconds)
 
 
 def give_up(work: Work, shard: Shard, reason: str) -> Stats:
@@ -144,12 +139,16 @@ def give_up(work: Work, shard: Shard, reason: str) -> Stats:
     return stats
 
 
-def _with_features(rows: list[Embedded], features: Features) -> Iterator[Embedded]:
-    visual = features.visual
-    if features.probabilities is None:
-        yield from (replace(row, visual=vector) for row, vector in zip(rows, visual, strict=True))
-        return
-    order = np.argsort(-features.probabilities, axis=1, kind="stable")[:, :TOP_CLASSES]
-    best = np.take_along_axis(features.probabilities, order, axis=1)
-    for row, vector, classes, probabilities in zip(rows, visual, order, best, strict=True):
-        yield replace(row, visual=vector, classes=classes.astype(np.uint16), probabilities=probabilities)
+def _row(prepared: _Prepared, content: Content | None) -> Embedded:
+    return Embedded(prepared.source.uri, prepared.source.version, prepared.image.sha256, content)
+
+
+def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:
+    order: Iterable[NDArray[np.uint16] | None] = repeat(None)
+    best: Iterable[NDArray[np.float32] | None] = repeat(None)
+    if features.probabilities is not None:
+        top = np.argsort(-features.probabilities, axis=1, kind="stable")[:, :TOP_CLASSES].astype(np.uint16)
+        order, best = top, np.take_along_axis(features.probabilities, top, axis=1)
+    # Not strict: without classes the last two never end.
+    for image, visual, classes, probabilities in zip(images, features.visual, order, best, strict=False):
+        yield Content(image.width, image.height, image.format, image.bytes, image.taken, visual, classes, probabilities)

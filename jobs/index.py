@@ -133,8 +133,12 @@ def index(settings: Settings, sources: Sequence[str], strict: bool = False, allo
                     known = read_known(library.storage, fingerprint)
             failures += known.failures_among(plan.images)
             if strict and failures:
-                raise NotPublishedError(f"{len(failures)} images could not be read and --strict is on, so nothing is published.")
-            manifest = _build(library, run, makings, live, find_live(plan.images, known), len(failures), lock, allow_shrink, clock)
+                raise NotPublishedError(
+                    f"{len(failures)} images could not be read and --strict is on, so nothing is published."
+                )
+            manifest = _build(
+                library, run, makings, live, find_live(plan.images, known), len(failures), lock, allow_shrink, clock
+            )
         except FindimgError as error:
             write_report(library.storage, report(str(error), live))
             raise

@@ -100,4 +100,6 @@ def _read(storage: Storage) -> _Lease | None:
     except ObjectMissingError:
         return None
     except (ValueError, TypeError) as error:
-        raise LockedError(f"{storage.uri(_KEY)} is no lock that findimg wrote; delete it if no run is going on.") from error
+        raise LockedError(
+            f"{storage.uri(_KEY)} is no lock that findimg wrote; delete it if no run is going on."
+        ) from error

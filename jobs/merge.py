@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.shards import TOP_CLASSES, Known, read_vectors
+from jobs.shards import Known, read_vectors
 from jobs.sources import SourceImage
 from shared import ann
 from shared.catalog import CatalogRow, write_catalog
@@ -134,32 +134,27 @@ def _gather(
 ) -> tuple[NDArray[np.float16], NDArray[np.uint16] | None, NDArray[np.float32] | None]:
     """Writes catalog.sqlite and visual.f16, and the classes as drafts, in one pass over the shards."""
     images = len(live.images)
-    visual: NDArray[np.float16] | None = None
-    classes: NDArray[np.uint16] | None = None
-    probabilities: NDArray[np.float32] | None = None
+    arrays: dict[str, NDArray[Any]] = {}
 
     def rows() -> Iterator[tuple[int, CatalogRow]]:
-        nonlocal visual, classes, probabilities
         for shard in sorted(live.places):
             wanted = dict(live.places[shard])
             for row, content in read_vectors(storage, fingerprint, shard):
                 for item in wanted.pop(row, ()):
-                    if visual is None:
-                        visual = np.memmap(folder / VISUAL_FILE, np.float16, "w+", shape=(images, len(content.visual)))
-                        if content.classes is not None:
-                            shape = (images, TOP_CLASSES)
-                            classes = np.memmap(folder / "classes.draft", np.uint16, "w+", shape=shape)
-                            probabilities = np.memmap(folder / "probabilities.draft", np.float32, "w+", shape=shape)
-                    visual[item] = content.visual
-                    if classes is not None and probabilities is not None:
-                        classes[item], probabilities[item] = content.classes, content.probabilities
+                    for name in ("visual", "classes", "probabilities"):
+                        vector = getattr(content, name)
+                        if vector is not None:
+                            if name not in arrays:
+                                path = folder / (VISUAL_FILE if name == "visual" else f"{name}.draft")
+                                arrays[name] = np.memmap(path, vector.dtype, "w+", shape=(images, len(vector)))
+                            arrays[name][item] = vector
                     source = live.images[item]
                     yield (
                         item,
                         CatalogRow(
                             source.uri,
                             source.version,
-                            content.sha256,
+                            live.sha256[item],
                             content.width,
                             content.height,
                             content.format,
@@ -168,20 +163,21 @@ def _gather(
                         ),
                     )
             if wanted:
-                raise NotPublishedError(f"Shard {shard} is damaged: rows {sorted(wanted)} have no vectors. Delete it, run again.")
+                raise NotPublishedError(
+                    f"Shard {shard} is damaged: it lacks rows {sorted(wanted)}. Delete it, run again."
+                )
 
     write_catalog(folder / CATALOG_FILE, rows())
-    assert visual is not None
-    return visual, classes, probabilities
+    return arrays["visual"], arrays.get("classes"), arrays.get("probabilities")
 
 
-def _sample(vectors: NDArray) -> NDArray[np.float32]:
+def _sample(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Evenly spread rows, float32[at most _QUERIES, dim]; rows that are all zero have no direction to ask for."""
     chosen = np.asarray(vectors[:: max(1, len(vectors) // _QUERIES)][:_QUERIES], np.float32)
     return chosen[np.any(chosen, axis=1)]
 
 
-def _build_index(name: str, vectors: NDArray, queries: NDArray[np.float32], folder: Path) -> Index:
+def _build_index(name: str, vectors: NDArray[Any], queries: NDArray[np.float32], folder: Path) -> Index:
     counts = [min(PARTITION_SIZE, len(vectors) - start) for start in range(0, len(vectors), PARTITION_SIZE)]
     index = Index(dim=vectors.shape[1], counts=counts, search_k=0, recall=0)
     paths = [folder / file for file in index_files(name, index)]

@@ -51,6 +51,11 @@ def _json_lines(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
         if now - last >= _LINE_EVERY:
             last = now
             rate = done / (now - start)
-            line = {"done": done, "of": images, "images_per_second": round(rate, 1), "seconds_left": round((images - done) / rate)}
+            line = {
+                "done": done,
+                "of": images,
+                "images_per_second": round(rate, 1),
+                "seconds_left": round((images - done) / rate),
+            }
             print(json.dumps(line), file=sys.stderr, flush=True)
         yield shard

@@ -64,15 +64,16 @@ class RunReport:
         ]
         told += [f"{count} × {reason} For example {uri}" for reason, count, uri in self.top_errors()]
         live = f"Version {self.version} with {self.images} images is live." if self.version else "Nothing is live."
-        return [*told, {"published": f"Published. {live}", "unchanged": f"Nothing changed. {live}"}.get(self.outcome, live)]
+        return [
+            *told,
+            {"published": f"Published. {live}", "unchanged": f"Nothing changed. {live}"}.get(self.outcome, live),
+        ]
 
 
 def write_report(storage: Storage, report: RunReport) -> None:
     """Writes `runs/<run>.json`, with every failure."""
     content = asdict(report) | {
-        "top_errors": [
-            {"reason": reason, "count": count, "example": uri} for reason, count, uri in report.top_errors()
-        ]
+        "top_errors": [{"reason": reason, "count": count, "example": uri} for reason, count, uri in report.top_errors()]
     }
     storage.write(f"runs/{report.run}.json", json.dumps(content, indent=1).encode())
 

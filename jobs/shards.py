@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -18,6 +20,15 @@ from shared.library import shards_prefix
 from shared.storage import Storage
 
 TOP_CLASSES = 20
+# The columns of vectors.parquet that tell of content, null where a row has none.
+_PLAIN = {
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "format": pa.string(),
+    "bytes": pa.int64(),
+    "taken": pa.timestamp("s"),
+}
+_VECTORS: dict[str, type[np.generic]] = {"visual": np.float16, "classes": np.uint16, "probabilities": np.float32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +40,27 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What decoding and embedding an image gave."""
+
+    width: int  # pixels, upright
+    height: int
+    format: str
+    bytes: int
+    taken: datetime | None
+    visual: NDArray[np.float32]  # float32[dim]
+    classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None for a backbone without classes
+    probabilities: NDArray[np.float32] | None = None  # float32[20]
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
-    """One row of a shard's vectors. All but the first three fields are None when the content was embedded elsewhere."""
+    """One row of a shard's vectors."""
 
     uri: str
     version: str
     sha256: str
-    width: int | None = None
-    height: int | None = None
-    format: str | None = None
-    bytes: int | None = None
-    taken: datetime | None = None
-    visual: NDArray[np.float32] | None = None  # float32[dim]
-    classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None for a backbone without classes
-    probabilities: NDArray[np.float32] | None = None  # float32[20]
+    content: Content | None  # None when the same content was embedded elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +101,9 @@ def name_shard(images: tuple[SourceImage, ...], fingerprint: str) -> Shard:
     return Shard(digest[:24], images)
 
 
-def commit(storage: Storage, fingerprint: str, rows: Sequence[Embedded], failures: Sequence[Failure], stats: Stats) -> None:
+def commit(
+    storage: Storage, fingerprint: str, rows: Sequence[Embedded], failures: Sequence[Failure], stats: Stats
+) -> None:
     """Writes a shard; stats.json comes last, and only with it the shard counts.
 
     Raises:
@@ -94,7 +114,7 @@ def commit(storage: Storage, fingerprint: str, rows: Sequence[Embedded], failure
     pq.write_table(_table(rows), buffer, compression="zstd")
     storage.write(f"{folder}/vectors.parquet", buffer.getvalue())
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
-    keys = [[row.uri, row.version, row.sha256, row.visual is not None] for row in rows]
+    keys = [[row.uri, row.version, row.sha256, row.content is not None] for row in rows]
     storage.write(f"{folder}/stats.json", json.dumps(asdict(stats) | {"keys": keys}).encode())
 
 
@@ -136,55 +156,42 @@ def read_known(storage: Storage, fingerprint: str) -> Known:
     return known
 
 
-def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tuple[int, Embedded]]:
-    """Yields (row, Embedded) for the rows of a committed shard that hold vectors."""
+def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tuple[int, Content]]:
+    """Yields (row, Content) for the rows of a committed shard that hold vectors."""
     table = pq.read_table(io.BytesIO(storage.read(f"{shards_prefix(fingerprint)}/{shard}/vectors.parquet")))
     table = table.append_column("row", pa.array(np.arange(len(table))))
     table = table.filter(pa.compute.is_valid(table["visual"]))
     if not len(table):
         return
-    visual = _matrix(table["visual"])
-    classes = _matrix(table["classes"]) if "classes" in table.column_names else None
-    probabilities = _matrix(table["probabilities"]) if classes is not None else None
-    plain = table.drop_columns([name for name in ("visual", "classes", "probabilities") if name in table.column_names])
-    for i, values in enumerate(plain.to_pylist()):
+    matrices = {name: _matrix(table[name]) for name in _VECTORS if name in table.column_names}
+    for i, values in enumerate(table.select(["row", *_PLAIN]).to_pylist()):
         row = values.pop("row")
-        yield row, Embedded(
-            **values,
-            visual=visual[i],
-            classes=None if classes is None else classes[i],
-            probabilities=None if probabilities is None else probabilities[i],
-        )
+        yield row, Content(**values, **{name: matrix[i] for name, matrix in matrices.items()})
 
 
-def _read_shard(storage: Storage, prefix: str, name: str) -> tuple[str, dict, list[Failure]]:
+def _read_shard(storage: Storage, prefix: str, name: str) -> tuple[str, dict[str, Any], list[Failure]]:
     stats = json.loads(storage.read(f"{prefix}/{name}/stats.json"))
     lines = storage.read(f"{prefix}/{name}/failures.jsonl").splitlines() if stats["failed"] else []
     return name, stats, [Failure(**json.loads(line)) for line in lines]
 
 
 def _table(rows: Sequence[Embedded]) -> pa.Table:
-    columns: dict[str, pa.Array] = {
-        "uri": pa.array([r.uri for r in rows], pa.string()),
-        "version": pa.array([r.version for r in rows], pa.string()),
-        "sha256": pa.array([r.sha256 for r in rows], pa.string()),
-        "width": pa.array([r.width for r in rows], pa.int32()),
-        "height": pa.array([r.height for r in rows], pa.int32()),
-        "format": pa.array([r.format for r in rows], pa.string()),
-        "bytes": pa.array([r.bytes for r in rows], pa.int64()),
-        "taken": pa.array([r.taken for r in rows], pa.timestamp("s")),
-        "visual": _vectors([r.visual for r in rows], np.float16),
+    columns = {
+        name: pa.array([getattr(row, name) for row in rows], pa.string()) for name in ("uri", "version", "sha256")
     }
-    if any(r.classes is not None for r in rows):
-        columns["classes"] = _vectors([r.classes for r in rows], np.uint16)
-        columns["probabilities"] = _vectors([r.probabilities for r in rows], np.float32)
+    for name, kind in _PLAIN.items():
+        columns[name] = pa.array([getattr(row.content, name) if row.content else None for row in rows], kind)
+    for name, dtype in _VECTORS.items():
+        vectors = [getattr(row.content, name) if row.content else None for row in rows]
+        if name == "visual" or any(vector is not None for vector in vectors):
+            columns[name] = _vectors(vectors, dtype)
     return pa.table(columns)
 
 
-def _vectors(values: Sequence[NDArray | None], dtype: type) -> pa.Array:
+def _vectors(values: Sequence[NDArray[Any] | None], dtype: type[np.generic]) -> pa.Array:
     """A Parquet column of vectors of one length, null where there is none."""
     length = next((len(v) for v in values if v is not None), 1)
-    filled = np.zeros((len(values), length), dtype)
+    filled: NDArray[Any] = np.zeros((len(values), length), dtype)
     for i, value in enumerate(values):
         if value is not None:
             filled[i] = value
@@ -192,6 +199,7 @@ def _vectors(values: Sequence[NDArray | None], dtype: type) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(filled.ravel()), length, mask=missing)
 
 
-def _matrix(column: pa.ChunkedArray) -> NDArray:
+def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:
     whole = column.combine_chunks()
-    return whole.flatten().to_numpy(zero_copy_only=False).reshape(len(whole), -1)
+    matrix: NDArray[Any] = whole.flatten().to_numpy(zero_copy_only=False).reshape(len(whole), -1)
+    return matrix

@@ -61,7 +61,9 @@ def list_sources(sources: Sequence[str], library: str) -> Listing:
                 continue
             images[entry.uri] = SourceImage(entry.uri, entry.version)
     if not images and not failures:
-        raise SettingsError(f"There is no image in {', '.join(sources)}; findimg reads {', '.join(sorted(EXTENSIONS))}.")
+        raise SettingsError(
+            f"There is no image in {', '.join(sources)}; findimg reads {', '.join(sorted(EXTENSIONS))}."
+        )
     return Listing(sorted(images.values()), failures)
 
 

@@ -37,7 +37,10 @@ class Filters:
     formats: tuple[str, ...] = ()  # Pillow's names; any one of them
 
     def __bool__(self) -> bool:
-        return self != Filters()
+        return self != NO_FILTERS
+
+
+NO_FILTERS = Filters()
 
 
 _COLUMNS = "uri, version, sha256, width, height, format, bytes, taken"

@@ -62,7 +62,7 @@ class Meaning:
 class _Reading:
     """One way to understand a term."""
 
-    classes: npt.NDArray[np.float32]  # float32[1000], the best of them 1
+    classes: npt.NDArray[np.floating]  # [1000], the best of them 1
     share: float  # how common it is among the term's meanings, 0 to 1
     fit: float  # cosine of the term in GloVe to what this reading says it is
     named: bool  # the term is the name of classes, or of what they are
@@ -113,8 +113,8 @@ def _readings(
             pure = named if named.any() else _best_is_one(kin)
             fit = float(normalised(pure @ node_vectors(words, lexicon)[:CLASSES]) @ vector)
         beside = _best_is_one(np.where(named, -np.inf, kin + near))
-        classes = np.where(named, 1, RELATIVE * beside) if named.any() else beside
-        readings.append(_Reading(classes, sense.share, fit, bool(named.any())))
+        is_name = bool(named.any())
+        readings.append(_Reading(np.where(named, 1, beside * (RELATIVE if is_name else 1)), sense.share, fit, is_name))
     if any(reading.named for reading in readings):
         return readings
     fit = max((reading.fit for reading in readings), default=1.0)

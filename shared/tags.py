@@ -10,10 +10,10 @@ from shared.heads import node_vectors
 from shared.lexicon import CLASSES, Lexicon
 from shared.words import FREQUENT, Words, normalised
 
-LEAST = 0.1  # a word with a lower score is no tag
+LEAST = 0.03  # a word with a lower score is no tag, nor is one with less than a tenth of the best score
 # A word for a kind of things is a tag if it lies this near, as a cosine, to what it is the word for: "bird" does,
 # "placental" and "artifact" do not.
-NEAR = 0.4
+NEAR = 0.5
 # A word that the classes know nothing of is a tag if the joint embedding points at it more surely than this.
 POINTED = 0.8
 
@@ -27,7 +27,17 @@ class Tag:
 
 
 class Tagger:
-    """Names what images show."""
+    """Names what images show.
+
+    A class or a right word for what it is (specific enough: "animal" is, "object" is not) stands among the first 5
+    tags of this share of 1,000 Caltech-101 photographs in 20 classes, 5 of which ImageNet does not have:
+
+    | | share |
+    |---|---|
+    | words for kinds at NEAR 0.4 / 0.5 / 0.55 | 0.902 / 0.906 / 0.905 |
+    | LEAST 0.03 / 0.05 / 0.1 | 0.906 / 0.902 / 0.880 |
+    | likelihood times specificity to the power of 0.25 / 0.5 / 1 | 0.911 / 0.906 / 0.899 |
+    """
 
     def __init__(self, words: Words, lexicon: Lexicon):
         self._words = words
@@ -59,7 +69,8 @@ class Tagger:
         pointed = (directions @ joint - POINTED) / (1 - POINTED)
         for i in np.flatnonzero(pointed >= LEAST):
             scores.setdefault(vocabulary[i], float(pointed[i]))
-        best = sorted(scores, key=lambda word: (-scores[word], word))[:k]
+        least = max(scores.values(), default=0) / 10
+        best = [word for word in sorted(scores, key=lambda word: (-scores[word], word)) if scores[word] >= least][:k]
         return [Tag(word, round(min(1, scores[word]), 3)) for word in best]
 
     @cached_property
@@ -86,7 +97,9 @@ class Tagger:
         known = {name.lower() for names in self._lexicon.names for name in names}
         nouns = [noun for noun in self._lexicon.visible_nouns() if noun not in known and len(noun) > 2]
         rows = self._words.rows(nouns)
-        common = [noun for noun, row in zip(nouns, rows, strict=True) if 0 <= row < FREQUENT and self._mostly_seen(noun)]
+        common = [
+            noun for noun, row in zip(nouns, rows, strict=True) if 0 <= row < FREQUENT and self._mostly_seen(noun)
+        ]
         return common, self._words.directions(common)[0]
 
     def _mostly_seen(self, noun: str) -> bool:

@@ -24,7 +24,7 @@ from jobs.shards import Shard, Stats, name_shard
 from shared.errors import FindimgError, NotPublishedError, SettingsError
 
 ATTEMPTS = 3
-_ACTOR_MEMORY = 2_200_000_000  # bytes; VGG16 with TensorFlow, resident
+_ACTOR_MEMORY = 2_900_000_000  # bytes; VGG16 with TensorFlow while its weights are loaded
 _PATIENCE = 10.0  # seconds for a cluster to answer
 _ACTOR_CPUS = 4  # more threads than this no longer speed up one model
 
@@ -77,7 +77,8 @@ def _connect(address: str) -> None:
             # Pixels and vectors never pass through the object store, so it may be small.
             ray.init("local", include_dashboard=False, object_store_memory=256 * 2**20, **options)
     except (OSError, ValueError, RuntimeError) as error:
-        raise SettingsError(f"No Ray cluster answers at {address or 'this machine'}: {error}. Check --ray-address.") from error
+        where = address or "this machine"
+        raise SettingsError(f"No Ray cluster answers at {where}: {error}. Check --ray-address.") from error
 
 
 def _size(shards: int) -> _Size:
@@ -112,16 +113,15 @@ class _Queue:
 
     def _fill(self) -> None:
         while self._waiting and self._idle:
-            actor, shard = self._idle.pop(), self._waiting.popleft()
-            self._running[actor.embed.remote(shard)] = actor, shard
+            worker, shard = self._idle.pop(), self._waiting.popleft()
+            self._running[worker.embed.remote(shard)] = worker, shard
         wanted = min(self._size.actors, len(self._waiting) + len(self._running))
         for _ in range(wanted - len(self._running) - len(self._idle) - len(self._starting)):
-            actor = (
-                ray.remote(Embedder)
-                .options(num_cpus=self._size.cpus, memory=self._size.memory, max_restarts=0, max_task_retries=0)
-                .remote(self._shared, self._size.cpus)
+            actor: Any = ray.remote(Embedder).options(
+                num_cpus=self._size.cpus, memory=self._size.memory, max_restarts=0, max_task_retries=0
             )
-            self._starting[actor.ready.remote()] = actor
+            worker = actor.remote(self._shared, self._size.cpus)
+            self._starting[worker.ready.remote()] = worker
 
     def _started(self, ref: Any) -> None:
         actor = self._starting.pop(ref)
@@ -130,7 +130,7 @@ class _Queue:
         except RayError as error:
             self._failed_starts += 1
             if self._failed_starts >= ATTEMPTS:
-                raise NotPublishedError(f"No worker can be started: {error}. What is embedded is kept; run again.") from error
+                raise NotPublishedError(f"No worker can be started: {error} What is embedded is kept.") from error
             return
         self._failed_starts = 0
         self._idle.append(actor)
@@ -142,7 +142,7 @@ class _Queue:
         except RayTaskError as error:
             if isinstance(error.cause, FindimgError):
                 raise error.cause from error
-            raise NotPublishedError(f"A worker failed: {error.cause!r}. What is embedded is kept; run again.") from error
+            raise NotPublishedError(f"A worker failed: {error.cause!r}. What is embedded is kept.") from error
         except RayError as error:
             ray.kill(actor)
             yield from self._bury(shard, error)

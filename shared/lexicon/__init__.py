@@ -19,12 +19,13 @@ from shared.lexicon.plurals import regular_singulars
 FOLDER = Path(__file__).parent
 CLASSES = 1000
 LONGEST_PHRASE = 4  # words
+_FILLERS = """
+a an and are as at be by for from have having he her his i image images in is it its me my near of on or our over photo
+photograph photographs photos pic pics picture pictures she show some that the their them there these they this those
+to under us was we were what where which who with your
+"""
 # Words of a sentence that name nothing. Without this list "a" would be a vitamin and "in" an inch.
-FILLERS = frozenset(
-    "a an and are as at be by for from have having he her his i image images in is it its me my near of on or our over"
-    " photo photograph photographs photos pic pics picture pictures she show some that the their them there these they"
-    " this those to under us was we were what where which who with your".split()
-)
+FILLERS = frozenset(_FILLERS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Lexicon:
         """Makes a list of words into what was asked for.
 
         Neighbours that name one thing are joined, the longest phrase from the left first; words that name nothing
-        (`a`, `of`, `photo`) are left out unless there are only such: `a grand piano on the sofa` → `grand piano`, `sofa`.
+        (`a`, `of`, `photo`) are left out unless there is nothing else: `a grand piano on the sofa` → `grand piano`, `sofa`.
         """
         terms = []
         start = 0
@@ -110,7 +111,12 @@ class Lexicon:
 
     def _forms(self, term: str) -> Iterator[str]:
         joined = self._joined.get(term)
-        for form in (term, term.replace("-", " "), term.replace("-", "").replace(" ", ""), *([joined] if joined else [])):
+        for form in (
+            term,
+            term.replace("-", " "),
+            term.replace("-", "").replace(" ", ""),
+            *([joined] if joined else []),
+        ):
             yield form
             start, _, last = form.rpartition(" ")
             if last in self.plurals:

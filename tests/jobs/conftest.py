@@ -49,7 +49,9 @@ def pictures(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
 def run(cache: Path) -> Callable[..., RunReport]:
     """Indexes without Ray."""
 
-    def run(library: str, *sources: Path | str, strict: bool = False, allow_shrink: bool = False, **flags: str) -> RunReport:
+    def run(
+        library: str, *sources: Path | str, strict: bool = False, allow_shrink: bool = False, **flags: str
+    ) -> RunReport:
         settings = Settings(library=library, cache=cache, engine="local", **flags)
         return index(settings, [str(source) for source in sources], strict, allow_shrink)
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from jobs.embed import Embedder, Work
-from jobs.shards import Embedded, Stats, name_shard, read_known, read_vectors
+from jobs.shards import Content, Stats, name_shard, read_known, read_vectors
 from jobs.sources import Failure, list_sources
 from shared.backbones import fingerprint
 from shared.images import decode
@@ -33,10 +33,12 @@ def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[Stats, list[Failur
     return embed
 
 
-def vectors(folder: Path, stats: Stats) -> dict[str, Embedded]:
+def contents(folder: Path, stats: Stats) -> dict[str, Content]:
+    """What was embedded, by file name."""
     (made,) = (path.name for path in (folder / "library" / "embeddings").iterdir())
     storage = open_storage(folder / "library")
-    return {Path(row.uri).name: row for _, row in read_vectors(storage, made, stats.shard)}
+    names = {key.row: Path(key.uri).name for key in read_known(storage, made).keys.values()}
+    return {names[row]: content for row, content in read_vectors(storage, made, stats.shard)}
 
 
 def enormous_png(path: Path) -> None:
@@ -78,7 +80,7 @@ def test_a_nasty_folder_loses_only_what_cannot_be_read(
     assert "no image" in reasons["text.jpg"] or "not an image" in reasons["text.jpg"]
     assert "truncated" in reasons["truncated.jpg"]
     assert (stats.images, stats.failed) == (10, 4)
-    found = vectors(tmp_path, stats)
+    found = contents(tmp_path, stats)
     assert {"pixel.png", "animated.gif", "cmyk.jpg", "rotated.jpg"} <= set(found)
     assert (found["rotated.jpg"].height, found["rotated.jpg"].width) == size
 
@@ -87,8 +89,9 @@ def test_each_image_has_a_small_thumbnail_under_its_content_hash(
     tmp_path: Path, samples: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
 ) -> None:
     stats, _ = embed(samples)
-    for row in vectors(tmp_path, stats).values():
-        with Image.open(tmp_path / "library" / thumbnail_key(row.sha256)) as thumbnail:
+    for name in contents(tmp_path, stats):
+        sha256 = decode((samples / name).read_bytes()).sha256
+        with Image.open(tmp_path / "library" / thumbnail_key(sha256)) as thumbnail:
             assert thumbnail.format == "JPEG"
             assert max(thumbnail.size) == 320
             assert not thumbnail.getexif()
@@ -109,14 +112,14 @@ def test_known_content_costs_no_inference(pictures: Path, embed: Callable[..., t
     assert "model" not in stats.seconds
 
 
-def test_an_image_gone_since_it_was_listed_is_worth_another_try(
-    tmp_path: Path, pictures: Path, cache: Path
-) -> None:
+def test_an_image_gone_since_it_was_listed_is_worth_another_try(tmp_path: Path, pictures: Path, cache: Path) -> None:
     models, library = cache / "models", str(tmp_path / "library")
     made = fingerprint("efficientnet-lite0", ModelStore(models))
     images = tuple(list_sources([str(pictures)], library).images)
     (pictures / "2.png").unlink()
-    stats = Embedder(Work("efficientnet-lite0", "", models, library, made, frozenset()), 2).embed(name_shard(images, made))
+    stats = Embedder(Work("efficientnet-lite0", "", models, library, made, frozenset()), 2).embed(
+        name_shard(images, made)
+    )
     assert (stats.images, stats.failed) == (5, 1)
     known = read_known(open_storage(library), made)
     assert not known.settled(images[2])

@@ -73,9 +73,7 @@ def test_a_renamed_image_is_not_embedded_again(tmp_path: Path, pictures: Path, r
     assert {"renamed.png", "copied.png"} <= indexed(library, cache)
 
 
-def test_a_change_that_keeps_the_size_is_seen(
-    tmp_path: Path, pictures: Path, run: Run, cache: Path
-) -> None:
+def test_a_change_that_keeps_the_size_is_seen(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     run(library, pictures)
     path = pictures / "0.png"
@@ -110,9 +108,7 @@ def test_strict_publishes_nothing_when_an_image_fails(tmp_path: Path, pictures: 
     assert counts(run(library, pictures, strict=True)) == (6, 0, 6, 0, 0)
 
 
-def test_losing_more_than_half_is_refused_unless_allowed(
-    tmp_path: Path, pictures: Path, run: Run, cache: Path
-) -> None:
+def test_losing_more_than_half_is_refused_unless_allowed(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     before = run(library, pictures)
     for number in range(4):

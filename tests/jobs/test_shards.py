@@ -3,14 +3,11 @@ from datetime import datetime
 
 import numpy as np
 
-from jobs.shards import Embedded, Stats, commit, cut, name_shard, read_known, read_vectors
+from jobs.shards import Content, Embedded, Stats, commit, cut, name_shard, read_known, read_vectors
 from jobs.sources import Failure, SourceImage
 from shared.storage import open_storage
 
-ROW = Embedded(
-    "/photos/ä.jpg",
-    "v1",
-    "aa" * 32,
+CONTENT = Content(
     width=30,
     height=20,
     format="JPEG",
@@ -20,24 +17,25 @@ ROW = Embedded(
     classes=np.arange(20, dtype=np.uint16),
     probabilities=np.linspace(0.4, 0, 20, dtype=np.float32),
 )
+ROW = Embedded("/photos/ä.jpg", "v1", "aa" * 32, CONTENT)
 STATS = Stats("s1", images=1, embedded=1, failed=0, bytes_read=1234)
 
 
-def test_a_committed_row_comes_back_as_it_was(place: str) -> None:
+def test_committed_content_comes_back_as_it_was(place: str) -> None:
     storage = open_storage(place)
     commit(storage, "f", [ROW], [], STATS)
     ((row, back),) = read_vectors(storage, "f", "s1")
     assert row == 0
-    for name in ("uri", "version", "sha256", "width", "height", "format", "bytes", "taken"):
-        assert getattr(back, name) == getattr(ROW, name)
-    np.testing.assert_allclose(back.visual, ROW.visual, atol=1e-3)
-    np.testing.assert_array_equal(back.classes, ROW.classes)
-    np.testing.assert_array_equal(back.probabilities, ROW.probabilities)
+    for name in ("width", "height", "format", "bytes", "taken"):
+        assert getattr(back, name) == getattr(CONTENT, name)
+    np.testing.assert_allclose(back.visual, CONTENT.visual, atol=1e-3)
+    np.testing.assert_array_equal(back.classes, CONTENT.classes)
+    np.testing.assert_array_equal(back.probabilities, CONTENT.probabilities)
 
 
 def test_a_backbone_without_classes_leaves_them_out(place: str) -> None:
     storage = open_storage(place)
-    commit(storage, "f", [replace(ROW, classes=None, probabilities=None)], [], STATS)
+    commit(storage, "f", [replace(ROW, content=replace(CONTENT, classes=None, probabilities=None))], [], STATS)
     ((_, back),) = read_vectors(storage, "f", "s1")
     assert back.classes is None
     assert back.probabilities is None
@@ -45,7 +43,7 @@ def test_a_backbone_without_classes_leaves_them_out(place: str) -> None:
 
 def test_rows_of_content_embedded_elsewhere_hold_no_vectors(place: str) -> None:
     storage = open_storage(place)
-    copy = Embedded("/photos/copy.jpg", "v1", ROW.sha256)
+    copy = Embedded("/photos/copy.jpg", "v1", ROW.sha256, None)
     commit(storage, "f", [copy, ROW], [], STATS)
     assert [row for row, _ in read_vectors(storage, "f", "s1")] == [1]
     known = read_known(storage, "f")
@@ -62,7 +60,7 @@ def test_a_shard_counts_only_once_its_stats_are_written(place: str) -> None:
 
 def test_a_copy_whose_original_is_gone_is_not_known(place: str) -> None:
     storage = open_storage(place)
-    commit(storage, "f", [Embedded("/photos/copy.jpg", "v1", ROW.sha256)], [], STATS)
+    commit(storage, "f", [Embedded("/photos/copy.jpg", "v1", ROW.sha256, None)], [], STATS)
     assert not read_known(storage, "f").settled(SourceImage("/photos/copy.jpg", "v1"))
 
 

@@ -70,7 +70,9 @@ def embedded(work: Work) -> list[str]:
 
 
 def kill_a_worker() -> None:
-    (worker,) = (p for p in psutil.process_iter(["cmdline"]) if "ray::Embedder" in " ".join(p.info["cmdline"] or [])[:40])
+    (worker,) = (
+        p for p in psutil.process_iter(["cmdline"]) if "ray::Embedder" in " ".join(p.info["cmdline"] or [])[:40]
+    )
     worker.kill()
 
 
@@ -98,9 +100,7 @@ def test_an_image_that_kills_workers_is_recorded_and_costs_no_other_image(
     assert "died 2 times" in failure.reason
 
 
-def test_workers_that_never_get_ready_end_the_run(
-    pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_that_never_get_ready_end_the_run(pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "Embedder", StillbornEmbedder)
     with pytest.raises(NotPublishedError, match="No worker can be started"):
         list(embed_on_ray(shards_of(pictures, work, size=6), work, ""))
