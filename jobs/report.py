@@ -55,12 +55,12 @@ class RunReport:
 
     def lines(self) -> list[str]:
         """The report for a person, a line each."""
+        stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in self.stages.items())
+        speed = f"{self.images_per_second:.0f} images/s while embedding, " if self.embedded else ""
         told = [
             f"{self.seen} images seen: {self.embedded} embedded, {self.reused} reused, {self.failed} failed; "
             f"{self.removed} removed.",
-            f"{self.images_per_second:.0f} images/s while embedding, {self.seconds:.1f} s in all ("
-            + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in self.stages.items())
-            + ").",
+            f"{speed}{self.seconds:.1f} s in all ({stages}).",
         ]
         told += [f"{count} × {reason} For example {uri}" for reason, count, uri in self.top_errors()]
         live = f"Version {self.version} with {self.images} images is live." if self.version else "Nothing is live."

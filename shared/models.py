@@ -68,7 +68,8 @@ class Status:
     size: int | None  # bytes on disk, or of the download when absent; None when unknown
 
 
-# Sizes and MD5 of Keras' files: keras/src/applications/vgg16.py. SHA-256 of GloVe 6B: Embeddings.jl, and others alike.
+# MD5 of Keras' files: keras/src/applications/vgg16.py; their sizes: what Keras' own downloads print. SHA-256 of GloVe
+# 6B: Embeddings.jl, and others alike.
 _GLOVE_ZIP = Download(_GLOVE, 862_182_613, "sha256:617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb")
 ARTEFACTS = (
     Artefact(

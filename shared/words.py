@@ -132,7 +132,7 @@ class Words:
         if not length > 0:
             raise QueryError("A vector of zeros points nowhere, so nothing is near it.")
         cosine = (self.matrix @ (vector / length).astype(np.float32)) / self._lengths
-        k = min(k, len(cosine))
+        k = max(1, min(k, len(cosine)))
         best = np.argpartition(-cosine, k - 1)[:k]
         best = best[np.argsort(-cosine[best], kind="stable")]
         distance = np.sqrt(2 * np.maximum(0, 1 - cosine[best]))

@@ -94,7 +94,8 @@ class Lexicon:
         """Makes a list of words into what was asked for.
 
         Neighbours that name one thing are joined, the longest phrase from the left first; words that name nothing
-        (`a`, `of`, `photo`) are left out unless there is nothing else: `a grand piano on the sofa` → `grand piano`, `sofa`.
+        (`a`, `of`, `photo`) are left out unless there is nothing else.
+        `a grand piano on the sofa` → `grand piano`, `sofa`.
         """
         terms = []
         start = 0

@@ -101,7 +101,7 @@ def test_a_broken_image_is_reported_again_but_not_read_again(tmp_path: Path, pic
 def test_strict_publishes_nothing_when_an_image_fails(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     (pictures / "broken.jpg").write_bytes(b"no image")
-    with pytest.raises(NotPublishedError, match="1 images could not be read and --strict"):
+    with pytest.raises(NotPublishedError, match=r"1 images could not be read and --strict"):
         run(library, pictures, strict=True)
     assert Library(library, cache).current() is None
     (pictures / "broken.jpg").unlink()
@@ -113,7 +113,7 @@ def test_losing_more_than_half_is_refused_unless_allowed(tmp_path: Path, picture
     before = run(library, pictures)
     for number in range(4):
         (pictures / f"{number}.png").unlink()
-    with pytest.raises(NotPublishedError, match="would hold 2 images where the live one holds 6.*--allow-shrink"):
+    with pytest.raises(NotPublishedError, match=r"would hold 2 images where the live one holds 6.*--allow-shrink"):
         run(library, pictures)
     assert Library(library, cache).current() == before.version
     assert run(library, pictures, allow_shrink=True).images == 2

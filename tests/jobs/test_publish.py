@@ -52,7 +52,7 @@ def test_a_version_that_did_not_arrive_whole_stays_hidden(place: str, tmp_path: 
     (tmp_path / "draft" / "catalog.sqlite").write_text("other bytes")
     with (
         hold(library.storage) as lock,
-        pytest.raises(NotPublishedError, match="did not arrive whole: .*catalog.sqlite"),
+        pytest.raises(NotPublishedError, match=r"did not arrive whole: .*catalog.sqlite"),
     ):
         publish(library, manifest, tmp_path / "draft", lock, allow_shrink=False)
     assert library.current() is None

@@ -1,0 +1,71 @@
+"""findimg-bot as a person runs it: a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+COMMAND = Path(sys.executable).with_name("findimg-bot")
+
+
+def findimg_bot(*arguments: str | Path, cwd: Path, cache: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"FINDIMG_CACHE": str(cache)} | variables
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_ask_json_is_the_contract(library: str, cache: Path, tmp_path: Path) -> None:
+    done = findimg_bot("ask", "/findimg cat", "--json", "-k", "2", cwd=tmp_path, cache=cache, FINDIMG_LIBRARY=library)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert list(answer) == ["query", "hits", "note", "version", "took_ms"]
+    assert [list(hit) for hit in answer["hits"]] == [["uri", "score", "width", "height", "thumbnail"]] * 2
+    assert answer["hits"][0]["uri"].endswith("/cat.png")
+    with Image.open(answer["hits"][0]["thumbnail"]) as thumbnail:
+        assert max(thumbnail.size) == 320
+
+
+def test_ask_answers_several_texts_and_draws_a_sheet(library: str, samples: Path, cache: Path, tmp_path: Path) -> None:
+    texts = ["/findimg cat", "/tag", "/similar", "/words dog"]
+    image = samples / "dalmatian.jpg"
+    done = findimg_bot(
+        "ask", *texts, "--library", library, "--image", image, "--sheet", "sheet.jpg", cwd=tmp_path, cache=cache
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for text in [*texts, "cat.png", "dalmatian", "Contact sheet: sheet.jpg"]:
+        assert text in done.stdout
+    with Image.open(tmp_path / "sheet.jpg") as sheet:
+        assert sheet.width > 800
+
+
+def test_words_need_no_library(cache: Path, tmp_path: Path) -> None:
+    done = findimg_bot("ask", "/words said", "--json", "-k", "2", cwd=tmp_path, cache=cache)
+    words = json.loads(done.stdout)["words"]
+    assert [word["word"] for word in words] == ["said", "told"]
+    assert words[0]["distance"] == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["ask", "/findimg cat"], "No library is named"),
+        (["ask", "/findimg cat", "--library", "/no/such/library"], "Nothing is published in /no/such/library"),
+        (["ask", "/tag", "--library", "LIBRARY", "--image", "/no/such/image.jpg"], "/no/such/image.jpg does not exist"),
+        (["ask", "/findimg elephantx", "--library", "LIBRARY"], "Did you mean"),
+        (["ask", "/words said", "--sheet", "/no/such/folder/sheet.jpg", "--library", "LIBRARY"], "cannot be written"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(
+    library: str, cache: Path, tmp_path: Path, arguments: list[str], part: str
+) -> None:
+    done = findimg_bot(*[library if a == "LIBRARY" else a for a in arguments], "--json", cwd=tmp_path, cache=cache)
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,147 @@
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.lexicon import FOLDER, Lexicon, open_lexicon
+from shared.lexicon.build import WordNet, build, class_ids
+
+WORDNET = next((path for path in map(Path, ("/usr/share/wordnet", "/usr/share/wordnet-3.0")) if path.is_dir()), None)
+
+
+@pytest.fixture(scope="module")
+def lexicon() -> Lexicon:
+    return open_lexicon()
+
+
+def places(lexicon: Lexicon, term: str) -> set[str]:
+    return {lexicon.label(node) for sense in lexicon.senses(term) for node, _ in sense.places}
+
+
+def test_the_data_is_what_the_script_makes_of_wordnet() -> None:
+    if WORDNET is None:
+        pytest.skip(
+            "no WordNet 3.0 files on this machine (Debian: wordnet-base): the lexicon is not compared with them"
+        )
+    for name, content in build(WordNet(WORDNET), class_ids()).items():
+        assert (FOLDER / name).read_bytes() == content, f"{name}: run python -m shared.lexicon.build {WORDNET}"
+
+
+def test_the_data_is_small_and_opens_fast() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.[tg]*")) < 500_000
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        open_lexicon.__wrapped__()
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.05
+
+
+def test_every_class_is_there_under_what_it_is(lexicon: Lexicon) -> None:
+    assert lexicon.ids[:1000] == tuple("n" + offset for offset in class_ids())
+    assert (lexicon.label(0), lexicon.label(284), lexicon.label(999)) == ("tench", "Siamese cat", "toilet tissue")
+    assert {"cat", "feline", "animal", "entity"} <= {lexicon.label(node) for node in lexicon.above(284)}
+    assert lexicon.covers[:1000].diagonal().all()
+    assert lexicon.covers.any(axis=1).all()
+
+
+def test_the_further_up_the_less_a_node_says(lexicon: Lexicon) -> None:
+    for node, parents in enumerate(lexicon.parents):
+        assert all(lexicon.specific[up] < lexicon.specific[node] for up in parents)
+        assert all((lexicon.covers[up] >= lexicon.covers[node]).all() for up in parents)
+
+
+@pytest.mark.parametrize(
+    ("plural", "single"),
+    [
+        ("mice", "mouse"),
+        ("wolves", "wolf"),
+        ("men", "man"),
+        ("geese", "goose"),
+        ("teeth", "tooth"),
+        ("buses", "bus"),
+        ("dishes", "dish"),
+        ("axes", "ax"),
+        ("butterflies", "butterfly"),
+        ("cars", "car"),
+        ("grand pianos", "grand piano"),
+        ("fire engines", "fire engine"),
+        ("porcupines", "porcupine"),
+        ("clocks", "clock"),
+        ("rings", "ring"),
+    ],
+)
+def test_a_plural_means_what_its_singular_means(lexicon: Lexicon, plural: str, single: str) -> None:
+    assert lexicon.singular(plural) == single
+    assert lexicon.senses(plural) == lexicon.senses(single) != ()
+
+
+@pytest.mark.parametrize(
+    "noun", ["scissors", "glasses", "sunglasses", "binoculars", "trousers", "shorts", "bus", "glass"]
+)
+def test_a_noun_that_ends_like_a_plural_stays(lexicon: Lexicon, noun: str) -> None:
+    assert lexicon.singular(noun) == noun
+
+
+@pytest.mark.parametrize(
+    ("written", "noun"),
+    [
+        ("Fire-Engine", "fire engine"),
+        ("grand_piano", "grand piano"),
+        ("firetruck", "fire truck"),
+        ("wild cat", "wildcat"),
+    ],
+)
+def test_hyphens_spaces_and_case_do_not_matter(lexicon: Lexicon, written: str, noun: str) -> None:
+    assert lexicon.singular(written) == noun
+
+
+def test_a_noun_beside_the_classes_hangs_under_what_it_is(lexicon: Lexicon) -> None:
+    assert "bird" in {
+        lexicon.label(up) for s in lexicon.senses("pigeon") for n, _ in s.places for up in lexicon.above(n)
+    }
+    assert "place of worship" in places(lexicon, "pagoda")
+    assert places(lexicon, "mandolin") == {"stringed instrument"}
+
+
+def test_a_rooster_is_a_cock(lexicon: Lexicon) -> None:
+    assert [sense.places for sense in lexicon.senses("rooster")] == [((7, 0),)]
+
+
+def test_the_commonest_meaning_comes_first(lexicon: Lexicon) -> None:
+    shares = [sense.share for sense in lexicon.senses("dog")]
+
+    assert lexicon.label(lexicon.senses("dog")[0].places[0][0]) == "dog"
+    assert shares[0] > 0.8
+    assert sum(shares) <= 1.01
+
+
+def test_a_noun_that_nobody_can_see_is_known_without_a_sense(lexicon: Lexicon) -> None:
+    assert "music" in lexicon
+    assert lexicon.senses("music") == ()
+    assert "xyzzy" not in lexicon
+
+
+def test_words_are_joined_where_they_name_one_thing(lexicon: Lexicon) -> None:
+    assert lexicon.join_phrases(["grand", "piano", "sofa"]) == ["grand piano", "sofa"]
+    assert lexicon.join_phrases(["cat", "sofa"]) == ["cat", "sofa"]
+    assert lexicon.join_phrases("a photo of fire engines on the beach".split()) == ["fire engines", "beach"]
+    assert lexicon.join_phrases(["bird", "of", "paradise"]) == ["bird of paradise"]
+    assert lexicon.join_phrases(["the"]) == ["the"]
+
+
+def test_a_word_is_found_in_the_names_of_kinds(lexicon: Lexicon) -> None:
+    assert {lexicon.label(node) for node in lexicon.part_of_names("Kitchen")} == {
+        "kitchen appliance",
+        "kitchen utensil",
+    }
+    assert lexicon.part_of_names("xyzzy") == []
+
+
+@given(st.text())
+def test_any_text_can_be_looked_up(text: str) -> None:
+    lexicon = open_lexicon()
+    lexicon.senses(text)
+    lexicon.join_phrases(text.split())

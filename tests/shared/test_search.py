@@ -1,0 +1,124 @@
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.backbones import Backbone, open_backbone
+from shared.errors import LibraryError, QueryError
+from shared.images import decode
+from shared.library import Library
+from shared.models import ModelStore
+from shared.query import Query, parse
+from shared.search import Searcher
+from shared.words import EMBEDDED, open_words
+
+
+@pytest.fixture(scope="module")
+def searcher(library: str, cache: Path) -> Iterator[Searcher]:
+    searcher = Searcher(Library(library, cache).open(), open_words(EMBEDDED))
+    yield searcher
+    searcher.close()
+
+
+@pytest.fixture(scope="module")
+def backbone(cache: Path) -> Backbone:
+    return open_backbone("efficientnet-lite0", ModelStore(cache / "models"))
+
+
+def names(searcher: Searcher, text: str, k: int = 3) -> list[str]:
+    return [Path(hit.uri).stem for hit in searcher.find(parse(text), k).hits]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("cat", {"cat"}),
+        ("cats", {"cat"}),
+        ("dalmatian", {"dalmatian"}),
+        ("bird", {"eagle", "geese", "spoonbills"}),
+        ("strawberries", {"strawberries"}),
+        ("coffee", {"coffee"}),
+        ("musical instrument", {"drum"}),
+    ],
+)
+def test_words_find_what_they_name(searcher: Searcher, text: str, right: set[str]) -> None:
+    assert set(names(searcher, text, len(right))) == right
+
+
+def test_scores_fall_and_lie_between_0_and_1(searcher: Searcher) -> None:
+    scores = [hit.score for hit in searcher.find(parse("dog"), 20).hits]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+def test_a_word_after_a_minus_moves_down(searcher: Searcher) -> None:
+    assert names(searcher, "dog", 2) == ["bull-mastiff", "dalmatian"]
+    assert names(searcher, "dog -dalmatian", 1) == ["bull-mastiff"]
+    assert names(searcher, 'dog -"bull mastiff"', 1) == ["dalmatian"]
+
+
+def test_an_unknown_word_is_named_with_known_spellings(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match=r"'elephantx' is unknown.*elephant"):
+        searcher.find(parse("elephantx"), 10)
+
+
+def test_filters_are_answered_exactly(searcher: Searcher, samples: Path) -> None:
+    answer = searcher.find(parse("dog type:png"), 100)
+    assert {Path(hit.uri).name for hit in answer.hits} == {path.name for path in samples.glob("*.png")}
+    assert f"{len(answer.hits)} of {searcher.manifest.images} images match" in answer.note
+    nowhere = searcher.find(parse("dog in:nowhere"), 100)
+    assert nowhere.hits == []
+    assert "0 of" in nowhere.note
+
+
+def test_a_date_filter_says_how_many_images_have_no_date(searcher: Searcher) -> None:
+    answer = searcher.find(parse(f"dog before:{date.today().isoformat()}"), 10)
+    assert "carry no date" in answer.note
+
+
+def test_an_image_is_most_like_itself(searcher: Searcher, samples: Path, backbone: Backbone) -> None:
+    seen = searcher.see(decode((samples / "cat.png").read_bytes()), backbone)
+    hits = searcher.similar(seen, Query(""), 5).hits
+    assert Path(hits[0].uri).name == "cat.png"
+    assert hits[0].score == pytest.approx(1, abs=0.01)
+    assert len(hits) == 5
+
+
+def test_what_was_asked_with_can_be_left_out(searcher: Searcher, samples: Path) -> None:
+    item, seen = searcher.look_up(str(samples / "motorcycle-left.png"))
+    hits = searcher.similar(seen, Query(""), 3, without=item).hits
+    assert Path(hits[0].uri).name == "motorcycle-right.png"
+    assert item not in [hit.item for hit in hits]
+
+
+def test_an_indexed_image_is_seen_as_it_was_embedded(searcher: Searcher, samples: Path, backbone: Backbone) -> None:
+    _, stored = searcher.look_up(str(samples / "dalmatian.jpg"))
+    fresh = searcher.see(decode((samples / "dalmatian.jpg").read_bytes()), backbone)
+    np.testing.assert_allclose(stored.visual, fresh.visual, atol=0.02)
+    assert stored.classes[0] == fresh.classes[0] == 251
+    assert len(stored.classes) == 20
+
+
+def test_tags_name_what_is_shown(searcher: Searcher, samples: Path) -> None:
+    _, seen = searcher.look_up(str(samples / "dalmatian.jpg"))
+    tags = searcher.tags(seen)
+    assert {"dalmatian", "dog"} <= {tag.word for tag in tags[:5]}
+    scores = [tag.score for tag in tags]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 < score <= 1 for score in scores)
+
+
+def test_an_image_that_is_not_indexed_is_said(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match=r"No image '/etc/passwd' is indexed"):
+        searcher.look_up("/etc/passwd")
+
+
+def test_another_backbone_than_the_librarys_is_refused(searcher: Searcher, samples: Path, backbone: Backbone) -> None:
+    class Other:
+        name = "vgg16"
+        fingerprint = "other"
+
+    with pytest.raises(LibraryError, match=r"made with efficientnet-lite0 .* this backbone is vgg16 other"):
+        searcher.see(decode((samples / "cat.png").read_bytes()), Other())  # type: ignore[arg-type]

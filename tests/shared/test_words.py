@@ -1,0 +1,192 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import ModelError, QueryError
+from shared.words import EMBEDDED, Words, convert_glove, open_words
+
+LINES = [b"the 0.5 -1.25 3e-2", b"Cat 1 0 0", b"caf\xc3\xa9 0 1 0", b". . . 0 0 1", b"\xff\xfe 1 1 1"]
+
+
+@pytest.fixture(scope="module")
+def words() -> Words:
+    return open_words(EMBEDDED)
+
+
+def converted(tmp_path: Path, content: bytes, name: str = "glove.txt") -> Path:
+    source, folder = tmp_path / name, tmp_path / "words" / "glove.test"
+    source.write_bytes(content)
+    convert_glove(source, folder)
+    return folder
+
+
+def test_said_has_the_neighbours_of_the_tutorial(words: Words) -> None:
+    assert words.nearest("said", 4) == [
+        ("said", pytest.approx(0.00, abs=0.01)),
+        ("told", pytest.approx(0.44, abs=0.01)),
+        ("says", pytest.approx(0.50, abs=0.01)),
+        ("spokesman", pytest.approx(0.55, abs=0.01)),
+    ]
+
+
+def test_nearest_takes_a_vector_of_any_length(words: Words) -> None:
+    assert words.nearest(5 * words.vector("said"), 1)[0][0] == "said"
+
+
+def test_opening_reads_no_vectors_and_is_fast(words: Words) -> None:
+    fastest = min(_seconds(lambda: open_words(EMBEDDED)) for _ in range(3))
+
+    assert fastest < 0.3
+    assert len(words) == 400_000
+    assert isinstance(words.matrix, np.memmap)
+
+
+def _seconds(work: object) -> float:
+    start = time.perf_counter()
+    work()  # type: ignore[operator]
+    return time.perf_counter() - start
+
+
+def test_upper_and_lower_case_are_the_same_word(words: Words) -> None:
+    assert "Elephant" in words
+    np.testing.assert_array_equal(words.vector("ELEPHANT"), words.vector("elephant"))
+
+
+def test_an_unknown_word_is_named_with_spellings_that_are_known(words: Words) -> None:
+    with pytest.raises(QueryError, match=r"'pizzza' is unknown to glove\.6B\.50d\. Did you mean pizza"):
+        words.vector("pizzza")
+
+
+def test_a_word_like_no_other_is_unknown_without_suggestions(words: Words) -> None:
+    with pytest.raises(QueryError, match=r"'xyzzyqq' is unknown to glove\.6B\.50d\. Check its spelling"):
+        words.vector("xyzzyqq")
+
+
+@given(st.text())
+def test_any_text_is_in_the_vocabulary_or_a_query_error(text: str) -> None:
+    words = open_words(EMBEDDED)
+    words.direction(text)
+    if text not in words:
+        with pytest.raises(QueryError):
+            words.vector(text)
+
+
+@pytest.mark.parametrize("vector", [np.zeros(50, np.float32), np.ones(3, np.float32), np.full(50, np.nan, np.float32)])
+def test_a_vector_that_points_nowhere_is_refused(words: Words, vector: np.ndarray) -> None:
+    with pytest.raises(QueryError):
+        words.nearest(vector, 1)
+
+
+def test_a_phrase_points_between_its_words(words: Words) -> None:
+    phrase, fire, engine = (words.direction(text) for text in ("fire engine", "fire", "engine"))
+
+    assert phrase is not None and fire is not None and engine is not None
+    assert phrase @ fire == pytest.approx(phrase @ engine, abs=1e-5)
+    assert np.linalg.norm(phrase) == pytest.approx(1, abs=1e-5)
+    assert words.direction("xyzzyqq") is None
+
+
+def test_directions_of_many_texts_are_those_of_each(words: Words) -> None:
+    texts = ["grand piano", "xyzzyqq", "cat"]
+    vectors, known = words.directions(texts)
+
+    assert known.tolist() == [True, False, True]
+    np.testing.assert_allclose(vectors[0], words.direction("grand piano"), atol=1e-5)
+    np.testing.assert_allclose(vectors[2], words.direction("cat"), atol=1e-5)
+
+
+def test_centred_words_have_no_common_direction(words: Words) -> None:
+    vectors = words.centred(np.asarray(words.matrix[:50_000]))
+
+    assert np.linalg.norm(vectors.mean(axis=0)) < 1e-3
+
+
+def test_words_that_were_not_embedded_must_be_pulled() -> None:
+    with pytest.raises(ModelError, match=r"models pull glove\.6B\.300d"):
+        open_words("glove.6B.300d")
+
+
+def test_a_converted_glove_file_opens_with_every_word_and_number(tmp_path: Path) -> None:
+    words = open_words("glove.test", converted(tmp_path, b"\n".join(LINES) + b"\n"))
+
+    assert (len(words), words.dim) == (5, 3)
+    np.testing.assert_array_equal(words.vector("the"), np.array([0.5, -1.25, 0.03], np.float32))
+    np.testing.assert_array_equal(words.vector("café"), [0, 1, 0])
+    np.testing.assert_array_equal(words.vector(". . ."), [0, 0, 1])
+
+
+def test_a_word_that_is_not_utf8_is_shown_but_hurts_nobody(tmp_path: Path) -> None:
+    words = open_words("glove.test", converted(tmp_path, b"\n".join(LINES)))
+
+    assert words.nearest(np.ones(3, np.float32), 1)[0][0] == "\ufffd\ufffd"
+
+
+def test_an_array_with_its_vocabulary_is_converted(tmp_path: Path) -> None:
+    np.save(tmp_path / "own.npy", np.eye(3, dtype=np.float16))
+    (tmp_path / "own.txt").write_text("cat\ndog\nsofa\n")
+    convert_glove(tmp_path / "own.npy", tmp_path / "words")
+
+    np.testing.assert_array_equal(open_words("own", tmp_path / "words").vector("dog"), [0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is empty"),
+        (b"cat 1 2 3\ndog 1 2\n", "line 2: a word and 3 numbers"),
+        (b"cat 1 2 3\ndog 1 2 3 4\n", "line 2: a word and 3 numbers"),
+        (b"cat\n", "line 1: a word and some numbers"),
+        (b"cat 1 2\n\ndog 1 2\n", "line 2: a word and 2 numbers"),
+        (b"cat 1 two 3\n", "line 1: not all columns after the word are numbers"),
+        (b"cat 1 2\ndog nan 2\n", "line 2: not all columns"),
+        (b"cat 1 2\ndog 1e999 2\n", "line 2: not all columns"),
+        (b"cat 1 2\ndog 1 2\ncat 3 4\n", "line 3: the word 'cat' was already on line 1"),
+        (b"\x00" * 1000, "line 1: a word and some numbers"),
+    ],
+)
+def test_a_damaged_glove_file_is_refused_with_its_line(tmp_path: Path, content: bytes, problem: str) -> None:
+    with pytest.raises(ModelError, match=problem):
+        converted(tmp_path, content)
+    assert not (tmp_path / "words" / "glove.test").exists()
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "problem"),
+    [
+        ("cat\ndog\n", "has 2 words for the 3 rows"),
+        ("cat\ncat\nsofa\n", "line 2"),
+        ("cat\n\nsofa\n", "there is no word"),
+    ],
+)
+def test_an_array_with_another_vocabulary_is_refused(tmp_path: Path, vocabulary: str, problem: str) -> None:
+    np.save(tmp_path / "own.npy", np.eye(3, dtype=np.float32))
+    (tmp_path / "own.txt").write_text(vocabulary)
+    with pytest.raises(ModelError, match=problem):
+        convert_glove(tmp_path / "own.npy", tmp_path / "words")
+
+
+def test_a_pickle_named_npy_is_not_loaded(tmp_path: Path) -> None:
+    np.save(tmp_path / "own.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    (tmp_path / "own.txt").write_text("cat\n")
+    with pytest.raises(ModelError, match="is not an array of numbers"):
+        convert_glove(tmp_path / "own.npy", tmp_path / "words")
+
+
+def test_a_failed_conversion_leaves_the_old_words(tmp_path: Path) -> None:
+    folder = converted(tmp_path, b"cat 1 2\n")
+    with pytest.raises(ModelError):
+        converted(tmp_path, b"dog 1 two\n")
+
+    assert "cat" in open_words("glove.test", folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["glove.test"]
+
+
+def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    folder = converted(tmp_path, b"cat 1 2\ndog 3 4\n")
+    (folder / "vocabulary.txt").write_bytes(b"cat\n")
+    with pytest.raises(ModelError, match="are damaged: 1 words beside an array"):
+        open_words("glove.test", folder)
