@@ -1,6 +1,6 @@
 """Heads: from what a backbone says about an image to the image's point among words, its joint embedding."""
 
-from functools import cache
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -66,7 +66,7 @@ class Conse:
         return normalised(np.einsum("nm,nmd->nd", probabilities, self._space[classes]))
 
 
-@cache
+@lru_cache(maxsize=4)
 def node_vectors(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Returns where the names of each node of the lexicon point: float32[nodes, dim], zero where no word is known."""
     names = [name for node in lexicon.names for name in node]
@@ -77,7 +77,7 @@ def node_vectors(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     return normalised(vectors)
 
 
-@cache
+@lru_cache(maxsize=4)
 def class_space(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Returns each class's point among words, float32[1000, dim]: its own names, and as much what it is.
 

@@ -26,7 +26,7 @@ queries: 0.55 for squares, 0.45 for uncropped photographs; the plain average of 
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -225,7 +225,7 @@ def noise(strengths: npt.NDArray[np.float32]) -> float:
     return float(np.quantile(strengths, NOISE)) if len(strengths) else 0.0
 
 
-@cache
+@lru_cache(maxsize=4)
 def _usual_nearness(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Cosines of common words to the class nearest to each, in ascending order."""
     common = normalised(words.centred(np.asarray(words.matrix[:COMMON], dtype=np.float32)))

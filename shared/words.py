@@ -356,7 +356,9 @@ def _convert_npy(source: Path, draft: Path) -> list[bytes]:
     for number, word in enumerate(words, start=1):
         if not word or first.setdefault(word, number) != number:
             what = (
-                f"the word {word.decode(errors='replace')!r} was already on line {first[word]}" if word else "no word"
+                f"the word {word.decode(errors='replace')!r} was already on line {first[word]}"
+                if word
+                else "there is no word"
             )
             raise ModelError(f"{listed}, line {number}: {what}; every line must have a word of its own.")
     whole = np.lib.format.open_memmap(draft / "vectors.npy", mode="w+", dtype=np.float32, shape=vectors.shape)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import QueryError
@@ -8,10 +8,12 @@ from shared.lexicon import Lexicon, open_lexicon
 from shared.meaning import meaning, noise, score, second_look, strength, unrelated_terms
 from shared.words import EMBEDDED, Words, open_words
 
+WORDS = open_words(EMBEDDED)
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture
 def words() -> Words:
-    return open_words(EMBEDDED)
+    return WORDS
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def test_a_category_means_all_its_classes(lexicon: Lexicon, words: Words, word: 
 
 
 def test_an_instrument_is_musical_whatever_is_more_frequent_in_books(lexicon: Lexicon, words: Words) -> None:
-    assert best_classes("instrument", lexicon, words) == kind(lexicon, "musical instrument")
+    assert best_classes("instrument", lexicon, words, least=0.9) == kind(lexicon, "musical instrument")
 
 
 def test_relatives_of_what_is_named_count_a_little(lexicon: Lexicon, words: Words) -> None:
@@ -110,26 +112,20 @@ def test_a_word_far_from_everything_seen_is_uncertain(lexicon: Lexicon, words: W
 
 
 def test_an_unknown_word_gets_suggestions(lexicon: Lexicon, words: Words) -> None:
-    with pytest.raises(QueryError, match="'elephannt' is unknown. Did you mean elephant"):
+    with pytest.raises(QueryError, match=r"'elephannt' is unknown\. Did you mean elephant"):
         meaning("elephannt", lexicon, words)
 
 
+@settings(deadline=None)  # spellings are compared with all nouns
 @given(st.text())
 def test_any_text_has_a_meaning_or_is_a_query_error(text: str) -> None:
     try:
-        found = meaning(text, open_lexicon(), open_words_once())
+        found = meaning(text, open_lexicon(), WORDS)
     except QueryError:
         return
-    assert 0 <= found.classes.min()
+    assert found.classes.min() >= 0
     assert found.classes.max() == 1
     assert 0 < found.certainty <= 1
-
-
-def open_words_once() -> Words:
-    return _OPENED
-
-
-_OPENED = open_words(EMBEDDED)
 
 
 def test_images_with_everything_come_before_images_with_much_of_one() -> None:

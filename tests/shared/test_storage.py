@@ -358,8 +358,14 @@ def test_an_endpoint_that_is_no_address_is_explained(monkeypatch: pytest.MonkeyP
 def test_the_first_use_may_come_from_many_threads_at_once(s3: str) -> None:
     S3Storage(s3.removeprefix("s3://"), "").write("x", b"1")
     storage._client.cache_clear()
+    start = threading.Barrier(16)
+
+    def read(_: int) -> bytes:
+        start.wait()
+        return read_uri(f"{s3}/x")
+
     with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(read_uri, [f"{s3}/x"] * 16)) == [b"1"] * 16
+        assert list(pool.map(read, range(16))) == [b"1"] * 16
     assert storage._client.cache_info().misses == 1
 
 
