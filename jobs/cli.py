@@ -12,6 +12,7 @@ from rich.table import Table
 from jobs.index import index as run_index
 from jobs.index import rebuild
 from jobs.lock import hold
+from jobs.pascal import download
 from jobs.publish import flip
 from jobs.samples import gather
 from shared.errors import FindimgError, LibraryError
@@ -131,8 +132,21 @@ def rollback(
 
 
 @app.command()
-def samples(folder: Annotated[Path, typer.Argument(help="Where they are copied to.")]) -> None:
+def samples(
+    folder: Annotated[Path, typer.Argument(help="Where they are copied to.")],
+    pascal: Annotated[
+        bool,
+        typer.Option(
+            "--pascal",
+            help="Download UIUC Pascal Sentences instead: 1,000 images, a folder for each of 20 classes; "
+            "a second call continues.",
+        ),
+    ] = False,
+) -> None:
     """Copy real photographs to try with, which installed pip packages ship."""
+    if pascal:
+        print(f"All {download(folder):,} photographs of UIUC Pascal Sentences are in {folder}.")
+        return
     gathered = gather(folder)
     print(f"{len(gathered)} photographs in {folder}; SOURCES.md there names their sources and licences.")
 

@@ -1,5 +1,6 @@
 """Embedding one shard: read, decode, thumbnail, backbone, commit. Every engine runs this same code."""
 
+import io
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +17,7 @@ from jobs.sources import Failure, SourceImage
 from shared.backbones import Features, open_backbone
 from shared.errors import ImageError, StorageError
 from shared.images import LIMIT_BYTES, Image, decode, thumbnail
-from shared.library import thumbnail_key
+from shared.library import classifier_key, thumbnail_key
 from shared.models import ModelStore
 from shared.storage import open_storage, read_uri
 
@@ -59,6 +60,10 @@ class Embedder:
         self._threads = threads
         self._storage = open_storage(work.library)
         self._backbone = open_backbone(work.backbone, ModelStore(work.models), work.weights or None, threads=threads)
+        if self._backbone.classes and not self._storage.exists(classifier_key(work.fingerprint)):
+            buffer = io.BytesIO()
+            np.save(buffer, self._backbone.class_weights().T.astype(np.float16))
+            self._storage.write(classifier_key(work.fingerprint), buffer.getvalue())
 
     def ready(self) -> bool:
         """Answers once the model is built."""

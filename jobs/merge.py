@@ -18,18 +18,22 @@ from shared import ann
 from shared.catalog import CatalogRow, write_catalog
 from shared.errors import NotPublishedError
 from shared.heads import Head
+from shared.lexicon import open_lexicon
 from shared.library import (
     CATALOG_FILE,
+    CLASSIFIER_FILE,
     JOINT_FILE,
     SCHEMA,
     VISUAL_FILE,
     File,
     Index,
     Manifest,
+    classifier_key,
     index_files,
     sha256_of,
 )
-from shared.postings import write_postings
+from shared.meaning import meaning, noise, strength, unrelated_terms
+from shared.postings import Postings, write_postings
 from shared.storage import Storage
 from shared.words import Words
 
@@ -96,10 +100,13 @@ def merge(
     files = [CATALOG_FILE, VISUAL_FILE]
     visual_index = _build_index("visual", visual, _sample(visual), folder)
     files += index_files("visual", visual_index)
-    joint_index = None
+    joint_index, quiet = None, 0.0
     # `conse` is made of classes: without them there is no joint index.
     if classes is not None and probabilities is not None:
         files += write_postings(folder, classes, probabilities)
+        storage.fetch(classifier_key(recipe.fingerprint), folder / CLASSIFIER_FILE)
+        files.append(CLASSIFIER_FILE)
+        quiet = _measure_noise(Postings(folder, images), words)
         joint = np.memmap(folder / JOINT_FILE, np.float16, "w+", shape=(images, words.dim))
         for start in range(0, images, _CHUNK):
             part = slice(start, start + _CHUNK)
@@ -124,6 +131,7 @@ def merge(
         images=images,
         failed=failed,
         visual=visual_index,
+        noise=quiet,
         joint=joint_index,
         files={name: File(size=(folder / name).stat().st_size, sha256=sha256_of(folder / name)) for name in files},
     )
@@ -175,6 +183,14 @@ def _sample(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Evenly spread rows, float32[at most _QUERIES, dim]; rows that are all zero have no direction to ask for."""
     chosen = np.asarray(vectors[:: max(1, len(vectors) // _QUERIES)][:_QUERIES], np.float32)
     return chosen[np.any(chosen, axis=1)]
+
+
+def _measure_noise(postings: Postings, words: Words) -> float:
+    """What words that nothing can show get on these images."""
+    lexicon = open_lexicon()
+    meanings = [meaning(term, lexicon, words) for term in unrelated_terms(lexicon, words)]
+    best = [postings.sum(each.classes, each.power).max() for each in meanings]
+    return noise(strength(np.asarray(best, np.float32)[:, None], np.asarray([each.certainty for each in meanings])))
 
 
 def _build_index(name: str, vectors: NDArray[Any], queries: NDArray[np.float32], folder: Path) -> Index:

@@ -63,6 +63,7 @@ class Manifest(BaseModel):
     images: PositiveInt
     failed: NonNegativeInt
     visual: Index
+    noise: float  # the strength a term must exceed to be shown by anything here
     joint: Index | None  # None when the backbone has no classes and no head was trained
     files: dict[Annotated[str, AfterValidator(_inside)], File]
 
@@ -88,6 +89,12 @@ def shards_prefix(fingerprint: str) -> str:
 VISUAL_FILE = "visual.f16"  # float16[images, dim], row i is item i
 JOINT_FILE = "joint.f16"  # float16[images, joint dim]
 CATALOG_FILE = "catalog.sqlite"
+CLASSIFIER_FILE = "classifier.npy"  # float16[1000, dim], the backbone's last layer, a row a class
+
+
+def classifier_key(fingerprint: str) -> str:
+    """Where the embedding store keeps the classifier of the backbone that embedded it."""
+    return f"{shards_prefix(fingerprint)}/{CLASSIFIER_FILE}"
 
 
 def index_files(name: str, index: Index) -> list[str]:

@@ -57,11 +57,12 @@ class Postings:
             raise LibraryError(f"The posting lists in {folder} do not fit together. Publish again with index.")
         self._images = images
 
-    def sum(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Adds up, for every image, the probabilities of its classes times the classes' weights.
+    def sum(self, weights: NDArray[np.float32], power: float = 1) -> NDArray[np.float32]:
+        """Adds up, for every image, the probabilities of its classes times the classes' weights, as a power mean does.
 
         Args:
-            weights: float32[CLASSES], any sign.
+            weights: float32[CLASSES], any sign when `power` is 1.
+            power: what probabilities are raised to before they are added; its root is taken at the end.
 
         Returns:
             float32[images].
@@ -69,9 +70,10 @@ class Postings:
         total = np.zeros(self._images, np.float32)
         for chosen in np.flatnonzero(weights):
             part = slice(self._offsets[chosen], self._offsets[chosen + 1])
+            values = self._values[part] if power == 1 else self._values[part] ** power
             # An item stands at most once in a class's list, so plain fancy indexing adds correctly.
-            total[self._items[part]] += weights[chosen] * self._values[part]
-        return total
+            total[self._items[part]] += weights[chosen] * values
+        return total if power == 1 else total ** (1 / power)
 
     def classes_of(self, item: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The classes in whose lists an item stands.

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from shared.images import Image
 from shared.lexicon import open_lexicon
 from shared.library import (
     CATALOG_FILE,
+    CLASSIFIER_FILE,
     JOINT_FILE,
     VISUAL_FILE,
     Index,
@@ -22,15 +25,17 @@ from shared.library import (
     index_files,
     thumbnail_key,
 )
-from shared.meaning import Meaning, meaning, score
+from shared.meaning import Meaning, meaning, score, second_look, strength
 from shared.postings import Postings
 from shared.query import Query, Term
 from shared.tags import Tag, Tagger
-from shared.words import Words
+from shared.words import Words, did_you_mean, nearest_spellings
 
 MOST_HITS = 1000
 # Candidates per hit that a cheap look brings before the exact one ranks them.
 _CANDIDATES = 20
+_LOOKED_AT = 200  # of the best images by words, how many are ranked again by their looks
+_RELEVANT = 0.01  # a hit with a smaller part of the best one's score is noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Searcher:
             self._joint = np.memmap(version.folder / JOINT_FILE, np.float16, "r", shape=shape)
             self._joint_index = _open_index(version, "joint", manifest.joint)
             self._postings = Postings(version.folder, manifest.images)
+            self._classifier = np.load(version.folder / CLASSIFIER_FILE, mmap_mode="r")
 
     def find(self, query: Query, k: int) -> Answer:
         """Finds the images that show what the query's words say.
@@ -101,27 +107,59 @@ class Searcher:
                 f"The backbone {self.manifest.backbone} names no classes, so this library knows no words; "
                 "ask it with /similar, or index with another backbone."
             )
-        meanings, weights = self._meanings(query.terms)
-        category = np.stack([self._postings.sum(each.classes) for each in meanings])
+        terms = self._joined(query.terms)
+        meanings = [meaning(term.text, self.lexicon, self.words) for term in terms]
+        weights = np.asarray([t.weight * m.certainty for t, m in zip(terms, meanings, strict=True)], np.float32)
+        category = np.stack([self._postings.sum(each.classes, each.power) for each in meanings])
+        note = self._note(query.filters)
+        if not query.filters:
+            strengths = strength(category, np.asarray([each.certainty for each in meanings]))
+            missing = [
+                term.text
+                for term, strong in zip(terms, strengths, strict=True)
+                if term.weight > 0 and strong <= self.manifest.noise
+            ]
+            note = self._missing(missing)
+            if len(missing) == sum(term.weight > 0 for term in terms):
+                return Answer([], note)
         items = self._candidates(meanings, category, weights, query.filters, k)
         cosine = np.stack([self._cosines(each.vector, items) for each in meanings])
         scores = score(category[:, items], cosine, weights)
-        return Answer(self._hits(items, scores, k), self._note(query.filters, len(items)))
+        best = np.sort(np.argsort(-scores, kind="stable")[: max(k, _LOOKED_AT)])
+        items = items[best]
+        scores = second_look(scores[best], np.asarray(self._visual[items], np.float32))
+        if not query.filters:
+            if not note and scores.max() <= self.manifest.noise:
+                note = "No image here shows all of that; these come nearest."
+            relevant = scores >= scores.max() * _RELEVANT
+            items, scores = items[relevant], scores[relevant]
+        return Answer(self._hits(items, scores, k), note)
 
     def similar(self, seen: Seen, query: Query, k: int, without: int | None = None) -> Answer:
         """Finds the images that look most like one that was seen.
 
+        With `class:` only those features count that speak for the class, as much as they do: the query's features are
+        multiplied by the square of the classifier's positive weights. This is the product of both sides' weighted
+        features over the candidate's whole length, so a candidate in which the class is a small part counts less.
+
         Args:
             without: an item to leave out, usually the one that was asked with.
+
+        Raises:
+            QueryError: `class:` names no class.
         """
         vector = np.asarray(seen.visual, np.float32)
+        if query.of_class is not None:
+            vector = vector * self._class_weights(query.of_class) ** 2
+            if not vector.any():
+                raise QueryError(f"Nothing in this image speaks for {query.of_class!r}; leave class: out.")
         if query.filters:
             items = self.catalog.matching(query.filters)
         else:
-            items, _ = self._visual_index.nearest(vector, min(MOST_HITS, k + 1) * 2)
+            items, _ = self._visual_index.nearest(vector, min(self.manifest.images, _CANDIDATES * (k + 1)))
         items = np.sort(items[items != without])
         scores = _cosine(np.asarray(self._visual[items], np.float32), vector)
-        return Answer(self._hits(items, scores, k), self._note(query.filters, len(items)))
+        return Answer(self._hits(items, scores, k), self._note(query.filters))
 
     def tags(self, seen: Seen, k: int = 10) -> list[Tag]:
         """Names what an image shows, best first.
@@ -172,19 +210,39 @@ class Searcher:
         if self.manifest.joint:
             self._joint_index.close()
 
-    def _meanings(self, terms: Sequence[Term]) -> tuple[list[Meaning], NDArray[np.float32]]:
+    def _joined(self, terms: Sequence[Term]) -> list[Term]:
+        """The terms, with neighbouring plain words that name one thing made one: `grand piano` needs no quotes."""
         joined: list[Term] = []
-        plain: list[str] = []
-        for term in terms:
-            if term.weight == 1 and not term.phrase:
-                plain.append(term.text)
-                continue
-            joined += [Term(text) for text in self.lexicon.join_phrases(plain)]
-            plain = []
-            joined.append(term)
-        joined += [Term(text) for text in self.lexicon.join_phrases(plain)]
-        meanings = [meaning(term.text, self.lexicon, self.words) for term in joined]
-        return meanings, np.asarray([term.weight for term in joined], np.float32)
+        for plain, run in groupby(terms, key=lambda term: term == Term(term.text)):
+            if plain:
+                joined += [Term(text) for text in self.lexicon.join_phrases([term.text for term in run])]
+            else:
+                joined += run
+        return joined
+
+    def _missing(self, terms: Sequence[str]) -> str:
+        if not terms:
+            return ""
+        note = f"Nothing here shows {' or '.join(repr(term) for term in terms)}."
+        # A word that only word vectors know is often a misspelt one: they were made from web pages.
+        odd = [term for term in terms if term not in self.lexicon]
+        return note + (did_you_mean([each for term in odd for each in nearest_spellings(term, self._nouns)]) if odd else "")
+
+    def _class_weights(self, name: str) -> NDArray[np.float32]:
+        """How much each feature speaks for the classes that a word names, float32[dim], nothing below 0."""
+        if not self.manifest.joint:
+            raise LibraryError(f"The backbone {self.manifest.backbone} names no classes; leave class: out.")
+        for sense in self.lexicon.senses(name):
+            named = [node for node, steps in sense.places if steps == 0]
+            if named:
+                chosen = self.lexicon.covers[named].any(axis=0)
+                return np.maximum(np.asarray(self._classifier[chosen], np.float32).mean(axis=0), 0)
+        known = [name for names in self.lexicon.names for name in names]
+        raise QueryError(f"No class is called {name!r}.{did_you_mean(nearest_spellings(name, known))}")
+
+    @cached_property
+    def _nouns(self) -> list[str]:
+        return self.lexicon.visible_nouns()
 
     def _candidates(
         self,
@@ -194,7 +252,7 @@ class Searcher:
         filters: Filters,
         k: int,
     ) -> NDArray[np.int64]:
-        """The items worth an exact look: with filters all that match, else the best by classes and by the joint index."""
+        """The items worth an exact look: all that match the filters, else the best by classes and by the joint index."""
         if filters:
             return self.catalog.matching(filters)
         count = min(self.manifest.images, _CANDIDATES * max(k, 10))
@@ -227,10 +285,10 @@ class Searcher:
             )
         return hits
 
-    def _note(self, filters: Filters, matching: int) -> str:
+    def _note(self, filters: Filters) -> str:
         if not filters:
             return ""
-        note = f"{matching} of {self.manifest.images} images match the filters."
+        note = f"{len(self.catalog.matching(filters))} of {self.manifest.images} images match the filters."
         undated = self.catalog.undated() if filters.before or filters.after else 0
         return f"{note} {undated} images carry no date." if undated else note
 

@@ -63,7 +63,7 @@ class Words:
 
     def rows(self, words: list[str]) -> npt.NDArray[np.int64]:
         """Returns the matrix row of each word, int64[len(words)], -1 where it is unknown."""
-        wanted = pa.array([word.lower().encode() for word in words], type=self._vocabulary.type)
+        wanted = pa.array([word.lower().encode(errors="replace") for word in words], type=self._vocabulary.type)
         return np.asarray(pc.index_in(wanted, value_set=self._vocabulary).fill_null(-1), dtype=np.int64)
 
     def direction(self, text: str) -> npt.NDArray[np.float32] | None:
@@ -159,7 +159,7 @@ class Words:
 
     @cached_property
     def _order(self) -> npt.NDArray[np.uint32]:
-        # Rows sorted by their word: a dictionary of 400,000 words would cost 60 MB and more time than it saves.
+        # Rows sorted by their word: a dictionary of 400,000 words would cost tens of megabytes.
         if self._folder is not None:
             return np.load(self._folder / "order.npy", mmap_mode="r")
         return _alphabetical(self._vocabulary)

@@ -33,9 +33,9 @@ def test_the_data_is_small_and_opens_fast() -> None:
     assert sum(path.stat().st_size for path in FOLDER.glob("*.[tg]*")) < 500_000
     seconds = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         open_lexicon.__wrapped__()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.05
 
 

@@ -64,6 +64,46 @@ def test_an_unknown_word_is_named_with_known_spellings(searcher: Searcher) -> No
         searcher.find(parse("elephantx"), 10)
 
 
+def test_a_word_that_nothing_shows_is_said_and_noise_is_not_shown(searcher: Searcher) -> None:
+    answer = searcher.find(parse("democracy"), 10)
+    assert answer.hits == []
+    assert answer.note == "Nothing here shows 'democracy'."
+
+
+def test_a_misspelt_word_gets_a_suggestion(searcher: Searcher) -> None:
+    assert "Did you mean elephant" in searcher.find(parse("elefant"), 10).note
+
+
+def test_one_of_two_words_that_nothing_shows_is_noted(searcher: Searcher) -> None:
+    answer = searcher.find(parse("cat democracy"), 10)
+    assert Path(answer.hits[0].uri).name == "cat.png"
+    assert answer.note == "Nothing here shows 'democracy'."
+
+
+def test_images_without_the_thing_are_left_out(searcher: Searcher) -> None:
+    assert len(searcher.find(parse("cat"), 31).hits) < 10
+
+
+def test_two_words_that_no_image_shows_together_are_noted(searcher: Searcher) -> None:
+    assert "No image here shows all of that" in searcher.find(parse("cat strawberry"), 10).note
+
+
+def test_words_that_name_one_thing_need_no_quotes(searcher: Searcher) -> None:
+    assert names(searcher, "bull mastiff", 1) == names(searcher, '"bull mastiff"', 1) == ["bull-mastiff"]
+
+
+def test_a_class_says_which_features_count(searcher: Searcher, samples: Path) -> None:
+    item, seen = searcher.look_up(str(samples / "dalmatian.jpg"))
+    answer = searcher.similar(seen, parse('class:"bull mastiff"', image=True), 1, without=item)
+    assert Path(answer.hits[0].uri).stem == "bull-mastiff"
+
+
+def test_an_unknown_class_gets_a_suggestion(searcher: Searcher, samples: Path) -> None:
+    item, seen = searcher.look_up(str(samples / "dalmatian.jpg"))
+    with pytest.raises(QueryError, match=r"No class is called 'siamese cart'.*Siamese cat"):
+        searcher.similar(seen, parse('class:"siamese cart"', image=True), 1, without=item)
+
+
 def test_filters_are_answered_exactly(searcher: Searcher, samples: Path) -> None:
     answer = searcher.find(parse("dog type:png"), 100)
     assert {Path(hit.uri).name for hit in answer.hits} == {path.name for path in samples.glob("*.png")}
