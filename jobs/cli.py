@@ -42,6 +42,7 @@ def index(
     weights: Annotated[str | None, _flag("weights")] = None,
     words: Annotated[str | None, _flag("words")] = None,
     head: Annotated[str | None, _flag("head")] = None,
+    visual_dim: Annotated[str | None, _flag("visual_dim")] = None,
     engine: Annotated[str | None, _flag("engine")] = None,
     ray_address: Annotated[str | None, _flag("ray_address")] = None,
     shard_size: Annotated[int | None, _flag("shard_size")] = None,
@@ -59,6 +60,7 @@ def index(
         weights=weights,
         words=words,
         head=head,
+        visual_dim=visual_dim,
         engine=engine,
         ray_address=ray_address,
         shard_size=shard_size,
@@ -76,10 +78,11 @@ def merge(
     library: LibraryFlag = None,
     words: Annotated[str | None, _flag("words")] = None,
     head: Annotated[str | None, _flag("head")] = None,
+    visual_dim: Annotated[str | None, _flag("visual_dim")] = None,
     cache: CacheFlag = None,
 ) -> None:
     """Build and publish the live version's images again, from the embedding store alone."""
-    manifest = rebuild(load_settings(library=library, words=words, head=head, cache=cache))
+    manifest = rebuild(load_settings(library=library, words=words, head=head, visual_dim=visual_dim, cache=cache))
     print(f"Version {manifest.version} with {manifest.images} images is live.")
 
 

@@ -1,17 +1,34 @@
 """Evaluations: how well a version answers, judged on labelled images, as figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
+from rich.text import Text
 
 from shared.search import Hit
 
 TOP = 10  # hits that a query is judged by
-_TOLD = (1, 5, TOP)
+# What a table says of a ranking, of a label and of an index: keys of their `as_dict`, with a person's words for them.
+RANKING_COLUMNS = {
+    "precision@1": "precision@1",
+    "precision@5": "precision@5",
+    "precision@10": "precision@10",
+    "map": "mAP",
+    "queries": "Queries",
+}
+LABEL_COLUMNS = {
+    "images": "Images",
+    "precision@10": "Text precision@10",
+    "average_precision": "Average precision",
+    "similar_precision@10": "Image precision@10",
+    "tag_hit@1": "Tag hit@1",
+    "tag_hit@5": "Tag hit@5",
+}
+RECALL_COLUMNS = {"recall@10": "recall@10", "stated": "As published", "queries": "Queries"}
 
 
 def precision_by_k(right: NDArray[np.bool_], relevant: int) -> tuple[float, ...]:
@@ -45,12 +62,11 @@ def average_precision(right: NDArray[np.bool_], relevant: int) -> float:
 class Answered:
     """One query and how right its answer is."""
 
-    query: str  # a label's words, or an image's URI
-    label: str  # what is right
+    query: str  # a label, or an image's URI
     precision: tuple[float, ...]  # at 1 to TOP
     average: float | None  # average precision; None where only the first hits were asked for
-    hits: tuple[Hit, ...] = ()  # the first TOP, as a person gets them
-    marks: tuple[bool | None, ...] = ()  # of each hit: right, wrong, or None when it carries no label
+    hits: tuple[tuple[Hit, bool | None], ...] = ()  # the first TOP as a person gets them: right, wrong, or not labelled
+    thumbnail: str | None = None  # of the image that was asked with, its key in the library
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +77,10 @@ class Ranking:
     precision: tuple[float, ...]  # at 1 to TOP
     mean_average_precision: float | None
 
-    def as_dict(self) -> dict[str, float | int]:
+    def as_dict(self) -> dict[str, float | None]:
         """For JSON."""
-        told: dict[str, float | int] = {"queries": self.queries}
-        told |= {f"precision@{k}": _rounded(self.precision[k - 1]) for k in _TOLD}
-        if self.mean_average_precision is not None:
-            told["map"] = _rounded(self.mean_average_precision)
-        return told
+        shares = {f"precision@{k}": _rounded(self.precision[k - 1]) for k in (1, 5, TOP)}
+        return {**shares, "map": _rounded(self.mean_average_precision), "queries": self.queries}
 
 
 def rank(answers: Sequence[Answered]) -> Ranking | None:
@@ -84,15 +97,11 @@ def rank(answers: Sequence[Answered]) -> Ranking | None:
 
 @dataclass(frozen=True, slots=True)
 class TagHits:
-    """How often an image's tags name what it shows: means over images."""
+    """How often the tags of images name what they show."""
 
     images: int
     first: float  # share of images whose first tag is right
-    among_five: float  # share with a right one among the first five
-
-    def as_dict(self) -> dict[str, float | int]:
-        """For JSON."""
-        return {"images": self.images, "hit@1": _rounded(self.first), "hit@5": _rounded(self.among_five)}
+    among_five: float  # share of images with a right one among the first five
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,47 +113,36 @@ class IndexRecall:
     measured: float  # now, with other queries
     queries: int
 
-    def as_dict(self) -> dict[str, float | int | str]:
+    def as_dict(self) -> dict[str, str | float | None]:
         """For JSON."""
-        return {
-            "index": self.index,
-            "recall@10": _rounded(self.measured),
-            "stated": _rounded(self.stated),
-            "queries": self.queries,
-        }
+        shares = {"recall@10": _rounded(self.measured), "stated": _rounded(self.stated)}
+        return {"index": self.index, **shares, "queries": self.queries}
 
 
 @dataclass(frozen=True, slots=True)
 class HeadFigures:
-    """How well a head alone finds labels: images in the order of their joint embeddings' cosines to the label."""
+    """How well a head finds labels by itself: images in the order of their joint embeddings' cosines to the label."""
 
     head: str
     all: Ranking | None
-    seen: Ranking | None  # labels that some head here was trained on; None when none was
-    unseen: Ranking | None  # the others
+    seen: Ranking | None  # labels that the version's head was trained on; None when it was not trained
+    unseen: Ranking | None  # the others; None when it was not trained
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         parts = {"all": self.all, "seen": self.seen, "unseen": self.unseen}
-        return {"head": self.head} | {name: part.as_dict() if part else None for name, part in parts.items()}
+        return {"head": self.head} | {name: part and part.as_dict() for name, part in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class LabelFigures:
-    """What was measured for one label; None for what this version cannot do."""
+    """What was measured for one label; None for what the version cannot do."""
 
     label: str
     images: int
-    text: Answered | None  # the label's words as a query
+    text: Answered | None  # the label as a query
     similar: tuple[Answered, ...]  # its images as queries
     tags: TagHits | None
-
-    def worth(self) -> tuple[float, float]:
-        """Sorts labels, worst first."""
-        if self.text:
-            return self.text.precision[-1], self.text.average or 0
-        similar = rank(self.similar)
-        return (similar.precision[-1] if similar else 1.0), 0
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -152,11 +150,11 @@ class LabelFigures:
         return {
             "label": self.label,
             "images": self.images,
-            "precision@10": _rounded(self.text.precision[-1]) if self.text else None,
-            "average_precision": _rounded(self.text.average) if self.text else None,
-            "similar_precision@10": _rounded(similar.precision[-1]) if similar else None,
-            "tag_hit@1": _rounded(self.tags.first) if self.tags else None,
-            "tag_hit@5": _rounded(self.tags.among_five) if self.tags else None,
+            "precision@10": self.text and _rounded(self.text.precision[-1]),
+            "average_precision": self.text and _rounded(self.text.average),
+            "similar_precision@10": similar and _rounded(similar.precision[-1]),
+            "tag_hit@1": self.tags and _rounded(self.tags.first),
+            "tag_hit@5": self.tags and _rounded(self.tags.among_five),
         }
 
 
@@ -170,13 +168,14 @@ class Evaluation:
     words: str
     head: str
     images: int  # labelled and indexed
+    not_indexed: int  # labelled only, so not judged
     text: Ranking | None
     similar: Ranking | None
     tags: TagHits | None
     indexes: tuple[IndexRecall, ...]
     heads: tuple[HeadFigures, ...]
     labels: tuple[LabelFigures, ...]  # worst first
-    notes: tuple[str, ...]  # what the figures leave out, and why
+    notes: tuple[str, ...]  # what a reader of the figures must know
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -188,10 +187,16 @@ class Evaluation:
             "words": self.words,
             "head": self.head,
             "images": self.images,
+            "not_indexed": self.not_indexed,
             "labels": len(self.labels),
             "text": self.text and self.text.as_dict(),
             "similar": self.similar and self.similar.as_dict(),
-            "tags": self.tags and self.tags.as_dict(),
+            "tags": self.tags
+            and {
+                "hit@1": _rounded(self.tags.first),
+                "hit@5": _rounded(self.tags.among_five),
+                "images": self.tags.images,
+            },
             "recall": [each.as_dict() for each in self.indexes],
             "heads": [each.as_dict() for each in self.heads],
             "per_label": [each.as_dict() for each in self.labels],
@@ -204,48 +209,35 @@ class Evaluation:
         parts = [("Text → image", self.text), ("Image → image", self.similar)]
         for each in self.heads:
             parts.append((f"{each.head} alone", each.all))
-            parts.append((f"{each.head} alone, labels seen in training", each.seen))
-            parts.append((f"{each.head} alone, labels never seen", each.unseen))
+            parts.append((f"{each.head} alone, labels trained on", each.seen))
+            parts.append((f"{each.head} alone, other labels", each.unseen))
         yield from ((name, ranking) for name, ranking in parts if ranking)
 
     def tables(self) -> Iterator[Table]:
         """Yields the figures as tables for a terminal."""
-        table = Table("", *(f"precision@{k}" for k in _TOLD), "mAP", "Queries", box=None)
-        for name, ranking in self.rankings():
-            figures = [figure(ranking.precision[k - 1]) for k in _TOLD]
-            table.add_row(name, *figures, figure(ranking.mean_average_precision), str(ranking.queries))
-        yield table
-        if self.tags:
-            table = Table("", "hit@1", "hit@5", "Images", box=None)
-            table.add_row("Tags", figure(self.tags.first), figure(self.tags.among_five), str(self.tags.images))
-            yield table
-        table = Table("Index", "recall@10", "as published", "Queries", box=None)
-        for each in self.indexes:
-            table.add_row(each.index, figure(each.measured), figure(each.stated), str(each.queries))
-        yield table
-        table = Table("Label", *LABEL_COLUMNS, box=None)
-        for label in self.labels:
-            table.add_row(label.label, *label_cells(label))
-        yield table
-
-
-LABEL_COLUMNS = ("Images", "Text precision@10", "Average precision", "Image precision@10", "Tag hit@1", "Tag hit@5")
-
-
-def label_cells(label: LabelFigures) -> list[str]:
-    """Returns a label's figures in the order of LABEL_COLUMNS."""
-    return [each if isinstance(each, str) else figure(each) for each in _label_values(label)]
+        yield _table("", RANKING_COLUMNS, [(name, ranking.as_dict()) for name, ranking in self.rankings()])
+        if tags := self.as_dict()["tags"]:
+            yield _table("", {"hit@1": "hit@1", "hit@5": "hit@5", "images": "Images"}, [("Tags", tags)])
+        yield _table("Index", RECALL_COLUMNS, [(each.index, each.as_dict()) for each in self.indexes])
+        yield _table("Label", LABEL_COLUMNS, [(each.label, each.as_dict()) for each in self.labels])
 
 
 def figure(value: float | None) -> str:
-    """Returns a share as a person reads it, `0.935`; a dash for what was not measured."""
-    return "–" if value is None else f"{value:.3f}"
+    """Returns a figure as a person reads it: a share as `0.935`, a count as it is, a dash for what was not measured."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def _label_values(label: LabelFigures) -> list[str | float | None]:
-    told = label.as_dict()
-    return [str(label.images), *list(told.values())[2:]]
+def _table(title: str, columns: Mapping[str, str], rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    table = Table(title, box=None)
+    for column in columns.values():
+        table.add_column(column, justify="right")
+    for name, figures in rows:
+        # As Text, because a label in square brackets is no markup.
+        table.add_row(Text(name), *(figure(figures[key]) for key in columns))
+    return table
 
 
-def _rounded(value: float | None) -> float:
-    return round(value or 0.0, 4)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -20,10 +20,11 @@ from jobs.report import RunReport, add_up, write_report
 from jobs.shards import Shard, Stats, read_known
 from jobs.sources import list_sources
 from shared.backbones import fingerprint
-from shared.errors import FindimgError, LibraryError, NotPublishedError
+from shared.errors import FindimgError, LibraryError, NotPublishedError, SettingsError
 from shared.heads import Head, open_head
 from shared.library import Library, Manifest
 from shared.models import ModelStore
+from shared.projection import DEFAULT, FULL
 from shared.settings import Settings
 from shared.storage import open_storage
 from shared.words import EMBEDDED, Words, open_words
@@ -60,9 +61,16 @@ def choose(settings: Settings, live: Manifest | None, sources: Sequence[str]) ->
         fingerprint(backbone, store, settings.weights or None),
         words.name,
         head.name,
+        _visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
         tuple(open_storage(source).root for source in sources),
     )
     return Makings(recipe, head, words)
+
+
+def _visual_dim(text: str) -> str:
+    if text != FULL and not (text.isdecimal() and int(text) > 0):
+        raise SettingsError(f"--visual-dim takes a number of dimensions, or {FULL}. Received: {text!r}.")
+    return text
 
 
 def index(settings: Settings, sources: Sequence[str], strict: bool = False, allow_shrink: bool = False) -> RunReport:

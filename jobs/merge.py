@@ -23,6 +23,7 @@ from shared.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
     JOINT_FILE,
+    PROJECTION_FILE,
     SCHEMA,
     VISUAL_FILE,
     File,
@@ -34,6 +35,7 @@ from shared.library import (
 )
 from shared.meaning import meaning, noise, strength, unrelated_terms
 from shared.postings import Postings, write_postings
+from shared.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
 from shared.storage import Storage
 from shared.words import Words
 
@@ -50,6 +52,7 @@ class Recipe:
     fingerprint: str
     words: str
     head: str
+    visual_dim: str  # dimensions of the visual index after projection, or full
     sources: tuple[str, ...]
 
 
@@ -76,7 +79,7 @@ def find_live(images: Sequence[SourceImage], known: Known) -> Live:
 def hash_inputs(recipe: Recipe, live: Live) -> str:
     """Hashes everything a version depends on: equal inputs give equal versions, so nothing need be built again."""
     pairs = [(image.uri, image.version, sha256) for image, sha256 in zip(live.images, live.sha256, strict=True)]
-    made_with = [SCHEMA, recipe.fingerprint, recipe.words, recipe.head, recipe.sources]
+    made_with = [SCHEMA, recipe.fingerprint, recipe.words, recipe.head, recipe.visual_dim, recipe.sources]
     return hashlib.sha256(json.dumps([made_with, pairs]).encode()).hexdigest()
 
 
@@ -98,8 +101,10 @@ def merge(
         raise NotPublishedError("No image could be read, so there is nothing to publish; the run report says why.")
     visual, classes, probabilities = _gather(storage, recipe.fingerprint, live, folder)
     files = [CATALOG_FILE, VISUAL_FILE]
-    visual_index = _build_index("visual", visual, _sample(visual), folder)
+    visual_index, coherence = _index_looks(visual, classes, recipe.visual_dim, folder)
     files += index_files("visual", visual_index)
+    if (folder / PROJECTION_FILE).exists():
+        files.append(PROJECTION_FILE)
     joint_index, quiet = None, 0.0
     # `conse` is made of classes: without them there is no joint index.
     if classes is not None and probabilities is not None:
@@ -127,11 +132,13 @@ def merge(
         words=recipe.words,
         head=recipe.head,
         dim=visual.shape[1],
+        visual_dim=recipe.visual_dim,
+        coherence=coherence,
         sources=list(recipe.sources),
         images=images,
         failed=failed,
         visual=visual_index,
-        noise=quiet,
+        noise=round(quiet, 4),
         joint=joint_index,
         files={name: File(size=(folder / name).stat().st_size, sha256=sha256_of(folder / name)) for name in files},
     )
@@ -183,6 +190,34 @@ def _sample(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Evenly spread rows, float32[at most _QUERIES, dim]; rows that are all zero have no direction to ask for."""
     chosen = np.asarray(vectors[:: max(1, len(vectors) // _QUERIES)][:_QUERIES], np.float32)
     return chosen[np.any(chosen, axis=1)]
+
+
+def _index_looks(
+    visual: NDArray[np.float16], classes: NDArray[np.uint16] | None, visual_dim: str, folder: Path
+) -> tuple[Index, list[float]]:
+    """Builds the visual index, projected where there are images enough, and measures what that does to the answers."""
+    images, dim = visual.shape
+    wanted = dim if visual_dim == FULL else int(visual_dim)
+    coherence = [] if classes is None else [_coherence(visual, classes[:, 0])]
+    if wanted >= dim or images < wanted * IMAGES_PER_DIMENSION:
+        return _build_index("visual", visual, _sample(visual), folder), coherence
+    projection = fit_projection(visual, wanted)
+    write_projection(folder / PROJECTION_FILE, projection)
+    seen = np.memmap(folder / "projected.draft", np.float32, "w+", shape=(images, wanted))
+    for start in range(0, images, _CHUNK):
+        seen[start : start + _CHUNK] = projection(visual[start : start + _CHUNK])
+    if classes is not None:
+        coherence.append(_coherence(seen, classes[:, 0]))
+    return _build_index("visual", seen, _sample(seen), folder), coherence
+
+
+def _coherence(vectors: NDArray[Any], classes: NDArray[np.uint16]) -> float:
+    """Of the 10 images nearest to each of some, the share whose likeliest class is the same: quality without labels."""
+    step = max(1, len(vectors) // _QUERIES)
+    queries = np.asarray(vectors[::step], np.float32)
+    items, _ = ann.exact(vectors, queries, min(ann.NEIGHBOURS + 1, len(vectors)))
+    asked = classes[::step]
+    return round(float(np.mean(classes[items[:, 1:]] == asked[:, None])), 4)
 
 
 def _measure_noise(postings: Postings, words: Words) -> float:

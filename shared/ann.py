@@ -15,6 +15,7 @@ TREES = 50
 RECALL_GOAL = 0.98
 NEIGHBOURS = 10  # the k of the recall@k that an index is calibrated for
 _SEED = 20
+_PIECE = 16_384  # vectors compared at a time in an exact search
 
 Vectors = NDArray[np.floating]
 
@@ -137,7 +138,7 @@ def calibrate(
         vectors: float[n, dim], what the index was built from.
         queries: float32[q, dim], like those it will be asked; none of them zero.
     """
-    kth = _kth_cosines(vectors, queries)
+    kth = _tenth(vectors, queries)
     with closing(Ann(paths, vectors.shape[1], counts, search_k=1)) as ann:
 
         def recall_at(search_k: int) -> float:
@@ -164,7 +165,32 @@ def recall(ann: Ann, vectors: Vectors, queries: NDArray[np.float32]) -> float:
         vectors: float[n, dim], what the index was built from.
         queries: float32[q, dim], none of them zero.
     """
-    return _recall(ann, queries, _kth_cosines(vectors, queries))
+    return _recall(ann, queries, _tenth(vectors, queries))
+
+
+def exact(vectors: Vectors, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Finds each query's nearest vectors by comparing it with all of them, a piece of `vectors` at a time.
+
+    Args:
+        vectors: float[n, dim].
+        queries: float32[q, dim], none of them zero.
+        k: at most n.
+
+    Returns:
+        int64[q, k] rows and float32[q, k] cosines, best first.
+    """
+    unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    items = np.zeros((len(queries), k), np.int64)
+    cosines = np.full((len(queries), k), -2, np.float32)
+    for start in range(0, len(vectors), _PIECE):
+        piece = np.asarray(vectors[start : start + _PIECE], np.float32)
+        piece = piece / np.maximum(np.linalg.norm(piece, axis=1, keepdims=True), 1e-12)
+        rows = np.broadcast_to(np.arange(start, start + len(piece)), (len(queries), len(piece)))
+        cosines = np.concatenate([cosines, unit @ piece.T], axis=1)
+        items = np.concatenate([items, rows], axis=1)
+        best = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
+        items, cosines = np.take_along_axis(items, best, axis=1), np.take_along_axis(cosines, best, axis=1)
+    return items, cosines
 
 
 def _recall(ann: Ann, queries: NDArray[np.float32], kth: NDArray[np.float32]) -> float:
@@ -175,16 +201,9 @@ def _recall(ann: Ann, queries: NDArray[np.float32], kth: NDArray[np.float32]) ->
     return float(np.mean([np.mean(found >= edge - 1e-5) for found, edge in zip(cosines, kth, strict=True)]))
 
 
-def _kth_cosines(vectors: Vectors, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The cosine of each query's exact tenth (or last) neighbour, float32[q], reading `vectors` in pieces."""
-    k = min(NEIGHBOURS, len(vectors))
-    unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-    best = np.full((len(queries), k), -2, np.float32)
-    for start in range(0, len(vectors), 16384):
-        piece = np.asarray(vectors[start : start + 16384], np.float32)
-        piece /= np.maximum(np.linalg.norm(piece, axis=1, keepdims=True), 1e-12)
-        best = np.partition(np.concatenate([best, unit @ piece.T], axis=1), -k, axis=1)[:, -k:]
-    return best[:, 0]
+def _tenth(vectors: Vectors, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The cosine of each query's exact tenth (or last) neighbour, float32[q]."""
+    return exact(vectors, queries, min(NEIGHBOURS, len(vectors)))[1][:, -1]
 
 
 def _everything(items: int) -> int:

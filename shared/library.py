@@ -59,6 +59,8 @@ class Manifest(BaseModel):
     words: str
     head: str  # empty when there is none
     dim: PositiveInt  # of the visual embedding
+    visual_dim: str  # as asked for: full, or the dimensions after projection
+    coherence: list[float]  # of the exact 10 nearest, the share with the query's class: full, then projected
     sources: list[str]
     images: PositiveInt
     failed: NonNegativeInt
@@ -89,6 +91,7 @@ def shards_prefix(fingerprint: str) -> str:
 VISUAL_FILE = "visual.f16"  # float16[images, dim], row i is item i
 JOINT_FILE = "joint.f16"  # float16[images, joint dim]
 CATALOG_FILE = "catalog.sqlite"
+PROJECTION_FILE = "projection.npy"  # float32[1 + n, dim], mean and directions; not there when the index is full
 CLASSIFIER_FILE = "classifier.npy"  # float16[1000, dim], the backbone's last layer, a row a class
 
 

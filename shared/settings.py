@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     head: str = Field(
         default="", description="The map from an image to the word space; else the library's, else conse."
     )
+    visual_dim: str = Field("", description="Dimensions of the visual index, or full; else the library's, else 128.")
     engine: Literal["ray", "local"] = Field(default="ray", description="Where images are embedded.")
     ray_address: str = Field(default="", description="A running Ray cluster to join; else Ray starts on this machine.")
     shard_size: int = Field(

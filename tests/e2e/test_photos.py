@@ -59,9 +59,7 @@ def label(uri: str) -> str:
         ("flower", {"lotus", "sunflower"}, 9),
     ],
 )
-def test_a_word_finds_what_it_names(
-    photo_library: str, cache: Path, word: str, right: set[str], least: int
-) -> None:
+def test_a_word_finds_what_it_names(photo_library: str, cache: Path, word: str, right: set[str], least: int) -> None:
     answer = run("findimg-bot", "ask", f"/findimg {word}", "--library", photo_library, "-k", "10", cache=cache)
     found = [label(hit["uri"]) for hit in answer["hits"]]
     assert len(found) == 10

@@ -10,7 +10,7 @@ from jobs.index import rebuild
 from jobs.lock import hold
 from jobs.report import RunReport
 from shared.catalog import Catalog
-from shared.errors import LibraryError, LockedError, ModelError, NotPublishedError, SettingsError
+from shared.errors import HeadError, LibraryError, LockedError, ModelError, NotPublishedError, SettingsError
 from shared.library import Library
 from shared.settings import Settings
 from shared.storage import open_storage
@@ -143,6 +143,8 @@ def test_a_failed_run_leaves_a_report_that_says_why(tmp_path: Path, pictures: Pa
     [
         ({"backbone": "resnet"}, SettingsError, "no backbone 'resnet'"),
         ({"words": "glove.none"}, ModelError, "glove.none"),
+        ({"visual_dim": "0"}, SettingsError, "takes a number of dimensions, or full. Received: '0'"),
+        ({"head": "resnet"}, HeadError, "There is no head 'resnet'"),
         ({"weights": "/no/such/file"}, ModelError, "no file '/no/such/file'"),
     ],
 )
@@ -195,6 +197,22 @@ def test_a_merge_needs_no_image(tmp_path: Path, pictures: Path, run: Run, cache:
     after = rebuild(Settings(library=library, cache=cache))
     assert after.files == before.files
     assert after.inputs == before.inputs
+
+
+def test_a_projected_index_serves_a_library_that_is_large_enough(
+    tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
+) -> None:
+    library = str(tmp_path / "library")
+    run(library, pictures, visual_dim="2")
+    assert Library(library, cache).open().manifest.visual.dim == 1280
+    for number in range(6, 20):
+        draw(pictures / f"{number}.png", number)
+    run(library, pictures)
+    manifest = Library(library, cache).open().manifest
+    assert (manifest.visual_dim, manifest.visual.dim) == ("2", 2)
+    assert len(manifest.coherence) == 2
+    assert "projection.npy" in manifest.files
+    assert rebuild(Settings(library=library, cache=cache, visual_dim="full")).visual.dim == 1280
 
 
 def test_nothing_can_be_merged_before_the_first_run(tmp_path: Path, cache: Path) -> None:

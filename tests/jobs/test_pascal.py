@@ -186,12 +186,20 @@ def test_a_redirect_below_the_page_is_followed(server: Server, tmp_path: Path, f
     assert (tmp_path / "cat/2008_000716.jpg").read_bytes() == jpeg(0)
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_given_the_time_it_asks_for(server: Server, fetch: partial[int], status: int) -> None:
-    server.fail(CAT, status, {"Retry-After": "1"})
+def test_requests_keep_their_distance(server: Server, tmp_path: Path) -> None:
+    start = time.monotonic()
+    assert download(tmp_path, server.page, pause=0.1) == 6
+    assert time.monotonic() - start >= 7 * 0.1
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_a_busy_server_is_given_the_time_it_asks_for(server: Server, fetch: partial[int], dated: bool) -> None:
+    # A date has whole seconds: two from now are at least one.
+    when = formatdate(time.time() + 2, usegmt=True) if dated else "1"
+    server.fail(CAT, 503 if dated else 429, {"Retry-After": when})
     start = time.monotonic()
     assert fetch() == 6
-    assert time.monotonic() - start >= 1
+    assert time.monotonic() - start >= 0.9
     assert server.asked.count(CAT) == 2
 
 

@@ -28,6 +28,8 @@ def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
         images=images,
         failed=0,
         visual=Index(dim=1280, counts=[images], search_k=100, recall=1),
+        visual_dim="full",
+        coherence=[],
         noise=0.0,
         joint=None,
         files={"catalog.sqlite": file},

@@ -1,0 +1,99 @@
+"""Two things in one image: 200 collages among the 1,400 photographs, through the real search."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jobs.index import index
+from shared.errors import QueryError
+from shared.library import Library
+from shared.query import Query, parse
+from shared.search import Searcher
+from shared.settings import Settings
+from shared.words import EMBEDDED, open_words
+
+pytestmark = pytest.mark.slow
+COLLAGES = 200
+
+
+def draw_collages(photos: Path, folder: Path) -> None:
+    """Places two photographs of different classes side by side; the names say of which."""
+    chance = random.Random(7)
+    classes = {
+        path.name: sorted(path.iterdir()) for part in ("labelled", "unseen") for path in (photos / part).iterdir()
+    }
+    for number in range(COLLAGES):
+        pair = chance.sample(sorted(classes), 2)
+        panes = []
+        for name in pair:
+            with Image.open(chance.choice(classes[name])) as photograph:
+                panes.append(photograph.convert("RGB").resize((round(photograph.width * 240 / photograph.height), 240)))
+        collage = Image.new("RGB", (panes[0].width + panes[1].width, 240))
+        collage.paste(panes[0], (0, 0))
+        collage.paste(panes[1], (panes[0].width, 0))
+        collage.save(folder / f"{'+'.join(pair)}+{number:03}.jpg", quality=90)
+
+
+@pytest.fixture(scope="module")
+def searcher(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    collages = tmp_path_factory.mktemp("collages")
+    draw_collages(photos, collages)
+    library = str(tmp_path_factory.mktemp("library"))
+    sources = [str(photos / "labelled"), str(photos / "unseen"), str(collages)]
+    index(Settings(library=library, cache=cache, engine="local"), sources)
+    searcher = Searcher(Library(library, cache).open(), open_words(EMBEDDED))
+    yield searcher
+    searcher.close()
+
+
+@pytest.fixture(scope="module")
+def shown(searcher: Searcher) -> list[frozenset[str]]:
+    """What each item shows."""
+
+    def labels(uri: str) -> frozenset[str]:
+        *_, folder, name = uri.split("/")
+        return frozenset(name.split("+")[:2]) if "+" in name else frozenset([folder])
+
+    return [labels(searcher.catalog.row(item).uri) for item in range(searcher.manifest.images)]
+
+
+def words(label: str) -> str:
+    return label.replace("_", " ")
+
+
+def test_two_words_find_the_images_with_both_far_better_than_their_average(
+    searcher: Searcher, shown: list[frozenset[str]]
+) -> None:
+    both, average = [], []
+    for pair in {labels for labels in shown if len(labels) == 2}:
+        relevant = min(10, sum(labels == pair for labels in shown))
+        text = " ".join(f'"{words(label)}"' for label in sorted(pair))
+        hits = searcher.find(parse(text), 10).hits
+        both.append(sum(shown[hit.item] == pair for hit in hits) / relevant)
+        directions = [searcher.words.direction(words(label)) for label in sorted(pair)]
+        nearest, _ = searcher._joint_index.nearest(np.sum(directions, axis=0), 10)
+        average.append(sum(shown[item] == pair for item in nearest) / relevant)
+    print(f"both things: precision@10 {np.mean(both):.3f}, by the plain average {np.mean(average):.3f}")
+    assert np.mean(both) >= np.mean(average) + 0.2
+
+
+def test_a_class_moves_up_what_it_names(searcher: Searcher, shown: list[frozenset[str]]) -> None:
+    plain, weighted = [], []
+    for item in [item for item, labels in enumerate(shown) if len(labels) == 2]:
+        _, seen = searcher.look_up(searcher.catalog.row(item).uri)
+        for label in sorted(shown[item]):
+            try:
+                query = parse(f'class:"{words(label)}"', image=True)
+                hits = searcher.similar(seen, query, 10, without=item).hits
+            except QueryError:
+                continue  # no class of ImageNet
+            weighted.append(np.mean([label in shown[hit.item] for hit in hits]))
+            likeness = searcher.similar(seen, Query(""), 10, without=item).hits
+            plain.append(np.mean([label in shown[hit.item] for hit in likeness]))
+    print(f"class: over {len(plain)} queries: share {np.mean(weighted):.3f}, by plain likeness {np.mean(plain):.3f}")
+    assert len(plain) >= 100
+    assert np.mean(weighted) >= np.mean(plain) + 0.25
