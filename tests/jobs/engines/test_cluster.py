@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,20 @@ class FatalEmbedder(Embedder):
     def embed(self, shard: Shard) -> Stats:
         if any(image.uri.endswith("/3.png") for image in shard.images):
             os.kill(os.getpid(), signal.SIGKILL)
+        return super().embed(shard)
+
+
+class GreedyEmbedder(Embedder):
+    """Takes all memory once, the first time it meets `3.png`."""
+
+    def embed(self, shard: Shard) -> Stats:
+        met = Path(self._work.library, "met")
+        if any(image.uri.endswith("/3.png") for image in shard.images) and not met.exists():
+            met.touch()
+            hoard = []
+            while True:
+                hoard.append(bytearray(os.urandom(1 << 20)) * 100)
+                time.sleep(0.05)
         return super().embed(shard)
 
 
@@ -98,6 +113,22 @@ def test_an_image_that_kills_workers_is_recorded_and_costs_no_other_image(
     (failure,) = read_known(open_storage(work.library), work.fingerprint).failures_among(shards[0].images)
     assert failure.uri.endswith("/3.png")
     assert "died 2 times" in failure.reason
+
+
+def test_a_worker_that_the_memory_monitor_kills_costs_no_image(
+    pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = psutil.virtual_memory()
+    limit = (memory.total - memory.available + 4e9) / memory.total
+    if limit > 0.95:
+        pytest.skip(f"only {memory.available / 1e9:.1f} GB of memory are free: it takes 4 to be killed for them")
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{limit:.2f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
+    monkeypatch.setattr(cluster, "Embedder", GreedyEmbedder)
+    done = list(embed_on_ray(shards_of(pictures, work, size=2), work, ""))
+    assert Path(work.library, "met").exists()
+    assert sum(stats.embedded for stats in done) == 6
+    assert embedded(work) == [f"{number}.png" for number in range(6)]
 
 
 def test_workers_that_never_get_ready_end_the_run(pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
