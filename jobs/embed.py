@@ -19,7 +19,7 @@ from shared.errors import ImageError, StorageError
 from shared.images import LIMIT_BYTES, Image, decode, thumbnail
 from shared.library import classifier_key, thumbnail_key
 from shared.models import ModelStore
-from shared.storage import open_storage, read_uri
+from shared.storage import open_storage, read_uri, retries
 
 BATCH = 32
 
@@ -79,7 +79,7 @@ class Embedder:
         failures: list[Failure] = []
         seconds: dict[str, float] = defaultdict(float)
         seen = set(self._work.contents)
-        bytes_read = 0
+        bytes_read, retried = 0, retries()
         # Twice the cores: while one thread waits for a disk or for S3, another decodes.
         with ThreadPoolExecutor(max(4, 2 * self._threads)) as pool:
             prepared_images = self._prepare_all(pool, shard, failures)
@@ -105,7 +105,7 @@ class Embedder:
         rows.sort(key=lambda row: row.uri)
         computed = sum(row.content is not None for row in rows)
         rounded = {stage: round(spent, 3) for stage, spent in seconds.items()}
-        stats = Stats(shard.name, len(rows), computed, len(failures), bytes_read, rounded)
+        stats = Stats(shard.name, len(rows), computed, len(failures), bytes_read, rounded, retries() - retried)
         commit(self._storage, self._work.fingerprint, rows, failures, stats)
         return stats
 

@@ -20,8 +20,9 @@ from jobs.report import RunReport, add_up, write_report
 from jobs.shards import Shard, Stats, read_known
 from jobs.sources import list_sources
 from shared.backbones import fingerprint
+from shared.devise import Devise, open_head
 from shared.errors import FindimgError, LibraryError, NotPublishedError, SettingsError
-from shared.heads import Head, open_head
+from shared.heads import Head
 from shared.library import Library, Manifest
 from shared.models import ModelStore
 from shared.projection import DEFAULT, FULL
@@ -55,12 +56,15 @@ def choose(settings: Settings, live: Manifest | None, sources: Sequence[str]) ->
     store = ModelStore(settings.cache / "models")
     words_name = settings.words or (live.words if live else EMBEDDED)
     words = open_words(words_name, store.words(words_name))
-    head = open_head(settings.head or (live.head if live else "conse"), words)
+    made_by = fingerprint(backbone, store, settings.weights or None)
+    storage = Library(settings.library, settings.cache).storage
+    head = open_head(settings.head or (live.head if live else "conse"), words, made_by, storage)
     recipe = Recipe(
         backbone,
-        fingerprint(backbone, store, settings.weights or None),
+        made_by,
         words.name,
         head.name,
+        head.sha256 if isinstance(head, Devise) else "",
         _visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
         tuple(open_storage(source).root for source in sources),
     )
@@ -104,7 +108,7 @@ def index(settings: Settings, sources: Sequence[str], strict: bool = False, allo
         removed = _removed(library, live, plan)
 
         def report(outcome: str, manifest: Manifest | None) -> RunReport:
-            embedded, bytes_read, work = add_up(done)
+            embedded, bytes_read, retries, work = add_up(done)
             seconds = clock.stages.get("embed", 0.0)
             return RunReport(
                 run=run,
@@ -121,6 +125,7 @@ def index(settings: Settings, sources: Sequence[str], strict: bool = False, allo
                 stages=clock.stages,
                 work=work,
                 bytes_read=bytes_read,
+                retries=retries,
                 failures=failures,
             )
 

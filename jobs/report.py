@@ -41,6 +41,7 @@ class RunReport:
     stages: dict[str, float]  # wall seconds of each stage of the run
     work: dict[str, float]  # seconds inside the embed stage, added over threads
     bytes_read: int
+    retries: int  # requests that S3 was asked again while embedding
     failures: list[Failure]
 
     def summary(self) -> dict[str, str | int | float | None]:
@@ -60,7 +61,8 @@ class RunReport:
         told = [
             f"{self.seen} images seen: {self.embedded} embedded, {self.reused} reused, {self.failed} failed; "
             f"{self.removed} removed.",
-            f"{speed}{self.seconds:.1f} s in all ({stages}).",
+            f"{speed}{self.seconds:.1f} s in all ({stages})."
+            + (f" S3 was asked again {self.retries} times." if self.retries else ""),
         ]
         told += [f"{count} × {reason} For example {uri}" for reason, count, uri in self.top_errors()]
         live = f"Version {self.version} with {self.images} images is live." if self.version else "Nothing is live."
@@ -78,11 +80,12 @@ def write_report(storage: Storage, report: RunReport) -> None:
     storage.write(f"runs/{report.run}.json", json.dumps(content, indent=1).encode())
 
 
-def add_up(stats: Iterable[Stats]) -> tuple[int, int, dict[str, float]]:
-    """Adds shards up: (images embedded, bytes read, seconds by kind of work)."""
-    embedded, bytes_read, work = 0, 0, Counter[str]()
+def add_up(stats: Iterable[Stats]) -> tuple[int, int, int, dict[str, float]]:
+    """Adds shards up: (images embedded, bytes read, retries, seconds by kind of work)."""
+    embedded, bytes_read, retries, work = 0, 0, 0, Counter[str]()
     for shard in stats:
         embedded += shard.embedded
         bytes_read += shard.bytes_read
+        retries += shard.retries
         work.update(shard.seconds)
-    return embedded, bytes_read, {kind: round(seconds, 2) for kind, seconds in work.items()}
+    return embedded, bytes_read, retries, {kind: round(seconds, 2) for kind, seconds in work.items()}

@@ -73,6 +73,7 @@ class Stats:
     failed: int
     bytes_read: int
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, added over threads
+    retries: int = 0  # requests that S3 was asked again
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,14 @@ from typing import Any, Protocol
 import boto3
 from boto3.exceptions import Boto3Error
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ParamValidationError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from shared.errors import ObjectMissingError, SettingsError, StorageError
 
@@ -29,6 +36,9 @@ _DRAFT = ".draft-"  # how the names of files begin that are not whole yet
 # What `stat` says of a link that leads nowhere, and of what has gone since it was listed.
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _making = threading.Lock()
+_counting = threading.Lock()
+_retried = [0]
+_BODIES = 5  # how often an object is asked for whose body breaks off
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +249,28 @@ def _client() -> Any:
         max_pool_connections=32,
     )
     try:
-        return boto3.client("s3", config=config)
+        client = boto3.client("s3", config=config)
+        client.meta.events.register("after-call.s3", _count_answer)
+        return client
     except ValueError as error:
         raise StorageError(
             f"S3 cannot be used: {error}. AWS_ENDPOINT_URL_S3 must begin with http:// or https://."
         ) from error
+
+
+def retries() -> int:
+    """How often this process has asked S3 again for what it did not give at once."""
+    with _counting:
+        return _retried[0]
+
+
+def _count_retries(count: int) -> None:
+    with _counting:
+        _retried[0] += count
+
+
+def _count_answer(parsed: dict[str, Any], **_: Any) -> None:
+    _count_retries(parsed["ResponseMetadata"].get("RetryAttempts", 0))
 
 
 def _shared_client() -> Any:
@@ -300,14 +327,22 @@ class S3Storage:
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         with _speaking_of(self.uri(key)):
-            answer = _shared_client().get_object(Bucket=self.bucket, Key=self._key(key))
-            with closing(answer["Body"]) as body:
-                data: bytes = body.read(limit)
-        # boto3 notices a connection that breaks off only when everything is read.
-        expected = answer["ContentLength"] if limit is None else min(limit, answer["ContentLength"])
-        if len(data) < expected:
-            raise StorageError(f"{self.uri(key)} broke off after {len(data)} of {expected} bytes; try again.")
-        return data
+            for left in reversed(range(_BODIES)):
+                answer = _shared_client().get_object(Bucket=self.bucket, Key=self._key(key))
+                expected = answer["ContentLength"] if limit is None else min(limit, answer["ContentLength"])
+                try:
+                    with closing(answer["Body"]) as body:
+                        data: bytes = body.read(limit)
+                # boto3 asks again for an answer that does not come, but not for one that breaks off in its body.
+                except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                    if not left:
+                        raise
+                else:
+                    # With a limit a short body is no error to boto3.
+                    if len(data) >= expected:
+                        return data
+                _count_retries(1)
+        raise StorageError(f"{self.uri(key)} broke off after {len(data)} of {expected} bytes; try again.")
 
     def fetch(self, key: str, path: Path) -> None:
         with _speaking_of(self.uri(key)):

@@ -26,6 +26,7 @@ REPORT = RunReport(
     stages={"list": 0.1, "embed": 10.0},
     work={"decode": 3.0},
     bytes_read=1000,
+    retries=7,
     failures=FAILURES,
 )
 
@@ -55,6 +56,7 @@ def test_a_written_report_lists_every_failure_and_the_commonest_reason_first(pla
 def test_a_person_reads_what_happened() -> None:
     text = "\n".join(REPORT.lines())
     assert "13 images seen: 8 embedded, 2 reused, 3 failed; 1 removed." in text
+    assert "S3 was asked again 7 times." in text
     assert "2 × It is truncated. For example /p/b.jpg" in text
     assert text.endswith("Published. Version v1 with 10 images is live.")
 
@@ -62,6 +64,6 @@ def test_a_person_reads_what_happened() -> None:
 def test_shards_add_up() -> None:
     shards = [
         Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}),
-        Stats("b", 5, 5, 0, 50, {"read": 0.25}),
+        Stats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3),
     ]
-    assert add_up(shards) == (9, 150, {"read": 0.75, "model": 2.0})
+    assert add_up(shards) == (9, 150, 3, {"read": 0.75, "model": 2.0})
