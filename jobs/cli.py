@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,12 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from jobs.evaluate import evaluate as run_evaluation
 from jobs.index import index as run_index
 from jobs.index import rebuild
 from jobs.lock import hold
+from jobs.page import write_page
 from jobs.pascal import download
 from jobs.publish import flip
 from jobs.samples import gather
+from jobs.train import train as run_training
 from shared.errors import FindimgError, LibraryError
 from shared.library import Library
 from shared.models import ModelStore
@@ -74,6 +78,29 @@ def index(
 
 
 @app.command()
+def train(
+    labelled: Annotated[
+        str,
+        typer.Argument(metavar="LABELLED", help="A folder or s3:// prefix whose sub-folders are named after labels."),
+    ],
+    library: LibraryFlag = None,
+    head: Annotated[
+        str | None, typer.Option(help="What the head will be called: devise:NAME.", show_default=False)
+    ] = None,
+    words: Annotated[str | None, _flag("words")] = None,
+    cache: CacheFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train a head on labelled images that the library holds; merge or index --head then use it."""
+    settings = load_settings(library=library, head=head, words=words, cache=cache)
+    report = run_training(settings, labelled)
+    if as_json:
+        print(json.dumps(asdict(report)))
+    else:
+        print("\n".join(report.lines(settings.library)))
+
+
+@app.command()
 def merge(
     library: LibraryFlag = None,
     words: Annotated[str | None, _flag("words")] = None,
@@ -84,6 +111,36 @@ def merge(
     """Build and publish the live version's images again, from the embedding store alone."""
     manifest = rebuild(load_settings(library=library, words=words, head=head, visual_dim=visual_dim, cache=cache))
     print(f"Version {manifest.version} with {manifest.images} images is live.")
+
+
+@app.command()
+def evaluate(
+    labelled: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LABELLED…", help="Folders and s3:// prefixes whose sub-folders are named after labels."
+        ),
+    ],
+    library: LibraryFlag = None,
+    cache: CacheFlag = None,
+    report: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a page with plot and contact sheet to this HTML file.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure how right the live version's answers are, on labelled images that it holds."""
+    settings = load_settings(library=library, cache=cache)
+    evaluation = run_evaluation(settings, labelled)
+    if report:
+        write_page(report, evaluation, Library(settings.library, settings.cache).storage)
+    if as_json:
+        print(json.dumps(evaluation.as_dict()))
+        return
+    print("\n".join(evaluation.lines()))
+    for table in evaluation.tables():
+        _print(table)
+    if report:
+        print(f"Report: {report}")
 
 
 @app.command()

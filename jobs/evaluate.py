@@ -25,6 +25,7 @@ from jobs.evaluation import (
 )
 from jobs.sources import list_sources
 from shared.ann import Ann, recall
+from shared.devise import open_version_head
 from shared.errors import LibraryError, QueryError, SettingsError
 from shared.heads import open_head
 from shared.lexicon import Lexicon
@@ -46,6 +47,7 @@ SPECIFIC = 0.25
 
 _Thing = TypeVar("_Thing")
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
     """A labelled image that is asked with."""
@@ -60,7 +62,8 @@ def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
     """Measures the live version of a library.
 
     Only labelled images are judged: another one among the hits is neither right nor wrong. Text → image asks with the
-    labels, image → image with the labelled images, each left out of its own answer.
+    labels, image → image with the labelled images, each left out of its own answer. A tag is right if it is one of
+    `right_tags`. A head by itself ranks the labelled images by the cosine of their joint embeddings to the label.
 
     Args:
         settings: name the library and the cache.
@@ -86,13 +89,19 @@ def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
             )
         label_of = {item: labels[uri] for uri, item in items.items()}
         sizes = Counter(label_of.values())
-        asked = [_Asked(uri, labels[uri], items[uri], searcher.look_up(uri)[1]) for uri in _evenly(list(items), MOST_ASKED)]
+        asked = [
+            _Asked(uri, labels[uri], items[uri], searcher.look_up(uri)[1]) for uri in _evenly(list(items), MOST_ASKED)
+        ]
         if len(asked) < len(items):
             notes.append(f"{len(asked)} of {len(items)} images, evenly taken, were asked with and tagged.")
         text = _ask_with_labels(searcher, label_of, sizes, notes)
-        similar = [(image.label, _ask_with_image(searcher, label_of, sizes, image)) for image in asked]
+        similar = [
+            (image.label, _ask_with_image(searcher, label_of, sizes[image.label] - 1, image))
+            for image in asked
+            if sizes[image.label] > 1  # else no answer can be right
+        ]
         tags = _tag(searcher, asked, notes)
-    similar = [(label, answer) for label, answer in similar if answer]
+    heads = _compare_heads(version, words, asked, notes)
     figures = [
         LabelFigures(
             label,
@@ -115,7 +124,7 @@ def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
         similar=rank([answer for _, answer in similar]),
         tags=_share(tags),
         indexes=_recalls(version, words, asked, list(sizes), searcher.lexicon),
-        heads=_compare_heads(version, words, asked),
+        heads=heads,
         labels=tuple(sorted(figures, key=_worth)),
         notes=tuple(notes),
         seconds=round(time.perf_counter() - start, 2),
@@ -185,18 +194,12 @@ def _ask_with_labels(
             return {}
         right = _right([*hits, *deeper], label, label_of)
         answers[label] = Answered(
-            label, precision_by_k(right, relevant), average_precision(right, relevant), _marked(hits, label, label_of)
+            label, label, precision_by_k(right, relevant), average_precision(right, relevant), _labelled(hits, label_of)
         )
     return answers
 
 
-def _ask_with_image(
-    searcher: Searcher, label_of: Mapping[int, str], sizes: Mapping[str, int], image: _Asked
-) -> Answered | None:
-    """None when no other image carries the label, so that no answer can be right."""
-    relevant = sizes[image.label] - 1
-    if not relevant:
-        return None
+def _ask_with_image(searcher: Searcher, label_of: Mapping[int, str], relevant: int, image: _Asked) -> Answered:
     hits = searcher.similar(image.seen, Query(""), TOP, without=image.item).hits
     right = _right(hits, image.label, label_of)
     if len(right) < min(TOP, len(label_of) - 1):
@@ -204,9 +207,10 @@ def _ask_with_image(
         right = _right([*hits, *deeper], image.label, label_of)
     return Answered(
         image.uri,
+        image.label,
         precision_by_k(right, relevant),
         None,
-        _marked(hits, image.label, label_of),
+        _labelled(hits, label_of),
         thumbnail_key(searcher.catalog.row(image.item).sha256),
     )
 
@@ -217,8 +221,8 @@ def _right(hits: Sequence[Hit], label: str, label_of: Mapping[int, str]) -> NDAr
     return np.array([label_of[item] == label for item in items if item in label_of], np.bool_)
 
 
-def _marked(hits: Sequence[Hit], label: str, label_of: Mapping[int, str]) -> tuple[tuple[Hit, bool | None], ...]:
-    return tuple((hit, label_of[hit.item] == label if hit.item in label_of else None) for hit in hits)
+def _labelled(hits: Sequence[Hit], label_of: Mapping[int, str]) -> tuple[tuple[Hit, str | None], ...]:
+    return tuple((hit, label_of.get(hit.item)) for hit in hits)
 
 
 def _tag(searcher: Searcher, asked: Sequence[_Asked], notes: list[str]) -> list[tuple[bool, bool]]:
@@ -271,7 +275,9 @@ def _vectors(version: Version, file: str, dim: int) -> NDArray[np.floating]:
     return np.memmap(version.folder / file, np.float16, "r", shape=(version.manifest.images, dim))
 
 
-def _compare_heads(version: Version, words: Words, asked: Sequence[_Asked]) -> tuple[HeadFigures, ...]:
+def _compare_heads(
+    version: Version, words: Words, asked: Sequence[_Asked], notes: list[str]
+) -> tuple[HeadFigures, ...]:
     """Measures the version's own head, and `conse` beside another one."""
     manifest = version.manifest
     if not manifest.joint:
@@ -285,10 +291,14 @@ def _compare_heads(version: Version, words: Words, asked: Sequence[_Asked]) -> t
             np.stack([each.classes for each in seen]),
             np.stack([each.probabilities for each in seen]),
         )
-    trained = getattr(open_head(manifest.head, words), "labels", None)
-    known = None if trained is None else {as_label(label) for label in trained}
+    trained = getattr(open_version_head(version, words), "labels", None)
+    if trained is not None:
+        notes.append(
+            f"{manifest.head} may have been trained on images that it is judged on here; how it does on others is what "
+            "findimg-jobs train reported."
+        )
     labels = [image.label for image in asked]
-    return tuple(_alone(name, vectors, labels, words, known) for name, vectors in embedded.items())
+    return tuple(_alone(name, vectors, labels, words, trained) for name, vectors in embedded.items())
 
 
 def _alone(
@@ -301,7 +311,7 @@ def _alone(
         right = np.zeros(0, np.bool_)
         if direction is not None:
             right = shown[np.argsort(-(joint @ direction), kind="stable")] == label
-        answers[label] = Answered(label, precision_by_k(right, relevant), average_precision(right, relevant))
+        answers[label] = Answered(label, label, precision_by_k(right, relevant), average_precision(right, relevant))
     if trained is None:
         return HeadFigures(name, rank(list(answers.values())), None, None)
     return HeadFigures(

@@ -63,9 +63,10 @@ class Answered:
     """One query and how right its answer is."""
 
     query: str  # a label, or an image's URI
+    label: str  # what right hits show
     precision: tuple[float, ...]  # at 1 to TOP
     average: float | None  # average precision; None where only the first hits were asked for
-    hits: tuple[tuple[Hit, bool | None], ...] = ()  # the first TOP as a person gets them: right, wrong, or not labelled
+    hits: tuple[tuple[Hit, str | None], ...] = ()  # the first TOP as a person gets them, each with its label if any
     thumbnail: str | None = None  # of the image that was asked with, its key in the library
 
 
@@ -203,6 +204,15 @@ class Evaluation:
             "notes": list(self.notes),
             "seconds": self.seconds,
         }
+
+    def lines(self) -> list[str]:
+        """What a reader of the figures must know first, a line each."""
+        left_out = f"; {self.not_indexed:,} more are not indexed and not judged" if self.not_indexed else ""
+        return [
+            f"Version {self.version}: {self.backbone}, head {self.head or 'none'}, words {self.words}.",
+            f"Judged on {self.images:,} images in {len(self.labels):,} labels, in {self.seconds:.0f} s{left_out}.",
+            *self.notes,
+        ]
 
     def rankings(self) -> Iterator[tuple[str, Ranking]]:
         """Yields every ranking that was measured, with a name for a person."""

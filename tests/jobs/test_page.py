@@ -1,0 +1,138 @@
+"""The page of an evaluation: complete in itself, and harmless whatever files are called."""
+
+import os
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from jobs.evaluation import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
+from jobs.page import draw_page, write_page
+from shared.errors import StorageError
+from shared.search import Hit
+from shared.storage import FolderStorage
+
+HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&amp;\u202e.jpg'
+
+
+class Elements(HTMLParser):
+    """What a browser makes of a page."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def named(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.found if tag == name]
+
+    def classed(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for _, attributes in self.found if attributes.get("class") == name]
+
+
+def hit(name: str, thumbnail: str = "thumbnails/a.jpg") -> Hit:
+    return Hit(f"/photos/{name}", 0.5, 0, 10, 10, thumbnail)
+
+
+def evaluation(label: str, *hits: tuple[Hit, str | None]) -> Evaluation:
+    answer = Answered(label, label, (0.25,) * 10, 0.5, hits)
+    similar = Answered(f"/photos/{label}", label, (0.75,) * 10, None, hits, "thumbnails/a.jpg")
+    ranking = rank([answer])
+    return Evaluation(
+        library="lib",
+        version="v",
+        backbone="b",
+        words="w",
+        head=label,
+        images=1,
+        not_indexed=0,
+        text=ranking,
+        similar=rank([similar]),
+        tags=TagHits(1, 1.0, 1.0),
+        indexes=(IndexRecall("visual", 0.98, 0.97, 1),),
+        heads=(HeadFigures(label, ranking, ranking, None),),
+        labels=(LabelFigures(label, 1, answer, (similar,), None),),
+        notes=(label,),
+        seconds=1.0,
+    )
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> FolderStorage:
+    (tmp_path / "thumbnails").mkdir()
+    Image.new("RGB", (320, 200), "red").save(tmp_path / "thumbnails" / "a.jpg")
+    return FolderStorage(str(tmp_path))
+
+
+def test_hostile_names_stay_text(library: FolderStorage) -> None:
+    page = draw_page(evaluation(HOSTILE, (hit(HOSTILE), HOSTILE), (hit(HOSTILE), None)), library)
+    elements = Elements(page)
+    assert not elements.named("script")
+    assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
+    assert all(str(image["src"]).startswith("data:image/jpeg;base64,") for image in elements.named("img"))
+    assert elements.classed("right")[0]["title"] == f"/photos/{HOSTILE}"
+    assert HOSTILE in elements.text
+
+
+def test_nothing_is_loaded_from_elsewhere(library: FolderStorage) -> None:
+    elements = Elements(draw_page(evaluation("cat", (hit("1.jpg"), "cat")), library))
+    assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in elements.found}
+    assert not [attributes for _, attributes in elements.found if "href" in attributes]
+    assert any("default-src 'none'" in str(meta.get("content")) for meta in elements.named("meta"))
+
+
+def test_right_and_wrong_are_told_by_a_symbol_too_and_what_has_no_label_by_none(library: FolderStorage) -> None:
+    hits = (hit("1.jpg"), "cat"), (hit("2.jpg"), "dog"), (hit("3.jpg"), "dog"), (hit("4.jpg"), None)
+    elements = Elements(draw_page(evaluation("cat", *hits), library))
+    # Both sheets show the same hits here.
+    assert [len(elements.classed(kind)) for kind in ("right", "wrong", "unknown", "asked", "mark")] == [2, 4, 2, 1, 6]
+    assert len({str(path["d"]) for path in elements.named("path") if "class" not in path}) == 2
+
+
+def test_the_plot_has_a_curve_for_each_search_and_head(library: FolderStorage) -> None:
+    elements = Elements(draw_page(evaluation("cat"), library))
+    curves = [path for path in elements.classed("curve") if "L" in str(path["d"])]
+    assert len(curves) == 3
+    assert len(elements.named("circle")) == 30
+    assert "Nothing found." in elements.text
+
+
+def test_missing_and_broken_thumbnails_leave_a_gap_not_an_error(library: FolderStorage) -> None:
+    library.write("thumbnails/broken.jpg", b"no jpeg")
+    hits = (hit("1.jpg", "thumbnails/broken.jpg"), "cat"), (hit("2.jpg", "thumbnails/gone.jpg"), "cat")
+    assert Elements(draw_page(evaluation("cat", *hits), library)).text.count("no thumbnail") == 4
+
+
+def test_a_version_without_words_has_a_page_as_well(library: FolderStorage) -> None:
+    both = evaluation("cat", (hit("1.jpg"), "cat"))
+    labels = tuple(replace(label, text=None, tags=None) for label in both.labels)
+    elements = Elements(draw_page(replace(both, text=None, tags=None, heads=(), labels=labels), library))
+    assert len(elements.classed("right")) == 1
+
+
+def test_a_page_replaces_the_one_before(library: FolderStorage, tmp_path: Path) -> None:
+    path = tmp_path / "out" / "report.html"
+    for label in ("cat", "dog"):
+        write_page(path, evaluation(label), library)
+    assert "dog" in Elements(path.read_text("utf-8")).text
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_library_whose_path_is_no_text_has_a_page(library: FolderStorage, tmp_path: Path) -> None:
+    write_page(tmp_path / "report.html", replace(evaluation("cat"), library=os.fsdecode(b"/photos/\xff")), library)
+    assert "How well /photos/? answers" in Elements((tmp_path / "report.html").read_text("utf-8")).text
+
+
+def test_a_path_that_cannot_be_written_is_said(library: FolderStorage, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"report\.html cannot be written"):
+        write_page(tmp_path / "file" / "report.html", evaluation("cat"), library)
