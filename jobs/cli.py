@@ -16,9 +16,12 @@ from jobs.index import rebuild
 from jobs.lock import hold
 from jobs.page import write_page
 from jobs.pascal import download
+from jobs.prune import GRACE, KEEP
+from jobs.prune import prune as prune_library
 from jobs.publish import flip
 from jobs.samples import gather
 from jobs.train import train as run_training
+from jobs.verify import verify as verify_version
 from shared.errors import FindimgError, LibraryError
 from shared.library import Library
 from shared.models import ModelStore
@@ -55,6 +58,9 @@ def index(
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Publish even when more than half of the images are gone.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try broken images again although they did not change.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Bring a library up to date with its sources and publish it."""
@@ -70,7 +76,7 @@ def index(
         shard_size=shard_size,
         cache=cache,
     )
-    report = run_index(settings, sources, strict, allow_shrink)
+    report = run_index(settings, sources, strict, allow_shrink, retry_failed)
     if as_json:
         print(json.dumps(report.summary()))
     else:
@@ -145,14 +151,19 @@ def evaluate(
 
 @app.command()
 def verify(library: LibraryFlag = None, cache: CacheFlag = None) -> None:
-    """Read the live version's files back and compare their hashes with the manifest."""
+    """Compare the live version with its manifest and the embedding store, and measure its recall again."""
     settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     manifest = opened.manifest(_live(opened))
-    problems = list(opened.check(manifest))
-    if problems:
-        raise LibraryError(" ".join([*problems, "Go back with findimg-jobs rollback, or publish again with index."]))
-    print(f"Version {manifest.version}: {len(manifest.files)} files are as published, {manifest.images} images.")
+    findings = verify_version(opened, manifest)
+    if findings.problems:
+        advice = "Go back with findimg-jobs rollback, or publish again with index."
+        raise LibraryError(" ".join([*findings.problems, advice]))
+    recall = ", ".join(f"{name} {share:.3f}" for name, share in findings.recall.items())
+    print(
+        f"Version {manifest.version}: {len(manifest.files)} files are as published, {manifest.images} images; "
+        f"{findings.compared} rows compared with the embedding store; recall@10 {recall}."
+    )
 
 
 @app.command()
@@ -160,9 +171,17 @@ def versions(library: LibraryFlag = None, cache: CacheFlag = None) -> None:
     """List the versions of a library."""
     settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
-    live = _live(opened)
+    names = opened.versions()
+    try:
+        live: str | None = _live(opened)
+    except LibraryError as error:
+        if not names:
+            raise
+        # To go back to one of them somebody must know their names.
+        print(error, file=sys.stderr)
+        live = None
     table = Table("Version", "Created", "Images", "Failed", "Backbone", "Head", "Words", "", box=None)
-    for name in opened.versions():
+    for name in names:
         it = opened.manifest(name)
         row = [name, it.created, str(it.images), str(it.failed), it.backbone, it.head, it.words]
         table.add_row(*row, "live" if name == live else "")
@@ -178,9 +197,10 @@ def rollback(
     """Make an earlier version the live one again."""
     settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
+    _any_version(opened)
     with hold(opened.storage) as lock:
-        names = opened.versions()
-        before = [name for name in names if name < _live(opened)]
+        # A version that is named needs no live one: CURRENT may be what is damaged.
+        before = [] if version else [name for name in opened.versions() if name < _live(opened)]
         if version is None and not before:
             raise LibraryError(f"{opened.uri} has no version before the live one.")
         chosen = version or before[-1]
@@ -189,6 +209,24 @@ def rollback(
             raise LibraryError(f"Version {chosen} is damaged, so nothing was changed: {problems[0]}")
         flip(opened, chosen, lock)
     print(f"Version {chosen} is live.")
+
+
+@app.command()
+def prune(
+    library: LibraryFlag = None,
+    keep: Annotated[
+        int, typer.Option(min=0, help="How many of the newest versions stay; the live one always does.")
+    ] = KEEP,
+    grace: Annotated[
+        float, typer.Option(min=0, help="Days for which embeddings stay that no version that stays refers to.")
+    ] = GRACE,
+    cache: CacheFlag = None,
+) -> None:
+    """Remove old versions, what interrupted runs left, and the embeddings and thumbnails that nothing refers to."""
+    settings = load_settings(library=library, cache=cache)
+    opened = Library(settings.library, settings.cache)
+    _any_version(opened)
+    print("\n".join(prune_library(opened, settings.shard_size, keep, grace).lines()))
 
 
 @app.command()
@@ -246,6 +284,12 @@ def _print(table: Table) -> None:
 
 def _store(cache: Path | None) -> ModelStore:
     return ModelStore(load_settings(cache=cache).cache / "models")
+
+
+def _any_version(library: Library) -> None:
+    # Taking the lock of a library that is not there would create it.
+    if not library.versions():
+        raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
 
 
 def _live(library: Library) -> str:

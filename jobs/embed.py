@@ -1,6 +1,7 @@
 """Embedding one shard: read, decode, thumbnail, backbone, commit. Every engine runs this same code."""
 
 import io
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,14 +51,14 @@ class _Prepared:
 class Embedder:
     """Holds a backbone and embeds shards with it."""
 
-    def __init__(self, work: Work, threads: int):
+    def __init__(self, work: Work, threads: int | None = None):
         """Builds the model.
 
         Args:
-            threads: for decoding and, separately, inside the backbone.
+            threads: for decoding and, separately, inside the backbone; None takes all that the machine has.
         """
         self._work = work
-        self._threads = threads
+        self._threads = threads or os.cpu_count() or 1
         self._storage = open_storage(work.library)
         self._backbone = open_backbone(work.backbone, ModelStore(work.models), work.weights or None, threads=threads)
         if self._backbone.classes and not self._storage.exists(classifier_key(work.fingerprint)):
@@ -119,7 +120,7 @@ class Embedder:
     def _prepare(self, image: SourceImage) -> _Prepared | Failure:
         start = time.perf_counter()
         try:
-            data = read_uri(image.uri, LIMIT_BYTES + 1)
+            data = read_uri(image.uri, LIMIT_BYTES + 1, image.version)
             read = time.perf_counter()
             decoded = decode(data)
         except ImageError as error:

@@ -1,14 +1,16 @@
 """A run of indexing: list, plan, embed, merge, publish, report."""
 
 import secrets
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from jobs.compaction import compact, is_crowded
 from jobs.embed import Work
 from jobs.engines.local import embed_locally
 from jobs.lock import Lock, hold
@@ -17,17 +19,17 @@ from jobs.plan import Plan, make_plan, read_images, write_plan
 from jobs.progress import track
 from jobs.publish import publish
 from jobs.report import RunReport, add_up, write_report
-from jobs.shards import Shard, Stats, read_known
+from jobs.shards import Known, Shard, Stats, known_of, read_known, read_shards
 from jobs.sources import list_sources
 from shared.backbones import fingerprint
 from shared.devise import Devise, open_head
-from shared.errors import FindimgError, LibraryError, NotPublishedError, SettingsError
+from shared.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
 from shared.heads import Head
 from shared.library import Library, Manifest
 from shared.models import ModelStore
 from shared.projection import DEFAULT, FULL
 from shared.settings import Settings
-from shared.storage import open_storage
+from shared.storage import Storage, open_storage
 from shared.words import EMBEDDED, Words, open_words
 
 
@@ -40,8 +42,14 @@ class Makings:
     words: Words
 
 
-def choose(settings: Settings, live: Manifest | None, sources: Sequence[str]) -> Makings:
+def choose(
+    settings: Settings, live: Manifest | None, sources: Sequence[str], embedded_by: str | None = None
+) -> Makings:
     """Decides what a version is made with: what is asked for, else as the live version, else the defaults.
+
+    Args:
+        embedded_by: the fingerprint of what is embedded already; None takes that of the backbone's weights, which must
+            then be on this machine.
 
     Raises:
         LibraryError: the library was made with another backbone.
@@ -56,7 +64,7 @@ def choose(settings: Settings, live: Manifest | None, sources: Sequence[str]) ->
     store = ModelStore(settings.cache / "models")
     words_name = settings.words or (live.words if live else EMBEDDED)
     words = open_words(words_name, store.words(words_name))
-    made_by = fingerprint(backbone, store, settings.weights or None)
+    made_by = embedded_by or fingerprint(backbone, store, settings.weights or None)
     storage = Library(settings.library, settings.cache).storage
     head = open_head(settings.head or (live.head if live else "conse"), words, made_by, storage)
     recipe = Recipe(
@@ -77,12 +85,19 @@ def _visual_dim(text: str) -> str:
     return text
 
 
-def index(settings: Settings, sources: Sequence[str], strict: bool = False, allow_shrink: bool = False) -> RunReport:
+def index(
+    settings: Settings,
+    sources: Sequence[str],
+    strict: bool = False,
+    allow_shrink: bool = False,
+    retry_failed: bool = False,
+) -> RunReport:
     """Brings a library up to date with its sources and publishes the result.
 
     Args:
         strict: publish nothing when any image could not be read.
         allow_shrink: publish even when more than half of the images are gone.
+        retry_failed: try broken images again although they did not change.
 
     Returns:
         The run's report, which is also in the library.
@@ -97,15 +112,18 @@ def index(settings: Settings, sources: Sequence[str], strict: bool = False, allo
     with clock.stage("list"):
         listing = list_sources(sources, library.uri)
     with hold(library.storage) as lock:
+        if library.current() != (live.version if live else None):
+            raise NotPublishedError(f"Another run published to {library.uri} while this one was listing; run again.")
         run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         fingerprint = makings.recipe.fingerprint
         with clock.stage("plan"):
             known = read_known(library.storage, fingerprint)
-            plan = make_plan(run, listing, known, fingerprint, settings.shard_size)
+            plan = make_plan(run, listing, known, fingerprint, settings.shard_size, retry_failed)
             write_plan(library.storage, plan)
         done: list[Stats] = []
         failures = list(listing.failures)
-        removed = _removed(library, live, plan)
+        removed = _removed(library, live, plan, known)
+        held = sum(map(known.embedded, plan.images))
 
         def report(outcome: str, manifest: Manifest | None) -> RunReport:
             embedded, bytes_read, retries, work = add_up(done)
@@ -116,7 +134,7 @@ def index(settings: Settings, sources: Sequence[str], strict: bool = False, allo
                 version=manifest.version if manifest else None,
                 seen=len(plan.images) + len(listing.failures),
                 embedded=embedded,
-                reused=len(plan.images) + len(listing.failures) - embedded - len(failures),
+                reused=held + sum(shard.images - shard.embedded for shard in done),
                 removed=removed,
                 failed=len(failures),
                 images=manifest.images if manifest else 0,
@@ -142,8 +160,9 @@ def index(settings: Settings, sources: Sequence[str], strict: bool = False, allo
                 to_embed = sum(len(shard.images) for shard in plan.shards)
                 for shard in track(_embed(settings, plan.shards, work), to_embed):
                     done.append(shard)
-                if done:
-                    known = read_known(library.storage, fingerprint)
+                    lock.check()
+            if done:
+                known = _read_again(library.storage, fingerprint, settings.shard_size, clock)
             failures += known.failures_among(plan.images)
             if strict and failures:
                 raise NotPublishedError(
@@ -153,7 +172,9 @@ def index(settings: Settings, sources: Sequence[str], strict: bool = False, allo
                 library, run, makings, live, find_live(plan.images, known), len(failures), lock, allow_shrink, clock
             )
         except FindimgError as error:
-            write_report(library.storage, report(str(error), live))
+            # Where a disk is full the report cannot be written either; why the run ended says more.
+            with suppress(StorageError):
+                write_report(library.storage, report(str(error), live))
             raise
         finished = report("unchanged" if manifest == live else "published", manifest)
         write_report(library.storage, finished)
@@ -171,7 +192,7 @@ def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
         raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
     with hold(library.storage) as lock:
         live = library.manifest(str(library.current()))
-        makings = choose(settings, live, live.sources)
+        makings = choose(settings, live, live.sources, live.fingerprint)
         images = read_images(library.storage, live.run)
         found = find_live(images, read_known(library.storage, makings.recipe.fingerprint))
         return _build(library, live.run, makings, live, found, live.failed, lock, allow_shrink, _Clock())
@@ -196,13 +217,31 @@ def _build(
 ) -> Manifest:
     if live and live.inputs == hash_inputs(makings.recipe, found):
         return live
-    with tempfile.TemporaryDirectory(prefix="findimg-") as name:
-        folder = Path(name)
-        with clock.stage("merge"):
-            manifest = merge(library.storage, run, makings.recipe, found, failed, makings.head, makings.words, folder)
-        with clock.stage("publish"):
-            publish(library, manifest, folder, lock, allow_shrink)
+    try:
+        with tempfile.TemporaryDirectory(prefix="findimg-") as name:
+            folder = Path(name)
+            with clock.stage("merge"):
+                manifest = merge(
+                    library.storage, run, makings.recipe, found, failed, makings.head, makings.words, folder
+                )
+            with clock.stage("publish"):
+                publish(library, manifest, folder, lock, allow_shrink)
+    except (OSError, sqlite3.Error) as error:
+        raise NotPublishedError(
+            f"No version can be built in {tempfile.gettempdir()}: {error}. "
+            "Make room there, or name another folder with TMPDIR; what is embedded is kept."
+        ) from error
     return manifest
+
+
+def _read_again(storage: Storage, fingerprint: str, shard_size: int, clock: "_Clock") -> Known:
+    """What is committed now, with small shards copied together when they are too many."""
+    shards = read_shards(storage, fingerprint)
+    if is_crowded(shards, shard_size):
+        with clock.stage("compact"):
+            compact(storage, fingerprint, shard_size)
+        shards = read_shards(storage, fingerprint)
+    return known_of(shards)
 
 
 def _embed(settings: Settings, shards: Sequence[Shard], work: Work) -> Iterator[Stats]:
@@ -216,10 +255,10 @@ def _embed(settings: Settings, shards: Sequence[Shard], work: Work) -> Iterator[
     return embed_on_ray(shards, work, settings.ray_address)
 
 
-def _removed(library: Library, live: Manifest | None, plan: Plan) -> int:
+def _removed(library: Library, live: Manifest | None, plan: Plan, known: Known) -> int:
     if live is None:
         return 0
-    before = {image.uri for image in read_images(library.storage, live.run)}
+    before = {image.uri for image in find_live(read_images(library.storage, live.run), known).images}
     return len(before - {image.uri for image in plan.images})
 
 

@@ -7,9 +7,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import LockedError, NotPublishedError, ObjectMissingError, StorageError
 from shared.storage import Storage
@@ -23,8 +26,18 @@ _KEY = "LOCK"
 class _Lease:
     owner: str
     token: str
-    since: float  # seconds since the epoch
+    since: float  # seconds since the epoch, by the owner's clock
     beat: float
+    process: str = ""  # where the owner's process can be looked up, and its id; empty when it cannot
+
+    def encode(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    lease: _Lease
+    data: bytes  # as it is written
 
 
 class Lock:
@@ -33,6 +46,10 @@ class Lock:
     def __init__(self, storage: Storage, lease: _Lease):
         self._storage = storage
         self._lease = lease
+        self._beaten = time.monotonic()
+        self._stop = threading.Event()
+        self._heart = threading.Thread(target=self._beat, daemon=True)
+        self._heart.start()
 
     def check(self) -> None:
         """Confirms that this run still holds the lock; called before anything becomes visible.
@@ -40,10 +57,36 @@ class Lock:
         Raises:
             NotPublishedError: the lease expired and another run took it.
         """
-        holder = _read(self._storage)
-        if holder is None or holder.token != self._lease.token:
-            taker = holder.owner if holder else "nobody"
+        found = _read(self._storage)
+        if not self._is_ours(found):
+            taker = found.lease.owner if found else "nobody"
             raise NotPublishedError(f"This run lost the library's lock to {taker}, so it publishes nothing; run again.")
+
+    def release(self) -> None:
+        """Gives the lock back."""
+        self._stop.set()
+        self._heart.join()
+        # After a beat this young nobody can have taken the lease meanwhile; an older one is left to expire.
+        if time.monotonic() - self._beaten < EXPIRY / 2 and self._is_ours(_read(self._storage)):
+            self._storage.delete(_KEY)
+
+    def _is_ours(self, found: _Found | None) -> bool:
+        return found is not None and found.lease.token == self._lease.token
+
+    def _beat(self) -> None:
+        while not self._stop.wait(BEAT):
+            start = time.monotonic()
+            try:
+                before = _read(self._storage)
+                if before is None or not self._is_ours(before):
+                    return
+                # Not written over whatever is there: this process may have been asleep since it looked.
+                if self._storage.swap(_KEY, before.data, replace(self._lease, beat=time.time()).encode()):
+                    self._beaten = start
+            except StorageError:
+                continue  # the next beat may get through; if none does, the lease expires and check() tells
+            except LockedError:
+                return
 
 
 @contextmanager
@@ -53,53 +96,82 @@ def hold(storage: Storage) -> Iterator[Lock]:
     Raises:
         LockedError: another run holds it.
     """
-    now = time.time()
-    lease = _Lease(f"{socket.gethostname()}:{os.getpid()}", secrets.token_hex(8), now, now)
-    while not storage.create(_KEY, _encode(lease)):
-        holder = _read(storage)
-        if holder is None:
+    lock = Lock(storage, _take(storage))
+    try:
+        yield lock
+    finally:
+        # What the run did is done: a storage that fails now must not say otherwise, and the lease expires by itself.
+        with suppress(StorageError, LockedError):
+            lock.release()
+
+
+def _take(storage: Storage) -> _Lease:
+    token = secrets.token_hex(8)
+    while True:
+        now = time.time()
+        lease = _Lease(f"{socket.gethostname()}:{os.getpid()}", token, now, now, f"{_here()} {os.getpid()}")
+        if storage.create(_KEY, lease.encode()):
+            return lease
+        found = _read(storage)
+        if found is None:
             continue  # released between the two looks
-        if time.time() - holder.beat < EXPIRY:
+        holder = found.lease
+        if holder.token == token:
+            return holder  # it had been written, and S3's answer got lost
+        if not _is_abandoned(storage, found):
             since = datetime.fromtimestamp(holder.since, UTC).isoformat(" ", "seconds")
             raise LockedError(
                 f"{holder.owner} has been writing to {storage.root} since {since}; wait for it, "
                 f"or {EXPIRY:.0f} seconds after it has died."
             )
-        storage.delete(_KEY)
-    stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(storage, lease, stop), daemon=True)
-    heart.start()
+        # Of several that find it abandoned one succeeds; the others find its lease at their next look.
+        storage.swap(_KEY, found.data, replace(lease, beat=time.time()).encode())
+
+
+def _is_abandoned(storage: Storage, found: _Found) -> bool:
+    if _is_dead(found.lease):
+        return True
+    if abs(time.time() - found.lease.beat) < EXPIRY:
+        return False
+    # The clocks of two machines may differ: what counts is whether its heart beats while this one watches.
+    end = time.monotonic() + EXPIRY / 2
+    while time.monotonic() < end:
+        time.sleep(EXPIRY / 60)
+        if _read(storage) != found:
+            return False
+    return True
+
+
+def _is_dead(holder: _Lease) -> bool:
+    """Whether the owner ran where this process runs, and no longer does."""
+    place, _, pid = holder.process.rpartition(" ")
+    if not place or place != _here() or not pid.isdecimal():
+        return False
     try:
-        yield Lock(storage, lease)
-    finally:
-        stop.set()
-        heart.join()
-        holder = _read(storage)
-        if holder and holder.token == lease.token:
-            storage.delete(_KEY)
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
-def _beat(storage: Storage, lease: _Lease, stop: threading.Event) -> None:
-    while not stop.wait(BEAT):
-        try:
-            holder = _read(storage)
-            if holder is None or holder.token != lease.token:
-                return
-            storage.write(_KEY, _encode(replace(lease, beat=time.time())))
-        except StorageError:
-            continue  # the next beat may get through; if none does, the lease expires and check() tells
-
-
-def _encode(lease: _Lease) -> bytes:
-    return json.dumps(asdict(lease)).encode()
-
-
-def _read(storage: Storage) -> _Lease | None:
+def _here() -> str:
+    """What tells this machine, and the container on it, from all others until it starts anew; empty if nothing does."""
     try:
-        return _Lease(**json.loads(storage.read(_KEY, limit=2000)))
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{socket.gethostname()} {boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _read(storage: Storage) -> _Found | None:
+    try:
+        data = storage.read(_KEY, limit=2000)
+        return _Found(TypeAdapter(_Lease).validate_json(data), data)
     except ObjectMissingError:
         return None
-    except (ValueError, TypeError) as error:
+    except ValidationError as error:
         raise LockedError(
             f"{storage.uri(_KEY)} is no lock that findimg wrote; delete it if no run is going on."
         ) from error

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.shards import Known, read_vectors
+from jobs.shards import Known, read_wanted
 from jobs.sources import SourceImage
 from shared import ann
 from shared.catalog import CatalogRow, write_catalog
+from shared.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
 from shared.errors import NotPublishedError
 from shared.heads import Head
 from shared.lexicon import open_lexicon
@@ -40,7 +41,7 @@ from shared.storage import Storage
 from shared.words import Words
 
 PARTITION_SIZE = 1_000_000  # items in one Annoy file
-_QUERIES = 200  # measured on when an index is calibrated
+_QUERIES = 400  # measured on when an index is calibrated
 _CHUNK = 8192  # images whose joint embeddings are computed at a time
 
 
@@ -52,6 +53,7 @@ class Recipe:
     fingerprint: str
     words: str
     head: str
+    head_sha256: str  # of a trained head, which may be trained again under its name; else empty
     visual_dim: str  # dimensions of the visual index after projection, or full
     sources: tuple[str, ...]
 
@@ -62,24 +64,24 @@ class Live:
 
     images: tuple[SourceImage, ...]
     sha256: tuple[str, ...]
-    places: dict[str, dict[int, list[int]]]  # shard → row → the items that show this content
+    places: dict[str, dict[str, list[int]]]  # shard → SHA-256 → the items that show this content
 
 
 def find_live(images: Sequence[SourceImage], known: Known) -> Live:
     """Finds those of `images` whose vectors are committed."""
     found = sorted(image for image in images if (image.uri, image.version) in known.keys)
     hashes = tuple(known.keys[image.uri, image.version].sha256 for image in found)
-    places: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    places: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for item, sha256 in enumerate(hashes):
-        key = known.contents[sha256]
-        places[key.shard][key.row].append(item)
+        places[known.contents[sha256].shard][sha256].append(item)
     return Live(tuple(found), hashes, places)
 
 
 def hash_inputs(recipe: Recipe, live: Live) -> str:
     """Hashes everything a version depends on: equal inputs give equal versions, so nothing need be built again."""
     pairs = [(image.uri, image.version, sha256) for image, sha256 in zip(live.images, live.sha256, strict=True)]
-    made_with = [SCHEMA, recipe.fingerprint, recipe.words, recipe.head, recipe.visual_dim, recipe.sources]
+    head = [recipe.head, recipe.head_sha256]
+    made_with = [SCHEMA, recipe.fingerprint, recipe.words, head, recipe.visual_dim, recipe.sources]
     return hashlib.sha256(json.dumps([made_with, pairs]).encode()).hexdigest()
 
 
@@ -106,19 +108,23 @@ def merge(
     if (folder / PROJECTION_FILE).exists():
         files.append(PROJECTION_FILE)
     joint_index, quiet = None, 0.0
-    # `conse` is made of classes: without them there is no joint index.
     if classes is not None and probabilities is not None:
         files += write_postings(folder, classes, probabilities)
         storage.fetch(classifier_key(recipe.fingerprint), folder / CLASSIFIER_FILE)
         files.append(CLASSIFIER_FILE)
         quiet = _measure_noise(Postings(folder, images), words)
+    elif isinstance(head, Devise):
+        classes, probabilities = np.empty((images, 0), np.uint16), np.empty((images, 0), np.float32)
+    if isinstance(head, Devise):
+        files += _write_head(head, visual, folder)
+    # `conse` is made of classes: without them and without a trained head there is no joint index.
+    if classes is not None and probabilities is not None:
         joint = np.memmap(folder / JOINT_FILE, np.float16, "w+", shape=(images, words.dim))
         for start in range(0, images, _CHUNK):
             part = slice(start, start + _CHUNK)
             joint[part] = head.embed(np.asarray(visual[part], np.float32), classes[part], probabilities[part])
-        # Words ask this index: half of the queries it is measured with are words.
-        common = words.centred(np.asarray(words.matrix[: 100 * _QUERIES : 100], np.float32))
-        joint_index = _build_index("joint", joint, np.concatenate([_sample(joint), common]), folder)
+        # Words ask this index, and they lie farther from the images than images do.
+        joint_index = _build_index("joint", joint, _some_words(words), folder)
         files += [JOINT_FILE, *index_files("joint", joint_index)]
     created = datetime.now(UTC)
     inputs = hash_inputs(recipe, live)
@@ -153,9 +159,9 @@ def _gather(
 
     def rows() -> Iterator[tuple[int, CatalogRow]]:
         for shard in sorted(live.places):
-            wanted = dict(live.places[shard])
-            for row, content in read_vectors(storage, fingerprint, shard):
-                for item in wanted.pop(row, ()):
+            places = live.places[shard]
+            for sha256, content in read_wanted(storage, fingerprint, shard, places.keys()):
+                for item in places[sha256]:
                     for name in ("visual", "classes", "probabilities"):
                         vector = getattr(content, name)
                         if vector is not None:
@@ -177,10 +183,6 @@ def _gather(
                             content.taken,
                         ),
                     )
-            if wanted:
-                raise NotPublishedError(
-                    f"Shard {shard} is damaged: it lacks rows {sorted(wanted)}. Delete it, run again."
-                )
 
     write_catalog(folder / CATALOG_FILE, rows())
     return arrays["visual"], arrays.get("classes"), arrays.get("probabilities")
@@ -190,6 +192,24 @@ def _sample(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Evenly spread rows, float32[at most _QUERIES, dim]; rows that are all zero have no direction to ask for."""
     chosen = np.asarray(vectors[:: max(1, len(vectors) // _QUERIES)][:_QUERIES], np.float32)
     return chosen[np.any(chosen, axis=1)]
+
+
+def _some_words(words: Words) -> NDArray[np.float32]:
+    """Where evenly chosen nouns point that can be seen, float32[at most _QUERIES, dim]."""
+    nouns = open_lexicon().visible_nouns()
+    directions, known = words.directions(nouns[:: -(-len(nouns) // _QUERIES)])
+    return directions[known]
+
+
+def _write_head(head: Devise, visual: NDArray[np.float16], folder: Path) -> list[str]:
+    """Writes a trained head, and what it says of every image, a row a label; returns the files' names."""
+    (folder / HEAD_FILE).write_bytes(pack(head.weights))
+    relevance = np.memmap(folder / RELEVANCE_FILE, np.float16, "w+", shape=(len(head.labels), len(visual)))
+    for start in range(0, len(visual), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        relevance[:, part] = head.relevance(np.asarray(visual[part], np.float32)).T
+    relevance.flush()
+    return [HEAD_FILE, RELEVANCE_FILE]
 
 
 def _index_looks(
@@ -213,6 +233,8 @@ def _index_looks(
 
 def _coherence(vectors: NDArray[Any], classes: NDArray[np.uint16]) -> float:
     """Of the 10 images nearest to each of some, the share whose likeliest class is the same: quality without labels."""
+    if len(vectors) == 1:
+        return 1.0  # nothing is near that could be unlike it
     step = max(1, len(vectors) // _QUERIES)
     queries = np.asarray(vectors[::step], np.float32)
     items, _ = ann.exact(vectors, queries, min(ann.NEIGHBOURS + 1, len(vectors)))

@@ -21,9 +21,17 @@ class Plan:
     shards: tuple[Shard, ...]  # those of the images that are not settled yet
 
 
-def make_plan(run: str, listing: Listing, known: Known, fingerprint: str, shard_size: int) -> Plan:
-    """Compares a listing with what is committed; only new and changed images are to be embedded."""
-    todo = [image for image in listing.images if not known.settled(image)]
+def make_plan(
+    run: str, listing: Listing, known: Known, fingerprint: str, shard_size: int, retry_failed: bool = False
+) -> Plan:
+    """Compares a listing with what is committed; only new and changed images are to be embedded.
+
+    Args:
+        shard_size: images in a full shard.
+        retry_failed: images that are broken are to be tried again, although they did not change.
+    """
+    done = known.embedded if retry_failed else known.settled
+    todo = [image for image in listing.images if not done(image)]
     return Plan(run, tuple(listing.images), tuple(cut(todo, fingerprint, shard_size)))
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jobs.lock import Lock
-from shared.errors import NotPublishedError
+from shared.errors import NotPublishedError, ObjectMissingError
 from shared.library import Library, Manifest
 
 
@@ -31,6 +31,8 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
         f"versions/{manifest.version}/manifest.json", manifest.model_dump_json(by_alias=True, indent=1).encode()
     )
     problems = list(library.check(manifest))
+    if not problems and library.manifest(manifest.version) != manifest:
+        problems = ["The manifest reads back as another."]
     if problems:
         raise NotPublishedError(f"The new version did not arrive whole: {problems[0]} Run again.")
     flip(library, manifest.version, lock)
@@ -42,5 +44,14 @@ def flip(library: Library, version: str, lock: Lock) -> None:
     Raises:
         NotPublishedError: another run took the lock meanwhile.
     """
+    storage, name = library.storage, f"{version}\n".encode()
+    try:
+        before = storage.read("CURRENT")
+    except ObjectMissingError:
+        before = None
     lock.check()
-    library.storage.write("CURRENT", f"{version}\n".encode())
+    # Nor does it pass when this process sleeps from here until another run has taken the lock and published.
+    flipped = storage.create("CURRENT", name) if before is None else storage.swap("CURRENT", before, name)
+    # The answer to a write that succeeded may get lost, and the repeated one is refused.
+    if not flipped and storage.read("CURRENT") != name:
+        raise NotPublishedError("Another run has published meanwhile, so this one publishes nothing; run again.")

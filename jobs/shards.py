@@ -4,7 +4,9 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from jobs.sources import Failure, SourceImage
+from shared.errors import LibraryError, NotPublishedError, ObjectMissingError
 from shared.library import shards_prefix
 from shared.storage import Storage
 
@@ -85,7 +88,16 @@ class Key:
     sha256: str
     embedded: bool  # its vectors are in this very row
     shard: str
-    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A committed shard without its vectors."""
+
+    name: str
+    keys: tuple[Key, ...]
+    failures: tuple[Failure, ...]
+    modified: float  # when it was committed, seconds since the epoch
 
 
 def cut(images: Iterable[SourceImage], fingerprint: str, size: int) -> list[Shard]:
@@ -110,13 +122,42 @@ def commit(
     Raises:
         StorageError: the library cannot be written; the shard is not committed.
     """
-    folder = f"{shards_prefix(fingerprint)}/{stats.shard}"
+    commit_table(storage, fingerprint, make_table(rows), failures, stats)
+
+
+def commit_table(
+    storage: Storage, fingerprint: str, table: pa.Table, failures: Sequence[Failure], stats: Stats
+) -> None:
+    """Like `commit`, with rows that `read_table` read."""
+    folder = shard_folder(fingerprint, stats.shard)
+    # A shard that is done again must not count while its files belong to two tries.
+    storage.delete(f"{folder}/stats.json")
     buffer = io.BytesIO()
-    pq.write_table(_table(rows), buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd")
     storage.write(f"{folder}/vectors.parquet", buffer.getvalue())
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
-    keys = [[row.uri, row.version, row.sha256, row.content is not None] for row in rows]
+    told = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
+    keys = list(zip(*told, _embedded(table).to_pylist(), strict=True))
     storage.write(f"{folder}/stats.json", json.dumps(asdict(stats) | {"keys": keys}).encode())
+
+
+def uncommit(storage: Storage, fingerprint: str, shard: str) -> None:
+    """Makes a shard count no longer; its images will be embedded again."""
+    storage.delete(f"{shard_folder(fingerprint, shard)}/stats.json")
+
+
+@contextmanager
+def mending(storage: Storage, fingerprint: str, shard: str) -> Iterator[None]:
+    """Uncommits a shard that turns out to be damaged.
+
+    Raises:
+        NotPublishedError: it was; the next run mends it.
+    """
+    try:
+        yield
+    except LibraryError as error:
+        uncommit(storage, fingerprint, shard)
+        raise NotPublishedError(f"{error} Run index again: it embeds the images of this shard again.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +168,14 @@ class Known:
     contents: dict[str, Key]  # by SHA-256, the row that holds the vectors
     failures: dict[tuple[str, str], Failure]  # by (URI, version)
 
+    def embedded(self, image: SourceImage) -> bool:
+        """Whether the image's vectors are there."""
+        return (image.uri, image.version) in self.keys
+
     def settled(self, image: SourceImage) -> bool:
         """Whether another try would give nothing new: the image is embedded, or broken for good."""
         pair = image.uri, image.version
-        return pair in self.keys or (pair in self.failures and not self.failures[pair].transient)
+        return self.embedded(image) or (pair in self.failures and not self.failures[pair].transient)
 
     def failures_among(self, images: Iterable[SourceImage]) -> list[Failure]:
         """The failures of those images that are not embedded."""
@@ -140,43 +185,102 @@ class Known:
 
 def read_known(storage: Storage, fingerprint: str) -> Known:
     """Reads what is committed; a shard without stats.json does not exist."""
+    return known_of(read_shards(storage, fingerprint))
+
+
+def read_shards(storage: Storage, fingerprint: str) -> list[Committed]:
+    """Reads all committed shards, in the order of their names."""
     prefix = shards_prefix(fingerprint)
-    names = sorted(e.key.split("/")[2] for e in storage.list(prefix) if e.key.endswith("/stats.json"))
-    known = Known({}, {}, {})
+    found = sorted((e.key.split("/")[2], e.modified) for e in storage.list(prefix) if e.key.endswith("/stats.json"))
     with ThreadPoolExecutor(16) as readers:
-        for name, stats, failures in readers.map(lambda name: _read_shard(storage, prefix, name), names):
-            for row, (uri, version, sha256, embedded) in enumerate(stats["keys"]):
-                key = Key(uri, version, sha256, embedded, name, row)
-                known.keys[uri, version] = key
-                if embedded:
-                    known.contents.setdefault(sha256, key)
-            known.failures.update({(f.uri, f.version): f for f in failures})
+        shards = readers.map(lambda each: _read_shard(storage, fingerprint, *each), found)
+        return [shard for shard in shards if shard]
+
+
+def known_of(shards: Iterable[Committed]) -> Known:
+    """Puts together what shards hold."""
+    known = Known({}, {}, {})
+    for shard in shards:
+        for key in shard.keys:
+            known.keys[key.uri, key.version] = key
+            if key.embedded:
+                known.contents.setdefault(key.sha256, key)
+        for failure in shard.failures:
+            # Of two tries the one that settled the matter counts.
+            if not failure.transient or (failure.uri, failure.version) not in known.failures:
+                known.failures[failure.uri, failure.version] = failure
     # A row that points to content whose vectors are gone is as good as absent: it must be embedded again.
     for pair in [pair for pair, key in known.keys.items() if key.sha256 not in known.contents]:
         del known.keys[pair]
     return known
 
 
-def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tuple[int, Content]]:
-    """Yields (row, Content) for the rows of a committed shard that hold vectors."""
-    table = pq.read_table(io.BytesIO(storage.read(f"{shards_prefix(fingerprint)}/{shard}/vectors.parquet")))
-    table = table.append_column("row", pa.array(np.arange(len(table))))
-    table = table.filter(pa.compute.is_valid(table["visual"]))
+def read_table(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
+    """Reads all rows of a committed shard.
+
+    Raises:
+        LibraryError: it is damaged.
+    """
+    key = f"{shard_folder(fingerprint, shard)}/vectors.parquet"
+    try:
+        return pq.read_table(io.BytesIO(storage.read(key)))
+    except (ObjectMissingError, pa.ArrowException) as error:
+        raise LibraryError(f"{storage.uri(key)} is missing or damaged: {error}.") from error
+
+
+def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tuple[str, Content]]:
+    """Yields (SHA-256, Content) for the rows of a committed shard that hold vectors.
+
+    Raises:
+        LibraryError: the shard is damaged.
+    """
+    table = read_table(storage, fingerprint, shard)
+    table = table.filter(_embedded(table))
     if not len(table):
         return
     matrices = {name: _matrix(table[name]) for name in _VECTORS if name in table.column_names}
-    for i, values in enumerate(table.select(["row", *_PLAIN]).to_pylist()):
-        row = values.pop("row")
-        yield row, Content(**values, **{name: matrix[i] for name, matrix in matrices.items()})
+    for i, values in enumerate(table.select(["sha256", *_PLAIN]).to_pylist()):
+        sha256 = values.pop("sha256")
+        yield sha256, Content(**values, **{name: matrix[i] for name, matrix in matrices.items()})
 
 
-def _read_shard(storage: Storage, prefix: str, name: str) -> tuple[str, dict[str, Any], list[Failure]]:
-    stats = json.loads(storage.read(f"{prefix}/{name}/stats.json"))
-    lines = storage.read(f"{prefix}/{name}/failures.jsonl").splitlines() if stats["failed"] else []
-    return name, stats, [Failure(**json.loads(line)) for line in lines]
+def read_wanted(
+    storage: Storage, fingerprint: str, shard: str, wanted: AbstractSet[str]
+) -> Iterator[tuple[str, Content]]:
+    """Yields (SHA-256, Content) for the hashes that are wanted of a shard.
+
+    Raises:
+        NotPublishedError: the shard is damaged, and counts no longer.
+    """
+    missing = set(wanted)
+    with mending(storage, fingerprint, shard):
+        for sha256, content in read_vectors(storage, fingerprint, shard):
+            if sha256 in missing:
+                missing.remove(sha256)
+                yield sha256, content
+        if missing:
+            raise LibraryError(f"Shard {shard} is damaged: it lacks {len(missing)} images.")
 
 
-def _table(rows: Sequence[Embedded]) -> pa.Table:
+def shard_folder(fingerprint: str, shard: str) -> str:
+    """Where a shard lies in a library."""
+    return f"{shards_prefix(fingerprint)}/{shard}"
+
+
+def _read_shard(storage: Storage, fingerprint: str, name: str, modified: float) -> Committed | None:
+    """A shard; None when its files cannot be understood, as a power cut may leave them: its images are done again."""
+    folder = shard_folder(fingerprint, name)
+    try:
+        stats = json.loads(storage.read(f"{folder}/stats.json"))
+        lines = storage.read(f"{folder}/failures.jsonl").splitlines() if stats["failed"] else []
+        keys = tuple(Key(uri, version, sha256, has, name) for uri, version, sha256, has in stats["keys"])
+        return Committed(name, keys, tuple(Failure(**json.loads(line)) for line in lines), modified)
+    except (ValueError, TypeError, KeyError, ObjectMissingError):
+        return None
+
+
+def make_table(rows: Sequence[Embedded]) -> pa.Table:
+    """The columns of vectors.parquet; those of vectors are left out when no row has any."""
     columns = {
         name: pa.array([getattr(row, name) for row in rows], pa.string()) for name in ("uri", "version", "sha256")
     }
@@ -184,14 +288,21 @@ def _table(rows: Sequence[Embedded]) -> pa.Table:
         columns[name] = pa.array([getattr(row.content, name) if row.content else None for row in rows], kind)
     for name, dtype in _VECTORS.items():
         vectors = [getattr(row.content, name) if row.content else None for row in rows]
-        if name == "visual" or any(vector is not None for vector in vectors):
+        if any(vector is not None for vector in vectors):
             columns[name] = _vectors(vectors, dtype)
     return pa.table(columns)
 
 
+def _embedded(table: pa.Table) -> pa.Array:
+    """Which rows hold vectors, bool[rows]."""
+    if "visual" not in table.column_names:
+        return pa.array([False] * len(table), pa.bool_())
+    return pa.compute.is_valid(table["visual"])
+
+
 def _vectors(values: Sequence[NDArray[Any] | None], dtype: type[np.generic]) -> pa.Array:
     """A Parquet column of vectors of one length, null where there is none."""
-    length = next((len(v) for v in values if v is not None), 1)
+    length = next(len(v) for v in values if v is not None)
     filled: NDArray[Any] = np.zeros((len(values), length), dtype)
     for i, value in enumerate(values):
         if value is not None:

@@ -286,9 +286,8 @@ def _open(name: str, words: Words, fingerprint: str, storage: Storage, key: str)
     if weights.name != name:
         raise HeadError(f"{storage.uri(key)} holds the head {weights.name!r} under the name {name!r}. {again}")
     if weights.fingerprint != fingerprint:
-        raise HeadError(
-            f"The head {name} was trained with the backbone {weights.fingerprint}, the library's is {fingerprint}. {again}"
-        )
+        trained = f"The head {name} was trained with the backbone {weights.fingerprint}"
+        raise HeadError(f"{trained}, the library's is {fingerprint}. {again}")
     directions, _ = words.directions(list(weights.labels))
     if weights.words != words.name or directions.shape != weights.directions.shape:
         raise HeadError(f"The head {name} was trained with the word vectors {weights.words}, not {words.name}. {again}")

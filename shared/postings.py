@@ -47,11 +47,13 @@ class Postings:
             LibraryError: they are damaged.
         """
         try:
-            self._offsets, self._items, self._values = (np.load(folder / name, mmap_mode="r") for name in _FILES)
+            mapped = [np.load(folder / name, mmap_mode="r") for name in _FILES]
         except (OSError, EOFError, ValueError) as error:
             raise LibraryError(
                 f"The posting lists in {folder} cannot be opened: {error}. Publish again with index."
             ) from error
+        # Seen as plain arrays, because a memmap does some work of its own at every slice.
+        self._offsets, self._items, self._values = (array.view(np.ndarray) for array in mapped)
         stated = int(self._offsets[-1]) if self._offsets.shape == (CLASSES + 1,) else None
         if not self._items.shape == self._values.shape == (stated,):
             raise LibraryError(f"The posting lists in {folder} do not fit together. Publish again with index.")

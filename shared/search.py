@@ -1,7 +1,7 @@
 """Searching a version: by words, by likeness, and naming what an image shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from shared.ann import Ann
 from shared.backbones import Backbone
 from shared.catalog import Catalog, Filters
+from shared.devise import RELEVANCE_FILE, Devise, open_version_head
 from shared.errors import LibraryError, QueryError
-from shared.heads import open_head
 from shared.images import Image
 from shared.lexicon import open_lexicon
 from shared.library import (
@@ -30,7 +30,7 @@ from shared.meaning import Meaning, meaning, score, second_look, strength
 from shared.postings import Postings
 from shared.projection import open_projection
 from shared.query import Query, Term
-from shared.tags import Tag, Tagger
+from shared.tags import LEAST, Tag, Tagger
 from shared.words import Words, did_you_mean, nearest_spellings
 
 MOST_HITS = 1000
@@ -79,13 +79,13 @@ class Searcher:
             words: the word vectors that the manifest names.
 
         Raises:
-            LibraryError: a file is damaged.
+            LibraryError, HeadError: a file is damaged.
         """
         self.manifest = manifest = version.manifest
         self.words = words
         self.lexicon = open_lexicon()
         self.catalog = Catalog(version.folder / CATALOG_FILE)
-        self._head = open_head(manifest.head, words)
+        self._head = open_version_head(version, words)
         self._tagger = Tagger(words, self.lexicon)
         shape = manifest.images, manifest.dim
         self._visual = np.memmap(version.folder / VISUAL_FILE, np.float16, "r", shape=shape)
@@ -98,6 +98,14 @@ class Searcher:
             shape = manifest.images, manifest.joint.dim
             self._joint = np.memmap(version.folder / JOINT_FILE, np.float16, "r", shape=shape)
             self._joint_index = _open_index(version, "joint", manifest.joint)
+        self._labels: dict[str, int] = {}
+        if isinstance(self._head, Devise):
+            names = enumerate(self._head.labels)
+            self._labels = {self.lexicon.singular(label) or label.lower(): row for row, label in names}
+            shape = len(self._head.labels), manifest.images
+            self._relevance = np.memmap(version.folder / RELEVANCE_FILE, np.float16, "r", shape=shape)
+        self._postings = None
+        if CLASSIFIER_FILE in manifest.files:
             self._postings = Postings(version.folder, manifest.images)
             self._classifier = np.load(version.folder / CLASSIFIER_FILE, mmap_mode="r")
 
@@ -114,9 +122,9 @@ class Searcher:
                 "ask it with /similar, or index with another backbone."
             )
         terms = self._joined(query.terms)
-        meanings = [meaning(term.text, self.lexicon, self.words) for term in terms]
+        meanings = [self._meaning(term.text) for term in terms]
         weights = np.asarray([t.weight * m.certainty for t, m in zip(terms, meanings, strict=True)], np.float32)
-        category = np.stack([self._postings.sum(each.classes, each.power) for each in meanings])
+        category = np.stack([self._category(each) for each in meanings])
         note = self._note(query.filters)
         if not query.filters:
             strengths = strength(category, np.asarray([each.certainty for each in meanings]))
@@ -163,7 +171,7 @@ class Searcher:
         else:
             named = self._classes_named(query.of_class)
             if not query.filters:
-                shown = self._postings.sum(named.astype(np.float32))
+                shown = self._shown(named.astype(np.float32))
                 items = np.union1d(items, np.argpartition(-shown, count - 1)[:count])
             weights = np.maximum(np.asarray(self._classifier[named], np.float32).mean(axis=0), 0)
             scores = _cosine(np.asarray(self._visual[items], np.float32), weights**2 * seen.visual)
@@ -174,12 +182,19 @@ class Searcher:
         """Names what an image shows, best first.
 
         Raises:
-            LibraryError: the version's backbone has no classes.
+            LibraryError: the version's backbone has no classes, and no head was trained for it.
         """
-        if not len(seen.classes):
+        if not self.manifest.joint:
             raise LibraryError(f"The backbone {self.manifest.backbone} names no classes, so it cannot tag.")
         joint = self._head.embed(seen.visual[None], seen.classes[None], seen.probabilities[None])[0]
-        return self._tagger.tags(joint, seen.classes, seen.probabilities, k)
+        tags = self._tagger.tags(joint, seen.classes, seen.probabilities, k)
+        if not isinstance(self._head, Devise):
+            return tags
+        scores = {tag.word: tag.score for tag in tags}
+        for label, relevance in zip(self._head.labels, self._head.relevance(seen.visual[None])[0], strict=True):
+            if relevance >= LEAST:
+                scores[label] = max(scores.get(label, 0), round(float(relevance), 3))
+        return [Tag(word, scores[word]) for word in sorted(scores, key=lambda word: (-scores[word], word))[:k]]
 
     def look_up(self, uri: str) -> tuple[int, Seen]:
         """Returns an indexed image's item and what was seen in it.
@@ -191,7 +206,7 @@ class Searcher:
         if item is None:
             raise QueryError(f"No image {uri!r} is indexed; give a URI as a search shows it.")
         classes, probabilities = np.empty(0, np.int64), np.empty(0, np.float32)
-        if self.manifest.joint:
+        if self._postings:
             classes, probabilities = self._postings.classes_of(item)
         return item, Seen(np.asarray(self._visual[item], np.float32), classes, probabilities)
 
@@ -224,10 +239,25 @@ class Searcher:
         joined: list[Term] = []
         for plain, run in groupby(terms, key=lambda term: term == Term(term.text)):
             if plain:
-                joined += [Term(text) for text in self.lexicon.join_phrases([term.text for term in run])]
+                joined += [Term(text) for text in self.lexicon.join_phrases([term.text for term in run], self._labels)]
             else:
                 joined += run
         return joined
+
+    def _meaning(self, term: str) -> Meaning:
+        found = meaning(term, self.lexicon, self.words)
+        return replace(found, certainty=1) if found.term in self._labels else found
+
+    def _category(self, meant: Meaning) -> NDArray[np.float32]:
+        """How likely each image shows what a term means: by the trained head if it knows the term, else by classes."""
+        if meant.term in self._labels:
+            return np.asarray(self._relevance[self._labels[meant.term]], np.float32)
+        return self._shown(meant.classes, meant.power)
+
+    def _shown(self, classes: NDArray[np.float32], power: float = 1) -> NDArray[np.float32]:
+        if self._postings is None:
+            return np.zeros(self.manifest.images, np.float32)
+        return self._postings.sum(classes, power)
 
     def _missing(self, terms: Sequence[str]) -> str:
         if not terms:
@@ -241,7 +271,7 @@ class Searcher:
 
     def _classes_named(self, name: str) -> NDArray[np.bool_]:
         """The classes that a word names, bool[1000]: one, or all that are of the kind."""
-        if not self.manifest.joint:
+        if not self._postings:
             raise LibraryError(f"The backbone {self.manifest.backbone} names no classes; leave class: out.")
         for sense in self.lexicon.senses(name):
             named = [node for node, steps in sense.places if steps == 0]
@@ -272,10 +302,12 @@ class Searcher:
         count = min(self.manifest.images, _CANDIDATES * max(k, 10))
         rough = score(category, np.zeros_like(category), weights)
         found = [np.argpartition(-rough, count - 1)[:count]]
-        vectors = [each.vector for each, weight in zip(meanings, weights, strict=True) if weight > 0]
-        known = [vector for vector in vectors if vector is not None]
-        for vector in [*known, np.sum(known, axis=0)] if known else []:
-            found.append(self._joint_index.nearest(vector, count)[0])
+        # Where the classes say something, they say more than the joint embedding: it only fills the places left.
+        if np.count_nonzero(category[weights > 0].any(axis=0)) < count:
+            vectors = [each.vector for each, weight in zip(meanings, weights, strict=True) if weight > 0]
+            known = [vector for vector in vectors if vector is not None]
+            for vector in [*known, np.sum(known, axis=0)] if known else []:
+                found.append(self._joint_index.nearest(vector, k)[0])
         return np.unique(np.concatenate(found))
 
     def _cosines(self, vector: NDArray[np.float32] | None, items: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -5,11 +5,14 @@ boto3's own chain (`AWS_ENDPOINT_URL_S3` points at a server that is not Amazon's
 """
 
 import errno
+import fcntl
 import os
+import re
 import secrets
 import shutil
 import stat
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -33,6 +36,7 @@ from botocore.exceptions import (
 from shared.errors import ObjectMissingError, SettingsError, StorageError
 
 _DRAFT = ".draft-"  # how the names of files begin that are not whole yet
+_DRAFT_NAME = re.compile(r"\.draft-[0-9a-f]{16}")
 # What `stat` says of a link that leads nowhere, and of what has gone since it was listed.
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _making = threading.Lock()
@@ -49,6 +53,7 @@ class Entry:
     uri: str
     version: str  # S3: the ETag; folder: "<size>-<mtime in ns>"
     size: int  # bytes
+    modified: float  # seconds since the epoch, by the storage's clock
 
 
 class Storage(Protocol):
@@ -65,11 +70,12 @@ class Storage(Protocol):
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yields every object below the folder `prefix`, in no particular order; nothing when it does not exist."""
 
-    def read(self, key: str, limit: int | None = None) -> bytes:
+    def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
         """Returns the object's bytes, at most the first `limit` of them.
 
         Raises:
             ObjectMissingError: there is no such object.
+            StorageError: it no longer is the `version` that a listing named.
         """
 
     def fetch(self, key: str, path: Path) -> None:
@@ -88,11 +94,24 @@ class Storage(Protocol):
     def create(self, key: str, data: bytes) -> bool:
         """Writes an object only if none is there; False when there is one already."""
 
+    def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        """Replaces an object only while it holds `old`; False when it holds something else or is gone.
+
+        Of several that swap at the same moment one succeeds. A server that does not know S3's conditional writes
+        cannot promise that.
+        """
+
     def exists(self, key: str) -> bool:
         """Whether an object is there."""
 
     def delete(self, key: str) -> None:
         """Removes an object; silent when there is none."""
+
+    def clear(self, prefix: str) -> None:
+        """Removes the folder `prefix`, which is not empty text, with every object below it."""
+
+    def sweep(self, age: float) -> int:
+        """Removes what interrupted writers left that is no object, older than `age` seconds; returns how many."""
 
 
 def open_storage(uri: str | os.PathLike[str]) -> Storage:
@@ -112,22 +131,23 @@ def open_storage(uri: str | os.PathLike[str]) -> Storage:
     return S3Storage(bucket, prefix.strip("/"))
 
 
-def read_uri(uri: str, limit: int | None = None) -> bytes:
+def read_uri(uri: str, limit: int | None = None, version: str | None = None) -> bytes:
     """Returns the bytes at a full address, at most the first `limit` of them.
 
     Args:
         uri: `s3://bucket/key` or a path, as `Entry.uri` names it: nothing in it is percent-encoded.
+        version: refuse any other than this `Entry.version`.
 
     Raises:
         ObjectMissingError: nothing is there.
         SettingsError: `uri` has another scheme.
-        StorageError: the place cannot be reached.
+        StorageError: the place cannot be reached, or holds another version.
     """
     if uri.startswith("s3://"):
         bucket, _, key = uri.removeprefix("s3://").partition("/")
-        return S3Storage(bucket, "").read(key, limit)
+        return S3Storage(bucket, "").read(key, limit, version)
     folder, name = os.path.split(uri)
-    return open_storage(folder or ".").read(name, limit)
+    return open_storage(folder or ".").read(name, limit, version)
 
 
 class FolderStorage:
@@ -163,12 +183,14 @@ class FolderStorage:
                 if stat.S_ISDIR(status.st_mode):
                     (links if each.is_symlink() else folders).append(each.path)
                 elif stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
-                    version = f"{status.st_size}-{status.st_mtime_ns}"
-                    yield Entry(os.path.relpath(each.path, self.root), each.path, version, status.st_size)
+                    key = os.path.relpath(each.path, self.root)
+                    yield Entry(key, each.path, _version(status), status.st_size, status.st_mtime)
 
-    def read(self, key: str, limit: int | None = None) -> bytes:
+    def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
         with self._speaking_of(self.uri(key), "read"), self.path(key).open("rb") as file:
-            return file.read(-1 if limit is None else limit)
+            data = file.read(-1 if limit is None else limit)
+            _expect(version, _version(os.fstat(file.fileno())), self.uri(key))
+            return data
 
     def fetch(self, key: str, path: Path) -> None:
         with self._speaking_of(self.uri(key), "copied"):
@@ -177,12 +199,12 @@ class FolderStorage:
     def write(self, key: str, data: bytes) -> None:
         with self._draft(key) as draft:
             draft.write_bytes(data)
-            draft.replace(self.path(key))
+            _put(draft, self.path(key))
 
     def upload(self, path: Path, key: str) -> None:
         with self._draft(key) as draft:
             shutil.copyfile(path, draft)
-            draft.replace(self.path(key))
+            _put(draft, self.path(key))
 
     def create(self, key: str, data: bytes) -> bool:
         with self._draft(key) as draft:
@@ -194,6 +216,20 @@ class FolderStorage:
                 return False
             return True
 
+    def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        guard = self.path(f"{_DRAFT}guard")
+        with self._speaking_of(self.uri(key), "written"):
+            guard.parent.mkdir(parents=True, exist_ok=True)
+            with guard.open("ab") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                try:
+                    if self.path(key).read_bytes() != old:
+                        return False
+                except FileNotFoundError:
+                    return False
+                self.write(key, new)
+        return True
+
     def exists(self, key: str) -> bool:
         with self._speaking_of(self.uri(key), "looked at"):
             return self.path(key).is_file()
@@ -201,6 +237,21 @@ class FolderStorage:
     def delete(self, key: str) -> None:
         with self._speaking_of(self.uri(key), "deleted"):
             self.path(key).unlink(missing_ok=True)
+
+    def clear(self, prefix: str) -> None:
+        with self._speaking_of(self.uri(prefix), "deleted"):
+            if self.path(prefix).is_dir():
+                shutil.rmtree(self.path(prefix))
+
+    def sweep(self, age: float) -> int:
+        swept = 0
+        with self._speaking_of(self.root, "swept"):
+            for folder, _, names in os.walk(self.root):
+                for path in (Path(folder, name) for name in names if _DRAFT_NAME.fullmatch(name)):
+                    if time.time() - path.lstat().st_mtime >= age:
+                        path.unlink()
+                        swept += 1
+        return swept
 
     @contextmanager
     def _draft(self, key: str) -> Iterator[Path]:
@@ -226,6 +277,30 @@ class FolderStorage:
             raise StorageError(
                 f"{path} cannot be {done}: {problem}. Check the path, the rights and the space."
             ) from error
+
+
+def _expect(version: str | None, found: str, uri: str) -> None:
+    if version not in (None, found):
+        raise StorageError(f"{uri} has changed since it was listed; run again.")
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _put(draft: Path, path: Path) -> None:
+    """Gives a draft its name; bytes and name are on the disk when this returns, whatever happens to the power."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EBADF, errno.EINVAL):  # there are file systems that cannot do this for folders
+            raise
+    finally:
+        os.close(folder)
 
 
 def _status(path: str) -> os.stat_result | None:
@@ -323,12 +398,14 @@ class S3Storage:
                 for item in page.get("Contents", []):
                     if not item["Key"].endswith("/"):
                         key = item["Key"][start:]
-                        yield Entry(key, self.uri(key), item["ETag"].strip('"'), item["Size"])
+                        modified = item["LastModified"].timestamp()
+                        yield Entry(key, self.uri(key), item["ETag"].strip('"'), item["Size"], modified)
 
-    def read(self, key: str, limit: int | None = None) -> bytes:
+    def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
         with _speaking_of(self.uri(key)):
             for left in reversed(range(_BODIES)):
                 answer = _shared_client().get_object(Bucket=self.bucket, Key=self._key(key))
+                _expect(version, answer.get("ETag", "").strip('"'), self.uri(key))
                 expected = answer["ContentLength"] if limit is None else min(limit, answer["ContentLength"])
                 try:
                     with closing(answer["Body"]) as body:
@@ -367,6 +444,24 @@ class S3Storage:
                 raise
             return True
 
+    def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        name = {"Bucket": self.bucket, "Key": self._key(key)}
+        try:
+            with _speaking_of(self.uri(key)):
+                answer = _shared_client().get_object(**name)
+                with closing(answer["Body"]) as body:
+                    if body.read() != old:
+                        return False
+                try:
+                    _shared_client().put_object(**name, Body=new, IfMatch=answer["ETag"])
+                except ClientError as error:
+                    if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+                        return False
+                    raise
+        except ObjectMissingError:
+            return False
+        return True
+
     def exists(self, key: str) -> bool:
         try:
             with _speaking_of(self.uri(key)):
@@ -378,6 +473,23 @@ class S3Storage:
     def delete(self, key: str) -> None:
         with _speaking_of(self.uri(key)):
             _shared_client().delete_object(Bucket=self.bucket, Key=self._key(key))
+
+    def clear(self, prefix: str) -> None:
+        for entry in list(self.list(prefix)):
+            self.delete(entry.key)
+
+    def sweep(self, age: float) -> int:
+        below = self._key("") + "/" if self.prefix else ""
+        swept = 0
+        with _speaking_of(self.root):
+            pages = _shared_client().get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=below)
+            for upload in (upload for page in pages for upload in page.get("Uploads", [])):
+                if time.time() - upload["Initiated"].timestamp() >= age:
+                    _shared_client().abort_multipart_upload(
+                        Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+                    swept += 1
+        return swept
 
     def _key(self, key: str) -> str:
         return "/".join(part for part in (self.prefix, key) if part)

@@ -63,10 +63,28 @@ class Home:
         )
 
 
+def label(pictures: Path) -> None:
+    """Sorts views of some sample photographs into `labelled/<label>/`."""
+    labelled = {
+        "bird": ("eagle", "geese", "spoonbills"),
+        "car": ("car-blue", "car-desert"),
+        "dog": ("bull-mastiff", "dalmatian"),
+        "fruit": ("strawberries", "chestnuts"),
+    }
+    for name, photographs in labelled.items():
+        (pictures / "labelled" / name).mkdir(parents=True)
+        for photograph in photographs:
+            with Image.open(pictures / f"{photograph}.jpg") as whole:
+                for number in range(6):
+                    view = whole.crop((10 * number, 5 * number, whole.width - 5 * number, whole.height - 10 * number))
+                    view.save(pictures / "labelled" / name / f"{photograph}-{number}.jpg")
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("home")
     gather(folder / "Pictures")
+    label(folder / "Pictures")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()

@@ -1,6 +1,5 @@
 """The engine without Ray: one process, one shard after the other."""
 
-import os
 from collections.abc import Iterator, Sequence
 
 from jobs.embed import Embedder, Work
@@ -9,6 +8,6 @@ from jobs.shards import Shard, Stats
 
 def embed_locally(shards: Sequence[Shard], work: Work) -> Iterator[Stats]:
     """Embeds and commits the shards in this process, yielding what each came to."""
-    embedder = Embedder(work, threads=os.cpu_count() or 1)
+    embedder = Embedder(work)
     for shard in shards:
         yield embedder.embed(shard)

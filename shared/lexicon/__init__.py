@@ -6,7 +6,7 @@ The data is made from WordNet 3.0 by `shared.lexicon.build`; its licence is in `
 import gzip
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -90,18 +90,25 @@ class Lexicon:
         """Returns the nodes with `word` as one of several in a name: `kitchen` is part of `kitchen utensil`."""
         return self._by_part.get(word.lower(), [])
 
-    def join_phrases(self, words: Sequence[str]) -> list[str]:
+    def join_phrases(self, words: Sequence[str], also: Container[str] = ()) -> list[str]:
         """Makes a list of words into what was asked for.
 
         Neighbours that name one thing are joined, the longest phrase from the left first; words that name nothing
         (`a`, `of`, `photo`) are left out unless there is nothing else.
         `a grand piano on the sofa` → `grand piano`, `sofa`.
+
+        Args:
+            also: phrases in lower case that name one thing too.
         """
+
+        def is_one(phrase: str) -> bool:
+            return phrase.lower() in also or bool(self.senses(phrase))
+
         terms = []
         start = 0
         while start < len(words):
             lengths = range(min(LONGEST_PHRASE, len(words) - start), 1, -1)
-            length = next((n for n in lengths if self.senses(" ".join(words[start : start + n]))), 1)
+            length = next((n for n in lengths if is_one(" ".join(words[start : start + n]))), 1)
             terms.append(" ".join(words[start : start + length]))
             start += length
         return [term for term in terms if term.lower() not in FILLERS] or terms

@@ -11,17 +11,25 @@ from PIL import Image
 import jobs.embed
 from jobs.index import index
 from jobs.report import RunReport
-from shared.backbones import open_backbone
+from shared.backbones import Backbone, open_backbone
+from shared.models import ModelStore
 from shared.settings import Settings
 
 
 @pytest.fixture(autouse=True)
 def one_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds the real model once for all local runs of the test session."""
-    monkeypatch.setattr(jobs.embed, "open_backbone", _built)
+    monkeypatch.setattr(jobs.embed, "open_backbone", _open_once)
 
 
-_built = remember(lambda name, store, weights, threads: open_backbone(name, store, weights, threads))
+@remember
+def _built(name: str, models: Path, weights: str | None, threads: int) -> Backbone:
+    return open_backbone(name, ModelStore(models), weights, threads)
+
+
+def _open_once(name: str, store: ModelStore, weights: str | None, threads: int) -> Backbone:
+    # A run opens its own store: what counts is where it lies.
+    return _built(name, store.folder, weights, threads)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[Stats, list[Failur
         made = fingerprint("efficientnet-lite0", ModelStore(models))
         work = Work("efficientnet-lite0", "", models, library, made, contents)
         images = list_sources([str(folder)], library).images
-        stats = Embedder(work, threads=2).embed(name_shard(tuple(images), made))
+        stats = Embedder(work).embed(name_shard(tuple(images), made))
         return stats, read_known(open_storage(library), made).failures_among(images)
 
     return embed
@@ -37,8 +37,8 @@ def contents(folder: Path, stats: Stats) -> dict[str, Content]:
     """What was embedded, by file name."""
     (made,) = (path.name for path in (folder / "library" / "embeddings").iterdir())
     storage = open_storage(folder / "library")
-    names = {key.row: Path(key.uri).name for key in read_known(storage, made).keys.values()}
-    return {names[row]: content for row, content in read_vectors(storage, made, stats.shard)}
+    names = {key.sha256: Path(key.uri).name for key in read_known(storage, made).contents.values()}
+    return {names[sha256]: content for sha256, content in read_vectors(storage, made, stats.shard)}
 
 
 def enormous_png(path: Path) -> None:
@@ -117,9 +117,7 @@ def test_an_image_gone_since_it_was_listed_is_worth_another_try(tmp_path: Path, 
     made = fingerprint("efficientnet-lite0", ModelStore(models))
     images = tuple(list_sources([str(pictures)], library).images)
     (pictures / "2.png").unlink()
-    stats = Embedder(Work("efficientnet-lite0", "", models, library, made, frozenset()), 2).embed(
-        name_shard(images, made)
-    )
+    stats = Embedder(Work("efficientnet-lite0", "", models, library, made, frozenset())).embed(name_shard(images, made))
     assert (stats.images, stats.failed) == (5, 1)
     known = read_known(open_storage(library), made)
     assert not known.settled(images[2])

@@ -1,4 +1,5 @@
 import json
+import subprocess
 import threading
 import time
 
@@ -7,7 +8,7 @@ import pytest
 from jobs import lock
 from jobs.lock import hold
 from shared.errors import LockedError, NotPublishedError
-from shared.storage import open_storage
+from shared.storage import Storage, open_storage
 
 
 def test_a_second_run_is_told_who_writes_since_when(place: str) -> None:
@@ -24,15 +25,90 @@ def test_a_released_lock_is_free(place: str) -> None:
     assert not storage.exists("LOCK")
 
 
+def abandon(storage: Storage, beat: float, **more: str) -> None:
+    """Leaves a lock as a run that died elsewhere would."""
+    storage.write("LOCK", json.dumps({"owner": "a:1", "token": "t", "since": 0, "beat": beat, **more}).encode())
+
+
 def test_an_abandoned_lock_expires(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "EXPIRY", 0.2)
+    monkeypatch.setattr(lock, "EXPIRY", 2.0)
     storage = open_storage(place)
-    storage.write("LOCK", json.dumps({"owner": "a:1", "token": "t", "since": 0, "beat": time.time()}).encode())
+    abandon(storage, beat=time.time())
     with pytest.raises(LockedError), hold(storage):
         pass
-    time.sleep(0.25)
+    time.sleep(2.1)
     with hold(storage) as held:
         held.check()
+
+
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_a_clock_that_differs_by_an_hour_breaks_no_living_lock_and_saves_no_dead_one(
+    place: str, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    monkeypatch.setattr(lock, "EXPIRY", 2.0)
+    monkeypatch.setattr(lock, "BEAT", 0.2)
+    storage = open_storage(place)
+    here, taker = time.time, threading.current_thread()
+    with hold(storage), monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: here() + ahead * (threading.current_thread() is taker))
+        # The process of this lock runs, so that only its heart can tell.
+        with pytest.raises(LockedError), hold(storage):
+            pass
+    abandon(storage, beat=here() - ahead)
+    with hold(storage) as held:
+        held.check()
+
+
+def test_a_process_that_was_killed_on_this_machine_holds_nothing(place: str) -> None:
+    storage = open_storage(place)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with hold(storage):
+        process = json.loads(storage.read("LOCK"))["process"]
+    abandon(storage, time.time(), process=f"{process.rpartition(' ')[0]} {dead.pid}")
+    start = time.monotonic()
+    with hold(storage) as held:
+        held.check()
+    assert time.monotonic() - start < 2
+    abandon(storage, time.time(), process=f"another machine {dead.pid}")
+    with pytest.raises(LockedError), hold(storage):
+        pass
+
+
+def test_of_many_who_find_an_abandoned_lock_one_takes_it(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_is_abandoned", lambda storage, found: found.lease.owner == "a:1")
+    storage = open_storage(place)
+    for _ in range(5):
+        abandon(storage, beat=0)
+        assert race(storage) == [False] * 7 + [True]
+
+
+def test_a_run_that_slept_through_its_heartbeats_does_not_write_over_the_next(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.05)
+    storage = open_storage(place)
+    swap = storage.swap
+
+    def asleep(key: str, old: bytes, new: bytes) -> bool:
+        abandon(storage, beat=0)  # another takes the lock between this one's look and its write
+        return swap(key, old, new)
+
+    monkeypatch.setattr(storage, "swap", asleep)
+    with hold(storage) as held:
+        time.sleep(0.3)
+        with pytest.raises(NotPublishedError, match="lost the library's lock to a:1"):
+            held.check()
+    assert json.loads(storage.read("LOCK"))["token"] == "t"
+
+
+def test_a_lock_whose_answer_got_lost_is_held(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = open_storage(place)
+    create = storage.create
+    monkeypatch.setattr(storage, "create", lambda key, data: create(key, data) and False)
+    with hold(storage) as held:
+        held.check()
+    assert not storage.exists("LOCK")
 
 
 def test_a_heartbeat_keeps_the_lock(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +138,11 @@ def test_a_strange_lock_is_not_taken(place: str) -> None:
 
 
 def test_of_many_at_once_one_gets_the_lock(place: str) -> None:
-    storage = open_storage(place)
+    assert race(open_storage(place)) == [False] * 7 + [True]
+
+
+def race(storage: Storage) -> list[bool]:
+    """Eight runs start at once: whether each got the lock, sorted."""
     start, release = threading.Barrier(8), threading.Event()
     outcomes: list[bool] = []
 
@@ -83,4 +163,4 @@ def test_of_many_at_once_one_gets_the_lock(place: str) -> None:
     release.set()
     for thread in threads:
         thread.join()
-    assert sorted(outcomes) == [False] * 7 + [True]
+    return sorted(outcomes)

@@ -8,7 +8,7 @@ from shared.storage import open_storage
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
 KNOWN = Known(
-    keys={("old", "1"): Key("old", "1", "aa", True, "s", 0)},
+    keys={("old", "1"): Key("old", "1", "aa", True, "s")},
     contents={},
     failures={
         ("broken", "1"): Failure("broken", "1", "truncated", transient=False),

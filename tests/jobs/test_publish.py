@@ -4,7 +4,7 @@ import pytest
 
 from jobs.lock import hold
 from jobs.publish import publish
-from shared.errors import NotPublishedError
+from shared.errors import LibraryError, NotPublishedError
 from shared.library import File, Index, Library, Manifest, sha256_of
 from shared.storage import open_storage
 
@@ -39,9 +39,10 @@ def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
 def test_readers_see_the_old_version_until_the_new_one_is_whole(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
     order: list[str] = []
-    write, upload = library.storage.write, library.storage.upload
+    write, upload, create = library.storage.write, library.storage.upload, library.storage.create
     library.storage.write = lambda key, data: (order.append(key), write(key, data))[1]  # type: ignore[method-assign]
     library.storage.upload = lambda path, key: (order.append(key), upload(path, key))[1]  # type: ignore[method-assign]
+    library.storage.create = lambda key, data: (order.append(key), create(key, data))[1]  # type: ignore[method-assign]
     with hold(library.storage) as lock:
         publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
     assert order[-3:] == ["versions/one/catalog.sqlite", "versions/one/manifest.json", "CURRENT"]
@@ -74,6 +75,36 @@ def test_losing_more_than_half_is_refused(place: str, tmp_path: Path, images: in
             publish(library, smaller, tmp_path / "draft", lock, allow_shrink=False)
     assert library.current() == ("one" if refused else "two")
     assert library.versions() == (["one"] if refused else ["one", "two"])
+
+
+def test_a_writer_that_sleeps_while_another_publishes_does_not_undo_that(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library(place, tmp_path / "cache")
+    with hold(library.storage) as lock:
+        publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+        # The last check passes, and then another run takes the lock and publishes.
+        monkeypatch.setattr(lock, "check", lambda: library.storage.write("CURRENT", b"other"))
+        with pytest.raises(NotPublishedError, match="Another run has published meanwhile"):
+            publish(library, make_version(tmp_path / "draft", "two"), tmp_path / "draft", lock, allow_shrink=False)
+    assert library.current() == "other"
+
+
+def test_a_publish_whose_answer_got_lost_counts(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library(place, tmp_path / "cache")
+    create = library.storage.create
+    with hold(library.storage) as lock:
+        monkeypatch.setattr(library.storage, "create", lambda key, data: create(key, data) and False)
+        publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+    assert library.current() == "one"
+
+
+def test_a_manifest_that_cannot_be_read_back_never_goes_live(place: str, tmp_path: Path) -> None:
+    library = Library(place, tmp_path / "cache")
+    manifest = make_version(tmp_path / "draft", "one").model_copy(update={"noise": float("nan")})
+    with hold(library.storage) as lock, pytest.raises(LibraryError, match="noise"):
+        publish(library, manifest, tmp_path / "draft", lock, allow_shrink=False)
+    assert library.current() is None
 
 
 def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ STATS = Stats("s1", images=1, embedded=1, failed=0, bytes_read=1234)
 def test_committed_content_comes_back_as_it_was(place: str) -> None:
     storage = open_storage(place)
     commit(storage, "f", [ROW], [], STATS)
-    ((row, back),) = read_vectors(storage, "f", "s1")
-    assert row == 0
+    ((sha256, back),) = read_vectors(storage, "f", "s1")
+    assert sha256 == ROW.sha256
     for name in ("width", "height", "format", "bytes", "taken"):
         assert getattr(back, name) == getattr(CONTENT, name)
     np.testing.assert_allclose(back.visual, CONTENT.visual, atol=1e-3)
@@ -45,9 +45,9 @@ def test_rows_of_content_embedded_elsewhere_hold_no_vectors(place: str) -> None:
     storage = open_storage(place)
     copy = Embedded("/photos/copy.jpg", "v1", ROW.sha256, None)
     commit(storage, "f", [copy, ROW], [], STATS)
-    assert [row for row, _ in read_vectors(storage, "f", "s1")] == [1]
+    assert [sha256 for sha256, _ in read_vectors(storage, "f", "s1")] == [ROW.sha256]
     known = read_known(storage, "f")
-    assert known.contents[ROW.sha256].row == 1
+    assert known.contents[ROW.sha256].uri == ROW.uri
     assert known.settled(SourceImage("/photos/copy.jpg", "v1"))
 
 

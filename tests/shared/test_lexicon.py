@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import pytest
@@ -29,14 +28,8 @@ def test_the_data_is_what_the_script_makes_of_wordnet() -> None:
         assert (FOLDER / name).read_bytes() == content, f"{name}: run python -m shared.lexicon.build {WORDNET}"
 
 
-def test_the_data_is_small_and_opens_fast() -> None:
+def test_the_data_is_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.glob("*.[tg]*")) < 500_000
-    seconds = []
-    for _ in range(5):
-        start = time.process_time()
-        open_lexicon.__wrapped__()
-        seconds.append(time.process_time() - start)
-    assert min(seconds) < 0.05
 
 
 def test_every_class_is_there_under_what_it_is(lexicon: Lexicon) -> None:
@@ -144,3 +137,7 @@ def test_any_text_can_be_looked_up(text: str) -> None:
     lexicon = open_lexicon()
     lexicon.senses(text)
     lexicon.join_phrases(text.split())
+
+
+def test_phrases_that_only_the_asker_knows_are_joined_too() -> None:
+    assert open_lexicon().join_phrases(["Acme", "office", "dog"], {"acme office"}) == ["Acme office", "dog"]

@@ -112,6 +112,72 @@ def test_of_many_creators_at_once_exactly_one_succeeds(place: str) -> None:
     assert opened.create("LOCK", b"again")
 
 
+def test_of_many_who_swap_at_once_exactly_one_succeeds(place: str) -> None:
+    opened = open_storage(place)
+    opened.write("LOCK", b"old")
+    start = threading.Barrier(8)
+
+    def swap(number: int) -> bool:
+        start.wait()
+        return opened.swap("LOCK", b"old", str(number).encode())
+
+    with ThreadPoolExecutor(8) as pool:
+        swapped = list(pool.map(swap, range(8)))
+    assert swapped.count(True) == 1
+    assert opened.read("LOCK") == str(swapped.index(True)).encode()
+    assert keys(place) == ["LOCK"]
+
+
+def test_what_is_gone_or_holds_something_else_is_not_swapped(place: str) -> None:
+    opened = open_storage(place)
+    assert not opened.swap("x", b"old", b"new")
+    assert not opened.exists("x")
+    opened.write("x", b"other")
+    assert not opened.swap("x", b"old", b"new")
+    assert opened.read("x") == b"other"
+
+
+def test_an_object_that_changed_since_it_was_listed_is_not_taken_for_what_it_was(place: str) -> None:
+    opened = open_storage(place)
+    opened.write("x", b"old")
+    (before,) = opened.list()
+    assert read_uri(before.uri, 10, before.version) == b"old"
+    opened.write("x", b"newer")
+    with pytest.raises(StorageError, match=r"/x has changed since it was listed; run again\."):
+        read_uri(before.uri, 10, before.version)
+
+
+def test_a_cleared_folder_is_gone_with_everything_below_and_nothing_beside(place: str) -> None:
+    opened = open_storage(place)
+    for key in ("a/x", "a/deep/y", "ab/z"):
+        opened.write(key, b"")
+    opened.clear("a")
+    opened.clear("nowhere")
+    assert keys(place) == ["ab/z"]
+    if isinstance(opened, FolderStorage):
+        assert not opened.path("a").exists()
+
+
+def test_what_interrupted_writers_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    opened = FolderStorage(str(tmp_path))
+    opened.write("a/x", b"")
+    for name in (".draft-0123456789abcdef", "a/.draft-fedcba9876543210", ".draft-mine"):
+        (tmp_path / name).write_bytes(b"half")
+    assert opened.sweep(60) == 0
+    assert opened.sweep(0) == 2
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".draft-mine", "x"]
+
+
+def test_unfinished_uploads_are_swept_below_the_prefix_alone(s3: str) -> None:
+    bucket = s3.removeprefix("s3://")
+    client = storage._client()
+    for key in ("lib/x", "library/x"):
+        client.create_multipart_upload(Bucket=bucket, Key=key)
+    assert S3Storage(bucket, "lib").sweep(1e9) == 0  # moto says of all that they began in 2010
+    assert S3Storage(bucket, "lib").sweep(60) == 1
+    assert [upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket)["Uploads"]] == ["library/x"]
+
+
 def test_a_reader_sees_the_old_bytes_or_the_new_never_a_part(place: str) -> None:
     opened = open_storage(place)
     versions = [bytes([letter]) * 300_000 for letter in b"ab"]

@@ -1,0 +1,219 @@
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.compaction import MANY, compact, is_crowded
+from jobs.shards import (
+    Content,
+    Embedded,
+    Known,
+    Stats,
+    commit,
+    name_shard,
+    read_known,
+    read_shards,
+    read_vectors,
+    shard_folder,
+)
+from jobs.sources import Failure, SourceImage
+from shared.errors import NotPublishedError, StorageError
+from shared.storage import FolderStorage, Storage, open_storage
+
+SIZE = 16
+DIM = 8
+
+
+def sha256_of(number: int) -> str:
+    return f"{number:064x}"
+
+
+def make_row(number: int, version: str = "1", copy: bool = False) -> Embedded:
+    """A made-up image; each number has vectors of its own."""
+    rng = np.random.default_rng(number)
+    content = Content(
+        width=number + 1,
+        height=20,
+        format="JPEG",
+        bytes=1234,
+        taken=None,
+        visual=rng.standard_normal(DIM).astype(np.float16).astype(np.float32),
+        classes=rng.permutation(20).astype(np.uint16),
+        probabilities=rng.random(20, np.float32),
+    )
+    uri = f"/photos/{number:06}{'-copy' if copy else ''}.jpg"
+    return Embedded(uri, version, sha256_of(number), None if copy else content)
+
+
+def put(storage: Storage, rows: Sequence[Embedded], failures: Sequence[Failure] = ()) -> str:
+    """Commits a shard as a run would."""
+    images = tuple(SourceImage(each.uri, each.version) for each in (*rows, *failures))
+    name = name_shard(images, "f").name
+    embedded = sum(row.content is not None for row in rows)
+    commit(storage, "f", rows, failures, Stats(name, len(rows), embedded, len(failures), 0))
+    return name
+
+
+def image_of(number: int, version: str = "1", copy: bool = False) -> SourceImage:
+    row = make_row(number, version, copy)
+    return SourceImage(row.uri, row.version)
+
+
+def shards(storage: Storage) -> set[str]:
+    return {shard.name for shard in read_shards(storage, "f")}
+
+
+def vectors(storage: Storage) -> dict[str, bytes]:
+    """All that the store has of each content, as bytes."""
+    found = {}
+    for name in shards(storage):
+        for sha256, content in read_vectors(storage, "f", name):
+            assert content.classes is not None
+            assert content.probabilities is not None
+            arrays = (content.visual, content.classes, content.probabilities)
+            found[sha256] = b"".join([str(content.width).encode(), *(array.tobytes() for array in arrays)])
+    return found
+
+
+def same(one: Known, two: Known) -> bool:
+    """Whether two stores know the same of the same images, in whatever shards."""
+
+    def plain(known: Known) -> object:
+        keys = {pair: (key.sha256, key.embedded) for pair, key in known.keys.items()}
+        return keys, set(known.contents), known.failures
+
+    return plain(one) == plain(two)
+
+
+def test_many_small_shards_become_a_few_full_ones_bit_for_bit(place: str) -> None:
+    storage = open_storage(place)
+    broken = Failure("/photos/broken.jpg", "1", "It is truncated.", transient=False)
+    full = put(storage, [make_row(number) for number in range(1000, 1000 + SIZE)])
+    for number in range(MANY):
+        put(storage, [make_row(number)])
+    put(storage, [make_row(MANY), make_row(0, copy=True)], [broken])
+    before, known = vectors(storage), read_known(storage, "f")
+    assert is_crowded(read_shards(storage, "f"), SIZE)
+    done = compact(storage, "f", SIZE)
+    assert (done.collected, done.rewritten, done.written) == (0, MANY + 1, 5)
+    assert vectors(storage) == before
+    assert same(read_known(storage, "f"), known)
+    assert full in shards(storage)
+    assert len(shards(storage)) == 6
+    assert len({entry.key.split("/")[2] for entry in storage.list("embeddings/f")}) == 6
+    assert not is_crowded(read_shards(storage, "f"), SIZE)
+
+
+def test_a_few_small_shards_are_left_as_they_are(place: str) -> None:
+    storage = open_storage(place)
+    names = {put(storage, [make_row(number)]) for number in range(3)}
+    assert compact(storage, "f", SIZE).written == 0
+    assert shards(storage) == names
+
+
+def test_what_no_version_refers_to_is_collected_but_what_its_copies_need_stays(place: str) -> None:
+    storage = open_storage(place)
+    gone = put(storage, [make_row(1), make_row(2)], [Failure("/photos/x.jpg", "1", "Broken.", transient=False)])
+    original = put(storage, [make_row(3), make_row(4)])
+    copies = put(storage, [make_row(3, copy=True)])
+    done = compact(storage, "f", SIZE, {image_of(3, copy=True)})
+    assert done.collected == 1
+    assert shards(storage) == {original, copies}
+    assert gone not in shards(storage)
+    assert read_known(storage, "f").embedded(image_of(3, copy=True))
+
+
+def test_what_is_young_stays_although_nothing_refers_to_it(place: str) -> None:
+    storage = open_storage(place)
+    put(storage, [make_row(1)])
+    assert compact(storage, "f", SIZE, set(), grace=3600).collected == 0
+    assert compact(storage, "f", SIZE, set()).collected == 1
+    assert list(storage.list("embeddings")) == []
+
+
+def test_full_shards_of_which_little_is_needed_shrink(place: str) -> None:
+    storage = open_storage(place)
+    wanted = set()
+    for number in range(MANY + 1):
+        put(storage, [make_row(number * SIZE + each) for each in range(SIZE)])
+        wanted.add(image_of(number * SIZE + 3))
+    compact(storage, "f", SIZE, wanted)
+    assert len(shards(storage)) == 5
+    assert set(vectors(storage)) == {sha256_of(number * SIZE + 3) for number in range(MANY + 1)}
+
+
+def test_a_damaged_shard_is_not_copied_but_made_again(place: str) -> None:
+    storage = open_storage(place)
+    names = [put(storage, [make_row(number)]) for number in range(MANY + 1)]
+    storage.write(f"{shard_folder('f', names[0])}/vectors.parquet", b"PAR1")
+    with pytest.raises(NotPublishedError, match=r"is missing or damaged: .*Run index again"):
+        compact(storage, "f", SIZE)
+    assert not read_known(storage, "f").embedded(image_of(0))
+    assert read_known(storage, "f").embedded(image_of(1))
+
+
+@pytest.mark.parametrize("dies_at", range(1, 40, 3))
+def test_interrupted_at_any_moment_nothing_is_lost(place: str, dies_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = open_storage(place)
+    for number in range(MANY + 1):
+        put(storage, [make_row(number), make_row(number, copy=True)])
+    before, known = vectors(storage), read_known(storage, "f")
+    left = [dies_at]
+
+    def mortal(method: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object) -> object:
+            left[0] -= 1
+            if left[0] <= 0:
+                raise StorageError("It died.")
+            return method(*arguments)
+
+        return wrapped
+
+    with monkeypatch.context() as patch:
+        for name in ("write", "delete", "clear"):
+            patch.setattr(type(storage), name, mortal(getattr(type(storage), name)))
+        with pytest.raises(StorageError, match="It died"):
+            compact(storage, "f", SIZE)
+    assert same(read_known(storage, "f"), known)
+    assert vectors(storage) == before
+    compact(storage, "f", SIZE)
+    assert same(read_known(storage, "f"), known)
+    assert vectors(storage) == before
+
+
+def test_a_year_of_nights_does_not_slow_the_next(tmp_path: Path) -> None:
+    images, churn, size = 2_000, 20, 256
+    storage = FolderStorage(str(tmp_path))
+    rng = random.Random(1)
+    live = list(range(images))
+    for start in range(0, images, size):
+        put(storage, [make_row(number) for number in live[start : start + size]])
+    first = timed(storage)
+    most = 0
+    for night in range(365):
+        rng.shuffle(live)
+        fresh = range(images + night * churn, images + (night + 1) * churn)
+        live = [*live[churn:], *fresh]
+        put(storage, [make_row(number) for number in fresh])
+        if is_crowded(read_shards(storage, "f"), size):
+            compact(storage, "f", size)
+        if night % 7 == 6:
+            compact(storage, "f", size, {image_of(number) for number in live})
+        most = max(most, len(shards(storage)))
+    # Full shards need a fourth of a shard's images each at least; the small ones come on top.
+    assert most <= 4 * images / size + MANY + 1
+    known = read_known(storage, "f")
+    assert all(known.embedded(image_of(number)) for number in live)
+    assert len(known.contents) <= 4 * images
+    last = timed(storage)
+    print(f"{most} shards at most; read in {first:.3f} s before the first night, {last:.3f} s after the last")
+    assert last < 10 * first + 0.5
+
+
+def timed(storage: Storage) -> float:
+    start = time.perf_counter()
+    read_known(storage, "f")
+    return time.perf_counter() - start
