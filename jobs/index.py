@@ -258,7 +258,11 @@ def _embed(settings: Settings, shards: Sequence[Shard], work: Work) -> Iterator[
 def _removed(library: Library, live: Manifest | None, plan: Plan, known: Known) -> int:
     if live is None:
         return 0
-    before = {image.uri for image in find_live(read_images(library.storage, live.run), known).images}
+    try:
+        planned = read_images(library.storage, live.run)
+    except LibraryError:
+        return 0  # somebody deleted the live version's plan: what else it held cannot be told
+    before = {image.uri for image in find_live(planned, known).images}
     return len(before - {image.uri for image in plan.images})
 
 

@@ -1,7 +1,11 @@
 """Merging committed shards into the files of a version: catalog, postings, indexes, manifest."""
 
+import errno
 import hashlib
 import json
+import math
+import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -119,7 +123,7 @@ def merge(
         files += _write_head(head, visual, folder)
     # `conse` is made of classes: without them and without a trained head there is no joint index.
     if classes is not None and probabilities is not None:
-        joint = np.memmap(folder / JOINT_FILE, np.float16, "w+", shape=(images, words.dim))
+        joint = _array(folder / JOINT_FILE, np.dtype(np.float16), (images, words.dim))
         for start in range(0, images, _CHUNK):
             part = slice(start, start + _CHUNK)
             joint[part] = head.embed(np.asarray(visual[part], np.float32), classes[part], probabilities[part])
@@ -167,7 +171,7 @@ def _gather(
                         if vector is not None:
                             if name not in arrays:
                                 path = folder / (VISUAL_FILE if name == "visual" else f"{name}.draft")
-                                arrays[name] = np.memmap(path, vector.dtype, "w+", shape=(images, len(vector)))
+                                arrays[name] = _array(path, vector.dtype, (images, len(vector)))
                             arrays[name][item] = vector
                     source = live.images[item]
                     yield (
@@ -186,6 +190,17 @@ def _gather(
 
     write_catalog(folder / CATALOG_FILE, rows())
     return arrays["visual"], arrays.get("classes"), arrays.get("probabilities")
+
+
+def _array(path: Path, dtype: np.dtype[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """A new array in a file of its own, float[rows, dim]."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            # Where the disk is full this is an error; writing to the mapping would kill the process.
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape) * dtype.itemsize)
+        else:
+            file.truncate(math.prod(shape) * dtype.itemsize)
+    return np.memmap(path, dtype, "r+", shape=shape)
 
 
 def _sample(vectors: NDArray[Any]) -> NDArray[np.float32]:
@@ -223,7 +238,7 @@ def _index_looks(
         return _build_index("visual", visual, _sample(visual), folder), coherence
     projection = fit_projection(visual, wanted)
     write_projection(folder / PROJECTION_FILE, projection)
-    seen = np.memmap(folder / "projected.draft", np.float32, "w+", shape=(images, wanted))
+    seen = _array(folder / "projected.draft", np.dtype(np.float32), (images, wanted))
     for start in range(0, images, _CHUNK):
         seen[start : start + _CHUNK] = projection(visual[start : start + _CHUNK])
     if classes is not None:
@@ -254,6 +269,11 @@ def _build_index(name: str, vectors: NDArray[Any], queries: NDArray[np.float32],
     counts = [min(PARTITION_SIZE, len(vectors) - start) for start in range(0, len(vectors), PARTITION_SIZE)]
     index = Index(dim=vectors.shape[1], counts=counts, search_k=0, recall=0)
     paths = [folder / file for file in index_files(name, index)]
+    # Annoy writes through a mapping, too: where the disk is full the process would be killed.
+    node = 4 * vectors.shape[1] + 12
+    most = 2 * node * sum(count * (1 + 3 * ann.TREES / vectors.shape[1]) + 4 * ann.TREES for count in counts)
+    if shutil.disk_usage(folder).free < most:
+        raise OSError(errno.ENOSPC, f"{most / 1e6:.0f} MB are needed for the {name} index")
     ann.build(vectors, paths, PARTITION_SIZE)
     calibration = ann.calibrate(paths, counts, vectors, queries)
     return index.model_copy(update={"search_k": calibration.search_k, "recall": calibration.recall})

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,13 +55,19 @@ def read_images(storage: Storage, run: str) -> list[SourceImage]:
     """The images that a run's plan names, in URI order.
 
     Raises:
-        LibraryError: the plan is gone.
+        LibraryError: the plan is gone or damaged.
     """
     try:
         table = pq.read_table(io.BytesIO(storage.read(_key(run))), columns=["uri", "version"])
-    except ObjectMissingError as error:
-        raise LibraryError(f"The plan of run {run} is gone from the library; run index instead of merge.") from error
+    except (ObjectMissingError, pa.ArrowException) as error:
+        problem = "gone from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
+        raise LibraryError(f"The plan of run {run} is {problem}; run index instead of merge.") from error
     return [SourceImage(row["uri"], row["version"]) for row in table.to_pylist()]
+
+
+def last_run(storage: Storage) -> str | None:
+    """The run that planned last."""
+    return max((PurePosixPath(entry.key).stem for entry in storage.list("plans")), default=None)
 
 
 def _key(run: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache as remember
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,13 +55,32 @@ def pictures(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
 
 
 @pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The URIs of the images that local runs read."""
+    read: list[str] = []
+    read_uri = jobs.embed.read_uri
+
+    def noted(uri: str, *arguments: Any) -> bytes:
+        read.append(uri)
+        return read_uri(uri, *arguments)
+
+    monkeypatch.setattr(jobs.embed, "read_uri", noted)
+    return read
+
+
+@pytest.fixture
 def run(cache: Path) -> Callable[..., RunReport]:
     """Indexes without Ray."""
 
     def run(
-        library: str, *sources: Path | str, strict: bool = False, allow_shrink: bool = False, **flags: str
+        library: str,
+        *sources: Path | str,
+        strict: bool = False,
+        allow_shrink: bool = False,
+        retry_failed: bool = False,
+        **flags: Any,
     ) -> RunReport:
         settings = Settings(library=library, cache=cache, engine="local", **flags)
-        return index(settings, [str(source) for source in sources], strict, allow_shrink)
+        return index(settings, [str(source) for source in sources], strict, allow_shrink, retry_failed)
 
     return run

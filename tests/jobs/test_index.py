@@ -6,14 +6,28 @@ from pathlib import Path
 
 import pytest
 
+import jobs.compaction
+import jobs.embed
+import jobs.index
 from jobs.index import rebuild
 from jobs.lock import hold
 from jobs.report import RunReport
+from jobs.shards import commit
+from jobs.sources import Listing, list_sources
 from shared.catalog import Catalog
-from shared.errors import HeadError, LibraryError, LockedError, ModelError, NotPublishedError, SettingsError
-from shared.library import Library
+from shared.errors import (
+    HeadError,
+    LibraryError,
+    LockedError,
+    ModelError,
+    NotPublishedError,
+    SettingsError,
+    StorageError,
+)
+from shared.images import decode
+from shared.library import Library, sha256_of
 from shared.settings import Settings
-from shared.storage import open_storage
+from shared.storage import Storage, open_storage
 
 Run = Callable[..., RunReport]
 
@@ -73,29 +87,195 @@ def test_a_renamed_image_is_not_embedded_again(tmp_path: Path, pictures: Path, r
     assert {"renamed.png", "copied.png"} <= indexed(library, cache)
 
 
-def test_a_change_that_keeps_the_size_is_seen(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+def test_a_change_that_keeps_the_size_is_seen(
+    tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
+) -> None:
     library = str(tmp_path / "library")
     run(library, pictures)
-    path = pictures / "0.png"
-    other = (pictures / "1.png").read_bytes()
-    path.write_bytes(other)
-    os.utime(path, ns=(0, 0))  # a clock that went backwards
-    report = run(library, pictures)
-    assert report.reused == 6
-    catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
-    assert catalog.row(0).sha256 == catalog.row(1).sha256
+    path = pictures / "0.bmp"
+    for seed, mtime in ((100, None), (101, None), (102, 0)):  # the last by a clock that went backwards
+        before = path.stat().st_size if path.exists() else None
+        draw(path, seed)
+        if mtime is not None:
+            os.utime(path, ns=(mtime, mtime))
+        assert before in (None, path.stat().st_size)
+        assert run(library, pictures).embedded == 1
+        catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
+        assert catalog.row(0).sha256 == sha256_of(path)
 
 
-def test_a_broken_image_is_reported_again_but_not_read_again(tmp_path: Path, pictures: Path, run: Run) -> None:
+def test_a_broken_image_is_reported_again_but_not_read_again(
+    tmp_path: Path, pictures: Path, run: Run, reads: list[str]
+) -> None:
     library = str(tmp_path / "library")
     (pictures / "broken.jpg").write_bytes(b"no image")
-    first, second = run(library, pictures), run(library, pictures)
-    assert counts(first) == (7, 6, 0, 0, 1)
+    assert counts(run(library, pictures)) == (7, 6, 0, 0, 1)
+    reads.clear()
+    second = run(library, pictures)
     assert counts(second) == (7, 0, 6, 0, 1)
-    assert second.bytes_read == 0
+    assert reads == []
     written = json.loads((tmp_path / "library" / "runs" / f"{second.run}.json").read_text())
     assert [Path(failure["uri"]).name for failure in written["failures"]] == ["broken.jpg"]
     assert written["failures"][0]["reason"]
+
+
+def test_a_broken_image_is_tried_again_when_asked_for_or_when_it_changes(
+    tmp_path: Path, pictures: Path, run: Run, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = str(tmp_path / "library")
+    (pictures / "broken.png").write_bytes(b"no image")
+    run(library, pictures)
+    reads.clear()
+    assert counts(run(library, pictures)) == (7, 0, 6, 0, 1)
+    assert reads == []
+    assert counts(run(library, pictures, retry_failed=True)) == (7, 0, 6, 0, 1)
+    assert reads == [str(pictures / "broken.png")]
+    # As after an update that reads what could not be read before.
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs.embed, "decode", lambda data: decode((pictures / "0.png").read_bytes()))
+        assert counts(run(library, pictures, retry_failed=True)) == (7, 0, 7, 0, 0)
+    shutil.copy(pictures / "1.png", pictures / "broken.png")
+    assert counts(run(library, pictures)) == (7, 0, 7, 0, 0)
+
+
+def test_an_image_that_could_not_be_reached_is_tried_again_until_it_is_known_to_be_broken(
+    tmp_path: Path, pictures: Path, run: Run, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = str(tmp_path / "library")
+    (pictures / "broken.png").write_bytes(b"no image")
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs.embed, "read_uri", unreachable)
+            with pytest.raises(NotPublishedError, match="nothing to publish"):
+                run(library, pictures)
+    assert counts(run(library, pictures)) == (7, 6, 0, 0, 1)
+    reads.clear()
+    run(library, pictures)
+    assert reads == []
+
+
+def unreachable(uri: str, *_: object) -> bytes:
+    raise StorageError(f"{uri} cannot be reached; try again.")
+
+
+def test_an_image_that_changes_between_listing_and_reading_is_left_to_the_next_run(
+    place: str, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    source, library = f"{place}/source", f"{place}/library"
+    upload(pictures, source)
+    first, second = (pictures / "0.png").read_bytes(), (pictures / "1.png").read_bytes()
+
+    def change_first(*arguments: str) -> Listing:
+        listing = list_sources(*arguments)
+        open_storage(source).write("0.png", second)
+        return listing
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs.index, "list_sources", change_first)
+        report = run(library, source)
+    assert counts(report) == (6, 5, 0, 0, 1)
+    assert "has changed since it was listed" in report.failures[0].reason
+    assert counts(run(library, source)) == (6, 0, 6, 0, 0)
+    open_storage(source).write("0.png", first)
+    assert counts(run(library, source)) == (6, 1, 5, 0, 0)
+
+
+def test_an_image_that_is_restored_costs_nothing(
+    tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
+) -> None:
+    library = str(tmp_path / "library")
+    before = run(library, pictures)
+    path = pictures / "0.png"
+    status, data = path.stat(), path.read_bytes()
+    draw(path, 100)
+    assert counts(run(library, pictures)) == (6, 1, 5, 0, 0)
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    restored = run(library, pictures)
+    assert (restored.embedded, restored.bytes_read) == (0, 0)
+    opened = Library(library, cache)
+    files = [opened.manifest(str(report.version)).files for report in (before, restored)]
+    assert files[0] == files[1]
+
+
+def test_a_version_published_while_this_run_was_listing_is_not_undone(
+    tmp_path: Path, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    library = str(tmp_path / "library")
+    run(library, pictures)
+
+    def meanwhile(*arguments: str) -> Listing:
+        listing = list_sources(*arguments)
+        (pictures / "0.png").unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs.index, "list_sources", list_sources)
+            run(library, pictures)
+        return listing
+
+    monkeypatch.setattr(jobs.index, "list_sources", meanwhile)
+    with pytest.raises(NotPublishedError, match=r"published to .* while this one was listing; run again"):
+        run(library, pictures)
+    assert "0.png" not in indexed(library, cache)
+
+
+def test_a_run_that_loses_its_lock_stops_embedding(
+    tmp_path: Path, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = str(tmp_path / "library")
+    lost = b'{"owner": "b:2", "token": "other", "since": 0, "beat": 0}'
+
+    def lose(storage: Storage, *arguments: object) -> None:
+        commit(storage, *arguments)  # type: ignore[arg-type]
+        storage.write("LOCK", lost)
+
+    monkeypatch.setattr(jobs.embed, "commit", lose)
+    with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
+        run(library, pictures, shard_size=1)
+    assert len(list((tmp_path / "library").glob("embeddings/*/*/stats.json"))) == 1
+    (report,) = (tmp_path / "library" / "runs").iterdir()
+    written = json.loads(report.read_text())
+    assert (written["seen"], written["embedded"], written["reused"]) == (6, 1, 0)
+
+
+def test_a_damaged_shard_stops_the_run_and_is_embedded_again_by_the_next(
+    tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None]
+) -> None:
+    library = str(tmp_path / "library")
+    run(library, pictures)
+    (vectors,) = (tmp_path / "library").glob("embeddings/*/*/vectors.parquet")
+    vectors.write_bytes(vectors.read_bytes()[:-50])
+    draw(pictures / "6.png", 6)
+    with pytest.raises(NotPublishedError, match="missing or damaged"):
+        run(library, pictures)
+    assert counts(run(library, pictures)) == (7, 6, 1, 0, 0)
+
+
+def test_a_run_of_one_image_can_be_followed_by_another(
+    tmp_path: Path, run: Run, draw: Callable[[Path, int], None]
+) -> None:
+    draw(tmp_path / "one" / "0.png", 0)
+    first = run(str(tmp_path / "library"), tmp_path / "one")
+    assert run(str(tmp_path / "library"), tmp_path / "one").version == first.version
+
+
+def test_a_lost_plan_of_the_live_version_does_not_stop_the_next_run(tmp_path: Path, pictures: Path, run: Run) -> None:
+    library = tmp_path / "library"
+    run(str(library), pictures)
+    shutil.rmtree(library / "plans")
+    (pictures / "0.png").unlink()
+    assert counts(run(str(library), pictures)) == (5, 0, 5, 0, 0)
+
+
+def test_many_small_shards_are_copied_together_before_the_version_is_built(
+    tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.compaction, "MANY", 3)
+    library = str(tmp_path / "library")
+    for number in range(6, 10):
+        draw(pictures / f"{number}.png", number)
+        run(library, pictures)
+    assert len(list((tmp_path / "library").glob("embeddings/*/*/stats.json"))) == 1
+    assert counts(run(library, pictures)) == (10, 0, 10, 0, 0)
 
 
 def test_strict_publishes_nothing_when_an_image_fails(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:

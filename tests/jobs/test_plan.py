@@ -1,6 +1,6 @@
 import pytest
 
-from jobs.plan import make_plan, read_images, write_plan
+from jobs.plan import last_run, make_plan, read_images, write_plan
 from jobs.shards import Key, Known
 from jobs.sources import Failure, Listing, SourceImage
 from shared.errors import LibraryError
@@ -34,6 +34,23 @@ def test_a_written_plan_names_all_images(place: str) -> None:
     assert read_images(storage, "r") == [NEW, OLD]
 
 
-def test_a_plan_that_is_gone_is_said(place: str) -> None:
+def test_a_plan_that_is_gone_or_damaged_is_said(place: str) -> None:
+    storage = open_storage(place)
     with pytest.raises(LibraryError, match="plan of run r is gone"):
-        read_images(open_storage(place), "r")
+        read_images(storage, "r")
+    storage.write("plans/r.parquet", b"PAR1")
+    with pytest.raises(LibraryError, match="plan of run r is damaged: "):
+        read_images(storage, "r")
+
+
+def test_the_last_run_is_the_one_that_planned_last(place: str) -> None:
+    storage = open_storage(place)
+    assert last_run(storage) is None
+    for run in ("20260102T000000Z-a", "20260103T000000Z-b", "20260101T000000Z-c"):
+        write_plan(storage, make_plan(run, Listing([NEW], []), KNOWN, "f", shard_size=10))
+    assert last_run(storage) == "20260103T000000Z-b"
+
+
+def test_broken_images_are_embedded_again_when_asked_for() -> None:
+    plan = make_plan("r", Listing([AWAY, BROKEN, NEW, OLD], []), KNOWN, "f", shard_size=10, retry_failed=True)
+    assert [shard.images for shard in plan.shards] == [(AWAY, BROKEN, NEW)]

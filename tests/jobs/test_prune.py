@@ -1,0 +1,183 @@
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from jobs.lock import hold
+from jobs.prune import DAY, HOUR, prune
+from jobs.report import RunReport
+from jobs.verify import verify
+from shared.catalog import Catalog
+from shared.errors import LibraryError, LockedError
+from shared.library import Library, thumbnail_key
+
+Run = Callable[..., RunReport]
+
+
+@pytest.fixture
+def library(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> Library:
+    """A library with three versions that look two hours old, each of an image less; every image is its own shard."""
+    library = Library(str(tmp_path / "library"), cache)
+    run(library.uri, pictures, shard_size=1)
+    for number in range(2):
+        (pictures / f"{number}.png").unlink()
+        run(library.uri, pictures, shard_size=1)
+    for version in library.versions():
+        pretend(library, version, hours=2)
+    return library
+
+
+def pretend(library: Library, version: str, **ago: float) -> None:
+    """Makes a version look so old."""
+    created = (datetime.now(UTC) - timedelta(**ago)).isoformat(timespec="seconds")
+    older = library.manifest(version).model_copy(update={"created": created})
+    library.storage.write(f"versions/{version}/manifest.json", older.model_dump_json(by_alias=True).encode())
+
+
+def age(folder: Path, seconds: float) -> None:
+    """Makes all files below a folder look so old."""
+    then = time.time() - seconds
+    for path in folder.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def keys(library: Library, prefix: str) -> set[str]:
+    return {entry.key for entry in library.storage.list(prefix)}
+
+
+def thumbnails(library: Library, version: str) -> set[str]:
+    """Where the thumbnails of a version's images lie."""
+    catalog = Catalog(library.open(version).folder / "catalog.sqlite")
+    return {thumbnail_key(catalog.row(item).sha256) for item in range(catalog.images)}
+
+
+def test_old_versions_go_but_never_the_live_one(library: Library) -> None:
+    first, middle, last = library.versions()
+    library.storage.write("CURRENT", first.encode())  # somebody rolled back
+    assert prune(library, 1, keep=1).versions == [middle]
+    assert library.versions() == [first, last]
+    assert not (Path(library.uri) / "versions" / middle).exists()
+    assert library.open().manifest.version == first
+
+
+def test_versions_younger_than_an_hour_stay(library: Library) -> None:
+    first, middle, _ = library.versions()
+    pretend(library, middle, minutes=59)
+    assert prune(library, 1, keep=0).versions == [first]
+
+
+def test_embeddings_and_thumbnails_go_once_no_version_shows_them_and_the_grace_time_is_over(
+    library: Library, pictures: Path, run: Run, draw: Callable[[Path, int], None]
+) -> None:
+    first, middle, last = library.versions()
+    once, still, now = (thumbnails(library, version) for version in (first, middle, last))
+    young = prune(library, 1, keep=2)
+    assert (young.versions, young.shards, young.thumbnails) == ([first], 0, 0)
+    age(Path(library.uri), 8 * DAY)
+    assert prune(library, 1, keep=2, grace=9).shards == 0
+    old = prune(library, 1, keep=2)
+    assert (old.shards, old.thumbnails) == (1, 1)
+    assert keys(library, "thumbnails") == still
+    assert prune(library, 1, keep=1).lines() == [
+        f"Removed version {middle}.",
+        "Removed 1 shards of embeddings.",
+        "Removed 1 thumbnails.",
+    ]
+    assert keys(library, "thumbnails") == now
+    assert not verify(library, library.manifest(last)).problems
+    draw(pictures / "0.png", 0)
+    assert run(library.uri, pictures, shard_size=1).embedded == 1
+    assert keys(library, "thumbnails") < once
+
+
+def test_what_is_needed_is_left_alone_and_nothing_is_read_again(
+    library: Library, pictures: Path, run: Run, reads: list[str]
+) -> None:
+    age(Path(library.uri), 100 * DAY)
+    prune(library, 1, keep=0)
+    assert prune(library, 1, keep=0).lines() == ["There was nothing to remove."]
+    reads.clear()
+    assert run(library.uri, pictures, shard_size=1).outcome == "unchanged"
+    assert reads == []
+
+
+def test_a_broken_image_stays_known_as_broken(library: Library, pictures: Path, run: Run, reads: list[str]) -> None:
+    (pictures / "broken.png").write_bytes(b"no image")
+    run(library.uri, pictures, shard_size=1)
+    age(Path(library.uri), 8 * DAY)
+    prune(library, 1, keep=0)
+    reads.clear()
+    assert run(library.uri, pictures, shard_size=1).failed == 1
+    assert reads == []
+
+
+def test_plans_and_reports_are_history_for_90_days_and_longer_where_a_version_names_them(library: Library) -> None:
+    runs = [library.manifest(version).run for version in library.versions()[1:]]
+    age(Path(library.uri) / "plans", 89 * DAY)
+    age(Path(library.uri) / "runs", 89 * DAY)
+    assert prune(library, 1, keep=2).plans == 0
+    age(Path(library.uri) / "plans", 91 * DAY)
+    age(Path(library.uri) / "runs", 91 * DAY)
+    pruned = prune(library, 1, keep=2)
+    assert (pruned.plans, pruned.reports) == (1, 1)
+    assert keys(library, "plans") == {f"plans/{run}.parquet" for run in runs}
+    assert keys(library, "runs") == {f"runs/{run}.json" for run in runs}
+
+
+def test_what_interrupted_runs_left_goes_after_an_hour(library: Library) -> None:
+    folder = Path(library.uri)
+    (made,) = (folder / "embeddings").iterdir()
+    left = [
+        folder / "versions" / "20260101T000000Z-00000000" / "catalog.sqlite",
+        made / "0123" / "vectors.parquet",
+        folder / "thumbnails" / ".draft-0123456789abcdef",
+    ]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    assert prune(library, 1).drafts == 0
+    for path in left:
+        os.utime(path, (time.time() - HOUR - 9,) * 2)
+    assert prune(library, 1).drafts == 3
+    assert not any(path.exists() for path in left)
+    assert (made / "classifier.npy").exists()
+
+
+def test_the_embeddings_of_weights_that_no_version_was_made_with_go_whole(library: Library) -> None:
+    folder = Path(library.uri) / "embeddings"
+    (made,) = folder.iterdir()
+    made.rename(folder / "earlier")
+    library.storage.write(f"embeddings/{made.name}/classifier.npy", b"")
+    age(folder, 8 * DAY)
+    pruned = prune(library, 1)
+    assert pruned.shards == 6
+    assert not (folder / "earlier").exists()
+    # The live version's own embeddings are gone: nothing else is thrown after them.
+    assert pruned.notes == ["6 images are no longer in the embedding store, so thumbnails were left alone."]
+
+
+@pytest.mark.parametrize("damaged", ["manifest", "plan"])
+def test_where_nobody_knows_what_is_referred_to_it_is_left_alone(library: Library, damaged: str) -> None:
+    first = library.versions()[0]
+    if damaged == "plan":
+        library.storage.delete(f"plans/{library.manifest(first).run}.parquet")
+    else:
+        library.storage.write(f"versions/{first}/manifest.json", b"{}")
+    age(Path(library.uri), 100 * DAY)
+    before = keys(library, "")
+    pruned = prune(library, 1, keep=9, grace=0)
+    assert keys(library, "") == before
+    assert "left alone" in pruned.lines()[-1]
+
+
+def test_nothing_is_pruned_while_a_run_goes_on_or_nobody_knows_what_is_live(library: Library) -> None:
+    before = keys(library, "")
+    with hold(library.storage), pytest.raises(LockedError):
+        prune(library, 1, keep=0)
+    library.storage.write("CURRENT", b"???")
+    with pytest.raises(LibraryError, match="names no version"):
+        prune(library, 1, keep=0)
+    assert keys(library, "") == before

@@ -1,0 +1,121 @@
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.report import RunReport
+from jobs.shards import read_known, shard_folder
+from jobs.verify import verify
+from shared import ann
+from shared.library import File, Library, Manifest, index_files, sha256_of
+
+Run = Callable[..., RunReport]
+
+
+@pytest.fixture
+def library(tmp_path: Path, pictures: Path, draw: Callable[[Path, int], None], run: Run, cache: Path) -> Library:
+    """A library of forty images, projected to two dimensions."""
+    for number in range(6, 40):
+        draw(pictures / f"{number}.png", number)
+    run(str(tmp_path / "library"), pictures, visual_dim="2")
+    return Library(str(tmp_path / "library"), cache)
+
+
+def live(library: Library) -> Manifest:
+    return library.manifest(str(library.current()))
+
+
+def folder_of(library: Library) -> Path:
+    return library.open().folder
+
+
+def restate(library: Library, **changes: object) -> Manifest:
+    """Writes a manifest that states the files as they are now, however they came to be so."""
+    folder = folder_of(library)
+    files = {
+        name: File(size=(folder / name).stat().st_size, sha256=sha256_of(folder / name)) for name in live(library).files
+    }
+    manifest = live(library).model_copy(update={"files": files, **changes})
+    library.storage.write(
+        f"versions/{manifest.version}/manifest.json", manifest.model_dump_json(by_alias=True).encode()
+    )
+    return manifest
+
+
+def test_a_sound_version_has_no_problem_and_its_recall_is_measured(library: Library) -> None:
+    findings = verify(library, live(library))
+    assert findings.problems == []
+    assert findings.compared == 40
+    assert set(findings.recall) == {"visual", "joint"}
+    assert min(findings.recall.values()) >= 0.98
+
+
+def test_a_version_in_s3_is_verified_alike(s3: str, pictures: Path, run: Run, cache: Path) -> None:
+    run(f"{s3}/library", pictures)
+    library = Library(f"{s3}/library", cache)
+    assert verify(library, live(library)).problems == []
+    library.storage.delete(f"versions/{library.current()}/visual.f16")
+    (problem,) = verify(library, live(library)).problems
+    assert problem.endswith("visual.f16 is missing.")
+
+
+def test_a_catalog_with_a_gap_is_found(library: Library) -> None:
+    with closing(sqlite3.connect(folder_of(library) / "catalog.sqlite")) as catalog:
+        catalog.execute("DELETE FROM images WHERE item = 7")
+        catalog.commit()
+    (problem,) = verify(library, restate(library)).problems
+    assert problem == "The catalog's 39 rows are not the items 0 to 39 of the manifest."
+
+
+def test_counts_that_differ_are_found(library: Library) -> None:
+    manifest = restate(library, images=39)
+    problems = verify(library, manifest).problems
+    assert any("are not the items 0 to 38" in problem for problem in problems)
+    assert "visual.f16 is not of 39 rows of 1280 dimensions." in problems
+    assert "The joint index has 40 items, the manifest 39 images." in problems
+
+
+def test_rows_of_the_catalog_that_changed_places_are_found(library: Library) -> None:
+    with closing(sqlite3.connect(folder_of(library) / "catalog.sqlite")) as catalog:
+        for item, other in ((3, 90), (4, 3), (90, 4)):
+            catalog.execute("UPDATE images SET item = ? WHERE item = ?", (other, item))
+        catalog.commit()
+    problems = verify(library, restate(library)).problems
+    assert sorted(problem.split(" is not ")[0] for problem in problems) == [
+        "Row 3 of visual.f16",
+        "Row 4 of visual.f16",
+    ]
+
+
+def test_a_row_of_other_content_than_the_store_knows_is_found(library: Library) -> None:
+    with closing(sqlite3.connect(folder_of(library) / "catalog.sqlite")) as catalog:
+        catalog.execute("UPDATE images SET sha256 = 'other' WHERE item = 3")
+        catalog.commit()
+    (problem,) = verify(library, restate(library)).problems
+    assert problem.startswith("Row 3 of the catalog, ")
+
+
+def test_an_index_of_other_images_is_found(library: Library) -> None:
+    manifest = live(library)
+    assert manifest.joint
+    others = np.random.default_rng(1).standard_normal((40, manifest.joint.dim)).astype(np.float32)
+    (name,) = index_files("joint", manifest.joint)
+    ann.build(others, [folder_of(library) / name], 1000)
+    problems = verify(library, restate(library)).problems
+    assert any("images are not where the joint index should have them." in problem for problem in problems)
+    assert any(problem.startswith("The joint index has a recall of") for problem in problems)
+
+
+def test_a_damaged_shard_is_named_and_one_that_was_collected_is_no_problem(library: Library) -> None:
+    manifest = live(library)
+    (name,) = {key.shard for key in read_known(library.storage, manifest.fingerprint).contents.values()}
+    folder = shard_folder(manifest.fingerprint, name)
+    library.storage.write(f"{folder}/vectors.parquet", b"PAR1")
+    (problem,) = verify(library, manifest).problems
+    assert "vectors.parquet is missing or damaged" in problem
+    library.storage.clear(folder)
+    findings = verify(library, manifest)
+    assert (findings.problems, findings.compared) == ([], 0)
