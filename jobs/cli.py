@@ -1,6 +1,7 @@
 """`findimg-jobs`: what an operator runs."""
 
 import json
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -301,6 +302,8 @@ def _live(library: Library) -> str:
 
 def main() -> None:
     """Runs the command line; an error becomes one sentence on standard error and its exit code."""
+    # Who stops a run so, as a scheduler does, must not find its lock left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except FindimgError as error:

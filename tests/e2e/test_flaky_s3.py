@@ -4,6 +4,7 @@ import http.client
 import http.server
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,11 +28,21 @@ class Flaky(http.server.BaseHTTPRequestHandler):
     break_off = 0.0  # the share of long bodies that end in the middle
     chance = random.Random(3)
     spoilt = 0
+    streaks: Counter[str]  # how often a request was spoilt since it last went well
+    most = 3  # so often at the most, so that chance alone never ends a run
+
+    def spoils(self, share: float) -> bool:
+        """Whether to spoil this request, counting it."""
+        request = f"{self.command} {self.path}"
+        if self.streaks[request] < self.most and self.chance.random() < share:
+            self.streaks[request] += 1
+            type(self).spoilt += 1
+            return True
+        return False
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.chance.random() < self.slow_down:
-            type(self).spoilt += 1
+        if self.spoils(self.slow_down):
             self.answer(503, {}, b"<Error><Code>SlowDown</Code><Message>Reduce your rate.</Message></Error>")
             return
         # A connection of its own for each request: threads share nothing that way.
@@ -44,9 +55,10 @@ class Flaky(http.server.BaseHTTPRequestHandler):
             name: value for name, value in answer.getheaders() if name.lower() not in ("connection", "date", "server")
         }
         half = None
-        if self.command == "GET" and len(data) > 1000 and self.chance.random() < self.break_off:
-            type(self).spoilt += 1
+        if self.command == "GET" and len(data) > 1000 and self.spoils(self.break_off):
             half = len(data) // 2
+        else:
+            self.streaks.pop(f"{self.command} {self.path}", None)
         self.answer(answer.status, headers, data, half)
 
     def answer(self, status: int, headers: dict[str, str], data: bytes, sent: int | None = None) -> None:
@@ -68,7 +80,7 @@ class Flaky(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def flaky_s3(s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, type[Flaky]]]:
     """A bucket behind a server that spoils answers, and the server's class to say how many."""
-    handler = type("Handler", (Flaky,), {"upstream": urlsplit(s3_server).netloc})
+    handler = type("Handler", (Flaky,), {"upstream": urlsplit(s3_server).netloc, "streaks": Counter()})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")

@@ -24,13 +24,13 @@ def one_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @remember
-def _built(name: str, models: Path, weights: str | None, threads: int) -> Backbone:
-    return open_backbone(name, ModelStore(models), weights, threads)
+def _built(name: str, models: Path, weights: str | None) -> Backbone:
+    return open_backbone(name, ModelStore(models), weights)
 
 
-def _open_once(name: str, store: ModelStore, weights: str | None, threads: int) -> Backbone:
+def _open_once(name: str, store: ModelStore, weights: str | None, threads: int | None = None) -> Backbone:
     # A run opens its own store: what counts is where it lies.
-    return _built(name, store.folder, weights, threads)
+    return _built(name, store.folder, weights)
 
 
 @pytest.fixture

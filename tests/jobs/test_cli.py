@@ -41,7 +41,8 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int, part:
 def test_index_with_ray_prints_one_json_object(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
     done = findimg_jobs("index", pictures, "--library", tmp_path / "library", "--json", FINDIMG_ENGINE="ray")
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    # On a slow machine there are lines of progress, each of them JSON, and nothing else.
+    assert all("images_per_second" in json.loads(line) for line in done.stderr.splitlines())
     report = json.loads(done.stdout)
     assert (report["seen"], report["embedded"], report["images"], report["failed"]) == (6, 6, 6, 0)
     again = findimg_jobs("index", pictures, "--library", tmp_path / "library", "--json", FINDIMG_ENGINE="ray")
@@ -51,7 +52,8 @@ def test_index_with_ray_prints_one_json_object(findimg_jobs: Command, pictures: 
 def test_the_live_version_is_verified_and_damage_is_said(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     assert "Published." in findimg_jobs("index", pictures, "--library", library).stdout
-    assert "are as published, 6 images" in findimg_jobs("verify", "--library", library).stdout
+    verified = findimg_jobs("verify", "--library", library).stdout
+    assert "are as published, 6 images; 6 rows compared with the embedding store; recall@10 visual " in verified
     (catalog,) = library.glob("versions/*/catalog.sqlite")
     catalog.write_bytes(catalog.read_bytes()[:-1] + b"!")
     assert_one_sentence(findimg_jobs("verify", "--library", library), 2, "catalog.sqlite has SHA-256")
@@ -74,6 +76,43 @@ def test_rollback_brings_the_version_before_back(
     assert_one_sentence(findimg_jobs("rollback", "nonsense", "--library", library), 2, "has no version 'nonsense'")
 
 
+def test_a_damaged_current_is_mended_by_naming_a_version(
+    findimg_jobs: Command, pictures: Path, tmp_path: Path, cache: Path
+) -> None:
+    library = tmp_path / "library"
+    findimg_jobs("index", pictures, "--library", library)
+    version = str(Library(str(library), cache).current())
+    (library / "CURRENT").write_bytes(b"\0" * 5000)
+    listed = findimg_jobs("versions", "--library", library)
+    assert version in listed.stdout
+    assert "CURRENT names no version" in listed.stderr
+    assert_one_sentence(findimg_jobs("rollback", "--library", library), 2, "CURRENT names no version")
+    assert f"Version {version} is live." in findimg_jobs("rollback", version, "--library", library).stdout
+    assert Library(str(library), cache).current() == version
+
+
+def test_prune_says_what_it_removed(findimg_jobs: Command, pictures: Path, tmp_path: Path, cache: Path) -> None:
+    library = Library(str(tmp_path / "library"), cache)
+    findimg_jobs("index", pictures, "--library", library.uri)
+    first = library.manifest(str(library.current()))
+    (pictures / "0.png").unlink()
+    findimg_jobs("index", pictures, "--library", library.uri)
+    assert findimg_jobs("prune", "--keep", "1", "--library", library.uri).stdout == "There was nothing to remove.\n"
+    older = first.model_copy(update={"created": "2026-01-01T00:00:00+00:00"}).model_dump_json(by_alias=True)
+    library.storage.write(f"versions/{first.version}/manifest.json", older.encode())
+    pruned = findimg_jobs("prune", "--keep", "1", "--library", library.uri)
+    assert pruned.stdout == f"Removed version {first.version}.\n"
+    assert library.versions() == [library.current()]
+
+
+def test_a_broken_image_is_tried_again_on_request(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+    (pictures / "broken.jpg").write_text("no image")
+    findimg_jobs("index", pictures, "--library", tmp_path / "library")
+    done = findimg_jobs("index", pictures, "--library", tmp_path / "library", "--retry-failed", "--json")
+    assert json.loads(done.stdout)["failed"] == 1
+    assert len(list((tmp_path / "library" / "embeddings").glob("*/*/stats.json"))) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
@@ -85,6 +124,9 @@ def test_rollback_brings_the_version_before_back(
         (["index", ".", "--library", "gs://bucket"], 2, "neither a folder nor an s3://"),
         (["merge", "--library", "l"], 2, "Nothing is published"),
         (["verify", "--library", "l"], 2, "Nothing is published"),
+        (["versions", "--library", "l"], 2, "Nothing is published"),
+        (["rollback", "--library", "l"], 2, "Nothing is published"),
+        (["prune", "--library", "l"], 2, "Nothing is published"),
         (["models", "path", "vgg16"], 2, "vgg16 is not on this machine"),
         (["models", "path", "nonsense"], 2, "no model 'nonsense'"),
     ],

@@ -99,7 +99,7 @@ def picture(seed: int) -> bytes:
 @remember
 def looks(models: Path, data: bytes) -> NDArray[np.float32]:
     """The visual embedding of an image alone, float32[dim]."""
-    backbone = jobs.embed.open_backbone("efficientnet-lite0", ModelStore(models), None, os.cpu_count() or 1)
+    backbone = jobs.embed.open_backbone("efficientnet-lite0", ModelStore(models), None)
     visual: NDArray[np.float32] = backbone.embed(backbone.preprocess(decode(data).pixels)[None]).visual[0]
     return visual
 
