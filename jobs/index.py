@@ -114,7 +114,7 @@ def index(
     with hold(library.storage) as lock:
         if library.current() != (live.version if live else None):
             raise NotPublishedError(f"Another run published to {library.uri} while this one was listing; run again.")
-        run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        run = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
         fingerprint = makings.recipe.fingerprint
         with clock.stage("plan"):
             known = read_known(library.storage, fingerprint)

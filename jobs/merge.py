@@ -133,7 +133,7 @@ def merge(
     created = datetime.now(UTC)
     inputs = hash_inputs(recipe, live)
     return Manifest(
-        version=f"{created:%Y%m%dT%H%M%SZ}-{inputs[:8]}",
+        version=f"{created:%Y%m%dT%H%M%S%fZ}-{inputs[:8]}",
         created=created.isoformat(timespec="seconds"),
         run=run,
         inputs=inputs,
