@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 
@@ -49,7 +50,13 @@ class Hit:
     item: int  # row in the catalog, item in the Annoy indexes
     width: int  # pixels
     height: int
-    thumbnail: str  # key in the library
+    sha256: str  # hex, of the image's bytes
+    taken: datetime | None  # by the camera's clock
+
+    @property
+    def thumbnail(self) -> str:
+        """Key of the thumbnail in the library."""
+        return thumbnail_key(self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +333,8 @@ class Searcher:
                     item=int(items[place]),
                     width=row.width,
                     height=row.height,
-                    thumbnail=thumbnail_key(row.sha256),
+                    sha256=row.sha256,
+                    taken=row.taken,
                 )
             )
         return hits

@@ -39,13 +39,13 @@ class Elements(HTMLParser):
         return [attributes for _, attributes in self.found if attributes.get("class") == name]
 
 
-def hit(name: str, thumbnail: str = "thumbnails/a.jpg") -> Hit:
-    return Hit(f"/photos/{name}", 0.5, 0, 10, 10, thumbnail)
+def hit(name: str, sha256: str = "aa") -> Hit:
+    return Hit(f"/photos/{name}", 0.5, 0, 10, 10, sha256, None)
 
 
 def evaluation(label: str, *hits: tuple[Hit, str | None]) -> Evaluation:
     answer = Answered(label, label, (0.25,) * 10, 0.5, hits)
-    similar = Answered(f"/photos/{label}", label, (0.75,) * 10, None, hits, "thumbnails/a.jpg")
+    similar = Answered(f"/photos/{label}", label, (0.75,) * 10, None, hits, "thumbnails/aa/aa.jpg")
     ranking = rank([answer])
     return Evaluation(
         library="lib",
@@ -68,8 +68,8 @@ def evaluation(label: str, *hits: tuple[Hit, str | None]) -> Evaluation:
 
 @pytest.fixture
 def library(tmp_path: Path) -> FolderStorage:
-    (tmp_path / "thumbnails").mkdir()
-    Image.new("RGB", (320, 200), "red").save(tmp_path / "thumbnails" / "a.jpg")
+    (tmp_path / "thumbnails" / "aa").mkdir(parents=True)
+    Image.new("RGB", (320, 200), "red").save(tmp_path / "thumbnails" / "aa" / "aa.jpg")
     return FolderStorage(str(tmp_path))
 
 
@@ -107,8 +107,8 @@ def test_the_plot_has_a_curve_for_each_search_and_head(library: FolderStorage) -
 
 
 def test_missing_and_broken_thumbnails_leave_a_gap_not_an_error(library: FolderStorage) -> None:
-    library.write("thumbnails/broken.jpg", b"no jpeg")
-    hits = (hit("1.jpg", "thumbnails/broken.jpg"), "cat"), (hit("2.jpg", "thumbnails/gone.jpg"), "cat")
+    library.write("thumbnails/br/broken.jpg", b"no jpeg")
+    hits = (hit("1.jpg", "broken"), "cat"), (hit("2.jpg", "gone"), "cat")
     assert Elements(draw_page(evaluation("cat", *hits), library)).text.count("no thumbnail") == 4
 
 

@@ -32,6 +32,7 @@ def test_a_flag_beats_a_variable_beats_the_file_beats_the_default(
 
 def test_every_setting_has_a_variable_and_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = dict.fromkeys(Settings.model_fields, "x") | {"engine": "local", "shard_size": "7"}
+    values |= {name: "https://example.com/x/" for name in values if name.endswith("_url")}
     (folder / "findimg.toml").write_text("".join(f"{name} = {value!r}\n" for name, value in values.items()))
     from_file = load_settings()
     (folder / "findimg.toml").unlink()
@@ -82,3 +83,26 @@ def test_a_variable_that_cannot_be_used_is_explained_with_its_value(
     monkeypatch.setenv("FINDIMG_SHARD_SIZE", value)
     with pytest.raises(SettingsError, match=rf"^Setting shard_size .* cannot be used: .*\. Received: '{value}'\.$"):
         load_settings()
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "ftp://example.com", "example.com", "https://", "//x"])
+def test_an_address_is_https_or_this_machine(url: str) -> None:
+    with pytest.raises(SettingsError, match="FINDIMG_IMAGE_BASE_URL.*must begin with https://"):
+        load_settings(image_base_url=url)
+    assert load_settings(image_base_url="http://127.0.0.1:9/x").image_base_url == "http://127.0.0.1:9/x/"
+
+
+def test_a_secret_is_never_shown(folder: Path) -> None:
+    (folder / "findimg.toml").write_text('slack_bot_token = "xoxb-1"\n')
+    assert "xoxb" not in repr(load_settings())
+    (folder / "findimg.toml").write_text('slack_bot_token = ["xoxb-1"]\n')
+    with pytest.raises(SettingsError, match="slack_bot_token") as caught:
+        load_settings()
+    assert "xoxb" not in str(caught.value)
+    assert "--slack-bot-token" not in str(caught.value)
+
+
+def test_allow_lists_are_ids_parted_by_commas_or_spaces() -> None:
+    settings = load_settings(allow_channels="C1, C2 C3", allow_users="")
+    assert settings.channels == {"C1", "C2", "C3"}
+    assert settings.users == frozenset()
