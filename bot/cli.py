@@ -1,18 +1,22 @@
-"""`findimg-bot`: asking a library."""
+"""`findimg-bot`: asking a library, in the terminal and in Slack."""
 
+import asyncio
 import json
+import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from bot.answers import Desk, Related
+from bot.answers import Answer, Related, answer, read_question, related
+from bot.live import LiveLibrary
 from bot.terminal import as_json, sheet_row, show
 from shared.errors import FindimgError, SettingsError
 from shared.images import LIMIT_BYTES, decode
-from shared.search import MOST_HITS
+from shared.search import MOST_HITS, Seen
 from shared.settings import Settings, load_settings
 from shared.sheets import draw_sheet
 from shared.storage import read_uri
@@ -48,17 +52,26 @@ def ask(
     ] = False,
 ) -> None:
     """Ask what a person would type in Slack."""
-    desk = Desk(load_settings(library=library, words=words, weights=weights, cache=cache))
-    picture = decode(read_uri(image, LIMIT_BYTES + 1)) if image else None
+    live = LiveLibrary(load_settings(library=library, words=words, weights=weights, cache=cache))
+    picture = read_uri(image, LIMIT_BYTES + 1) if image else None
+    seen: Seen | None = None
     rows = []
     for text in texts:
-        answer = desk.answer(text, picture if text.startswith(("/similar", "/tag")) else None, k)
-        if json_:
-            print(json.dumps(as_json(answer, None if isinstance(answer, Related) else desk.library)))
+        question = read_question(text)
+        if question.command == "/words":
+            answered: Answer = related(live.words(), question.text, k)
         else:
-            show(Console(), text, answer)
+            with live.lease() as searcher:
+                if picture and question.command in ("/similar", "/tag"):
+                    seen = seen or live.see(picture)
+                    question = replace(question, seen=seen)
+                answered = answer(searcher, question, k)
+        if json_:
+            print(json.dumps(as_json(answered, None if isinstance(answered, Related) else live.library)))
+        else:
+            show(Console(), text, answered)
         if sheet:
-            rows.append(sheet_row(text, answer, desk.library, picture.pixels if picture else None))
+            rows.append(sheet_row(text, answered, live.library, decode(picture).pixels if picture else None))
     if sheet:
         try:
             sheet.write_bytes(draw_sheet(rows))
@@ -66,6 +79,72 @@ def ask(
             raise SettingsError(f"The contact sheet cannot be written to {sheet}: {error.strerror}.") from error
         if not json_:
             print(f"Contact sheet: {sheet}")
+
+
+@app.command()
+def serve(
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Be reached by Slack here; else connect in Socket Mode.")
+    ] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Show health and metrics here; --http has them anyway."
+        ),
+    ] = None,
+    library: Annotated[str | None, _flag("library")] = None,
+    words: Annotated[str | None, _flag("words")] = None,
+    weights: Annotated[str | None, _flag("weights")] = None,
+    cache: Annotated[Path | None, _flag("cache")] = None,
+    state: Annotated[Path | None, _flag("state")] = None,
+    image_base_url: Annotated[str | None, _flag("image_base_url")] = None,
+    thumbnail_base_url: Annotated[str | None, _flag("thumbnail_base_url")] = None,
+    allow_channels: Annotated[str | None, _flag("allow_channels")] = None,
+    allow_users: Annotated[str | None, _flag("allow_users")] = None,
+    slack_api_url: Annotated[str | None, _flag("slack_api_url")] = None,
+    slack_client_id: Annotated[str | None, _flag("slack_client_id")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log what the Slack libraries do, too.")] = False,
+) -> None:
+    """Answer in Slack until stopped; tokens and secrets come from FINDIMG_SLACK_* variables."""
+    from bot.server import serve as run_server
+
+    settings = load_settings(
+        library=library,
+        words=words,
+        weights=weights,
+        cache=cache,
+        state=state,
+        image_base_url=image_base_url,
+        thumbnail_base_url=thumbnail_base_url,
+        allow_channels=allow_channels,
+        allow_users=allow_users,
+        slack_api_url=slack_api_url,
+        slack_client_id=slack_client_id,
+    )
+    start_log(verbose)
+    asyncio.run(run_server(settings, http, monitor))
+
+
+@app.command()
+def manifest(
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="https://HOST", help="Where Slack reaches the bot; else for Socket Mode."),
+    ] = None,
+) -> None:
+    """Print the app's manifest, to be pasted into https://api.slack.com/apps under Create New App."""
+    from bot.manifest import read_manifest
+
+    print(json.dumps(read_manifest(url), indent=2))
+
+
+def start_log(verbose: bool) -> None:
+    """Logs to standard error: our own words, and of the Slack libraries what is wrong; never what people ask."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("bot").setLevel(logging.INFO)
+    if verbose:
+        for name in ("slack_sdk", "slack_bolt"):
+            logging.getLogger(name).setLevel(logging.INFO)
 
 
 def main() -> None:

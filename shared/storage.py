@@ -150,6 +150,23 @@ def read_uri(uri: str, limit: int | None = None, version: str | None = None) -> 
     return open_storage(folder or ".").read(name, limit, version)
 
 
+def presigned(uri: str, seconds: int) -> str:
+    """An https:// address at which an object in S3 can be read without credentials for a while.
+
+    Args:
+        uri: `s3://bucket/key`, as `Entry.uri` names it.
+
+    Raises:
+        StorageError: there are no credentials to sign with.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    with _speaking_of(uri):
+        address: str = _shared_client().generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+        )
+    return address
+
+
 class FolderStorage:
     """A folder of the local file system."""
 
