@@ -209,6 +209,26 @@ def words_message(related: Related, word: str) -> Message:
     return Message(_said(text), [_section("\n".join([head, *lines]))])
 
 
+def welcome_message(images: int, words: Sequence[str]) -> Message:
+    """What somebody who is here for the first time can do.
+
+    Args:
+        words: what is on some of the images, for examples; empty where the library knows no words.
+    """
+    first = words[0] if words else ""
+    lines = [f":wave: *{images:,} images* are here to be found. Type into the box below:"]
+    lines += [f"• `/findimg {escaped(word)}`" for word in words]
+    if len(words) > 1:
+        lines.append(f"• `/findimg {escaped(words[0])} -{escaped(words[1])}`  the one without the other")
+    lines += [
+        "• `/tag`  and choose an image: it says what is on it",
+        "• or upload an image, and use *Tag this image* or *Find similar* in the message's menu",
+    ]
+    if first:
+        lines.append(f"• or write `@findimg {escaped(first)}` into a thread")
+    return Message(_said(f"Welcome! {images:,} images are here to be found."), [_section("\n".join(lines))])
+
+
 def home_view(manifest: Manifest | None, problem: str = "") -> Block:
     """The Home tab: what is indexed, since when, how to ask.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from bot.answers import Answer, Related, answer, read_question, related
 from bot.live import LiveLibrary
@@ -33,20 +34,33 @@ def _flag(name: str) -> Any:
     return typer.Option(help=Settings.model_fields[name].description, show_default=False)
 
 
+LibraryFlag = Annotated[str | None, _flag("library")]
+WordsFlag = Annotated[str | None, _flag("words")]
+WeightsFlag = Annotated[str | None, _flag("weights")]
+CacheFlag = Annotated[Path | None, _flag("cache")]
+StateFlag = Annotated[Path | None, _flag("state")]
+ImageBaseUrlFlag = Annotated[str | None, _flag("image_base_url")]
+ThumbnailBaseUrlFlag = Annotated[str | None, _flag("thumbnail_base_url")]
+AllowChannelsFlag = Annotated[str | None, _flag("allow_channels")]
+AllowUsersFlag = Annotated[str | None, _flag("allow_users")]
+SlackApiUrlFlag = Annotated[str | None, _flag("slack_api_url")]
+SlackClientIdFlag = Annotated[str | None, _flag("slack_client_id")]
+
+
 @app.command()
 def ask(
     texts: Annotated[
         list[str], typer.Argument(metavar="TEXT…", help="Commands as typed in Slack: /findimg, /similar, /tag, /words.")
     ],
-    library: Annotated[str | None, _flag("library")] = None,
+    library: LibraryFlag = None,
     image: Annotated[str | None, typer.Option(help="The image that /similar and /tag are about.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=MOST_HITS, help="How many hits, tags or words at the most.")] = 10,
     sheet: Annotated[
         Path | None, typer.Option(help="Draw a contact sheet into this JPEG, a row for each TEXT.")
     ] = None,
-    words: Annotated[str | None, _flag("words")] = None,
-    weights: Annotated[str | None, _flag("weights")] = None,
-    cache: Annotated[Path | None, _flag("cache")] = None,
+    words: WordsFlag = None,
+    weights: WeightsFlag = None,
+    cache: CacheFlag = None,
     json_: Annotated[
         bool, typer.Option("--json", help="One JSON object a TEXT on standard output, nothing else.")
     ] = False,
@@ -88,21 +102,19 @@ def serve(
     ] = None,
     monitor: Annotated[
         str | None,
-        typer.Option(
-            metavar="HOST:PORT", help="Show health and metrics here; --http has them anyway."
-        ),
+        typer.Option(metavar="HOST:PORT", help="Show health and metrics here; --http has them anyway."),
     ] = None,
-    library: Annotated[str | None, _flag("library")] = None,
-    words: Annotated[str | None, _flag("words")] = None,
-    weights: Annotated[str | None, _flag("weights")] = None,
-    cache: Annotated[Path | None, _flag("cache")] = None,
-    state: Annotated[Path | None, _flag("state")] = None,
-    image_base_url: Annotated[str | None, _flag("image_base_url")] = None,
-    thumbnail_base_url: Annotated[str | None, _flag("thumbnail_base_url")] = None,
-    allow_channels: Annotated[str | None, _flag("allow_channels")] = None,
-    allow_users: Annotated[str | None, _flag("allow_users")] = None,
-    slack_api_url: Annotated[str | None, _flag("slack_api_url")] = None,
-    slack_client_id: Annotated[str | None, _flag("slack_client_id")] = None,
+    library: LibraryFlag = None,
+    words: WordsFlag = None,
+    weights: WeightsFlag = None,
+    cache: CacheFlag = None,
+    state: StateFlag = None,
+    image_base_url: ImageBaseUrlFlag = None,
+    thumbnail_base_url: ThumbnailBaseUrlFlag = None,
+    allow_channels: AllowChannelsFlag = None,
+    allow_users: AllowUsersFlag = None,
+    slack_api_url: SlackApiUrlFlag = None,
+    slack_client_id: SlackClientIdFlag = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what the Slack libraries do, too.")] = False,
 ) -> None:
     """Answer in Slack until stopped; tokens and secrets come from FINDIMG_SLACK_* variables."""
@@ -121,7 +133,7 @@ def serve(
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
     )
-    start_log(verbose)
+    start_log(logging.INFO, logging.INFO if verbose else logging.WARNING)
     asyncio.run(run_server(settings, http, monitor))
 
 
@@ -138,13 +150,58 @@ def manifest(
     print(json.dumps(read_manifest(url), indent=2))
 
 
-def start_log(verbose: bool) -> None:
-    """Logs to standard error: our own words, and of the Slack libraries what is wrong; never what people ask."""
+@app.command()
+def doctor(
+    http: Annotated[
+        bool, typer.Option("--http", help="The bot is to be reached over HTTP, not in Socket Mode.")
+    ] = False,
+    library: LibraryFlag = None,
+    words: WordsFlag = None,
+    weights: WeightsFlag = None,
+    cache: CacheFlag = None,
+    state: StateFlag = None,
+    thumbnail_base_url: ThumbnailBaseUrlFlag = None,
+    allow_channels: AllowChannelsFlag = None,
+    allow_users: AllowUsersFlag = None,
+    slack_api_url: SlackApiUrlFlag = None,
+    slack_client_id: SlackClientIdFlag = None,
+) -> None:
+    """Look at everything the bot needs: each line says ok, or how to mend it."""
+    from bot.doctor import examine
+
+    settings = load_settings(
+        library=library,
+        words=words,
+        weights=weights,
+        cache=cache,
+        state=state,
+        thumbnail_base_url=thumbnail_base_url,
+        allow_channels=allow_channels,
+        allow_users=allow_users,
+        slack_api_url=slack_api_url,
+        slack_client_id=slack_client_id,
+    )
+    console = Console(highlight=False)
+    findings = asyncio.run(examine(settings, http))
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        mark = ("ok  ", "green") if finding.well else ("mend", "bold red")
+        console.print(Text.assemble(mark, f"  {finding.name:<{width}}  {finding.text}"), soft_wrap=True)
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(FindimgError.exit_code)
+
+
+def start_log(level: int, libraries: int = logging.WARNING) -> None:
+    """Logs to standard error, never what people ask nor a token.
+
+    Args:
+        level: from which our own words are logged on.
+        libraries: from which those of the Slack libraries are.
+    """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    logging.getLogger("bot").setLevel(logging.INFO)
-    if verbose:
-        for name in ("slack_sdk", "slack_bolt"):
-            logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("bot").setLevel(level)
+    for name in ("slack_sdk", "slack_bolt"):
+        logging.getLogger(name).setLevel(libraries)
 
 
 def main() -> None:
