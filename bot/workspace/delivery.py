@@ -24,7 +24,7 @@ class Retry:
     """That something was sent before."""
 
     attempt: int  # 1 is the first repetition
-    reason: str
+    reason: str  # `timeout` or `error`
 
 
 class Delivery(Protocol):
@@ -65,7 +65,7 @@ class SignedHttp:
             body = urlencode(payload if kind == COMMANDS else {"payload": json.dumps(payload)})
         headers = {"Content-Type": content_type, **signature(self._secret, body)}
         if retry:
-            headers |= {"X-Slack-Retry-Num": str(retry.attempt), "X-Slack-Retry-Reason": retry.reason}
+            headers |= {"X-Slack-Retry-Num": str(retry.attempt), "X-Slack-Retry-Reason": f"http_{retry.reason}"}
         if self._session is None:
             self._session = aiohttp.ClientSession()
         try:

@@ -123,7 +123,7 @@ class Events:
             except DeliveryError as error:
                 if wait is None:
                     return  # given up, as Slack does
-                retry = Retry(number, "timeout" if str(error) == "operation_timeout" else "http_error")
+                retry = Retry(number, "timeout" if str(error) == "operation_timeout" else "error")
                 await asyncio.sleep(wait)
 
 

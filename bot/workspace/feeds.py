@@ -111,7 +111,7 @@ def shown_file(team: Team, file: File) -> Json:
         "mimetype": file.mimetype,
         "size": len(file.data or b""),
         "url": f"/page/file/{file.id}",
-        "permalink": f"{team.url}files/{file.user}/{file.id}/{file.name}",
+        "permalink": team.permalink(file),
         "width": file.width,
         "height": file.height,
     }
@@ -123,7 +123,8 @@ def shown_message(team: Team, message: Message) -> Json:
     if "blocks" in shown:
         shown["blocks"] = _painted(shown["blocks"])
     if "files" in shown:
-        shown["files"] = [shown_file(team, team.files[file["id"]]) for file in shown["files"]]
+        files = [team.files[file["id"]] for file in shown["files"]]
+        shown["files"] = [shown_file(team, file) for file in files if not file.deleted]
     if message.only_for:
         shown["ephemeral"] = True
     return shown

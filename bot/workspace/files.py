@@ -3,11 +3,12 @@
 import asyncio
 import io
 import re
+import warnings
 from collections.abc import AsyncIterable, AsyncIterator
 from urllib.parse import quote
 
 from aiohttp import BodyPartReader, hdrs, web
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from bot.workspace.faults import Faults
 from bot.workspace.feeds import Feeds
@@ -15,12 +16,19 @@ from bot.workspace.state import File, Json, Team, new_id
 
 FILE_BYTES = 64 * 2**20
 _CHUNK = 65536
-_IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
-# What the Web API shows, by format: Slack's filetype and its pretty name.
-_KINDS = {"image/png": ("png", "PNG"), "image/jpeg": ("jpg", "JPEG"), "image/gif": ("gif", "GIF")}
-_KINDS["image/webp"] = ("webp", "WEBP")
+_IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
+# By their first bytes, as Slack tells types apart: what follows may be anything.
+_SIGNATURES = (
+    (re.compile(rb"\xff\xd8\xff"), "jpeg"),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
+    (re.compile(rb"GIF8[79]a"), "gif"),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "webp"),
+    (re.compile(rb"BM"), "bmp"),
+    (re.compile(rb"II\*\x00|MM\x00\*"), "tiff"),
+    (re.compile(rb".{4}ftyp(?:heic|heix|mif1)", re.DOTALL), "heic"),
+)
 _SHOWN_IN_BLOCKS = ("image/png", "image/jpeg", "image/gif")
-_UNSAFE = re.compile(r"[^\w.()+ -]", re.ASCII)
+_UNSAFE = re.compile(r"[^\w.()+ -]")
 _LOGIN_PAGE = (
     "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Sign in to Slack</form></body></html>"
 )
@@ -72,7 +80,8 @@ class Files:
 
     async def take_upload(self, request: web.Request) -> web.Response:
         """`POST /upload/v1/<ticket>`: the bytes of a file, as they are or as a form."""
-        found = self._tickets.pop(request.match_info["ticket"], None)
+        ticket = request.match_info["ticket"]
+        found = self._tickets.get(ticket)
         if found is None:
             return web.Response(status=404, text="No upload is expected here.")
         try:
@@ -83,6 +92,7 @@ class Files:
         except FileTooLargeError:
             return web.Response(status=413, text=f"At most {FILE_BYTES} bytes are taken.")
         found[1].data = data
+        del self._tickets[ticket]  # kept until here, so that a broken upload can be tried again
         return web.Response(text=f"OK - {len(data)}")
 
     async def hand_out(self, request: web.Request, team: Team | None) -> web.StreamResponse:
@@ -118,8 +128,10 @@ def describe(team: Team, file: File, address: str) -> Json:
     Args:
         address: where the workspace hands out files.
     """
+    if file.deleted:
+        return {"id": file.id, "mode": "tombstone"}
     places = {channel: team.channels[channel] for channel, times in file.shares.items() if times}
-    filetype, pretty = _KINDS.get(file.mimetype, ("", ""))
+    filetype = file.mimetype.rpartition("/")[2].replace("jpeg", "jpg").replace("octet-stream", "binary")
     shares: dict[str, dict[str, list[Json]]] = {}
     for name, place in places.items():
         group = shares.setdefault("private" if place.is_private else "public", {})
@@ -133,7 +145,7 @@ def describe(team: Team, file: File, address: str) -> Json:
         "title": file.title,
         "mimetype": file.mimetype,
         "filetype": filetype,
-        "pretty_type": pretty,
+        "pretty_type": filetype.upper(),
         "user": file.user,
         "user_team": team.id,
         "editable": False,
@@ -146,14 +158,16 @@ def describe(team: Team, file: File, address: str) -> Json:
         "display_as_bot": False,
         "username": "",
         "url_private": file.external_url or f"{private}/{quote(file.name)}",
-        "permalink": f"{team.url}files/{file.user}/{file.id}/{quote(file.name)}",
+        "permalink": team.permalink(file),
         "channels": [name for name, place in places.items() if place.kind == "channels"],
         "groups": [name for name, place in places.items() if place.kind == "groups"],
         "ims": [name for name, place in places.items() if place.kind == "im"],
         "shares": shares,
         "comments_count": 0,
     }
-    if not file.external_url:
+    if file.external_url:
+        shown["external_url"] = file.external_url
+    else:
         shown["url_private_download"] = f"{private}/download/{quote(file.name)}"
     if file.width:
         shown |= {"original_w": file.width, "original_h": file.height}
@@ -183,12 +197,21 @@ def safe_name(name: str) -> str:
 
 
 def image_type(data: bytes) -> tuple[str, int, int]:
-    """The type, width and height of an image by its bytes; an empty type for everything else."""
-    try:
-        with Image.open(io.BytesIO(data), formats=_IMAGE_FORMATS) as image:
-            return f"image/{str(image.format).lower()}", *image.size
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    """The type, width and height of an image by its first bytes.
+
+    Returns:
+        An empty type for everything else; no width and height for what is too large or too broken to tell.
+    """
+    kind = next((f"image/{name}" for signature, name in _SIGNATURES if signature.match(data)), "")
+    if not kind:
         return "", 0, 0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=_IMAGE_FORMATS) as image:
+                return kind, *image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return kind, 0, 0
 
 
 def _look_through(file: File) -> None:

@@ -71,7 +71,9 @@ class OAuth:
             raise ApiError("invalid_code")
         if arguments.text("redirect_uri", grant.redirect_uri) != grant.redirect_uri:
             raise ApiError("bad_redirect_uri")
-        grant.team.installed = True
+        if not grant.team.installed:
+            grant.team.bot_token = f"xoxb-{secrets.token_hex(16)}"  # the one it had stays revoked
+            grant.team.installed = True
         return {
             "access_token": grant.team.bot_token,
             "token_type": "bot",

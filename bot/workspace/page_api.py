@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -74,7 +76,10 @@ class PageApi:
             raise web.HTTPNotFound(text="There is no such file.")
         kind = image_type(file.data)[0]
         place = "inline" if kind else "attachment"
-        headers = {"Content-Disposition": f'{place}; filename="{file.name}"', "Cache-Control": "private, max-age=3600"}
+        headers = {
+            "Content-Disposition": f"{place}; filename*=UTF-8''{quote(file.name)}",
+            "Cache-Control": "private, max-age=3600",
+        }
         return web.Response(body=file.data, content_type=kind or "application/octet-stream", headers=headers)
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
@@ -138,6 +143,8 @@ class PageApi:
 
 async def _send(person: Person, body: Json) -> Json:
     files = body.get("files") or []
+    if not isinstance(files, list):
+        raise DeedError("The files must be a list of ids.")
     ts = await person.send(_text(body, "channel"), _text(body, "text"), _text(body, "thread_ts"), files)
     return {"ts": ts} if ts else {}
 
@@ -155,7 +162,10 @@ async def _shortcut(person: Person, body: Json) -> Json:
 
 async def _submit(person: Person, body: Json) -> Json:
     values = body.get("values")
-    if not isinstance(values, dict) or not all(isinstance(each, dict) for each in values.values()):
+    if not isinstance(values, dict) or not all(
+        isinstance(block, dict) and all(isinstance(value, dict) for value in block.values())
+        for block in values.values()
+    ):
         raise DeedError("The modal's values are missing.")
     await person.submit(_text(body, "view_id"), values)
     return {}
@@ -177,8 +187,9 @@ async def _channel(person: Person, body: Json) -> Json:
 
 
 async def _pass_on(feed: "asyncio.Queue[Json]", socket: web.WebSocketResponse) -> None:
-    while not socket.closed:
-        await socket.send_str(json.dumps(await feed.get()))
+    with suppress(ConnectionError):  # the page was closed
+        while not socket.closed:
+            await socket.send_str(json.dumps(await feed.get()))
 
 
 def _text(body: Json, name: str) -> str:

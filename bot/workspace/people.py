@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,6 +174,8 @@ class Person:
             DeedError: there is no such modal, or the bot did not acknowledge.
         """
         view = self._view(view_id)
+        if view.content["type"] != "modal":
+            raise DeedError("Only a modal can be submitted.")
         view.content["state"] = {"values": self._filled(view, values)}
         payload = {"type": "view_submission", "view": view.content, "response_urls": []}
         answer = await self._interact(payload, _TROUBLE)
@@ -203,7 +206,10 @@ class Person:
         everything = bool(view.content["clear_on_close"])
         self._office.views.close(self.team, view, everything)
         if view.content["notify_on_close"]:
-            await self._interact({"type": "view_closed", "view": view.content, "is_cleared": everything})
+            closed = {"type": "view_closed", "view": view.content, "is_cleared": everything}
+            # To the person it is closed, whether the bot hears of it or not.
+            with suppress(DeedError):
+                await self._interact(closed)
 
     def open_home(self, tab: str = "home") -> None:
         """Opens one of the app's tabs, `home` or `messages`."""
@@ -228,7 +234,7 @@ class Person:
     async def _command(self, place: Channel, text: str, thread: str) -> None:
         name, _, rest = text.partition(" ")
         commands = self._office.manifest.get("features", {}).get("slash_commands", ())
-        if not any(each["command"] == name for each in commands):
+        if not self.team.installed or not any(each["command"] == name for each in commands):
             raise DeedError(f"{name} is not a valid command.")
         if thread:
             raise DeedError(f"{name} is not supported in threads. Sorry!")
@@ -270,6 +276,8 @@ class Person:
         }
         if payload["type"] != "view_closed":
             common["trigger_id"] = self._office.views.new_trigger(self.team, self.user.id)
+        if not self.team.installed:
+            raise DeedError(f"{self.team.bot.name} is not in this team any more.")
         try:
             return await self._office.delivery.send(INTERACTIVE, common | payload, self._office.timing.acknowledge)
         except DeliveryError as error:
@@ -286,7 +294,7 @@ class Person:
             value = dict(given.get(name, {}).get(element["action_id"], {}))
             value["type"] = element["type"]
             if element["type"] == "file_input":
-                files = [self._own_file(file) for file in value.get("files", ())]
+                files = [self._own_file(file) for file in _listed(value.get("files"))]
                 value["files"] = [describe(self.team, file, self._office.address) for file in files]
                 if wrong := _refused_files(element, files):
                     errors[name] = wrong
@@ -356,7 +364,7 @@ def _chosen(element: Json, value: Any) -> Json:
         case "static_select" | "radio_buttons" | "overflow":
             return {"selected_option": _option(element, value)}
         case "checkboxes" | "multi_static_select":
-            return {"selected_options": [_option(element, each) for each in value or ()]}
+            return {"selected_options": [_option(element, each) for each in _listed(value)]}
         case "users_select" | "channels_select" | "conversations_select":
             return {f"selected_{element['type'].removesuffix('s_select')}": value}
         case "datepicker":
@@ -365,6 +373,10 @@ def _chosen(element: Json, value: Any) -> Json:
             return {"selected_time": value}
         case _:
             return {"value": value}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _option(element: Json, value: Any) -> Json:

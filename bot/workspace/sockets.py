@@ -14,6 +14,7 @@ from bot.workspace.state import Json
 CONNECTIONS = 10
 _TICKET_SECONDS = 30.0
 _FRAME_BYTES = 2**20
+_CLOSE_SECONDS = 1.0  # how long a connection may take to say goodbye
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Sockets:
         until = self._tickets.pop(request.query.get("ticket", ""), 0.0)
         if until < asyncio.get_running_loop().time():
             return web.Response(status=403, text="This address was used or has expired.")
-        socket = web.WebSocketResponse(max_msg_size=_FRAME_BYTES)
+        socket = web.WebSocketResponse(max_msg_size=_FRAME_BYTES, timeout=_CLOSE_SECONDS)
         await socket.prepare(request)
         if len(self._open) >= CONNECTIONS:
             await socket.send_json(self._disconnect("too_many_websockets"))

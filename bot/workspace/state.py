@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 Json = dict[str, Any]
 _ID_LETTERS = string.ascii_uppercase + string.digits
@@ -113,6 +114,10 @@ class Team:
     def url(self) -> str:
         """Where the team would live; permalinks begin with it."""
         return f"https://{self.name}.slack.com/"
+
+    def permalink(self, file: File) -> str:
+        """Where a person would find a file."""
+        return f"{self.url}files/{file.user}/{file.id}/{quote(file.name)}"
 
     def add_user(self, name: str, token: str | None = None) -> User:
         """A person joins the team and its `general`, and can write to the bot.

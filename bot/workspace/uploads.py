@@ -91,11 +91,14 @@ class Uploads:
     def list(self, call: Call) -> Json:
         """`files.list`: newest first."""
         types = call.arguments.text("types", "all").split(",")
-        if unknown := set(types) - {"all", "images"}:
-            raise ApiError("unknown_type", types=sorted(unknown))
+        if set(types) - {"all", "images"}:
+            raise ApiError("unknown_type")
         channel, user = call.arguments.text("channel", ""), call.arguments.text("user", "")
-        since = float(call.arguments.text("ts_from", "0"))
-        until = float(call.arguments.text("ts_to", "inf"))
+        try:
+            since = float(call.arguments.text("ts_from", "0"))
+            until = float(call.arguments.text("ts_to", "inf"))
+        except ValueError as error:
+            raise ApiError("invalid_arguments") from error
         found = [
             file
             for file in reversed(call.team.files.values())
