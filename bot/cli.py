@@ -150,11 +150,28 @@ def manifest(
     print(json.dumps(read_manifest(url), indent=2))
 
 
+@app.command("try")
+def try_it(
+    library: LibraryFlag = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page on 127.0.0.1; else a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page when there is a browser.")] = True,
+    words: WordsFlag = None,
+    weights: WeightsFlag = None,
+    cache: CacheFlag = None,
+    image_base_url: ImageBaseUrlFlag = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log what the bot does.")] = False,
+) -> None:
+    """Open a workspace that looks and works like a small Slack in the browser, with the real bot behind it."""
+    from bot.trial import run_trial
+
+    settings = load_settings(library=library, words=words, weights=weights, cache=cache, image_base_url=image_base_url)
+    start_log(logging.INFO if verbose else logging.WARNING)
+    asyncio.run(run_trial(settings, port, browser))
+
+
 @app.command()
 def doctor(
-    http: Annotated[
-        bool, typer.Option("--http", help="The bot is to be reached over HTTP, not in Socket Mode.")
-    ] = False,
+    http: Annotated[bool, typer.Option("--http", help="The bot is to be reached over HTTP.")] = False,
     library: LibraryFlag = None,
     words: WordsFlag = None,
     weights: WeightsFlag = None,

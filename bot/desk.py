@@ -45,6 +45,7 @@ from shared.settings import Settings
 PAGE = 5  # hits in one answer
 TAGS = 10
 _ALT_TAGS = 3
+_AT_ONCE = 1.5  # seconds until somebody wonders whether anything happens
 _WATCH_SECONDS = 3.0  # between two looks at CURRENT
 _MOST_WAITING = 200  # questions; beyond that the next one is told to come again
 _MOST_IMAGES = 20  # uploaded images, likewise
@@ -204,6 +205,7 @@ class Desk:
         Args:
             kind: what it is counted as.
         """
+        waiting = asyncio.create_task(_begin_later(reply))
         try:
             with self.metrics.answering(kind):
                 yield
@@ -218,6 +220,8 @@ class Desk:
         except Exception:
             _log.exception("A question could not be answered.")
             await _say(reply, _BROKEN)
+        finally:
+            waiting.cancel()
 
     async def _send_found(
         self,
@@ -368,6 +372,13 @@ def _shown_by_slack(file: File | None) -> Block | None:
     if file is None or file.get("mimetype") not in _SHOWN_BY_SLACK:
         return None
     return {"slack_file": {"id": file["id"]}}
+
+
+async def _begin_later(reply: Reply) -> None:
+    """Says that an answer is being looked for, when it is not there at once."""
+    await asyncio.sleep(_AT_ONCE)
+    with suppress(SlackClientError, aiohttp.ClientError, OSError, TimeoutError):
+        await reply.begin()
 
 
 async def _say(reply: Reply, text: str) -> None:

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import Message
 
+SEARCHING = "Searching…"
 _log = logging.getLogger(__name__)
 
 
@@ -25,8 +26,11 @@ class Reply(Protocol):
     user: str
     private: bool  # whether only this person sees the answer
 
+    async def begin(self) -> None:
+        """Says that the answer is being looked for."""
+
     async def send(self, message: Message, fresh: bool = False) -> None:
-        """Sends the answer, in place of the word that it is being looked for.
+        """Sends the answer.
 
         Args:
             fresh: whether the message shows files that were uploaded just now.
@@ -41,19 +45,27 @@ class Reply(Protocol):
 class Whisper:
     """An answer that only one person sees, by the response_url of a command or a click.
 
-    Where files are fresh the answer is posted, since a response_url has been seen to refuse them; it needs the bot in
-    the channel, and where it is not, the response_url has to do.
+    What a command says first cannot be replaced later, its response_url only adds (slackapi/bolt-python#1268). Where
+    files are fresh the answer is posted, since a response_url has been seen to refuse them; that needs the bot in the
+    channel, and where it is not, the response_url has to do.
     """
 
     respond: AsyncRespond
     client: AsyncWebClient
     channel: str
     user: str
-    replace: bool = True  # whether it takes the place of what is there: "Searching…", or the page before
+    replace: bool = False  # whether it takes the place of the message with the button that was clicked
     private: bool = True
+    answered: bool = False
+
+    async def begin(self) -> None:
+        """See `Reply.begin`."""
+        if not self.answered and not self.replace:
+            await self.respond(text=SEARCHING, response_type="ephemeral", replace_original=False)
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
+        self.answered = True
         if fresh and await self._post(message):
             if self.replace:
                 await self.respond(delete_original=True)
@@ -91,9 +103,10 @@ class ThreadReply:
     private: bool = False
 
     async def begin(self) -> None:
-        """Says that the answer is being looked for."""
-        posted = await self.client.chat_postMessage(channel=self.channel, thread_ts=self.thread, text="Searching…")
-        self.instead_of = posted["ts"]
+        """See `Reply.begin`; the answer takes the place of what it says."""
+        if self.instead_of is None:
+            posted = await self.client.chat_postMessage(channel=self.channel, thread_ts=self.thread, text=SEARCHING)
+            self.instead_of = posted["ts"]
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
@@ -117,6 +130,9 @@ class ChannelReply:
     user: str
     private: bool = False
 
+    async def begin(self) -> None:
+        """See `Reply.begin`; a channel need not know."""
+
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
         content: dict[str, Any] = {"text": message.text, "blocks": list(message.blocks)}
@@ -139,6 +155,9 @@ class PrivateReply:
     channel: str
     user: str
     private: bool = True
+
+    async def begin(self) -> None:
+        """See `Reply.begin`; the modal has just closed, and its answer comes soon."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""

@@ -55,7 +55,8 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as session:
             app, workspaces = build_app(settings, desk, build_client(settings, session))
             desk.start(workspaces.client)
-            async with _listening(app, desk, http, monitor), _connected(app, app_token if http is None else None):
+            # Who asks whether the bot is ready hears so only once it is connected.
+            async with _connected(app, app_token if http is None else None), _listening(app, desk, http, monitor):
                 yield desk
     finally:
         await desk.stop()

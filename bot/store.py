@@ -23,6 +23,7 @@ from shared.search import Seen
 
 KEPT = 30 * 86400.0  # seconds until a question is forgotten, and its buttons with it
 EVENTS_KEPT = 86400.0  # seconds; Slack sends an event again for some minutes
+_TIMEOUT = 10.0  # seconds to wait for another process
 _SWEEP = 3600.0  # seconds between two looks for what has expired
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS questions (
@@ -63,8 +64,8 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Created here, so that nobody else on the machine can read what people ask.
             path.touch(mode=0o600)
-            self._connection = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
-            self._connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_SCHEMA}")
+            self._connection = sqlite3.connect(path, timeout=_TIMEOUT, check_same_thread=False, isolation_level=None)
+            _prepare(self._connection)
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(
                 f"The bot's state {path} cannot be opened: {error}. Name another file with --state."
@@ -113,11 +114,11 @@ class Store:
 
     def thumbnails(self, team: str, hashes: Iterable[str]) -> dict[str, str]:
         """The ids of the Slack files that show these images, by SHA-256, where they were uploaded to the team."""
-        wanted = list(hashes)
-        marks = ", ".join("?" * len(wanted))
         with self._reading() as connection:
+            # As one JSON value: SQLite takes no more than 32,766 variables.
             found = connection.execute(
-                f"SELECT sha256, file FROM thumbnails WHERE team = ? AND sha256 IN ({marks})", (team, *wanted)
+                "SELECT sha256, file FROM thumbnails WHERE team = ? AND sha256 IN (SELECT value FROM json_each(?))",
+                (team, json.dumps(list(hashes))),
             )
             return dict(found.fetchall())
 
@@ -164,6 +165,20 @@ class Store:
                 self._connection.execute("DELETE FROM questions WHERE created <= ?", (now - KEPT,))
                 self._connection.execute("DELETE FROM events WHERE created <= ?", (now - EVENTS_KEPT,))
             yield self._connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Makes the tables where they are missing."""
+    end = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_SCHEMA}")
+            return
+        except sqlite3.OperationalError as error:
+            # Whoever switches a new file to this journal is refused at once while another process does the same.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _packed(seen: Seen | None) -> bytes | None:

@@ -124,7 +124,10 @@ def _is_trusted(url: str, api_url: str) -> bool:
     # The parser and the client must not disagree about where an address leads.
     if re.search(r"[\s\\@]", url):
         return False
-    given, trusted = urlsplit(url), urlsplit(expected)
+    try:
+        given, trusted = urlsplit(url), urlsplit(expected)
+    except ValueError:
+        return False
     return (given.scheme, given.netloc) == (trusted.scheme, trusted.netloc)
 
 

@@ -18,8 +18,6 @@ from bot.store import Asked
 from bot.uploads import File
 from shared.errors import QueryError
 
-SEARCHING = "Searching…"
-
 
 def team_of(context: AsyncBoltContext) -> str:
     """The workspace that a request comes from, or the organisation where the app is installed for all of it."""
@@ -33,7 +31,7 @@ async def acknowledge(ack: AsyncAck, command: str, text: str, needs_text: bool =
         shown = help_message(command)
         await ack(text=shown.text, blocks=list(shown.blocks), response_type="ephemeral")
         return False
-    await ack(text=SEARCHING, response_type="ephemeral")
+    await ack()
     return True
 
 
@@ -56,7 +54,6 @@ async def answer_image_command(
         asked = await ask_image(desk, client, name, text, user, channel)
         if asked is None:
             await open_modal(client, command["trigger_id"], name, channel, text)
-            await respond(delete_original=True)
         else:
             await answer_image(desk, client, team_of(context), reply, *asked)
 

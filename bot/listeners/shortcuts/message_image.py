@@ -20,7 +20,7 @@ async def answer_shortcut(
     respond: AsyncRespond,
 ) -> None:
     """Answers `/tag` or `/similar` about the message's first image."""
-    reply = Whisper(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"], replace=False)
+    reply = Whisper(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"])
     file = image_among(shortcut["message"].get("files"))
     if file is None:
         await reply.send(sentence("There is no image in that message; choose one that has an image."))
