@@ -93,13 +93,13 @@ def escaped(text: str, most: int = _QUOTED) -> str:
 
 def sentence(text: str) -> Message:
     """A message of text alone, which comes from ourselves or from an error, so nothing in it formats."""
-    shown = clip(text, SECTION_TEXT)
+    shown = plain(text, SECTION_TEXT)
     return Message(_said(shown), [{"type": "section", "text": _text(shown)}])
 
 
 def help_message(command: str) -> Message:
     """What a command understands."""
-    return Message(f"How to ask with {command}", [_section(HELP[command])])
+    return Message(f"How to ask with {command}", [_section(_entities(HELP[command]))])
 
 
 def found_message(
@@ -161,7 +161,7 @@ def tags_blocks(tagged: Tagged, name: str, image: Block | None, kept: str | None
     blocks: list[Block] = []
     words = ", ".join(tag.word for tag in tagged.tags[:5])
     if image:
-        blocks.append({"type": "image", **image, "alt_text": clip(f"{plain(name)}: {words or 'no tags'}", ALT_TEXT)})
+        blocks.append({"type": "image", **image, "alt_text": plain(f"{plain(name)}: {words or 'no tags'}", ALT_TEXT)})
     lines = [f"`{_bar(tag.score)}` *{escaped(tag.word)}* {tag.score:.2f}" for tag in tagged.tags]
     head = f"On *{escaped(name)}*:" if lines else f"There is nothing on *{escaped(name)}* that I know a word for."
     blocks.append(_section("\n".join([head, *lines])))
@@ -244,7 +244,7 @@ def home_view(manifest: Manifest | None, problem: str = "") -> Block:
     else:
         blocks.append(_section(f":warning: {escaped(problem, SECTION_TEXT // 4)}"))
     for text in HELP.values():
-        blocks += [{"type": "divider"}, _section(text)]
+        blocks += [{"type": "divider"}, _section(_entities(text))]
     blocks += [
         {"type": "divider"},
         _section(
@@ -298,16 +298,16 @@ def _hit(each: Shown, pictures: Pictures, value: str, scale: Sequence[tuple[floa
     blocks: list[Block] = []
     if source := pictures.sources.get(hit.sha256):
         about = f"{plain(name)}: {', '.join(each.tags)}" if each.tags else plain(name)
-        blocks.append({"type": "image", **source, "alt_text": clip(about, ALT_TEXT)})
+        blocks.append({"type": "image", **source, "alt_text": plain(about, ALT_TEXT) or "image"})
     words = next(word for least, word in scale if hit.score >= least)
     facts = [escaped(each.folder)] if each.folder else []
     if hit.taken:
         facts.append(f"{hit.taken:%-d %B %Y}")
     facts.append(f"{hit.width} × {hit.height}")
-    if each.link:
-        facts.append(f"<{each.link}|Open>")
     text = f"*{escaped(name)}*  {words} ({hit.score:.2f})\n{' · '.join(facts)}"
-    blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": clip(text, SECTION_TEXT)}})
+    link = f" · <{each.link}|Open>" if each.link else ""
+    # Half a link would be shown as it is written.
+    blocks.append(_section(text + link if len(text + link) <= SECTION_TEXT else text))
     buttons = [_button("More like this", "more_like_this", value)]
     if each.on_request:
         buttons.append(_button("Open…", "open_image", value))
