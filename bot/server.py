@@ -120,7 +120,14 @@ def _routes(app: AsyncApp | None, desk: Desk) -> web.Application:
     flow = app.oauth_flow
 
     async def events(request: web.Request) -> web.Response:
-        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+        # Bolt reads a body before it looks at the signature, so anybody can send one that makes no sense.
+        try:
+            asked = await to_bolt_request(request)
+        except (ValueError, AttributeError, TypeError, RecursionError):
+            return web.Response(status=400, text="That is nothing that Slack sends.")
+        if not isinstance(asked.body, dict):
+            return web.Response(status=400, text="That is nothing that Slack sends.")
+        return await to_aiohttp_response(await app.async_dispatch(asked))
 
     async def install(request: web.Request) -> web.Response:
         assert flow is not None

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.conftest import Team
+from tests.bot.team import Team
 from tests.bot.person import Json, elements, images, words
 
 pytestmark = pytest.mark.slow
