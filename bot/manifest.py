@@ -1,6 +1,7 @@
 """The app's manifest, from which Slack learns its commands, scopes and events: infra/slack/manifest.json."""
 
 import json
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -23,7 +24,7 @@ def read_manifest(url: str | None = None) -> dict[str, Any]:
     manifest: dict[str, Any] = json.loads(files("infra.slack").joinpath("manifest.json").read_text())
     if url is None:
         return manifest
-    if not url.startswith("https://"):
+    if not re.match(r"https://[^/\s]", url):
         raise SettingsError(f"Slack reaches a bot over https:// only. Received: {url!r}.")
     origin = url.rstrip("/")
     request_url = origin + EVENTS_PATH

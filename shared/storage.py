@@ -339,6 +339,8 @@ def _client() -> Any:
         # boto3 gives up on SlowDown after 1.7 s by default; a nightly run over a busy bucket meets it.
         retries={"mode": "standard", "total_max_attempts": 8},
         max_pool_connections=32,
+        # Presigned addresses would else carry version 2 in the oldest regions, which newer buckets refuse.
+        signature_version="s3v4",
     )
     try:
         client = boto3.client("s3", config=config)
