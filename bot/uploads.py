@@ -17,7 +17,7 @@ _SLACK_FILES = "https://files.slack.com"
 _SECONDS = 20.0
 _CHUNK = 65536  # bytes
 _FILE_LINK = re.compile(r"https://[\w.-]+/files/[A-Z0-9]+/(?P<file>F[A-Z0-9]+)(?:/\S*)?")
-_FILE_HOST_LINK = re.compile(r"https://[\w.-]+/files-(?:pri|tmb)/[A-Z0-9]+-(?P<file>F[A-Z0-9]+)/\S*")
+_FILE_HOST_LINK = re.compile(r"https://[\w.-]+/files-(?:pri|tmb)/[A-Z0-9]+-(?P<file>F[A-Z0-9]+)(?:-\w+)?/\S*")
 _MESSAGE_LINK = re.compile(
     r"https://[\w.-]+/archives/(?P<channel>[A-Z0-9]+)/p(?P<seconds>\d{10})(?P<micros>\d{6})(?:\?\S*)?"
 )
