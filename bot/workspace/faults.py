@@ -18,6 +18,7 @@ class Faults:
     login_page: bool = False  # downloads answer 200 and HTML, as without files:read
     file_length: int | None = None  # the Content-Length that downloads announce, whatever follows
     files_moved_to: str | None = None  # where downloads are redirected to
+    hooks_refuse_files: bool = False  # a response_url takes no slack_file, as seen of real ones with fresh files
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # every Web API call, with its arguments
     drop_sockets: Callable[[], None] = lambda: None  # cuts every Socket Mode connection; set by the workspace
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.workspace.faults import Timing
+from bot.workspace.faults import Faults, Timing
 from bot.workspace.limits import message_problems
 from bot.workspace.messages import Messages
 from bot.workspace.state import Channel, Json, Message, Team
@@ -37,6 +37,7 @@ class Hooks:
         messages: Messages,
         showable: Callable[[Team, Mapping[str, Any]], bool],
         timing: Timing,
+        faults: Faults,
         address: str,
     ):
         """Args:
@@ -45,6 +46,7 @@ class Hooks:
         self._messages = messages
         self._showable = showable
         self._timing = timing
+        self._faults = faults
         self._address = address
         self._hooks: dict[str, Hook] = {}
 
@@ -97,7 +99,7 @@ class Hooks:
         text, blocks = str(body.get("text") or ""), body.get("blocks") or []
         if not text and not blocks:
             return "no_text"
-        if message_problems(blocks, lambda slack_file: self._showable(hook.team, slack_file)):
+        if message_problems(blocks, lambda slack_file: self._can_show(hook.team, slack_file)):
             return "invalid_blocks"
         # Without either field an answer to a click takes the place of the message.
         replace = body.get("replace_original", "response_type" not in body)
@@ -109,6 +111,9 @@ class Hooks:
         thread = str(body.get("thread_ts") or "")
         self._messages.post(hook.team, hook.channel, text, blocks, thread, only_for=only_for)
         return None
+
+    def _can_show(self, team: Team, slack_file: Mapping[str, Any]) -> bool:
+        return not self._faults.hooks_refuse_files and self._showable(team, slack_file)
 
 
 def _refused(error: str, status: int = 404) -> web.Response:

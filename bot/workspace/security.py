@@ -27,7 +27,9 @@ class Guard:
         """Args:
         teams: live; who joins later is known too.
         """
-        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._own = (f"127.0.0.1:{port}", f"localhost:{port}")
+        # slack-sdk's built-in WebSocket client leaves the port out, which no browser does.
+        self._hosts = {*self._own, "127.0.0.1", "localhost"}
         self._teams = teams
         # Cookies do not tell ports apart, and several workspaces may run.
         self._cookie = f"workspace-{port}"
@@ -35,7 +37,7 @@ class Guard:
     @property
     def page_policy(self) -> str:
         """The content security policy of the page: its own files, and images of this machine."""
-        sockets = " ".join(f"ws://{host}" for host in sorted(self._hosts))
+        sockets = " ".join(f"ws://{host}" for host in self._own)
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: http://127.0.0.1:* "
             f"http://localhost:*; connect-src 'self' {sockets}; base-uri 'none'; form-action 'none'; "

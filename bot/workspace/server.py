@@ -193,7 +193,7 @@ class Workspace:
         files = Files(feeds, self.faults)
         events = Events(self._delivery, subscribed, self.app_id, self.timing)
         messages = Messages(feeds, events, self.address)
-        hooks = Hooks(messages, _showable, self.timing, self.address)
+        hooks = Hooks(messages, _showable, self.timing, self.faults, self.address)
         has_home = bool(features.get("app_home", {}).get("home_tab_enabled"))
         views = Views(feeds, _showable, self.timing, self.app_id, has_home)
         self._office = Office(

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
-from slack_sdk.socket_mode import SocketModeClient
-from slack_sdk.socket_mode.client import BaseSocketModeClient
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.workspace.server import Workspace
 from tests.bot.person import Json, Person, until
@@ -28,22 +29,32 @@ class Bot:
         answer: what to send with the acknowledgement; None sends none.
         """
         self.seen: list[SocketModeRequest] = []
-        self.answer = answer
-        web = WebClient(base_url=workspace.api_url)
-        self.client = SocketModeClient(app_token=workspace.app_token, web_client=web, ping_interval=0.5)
-        self.client.socket_mode_request_listeners.append(self._take)  # type: ignore[arg-type]
-        self.client.connect()
+        self.frames: list[Json] = []  # as they came
+        self._workspace = workspace
+        self._answer = answer
+
+    async def connect(self) -> None:
+        """Connects; runs in the workspace's thread."""
+        web = AsyncWebClient(base_url=self._workspace.api_url)
+        self.client = SocketModeClient(self._workspace.app_token, web_client=web, ping_interval=0.5)
+        self.client.message_listeners.append(self._note)
+        self.client.socket_mode_request_listeners.append(self._take)
+        self.client.wss_uri = await self.client.issue_new_wss_url()
+        await self.client.connect()
 
     def wait(self, count: int = 1) -> SocketModeRequest:
         """The newest thing that came, once there are as many."""
         until(lambda: len(self.seen) >= count)
         return self.seen[-1]
 
-    def _take(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
+    async def _note(self, client: AsyncBaseSocketModeClient, frame: Json, raw: str | None = None) -> None:
+        self.frames.append(frame)
+
+    async def _take(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         self.seen.append(request)
-        payload = self.answer(request)
+        payload = self._answer(request)
         if payload is not None:
-            client.send_socket_mode_response(SocketModeResponse(request.envelope_id, payload or None))
+            await client.send_socket_mode_response(SocketModeResponse(request.envelope_id, payload or None))
 
 
 @pytest.fixture
@@ -79,12 +90,13 @@ def connect(slack: Threaded) -> Iterator[Callable[..., Bot]]:
 
     def connected(*arguments: Any) -> Bot:
         bots.append(Bot(slack.workspace, *arguments))
+        slack.run(bots[-1].connect())
         until(lambda: slack.workspace.sockets.connections == len(bots))
         return bots[-1]
 
     yield connected
     for bot in bots:
-        bot.client.close()
+        slack.run(bot.client.close())
 
 
 def refused(call: Callable[..., object], *arguments: Any, **more: Any) -> Json:

@@ -1,13 +1,8 @@
 import asyncio
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 
 import aiohttp
-import pytest
 from slack_sdk import WebClient
-from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.workspace.server import Workspace
 from bot.workspace.sockets import CONNECTIONS
@@ -17,25 +12,20 @@ from tests.bot.workspace.conftest import Bot
 
 
 def test_a_connection_is_greeted(workspace: Workspace, connect: Callable[..., Bot]) -> None:
-    greetings: list[Json] = []
     bot = connect()
-    bot.client.message_listeners.append(lambda client, message, raw: greetings.append(message))  # type: ignore[arg-type]
-    bot.client.connect_to_new_endpoint(force=True)
-    until(lambda: greetings)
-    assert greetings[0]["type"] == "hello"
-    assert greetings[0]["connection_info"] == {"app_id": workspace.app_id}
+    until(lambda: bot.frames)
+    assert (bot.frames[0]["type"], bot.frames[0]["num_connections"]) == ("hello", 1)
+    assert bot.frames[0]["connection_info"] == {"app_id": workspace.app_id}
 
 
-def test_an_address_takes_one_connection(workspace: Workspace) -> None:
-    client = WebClient(base_url=workspace.api_url)
-    url = str(client.apps_connections_open(app_token=workspace.app_token)["url"]).replace("ws", "http", 1)
-    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
-    headers["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
-    request = urllib.request.Request(url, headers=headers)
-    with pytest.raises(urllib.error.HTTPError, match="101"):
-        urllib.request.urlopen(request, timeout=10)
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(request, timeout=10)
+def test_an_address_takes_one_connection_and_nothing_else_does(slack: Threaded, connect: Callable[..., Bot]) -> None:
+    used = connect().client.wss_uri
+
+    async def status(url: str) -> int:
+        async with aiohttp.ClientSession() as session, session.get(url.replace("ws", "http", 1)) as answer:
+            return answer.status
+
+    assert [asyncio.run(status(str(url))) for url in (used, f"{slack.workspace.address}/link/")] == [403, 403]
 
 
 def test_each_thing_goes_to_one_connection_and_all_get_their_share(connect: Callable[..., Bot], person: Person) -> None:
@@ -94,26 +84,24 @@ def test_slack_asks_for_new_connections_now_and_then(
     assert bot.wait().payload["command"] == "/findimg"
 
 
-def test_envelopes_say_what_they_carry(workspace: Workspace, connect: Callable[..., Bot], person: Person) -> None:
-    frames: list[Json] = []
+def test_envelopes_say_what_they_carry(connect: Callable[..., Bot], person: Person) -> None:
     bot = connect()
-    bot.client.message_listeners.append(lambda client, message, raw: frames.append(json.loads(raw)))  # type: ignore[arg-type]
     person.ask("send", channel="general", text="/findimg cat")
     person.ask("home")
-    until(lambda: len(frames) == 2)
-    assert [(frame["type"], frame["accepts_response_payload"]) for frame in frames] == [
+    until(lambda: len(bot.frames) == 3)
+    assert [(frame["type"], frame["accepts_response_payload"]) for frame in bot.frames[1:]] == [
         ("slash_commands", True),
         ("events_api", False),
     ]
-    assert (frames[1]["retry_attempt"], frames[1]["retry_reason"]) == (0, "")
-    assert len({frame["envelope_id"] for frame in frames}) == 2
+    assert (bot.frames[2]["retry_attempt"], bot.frames[2]["retry_reason"]) == (0, "")
+    assert len({frame["envelope_id"] for frame in bot.frames[1:]}) == 2
 
 
-def test_an_acknowledgement_that_is_none_is_no_harm(connect: Callable[..., Bot], person: Person) -> None:
-    def strange(request: SocketModeRequest) -> Json:
-        for text in ("{", "[]", '{"envelope_id": "made-up"}'):
-            bot.client.send_message(text)
-        return {}
-
-    bot = connect(strange)
+def test_an_acknowledgement_that_is_none_is_no_harm(
+    slack: Threaded, connect: Callable[..., Bot], person: Person
+) -> None:
+    bot = connect()
+    for text in ("{", "[]", '{"envelope_id": "made-up"}'):
+        slack.run(bot.client.send_message(text))
     person.ask("send", channel="general", text="/findimg cat")
+    assert bot.wait().type == "slash_commands"
