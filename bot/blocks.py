@@ -218,8 +218,6 @@ def welcome_message(images: int, words: Sequence[str]) -> Message:
     first = words[0] if words else ""
     lines = [f":wave: *{images:,} images* are here to be found. Type into the box below:"]
     lines += [f"• `/findimg {escaped(word)}`" for word in words]
-    if len(words) > 1:
-        lines.append(f"• `/findimg {escaped(words[0])} -{escaped(words[1])}`  the one without the other")
     lines += [
         "• `/tag`  and choose an image: it says what is on it",
         "• or upload an image, and use *Tag this image* or *Find similar* in the message's menu",

@@ -41,12 +41,13 @@ from shared.errors import FindimgError, ImageError, LibraryError, QueryError
 from shared.library import Manifest
 from shared.search import Hit, Searcher, Seen
 from shared.settings import Settings
+from shared.storage import FolderStorage
 
 PAGE = 5  # hits in one answer
 TAGS = 10
 _ALT_TAGS = 3
 _AT_ONCE = 1.5  # seconds until somebody wonders whether anything happens
-_WATCH_SECONDS = 3.0  # between two looks at CURRENT
+_WATCH_FOLDER, _WATCH_S3 = 1.0, 10.0  # seconds between two looks at CURRENT
 _MOST_WAITING = 200  # questions; beyond that the next one is told to come again
 _MOST_IMAGES = 20  # uploaded images, likewise
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
@@ -318,6 +319,7 @@ class Desk:
             _log.warning("Uploaded images cannot be looked at: %s", error)
 
     async def _watch(self, client_of: Callable[[str], Awaitable[AsyncWebClient | None]]) -> None:
+        seconds = _WATCH_FOLDER if isinstance(self.library.storage, FolderStorage) else _WATCH_S3
         said = ""
         while True:
             try:
@@ -332,7 +334,7 @@ class Desk:
             except Exception:
                 self.metrics.refresh_failures.inc()
                 _log.exception("The library cannot be watched.")
-            await asyncio.sleep(_WATCH_SECONDS)
+            await asyncio.sleep(seconds)
 
     async def _switched(self, client_of: Callable[[str], Awaitable[AsyncWebClient | None]]) -> None:
         """Notes the new version, and takes thumbnails of images that it no longer has out of Slack."""

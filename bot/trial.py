@@ -6,7 +6,6 @@ import signal
 import sys
 import tempfile
 import webbrowser
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -88,14 +87,13 @@ def _welcome(settings: Settings) -> Message:
     try:
         with live.lease() as searcher:
             images = searcher.manifest.images
-            words: list[str] = []
-            if searcher.manifest.joint:
-                seen = Counter[str]()
-                for item in range(0, images, -(-images // _LOOKED_AT)):
-                    tags = searcher.tags(searcher.look_up(searcher.catalog.row(item).uri)[1], 1)
-                    seen.update(tag.word for tag in tags)
-                words = [word for word, _ in seen.most_common(_SUGGESTED)]
-            return welcome_message(images, words)
+            sure: dict[str, float] = {}
+            for item in range(0, images, -(-images // _LOOKED_AT)):
+                _, seen = searcher.look_up(searcher.catalog.row(item).uri)
+                for chosen, probability in zip(seen.classes[:1], seen.probabilities[:1], strict=True):
+                    name = searcher.lexicon.names[int(chosen)][0]
+                    sure[name] = max(sure.get(name, 0), float(probability))
+            return welcome_message(images, sorted(sure, key=lambda name: -sure[name])[:_SUGGESTED])
     finally:
         live.close()
 

@@ -29,9 +29,9 @@ class Threaded:
         self.workspace = Workspace(read_manifest(), **arguments)
         self.run(self.workspace.start())
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:
         """Runs something in the workspace's thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
     def call(self, function: Any, *arguments: Any, **more: Any) -> Any:
         """Calls something in the workspace's thread."""
@@ -52,8 +52,16 @@ class Threaded:
 class Team:
     """A workspace, the bot in it, and a person who asks."""
 
-    def __init__(self, mode: str, folder: Path, cache: Path, library: str, **settings: str):
+    def __init__(self, mode: str, folder: Path, cache: Path, library: str, path: str = "/readyz"):
+        """Starts workspace and bot.
+
+        Args:
+            mode: `socket` or `http`.
+            folder: for the bot's state and log.
+            path: what answers 200 once the bot can be asked; `/healthz` where it has no version yet.
+        """
         self.mode = mode
+        self._path = path
         self._port = free_port()
         arguments = {"request_url": f"http://127.0.0.1:{self._port}{EVENTS_PATH}"} if mode == "http" else {}
         self.slack = Threaded(**arguments)
@@ -70,7 +78,6 @@ class Team:
             "FINDIMG_SLACK_BOT_TOKEN": workspace.bot_token,
             "FINDIMG_SLACK_APP_TOKEN": workspace.app_token,
             "FINDIMG_SLACK_SIGNING_SECRET": workspace.signing_secret,
-            **settings,
         }
         self.start()
 
@@ -112,7 +119,7 @@ class Team:
     def _is_ready(self) -> bool:
         assert self._bot.poll() is None, self.log.read_text()
         try:
-            with urllib.request.urlopen(f"{self.monitor}/readyz", timeout=5):
+            with urllib.request.urlopen(self.monitor + self._path, timeout=5):
                 return True
         except (urllib.error.URLError, OSError):
             return False
