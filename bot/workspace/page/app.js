@@ -36,8 +36,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 function changed(change) {
-  if (change.type === "state") show();
   if (change.fresh) came(change);
+  // The address may name a thread whose message only now came, or is gone.
+  if (change.type === "state" || change.type === "deleted" || change.fresh) show();
   if (change.type === "modal" || change.type === "state") modal.update();
   channel?.changed(change);
   thread.changed(change);
@@ -64,12 +65,11 @@ function came({ channel: id, message }) {
   announcer.append(Object.assign(document.createElement("p"), { textContent: spoken(message, store) }));
   while (announcer.childElementCount > 5) announcer.firstChild.remove();
   sidebar.count(id);
-  update();
 }
 
 function update() {
   sidebar.update(channel.id, !channel.home && !document.hidden);
-  document.title = `${sidebar.unread ? `(${sidebar.unread}) ` : ""}${channel.name} · ${store.state.team.name}`;
+  document.title = `${sidebar.unread ? `(${sidebar.unread}) ` : ""}${channel.name} · ${store.state.team.name} workspace`;
 }
 
 function leaveThread() {

@@ -8,6 +8,7 @@ import { emoji } from "./emoji.js";
 import { link, mention, textObject } from "./mrkdwn.js";
 
 const STYLES = { bold: "strong", italic: "em", strike: "s", code: "code", underline: "u" };
+const LOCAL = new Set(["127.0.0.1", "localhost"]);
 let made = 0; // for ids that are the page's own
 
 /**
@@ -63,6 +64,7 @@ const DRAWN = {
       element("p", { class: "error", id: `${id}-error`, hidden: true }),
     ];
   },
+  markdown: (block) => element("div", { class: "text" }, block.text),
   rich_text: (block, context) => block.elements.map((each) => rich(each, context)),
 };
 
@@ -75,14 +77,14 @@ function part(block, each, context) {
   return interactive(block, each, context) ?? unknown(each);
 }
 
-/** An image, which a click enlarges. The page fetches nothing from elsewhere, so an address outside stays a link. */
+/** An image, which a click enlarges. The page fetches nothing from other machines, so an address there stays a link. */
 function picture(image, title) {
   const source = image.page_url ?? image.image_url ?? "";
   const address = URL.canParse(source, location.href) ? new URL(source, location.href) : null;
-  if (address?.origin !== location.origin) {
+  if (!LOCAL.has(address?.hostname)) {
     return element("p", { class: "elsewhere" }, `${image.alt_text} `, link(source, "(opens elsewhere)"));
   }
-  return enlargeable(address.pathname + address.search, image.alt_text, title);
+  return enlargeable(address.href, image.alt_text, title);
 }
 
 /** An image of the workspace in a button that enlarges it; its alternative text when it cannot be painted. */

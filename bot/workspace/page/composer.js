@@ -61,6 +61,11 @@ export class Composer {
     this.field.focus();
   }
 
+  /** The person was told something elsewhere, and needs not be told it here too. */
+  told(sentence) {
+    if (this.problem.textContent === sentence) this.#say("");
+  }
+
   get #key() {
     return `${this.#place.channel}/${this.#place.thread ?? ""}`;
   }
@@ -153,7 +158,7 @@ export class Composer {
     }
     if (!this.field.value) this.field.value = text;
     this.#typed();
-    this.#say(answer.error);
+    if (!this.#store.told(answer.error)) this.#say(answer.error);
   }
 
   /** A message's text as Slack's own clients send it; a command's as it was typed. */

@@ -39,6 +39,7 @@ export class Conversation {
   changed(change) {
     if (change.channel && change.channel !== this.channel) return;
     this.messages.update();
+    if (change.type === "notice") this.composer.told(change.message.text);
     if (change.fresh && this.#holds(change.message)) this.messages.arrived();
   }
 

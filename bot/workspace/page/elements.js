@@ -47,6 +47,7 @@ export function interactive(block, each, context, label = null) {
     case "overflow":
       return overflow(block, each, context);
     case "static_select":
+    case "multi_static_select":
     case "users_select":
     case "channels_select":
     case "conversations_select":
@@ -109,25 +110,34 @@ async function use(node, block, each, context, value) {
 function select(block, each, context, label) {
   const { store } = context;
   const groups = each.option_groups ?? [{ options: each.options ?? listed(each.type, store) }];
-  const chosen = each.initial_option?.value ?? each.initial_user ?? each.initial_channel ?? each.initial_conversation;
+  const many = each.type === "multi_static_select";
+  const one = each.initial_option?.value ?? each.initial_user ?? each.initial_channel ?? each.initial_conversation;
+  const initial = new Set([one, ...(each.initial_options ?? []).map((option) => option.value)]);
   const prompt = each.placeholder?.text ?? "Choose…";
-  const node = element("select", { "data-key": keyOf(block, each), "aria-labelledby": label, "aria-label": label ? null : prompt });
-  node.append(element("option", { value: "" }, prompt));
+  const named = label ? { "aria-labelledby": label } : { "aria-label": prompt };
+  const node = element("select", { "data-key": keyOf(block, each), multiple: many, ...named });
+  if (!many) node.append(element("option", { value: "" }, prompt));
   const options = new Map();
   for (const group of groups) {
     const made = group.options.map((option) => {
       options.set(option.value, option);
-      return element("option", { value: option.value, selected: option.value === chosen }, option.text.text);
+      return element("option", { value: option.value, selected: initial.has(option.value) }, option.text.text);
     });
     if (group.label) node.append(element("optgroup", { label: group.label.text }, made));
     else node.append(...made);
   }
   const read = () => {
-    if (each.type !== "static_select") return { type: each.type, [each.type.replace(/(.*)s_select/, "selected_$1")]: node.value || null };
-    const option = options.get(node.value);
-    return { type: each.type, selected_option: option ? { text: option.text, value: option.value } : null };
+    if (!each.type.endsWith("static_select")) {
+      return { type: each.type, [each.type.replace(/(.*)s_select/, "selected_$1")]: node.value || null };
+    }
+    const chosen = [...node.selectedOptions].map(({ value }) => options.get(value)).filter(Boolean);
+    const selected = chosen.map(({ text, value }) => ({ text, value }));
+    return many
+      ? { type: each.type, selected_options: selected }
+      : { type: each.type, selected_option: selected[0] ?? null };
   };
-  return stateful(block, each, context, node, { read, filled: () => node.value !== "" }, () => node.value);
+  const value = () => (many ? [...node.selectedOptions].map((option) => option.value) : node.value);
+  return stateful(block, each, context, node, { read, filled: () => node.value !== "" }, value);
 }
 
 /** The people or channels to choose from. */

@@ -36,7 +36,6 @@ export function openMenu(anchor, label, entries) {
     const at = items.indexOf(document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key] ?? initial(event.key, items, at);
     if (event.key === "Tab") menu.hidePopover();
-    if (event.key === "Escape") event.stopPropagation(); // it closes the menu, not what is behind
     if (to === undefined) return;
     event.preventDefault();
     items.at(to % items.length).focus();
@@ -46,7 +45,8 @@ export function openMenu(anchor, label, entries) {
     anchor.setAttribute("aria-expanded", "false");
     menu.remove();
   });
-  anchor.after(menu);
+  // Beside the button it would vanish with it; outside a modal it could not be used.
+  (anchor.closest("dialog") ?? document.body).append(menu);
   anchor.setAttribute("aria-expanded", "true");
   menu.showPopover();
   place(menu, anchor);

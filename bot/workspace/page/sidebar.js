@@ -28,7 +28,7 @@ export class Sidebar {
   open() {
     this.node.classList.add("open");
     this.#veil.hidden = false;
-    this.node.querySelector("a[aria-current], a").focus();
+    this.node.querySelector("a[aria-current]").focus();
   }
 
   close() {
@@ -50,17 +50,19 @@ export class Sidebar {
     const { state } = this.#store;
     const channels = state.channels.filter((channel) => !channel.is_im);
     const direct = state.channels.filter((channel) => channel.is_im);
+    const focused = this.node.contains(document.activeElement) && document.activeElement.getAttribute("href");
     this.node.replaceChildren(
       element(
         "header",
         {},
         element("img", { src: "/page/static/icon.svg", alt: "", width: 32, height: 32 }),
-        element("div", {}, element("h1", {}, state.team.name), element("p", {}, "a workspace on this machine")),
+        element("div", {}, element("h1", {}, `${state.team.name} workspace`), element("p", {}, "on this machine")),
       ),
       ...this.#list("Channels", channels, open, () => icon("channel")),
       ...this.#list("Apps", direct, open, () => avatar({ ...this.#store.user(state.bot.id), is_bot: true })),
-      element("footer", {}, avatar(this.#store.user(state.me.id)), element("span", {}, state.me.name, element("small", {}, "you"))),
+      element("footer", {}, avatar(this.#store.user(state.me.id)), element("span", {}, state.me.name)),
     );
+    if (focused) this.node.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   }
 
   #list(title, channels, open, mark) {

@@ -28,9 +28,8 @@ export class Store extends EventTarget {
       case "notice":
         this.notice(told.channel, told.text, told.thread_ts);
         break;
-      case "channel":
-        this.state.channels.push(told.channel);
-        this.#changed(told);
+      case "file":
+        for (const channel of Object.keys(this.state.messages)) this.#ready(channel, told.file);
         break;
       case "modal":
       case "home":
@@ -62,6 +61,11 @@ export class Store extends EventTarget {
     });
   }
 
+  /** Whether a sentence is the last that the person was told. */
+  told(sentence) {
+    return this.#notices.at(-1)?.[1].text === sentence;
+  }
+
   messages(channel) {
     return this.state.messages[channel] ?? [];
   }
@@ -91,6 +95,16 @@ export class Store extends EventTarget {
 
   user(id) {
     return id === WORKSPACE.id ? WORKSPACE : (this.state.users[id] ?? { id, name: id ?? "unknown", is_bot: false });
+  }
+
+  /** A file that was sent is ready now. */
+  #ready(channel, file) {
+    for (const message of this.messages(channel)) {
+      if (!message.files?.some((each) => each.id === file.id)) continue;
+      const files = message.files.map((each) => (each.id === file.id ? file : each));
+      this.#put(channel, { ...message, files });
+      this.#changed({ type: "file", channel });
+    }
   }
 
   #put(channel, message) {
