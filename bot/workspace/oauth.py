@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
@@ -25,10 +25,19 @@ class _Grant:
 class OAuth:
     """Installs the app in teams."""
 
-    def __init__(self, app_id: str, client_id: str, client_secret: str, revoke: Callable[[Team], None]):
+    def __init__(
+        self,
+        app_id: str,
+        client_id: str,
+        client_secret: str,
+        redirect_urls: Sequence[str],
+        revoke: Callable[[Team], None],
+    ):
         """Args:
+        redirect_urls: the manifest's; the first is taken where the app names none.
         revoke: what happens when a team's token is given up.
         """
+        self._redirect_urls = redirect_urls
         self._app_id = app_id
         self._client_id = client_id
         self._client_secret = client_secret
@@ -43,7 +52,7 @@ class OAuth:
     def authorize(self, request: web.Request, team: Team, user: User) -> web.Response:
         """`GET /oauth/v2/authorize`: the person who is signed in agrees, and goes back to the app with a code."""
         query = request.query
-        back = query.get("redirect_uri", "")
+        back = query.get("redirect_uri") or next(iter(self._redirect_urls), "")
         if query.get("client_id") != self._client_id:
             return web.Response(status=400, text="invalid_client_id: this client_id is not this workspace's app.")
         if urlsplit(back).hostname not in ("127.0.0.1", "localhost"):

@@ -209,7 +209,8 @@ class Workspace:
             self.timing,
             views,
         )
-        oauth = OAuth(self.app_id, self.client_id, self.client_secret, self.revoke)
+        redirect_urls = self.manifest.get("oauth_config", {}).get("redirect_urls", ())
+        oauth = OAuth(self.app_id, self.client_id, self.client_secret, redirect_urls, self.revoke)
         api = Api(self.app_token, self.teams, self.faults)
         Chat(messages, _showable).register(api)
         Conversations(messages).register(api)

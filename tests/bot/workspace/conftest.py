@@ -14,6 +14,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.manifest import read_manifest
 from bot.workspace.server import Workspace
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
@@ -60,7 +61,7 @@ class Bot:
 @pytest.fixture
 def slack() -> Iterator[Threaded]:
     """A fresh workspace."""
-    threaded = Threaded()
+    threaded = Threaded(read_manifest())
     yield threaded
     threaded.stop()
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
+from bot.manifest import read_manifest
 from bot.workspace.delivery import signature
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
@@ -60,7 +61,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 @pytest.fixture
 def slack(endpoint: Endpoint) -> Iterator[Threaded]:
-    threaded = Threaded(request_url=endpoint.url)
+    threaded = Threaded(read_manifest(), request_url=endpoint.url)
     yield threaded
     threaded.stop()
 

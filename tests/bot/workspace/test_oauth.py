@@ -24,7 +24,7 @@ class Browser(urllib.request.HTTPRedirectHandler):
         urllib.request.build_opener(cookies).open(f"{workspace.address}/?token={user.token}", timeout=10).close()
         self._opener = urllib.request.build_opener(cookies, self)
 
-    def redirect_request(self, *arguments: object) -> None:  # type: ignore[override]
+    def redirect_request(self, *arguments: object) -> None:
         return None
 
     def install(self, **query: str) -> tuple[int, Message, str]:
@@ -53,7 +53,7 @@ def test_the_app_is_installed_with_a_code_that_is_good_once(slack: Threaded) -> 
 
     def access(**more: str) -> object:
         secrets = {"client_id": workspace.client_id, "client_secret": workspace.client_secret, "redirect_uri": BACK}
-        return client.oauth_v2_access(**{**secrets, "code": query["code"], **more})  # type: ignore[arg-type]
+        return client.oauth_v2_access(**{**secrets, "code": query["code"], **more})
 
     assert refused(access, client_id="1.2")["error"] == "invalid_client_id"
     assert refused(access, client_secret="wrong")["error"] == "bad_client_secret"

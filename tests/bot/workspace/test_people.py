@@ -161,8 +161,8 @@ def test_what_is_not_there_cannot_be_clicked(
 @pytest.mark.parametrize(
     ("element", "value", "expected"),
     [
-        (SELECT, "old", {"selected_option": SELECT["options"][1]}),  # type: ignore[index]
-        (SELECT | {"type": "checkboxes"}, ["new"], {"selected_options": [SELECT["options"][0]]}),  # type: ignore[index]
+        (SELECT, "old", {"selected_option": SELECT["options"][1]}),
+        (SELECT | {"type": "checkboxes"}, ["new"], {"selected_options": [SELECT["options"][0]]}),
         ({"type": "users_select", "action_id": "order"}, "U1", {"selected_user": "U1"}),
         ({"type": "channels_select", "action_id": "order"}, "C1", {"selected_channel": "C1"}),
         ({"type": "datepicker", "action_id": "order"}, "2024-06-01", {"selected_date": "2024-06-01"}),

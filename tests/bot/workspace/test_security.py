@@ -1,8 +1,10 @@
 import http.client
 import re
+from collections.abc import Iterator
 
 import pytest
 
+from bot.manifest import read_manifest
 from bot.workspace.security import Guard
 from bot.workspace.server import Workspace
 from tests.bot.person import Person
@@ -21,6 +23,14 @@ def ask(workspace: Workspace, path: str, method: str = "GET", **headers: str) ->
     answer.body = answer.read()  # type: ignore[attr-defined]
     connection.close()
     return answer
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[Threaded]:
+    """One workspace for all: nothing here changes it."""
+    threaded = Threaded(read_manifest())
+    yield threaded
+    threaded.stop()
 
 
 @pytest.fixture
