@@ -101,6 +101,7 @@ def _install(settings: Settings, client: AsyncWebClient) -> AsyncOAuthFlow:
         client_secret=secret,
         scopes=bot_scopes(),
         install_path=INSTALL_PATH,
+        install_page_rendering_enabled=False,
         redirect_uri_path=REDIRECT_PATH,
         authorization_url=_AUTHORIZE
         if settings.slack_api_url == SLACK_API

@@ -12,9 +12,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot.manifest import EVENTS_PATH, read_manifest
+from bot.manifest import EVENTS_PATH, REDIRECT_PATH, read_manifest
 from bot.workspace.server import Workspace
-from tests.bot.person import Person, until
+from tests.bot.person import Json, Person, until
 
 T = TypeVar("T")
 
@@ -22,11 +22,11 @@ T = TypeVar("T")
 class Threaded:
     """A workspace in a thread of its own, so that tests can be written without waiting for it."""
 
-    def __init__(self, **arguments: Any):
+    def __init__(self, manifest: Json, **arguments: Any):
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.workspace = Workspace(read_manifest(), **arguments)
+        self.workspace = Workspace(manifest, **arguments)
         self.run(self.workspace.start())
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:
@@ -63,8 +63,12 @@ class Team:
         self.mode = mode
         self._path = path
         self._port = free_port()
-        arguments = {"request_url": f"http://127.0.0.1:{self._port}{EVENTS_PATH}"} if mode == "http" else {}
-        self.slack = Threaded(**arguments)
+        manifest = read_manifest()
+        if mode == "http":
+            manifest["oauth_config"]["redirect_urls"] = [self.monitor + REDIRECT_PATH]
+            self.slack = Threaded(manifest, request_url=self.monitor + EVENTS_PATH)
+        else:
+            self.slack = Threaded(manifest)
         workspace = self.slack.workspace
         self.faults = workspace.faults
         self.person = Person(workspace.address, workspace.token)
