@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks import Block, Pictures, name_of, plain
 from bot.limits import IMAGE_URL
 from bot.store import Store
-from shared.errors import FindimgError
+from shared.errors import FindimgError, StorageError
 from shared.search import Hit
 from shared.sheets import Cell, Row, draw_sheet
 from shared.storage import Storage
@@ -85,7 +85,7 @@ class Thumbnails:
         for sha256, file in files.items():
             try:
                 await client.files_delete(file=file)
-            except SlackClientError as error:
+            except UPLOAD_ERRORS as error:
                 if "file_not_found" not in str(error) and "file_deleted" not in str(error):
                     _log.warning("The thumbnail %s of a removed image cannot be deleted: %s", file, reason(error))
                     continue
@@ -110,7 +110,7 @@ class Thumbnails:
     def _finished(self, key: tuple[str, str], done: asyncio.Task[str]) -> None:
         del self._uploads[key]
         if not done.cancelled() and (error := done.exception()):
-            _log.info("A thumbnail was not uploaded: %s", reason(error))
+            _log.info("A thumbnail was not uploaded: %s", error if isinstance(error, StorageError) else reason(error))
 
     async def _remembered(self, client: AsyncWebClient, team: str, storage: Storage, hit: Hit) -> str:
         async with self._places, asyncio.timeout(READY_SECONDS):
@@ -152,8 +152,8 @@ def reason(error: BaseException) -> str:
         return f"Slack answered {code}"
     if isinstance(error, TimeoutError):
         return "Slack took too long"
-    if isinstance(error, FindimgError):
-        return str(error).rstrip(".")
+    if isinstance(error, StorageError):
+        return "the library cannot be read"
     return f"Slack cannot be reached ({type(error).__name__})"
 
 
