@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from bot.blocks import Message
 
@@ -73,7 +74,7 @@ class Whisper:
         answer = await self.respond(
             text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=self.replace
         )
-        if answer.status_code == 200 and answer.body in ("ok", "", '{"ok":true}'):
+        if _is_taken(answer):
             return
         _log.info("A response_url refused an answer: %s %s", answer.status_code, answer.body[:200])
         if not await self._post(message):
@@ -143,7 +144,7 @@ class ChannelReply:
         except SlackApiError as error:
             _log.info("A shared answer goes by its response_url: %s", error.response.get("error"))
             answer = await self.respond(**content, response_type="in_channel", replace_original=False)
-            if answer.status_code != 200:
+            if not _is_taken(answer):
                 raise RefusedError(answer.body) from error
 
 
@@ -169,6 +170,11 @@ class PrivateReply:
             except SlackApiError as error:
                 _log.info("An answer goes to the direct message: %s", error.response.get("error"))
         await _refusable(self.client.chat_postMessage(channel=self.user, **content))
+
+
+def _is_taken(answer: WebhookResponse) -> bool:
+    """Whether a response_url took a message; it can refuse with status 200, too."""
+    return answer.status_code == 200 and answer.body in ("ok", "", '{"ok":true}')
 
 
 async def _refusable(call: Awaitable[Any]) -> None:
