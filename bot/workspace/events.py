@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable
+from copy import deepcopy
 
 from bot.workspace.delivery import EVENTS, Delivery, DeliveryError, Retry
 from bot.workspace.faults import Timing
@@ -103,7 +104,7 @@ class Events:
             "context_team_id": team.id,
             "context_enterprise_id": None,
             "api_app_id": self._app_id,
-            "event": event,
+            "event": deepcopy(event),  # as it was when it happened, however late it is taken
             "type": "event_callback",
             "event_id": new_id("Ev"),
             "event_time": int(time.time()),

@@ -186,7 +186,7 @@ async def _channel(person: Person, body: Json) -> Json:
     return {"channel": {"id": channel.id, "name": channel.name, "is_im": False}}
 
 
-async def _pass_on(feed: "asyncio.Queue[Json]", socket: web.WebSocketResponse) -> None:
+async def _pass_on(feed: asyncio.Queue[Json], socket: web.WebSocketResponse) -> None:
     with suppress(ConnectionError):  # the page was closed
         while not socket.closed:
             await socket.send_str(json.dumps(await feed.get()))

@@ -113,7 +113,6 @@ class Person:
         Raises:
             DeedError: it isn't there, or the bot did not acknowledge.
         """
-        message = None
         if view_id:
             view = self._view(view_id)
             about: Json = {"view": view.content, "container": {"type": "view", "view_id": view.id}}

@@ -66,6 +66,7 @@ def test_a_download_can_lead_elsewhere(workspace: Workspace, client: WebClient) 
     with pytest.raises(urllib.error.HTTPError) as caught:
         fetch(url, workspace.bot_token)
     assert caught.value.url == f"{workspace.address}/elsewhere"
+    caught.value.close()
 
 
 def test_a_remote_file_is_external_and_lies_where_it_says(slack: Threaded, client: WebClient) -> None:

@@ -2,6 +2,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.workspace.limits import is_too_large, message_problems, view_problems
 from tests.bot.workspace.conftest import button, modal, section
@@ -147,6 +149,8 @@ def test_blocks_that_are_no_list_are_refused() -> None:
     assert message_problems({"type": "divider"}, is_known) == ["must be an array [json-pointer:/blocks]"]
 
 
+KINDS = ["section", "image", "actions", "context", "input", "button", "static_select", "mrkdwn", "plain_text"]
+WORDS = ["type", "text", "elements", "slack_file", "id", "action_id", "block_id", "options", "modal", "blocks"]
 INPUT = {"type": "input", "label": plain("File"), "element": {"type": "file_input", "action_id": "f", "max_files": 10}}
 
 
@@ -182,6 +186,22 @@ def test_a_modal_with_an_input_needs_a_submit_button() -> None:
     assert view_problems(view, is_known) == [
         "must define `submit` to use an `input` block in modals [json-pointer:/view/blocks/1/input]"
     ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(KINDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=3), inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(JSON)
+def test_nothing_that_json_can_say_is_more_than_refused(value: Any) -> None:
+    for said in (value, [value], [{"type": "section", "accessory": value}], [{"type": "input", "element": value}]):
+        assert all(isinstance(each, str) for each in message_problems(said, is_known))
+    for view in (value, modal(value), {"type": "home", "blocks": value}):
+        assert all(isinstance(each, str) for each in view_problems(view, is_known))
 
 
 def test_a_view_has_at_most_250_kb() -> None:
