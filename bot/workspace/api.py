@@ -11,8 +11,6 @@ from aiohttp import web
 from bot.workspace.faults import Faults
 from bot.workspace.state import Json, Team
 
-_REMOVED = "account_inactive"
-
 
 class ApiError(Exception):
     """The Web API refuses a call; the text is Slack's error code.
@@ -148,7 +146,7 @@ class Api:
         if team is None:
             raise ApiError("invalid_auth")
         if not team.installed:
-            raise ApiError(_REMOVED)
+            raise ApiError("account_inactive")
         return team
 
     def reader(self, request: web.Request) -> Team | None:

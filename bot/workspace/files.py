@@ -3,6 +3,7 @@
 import asyncio
 import io
 import re
+import secrets
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator
 from urllib.parse import quote
@@ -51,7 +52,7 @@ class Files:
         """A place to upload one file of the bot's to: the secret of its address, and the file."""
         file = File(new_id("F"), team.bot.id, safe_name(name), name, seen_by_bot=True)
         team.files[file.id] = file
-        ticket = new_id("") + new_id("")
+        ticket = secrets.token_urlsafe(24)
         self._tickets[ticket] = team, file
         return ticket, file
 

@@ -97,13 +97,14 @@ class Workspace:
         await web.SockSite(self._runner, listening).start()
 
     async def stop(self) -> None:
-        """Ends everything."""
+        """Ends everything; a workspace that was never started is left as it is."""
+        if self._runner is None:
+            return
         self.office.events.stop()
         self.office.files.stop()
         await self._delivery.close()
         await self.sockets.close()
-        if self._runner:
-            await self._runner.cleanup()
+        await self._runner.cleanup()
 
     @property
     def office(self) -> Office:

@@ -135,9 +135,10 @@ def test_teams_are_apart(slack: Threaded, client: WebClient) -> None:
 
 
 def test_a_port_that_is_taken_is_said(workspace: Workspace) -> None:
-    port = int(workspace.address.rpartition(":")[2])
+    late = Workspace(MANIFEST, port=int(workspace.address.rpartition(":")[2]))
     with pytest.raises(OSError, match="in use"):
-        asyncio.run(Workspace(MANIFEST, port=port).start())
+        asyncio.run(late.start())
+    asyncio.run(late.stop())
 
 
 def test_nobody_can_act_before_the_start() -> None:
