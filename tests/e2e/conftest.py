@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 MISSING = (
@@ -47,6 +47,7 @@ def browser() -> Iterator[Browser]:
             # pytest -q shows no reasons, and our own warnings are errors; this one has to be seen.
             warnings.warn_explicit(MISSING, pytest.PytestWarning, __file__, 1, module="browser")
             pytest.skip(MISSING)
+        expect.set_options(timeout=PATIENCE)
         chromium = playwright.chromium.launch(executable_path=path)
         yield chromium
         chromium.close()

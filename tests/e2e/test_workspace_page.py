@@ -18,6 +18,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.manifest import read_manifest
 from tests.bot.team import Threaded
 from tests.e2e.conftest import DARK, PHONE, Screen
 
@@ -218,7 +219,7 @@ def opening(view: Json) -> Answer:
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Threaded]:
     """A workspace for all tests here."""
-    slack = Threaded()
+    slack = Threaded(read_manifest())
     yield slack
     slack.stop()
 
@@ -409,6 +410,14 @@ def test_a_command_is_completed_and_sent_by_keyboard(opened: Page, room: Room, b
     expect(messages(opened)).to_contain_text(["Only visible to you"])
     expect(field(opened)).to_have_value("")
     assert room.texts() == ["Nothing found."]
+
+
+def test_a_command_that_is_written_in_full_is_sent_at_once(opened: Page, bot: TinyBot) -> None:
+    opened.keyboard.type("/tag")
+    expect(opened.get_by_role("listbox")).to_be_visible()
+    opened.keyboard.press("Enter")
+    assert bot.heard()["command"] == "/tag"
+    expect(field(opened)).to_have_value("")
 
 
 def test_escape_closes_the_suggestions_and_keeps_the_text(opened: Page) -> None:
@@ -785,6 +794,20 @@ def test_the_newest_message_is_followed_but_not_while_somebody_reads_above(opene
     expect(newer).to_be_hidden()
 
 
+def test_what_a_person_asked_for_is_shown_wherever_they_are_reading(opened: Page, room: Room, bot: TinyBot) -> None:
+    async def answer(args: AsyncArgs) -> None:
+        await args.ack()
+        await args.say("Here it is.")
+
+    bot.answer = answer
+    room.post("ask", [actions(button("Ask", "ask"))])
+    for number in range(40):
+        room.post(f"message {number}")
+    expect(messages(opened)).to_have_count(41)
+    messages(opened).first.get_by_role("button", name="Ask").click()
+    expect(messages(opened).filter(has_text="Here it is.")).to_be_in_viewport()
+
+
 def test_a_long_answer_is_shown_from_its_beginning(opened: Page, room: Room) -> None:
     room.post("before")
     file = {"slack_file": {"id": room.upload("tall.jpg", picture(size=(300, 300)))}}
@@ -862,11 +885,20 @@ def test_a_lost_connection_is_made_again_and_nothing_is_missed(page: Page, room:
     expect(field(page)).to_have_value("half a sentence")
 
 
-def test_a_workspace_that_was_started_anew_says_what_to_do(opened: Page, room: Room, complaints: list[str]) -> None:
-    opened.context.clear_cookies()
-    opened.reload()
+def test_a_workspace_that_was_started_anew_says_what_to_do(page: Page, room: Room, complaints: list[str]) -> None:
+    routes: list[WebSocketRoute] = []
+
+    def route(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        routes.append(socket)
+
+    page.route_web_socket(re.compile("/page/live"), route)
+    page.goto(room.address)
+    expect(field(page)).to_be_visible()
+    page.context.clear_cookies()
+    routes[-1].close()
+    expect(page.get_by_text("Open the address that findimg-bot printed.")).to_be_visible()
     complaints.clear()  # the browser's console names the 403
-    expect(opened.locator("body")).to_contain_text("findimg-bot try printed")
 
 
 @pytest.mark.parametrize("screen", [NARROWEST])

@@ -85,8 +85,7 @@ export class Completion {
       case "Enter":
       case "Tab":
         if (event.shiftKey) return false;
-        this.#take(this.#options[this.#chosen]);
-        return true;
+        return this.#finish(this.#options[this.#chosen], event.key === "Enter");
       default:
         return false;
     }
@@ -97,6 +96,17 @@ export class Completion {
     [...this.list.children].forEach((row, at) => row.setAttribute("aria-selected", String(at === number)));
     this.list.children[number].scrollIntoView({ block: "nearest" });
     this.#field.setAttribute("aria-activedescendant", `${this.id}-${number}`);
+  }
+
+  /** Takes an option; where it stands there in full, Enter only closes the list and is not for it. */
+  #finish(option, entered) {
+    const written = this.#field.value.slice(option.start, this.#field.selectionStart);
+    if (entered && written === option.name) {
+      this.close();
+      return false;
+    }
+    this.#take(option);
+    return true;
   }
 
   #take({ start, text }) {

@@ -150,12 +150,14 @@ export class Composer {
     this.#typed();
     this.send.setAttribute("aria-busy", "true");
     this.#sent();
+    const answered = this.#command(text) && this.#store.answer(channel);
     const answer = await this.#connection.request("/page/send", message);
-    this.send.removeAttribute("aria-busy");
     if (answer.ok) {
       this.uploads.clear();
-      return;
+      await answered;
     }
+    this.send.removeAttribute("aria-busy");
+    if (answer.ok) return;
     if (!this.field.value) this.field.value = text;
     this.#typed();
     if (!this.#store.told(answer.error)) this.#say(answer.error);

@@ -49,6 +49,7 @@ export class Conversation {
   }
 
   async #act({ ts }, block, each, value) {
+    this.messages.expect();
     const answered = this.#store.answer(this.channel);
     const answer = await this.#connection.request("/page/action", {
       channel: this.channel,
@@ -62,6 +63,7 @@ export class Conversation {
 
   async #shortcut({ callback_id: callback }, message, node) {
     node.setAttribute("aria-busy", "true");
+    this.messages.expect();
     const answered = this.#store.answer(this.channel);
     const answer = await this.#connection.request("/page/shortcut", {
       callback_id: callback,

@@ -19,7 +19,10 @@ export const timeText = (date) => TIME.format(date);
 export const fullText = (date) => FULL.format(date);
 
 /** "Today", "Yesterday" or the day. */
-export const dayText = (date) => pretty(date) ?? DAY.format(date);
+export function dayText(date) {
+  const text = pretty(date) ?? DAY.format(date);
+  return text[0].toUpperCase() + text.slice(1);
+}
 
 /** Fills the placeholders of Slack's date token, as `{date_short_pretty} at {time}`. */
 export function dateText(date, pattern) {
@@ -40,9 +43,7 @@ export function dateText(date, pattern) {
 
 function pretty(date) {
   const days = Math.round((midnight(date) - midnight(new Date())) / 86400000);
-  if (Math.abs(days) > 1) return null;
-  const text = RELATIVE.format(days, "day");
-  return text[0].toUpperCase() + text.slice(1);
+  return Math.abs(days) > 1 ? null : RELATIVE.format(days, "day");
 }
 
 function ago(date) {

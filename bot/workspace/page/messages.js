@@ -16,6 +16,7 @@ export class Messages {
   #drawn = new Map(); // ts → {signature, node}
   #days = new Map(); // day → node
   #following = true;
+  #expecting = false;
 
   /** @param {object} place as for `drawMessage`, without what is of each message */
   constructor(store, connection, place, label) {
@@ -59,14 +60,21 @@ export class Messages {
     this.#keep();
   }
 
-  /** Says that a message came, which shows unless it is out of sight. */
+  /** The person asked for something: the next message is shown, wherever they are reading. */
+  expect() {
+    this.#expecting = true;
+  }
+
+  /** A message came. */
   arrived() {
-    if (!this.#following) this.newer.hidden = false;
+    if (this.#following || this.#expecting) this.follow();
+    else this.newer.hidden = false;
   }
 
   /** Goes to the newest message and stays there. */
   follow() {
     this.#following = true;
+    this.#expecting = false;
     this.newer.hidden = true;
     this.#keep();
   }
