@@ -69,7 +69,8 @@ function came({ channel: id, message }) {
 
 function update() {
   sidebar.update(channel.id, !channel.home && !document.hidden);
-  document.title = `${sidebar.unread ? `(${sidebar.unread}) ` : ""}${channel.name} · ${store.state.team.name} workspace`;
+  const unread = sidebar.unread ? `(${sidebar.unread}) ` : "";
+  document.title = `${unread}${channel.name} · ${store.state.team.name} workspace`;
 }
 
 function leaveThread() {

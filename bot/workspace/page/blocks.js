@@ -17,9 +17,10 @@ let made = 0; // for ids that are the page's own
  * @param {import("./elements.js").Context} context
  */
 export function draw(blocks, context) {
-  return blocks.map((block) =>
-    element("div", { class: `block ${block.type}`, "data-block": block.block_id }, (DRAWN[block.type] ?? unknown)(block, context)),
-  );
+  return blocks.map((block) => {
+    const drawn = (DRAWN[block.type] ?? unknown)(block, context);
+    return element("div", { class: `block ${block.type}`, "data-block": block.block_id }, drawn);
+  });
 }
 
 const DRAWN = {
@@ -103,7 +104,8 @@ export function enlargeable(source, alt, title, size = {}) {
 }
 
 function rich(each, context) {
-  const parts = () => each.elements.map((inner) => (inner.elements ? rich(inner, context) : richPart(inner, context.store)));
+  const parts = () =>
+    each.elements.map((inner) => (inner.elements ? rich(inner, context) : richPart(inner, context.store)));
   switch (each.type) {
     case "rich_text_list": {
       const items = each.elements.map((inner) => element("li", {}, rich(inner, context)));

@@ -1,7 +1,7 @@
 // The main part: a channel or the direct message with its heading, or the app's Home tab.
 
 import { Conversation } from "./conversation.js";
-import { element, icon } from "./dom.js";
+import { element, icon, iconButton } from "./dom.js";
 import { Home } from "./home.js";
 
 /** What the main part shows. */
@@ -17,19 +17,16 @@ export class Channel {
     this.home = home;
     this.name = channel.is_im ? channel.name : `#${channel.name}`;
     this.content = home ? new Home(store, connection) : new Conversation(store, connection, id, null, this.name);
-    const drawer = element(
-      "button",
-      { type: "button", class: "quiet drawer", "aria-label": "Channels and apps", "aria-controls": "sidebar" },
-      icon("drawer"),
-    );
+    const drawer = iconButton("drawer", "Channels and apps", { class: "quiet drawer", "aria-controls": "sidebar" });
     drawer.addEventListener("click", openDrawer);
+    const tabs = [tab("Messages", id, !home), tab("Home", `${id}/home`, home)];
     this.nodes = [
       element(
         "header",
         { class: "heading" },
         drawer,
         element("h2", {}, channel.is_im ? icon("chat") : icon("channel"), channel.name),
-        channel.is_im && element("nav", { class: "tabs", "aria-label": channel.name }, tab("Messages", id, !home), tab("Home", `${id}/home`, home)),
+        channel.is_im && element("nav", { class: "tabs", "aria-label": channel.name }, tabs),
       ),
       this.content.node,
     ];

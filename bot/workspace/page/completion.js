@@ -14,19 +14,18 @@ export class Completion {
   /**
    * @param {HTMLTextAreaElement} field
    * @param {function(string): {start: number, options: object[]}|null} offers what can stand from `start` to the caret;
-   *   each option has `text`, `name` and `detail`.
+   *   each option has a `name`, which is what is written, a `detail` and perhaps a `hint`.
    */
   constructor(field, offers) {
     this.#field = field;
     this.#offers = offers;
     this.id = `completion-${++made}`;
-    this.list = element("ul", { id: this.id, class: "completion", role: "listbox", "aria-label": "Suggestions", hidden: true });
-    for (const [name, value] of Object.entries({
-      role: "combobox",
-      "aria-autocomplete": "list",
-      "aria-controls": this.id,
-      "aria-expanded": "false",
-    })) field.setAttribute(name, value);
+    const named = { class: "completion", role: "listbox", "aria-label": "Suggestions" };
+    this.list = element("ul", { id: this.id, hidden: true, ...named });
+    field.setAttribute("role", "combobox");
+    field.setAttribute("aria-autocomplete", "list");
+    field.setAttribute("aria-controls", this.id);
+    field.setAttribute("aria-expanded", "false");
     field.addEventListener("input", () => this.open());
     field.addEventListener("blur", () => this.close());
   }
@@ -109,8 +108,8 @@ export class Completion {
     return true;
   }
 
-  #take({ start, text }) {
-    this.#field.setRangeText(text, start, this.#field.selectionStart, "end");
+  #take({ start, name }) {
+    this.#field.setRangeText(`${name} `, start, this.#field.selectionStart, "end");
     this.close();
     this.#field.dispatchEvent(new Event("input", { bubbles: true }));
   }

@@ -1,7 +1,7 @@
 // The field in which a person writes, with its completion and the files that go along.
 
 import { Completion } from "./completion.js";
-import { element, icon } from "./dom.js";
+import { element, iconButton } from "./dom.js";
 import { chooser, takePastes, Uploads } from "./uploads.js";
 
 const drafts = new Map(); // what was written and not sent, by channel and thread
@@ -35,12 +35,13 @@ export class Composer {
     this.#completion = new Completion(this.field, (before) => this.#offers(before));
     this.hint = element("p", { class: "usage", hidden: true });
     this.problem = element("p", { class: "problem", role: "alert", hidden: true });
-    this.send = element("button", { type: "submit", class: "send", "aria-label": "Send", title: "Send (Enter)" }, icon("send"));
+    this.send = iconButton("send", "Send", { type: "submit", class: "send", title: "Send (Enter)" });
+    const row = element("div", { class: "row" }, this.#tools(), this.send);
     this.node = element(
       "form",
       { class: "composer", novalidate: true },
       this.#completion.list,
-      element("div", { class: "card" }, this.hint, this.field, this.uploads.tiles, element("div", { class: "row" }, this.#tools(), this.send)),
+      element("div", { class: "card" }, this.hint, this.field, this.uploads.tiles, row),
       this.problem,
     );
     this.field.value = drafts.get(this.#key) ?? "";
@@ -71,15 +72,13 @@ export class Composer {
   }
 
   #tools() {
-    const { button, input } = chooser(icon("attach"), { multiple: true }, (files) => this.add(files));
+    const button = iconButton("attach", "Attach files", { title: "Attach files (or paste or drop them)" });
+    const input = chooser(button, { multiple: true }, (files) => this.add(files));
     const tool = (name, label, text) => {
-      const made = element("button", { type: "button", class: "quiet", "aria-label": label, title: label }, icon(name));
+      const made = iconButton(name, label);
       made.addEventListener("click", () => this.#insert(text));
       return made;
     };
-    button.className = "quiet";
-    button.setAttribute("aria-label", "Attach files");
-    button.title = "Attach files (or paste or drop them)";
     return [
       button,
       input,
@@ -102,8 +101,8 @@ export class Composer {
     const command = !this.#place.thread && /^\/\S*$/.exec(before);
     if (command) {
       const options = state.commands
-        .filter((each) => each.command.startsWith(before.toLowerCase()))
-        .map((each) => ({ text: `${each.command} `, name: each.command, hint: each.usage_hint, detail: each.description }));
+        .filter(({ command }) => command.startsWith(before.toLowerCase()))
+        .map((each) => ({ name: each.command, hint: each.usage_hint, detail: each.description }));
       return { start: 0, options };
     }
     const name = /(?:^|\s)@(\S*)$/.exec(before);
@@ -111,7 +110,7 @@ export class Composer {
     const options = Object.values(state.users)
       .filter((user) => user.name.toLowerCase().startsWith(name[1].toLowerCase()))
       .sort((one, other) => Number(other.is_bot) - Number(one.is_bot))
-      .map((user) => ({ text: `@${user.name} `, name: `@${user.name}`, detail: user.id === state.me.id ? "you" : user.is_bot ? "app" : "" }));
+      .map((user) => ({ name: `@${user.name}`, detail: user.is_bot ? "app" : "" }));
     return { start: before.length - name[1].length - 1, options };
   }
 
@@ -120,7 +119,10 @@ export class Composer {
     drafts.set(this.#key, field.value);
     const command = this.#command(field.value);
     this.hint.hidden = !command || !/\s/.test(field.value);
-    if (command) this.hint.replaceChildren(command.description, " ", element("code", {}, `${command.command} ${command.usage_hint ?? ""}`));
+    if (command) {
+      const usage = `${command.command} ${command.usage_hint ?? ""}`;
+      this.hint.replaceChildren(command.description, " ", element("code", {}, usage));
+    }
     this.send.disabled = this.uploads.busy || (!field.value.trim() && !this.uploads.ids.length);
     this.#say("");
   }
@@ -153,7 +155,7 @@ export class Composer {
     const answered = this.#command(text) && this.#store.answer(channel);
     const answer = await this.#connection.request("/page/send", message);
     if (answer.ok) {
-      this.uploads.clear();
+      this.uploads.sent(message.files);
       await answered;
     }
     this.send.removeAttribute("aria-busy");

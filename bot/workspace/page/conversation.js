@@ -23,7 +23,8 @@ export class Conversation {
       shortcut: (...used) => this.#shortcut(...used),
     };
     this.messages = new Messages(store, connection, place, thread ? "Thread" : `Messages in ${name}`);
-    this.composer = new Composer(store, connection, place, thread ? "Reply…" : `Message ${name}`, () => this.messages.follow());
+    const label = thread ? "Reply…" : `Message ${name}`;
+    this.composer = new Composer(store, connection, place, label, () => this.messages.follow());
     this.node = element(
       "div",
       { class: "conversation" },
@@ -49,7 +50,7 @@ export class Conversation {
   }
 
   async #act({ ts }, block, each, value) {
-    this.messages.expect();
+    this.messages.expecting = true;
     const answered = this.#store.answer(this.channel);
     const answer = await this.#connection.request("/page/action", {
       channel: this.channel,
@@ -63,7 +64,7 @@ export class Conversation {
 
   async #shortcut({ callback_id: callback }, message, node) {
     node.setAttribute("aria-busy", "true");
-    this.messages.expect();
+    this.messages.expecting = true;
     const answered = this.#store.answer(this.channel);
     const answer = await this.#connection.request("/page/shortcut", {
       callback_id: callback,
@@ -76,6 +77,7 @@ export class Conversation {
 
   async #settled(answer, answered) {
     if (answer.ok) await answered;
-    else this.#store.notice(this.channel, answer.error, this.thread);
+    this.messages.expecting = false;
+    if (!answer.ok) this.#store.notice(this.channel, answer.error, this.thread);
   }
 }

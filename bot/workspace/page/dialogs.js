@@ -1,6 +1,6 @@
 // Dialogs that are ours: an image enlarged, a question before something is done, a word in passing.
 
-import { element, icon } from "./dom.js";
+import { element, iconButton } from "./dom.js";
 import { textObject } from "./mrkdwn.js";
 
 const MOST = 2; // times its size that an image is enlarged, beyond which one sees squares
@@ -8,7 +8,7 @@ const TOAST = 4000; // milliseconds that a word in passing stays
 
 /** Shows an image as large as the window. */
 export function enlarge(source, alt, title) {
-  const close = element("button", { type: "button", class: "quiet", "aria-label": "Close" }, icon("close"));
+  const close = iconButton("close", "Close");
   const image = element("img", { src: source, alt });
   image.addEventListener("load", () => (image.style.maxWidth = `${image.naturalWidth * MOST}px`));
   const dialog = element(

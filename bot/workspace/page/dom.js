@@ -26,7 +26,6 @@ export function element(name, attributes = {}, ...children) {
 
 const STROKES = {
   channel: "M9.5 4L7.5 20M16.5 4l-2 16M4.5 9h16M3.5 15h16",
-  home: "M4 11l8-7 8 7v8.5a.5.5 0 0 1-.5.5H15v-6H9v6H4.5a.5.5 0 0 1-.5-.5z",
   chat: "M4 5.5h16v11H11l-4.5 4v-4H4z",
   reply: "M9.5 6L4 11.5 9.5 17M4.5 11.5H14a6 6 0 0 1 6 6V19",
   more: "M5 12h.01M12 12h.01M19 12h.01",
@@ -36,7 +35,7 @@ const STROKES = {
   slash: "M15.5 4l-7 16",
   mention: "M15.8 12a3.8 3.8 0 1 1-7.6 0 3.8 3.8 0 0 1 7.6 0zm0-3.8v5a2.6 2.6 0 0 0 5.2 0V12a9 9 0 1 0-3.5 7.1",
   send: "M4.5 4.5L20.5 12l-16 7.5 2.5-7.5zM7 12h7",
-  eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM14.8 12a2.8 2.8 0 1 1-5.6 0 2.8 2.8 0 0 1 5.6 0z",
+  eye: "M2.5 12S6 5.5 12 5.5s9.5 6.5 9.5 6.5-3.5 6.5-9.5 6.5S2.5 12 2.5 12zM12 11.5v1",
   file: "M6 3.5h8l4.5 4.5v12.5H6zM14 3.5V8h4.5",
   down: "M12 5v14M6 13l6 6 6-6",
   wand: "M4 20L15 9M17.5 3.5v4M15.5 5.5h4M20 11v3M18.5 12.5h3M10 3.5v3M8.5 5h3",
@@ -54,4 +53,10 @@ export function icon(name) {
   path.setAttribute("d", STROKES[name]);
   drawing.append(path);
   return drawing;
+}
+
+/** Makes a button that shows only an icon. */
+export function iconButton(name, label, attributes = {}) {
+  const all = { type: "button", class: "quiet", "aria-label": label, title: label, ...attributes };
+  return element("button", all, icon(name));
 }

@@ -1,7 +1,7 @@
 // Block Kit's interactive elements: what a person uses, and what of it the bot is told.
 
 import { confirmed } from "./dialogs.js";
-import { element, icon } from "./dom.js";
+import { element, iconButton } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { textObject } from "./mrkdwn.js";
 import { chooser, takeDrops, Uploads } from "./uploads.js";
@@ -83,11 +83,8 @@ function button(block, each, context) {
 }
 
 function overflow(block, each, context) {
-  const made = element(
-    "button",
-    { type: "button", class: "button overflow", "data-key": keyOf(block, each), "aria-haspopup": "menu", "aria-label": "More" },
-    icon("more"),
-  );
+  const attributes = { class: "button overflow", "data-key": keyOf(block, each), "aria-haspopup": "menu" };
+  const made = iconButton("more", "More", attributes);
   made.addEventListener("click", () => {
     const entries = each.options.map((option) => ({
       text: textObject(option.text, context.store),
@@ -143,8 +140,11 @@ function select(block, each, context, label) {
 /** The people or channels to choose from. */
 function listed(type, store) {
   const people = Object.values(store.state.users).map((user) => ({ value: user.id, text: { text: user.name } }));
-  const channels = store.state.channels.map(({ id, name, is_im }) => ({ value: id, text: { text: is_im ? name : `#${name}` } }));
-  return type === "users_select" ? people : channels;
+  const places = store.state.channels.map((each) => ({
+    value: each.id,
+    text: { text: each.is_im ? each.name : `#${each.name}` },
+  }));
+  return type === "users_select" ? people : places;
 }
 
 function choices(block, each, context, label) {
@@ -159,7 +159,8 @@ function choices(block, each, context, label) {
       checked: initial.has(option.value),
     });
     const about = option.description && element("small", {}, textObject(option.description, context.store));
-    return { option, box, row: element("label", {}, box, element("span", {}, textObject(option.text, context.store), about)) };
+    const text = element("span", {}, textObject(option.text, context.store), about);
+    return { option, box, row: element("label", {}, box, text) };
   });
   const node = element(
     "div",
@@ -203,9 +204,9 @@ function files(block, each, context, label) {
   const uploads = new Uploads(context.connection, { bytes: context.store.state.limits.file_bytes, most, types });
   const accept = types?.map((type) => `.${type}`).join(",");
   const add = (chosen) => uploads.add(chosen);
-  const { button, input } = chooser(most === 1 ? "Choose a file…" : "Choose files…", { accept, multiple: most > 1 }, add);
-  button.className = "button";
-  button.dataset.key = keyOf(block, each);
+  const attributes = { type: "button", class: "button", "data-key": keyOf(block, each) };
+  const button = element("button", attributes, most === 1 ? "Choose a file…" : "Choose files…");
+  const input = chooser(button, { accept, multiple: most > 1 }, add);
   const note = element("span", { class: "faint" }, "or drop or paste it here");
   const node = element(
     "div",

@@ -15,7 +15,8 @@ export class Home {
     this.#store = store;
     this.#view = new View(store, connection, toast);
     this.waiting = element("p", { class: "faint", role: "status" }, "Opening the Home tab…");
-    this.node = element("div", { class: "scroller" }, element("section", { class: "home", "aria-label": "Home" }, this.waiting, this.#view.node));
+    const section = element("section", { class: "home", "aria-label": "Home" }, this.waiting, this.#view.node);
+    this.node = element("div", { class: "scroller" }, section);
     this.#update();
     this.#ask(connection);
   }

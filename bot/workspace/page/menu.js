@@ -6,7 +6,7 @@ import { element } from "./dom.js";
  * Opens a menu; it closes by a choice, Escape, Tab or a click elsewhere, and the focus goes back to the button.
  * @param {HTMLElement} anchor
  * @param {string} label
- * @param {Array<{text: string, detail?: string, icon?: Node, danger?: boolean, run: function}|null>} entries
+ * @param {Array<{text: string, detail?: string, icon?: Node, run: function}|null>} entries
  *   null is a line between groups.
  */
 export function openMenu(anchor, label, entries) {
@@ -18,12 +18,7 @@ export function openMenu(anchor, label, entries) {
       continue;
     }
     const text = element("span", {}, entry.text, entry.detail && element("small", {}, entry.detail));
-    const item = element(
-      "button",
-      { type: "button", role: "menuitem", tabindex: "-1", class: entry.danger ? "danger" : null },
-      entry.icon,
-      text,
-    );
+    const item = element("button", { type: "button", role: "menuitem", tabindex: "-1" }, entry.icon, text);
     item.addEventListener("click", () => {
       menu.hidePopover();
       entry.run();

@@ -3,7 +3,7 @@
 import { draw, enlargeable } from "./blocks.js";
 import { dateOf, fullText, timeText } from "./dates.js";
 import { toast } from "./dialogs.js";
-import { element, icon } from "./dom.js";
+import { element, icon, iconButton } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { mrkdwn, plainText } from "./mrkdwn.js";
 import { sizeText } from "./uploads.js";
@@ -25,23 +25,19 @@ export function drawMessage(message, store, connection, place) {
   const user = store.user(message.user);
   const context = { store, connection, act: (...used) => place.act(message, ...used) };
   const name = element("span", { class: "name" }, user.name);
-  const more = element(
-    "button",
-    { type: "button", class: "quiet", "aria-label": "More actions", title: "More actions", "aria-haspopup": "menu", "aria-expanded": "false" },
-    icon("more"),
-  );
+  const more = iconButton("more", "More actions", { "aria-haspopup": "menu", "aria-expanded": "false" });
   more.addEventListener("click", () => openMenu(more, "Message actions", entries(message, store, place, more)));
-  const threads = !place.thread && !message.ephemeral;
+  const reply = { class: "quiet", "aria-label": "Reply in thread", title: "Reply in thread" };
   const tools = element(
     "div",
     { class: "tools", role: "group", "aria-label": "Message tools" },
-    threads && threadLink(place.channel, message.ts, { class: "quiet", "aria-label": "Reply in thread", title: "Reply in thread" }, icon("reply")),
+    !place.thread && !message.ephemeral && threadLink(place.channel, message.ts, reply, icon("reply")),
     more,
   );
-  const classes = ["message", place.follows && "follows", message.ephemeral && "ephemeral", message.files?.length && "with-files"];
+  const label = `${user.name}, ${timeText(dateOf(message.ts))}`;
   const made = element(
     "article",
-    { class: classes.filter(Boolean).join(" "), tabindex: "-1", "data-ts": message.ts, "aria-label": `${user.name}, ${timeText(dateOf(message.ts))}` },
+    { class: "message", tabindex: "-1", "data-ts": message.ts, "aria-label": label },
     avatar(user),
     element(
       "div",
@@ -54,6 +50,9 @@ export function drawMessage(message, store, connection, place) {
     ),
     tools,
   );
+  made.classList.toggle("follows", place.follows);
+  made.classList.toggle("ephemeral", Boolean(message.ephemeral));
+  made.classList.toggle("with-files", Boolean(message.files?.length));
   made.addEventListener("keydown", (event) => {
     if (event.key !== "ContextMenu" && !(event.key === "F10" && event.shiftKey)) return;
     event.preventDefault();
@@ -65,7 +64,7 @@ export function drawMessage(message, store, connection, place) {
 /** What a screen reader is told of a message. */
 export function spoken(message, store) {
   const files = message.files?.map((file) => file.name).join(", ");
-  return [store.user(message.user).name, ": ", plainText(message.text ?? "", store), files && ` (${files})`].filter(Boolean).join("");
+  return `${store.user(message.user).name}: ${plainText(message.text ?? "", store)}${files ? ` (${files})` : ""}`;
 }
 
 function body(message, store, context) {
@@ -101,7 +100,8 @@ function drawFile(file) {
       enlargeable(address, file.name, file.name, size),
     );
   }
-  return element("p", { class: "file card" }, icon("file"), element("span", {}, about, element("small", {}, sizeText(file.size))));
+  const size = element("small", {}, sizeText(file.size));
+  return element("p", { class: "file card" }, icon("file"), element("span", {}, about, size));
 }
 
 function threadLink(channel, ts, attributes, ...children) {
@@ -126,9 +126,9 @@ function entries(message, store, place, more) {
     () => toast(said),
     () => toast("The browser did not let the page copy."),
   );
-  const images = message.files ?? [];
-  const links = images.map((file) => ({
-    text: images.length > 1 ? `Copy link to ${file.name}` : "Copy link to the image",
+  const files = message.files ?? [];
+  const links = files.map((file) => ({
+    text: `Copy link to ${files.length > 1 ? file.name : PAINTED.has(file.mimetype) ? "the image" : "the file"}`,
     icon: icon("link"),
     run: copy(file.permalink, "The link is copied."),
   }));
@@ -136,6 +136,7 @@ function entries(message, store, place, more) {
     const address = `${store.state.team.url}archives/${place.channel}/p${message.ts.replace(".", "")}`;
     links.push({ text: "Copy link to the message", icon: icon("link"), run: copy(address, "The link is copied.") });
   }
-  const text = { text: "Copy text", icon: icon("copy"), run: copy(plainText(message.text ?? "", store), "The text is copied.") };
-  return message.ephemeral ? [text] : [...shortcuts, null, ...links, text];
+  const text = plainText(message.text ?? "", store);
+  const copying = { text: "Copy text", icon: icon("copy"), run: copy(text, "The text is copied.") };
+  return message.ephemeral ? [copying] : [...shortcuts, null, ...links, copying];
 }

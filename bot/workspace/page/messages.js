@@ -10,13 +10,13 @@ const MARGIN = 12;
 
 /** A scrolling list of messages. */
 export class Messages {
+  expecting = false; // whether the person asked for something, so that the next message is shown in any case
   #store;
   #connection;
   #place;
   #drawn = new Map(); // ts → {signature, node}
   #days = new Map(); // day → node
   #following = true;
-  #expecting = false;
 
   /** @param {object} place as for `drawMessage`, without what is of each message */
   constructor(store, connection, place, label) {
@@ -60,21 +60,16 @@ export class Messages {
     this.#keep();
   }
 
-  /** The person asked for something: the next message is shown, wherever they are reading. */
-  expect() {
-    this.#expecting = true;
-  }
-
   /** A message came. */
   arrived() {
-    if (this.#following || this.#expecting) this.follow();
+    if (this.#following || this.expecting) this.follow();
     else this.newer.hidden = false;
   }
 
   /** Goes to the newest message and stays there. */
   follow() {
     this.#following = true;
-    this.#expecting = false;
+    this.expecting = false;
     this.newer.hidden = true;
     this.#keep();
   }

@@ -1,6 +1,6 @@
 // The modal that the bot opened.
 
-import { element, icon } from "./dom.js";
+import { element, iconButton } from "./dom.js";
 import { textObject } from "./mrkdwn.js";
 import { takePastes } from "./uploads.js";
 import { View } from "./view.js";
@@ -39,7 +39,7 @@ export class Modal {
     this.#id = view.id;
     this.#view = new View(this.#store, this.#connection, (sentence) => this.#say(sentence));
     this.problem = element("p", { class: "problem", role: "alert", hidden: true });
-    const close = element("button", { type: "button", class: "quiet", "aria-label": "Close" }, icon("close"));
+    const close = iconButton("close", "Close");
     const form = element(
       "form",
       { novalidate: true },
@@ -79,7 +79,8 @@ export class Modal {
 
   #footer(view) {
     const inputs = view.blocks.some((block) => block.type === "input");
-    const close = element("button", { type: "button", class: "button" }, view.close ? textObject(view.close, this.#store) : "Cancel");
+    const leave = view.close ? textObject(view.close, this.#store) : "Cancel";
+    const close = element("button", { type: "button", class: "button" }, leave);
     close.addEventListener("click", () => this.#close(view));
     if (!view.submit && !inputs) return [close];
     const text = view.submit ? textObject(view.submit, this.#store) : "Submit";

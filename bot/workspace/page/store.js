@@ -88,11 +88,6 @@ export class Store extends EventTarget {
     return this.state.channels.find((each) => each.id === id);
   }
 
-  /** The conversation of one person with the bot. */
-  get direct() {
-    return this.state.channels.find((each) => each.is_im);
-  }
-
   user(id) {
     return id === WORKSPACE.id ? WORKSPACE : (this.state.users[id] ?? { id, name: id ?? "unknown", is_bot: false });
   }

@@ -1,7 +1,7 @@
 // The panel of a thread, beside its channel.
 
 import { Conversation } from "./conversation.js";
-import { element, icon } from "./dom.js";
+import { element, iconButton } from "./dom.js";
 
 /** Shows one thread at a time. */
 export class Thread {
@@ -31,7 +31,7 @@ export class Thread {
     this.#conversation = ts ? new Conversation(this.#store, this.#connection, channel, ts, name) : null;
     this.#node.hidden = !ts;
     if (!ts) return this.#node.replaceChildren();
-    const close = element("button", { type: "button", class: "quiet", "aria-label": "Close the thread" }, icon("close"));
+    const close = iconButton("close", "Close the thread");
     close.addEventListener("click", this.close);
     this.#node.replaceChildren(
       element("header", { class: "heading" }, element("h2", {}, "Thread ", element("small", {}, name)), close),

@@ -1,6 +1,6 @@
 // Files that a person chose and that are in no message yet, with their previews.
 
-import { element, icon } from "./dom.js";
+import { element, icon, iconButton } from "./dom.js";
 
 /** Fires "change" when files were added or removed, or one arrived at the server. */
 export class Uploads extends EventTarget {
@@ -38,13 +38,14 @@ export class Uploads extends EventTarget {
     return this.#files.length === 0;
   }
 
-  clear() {
-    for (const file of [...this.#files]) this.#remove(file);
+  /** Takes away what was sent, and what cannot be. */
+  sent(ids) {
+    for (const file of [...this.#files]) if (file.error || ids.includes(file.id)) this.#remove(file);
   }
 
   async #upload(file) {
     const entry = { name: file.name };
-    const remove = element("button", { type: "button", class: "remove", "aria-label": `Remove ${file.name}` }, icon("close"));
+    const remove = iconButton("close", `Remove ${file.name}`, { class: "remove" });
     remove.addEventListener("click", () => this.#remove(entry));
     const status = element("span", { class: "upload-status" }, "Uploading…");
     const about = element("span", { class: "upload-about" }, element("b", {}, file.name), status);
@@ -125,15 +126,16 @@ export function takePastes(field, add) {
   });
 }
 
-/** A button that opens the system's choice of files. */
-export function chooser(label, attributes, add) {
-  const input = element("input", { type: "file", class: "unseen", tabindex: "-1", "aria-hidden": "true", ...attributes });
+/** The input behind a button that opens the system's choice of files. */
+export function chooser(button, attributes, add) {
+  const unseen = { class: "unseen", tabindex: "-1", "aria-hidden": "true" };
+  const input = element("input", { type: "file", ...unseen, ...attributes });
   input.addEventListener("change", () => {
     add([...input.files]);
     input.value = "";
   });
-  const button = element("button", { type: "button", on: { click: () => input.click() } }, label);
-  return { button, input };
+  button.addEventListener("click", () => input.click());
+  return input;
 }
 
 /** A number of bytes as a person reads it. */
