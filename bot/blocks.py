@@ -162,7 +162,7 @@ def tags_blocks(tagged: Tagged, name: str, image: Block | None, kept: str | None
     words = ", ".join(tag.word for tag in tagged.tags[:5])
     if image:
         blocks.append({"type": "image", **image, "alt_text": plain(f"{plain(name)}: {words or 'no tags'}", ALT_TEXT)})
-    lines = [f"`{_bar(tag.score)}` *{escaped(tag.word)}* {tag.score:.2f}" for tag in tagged.tags]
+    lines = [f"{_bar(tag.score)} *{escaped(tag.word)}* {tag.score:.2f}" for tag in tagged.tags]
     head = f"On *{escaped(name)}*:" if lines else f"There is nothing on *{escaped(name)}* that I know a word for."
     blocks.append(_section("\n".join([head, *lines])))
     if kept:
@@ -203,7 +203,7 @@ def link_message(uri: str, link: str, minutes: int) -> Message:
 
 def words_message(related: Related, word: str) -> Message:
     """The nearest words."""
-    lines = [f"`{_bar(1 - far / 2)}` *{escaped(near)}* {far:.2f}" for near, far in related.words]
+    lines = [f"{_bar(1 - far / 2)} *{escaped(near)}* {far:.2f}" for near, far in related.words]
     text = f"Near {word}: {', '.join(near for near, _ in related.words)}"
     head = f"Words near *{escaped(word)}*, with their distance:"
     return Message(_said(text), [_section("\n".join([head, *lines]))])

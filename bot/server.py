@@ -123,9 +123,10 @@ def _routes(app: AsyncApp | None, desk: Desk) -> web.Application:
         # Bolt reads a body before it looks at the signature, so anybody can send one that makes no sense.
         try:
             asked = await to_bolt_request(request)
+            body: object = asked.body
         except (ValueError, AttributeError, TypeError, RecursionError):
             return web.Response(status=400, text="That is nothing that Slack sends.")
-        if not isinstance(asked.body, dict):
+        if not isinstance(body, dict):
             return web.Response(status=400, text="That is nothing that Slack sends.")
         return await to_aiohttp_response(await app.async_dispatch(asked))
 
