@@ -54,6 +54,7 @@ def index(
     engine: Annotated[str | None, _flag("engine")] = None,
     ray_address: Annotated[str | None, _flag("ray_address")] = None,
     shard_size: Annotated[int | None, _flag("shard_size")] = None,
+    partition_size: Annotated[int | None, _flag("partition_size")] = None,
     cache: CacheFlag = None,
     strict: Annotated[bool, typer.Option("--strict", help="Publish nothing when any image cannot be read.")] = False,
     allow_shrink: Annotated[
@@ -75,6 +76,7 @@ def index(
         engine=engine,
         ray_address=ray_address,
         shard_size=shard_size,
+        partition_size=partition_size,
         cache=cache,
     )
     report = run_index(settings, sources, strict, allow_shrink, retry_failed)
@@ -113,10 +115,23 @@ def merge(
     words: Annotated[str | None, _flag("words")] = None,
     head: Annotated[str | None, _flag("head")] = None,
     visual_dim: Annotated[str | None, _flag("visual_dim")] = None,
+    engine: Annotated[str | None, _flag("engine")] = None,
+    ray_address: Annotated[str | None, _flag("ray_address")] = None,
+    partition_size: Annotated[int | None, _flag("partition_size")] = None,
     cache: CacheFlag = None,
 ) -> None:
     """Build and publish the live version's images again, from the embedding store alone."""
-    manifest = rebuild(load_settings(library=library, words=words, head=head, visual_dim=visual_dim, cache=cache))
+    settings = load_settings(
+        library=library,
+        words=words,
+        head=head,
+        visual_dim=visual_dim,
+        engine=engine,
+        ray_address=ray_address,
+        partition_size=partition_size,
+        cache=cache,
+    )
+    manifest = rebuild(settings)
     print(f"Version {manifest.version} with {manifest.images} images is live.")
 
 

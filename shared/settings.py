@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from shared.errors import SettingsError
 
-
 _Path = Annotated[Path, AfterValidator(lambda path: Path(os.path.expanduser(path)))]
 _NAMES = re.compile(r"[^\s,]+")
 
@@ -56,6 +55,9 @@ class Settings(BaseSettings):
     ray_address: str = Field(default="", description="A running Ray cluster to join; else Ray starts on this machine.")
     shard_size: int = Field(
         default=256, ge=1, le=1000, description="Images in a shard, the unit of work and of commit."
+    )
+    partition_size: int = Field(
+        default=1_000_000, ge=1, description="Items in one partition of an index, which a worker builds alone."
     )
     cache: _Path = Field(
         default_factory=lambda: user_cache_path("findimg"),

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.engines import Engine
+from jobs.gather import find_live
 from jobs.index import choose
 from jobs.lock import hold
-from jobs.merge import find_live, merge
+from jobs.merge import merge
 from jobs.plan import make_plan, write_plan
 from jobs.publish import publish
 from jobs.shards import TOP_CLASSES, Content, Embedded, Known, Stats, commit, read_known
@@ -91,12 +93,17 @@ def publish_made_up(uri: str, cache: Path, count: int) -> Manifest:
         uri: an empty place.
     """
     library, images = Library(uri, cache), made_up_images(count)
-    makings = choose(Settings(library=uri, cache=cache), None, ["s3://made-up"])
+    settings = Settings(library=uri, cache=cache, engine="local")
+    makings = choose(settings, None, ["s3://made-up"])
     known = commit_made_up(library.storage, makings.recipe.fingerprint, images)
-    with tempfile.TemporaryDirectory(prefix="findimg-") as name, hold(library.storage) as lock:
-        live = find_live(images, known)
-        manifest = merge(library.storage, RUN, makings.recipe, live, 0, makings.head, makings.words, Path(name))
-        publish(library, manifest, Path(name), lock, allow_shrink=False)
+    with (
+        tempfile.TemporaryDirectory(prefix="findimg-") as name,
+        Engine(settings) as engine,
+        hold(library.storage) as lock,
+    ):
+        live, folder = find_live(images, known), Path(name)
+        manifest = merge(library.storage, RUN, makings.recipe, live, 0, makings.head, makings.words, folder, engine)
+        publish(library, manifest, folder, lock, allow_shrink=False)
     return manifest
 
 
