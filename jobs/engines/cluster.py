@@ -123,9 +123,13 @@ def _connect(address: str) -> None:
         else:
             # Pixels and vectors never pass through the object store, so it may be small.
             ray.init("local", include_dashboard=False, object_store_memory=256 * 2**20, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        where = address or "this machine"
-        raise SettingsError(f"No Ray cluster answers at {where}: {error}. Check --ray-address.") from error
+    except Exception as error:  # a raylet that does not come up is a plain Exception to Ray
+        if address:
+            raise SettingsError(f"No Ray cluster answers at {address}: {error}. Check --ray-address.") from error
+        reason = " ".join(str(error).split())
+        raise NotPublishedError(
+            f"Ray cannot be started on this machine: {reason} Run again, or with --engine local."
+        ) from error
 
 
 def _size(shards: int) -> _Size:
