@@ -21,6 +21,7 @@ from jobs.prune import GRACE, KEEP
 from jobs.prune import prune as prune_library
 from jobs.publish import flip
 from jobs.samples import gather
+from jobs.telling import telling
 from jobs.train import train as run_training
 from jobs.verify import verify as verify_version
 from shared.errors import FindimgError, LibraryError
@@ -63,6 +64,11 @@ def index(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try broken images again although they did not change.")
     ] = False,
+    metrics_file: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write figures of the run here, for Prometheus' textfile collector."),
+    ] = None,
+    report_channel: Annotated[str | None, _flag("report_channel")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Bring a library up to date with its sources and publish it."""
@@ -78,8 +84,10 @@ def index(
         shard_size=shard_size,
         partition_size=partition_size,
         cache=cache,
+        report_channel=report_channel,
     )
-    report = run_index(settings, sources, strict, allow_shrink, retry_failed)
+    with telling(settings, metrics_file) as ended:
+        report = run_index(settings, sources, strict, allow_shrink, retry_failed, ended)
     if as_json:
         print(json.dumps(report.summary()))
     else:

@@ -4,7 +4,7 @@ import secrets
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from jobs.embed import Work
 from jobs.engines import Engine
 from jobs.gather import Live, find_live
 from jobs.lock import Lock, hold
+from jobs.memory import peak_memory
 from jobs.merge import Recipe, hash_inputs, merge
 from jobs.plan import Plan, make_plan, read_images, write_plan
 from jobs.progress import track
@@ -93,6 +94,7 @@ def index(
     strict: bool = False,
     allow_shrink: bool = False,
     retry_failed: bool = False,
+    ended: Callable[[RunReport], None] | None = None,
 ) -> RunReport:
     """Brings a library up to date with its sources and publishes the result.
 
@@ -100,6 +102,7 @@ def index(
         strict: publish nothing when any image could not be read.
         allow_shrink: publish even when more than half of the images are gone.
         retry_failed: try broken images again although they did not change.
+        ended: is told the report of a run that got as far as to have one, whether it published or not.
 
     Returns:
         The run's report, which is also in the library.
@@ -130,7 +133,7 @@ def index(
         held = sum(map(known.embedded, plan.images))
 
         def report(outcome: str, manifest: Manifest | None) -> RunReport:
-            embedded, bytes_read, retries, work = add_up(done)
+            embedded, bytes_read, retries, memory, work = add_up(done)
             seconds = clock.stages.get("embed", 0.0)
             return RunReport(
                 run=run,
@@ -148,6 +151,7 @@ def index(
                 work=work,
                 bytes_read=bytes_read,
                 retries=retries,
+                peak_memory=max(memory, peak_memory()),
                 failures=failures,
             )
 
@@ -176,13 +180,18 @@ def index(
             manifest = _build(library, run, makings, live, found, len(failures), lock, allow_shrink, clock, engine)
         except FindimgError as error:
             # Where a disk is full the report cannot be written either; why the run ended says more.
+            failed = report(str(error), live)
             with suppress(StorageError):
-                write_report(library.storage, report(str(error), live))
+                write_report(library.storage, failed)
+            if ended:
+                ended(failed)
             if isinstance(error, StorageError):
                 raise NotPublishedError(f"{error} What is embedded is kept: run again.") from error
             raise
         finished = report("unchanged" if manifest == live else "published", manifest)
         write_report(library.storage, finished)
+        if ended:
+            ended(finished)
         return finished
 
 

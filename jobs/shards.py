@@ -76,6 +76,7 @@ class Stats:
     bytes_read: int
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, added over threads
     retries: int = 0  # requests that S3 was asked again
+    memory: int = 0  # bytes that the worker held at its peak, until then
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Key that installed workspaces' tokens are encrypted with (Fernet)."
     )
 
+    report_channel: str = Field(
+        default="", description="Slack channel that is told how runs of index end; needs the bot's token."
+    )
+
     @property
     def channels(self) -> frozenset[str]:
         """The channels of `allow_channels`."""
