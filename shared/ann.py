@@ -17,6 +17,7 @@ _AIM = 0.99  # recall on the queries of a calibration: then others reach the goa
 NEIGHBOURS = 10  # the k of the recall@k that an index is calibrated for
 _SEED = 20
 _PIECE = 16_384  # vectors compared at a time in an exact search
+_FEW = 64  # queries that a calibration begins with
 
 Vectors = NDArray[np.floating]
 
@@ -40,8 +41,11 @@ def build(vectors: Vectors, paths: Sequence[Path], partition_size: int) -> None:
         index = AnnoyIndex(vectors.shape[1], "angular")
         index.set_seed(_SEED)
         index.on_disk_build(str(path))
-        for item, vector in enumerate(vectors[number * partition_size : (number + 1) * partition_size]):
-            index.add_item(item, vector)
+        partition = vectors[number * partition_size : (number + 1) * partition_size]
+        for start in range(0, len(partition), _PIECE):
+            # Annoy takes plain lists several times faster than rows of a mapped file.
+            for item, vector in enumerate(np.asarray(partition[start : start + _PIECE]).tolist(), start):
+                index.add_item(item, vector)
         # More threads would build other trees on each machine (RAY.md): the bytes would differ for the same images.
         index.build(TREES, n_jobs=1)
         index.unload()
@@ -140,22 +144,26 @@ def calibrate(
         queries: float32[q, dim], like those it will be asked; none of them zero.
     """
     kth = _tenth(vectors, queries)
+    # A few queries show what is far from enough; all of them say what is.
+    few = slice(None, None, -(-len(queries) // _FEW) or 1)
     with closing(Ann(paths, vectors.shape[1], counts, search_k=1)) as ann:
 
-        def recall_at(search_k: int) -> float:
+        def recall_at(search_k: int, asked: slice) -> float:
             ann.search_k = search_k
-            return _recall(ann, queries, kth)
+            return _recall(ann, queries[asked], kth[asked])
 
         # Below a node per tree the sample would decide, not the index.
         low, high = TREES, NEIGHBOURS * TREES
-        while (recall := recall_at(high)) < _AIM and high < _everything(len(vectors)):
+        while recall_at(high, few) < _AIM and high < _everything(len(vectors)):
             low, high = high, high * 2
         while high - low > max(high // 8, NEIGHBOURS):
             middle = (low + high) // 2
-            if (reached := recall_at(middle)) >= _AIM:
-                high, recall = middle, reached
+            if recall_at(middle, few) >= _AIM:
+                high = middle
             else:
                 low = middle
+        while (recall := recall_at(high, slice(None))) < _AIM and high < _everything(len(vectors)):
+            high += high // 8
     return Calibration(high, round(recall, 4))
 
 
@@ -186,11 +194,19 @@ def exact(vectors: Vectors, queries: NDArray[np.float32], k: int) -> tuple[NDArr
     for start in range(0, len(vectors), _PIECE):
         piece = np.asarray(vectors[start : start + _PIECE], np.float32)
         piece = piece / np.maximum(np.linalg.norm(piece, axis=1, keepdims=True), 1e-12)
-        rows = np.broadcast_to(np.arange(start, start + len(piece)), (len(queries), len(piece)))
-        cosines = np.concatenate([cosines, unit @ piece.T], axis=1)
-        items = np.concatenate([items, rows], axis=1)
-        best = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
-        items, cosines = np.take_along_axis(items, best, axis=1), np.take_along_axis(cosines, best, axis=1)
+        near = unit @ piece.T
+        # Only the few that are nearer than the best so far are sorted; of equal ones the first row comes first.
+        if start == 0 and k < len(piece):
+            query, row = np.nonzero(near >= np.partition(near, -k, axis=1)[:, -k, None])
+        else:
+            query, row = np.nonzero(near > cosines[:, -1:])
+        queried = np.concatenate([np.repeat(np.arange(len(queries)), k), query])
+        found = np.concatenate([items.ravel(), row + start])
+        cosine = np.concatenate([cosines.ravel(), near[query, row]])
+        order = np.lexsort((found, -cosine, queried))
+        firsts = np.searchsorted(queried[order], np.arange(len(queries)))
+        best = order[firsts[:, None] + np.arange(k)]
+        items, cosines = found[best], cosine[best]
     return items, cosines
 
 
