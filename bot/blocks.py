@@ -17,6 +17,7 @@ from shared.search import Hit
 
 Block = dict[str, Any]
 _MARKS = re.compile(r"[*~`]")
+_BAR = 5  # marks that a score of 1 fills
 _QUOTED = 200  # characters of a query or a name that are said again
 _MATCH = ((0.75, "strong match"), (0.4, "good match"), (0.15, "fair match"), (-1.0, "faint match"))
 _LIKENESS = ((0.98, "nearly the same"), (0.8, "very much alike"), (0.6, "alike"), (-1.0, "somewhat alike"))
@@ -28,19 +29,19 @@ HELP = {
         '`/findimg "fire engine" -truck`  a phrase; without trucks\n'
         "`/findimg cat:2 sofa`  the cat matters twice as much\n"
         "`/findimg beach in:2024/party before:2024-06-01 type:png`  by folder, by the camera's date, by format\n"
-        "`/findimg like:<link or address>`  images that look like one"
+        "`/findimg like:LINK`  images that look like one"
     ),
     "/tag": (
         "*Say what is on an image*\n"
         "`/tag`  the newest image in this channel, or one that you choose\n"
-        "`/tag <link>`  an image in Slack: *Copy link* in its menu\n"
+        "`/tag LINK`  an image in Slack: *Copy link* in its menu\n"
         "Or use *Tag this image* in the menu of any message with an image."
     ),
     "/similar": (
         "*Find images like one*\n"
         "`/similar`  like the newest image in this channel, or one that you choose\n"
-        "`/similar <link>`  like an image in Slack: *Copy link* in its menu\n"
-        '`/similar like:<address> class:"siamese cat"`  like an indexed image, but the cat in it\n'
+        "`/similar LINK`  like an image in Slack: *Copy link* in its menu\n"
+        '`/similar like:ADDRESS class:"siamese cat"`  like an indexed image, but the cat in it\n'
         "Or use *Find similar* in the menu of any message with an image."
     ),
     "/words": "*Find words of like meaning*\n`/words dog`  the nearest words, with their distances",
@@ -335,8 +336,8 @@ def _date(iso: str) -> str:
 
 
 def _bar(score: float) -> str:
-    filled = round(10 * max(0.0, min(1.0, score)))
-    return "█" * filled + "░" * (10 - filled)
+    filled = round(_BAR * max(0.0, min(1.0, score)))
+    return "▰" * filled + "▱" * (_BAR - filled)
 
 
 def _text(text: str) -> Block:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
@@ -78,7 +78,7 @@ class Whisper:
             return
         _log.info("A response_url refused an answer: %s %s", answer.status_code, answer.body[:200])
         if not await self._post(message):
-            raise RefusedError(answer.body)
+            raise _refusal(answer)
 
     async def _post(self, message: Message) -> bool:
         try:
@@ -145,7 +145,7 @@ class ChannelReply:
             _log.info("A shared answer goes by its response_url: %s", error.response.get("error"))
             answer = await self.respond(**content, response_type="in_channel", replace_original=False)
             if not _is_taken(answer):
-                raise RefusedError(answer.body) from error
+                raise _refusal(answer) from error
 
 
 @dataclass(slots=True)
@@ -175,6 +175,12 @@ class PrivateReply:
 def _is_taken(answer: WebhookResponse) -> bool:
     """Whether a response_url took a message; it can refuse with status 200, too."""
     return answer.status_code == 200 and answer.body in ("ok", "", '{"ok":true}')
+
+
+def _refusal(answer: WebhookResponse) -> Exception:
+    """Why a response_url did not take a message."""
+    text = f"its response_url answered {answer.status_code} {answer.body[:100]}"
+    return RefusedError(text) if "invalid_blocks" in answer.body else SlackRequestError(text)
 
 
 async def _refusable(call: Awaitable[Any]) -> None:

@@ -15,10 +15,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from bot.manifest import read_manifest
 from jobs.samples import gather
 from shared.errors import FindimgError
 from shared.settings import Settings
 from tests.bot.person import Person, images, words
+from tests.bot.team import Threaded, free_port
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
@@ -26,8 +28,8 @@ README = (PROJECT / "README.md").read_text()
 
 def shell_commands(markdown: str) -> list[str]:
     """Every command of the fenced `sh` blocks, in order."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", markdown, re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", markdown, re.MULTILINE | re.DOTALL)
+    return [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
 COMMANDS = shell_commands(README)
@@ -105,11 +107,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         aws_secret_access_key="test",
         region_name="us-east-1",
     )
+    slack = Threaded(read_manifest())
+    environment |= {
+        "FINDIMG_LIBRARY": str(folder / "findimg"),
+        "FINDIMG_SLACK_API_URL": slack.workspace.api_url,
+        "FINDIMG_SLACK_BOT_TOKEN": slack.workspace.bot_token,
+        "FINDIMG_SLACK_APP_TOKEN": slack.workspace.app_token,
+        "FINDIMG_SLACK_SIGNING_SECRET": slack.workspace.signing_secret,
+    }
     client.create_bucket(Bucket="team-photos")
     client.create_bucket(Bucket="team-findimg")
     for picture in sorted((folder / "Pictures").glob("*.jpg"))[:5]:
         client.upload_file(str(picture), "team-photos", f"2026/{picture.name}")
     yield Home(folder, environment)
+    slack.stop()
     server.stop()
 
 
@@ -126,10 +137,30 @@ def test_the_readme_has_the_two_commands_and_shows_both_scripts() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [command for command in COMMANDS if not command.startswith("make")])
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if not command.startswith(("make", "findimg-bot serve"))]
+)
 def test_a_command_of_the_readme_works(home: Home, command: str) -> None:
     """They run in the README's order in one home: what is asked was indexed by the command above."""
     assert home.run(command).strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("findimg-bot serve")])
+def test_serve_answers_as_the_readme_says_until_it_is_told_to_stop(home: Home, command: str) -> None:
+    command = command.replace("0.0.0.0:3000", f"127.0.0.1:{free_port()}")
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {command}"], env=home.environment, cwd=home.folder, stderr=subprocess.PIPE, text=True
+    ) as bot:
+        assert bot.stderr
+        said = ""
+        while not re.search("Connected to Slack|Listening at", said):
+            line = bot.stderr.readline()
+            assert line, said
+            said += line
+        bot.send_signal(signal.SIGTERM)
+        assert "Traceback" not in bot.stderr.read()
+    assert bot.returncode == 0
 
 
 @pytest.mark.slow

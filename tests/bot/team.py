@@ -92,22 +92,22 @@ class Team:
 
     def start(self) -> None:
         """Starts the bot, and waits until it can be asked."""
-        where = f"127.0.0.1:{self._port}"
-        arguments = ["--http", where] if self.mode == "http" else ["--monitor", where]
-        with self.log.open("ab") as log:
-            self._bot = subprocess.Popen(
-                [Path(sys.executable).with_name("findimg-bot"), "serve", *arguments],
-                env=self.environment,
-                cwd=self.log.parent,
-                stdout=log,
-                stderr=log,
-            )
-        until(self._is_ready)
+        self._bot = self._serve(self._port)
+
+    def start_another(self) -> tuple[subprocess.Popen[bytes], str]:
+        """Starts a second bot with the same state; gives it, and where it shows its health."""
+        port = free_port()
+        return self._serve(port), f"http://127.0.0.1:{port}"
 
     def stop(self) -> None:
         """Stops the bot as an operator does."""
         self._bot.terminate()
         assert self._bot.wait(30) == 0, self.log.read_text()
+
+    def kill(self) -> None:
+        """Ends the bot as a crash does."""
+        self._bot.kill()
+        self._bot.wait()
 
     def restart(self) -> None:
         """Stops the bot and starts it again."""
@@ -116,17 +116,31 @@ class Team:
 
     def close(self) -> None:
         """Ends everything."""
-        self._bot.kill()
-        self._bot.wait()
+        self.kill()
         self.slack.stop()
 
-    def _is_ready(self) -> bool:
-        assert self._bot.poll() is None, self.log.read_text()
-        try:
-            with urllib.request.urlopen(self.monitor + self._path, timeout=5):
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
+    def _serve(self, port: int) -> subprocess.Popen[bytes]:
+        where = f"127.0.0.1:{port}"
+        arguments = ["--http", where] if self.mode == "http" else ["--monitor", where]
+        with self.log.open("ab") as log:
+            bot = subprocess.Popen(
+                [Path(sys.executable).with_name("findimg-bot"), "serve", *arguments],
+                env=self.environment,
+                cwd=self.log.parent,
+                stdout=log,
+                stderr=log,
+            )
+
+        def is_ready() -> bool:
+            assert bot.poll() is None, self.log.read_text()
+            try:
+                with urllib.request.urlopen(f"http://{where}{self._path}", timeout=5):
+                    return True
+            except (urllib.error.URLError, OSError):
+                return False
+
+        until(is_ready)
+        return bot
 
 
 def free_port() -> int:

@@ -348,7 +348,7 @@ def test_tags_are_shown_with_bars_and_scores_and_two_buttons() -> None:
     message = tags_message(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")
     assert message.text == "On cat.jpg: cat, animal"
     assert alt_texts(message.blocks) == ["cat.jpg: cat, animal"]
-    assert mrkdwn(message.blocks) == ["On *cat.jpg*:\n`████████░░` *cat* 0.84\n`█░░░░░░░░░` *animal* 0.12"]
+    assert mrkdwn(message.blocks) == ["On *cat.jpg*:\n▰▰▰▰▱ *cat* 0.84\n▰▱▱▱▱ *animal* 0.12"]
     assert buttons(message.blocks) == ["Find similar", "Another image…"]
 
 
@@ -362,7 +362,7 @@ def test_words_are_shown_with_their_distances() -> None:
     message = words_message(Related([("dog", 0.0), ("puppy", 0.5)], 1.0), "dog")
     assert message.text == "Near dog: dog, puppy"
     assert mrkdwn(message.blocks) == [
-        "Words near *dog*, with their distance:\n`██████████` *dog* 0.00\n`████████░░` *puppy* 0.50"
+        "Words near *dog*, with their distance:\n▰▰▰▰▰ *dog* 0.00\n▰▰▰▰▱ *puppy* 0.50"
     ]
 
 

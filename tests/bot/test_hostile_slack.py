@@ -208,6 +208,16 @@ def test_a_rate_limit_is_waited_out(team: Team) -> None:
     assert images(answer)
 
 
+def test_where_uploading_each_is_too_much_there_is_one_picture_of_all(team: Team) -> None:
+    # Each of five uploads is refused, asked again after a second, and refused again; then the limit is over.
+    team.faults.rate_limited["files.getUploadURLExternal"] = 10
+    answer = team.person.command(team.person.channel(), "/findimg animal")
+    (sheet,) = images(answer)
+    assert sheet["alt_text"].startswith("In this order: ")
+    assert sheet["alt_text"].count(",") == 4
+    assert "missing" not in words(answer)
+
+
 def test_when_uploads_are_refused_there_is_text_and_a_reason(team: Team) -> None:
     team.faults.failing["files.completeUploadExternal"] = "storage_limit_reached"
     answer = team.person.command(team.person.channel(), "/findimg animal")

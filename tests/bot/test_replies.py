@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import sentence
@@ -132,11 +132,15 @@ def test_a_whisper_that_its_response_url_refuses_is_posted(refusal: Any) -> None
     assert slack.paths == [HOOK, EPHEMERAL]
 
 
-@pytest.mark.parametrize("away", [AWAY, BAD_BLOCKS])
-def test_a_whisper_that_nobody_takes_is_refused(away: Any) -> None:
-    slack = Slack({HOOK: 404, EPHEMERAL: away})
+def test_a_whisper_that_nobody_takes_says_why() -> None:
+    with pytest.raises(SlackClientError, match="404 expired_url"):
+        Slack({HOOK: 404, EPHEMERAL: AWAY}).ask(whispers())
+
+
+@pytest.mark.parametrize("refuses", [{HOOK: 404, EPHEMERAL: BAD_BLOCKS}, {HOOK: BAD_BLOCKS, EPHEMERAL: AWAY}])
+def test_a_whisper_whose_blocks_nobody_takes_is_refused(refuses: dict[str, Any]) -> None:
     with pytest.raises(RefusedError):
-        slack.ask(whispers())
+        Slack(refuses).ask(whispers())
 
 
 def test_a_whisper_says_that_it_is_searching_unless_it_has_answered() -> None:
@@ -177,9 +181,9 @@ def test_a_shared_answer_goes_by_the_response_url_where_the_bot_is_not() -> None
     assert (slack.sent[1][1]["response_type"], slack.sent[1][1]["replace_original"]) == ("in_channel", False)
 
 
-@pytest.mark.parametrize("refusal", [404, {"ok": False, "error": "invalid_blocks"}])
-def test_a_shared_answer_that_nobody_takes_is_refused(refusal: Any) -> None:
-    with pytest.raises(RefusedError):
+@pytest.mark.parametrize(("refusal", "error"), [(404, SlackClientError), (BAD_BLOCKS, RefusedError)])
+def test_a_shared_answer_that_nobody_takes_says_why(refusal: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
         Slack({POST: AWAY, HOOK: refusal}).ask(shares)
 
 

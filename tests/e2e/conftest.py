@@ -5,6 +5,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,22 +71,9 @@ def page(
     browser: Browser, screen: Screen, complaints: list[str], pictures: Path, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
     """An empty page of a browser that has been nowhere yet."""
-    context = browser.new_context(
-        viewport={"width": screen.width, "height": screen.height},
-        color_scheme=screen.scheme,
-        has_touch=screen.touch,
-        is_mobile=screen.touch,
-        reduced_motion="reduce",
-        locale="en-GB",
-        timezone_id="UTC",
-    )
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    _listen(page, complaints)
-    yield page
-    if request.node.stash.get(_FAILED, False):
-        page.screenshot(path=pictures / f"failed-{_file_name(request.node.name)}.png")
-    context.close()
+    with new_page(browser, screen, complaints) as page:
+        yield page
+        shoot_if_failed(page, request, pictures)
     assert complaints == []
 
 
@@ -108,6 +96,31 @@ def shoot(page: Page, pictures: Path) -> Callable[[str], Path]:
         return path
 
     return shoot
+
+
+@contextmanager
+def new_page(browser: Browser, screen: Screen, complaints: list[str]) -> Iterator[Page]:
+    """A page without a past, whose complaints go into a list."""
+    context = browser.new_context(
+        viewport={"width": screen.width, "height": screen.height},
+        color_scheme=screen.scheme,
+        has_touch=screen.touch,
+        is_mobile=screen.touch,
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="UTC",
+    )
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    _listen(page, complaints)
+    yield page
+    context.close()
+
+
+def shoot_if_failed(page: Page, request: pytest.FixtureRequest, pictures: Path) -> None:
+    """Takes a screenshot of what a test that failed saw."""
+    if request.node.stash.get(_FAILED, False):
+        page.screenshot(path=pictures / f"failed-{_file_name(request.node.name)}.png")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,11 +8,12 @@ import queue
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, WebSocketRoute, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
@@ -20,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.manifest import read_manifest
 from tests.bot.team import Threaded
-from tests.e2e.conftest import DARK, PHONE, Screen
+from tests.e2e.conftest import DARK, PHONE, Screen, new_page, shoot_if_failed
 
 Json = dict[str, Any]
 Answer = Callable[[AsyncArgs], Awaitable[Any]]
@@ -249,12 +250,26 @@ def room(slack: Threaded) -> Room:
     return Room(slack)
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
+    """A page for all tests that want no other, since a new one costs a second; and what it complains about."""
+    complaints: list[str] = []
+    with new_page(browser, Screen(), complaints) as page:
+        yield page, complaints
+
+
 @pytest.fixture
-def opened(page: Page, room: Room) -> Page:
-    """The page, at the empty channel."""
+def opened(
+    window: tuple[Page, list[str]], room: Room, request: pytest.FixtureRequest, pictures: Path
+) -> Iterator[Page]:
+    """The page, loaded anew, at the empty channel."""
+    page, complaints = window
+    complaints.clear()
     page.goto(room.address)
     expect(page.get_by_role("heading", name=room.name)).to_be_visible()
-    return page
+    yield page
+    shoot_if_failed(page, request, pictures)
+    assert complaints == []
 
 
 def messages(page: Page) -> Locator:
@@ -378,9 +393,10 @@ def test_an_image_on_another_machine_is_a_link(opened: Page, room: Room) -> None
     )
 
 
-def test_an_image_that_cannot_be_painted_says_what_it_shows(opened: Page, room: Room, complaints: list[str]) -> None:
+def test_an_image_that_cannot_be_painted_says_what_it_shows(page: Page, room: Room, complaints: list[str]) -> None:
     room.post("gone", [{"type": "image", "slack_file": {"id": "F0000000000"}, "alt_text": "a fox"}])
-    expect(messages(opened).locator(".elsewhere")).to_have_text("a fox (this image cannot be shown)")
+    page.goto(room.address)
+    expect(messages(page).locator(".elsewhere")).to_have_text("a fox (this image cannot be shown)")
     complaints.clear()  # the browser's console names the 404
 
 
@@ -902,7 +918,7 @@ def test_a_workspace_that_was_started_anew_says_what_to_do(page: Page, room: Roo
 
 
 @pytest.mark.parametrize("screen", [NARROWEST])
-def test_at_phone_width_the_channels_are_a_drawer_and_nothing_sticks_out(opened: Page, room: Room) -> None:
+def test_at_phone_width_the_channels_are_a_drawer_and_nothing_sticks_out(page: Page, room: Room) -> None:
     file = {"slack_file": {"id": room.upload("wide.jpg", picture(size=(900, 300)))}}
     room.post(
         "wide",
@@ -913,24 +929,25 @@ def test_at_phone_width_the_channels_are_a_drawer_and_nothing_sticks_out(opened:
             section("```" + "x" * 300 + "```"),
         ],
     )
-    is_painted(messages(opened).get_by_role("img", name="wide"))
-    assert opened.evaluate("document.documentElement.scrollWidth") == 360
-    assert opened.locator("#main .scroller").evaluate("it => it.scrollWidth - it.clientWidth") == 0
-    drawer = opened.get_by_role("navigation", name="Channels and apps")
+    page.goto(room.address)
+    is_painted(messages(page).get_by_role("img", name="wide"))
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.locator("#main .scroller").evaluate("it => it.scrollWidth - it.clientWidth") == 0
+    drawer = page.get_by_role("navigation", name="Channels and apps")
     expect(drawer).to_be_hidden()
-    opened.get_by_role("button", name="Channels and apps").click()
+    page.get_by_role("button", name="Channels and apps").click()
     expect(drawer.get_by_role("link", name=room.name)).to_be_focused()
-    opened.keyboard.press("Escape")
+    page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
-    opened.get_by_role("button", name="Channels and apps").click()
+    page.get_by_role("button", name="Channels and apps").click()
     drawer.get_by_role("link", name="findimg").click()
-    expect(opened.get_by_role("heading", name="findimg", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="findimg", exact=True)).to_be_visible()
     expect(drawer).to_be_hidden()
 
 
 @pytest.mark.parametrize("screen", [Screen(), DARK, PHONE], ids=["light", "dark", "phone"])
 def test_every_text_stands_out_from_its_background(
-    opened: Page, room: Room, bot: TinyBot, shoot: Callable[[str], Any], screen: Screen
+    page: Page, room: Room, bot: TinyBot, shoot: Callable[[str], Any], screen: Screen
 ) -> None:
     room.say("look at `this` <https://example.com|link>", files=[room.upload("fox.jpg")])
     ts = room.post("Whose is it?")
@@ -945,18 +962,19 @@ def test_every_text_stands_out_from_its_background(
         ],
         only_for=room.workspace.me.id,
     )
-    expect(messages(opened)).to_have_count(3)
-    field(opened).fill("/")
-    states = [opened.evaluate(CONTRASTS)]
+    page.goto(room.address)
+    expect(messages(page)).to_have_count(3)
+    field(page).fill("/")
+    states = [page.evaluate(CONTRASTS)]
     shoot(f"messages-{screen.scheme}-{screen.width}")
-    field(opened).fill("")
+    field(page).fill("")
     bot.answer = opening(modal(section("Choose."), asking("Name", {"type": "plain_text_input"}, hint=plain("a hint"))))
-    use_tag_shortcut(opened, bot)
-    opened.get_by_role("button", name="Send it").click()
-    states.append(opened.evaluate(CONTRASTS))
+    use_tag_shortcut(page, bot)
+    page.get_by_role("button", name="Send it").click()
+    states.append(page.evaluate(CONTRASTS))
     shoot(f"modal-{screen.scheme}-{screen.width}")
-    opened.keyboard.press("Escape")
-    background = opened.locator("#main").evaluate("main => getComputedStyle(main).backgroundColor")
+    page.keyboard.press("Escape")
+    background = page.locator("#main").evaluate("main => getComputedStyle(main).backgroundColor")
     assert (int(re.findall(r"\d+", background)[0]) < 80) == (screen.scheme == "dark")
     assert [found for _, found in states] == [[], []]
     assert min(seen for seen, _ in states) > 20

@@ -1,0 +1,45 @@
+"""Two bots with one state, connected to one workspace: a click reaches either."""
+
+import re
+import urllib.request
+
+import pytest
+
+from tests.bot.person import images, until, words
+from tests.bot.team import Team
+
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("team", ["socket"], indirect=True)]
+
+
+def test_what_one_bot_answered_the_other_goes_on_with(team: Team) -> None:
+    other, monitor = team.start_another()
+    try:
+        until(lambda: team.slack.workspace.sockets.connections == 2)
+        for _ in range(8):
+            channel = team.person.channel()
+            answer = team.person.command(channel, "/findimg animal")
+            team.person.click(channel, answer, "next")
+            answer = team.person.wait(channel, lambda each: "6 to 10" in words(each))
+            assert len(images(answer)) == 5
+        for address in (team.monitor, monitor):
+            with urllib.request.urlopen(f"{address}/metrics") as figures:
+                counts = re.findall(r"^findimg_queries_total\{.*\} ([\d.]+)$", figures.read().decode(), re.MULTILINE)
+            assert sum(map(float, counts)) > 0
+    finally:
+        other.terminate()
+        assert other.wait(30) == 0
+    until(lambda: team.slack.workspace.sockets.connections == 1)
+
+
+def test_an_answer_of_a_bot_that_has_gone_still_has_its_buttons(team: Team) -> None:
+    channel = team.person.channel()
+    answer = team.person.command(channel, "/findimg animal")
+    other, _ = team.start_another()
+    try:
+        team.kill()
+        team.person.click(channel, answer, "more_like_this")
+        assert "Images like" in words(team.person.wait(channel, lambda each: "Images like" in words(each)))
+    finally:
+        other.terminate()
+        other.wait(30)
+        team.start()
