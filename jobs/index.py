@@ -253,7 +253,7 @@ def _build(
     clock: "_Clock",
     engine: Engine,
 ) -> Manifest:
-    if live and live.inputs == hash_inputs(makings.recipe, found):
+    if live and live.inputs == hash_inputs(makings.recipe, found) and library.is_whole(live):
         return live
     try:
         with tempfile.TemporaryDirectory(prefix="findimg-") as name:

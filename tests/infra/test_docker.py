@@ -224,7 +224,7 @@ def of_compose(name: str, given: dict[str, str], folder: Path) -> tuple[list[str
     variables = {key: filled(value, given) for key, value in service["environment"].items()}
     own = {key: value for key, value in given.items() if key in ("AWS_ENDPOINT_URL_S3", "FINDIMG_SLACK_API_URL")}
     arguments = [filled(each, given) for each in service["entrypoint"]]
-    return arguments, inside(service["build"]["target"], folder, **variables, **own)
+    return arguments, inside(service["build"]["target"], folder, **(variables | own))
 
 
 @pytest.mark.slow
