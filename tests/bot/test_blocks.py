@@ -361,9 +361,7 @@ def test_an_image_without_tags_is_said() -> None:
 def test_words_are_shown_with_their_distances() -> None:
     message = words_message(Related([("dog", 0.0), ("puppy", 0.5)], 1.0), "dog")
     assert message.text == "Near dog: dog, puppy"
-    assert mrkdwn(message.blocks) == [
-        "Words near *dog*, with their distance:\n▰▰▰▰▰ *dog* 0.00\n▰▰▰▰▱ *puppy* 0.50"
-    ]
+    assert mrkdwn(message.blocks) == ["Words near *dog*, with their distance:\n▰▰▰▰▰ *dog* 0.00\n▰▰▰▰▱ *puppy* 0.50"]
 
 
 def test_a_link_says_how_long_it_is_good_for() -> None:
