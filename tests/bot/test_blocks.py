@@ -30,6 +30,7 @@ from bot.blocks import (
     words_message,
 )
 from bot.limits import LimitError, check_message
+from shared.errors import QueryError
 from shared.library import Index, Manifest
 from shared.query import LONGEST
 from shared.search import Hit
@@ -427,3 +428,8 @@ def test_an_image_is_called_by_the_last_part_of_its_uri(uri: str, name: str) -> 
 def test_what_slack_would_refuse_is_noticed_before_it_is_sent() -> None:
     with pytest.raises(LimitError, match="51 blocks"):
         Message("x", [{"type": "divider"}] * 51)
+
+
+def test_a_link_that_slack_would_cut_is_refused_with_a_sentence() -> None:
+    with pytest.raises(QueryError, match="longer than Slack can show"):
+        link_message("s3://b/x.jpg", "https://example.com/" + "x" * 3000, 10)
