@@ -405,11 +405,16 @@ def test_the_home_tab_of_hostile_sources_is_only_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["/tag", "/similar"])
-@pytest.mark.parametrize("character", ["x", "🏖", '"', "\\", "\n", "é"])
+@pytest.mark.parametrize("character", ["x", "🏖", '"', "\\", "é"])
 def test_a_modal_carries_the_longest_query(command: str, character: str) -> None:
     text = character * LONGEST
     view = image_modal(command, "C123456789", text)
     assert json.loads(view["private_metadata"]) == {"command": command, "channel": "C123456789", "text": text}
+
+
+def test_a_modal_leaves_out_what_cannot_be_seen() -> None:
+    view = image_modal("/tag", "", "\0" * 500 + "type:png\n" + "\0" * 400)
+    assert json.loads(view["private_metadata"])["text"] == "type:png"
 
 
 def test_a_modal_takes_one_file_of_the_formats_that_are_read() -> None:
