@@ -21,6 +21,7 @@ from jobs.prune import GRACE, KEEP
 from jobs.prune import prune as prune_library
 from jobs.publish import flip
 from jobs.samples import gather
+from jobs.telling import telling
 from jobs.train import train as run_training
 from jobs.verify import verify as verify_version
 from shared.errors import FindimgError, LibraryError
@@ -54,6 +55,7 @@ def index(
     engine: Annotated[str | None, _flag("engine")] = None,
     ray_address: Annotated[str | None, _flag("ray_address")] = None,
     shard_size: Annotated[int | None, _flag("shard_size")] = None,
+    partition_size: Annotated[int | None, _flag("partition_size")] = None,
     cache: CacheFlag = None,
     strict: Annotated[bool, typer.Option("--strict", help="Publish nothing when any image cannot be read.")] = False,
     allow_shrink: Annotated[
@@ -62,6 +64,11 @@ def index(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try broken images again although they did not change.")
     ] = False,
+    metrics_file: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write figures of the run here, for Prometheus' textfile collector."),
+    ] = None,
+    report_channel: Annotated[str | None, _flag("report_channel")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Bring a library up to date with its sources and publish it."""
@@ -75,9 +82,12 @@ def index(
         engine=engine,
         ray_address=ray_address,
         shard_size=shard_size,
+        partition_size=partition_size,
         cache=cache,
+        report_channel=report_channel,
     )
-    report = run_index(settings, sources, strict, allow_shrink, retry_failed)
+    with telling(settings, metrics_file) as ended:
+        report = run_index(settings, sources, strict, allow_shrink, retry_failed, ended)
     if as_json:
         print(json.dumps(report.summary()))
     else:
@@ -113,10 +123,23 @@ def merge(
     words: Annotated[str | None, _flag("words")] = None,
     head: Annotated[str | None, _flag("head")] = None,
     visual_dim: Annotated[str | None, _flag("visual_dim")] = None,
+    engine: Annotated[str | None, _flag("engine")] = None,
+    ray_address: Annotated[str | None, _flag("ray_address")] = None,
+    partition_size: Annotated[int | None, _flag("partition_size")] = None,
     cache: CacheFlag = None,
 ) -> None:
     """Build and publish the live version's images again, from the embedding store alone."""
-    manifest = rebuild(load_settings(library=library, words=words, head=head, visual_dim=visual_dim, cache=cache))
+    settings = load_settings(
+        library=library,
+        words=words,
+        head=head,
+        visual_dim=visual_dim,
+        engine=engine,
+        ray_address=ray_address,
+        partition_size=partition_size,
+        cache=cache,
+    )
+    manifest = rebuild(settings)
     print(f"Version {manifest.version} with {manifest.images} images is live.")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.memory import peak_memory
 from jobs.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
 from jobs.sources import Failure, SourceImage
 from shared.backbones import Features, open_backbone
@@ -106,7 +107,9 @@ class Embedder:
         rows.sort(key=lambda row: row.uri)
         computed = sum(row.content is not None for row in rows)
         rounded = {stage: round(spent, 3) for stage, spent in seconds.items()}
-        stats = Stats(shard.name, len(rows), computed, len(failures), bytes_read, rounded, retries() - retried)
+        stats = Stats(
+            shard.name, len(rows), computed, len(failures), bytes_read, rounded, retries() - retried, peak_memory()
+        )
         commit(self._storage, self._work.fingerprint, rows, failures, stats)
         return stats
 

@@ -4,23 +4,25 @@ import secrets
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jobs.compaction import compact, is_crowded
 from jobs.embed import Work
-from jobs.engines.local import embed_locally
+from jobs.engines import Engine
+from jobs.gather import Live, find_live
 from jobs.lock import Lock, hold
-from jobs.merge import Live, Recipe, find_live, hash_inputs, merge
+from jobs.memory import peak_memory
+from jobs.merge import Recipe, hash_inputs, merge
 from jobs.plan import Plan, make_plan, read_images, write_plan
 from jobs.progress import track
 from jobs.publish import publish
 from jobs.report import RunReport, add_up, write_report
-from jobs.shards import Known, Shard, Stats, known_of, read_known, read_shards
-from jobs.sources import list_sources
+from jobs.shards import Known, Stats, known_of, read_known, read_shards
+from jobs.sources import in_threads, list_sources
 from shared.backbones import fingerprint
 from shared.devise import Devise, open_head
 from shared.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
@@ -75,6 +77,7 @@ def choose(
         head.sha256 if isinstance(head, Devise) else "",
         _visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
         tuple(open_storage(source).root for source in sources),
+        settings.partition_size,
     )
     return Makings(recipe, head, words)
 
@@ -91,6 +94,7 @@ def index(
     strict: bool = False,
     allow_shrink: bool = False,
     retry_failed: bool = False,
+    ended: Callable[[RunReport], None] | None = None,
 ) -> RunReport:
     """Brings a library up to date with its sources and publishes the result.
 
@@ -98,6 +102,7 @@ def index(
         strict: publish nothing when any image could not be read.
         allow_shrink: publish even when more than half of the images are gone.
         retry_failed: try broken images again although they did not change.
+        ended: is told the report of a run that got as far as to have one, whether it published or not.
 
     Returns:
         The run's report, which is also in the library.
@@ -109,9 +114,11 @@ def index(
     library = Library(settings.library, settings.cache)
     live = live_manifest(library)
     makings = choose(settings, live, sources)
-    with clock.stage("list"):
-        listing = list_sources(sources, library.uri)
-    with hold(library.storage) as lock:
+    with ExitStack() as stack:
+        engine = stack.enter_context(Engine(settings))
+        with clock.stage("list"):
+            listing = list_sources(sources, library.uri, engine.each if engine.is_cluster else in_threads)
+        lock = stack.enter_context(hold(library.storage))
         if library.current() != (live.version if live else None):
             raise NotPublishedError(f"Another run published to {library.uri} while this one was listing; run again.")
         run = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
@@ -126,7 +133,7 @@ def index(
         held = sum(map(known.embedded, plan.images))
 
         def report(outcome: str, manifest: Manifest | None) -> RunReport:
-            embedded, bytes_read, retries, work = add_up(done)
+            embedded, bytes_read, retries, memory, work = add_up(done)
             seconds = clock.stages.get("embed", 0.0)
             return RunReport(
                 run=run,
@@ -144,6 +151,7 @@ def index(
                 work=work,
                 bytes_read=bytes_read,
                 retries=retries,
+                peak_memory=max(memory, peak_memory()),
                 failures=failures,
             )
 
@@ -158,7 +166,7 @@ def index(
                     frozenset(known.contents),
                 )
                 to_embed = sum(len(shard.images) for shard in plan.shards)
-                for shard in track(_embed(settings, plan.shards, work), to_embed):
+                for shard in track(engine.embed(plan.shards, work), to_embed):
                     done.append(shard)
                     lock.check()
             if done:
@@ -168,16 +176,22 @@ def index(
                 raise NotPublishedError(
                     f"{len(failures)} images could not be read and --strict is on, so nothing is published."
                 )
-            manifest = _build(
-                library, run, makings, live, find_live(plan.images, known), len(failures), lock, allow_shrink, clock
-            )
+            found = find_live(plan.images, known)
+            manifest = _build(library, run, makings, live, found, len(failures), lock, allow_shrink, clock, engine)
         except FindimgError as error:
             # Where a disk is full the report cannot be written either; why the run ended says more.
+            failed = report(str(error), live)
             with suppress(StorageError):
-                write_report(library.storage, report(str(error), live))
+                write_report(library.storage, failed)
+            if ended:
+                ended(failed)
+            if isinstance(error, StorageError):
+                raise NotPublishedError(f"{error} What is embedded is kept: run again.") from error
             raise
         finished = report("unchanged" if manifest == live else "published", manifest)
         write_report(library.storage, finished)
+        if ended:
+            ended(finished)
         return finished
 
 
@@ -190,12 +204,12 @@ def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
     library = Library(settings.library, settings.cache)
     if library.current() is None:
         raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
-    with hold(library.storage) as lock:
+    with Engine(settings) as engine, hold(library.storage) as lock:
         live = library.manifest(str(library.current()))
         makings = choose(settings, live, live.sources, live.fingerprint)
         images = read_images(library.storage, live.run)
         found = find_live(images, read_known(library.storage, makings.recipe.fingerprint))
-        return _build(library, live.run, makings, live, found, live.failed, lock, allow_shrink, _Clock())
+        return _build(library, live.run, makings, live, found, live.failed, lock, allow_shrink, _Clock(), engine)
 
 
 def live_manifest(library: Library) -> Manifest | None:
@@ -214,6 +228,7 @@ def _build(
     lock: Lock,
     allow_shrink: bool,
     clock: "_Clock",
+    engine: Engine,
 ) -> Manifest:
     if live and live.inputs == hash_inputs(makings.recipe, found):
         return live
@@ -222,7 +237,7 @@ def _build(
             folder = Path(name)
             with clock.stage("merge"):
                 manifest = merge(
-                    library.storage, run, makings.recipe, found, failed, makings.head, makings.words, folder
+                    library.storage, run, makings.recipe, found, failed, makings.head, makings.words, folder, engine
                 )
             with clock.stage("publish"):
                 publish(library, manifest, folder, lock, allow_shrink)
@@ -242,17 +257,6 @@ def _read_again(storage: Storage, fingerprint: str, shard_size: int, clock: "_Cl
             compact(storage, fingerprint, shard_size)
         shards = read_shards(storage, fingerprint)
     return known_of(shards)
-
-
-def _embed(settings: Settings, shards: Sequence[Shard], work: Work) -> Iterator[Stats]:
-    if not shards:
-        return iter(())
-    if settings.engine == "local":
-        return embed_locally(shards, work)
-    # Imported here because Ray takes a second, which a run with nothing to embed need not wait for.
-    from jobs.engines.cluster import embed_on_ray
-
-    return embed_on_ray(shards, work, settings.ray_address)
 
 
 def _removed(library: Library, live: Manifest | None, plan: Plan, known: Known) -> int:

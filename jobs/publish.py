@@ -11,7 +11,7 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
     """Makes a version the live one, or leaves everything as it is.
 
     Args:
-        folder: holds the files that the manifest names.
+        folder: holds the files that the manifest names, but those that workers have put into the version themselves.
         allow_shrink: publish even when more than half of the live version's images would be lost.
 
     Raises:
@@ -26,7 +26,8 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
             "if so many are really gone, run again with --allow-shrink."
         )
     for file in manifest.files:
-        library.storage.upload(folder / file, f"versions/{manifest.version}/{file}")
+        if (folder / file).exists():
+            library.storage.upload(folder / file, f"versions/{manifest.version}/{file}")
     library.storage.write(
         f"versions/{manifest.version}/manifest.json", manifest.model_dump_json(by_alias=True, indent=1).encode()
     )

@@ -42,6 +42,7 @@ class RunReport:
     work: dict[str, float]  # seconds inside the embed stage, added over threads
     bytes_read: int
     retries: int  # requests that S3 was asked again while embedding
+    peak_memory: int  # bytes, of the process that held most: this one or a worker
     failures: list[Failure]
 
     def summary(self) -> dict[str, str | int | float | None]:
@@ -63,6 +64,7 @@ class RunReport:
             f"{self.removed} removed.",
             f"{speed}{self.seconds:.1f} s in all ({stages})."
             + (f" S3 was asked again {self.retries} times." if self.retries else ""),
+            f"{self.bytes_read / 1e6:.1f} MB read; at most {self.peak_memory / 1e6:.0f} MB of memory in one process.",
         ]
         told += [f"{count} × {reason} For example {uri}" for reason, count, uri in self.top_errors()]
         live = f"Version {self.version} with {self.images} images is live." if self.version else "Nothing is live."
@@ -80,12 +82,13 @@ def write_report(storage: Storage, report: RunReport) -> None:
     storage.write(f"runs/{report.run}.json", json.dumps(content, indent=1).encode())
 
 
-def add_up(stats: Iterable[Stats]) -> tuple[int, int, int, dict[str, float]]:
-    """Adds shards up: (images embedded, bytes read, retries, seconds by kind of work)."""
-    embedded, bytes_read, retries, work = 0, 0, 0, Counter[str]()
+def add_up(stats: Iterable[Stats]) -> tuple[int, int, int, int, dict[str, float]]:
+    """Adds shards up: (images embedded, bytes read, retries, most memory of a worker, seconds by kind of work)."""
+    embedded, bytes_read, retries, memory, work = 0, 0, 0, 0, Counter[str]()
     for shard in stats:
         embedded += shard.embedded
         bytes_read += shard.bytes_read
         retries += shard.retries
+        memory = max(memory, shard.memory)
         work.update(shard.seconds)
-    return embedded, bytes_read, retries, {kind: round(seconds, 2) for kind, seconds in work.items()}
+    return embedded, bytes_read, retries, memory, {kind: round(seconds, 2) for kind, seconds in work.items()}

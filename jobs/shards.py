@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -77,6 +76,7 @@ class Stats:
     bytes_read: int
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, added over threads
     retries: int = 0  # requests that S3 was asked again
+    memory: int = 0  # bytes that the worker held at its peak, until then
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,22 +244,30 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
         yield sha256, Content(**values, **{name: matrix[i] for name, matrix in matrices.items()})
 
 
-def read_wanted(
-    storage: Storage, fingerprint: str, shard: str, wanted: AbstractSet[str]
-) -> Iterator[tuple[str, Content]]:
-    """Yields (SHA-256, Content) for the hashes that are wanted of a shard.
+@dataclass(frozen=True, slots=True, eq=False)
+class Contents:
+    """What a shard holds of n images, a row each."""
+
+    plain: pa.Table  # n rows: width, height, format, bytes, taken
+    vectors: dict[str, NDArray[Any]]  # each [n, length]: visual, and for a backbone with classes classes, probabilities
+
+
+def read_wanted(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[str]) -> Contents:
+    """Reads what a shard holds of the images with these SHA-256, in the order of `hashes`, which may repeat one.
 
     Raises:
         NotPublishedError: the shard is damaged, and counts no longer.
     """
-    missing = set(wanted)
     with mending(storage, fingerprint, shard):
-        for sha256, content in read_vectors(storage, fingerprint, shard):
-            if sha256 in missing:
-                missing.remove(sha256)
-                yield sha256, content
+        table = read_table(storage, fingerprint, shard)
+        table = table.filter(_embedded(table))
+        row_of = {sha256: row for row, sha256 in enumerate(table["sha256"].to_pylist())}
+        missing = {sha256 for sha256 in hashes if sha256 not in row_of}
         if missing:
             raise LibraryError(f"Shard {shard} is damaged: it lacks {len(missing)} images.")
+        rows = np.asarray([row_of[sha256] for sha256 in hashes])
+        vectors = {name: _matrix(table[name])[rows] for name in _VECTORS if name in table.column_names}
+        return Contents(table.select(list(_PLAIN)).take(rows), vectors)
 
 
 def shard_folder(fingerprint: str, shard: str) -> str:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from jobs.evaluate import read_labels
 from jobs.evaluation import TOP, precision_by_k
+from jobs.gather import find_live
 from jobs.lock import hold
-from jobs.merge import find_live
 from jobs.plan import read_images
 from jobs.shards import read_known, read_vectors
 from shared.backbones.network import start_tensorflow
@@ -224,10 +224,10 @@ def read_examples(storage: Storage, manifest: Manifest, labels: Mapping[str, str
             f"of {storage.root}; index them with findimg-jobs index first."
         )
     found = []
-    for shard, wanted in live.places.items():
+    for shard, items in live.places():
+        wanted = {live.sha256[item]: live.images[item].uri for item in reversed(items)}
         for sha256, content in read_vectors(storage, manifest.fingerprint, shard):
-            if sha256 in wanted:
-                uri = live.images[wanted[sha256][0]].uri
+            if uri := wanted.get(sha256):
                 found.append((labels[uri], uri, content))
     found.sort(key=lambda each: each[:2])
     images = Counter(label for label, _, _ in found)

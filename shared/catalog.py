@@ -46,12 +46,12 @@ NO_FILTERS = Filters()
 _COLUMNS = "uri, version, sha256, width, height, format, bytes, taken"
 
 
-def write_catalog(path: Path, rows: Iterable[tuple[int, CatalogRow]]) -> None:
-    """Writes a catalog; equal rows give equal bytes, in whatever order they come.
+def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
+    """Writes a catalog; equal rows give equal bytes.
 
     Args:
         path: where nothing is yet.
-        rows: (item, row) pairs; items count from 0, each URI stands once.
+        rows: of item 0, item 1 and so on, so that the file only grows at its end; each URI stands once.
     """
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
@@ -74,14 +74,11 @@ def write_catalog(path: Path, rows: Iterable[tuple[int, CatalogRow]]) -> None:
                     r.bytes,
                     r.taken and r.taken.isoformat(" "),
                 )
-                for item, r in rows
+                for item, r in enumerate(rows)
             ),
         )
         connection.commit()
-        # Only what is vacuumed is laid out alike for rows in another order.
-        connection.executescript(
-            "CREATE INDEX taken ON images (taken); CREATE INDEX format ON images (format); VACUUM;"
-        )
+        connection.executescript("CREATE INDEX taken ON images (taken); CREATE INDEX format ON images (format);")
 
 
 class Catalog:

@@ -1,14 +1,17 @@
 """Posting lists: for each class the items that may show it, with the probability; memory-mapped compressed rows."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import LibraryError
+from shared.mapped import reserve
 
 CLASSES = 1000
 _FILES = ("postings.offsets.npy", "postings.items.npy", "postings.probabilities.npy")
+_PIECE = 65_536  # items written at a time
 
 
 def write_postings(folder: Path, classes: NDArray[np.uint16], probabilities: NDArray[np.float32]) -> list[str]:
@@ -22,15 +25,32 @@ def write_postings(folder: Path, classes: NDArray[np.uint16], probabilities: NDA
     Returns:
         The names of the files written to `folder`.
     """
-    flat = np.asarray(classes).ravel()
-    order = np.argsort(flat, kind="stable")
-    offsets = np.zeros(CLASSES + 1, np.int64)
-    np.cumsum(np.bincount(flat, minlength=CLASSES), out=offsets[1:])
-    items = (order // classes.shape[1]).astype(np.uint32)
-    values = np.asarray(probabilities).ravel()[order].astype(np.float32)
-    for name, array in zip(_FILES, (offsets, items, values), strict=True):
-        np.save(folder / name, array)
+    images, each = classes.shape
+    parts = [slice(start, min(start + _PIECE, images)) for start in range(0, images, _PIECE)]
+    counts = np.zeros(CLASSES, np.int64)
+    for part in parts:
+        counts += np.bincount(classes[part].ravel(), minlength=CLASSES)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    np.save(folder / _FILES[0], offsets)
+    items = _new_list(folder / _FILES[1], np.dtype(np.uint32), images * each)
+    values = _new_list(folder / _FILES[2], np.dtype(np.float32), images * each)
+    free = offsets[:-1].copy()  # where each class's next item goes
+    for part in parts:
+        flat = classes[part].ravel()
+        order = np.argsort(flat, kind="stable")
+        met = np.bincount(flat, minlength=CLASSES)
+        places = np.arange(len(flat)) + np.repeat(free - (np.cumsum(met) - met), met)
+        items[places] = part.start + order // each
+        values[places] = probabilities[part].ravel()[order]
+        free += met
     return list(_FILES)
+
+
+def _new_list(path: Path, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
+    """A new .npy file, written through a mapping."""
+    array: NDArray[Any] = np.lib.format.open_memmap(path, "w+", dtype, (length,))
+    reserve(path, path.stat().st_size)
+    return array
 
 
 class Postings:

@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from shared.errors import SettingsError
 
-
 _Path = Annotated[Path, AfterValidator(lambda path: Path(os.path.expanduser(path)))]
 _NAMES = re.compile(r"[^\s,]+")
 
@@ -57,6 +56,9 @@ class Settings(BaseSettings):
     shard_size: int = Field(
         default=256, ge=1, le=1000, description="Images in a shard, the unit of work and of commit."
     )
+    partition_size: int = Field(
+        default=1_000_000, ge=1, description="Items in one partition of an index, which a worker builds alone."
+    )
     cache: _Path = Field(
         default_factory=lambda: user_cache_path("findimg"),
         description="Folder for models, and for versions of libraries that lie in S3.",
@@ -81,6 +83,10 @@ class Settings(BaseSettings):
     slack_client_secret: SecretStr = Field(default=SecretStr(""), description="Of the app, beside its client id.")
     slack_token_key: SecretStr = Field(
         default=SecretStr(""), description="Key that installed workspaces' tokens are encrypted with (Fernet)."
+    )
+
+    report_channel: str = Field(
+        default="", description="Slack channel that is told how runs of index end; needs the bot's token."
     )
 
     @property

@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -409,16 +409,33 @@ class S3Storage:
         return f"{self.root}/{key}" if key else self.root
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
+        for page in self._pages(prefix):
+            yield from self._entries(page)
+
+    def branch(self, prefix: str = "") -> tuple[Sequence[str], Sequence[Entry]]:
+        """The folders right below the folder `prefix`, each as a prefix, and the objects that lie there themselves."""
+        folders: deque[str] = deque()
+        entries: deque[Entry] = deque()
+        for page in self._pages(prefix, Delimiter="/"):
+            folders += [each["Prefix"][self._start() : -1] for each in page.get("CommonPrefixes", [])]
+            entries += self._entries(page)
+        return folders, entries
+
+    def _pages(self, prefix: str, **how: str) -> Iterator[Any]:
         below = self._key(prefix)
-        below = below + "/" if below else ""
-        start = len(self.prefix) + 1 if self.prefix else 0
+        pages = {"Bucket": self.bucket, "Prefix": below + "/" if below else "", **how}
         with _speaking_of(self.uri(prefix)):
-            for page in _shared_client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=below):
-                for item in page.get("Contents", []):
-                    if not item["Key"].endswith("/"):
-                        key = item["Key"][start:]
-                        modified = item["LastModified"].timestamp()
-                        yield Entry(key, self.uri(key), item["ETag"].strip('"'), item["Size"], modified)
+            yield from _shared_client().get_paginator("list_objects_v2").paginate(**pages)
+
+    def _entries(self, page: Any) -> Iterator[Entry]:
+        for item in page.get("Contents", []):
+            if not item["Key"].endswith("/"):
+                key = item["Key"][self._start() :]
+                yield Entry(key, self.uri(key), item["ETag"].strip('"'), item["Size"], item["LastModified"].timestamp())
+
+    def _start(self) -> int:
+        """Where a key of this storage begins in the bucket's."""
+        return len(self.prefix) + 1 if self.prefix else 0
 
     def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
         with _speaking_of(self.uri(key)):

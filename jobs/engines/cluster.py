@@ -8,20 +8,27 @@ import logging
 import os
 import socket
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 # Ray reads these when it is imported and when it starts.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
+from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import RayError, RayTaskError
 
+import jobs
+import shared
 from jobs.embed import Embedder, Work, give_up
 from jobs.shards import Shard, Stats, name_shard
 from shared.errors import FindimgError, NotPublishedError, SettingsError
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 ATTEMPTS = 3
 _ACTOR_MEMORY = 2_900_000_000  # bytes; VGG16 with TensorFlow while its weights are loaded
@@ -52,14 +59,51 @@ def embed_on_ray(shards: Sequence[Shard], work: Work, address: str) -> Iterator[
         NotPublishedError: no worker can be started; what is committed stays.
         FindimgError: what a worker raised, such as a library that cannot be written.
     """
+    with joined(address):
+        yield from _Queue(shards, work).run()
+
+
+def each_on_ray(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+    """Calls a function with every item as a task of one CPU and yields the results in order, once Ray is joined.
+
+    A task whose worker dies is done again, which must do no harm.
+
+    Raises:
+        FindimgError: what a task raised.
+        NotPublishedError: a task raised something else, or its workers die.
+    """
+    task = ray.remote(function).options(num_cpus=1, max_retries=ATTEMPTS)
+    for ref in [task.remote(item) for item in items]:
+        try:
+            yield ray.get(ref)
+        except RayTaskError as error:
+            raise _raised(error) from error
+        except RayError as error:
+            raise NotPublishedError(f"Workers die: {error} What is embedded is kept.") from error
+
+
+@contextmanager
+def joined(address: str) -> Iterator[None]:
+    """Ray for what is done inside: this process's, else the cluster's at `address`, else one on this machine.
+
+    Raises:
+        SettingsError: no cluster answers at `address`.
+    """
     owned = not ray.is_initialized()
     if owned:
         _connect(address)
     try:
-        yield from _Queue(shards, work).run()
+        yield
     finally:
         if owned:
             ray.shutdown()
+
+
+def _raised(error: RayTaskError) -> FindimgError:
+    """What a worker raised, as it is told to a person."""
+    if isinstance(error.cause, FindimgError):
+        return error.cause
+    return NotPublishedError(f"A worker failed: {error.cause!r}. What is embedded is kept.")
 
 
 def _connect(address: str) -> None:
@@ -72,13 +116,20 @@ def _connect(address: str) -> None:
                 # Ray itself would try for many minutes.
                 host, _, port = address.removeprefix("ray://").rpartition(":")
                 socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+            # A job that was submitted has brought its code along; else the cluster's may be another than ours.
+            if RAY_JOB_CONFIG_JSON_ENV_VAR not in os.environ:
+                options["runtime_env"] = {"py_modules": [each.__path__[0] for each in (jobs, shared)]}
             ray.init(address=address, **options)
         else:
             # Pixels and vectors never pass through the object store, so it may be small.
             ray.init("local", include_dashboard=False, object_store_memory=256 * 2**20, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        where = address or "this machine"
-        raise SettingsError(f"No Ray cluster answers at {where}: {error}. Check --ray-address.") from error
+    except Exception as error:  # a raylet that does not come up is a plain Exception to Ray
+        if address:
+            raise SettingsError(f"No Ray cluster answers at {address}: {error}. Check --ray-address.") from error
+        reason = " ".join(str(error).split())
+        raise NotPublishedError(
+            f"Ray cannot be started on this machine: {reason} Run again, or with --engine local."
+        ) from error
 
 
 def _size(shards: int) -> _Size:
@@ -140,9 +191,7 @@ class _Queue:
         try:
             stats = ray.get(ref)
         except RayTaskError as error:
-            if isinstance(error.cause, FindimgError):
-                raise error.cause from error
-            raise NotPublishedError(f"A worker failed: {error.cause!r}. What is embedded is kept.") from error
+            raise _raised(error) from error
         except RayError as error:
             ray.kill(actor)
             yield from self._bury(shard, error)

@@ -27,6 +27,7 @@ REPORT = RunReport(
     work={"decode": 3.0},
     bytes_read=1000,
     retries=7,
+    peak_memory=1_500_000_000,
     failures=FAILURES,
 )
 
@@ -57,13 +58,14 @@ def test_a_person_reads_what_happened() -> None:
     text = "\n".join(REPORT.lines())
     assert "13 images seen: 8 embedded, 2 reused, 3 failed; 1 removed." in text
     assert "S3 was asked again 7 times." in text
+    assert "0.0 MB read; at most 1500 MB of memory in one process." in text
     assert "2 × It is truncated. For example /p/b.jpg" in text
     assert text.endswith("Published. Version v1 with 10 images is live.")
 
 
 def test_shards_add_up() -> None:
     shards = [
-        Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}),
-        Stats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3),
+        Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}, memory=300),
+        Stats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3, memory=200),
     ]
-    assert add_up(shards) == (9, 150, 3, {"read": 0.75, "model": 2.0})
+    assert add_up(shards) == (9, 150, 3, 300, {"read": 0.75, "model": 2.0})

@@ -1,0 +1,180 @@
+"""What a library of any size takes: time, memory and bytes on disk of each step, with made-up embeddings.
+
+    python -m tests.benchmarks.scale --images 1000000 --folder FOLDER
+
+Each step runs in a process of its own, so that its memory is its own. `own` is what it allocates, at the most; files
+that are mapped into memory are left out, for the system drops them when it needs room. Nothing is asserted.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import psutil
+import typer
+
+from jobs.engines import Engine
+from jobs.gather import find_live
+from jobs.index import choose
+from jobs.lock import hold
+from jobs.merge import merge
+from jobs.plan import make_plan, write_plan
+from jobs.publish import publish
+from jobs.shards import read_known
+from jobs.sources import Listing
+from shared.library import Library
+from shared.models import ModelStore
+from shared.query import parse
+from shared.search import Searcher
+from shared.settings import Settings
+from shared.words import open_words
+from tests.benchmarks.made_up import RUN, commit_made_up, made_up_images
+
+_QUERIES = ("cat", "dog sofa", "red car", "boat -sea", "music", "piano", "food", "mountain lake", "woman", "party")
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step took."""
+
+    name: str
+    seconds: float
+    cpu: float  # seconds of processor time, over all threads, of this process: what a busy machine falsifies less
+    own: float  # MB of memory that it allocated, at the most
+    notes: dict[str, Any]
+
+
+def commit(settings: Settings, images: int) -> dict[str, Any]:
+    """Leaves the embedding store as if so many images had been embedded."""
+    storage = Library(settings.library, settings.cache).storage
+    commit_made_up(storage, _fingerprint(settings), made_up_images(images))
+    return {}
+
+
+def plan(settings: Settings, images: int) -> dict[str, Any]:
+    """Plans a night on which a hundredth of the images is new."""
+    storage = Library(settings.library, settings.cache).storage
+    listing = Listing(made_up_images(images + images // 100), [])
+    start = time.perf_counter()
+    known = read_known(storage, _fingerprint(settings))
+    read = time.perf_counter() - start
+    made = make_plan("night", listing, known, _fingerprint(settings), settings.shard_size)
+    write_plan(storage, made)
+    storage.delete("plans/night.parquet")
+    return {"reading what is committed, s": round(read, 2), "shards to embed": len(made.shards)}
+
+
+def merge_and_publish(settings: Settings, images: int) -> dict[str, Any]:
+    """Builds the version and publishes it."""
+    library = Library(settings.library, settings.cache)
+    makings = choose(settings, None, ["s3://made-up"])
+    with tempfile.TemporaryDirectory(prefix="findimg-") as name, Engine(settings) as engine:
+        live = find_live(made_up_images(images), read_known(library.storage, makings.recipe.fingerprint))
+        start = time.perf_counter()
+        folder = Path(name)
+        manifest = merge(library.storage, RUN, makings.recipe, live, 0, makings.head, makings.words, folder, engine)
+        merged = time.perf_counter() - start
+        start = time.perf_counter()
+        with hold(library.storage) as lock:
+            publish(library, manifest, folder, lock, allow_shrink=True)
+    indexes = {"visual": manifest.visual, "joint": manifest.joint}
+    return {
+        "merge, s": round(merged, 1),
+        "publish, s": round(time.perf_counter() - start, 1),
+        "indexes": {name: index and index.model_dump() for name, index in indexes.items()},
+        "MB": {name: round(file.size / 1e6, 1) for name, file in manifest.files.items()},
+    }
+
+
+def search(settings: Settings, images: int) -> dict[str, Any]:
+    """Opens the version and asks it."""
+    version = Library(settings.library, settings.cache).open()
+    start = time.perf_counter()
+    words = open_words(version.manifest.words, ModelStore(settings.cache / "models").words(version.manifest.words))
+    searcher = Searcher(version, words)
+    opened = time.perf_counter() - start
+    took: dict[str, list[float]] = {}
+    for _ in range(_ROUNDS):
+        for text in _QUERIES:
+            start = time.perf_counter()
+            searcher.find(parse(text), 10)
+            took.setdefault("text", []).append(time.perf_counter() - start)
+        for image in made_up_images(images)[:: -(-images // 20)]:
+            start = time.perf_counter()
+            item, seen = searcher.look_up(image.uri)
+            searcher.similar(seen, parse("", image=True), 10, without=item)
+            took.setdefault("similar", []).append(time.perf_counter() - start)
+    spread = {
+        f"{kind}, ms": {"median": round(1e3 * float(np.median(each)), 1), "worst": round(1e3 * max(each), 1)}
+        for kind, each in took.items()
+    }
+    return {"opening, s": round(opened, 2), **spread}
+
+
+def measure(step: Callable[[Settings, int], dict[str, Any]], settings: Settings, images: int) -> Step:
+    """Runs a step in this process, watching its memory."""
+    process, most, done = psutil.Process(), [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            memory = process.memory_info()
+            most[0] = max(most[0], memory.rss - memory.shared)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start = time.perf_counter()
+    try:
+        notes = step(settings, images)
+    finally:
+        done.set()
+        watcher.join()
+    seconds = round(time.perf_counter() - start, 1)
+    return Step(step.__name__, seconds, round(time.process_time(), 1), round(most[0] / 1e6), notes)
+
+
+def _fingerprint(settings: Settings) -> str:
+    return choose(settings, None, ["s3://made-up"]).recipe.fingerprint
+
+
+def main(
+    images: Annotated[int, typer.Option(min=1)] = 1_000_000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the library is made and stays; else it is removed.")
+    ] = None,
+    engine: str = "ray",
+    partition_size: int = 1_000_000,
+    only: Annotated[list[str] | None, typer.Option(help="Steps, of a library that is there already.")] = None,
+) -> None:
+    """Measures every step and prints a JSON object a line."""
+    place = folder or Path(tempfile.mkdtemp(prefix="findimg-scale-"))
+    settings = Settings(
+        library=str(place / "library"), cache=place / "cache", engine=engine, partition_size=partition_size
+    )
+    try:
+        for step in (commit, plan, merge_and_publish, search):
+            if only and step.__name__ not in only:
+                continue
+            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+                measured = alone.submit(partial(measure, step, settings, images)).result()
+            print(json.dumps(asdict(measured) | {"load": round(os.getloadavg()[0], 1)}), flush=True)
+        store = sum(path.stat().st_size for path in (place / "library" / "embeddings").rglob("*") if path.is_file())
+        print(json.dumps({"embedding store, MB": round(store / 1e6)}), flush=True)
+    finally:
+        if folder is None:
+            shutil.rmtree(place)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,58 @@
+"""The cluster on EC2: by Ray's own schema, and its instances by EC2's own description of what it takes."""
+
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import jsonschema
+import pytest
+import yaml
+from botocore.validate import ParamValidator
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+CLUSTER = Path(__file__).parents[2] / "infra" / "aws" / "ray-cluster.yaml"
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(CLUSTER.read_text())
+    return config
+
+
+def mistakes(node_config: dict[str, Any]) -> str:
+    """What EC2 would refuse of the parameters that Ray starts an instance with."""
+    takes = botocore.session.get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
+    # Ray adds these itself.
+    whole = {"MinCount": 1, "MaxCount": 1, **node_config}
+    report: str = ParamValidator().validate(whole, takes).generate_report()
+    return report
+
+
+def test_rays_own_checks_pass(config: dict[str, Any]) -> None:
+    validate_config(prepare_config(config))
+    with pytest.raises(jsonschema.ValidationError, match="max_worker"):
+        validate_config(prepare_config({**config, "max_worker": 3}))
+
+
+def test_every_instance_is_as_ec2_takes_it(config: dict[str, Any]) -> None:
+    for node in config["available_node_types"].values():
+        assert mistakes(node["node_config"]) == ""
+    misspelt = {"InstanceTyp": "m7i.xlarge"}
+    assert "InstanceTyp" in mistakes(misspelt)
+    assert "VolumeSiz" in mistakes({"BlockDeviceMappings": [{"Ebs": {"VolumeSiz": 1}}]})
+
+
+def test_disks_are_encrypted_and_metadata_needs_a_token(config: dict[str, Any]) -> None:
+    for node in config["available_node_types"].values():
+        (disk,) = node["node_config"]["BlockDeviceMappings"]
+        assert disk["Ebs"]["Encrypted"] is True
+        assert node["node_config"]["MetadataOptions"] == {"HttpTokens": "required"}
+
+
+def test_only_workers_compute_and_only_they_are_spot(config: dict[str, Any]) -> None:
+    head = config["available_node_types"].pop(config["head_node_type"])
+    assert head["resources"] == {"CPU": 0}
+    assert "--num-cpus=0" in " ".join(config["head_start_ray_commands"])
+    assert "InstanceMarketOptions" not in head["node_config"]
+    for node in config["available_node_types"].values():
+        assert node["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}

@@ -1,0 +1,141 @@
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.workspace.server import Workspace
+from jobs.index import index
+from jobs.lock import hold
+from jobs.telling import telling
+from shared.errors import LockedError, NotPublishedError, SettingsError
+from shared.settings import Settings
+from shared.storage import open_storage
+
+MANIFEST = Path(__file__).parents[2] / "infra" / "slack" / "manifest.json"
+Nightly = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    """A workspace whose event loop runs in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    workspace = Workspace(json.loads(MANIFEST.read_text()))
+    asyncio.run_coroutine_threadsafe(workspace.start(), loop).result(30)
+    yield workspace
+    asyncio.run_coroutine_threadsafe(workspace.stop(), loop).result(30)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def nightly(tmp_path: Path, pictures: Path, cache: Path, workspace: Workspace) -> Nightly:
+    """A run that tells the channel and writes metrics."""
+
+    def nightly(channel: str = "general", strict: bool = False, metrics: str = "findimg.prom") -> None:
+        settings = Settings(
+            library=str(tmp_path / "library"),
+            cache=cache,
+            engine="local",
+            report_channel=channel,
+            slack_bot_token=workspace.bot_token,
+            slack_api_url=workspace.api_url,
+        )
+        with telling(settings, tmp_path / metrics) as ended:
+            index(settings, [str(pictures)], strict, ended=ended)
+
+    return nightly
+
+
+def posts(workspace: Workspace) -> list[str]:
+    channel = workspace.team.channel("general")
+    assert channel
+    return [message.content["text"] for _, message in sorted(workspace.team.messages[channel.id].items())]
+
+
+def metrics(folder: Path) -> dict[str, float]:
+    """The value of each metric, by name and labels besides the library."""
+    values = {}
+    for family in text_string_to_metric_families((folder / "findimg.prom").read_text()):
+        for sample in family.samples:
+            labels = [value for label, value in sample.labels.items() if label != "library"]
+            values[".".join([sample.name, *labels])] = sample.value
+    return values
+
+
+def test_a_run_that_ends_is_told_in_the_channel(nightly: Nightly, workspace: Workspace, pictures: Path) -> None:
+    (pictures / "<b>&.jpg").write_text("no image")
+    nightly()
+    told = posts(workspace)[-1]
+    assert told.startswith("*Indexing into ")
+    assert "is done.*\n7 images seen: 6 embedded, 0 reused, 1 failed; 0 removed." in told
+    assert "&lt;b&gt;&amp;.jpg" in told
+
+
+def test_a_run_that_fails_is_told_with_the_reason(nightly: Nightly, workspace: Workspace, pictures: Path) -> None:
+    (pictures / "broken.jpg").write_text("no image")
+    with pytest.raises(NotPublishedError):
+        nightly(strict=True)
+    told = posts(workspace)[-1]
+    assert "failed: 1 images could not be read and --strict is on, so nothing is published.*" in told
+    assert "7 images seen" in told
+
+
+def test_a_run_that_cannot_begin_is_told_and_one_that_meets_a_lock_is_not(
+    nightly: Nightly, workspace: Workspace, pictures: Path, tmp_path: Path
+) -> None:
+    before = len(posts(workspace))
+    with hold(open_storage(tmp_path / "library")), pytest.raises(LockedError):
+        nightly()
+    assert len(posts(workspace)) == before
+    assert not (tmp_path / "findimg.prom").exists()
+    for path in pictures.iterdir():
+        path.unlink()
+    with pytest.raises(SettingsError):
+        nightly()
+    assert "failed: There is no image in" in posts(workspace)[-1]
+    assert metrics(tmp_path)["findimg_run_success"] == 0
+
+
+def test_prometheus_finds_the_figures_of_the_last_run(nightly: Nightly, tmp_path: Path) -> None:
+    nightly()
+    found = metrics(tmp_path)
+    assert found["findimg_run_success"] == 1
+    assert found["findimg_run_images.seen"] == found["findimg_run_images.embedded"] == 6
+    assert found["findimg_run_live_images"] == 6
+    assert found["findimg_run_read_bytes"] > 0
+    assert found["findimg_run_peak_memory_bytes"] > 50e6
+    assert {f"findimg_run_stage_seconds.{stage}" for stage in ("list", "plan", "embed", "merge", "publish")} <= set(
+        found
+    )
+    nightly()
+    again = metrics(tmp_path)
+    assert (again["findimg_run_images.embedded"], again["findimg_run_images.reused"]) == (0, 6)
+    assert again["findimg_run_end_timestamp_seconds"] > found["findimg_run_end_timestamp_seconds"]
+
+
+def test_a_channel_that_cannot_be_told_changes_nothing_about_the_run(
+    nightly: Nightly, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    nightly(channel="no-such-channel")
+    assert capsys.readouterr().err == "Slack's channel no-such-channel could not be told: channel_not_found.\n"
+    assert metrics(tmp_path)["findimg_run_success"] == 1
+
+
+def test_a_channel_without_a_token_and_a_file_without_a_folder_are_refused_before_anything_is_done(
+    tmp_path: Path, nightly: Nightly
+) -> None:
+    with (
+        pytest.raises(SettingsError, match="general cannot be told without FINDIMG_SLACK_BOT_TOKEN"),
+        telling(Settings(report_channel="general"), None),
+    ):
+        pytest.fail("it began")
+    with pytest.raises(SettingsError, match=r"There is no folder .*nowhere for the metrics file"):
+        nightly(metrics="nowhere/findimg.prom")
+    assert not (tmp_path / "library").exists()
