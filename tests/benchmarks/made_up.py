@@ -1,0 +1,124 @@
+"""Made-up libraries: as many images as a benchmark asks for, without a photograph and without a model.
+
+They are clumped as photographs are: every image is one of a few thousand kinds, whose images look alike and name
+nearly the same classes, some kinds common and most rare.
+"""
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.index import choose
+from jobs.lock import hold
+from jobs.merge import find_live, merge
+from jobs.plan import make_plan, write_plan
+from jobs.publish import publish
+from jobs.shards import TOP_CLASSES, Content, Embedded, Known, Stats, commit, read_known
+from jobs.sources import Listing, SourceImage
+from shared.lexicon import CLASSES, open_lexicon
+from shared.library import Library, Manifest, classifier_key
+from shared.settings import Settings
+from shared.storage import Storage
+
+DIM = 1280  # as efficientnet-lite0
+RUN = "made-up"
+_SHARD = 1000  # images
+_KINDS = 4000
+_NEAR = 60  # the classes among which a kind's 20 are chosen, those that share most with its first
+
+
+class _Kinds:
+    """What the images of each kind have in common."""
+
+    def __init__(self, dim: int):
+        random = np.random.default_rng(20)
+        covers = open_lexicon().covers.astype(np.float32)
+        shared = covers.T @ covers
+        firsts = random.integers(0, CLASSES, _KINDS)
+        near = np.argsort(-shared[firsts], axis=1, kind="stable")[:, :_NEAR]
+        order = random.random((_KINDS, _NEAR)) + np.arange(_NEAR) / _NEAR
+        order[:, 0] = -1
+        chosen = np.argsort(order, axis=1)[:, :TOP_CLASSES]
+        self.classes = np.take_along_axis(near, chosen, axis=1).astype(np.uint16)
+        self.logits = -np.sort(random.exponential(3, (_KINDS, TOP_CLASSES)), axis=1).astype(np.float32)
+        self.looks = np.maximum(random.standard_normal((_KINDS, dim), np.float32), 0)
+        share = 1 / np.arange(1, _KINDS + 1) ** 0.7
+        self.share = share / share.sum()
+
+
+def made_up_images(count: int) -> list[SourceImage]:
+    """Names images as a listing of a bucket would."""
+    return [SourceImage(f"s3://made-up/{number // 1000:05}/{number:08}.jpg", "1") for number in range(count)]
+
+
+def commit_made_up(storage: Storage, fingerprint: str, images: Sequence[SourceImage], dim: int = DIM) -> Known:
+    """Leaves the embedding store as if `images` had been embedded; the same every time.
+
+    Args:
+        storage: the library's.
+        fingerprint: whose embeddings they pretend to be.
+        dim: length of their visual embeddings.
+
+    Returns:
+        What is committed now.
+    """
+    kinds = _Kinds(dim)
+    buffer = io.BytesIO()
+    np.save(buffer, np.random.default_rng(21).standard_normal((CLASSES, dim)).astype(np.float16))
+    storage.write(classifier_key(fingerprint), buffer.getvalue())
+    write_plan(storage, make_plan(RUN, Listing(list(images), []), Known({}, {}, {}), fingerprint, _SHARD))
+    for start in range(0, len(images), _SHARD):
+        part = images[start : start + _SHARD]
+        contents = _contents(kinds, len(part), start)
+        rows = [
+            Embedded(image.uri, image.version, hashlib.sha256(image.uri.encode()).hexdigest(), content)
+            for image, content in zip(part, contents, strict=True)
+        ]
+        commit(storage, fingerprint, rows, [], Stats(f"{start:024}", len(rows), len(rows), 0, 0))
+    return read_known(storage, fingerprint)
+
+
+def publish_made_up(uri: str, cache: Path, count: int) -> Manifest:
+    """Publishes a library of made-up images, with the embedded default's words and head.
+
+    Args:
+        uri: an empty place.
+    """
+    library, images = Library(uri, cache), made_up_images(count)
+    makings = choose(Settings(library=uri, cache=cache), None, ["s3://made-up"])
+    known = commit_made_up(library.storage, makings.recipe.fingerprint, images)
+    with tempfile.TemporaryDirectory(prefix="findimg-") as name, hold(library.storage) as lock:
+        live = find_live(images, known)
+        manifest = merge(library.storage, RUN, makings.recipe, live, 0, makings.head, makings.words, Path(name))
+        publish(library, manifest, Path(name), lock, allow_shrink=False)
+    return manifest
+
+
+def _contents(kinds: _Kinds, count: int, seed: int) -> Iterator[Content]:
+    random = np.random.default_rng([20, seed])
+    chosen = random.choice(_KINDS, count, p=kinds.share)
+    logits = kinds.logits[chosen] + random.standard_normal((count, TOP_CLASSES), np.float32)
+    probabilities = np.exp(logits)
+    probabilities /= probabilities.sum(axis=1, keepdims=True) * random.uniform(1, 1.6, (count, 1))
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    classes = np.take_along_axis(kinds.classes[chosen], order, axis=1)
+    probabilities = np.take_along_axis(probabilities, order, axis=1).astype(np.float32)
+    visual = np.maximum(kinds.looks[chosen] + 0.5 * random.standard_normal((count, kinds.looks.shape[1])), 0)
+    days = random.integers(0, 3650, count)
+    for i in range(count):
+        yield Content(500, 375, "JPEG", 60_000, _day(int(days[i])), _as(visual[i]), classes[i], probabilities[i])
+
+
+def _day(number: int) -> datetime | None:
+    """A tenth of the images carry no date."""
+    return None if number % 10 == 0 else datetime(2015, 1, 1) + timedelta(days=number)
+
+
+def _as(visual: NDArray[np.floating]) -> NDArray[np.float32]:
+    return visual.astype(np.float32)
