@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from shared.errors import SettingsError
 
-
 _Path = Annotated[Path, AfterValidator(lambda path: Path(os.path.expanduser(path)))]
 _NAMES = re.compile(r"[^\s,]+")
 
