@@ -1,10 +1,13 @@
-# make demo    index sample photographs, ask for some, draw a contact sheet (PHOTOS=folder takes your own)
+# make demo    index sample photographs and open a workspace in the browser to find them (PHOTOS=folder takes your own,
+#              SERVE=0 asks in the terminal instead and draws a contact sheet, PORT=n chooses the page's port)
 # make test    all tests
 # PYTHON=python3.12 chooses the Python that the environment is made with.
 
 comma := ,
 VENV := .venv
 DEMO := demo
+SERVE := 1
+PORT := 0
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # TensorFlow has no wheels for 3.14 yet.
@@ -45,6 +48,7 @@ demo: $(STAMP)
 	"~/"*) photos="$$HOME/$${photos#??}";; \
 	esac; \
 	$(BIN)/findimg-jobs index "$$photos" --library "$(DEMO)/library" --allow-shrink; \
+	if [ "$(SERVE)" != 0 ]; then exec $(BIN)/findimg-bot try --library "$(DEMO)/library" --port "$(PORT)"; fi; \
 	: "$${image:=$$(find -L "$$photos" -type f ! -name '.*' \( -iname '*.jp*g' -o -iname '*.png' -o -iname '*.webp' \
 		-o -iname '*.heic' \) 2>/dev/null | sort | head -n 1)}"; \
 	$(BIN)/findimg-bot ask '/findimg cat' '/findimg dog' '/tag' '/similar' --image "$$image" -k 5 \

@@ -1,21 +1,26 @@
-"""Answers: from what a person types, with or without an image, to hits, tags or words."""
+"""Answers: from a question to hits, tags or words."""
 
 import time
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
-from shared.backbones import Backbone, open_backbone
 from shared.errors import QueryError
-from shared.images import Image
-from shared.library import Library
-from shared.models import ModelStore
 from shared.query import Query, parse
-from shared.search import Hit, Searcher
-from shared.settings import Settings
+from shared.search import MOST_HITS, Hit, Searcher, Seen
 from shared.tags import Tag
-from shared.words import EMBEDDED, Words, open_words
+from shared.words import Words
 
 COMMANDS = ("/findimg", "/similar", "/tag", "/words")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asks; all of it that must be kept for the next page of answers."""
+
+    command: str  # one of COMMANDS
+    text: str  # what was typed after it
+    like: str | None = None  # URI of the indexed image it is about, where the text names none
+    seen: Seen | None = None  # what the backbone said about the uploaded image it is about
+    name: str = ""  # what that image is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Found:
     note: str
     version: str
     took_ms: float
+    more: bool = False  # whether there are hits after these
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,79 +55,73 @@ class Related:
 Answer = Found | Tagged | Related
 
 
-class Desk:
-    """Answers from one library's live version; each part is opened when it is first needed."""
+def read_question(text: str) -> Question:
+    """Reads a command as a person types it: `/findimg cat sofa`, `/similar like:<uri>`, `/tag`, `/words said`.
 
-    def __init__(self, settings: Settings):
-        self._settings = settings
-        self._models = ModelStore(settings.cache / "models")
+    Raises:
+        QueryError: it begins with no command.
+    """
+    command, _, rest = text.strip().partition(" ")
+    if command not in COMMANDS:
+        raise QueryError(f"{command!r} is no command; start with one of {', '.join(COMMANDS)}.")
+    return Question(command, rest.strip())
 
-    def answer(self, text: str, image: Image | None, k: int) -> Answer:
-        """Answers one command.
 
-        Args:
-            text: as typed in Slack: `/findimg cat sofa`, `/similar like:<uri>`, `/tag`, `/words said`.
-            image: what `/similar` and `/tag` are about when the text names none.
-            k: how many hits, tags or words at the most, from 1 on.
+def parsed(question: Question) -> Query:
+    """The query that a question about images holds.
 
-        Raises:
-            QueryError: the text cannot be understood or answered.
-            LibraryError, ModelError: what is needed is missing or damaged.
-        """
-        command, _, rest = text.strip().partition(" ")
-        if command not in COMMANDS:
-            raise QueryError(f"{command!r} is no command; start with one of {', '.join(COMMANDS)}.")
-        if command == "/words":
-            return self._related(rest.strip(), k)
-        # Opened before the clock starts: only the search counts.
-        searcher, backbone = self.searcher, self._backbone if image else None
-        start = time.perf_counter()
-        version = searcher.manifest.version
-        query = parse(rest, image=image is not None) if rest.strip() or command == "/findimg" else Query("")
-        if command == "/findimg" and query.like is None:
-            found = searcher.find(query, k)
-            return Found(query.text, found.hits, found.note, version, _since(start))
-        if query.like is not None:
-            item, seen = searcher.look_up(query.like)
-        elif image is not None and backbone is not None:
-            item, seen = None, searcher.see(image, backbone)
-        else:
-            raise QueryError(f"{command} needs an image, or like: with the URI of an indexed one.")
-        if command == "/tag":
-            return Tagged(searcher.tags(seen, k), version, _since(start))
-        found = searcher.similar(seen, query, k, without=item)
-        return Found(query.text, found.hits, found.note, version, _since(start))
+    Raises:
+        QueryError: it cannot be understood.
+    """
+    about_image = question.seen is not None or question.like is not None
+    if not question.text and question.command != "/findimg":
+        return Query("", like=question.like)
+    query = parse(question.text, image=about_image)
+    return replace(query, like=question.like) if question.like is not None else query
 
-    @cached_property
-    def library(self) -> Library:
-        """The library that the settings name."""
-        return Library(self._settings.library, self._settings.cache)
 
-    @cached_property
-    def searcher(self) -> Searcher:
-        """The live version, opened."""
-        version = self.library.open()
-        return Searcher(version, self._open_words(version.manifest.words))
+def answer(searcher: Searcher, question: Question, k: int, skip: int = 0) -> Found | Tagged:
+    """Answers any question but `/words`.
 
-    @cached_property
-    def _backbone(self) -> Backbone:
-        return open_backbone(self.searcher.manifest.backbone, self._models, self._settings.weights or None)
+    Args:
+        k: how many hits or tags at the most, from 1 on.
+        skip: how many of the best hits were shown before.
 
-    @cached_property
-    def _words(self) -> Words:
-        if self._settings.words or not self._settings.library:
-            return self._open_words(self._settings.words or EMBEDDED)
-        return self.searcher.words
+    Raises:
+        QueryError: the text cannot be understood or answered.
+        LibraryError: the library cannot answer such a question.
+    """
+    start = time.perf_counter()
+    version = searcher.manifest.version
+    query = parsed(question)
+    seen, item = question.seen, None
+    if query.like is not None:
+        item, seen = searcher.look_up(query.like)
+    wanted = min(skip + k + 1, MOST_HITS)
+    if seen is None:
+        if question.command != "/findimg":
+            raise QueryError(f"{question.command} needs an image, or like: with the URI of an indexed one.")
+        found = searcher.find(query, wanted)
+    elif seen.visual.shape != (searcher.manifest.dim,):
+        raise QueryError("The library was made anew since this image was looked at; ask with it again.")
+    elif question.command == "/tag":
+        return Tagged(searcher.tags(seen, k), version, _since(start))
+    else:
+        found = searcher.similar(seen, query, wanted, without=item)
+    hits, more = found.hits[skip : skip + k], len(found.hits) > skip + k
+    return Found(query.text, hits, found.note, version, _since(start), more)
 
-    def _open_words(self, name: str) -> Words:
-        return open_words(name, self._models.words(name))
 
-    def _related(self, word: str, k: int) -> Related:
-        words = self._words
-        if len(word.split()) != 1:
-            raise QueryError(f"/words takes one word, as in `/words dog`. Received: {word!r}.")
-        start = time.perf_counter()
-        return Related(words.nearest(word, k), _since(start))
+def related(words: Words, text: str, k: int) -> Related:
+    """Answers `/words`.
+
+    Raises:
+        QueryError: the text is not one word, or an unknown one.
+    """
+    if len(text.split()) != 1:
+        raise QueryError(f"/words takes one word, as in `/words dog`. Received: {text[:100]!r}.")
+    start = time.perf_counter()
+    return Related(words.nearest(text, k), _since(start))
 
 
 def _since(start: float) -> float:

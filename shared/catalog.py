@@ -138,6 +138,13 @@ class Catalog:
         query = f"SELECT item FROM images WHERE {' AND '.join(conditions) or '1'} ORDER BY item"
         return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
 
+    def without(self, hashes: Iterable[str]) -> set[str]:
+        """Those of some images, by SHA-256, that are not indexed."""
+        missing = set(hashes)
+        for (sha256,) in self._connection.execute("SELECT sha256 FROM images"):
+            missing.discard(sha256)
+        return missing
+
     def undated(self) -> int:
         """How many images carry no capture time, so that no date filter finds them."""
         (count,) = self._connection.execute("SELECT count(*) FROM images WHERE taken IS NULL").fetchone()

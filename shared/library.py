@@ -204,6 +204,17 @@ class Library:
             raise LibraryError(f"{folder / incomplete[0]} is missing or incomplete. {_WAYS_OUT}")
         return Version(manifest, folder)
 
+    def drop_cached(self, before: str) -> None:
+        """Removes from this machine's cache what was brought of versions older than `before`; the library keeps them.
+
+        Raises:
+            StorageError: the cache cannot be written.
+        """
+        cached = FolderStorage(str(self._cache))
+        for version in {entry.key.split("/")[0] for entry in cached.list()}:
+            if version < before:
+                cached.clear(version)
+
     def check(self, manifest: Manifest) -> Iterator[str]:
         """Reads every file of a version back from storage and yields a sentence for each that is not as stated.
 

@@ -150,6 +150,23 @@ def read_uri(uri: str, limit: int | None = None, version: str | None = None) -> 
     return open_storage(folder or ".").read(name, limit, version)
 
 
+def presigned(uri: str, seconds: int) -> str:
+    """An https:// address at which an object in S3 can be read without credentials for a while.
+
+    Args:
+        uri: `s3://bucket/key`, as `Entry.uri` names it.
+
+    Raises:
+        StorageError: there are no credentials to sign with.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    with _speaking_of(uri):
+        address: str = _shared_client().generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+        )
+    return address
+
+
 class FolderStorage:
     """A folder of the local file system."""
 
@@ -322,6 +339,8 @@ def _client() -> Any:
         # boto3 gives up on SlowDown after 1.7 s by default; a nightly run over a busy bucket meets it.
         retries={"mode": "standard", "total_max_attempts": 8},
         max_pool_connections=32,
+        # Presigned addresses would else carry version 2 in the oldest regions, which newer buckets refuse.
+        signature_version="s3v4",
     )
     try:
         client = boto3.client("s3", config=config)

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from PIL import Image
 from jobs.samples import gather
 from shared.errors import FindimgError
 from shared.settings import Settings
+from tests.bot.person import Person, images, words
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
@@ -56,11 +58,8 @@ class Home:
         return done.stdout
 
     def demo(self, arguments: str = "") -> str:
-        """Runs `make demo` with the environment of this test run, which is made already, and draws into this home."""
-        return self.run(
-            f"make -o '{sys.prefix}/.installed' demo SERVE=0 VENV='{sys.prefix}' DEMO='{self.folder}/demo' {arguments}",
-            PROJECT,
-        )
+        """How `make demo` is run with the environment of this test run, which is made already, into this home."""
+        return f"make -o '{sys.prefix}/.installed' demo VENV='{sys.prefix}' DEMO='{self.folder}/demo' {arguments}"
 
 
 def label(pictures: Path) -> None:
@@ -136,7 +135,7 @@ def test_a_command_of_the_readme_works(home: Home, command: str) -> None:
 @pytest.mark.slow
 def test_make_demo_shows_a_cat_and_draws_a_sheet_without_noise(home: Home) -> None:
     for _ in range(2):
-        shown = home.demo()
+        shown = home.run(home.demo("SERVE=0"), PROJECT)
         assert "cat.png" in shown
         assert str(home.folder / "demo" / "sheet.jpg") in shown.replace("\n", "")
         assert is_sheet(home.folder / "demo" / "sheet.jpg")
@@ -148,9 +147,33 @@ def test_make_demo_shows_a_cat_and_draws_a_sheet_without_noise(home: Home) -> No
 def test_make_demo_takes_a_folder_of_ones_own(home: Home, name: str) -> None:
     if name != "Pictures":
         shutil.copytree(home.folder / "Pictures", home.folder / name)
-    shown = home.demo(f'PHOTOS="~/{name}"')
+    shown = home.run(home.demo(f'SERVE=0 PHOTOS="~/{name}"'), PROJECT)
     assert "cat.png" in shown
     assert is_sheet(home.folder / "demo" / "sheet.jpg")
+
+
+@pytest.mark.slow
+def test_make_demo_opens_a_workspace_in_which_a_cat_is_found_and_ends_when_it_is_told_to(home: Home) -> None:
+    command = ["sh", "-c", home.demo()]
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=home.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as demo:
+        assert demo.stdout
+        shown = ""
+        while not (found := re.search(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)", shown)):
+            line = demo.stdout.readline()
+            assert line, shown
+            shown += line
+        person = Person(found[1], found[2])
+        general = next(each["id"] for each in person.state()["channels"] if each["name"] == "general")
+        (welcome,) = person.messages(general)
+        assert "/findimg" in words(welcome)
+        answer = person.command(general, "/findimg cat")
+        assert "cat.png" in words(answer)
+        assert images(answer)
+        os.killpg(demo.pid, signal.SIGINT)
+        assert "Stopped." in demo.stdout.read()
+    assert "Traceback" not in shown
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

@@ -2,64 +2,95 @@ from pathlib import Path
 
 import pytest
 
-from bot.answers import Desk, Found, Related, Tagged
+from bot.answers import Found, Question, Tagged, answer, read_question, related
+from bot.live import LiveLibrary
 from shared.errors import LibraryError, QueryError
-from shared.images import Image, decode
+from shared.search import Seen
 from shared.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def desk(library: str, cache: Path) -> Desk:
-    return Desk(Settings(library=library, cache=cache))
+def live(library: str, cache: Path) -> LiveLibrary:
+    return LiveLibrary(Settings(library=library, cache=cache))
 
 
 @pytest.fixture(scope="module")
-def cat(samples: Path) -> Image:
-    return decode((samples / "cat.png").read_bytes())
+def cat(live: LiveLibrary, samples: Path) -> Seen:
+    return live.see((samples / "cat.png").read_bytes())
 
 
-def best(answer: object) -> str:
-    assert isinstance(answer, Found)
-    return Path(answer.hits[0].uri).name
+def asked(live: LiveLibrary, text: str, k: int, seen: Seen | None = None, skip: int = 0) -> Found | Tagged:
+    question = read_question(text)
+    with live.lease() as searcher:
+        return answer(searcher, Question(question.command, question.text, seen=seen), k, skip)
 
 
-def test_findimg_answers_words(desk: Desk) -> None:
-    answer = desk.answer("/findimg cat", None, 3)
-    assert best(answer) == "cat.png"
-    assert isinstance(answer, Found)
-    assert answer.query == "cat"
-    assert answer.version == desk.searcher.manifest.version
-    assert answer.took_ms > 0
+def names(found: Found | Tagged) -> list[str]:
+    assert isinstance(found, Found)
+    return [Path(hit.uri).name for hit in found.hits]
+
+
+def test_findimg_answers_words(live: LiveLibrary) -> None:
+    found = asked(live, "/findimg cat", 3)
+    assert isinstance(found, Found)
+    assert names(found)[0] == "cat.png"
+    assert found.query == "cat"
+    assert found.version == live.version
+    assert found.took_ms > 0
+
+
+def test_the_next_page_goes_on_where_the_first_ended(live: LiveLibrary) -> None:
+    whole = names(asked(live, "/findimg animal", 9))
+    pages = [asked(live, "/findimg animal", 3, skip=skip) for skip in (0, 3, 6)]
+    assert [name for page in pages for name in names(page)] == whole
+    assert len(set(whole)) == 9
+
+
+def test_more_says_whether_there_is_another_page(live: LiveLibrary) -> None:
+    first, last = asked(live, "/findimg animal", 3), asked(live, "/findimg animal", 3, skip=1000)
+    assert isinstance(first, Found)
+    assert isinstance(last, Found)
+    assert (first.more, last.more, last.hits) == (True, False, [])
 
 
 @pytest.mark.parametrize("command", ["/similar", "/findimg"])
-def test_like_finds_similar_images_and_leaves_itself_out(desk: Desk, samples: Path, command: str) -> None:
-    assert best(desk.answer(f"{command} like:{samples}/motorcycle-left.png", None, 3)) == "motorcycle-right.png"
+def test_like_finds_similar_images_and_leaves_itself_out(live: LiveLibrary, samples: Path, command: str) -> None:
+    assert names(asked(live, f"{command} like:{samples}/motorcycle-left.png", 3))[0] == "motorcycle-right.png"
 
 
-def test_similar_takes_an_image(desk: Desk, cat: Image) -> None:
-    assert best(desk.answer("/similar", cat, 3)) == "cat.png"
+def test_a_question_may_be_about_an_indexed_image_whatever_it_is_called(live: LiveLibrary, samples: Path) -> None:
+    with live.lease() as searcher:
+        found = answer(searcher, Question("/similar", "type:png", like=f"{samples}/motorcycle-left.png"), 3)
+    assert names(found)[0] == "motorcycle-right.png"
+    assert {Path(name).suffix for name in names(found)} == {".png"}
 
 
-def test_similar_takes_filters_beside_an_image(desk: Desk, cat: Image) -> None:
-    answer = desk.answer("/similar type:jpg", cat, 100)
-    assert isinstance(answer, Found)
-    assert {Path(hit.uri).suffix for hit in answer.hits} == {".jpg"}
+def test_similar_takes_an_image(live: LiveLibrary, cat: Seen) -> None:
+    assert names(asked(live, "/similar", 3, cat))[0] == "cat.png"
 
 
-def test_tag_takes_an_image_or_an_indexed_one(desk: Desk, cat: Image, samples: Path) -> None:
-    fresh, stored = desk.answer("/tag", cat, 5), desk.answer(f"/tag like:{samples}/cat.png", None, 5)
+def test_similar_takes_filters_beside_an_image(live: LiveLibrary, cat: Seen) -> None:
+    assert {Path(name).suffix for name in names(asked(live, "/similar type:jpg", 100, cat))} == {".jpg"}
+
+
+def test_tag_takes_an_image_or_an_indexed_one(live: LiveLibrary, cat: Seen, samples: Path) -> None:
+    fresh, stored = asked(live, "/tag", 5, cat), asked(live, f"/tag like:{samples}/cat.png", 5)
     assert isinstance(fresh, Tagged)
     assert isinstance(stored, Tagged)
     assert "cat" in {tag.word for tag in fresh.tags}
     assert [tag.word for tag in fresh.tags] == [tag.word for tag in stored.tags]
 
 
+def test_an_image_that_another_backbone_saw_is_refused_with_what_to_do(live: LiveLibrary, cat: Seen) -> None:
+    other = Seen(cat.visual[:512], cat.classes, cat.probabilities)
+    with pytest.raises(QueryError, match="made anew since this image was looked at; ask with it again"):
+        asked(live, "/similar", 3, other)
+
+
 def test_words_are_the_tutorials_neighbours(cache: Path) -> None:
-    answer = Desk(Settings(cache=cache)).answer("/words said", None, 4)
-    assert isinstance(answer, Related)
-    assert [word for word, _ in answer.words] == ["said", "told", "says", "spokesman"]
-    assert [distance for _, distance in answer.words] == pytest.approx([0.00, 0.44, 0.50, 0.55], abs=0.01)
+    found = related(LiveLibrary(Settings(cache=cache)).words(), "said", 4)
+    assert [word for word, _ in found.words] == ["said", "told", "says", "spokesman"]
+    assert [distance for _, distance in found.words] == pytest.approx([0.00, 0.44, 0.50, 0.55], abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -70,18 +101,25 @@ def test_words_are_the_tutorials_neighbours(cache: Path) -> None:
         ("/findimg", "Say what to look for"),
         ("/findimg elephantx", "'elephantx' is unknown"),
         ("/similar", "/similar needs an image, or like:"),
+        ("/similar cat", "/similar needs an image, or like:"),
         ("/tag", "/tag needs an image, or like:"),
         ("/tag like:/nowhere.jpg", "No image '/nowhere.jpg' is indexed"),
-        ("/words", "/words takes one word"),
-        ("/words fire engine", "/words takes one word"),
-        ("/words elefantx", "'elefantx' is unknown"),
     ],
 )
-def test_what_cannot_be_answered_is_said(desk: Desk, text: str, sentence: str) -> None:
+def test_what_cannot_be_answered_is_said(live: LiveLibrary, text: str, sentence: str) -> None:
     with pytest.raises(QueryError, match=sentence):
-        desk.answer(text, None, 10)
+        asked(live, text, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("", "takes one word"), ("fire engine", "takes one word"), ("elefantx", "'elefantx' is unknown")],
+)
+def test_words_takes_one_known_word(live: LiveLibrary, text: str, sentence: str) -> None:
+    with pytest.raises(QueryError, match=sentence):
+        related(live.words(), text, 10)
 
 
 def test_an_empty_library_is_said(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(LibraryError, match="Nothing is published in"):
-        Desk(Settings(library=str(tmp_path), cache=cache)).answer("/findimg cat", None, 10)
+        asked(LiveLibrary(Settings(library=str(tmp_path), cache=cache)), "/findimg cat", 10)

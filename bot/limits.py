@@ -1,0 +1,165 @@
+"""Slack's limits on messages and views, and the one place where what is sent is checked against them.
+
+Source: Slack's reference of blocks, block elements and composition objects.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+MESSAGE_BLOCKS = 50
+VIEW_BLOCKS = 100
+MESSAGE_TEXT = 4000  # characters, here and below
+SECTION_TEXT = 3000
+FIELD_TEXT = 2000
+FIELDS = 10
+HEADER_TEXT = 150
+CONTEXT_ELEMENTS = 10
+ACTIONS_ELEMENTS = 25
+BUTTON_TEXT = 75
+BUTTON_VALUE = 2000
+ALT_TEXT = 2000
+IMAGE_TITLE = 2000
+IMAGE_URL = 3000
+IDENTIFIER = 255
+VIEW_TITLE = 24
+VIEW_BUTTON = 24
+LABEL_TEXT = 2000
+PRIVATE_METADATA = 3000
+FILES = 10
+
+
+class LimitError(Exception):
+    """What was to be sent would be refused by Slack: a mistake of ours, which a test or the log has to show."""
+
+
+def clip(text: str, most: int) -> str:
+    """Text of at most `most` characters, with an ellipsis where it is cut."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def check_message(text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
+    """Checks a message.
+
+    Raises:
+        LimitError: Slack would refuse it, or show it cut.
+    """
+    _length("message text", text, MESSAGE_TEXT)
+    _blocks(blocks, MESSAGE_BLOCKS)
+
+
+def check_view(view: Mapping[str, Any]) -> None:
+    """Checks a modal or a Home tab.
+
+    Raises:
+        LimitError: Slack would refuse it.
+    """
+    if view["type"] == "modal":
+        _length("view title", view["title"]["text"], VIEW_TITLE)
+        for name in ("submit", "close"):
+            if name in view:
+                _length(f"view {name}", view[name]["text"], VIEW_BUTTON)
+    if len(view.get("private_metadata", "")) > PRIVATE_METADATA:
+        raise LimitError(f"private_metadata has more than {PRIVATE_METADATA} characters")
+    _identifier(view.get("callback_id", "view"))
+    _blocks(view["blocks"], VIEW_BLOCKS)
+
+
+def _blocks(blocks: Sequence[Mapping[str, Any]], most: int) -> None:
+    if len(blocks) > most:
+        raise LimitError(f"{len(blocks)} blocks, {most} are the most")
+    ids = [block["block_id"] for block in blocks if "block_id" in block]
+    if len(ids) != len(set(ids)):
+        raise LimitError("a block_id stands twice")
+    for block in blocks:
+        _identifier(block.get("block_id", "block"))
+        match block["type"]:
+            case "section":
+                _section(block)
+            case "image":
+                _image(block)
+            case "header":
+                _length("header", block["text"]["text"], HEADER_TEXT)
+            case "context":
+                _count("context elements", block["elements"], CONTEXT_ELEMENTS)
+                for element in block["elements"]:
+                    _element(element)
+            case "actions":
+                _count("actions", block["elements"], ACTIONS_ELEMENTS)
+                _distinct(block["elements"])
+                for element in block["elements"]:
+                    _element(element)
+            case "input":
+                _length("label", block["label"]["text"], LABEL_TEXT)
+                _element(block["element"])
+            case "divider":
+                pass
+            case other:
+                raise LimitError(f"no limits are known of a block {other!r}")
+
+
+def _section(block: Mapping[str, Any]) -> None:
+    if "text" in block:
+        _length("section", block["text"]["text"], SECTION_TEXT)
+    elif not block.get("fields"):
+        raise LimitError("a section has neither text nor fields")
+    if "fields" in block:
+        _count("fields", block["fields"], FIELDS)
+        for field in block["fields"]:
+            _length("field", field["text"], FIELD_TEXT)
+    if "accessory" in block:
+        _element(block["accessory"])
+
+
+def _image(image: Mapping[str, Any]) -> None:
+    _length("alt_text", image["alt_text"], ALT_TEXT)
+    if "title" in image:
+        _length("image title", image["title"]["text"], IMAGE_TITLE)
+    if ("image_url" in image) == ("slack_file" in image):
+        raise LimitError("an image has both or neither of image_url and slack_file")
+    if "image_url" in image:
+        _length("image_url", image["image_url"], IMAGE_URL)
+    elif set(image["slack_file"]) not in ({"id"}, {"url"}):
+        raise LimitError("a slack_file has both or neither of id and url")
+
+
+def _element(element: Mapping[str, Any]) -> None:
+    match element["type"]:
+        case "button":
+            _length("button", element["text"]["text"], BUTTON_TEXT)
+            _identifier(element["action_id"])
+            if len(element.get("value", "")) > BUTTON_VALUE:
+                raise LimitError(f"a button's value has more than {BUTTON_VALUE} characters")
+            if len(element.get("url", "")) > IMAGE_URL:
+                raise LimitError(f"a button's url has more than {IMAGE_URL} characters")
+        case "image":
+            _image(element)
+        case "mrkdwn" | "plain_text":
+            _length("context text", element["text"], SECTION_TEXT)
+        case "file_input":
+            _identifier(element["action_id"])
+            if not 1 <= element.get("max_files", FILES) <= FILES:
+                raise LimitError(f"a file input takes 1 to {FILES} files")
+        case "plain_text_input":
+            _identifier(element["action_id"])
+        case other:
+            raise LimitError(f"no limits are known of an element {other!r}")
+
+
+def _distinct(elements: Iterable[Mapping[str, Any]]) -> None:
+    ids = [element["action_id"] for element in elements]
+    if len(ids) != len(set(ids)):
+        raise LimitError("an action_id stands twice in one block")
+
+
+def _count(what: str, elements: Sequence[object], most: int) -> None:
+    if not 1 <= len(elements) <= most:
+        raise LimitError(f"{len(elements)} {what}, 1 to {most} are allowed")
+
+
+def _length(what: str, text: str, most: int) -> None:
+    if not 1 <= len(text) <= most:
+        raise LimitError(f"the {what} has {len(text)} characters, 1 to {most} are allowed")
+
+
+def _identifier(text: str) -> None:
+    _length("identifier", text, IDENTIFIER)

@@ -1,0 +1,22 @@
+"""Somebody opens the Home tab."""
+
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks import home_view
+from bot.desk import Desk
+from shared.errors import FindimgError
+
+
+async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    """Shows what is indexed, since when, and how to ask."""
+    if event.get("tab") != "home":
+        return
+    desk: Desk = context["desk"]
+    try:
+        view = home_view(await desk.manifest())
+    except FindimgError as error:
+        view = home_view(None, str(error))
+    await client.views_publish(user_id=event["user"], view=view)

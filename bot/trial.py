@@ -1,0 +1,103 @@
+"""Trying it without Slack: the local workspace in the browser, with the real bot behind it."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+from rich.console import Console
+
+from bot.blocks import Message, welcome_message
+from bot.live import LiveLibrary
+from bot.manifest import read_manifest
+from bot.server import running
+from bot.workspace.server import Workspace
+from shared.errors import SettingsError
+from shared.settings import Settings
+
+CHANNEL = "general"
+_LOOKED_AT = 40  # images whose tags suggest what to type
+_SUGGESTED = 3
+
+
+async def run_trial(settings: Settings, port: int, browser: bool) -> None:
+    """Runs workspace and bot until Ctrl-C.
+
+    Args:
+        port: of the page on 127.0.0.1; 0 takes a free one.
+        browser: open the page when there is a browser.
+
+    Raises:
+        FindimgError: there is no library, or the port is taken.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopped.set)
+    async with trial(settings, port) as address:
+        console = Console(highlight=False)
+        console.print(f"[bold]findimg workspace[/bold]  {address}", soft_wrap=True)
+        console.print("Open it in a browser and type what the welcome says; Ctrl-C ends it.", style="dim")
+        if browser and _has_screen():
+            await asyncio.to_thread(webbrowser.open, address)
+        await stopped.wait()
+    print("Stopped.")
+
+
+@asynccontextmanager
+async def trial(settings: Settings, port: int = 0) -> AsyncIterator[str]:
+    """Workspace and bot, from when a person can ask until the end of the block; gives the page's address."""
+    # Said before anything starts: without a version there is nothing to try.
+    welcome = await asyncio.to_thread(_welcome, settings)
+    workspace = Workspace(read_manifest(), port=port)
+    try:
+        await workspace.start()
+    except OSError as error:
+        raise SettingsError(f"Port {port} cannot be used: {error.strerror or error}. Name another --port.") from error
+    try:
+        with tempfile.TemporaryDirectory(prefix="findimg-try-") as folder:
+            async with running(
+                settings.model_copy(
+                    update={
+                        "state": Path(folder, "bot.sqlite"),
+                        "slack_api_url": workspace.api_url,
+                        "slack_bot_token": SecretStr(workspace.bot_token),
+                        "slack_app_token": SecretStr(workspace.app_token),
+                        "slack_client_id": "",
+                        "allow_channels": "",
+                        "allow_users": "",
+                    }
+                )
+            ):
+                workspace.post(CHANNEL, welcome.text, list(welcome.blocks))
+                yield f"{workspace.address}/?token={workspace.token}"
+    finally:
+        await workspace.stop()
+
+
+def _welcome(settings: Settings) -> Message:
+    """What to type first, from what is on some of the library's images."""
+    live = LiveLibrary(settings)
+    try:
+        with live.lease() as searcher:
+            images = searcher.manifest.images
+            sure: dict[str, float] = {}
+            for item in range(0, images, -(-images // _LOOKED_AT)):
+                _, seen = searcher.look_up(searcher.catalog.row(item).uri)
+                for chosen, probability in zip(seen.classes[:1], seen.probabilities[:1], strict=True):
+                    name = searcher.lexicon.names[int(chosen)][0]
+                    sure[name] = max(sure.get(name, 0), float(probability))
+            return welcome_message(images, sorted(sure, key=lambda name: -sure[name])[:_SUGGESTED])
+    finally:
+        live.close()
+
+
+def _has_screen() -> bool:
+    """Whether a browser would open in a window, not in this terminal."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

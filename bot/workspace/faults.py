@@ -1,0 +1,33 @@
+"""What tests break in the workspace, and how long it waits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong; nothing does by default."""
+
+    ready_after: float | None = 0.0  # seconds until an uploaded file gets its mimetype; None never
+    rate_limited: dict[str, int] = field(default_factory=dict)  # method → how many calls are answered with 429
+    retry_after: int = 1  # seconds, said with each 429
+    failing: dict[str, str] = field(default_factory=dict)  # method → the error that each call is answered with
+    delays: dict[str, float] = field(default_factory=dict)  # method → seconds until it is looked at
+    revoked: bool = False  # whether every token is
+    login_page: bool = False  # downloads answer 200 and HTML, as without files:read
+    file_length: int | None = None  # the Content-Length that downloads announce, whatever follows
+    files_moved_to: str | None = None  # where downloads are redirected to
+    hooks_refuse_files: bool = False  # a response_url takes no slack_file, as seen of real ones with fresh files
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # every Web API call, with its arguments
+    drop_sockets: Callable[[], None] = lambda: None  # cuts every Socket Mode connection; set by the workspace
+
+
+@dataclass(slots=True)
+class Timing:
+    """Slack's patience, in seconds; tests that wait for it to end make it shorter."""
+
+    acknowledge: float = 3.0
+    trigger: float = 3.0
+    response_url: float = 1800.0
+    retries: tuple[float, ...] = (0.0, 60.0, 300.0)  # waits before an event is sent again

@@ -1,0 +1,47 @@
+// The main part: a channel or the direct message with its heading, or the app's Home tab.
+
+import { Conversation } from "./conversation.js";
+import { element, icon, iconButton } from "./dom.js";
+import { Home } from "./home.js";
+
+/** What the main part shows. */
+export class Channel {
+  /**
+   * @param {string} id the channel
+   * @param {boolean} home whether its Home tab is open, for the direct message
+   * @param {function()} openDrawer
+   */
+  constructor(store, connection, id, home, openDrawer) {
+    const channel = store.channel(id);
+    this.id = id;
+    this.home = home;
+    this.name = channel.is_im ? channel.name : `#${channel.name}`;
+    this.content = home ? new Home(store, connection) : new Conversation(store, connection, id, null, this.name);
+    const drawer = iconButton("drawer", "Channels and apps", { class: "quiet drawer", "aria-controls": "sidebar" });
+    drawer.addEventListener("click", openDrawer);
+    const tabs = [tab("Messages", id, !home), tab("Home", `${id}/home`, home)];
+    this.nodes = [
+      element(
+        "header",
+        { class: "heading" },
+        drawer,
+        element("h2", {}, channel.is_im ? icon("chat") : icon("channel"), channel.name),
+        channel.is_im && element("nav", { class: "tabs", "aria-label": channel.name }, tabs),
+      ),
+      this.content.node,
+    ];
+  }
+
+  changed(change) {
+    this.content.changed(change);
+  }
+
+  /** Puts the cursor where the person writes. */
+  focus() {
+    this.content.composer?.field.focus({ preventScroll: true });
+  }
+}
+
+function tab(text, target, current) {
+  return element("a", { href: `#${target}`, "aria-current": current ? "page" : null }, text);
+}

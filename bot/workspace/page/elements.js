@@ -1,0 +1,234 @@
+// Block Kit's interactive elements: what a person uses, and what of it the bot is told.
+
+import { confirmed } from "./dialogs.js";
+import { element, iconButton } from "./dom.js";
+import { openMenu } from "./menu.js";
+import { textObject } from "./mrkdwn.js";
+import { chooser, takeDrops, Uploads } from "./uploads.js";
+
+const INPUTS = {
+  plain_text_input: "text",
+  email_text_input: "email",
+  url_text_input: "url",
+  number_input: "number",
+  datepicker: "date",
+  timepicker: "time",
+};
+const INITIAL = { datepicker: "initial_date", timepicker: "initial_time" };
+const SELECTED = { datepicker: "selected_date", timepicker: "selected_time" };
+const MOST_FILES = 10;
+
+/**
+ * A block's context: where it stands and what its elements do.
+ * @typedef {object} Context
+ * @property {import("./store.js").Store} store
+ * @property {import("./connection.js").Connection} connection
+ * @property {function(object, object, *): Promise<void>} act tells the bot (block, element, value); resolves when the
+ *   bot has answered.
+ * @property {Map<string, Input>} inputs of a view, by block_id and action_id
+ *
+ * What a person put into an element.
+ * @typedef {object} Input
+ * @property {Node} node
+ * @property {function(): object} read the value as in Slack's `view.state.values`
+ * @property {function(): boolean} filled
+ */
+
+/**
+ * Draws an interactive element.
+ * @param {string|null} label id of the element that names it
+ * @returns {Node|null} null when it is none that is known here.
+ */
+export function interactive(block, each, context, label = null) {
+  switch (each.type) {
+    case "button":
+    case "workflow_button":
+      return button(block, each, context);
+    case "overflow":
+      return overflow(block, each, context);
+    case "static_select":
+    case "multi_static_select":
+    case "users_select":
+    case "channels_select":
+    case "conversations_select":
+      return select(block, each, context, label);
+    case "checkboxes":
+    case "radio_buttons":
+      return choices(block, each, context, label);
+    case "file_input":
+      return files(block, each, context, label);
+    default:
+      return each.type in INPUTS ? typed(block, each, context, label) : null;
+  }
+}
+
+/** What tells an element from all others of a message or a view. */
+export const keyOf = (block, each) => `${block.block_id}/${each.action_id}`;
+
+function button(block, each, context) {
+  const text = textObject(each.text, context.store);
+  const attributes = {
+    class: `button ${each.style ?? ""}`,
+    "data-key": keyOf(block, each),
+    "aria-label": each.accessibility_label,
+  };
+  if (each.url && URL.canParse(each.url) && /^https?:$/.test(new URL(each.url).protocol)) {
+    const opened = element("a", { ...attributes, href: each.url, target: "_blank", rel: "noopener noreferrer" }, text);
+    opened.addEventListener("click", () => context.act(block, each));
+    return opened;
+  }
+  const made = element("button", { ...attributes, type: "button" }, element("span", {}, text));
+  made.addEventListener("click", () => use(made, block, each, context));
+  return made;
+}
+
+function overflow(block, each, context) {
+  const attributes = { class: "button overflow", "data-key": keyOf(block, each), "aria-haspopup": "menu" };
+  const made = iconButton("more", "More", attributes);
+  made.addEventListener("click", () => {
+    const entries = each.options.map((option) => ({
+      text: textObject(option.text, context.store),
+      run: () => use(made, block, each, context, option.value),
+    }));
+    openMenu(made, "More", entries);
+  });
+  return made;
+}
+
+/** Tells the bot that an element was used; until it answers, the element shows that it is working. */
+async function use(node, block, each, context, value) {
+  if (node.getAttribute("aria-busy") === "true") return;
+  if (each.confirm && !(await confirmed(each.confirm, context.store))) return;
+  node.setAttribute("aria-busy", "true");
+  await context.act(block, each, value);
+  node.removeAttribute("aria-busy");
+}
+
+function select(block, each, context, label) {
+  const { store } = context;
+  const groups = each.option_groups ?? [{ options: each.options ?? listed(each.type, store) }];
+  const many = each.type === "multi_static_select";
+  const one = each.initial_option?.value ?? each.initial_user ?? each.initial_channel ?? each.initial_conversation;
+  const initial = new Set([one, ...(each.initial_options ?? []).map((option) => option.value)]);
+  const prompt = each.placeholder?.text ?? "Choose…";
+  const named = label ? { "aria-labelledby": label } : { "aria-label": prompt };
+  const node = element("select", { "data-key": keyOf(block, each), multiple: many, ...named });
+  if (!many) node.append(element("option", { value: "" }, prompt));
+  const options = new Map();
+  for (const group of groups) {
+    const made = group.options.map((option) => {
+      options.set(option.value, option);
+      return element("option", { value: option.value, selected: initial.has(option.value) }, option.text.text);
+    });
+    if (group.label) node.append(element("optgroup", { label: group.label.text }, made));
+    else node.append(...made);
+  }
+  const read = () => {
+    if (!each.type.endsWith("static_select")) {
+      return { type: each.type, [each.type.replace(/(.*)s_select/, "selected_$1")]: node.value || null };
+    }
+    const chosen = [...node.selectedOptions].map(({ value }) => options.get(value)).filter(Boolean);
+    const selected = chosen.map(({ text, value }) => ({ text, value }));
+    return many
+      ? { type: each.type, selected_options: selected }
+      : { type: each.type, selected_option: selected[0] ?? null };
+  };
+  const value = () => (many ? [...node.selectedOptions].map((option) => option.value) : node.value);
+  return stateful(block, each, context, node, { read, filled: () => node.value !== "" }, value);
+}
+
+/** The people or channels to choose from. */
+function listed(type, store) {
+  const people = Object.values(store.state.users).map((user) => ({ value: user.id, text: { text: user.name } }));
+  const places = store.state.channels.map((each) => ({
+    value: each.id,
+    text: { text: each.is_im ? each.name : `#${each.name}` },
+  }));
+  return type === "users_select" ? people : places;
+}
+
+function choices(block, each, context, label) {
+  const many = each.type === "checkboxes";
+  const initial = new Set([...(each.initial_options ?? []), each.initial_option].map((option) => option?.value));
+  const name = `${keyOf(block, each)}/${context.store.state.me.id}`;
+  const boxes = each.options.map((option) => {
+    const box = element("input", {
+      type: many ? "checkbox" : "radio",
+      name,
+      value: option.value,
+      checked: initial.has(option.value),
+    });
+    const about = option.description && element("small", {}, textObject(option.description, context.store));
+    const text = element("span", {}, textObject(option.text, context.store), about);
+    return { option, box, row: element("label", {}, box, text) };
+  });
+  const node = element(
+    "div",
+    { role: many ? "group" : "radiogroup", class: "choices", "data-key": keyOf(block, each), "aria-labelledby": label },
+    boxes.map(({ row }) => row),
+  );
+  const chosen = () =>
+    boxes.filter(({ box }) => box.checked).map(({ option }) => ({ text: option.text, value: option.value }));
+  const read = () =>
+    many
+      ? { type: each.type, selected_options: chosen() }
+      : { type: each.type, selected_option: chosen()[0] ?? null };
+  const value = () => (many ? chosen().map((option) => option.value) : chosen()[0]?.value);
+  return stateful(block, each, context, node, { read, filled: () => chosen().length > 0 }, value);
+}
+
+function typed(block, each, context, label) {
+  const attributes = {
+    "data-key": keyOf(block, each),
+    "aria-labelledby": label,
+    placeholder: each.placeholder?.text,
+    minlength: each.min_length,
+    maxlength: each.max_length,
+  };
+  const initial = each.initial_value ?? each[INITIAL[each.type]] ?? "";
+  let node;
+  if (each.multiline) {
+    node = element("textarea", { ...attributes, rows: "4" });
+  } else {
+    const step = each.is_decimal_allowed ? "any" : null;
+    node = element("input", { ...attributes, type: INPUTS[each.type], min: each.min_value, max: each.max_value, step });
+  }
+  node.value = initial;
+  const read = () => ({ type: each.type, [SELECTED[each.type] ?? "value"]: node.value || null });
+  return stateful(block, each, context, node, { read, filled: () => node.value !== "" }, () => node.value);
+}
+
+function files(block, each, context, label) {
+  const most = each.max_files ?? MOST_FILES;
+  const types = each.filetypes?.map((type) => type.toLowerCase().replace(/^\./, ""));
+  const uploads = new Uploads(context.connection, { bytes: context.store.state.limits.file_bytes, most, types });
+  const accept = types?.map((type) => `.${type}`).join(",");
+  const add = (chosen) => uploads.add(chosen);
+  const attributes = { type: "button", class: "button", "data-key": keyOf(block, each) };
+  const button = element("button", attributes, most === 1 ? "Choose a file…" : "Choose files…");
+  const input = chooser(button, { accept, multiple: most > 1 }, add);
+  const note = element("span", { class: "faint" }, "or drop or paste it here");
+  const node = element(
+    "div",
+    { class: "file-input", role: "group", "aria-labelledby": label },
+    element("p", {}, button, " ", note, input),
+    uploads.tiles,
+  );
+  takeDrops(node, add);
+  const made = {
+    read: () => ({ type: "file_input", files: uploads.ids }),
+    filled: () => !uploads.empty,
+    problem: () => uploads.error ?? (uploads.busy ? "The upload is not done yet." : null),
+    add,
+  };
+  return stateful(block, each, context, node, made, () => uploads.ids);
+}
+
+/** Keeps what a person put in for when the view is submitted, and tells the bot at once where it asked for that. */
+function stateful(block, each, context, node, input, value) {
+  context.inputs?.set(keyOf(block, each), { ...input, node, block, action: each.action_id });
+  if (block.type !== "input" || block.dispatch_action) {
+    node.addEventListener("change", () => use(node, block, each, context, value()));
+  }
+  return node;
+}

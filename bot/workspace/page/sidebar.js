@@ -1,0 +1,84 @@
+// The list of channels; at phone width a drawer.
+
+import { avatar } from "./message.js";
+import { element, icon } from "./dom.js";
+
+/** Channels, the direct message with the bot, and what is unread in them. */
+export class Sidebar {
+  #store;
+  #unread = new Map(); // channel → messages that came while it was not open
+  #veil = document.getElementById("veil");
+
+  constructor(store) {
+    this.#store = store;
+    this.node = document.getElementById("sidebar");
+    this.#veil.addEventListener("click", () => this.close());
+    addEventListener("keydown", (event) => event.key === "Escape" && this.isOpen && this.close());
+  }
+
+  get unread() {
+    return [...this.#unread.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  get isOpen() {
+    return this.node.classList.contains("open");
+  }
+
+  /** Opens the drawer. */
+  open() {
+    this.node.classList.add("open");
+    this.#veil.hidden = false;
+    this.node.querySelector("a[aria-current]").focus();
+  }
+
+  close() {
+    this.node.classList.remove("open");
+    this.#veil.hidden = true;
+    document.querySelector("#main .drawer")?.focus();
+  }
+
+  count(channel) {
+    this.#unread.set(channel, (this.#unread.get(channel) ?? 0) + 1);
+  }
+
+  /**
+   * @param {string} open the channel that is shown
+   * @param {boolean} seen whether its messages are in sight
+   */
+  update(open, seen) {
+    if (seen) this.#unread.delete(open);
+    const { state } = this.#store;
+    const channels = state.channels.filter((channel) => !channel.is_im);
+    const direct = state.channels.filter((channel) => channel.is_im);
+    const focused = this.node.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    this.node.replaceChildren(
+      element(
+        "header",
+        {},
+        element("img", { src: "/page/static/icon.svg", alt: "", width: 32, height: 32 }),
+        element("div", {}, element("h1", {}, `${state.team.name} workspace`), element("p", {}, "on this machine")),
+      ),
+      ...this.#list("Channels", channels, open, () => icon("channel")),
+      ...this.#list("Apps", direct, open, () => avatar({ ...this.#store.user(state.bot.id), is_bot: true })),
+      element("footer", {}, avatar(this.#store.user(state.me.id)), element("span", {}, state.me.name)),
+    );
+    if (focused) this.node.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #list(title, channels, open, mark) {
+    const id = `list-${title.toLowerCase()}`;
+    const rows = channels.map(({ id, name }) => {
+      const count = this.#unread.get(id);
+      const row = element(
+        "a",
+        { href: `#${id}`, "aria-current": id === open ? "page" : null, class: count ? "unread" : null },
+        mark(),
+        element("span", {}, name),
+        count && element("b", { class: "count", "aria-label": `${count} new` }, String(count)),
+      );
+      row.addEventListener("click", () => this.isOpen && this.close());
+      return element("li", {}, row);
+    });
+    return [element("h2", { id }, title), element("ul", { "aria-labelledby": id }, rows)];
+  }
+}

@@ -1,0 +1,146 @@
+// Files that a person chose and that are in no message yet, with their previews.
+
+import { element, icon, iconButton } from "./dom.js";
+
+/** Fires "change" when files were added or removed, or one arrived at the server. */
+export class Uploads extends EventTarget {
+  #connection;
+  #limits;
+  #files = []; // {name, id?, error?, preview?, tile}
+
+  /** @param {{bytes: number, most?: number, types?: string[]}} limits of the files; types are file name endings. */
+  constructor(connection, limits) {
+    super();
+    this.#connection = connection;
+    this.#limits = limits;
+    this.tiles = element("ul", { class: "uploads", "aria-label": "Files to send", hidden: true });
+  }
+
+  /** Uploads files and shows them. */
+  async add(files) {
+    await Promise.all([...files].map((file) => this.#upload(file)));
+  }
+
+  get ids() {
+    return this.#files.filter((file) => file.id).map((file) => file.id);
+  }
+
+  /** Whether some are still on their way. */
+  get busy() {
+    return this.#files.some((file) => !file.id && !file.error);
+  }
+
+  get error() {
+    return this.#files.find((file) => file.error)?.error;
+  }
+
+  get empty() {
+    return this.#files.length === 0;
+  }
+
+  /** Takes away what was sent, and what cannot be. */
+  sent(ids) {
+    for (const file of [...this.#files]) if (file.error || ids.includes(file.id)) this.#remove(file);
+  }
+
+  async #upload(file) {
+    const entry = { name: file.name };
+    const remove = iconButton("close", `Remove ${file.name}`, { class: "remove" });
+    remove.addEventListener("click", () => this.#remove(entry));
+    const status = element("span", { class: "upload-status" }, "Uploading…");
+    const about = element("span", { class: "upload-about" }, element("b", {}, file.name), status);
+    entry.tile = element("li", { class: "upload", "aria-busy": "true" }, this.#preview(file, entry), about, remove);
+    entry.error = this.#refusal(file);
+    this.#files.push(entry);
+    this.tiles.append(entry.tile);
+    this.#changed();
+    if (!entry.error) {
+      const answer = await this.#connection.upload(file);
+      if (answer.ok) entry.id = answer.file.id;
+      else entry.error = answer.error;
+    }
+    entry.tile.removeAttribute("aria-busy");
+    entry.tile.classList.toggle("failed", Boolean(entry.error));
+    status.textContent = entry.error ?? sizeText(file.size);
+    this.#changed();
+  }
+
+  #preview(file, entry) {
+    if (!file.type.startsWith("image/")) return icon("file");
+    entry.preview = URL.createObjectURL(file);
+    const image = element("img", { src: entry.preview, alt: "" });
+    // Some formats, like HEIC, no browser paints, but the bot reads them.
+    image.addEventListener("error", () => image.replaceWith(icon("file")));
+    return image;
+  }
+
+  #refusal(file) {
+    const { bytes, most, types } = this.#limits;
+    if (most && this.#files.filter((each) => !each.error).length >= most) {
+      return `Only ${most === 1 ? "one file is" : `${most} files are`} taken. Remove one first.`;
+    }
+    if (types?.length && !types.includes(file.name.split(".").at(-1).toLowerCase())) {
+      return `Only ${types.join(", ")} files are taken.`;
+    }
+    if (file.size > bytes) return `It has ${sizeText(file.size)}, ${sizeText(bytes)} are the most.`;
+    return null;
+  }
+
+  #remove(entry) {
+    if (entry.preview) URL.revokeObjectURL(entry.preview);
+    this.#files = this.#files.filter((file) => file !== entry);
+    entry.tile.remove();
+    this.#changed();
+  }
+
+  #changed() {
+    this.tiles.hidden = this.empty;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** Lets files be dropped on a place, which is marked meanwhile. */
+export function takeDrops(place, add) {
+  let depth = 0; // dragenter and dragleave fire for every element inside too
+  const over = (event, step) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    depth = Math.max(0, depth + step);
+    place.classList.toggle("dropping", depth > 0);
+  };
+  place.addEventListener("dragenter", (event) => over(event, 1));
+  place.addEventListener("dragleave", (event) => over(event, -1));
+  place.addEventListener("dragover", (event) => over(event, 0));
+  place.addEventListener("drop", (event) => {
+    over(event, -depth);
+    if (event.dataTransfer.files.length) add(event.dataTransfer.files);
+  });
+}
+
+/** Lets files be pasted into a field. */
+export function takePastes(field, add) {
+  field.addEventListener("paste", (event) => {
+    if (!event.clipboardData.files.length) return;
+    event.preventDefault();
+    add(event.clipboardData.files);
+  });
+}
+
+/** The input behind a button that opens the system's choice of files. */
+export function chooser(button, attributes, add) {
+  const unseen = { class: "unseen", tabindex: "-1", "aria-hidden": "true" };
+  const input = element("input", { type: "file", ...unseen, ...attributes });
+  input.addEventListener("change", () => {
+    add([...input.files]);
+    input.value = "";
+  });
+  button.addEventListener("click", () => input.click());
+  return input;
+}
+
+/** A number of bytes as a person reads it. */
+export function sizeText(bytes) {
+  if (bytes < 1000) return `${bytes} bytes`;
+  if (bytes < 1e6) return `${Math.round(bytes / 1000)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,101 @@
+// The blocks of a modal or a Home tab, and what a person put into them.
+
+import { draw } from "./blocks.js";
+import { element } from "./dom.js";
+
+/** Blocks of a view. What is the same in the view's next state keeps its elements, and so what was put in. */
+export class View {
+  #store;
+  #connection;
+  #fail;
+  #view;
+  #drawn = new Map(); // block → {signature, node}
+  #inputs = new Map();
+
+  /** @param {function(string)} fail tells the person that something did not work */
+  constructor(store, connection, fail) {
+    this.#store = store;
+    this.#connection = connection;
+    this.#fail = fail;
+    this.node = element("div", { class: "blocks" });
+  }
+
+  update(view) {
+    this.#view = view;
+    const context = {
+      store: this.#store,
+      connection: this.#connection,
+      inputs: this.#inputs,
+      act: (...used) => this.#act(...used),
+    };
+    const before = this.#drawn;
+    this.#drawn = new Map();
+    const nodes = view.blocks.map((block, number) => {
+      const signature = JSON.stringify(block);
+      const key = block.block_id ?? String(number);
+      const old = before.get(key);
+      const node = old?.signature === signature ? old.node : draw([block], context)[0];
+      this.#drawn.set(key, { signature, node });
+      return node;
+    });
+    const focused = document.activeElement?.dataset?.key;
+    this.node.replaceChildren(...nodes);
+    for (const [key, input] of this.#inputs) if (!this.node.contains(input.node)) this.#inputs.delete(key);
+    if (focused) this.node.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  /** What was put in, as Slack's `view.state.values`. */
+  get values() {
+    const values = {};
+    for (const { block, action, read } of this.#inputs.values()) {
+      (values[block.block_id] ??= {})[action] = read();
+    }
+    return values;
+  }
+
+  /** What is missing or not ready, by block_id. */
+  get problems() {
+    const problems = {};
+    for (const { block, node, filled, problem } of this.#inputs.values()) {
+      if (block.type !== "input") continue;
+      const said = problem?.() || node.validationMessage;
+      if (said) problems[block.block_id] = said;
+      else if (!block.optional && !filled()) problems[block.block_id] = "Please fill this in.";
+    }
+    return problems;
+  }
+
+  /** Gives files to the first input that takes some. */
+  addFiles(files) {
+    [...this.#inputs.values()].find((input) => input.add)?.add(files);
+  }
+
+  /** Shows what is wrong with which block, and goes to the first. */
+  showErrors(errors) {
+    let first = null;
+    for (const place of this.node.querySelectorAll(".block.input")) {
+      const text = errors[place.dataset.block];
+      const error = place.querySelector(".error");
+      const input = [...this.#inputs.values()].find(({ block }) => block.block_id === place.dataset.block)?.node;
+      error.hidden = !text;
+      error.textContent = text ?? "";
+      input?.setAttribute("aria-invalid", String(Boolean(text)));
+      if (!text) continue;
+      input?.setAttribute("aria-describedby", error.id);
+      first ??= input?.matches("input, textarea, select") ? input : input?.querySelector("button, input");
+    }
+    first?.focus();
+  }
+
+  async #act(block, each, value) {
+    const answered = this.#store.answer();
+    const answer = await this.#connection.request("/page/action", {
+      view_id: this.#view.id,
+      block_id: block.block_id,
+      action_id: each.action_id,
+      value,
+    });
+    if (answer.ok) await answered;
+    else this.#fail(answer.error);
+  }
+}

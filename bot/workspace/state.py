@@ -1,0 +1,196 @@
+"""What the workspace knows: teams, people, channels, messages, files, views. All of it in memory."""
+
+import secrets
+import string
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+Json = dict[str, Any]
+_ID_LETTERS = string.ascii_uppercase + string.digits
+
+
+def new_id(kind: str) -> str:
+    """An id as Slack's: a letter that says what it is, and ten letters or digits."""
+    return kind + "".join(secrets.choice(_ID_LETTERS) for _ in range(10))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person or a bot in a team."""
+
+    id: str
+    name: str
+    is_bot: bool = False
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)  # opens the page as this person
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel, or with `is_im` a direct message of two."""
+
+    id: str
+    name: str
+    members: set[str]  # user ids
+    is_private: bool = False
+    is_im: bool = False
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def kind(self) -> str:
+        """`im`, `groups` or `channels`: how scopes and events name it."""
+        return "im" if self.is_im else "groups" if self.is_private else "channels"
+
+
+@dataclass(slots=True)
+class Message:
+    """A message as Slack describes it, and who sees it."""
+
+    channel: Channel
+    content: Json
+    only_for: str | None = None  # the user who alone sees it
+
+    @property
+    def ts(self) -> str:
+        """Its name within the channel, which is the time it was sent."""
+        return str(self.content["ts"])
+
+
+@dataclass(slots=True)
+class File:
+    """A file: uploaded, or external with an address of anybody's choice."""
+
+    id: str
+    user: str
+    name: str
+    title: str
+    data: bytes | None = None  # None until it is uploaded, and for external ones
+    mimetype: str = ""  # empty until it is ready
+    width: int = 0  # pixels, 0 for what is no image
+    height: int = 0
+    created: float = field(default_factory=time.time)
+    complete: bool = False  # whether the upload was finished
+    deleted: bool = False
+    external_url: str = ""
+    seen_by_bot: bool = False  # the bot's own, or given to it in a modal
+    shares: dict[str, list[str]] = field(default_factory=dict)  # channel id → the messages' ts
+
+
+@dataclass(slots=True)
+class View:
+    """A modal or a Home tab that one person sees."""
+
+    content: Json
+    user: str
+
+    @property
+    def id(self) -> str:
+        """Slack's id of it."""
+        return str(self.content["id"])
+
+
+@dataclass(slots=True)
+class Team:
+    """A team with the app in it."""
+
+    id: str
+    name: str
+    bot: User
+    scopes: frozenset[str]
+    bot_id: str = field(default_factory=lambda: new_id("B"))
+    bot_token: str = field(default_factory=lambda: f"xoxb-{secrets.token_hex(16)}", repr=False)
+    installed: bool = True
+    users: dict[str, User] = field(default_factory=dict)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    messages: dict[str, dict[str, Message]] = field(default_factory=dict)  # channel id → ts → message
+    files: dict[str, File] = field(default_factory=dict)
+    modals: dict[str, list[View]] = field(default_factory=dict)  # user id → from the root to the topmost
+    homes: dict[str, View] = field(default_factory=dict)  # user id → Home tab
+    _last_ts: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where the team would live; permalinks begin with it."""
+        return f"https://{self.name}.slack.com/"
+
+    def permalink(self, file: File) -> str:
+        """Where a person would find a file."""
+        return f"{self.url}files/{file.user}/{file.id}/{quote(file.name)}"
+
+    def add_user(self, name: str, token: str | None = None) -> User:
+        """A person joins the team and its `general`, and can write to the bot.
+
+        Args:
+            token: opens the page as this person; made up when None.
+        """
+        user = User(new_id("U"), name, token=token or secrets.token_urlsafe(32))
+        self.users[user.id] = user
+        for channel in self.channels.values():
+            if channel.name == "general":
+                channel.members.add(user.id)
+        self.direct(user.id)
+        return user
+
+    def add_channel(
+        self, name: str, *, members: Iterable[str] | None = None, private: bool = False, bot: bool = True
+    ) -> Channel:
+        """A new channel.
+
+        Args:
+            members: ids of the people in it; None is everybody.
+            bot: whether the bot is in it.
+        """
+        people = [user.id for user in self.users.values() if not user.is_bot] if members is None else members
+        channel = Channel(new_id("C"), name, {*people, *([self.bot.id] if bot else [])}, is_private=private)
+        self.channels[channel.id] = channel
+        self.messages[channel.id] = {}
+        return channel
+
+    def channel(self, name: str) -> Channel | None:
+        """The channel with this id or name."""
+        if found := self.channels.get(name):
+            return found
+        plain = name.removeprefix("#")
+        return next((each for each in self.channels.values() if not each.is_im and each.name == plain), None)
+
+    def direct(self, user: str) -> Channel:
+        """The direct message of a person and the bot."""
+        members = {user, self.bot.id}
+        for channel in self.channels.values():
+            if channel.is_im and channel.members == members:
+                return channel
+        channel = Channel(new_id("D"), self.bot.name, members, is_private=True, is_im=True)
+        self.channels[channel.id] = channel
+        self.messages[channel.id] = {}
+        return channel
+
+    def next_ts(self) -> str:
+        """The time as Slack names messages, later than every one before."""
+        self._last_ts = max(time.time_ns() // 1000, self._last_ts + 1)
+        return f"{self._last_ts // 10**6}.{self._last_ts % 10**6:06d}"
+
+    def message(self, channel: str, ts: str) -> Message | None:
+        """The message that was sent to a channel at this time."""
+        return self.messages.get(channel, {}).get(ts)
+
+    def thread(self, channel: str, ts: str) -> list[Message]:
+        """A message and the replies to it, by time; without what only one person sees."""
+        return [
+            each
+            for each in self.messages[channel].values()
+            if each.only_for is None and ts in (each.ts, each.content.get("thread_ts"))
+        ]
+
+    def view(self, name: str) -> View | None:
+        """The open modal or Home tab with this id, or the modal with this external id."""
+        modals = [view for stack in self.modals.values() for view in stack]
+        return next(
+            (view for view in (*modals, *self.homes.values()) if name in (view.id, view.content.get("external_id"))),
+            None,
+        )
+
+    def bot_sees(self, file: File) -> bool:
+        """Whether the app may see a file: its own, given to it, or shared where the bot is."""
+        return file.seen_by_bot or any(self.bot.id in self.channels[channel].members for channel in file.shares)

@@ -1,0 +1,110 @@
+"""How fast the bot acknowledges and answers when many ask at once, while uploaded images are being embedded.
+
+Everything is real but Slack: `findimg-bot serve` as a process of its own, over HTTP or a WebSocket, against the local
+workspace, which runs here and takes its share of the same cores: what is measured is what a person there would see.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bot.workspace.server import Workspace
+from bot.workspace.state import Json
+from tests.bot.team import Team
+
+_PATIENCE = 60.0  # seconds for one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What people at the workspace saw."""
+
+    asked: int
+    failed: int  # commands without an acknowledgement, or without images in the answer
+    tagged: int  # uploaded images that were tagged meanwhile
+    acknowledged: Sequence[float]  # seconds, one a command
+    answered: Sequence[float]  # seconds, one an answer
+
+    def figures(self) -> dict[str, float]:
+        """Percentiles in milliseconds."""
+        return {
+            "asked": self.asked,
+            "failed": self.failed,
+            "tagged meanwhile": self.tagged,
+            "acknowledged p50": _percentile(self.acknowledged, 50),
+            "acknowledged p99": _percentile(self.acknowledged, 99),
+            "answered p50": _percentile(self.answered, 50),
+            "answered p95": _percentile(self.answered, 95),
+        }
+
+
+def ask_many(team: Team, text: str, image: Path, people: int, rounds: int, pause: float = 0.5) -> Load:
+    """Lets many people ask at the same moment, several times, each in a channel of their own.
+
+    Args:
+        image: uploaded and tagged again and again meanwhile.
+        people: how many ask at once.
+        pause: seconds between an answer to all and the next time.
+    """
+    return team.slack.run(_ask_many(team.slack.workspace, text, image.read_bytes(), people, rounds, pause), 600)
+
+
+async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, rounds: int, pause: float) -> Load:
+    person = workspace.person()
+    channels = [workspace.team.add_channel(f"load{number}", bot=True).id for number in range(people)]
+    waiting: dict[str, asyncio.Future[Json]] = {}
+    page = workspace.office.feeds.open(workspace.team, workspace.me)
+    acknowledged: list[float] = []
+    answered: list[float] = []
+    failed = tagged = 0
+
+    async def read() -> None:
+        while True:
+            told = await page.get()
+            future = waiting.get(told.get("channel", ""))
+            if told["type"] == "message" and future and not future.done() and told["message"].get("blocks"):
+                future.set_result(told["message"])
+
+    async def ask(channel: str) -> None:
+        nonlocal failed
+        waiting[channel] = asyncio.get_running_loop().create_future()
+        start = time.perf_counter()
+        try:
+            await person.send(channel, text)
+            acknowledged.append(time.perf_counter() - start)
+            answer = await asyncio.wait_for(waiting[channel], _PATIENCE)
+            answered.append(time.perf_counter() - start)
+            failed += not any(block["type"] == "image" for block in answer["blocks"])
+        except Exception:
+            failed += 1
+
+    async def tag() -> None:
+        nonlocal tagged
+        place = workspace.team.add_channel("uploads", bot=True).id
+        while True:
+            file = person.upload("image.jpg", image)
+            ts = await person.send(place, "", files=[file.id])
+            waiting[place] = asyncio.get_running_loop().create_future()
+            await person.shortcut("tag_image", place, ts)
+            await waiting[place]
+            tagged += 1
+
+    background = [asyncio.create_task(read()), asyncio.create_task(tag())]
+    try:
+        for _ in range(rounds):
+            await asyncio.gather(*(ask(channel) for channel in channels))
+            await asyncio.sleep(pause)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        workspace.office.feeds.close(workspace.me, page)
+    return Load(people * rounds, failed, tagged, acknowledged, answered)
+
+
+def _percentile(seconds: Sequence[float], percent: float) -> float:
+    return round(1000 * float(np.percentile(seconds, percent)), 1) if seconds else float("nan")

@@ -1,0 +1,154 @@
+"""A person at the local workspace: does what its page does, over the same HTTP."""
+
+import http.cookiejar
+import json
+import threading
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+PATIENCE = 30.0  # seconds until what should come is given up
+
+
+class Person:
+    """Somebody in a browser."""
+
+    def __init__(self, address: str, token: str):
+        self._address = address
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self._opener = urllib.request.build_opener(cookies)
+        self._opener.open(f"{address}/?token={token}", timeout=PATIENCE).close()
+
+    def state(self) -> Json:
+        """All that the page knows."""
+        with self._opener.open(f"{self._address}/page/state", timeout=PATIENCE) as answer:
+            return dict(json.load(answer))
+
+    def ask(self, verb: str, **arguments: Any) -> Json:
+        """Does something; what the workspace refuses fails the test."""
+        answer = self.try_to(verb, **arguments)
+        assert answer["ok"], answer
+        return answer
+
+    def try_to(self, verb: str, **arguments: Any) -> Json:
+        """Does something, and tells what the workspace says to it."""
+        return self._post(f"/page/{verb}", json.dumps(arguments).encode(), "application/json")
+
+    def upload(self, name: str, data: bytes) -> Json:
+        """Uploads a file, shared nowhere yet."""
+        mark = uuid.uuid4().hex
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        body = head.encode() + b"Content-Type: application/octet-stream\r\n\r\n" + data + f"\r\n--{mark}--\r\n".encode()
+        answer = self._post("/page/upload", body, f"multipart/form-data; boundary={mark}")
+        assert answer["ok"], answer
+        return dict(answer["file"])
+
+    def share(self, channel: str, path: Path, text: str = "", **more: Any) -> Json:
+        """Uploads an image into a channel; returns the message."""
+        file = self.upload(path.name, path.read_bytes())
+        self.ask("send", channel=channel, text=text, files=[file["id"]], **more)
+        return self.wait(channel, lambda message: file["id"] in [each["id"] for each in message.get("files", ())])
+
+    def channel(self, name: str = "") -> str:
+        """A new channel, with the bot in it."""
+        created = self.ask("channel", name=name or f"c{uuid.uuid4().hex[:8]}")
+        return str(created["channel"]["id"])
+
+    def direct(self) -> str:
+        """The direct message with the bot."""
+        return str(next(each["id"] for each in self.state()["channels"] if each["is_im"]))
+
+    def messages(self, channel: str) -> list[Json]:
+        """What is in a channel, oldest first."""
+        return list(self.state()["messages"].get(channel, []))
+
+    def wait(self, channel: str, wanted: Callable[[Json], bool]) -> Json:
+        """The newest message in a channel that is as wanted, as soon as there is one."""
+        return until(lambda: next((each for each in reversed(self.messages(channel)) if wanted(each)), None))
+
+    def command(self, channel: str, text: str) -> Json:
+        """Types a command; returns its answer, once it is no longer being looked for."""
+        before = {each["ts"] for each in self.messages(channel)}
+        self.ask("send", channel=channel, text=text)
+        return self.wait(channel, lambda each: each["ts"] not in before and "Searching" not in each["text"])
+
+    def click(self, channel: str, message: Json, action: str, number: int = 0) -> Json:
+        """Clicks a button of a message."""
+        block, element = [found for found in elements(message["blocks"]) if found[1]["action_id"] == action][number]
+        return self.ask(
+            "action", channel=channel, ts=message["ts"], block_id=block["block_id"], action_id=element["action_id"]
+        )
+
+    def _post(self, path: str, body: bytes, kind: str) -> Json:
+        headers = {"Content-Type": kind, "Origin": self._address}
+        request = urllib.request.Request(self._address + path, body, headers)
+        with self._opener.open(request, timeout=PATIENCE) as answer:
+            return dict(json.load(answer))
+
+
+def until(look: Callable[[], Any]) -> Any:
+    """What `look` finds, as soon as it finds something."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
+    """Every element that can be used, with its block."""
+    for block in blocks:
+        for element in [*block.get("elements", ()), *([block["accessory"]] if "accessory" in block else [])]:
+            if "action_id" in element:
+                yield block, element
+
+
+def images(message: Json) -> list[Json]:
+    """The pictures of a message."""
+    return [block for block in message.get("blocks", ()) if block["type"] == "image"]
+
+
+def words(message: Json) -> str:
+    """All that can be read in a message's blocks."""
+    texts = []
+    for block in message.get("blocks", ()):
+        texts += [block["text"]["text"]] if "text" in block else []
+        texts += [each["text"] for each in block.get("elements", ()) if isinstance(each.get("text"), str)]
+    return "\n".join(texts)
+
+
+class Recorder:
+    """A server that notes who asks it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, str]]] = []  # path and headers
+        asked = self.asked
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append((self.path, dict(self.headers)))
+                self.send_response(200)
+                self.end_headers()
+
+            do_POST = do_GET
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "Recorder":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,136 @@
+"""A team with a local workspace and the real bot in it: `findimg-bot serve`, a process of its own."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bot.manifest import EVENTS_PATH, REDIRECT_PATH, read_manifest
+from bot.workspace.server import Workspace
+from tests.bot.person import Json, Person, until
+
+T = TypeVar("T")
+
+
+class Threaded:
+    """A workspace in a thread of its own, so that tests can be written without waiting for it."""
+
+    def __init__(self, manifest: Json, **arguments: Any):
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.workspace = Workspace(manifest, **arguments)
+        self.run(self.workspace.start())
+
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:
+        """Runs something in the workspace's thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+
+    def call(self, function: Any, *arguments: Any, **more: Any) -> Any:
+        """Calls something in the workspace's thread."""
+
+        async def called() -> Any:
+            return function(*arguments, **more)
+
+        return self.run(called())
+
+    def stop(self) -> None:
+        """Stops the workspace."""
+        self.run(self.workspace.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Team:
+    """A workspace, the bot in it, and a person who asks."""
+
+    def __init__(self, mode: str, folder: Path, cache: Path, library: str, path: str = "/readyz"):
+        """Starts workspace and bot.
+
+        Args:
+            mode: `socket` or `http`.
+            folder: for the bot's state and log.
+            path: what answers 200 once the bot can be asked; `/healthz` where it has no version yet.
+        """
+        self.mode = mode
+        self._path = path
+        self._port = free_port()
+        manifest = read_manifest()
+        if mode == "http":
+            manifest["oauth_config"]["redirect_urls"] = [self.monitor + REDIRECT_PATH]
+            self.slack = Threaded(manifest, request_url=self.monitor + EVENTS_PATH)
+        else:
+            self.slack = Threaded(manifest)
+        workspace = self.slack.workspace
+        self.faults = workspace.faults
+        self.person = Person(workspace.address, workspace.token)
+        self.log = folder / "bot.log"
+        outer = {name: value for name, value in os.environ.items() if not name.startswith(("FINDIMG_", "SLACK_"))}
+        self.environment = outer | {
+            "FINDIMG_LIBRARY": library,
+            "FINDIMG_CACHE": str(cache),
+            "FINDIMG_STATE": str(folder / "bot.sqlite"),
+            "FINDIMG_SLACK_API_URL": workspace.api_url,
+            "FINDIMG_SLACK_BOT_TOKEN": workspace.bot_token,
+            "FINDIMG_SLACK_APP_TOKEN": workspace.app_token,
+            "FINDIMG_SLACK_SIGNING_SECRET": workspace.signing_secret,
+        }
+        self.start()
+
+    @property
+    def monitor(self) -> str:
+        """Where the bot shows its health."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Starts the bot, and waits until it can be asked."""
+        where = f"127.0.0.1:{self._port}"
+        arguments = ["--http", where] if self.mode == "http" else ["--monitor", where]
+        with self.log.open("ab") as log:
+            self._bot = subprocess.Popen(
+                [Path(sys.executable).with_name("findimg-bot"), "serve", *arguments],
+                env=self.environment,
+                cwd=self.log.parent,
+                stdout=log,
+                stderr=log,
+            )
+        until(self._is_ready)
+
+    def stop(self) -> None:
+        """Stops the bot as an operator does."""
+        self._bot.terminate()
+        assert self._bot.wait(30) == 0, self.log.read_text()
+
+    def restart(self) -> None:
+        """Stops the bot and starts it again."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Ends everything."""
+        self._bot.kill()
+        self._bot.wait()
+        self.slack.stop()
+
+    def _is_ready(self) -> bool:
+        assert self._bot.poll() is None, self.log.read_text()
+        try:
+            with urllib.request.urlopen(self.monitor + self._path, timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])

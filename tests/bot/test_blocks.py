@@ -1,0 +1,431 @@
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.answers import Found, Related, Tagged
+from bot.blocks import (
+    HELP,
+    Message,
+    Pictures,
+    Shown,
+    escaped,
+    found_message,
+    help_message,
+    home_view,
+    image_modal,
+    link_message,
+    name_of,
+    plain,
+    sentence,
+    shared_block,
+    tags_blocks,
+    tags_message,
+    words_message,
+)
+from bot.limits import LimitError, check_message
+from shared.library import Index, Manifest
+from shared.query import LONGEST
+from shared.search import Hit
+from shared.tags import Tag
+
+MANIFEST = Manifest(
+    version="20240601T120000Z",
+    created="2024-06-01T12:00:00+00:00",
+    run="r",
+    inputs="i",
+    backbone="efficientnet-lite0",
+    fingerprint="f",
+    words="glove.6B.50d",
+    head="conse",
+    dim=1280,
+    visual_dim="128",
+    coherence=[],
+    sources=["s3://photos/2024"],
+    images=12345,
+    failed=0,
+    visual=Index(dim=128, counts=[12345], search_k=100, recall=1.0),
+    noise=0.01,
+    joint=None,
+    files={},
+)
+DATE = "<!date^1717243200^{date_short_pretty} at {time}|1 June 2024, 12:00 UTC>"  # of the manifest
+CAT = Hit("/photos/2024/party/cat.jpg", 0.83, 0, 640, 480, "ab" * 32, datetime(2024, 6, 1, 9, 30))
+HOSTILE = [
+    "<!channel>",
+    "<@U1>",
+    "<https://evil.example|your bank>",
+    "&lt;!here&gt; & <#C1>",
+    "*bold* _italic_ ~gone~ `code` ```block```",
+    "\N{RIGHT-TO-LEFT OVERRIDE}gpj.tac",
+    "c\N{ZERO WIDTH SPACE}a\N{ZERO WIDTH JOINER}t",
+    "\N{ZERO WIDTH SPACE}",
+    "line\nbreak\ttab\0nul",
+    "\ud800",
+    "👨‍👩‍👧 🏖️",
+    "&" * 10_000,
+    "<" * 10_000,
+    "`" * 10_000,
+    "猫" * 10_000,
+    "",
+]
+pieces = [text for text in HOSTILE if len(text) < 100]
+hostile = st.sampled_from(pieces) | st.text(st.sampled_from("<>&*`~|!@# \n\u202e\u200b") | st.characters())
+_OURS = re.compile(r"<(!date\^\d+\^|https://files\.example/[^<>|]*\|Open|@U1)[^<>]*>")
+
+
+def hits(count: int) -> list[Hit]:
+    return [replace(CAT, sha256=f"{i:064x}", uri=f"/photos/2024/party/cat{i}.jpg") for i in range(count)]
+
+
+def found(
+    count: int, note: str = "", more: bool = False, pictures: Pictures | None = None, skip: int = 0, **how: Any
+) -> Message:
+    answered = Found("cat", hits(count), note, MANIFEST.version, 1.0, more)
+    shown = [Shown(hit, "party", ("cat", "animal")) for hit in answered.hits]
+    return found_message(
+        answered, shown, pictures or all_pictures(count), MANIFEST, "Images for *cat*", "id", skip, **how
+    )
+
+
+def all_pictures(count: int) -> Pictures:
+    return Pictures({hit.sha256: {"slack_file": {"id": "F1"}} for hit in hits(count)})
+
+
+def objects(given: Any) -> Iterator[dict[str, Any]]:
+    """All JSON objects in what is sent."""
+    if isinstance(given, dict):
+        yield given
+        given = list(given.values())
+    if isinstance(given, list | tuple):
+        for each in given:
+            yield from objects(each)
+
+
+def buttons(blocks: Sequence[dict[str, Any]]) -> list[str]:
+    return [each["text"]["text"] for each in objects(blocks) if each.get("type") == "button"]
+
+
+def mrkdwn(blocks: Any) -> list[str]:
+    return [each["text"] for each in objects(blocks) if each.get("type") == "mrkdwn"]
+
+
+def alt_texts(blocks: Any) -> list[str]:
+    return [each["alt_text"] for each in objects(blocks) if each.get("type") == "image"]
+
+
+def check_harmless(message: Message) -> None:
+    """What is sent calls nobody, links nowhere, is text, and describes every image."""
+    for text in [message.text, *mrkdwn(message.blocks)]:
+        assert not {"<", ">"} & set(_OURS.sub("", text)), text
+    check_message(message.text, message.blocks)
+    json.dumps([message.text, message.blocks], ensure_ascii=False).encode()
+    assert all(text.strip() for text in alt_texts(message.blocks))
+
+
+def hostile_message(name: str, folder: str, query: str, note: str, tags: tuple[str, ...]) -> Message:
+    many = [replace(hit, uri=f"/photos/{name}") for hit in hits(5)]
+    shown = [Shown(hit, folder, tags, "https://files.example/a%20b", True) for hit in many]
+    answered = Found(query, many, note, MANIFEST.version, 1.0, True)
+    pictures = replace(all_pictures(5), note=note)
+    return found_message(answered, shown, pictures, MANIFEST, f"Images for *{escaped(query)}*", "x" * 16)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_anywhere_in_an_answer_is_only_text(text: str) -> None:
+    check_harmless(hostile_message(text, text, text, text, (text, text)))
+    check_harmless(hostile_message(text, "", "", "", ()))
+    check_harmless(tags_message(Tagged([Tag(text, 0.5)] * 10, "v", 1.0), text, {"slack_file": {"id": "F1"}}, "id"))
+    check_harmless(words_message(Related([(text, 0.5)] * 10, 1.0), text))
+    check_harmless(link_message(f"s3://photos/{text}", "https://files.example/a", 10))
+
+
+@settings(max_examples=150, deadline=None)
+@given(hostile, hostile, hostile, hostile, st.lists(hostile, max_size=3))
+def test_any_text_makes_an_answer_that_slack_takes(
+    name: str, folder: str, query: str, note: str, tags: list[str]
+) -> None:
+    check_harmless(hostile_message(name, folder, query, note, tuple(tags)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile, st.lists(hostile, max_size=10), st.booleans())
+def test_any_text_makes_tags_and_words_that_slack_takes(name: str, words: list[str], pictured: bool) -> None:
+    image = {"slack_file": {"id": "F1"}} if pictured else None
+    check_harmless(tags_message(Tagged([Tag(word, 0.5) for word in words], "v", 1.0), name, image, "id"))
+    check_harmless(words_message(Related([(word, 0.5) for word in words], 1.0), name))
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile)
+def test_any_error_makes_a_sentence_that_slack_takes(text: str) -> None:
+    message = sentence(f"No image {text} is indexed.")
+    check_harmless(message)
+    (block,) = message.blocks
+    assert block["text"]["type"] == "plain_text"  # nothing in it formats
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cat sofa", "cat sofa"),
+        ("  cat \n\t sofa ", "cat sofa"),
+        ("c\N{ZERO WIDTH SPACE}at\N{RIGHT-TO-LEFT OVERRIDE}", "cat"),
+        ("größe 猫 🏖", "größe 猫 🏖"),
+        ("cat\N{NO-BREAK SPACE}sofa\N{LINE SEPARATOR}dog", "cat sofa dog"),
+        ("x" * 201, "x" * 199 + "…"),
+        ("\0\ud800", ""),
+    ],
+)
+def test_plain_text_is_one_line_of_what_can_be_seen(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("R&D <b>", "R&amp;D &lt;b&gt;"),
+        ("&lt;", "&amp;lt;"),
+        ("<!channel>", "&lt;!channel&gt;"),
+        ("*a*", "\u2060*\u2060a\u2060*\u2060"),
+        ("`~", "\u2060`\u2060\u2060~\u2060"),
+        ("IMG_2024_06.jpg", "IMG_2024_06.jpg"),
+    ],
+)
+def test_escaped_text_neither_calls_nor_formats(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        (1, "strong match"),
+        (0.75, "strong match"),
+        (0.74, "good match"),
+        (0.4, "good match"),
+        (0.39, "fair match"),
+        (0.15, "fair match"),
+        (0.14, "faint match"),
+        (0, "faint match"),
+    ],
+)
+def test_a_score_of_words_is_said_in_words(score: float, words: str) -> None:
+    assert f"{words} ({score:.2f})" in "".join(mrkdwn(of_score(score, alike=False)))
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        (1, "nearly the same"),
+        (0.98, "nearly the same"),
+        (0.97, "very much alike"),
+        (0.8, "very much alike"),
+        (0.79, "alike"),
+        (0.6, "alike"),
+        (0.59, "somewhat alike"),
+        (-1, "somewhat alike"),
+    ],
+)
+def test_a_score_of_likeness_is_said_in_words(score: float, words: str) -> None:
+    assert f"  {words} ({score:.2f})" in "".join(mrkdwn(of_score(score, alike=True)))
+
+
+def of_score(score: float, alike: bool) -> Sequence[dict[str, Any]]:
+    shown = [Shown(replace(CAT, score=score), "", ())]
+    answered = Found("cat", [shown[0].hit], "", MANIFEST.version, 1.0)
+    return found_message(answered, shown, Pictures(), MANIFEST, "Images", "id", alike=alike).blocks
+
+
+def test_a_hit_says_what_a_person_wants_to_know() -> None:
+    shown = [Shown(CAT, "2024/party", ("cat", "animal"), "https://files.example/cat.jpg")]
+    answered = Found("cat", [CAT], "", MANIFEST.version, 1.0)
+    pictures = Pictures({CAT.sha256: {"image_url": "https://files.example/t.jpg"}})
+    title, image, about, row, *_ = found_message(answered, shown, pictures, MANIFEST, "Images for *cat*", "id").blocks
+    assert title["text"]["text"] == "Images for *cat*"
+    assert image == {"type": "image", "image_url": "https://files.example/t.jpg", "alt_text": "cat.jpg: cat, animal"}
+    assert about["text"]["text"] == (
+        "*cat.jpg*  strong match (0.83)\n2024/party · 1 June 2024 · 640 × 480 · <https://files.example/cat.jpg|Open>"
+    )
+    assert [(each["action_id"], each["value"]) for each in row["elements"]] == [("more_like_this", "id.0")]
+
+
+def test_a_hit_whose_folder_date_and_tags_are_unknown_says_the_rest() -> None:
+    hit = replace(CAT, taken=None)
+    pictures = Pictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
+    answered = Found("cat", [hit], "", MANIFEST.version, 1.0)
+    blocks = found_message(answered, [Shown(hit, "", ())], pictures, MANIFEST, "Images", "id").blocks
+    assert "*cat.jpg*  strong match (0.83)\n640 × 480" in mrkdwn(blocks)
+    assert alt_texts(blocks) == ["cat.jpg"]
+
+
+def test_a_link_is_made_on_request_where_there_is_none() -> None:
+    answered = Found("cat", [CAT], "", MANIFEST.version, 1.0)
+    blocks = found_message(answered, [Shown(CAT, "", (), on_request=True)], Pictures(), MANIFEST, "Images", "id").blocks
+    assert [each["value"] for each in objects(blocks) if each.get("action_id") == "open_image"] == ["id.0"]
+    assert "open_image" not in json.dumps(found(5).blocks)
+
+
+def test_a_link_that_does_not_fit_is_left_out_whole() -> None:
+    shown = [Shown(CAT, "party", (), "https://files.example/" + "%E7%8C%AB" * 340)]
+    answered = Found("cat", [CAT], "", MANIFEST.version, 1.0)
+    message = found_message(answered, shown, Pictures(), MANIFEST, "Images", "id")
+    check_harmless(message)
+    assert "640 × 480" in message.blocks[1]["text"]["text"]
+
+
+def test_five_hits_fit_a_message_with_every_block_that_there_can_be() -> None:
+    tagged = Tagged([Tag("cat", 0.9)] * 10, MANIFEST.version, 1.0)
+    lead = [shared_block("U1"), *tags_blocks(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")]
+    pictures = replace(all_pictures(5), sheet={"slack_file": {"id": "F2"}}, note="Slack is slow")
+    message = found(5, note="A note.", more=True, pictures=pictures, skip=5, lead=lead)
+    assert len(message.blocks) <= 50
+    assert len(alt_texts(message.blocks)) == 7
+
+
+def test_each_hits_button_knows_its_place_in_the_answer() -> None:
+    values = [each["value"] for each in objects(found(5).blocks) if each.get("action_id") == "more_like_this"]
+    assert values == ["id.0", "id.1", "id.2", "id.3", "id.4"]
+
+
+def test_there_is_a_next_button_only_if_there_is_more() -> None:
+    assert "Next" in buttons(found(5, more=True).blocks)
+    assert "Next" not in buttons(found(5).blocks)
+    assert "Next" not in buttons(found(0).blocks)
+
+
+def test_an_answer_that_everybody_sees_has_no_share_button() -> None:
+    assert "Share to channel" in buttons(found(5).blocks)
+    assert "Share to channel" not in buttons(found(5, shared=True, more=True).blocks)
+    assert "Share to channel" not in buttons(found(0).blocks)
+
+
+def test_pages_say_which_images_they_show() -> None:
+    assert mrkdwn(found(5).blocks)[0] == "Images for *cat*"
+    assert mrkdwn(found(5, more=True).blocks)[0] == "Images for *cat* · 1 to 5"
+    assert mrkdwn(found(2, skip=5).blocks)[0] == "Images for *cat* · 6 to 7"
+    assert mrkdwn(found(0, skip=5).blocks)[0] == "Images for *cat*: that is all."
+    assert mrkdwn(found(0).blocks)[0] == "Images for *cat*: nothing found."
+
+
+def test_a_note_is_shown_and_said_where_nothing_is_found() -> None:
+    note = "Nothing here shows 'zebra'."
+    message = found(0, note)
+    assert f":information_source: {note}" in mrkdwn(message.blocks)
+    assert message.text == f"Nothing found. {note}"
+
+
+def test_notifications_and_screen_readers_get_the_names() -> None:
+    assert found(1).text == "1 image: cat0.jpg"
+    assert found(2).text == "2 images: cat0.jpg, cat1.jpg"
+    assert found(5).text.startswith("5 images: ")
+
+
+def test_a_thumbnail_that_is_missing_leaves_text_and_says_why() -> None:
+    pictures = Pictures({hits(5)[0].sha256: {"slack_file": {"id": "F1"}}}, note="Some thumbnails are missing.")
+    message = found(5, pictures=pictures)
+    assert len(alt_texts(message.blocks)) == 1
+    assert ":warning: Some thumbnails are missing." in mrkdwn(message.blocks)
+    assert sum("cat" in text and "match" in text for text in mrkdwn(message.blocks)) == 5
+
+
+def test_one_sheet_stands_for_all_and_says_what_is_on_it() -> None:
+    message = found(3, pictures=Pictures(sheet={"slack_file": {"id": "F1"}}))
+    assert alt_texts(message.blocks) == ["In this order: cat0.jpg, cat1.jpg, cat2.jpg"]
+
+
+def test_the_footer_says_how_many_images_and_when_in_each_persons_time_zone() -> None:
+    assert mrkdwn(found(5).blocks)[-1] == f"12,345 images · indexed {DATE}"
+
+
+def test_tags_are_shown_with_bars_and_scores_and_two_buttons() -> None:
+    tagged = Tagged([Tag("cat", 0.84), Tag("animal", 0.12)], MANIFEST.version, 1.0)
+    message = tags_message(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")
+    assert message.text == "On cat.jpg: cat, animal"
+    assert alt_texts(message.blocks) == ["cat.jpg: cat, animal"]
+    assert mrkdwn(message.blocks) == ["On *cat.jpg*:\n`████████░░` *cat* 0.84\n`█░░░░░░░░░` *animal* 0.12"]
+    assert buttons(message.blocks) == ["Find similar", "Another image…"]
+
+
+def test_an_image_without_tags_is_said() -> None:
+    message = tags_message(Tagged([], MANIFEST.version, 1.0), "fog.jpg", None, "id")
+    assert mrkdwn(message.blocks) == ["There is nothing on *fog.jpg* that I know a word for."]
+    assert message.text == "On fog.jpg: nothing that I know a word for"
+
+
+def test_words_are_shown_with_their_distances() -> None:
+    message = words_message(Related([("dog", 0.0), ("puppy", 0.5)], 1.0), "dog")
+    assert message.text == "Near dog: dog, puppy"
+    assert mrkdwn(message.blocks) == [
+        "Words near *dog*, with their distance:\n`██████████` *dog* 0.00\n`████████░░` *puppy* 0.50"
+    ]
+
+
+def test_a_link_says_how_long_it_is_good_for() -> None:
+    message = link_message("s3://photos/a <b>.jpg", "https://files.example/x?a=1", 10)
+    assert mrkdwn(message.blocks) == [
+        "<https://files.example/x?a=1|Open a &lt;b&gt;.jpg>",
+        "Whoever has this link can open the image for 10 minutes.",
+    ]
+
+
+@pytest.mark.parametrize("command", ["/findimg", "/similar", "/tag", "/words"])
+def test_every_command_has_help_that_slack_shows_as_it_is_typed(command: str) -> None:
+    message = help_message(command)
+    check_harmless(message)
+    assert f"`{command}" in HELP[command]
+
+
+def test_the_home_tab_says_what_is_indexed_and_how_to_ask() -> None:
+    blocks = home_view(MANIFEST.model_copy(update={"failed": 7}))["blocks"]
+    texts = mrkdwn(blocks)
+    assert texts[0] == f"*12,345 images* are indexed, as of {DATE}. 7 could not be read."
+    assert texts[1] == "From s3://photos/2024 · efficientnet-lite0 · glove.6B.50d"
+    assert all(any(command in text for text in texts) for command in HELP)
+    assert buttons(blocks) == ["Tag an image", "Find similar images"]
+
+
+def test_the_home_tab_without_a_version_says_why_and_still_how_to_ask() -> None:
+    blocks = home_view(None, "Nothing is published in /library; run findimg-jobs index first.")["blocks"]
+    texts = mrkdwn(blocks)
+    assert texts[0] == ":warning: Nothing is published in /library; run findimg-jobs index first."
+    assert all(any(command in text for text in texts) for command in HELP)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_the_home_tab_of_hostile_sources_is_only_text(text: str) -> None:
+    for view in (home_view(MANIFEST.model_copy(update={"sources": [text] * 20})), home_view(None, text)):
+        for shown in mrkdwn(view):
+            assert "<" not in _OURS.sub("", shown)
+        json.dumps(view, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("command", ["/tag", "/similar"])
+@pytest.mark.parametrize("character", ["x", "🏖", '"', "\\", "\n", "é"])
+def test_a_modal_carries_the_longest_query(command: str, character: str) -> None:
+    text = character * LONGEST
+    view = image_modal(command, "C123456789", text)
+    assert json.loads(view["private_metadata"]) == {"command": command, "channel": "C123456789", "text": text}
+
+
+def test_a_modal_takes_one_file_of_the_formats_that_are_read() -> None:
+    (block,) = image_modal("/tag", "")["blocks"]
+    assert block["element"]["max_files"] == 1
+    assert {"jpg", "png", "heic", "webp"} <= set(block["element"]["filetypes"])
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"), [("s3://b/2024/cat.jpg", "cat.jpg"), ("/photos/größe 猫.png", "größe 猫.png"), ("", "")]
+)
+def test_an_image_is_called_by_the_last_part_of_its_uri(uri: str, name: str) -> None:
+    assert name_of(uri) == name
+
+
+def test_what_slack_would_refuse_is_noticed_before_it_is_sent() -> None:
+    with pytest.raises(LimitError, match="51 blocks"):
+        Message("x", [{"type": "divider"}] * 51)

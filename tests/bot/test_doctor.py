@@ -1,0 +1,167 @@
+"""The doctor names what is wrong and how to mend it, and nothing else."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.doctor import Finding, examine
+from bot.manifest import read_manifest
+from shared.settings import Settings
+from tests.bot.team import Threaded
+
+NAMES = ["state", "library", "word vectors", "backbone", "bot token", "app token", "allowed", "thumbnail"]
+
+
+@dataclass
+class Bench:
+    """Everything the bot needs, well; each test makes one thing sick."""
+
+    slack: Threaded
+    settings: dict[str, Any]
+    library: Path
+
+    def examine(self, http: bool = False, **changed: Any) -> list[Finding]:
+        return asyncio.run(examine(Settings(**self.settings | changed), http))
+
+    def manifest(self, **changed: Any) -> None:
+        """Changes the live version's manifest."""
+        path = self.library / "versions" / (self.library / "CURRENT").read_text().strip() / "manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+@pytest.fixture
+def bench(library: str, cache: Path, tmp_path: Path) -> Iterator[Bench]:
+    shutil.copytree(library, tmp_path / "library")
+    slack = Threaded(read_manifest())
+    settings = {
+        "library": str(tmp_path / "library"),
+        "cache": cache,
+        "state": tmp_path / "bot.sqlite",
+        "slack_api_url": slack.workspace.api_url,
+        "slack_bot_token": SecretStr(slack.workspace.bot_token),
+        "slack_app_token": SecretStr(slack.workspace.app_token),
+        "slack_signing_secret": SecretStr(slack.workspace.signing_secret),
+    }
+    yield Bench(slack, settings, tmp_path / "library")
+    slack.stop()
+
+
+def test_where_all_is_well_every_line_says_what_is_there(bench: Bench) -> None:
+    findings = bench.examine()
+    assert [finding.name for finding in findings] == NAMES
+    assert [finding.text for finding in findings if not finding.well] == []
+    shown = "\n".join(finding.text for finding in findings)
+    for part in ("31 images in", "glove.6B.50d with 400,000 words", "with all scopes", "ready, and deleted again"):
+        assert part in shown
+    files = bench.slack.workspace.team.files.values()
+    assert all(file.deleted for file in files)
+    assert all(finding.well for finding in bench.examine(http=True))
+
+
+def scopes(bench: Bench) -> None:
+    bench.slack.workspace.team.scopes = frozenset({"chat:write", "files:read"})
+
+
+def fail(method: str, error: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.slack.workspace.faults.failing.update({method: error})
+
+
+def lose_thumbnails(bench: Bench) -> None:
+    shutil.rmtree(bench.library / "thumbnails")
+
+
+def lose_index(bench: Bench) -> None:
+    for path in (bench.library / "versions").rglob("visual-000.ann"):
+        path.unlink()
+
+
+def age(bench: Bench) -> None:
+    bench.manifest(created="2020-01-01T00:00:00+00:00")
+
+
+def unpublish(bench: Bench) -> None:
+    (bench.library / "CURRENT").unlink()
+
+
+def scramble(bench: Bench) -> None:
+    (bench.library / "CURRENT").write_text("../../etc")
+
+
+def break_state(bench: Bench) -> None:
+    bench.settings["state"].mkdir()
+
+
+def spoil_state(bench: Bench) -> None:
+    bench.settings["state"].write_text("no database" * 100)
+
+
+def unreachable(bench: Bench) -> None:
+    bench.settings["slack_api_url"] = "http://127.0.0.1:9/api/"
+
+
+def secret(name: str, value: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.settings.update({name: SecretStr(value)})
+
+
+def plain(**values: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.settings.update(values)
+
+
+def many(**values: str) -> Callable[[Bench], None]:
+    secrets = {name: SecretStr(value) for name, value in values.items()}
+    without = {"slack_bot_token": SecretStr(""), "slack_client_id": "1.2"}
+    return lambda bench: bench.settings.update(without | secrets)
+
+
+@pytest.mark.parametrize(
+    ("make_sick", "http", "name", "says"),
+    [
+        (secret("slack_bot_token", ""), False, "bot token", "FINDIMG_SLACK_BOT_TOKEN is not set"),
+        (secret("slack_bot_token", "xoxp-1"), False, "bot token", "FINDIMG_SLACK_BOT_TOKEN does not begin with xoxb-"),
+        (secret("slack_bot_token", "xoxb-1"), False, "bot token", "Slack does not take FINDIMG_SLACK_BOT_TOKEN"),
+        (scopes, False, "bot token", "The token lacks app_mentions:read, channels:history, commands"),
+        (unreachable, False, "bot token", "Slack cannot be reached"),
+        (secret("slack_app_token", ""), False, "app token", "FINDIMG_SLACK_APP_TOKEN is not set"),
+        (secret("slack_app_token", "xoxb-1"), False, "app token", "FINDIMG_SLACK_APP_TOKEN does not begin with xapp-"),
+        (secret("slack_app_token", "xapp-1"), False, "app token", "Socket Mode cannot be used"),
+        (secret("slack_signing_secret", ""), True, "signing secret", "FINDIMG_SLACK_SIGNING_SECRET is not set"),
+        (secret("slack_signing_secret", "xoxb-1"), True, "signing secret", "is not 32 hexadecimal digits"),
+        (plain(library="/no/such/library"), False, "library", "Nothing is published in /no/such/library"),
+        (plain(library=""), False, "library", "No library is named"),
+        (unpublish, False, "library", "Nothing is published in"),
+        (scramble, False, "library", "names no version"),
+        (lose_index, False, "library", "visual-000.ann is missing or incomplete"),
+        (age, False, "library", "days old; look at the last run's report"),
+        (plain(words="glove.6B.300d"), False, "word vectors", "models pull glove.6B.300d"),
+        (plain(weights="/no/such/weights.h5"), False, "backbone", "/no/such/weights.h5"),
+        (break_state, False, "state", "--state"),
+        (spoil_state, False, "state", "--state"),
+        (plain(allow_channels="general"), False, "allowed", "FINDIMG_ALLOW_CHANNELS holds 'general'"),
+        (plain(allow_users="@anna"), False, "allowed", "FINDIMG_ALLOW_USERS holds '@anna'"),
+        (fail("files.getUploadURLExternal", "not_allowed"), False, "thumbnail", "Slack answered not_allowed"),
+        (lose_thumbnails, False, "thumbnail", "run findimg-jobs verify"),
+        (plain(thumbnail_base_url="http://127.0.0.1:9/"), False, "thumbnail", "--thumbnail-base-url"),
+        (many(), True, "installation", "FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY must be set"),
+        (many(slack_client_secret="x", slack_token_key="y"), True, "installation", "must hold a Fernet key"),
+    ],
+)
+def test_each_thing_that_is_wrong_is_named_with_what_to_do(
+    bench: Bench, make_sick: Callable[[Bench], None], http: bool, name: str, says: str
+) -> None:
+    make_sick(bench)
+    sick = {finding.name: finding.text for finding in bench.examine(http) if not finding.well}
+    assert says in sick[name]
+    assert "xoxb-1" not in str(sick)
+    # Others may be sick of the same cause, but nothing that has nothing to do with it.
+    related = {
+        "library": {"library", "word vectors", "backbone", "thumbnail"},
+        "bot token": {"bot token", "app token", "thumbnail"},
+    }
+    assert set(sick) <= related.get(name, {name})

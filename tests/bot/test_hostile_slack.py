@@ -1,0 +1,245 @@
+"""What somebody may type, upload or link to, and what Slack may do: there is an answer or a reason, and it goes on."""
+
+import io
+import json
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from bot.store import Store
+from tests.bot.person import Json, Person, Recorder, elements, images, until, words
+from tests.bot.team import Team
+
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("team", ["socket"], indirect=True)]
+
+
+@pytest.fixture(autouse=True)
+def calm(team: Team):
+    """No thumbnail is in Slack yet; after each test nothing is broken any more, and the bot answers."""
+    store = Store(Path(team.environment["FINDIMG_STATE"]))
+    for name, hashes in store.uploaded().items():
+        store.forget_thumbnails(name, hashes)
+    store.close()
+    yield
+    faults = team.faults
+    faults.ready_after, faults.revoked, faults.login_page = 0.0, False, False
+    faults.file_length, faults.files_moved_to = None, None
+    faults.rate_limited.clear()
+    faults.failing.clear()
+    assert "dalmatian.jpg" in words(team.person.command(team.person.channel(), "/findimg dalmatian"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("cat " * 2500, "shorten it to 1000"),
+        ("\u202ecat\u200b", "Images for *cat*"),
+        ("<@U123|anna> dalmatian", "unknown"),
+        ("<!channel> dalmatian", "unknown"),
+        ("&lt;!channel&gt;", "."),
+        ("<https://example.com|example.com>", "."),
+        ("*dalmatian* `x`", "unknown"),
+        ("in:../../etc dalmatian", "0 of"),
+        ("like:file:///etc/passwd", "No image"),
+        ("\x00\x01dalmatian", "Images for *dalmatian*"),
+        ("🐘", "unknown"),
+        ("'; DROP TABLE images; --", "."),
+    ],
+)
+def test_whatever_is_typed_is_answered_with_a_sentence_and_calls_nobody(team: Team, typed: str, said: str) -> None:
+    answer = team.person.command(team.person.channel(), f"/findimg {typed}")
+    shown = words(answer) + answer["text"]
+    assert said in shown
+    assert "\u202e" not in shown
+    assert len(shown) < 8000
+    formatted = json.dumps([each for each in texts(answer["blocks"]) if each["type"] == "mrkdwn"]) + answer["text"]
+    assert not re.search("<[@!](?!date)", formatted)
+
+
+def texts(value: Any) -> Iterator[Json]:
+    """Every text object in some blocks."""
+    if isinstance(value, list):
+        for each in value:
+            yield from texts(each)
+    elif isinstance(value, dict):
+        if value.get("type") in ("mrkdwn", "plain_text"):
+            yield value
+        for each in value.values():
+            yield from texts(each)
+
+
+def bomb() -> bytes:
+    """A PNG of some kilobytes that says it has 40,000 × 40,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 10**6))
+        + chunk(b"IEND", b"")
+    )
+
+
+def polyglot() -> bytes:
+    """A JPEG that is a page and a ZIP as well."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "JPEG", comment=b"<html><script>alert(1)</script></html>")
+    return file.getvalue() + b"PK\x05\x06" + b"\0" * 18
+
+
+def truncated() -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((256, 256), 50).save(file, "JPEG")
+    return file.getvalue()[:3000]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(bomb(), "too many pixels"), (truncated(), "truncated or broken"), (polyglot(), "*broken.png*")],
+)
+def test_a_hostile_image_is_answered_with_a_sentence(team: Team, data: bytes, said: str) -> None:
+    channel = team.person.channel()
+    file = team.person.upload("broken.png", data)
+    team.person.ask("send", channel=channel, text="", files=[file["id"]])
+    message = team.person.wait(channel, lambda each: each.get("files"))
+    team.person.ask("shortcut", callback_id="tag_image", channel=channel, ts=message["ts"])
+    answer = team.person.wait(channel, lambda each: each["ts"] != message["ts"] and "blocks" in each)
+    assert said in words(answer)
+    assert "script" not in words(answer)
+
+
+def asked_to_tag(team: Team, samples: Path) -> Json:
+    """The answer to `/tag` about an image that was just uploaded."""
+    channel = team.person.channel()
+    team.person.share(channel, samples / "cat.png")
+    return team.person.command(channel, "/tag")
+
+
+def test_a_login_page_instead_of_an_image_is_said(team: Team, samples: Path) -> None:
+    team.faults.login_page = True
+    assert "Slack handed out a page instead of that image" in words(asked_to_tag(team, samples))
+
+
+def test_five_gigabytes_are_not_fetched(team: Team, samples: Path) -> None:
+    team.faults.file_length = 5 * 2**30
+    assert "more than the limit" in words(asked_to_tag(team, samples))
+
+
+def test_a_redirect_is_not_followed_and_gets_no_token(team: Team, samples: Path) -> None:
+    with Recorder() as elsewhere:
+        team.faults.files_moved_to = f"{elsewhere.address}/x.png"
+        assert "does not hand that image out" in words(asked_to_tag(team, samples))
+        assert elsewhere.asked == []
+
+
+def test_a_remote_file_is_not_fetched(team: Team) -> None:
+    with Recorder() as internal:
+        workspace, channel = team.slack.workspace, team.person.channel()
+        team.slack.call(
+            workspace.add_remote_file,
+            "cat.png",
+            f"{internal.address}/latest/meta-data",
+            workspace.team.channel(channel),
+        )
+        message = team.person.wait(channel, lambda each: each.get("files"))
+        team.person.ask("shortcut", callback_id="tag_image", channel=channel, ts=message["ts"])
+        answer = team.person.wait(channel, lambda each: each["ts"] != message["ts"] and "blocks" in each)
+        assert "upload it here" in words(answer) or "no image in that message" in words(answer)
+        assert internal.asked == []
+
+
+def test_an_image_of_a_private_channel_is_not_shown_to_others(team: Team, samples: Path) -> None:
+    workspace = team.slack.workspace
+    insider = team.slack.call(workspace.team.add_user, "insider")
+    private = team.slack.call(workspace.team.add_channel, "secret", private=True, bot=True, members=[insider.id])
+    message = Person(workspace.address, insider.token).share(private.id, samples / "cat.png")
+    channel = team.person.channel()
+    file = message["files"][0]
+    links = [
+        file["permalink"],
+        f"{team.slack.workspace.team.url}archives/{private.id}/p{message['ts'].replace('.', '')}",
+    ]
+    for link in links:
+        answer = team.person.command(channel, f"/tag {link}")
+        assert "I cannot see that image" in words(answer)
+        assert not images(answer)
+
+
+def test_somebody_elses_button_answers_nothing(team: Team) -> None:
+    workspace = team.slack.workspace
+    channel = workspace.team.channel("general").id
+    mine, other = team.person, Person(workspace.address, team.slack.call(workspace.team.add_user, "curious").token)
+    secret = next(e["value"] for _, e in elements(mine.command(channel, "/findimg animal")["blocks"]))
+    theirs = other.command(channel, "/findimg dalmatian")
+    kept = workspace.team.message(channel, theirs["ts"]).content["blocks"]
+    for _, element in elements(kept):
+        team.slack.call(element.update, value=secret.partition(".")[0])
+    other.click(channel, theirs, "share")
+    other.wait(channel, lambda message: "too old for its buttons" in words(message))
+
+
+def test_thumbnails_that_get_ready_late_are_waited_for(team: Team) -> None:
+    team.faults.ready_after = 1.0
+    answer = team.person.command(team.person.channel(), "/findimg bird")
+    assert images(answer)
+    assert "missing" not in words(answer)
+
+
+def test_thumbnails_that_never_get_ready_are_left_out_with_a_reason(team: Team) -> None:
+    team.faults.ready_after = None
+    answer = team.person.command(team.person.channel(), "/findimg fruit")
+    assert not images(answer)
+    assert "Some thumbnails are missing: Slack is slow to take the thumbnails in" in words(answer)
+    assert ".jpg" in words(answer)
+
+
+def test_a_rate_limit_is_waited_out(team: Team) -> None:
+    team.faults.rate_limited |= {"files.getUploadURLExternal": 3, "files.info": 2}
+    answer = team.person.command(team.person.channel(), "/findimg animal")
+    assert images(answer)
+
+
+def test_when_uploads_are_refused_there_is_text_and_a_reason(team: Team) -> None:
+    team.faults.failing["files.completeUploadExternal"] = "storage_limit_reached"
+    answer = team.person.command(team.person.channel(), "/findimg animal")
+    assert "Slack answered storage_limit_reached" in words(answer)
+    assert "More like this" in str(answer["blocks"])
+
+
+def test_a_deleted_thumbnail_is_uploaded_again(team: Team) -> None:
+    channel = team.person.channel()
+    first = team.person.command(channel, "/findimg dalmatian")
+    gone = images(first)[0]["slack_file"]["id"]
+    delete(team, gone)
+    again = images(team.person.command(channel, "/findimg dalmatian"))
+    assert again
+    assert gone not in [image["slack_file"]["id"] for image in again]
+
+
+def test_a_revoked_token_is_said_and_a_new_one_works(team: Team) -> None:
+    team.faults.revoked = True
+    answer = team.person.command(team.person.channel(), "/findimg strawberry")
+    assert "Slack answered token_revoked" in words(answer) or "no longer good" in answer["text"]
+
+
+def test_after_a_dropped_websocket_the_next_command_works(team: Team) -> None:
+    team.slack.call(team.faults.drop_sockets)
+    until(lambda: team.slack.workspace.sockets.connections)
+    assert "dalmatian.jpg" in words(team.person.command(team.person.channel(), "/findimg dalmatian"))
+
+
+def delete(team: Team, file: str) -> None:
+    """Somebody deletes a file in Slack."""
+    from slack_sdk import WebClient
+
+    workspace = team.slack.workspace
+    WebClient(workspace.bot_token, base_url=workspace.api_url).files_delete(file=file)

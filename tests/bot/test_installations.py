@@ -1,0 +1,262 @@
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from slack_sdk.oauth.installation_store.models.installation import Installation
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import URL, Engine, create_engine
+
+from bot.installations import Installations, ManyWorkspaces, States, ciphers, with_token
+from bot.store import Store
+from shared.errors import SettingsError
+
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+SECRETS = {
+    "bot_token": "xoxb-the-bots-own",
+    "bot_refresh_token": "xoxe-the-bots-next",
+    "user_token": "xoxp-anns",
+    "user_refresh_token": "xoxe-anns-next",
+    "incoming_webhook_url": "https://hooks.slack.com/services/T1/B1/hook",
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "bot.sqlite"
+
+
+@pytest.fixture
+def engine(path: Path) -> Engine:
+    """The file in which the bot's state lies, too."""
+    Store(path).close()
+    return create_engine(URL.create("sqlite", database=str(path)))
+
+
+@pytest.fixture
+def installations(engine: Engine) -> Callable[[str], Installations]:
+    """The same installations, opened with other keys."""
+    return lambda keys: Installations(engine, "client-id", ciphers(keys))
+
+
+def installation(team: str = "T1", user: str = "U1", **more: str) -> Installation:
+    return Installation(
+        app_id="A1",
+        team_id=team,
+        user_id=user,
+        bot_id="B1",
+        bot_user_id="UBOT",
+        bot_scopes="chat:write,commands",
+        **(SECRETS | more),
+    )
+
+
+async def found_token(store: Installations, team: str = "T1") -> str | None:
+    bot = await store.async_find_bot(enterprise_id=None, team_id=team)
+    return bot and bot.bot_token
+
+
+def test_an_installation_comes_back_with_its_tokens(installations: Callable[[str], Installations]) -> None:
+    async def run() -> None:
+        store = installations(OLD)
+        await store.async_save(installation())
+        bot = await store.async_find_bot(enterprise_id=None, team_id="T1")
+        assert bot
+        assert (bot.bot_token, bot.bot_user_id, bot.bot_scopes) == (
+            SECRETS["bot_token"],
+            "UBOT",
+            ["chat:write", "commands"],
+        )
+        for user in (None, "U1"):
+            back = await store.async_find_installation(enterprise_id=None, team_id="T1", user_id=user)
+            assert {name: getattr(back, name) for name in SECRETS} == SECRETS
+
+    asyncio.run(run())
+
+
+def test_what_is_given_to_be_kept_is_left_as_it_is(installations: Callable[[str], Installations]) -> None:
+    given = installation()
+    asyncio.run(installations(OLD).async_save(given))
+    assert {name: getattr(given, name) for name in SECRETS} == SECRETS
+
+
+def test_no_token_stands_in_the_file(installations: Callable[[str], Installations], path: Path) -> None:
+    async def run() -> None:
+        await installations(OLD).async_save(installation())
+        await installations(OLD).async_save_bot(installation("T2").to_bot())
+
+    asyncio.run(run())
+    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert b"UBOT" in written
+    for secret in SECRETS.values():
+        assert secret.encode() not in written
+    assert not re.search(rb"xox[a-z]-|hooks\.slack", written)
+
+
+def test_nobody_else_on_the_machine_can_read_them(installations: Callable[[str], Installations], path: Path) -> None:
+    asyncio.run(installations(OLD).async_save(installation()))
+    assert [file for file in path.parent.iterdir() if file.stat().st_mode & 0o077] == []
+
+
+def test_each_workspace_has_its_own_token(installations: Callable[[str], Installations]) -> None:
+    async def run() -> None:
+        store = installations(OLD)
+        await store.async_save(installation("T1", bot_token="xoxb-one"))
+        await store.async_save(installation("T2", bot_token="xoxb-two"))
+        assert [await found_token(store, team) for team in ("T1", "T2", "T3")] == ["xoxb-one", "xoxb-two", None]
+
+    asyncio.run(run())
+
+
+def test_a_workspace_that_installs_again_has_its_newest_token(installations: Callable[[str], Installations]) -> None:
+    async def run() -> None:
+        store = installations(OLD)
+        await store.async_save(installation(bot_token="xoxb-one"))
+        await asyncio.sleep(0.01)
+        await store.async_save(installation(bot_token="xoxb-two"))
+        assert await found_token(store) == "xoxb-two"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("keys", ["{},{}", "{} {}", " {},\n{} "], ids=["comma", "space", "both"])
+def test_a_key_is_renewed_by_putting_another_before_it(
+    installations: Callable[[str], Installations], keys: str
+) -> None:
+    async def run() -> None:
+        await installations(OLD).async_save(installation("T1"))
+        both = installations(keys.format(NEW, OLD))
+        assert await found_token(both, "T1") == SECRETS["bot_token"]
+        await both.async_save(installation("T2"))
+        assert await found_token(installations(NEW), "T2") == SECRETS["bot_token"]
+        assert await found_token(installations(OLD), "T2") is None
+
+    asyncio.run(run())
+
+
+def test_with_the_key_lost_nothing_is_found_and_the_log_says_why(
+    installations: Callable[[str], Installations], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        await installations(OLD).async_save(installation())
+        lost = installations(NEW)
+        assert await lost.async_find_bot(enterprise_id=None, team_id="T1") is None
+        assert await lost.async_find_installation(enterprise_id=None, team_id="T1") is None
+
+    asyncio.run(run())
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert said == ["A kept token cannot be read: FINDIMG_SLACK_TOKEN_KEY is another key than it was kept with."] * 2
+    assert NEW not in caplog.text
+    assert OLD not in caplog.text
+
+
+def test_a_token_that_was_never_encrypted_is_not_used(
+    installations: Callable[[str], Installations], engine: Engine
+) -> None:
+    asyncio.run(installations(OLD).async_save(installation()))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE slack_bots SET bot_token = 'xoxb-planted'")
+    assert asyncio.run(found_token(installations(OLD))) is None
+
+
+def test_a_workspace_that_goes_takes_its_tokens_with_it(
+    installations: Callable[[str], Installations], engine: Engine
+) -> None:
+    async def run() -> None:
+        store = installations(OLD)
+        for team, user in [("T1", "U1"), ("T1", "U2"), ("T2", "U1")]:
+            await store.async_save(installation(team, user))
+        await store.async_delete_all(enterprise_id=None, team_id="T1")
+        assert await found_token(store, "T1") is None
+        assert await store.async_find_installation(enterprise_id=None, team_id="T1", user_id="U2") is None
+        assert await found_token(store, "T2") == SECRETS["bot_token"]
+
+    asyncio.run(run())
+    with engine.connect() as connection:
+        for table in ("slack_bots", "slack_installations"):
+            teams = connection.exec_driver_sql(f"SELECT team_id FROM {table}").scalars().all()
+            assert teams == ["T2"]
+
+
+def test_many_workspaces_are_served_each_with_its_own_token(installations: Callable[[str], Installations]) -> None:
+    async def run() -> None:
+        store = installations(OLD)
+        await store.async_save(installation("T1", bot_token="xoxb-one"))
+        await store.async_save(installation("T2", bot_token="xoxb-two"))
+        client = AsyncWebClient(base_url="http://127.0.0.1:1/api/")
+        workspaces = ManyWorkspaces(client, store)
+        one, two, three = [await workspaces.client(team) for team in ("T1", "T2", "T3")]
+        assert one
+        assert two
+        assert (one.token, two.token, three, client.token) == ("xoxb-one", "xoxb-two", None, None)
+        assert one.base_url == client.base_url
+        who = await workspaces.authorize(None, "T1")
+        assert who
+        assert (who.team_id, who.bot_user_id, who.bot_token) == ("T1", "UBOT", "xoxb-one")
+        await workspaces.forget(None, "T1")
+        assert await workspaces.authorize(None, "T1") is None
+        assert await workspaces.client("T2")
+
+    asyncio.run(run())
+
+
+def test_a_client_with_another_token_leaves_the_first_as_it_was() -> None:
+    client = AsyncWebClient("xoxb-one", base_url="http://127.0.0.1:1/api/", timeout=7)
+    other = with_token(client, "xoxb-two")
+    assert (client.token, other.token, other.base_url, other.timeout) == ("xoxb-one", "xoxb-two", client.base_url, 7)
+
+
+@pytest.mark.parametrize("keys", ["", " , ", "secret", "AAAA{}", "{},secret", "ключ"])
+def test_what_is_no_key_is_said_with_how_to_make_one(keys: str) -> None:
+    with pytest.raises(SettingsError, match=r"must hold a Fernet key.*Fernet\.generate_key\(\)") as error:
+        ciphers(keys.format(OLD))
+    assert OLD not in str(error.value)
+
+
+def test_the_way_to_make_a_key_makes_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SettingsError) as error:
+        ciphers("")
+    code = re.search(r"python -c '(.*)'", str(error.value))
+    assert code
+    exec(code[1])
+    ciphers(capsys.readouterr().out.strip())
+
+
+def test_an_installation_under_way_is_finished_once(engine: Engine) -> None:
+    async def run() -> None:
+        states = States(engine)
+        one, two = await states.async_issue(), await states.async_issue()
+        assert one != two
+        assert [await states.async_consume(each) for each in (one, one, two, "unknown", "")] == [
+            True,
+            False,
+            True,
+            False,
+            False,
+        ]
+
+    asyncio.run(run())
+
+
+def test_an_installation_begun_on_one_replica_is_finished_on_another(engine: Engine) -> None:
+    async def run() -> None:
+        state = await States(engine).async_issue()
+        other = create_engine(engine.url)
+        assert await States(other).async_consume(state)
+        assert not await States(engine).async_consume(state)
+        other.dispose()
+
+    asyncio.run(run())
+
+
+def test_an_installation_that_takes_too_long_is_begun_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.installations._STATE_SECONDS", -1)
+
+    async def run() -> None:
+        states = States(engine)
+        assert not await states.async_consume(await states.async_issue())
+
+    asyncio.run(run())

@@ -1,0 +1,289 @@
+import functools
+import gc
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bot.answers import Found, answer, read_question
+from bot.live import LiveLibrary
+from jobs.index import index
+from shared.errors import FindimgError, LibraryError
+from shared.library import Library
+from shared.search import Searcher
+from shared.settings import Settings
+from shared.words import open_words
+
+QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:png", "/findimg person"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_vocabulary() -> Iterator[None]:
+    """Opens the word vectors once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.live.open_words", functools.cache(open_words))
+        yield
+
+
+@pytest.fixture(scope="module")
+def two_versions(library: str, samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """A library with a version of the sample photographs, and one of their copies elsewhere, without the cat."""
+    folder = tmp_path_factory.mktemp("live")
+    shutil.copytree(library, folder / "library")
+    shutil.copytree(samples, folder / "copies", ignore=shutil.ignore_patterns("cat.png"))
+    index(Settings(library=str(folder / "library"), engine="local", cache=cache), [str(folder / "copies")])
+    return Library(str(folder / "library"), cache)
+
+
+@pytest.fixture
+def ours(two_versions: Library, tmp_path: Path, cache: Path) -> Library:
+    """The same library to do with as one likes; its older version is live."""
+    shutil.copytree(Path(two_versions.uri) / "versions", tmp_path / "library" / "versions")
+    library = Library(str(tmp_path / "library"), cache)
+    publish(library, library.versions()[0])
+    return library
+
+
+@pytest.fixture
+def live(ours: Library, cache: Path) -> LiveLibrary:
+    return LiveLibrary(Settings(library=ours.uri, cache=cache))
+
+
+def publish(library: Library, version: str) -> None:
+    library.storage.write("CURRENT", f"{version}\n".encode())
+
+
+def add_version(library: Library, like: str, **changes: object) -> str:
+    """Adds a version with the files of another one, which is newer than all."""
+    name = f"{library.versions()[-1]}-more"
+    folder = Path(library.uri) / "versions"
+    shutil.copytree(folder / like, folder / name)
+    manifest = library.manifest(like).model_copy(update={"version": name, **changes})
+    library.storage.write(f"versions/{name}/manifest.json", manifest.model_dump_json(by_alias=True).encode())
+    return name
+
+
+def asked(searcher: Searcher, text: str = "/findimg cat") -> tuple[str, list[str]]:
+    """The version that answers, and the URIs of the hits."""
+    found = answer(searcher, read_question(text), 5)
+    assert isinstance(found, Found)
+    return found.version, [hit.uri for hit in found.hits]
+
+
+def open_versions(library: Library) -> list[str]:
+    """The versions whose files are open in this process."""
+    gc.collect()  # what failed to open is closed with its last reference
+    paths = [Path(file.path) for file in psutil.Process().open_files()]
+    return sorted(
+        path.parent.name for path in paths if path.name == "catalog.sqlite" and path.is_relative_to(library.uri)
+    )
+
+
+def test_a_thousand_queries_meet_twenty_flips_and_none_fails(ours: Library, live: LiveLibrary) -> None:
+    versions = ours.versions()
+    expected = {}
+    for version in versions:
+        publish(ours, version)
+        live.refresh(warm=False)
+        with live.lease() as searcher:
+            expected |= {(version, text): asked(searcher, text)[1] for text in QUESTIONS}
+    assert not {*expected[versions[0], QUESTIONS[0]]} & {*expected[versions[1], QUESTIONS[0]]}
+
+    def ask(number: int) -> str:
+        text = QUESTIONS[number % len(QUESTIONS)]
+        with live.lease() as searcher:
+            version, uris = asked(searcher, text)
+            for uri in uris:
+                searcher.look_up(uri)  # in the other version there is none of them
+            assert (searcher.manifest.version, uris) == (version, expected[version, text])
+        return version
+
+    answered = []
+    with ThreadPoolExecutor(6) as threads:
+        for number, version in enumerate(threads.map(ask, range(1000))):
+            answered.append(version)
+            if number % 50 == 0:
+                publish(ours, versions[number // 50 % 2])
+                assert live.refresh(warm=False)
+    assert len(answered) == 1000
+    assert min(answered.count(version) for version in versions) > 100
+    assert open_versions(ours) == [live.version]
+    live.close()
+    assert open_versions(ours) == []
+
+
+def test_a_query_goes_on_with_its_version_while_the_next_ones_have_the_new_one(
+    ours: Library, live: LiveLibrary
+) -> None:
+    old, new = ours.versions()
+    with live.lease() as before:
+        publish(ours, new)
+        assert live.refresh()
+        with live.lease() as after:
+            assert (asked(before)[0], asked(after)[0], live.version) == (old, new, new)
+            assert open_versions(ours) == [old, new]
+        assert asked(before)[0] == old
+    assert open_versions(ours) == [new]
+
+
+def test_an_old_version_is_closed_after_its_last_query_and_not_before(ours: Library, live: LiveLibrary) -> None:
+    old, new = ours.versions()
+    with live.lease() as searcher:
+        with live.lease():
+            publish(ours, new)
+            live.refresh(warm=False)
+        assert open_versions(ours) == [old, new]
+        assert asked(searcher)[0] == old
+    assert open_versions(ours) == [new]
+
+
+def test_a_query_that_fails_gives_its_version_back(ours: Library, live: LiveLibrary) -> None:
+    def fail() -> None:
+        with live.lease():
+            publish(ours, ours.versions()[1])
+            live.refresh(warm=False)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert open_versions(ours) == [live.version]
+
+
+def test_a_version_that_nobody_asks_is_closed_at_once(ours: Library, live: LiveLibrary) -> None:
+    live.refresh(warm=False)
+    publish(ours, ours.versions()[1])
+    live.refresh(warm=False)
+    assert open_versions(ours) == [ours.versions()[1]]
+
+
+def test_a_version_that_is_open_is_not_opened_again(ours: Library, live: LiveLibrary) -> None:
+    assert [live.refresh(warm=False) for _ in range(3)] == [True, False, False]
+    assert open_versions(ours) == [ours.versions()[0]]
+
+
+def test_a_library_that_is_rolled_back_is_followed(ours: Library, live: LiveLibrary) -> None:
+    old, new = ours.versions()
+    for version in (new, old):
+        publish(ours, version)
+        live.refresh(warm=False)
+        assert live.version == version
+    with live.lease() as searcher:
+        assert asked(searcher)[1][0].endswith("/cat.png")
+
+
+@pytest.mark.parametrize("ask", [lambda live: live.refresh(warm=False), lambda live: live.lease().__enter__()])
+def test_many_threads_open_a_version_once(
+    ours: Library, live: LiveLibrary, ask: Callable[[LiveLibrary], object]
+) -> None:
+    gate = threading.Barrier(8)
+
+    def run(_: int) -> None:
+        gate.wait()
+        ask(live)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(run, range(8)))
+    assert open_versions(ours) == [live.version]
+
+
+def no_manifest(library: Library, new: str) -> None:
+    library.storage.write(f"versions/{new}/manifest.json", b"{ not json")
+
+
+def no_version(library: Library, new: str) -> None:
+    library.storage.clear(f"versions/{new}")
+
+
+def no_name(library: Library, new: str) -> None:
+    library.storage.write("CURRENT", b"../../etc")
+
+
+def no_index(library: Library, new: str) -> None:
+    library.storage.delete(f"versions/{new}/visual-000.ann")
+
+
+def no_catalog(library: Library, new: str) -> None:
+    path = Path(library.uri) / "versions" / new / "catalog.sqlite"
+    path.write_bytes(b"\xff" * path.stat().st_size)
+
+
+def no_words(library: Library, new: str) -> None:
+    publish(library, add_version(library, new, words="glove.6B.300d"))
+
+
+@pytest.mark.parametrize("damage", [no_manifest, no_version, no_name, no_index, no_catalog, no_words])
+def test_a_version_that_cannot_be_opened_leaves_the_old_one_live(
+    ours: Library, live: LiveLibrary, two_versions: Library, damage: Callable[[Library, str], None]
+) -> None:
+    old, new = ours.versions()
+    live.refresh(warm=False)
+    publish(ours, new)
+    damage(ours, new)
+    for _ in range(2):
+        with pytest.raises(FindimgError):
+            live.refresh(warm=False)
+        with live.lease() as searcher:
+            assert asked(searcher)[0] == old
+        assert open_versions(ours) == [old]
+    shutil.copytree(Path(two_versions.uri) / "versions" / new, Path(ours.uri) / "versions" / new, dirs_exist_ok=True)
+    publish(ours, new)
+    assert live.refresh(warm=False)
+    assert live.version == new
+
+
+def test_what_is_not_published_yet_is_said_and_found_when_it_is(ours: Library, live: LiveLibrary) -> None:
+    ours.storage.delete("CURRENT")
+    assert not live.refresh()
+    assert live.version is None
+    with pytest.raises(LibraryError, match=r"Nothing is published in .*; run findimg-jobs index first"), live.lease():
+        pass
+    publish(ours, ours.versions()[0])
+    with live.lease() as searcher:
+        assert asked(searcher)[0] == ours.versions()[0]
+
+
+def test_a_library_whose_name_is_lost_goes_on_with_what_is_open(ours: Library, live: LiveLibrary) -> None:
+    live.refresh(warm=False)
+    ours.storage.delete("CURRENT")
+    assert not live.refresh()
+    with live.lease() as searcher:
+        assert asked(searcher)[0] == ours.versions()[0]
+
+
+def test_without_a_library_the_settings_are_to_blame(cache: Path) -> None:
+    live = LiveLibrary(Settings(library="", cache=cache))
+    with pytest.raises(LibraryError, match="No library is named"), live.lease():
+        pass
+
+
+def test_from_s3_a_version_comes_into_the_cache_and_leaves_it_after_its_last_query(
+    ours: Library, cache: Path, s3: str
+) -> None:
+    add_version(ours, ours.versions()[0])
+    one, two, three = ours.versions()
+    remote = Library(f"{s3}/library", cache)
+    for entry in ours.storage.list("versions"):
+        remote.storage.write(entry.key, ours.storage.read(entry.key))
+    live = LiveLibrary(Settings(library=remote.uri, cache=cache))
+
+    def go_on_to(version: str) -> list[str]:
+        publish(remote, version)
+        assert live.refresh(warm=False)
+        return sorted(path.name for path in folder.iterdir())
+
+    publish(remote, one)
+    with live.lease() as first:
+        (folder,) = (path.parent for path in (cache / "libraries").glob(f"*/{one}") if path.is_dir())
+        assert go_on_to(two) == [one, two]
+        with live.lease() as second:
+            go_on_to(three)
+            # Whatever has left the cache by now: who began with a version ends with it.
+            assert [asked(each)[0] for each in (first, second)] == [one, two]
+    assert [path.name for path in folder.iterdir()] == [three]
+    with live.lease() as searcher:
+        assert asked(searcher)[0] == three
+    live.close()

@@ -1,0 +1,205 @@
+"""The manifest is what the code needs, no more and no less."""
+
+import ast
+import inspect
+import json
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.listeners import register_listeners
+from bot.manifest import bot_scopes, read_manifest
+from shared.errors import SettingsError
+
+PROJECT = Path(__file__).parents[2]
+OWN_SLACK = PROJECT / "bot" / "workspace"
+
+# Source: the pages of these methods and events in Slack's reference. Any one of a method's scopes lets it be called:
+# each of the *:history scopes is for one kind of conversation.
+HISTORY = {"channels:history", "groups:history", "im:history", "mpim:history"}
+METHODS: dict[str, set[str]] = {
+    "apps_connections_open": set(),  # connections:write, of the app's own token
+    "auth_test": set(),
+    "chat_postEphemeral": {"chat:write"},
+    "chat_postMessage": {"chat:write"},
+    "chat_update": {"chat:write"},
+    "conversations_replies": HISTORY,
+    "files_delete": {"files:write"},
+    "files_info": {"files:read"},
+    "files_list": {"files:read"},
+    "files_upload_v2": {"files:write"},  # files.getUploadURLExternal and files.completeUploadExternal
+    "views_open": set(),
+    "views_publish": set(),
+}
+EVENTS: dict[str, set[str]] = {
+    "app_home_opened": set(),
+    "app_mention": {"app_mentions:read"},
+    "app_uninstalled": set(),
+    "message.im": {"im:history"},
+    "tokens_revoked": set(),
+}
+
+
+class Registrations:
+    """Stands where the app does and notes what listeners are registered for."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, list[str]] = defaultdict(list)
+
+    def __getattr__(self, kind: str) -> Callable[[str], Callable[[Any], Any]]:
+        def register(name: str) -> Callable[[Any], Any]:
+            self.names[kind].append(name)
+            return lambda listener: listener
+
+        return register
+
+
+@pytest.fixture(scope="module")
+def registered() -> dict[str, list[str]]:
+    registrations: Any = Registrations()
+    register_listeners(registrations)
+    return {kind: sorted(names) for kind, names in registrations.names.items()}
+
+
+@pytest.fixture(scope="module")
+def called() -> set[str]:
+    """The methods of Slack's Web API that the bot's code names."""
+    api = {
+        name for name, _ in inspect.getmembers(AsyncWebClient, inspect.iscoroutinefunction) if "_" in name.strip("_")
+    }
+    return {node.attr for node in nodes() if isinstance(node, ast.Attribute)} & api
+
+
+def nodes() -> Iterator[ast.AST]:
+    for path in (PROJECT / "bot").rglob("*.py"):
+        if OWN_SLACK not in path.parents:
+            yield from ast.walk(ast.parse(path.read_text()))
+
+
+def features() -> dict[str, Any]:
+    shown: dict[str, Any] = read_manifest()["features"]
+    return shown
+
+
+def test_every_command_has_a_listener_and_every_listener_a_command(registered: dict[str, list[str]]) -> None:
+    assert registered["command"] == sorted(each["command"] for each in features()["slash_commands"])
+
+
+def test_every_shortcut_has_a_listener_and_every_listener_a_shortcut(registered: dict[str, list[str]]) -> None:
+    assert registered["message_shortcut"] == sorted(each["callback_id"] for each in features()["shortcuts"])
+    assert {each["type"] for each in features()["shortcuts"]} == {"message"}
+    assert not {"shortcut", "global_shortcut"} & set(registered)
+
+
+def test_every_event_has_a_listener_and_every_listener_an_event(registered: dict[str, list[str]]) -> None:
+    subscribed = read_manifest()["settings"]["event_subscriptions"]["bot_events"]
+    assert registered["event"] == sorted(name.partition(".")[0] for name in subscribed)
+
+
+def test_every_button_has_a_listener_and_every_listener_a_button(registered: dict[str, list[str]]) -> None:
+    made = {
+        str(ast.literal_eval(node.args[1]))
+        for node in nodes()
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_button"
+    }
+    assert registered["action"] == sorted(made)
+    assert read_manifest()["settings"]["interactivity"]["is_enabled"]
+
+
+def test_every_scope_that_the_code_needs_is_asked_for(called: set[str]) -> None:
+    unknown = called - set(METHODS)
+    assert not unknown, f"Look up the scopes of {unknown} in Slack's reference and put them into METHODS."
+    assert {"chat_postMessage", "files_upload_v2", "views_open"} <= called
+    scopes = set(bot_scopes())
+    missing = [method for method in called if METHODS[method] and not METHODS[method] & scopes]
+    assert not missing
+    assert "commands" in scopes
+    for event in read_manifest()["settings"]["event_subscriptions"]["bot_events"]:
+        assert EVENTS[event] <= scopes
+
+
+def test_no_scope_is_asked_for_that_the_code_does_not_need(called: set[str]) -> None:
+    needed = {"commands"}.union(*(METHODS[method] for method in called))
+    needed.update(*(EVENTS[event] for event in read_manifest()["settings"]["event_subscriptions"]["bot_events"]))
+    assert set(bot_scopes()) <= needed
+    assert len(bot_scopes()) == len(set(bot_scopes()))
+
+
+def test_the_manifest_keeps_slacks_limits() -> None:
+    shown = read_manifest()
+    about = shown["display_information"]
+    assert len(about["name"]) <= 35
+    assert len(about["description"]) <= 140
+    assert 174 <= len(about["long_description"]) <= 4000
+    assert len(about["background_color"]) == 7
+    assert set(features()["bot_user"]["display_name"]) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_.")
+    assert len(features()["bot_user"]["display_name"]) <= 80
+    assert len(features()["slash_commands"]) <= 50
+    for command in features()["slash_commands"]:
+        assert command["command"].startswith("/")
+        assert len(command["command"]) <= 32
+        assert 1 <= len(command["description"]) <= 2000
+        assert len(command["usage_hint"]) <= 1000
+    assert len(features()["shortcuts"]) <= 10
+    for shortcut in features()["shortcuts"]:
+        assert 1 <= len(shortcut["name"]) <= 24
+        assert len(shortcut["callback_id"]) <= 255
+        assert 1 <= len(shortcut["description"]) <= 150
+    assert len(shown["settings"]["event_subscriptions"]["bot_events"]) <= 100
+    assert len(bot_scopes()) <= 255
+
+
+def test_people_can_write_to_the_bot_and_open_its_home() -> None:
+    home = features()["app_home"]
+    assert home["home_tab_enabled"]
+    assert home["messages_tab_enabled"]
+    assert not home["messages_tab_read_only_enabled"]
+
+
+def test_links_and_mentions_in_a_command_arrive_as_they_were_typed() -> None:
+    assert not any(command["should_escape"] for command in features()["slash_commands"])
+
+
+def test_the_manifest_for_socket_mode_names_no_address() -> None:
+    manifest = read_manifest()
+    assert manifest["settings"]["socket_mode_enabled"]
+    assert "://" not in json.dumps(manifest)
+
+
+@pytest.mark.parametrize("url", ["https://findimg.example.com", "https://findimg.example.com/"])
+def test_the_manifest_for_a_url_sends_everything_there(url: str) -> None:
+    manifest = read_manifest(url)
+    events = "https://findimg.example.com/slack/events"
+    assert not manifest["settings"]["socket_mode_enabled"]
+    assert manifest["settings"]["event_subscriptions"]["request_url"] == events
+    assert manifest["settings"]["interactivity"]["request_url"] == events
+    assert {command["url"] for command in manifest["features"]["slash_commands"]} == {events}
+    assert manifest["oauth_config"]["redirect_urls"] == ["https://findimg.example.com/slack/oauth_redirect"]
+    assert manifest["oauth_config"]["scopes"] == read_manifest()["oauth_config"]["scopes"]
+
+
+def test_a_bot_below_a_path_is_reached_there() -> None:
+    manifest = read_manifest("https://example.com/findimg/")
+    assert manifest["settings"]["interactivity"]["request_url"] == "https://example.com/findimg/slack/events"
+
+
+@pytest.mark.parametrize("url", ["http://findimg.example.com", "findimg.example.com", "", "https://", "https:///x"])
+def test_slack_reaches_a_bot_over_https_only(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"over https:// only\. Received: "):
+        read_manifest(url)
+
+
+def test_an_installed_findimg_carries_the_manifest() -> None:
+    assert files("infra.slack").joinpath("manifest.json").is_file()
+    packed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert "manifest.json" in packed["package-data"]["infra.slack"]
+    for package in ("infra", "infra.slack"):
+        assert any(fnmatch(package, pattern) for pattern in packed["packages"]["find"]["include"])
+        assert (PROJECT / package.replace(".", "/") / "__init__.py").is_file()

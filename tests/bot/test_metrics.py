@@ -1,0 +1,59 @@
+import pytest
+from prometheus_client import generate_latest
+
+from bot.limits import LimitError
+from bot.metrics import Metrics
+from shared.errors import FindimgError, QueryError
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def test_questions_are_counted_and_timed_by_kind(metrics: Metrics) -> None:
+    for kind in ("findimg", "findimg", "tag"):
+        with metrics.answering(kind):
+            pass
+    assert value(metrics, "findimg_queries_total", kind="findimg") == 2
+    assert value(metrics, "findimg_queries_total", kind="tag") == 1
+    assert value(metrics, "findimg_answer_seconds_count", kind="findimg") == 2
+    assert value(metrics, "findimg_failures_total", kind="findimg", fault="asked") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [(QueryError("?"), "asked"), (FindimgError("?"), "asked"), (LimitError("!"), "broken"), (OSError("!"), "broken")],
+)
+def test_a_question_that_fails_is_counted_timed_and_still_fails(metrics: Metrics, error: Exception, fault: str) -> None:
+    with pytest.raises(type(error)), metrics.answering("tag"):
+        raise error
+    assert value(metrics, "findimg_failures_total", kind="tag", fault=fault) == 1
+    assert value(metrics, "findimg_queries_total", kind="tag") == 1
+    assert value(metrics, "findimg_answer_seconds_count", kind="tag") == 1
+    assert generate_latest(metrics.registry).count(b"findimg_failures_total{") == 1
+
+
+def test_only_the_version_that_is_served_is_shown(metrics: Metrics) -> None:
+    metrics.serving("20240601T120000Z", 12345, 1717243200.0)
+    metrics.serving("20240602T120000Z", 7, 1717329600.0)
+    assert value(metrics, "findimg_version_info", version="20240602T120000Z") == 1
+    assert value(metrics, "findimg_version_info", version="20240601T120000Z") is None
+    assert value(metrics, "findimg_images") == 7
+    assert value(metrics, "findimg_version_created_seconds") == 1717329600
+
+
+def test_two_bots_in_one_process_count_for_themselves(metrics: Metrics) -> None:
+    with Metrics().answering("tag"):
+        pass
+    assert value(metrics, "findimg_queries_total", kind="tag") is None
+
+
+def test_what_can_go_wrong_in_the_background_is_there_from_the_start(metrics: Metrics) -> None:
+    shown = generate_latest(metrics.registry).decode()
+    for name in ("findimg_refresh_failures_total 0.0", "findimg_thumbnail_failures_total 0.0", "findimg_images 0.0"):
+        assert name in shown

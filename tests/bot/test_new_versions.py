@@ -1,0 +1,135 @@
+"""A new version is published while people ask."""
+
+import asyncio
+import itertools
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.workspace.state import Json
+from jobs.index import index
+from shared.settings import Settings
+from tests.bot.person import images, until, words
+from tests.bot.team import Team
+
+pytestmark = pytest.mark.slow
+
+QUERIES, AT_ONCE, PAUSE = 1000, 8, 0.15
+FLIPS, SECONDS = 20, 1.2  # the bot looks every second
+
+
+@pytest.fixture(scope="module")
+def versions(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A library with two versions that have no image in common: `one` with 12 images, then `two` with 10."""
+    folder = tmp_path_factory.mktemp("versions")
+    pictures = sorted(path for path in samples.iterdir() if path.suffix in (".jpg", ".png"))
+    settings = Settings(library=str(folder / "library"), engine="local", cache=cache)
+    names = []
+    for name, chosen in (("one", pictures[:12]), ("two", pictures[12:22])):
+        (folder / name).mkdir()
+        for path in chosen:
+            shutil.copy(path, folder / name)
+        report = index(settings, [str(folder / name)], allow_shrink=True)
+        names.append(str(report.version))
+    return folder / "library", names
+
+
+@pytest.fixture(scope="module")
+def changing(versions: tuple[Path, list[str]], cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    team = Team("http", tmp_path_factory.mktemp("changing"), cache, str(versions[0]))
+    yield team
+    team.close()
+
+
+def flip(library: Path, version: str) -> None:
+    """Publishes a version as `jobs` does: CURRENT is replaced in one step."""
+    (library / "CURRENT.new").write_text(version)
+    (library / "CURRENT.new").replace(library / "CURRENT")
+
+
+def test_no_query_fails_while_versions_change_and_each_is_answered_by_one(
+    changing: Team, versions: tuple[Path, list[str]]
+) -> None:
+    library, names = versions
+    pictures = {
+        str(len(list(folder.iterdir()))): {path.name for path in folder.iterdir()}
+        for folder in (library.parent / "one", library.parent / "two")
+    }
+    answers, flips = changing.slack.run(ask_while_flipping(changing, library, names), 300)
+    assert len(answers) == QUERIES
+    assert flips >= FLIPS
+    counts = set()
+    for answer in answers:
+        count = re.search(r"(\d+) images · indexed", words(answer))
+        assert count, words(answer)
+        shown = {image["alt_text"].split(":")[0] for image in images(answer)}
+        assert shown
+        assert shown <= pictures[count[1]]
+        counts.add(count[1])
+    assert counts == set(pictures)
+
+
+async def ask_while_flipping(team: Team, library: Path, names: list[str]) -> tuple[list[Json], int]:
+    """Asks QUERIES questions, AT_ONCE at a time, while CURRENT changes; gives the answers and how often it changed."""
+    workspace = team.slack.workspace
+    person, numbers = workspace.person(), iter(range(QUERIES))
+    page = workspace.office.feeds.open(workspace.team, workspace.me)
+    waiting: dict[str, asyncio.Future[Json]] = {}
+    answers: list[Json] = []
+
+    async def read() -> None:
+        while True:
+            told = await page.get()
+            if told["type"] == "message" and told["message"].get("blocks"):
+                waiting[told["channel"]].set_result(told["message"])
+
+    async def ask(number: int) -> None:
+        channel = workspace.team.add_channel(f"flips{number}", bot=True).id
+        while next(numbers, None) is not None:
+            waiting[channel] = asyncio.get_running_loop().create_future()
+            await person.send(channel, "/findimg animal" if number % 2 else "/findimg thing")
+            answers.append(await asyncio.wait_for(waiting[channel], 30))
+            await asyncio.sleep(PAUSE)
+
+    async def change() -> int:
+        for count, name in enumerate(itertools.cycle(reversed(names)), 1):
+            flip(library, name)
+            await asyncio.sleep(SECONDS)
+            if len(answers) == QUERIES:
+                return count
+        raise AssertionError
+
+    reading = asyncio.create_task(read())
+    _, flips = await asyncio.gather(asyncio.gather(*(ask(number) for number in range(AT_ONCE))), change())
+    reading.cancel()
+    return answers, flips
+
+
+def test_a_removed_images_thumbnail_is_deleted_in_slack(changing: Team, versions: tuple[Path, list[str]]) -> None:
+    library, names = versions
+    flip(library, names[0])
+    channel = changing.person.channel()
+    until(lambda: "12 images" in words(changing.person.command(channel, "/findimg animal")))
+    files = [image["slack_file"]["id"] for image in images(changing.person.command(channel, "/findimg animal"))]
+    flip(library, names[1])
+    kept = changing.slack.workspace.team.files
+    until(lambda: all(file not in kept or kept[file].deleted for file in files))
+
+
+def test_what_is_published_first_is_found_without_a_restart(samples: Path, cache: Path, tmp_path: Path) -> None:
+    team = Team("http", tmp_path, cache, str(tmp_path / "library"), path="/healthz")
+    try:
+        channel = team.person.channel()
+        assert "Nothing is published" in words(team.person.command(channel, "/findimg cat"))
+        (tmp_path / "photos").mkdir()
+        shutil.copy(samples / "cat.png", tmp_path / "photos")
+        index(Settings(library=str(tmp_path / "library"), engine="local", cache=cache), [str(tmp_path / "photos")])
+        start = time.monotonic()
+        until(lambda: "cat.png" in words(team.person.command(channel, "/findimg cat")))
+        assert time.monotonic() - start < 30
+    finally:
+        team.close()

@@ -1,0 +1,221 @@
+"""Which way an answer goes when Slack refuses the first; that it arrives, see the tests of the listeners."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks import sentence
+from bot.replies import ChannelReply, PrivateReply, RefusedError, Reply, ThreadReply, Whisper
+
+ANSWER = sentence("Here they are.")
+HOOK, EPHEMERAL, POST, UPDATE = "/hook", "/api/chat.postEphemeral", "/api/chat.postMessage", "/api/chat.update"
+Way = Callable[[AsyncRespond, AsyncWebClient], Awaitable[None]]
+AWAY = {"ok": False, "error": "not_in_channel"}
+BAD_BLOCKS = {"ok": False, "error": "invalid_blocks"}
+
+
+@dataclass(slots=True)
+class Slack:
+    """Answers each path as the test says, and else takes everything; notes what it was sent."""
+
+    refuses: dict[str, Any] = field(default_factory=dict)
+    sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.sent.append((request.path, await request.json()))
+        refusal = self.refuses.get(request.path)
+        if isinstance(refusal, int):
+            return web.Response(status=refusal, text="expired_url")
+        if request.path == HOOK and refusal is None:
+            return web.Response(text="ok")
+        return web.json_response(refusal or {"ok": True, "ts": "1717243200.000200"})
+
+    def ask(self, use: Way) -> None:
+        """Runs something that sends answers here."""
+
+        async def run() -> None:
+            runner = web.ServerRunner(web.Server(self.answer))
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            host, port = runner.addresses[0][:2]
+            try:
+                client = AsyncWebClient("xoxb-secret", base_url=f"http://{host}:{port}/api/")
+                await use(AsyncRespond(response_url=f"http://{host}:{port}{HOOK}"), client)
+            finally:
+                await runner.cleanup()
+
+        asyncio.run(run())
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.sent]
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clients take a proxy from the environment, even for this machine."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def whispers(replace: bool = False, fresh: bool = False) -> Way:
+    return lambda respond, client: Whisper(respond, client, "C1", "U1", replace).send(ANSWER, fresh)
+
+
+def shares(respond: AsyncRespond, client: AsyncWebClient) -> Awaitable[None]:
+    return ChannelReply(respond, client, "C1", "U1").send(ANSWER)
+
+
+def threads(respond: AsyncRespond, client: AsyncWebClient) -> Awaitable[None]:
+    return ThreadReply(client, "C1", "U1", "1717243100.000100").send(ANSWER)
+
+
+def answers_privately(channel: str) -> Way:
+    return lambda respond, client: PrivateReply(client, channel, "U1").send(ANSWER)
+
+
+def begun(reply: Callable[[AsyncRespond, AsyncWebClient], Reply]) -> Way:
+    """Says that the answer is being looked for, answers, and says so again too late."""
+
+    async def use(respond: AsyncRespond, client: AsyncWebClient) -> None:
+        each = reply(respond, client)
+        await each.begin()
+        await each.send(ANSWER)
+        await each.begin()
+
+    return use
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_whisper_goes_by_its_response_url_to_one_person(replace: bool) -> None:
+    slack = Slack()
+    slack.ask(whispers(replace))
+    ((path, body),) = slack.sent
+    assert path == HOOK
+    assert (body["text"], body["blocks"]) == (ANSWER.text, list(ANSWER.blocks))
+    assert (body["response_type"], body["replace_original"]) == ("ephemeral", replace)
+
+
+def test_a_whisper_with_fresh_files_is_posted_to_one_person() -> None:
+    slack = Slack()
+    slack.ask(whispers(fresh=True))
+    ((path, body),) = slack.sent
+    assert path == EPHEMERAL
+    assert (body["channel"], body["user"], body["text"]) == ("C1", "U1", ANSWER.text)
+
+
+def test_a_whisper_that_is_posted_in_place_of_another_takes_that_away() -> None:
+    slack = Slack()
+    slack.ask(whispers(replace=True, fresh=True))
+    assert slack.paths == [EPHEMERAL, HOOK]
+    assert slack.sent[1][1]["delete_original"] is True
+
+
+def test_a_whisper_with_fresh_files_goes_by_its_response_url_where_the_bot_is_not() -> None:
+    slack = Slack({EPHEMERAL: AWAY})
+    slack.ask(whispers(fresh=True))
+    assert slack.paths == [EPHEMERAL, HOOK]
+    assert slack.sent[1][1]["blocks"] == list(ANSWER.blocks)
+
+
+@pytest.mark.parametrize("refusal", [404, 500, {"ok": False, "error": "expired_url"}])
+def test_a_whisper_that_its_response_url_refuses_is_posted(refusal: Any) -> None:
+    slack = Slack({HOOK: refusal})
+    slack.ask(whispers())
+    assert slack.paths == [HOOK, EPHEMERAL]
+
+
+@pytest.mark.parametrize("away", [AWAY, BAD_BLOCKS])
+def test_a_whisper_that_nobody_takes_is_refused(away: Any) -> None:
+    slack = Slack({HOOK: 404, EPHEMERAL: away})
+    with pytest.raises(RefusedError):
+        slack.ask(whispers())
+
+
+def test_a_whisper_says_that_it_is_searching_unless_it_has_answered() -> None:
+    slack = Slack()
+    slack.ask(begun(lambda respond, client: Whisper(respond, client, "C1", "U1")))
+    assert [body["text"] for _, body in slack.sent] == ["Searching…", ANSWER.text]
+    assert {body["response_type"] for _, body in slack.sent} == {"ephemeral"}
+
+
+def test_an_answer_in_a_thread_takes_the_place_of_searching() -> None:
+    slack = Slack()
+    slack.ask(begun(lambda respond, client: ThreadReply(client, "C1", "U1", "1717243100.000100")))
+    assert slack.paths == [POST, UPDATE]
+    (_, searching), (_, answer) = slack.sent
+    assert (searching["thread_ts"], searching["text"]) == ("1717243100.000100", "Searching…")
+    assert (answer["ts"], answer["text"]) == ("1717243200.000200", ANSWER.text)
+
+
+def test_an_answer_in_a_thread_stays_in_it() -> None:
+    slack = Slack()
+    slack.ask(threads)
+    ((path, body),) = slack.sent
+    assert (path, body["thread_ts"], body["unfurl_links"]) == (POST, "1717243100.000100", False)
+
+
+def test_a_shared_answer_is_posted_to_the_channel() -> None:
+    slack = Slack()
+    slack.ask(shares)
+    ((path, body),) = slack.sent
+    assert (path, body["channel"]) == (POST, "C1")
+    assert "thread_ts" not in body
+
+
+def test_a_shared_answer_goes_by_the_response_url_where_the_bot_is_not() -> None:
+    slack = Slack({POST: AWAY})
+    slack.ask(shares)
+    assert slack.paths == [POST, HOOK]
+    assert (slack.sent[1][1]["response_type"], slack.sent[1][1]["replace_original"]) == ("in_channel", False)
+
+
+@pytest.mark.parametrize("refusal", [404, {"ok": False, "error": "invalid_blocks"}])
+def test_a_shared_answer_that_nobody_takes_is_refused(refusal: Any) -> None:
+    with pytest.raises(RefusedError):
+        Slack({POST: AWAY, HOOK: refusal}).ask(shares)
+
+
+def test_an_answer_to_a_modal_goes_to_the_person_where_it_was_asked() -> None:
+    slack = Slack()
+    slack.ask(answers_privately("C1"))
+    ((path, body),) = slack.sent
+    assert (path, body["channel"], body["user"]) == (EPHEMERAL, "C1", "U1")
+
+
+@pytest.mark.parametrize(("channel", "ways"), [("C1", [EPHEMERAL, POST]), ("", [POST])])
+def test_an_answer_to_a_modal_goes_to_the_direct_message_else(channel: str, ways: list[str]) -> None:
+    slack = Slack({EPHEMERAL: AWAY})
+    slack.ask(answers_privately(channel))
+    assert slack.paths == ways
+    assert slack.sent[-1][1]["channel"] == "U1"
+
+
+@pytest.mark.parametrize("use", [whispers(fresh=True), threads, shares, answers_privately("C1"), answers_privately("")])
+def test_blocks_that_slack_does_not_take_are_refused_at_once(
+    use: Way,
+) -> None:
+    slack = Slack({POST: BAD_BLOCKS, EPHEMERAL: BAD_BLOCKS})
+    with pytest.raises(RefusedError):
+        slack.ask(use)
+    assert len(slack.sent) == 1
+
+
+@pytest.mark.parametrize("use", [threads, answers_privately("")])
+def test_what_else_slack_says_is_passed_on(use: Way) -> None:
+    with pytest.raises(SlackApiError, match="token_revoked"):
+        Slack({POST: {"ok": False, "error": "token_revoked"}}).ask(use)
+
+
+def test_everybody_sees_what_is_in_a_thread_or_shared_and_one_person_the_rest() -> None:
+    client, respond = AsyncWebClient(), AsyncRespond(response_url=None)
+    public: list[Reply] = [ThreadReply(client, "C1", "U1", "1"), ChannelReply(respond, client, "C1", "U1")]
+    private: list[Reply] = [Whisper(respond, client, "C1", "U1"), PrivateReply(client, "C1", "U1")]
+    assert [reply.private for reply in public + private] == [False, False, True, True]

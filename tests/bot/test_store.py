@@ -1,0 +1,281 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bot.answers import Question
+from bot.store import EVENTS_KEPT, KEPT, Asked, Store
+from shared.errors import SettingsError
+from shared.search import Seen
+
+CAT = Asked("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "bot.sqlite"
+
+
+@pytest.fixture
+def open_store(path: Path) -> Iterator[Callable[[], Store]]:
+    """Opens the same file once more, as another process would."""
+    opened: list[Store] = []
+
+    def open_once_more() -> Store:
+        opened.append(Store(path))
+        return opened[-1]
+
+    yield open_once_more
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[[], Store]) -> Store:
+    return open_store()
+
+
+@pytest.fixture
+def days_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock forward by so many seconds."""
+
+    def later(seconds: float) -> None:
+        then = time.time() + seconds
+        monkeypatch.setattr(time, "time", lambda: then)
+
+    return later
+
+
+def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
+    """What stands in the file, whoever has it open."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def a_seen() -> Seen:
+    rng = np.random.default_rng(1)
+    return Seen(rng.random(1280, np.float32), rng.permutation(1000)[:20], rng.random(20, np.float32))
+
+
+def test_a_question_comes_back_as_it_was_asked(store: Store) -> None:
+    assert store.kept(store.keep(CAT)) == CAT
+
+
+def test_a_question_about_an_indexed_image_comes_back(store: Store) -> None:
+    asked = Asked("T1", "", Question("/similar", "type:png", like="s3://photos/a b.jpg"))
+    assert store.kept(store.keep(asked)) == asked
+
+
+def test_a_question_about_an_uploaded_image_comes_back_with_what_was_seen_in_it(store: Store) -> None:
+    seen = a_seen()
+    asked = replace(CAT, question=Question("/similar", "", seen=seen, name="holiday 🏖.heic"))
+    back = store.kept(store.keep(asked))
+    assert back is not None
+    assert back.question.seen is not None
+    for before, after in [
+        (seen.visual, back.question.seen.visual),
+        (seen.classes, back.question.seen.classes),
+        (seen.probabilities, back.question.seen.probabilities),
+    ]:
+        np.testing.assert_array_equal(after, before, strict=True)
+    assert replace(back, question=replace(back.question, seen=None)) == replace(
+        asked, question=replace(asked.question, seen=None)
+    )
+
+
+def test_what_a_backbone_without_classes_saw_comes_back(store: Store) -> None:
+    seen = Seen(np.ones(512, np.float32), np.empty(0, np.int64), np.empty(0, np.float32))
+    back = store.kept(store.keep(replace(CAT, question=Question("/similar", "", seen=seen))))
+    assert back is not None
+    assert back.question.seen is not None
+    assert back.question.seen.classes.shape == (0,)
+
+
+def test_each_question_has_its_own_id_that_nobody_can_guess(store: Store) -> None:
+    names = {store.keep(CAT) for _ in range(100)}
+    assert len(names) == 100
+    assert min(map(len, names)) >= 16  # 96 bits
+
+
+@pytest.mark.parametrize("name", ["", "unknown", "' OR 1=1 --", "x" * 10_000])
+def test_an_unknown_id_gives_nothing(store: Store, name: str) -> None:
+    store.keep(CAT)
+    assert store.kept(name) is None
+
+
+def test_a_question_is_forgotten_after_its_time_and_not_before(
+    store: Store, days_later: Callable[[float], None]
+) -> None:
+    name = store.keep(CAT)
+    days_later(KEPT - 60)
+    assert store.kept(name) == CAT
+    days_later(120)
+    assert store.kept(name) is None
+
+
+def test_what_has_expired_is_removed_from_the_file(
+    store: Store, path: Path, days_later: Callable[[float], None]
+) -> None:
+    store.keep(CAT)
+    assert store.is_new("Ev1")
+    days_later(KEPT + EVENTS_KEPT)
+    late = store.keep(CAT)
+    assert rows(path, "SELECT id FROM questions") == [(late,)]
+    assert rows(path, "SELECT id FROM events") == []
+
+
+def test_what_one_process_keeps_another_finds(store: Store, open_store: Callable[[], Store]) -> None:
+    other = open_store()
+    assert other.kept(store.keep(CAT)) == CAT
+    store.remember("T1", "aa", "F1")
+    assert other.thumbnails("T1", ["aa"]) == {"aa": "F1"}
+    assert store.is_new("Ev1")
+    assert not other.is_new("Ev1")
+
+
+def test_a_question_is_there_after_a_restart(path: Path) -> None:
+    before = Store(path)
+    name = before.keep(CAT)
+    before.close()
+    after = Store(path)
+    assert after.kept(name) == CAT
+    after.close()
+
+
+def test_an_event_is_new_once(store: Store) -> None:
+    assert [store.is_new(event) for event in ("Ev1", "Ev1", "Ev2", "Ev1")] == [True, False, True, False]
+
+
+def test_an_event_is_new_to_one_of_many_threads_of_two_processes(store: Store, open_store: Callable[[], Store]) -> None:
+    other = open_store()
+    with ThreadPoolExecutor(16) as threads:
+        answers = [list(threads.map(Store.is_new, [store, other] * 8, [f"Ev{number}"] * 16)) for number in range(25)]
+    assert [sum(each) for each in answers] == [1] * 25
+
+
+def test_thumbnails_are_known_per_team(store: Store) -> None:
+    store.remember("T1", "aa", "F1")
+    store.remember("T1", "bb", "F2")
+    store.remember("T2", "aa", "F3")
+    assert store.thumbnails("T1", ["aa", "bb", "cc"]) == {"aa": "F1", "bb": "F2"}
+    assert store.thumbnails("T2", ["aa", "bb", "cc"]) == {"aa": "F3"}
+    assert store.thumbnails("T3", ["aa"]) == store.thumbnails("T1", []) == {}
+    assert store.uploaded() == {"T1": ["aa", "bb"], "T2": ["aa"]}
+
+
+def test_a_thumbnail_that_is_uploaded_again_has_a_new_file(store: Store) -> None:
+    store.remember("T1", "aa", "F1")
+    store.remember("T1", "aa", "F2")
+    assert store.thumbnails("T1", ["aa"]) == {"aa": "F2"}
+
+
+def test_forgotten_thumbnails_are_those_of_one_team(store: Store) -> None:
+    for team in ("T1", "T2"):
+        for sha256 in ("aa", "bb"):
+            store.remember(team, sha256, "F1")
+    store.forget_thumbnails("T1", ["aa", "unknown"])
+    assert store.uploaded() == {"T1": ["bb"], "T2": ["aa", "bb"]}
+
+
+def test_any_number_of_thumbnails_can_be_asked_for(store: Store) -> None:
+    store.remember("T1", "aa", "F1")
+    assert store.thumbnails("T1", ["aa", *map(str, range(40_000))]) == {"aa": "F1"}
+
+
+def test_a_team_that_goes_takes_all_of_its_own_with_it_and_nothing_else(store: Store, path: Path) -> None:
+    ours, theirs = store.keep(CAT), store.keep(replace(CAT, team="T2"))
+    store.remember("T1", "aa", "F1")
+    store.remember("T2", "aa", "F2")
+    store.forget_team("T1")
+    assert store.kept(ours) is None
+    assert store.kept(theirs) is not None
+    assert store.uploaded() == {"T2": ["aa"]}
+    assert rows(path, "SELECT DISTINCT team FROM questions") == [("T2",)]
+
+
+def test_nobody_else_on_the_machine_can_read_what_people_ask(store: Store, path: Path) -> None:
+    store.keep(CAT)
+    files = list(path.parent.iterdir())
+    assert path in files
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in files} == {file.name: "0o600" for file in files}
+
+
+def test_a_file_that_is_something_else_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Milk, bread, and a long list of other things that make no database. " * 100)
+    with pytest.raises(SettingsError, match=r"The bot's state .*notes\.txt cannot be opened: .*Name another file"):
+        Store(path)
+    assert path.read_text().startswith("Milk")
+
+
+@pytest.mark.parametrize("name", ["folder", "file/bot.sqlite"])
+def test_a_path_that_cannot_be_opened_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"cannot be opened: .*Name another file with --state") as error:
+        Store(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_process_that_starts_waits_for_another_that_makes_the_file(path: Path) -> None:
+    path.parent.mkdir()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE anything (x)")
+    threading.Timer(0.2, lambda: other.execute("COMMIT")).start()
+    store = Store(path)
+    assert store.kept(store.keep(CAT)) == CAT
+    store.close()
+    other.close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from bot.answers import Question
+from bot.store import Asked, Store
+
+store, team = Store(Path(sys.argv[1])), sys.argv[2]
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(200):
+    name = store.keep(Asked(team, "", Question("/findimg", str(number))))
+    store.remember(team, str(number), name)
+    store.is_new(str(number)) and print(number)
+"""
+
+
+def test_two_processes_that_write_at_the_same_time_lose_nothing(path: Path, open_store: Callable[[], Store]) -> None:
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), team],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for team in ("T1", "T2")
+    ]
+    assert [writer.stdout and writer.stdout.readline() for writer in writers] == ["ready\n"] * 2
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    new = [writer.communicate(timeout=60)[0].split() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0]
+    numbers = [str(number) for number in range(200)]
+    assert sorted(new[0] + new[1]) == sorted(numbers)
+    store = open_store()
+    for team in ("T1", "T2"):
+        kept = store.thumbnails(team, numbers)
+        texts = {number: asked and asked.question.text for number, name in kept.items() for asked in [store.kept(name)]}
+        assert texts == {number: number for number in numbers}

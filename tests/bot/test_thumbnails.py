@@ -1,0 +1,187 @@
+"""Thumbnails without a Slack that takes them; with one, see the tests of the listeners."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import thumbnails
+from bot.blocks import Pictures
+from bot.store import Store
+from bot.thumbnails import Thumbnails, reason
+from shared.errors import ObjectMissingError
+from shared.search import Hit
+from shared.storage import Storage, open_storage
+
+CAT = Hit("s3://photos/cat.jpg", 0.8, 0, 640, 480, "ca" * 32, None)
+DOG = replace(CAT, uri="s3://photos/dog.jpg", sha256="d0" * 32)
+NOBODY = "http://127.0.0.1:1/api/"
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client takes a proxy from the environment, even for this machine."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "bot.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """A library that holds two thumbnails."""
+    storage = open_storage(str(tmp_path / "library"))
+    for hit in (CAT, DOG):
+        storage.write(hit.thumbnail, b"\xff\xd8 a small photograph")
+    return storage
+
+
+@asynccontextmanager
+async def silence() -> AsyncIterator[str]:
+    """The address of a Slack that takes every call and answers none."""
+    hold = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await hold.wait()
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    yield f"http://{host}:{port}/api/"
+    hold.set()
+    server.close()
+    await server.wait_closed()
+
+
+def client(address: str = NOBODY) -> AsyncWebClient:
+    return AsyncWebClient("xoxb-secret", base_url=address, retry_handlers=[])
+
+
+def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> Pictures:
+    """What can be shown where Slack cannot be reached."""
+    return asyncio.run(Thumbnails(store, base_url).show(client(), "T1", storage, hits))
+
+
+def test_an_operators_address_shows_every_image_without_an_upload(store: Store, storage: Storage) -> None:
+    pictures = show(store, storage, CAT, DOG, base_url="https://cdn.example.com/library/")
+    assert pictures == Pictures(
+        {hit.sha256: {"image_url": f"https://cdn.example.com/library/{hit.thumbnail}"} for hit in (CAT, DOG)}
+    )
+    assert store.uploaded() == {}
+
+
+def test_an_address_longer_than_slack_takes_is_left_out(store: Store, storage: Storage) -> None:
+    length = len(CAT.thumbnail)
+    at = "https://cdn.example.com/".ljust(2999 - length, "x") + "/"
+    assert CAT.sha256 in show(store, storage, CAT, base_url=at).sources
+    assert show(store, storage, CAT, base_url=at + "x/").sources == {}
+
+
+def test_what_was_uploaded_before_is_shown_without_asking_slack(store: Store, storage: Storage) -> None:
+    store.remember("T1", CAT.sha256, "F1")
+    store.remember("T1", DOG.sha256, "F2")
+    assert show(store, storage, CAT, DOG) == Pictures(
+        {CAT.sha256: {"slack_file": {"id": "F1"}}, DOG.sha256: {"slack_file": {"id": "F2"}}}
+    )
+
+
+def test_what_was_uploaded_to_another_team_is_not_shown(store: Store, storage: Storage) -> None:
+    store.remember("T2", CAT.sha256, "F1")
+    assert show(store, storage, CAT).sources == {}
+
+
+def test_an_answer_without_images_needs_no_thumbnails(store: Store, storage: Storage) -> None:
+    assert show(store, storage) == Pictures()
+
+
+def test_where_slack_cannot_be_reached_what_is_there_is_shown_and_the_rest_explained(
+    store: Store, storage: Storage
+) -> None:
+    store.remember("T1", CAT.sha256, "F1")
+    pictures = show(store, storage, CAT, DOG)
+    assert pictures.sources == {CAT.sha256: {"slack_file": {"id": "F1"}}}
+    assert pictures.sheet is None
+    assert pictures.note == "Some thumbnails are missing: Slack cannot be reached (ClientConnectorError)."
+
+
+def test_a_thumbnail_that_the_library_lost_is_explained_to_everybody_and_named_to_the_operator(
+    store: Store, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    storage.delete(CAT.thumbnail)
+    pictures = show(store, storage, CAT)
+    assert pictures.note == "Some thumbnails are missing: the library cannot be read."
+    assert storage.uri(CAT.thumbnail) in caplog.text
+
+
+def test_a_slack_that_does_not_answer_is_not_waited_for(
+    store: Store, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("EACH_SECONDS", "SHEET_SECONDS"):
+        monkeypatch.setattr(thumbnails, name, 0.1)
+
+    async def run() -> Pictures:
+        async with silence() as address:
+            shower = Thumbnails(store, "")
+            pictures = await shower.show(client(address), "T1", storage, [CAT])
+            await shower.stop()
+            return pictures
+
+    # The whole test has this long, a call alone would wait for 30 seconds.
+    pictures = asyncio.run(asyncio.wait_for(run(), 20))
+    assert pictures.note == "Some thumbnails are missing: Slack is slow to take the thumbnails in."
+
+
+def test_an_upload_that_never_ends_is_given_up(store: Store, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thumbnails, "READY_SECONDS", 0.1)
+    monkeypatch.setattr(thumbnails, "SHEET_SECONDS", 0.1)
+
+    async def run() -> Pictures:
+        async with silence() as address:
+            return await Thumbnails(store, "").show(client(address), "T1", storage, [CAT])
+
+    assert asyncio.run(asyncio.wait_for(run(), 20)).note == "Some thumbnails are missing: Slack took too long."
+
+
+def test_what_slack_refused_to_show_is_forgotten_in_that_team(store: Store) -> None:
+    for team in ("T1", "T2"):
+        store.remember(team, CAT.sha256, "F1")
+        store.remember(team, DOG.sha256, "F2")
+    asyncio.run(Thumbnails(store, "").refused("T1", [CAT]))
+    assert store.uploaded() == {"T1": [DOG.sha256], "T2": [CAT.sha256, DOG.sha256]}
+
+
+def test_a_thumbnail_that_cannot_be_deleted_now_is_kept_in_mind(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.remember("T1", CAT.sha256, "F1")
+    asyncio.run(Thumbnails(store, "").remove(client(), "T1", [CAT.sha256, "unknown"]))
+    assert store.uploaded() == {"T1": [CAT.sha256]}
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "The thumbnail F1 of a removed image cannot be deleted: Slack cannot be reached (ClientConnectorError)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (SlackApiError("failed", {"ok": False, "error": "ratelimited"}), "Slack answered ratelimited"),
+        (SlackApiError("failed", {"ok": False, "error": "token_revoked"}), "Slack answered token_revoked"),
+        (TimeoutError(), "Slack took too long"),
+        (aiohttp.ServerDisconnectedError(), "Slack cannot be reached (ServerDisconnectedError)"),
+        (OSError("https://files.slack.com/upload/v1/secret"), "Slack cannot be reached (OSError)"),
+        (ObjectMissingError("/library/thumbnails/ca.jpg is missing."), "the library cannot be read"),
+    ],
+)
+def test_a_reason_is_a_few_words_without_an_address_or_a_token(error: BaseException, words: str) -> None:
+    assert reason(error) == words

@@ -1,0 +1,373 @@
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import uploads
+from bot.uploads import SLACK_API, _is_trusted, _may_see, download, image_among, is_link
+from shared.errors import ImageError
+
+TOKEN = "xoxb-secret"
+IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(2000)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client takes a proxy from the environment, even for this machine."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@dataclass(slots=True)
+class FileServer:
+    """A file server, and what it was asked for."""
+
+    handler: Handler
+    requests: list[web.Request] = field(default_factory=list)
+    sent: int = 0  # bytes of an endless body
+    origin: str = ""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        return await self.handler(request)
+
+    async def start(self) -> web.ServerRunner:
+        runner = web.ServerRunner(web.Server(self.answer), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        self.origin = f"http://{host}:{port}"
+        return runner
+
+
+def brought(handler: Handler, **about: Any) -> bytes:
+    """Downloads a file that a server hands out."""
+    return ask(FileServer(handler), **about)
+
+
+def ask(server: FileServer, elsewhere: FileServer | None = None, **about: Any) -> bytes:
+    """Downloads a file.
+
+    Args:
+        elsewhere: a second server, which is not Slack's.
+        about: what Slack says about the file; `{here}` and `{there}` stand for the servers' addresses.
+    """
+
+    async def run() -> bytes:
+        servers = [server, elsewhere or FileServer(hands_out(b""))]
+        runners = [await each.start() for each in servers]
+        here, there = (each.origin for each in servers)
+        try:
+            file = {"id": "F1", "mimetype": "image/png", "url_private_download": "{here}/f.png"} | about
+            shown = {
+                name: value.format(here=here, there=there) if isinstance(value, str) else value
+                for name, value in file.items()
+            }
+            return await download(AsyncWebClient(TOKEN, base_url=f"{here}/api/"), shown)
+        finally:
+            for runner in runners:
+                await runner.cleanup()
+
+    return asyncio.run(run())
+
+
+def hands_out(data: bytes, **how: Any) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=data, **({"content_type": "image/png"} | how))
+
+    return handler
+
+
+def writes(data: bytes) -> Handler:
+    """Answers with these bytes, whatever HTTP thinks of them, and hangs up."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        assert request.transport
+        request.transport.write(data)
+        request.transport.close()
+        return web.Response()
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("url", "trusted"),
+    [
+        ("https://files.slack.com/files-pri/T1-F1/cat.png", True),
+        ("https://files.slack.com/files-pri/T1-F1/download/größe%20a.png?pub_secret=1", True),
+        ("HTTPS://files.slack.com/files-pri/T1-F1/cat.png", True),
+        ("http://files.slack.com/cat.png", False),
+        ("ftp://files.slack.com/cat.png", False),
+        ("//files.slack.com/cat.png", False),
+        ("files.slack.com/cat.png", False),
+        ("https:files.slack.com/cat.png", False),
+        ("https:/files.slack.com/cat.png", False),
+        ("https:///files.slack.com/cat.png", False),
+        ("https://FILES.slack.com/cat.png", False),
+        ("https://slack.com/cat.png", False),
+        ("https://team.slack.com/cat.png", False),
+        ("https://files.slack.com.evil.example/cat.png", False),
+        ("https://evil.example/https://files.slack.com/cat.png", False),
+        ("https://evil.example?https://files.slack.com/", False),
+        ("https://evil.example#https://files.slack.com/", False),
+        ("https://a.files.slack.com/cat.png", False),
+        ("https://files.slack.com:443/cat.png", False),
+        ("https://files.slack.com:8443/cat.png", False),
+        ("https://files.slack.com:@evil.example/cat.png", False),
+        ("https://files.slack.com@evil.example/cat.png", False),
+        ("https://user:password@files.slack.com/cat.png", False),
+        ("https://files.slack.com\\@evil.example/cat.png", False),
+        ("https://files.slack.com\\.evil.example/cat.png", False),
+        ("https:\\\\files.slack.com/cat.png", False),
+        (" https://files.slack.com/cat.png", False),
+        ("https://files.slack.com\t.evil.example/cat.png", False),
+        ("https://files.slack.com\r\nHost: evil.example/cat.png", False),
+        ("https://files.slack.com\N{NO-BREAK SPACE}/cat.png", False),
+        ("https://files.slack.com\0.evil.example/cat.png", False),
+        ("https://files.slack.com./cat.png", False),
+        ("https://files\N{IDEOGRAPHIC FULL STOP}slack.com/cat.png", False),
+        ("https://files.ѕlack.com/cat.png", False),
+        ("https://files.slack.com℀evil.example/cat.png", False),
+        ("https://[files.slack.com/cat.png", False),
+        ("https://files%2eslack.com/cat.png", False),
+        ("https://127.0.0.1/cat.png", False),
+        ("file:///etc/passwd", False),
+        ("javascript:alert(1)", False),
+        ("", False),
+    ],
+)
+def test_a_token_is_for_slacks_file_server_alone(url: str, trusted: bool) -> None:
+    assert _is_trusted(url, SLACK_API) is trusted
+
+
+def test_another_slack_hands_out_its_files_itself() -> None:
+    assert _is_trusted("http://127.0.0.1:8099/files/F1", "http://127.0.0.1:8099/api/")
+    assert not _is_trusted("http://127.0.0.1:8098/files/F1", "http://127.0.0.1:8099/api/")
+    assert not _is_trusted("https://files.slack.com/F1", "http://127.0.0.1:8099/api/")
+    assert not _is_trusted("http://localhost:8099/files/F1", "http://127.0.0.1:8099/api/")
+
+
+@pytest.mark.parametrize(
+    ("file", "sees"),
+    [
+        ({"user": "U1"}, True),
+        ({"user": "U2"}, False),
+        ({"user": "U2", "is_public": True}, True),
+        ({"user": "U2", "is_public": False}, False),
+        ({"user": "U2", "channels": ["C1"]}, True),
+        ({"user": "U2", "groups": ["C0", "C1"]}, True),
+        ({"user": "U2", "ims": ["C1"]}, True),
+        ({"user": "U2", "channels": ["C2"], "groups": ["G1"], "ims": ["D1"]}, False),
+        ({}, False),
+    ],
+)
+def test_a_link_shows_only_what_this_person_may_see_here(file: dict[str, Any], sees: bool) -> None:
+    assert _may_see(file, "U1", "C1") is sees
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://team.slack.com/files/U1ABC/F1ABC/holiday.jpg",
+        "https://team.slack.com/files/U1ABC/F1ABC",
+        "https://team.enterprise.slack.com/files/W1ABC/F1ABC/größe_%20.jpg?origin_team=T1",
+        "https://files.slack.com/files-pri/T1ABC-F1ABC/holiday.jpg",
+        "https://files.slack.com/files-tmb/T1ABC-F1ABC-0a1b2c/holiday_360.jpg",
+        "https://team.slack.com/archives/C1ABC/p1717243200123456",
+        "https://team.slack.com/archives/D1ABC/p1717243200123456?thread_ts=1717243100.000100&cid=C1ABC",
+    ],
+)
+def test_links_to_files_and_messages_are_links(link: str) -> None:
+    assert is_link(link)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "cat",
+        "s3://photos/cat.jpg",
+        "https://example.com/cat.jpg",
+        "https://team.slack.com/archives/C1ABC",
+        "https://team.slack.com/archives/C1ABC/p17172432001234567",
+        "https://team.slack.com/files/U1ABC/holiday.jpg",
+        "http://team.slack.com/files/U1ABC/F1ABC/holiday.jpg",
+        "see https://team.slack.com/files/U1ABC/F1ABC",
+        "https://team.slack.com/files/U1ABC/F1ABC/a b.jpg",
+        "https://evil.example/x?https://team.slack.com/files/U1ABC/F1ABC",
+    ],
+)
+def test_anything_else_is_no_link(text: str) -> None:
+    assert not is_link(text)
+
+
+def test_the_image_of_a_message_is_its_first_one() -> None:
+    text, cat, dog = (
+        {"id": each, "mimetype": kind}
+        for each, kind in zip("tcd", ("text/plain", "image/png", "image/heic"), strict=True)
+    )
+    assert image_among([text, cat, dog]) == cat
+    assert image_among([text, {"id": "x"}, {"id": "y", "mimetype": None}]) is None
+    assert image_among([]) is None
+    assert image_among(None) is None
+
+
+def test_a_file_is_brought_with_the_teams_token() -> None:
+    server = FileServer(hands_out(IMAGE))
+    assert ask(server, size=len(IMAGE)) == IMAGE
+    assert [request.headers["Authorization"] for request in server.requests] == [f"Bearer {TOKEN}"]
+
+
+def test_the_private_address_will_do_where_there_is_no_other() -> None:
+    assert brought(hands_out(IMAGE), url_private_download="", url_private="{here}/f.png") == IMAGE
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nothing_is_followed_anywhere(status: int) -> None:
+    elsewhere = FileServer(hands_out(IMAGE))
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Location": f"{elsewhere.origin}/f.png"})
+
+    server = FileServer(handler)
+    with pytest.raises(ImageError, match=f"it answered {status}"):
+        ask(server, elsewhere)
+    assert len(server.requests) == 1
+    assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
+def test_what_slack_does_not_hand_out_is_said(status: int) -> None:
+    with pytest.raises(ImageError, match=f"Slack does not hand that image out: it answered {status}"):
+        brought(hands_out(IMAGE, status=status))
+
+
+def test_another_server_gets_neither_a_request_nor_the_token() -> None:
+    server, elsewhere = FileServer(hands_out(IMAGE)), FileServer(hands_out(IMAGE))
+    for name in ("url_private_download", "url_private"):
+        with pytest.raises(ImageError, match="does not lie on Slack's file server"):
+            ask(server, elsewhere, **({"url_private_download": ""} | {name: "{there}/f.png"}))
+    assert server.requests == elsewhere.requests == []
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{"mode": "external"}, {"is_external": True}, {"mode": "tombstone"}, {"mode": "hidden_by_limit"}],
+)
+def test_what_does_not_lie_in_slack_is_not_asked_for(about: dict[str, Any]) -> None:
+    server = FileServer(hands_out(IMAGE))
+    with pytest.raises(ImageError, match="does not lie in Slack; upload it here"):
+        ask(server, **about)
+    assert server.requests == []
+
+
+def test_a_login_page_is_no_image() -> None:
+    with pytest.raises(ImageError, match="a page instead of that image: the app lacks files:read") as error:
+        brought(hands_out(b"<!DOCTYPE html><title>Sign in</title>", content_type="text/html"))
+    assert TOKEN not in str(error.value)
+
+
+def test_a_size_that_slack_states_is_enough_to_refuse() -> None:
+    server = FileServer(hands_out(IMAGE))
+    with pytest.raises(ImageError, match="5,000,000,000 bytes, more than the limit of 67,108,864"):
+        ask(server, size=5_000_000_000)
+    assert server.requests == []
+
+
+def test_a_length_of_five_gigabytes_is_refused_before_the_body() -> None:
+    announced = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 5000000000\r\n\r\n"
+    with pytest.raises(ImageError, match="5,000,000,000 bytes"):
+        brought(writes(announced + IMAGE))
+
+
+def endless(server: FileServer, **headers: str) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "image/png"} | headers)
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(65536))
+            server.sent += 65536
+
+    return handler
+
+
+def test_an_endless_body_is_read_up_to_the_limit_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "LIMIT_BYTES", 1_000_000)
+    server = FileServer(hands_out(b""))
+    server.handler = endless(server)
+    with pytest.raises(ImageError, match="more than the limit of 1,000,000"):
+        ask(server, size=1000)
+    # What the system's buffers took in is not read by anybody.
+    assert server.sent < 64 * 2**20
+
+
+def test_a_body_that_unpacks_to_more_than_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "LIMIT_BYTES", 1_000_000)
+    packed = gzip.compress(bytes(200 * 2**20), 1)
+    assert len(packed) < 1_000_000
+    with pytest.raises(ImageError, match="more than the limit of 1,000,000"):
+        brought(hands_out(packed, headers={"Content-Encoding": "gzip"}))
+
+
+def test_a_body_at_the_limit_is_taken_and_one_beyond_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "LIMIT_BYTES", len(IMAGE))
+    assert brought(hands_out(IMAGE)) == IMAGE
+    with pytest.raises(ImageError, match="2,009 bytes, more than the limit of 2,008"):
+        brought(hands_out(IMAGE + b"x"))
+
+
+def test_a_body_longer_than_announced_gives_no_more_than_was_announced() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 8\r\n\r\n"
+    # By when the rest arrives, the client notices it or has hung up before.
+    with suppress(ImageError):
+        assert brought(writes(answer + IMAGE)) == IMAGE[:8]
+
+
+def test_a_body_shorter_than_announced_is_no_image() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4000\r\n\r\n"
+    with pytest.raises(ImageError, match="cannot be reached at the moment"):
+        brought(writes(answer + IMAGE))
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
+def test_what_does_not_speak_http_is_a_sentence(answer: bytes) -> None:
+    with pytest.raises(ImageError, match="cannot be reached at the moment; try again in a minute"):
+        brought(writes(answer))
+
+
+def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_SECONDS", 0.2)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        raise AssertionError
+
+    with pytest.raises(ImageError, match="cannot be reached at the moment"):
+        brought(handler)
+
+
+def test_a_server_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_SECONDS", 0.3)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "image/png"})
+        await response.prepare(request)
+        while True:
+            await response.write(b"x")
+            await asyncio.sleep(0.05)
+
+    with pytest.raises(ImageError, match="cannot be reached at the moment"):
+        brought(handler)
+
+
+def test_a_server_that_is_not_there_is_a_sentence() -> None:
+    client = AsyncWebClient(TOKEN, base_url="http://127.0.0.1:1/api/")
+    with pytest.raises(ImageError, match="cannot be reached at the moment"):
+        asyncio.run(download(client, {"url_private": "http://127.0.0.1:1/f.png"}))

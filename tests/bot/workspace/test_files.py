@@ -1,0 +1,124 @@
+import http.client
+import struct
+import urllib.error
+import urllib.request
+import zlib
+from email.message import Message
+
+import pytest
+from slack_sdk import WebClient
+
+from bot.workspace.files import image_type, safe_name
+from bot.workspace.server import Workspace
+from tests.bot.team import Threaded
+from tests.bot.workspace.conftest import png
+
+
+def fetch(url: str, token: str = "") -> tuple[bytes, Message]:
+    """The bytes and headers at an address."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        assert answer.status == 200
+        return answer.read(), answer.headers
+
+
+def address(client: WebClient) -> str:
+    """Where an uploaded image can be fetched."""
+    return str(client.files_upload_v2(file=png(), filename="cat.png")["file"]["url_private_download"])
+
+
+def test_the_bots_token_opens_its_files(workspace: Workspace, client: WebClient) -> None:
+    for url in (address(client), address(client).replace("/download/", "/")):
+        data, headers = fetch(url, workspace.bot_token)
+        assert (data, headers.get_content_type()) == (png(), "image/png")
+
+
+def test_without_a_good_token_a_login_page_is_handed_out(slack: Threaded, client: WebClient) -> None:
+    workspace, url = slack.workspace, address(client)
+    stranger = slack.call(workspace.add_team, "strangers")
+
+    def is_login_page(token: str) -> bool:
+        data, headers = fetch(url, token)
+        return headers.get_content_type() == "text/html" and b"Sign in" in data
+
+    assert all(map(is_login_page, ["", "xoxb-made-up", workspace.app_token, stranger.bot_token]))
+    workspace.faults.login_page = True
+    assert is_login_page(workspace.bot_token)
+    workspace.faults.login_page = False
+    workspace.team.scopes -= {"files:read"}
+    assert is_login_page(workspace.bot_token)
+
+
+def test_a_download_can_lie_about_its_length(workspace: Workspace, client: WebClient) -> None:
+    url = address(client)
+    workspace.faults.file_length = 5 * 2**30
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {workspace.bot_token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.headers["Content-Length"] == str(5 * 2**30)
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            answer.read()
+    assert caught.value.partial == png()
+
+
+def test_a_download_can_lead_elsewhere(workspace: Workspace, client: WebClient) -> None:
+    url = address(client)
+    workspace.faults.files_moved_to = f"{workspace.address}/elsewhere"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        fetch(url, workspace.bot_token)
+    assert caught.value.url == f"{workspace.address}/elsewhere"
+    caught.value.close()
+
+
+def test_a_remote_file_is_external_and_lies_where_it_says(slack: Threaded, client: WebClient) -> None:
+    workspace = slack.workspace
+    channel = workspace.team.channel("general")
+    url = "http://169.254.169.254/latest/meta-data/"
+    file = slack.call(workspace.add_remote_file, "cat.jpg", url, channel)
+    told = client.files_info(file=file.id)["file"]
+    assert (told["mode"], told["is_external"], told["url_private"]) == ("external", True, url)
+    assert "url_private_download" not in told
+    [message] = client.conversations_history(channel=channel.id)["messages"]
+    assert message["files"][0]["id"] == file.id
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes that claims to be as large as a city."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (png(7, 5), ("image/png", 7, 5)),
+        (bomb(), ("image/png", 0, 0)),
+        (b"GIF89a/*<script>alert(1)</script>", ("image/gif", 0, 0)),
+        (b"\xff\xd8\xff\xe0 broken", ("image/jpeg", 0, 0)),
+        (b"\x00\x00\x00\x18ftypheic", ("image/heic", 0, 0)),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ("", 0, 0)),
+        (b"<html>", ("", 0, 0)),
+        (b"", ("", 0, 0)),
+    ],
+)
+def test_images_are_known_by_their_first_bytes(data: bytes, expected: tuple[str, int, int]) -> None:
+    # Whatever follows GIF89a is read as a screen's width and height.
+    kind, width, height = image_type(data)
+    assert kind == expected[0]
+    if not data.startswith(b"GIF"):
+        assert (width, height) == expected[1:]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("cat.png", "cat.png"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\photos\\cat.png", "cat.png"),
+        ('a"b\r\nX-Evil: 1.png', "a_b__X-Evil_ 1.png"),
+        ("Löwe 狮子.jpg", "Löwe 狮子.jpg"),
+        ("..", "file"),
+        ("", "file"),
+    ],
+)
+def test_a_files_name_leads_nowhere_else(given: str, expected: str) -> None:
+    assert safe_name(given) == expected

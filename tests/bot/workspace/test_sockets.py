@@ -1,0 +1,107 @@
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+from slack_sdk import WebClient
+
+from bot.workspace.server import Workspace
+from bot.workspace.sockets import CONNECTIONS
+from tests.bot.person import Json, Person, until
+from tests.bot.team import Threaded
+from tests.bot.workspace.conftest import Bot
+
+
+def test_a_connection_is_greeted(workspace: Workspace, connect: Callable[..., Bot]) -> None:
+    bot = connect()
+    until(lambda: bot.frames)
+    assert (bot.frames[0]["type"], bot.frames[0]["num_connections"]) == ("hello", 1)
+    assert bot.frames[0]["connection_info"] == {"app_id": workspace.app_id}
+
+
+def test_an_address_takes_one_connection_and_nothing_else_does(slack: Threaded, connect: Callable[..., Bot]) -> None:
+    used = connect().client.wss_uri
+
+    async def status(url: str) -> int:
+        async with aiohttp.ClientSession() as session, session.get(url.replace("ws", "http", 1)) as answer:
+            return answer.status
+
+    assert [asyncio.run(status(str(url))) for url in (used, f"{slack.workspace.address}/link/")] == [403, 403]
+
+
+def test_each_thing_goes_to_one_connection_and_all_get_their_share(connect: Callable[..., Bot], person: Person) -> None:
+    bots = [connect() for _ in range(3)]
+    for _ in range(6):
+        person.ask("send", channel="general", text="/findimg cat")
+    assert [len(bot.seen) for bot in bots] == [2, 2, 2]
+
+
+def test_one_connection_too_many_is_sent_away(workspace: Workspace, connect: Callable[..., Bot]) -> None:
+    for _ in range(CONNECTIONS):
+        connect()
+    client = WebClient(base_url=workspace.api_url)
+    url = client.apps_connections_open(app_token=workspace.app_token)["url"]
+
+    async def first_frame() -> Json:
+        async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+            return dict(await socket.receive_json())
+
+    frame = asyncio.run(first_frame())
+    assert (frame["type"], frame["reason"]) == ("disconnect", "too_many_websockets")
+    assert workspace.sockets.connections == CONNECTIONS
+
+
+def test_what_is_not_acknowledged_in_time_is_a_notice_to_that_person(
+    workspace: Workspace, connect: Callable[..., Bot], person: Person
+) -> None:
+    workspace.timing.acknowledge = 0.2
+    connect(lambda request: None)
+    answer = person.try_to("send", channel="general", text="/findimg cat")
+    assert answer == {"ok": False, "error": '/findimg failed with the error "operation_timeout"'}
+
+
+def test_without_a_connection_nothing_is_dispatched(person: Person) -> None:
+    answer = person.try_to("send", channel="general", text="/findimg cat")
+    assert answer["error"] == '/findimg failed with the error "dispatch_failed"'
+
+
+def test_a_cut_connection_is_made_again(slack: Threaded, connect: Callable[..., Bot], person: Person) -> None:
+    bot = connect()
+    slack.call(slack.workspace.faults.drop_sockets)
+    until(lambda: slack.workspace.sockets.connections == 0)
+    until(lambda: slack.workspace.sockets.connections == 1)
+    person.ask("send", channel="general", text="/findimg cat")
+    assert bot.wait().payload["command"] == "/findimg"
+
+
+def test_slack_asks_for_new_connections_now_and_then(
+    slack: Threaded, connect: Callable[..., Bot], person: Person
+) -> None:
+    bot = connect()
+    first = bot.client.wss_uri
+    slack.run(slack.workspace.sockets.refresh())
+    until(lambda: bot.client.wss_uri != first and slack.workspace.sockets.connections == 1)
+    person.ask("send", channel="general", text="/findimg cat")
+    assert bot.wait().payload["command"] == "/findimg"
+
+
+def test_envelopes_say_what_they_carry(connect: Callable[..., Bot], person: Person) -> None:
+    bot = connect()
+    person.ask("send", channel="general", text="/findimg cat")
+    person.ask("home")
+    until(lambda: len(bot.frames) == 3)
+    assert [(frame["type"], frame["accepts_response_payload"]) for frame in bot.frames[1:]] == [
+        ("slash_commands", True),
+        ("events_api", False),
+    ]
+    assert (bot.frames[2]["retry_attempt"], bot.frames[2]["retry_reason"]) == (0, "")
+    assert len({frame["envelope_id"] for frame in bot.frames[1:]}) == 2
+
+
+def test_an_acknowledgement_that_is_none_is_no_harm(
+    slack: Threaded, connect: Callable[..., Bot], person: Person
+) -> None:
+    bot = connect()
+    for text in ("{", "[]", '{"envelope_id": "made-up"}'):
+        slack.run(bot.client.send_message(text))
+    person.ask("send", channel="general", text="/findimg cat")
+    assert bot.wait().type == "slash_commands"

@@ -1,0 +1,185 @@
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+
+from bot.workspace.files import FILE_BYTES
+from bot.workspace.server import Workspace
+from tests.bot.person import Json, Person, until
+from tests.bot.team import Threaded
+from tests.bot.workspace.conftest import png, refused
+
+
+def image_block(**slack_file: str) -> Json:
+    return {"type": "image", "slack_file": slack_file, "alt_text": "a cat"}
+
+
+def upload(client: WebClient, **more: Any) -> Json:
+    arguments: Json = {"file": png(), "filename": "cat.png", "title": "A cat"} | more
+    return dict(client.files_upload_v2(**arguments)["files"][0])
+
+
+def test_an_uploaded_image_is_private_until_it_is_shared(workspace: Workspace, client: WebClient) -> None:
+    file = upload(client)
+    assert (file["mimetype"], file["filetype"], file["title"], file["size"]) == (
+        "image/png",
+        "png",
+        "A cat",
+        len(png()),
+    )
+    assert (file["original_w"], file["original_h"], file["mode"]) == (30, 20, "hosted")
+    assert (file["is_public"], file["channels"], file["user"]) == (False, [], workspace.team.bot.id)
+    assert file["permalink"] == f"https://findimg.slack.com/files/{file['user']}/{file['id']}/cat.png"
+    assert client.files_info(file=file["id"])["file"] == file
+
+
+def test_an_image_is_shared_with_the_upload(workspace: Workspace, client: WebClient, person: Person) -> None:
+    channel = workspace.team.channel("general").id
+    file = upload(client, channel=channel, initial_comment="Look")
+    [message] = person.messages(channel)
+    assert (message["text"], message["files"][0]["id"]) == ("Look", file["id"])
+    shared = client.files_info(file=file["id"])["file"]
+    assert (shared["is_public"], shared["channels"]) == (True, [channel])
+    assert shared["shares"]["public"][channel][0]["ts"] == message["ts"]
+    bad = {"file": png(), "filename": "a.png", "channel": "C0NOWHERE"}
+    assert refused(client.files_upload_v2, **bad)["error"] == "invalid_channel"
+
+
+def test_a_comment_makes_blocks_be_ignored(workspace: Workspace, client: WebClient, person: Person) -> None:
+    blocks = json.dumps([{"type": "divider"}])
+    for comment in ("Look", ""):
+        begun = client.files_getUploadURLExternal(filename="a.png", length=3)
+        urllib.request.urlopen(begun["upload_url"], b"abc", timeout=10).close()
+        client.files_completeUploadExternal(
+            files=[{"id": begun["file_id"], "title": "x"}],
+            channel_id=workspace.team.channel("general").id,
+            initial_comment=comment,
+            blocks=blocks,
+        )
+    assert ["blocks" in message for message in person.messages(workspace.team.channel("general").id)] == [False, True]
+
+
+def test_bytes_can_come_as_a_form_and_each_address_takes_them_once(client: WebClient) -> None:
+    begun = client.files_getUploadURLExternal(filename="a.png", length=len(png()))
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + png() + b"\r\n--x--\r\n"
+    request = urllib.request.Request(
+        begun["upload_url"], body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.read() == f"OK - {len(png())}".encode()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(begun["upload_url"], png(), timeout=10)
+    done = client.files_completeUploadExternal(files=[{"id": begun["file_id"], "title": "x"}])
+    assert done["files"][0]["mimetype"] == "image/png"
+    again = refused(client.files_completeUploadExternal, files=[{"id": begun["file_id"], "title": "x"}])
+    assert again["error"] == "file_not_found"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"filename": "a.png", "length": 0}, "missing_argument"),
+        ({"filename": "", "length": 3}, "missing_argument"),
+        ({"filename": "a.png", "length": FILE_BYTES + 1}, "file_upload_size_restricted"),
+        ({"filename": "a.png", "length": 3, "alt_txt": "x" * 1001}, "alt_txt_too_large"),
+    ],
+)
+def test_an_upload_that_cannot_be_is_refused_at_once(client: WebClient, arguments: Json, error: str) -> None:
+    assert refused(client.files_getUploadURLExternal, **arguments)["error"] == error
+
+
+def test_an_upload_without_bytes_cannot_be_completed(client: WebClient) -> None:
+    begun = client.files_getUploadURLExternal(filename="a.png", length=3)
+    for name in (begun["file_id"], "F0NOTHING"):
+        answer = refused(client.files_completeUploadExternal, files=[{"id": name, "title": "x"}])
+        assert answer["error"] == "file_not_found"
+
+
+def test_a_file_that_is_not_ready_cannot_be_shown(workspace: Workspace, client: WebClient) -> None:
+    workspace.faults.ready_after = 0.3
+    file = upload(client)
+    assert file["mimetype"] == ""
+    early = refused(client.chat_postMessage, channel="general", text="x", blocks=[image_block(id=file["id"])])
+    assert early["error"] == "invalid_blocks"
+    assert early["errors"] == ["invalid slack file [json-pointer:/blocks/0/slack_file]"]
+    until(lambda: client.files_info(file=file["id"])["file"]["mimetype"] == "image/png")
+    assert client.chat_postMessage(channel="general", text="x", blocks=[image_block(id=file["id"])])["ok"]
+
+
+def test_a_file_can_stay_unready_for_ever(workspace: Workspace, client: WebClient) -> None:
+    workspace.faults.ready_after = None
+    file = upload(client)
+    assert client.files_info(file=file["id"])["file"]["mimetype"] == ""
+    assert "original_w" not in client.files_info(file=file["id"])["file"]
+
+
+def test_a_block_names_a_file_by_id_address_or_permalink(client: WebClient) -> None:
+    file = upload(client)
+    for slack_file in ({"id": file["id"]}, {"url": file["url_private"]}, {"url": file["permalink"]}):
+        assert client.chat_postMessage(channel="general", text="x", blocks=[image_block(**slack_file)])["ok"]
+
+
+def test_a_block_shows_no_file_that_is_unknown_deleted_of_another_team_or_no_image(
+    slack: Threaded, client: WebClient
+) -> None:
+    stranger = slack.call(slack.workspace.add_team, "strangers")
+    foreign = upload(WebClient(token=stranger.bot_token, base_url=slack.workspace.api_url))
+    deleted = upload(client)
+    client.files_delete(file=deleted["id"])
+    text = upload(client, file=b"plain text")
+    webp = upload(client, file=b"RIFF\x00\x00\x00\x00WEBPVP8 ")
+    assert (text["mimetype"], webp["mimetype"]) == ("application/octet-stream", "image/webp")
+    for name in ("F0NOTHING", foreign["id"], deleted["id"], text["id"], webp["id"]):
+        answer = refused(client.chat_postMessage, channel="general", text="x", blocks=[image_block(id=name)])
+        assert answer["errors"] == ["invalid slack file [json-pointer:/blocks/0/slack_file]"]
+
+
+def test_the_bot_sees_files_only_where_it_is(slack: Threaded, client: WebClient, person: Person) -> None:
+    team = slack.workspace.team
+    foreign = slack.call(team.add_channel, "foreign", bot=False)
+    general = team.channel("general")
+    hidden, shown = person.upload("a.png", png()), person.upload("b.png", png())
+    assert refused(client.files_info, file=shown["id"])["error"] == "file_not_found"
+    person.ask("send", channel=foreign.id, text="", files=[hidden["id"]])
+    person.ask("send", channel=general.id, text="", files=[shown["id"]])
+    assert client.files_info(file=shown["id"])["file"]["user"] == slack.workspace.me.id
+    assert refused(client.files_info, file=hidden["id"])["error"] == "file_not_found"
+    assert [file["id"] for file in client.files_list()["files"]] == [shown["id"]]
+    assert client.files_list(channel=foreign.id)["files"] == []
+
+
+def test_files_are_listed_newest_first_by_channel_and_type(
+    workspace: Workspace, client: WebClient, person: Person
+) -> None:
+    channel = workspace.team.channel("general").id
+    names = [upload(client, channel=channel, filename=f"{number}.png")["id"] for number in range(3)]
+    upload(client, channel=channel, file=b"plain text", filename="a.txt")
+    upload(client)
+    found = client.files_list(channel=channel, types="images", count=2)
+    assert [file["id"] for file in found["files"]] == [names[2], names[1]]
+    assert found["paging"] == {"count": 2, "total": 3, "page": 1, "pages": 2}
+    assert [file["id"] for file in client.files_list(channel=channel, types="images", count=2, page=2)["files"]] == [
+        names[0]
+    ]
+    assert client.files_list(user=workspace.me.id)["files"] == []
+    assert client.files_list(ts_to="1")["files"] == []
+    assert refused(client.files_list, types="gifs")["error"] == "unknown_type"
+    assert refused(client.files_list, ts_to="now")["error"] == "invalid_arguments"
+
+
+def test_the_bot_deletes_its_own_files_only(workspace: Workspace, client: WebClient, person: Person) -> None:
+    channel = workspace.team.channel("general").id
+    mine = upload(client, channel=channel)
+    theirs = person.upload("a.png", png())
+    person.ask("send", channel=channel, text="", files=[theirs["id"]])
+    assert refused(client.files_delete, file=theirs["id"])["error"] == "cant_delete_file"
+    assert refused(client.files_delete, file="F0NOTHING")["error"] == "file_not_found"
+    client.files_delete(file=mine["id"])
+    for call in (client.files_info, client.files_delete):
+        assert refused(call, file=mine["id"])["error"] == "file_deleted"
+    [first, _] = client.conversations_history(channel=channel)["messages"][::-1]
+    assert first["files"] == [{"id": mine["id"], "mode": "tombstone"}]
+    assert [message["files"] == [] for message in person.messages(channel)] == [True, False]

@@ -1,0 +1,141 @@
+"""A real browser, and pages of it that complain about nothing and fetch nothing from elsewhere."""
+
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+MISSING = (
+    "No Chromium was found, so nothing of the page was tested. Install one: apt install chromium (Debian, Ubuntu), "
+    "brew install --cask chromium (macOS), or .venv/bin/playwright install chromium."
+)
+PATIENCE = 20_000  # milliseconds until what should come is given up
+_FAILED = pytest.StashKey[bool]()
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What a person looks at; parametrize `screen` for another one."""
+
+    width: int = 1280
+    height: int = 800
+    scheme: Any = "light"
+    touch: bool = False
+
+
+DARK = Screen(scheme="dark")
+PHONE = Screen(390, 844, touch=True)
+
+
+# Of a module, not of the session: while Playwright runs, nothing else in this thread can run an event loop.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, or Playwright's own."""
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        path = next(filter(None, map(shutil.which, NAMES)), own)
+        if not Path(path).exists():
+            # pytest -q shows no reasons, and our own warnings are errors; this one has to be seen.
+            warnings.warn_explicit(MISSING, pytest.PytestWarning, __file__, 1, module="browser")
+            pytest.skip(MISSING)
+        expect.set_options(timeout=PATIENCE)
+        chromium = playwright.chromium.launch(executable_path=path)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def screen() -> Screen:
+    """A desktop's, in light colours."""
+    return Screen()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What was wrong on the page: errors, alerts, requests to elsewhere. Has to be empty when the test ends."""
+    return []
+
+
+@pytest.fixture
+def page(
+    browser: Browser, screen: Screen, complaints: list[str], pictures: Path, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """An empty page of a browser that has been nowhere yet."""
+    context = browser.new_context(
+        viewport={"width": screen.width, "height": screen.height},
+        color_scheme=screen.scheme,
+        has_touch=screen.touch,
+        is_mobile=screen.touch,
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="UTC",
+    )
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    _listen(page, complaints)
+    yield page
+    if request.node.stash.get(_FAILED, False):
+        page.screenshot(path=pictures / f"failed-{_file_name(request.node.name)}.png")
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go: FINDIMG_SCREENSHOTS, or a folder that is thrown away."""
+    wanted = os.environ.get("FINDIMG_SCREENSHOTS")
+    folder = Path(wanted) if wanted else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def shoot(page: Page, pictures: Path) -> Callable[[str], Path]:
+    """Takes a screenshot under a name."""
+
+    def shoot(name: str) -> Path:
+        path = pictures / f"{_file_name(name)}.png"
+        page.screenshot(path=path, animations="disabled")
+        return path
+
+    return shoot
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Remembers whether a test failed, for the screenshot of what it saw."""
+    report = yield
+    if call.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+def _listen(page: Page, complaints: list[str]) -> None:
+    origin = ""
+
+    def asked(request: Request) -> None:
+        nonlocal origin
+        address = urlsplit(request.url)
+        origin = origin or address.netloc
+        if address.netloc != origin and address.scheme not in ("blob", "data"):
+            complaints.append(f"asked for {request.url}")
+
+    page.on("request", asked)
+    page.on(
+        "console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.type}: {said.text}")
+    )
+    page.on("pageerror", lambda error: complaints.append(f"threw {error}"))
+    page.on("dialog", lambda dialog: (complaints.append(f"alerted {dialog.message}"), dialog.dismiss()))
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name)

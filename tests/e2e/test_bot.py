@@ -1,0 +1,184 @@
+"""The real bot in the local workspace, as a person sees it in a browser."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from jobs.index import index
+from shared.settings import Settings
+from tests.bot.team import Team
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def team(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A workspace with the bot and a library of the sample photographs but one."""
+    folder = tmp_path_factory.mktemp("browser")
+    shutil.copytree(samples, folder / "photos")
+    (folder / "photos" / "strawberries.jpg").unlink()
+    index(Settings(library=str(folder / "library"), engine="local", cache=cache), [str(folder / "photos")])
+    team = Team("socket", folder, cache, str(folder / "library"))
+    yield team
+    team.close()
+
+
+@pytest.fixture
+def channel(team: Team, page: Page) -> str:
+    """An empty channel, opened in the browser."""
+    channel = team.person.channel()
+    workspace = team.slack.workspace
+    page.goto(f"{workspace.address}/?token={workspace.token}#{channel}")
+    expect(field(page)).to_be_focused()
+    return channel
+
+
+def field(page: Page) -> Locator:
+    return page.get_by_role("combobox", name=re.compile("^Message "))
+
+
+def messages(page: Page) -> Locator:
+    return page.locator("#main article")
+
+
+def type_in(page: Page, text: str) -> None:
+    """Types and sends."""
+    field(page).fill(text)
+    page.keyboard.press("Enter")
+
+
+def expect_painted(pictures: Locator, count: int) -> None:
+    """Waits until images have pixels."""
+    expect(pictures).to_have_count(count)
+    for number in range(count):
+        picture = pictures.nth(number)
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("image => image.naturalWidth") > 0
+
+
+def choose(page: Page, path: Path, then: Locator) -> None:
+    """Chooses a file with what opens the browser's chooser."""
+    with page.expect_file_chooser() as chooser:
+        then.click()
+    chooser.value.set_files(path)
+
+
+@pytest.mark.usefixtures("channel")
+def test_findimg_paints_thumbnails_and_more_like_this_and_next_go_on(page: Page, shoot: Callable[[str], Path]) -> None:
+    type_in(page, "/findimg animal")
+    answer = messages(page).last
+    expect(answer).to_contain_text("Images for animal · 1 to 5")
+    expect(answer).to_contain_text("Only visible to you")
+    expect_painted(answer.locator(".block.image img, figure img"), 5)
+    first = answer.inner_text()
+    page.locator("#main article").last.evaluate("message => message.scrollIntoView()")
+    shoot("findimg")
+    answer.get_by_role("button", name="Next").click()
+    expect(answer).to_contain_text("Images for animal · 6 to 10")
+    assert answer.inner_text() != first
+    answer.get_by_role("button", name="More like this").first.click()
+    expect(messages(page)).to_have_count(2)
+    expect(messages(page).last).to_contain_text("Images like ")
+    expect_painted(messages(page).last.locator("figure img"), 5)
+
+
+@pytest.mark.usefixtures("channel")
+def test_share_shows_an_answer_to_everybody(page: Page) -> None:
+    type_in(page, "/findimg dalmatian")
+    expect(messages(page)).to_have_count(1)
+    messages(page).last.get_by_role("button", name="Share to channel").click()
+    expect(messages(page)).to_have_count(2)
+    shared = messages(page).last
+    expect(shared).to_contain_text("found this with findimg")
+    expect(shared).not_to_contain_text("Only visible to you")
+    expect(shared).to_contain_text("dalmatian.jpg")
+
+
+@pytest.mark.usefixtures("channel")
+def test_an_uploaded_photograph_is_tagged_by_its_messages_menu(
+    page: Page, samples: Path, shoot: Callable[[str], Path]
+) -> None:
+    choose(page, samples / "dalmatian.jpg", page.get_by_role("button", name=re.compile("upload|attach", re.I)).first)
+    field(page).fill("Who is this?")
+    page.keyboard.press("Enter")
+    message = messages(page).last
+    expect(message).to_contain_text("Who is this?")
+    message.hover()
+    message.get_by_role("button", name=re.compile("more actions", re.I)).click()
+    page.get_by_role("menuitem", name="Tag this image").click()
+    expect(messages(page)).to_have_count(2)
+    expect(messages(page).last).to_contain_text("On dalmatian.jpg:")
+    expect_painted(messages(page).last.locator("figure img"), 1)
+    shoot("tag")
+
+
+@pytest.mark.usefixtures("channel")
+def test_tag_asks_for_an_image_where_there_is_none(page: Page, samples: Path) -> None:
+    type_in(page, "/tag")
+    modal = page.get_by_role("dialog", name="Tag an image")
+    expect(modal).to_be_visible()
+    modal.locator("input[type=file]").set_input_files(samples / "cat.png")
+    modal.get_by_role("button", name="Tag it").click()
+    expect(modal).to_be_hidden()
+    expect(messages(page).last).to_contain_text("On cat.png:")
+
+
+def test_a_mention_in_a_thread_with_an_image_is_answered_there(
+    page: Page, team: Team, channel: str, samples: Path, shoot: Callable[[str], Path]
+) -> None:
+    bot = team.person.state()["bot"]["id"]
+    first = team.person.share(channel, samples / "cat.png", "Look!")
+    file = team.person.upload("motorcycle-left.png", (samples / "motorcycle-left.png").read_bytes())
+    team.person.ask("send", channel=channel, text=f"<@{bot}>", thread_ts=first["ts"], files=[file["id"]])
+    page.get_by_text("2 replies").click()
+    thread = page.get_by_role("complementary", name=re.compile("thread", re.I))
+    answer = thread.locator("article").last
+    expect(answer).to_contain_text("On motorcycle-left.png:")
+    expect(answer).to_contain_text("motorcycle-right.png")
+    expect_painted(answer.locator("figure img"), 5)
+    shoot("thread")
+
+
+@pytest.mark.usefixtures("channel")
+def test_an_unknown_word_is_said_with_what_may_be_meant(page: Page) -> None:
+    type_in(page, "/findimg elefant")
+    expect(messages(page).last).to_contain_text("Did you mean elephant")
+
+
+@pytest.mark.usefixtures("channel")
+def test_the_home_tab_says_what_is_here(page: Page, shoot: Callable[[str], Path]) -> None:
+    page.get_by_role("link", name="findimg").click()
+    page.get_by_role("link", name="Home").click()
+    expect(page.locator("#main")).to_contain_text("30 images are indexed")
+    shoot("home")
+
+
+@pytest.mark.usefixtures("channel")
+def test_after_a_restart_of_the_bot_a_click_works(page: Page, team: Team) -> None:
+    type_in(page, "/findimg animal")
+    expect(messages(page).last).to_contain_text("1 to 5")
+    team.restart()
+    messages(page).last.get_by_role("button", name="Next").click()
+    expect(messages(page).last).to_contain_text("6 to 10")
+
+
+@pytest.mark.usefixtures("channel")
+def test_what_is_published_meanwhile_is_found(page: Page, team: Team, samples: Path, cache: Path) -> None:
+    type_in(page, "/findimg strawberry")
+    expect(messages(page)).to_have_count(1)
+    expect(messages(page).last).not_to_contain_text("strawberries.jpg")
+    folder = Path(team.environment["FINDIMG_LIBRARY"]).parent
+    shutil.copy(samples / "strawberries.jpg", folder / "photos")
+    index(Settings(library=str(folder / "library"), engine="local", cache=cache), [str(folder / "photos")])
+    for attempt in range(20):
+        type_in(page, "/findimg strawberry")
+        expect(messages(page)).to_have_count(attempt + 2)
+        if "strawberries.jpg" in messages(page).last.inner_text():
+            break
+        page.wait_for_timeout(500)
+    expect(messages(page).last).to_contain_text("strawberries.jpg")
