@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.team import Team
 from tests.bot.person import Json, elements, images, words
+from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
 
