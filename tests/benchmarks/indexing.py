@@ -16,6 +16,7 @@ from jobs.shards import cut
 from jobs.sources import list_sources
 from shared.backbones import Backbone, fingerprint
 from shared.backbones.efficientnet_lite0 import SIDE, _build, _checked
+from shared.backbones.network import start_tensorflow
 from shared.backbones.torch_file import read_state_dict
 from shared.backbones.vgg16 import MEAN
 from shared.images import decode, thumbnail
@@ -168,6 +169,7 @@ def _weights(folder: Path, name: str, given: Path | None) -> str:
 
 
 def _vgg(name: str) -> Any:
+    start_tensorflow(None)
     import keras
 
     if name == "vgg16":
