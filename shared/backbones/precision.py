@@ -51,5 +51,7 @@ def in_bfloat16(model: "keras.Model", but: tuple[str, ...] = ()) -> "keras.Model
         return type(layer).from_config(layer.get_config() | {"dtype": dtype})
 
     copy = keras.models.clone_model(model, clone_function=changed)
-    copy.set_weights(model.get_weights())
+    # A layer at a time: all weights of VGG16 as arrays are half a gigabyte.
+    for layer, changed_layer in zip(model.layers, copy.layers, strict=True):
+        changed_layer.set_weights(layer.get_weights())
     return copy

@@ -19,23 +19,32 @@ class Figure:
     unit: str
     beside: str = ""  # what the ratio is to
     ratio: float | None = None  # more than 1 is better than the peer
+    cpu_ratio: float | None = None  # the same of CPU time, which other work on the machine disturbs less
     load: float = 0  # of the machine when it was measured, in processes that wanted to run
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Times several ways of one work in turns, after each ran once; the median seconds of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run took, the median of several."""
+
+    wall: float  # seconds
+    cpu: float  # seconds, added over threads
+
+
+def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Spent]:
+    """Times several ways of one work in turns, after each ran once."""
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for run in runs.values():
         run()
     for _ in range(rounds):
         for name, run in runs.items():
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             run()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: median(each) for name, each in seconds.items()}
+            spent[name].append((time.perf_counter() - start, time.process_time() - cpu))
+    return {name: Spent(*map(median, zip(*each, strict=True))) for name, each in spent.items()}
 
 
 def load() -> float:

@@ -16,13 +16,14 @@ from jobs.shards import cut
 from jobs.sources import list_sources
 from shared.backbones import Backbone, fingerprint
 from shared.backbones.efficientnet_lite0 import SIDE, _build, _checked
+from shared.backbones.network import start_tensorflow
 from shared.backbones.torch_file import read_state_dict
 from shared.backbones.vgg16 import MEAN
 from shared.images import decode, thumbnail
 from shared.library import Library
 from shared.models import ModelStore
 from shared.settings import Settings
-from tests.benchmarks.figures import Figure, in_turns, load
+from tests.benchmarks.figures import Figure, Spent, in_turns, load
 from tests.benchmarks.made_up import commit_made_up
 
 _SIZE = (500, 375)
@@ -74,19 +75,22 @@ def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: 
         peer.predict(np.stack([np.asarray(square) for square in squares]), batch_size=BATCH, verbose=0)
 
     runs = {"model": bare, "decode": decoded, "indexing": lambda: embedder.embed(shard), "keras": keras}
-    speed = {run: len(files) / seconds for run, seconds in in_turns(runs, rounds).items()}
-    both = 1 / (1 / speed["model"] + 1 / speed["decode"])
-    ratios = [
-        ("the bare model", speed["indexing"] / speed["model"]),
-        ("1 / (1/model + 1/decode)", speed["indexing"] / both),
-        ("Keras float32 predict over the files", speed["indexing"] / speed["keras"]),
-    ]
+    spent = in_turns(runs, rounds)
+    both = Spent(spent["model"].wall + spent["decode"].wall, spent["model"].cpu + spent["decode"].cpu)
+    speed = {run: len(files) / each.wall for run, each in spent.items()}
+    peers = {
+        "the bare model": spent["model"],
+        "1 / (1/model + 1/decode)": both,
+        "Keras float32 predict over the files": spent["keras"],
+    }
+    ours = spent["indexing"]
     told = [Figure(f"{name}: bare model", speed["model"], "images/s", load=load())]
     told.append(Figure(f"{name}: decode, square, thumbnail", speed["decode"], "images/s", load=load()))
     told.append(Figure(f"{name}: Keras float32 predict over the files", speed["keras"], "images/s", load=load()))
-    return told + [
-        Figure(f"{name}: indexing", speed["indexing"], "images/s", beside, ratio, load()) for beside, ratio in ratios
-    ]
+    for beside, peer in peers.items():
+        ratios = peer.wall / ours.wall, peer.cpu / ours.cpu
+        told.append(Figure(f"{name}: indexing", speed["indexing"], "images/s", beside, *ratios, load()))
+    return told
 
 
 def _engines(folder: Path, source: Path, rounds: int) -> list[Figure]:
@@ -105,7 +109,7 @@ def _engines(folder: Path, source: Path, rounds: int) -> list[Figure]:
     ray, local = (float(np.median(seen)) for seen in speed.values())
     return [
         Figure("a run without Ray, while embedding", local, "images/s", load=load()),
-        Figure("a run on Ray, its start included", ray, "images/s", "a run without Ray", ray / local, load()),
+        Figure("a run on Ray, its start included", ray, "images/s", "a run without Ray", ray / local, load=load()),
     ]
 
 
@@ -165,6 +169,7 @@ def _weights(folder: Path, name: str, given: Path | None) -> str:
 
 
 def _vgg(name: str) -> Any:
+    start_tensorflow(None)
     import keras
 
     if name == "vgg16":

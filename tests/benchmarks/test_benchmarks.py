@@ -42,8 +42,8 @@ def test_the_short_form_measures_prints_and_writes(tmp_path: Path) -> None:
 
 def test_ways_are_timed_in_turns_after_each_ran_once() -> None:
     ran: list[str] = []
-    seconds = in_turns({"one": lambda: ran.append("one"), "two": lambda: ran.append("two")}, rounds=3)
+    spent = in_turns({"one": lambda: ran.append("one"), "two": lambda: ran.append("two")}, rounds=3)
 
     assert ran == ["one", "two"] * 4
-    assert seconds.keys() == {"one", "two"}
-    assert all(each >= 0 for each in seconds.values())
+    assert spent.keys() == {"one", "two"}
+    assert all(each.wall >= 0 for each in spent.values())
