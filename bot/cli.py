@@ -154,7 +154,13 @@ def manifest(
 def try_it(
     library: LibraryFlag = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page on 127.0.0.1; else a free one.")] = 0,
+    host: Annotated[
+        str, typer.Option(help="What the page listens at: 0.0.0.0 in a container, whose port must keep its number.")
+    ] = "127.0.0.1",
     browser: Annotated[bool, typer.Option(help="Open the page when there is a browser.")] = True,
+    monitor: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Show the bot's health and metrics here.")
+    ] = None,
     words: WordsFlag = None,
     weights: WeightsFlag = None,
     cache: CacheFlag = None,
@@ -166,7 +172,7 @@ def try_it(
 
     settings = load_settings(library=library, words=words, weights=weights, cache=cache, image_base_url=image_base_url)
     start_log(logging.INFO if verbose else logging.WARNING)
-    asyncio.run(run_trial(settings, port, browser))
+    asyncio.run(run_trial(settings, port, browser, host, monitor))
 
 
 @app.command()

@@ -17,7 +17,7 @@ from bot.blocks import Message, welcome_message
 from bot.live import LiveLibrary
 from bot.manifest import read_manifest
 from bot.server import running
-from bot.workspace.server import Workspace
+from bot.workspace.server import HOST, Workspace
 from shared.errors import SettingsError
 from shared.settings import Settings
 
@@ -26,21 +26,23 @@ _LOOKED_AT = 40  # images whose tags suggest what to type
 _SUGGESTED = 3
 
 
-async def run_trial(settings: Settings, port: int, browser: bool) -> None:
+async def run_trial(settings: Settings, port: int, browser: bool, host: str = HOST, monitor: str | None = None) -> None:
     """Runs workspace and bot until Ctrl-C.
 
     Args:
         port: of the page on 127.0.0.1; 0 takes a free one.
         browser: open the page when there is a browser.
+        host: what the page listens at, such as 0.0.0.0 in a container whose port is published.
+        monitor: HOST:PORT for the bot's health and metrics.
 
     Raises:
-        FindimgError: there is no library, or the port is taken.
+        FindimgError: there is no library, or an address cannot be used.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
-    async with trial(settings, port) as address:
+    async with trial(settings, port, host, monitor) as address:
         console = Console(highlight=False)
         console.print(f"[bold]findimg workspace[/bold]  {address}", soft_wrap=True)
         console.print("Open it in a browser and type what the welcome says; Ctrl-C ends it.", style="dim")
@@ -51,15 +53,17 @@ async def run_trial(settings: Settings, port: int, browser: bool) -> None:
 
 
 @asynccontextmanager
-async def trial(settings: Settings, port: int = 0) -> AsyncIterator[str]:
+async def trial(settings: Settings, port: int = 0, host: str = HOST, monitor: str | None = None) -> AsyncIterator[str]:
     """Workspace and bot, from when a person can ask until the end of the block; gives the page's address."""
     # Said before anything starts: without a version there is nothing to try.
     welcome = await asyncio.to_thread(_welcome, settings)
-    workspace = Workspace(read_manifest(), port=port)
+    workspace = Workspace(read_manifest(), port=port, host=host)
     try:
         await workspace.start()
     except OSError as error:
-        raise SettingsError(f"Port {port} cannot be used: {error.strerror or error}. Name another --port.") from error
+        raise SettingsError(
+            f"Port {port} of {host} cannot be used: {error.strerror or error}. Name another --port."
+        ) from error
     try:
         with tempfile.TemporaryDirectory(prefix="findimg-try-") as folder:
             async with running(
@@ -73,7 +77,8 @@ async def trial(settings: Settings, port: int = 0) -> AsyncIterator[str]:
                         "allow_channels": "",
                         "allow_users": "",
                     }
-                )
+                ),
+                monitor=monitor,
             ):
                 workspace.post(CHANNEL, welcome.text, list(welcome.blocks))
                 yield f"{workspace.address}/?token={workspace.token}"

@@ -1,6 +1,7 @@
 """`findimg-jobs`: what an operator runs."""
 
 import json
+import os
 import signal
 import sys
 from dataclasses import asdict
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.evaluate import evaluate as run_evaluation
+from jobs.forget import allow
+from jobs.forget import forget as run_forget
 from jobs.index import index as run_index
 from jobs.index import rebuild
 from jobs.lock import hold
@@ -251,6 +254,26 @@ def prune(
     opened = Library(settings.library, settings.cache)
     _any_version(opened)
     print("\n".join(prune_library(opened, settings.shard_size, keep, grace).lines()))
+
+
+@app.command()
+def forget(
+    uris: Annotated[list[str], typer.Argument(metavar="URI…", help="Images, as findimg-bot ask --json names them.")],
+    library: LibraryFlag = None,
+    again: Annotated[
+        bool, typer.Option("--allow", help="The opposite: let forgotten images be indexed again.")
+    ] = False,
+    cache: CacheFlag = None,
+) -> None:
+    """Remove images at once, with their embeddings and thumbnails, and never index them again."""
+    settings = load_settings(library=library, cache=cache)
+    # As a source lists them: a file by its absolute path.
+    named = [uri if "://" in uri else os.path.abspath(os.path.expanduser(uri)) for uri in uris]
+    if again:
+        allow(settings, named)
+        print(f"The next run that finds them indexes {len(named)} images again.")
+    else:
+        print("\n".join(run_forget(settings, named).lines()))
 
 
 @app.command()

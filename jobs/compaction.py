@@ -22,8 +22,7 @@ from jobs.shards import (
     name_shard,
     read_shards,
     read_table,
-    shard_folder,
-    uncommit,
+    remove_shard,
 )
 from jobs.sources import Failure, SourceImage
 from shared.errors import LibraryError
@@ -78,7 +77,7 @@ def compact(
     needed = list(_needed(shards, known_of(shards), wanted, time.time() - grace))
     collected = [each.shard for each in needed if not len(each)]
     for shard in collected:
-        _remove(storage, fingerprint, shard.name)
+        remove_shard(storage, fingerprint, shard.name)
     small = [each for each in needed if 0 < len(each) * SMALL < shard_size]
     if len(small) <= MANY:
         return Compaction(len(collected))
@@ -149,7 +148,7 @@ def _rewrite(storage: Storage, fingerprint: str, group: Sequence[_Needed], other
     commit_table(storage, fingerprint, table.sort_by([("uri", "ascending"), ("version", "ascending")]), failures, stats)
     for each in group:
         if each.shard.name != name:
-            _remove(storage, fingerprint, each.shard.name)
+            remove_shard(storage, fingerprint, each.shard.name)
     return True
 
 
@@ -162,9 +161,3 @@ def _rows(storage: Storage, fingerprint: str, needed: _Needed) -> pa.Table:
         if sum(mask) < len(pairs):
             raise LibraryError(f"Shard {name} is damaged: it lacks {len(pairs) - sum(mask)} images.")
         return table.filter(pa.array(mask))
-
-
-def _remove(storage: Storage, fingerprint: str, shard: str) -> None:
-    # What is half removed must not count.
-    uncommit(storage, fingerprint, shard)
-    storage.clear(shard_folder(fingerprint, shard))

@@ -6,13 +6,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jobs.compaction import compact, is_crowded
 from jobs.embed import Work
 from jobs.engines import Engine
+from jobs.forgotten import without_forgotten
 from jobs.gather import Live, find_live
 from jobs.lock import Lock, hold
 from jobs.memory import peak_memory
@@ -22,7 +23,7 @@ from jobs.progress import track
 from jobs.publish import publish
 from jobs.report import RunReport, add_up, write_report
 from jobs.shards import Known, Stats, known_of, read_known, read_shards
-from jobs.sources import in_threads, list_sources
+from jobs.sources import SourceImage, in_threads, list_sources
 from shared.backbones import fingerprint
 from shared.devise import Devise, open_head
 from shared.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
@@ -125,6 +126,7 @@ def index(
         fingerprint = makings.recipe.fingerprint
         with clock.stage("plan"):
             known = read_known(library.storage, fingerprint)
+            listing = replace(listing, images=without_forgotten(library.storage, listing.images))
             plan = make_plan(run, listing, known, fingerprint, settings.shard_size, retry_failed)
             write_plan(library.storage, plan)
         done: list[Stats] = []
@@ -206,10 +208,31 @@ def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
         raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
     with Engine(settings) as engine, hold(library.storage) as lock:
         live = library.manifest(str(library.current()))
-        makings = choose(settings, live, live.sources, live.fingerprint)
         images = read_images(library.storage, live.run)
-        found = find_live(images, read_known(library.storage, makings.recipe.fingerprint))
-        return _build(library, live.run, makings, live, found, live.failed, lock, allow_shrink, _Clock(), engine)
+        return publish_again(settings, library, live, live.run, images, lock, engine, allow_shrink)
+
+
+def publish_again(
+    settings: Settings,
+    library: Library,
+    live: Manifest,
+    run: str,
+    images: Sequence[SourceImage],
+    lock: Lock,
+    engine: Engine,
+    allow_shrink: bool,
+) -> Manifest:
+    """Builds and publishes a version of images that are embedded, made as the live one is unless the settings differ.
+
+    Args:
+        run: whose plan names the images.
+
+    Raises:
+        FindimgError: nothing was published.
+    """
+    makings = choose(settings, live, live.sources, live.fingerprint)
+    found = find_live(images, read_known(library.storage, makings.recipe.fingerprint))
+    return _build(library, run, makings, live, found, live.failed, lock, allow_shrink, _Clock(), engine)
 
 
 def live_manifest(library: Library) -> Manifest | None:
@@ -230,7 +253,7 @@ def _build(
     clock: "_Clock",
     engine: Engine,
 ) -> Manifest:
-    if live and live.inputs == hash_inputs(makings.recipe, found):
+    if live and live.inputs == hash_inputs(makings.recipe, found) and library.is_whole(live):
         return live
     try:
         with tempfile.TemporaryDirectory(prefix="findimg-") as name:

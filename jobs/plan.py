@@ -65,9 +65,19 @@ def read_images(storage: Storage, run: str) -> list[SourceImage]:
     return [SourceImage(row["uri"], row["version"]) for row in table.to_pylist()]
 
 
+def planned_runs(storage: Storage) -> set[str]:
+    """The runs whose plans are there."""
+    return {PurePosixPath(entry.key).stem for entry in storage.list("plans")}
+
+
 def last_run(storage: Storage) -> str | None:
     """The run that planned last."""
-    return max((PurePosixPath(entry.key).stem for entry in storage.list("plans")), default=None)
+    return max(planned_runs(storage), default=None)
+
+
+def delete_plan(storage: Storage, run: str) -> None:
+    """Removes a run's plan."""
+    storage.delete(_key(run))
 
 
 def _key(run: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from jobs.compaction import compact
 from jobs.lock import hold
 from jobs.plan import last_run, read_images
+from jobs.publish import withdraw
 from jobs.shards import read_known
 from jobs.sources import SourceImage
 from shared.errors import LibraryError
@@ -98,9 +99,7 @@ def _prune_versions(library: Library, keep: int, pruned: Pruned) -> list[Manifes
         if version == live or number < keep or _age(manifest) < HOUR:
             kept.append(manifest)
             continue
-        # Without its manifest it is no version, however much of it is left.
-        library.storage.delete(f"versions/{version}/manifest.json")
-        library.storage.clear(f"versions/{version}")
+        withdraw(library, version)
         pruned.versions.append(version)
     return kept
 

@@ -56,3 +56,10 @@ def flip(library: Library, version: str, lock: Lock) -> None:
     # The answer to a write that succeeded may get lost, and the repeated one is refused.
     if not flipped and storage.read("CURRENT") != name:
         raise NotPublishedError("Another run has published meanwhile, so this one publishes nothing; run again.")
+
+
+def withdraw(library: Library, version: str) -> None:
+    """Removes a version that is not the live one."""
+    # Without its manifest it is no version, however much of it is left.
+    library.storage.delete(f"versions/{version}/manifest.json")
+    library.storage.clear(f"versions/{version}")

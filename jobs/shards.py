@@ -137,8 +137,15 @@ def commit_table(
     storage.write(f"{folder}/vectors.parquet", buffer.getvalue())
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
     told = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
-    keys = list(zip(*told, _embedded(table).to_pylist(), strict=True))
+    keys = list(zip(*told, holds_vectors(table).to_pylist(), strict=True))
     storage.write(f"{folder}/stats.json", json.dumps(asdict(stats) | {"keys": keys}).encode())
+
+
+def remove_shard(storage: Storage, fingerprint: str, shard: str) -> None:
+    """Removes a shard."""
+    # What is half removed must not count.
+    uncommit(storage, fingerprint, shard)
+    storage.clear(shard_folder(fingerprint, shard))
 
 
 def uncommit(storage: Storage, fingerprint: str, shard: str) -> None:
@@ -235,7 +242,7 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
         LibraryError: the shard is damaged.
     """
     table = read_table(storage, fingerprint, shard)
-    table = table.filter(_embedded(table))
+    table = table.filter(holds_vectors(table))
     if not len(table):
         return
     matrices = {name: _matrix(table[name]) for name in _VECTORS if name in table.column_names}
@@ -260,7 +267,7 @@ def read_wanted(storage: Storage, fingerprint: str, shard: str, hashes: Sequence
     """
     with mending(storage, fingerprint, shard):
         table = read_table(storage, fingerprint, shard)
-        table = table.filter(_embedded(table))
+        table = table.filter(holds_vectors(table))
         row_of = {sha256: row for row, sha256 in enumerate(table["sha256"].to_pylist())}
         missing = {sha256 for sha256 in hashes if sha256 not in row_of}
         if missing:
@@ -301,7 +308,7 @@ def make_table(rows: Sequence[Embedded]) -> pa.Table:
     return pa.table(columns)
 
 
-def _embedded(table: pa.Table) -> pa.Array:
+def holds_vectors(table: pa.Table) -> pa.Array:
     """Which rows hold vectors, bool[rows]."""
     if "visual" not in table.column_names:
         return pa.array([False] * len(table), pa.bool_())

@@ -215,6 +215,16 @@ class Library:
             if version < before:
                 cached.clear(version)
 
+    def is_whole(self, manifest: Manifest) -> bool:
+        """Whether every file of a version is there in its full size; `check` reads them, too.
+
+        Raises:
+            StorageError: the library cannot be reached.
+        """
+        folder = f"versions/{manifest.version}"
+        sizes = {entry.key: entry.size for entry in self.storage.list(folder)}
+        return all(sizes.get(f"{folder}/{file}") == stated.size for file, stated in manifest.files.items())
+
     def check(self, manifest: Manifest) -> Iterator[str]:
         """Reads every file of a version back from storage and yields a sentence for each that is not as stated.
 

@@ -5,63 +5,23 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from PIL import Image
 
-from bot.manifest import read_manifest
-from jobs.samples import gather
 from shared.errors import FindimgError
 from shared.settings import Settings
 from tests.bot.person import Person, images, words
-from tests.bot.team import Threaded, free_port
+from tests.bot.team import free_port
+from tests.commands import Home, new_home, shell_commands
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
 
 
-def shell_commands(markdown: str) -> list[str]:
-    """Every command of the fenced `sh` blocks, in order."""
-    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", markdown, re.MULTILINE | re.DOTALL)
-    return [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
-
-
 COMMANDS = shell_commands(README)
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """A new user's home: photographs in `Pictures`, buckets on a local S3 server."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def run(self, command: str, folder: Path | None = None) -> str:
-        """Runs a command as its README reader would; returns what it printed, both streams together."""
-        done = subprocess.run(
-            ["sh", "-c", command],
-            cwd=folder or self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}"
-        assert "Traceback" not in done.stdout
-        return done.stdout
-
-    def demo(self, arguments: str = "") -> str:
-        """How `make demo` is run with the environment of this test run, which is made already, into this home."""
-        return f"make -o '{sys.prefix}/.installed' demo VENV='{sys.prefix}' DEMO='{self.folder}/demo' {arguments}"
 
 
 def label(pictures: Path) -> None:
@@ -83,45 +43,9 @@ def label(pictures: Path) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    folder = tmp_path_factory.mktemp("home")
-    gather(folder / "Pictures")
-    label(folder / "Pictures")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    outer = {
-        name: value for name, value in os.environ.items() if not name.startswith(("FINDIMG_", "AWS_", "MAKE", "MFLAGS"))
-    }
-    environment = outer | {
-        "HOME": str(folder),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    client = boto3.client(
-        "s3",
-        endpoint_url=environment["AWS_ENDPOINT_URL_S3"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        region_name="us-east-1",
-    )
-    slack = Threaded(read_manifest())
-    environment |= {
-        "FINDIMG_LIBRARY": str(folder / "findimg"),
-        "FINDIMG_SLACK_API_URL": slack.workspace.api_url,
-        "FINDIMG_SLACK_BOT_TOKEN": slack.workspace.bot_token,
-        "FINDIMG_SLACK_APP_TOKEN": slack.workspace.app_token,
-        "FINDIMG_SLACK_SIGNING_SECRET": slack.workspace.signing_secret,
-    }
-    client.create_bucket(Bucket="team-photos")
-    client.create_bucket(Bucket="team-findimg")
-    for picture in sorted((folder / "Pictures").glob("*.jpg"))[:5]:
-        client.upload_file(str(picture), "team-photos", f"2026/{picture.name}")
-    yield Home(folder, environment)
-    slack.stop()
-    server.stop()
+    with new_home(tmp_path_factory.mktemp("home")) as home:
+        label(home.folder / "Pictures")
+        yield home
 
 
 def is_sheet(path: Path) -> bool:

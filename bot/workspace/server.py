@@ -39,6 +39,7 @@ class Workspace:
         manifest: Mapping[str, Any],
         *,
         port: int = 0,
+        host: str = HOST,
         token: str | None = None,
         request_url: str | None = None,
     ):
@@ -47,6 +48,7 @@ class Workspace:
         Args:
             manifest: the app's; says its commands, shortcuts, scopes and events.
             port: 0 takes a free one.
+            host: what it listens at; whoever reaches it must still call it 127.0.0.1 or localhost.
             token: opens the page as the first person; made up when None.
             request_url: where signed HTTP is delivered to, instead of Socket Mode.
         """
@@ -66,6 +68,7 @@ class Workspace:
         self.token = self.me.token
         self._delivery: Delivery = SignedHttp(request_url, self.signing_secret) if request_url else self.sockets
         self._port = port
+        self._host = host
         self._runner: web.AppRunner | None = None
         self._office: Office | None = None
 
@@ -90,7 +93,7 @@ class Workspace:
         Raises:
             OSError: the port is taken.
         """
-        listening = socket.create_server((HOST, self._port))
+        listening = socket.create_server((self._host, self._port))
         self._port = listening.getsockname()[1]
         self._runner = web.AppRunner(self._build(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()

@@ -92,9 +92,9 @@ class Person:
             return dict(json.load(answer))
 
 
-def until(look: Callable[[], Any]) -> Any:
+def until(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """What `look` finds, as soon as it finds something."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := look():
             return found

@@ -398,3 +398,17 @@ def test_a_projected_index_serves_a_library_that_is_large_enough(
 def test_nothing_can_be_merged_before_the_first_run(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(LibraryError, match="run findimg-jobs index first"):
         rebuild(Settings(library=str(tmp_path), cache=cache))
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_live_version_that_is_not_whole_is_published_again(
+    tmp_path: Path, pictures: Path, run: Run, cache: Path, reads: list[str], damage: Callable[[Path], object]
+) -> None:
+    library = Library(str(tmp_path / "library"), cache)
+    run(library.uri, pictures)
+    damaged = library.current()
+    damage(library.open().folder / "visual-000.ann")
+    reads.clear()
+    assert run(library.uri, pictures).outcome == "published"
+    assert library.open().manifest.version != damaged
+    assert reads == []

@@ -1,0 +1,112 @@
+"""The bot's manifests: by Kubernetes' schemas, and with what they name and promise."""
+
+from typing import Any
+
+import pytest
+
+from bot.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
+from shared.settings import Settings
+from tests.infra.test_docker import command, environment
+from tests.infra.test_kubernetes import check_native, documents
+
+FILES = ("bot-socket.yaml", "bot-http.yaml")
+each_file = pytest.mark.parametrize("name", FILES)
+
+
+def the(kind: str, name: str) -> dict[str, Any]:
+    (found,) = (each for each in documents(name) if each["kind"] == kind)
+    return found
+
+
+def pod(name: str) -> dict[str, Any]:
+    spec: dict[str, Any] = the("Deployment", name)["spec"]["template"]["spec"]
+    return spec
+
+
+def container(name: str) -> dict[str, Any]:
+    (only,) = pod(name)["containers"]
+    return dict(only)
+
+
+@each_file
+def test_every_object_is_as_its_schema_says(name: str) -> None:
+    for document in documents(name):
+        check_native(document)
+
+
+def test_both_are_the_same_bot_in_two_modes() -> None:
+    socket, http = (documents(name) for name in FILES)
+    kinds = ["ServiceAccount", "PersistentVolumeClaim", "Deployment"]
+    assert [each["kind"] for each in socket] == [*kinds, "NetworkPolicy"]
+    assert [each["kind"] for each in http] == [*kinds, "Service", "Ingress", "NetworkPolicy"]
+    for kind in ("ServiceAccount", "PersistentVolumeClaim"):
+        assert the(kind, FILES[0]) == the(kind, FILES[1])
+    for key in ("image", "resources", "securityContext", "volumeMounts", "livenessProbe", "readinessProbe"):
+        assert container(FILES[0])[key] == container(FILES[1])[key]
+
+
+def test_two_replicas_share_the_disk_of_one_node_and_the_one_of_socket_mode_is_never_two() -> None:
+    one, two = (the("Deployment", name)["spec"] for name in FILES)
+    assert (one["replicas"], one["strategy"]["type"]) == (1, "Recreate")
+    assert two["replicas"] == 2
+    (term,) = two["template"]["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    assert term["labelSelector"]["matchLabels"] == two["template"]["metadata"]["labels"]
+    assert the("PersistentVolumeClaim", FILES[1])["spec"]["accessModes"] == ["ReadWriteOnce"]
+
+
+@each_file
+def test_nothing_is_root_nor_writes_where_it_needs_not(name: str) -> None:
+    user = pod(name)["securityContext"]
+    assert (user["runAsNonRoot"], user["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
+    confined = container(name)["securityContext"]
+    assert confined == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    mounts = {each["mountPath"]: each["name"] for each in container(name)["volumeMounts"]}
+    assert {each["name"] for each in pod(name)["volumes"]} == set(mounts.values())
+    image = environment("bot")
+    for place in (image["HOME"], f"{image['FINDIMG_CACHE']}/libraries", image["FINDIMG_STATE"].rpartition("/")[0]):
+        assert place in mounts
+
+
+@each_file
+def test_its_command_is_the_bots_and_its_probes_ask_where_it_listens(name: str) -> None:
+    only = container(name)
+    mode, address = only["args"][1:]
+    assert only["args"][0] == command("bot")[1] == "serve"
+    assert mode == ("--http" if name == "bot-http.yaml" else "--monitor")
+    (port,) = only["ports"]
+    assert address == f"0.0.0.0:{port['containerPort']}"
+    for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
+        assert only[probe]["httpGet"] == {"path": path, "port": port["name"]}
+    assert only["resources"]["requests"]["memory"] == "3Gi"
+
+
+@each_file
+def test_secrets_are_named_and_never_written(name: str) -> None:
+    secrets = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container(name)["env"]}
+    assert all(reference["key"] == variable for variable, reference in secrets.items())
+    assert all(Settings.is_secret(variable.removeprefix("FINDIMG_").lower()) for variable in secrets)
+    wanted = "FINDIMG_SLACK_SIGNING_SECRET" if name == "bot-http.yaml" else "FINDIMG_SLACK_APP_TOKEN"
+    assert secrets.keys() == {"FINDIMG_SLACK_BOT_TOKEN", wanted}
+
+
+def test_slack_reaches_its_paths_and_nobody_else_reaches_more() -> None:
+    (rule,) = the("Ingress", FILES[1])["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    for each in (EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH):
+        assert each.startswith(path["path"])
+    for each in ("/healthz", "/readyz", "/metrics"):
+        assert not each.startswith(path["path"])
+    service = the("Service", FILES[1])
+    assert path["backend"]["service"]["name"] == service["metadata"]["name"]
+    assert service["spec"]["selector"] == the("Deployment", FILES[1])["spec"]["selector"]["matchLabels"]
+    for name in FILES:
+        policy = the("NetworkPolicy", name)["spec"]
+        assert policy["podSelector"]["matchLabels"] == the("Deployment", name)["spec"]["selector"]["matchLabels"]
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        assert {each["port"] for rule in policy["ingress"] for each in rule["ports"]} == {8080}
+        assert {each["port"] for rule in policy["egress"] for each in rule["ports"]} == {53, 443}

@@ -1,0 +1,293 @@
+"""The images and the compose file: linted here, and what their containers run is run outside of one."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import compose_spec
+import pytest
+import yaml
+
+from bot.manifest import read_manifest
+from shared.settings import Settings
+from tests.bot.person import Person, until, words
+from tests.bot.team import Threaded, free_port
+
+PROJECT = Path(__file__).parents[2]
+DOCKERFILE = PROJECT / "infra" / "docker" / "Dockerfile"
+COMPOSE = DOCKERFILE.with_name("compose.yaml")
+BIN = Path(sys.executable).parent
+SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
+
+
+def instructions(target: str) -> Iterator[tuple[str, str]]:
+    """The instructions of a target, those of the targets below it first."""
+    text = re.sub(r"\\\n", " ", re.sub(r"^ *#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE))
+    stages: dict[str, list[tuple[str, str]]] = {}
+    base = name = ""
+    for word, _, rest in (line.partition(" ") for line in text.splitlines() if line):
+        if word == "FROM":
+            base, name = re.fullmatch(r"(\S+) AS (\S+)", rest).groups()  # type: ignore[union-attr]
+            stages[name] = list(stages.get(base, []))
+        elif name:
+            stages[name].append((word, rest.strip()))
+    yield from stages[target]
+
+
+def last(target: str, word: str) -> str:
+    return [rest for each, rest in instructions(target) if each == word][-1]
+
+
+def environment(target: str) -> dict[str, str]:
+    pairs = [pair for word, rest in instructions(target) if word == "ENV" for pair in shlex.split(rest)]
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def command(target: str) -> list[str]:
+    """What a container of a target runs when nobody says otherwise."""
+    return [*json.loads(last(target, "ENTRYPOINT")), *json.loads(last(target, "CMD"))]
+
+
+def filled(value: Any, given: dict[str, str]) -> str:
+    """A value of the compose file, with variables put in as compose does."""
+    text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1]) or found[2], str(value))
+    return text.replace("$$", "$")
+
+
+def inside(target: str, folder: Path, **more: str) -> dict[str, str]:
+    """A container's environment, with its folders below `folder`."""
+    image = {
+        name: re.sub(r"^/(tmp|cache|state)", rf"{folder}/\1", value) for name, value in environment(target).items()
+    }
+    for name in ("tmp", "cache", "state"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    return image | {"PATH": f"{BIN}:/usr/bin:/bin", "TMPDIR": str(folder / "tmp"), **more}
+
+
+def read_only(folder: Path) -> list[str]:
+    """What runs a command with nothing but `folder` to write to, where this user may arrange that."""
+    script = f"mount --bind '{folder}' '{folder}' && mount -o remount,ro,bind / && exec \"$@\""
+    prefix = ["unshare", "--mount", "sh", "-c", script, "sh"]
+    tried = subprocess.run([*prefix, "sh", "-c", "! touch /written-by-a-test"], capture_output=True)
+    return prefix if tried.returncode == 0 else []
+
+
+@contextmanager
+def running(
+    arguments: list[str], variables: dict[str, str], folder: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+    """A process that is told to stop at the end, as `docker stop` does; with what it has printed."""
+    log = folder / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*read_only(folder), *arguments], env=variables, cwd=folder / "tmp", stdout=out, stderr=out
+        )
+    try:
+        yield process, lambda: log.read_text()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def lint(path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BIN / "hadolint", "--no-color", path], capture_output=True, text=True, timeout=60)
+
+
+def test_hadolint_has_nothing_against_the_dockerfile(tmp_path: Path) -> None:
+    assert lint(DOCKERFILE).stdout == ""
+    worse = tmp_path / "Dockerfile"
+    worse.write_text(DOCKERFILE.read_text().replace("FROM python:${PYTHON}-slim-bookworm", "FROM python"))
+    assert "DL3006" in lint(worse).stdout
+
+
+def test_both_images_run_as_a_user_with_a_number_and_write_only_where_a_volume_can_lie() -> None:
+    for target in ("jobs", "bot"):
+        assert last(target, "USER") == "1000:1000"
+        variables = environment(target)
+        assert variables["HOME"] == "/tmp"
+        assert (variables["FINDIMG_CACHE"], variables["FINDIMG_STATE"]) == ("/cache", "/state/bot.sqlite")
+        ours = {name.removeprefix("FINDIMG_").lower() for name in variables if name.startswith("FINDIMG_")}
+        assert ours <= Settings.model_fields.keys()
+
+
+def test_the_context_holds_what_the_package_is_made_of_and_no_more() -> None:
+    allowed = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    packages = {
+        each.rstrip("*").replace(".", "/") for each in project["tool"]["setuptools"]["packages"]["find"]["include"]
+    }
+    named = {project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml", "constraints.txt"}
+    assert allowed == named | (packages - {"infra"}) | {"infra/__init__.py"}
+    assert all((PROJECT / path).exists() for path in allowed)
+
+
+def test_the_dependencies_that_are_installed_first_are_the_packages(tmp_path: Path) -> None:
+    script = next(rest for word, rest in instructions("build") if word == "RUN" and "requirements.txt" in rest)
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    subprocess.run(
+        ["sh", "-c", script.partition("&&")[0]], cwd=tmp_path, check=True, env={"PATH": f"{BIN}:/usr/bin:/bin"}
+    )
+    wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert (tmp_path / "requirements.txt").read_text().splitlines() == wanted
+
+
+def test_the_compose_file_is_as_its_specification_says() -> None:
+    whole = yaml.safe_load(filled(COMPOSE.read_text(), {}))
+    compose_spec.PyCompose.from_json(json.dumps(whole)).validate()
+    for change in ({"retart": "always"}, {"healthcheck": {"tst": ["CMD"]}}, {"build": {"targt": "bot"}}):
+        changed = whole | {"services": whole["services"] | {"bot": whole["services"]["bot"] | change}}
+        with pytest.raises(ValueError, match=r"extension key `(retart|tst|targt)`"):
+            compose_spec.PyCompose.from_json(json.dumps(changed)).validate()
+
+
+def test_what_compose_names_exists_and_its_own_containers_are_confined() -> None:
+    whole = yaml.safe_load(COMPOSE.read_text())
+    targets = {rest.split(" AS ")[-1] for rest in re.findall(r"^FROM (.*)$", DOCKERFILE.read_text(), re.MULTILINE)}
+    for name, service in SERVICES.items():
+        assert service.get("depends_on", {}).keys() <= SERVICES.keys()
+        for volume in service["volumes"]:
+            source = volume.partition(":")[0]
+            assert source in whole["volumes"] or source.startswith("${PHOTOS")
+        if name == "store":
+            continue
+        assert service["build"]["target"] in targets
+        assert (COMPOSE.parent / service["build"]["context"] / service["build"]["dockerfile"]).samefile(DOCKERFILE)
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        ours = {each.removeprefix("FINDIMG_").lower() for each in service["environment"] if each.startswith("FINDIMG_")}
+        assert ours <= Settings.model_fields.keys()
+        if "jobs" in service["build"]["target"]:
+            assert SERVICES["jobs"]["image"] == service["image"]
+
+
+@pytest.mark.slow
+def test_the_jobs_image_says_what_it_can(tmp_path: Path) -> None:
+    done = subprocess.run(command("jobs"), env=inside("jobs", tmp_path), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    assert "index" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_bot_image_serves_and_its_health_is_seen(library: str, tmp_path: Path) -> None:
+    port, slack = free_port(), Threaded(read_manifest())
+    variables = inside(
+        "bot",
+        tmp_path,
+        FINDIMG_LIBRARY=library,
+        FINDIMG_SLACK_API_URL=slack.workspace.api_url,
+        FINDIMG_SLACK_BOT_TOKEN=slack.workspace.bot_token,
+        FINDIMG_SLACK_APP_TOKEN=slack.workspace.app_token,
+    )
+    check = json.loads(last("bot", "HEALTHCHECK").partition("CMD ")[2].replace("8080", str(port)))
+
+    def is_healthy() -> bool:
+        return subprocess.run(check, env=variables, capture_output=True, timeout=30).returncode == 0
+
+    try:
+        assert not is_healthy()
+        arguments = [each.replace("0.0.0.0:8080", f"127.0.0.1:{port}") for each in command("bot")]
+        with running(arguments, variables, tmp_path):
+            until(is_healthy, 300)
+            person = Person(slack.workspace.address, slack.workspace.token)
+            assert "cat.png" in words(person.command(person.channel(), "/findimg cat"))
+        assert (tmp_path / "state" / "bot.sqlite").exists()
+    finally:
+        slack.stop()
+
+
+@pytest.fixture(scope="module")
+def store(s3_server: str) -> dict[str, str]:
+    """What compose gives the containers, with the store's bucket on the local S3 server."""
+    (bucket,) = [each.partition("=")[2] for each in SERVICES["store"]["command"] if each.startswith("-bucket=")]
+    login = {"aws_access_key_id": "findimg", "aws_secret_access_key": "findimg-secret", "region_name": "us-east-1"}
+    boto3.client("s3", endpoint_url=s3_server, **login).create_bucket(Bucket=bucket)
+    return {"AWS_ENDPOINT_URL_S3": s3_server, "FINDIMG_ENGINE": "local", "EVERY": "1"}
+
+
+def of_compose(name: str, given: dict[str, str], folder: Path) -> tuple[list[str], dict[str, str]]:
+    """A service's command and environment; `given` stands for the shell that compose is called from."""
+    service = SERVICES[name]
+    variables = {key: filled(value, given) for key, value in service["environment"].items()}
+    own = {key: value for key, value in given.items() if key in ("AWS_ENDPOINT_URL_S3", "FINDIMG_SLACK_API_URL")}
+    arguments = [filled(each, given) for each in service["entrypoint"]]
+    return arguments, inside(service["build"]["target"], folder, **(variables | own))
+
+
+@pytest.mark.slow
+def test_compose_copies_photographs_indexes_them_and_opens_a_workspace(
+    store: dict[str, str], samples: Path, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "photos"
+    pictures.mkdir()
+    for name in ("cat.png", "dalmatian.jpg", "eagle.jpg"):
+        shutil.copy(samples / name, pictures)
+    copy, variables = of_compose("photos", store, tmp_path)
+    script = copy[-1].replace('"/photos"', f'"{pictures}"').replace('relative_to("/")', f'relative_to("{tmp_path}")')
+    subprocess.run([*copy[:-1], script], env=variables, check=True, timeout=120)
+    arguments, variables = of_compose("jobs", store, tmp_path)
+    with running(arguments, variables, tmp_path) as (_, printed):
+        until(lambda: "Published." in printed() and "Nothing changed." in printed(), 500)
+    port, monitor = free_port(), free_port()
+    arguments, variables = of_compose("bot", store, tmp_path)
+    arguments[-1] = arguments[-1].replace("3000", str(port)).replace("0.0.0.0:8080", f"127.0.0.1:{monitor}")
+    check = json.loads(last("bot", "HEALTHCHECK").partition("CMD ")[2].replace("8080", str(monitor)))
+    with running(arguments, variables, tmp_path) as (_, printed):
+        until(lambda: re.search(r"token=\S+", printed()) is not None, 300)
+        token = re.search(r"token=(\S+)", printed())
+        assert token
+        person = Person(f"http://127.0.0.1:{port}", token[1])
+        general = next(each["id"] for each in person.state()["channels"] if each["name"] == "general")
+        assert "cat.png" in words(person.command(general, "/findimg cat"))
+        assert subprocess.run(check, env=variables, timeout=30).returncode == 0
+
+
+@pytest.mark.parametrize("token", ["", "xoxb-1"])
+def test_compose_serves_where_there_is_a_token_and_else_tries(token: str, tmp_path: Path) -> None:
+    arguments, variables = of_compose("bot", {"FINDIMG_SLACK_BOT_TOKEN": token}, tmp_path)
+    stub(tmp_path, "findimg-bot", 'echo "$1"')
+    told = subprocess.run(arguments, env=first(tmp_path, variables), capture_output=True, text=True, timeout=30)
+    assert told.stdout == ("serve\n" if token else "try\n")
+
+
+@pytest.mark.parametrize("code", [0, 3, 4])
+def test_the_loop_goes_on_after_whatever_another_run_can_mend(code: int, tmp_path: Path) -> None:
+    arguments, variables = of_compose("jobs", {"EVERY": "0"}, tmp_path)
+    stub(tmp_path, "findimg-jobs", f"echo run; exit {code}")
+    with running(arguments, first(tmp_path, variables), tmp_path) as (_, printed):
+        until(lambda: printed().count("run") > 2, 60)
+
+
+def test_the_loop_ends_with_wrong_settings_and_stops_a_run_that_is_going_on(tmp_path: Path) -> None:
+    arguments, variables = of_compose("jobs", {}, tmp_path)
+    stub(tmp_path, "findimg-jobs", "exit 2")
+    assert subprocess.run(arguments, env=first(tmp_path, variables), timeout=30).returncode == 2
+    stub(tmp_path, "findimg-jobs", "trap 'echo given back; exit 143' TERM; echo run; while :; do sleep 0.1; done")
+    with running(arguments, first(tmp_path, variables), tmp_path) as (_, printed):
+        until(lambda: "run" in printed())
+        started = time.monotonic()
+    assert "given back" in printed()
+    assert time.monotonic() - started < 30
+
+
+def stub(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def first(folder: Path, variables: dict[str, str]) -> dict[str, str]:
+    """The same environment, in which commands in `folder` come before all others."""
+    return variables | {"PATH": f"{folder}{os.pathsep}{variables['PATH']}"}

@@ -1,0 +1,179 @@
+"""The IAM policies allow every request that findimg makes of S3, and nothing that it does not need."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+import shared.storage
+from bot.answers import answer, read_question
+from bot.live import LiveLibrary
+from jobs.forget import allow, forget
+from jobs.index import index, rebuild
+from jobs.prune import prune
+from jobs.verify import verify
+from shared.errors import StorageError
+from shared.library import Library, thumbnail_key
+from shared.settings import Settings
+from shared.storage import open_storage, presigned, read_uri
+
+FOLDER = Path(__file__).parents[2] / "infra" / "aws"
+SOURCE, LIBRARY = "s3://team-photos/2026", "s3://team-findimg/photos"
+# The action that each request needs: Service Authorization Reference, "Actions defined by Amazon S3".
+_ACTIONS = {
+    "ListObjectsV2": "s3:ListBucket",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "GetObject": "s3:GetObject",
+    "HeadObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "DeleteObject": "s3:DeleteObject",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of S3, as a policy sees it."""
+
+    action: str
+    resource: str
+    prefix: str | None  # that is listed
+
+
+@contextmanager
+def recorded() -> Iterator[set[Request]]:
+    """Notes the requests that are made inside."""
+    requests: set[Request] = set()
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        resource = "/".join(filter(None, (params["Bucket"], params.get("Key"))))
+        requests.add(Request(_ACTIONS[model.name], f"arn:aws:s3:::{resource}", params.get("Prefix")))
+
+    events = shared.storage._client().meta.events
+    events.register("provide-client-params.s3.*", note)
+    yield requests
+    events.unregister("provide-client-params.s3.*", note)
+
+
+def statements(name: str) -> list[dict[str, Any]]:
+    policy = json.loads((FOLDER / name).read_text())
+    assert policy.keys() == {"Version", "Statement"}
+    for each in policy["Statement"]:
+        assert each.keys() <= {"Sid", "Effect", "Action", "Resource", "Condition"}
+        assert re.fullmatch("[A-Za-z0-9]+", each["Sid"])
+        assert each["Effect"] == "Allow"
+    return list(policy["Statement"])
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def allowed_by(statement: dict[str, Any], request: Request) -> bool:
+    condition = statement.get("Condition", {})
+    assert condition.keys() <= {"StringLike"}
+    wanted = listed(condition.get("StringLike", {}).get("s3:prefix", []))
+    return (
+        request.action in listed(statement["Action"])
+        and any(fnmatchcase(request.resource, pattern) for pattern in listed(statement["Resource"]))
+        and (not wanted or any(fnmatchcase(request.prefix or "", pattern) for pattern in wanted))
+    )
+
+
+def refused(name: str, requests: Iterable[Request]) -> list[Request]:
+    return [each for each in requests if not any(allowed_by(statement, each) for statement in statements(name))]
+
+
+def superfluous(name: str, requests: set[Request]) -> set[tuple[str, str]]:
+    """What a policy allows and none of the requests needs: (action, resource)."""
+    return {
+        (action, resource)
+        for statement in statements(name)
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+        if not any(allowed_by(statement | {"Action": action, "Resource": resource}, each) for each in requests)
+    }
+
+
+@pytest.fixture
+def buckets(s3: str, samples: Path, cache: Path) -> Settings:
+    """Two buckets with five photographs in one of them; `s3` names the local server."""
+    client = boto3.client("s3")
+    for uri in (SOURCE, LIBRARY):
+        client.create_bucket(Bucket=uri.split("/")[2])
+    for picture in sorted(samples.glob("*.jpg"))[:5]:
+        client.upload_file(str(picture), "team-photos", f"2026/{picture.name}")
+    return Settings(library=LIBRARY, cache=cache, engine="local")
+
+
+def test_the_jobs_may_do_what_they_do_and_no_more(buckets: Settings, tmp_path: Path) -> None:
+    library = Library(LIBRARY, buckets.cache)
+    with recorded() as requests:
+        for _ in range(2):
+            report = index(buckets, [SOURCE])
+        rebuild(buckets.model_copy(update={"visual_dim": "full"}))
+        verify(library, library.manifest(str(library.current())))
+        uri = next(entry.uri for entry in open_storage(SOURCE).list())
+        forget(buckets, [uri])
+        allow(buckets, [uri])
+        prune(library, buckets.shard_size)
+        assert library.storage.exists("CURRENT")
+        # Files of more than 8 MB go in parts; what an interrupted upload left is swept away.
+        (tmp_path / "large").write_bytes(bytes(9 * 2**20))
+        library.storage.upload(tmp_path / "large", "versions/x/large")
+        shared.storage._client().create_multipart_upload(Bucket="team-findimg", Key="photos/versions/x/left")
+        assert library.storage.sweep(0.0) == 1
+    assert report.images == 5
+    assert refused("iam-policy.json", requests) == []
+    assert superfluous("iam-policy.json", requests) == set()
+
+
+def test_the_bot_may_do_what_it_does_and_writes_nothing(buckets: Settings, tmp_path: Path) -> None:
+    index(buckets, [SOURCE])
+    settings = buckets.model_copy(update={"cache": tmp_path})
+    live = LiveLibrary(settings)
+    with recorded() as requests:
+        with live.lease() as searcher:
+            answer(searcher, read_question("/findimg animal"), 5)
+            row = searcher.catalog.row(0)
+        live.library.storage.read(thumbnail_key(row.sha256))
+        # Whoever opens a link that was made for a while reads with the bot's rights.
+        assert presigned(row.uri, 60)
+        read_uri(row.uri)
+        live.library.storage.uri("CURRENT")
+        with suppress(StorageError):
+            open_storage(LIBRARY).read("versions/nosuch/manifest.json")
+    live.close()
+    # S3 says that an object is missing only to those who may list.
+    requests.add(Request("s3:ListBucket", "arn:aws:s3:::team-findimg", None))
+    assert refused("iam-policy-bot.json", requests) == []
+    assert superfluous("iam-policy-bot.json", requests) == set()
+
+
+@pytest.mark.parametrize("name", ["iam-policy.json", "iam-policy-bot.json"])
+@pytest.mark.parametrize(
+    ("action", "resource", "prefix"),
+    [
+        ("s3:PutObject", "team-photos/2026/a.jpg", None),
+        ("s3:DeleteObject", "team-photos/2026/a.jpg", None),
+        ("s3:GetObject", "team-photos/2025/a.jpg", None),
+        ("s3:ListBucket", "team-photos", "2025/"),
+        ("s3:ListBucket", "team-photos", None),
+        ("s3:PutObject", "team-findimg/other/CURRENT", None),
+        ("s3:PutBucketPolicy", "team-findimg", None),
+    ],
+)
+def test_what_is_none_of_findimgs_business_is_refused(
+    name: str, action: str, resource: str, prefix: str | None
+) -> None:
+    assert refused(name, [Request(action, f"arn:aws:s3:::{resource}", prefix)])

@@ -1,0 +1,184 @@
+"""The dashboard and the alerts ask for what the bot and the jobs expose, in expressions that Prometheus can parse."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import promql_parser
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import CollectorRegistry
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.metrics import Metrics
+from jobs.report import RunReport
+from jobs.telling import telling
+from shared.errors import QueryError
+from shared.settings import Settings
+
+PROJECT = Path(__file__).parents[2]
+DASHBOARD = PROJECT / "infra" / "grafana" / "dashboard.json"
+RULES = PROJECT / "infra" / "prometheus" / "rules.yaml"
+Labels = dict[str, set[str]]
+
+
+class Strict(BaseModel):
+    """Refuses whatever it does not name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Annotations(Strict):
+    summary: str
+    runbook: str
+
+
+class Alert(Strict):
+    """An alerting rule (Prometheus' rulefmt.Rule), with the annotations that are used here."""
+
+    alert: str = Field(pattern="^Findimg[A-Za-z]+$")
+    expr: str
+    for_: str = Field(default="0s", alias="for", pattern=r"^\d+[smh]$")
+    labels: dict[Literal["severity"], Literal["warning", "critical"]]
+    annotations: Annotations
+
+
+class Group(Strict):
+    name: str
+    rules: list[Alert]
+
+
+class Rules(Strict):
+    groups: list[Group]
+
+
+class Target(Strict):
+    refId: str
+    expr: str
+    legendFormat: str
+
+
+class Panel(Strict):
+    """The fields of Grafana's panels that are used here."""
+
+    id: int
+    title: str
+    type: Literal["stat", "timeseries"]
+    datasource: dict[Literal["type", "uid"], str]
+    gridPos: dict[Literal["x", "y", "w", "h"], int]
+    fieldConfig: dict[Literal["defaults", "overrides"], Any]
+    options: dict[Literal["colorMode", "graphMode", "textMode"], str] = {}
+    targets: list[Target] = Field(min_length=1)
+
+
+def alerts() -> list[Alert]:
+    return [rule for group in Rules.model_validate(yaml.safe_load(RULES.read_text())).groups for rule in group.rules]
+
+
+def panels() -> list[Panel]:
+    return [Panel.model_validate(each) for each in json.loads(DASHBOARD.read_text())["panels"]]
+
+
+def shown() -> Iterator[str]:
+    for panel in panels():
+        for target in panel.targets:
+            yield target.expr.replace("$__rate_interval", "5m")
+
+
+def told(text: str) -> Labels:
+    """The names that samples have, with the names of their labels."""
+    found: Labels = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+@pytest.fixture(scope="module")
+def exposed(tmp_path_factory: pytest.TempPathFactory) -> Labels:
+    """What a bot that was asked and a run that ended expose."""
+    from prometheus_client import generate_latest
+
+    metrics = Metrics()
+    with pytest.raises(QueryError), metrics.answering("findimg"):
+        raise QueryError("no")
+    metrics.serving("v", 1, 0.0)
+    file = tmp_path_factory.mktemp("metrics") / "findimg.prom"
+    report = RunReport("r", "published", "v", 1, 1, 0, 0, 0, 1, 1.0, 1.0, {"embed": 1.0}, {}, 1, 0, 1, [])
+    with telling(Settings(library="l"), file) as ended:
+        ended(report)
+    registry: CollectorRegistry = metrics.registry
+    return told(generate_latest(registry).decode()) | told(file.read_text())
+
+
+def selectors(node: Any) -> Iterator[Any]:
+    """Every vector selector of an expression."""
+    if isinstance(node, promql_parser.VectorSelector):
+        yield node
+    for name in ("expr", "lhs", "rhs", "vector_selector", "param"):
+        if (child := getattr(node, name, None)) is not None:
+            yield from selectors(child)
+    for child in getattr(node, "args", None) or ():
+        yield from selectors(child)
+
+
+EXPRESSIONS = [*dict.fromkeys([*(rule.expr for rule in alerts()), *shown()])]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_expression_is_promql_about_metrics_that_exist(expression: str, exposed: Labels) -> None:
+    found = list(selectors(promql_parser.parse(expression)))
+    assert {each.name for each in found} == set(re.findall(r"findimg_\w+", expression))
+    for selector in found:
+        assert selector.name in exposed
+        assert {matcher.name for matcher in selector.matchers.matchers} <= exposed[selector.name]
+
+
+def test_labels_that_are_shown_or_grouped_by_exist(exposed: Labels) -> None:
+    # Prometheus itself adds these two.
+    known = set().union(*exposed.values()) | {"job", "instance"}
+    for expression in EXPRESSIONS:
+        for names in re.findall(r"(?:by|ignoring) \(([^)]*)\)", expression):
+            assert set(re.split(r",\s*", names)) <= known
+    told = [*(target.legendFormat for panel in panels() for target in panel.targets)]
+    told += [re.sub(r"\$labels\.", "", rule.annotations.summary) for rule in alerts()]
+    for text in told:
+        assert set(re.findall(r"\{\{ ?(\w+) ?\}\}", text)) <= known
+
+
+def test_the_dashboard_shows_everything_that_is_exposed(exposed: Labels) -> None:
+    mentioned = {name for expression in EXPRESSIONS for name in re.findall(r"findimg_\w+", expression)}
+    told = {name for name in exposed if not name.endswith("_created")}
+    assert told <= mentioned
+
+
+def test_no_panel_covers_another() -> None:
+    places = [
+        (panel.gridPos["x"] + column, panel.gridPos["y"] + row)
+        for panel in panels()
+        for column in range(panel.gridPos["w"])
+        for row in range(panel.gridPos["h"])
+    ]
+    assert len(places) == len(set(places))
+    assert max(x for x, _ in places) == 23
+    assert len({panel.id for panel in panels()}) == len(panels())
+
+
+def test_every_alert_leads_to_a_part_of_the_runbook() -> None:
+    runbook = (PROJECT / "docs" / "runbook.md").read_text()
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^## (.*)$", runbook, re.MULTILINE)
+    }
+    for rule in alerts():
+        path, _, anchor = rule.annotations.runbook.partition("#")
+        assert (path, anchor in anchors) == ("docs/runbook.md", True), rule.alert
+
+
+@pytest.mark.parametrize("wrong", ["sum(findimg_images", "rate(findimg_images)", "findimg_images{a=}"])
+def test_what_is_no_promql_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        promql_parser.parse(wrong)

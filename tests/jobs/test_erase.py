@@ -1,0 +1,137 @@
+"""Erasing rows of the embedding store: what was asked for goes, and nothing else."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.erase import erase
+from jobs.shards import Content, Embedded, Stats, commit, name_shard, read_known, read_shards, read_vectors
+from jobs.sources import Failure, SourceImage
+from shared.errors import NotPublishedError
+from shared.storage import Storage, open_storage
+
+
+def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> Embedded:
+    """An image with made-up content; each number has vectors of its own."""
+    visual = np.random.default_rng(content).standard_normal(8).astype(np.float16).astype(np.float32)
+    made = Content(content + 1, 20, "PNG", 99, None, visual) if vectors else None
+    return Embedded(uri, version, f"{content:064x}", made)
+
+
+def put(storage: Storage, *rows: Embedded, failures: tuple[Failure, ...] = ()) -> None:
+    """Commits a shard as a run would."""
+    images = tuple(SourceImage(each.uri, each.version) for each in (*rows, *failures))
+    name = name_shard(images, "f").name
+    commit(storage, "f", rows, failures, Stats(name, len(rows), 0, len(failures), 0))
+
+
+def held(storage: Storage) -> dict[str, tuple[str, list[float]]]:
+    """What the store can give of each URI: its content's hash, and its vectors."""
+    vectors = {
+        sha256: content.visual.tolist()
+        for shard in read_shards(storage, "f")
+        for sha256, content in read_vectors(storage, "f", shard.name)
+    }
+    return {key.uri: (key.sha256, vectors[key.sha256]) for key in read_known(storage, "f").keys.values()}
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return open_storage(tmp_path / "library")
+
+
+def erased(storage: Storage, *uris: str, hashes: frozenset[str] = frozenset()) -> int:
+    return erase(storage, "f", read_shards(storage, "f"), frozenset(uris), hashes)
+
+
+def text_of(storage: Storage) -> bytes:
+    return b"".join(storage.read(entry.key) for entry in storage.list())
+
+
+def test_all_versions_of_an_image_go_and_the_rest_of_its_shards_stays(storage: Storage) -> None:
+    put(storage, row("a", 1), row("b", 2), row("c", 3))
+    put(storage, row("a", 4, version="2"))
+    before = held(storage)
+    assert erased(storage, "a") == 2
+    assert held(storage) == {uri: before[uri] for uri in ("b", "c")}
+    assert len(read_shards(storage, "f")) == 1
+
+
+def test_vectors_that_a_copy_needs_become_the_copys(storage: Storage) -> None:
+    put(storage, row("a", 1), row("b", 2))
+    put(storage, row("copy", 1, vectors=False), row("z", 3))
+    before = held(storage)
+    assert erased(storage, "a") == 1
+    assert held(storage) == {uri: before[uri] for uri in ("b", "copy", "z")}
+
+
+def test_a_copy_in_the_same_shard_or_alone_in_its_own_inherits_as_well(storage: Storage) -> None:
+    put(storage, row("a", 1), row("copy", 1, vectors=False))
+    put(storage, row("b", 2))
+    put(storage, row("other", 2, vectors=False))
+    before = held(storage)
+    assert erased(storage, "a", "b") == 2
+    assert held(storage) == {uri: before[uri] for uri in ("copy", "other")}
+
+
+def test_a_shard_that_becomes_another_ones_twin_loses_no_vectors(storage: Storage) -> None:
+    put(storage, row("a", 1), row("b", 2, vectors=False), row("c", 3))
+    put(storage, row("b", 2), row("c", 3, vectors=False))
+    before = held(storage)
+    erased(storage, "a")
+    assert held(storage) == {uri: before[uri] for uri in ("b", "c")}
+
+
+def test_content_goes_under_every_name_when_it_is_asked_for(storage: Storage) -> None:
+    put(storage, row("old-name", 1), row("b", 2))
+    put(storage, row("a", 1, vectors=False))
+    assert erased(storage, "a", hashes=frozenset({f"{1:064x}"})) == 2
+    assert held(storage).keys() == {"b"}
+    assert f"{1:064x}".encode() not in text_of(storage)
+
+
+def test_the_failures_of_an_image_go_and_those_of_others_stay(storage: Storage) -> None:
+    failures = tuple(Failure(uri, "1", "broken", transient=False) for uri in ("a", "d"))
+    put(storage, row("b", 2), failures=failures)
+    assert erased(storage, "a") == 0
+    assert read_known(storage, "f").failures.keys() == {("d", "1")}
+    assert held(storage).keys() == {"b"}
+
+
+def test_where_nothing_is_to_go_nothing_is_written(storage: Storage) -> None:
+    put(storage, row("b", 2))
+    before = [(entry.key, entry.version) for entry in storage.list()]
+    assert erased(storage, "a") == 0
+    assert [(entry.key, entry.version) for entry in storage.list()] == before
+
+
+def test_a_damaged_shard_is_named(storage: Storage) -> None:
+    put(storage, row("a", 1), row("b", 2))
+    (shard,) = read_shards(storage, "f")
+    storage.write(f"embeddings/f/{shard.name}/vectors.parquet", b"PAR1")
+    with pytest.raises(NotPublishedError, match=f"{shard.name}.*damaged"):
+        erased(storage, "a")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_erased_the_others_keep_what_they_had(storage: Storage, seed: int) -> None:
+    rng = random.Random(seed)
+    has: set[int] = set()
+    for _ in range(rng.randint(1, 5)):
+        rows = {}
+        for _ in range(rng.randint(1, 4)):
+            content = rng.randint(0, 3)
+            uri = f"{rng.choice('abcdef')}{content}"
+            rows[uri] = row(uri, content, vectors=content not in has or rng.random() < 0.2)
+            has.add(content)
+        put(storage, *rows.values())
+    before = held(storage)
+    # Shards with equal names overwrite each other here, which costs a run nothing but work.
+    going = set(rng.sample(sorted(before), len(before) // 2))
+    gone = frozenset(before[uri][0] for uri in going) - {before[uri][0] for uri in before.keys() - going}
+    erased(storage, *going, hashes=gone)
+    assert held(storage) == {uri: before[uri] for uri in before.keys() - going}
+    text = text_of(storage)
+    assert not any(sha256.encode() in text for sha256 in gone)

@@ -1,0 +1,160 @@
+"""Forgetting images: gone at once, gone for good, and nothing else is."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import jobs.forget
+from jobs.forget import allow, forget
+from jobs.lock import hold
+from jobs.report import RunReport
+from jobs.verify import verify
+from shared.catalog import Catalog
+from shared.errors import LibraryError, LockedError, StorageError
+from shared.library import Library, thumbnail_key
+from shared.settings import Settings
+
+Run = Callable[..., RunReport]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, cache: Path) -> Settings:
+    return Settings(library=str(tmp_path / "library"), cache=cache, engine="local")
+
+
+@pytest.fixture
+def library(settings: Settings) -> Library:
+    return Library(settings.library, settings.cache)
+
+
+def shown(library: Library) -> dict[str, str]:
+    """The SHA-256 of each image of the live version, by file name."""
+    catalog = Catalog(library.open().folder / "catalog.sqlite")
+    rows = [catalog.row(item) for item in range(catalog.images)]
+    return {Path(row.uri).name: row.sha256 for row in rows}
+
+
+def mentions(library: Library, *texts: str) -> list[str]:
+    """The keys of everything in the library that holds one of the texts, in its name or in itself."""
+    return [
+        entry.key
+        for entry in library.storage.list()
+        if any(text in entry.key or text.encode() in library.storage.read(entry.key) for text in texts)
+    ]
+
+
+def test_a_forgotten_image_is_gone_from_everything_and_stays_away_while_its_source_is_there(
+    place: str, cache: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], reads: list[str]
+) -> None:
+    settings = Settings(library=place, cache=cache, engine="local")
+    library = Library(place, cache)
+    run(library.uri, pictures)
+    first, before = library.current(), shown(library)
+    assert library.storage.exists(thumbnail_key(before["3.png"]))
+    told = forget(settings, [str(pictures / "3.png")])
+    assert shown(library) == {name: sha256 for name, sha256 in before.items() if name != "3.png"}
+    assert (told.version, told.images, told.rows, told.thumbnails) == (library.current(), 5, 1, 1)
+    # Neither its content, nor its name: not in an older version, to which nobody can go back.
+    assert mentions(library, before["3.png"], "3.png") == []
+    assert library.versions() == [told.version] != [first]
+    assert verify(library, library.manifest(told.version)).problems == []
+    reads.clear()
+    again = run(library.uri, pictures)
+    assert (again.outcome, again.seen, reads) == ("unchanged", 5, [])
+    draw(pictures / "3.png", 99)
+    assert run(library.uri, pictures).images == 5
+
+
+def test_what_is_allowed_again_comes_back(settings: Settings, library: Library, pictures: Path, run: Run) -> None:
+    run(library.uri, pictures)
+    uris = [str(pictures / "1.png"), str(pictures / "4.png")]
+    forget(settings, uris)
+    allow(settings, uris[:1])
+    assert (run(library.uri, pictures).embedded, shown(library).keys()) == (
+        1,
+        {"0.png", "1.png", "2.png", "3.png", "5.png"},
+    )
+    with pytest.raises(LibraryError, match=r"1\.png was not forgotten"):
+        allow(settings, uris)
+
+
+def test_content_that_another_image_holds_stays_and_that_image_is_named(
+    settings: Settings, library: Library, pictures: Path, run: Run
+) -> None:
+    shutil.copy(pictures / "2.png", pictures / "copy.png")
+    run(library.uri, pictures)
+    sha256 = shown(library)["copy.png"]
+    told = forget(settings, [str(pictures / "2.png")])
+    assert told.copies == (str(pictures / "copy.png"),)
+    assert str(pictures / "copy.png") in "\n".join(told.lines())
+    assert (told.thumbnails, shown(library)["copy.png"]) == (0, sha256)
+    assert library.storage.exists(thumbnail_key(sha256))
+    assert verify(library, library.manifest(told.version)).problems == []
+    assert mentions(library, "2.png") == []
+    assert run(library.uri, pictures).embedded == 0
+    assert forget(settings, [str(pictures / "copy.png")]).thumbnails == 1
+    assert mentions(library, sha256) == []
+
+
+def test_an_image_that_was_renamed_is_forgotten_under_both_names(
+    settings: Settings, library: Library, pictures: Path, run: Run
+) -> None:
+    run(library.uri, pictures)
+    sha256 = shown(library)["0.png"]
+    (pictures / "0.png").rename(pictures / "renamed.png")
+    run(library.uri, pictures)
+    forget(settings, [str(pictures / "renamed.png")])
+    assert mentions(library, sha256, "renamed.png") == []
+
+
+@pytest.mark.parametrize("step", ["publish_again", "withdraw", "thumbnail_key", "erase"])
+def test_interrupted_it_is_finished_by_a_second_call(
+    settings: Settings, library: Library, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    run(library.uri, pictures)
+    sha256 = shown(library)["5.png"]
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise StorageError("the power is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs.forget, step, interrupt)
+        with pytest.raises(StorageError, match="power"):
+            forget(settings, [str(pictures / "5.png")])
+    # Even before that call no run brings it back.
+    assert run(library.uri, pictures).images == 5
+    forget(settings, [str(pictures / "5.png")])
+    assert mentions(library, sha256, "5.png") == []
+
+
+def test_what_cannot_be_forgotten_changes_nothing(
+    settings: Settings, library: Library, pictures: Path, run: Run
+) -> None:
+    with pytest.raises(LibraryError, match="Nothing is published"):
+        forget(settings, ["x"])
+    run(library.uri, pictures)
+    before = sorted((entry.key, entry.version) for entry in library.storage.list())
+    with pytest.raises(LibraryError, match=r"nosuch\.png is not in .*nothing was changed"):
+        forget(settings, [str(pictures / "1.png"), str(pictures / "nosuch.png")])
+    with pytest.raises(LibraryError, match="holds nothing else"):
+        forget(settings, [str(path) for path in pictures.iterdir()])
+    with hold(library.storage), pytest.raises(LockedError):
+        forget(settings, [str(pictures / "1.png")])
+    assert sorted((entry.key, entry.version) for entry in library.storage.list()) == before
+
+
+@pytest.mark.slow
+def test_the_command_takes_relative_paths_and_says_what_it_did(
+    library: Library, pictures: Path, run: Run, cache: Path
+) -> None:
+    run(library.uri, pictures)
+    command = [Path(sys.executable).with_name("findimg-jobs"), "forget", "2.png", "--library", library.uri]
+    done = subprocess.run([*command, "--cache", cache], cwd=pictures, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "with 5 images is live and holds none of the forgotten" in done.stdout
+    allowed = subprocess.run([*command, "--allow"], cwd=pictures, capture_output=True, text=True, timeout=300)
+    assert "indexes 1 images again" in allowed.stdout

@@ -1,0 +1,48 @@
+"""Every command of the runbook is run, or is marked as one that needs an account or a machine of one's own."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Home, new_home, shell_commands
+
+PROJECT = Path(__file__).parents[1]
+RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home whose library has two versions."""
+    with new_home(tmp_path_factory.mktemp("runbook")) as home:
+        home.environment["NIGHTLY_SOURCES"] = str(home.folder / "Pictures")
+        home.environment["FINDIMG_ENGINE"] = "local"
+        home.run('findimg-jobs index "$NIGHTLY_SOURCES"')
+        shutil.copy(home.folder / "Pictures" / "eagle.jpg", home.folder / "Pictures" / "copy-of-eagle.jpg")
+        home.run('findimg-jobs index "$NIGHTLY_SOURCES"')
+        yield home
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", shell_commands(RUNBOOK))
+def test_a_command_of_the_runbook_works(home: Home, command: str) -> None:
+    """They run in the runbook's order in one home."""
+    assert home.run(command).strip()
+
+
+def test_what_is_not_run_needs_an_account_or_a_machine() -> None:
+    blocks = re.findall(r"^```([^\n]*)\n(.*?)^```$", RUNBOOK, re.MULTILINE | re.DOTALL)
+    assert {kind for kind, _ in blocks} == {"sh", "sh account"}
+    for kind, block in blocks:
+        if kind == "sh account":
+            for line in block.splitlines():
+                assert re.match(r"(kubectl|aws|systemctl|journalctl|curl) ", line), line
+
+
+def test_its_links_lead_somewhere() -> None:
+    titles = {title.lower().replace("'", "").replace(" ", "-") for title in re.findall(r"^## (.*)$", RUNBOOK, re.M)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= titles
+    security = (PROJECT / "SECURITY.md").read_text()
+    assert set(re.findall(r"docs/runbook\.md#([^)]+)\)", security)) <= titles

@@ -1,0 +1,35 @@
+"""What SECURITY.md promises to keep, and for how long, is what the code keeps."""
+
+import re
+from pathlib import Path
+
+from bot.store import EVENTS_KEPT, KEPT
+from jobs.prune import DAY, GRACE, HISTORY, KEEP
+from shared.models import ARTEFACTS, Download
+
+SECURITY = (Path(__file__).parents[1] / "SECURITY.md").read_text()
+
+
+def row(begins: str) -> str:
+    (found,) = (line for line in SECURITY.splitlines() if line.startswith(f"| {begins}"))
+    return found
+
+
+def test_the_times_are_those_of_the_code() -> None:
+    for begins, promised in (
+        ("of an image", f"{GRACE:.0f} days"),
+        ("older versions", f"newest {KEEP}"),
+        ("plans and run reports", f"{HISTORY / DAY:.0f} days"),
+        ("questions", f"{KEPT / DAY:.0f} days"),
+        ("ids of Slack's events", f"{EVENTS_KEPT / DAY:.0f} day "),
+    ):
+        assert promised in row(begins)
+
+
+def test_every_model_that_is_downloaded_has_a_hash_and_a_size() -> None:
+    downloads = [artefact.origin for artefact in ARTEFACTS if isinstance(artefact.origin, Download)]
+    assert downloads
+    for download in downloads:
+        assert re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", download.digest)
+        assert download.size > 0
+        assert download.url.startswith("https://")
