@@ -11,8 +11,9 @@ from typing import Any
 
 from bot.answers import Found, Related, Tagged
 from bot.limits import ALT_TEXT, MESSAGE_TEXT, SECTION_TEXT, check_message, check_view, clip
+from shared.errors import QueryError
 from shared.library import Manifest
-from shared.query import FORMATS
+from shared.query import FORMATS, LONGEST
 from shared.search import Hit
 
 Block = dict[str, Any]
@@ -191,8 +192,13 @@ def link_message(uri: str, link: str, minutes: int) -> Message:
 
     Args:
         minutes: how long it is good for.
+
+    Raises:
+        QueryError: the link is too long for a message.
     """
     name = escaped(name_of(uri))
+    if len(f"<{link}|Open {name}>") > SECTION_TEXT:
+        raise QueryError("The link to that image is longer than Slack can show; ask whoever runs findimg.")
     return Message(
         _said(f"A link to {name_of(uri)}"),
         [
@@ -267,13 +273,14 @@ def image_modal(command: str, channel: str, text: str = "") -> Block:
         channel: where the answer goes; empty is the direct message.
         text: what was typed after the command, at most `LONGEST` characters of a query.
     """
+    asked = {"command": command, "channel": channel, "text": plain(text, LONGEST)}
     view = {
         "type": "modal",
         "callback_id": "image",
         "title": _text("Tag an image" if command == "/tag" else "Find similar images"),
         "submit": _text("Tag it" if command == "/tag" else "Find"),
         "close": _text("Cancel"),
-        "private_metadata": json.dumps({"command": command, "channel": channel, "text": text}, ensure_ascii=False),
+        "private_metadata": json.dumps(asked, ensure_ascii=False),
         "blocks": [
             {
                 "type": "input",

@@ -46,6 +46,7 @@ from shared.storage import FolderStorage
 PAGE = 5  # hits in one answer
 TAGS = 10
 _ALT_TAGS = 3
+_ACKNOWLEDGED_FIRST = 0.05  # seconds; nobody notices them, and 50 commands at once need no more
 _AT_ONCE = 1.5  # seconds until somebody wonders whether anything happens
 _WATCH_FOLDER, _WATCH_S3 = 1.0, 10.0  # seconds between two looks at CURRENT
 _MOST_WAITING = 200  # questions; beyond that the next one is told to come again
@@ -207,6 +208,8 @@ class Desk:
             kind: what it is counted as.
         """
         waiting = asyncio.create_task(_begin_later(reply))
+        # What comes at the same moment is acknowledged before anything is answered.
+        await asyncio.sleep(_ACKNOWLEDGED_FIRST)
         try:
             with self.metrics.answering(kind):
                 yield

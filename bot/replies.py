@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from bot.blocks import Message
@@ -62,16 +63,18 @@ class Whisper:
     async def begin(self) -> None:
         """See `Reply.begin`."""
         if not self.answered and not self.replace:
-            await self.respond(text=SEARCHING, response_type="ephemeral", replace_original=False)
+            await _hook(self.respond, self.client).send(
+                text=SEARCHING, response_type="ephemeral", replace_original=False
+            )
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
         self.answered = True
         if fresh and await self._post(message):
             if self.replace:
-                await self.respond(delete_original=True)
+                await _hook(self.respond, self.client).send(delete_original=True)
             return
-        answer = await self.respond(
+        answer = await _hook(self.respond, self.client).send(
             text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=self.replace
         )
         if _is_taken(answer):
@@ -143,7 +146,8 @@ class ChannelReply:
             )
         except SlackApiError as error:
             _log.info("A shared answer goes by its response_url: %s", error.response.get("error"))
-            answer = await self.respond(**content, response_type="in_channel", replace_original=False)
+            hook = _hook(self.respond, self.client)
+            answer = await hook.send(**content, response_type="in_channel", replace_original=False)
             if not _is_taken(answer):
                 raise _refusal(answer) from error
 
@@ -175,6 +179,11 @@ class PrivateReply:
 def _is_taken(answer: WebhookResponse) -> bool:
     """Whether a response_url took a message; it can refuse with status 200, too."""
     return answer.status_code == 200 and answer.body in ("ok", "", '{"ok":true}')
+
+
+def _hook(respond: AsyncRespond, client: AsyncWebClient) -> AsyncWebhookClient:
+    """A response_url, over the connections that the client has: Bolt's own `respond` opens one for each answer."""
+    return AsyncWebhookClient(str(respond.response_url), proxy=client.proxy, ssl=client.ssl, session=client.session)
 
 
 def _refusal(answer: WebhookResponse) -> Exception:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ from shared.models import ModelStore
 from shared.storage import open_storage, read_uri, retries
 
 BATCH = 32
+# Images on their way at a time: while some are decoded, others wait for a disk or for S3. Their files are in memory.
+_AHEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Embedder:
         """
         self._work = work
         self._threads = threads or os.cpu_count() or 1
+        # As many as there are cores: the largest image takes 300 MB while it is decoded.
+        self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(work.library)
         self._backbone = open_backbone(work.backbone, ModelStore(work.models), work.weights or None, threads=threads)
         if self._backbone.classes and not self._storage.exists(classifier_key(work.fingerprint)):
@@ -82,8 +87,7 @@ class Embedder:
         seconds: dict[str, float] = defaultdict(float)
         seen = set(self._work.contents)
         bytes_read, retried = 0, retries()
-        # Twice the cores: while one thread waits for a disk or for S3, another decodes.
-        with ThreadPoolExecutor(max(4, 2 * self._threads)) as pool:
+        with ThreadPoolExecutor(max(_AHEAD, 2 * self._threads)) as pool:
             prepared_images = self._prepare_all(pool, shard, failures)
             while batch := list(islice(prepared_images, BATCH)):
                 fresh: list[_Prepared] = []
@@ -124,19 +128,22 @@ class Embedder:
         start = time.perf_counter()
         try:
             data = read_uri(image.uri, LIMIT_BYTES + 1, image.version)
-            read = time.perf_counter()
-            decoded = decode(data)
+            read = time.perf_counter() - start
+            with self._decoding:
+                start = time.perf_counter()
+                decoded = decode(data)
+                if decoded.sha256 in self._work.contents:
+                    return _Prepared(image, decoded, None, len(data), {"read": read})
+                pixels = self._backbone.preprocess(decoded.pixels)
+                small = thumbnail(decoded)
+                spent = time.perf_counter() - start
         except ImageError as error:
             return Failure(image.uri, image.version, str(error), transient=False)
         except StorageError as error:
             return Failure(image.uri, image.version, str(error), transient=True)
-        if decoded.sha256 in self._work.contents:
-            return _Prepared(image, decoded, None, len(data), {"read": read - start})
-        pixels = self._backbone.preprocess(decoded.pixels)
-        small = thumbnail(decoded)
-        done = time.perf_counter()
+        start = time.perf_counter()
         self._storage.write(thumbnail_key(decoded.sha256), small)
-        seconds = {"read": read - start, "decode": done - read, "thumbnail": time.perf_counter() - done}
+        seconds = {"read": read, "decode": spent, "thumbnail": time.perf_counter() - start}
         return _Prepared(image, decoded, pixels, len(data), seconds)
 
 

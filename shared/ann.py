@@ -17,8 +17,8 @@ _AIM = 0.99  # recall on the queries of a calibration: then others reach the goa
 NEIGHBOURS = 10  # the k of the recall@k that an index is calibrated for
 _SEED = 20
 _PIECE = 16_384  # vectors compared at a time in an exact search
-_FEW = 64  # queries that a calibration begins with
 
+Floats = NDArray[np.floating]
 Vectors = NDArray[np.floating]
 
 
@@ -144,27 +144,33 @@ def calibrate(
         queries: float32[q, dim], like those it will be asked; none of them zero.
     """
     kth = _tenth(vectors, queries)
-    # A few queries show what is far from enough; all of them say what is.
-    few = slice(None, None, -(-len(queries) // _FEW) or 1)
     with closing(Ann(paths, vectors.shape[1], counts, search_k=1)) as ann:
 
-        def recall_at(search_k: int, asked: slice) -> float:
+        def ask_again(search_k: int, known: Floats, which: NDArray[np.bool_]) -> Floats:
+            """Each query's recall at another effort, where `which` says that it may differ from the known one."""
             ann.search_k = search_k
-            return _recall(ann, queries[asked], kth[asked])
+            recalls = known.copy()
+            recalls[which] = _recalls(ann, queries[which], kth[which])
+            return recalls
 
+        # More effort looks at more items and at all the others again. So what has been found in full need not be asked
+        # with more, nor what is found as well with the least as with the most anywhere between.
         # Below a node per tree the sample would decide, not the index.
         low, high = TREES, NEIGHBOURS * TREES
-        while recall_at(high, few) < _AIM and high < _everything(len(vectors)):
-            low, high = high, high * 2
+        least: Floats = np.zeros(len(queries))
+        most = ask_again(high, least, least < 1)
+        while _mean(most) < _AIM and high < _everything(len(vectors)):
+            low, high, least = high, high * 2, most
+            most = ask_again(high, least, least < 1)
         while high - low > max(high // 8, NEIGHBOURS):
             middle = (low + high) // 2
-            if recall_at(middle, few) >= _AIM:
-                high = middle
+            # With less than enough for as many items as are wanted, `nearest` itself tries harder.
+            between = ask_again(middle, least, (least < most) | (middle < NEIGHBOURS * TREES))
+            if _mean(between) >= _AIM:
+                high, most = middle, between
             else:
-                low = middle
-        while (recall := recall_at(high, slice(None))) < _AIM and high < _everything(len(vectors)):
-            high += high // 8
-    return Calibration(high, round(recall, 4))
+                low, least = middle, between
+    return Calibration(high, round(_mean(most), 4))
 
 
 def recall(ann: Ann, vectors: Vectors, queries: NDArray[np.float32]) -> float:
@@ -174,7 +180,7 @@ def recall(ann: Ann, vectors: Vectors, queries: NDArray[np.float32]) -> float:
         vectors: float[n, dim], what the index was built from.
         queries: float32[q, dim], none of them zero.
     """
-    return _recall(ann, queries, _tenth(vectors, queries))
+    return _mean(_recalls(ann, queries, _tenth(vectors, queries)))
 
 
 def exact(vectors: Vectors, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -210,12 +216,16 @@ def exact(vectors: Vectors, queries: NDArray[np.float32], k: int) -> tuple[NDArr
     return items, cosines
 
 
-def _recall(ann: Ann, queries: NDArray[np.float32], kth: NDArray[np.float32]) -> float:
-    if not len(queries):
-        return 1.0  # there is nothing to miss
+def _recalls(ann: Ann, queries: NDArray[np.float32], kth: NDArray[np.float32]) -> Floats:
+    """Of each query's exact nearest the share that is found, float[q]."""
     # Equal images have equal cosines: whichever of them comes back counts as found.
     cosines = [ann.nearest(query, NEIGHBOURS)[1] for query in queries]
-    return float(np.mean([np.mean(found >= edge - 1e-5) for found, edge in zip(cosines, kth, strict=True)]))
+    return np.asarray([np.mean(found >= edge - 1e-5) for found, edge in zip(cosines, kth, strict=True)])
+
+
+def _mean(recalls: Floats) -> float:
+    """The recall of all queries; without any there is nothing to miss."""
+    return float(recalls.mean()) if len(recalls) else 1.0
 
 
 def _tenth(vectors: Vectors, queries: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """The catalog of a version: row i of the table is item i of its indexes; filters are answered here."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -100,8 +100,15 @@ class Catalog:
 
     def row(self, item: int) -> CatalogRow:
         """The image behind an item, which is one of the catalog's."""
-        *known, taken = self._connection.execute(f"SELECT {_COLUMNS} FROM images WHERE item = ?", (item,)).fetchone()
-        return CatalogRow(*(*known, taken and datetime.fromisoformat(taken)))
+        return self.rows([item])[0]
+
+    def rows(self, items: Sequence[int]) -> list[CatalogRow]:
+        """The images behind items of the catalog's, at most some thousands, in the items' order."""
+        query = f"SELECT item, {_COLUMNS} FROM images WHERE item IN ({', '.join('?' * len(items))})"
+        found = {}
+        for item, *known, taken in self._connection.execute(query, items):
+            found[item] = CatalogRow(*(*known, taken and datetime.fromisoformat(taken)))
+        return [found[item] for item in items]
 
     def item(self, uri: str) -> int | None:
         """The item of the image at `uri`, None when it is not indexed."""

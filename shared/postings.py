@@ -10,6 +10,7 @@ from shared.errors import LibraryError
 from shared.mapped import reserve
 
 CLASSES = 1000
+_TOGETHER = 128  # lists added at a time: fewer cost more calls, more cost more memory
 _FILES = ("postings.offsets.npy", "postings.items.npy", "postings.probabilities.npy")
 _PIECE = 65_536  # items written at a time
 
@@ -90,12 +91,19 @@ class Postings:
             float32[images].
         """
         total = np.zeros(self._images, np.float32)
-        for chosen in np.flatnonzero(weights):
-            part = slice(self._offsets[chosen], self._offsets[chosen + 1])
-            values = self._values[part] if power == 1 else self._values[part] ** power
-            # An item stands at most once in a class's list, so plain fancy indexing adds correctly.
-            total[self._items[part]] += weights[chosen] * values
-        return total if power == 1 else total ** (1 / power)
+        chosen = np.flatnonzero(weights)
+        for first in range(0, len(chosen), _TOGETHER):
+            part = chosen[first : first + _TOGETHER]
+            edges = zip(self._offsets[part].tolist(), self._offsets[part + 1].tolist(), strict=True)
+            lists = [slice(start, stop) for start, stop in edges]
+            values = np.concatenate([self._values[each] for each in lists])
+            if power != 1:
+                values **= power
+            values *= np.repeat(weights[part], [each.stop - each.start for each in lists])
+            np.add.at(total, np.concatenate([self._items[each] for each in lists]), values)
+        if power != 1:
+            total **= 1 / power
+        return total
 
     def classes_of(self, item: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The classes in whose lists an item stands.
@@ -103,6 +111,17 @@ class Postings:
         Returns:
             int64[m] classes and float32[m] probabilities, most probable first.
         """
-        places = np.flatnonzero(self._items == item)
-        order = places[np.argsort(-self._values[places], kind="stable")]
-        return np.searchsorted(self._offsets, order, side="right") - 1, np.asarray(self._values[order])
+        if not len(self._items):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        # Items rise within a list, so it is bisected: all of the lists at once.
+        low, high = self._offsets[:-1].copy(), self._offsets[1:].copy()
+        while (open_ := low < high).any():
+            middle = np.where(open_, (low + high) // 2, 0)
+            before = self._items[middle] < item
+            low = np.where(open_ & before, middle + 1, low)
+            high = np.where(open_ & ~before, middle, high)
+        there = self._items[np.minimum(low, len(self._items) - 1)] == item
+        classes = np.flatnonzero(there & (low < self._offsets[1:]))
+        values = self._values[low[classes]]
+        order = np.argsort(-values, kind="stable")
+        return classes[order], values[order]

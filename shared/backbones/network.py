@@ -54,7 +54,7 @@ class Network:
 
         def run(pixels: tensorflow.Tensor) -> list[tensorflow.Tensor]:
             outputs: list[tensorflow.Tensor] = tensorflow.nest.flatten(model(pixels, training=False))
-            return outputs
+            return [tensorflow.cast(output, tensorflow.float32) for output in outputs]
 
         self._constant = tensorflow.constant
         self._run = tensorflow.function(run, autograph=False)

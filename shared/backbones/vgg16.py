@@ -16,6 +16,7 @@ from PIL import Image
 
 from shared.backbones.backbone import Features
 from shared.backbones.network import Network, start_tensorflow
+from shared.backbones.precision import bfloat16_pays, in_bfloat16
 from shared.backbones.square import fit_square
 from shared.errors import ModelError
 
@@ -47,8 +48,10 @@ class Vgg16:
 
         vgg = keras.applications.VGG16(weights=None)
         load_weights(vgg, weights)
-        outputs = [vgg.get_layer("fc2").output, vgg.get_layer("predictions").output]
         self._class_weights = vgg.get_layer("predictions").get_weights()[0]
+        if bfloat16_pays():
+            vgg = in_bfloat16(vgg, but=("predictions",))
+        outputs = [vgg.get_layer("fc2").output, vgg.get_layer("predictions").output]
         self._network = Network(with_pixels(keras.Model(vgg.input, outputs)))
 
     def preprocess(self, image: Image.Image) -> np.ndarray:

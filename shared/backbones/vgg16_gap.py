@@ -7,6 +7,7 @@ from PIL import Image
 
 from shared.backbones.backbone import Features
 from shared.backbones.network import Network, start_tensorflow
+from shared.backbones.precision import bfloat16_pays, in_bfloat16
 from shared.backbones.square import fit_square
 from shared.backbones.vgg16 import SIDE, check_weights, load_weights, with_pixels
 from shared.errors import ModelError
@@ -28,6 +29,8 @@ class Vgg16Gap:
 
         vgg = keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3), pooling="avg")
         load_weights(vgg, weights)
+        if bfloat16_pays():
+            vgg = in_bfloat16(vgg, but=(vgg.layers[-1].name,))
         self._network = Network(with_pixels(keras.Model(vgg.input, [vgg.output])))
 
     def preprocess(self, image: Image.Image) -> np.ndarray:

@@ -51,6 +51,7 @@ class Step:
 
     name: str
     seconds: float
+    cpu: float  # seconds of processor time, over all threads, of this process: what a busy machine falsifies less
     own: float  # MB of memory that it allocated, at the most
     notes: dict[str, Any]
 
@@ -139,7 +140,8 @@ def measure(step: Callable[[Settings, int], dict[str, Any]], settings: Settings,
     finally:
         done.set()
         watcher.join()
-    return Step(step.__name__, round(time.perf_counter() - start, 1), round(most[0] / 1e6), notes)
+    seconds = round(time.perf_counter() - start, 1)
+    return Step(step.__name__, seconds, round(time.process_time(), 1), round(most[0] / 1e6), notes)
 
 
 def _fingerprint(settings: Settings) -> str:

@@ -30,6 +30,7 @@ from bot.blocks import (
     words_message,
 )
 from bot.limits import LimitError, check_message
+from shared.errors import QueryError
 from shared.library import Index, Manifest
 from shared.query import LONGEST
 from shared.search import Hit
@@ -404,11 +405,16 @@ def test_the_home_tab_of_hostile_sources_is_only_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["/tag", "/similar"])
-@pytest.mark.parametrize("character", ["x", "🏖", '"', "\\", "\n", "é"])
+@pytest.mark.parametrize("character", ["x", "🏖", '"', "\\", "é"])
 def test_a_modal_carries_the_longest_query(command: str, character: str) -> None:
     text = character * LONGEST
     view = image_modal(command, "C123456789", text)
     assert json.loads(view["private_metadata"]) == {"command": command, "channel": "C123456789", "text": text}
+
+
+def test_a_modal_leaves_out_what_cannot_be_seen() -> None:
+    view = image_modal("/tag", "", "\0" * 500 + "type:png\n" + "\0" * 400)
+    assert json.loads(view["private_metadata"])["text"] == "type:png"
 
 
 def test_a_modal_takes_one_file_of_the_formats_that_are_read() -> None:
@@ -427,3 +433,8 @@ def test_an_image_is_called_by_the_last_part_of_its_uri(uri: str, name: str) -> 
 def test_what_slack_would_refuse_is_noticed_before_it_is_sent() -> None:
     with pytest.raises(LimitError, match="51 blocks"):
         Message("x", [{"type": "divider"}] * 51)
+
+
+def test_a_link_that_slack_would_cut_is_refused_with_a_sentence() -> None:
+    with pytest.raises(QueryError, match="longer than Slack can show"):
+        link_message("s3://b/x.jpg", "https://example.com/" + "x" * 3000, 10)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 MISSING = (
@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
         path = next(filter(None, map(shutil.which, NAMES)), own)
-        if not Path(path).exists():
+        if not Path(path).is_file():
             # pytest -q shows no reasons, and our own warnings are errors; this one has to be seen.
             warnings.warn_explicit(MISSING, pytest.PytestWarning, __file__, 1, module="browser")
             pytest.skip(MISSING)
@@ -142,12 +142,18 @@ def _listen(page: Page, complaints: list[str]) -> None:
         if address.netloc != origin and address.scheme not in ("blob", "data"):
             complaints.append(f"asked for {request.url}")
 
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    def alerted(dialog: Dialog) -> None:
+        complaints.append(f"alerted {dialog.message}")
+        dialog.dismiss()
+
     page.on("request", asked)
-    page.on(
-        "console", lambda said: said.type in ("error", "warning") and complaints.append(f"{said.type}: {said.text}")
-    )
+    page.on("console", said)
     page.on("pageerror", lambda error: complaints.append(f"threw {error}"))
-    page.on("dialog", lambda dialog: (complaints.append(f"alerted {dialog.message}"), dialog.dismiss()))
+    page.on("dialog", alerted)
 
 
 def _file_name(name: str) -> str:

@@ -149,13 +149,13 @@ def test_a_process_of_a_run_on_ray_that_is_killed_leaves_the_next_run_to_finish(
             break
         time.sleep(0.05)
     victims[0].send_signal(signal.SIGKILL)
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=1200)
     print(f"{title} killed after {len(committed)} shards: exit code {process.returncode} {said[-300:]}")
     for each in family:
         if each.is_running():
             each.kill()
     if live_manifest(library) is None:
-        _, said = start_on_ray(source, cache, tmp_path).communicate(timeout=300)
+        _, said = start_on_ray(source, cache, tmp_path).communicate(timeout=1200)
     manifest = live_manifest(library)
     assert manifest is not None, said
     assert (manifest.images, manifest.failed) == (IMAGES, 0)

@@ -4,6 +4,7 @@ import io
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -61,15 +62,25 @@ def two_nodes(s3_server: str) -> Iterator[Cluster]:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        # Where findimg-jobs is, for jobs that are submitted.
+        patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         patch.setenv("RAY_memory_usage_threshold", f"{min(threshold, 0.98):.2f}")
         patch.setenv("RAY_memory_monitor_refresh_ms", "100")
         storage._client.cache_clear()
-        nodes = Cluster(head_node_args={"num_cpus": 0, "include_dashboard": True, "dashboard_port": 0})
+        # Jobs are handed to the head's agent, whose usual port another Ray on this machine may have.
+        ports = {"dashboard_port": 0, "dashboard_agent_listen_port": free_port()}
+        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": True, **ports})
         for _ in range(2):
             add_node(nodes)
         yield nodes
         nodes.shutdown()
         storage._client.cache_clear()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def add_node(nodes: Cluster) -> None:
@@ -173,9 +184,8 @@ def test_a_job_that_is_submitted_brings_its_code_and_publishes(
         *("job", "submit", "--address", f"http://{two_nodes.head_node.webui_url}", "--working-dir", tmp_path, "--"),
         *("sh", "-c", f"python -c 'import jobs; print(jobs.__file__)' && {index_it}"),
     ]
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for _ in range(12):
-        submitted = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+        submitted = subprocess.run(command, capture_output=True, text=True, timeout=300)
         # On a busy machine the head's agent takes longer to start than the head waits for it.
         if "No available agent" not in submitted.stderr:
             break

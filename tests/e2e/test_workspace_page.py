@@ -509,6 +509,11 @@ def test_an_image_is_uploaded_by_button_paste_or_drop(opened: Page, room: Room, 
     expect(files).to_have_count(0)
 
 
+def test_a_file_dropped_beside_the_conversation_does_not_take_the_pages_place(opened: Page) -> None:
+    drop = "new DragEvent('drop', {bubbles: true, cancelable: true})"
+    assert opened.evaluate(f"!document.getElementById('sidebar').dispatchEvent({drop})")
+
+
 def test_a_file_that_is_not_taken_says_why_and_can_be_removed(opened: Page) -> None:
     give(field(opened), ["paste"], "nothing.jpg", "image/jpeg", b"")
     files = opened.get_by_role("list", name="Files to send")

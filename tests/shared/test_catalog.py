@@ -42,6 +42,8 @@ def test_rows_come_back_equal_and_are_found_by_their_uri() -> None:
     with catalog(*rows) as opened:
         assert opened.images == 3
         assert tuple(opened.row(item) for item in range(3)) == rows
+        assert opened.rows([2, 0]) == [rows[2], rows[0]]
+        assert opened.rows([]) == []
         assert [opened.item(each.uri) for each in rows] == [0, 1, 2]
         assert opened.item("/photos/A.jpg") is None
         assert opened.undated() == 1

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from shared.errors import QueryError
 from shared.lexicon import Lexicon, open_lexicon
-from shared.meaning import meaning, noise, score, second_look, strength, unrelated_terms
+from shared.meaning import best_places, meaning, noise, score, second_look, strength, unrelated_terms
 from shared.words import EMBEDDED, Words, open_words
 
 WORDS = open_words(EMBEDDED)
@@ -182,6 +182,16 @@ def test_a_handful_of_images_needs_no_second_look() -> None:
     scores = np.array([0.3, 0.1], np.float32)
 
     np.testing.assert_array_equal(second_look(scores, np.eye(2, dtype=np.float32)), scores)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from([1, 30, 1000, 20_000]), st.integers(1, 300), st.sampled_from([2, 10**6])
+)
+def test_the_best_places_are_those_of_a_stable_sort(seed: int, length: int, count: int, values: int) -> None:
+    scores = np.random.default_rng(seed).integers(0, values, length).astype(np.float32)
+
+    assert best_places(scores, count).tolist() == sorted(np.argsort(-scores, kind="stable")[:count].tolist())
 
 
 def test_unrelated_terms_are_common_words_for_nothing_to_be_seen(lexicon: Lexicon, words: Words) -> None:

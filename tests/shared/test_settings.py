@@ -87,7 +87,7 @@ def test_a_variable_that_cannot_be_used_is_explained_with_its_value(
 
 @pytest.mark.parametrize("url", ["http://example.com/", "ftp://example.com", "example.com", "https://", "//x"])
 def test_an_address_is_https_or_this_machine(url: str) -> None:
-    with pytest.raises(SettingsError, match="FINDIMG_IMAGE_BASE_URL.*must begin with https://"):
+    with pytest.raises(SettingsError, match=r"FINDIMG_IMAGE_BASE_URL.*must begin with https://"):
         load_settings(image_base_url=url)
     assert load_settings(image_base_url="http://127.0.0.1:9/x").image_base_url == "http://127.0.0.1:9/x/"
 

@@ -30,6 +30,8 @@ connection.addEventListener("status", ({ detail }) => {
 });
 store.addEventListener("change", ({ detail }) => changed(detail));
 addEventListener("hashchange", () => store.state && show());
+// A file that is dropped beside a conversation would be opened in the page's place.
+for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the address is where the page is
   channel?.focus();
@@ -46,7 +48,7 @@ function changed(change) {
 
 /** Shows what the address says: `#channel`, `#channel/home` or `#channel/ts of a thread`. */
 function show() {
-  const [id, rest] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [id, rest] = location.hash.slice(1).split("/");
   const open = store.channel(id) ? id : store.state.channels[0].id;
   const home = rest === "home" && store.channel(open).is_im;
   if (channel?.id !== open || channel.home !== home) {

@@ -42,7 +42,6 @@ const MOST_FILES = 10;
 export function interactive(block, each, context, label = null) {
   switch (each.type) {
     case "button":
-    case "workflow_button":
       return button(block, each, context);
     case "overflow":
       return overflow(block, each, context);

@@ -12,6 +12,7 @@ export class Modal {
   #dialog = null;
   #id = null;
   #view = null;
+  #problem = null;
 
   constructor(store, connection) {
     this.#store = store;
@@ -38,14 +39,14 @@ export class Modal {
     this.#dialog?.close();
     this.#id = view.id;
     this.#view = new View(this.#store, this.#connection, (sentence) => this.#say(sentence));
-    this.problem = element("p", { class: "problem", role: "alert", hidden: true });
+    this.#problem = element("p", { class: "problem", role: "alert", hidden: true });
     const close = iconButton("close", "Close");
     const form = element(
       "form",
       { novalidate: true },
       element("header", {}, element("h2", { id: "modal-title" }), close),
       this.#view.node,
-      this.problem,
+      this.#problem,
       element("footer"),
     );
     const dialog = element("dialog", { class: "dialog modal", "aria-labelledby": "modal-title" }, form);
@@ -98,8 +99,8 @@ export class Modal {
     button.setAttribute("aria-busy", "true");
     const answer = await this.#connection.request("/page/submit", { view_id: this.#id, values: view.values });
     button.removeAttribute("aria-busy");
-    if (answer.errors) view.showErrors(answer.errors);
-    else if (!answer.ok) this.#say(answer.error);
+    if (answer.errors && !view.showErrors(answer.errors)) this.#say(Object.values(answer.errors).join(" "));
+    else if (answer.error) this.#say(answer.error);
   }
 
   async #close(view) {
@@ -109,7 +110,7 @@ export class Modal {
   }
 
   #say(sentence) {
-    this.problem.textContent = sentence;
-    this.problem.hidden = !sentence;
+    this.#problem.textContent = sentence;
+    this.#problem.hidden = !sentence;
   }
 }

@@ -70,7 +70,7 @@ export class View {
     [...this.#inputs.values()].find((input) => input.add)?.add(files);
   }
 
-  /** Shows what is wrong with which block, and goes to the first. */
+  /** Shows what is wrong with which block, and goes to the first; returns whether there is such a block. */
   showErrors(errors) {
     let first = null;
     for (const place of this.node.querySelectorAll(".block.input")) {
@@ -85,6 +85,7 @@ export class View {
       first ??= input?.matches("input, textarea, select") ? input : input?.querySelector("button, input");
     }
     first?.focus();
+    return first !== null;
   }
 
   async #act(block, each, value) {

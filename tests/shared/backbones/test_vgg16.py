@@ -9,7 +9,7 @@ from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from shared.backbones import Backbone, open_backbone
+from shared.backbones import Backbone, open_backbone, vgg16
 from shared.backbones.vgg16 import check_weights
 from shared.errors import ModelError
 from shared.models import ModelStore
@@ -40,7 +40,14 @@ def weights(reference: keras.Model, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def backbone(weights: Path) -> Backbone:
-    return open_backbone("vgg16", ModelStore(weights.parent), str(weights))
+    return opened(weights, small=False)
+
+
+def opened(weights: Path, small: bool) -> Backbone:
+    """The backbone in bfloat16 or in float32, whatever this machine does best."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vgg16, "bfloat16_pays", lambda: small)
+        return open_backbone("vgg16", ModelStore(weights.parent), str(weights))
 
 
 @pytest.mark.slow
@@ -56,6 +63,19 @@ def test_embeddings_and_probabilities_are_those_of_keras(backbone: Backbone, ref
     assert features.visual.min() == 0, "fc2 is taken behind its ReLU"
     np.testing.assert_allclose(features.visual, visual, rtol=1e-4, atol=1e-4 * visual.max())
     np.testing.assert_allclose(features.probabilities, probabilities, rtol=1e-2, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_bfloat16_hardly_turns_the_embeddings(backbone: Backbone, weights: Path) -> None:
+    images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
+    batch = np.stack([backbone.preprocess(Image.fromarray(image)) for image in images])
+    exact, near = backbone.embed(batch), opened(weights, small=True).embed(batch)
+    lengths = np.linalg.norm(exact.visual, axis=1) * np.linalg.norm(near.visual, axis=1)
+    assert near.visual.dtype == np.float32
+    assert not np.array_equal(near.visual, exact.visual), "both were computed in one precision"
+    assert ((exact.visual * near.visual).sum(axis=1) / lengths).min() >= 0.999
+    assert near.probabilities is not None
+    np.testing.assert_allclose(near.probabilities.sum(axis=1), 1, atol=1e-3)
 
 
 @pytest.mark.slow

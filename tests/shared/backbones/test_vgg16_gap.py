@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from shared.backbones import Backbone, open_backbone
+from shared.backbones import Backbone, open_backbone, vgg16_gap
 from shared.errors import ModelError
 from shared.models import ModelStore
 
@@ -61,7 +61,14 @@ def weights(graph: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def backbone(weights: Path) -> Backbone:
-    return open_backbone("vgg16-gap", ModelStore(weights.parent), str(weights))
+    return opened(weights, small=False)
+
+
+def opened(weights: Path, small: bool) -> Backbone:
+    """The backbone in bfloat16 or in float32, whatever this machine does best."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vgg16_gap, "bfloat16_pays", lambda: small)
+        return open_backbone("vgg16-gap", ModelStore(weights.parent), str(weights))
 
 
 @pytest.mark.slow
@@ -81,6 +88,16 @@ def test_embeddings_are_those_of_the_same_convolutions_in_onnx_runtime(
 
 
 @pytest.mark.slow
+def test_bfloat16_hardly_turns_the_embeddings(backbone: Backbone, weights: Path) -> None:
+    batch = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
+    exact, near = backbone.embed(batch).visual, opened(weights, small=True).embed(batch).visual
+    assert near.dtype == np.float32
+    assert not np.array_equal(near, exact), "both were computed in one precision"
+    cosine = (exact * near).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(near, axis=1)
+    assert cosine.min() >= 0.999
+
+
+@pytest.mark.slow
 def test_it_names_no_classes(backbone: Backbone) -> None:
     assert backbone.classes == 0
     assert backbone.embed(np.zeros((1, 224, 224, 3), np.uint8)).probabilities is None
@@ -94,6 +111,6 @@ def test_weights_in_keras_old_layout_are_read_as_well(backbone: Backbone, weight
     model.load_weights(weights)
     with h5py.File(tmp_path / "old.h5", "w") as file:
         save_weights_to_hdf5_group(file, model)
-    old = open_backbone("vgg16-gap", ModelStore(tmp_path), str(tmp_path / "old.h5"))
+    old = opened(tmp_path / "old.h5", small=False)
     pixels = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
     np.testing.assert_array_equal(old.embed(pixels).visual, backbone.embed(pixels).visual)

@@ -1,0 +1,52 @@
+"""`python -m tests.benchmarks`: how fast findimg is beside its peers, as a table of ratios and as JSON.
+
+Everything is measured in turns on this machine, after a warm-up, several times; figures are medians. Nothing is
+asserted: whoever reads the table judges it by the ratios, and the absolute figures by the load beside them.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks import indexing, queries
+from tests.benchmarks.figures import Figure, machine
+
+
+def main(
+    short: Annotated[bool, typer.Option(help="As little as shows that it works; its figures say nothing.")] = False,
+    million: Annotated[bool, typer.Option(help="Queries on 1,000,000 images too.")] = False,
+    only: Annotated[str, typer.Option(help="indexing or queries; else both.")] = "",
+    photos: Annotated[Path | None, typer.Option(help="A folder of photographs; else some are drawn.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights of vgg16; else random ones, as fast.")] = None,
+    libraries: Annotated[
+        Path | None, typer.Option(help="Where made-up libraries are kept, which take minutes to build; else nowhere.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--json", help="Where the JSON goes.")] = Path("benchmarks.json"),
+) -> None:
+    """Measures, prints, writes."""
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="findimg-benchmarks-") as name:
+        folder = Path(name)
+        if only in ("", "indexing"):
+            figures += indexing.measure(folder, photos, weights, short)
+        if only in ("", "queries"):
+            sizes = [2_000] if short else [100_000, 1_000_000] if million else [100_000]
+            for images in sizes:
+                figures += queries.measure((libraries or folder) / str(images), images, short)
+    host = machine()
+    title = f"{host['cpu']}, {host['cpus']} CPUs, load {host['load']}"
+    table = Table("figure", "median", "beside", "ratio", "of CPU time", "load", title=title)
+    for figure in figures:
+        ratios = [f"{each:.2f}" if each is not None else "" for each in (figure.ratio, figure.cpu_ratio)]
+        table.add_row(figure.name, f"{figure.value:.4g} {figure.unit}", figure.beside, *ratios, f"{figure.load:.1f}")
+    Console().print(table)
+    output.write_text(json.dumps({"machine": host, "figures": [figure.as_json() for figure in figures]}, indent=1))
+
+
+if __name__ == "__main__":
+    typer.run(main)

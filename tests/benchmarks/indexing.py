@@ -1,0 +1,191 @@
+"""Indexing, from files to committed shards, beside the bare model and a plain loop of Keras over the same files."""
+
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jobs.embed import BATCH, Embedder, Work
+from jobs.index import index
+from jobs.shards import cut
+from jobs.sources import list_sources
+from shared.backbones import Backbone, fingerprint
+from shared.backbones.efficientnet_lite0 import SIDE, _build, _checked
+from shared.backbones.network import start_tensorflow
+from shared.backbones.torch_file import read_state_dict
+from shared.backbones.vgg16 import MEAN
+from shared.images import decode, thumbnail
+from shared.library import Library
+from shared.models import ModelStore
+from shared.settings import Settings
+from tests.benchmarks.figures import Figure, Spent, in_turns, load
+from tests.benchmarks.made_up import commit_made_up
+
+_SIZE = (500, 375)
+
+
+def measure(folder: Path, photos: Path | None, weights: Path | None, short: bool) -> list[Figure]:
+    """Indexes photographs with each backbone, then with and without Ray, then again with nothing new."""
+    told: list[Figure] = []
+    rounds = 1 if short else 3
+    store = ModelStore(folder / "models")
+    for name, images in (("efficientnet-lite0", 512), ("vgg16-gap", 128), ("vgg16", 128)):
+        if short and name == "vgg16":
+            continue  # its weights alone take longer to write than all the rest
+        source = _photographs(folder, photos, 4 if short else images)
+        file = _weights(folder, name, weights)
+        told += _backbone(folder, store, name, file, source, rounds)
+    source = _photographs(folder, photos, 4 if short else 512)
+    told += _engines(folder, source, rounds)
+    told.append(_again(folder, 200 if short else 10_000))
+    return told
+
+
+def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: Path, rounds: int) -> list[Figure]:
+    made_by = fingerprint(name, store, weights or None)
+    library = Library(str(folder / f"library-{name}"), folder)
+    images = list_sources([str(source)], library.uri).images
+    (shard,) = cut(images, made_by, len(images))
+    files = [Path(image.uri) for image in images]
+    embedder = Embedder(Work(name, weights, store.folder, library.uri, made_by, frozenset()))
+    backbone: Backbone = embedder._backbone
+    pixels = np.stack([backbone.preprocess(decode(path.read_bytes()).pixels) for path in files])
+    peer = _keras(name, weights)
+
+    def bare() -> None:
+        for start in range(0, len(pixels), BATCH):
+            backbone.embed(pixels[start : start + BATCH])
+
+    def decoded() -> None:
+        def one(path: Path) -> None:
+            picture = decode(path.read_bytes())
+            backbone.preprocess(picture.pixels)
+            thumbnail(picture)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(one, files))
+
+    def keras() -> None:
+        squares = [Image.open(path).convert("RGB").resize((SIDE, SIDE)) for path in files]
+        peer.predict(np.stack([np.asarray(square) for square in squares]), batch_size=BATCH, verbose=0)
+
+    runs = {"model": bare, "decode": decoded, "indexing": lambda: embedder.embed(shard), "keras": keras}
+    spent = in_turns(runs, rounds)
+    both = Spent(spent["model"].wall + spent["decode"].wall, spent["model"].cpu + spent["decode"].cpu)
+    speed = {run: len(files) / each.wall for run, each in spent.items()}
+    peers = {
+        "the bare model": spent["model"],
+        "1 / (1/model + 1/decode)": both,
+        "Keras float32 predict over the files": spent["keras"],
+    }
+    ours = spent["indexing"]
+    told = [Figure(f"{name}: bare model", speed["model"], "images/s", load=load())]
+    told.append(Figure(f"{name}: decode, square, thumbnail", speed["decode"], "images/s", load=load()))
+    told.append(Figure(f"{name}: Keras float32 predict over the files", speed["keras"], "images/s", load=load()))
+    for beside, peer in peers.items():
+        ratios = peer.wall / ours.wall, peer.cpu / ours.cpu
+        told.append(Figure(f"{name}: indexing", speed["indexing"], "images/s", beside, *ratios, load()))
+    return told
+
+
+def _engines(folder: Path, source: Path, rounds: int) -> list[Figure]:
+    """A whole run on Ray and without it, each into a new library."""
+    number = count()
+
+    def run(engine: str) -> float:
+        library = str(folder / f"{engine}-{next(number)}")
+        settings = Settings(library=library, engine=engine, cache=folder / "cache")  # type: ignore[arg-type]
+        return index(settings, [str(source)]).images_per_second
+
+    speed: dict[str, list[float]] = {"ray": [], "local": []}
+    for _ in range(rounds):
+        for engine, seen in speed.items():
+            seen.append(run(engine))
+    ray, local = (float(np.median(seen)) for seen in speed.values())
+    return [
+        Figure("a run without Ray, while embedding", local, "images/s", load=load()),
+        Figure("a run on Ray, its start included", ray, "images/s", "a run without Ray", ray / local, load=load()),
+    ]
+
+
+def _again(folder: Path, images: int) -> Figure:
+    """A run that finds nothing new: the second on a library whose first embedded nothing either."""
+    source = folder / "many"
+    source.mkdir()
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    for number in range(images):
+        (source / f"{number:06}.png").write_bytes(buffer.getvalue() + number.to_bytes(4, "big"))
+    settings = Settings(library=str(folder / "again"), cache=folder / "cache")
+    library = Library(settings.library, settings.cache)
+    made_by = fingerprint("efficientnet-lite0", ModelStore(settings.cache / "models"))
+    commit_made_up(library.storage, made_by, list_sources([str(source)], library.uri).images)
+    index(settings, [str(source)])
+    report = index(settings, [str(source)])
+    assert (report.embedded, report.outcome) == (0, "unchanged")
+    return Figure(f"a run on {images:,} unchanged images", report.seconds, "s", load=load())
+
+
+def _photographs(folder: Path, photos: Path | None, images: int) -> Path:
+    """So many files of 500 × 375 pixels: photographs, or noise that is as much work to decode."""
+    place = folder / f"photographs-{images}"
+    if place.exists():
+        return place
+    place.mkdir()
+    given = sorted(path for path in photos.rglob("*.jpg")) if photos else []
+    for number, picture in zip(range(images), _pictures(given, images), strict=False):
+        picture.resize(_SIZE).save(place / f"{number:04}.jpg", quality=90)
+    return place
+
+
+def _pictures(given: list[Path], images: int) -> Iterator[Image.Image]:
+    random = np.random.default_rng(0)
+    for number in range(images):
+        if given:
+            # The number in a corner keeps copies apart: the same content would be embedded once.
+            picture = Image.open(given[number * len(given) // images]).convert("RGB")
+            picture.putpixel((0, 0), (number % 256, number // 256, 0))
+            yield picture
+        else:
+            coarse = Image.fromarray(random.integers(0, 256, (24, 32, 3), dtype=np.uint8))
+            yield coarse.resize(_SIZE, Image.Resampling.BICUBIC)
+
+
+def _weights(folder: Path, name: str, given: Path | None) -> str:
+    """Where the weights are: random ones are as much work as any."""
+    if name == "efficientnet-lite0":
+        return ""
+    if name == "vgg16" and given:
+        return str(given)
+    path = folder / f"{name}.weights.h5"
+    if not path.exists():
+        _vgg(name).save_weights(path)
+    return str(path)
+
+
+def _vgg(name: str) -> Any:
+    start_tensorflow(None)
+    import keras
+
+    if name == "vgg16":
+        return keras.applications.VGG16(weights=None)
+    return keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3), pooling="avg")
+
+
+def _keras(name: str, weights: str) -> Any:
+    """The model as a tutorial has it: Keras, float32, from arrays of pixels."""
+    import keras
+
+    if name == "efficientnet-lite0":
+        return _build(read_state_dict(_checked(ModelStore(Path()).path(name)), name), "float32")
+    vgg = _vgg(name)
+    vgg.load_weights(weights)
+    outputs = vgg.get_layer("fc2").output if name == "vgg16" else vgg.output
+    pixels = keras.Input((SIDE, SIDE, 3))
+    centred = keras.layers.Rescaling(1.0, offset=[-mean for mean in MEAN])(pixels)
+    return keras.Model(pixels, keras.Model(vgg.input, outputs)(centred))

@@ -1,0 +1,155 @@
+"""Queries on made-up libraries: by words, by likeness, with filters; recall, memory, and the first answer's time."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared import ann
+from shared.library import JOINT_FILE, VISUAL_FILE, Library
+from shared.meaning import meaning, score, second_look
+from shared.postings import Postings
+from shared.query import Query, parse
+from shared.search import Searcher
+from shared.words import EMBEDDED, FREQUENT, open_words
+from tests.benchmarks.figures import Figure, load
+from tests.benchmarks.made_up import publish_made_up
+
+K = 10
+_LOOKED_AT = 200
+_MEMORY = """
+import sys
+from pathlib import Path
+from shared.library import Library
+from shared.query import parse
+from shared.search import Searcher
+from shared.words import EMBEDDED, open_words
+
+def held():
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous"))
+
+words = open_words(EMBEDDED)
+before = held()
+searcher = Searcher(Library(sys.argv[1], Path(sys.argv[2])).open(), words)
+for word in ("dog", "animal", "music", "cat sofa", "zebra"):
+    searcher.find(parse(word), 10)
+print(held() - before)
+"""
+
+
+def measure(folder: Path, images: int, short: bool) -> list[Figure]:
+    """Publishes a library of so many images in `folder`, unless it is there, and asks it."""
+    uri, cache = str(folder / "library"), folder / "cache"
+    if Library(uri, cache).current() is None:
+        publish_made_up(uri, cache, images)
+    searcher = Searcher(Library(uri, cache).open(), open_words(EMBEDDED))
+    random = np.random.default_rng(1)
+    words = _words(searcher, 20 if short else 300)
+    uris = [searcher.catalog.row(int(item)).uri for item in random.integers(0, images, 10 if short else 100)]
+    for word in ("dog", "music", "house"):
+        searcher.find(parse(word), K)
+    texts = [parse(word) for word in words]
+    dated = [parse(f"{word} after:2020-01-01") for word in words]
+    placed = [parse(f"{word} in:00001") for word in words]
+    told: list[Figure] = []
+    for name, queries in (("", texts), (" asked again", texts), (" after: (half match)", dated), (" in:", placed)):
+        told += _times(f"text query{name}, {images:,} images", lambda query: searcher.find(query, K), queries)
+    told += _times(f"image query, {images:,} images", lambda uri: _similar(searcher, uri), uris)
+    told.append(_figure(f"text query, {images:,} images, recall@10", _text_recall(searcher, folder, texts[:50])))
+    told.append(_figure(f"image query, {images:,} images, recall@10", _image_recall(searcher, uris[:50])))
+    for name in ("visual", "joint"):
+        index = getattr(searcher.manifest, name)
+        told.append(_figure(f"{name} index, {images:,} images, recall@10 when it was built", index.recall))
+    if Path("/proc/self/smaps_rollup").exists():
+        held = int(_python("-c", _MEMORY, uri, str(cache)))
+        told.append(Figure(f"searcher, {images:,} images: memory beside mapped files", held / 1024, "MiB", load=load()))
+    start = time.perf_counter()
+    ask = ("-c", "from bot.cli import main; main()", "ask", "/findimg dog", "--json", "--library", uri)
+    answer = json.loads(_python(*ask, "--cache", str(cache)))
+    assert answer["hits"]
+    spent = time.perf_counter() - start
+    told.append(Figure(f"fresh process to first answer, {images:,} images", spent, "s", load=load()))
+    return told
+
+
+def _words(searcher: Searcher, count: int) -> list[str]:
+    """Common nouns that can be seen, different ones, the same every time."""
+    nouns = searcher.lexicon.visible_nouns()
+    rows = searcher.words.rows(nouns)
+    common = [noun for noun, row in zip(nouns, rows, strict=True) if 0 <= row < FREQUENT and " " not in noun]
+    return [str(word) for word in np.random.default_rng(0).choice(common, count, replace=False)]
+
+
+def _times(name: str, ask: Callable[[Any], object], asked: Sequence[Any]) -> list[Figure]:
+    wall, cpu = [], []
+    for each in asked:
+        start, started = time.perf_counter(), time.process_time()
+        ask(each)
+        wall.append(1000 * (time.perf_counter() - start))
+        cpu.append(1000 * (time.process_time() - started))
+    return [
+        Figure(f"{name}{kind}, p{part}", float(np.percentile(spent, part)), "ms", load=load())
+        for kind, spent in (("", wall), (", CPU time", cpu))
+        for part in (50, 99)
+    ]
+
+
+def _similar(searcher: Searcher, uri: str) -> list[int]:
+    item, seen = searcher.look_up(uri)
+    return [hit.item for hit in searcher.similar(seen, Query(""), K, without=item).hits]
+
+
+def _text_recall(searcher: Searcher, folder: Path, queries: Sequence[Query]) -> float:
+    """The share of what the plain formula over all images finds."""
+    manifest = searcher.manifest
+    version = Library(str(folder / "library"), folder / "cache").open()
+    postings = Postings(version.folder, manifest.images)
+    joint = np.fromfile(version.folder / JOINT_FILE, np.float16).reshape(manifest.images, -1).astype(np.float32)
+    visual = np.memmap(version.folder / VISUAL_FILE, np.float16, "r", shape=(manifest.images, manifest.dim))
+    shares = []
+    for query in queries:
+        found = {hit.item for hit in searcher.find(query, K).hits}
+        meant = [meaning(term.text, searcher.lexicon, searcher.words) for term in query.terms]
+        category = np.stack([postings.sum(each.classes, each.power) for each in meant])
+        cosine = np.stack([joint @ _vector(each.vector, joint.shape[1]) for each in meant])
+        scores = score(category, cosine, np.asarray([each.certainty for each in meant], np.float32))
+        best = np.argsort(-scores, kind="stable")[:_LOOKED_AT]
+        again = second_look(scores[best], np.asarray(visual[best], np.float32))
+        # Equal scores may stand in any order; and where nothing is relevant, nothing is shown.
+        least = np.sort(again)[-K] - 1e-5
+        right = set(best[again >= least].tolist())
+        if found:
+            shares.append(len(found & right) / len(found))
+    return float(np.mean(shares))
+
+
+def _vector(vector: NDArray[np.float32] | None, dim: int) -> NDArray[np.float32]:
+    return np.zeros(dim, np.float32) if vector is None else vector
+
+
+def _image_recall(searcher: Searcher, uris: Sequence[str]) -> float:
+    """The share of the exact neighbours, by the projected visual embeddings of all images."""
+    starts = range(0, len(searcher._visual), 8192)
+    visual = np.concatenate([searcher._looks(searcher._visual[start : start + 8192]) for start in starts])
+    items = [searcher.look_up(uri)[0] for uri in uris]
+    exact, _ = ann.exact(visual, visual[items], K + 1)
+    shares = []
+    for uri, item, near in zip(uris, items, exact.tolist(), strict=True):
+        right = set(near) - {item}
+        shares.append(len(right & set(_similar(searcher, uri))) / len(right))
+    return float(np.mean(shares))
+
+
+def _figure(name: str, value: float) -> Figure:
+    return Figure(name, value, "", load=load())
+
+
+def _python(*arguments: str) -> str:
+    return subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True).stdout

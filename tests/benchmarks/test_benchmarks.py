@@ -1,0 +1,49 @@
+"""That the benchmarks run; their figures say nothing here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.figures import in_turns
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_the_short_form_measures_prints_and_writes(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--short", "--json", tmp_path / "figures.json"],
+        cwd=PROJECT,
+        env=os.environ | {"COLUMNS": "200", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "figures.json").read_text())
+    names = [figure["name"] for figure in written["figures"]]
+    assert written["machine"]["cpus"] == os.cpu_count()
+    assert all(figure["value"] > 0 for figure in written["figures"])
+    for name in (
+        "efficientnet-lite0: indexing",
+        "vgg16-gap: indexing",
+        "a run on Ray, its start included",
+        "a run on 200 unchanged images",
+        "text query, 2,000 images, p99",
+        "image query, 2,000 images, recall@10",
+    ):
+        assert name in names
+        assert name in done.stdout
+
+
+def test_ways_are_timed_in_turns_after_each_ran_once() -> None:
+    ran: list[str] = []
+    spent = in_turns({"one": lambda: ran.append("one"), "two": lambda: ran.append("two")}, rounds=3)
+
+    assert ran == ["one", "two"] * 4
+    assert spent.keys() == {"one", "two"}
+    assert all(each.wall >= 0 for each in spent.values())

@@ -1,0 +1,23 @@
+"""The measurement of scale in its short form, to show that it works."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_every_step_is_measured_and_nothing_is_left() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.scale", "--images", "500", "--engine", "local"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line.get("name") for line in lines] == ["commit", "plan", "merge_and_publish", "search", None]
+    assert all(line["own"] > 0 and line["cpu"] > 0 for line in lines[:-1])
+    assert lines[2]["notes"]["indexes"]["visual"]["counts"] == [500]
+    assert lines[3]["notes"]["text, ms"]["median"] > 0
+    assert lines[-1]["embedding store, MB"] > 0

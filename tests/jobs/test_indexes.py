@@ -1,0 +1,84 @@
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from jobs.engines import Engine
+from jobs.indexes import Wanted, build_indexes
+from shared.ann import Ann
+from shared.errors import NotPublishedError
+from shared.library import Index, index_files, sha256_of
+from shared.settings import Settings
+from shared.storage import Storage, open_storage
+
+
+class Workers(Engine):
+    """An engine whose workers are calls in this process: all that they need comes from the library."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings(engine="ray"))
+
+    def each(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        return map(function, list(items))
+
+
+@pytest.fixture
+def wanted() -> list[Wanted]:
+    random = np.random.default_rng(1)
+    visual = random.normal(size=(250, 12)).astype(np.float32)
+    joint = random.normal(size=(250, 6)).astype(np.float16)
+    return [Wanted("visual", visual, visual[::10]), Wanted("joint", joint, joint[::10].astype(np.float32))]
+
+
+def nearest(folder: Path, name: str, index: Index, query: NDArray[np.float32]) -> list[int]:
+    paths = [folder / file for file in index_files(name, index)]
+    return Ann(paths, index.dim, index.counts, index.search_k).nearest(query, 5)[0].tolist()
+
+
+def test_workers_build_what_this_process_would_bit_for_bit(place: str, wanted: list[Wanted], tmp_path: Path) -> None:
+    storage = open_storage(place)
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    with Engine(Settings(engine="local")) as engine:
+        ours, our_files = build_indexes(wanted, 100, storage, "v", here, engine)
+    theirs, their_files = build_indexes(wanted, 100, storage, "v", there, Workers())
+    assert (ours, our_files) == (theirs, their_files)
+    assert ours["visual"].counts == ours["joint"].counts == [100, 100, 50]
+    assert list(there.iterdir()) == []
+    assert {entry.key for entry in storage.list("versions/v")} == {f"versions/v/{file}" for file in their_files}
+    for file, stated in our_files.items():
+        assert sha256_of(here / file) == stated.sha256
+        storage.fetch(f"versions/v/{file}", there / file)
+        assert sha256_of(there / file) == stated.sha256
+
+
+def test_partitions_together_find_what_is_nearest_of_all(place: str, wanted: list[Wanted], tmp_path: Path) -> None:
+    with Engine(Settings(engine="local")) as engine:
+        indexes, _ = build_indexes(wanted, 60, open_storage(place), "v", tmp_path, engine)
+    visual = wanted[0].vectors
+    unit = visual / np.linalg.norm(visual, axis=1, keepdims=True)
+    found = [nearest(tmp_path, "visual", indexes["visual"], visual[item]) for item in range(0, 250, 10)]
+    exact = [np.argsort(-(unit @ unit[item]))[:5].tolist() for item in range(0, 250, 10)]
+    shares = [len(set(a) & set(b)) / 5 for a, b in zip(found, exact, strict=True)]
+    assert np.mean(shares) >= 0.98
+    assert indexes["visual"].recall >= 0.98
+
+
+def test_what_is_built_in_a_moment_is_not_handed_out(place: str, wanted: list[Wanted], tmp_path: Path) -> None:
+    storage = open_storage(place)
+    _, files = build_indexes(wanted, 250, storage, "v", tmp_path, Workers())
+    assert {path.name for path in tmp_path.iterdir()} == set(files)
+    assert list(storage.list()) == []
+
+
+def test_a_worker_without_room_says_so(
+    place: str, wanted: list[Wanted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage: Storage = open_storage(place)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 0}))
+    with pytest.raises(NotPublishedError, match=r"worker cannot build versions/v/visual-000\.ann .*MB are needed"):
+        build_indexes(wanted, 100, storage, "v", tmp_path, Workers())

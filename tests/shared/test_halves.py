@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import numpy as np
+
+from shared.halves import Halves, widened
+
+
+def test_every_finite_float16_is_widened_to_its_value() -> None:
+    every = np.arange(2**16, dtype=np.uint32).astype(np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)]
+
+    wide = widened(finite)
+
+    assert wide.dtype == np.float32
+    np.testing.assert_array_equal(wide.view(np.uint32), finite.astype(np.float32).view(np.uint32))
+
+
+def test_what_was_too_large_for_float16_stays_finite_and_the_largest() -> None:
+    np.testing.assert_array_equal(widened(np.array([np.inf, -np.inf], np.float16)), [65_536, -65_536])
+
+
+def test_rows_and_products_are_those_of_the_array(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    array = random.standard_normal((3000, 50)).astype(np.float16)
+    array.tofile(tmp_path / "array.f16")
+    halves = Halves(tmp_path / "array.f16", 3000, 50)
+    vector = random.standard_normal(50).astype(np.float32)
+
+    assert (len(halves), halves.size) == (3000, 150_000)
+    np.testing.assert_array_equal(halves[7], array[7])
+    np.testing.assert_array_equal(halves[np.array([5, 2])], array[[5, 2]])
+    np.testing.assert_allclose(halves.times(vector), array.astype(np.float32) @ vector, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,37 @@
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared import mapped
+from shared.mapped import new_array, reserve
+
+
+def test_a_new_array_is_zero_and_what_is_written_into_it_is_in_the_file(tmp_path: Path) -> None:
+    array = new_array(tmp_path / "a", np.float16, (3, 5))
+    assert not array.any()
+    array[1] = 2
+    del array
+    assert np.fromfile(tmp_path / "a", np.float16).reshape(3, 5).sum() == 10
+
+
+def test_an_array_without_a_row_can_be_made(tmp_path: Path) -> None:
+    assert new_array(tmp_path / "a", np.uint16, (7, 0)).shape == (7, 0)
+
+
+def test_room_is_taken_at_once_and_what_is_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    reserve(path, 1_000_000)
+    assert path.read_bytes()[:4] == b"abc\0"
+    assert path.stat().st_blocks * 512 >= 1_000_000
+
+
+def test_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(mapped.os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        new_array(tmp_path / "a", np.float16, (3, 5))
