@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -221,7 +222,9 @@ def start_log(level: int, libraries: int = logging.WARNING) -> None:
         level: from which our own words are logged on.
         libraries: from which those of the Slack libraries are.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    # A descriptor of its own: standard error leads nowhere for the seconds in which TensorFlow loads.
+    stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1, closefd=False)
+    logging.basicConfig(stream=stream, format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("bot").setLevel(level)
     for name in ("slack_sdk", "slack_bolt"):
         logging.getLogger(name).setLevel(libraries)

@@ -73,7 +73,8 @@ def inside(target: str, folder: Path, **more: str) -> dict[str, str]:
     }
     for name in ("tmp", "cache", "state"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    return image | {"PATH": f"{BIN}:/usr/bin:/bin", "TMPDIR": str(folder / "tmp"), **more}
+    code = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return image | code | {"PATH": f"{BIN}:/usr/bin:/bin", "TMPDIR": str(folder / "tmp"), **more}
 
 
 def read_only(folder: Path) -> list[str]:
