@@ -1,6 +1,7 @@
 # make demo    index sample photographs and open a workspace in the browser to find them (PHOTOS=folder takes your own,
 #              SERVE=0 asks in the terminal instead and draws a contact sheet, PORT=n chooses the page's port)
 # make test    all tests
+# make bench   how fast it is beside its peers, as a table and as benchmarks.json
 # PYTHON=python3.12 chooses the Python that the environment is made with.
 
 comma := ,
@@ -15,7 +16,7 @@ SOUND_PYTHON := 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c $(SOUND_PYTHON) 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test test-quick lint format machine clean
+.PHONY: help demo test test-quick bench lint format machine clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +60,9 @@ test: $(STAMP)
 
 test-quick: $(STAMP)
 	@$(BIN)/python -m pytest -q -m 'not slow'
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -53,7 +53,8 @@ _MOST_WAITING = 200  # questions; beyond that the next one is told to come again
 _MOST_IMAGES = 20  # uploaded images, likewise
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
 # What is about the question and fit for whoever asked it; other errors are the operator's.
-_FOR_EVERYBODY = (QueryError, ImageError, LibraryError)
+_FOR_EVERYBODY = (QueryError, ImageError)
+NOT_READY = "No images can be found at the moment; whoever runs findimg can see why with findimg-bot doctor."
 _BROKEN = "Something is broken here, so I cannot answer; whoever runs findimg finds the reason in its log."
 
 _log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ class Desk:
         """Answers with an uploaded image's tags and with the images most like it."""
         lead: list[Block] = []
         # A library whose backbone has no classes knows no tags.
-        with suppress(LibraryError):
+        with suppress(QueryError):
             tagged = await self._searching.run(lambda: self._tags(question))
             lead = tags_blocks(tagged, question.name, None, None)
         looked = await self._look(question, 0)
@@ -215,6 +216,9 @@ class Desk:
                 yield
         except _FOR_EVERYBODY as error:
             await _say(reply, str(error))
+        except LibraryError as error:
+            _log.error("The library cannot be searched: %s", error)
+            await _say(reply, NOT_READY)
         except FindimgError as error:
             _log.error("A question could not be answered: %s", error)
             await _say(reply, _BROKEN)

@@ -58,7 +58,7 @@ class Whisper:
     user: str
     replace: bool = False  # whether it takes the place of the message with the button that was clicked
     private: bool = True
-    answered: bool = False
+    answered: bool = False  # then there is nothing to wait for
 
     async def begin(self) -> None:
         """See `Reply.begin`."""

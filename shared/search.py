@@ -125,11 +125,10 @@ class Searcher:
         """Finds the images that show what the query's words say.
 
         Raises:
-            QueryError: a word is unknown.
-            LibraryError: the version has no joint index.
+            QueryError: a word is unknown, or the version knows no words.
         """
         if not self.manifest.joint:
-            raise LibraryError(
+            raise QueryError(
                 f"The backbone {self.manifest.backbone} names no classes, so this library knows no words; "
                 "ask it with /similar, or index with another backbone."
             )
@@ -199,10 +198,10 @@ class Searcher:
         """Names what an image shows, best first.
 
         Raises:
-            LibraryError: the version's backbone has no classes, and no head was trained for it.
+            QueryError: the version's backbone has no classes, and no head was trained for it.
         """
         if not self.manifest.joint:
-            raise LibraryError(f"The backbone {self.manifest.backbone} names no classes, so it cannot tag.")
+            raise QueryError(f"The backbone {self.manifest.backbone} names no classes, so it cannot tag.")
         joint = self._head.embed(seen.visual[None], seen.classes[None], seen.probabilities[None])[0]
         tags = self._tagger.tags(joint, seen.classes, seen.probabilities, k)
         if not isinstance(self._head, Devise):
@@ -289,7 +288,7 @@ class Searcher:
     def _classes_named(self, name: str) -> NDArray[np.bool_]:
         """The classes that a word names, bool[1000]: one, or all that are of the kind."""
         if not self._postings:
-            raise LibraryError(f"The backbone {self.manifest.backbone} names no classes; leave class: out.")
+            raise QueryError(f"The backbone {self.manifest.backbone} names no classes; leave class: out.")
         for sense in self.lexicon.senses(name):
             named = [node for node, steps in sense.places if steps == 0]
             if named:

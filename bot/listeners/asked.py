@@ -116,6 +116,11 @@ async def find_image(context: AsyncBoltContext, value: str) -> str:
     return asked.uris[int(number)]
 
 
+def excuse(body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> Whisper:
+    """The way back from a button whose answer goes elsewhere: it says what goes wrong, and nothing else."""
+    return Whisper(respond, client, body["channel"]["id"], body["user"]["id"], answered=True)
+
+
 def reply_to_click(
     body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond, replace: bool = False
 ) -> Whisper | ThreadReply:

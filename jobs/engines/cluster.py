@@ -32,7 +32,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 ATTEMPTS = 3
-_ACTOR_MEMORY = 2_900_000_000  # bytes; VGG16 with TensorFlow while its weights are loaded
+_ACTOR_MEMORY = 3_200_000_000  # bytes; VGG16 with TensorFlow while its weights are loaded and copied to bfloat16
 _PATIENCE = 10.0  # seconds for a cluster to answer
 _ACTOR_CPUS = 4  # more threads than this no longer speed up one model
 

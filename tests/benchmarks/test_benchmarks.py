@@ -35,6 +35,7 @@ def test_the_short_form_measures_prints_and_writes(tmp_path: Path) -> None:
         "a run on 200 unchanged images",
         "text query, 2,000 images, p99",
         "image query, 2,000 images, recall@10",
+        "4 commands over http, acknowledged, p99",
     ):
         assert name in names
         assert name in done.stdout

@@ -253,3 +253,12 @@ def delete(team: Team, file: str) -> None:
 
     workspace = team.slack.workspace
     WebClient(workspace.bot_token, base_url=workspace.api_url).files_delete(file=file)
+
+
+def test_a_slow_next_page_leaves_no_word_that_it_is_looked_for(team: Team) -> None:
+    channel = team.person.channel()
+    answer = team.person.command(channel, "/findimg animal")
+    team.faults.ready_after = 2.5
+    team.person.click(channel, answer, "next")
+    team.person.wait(channel, lambda each: "6 to 10" in words(each))
+    assert not [each for each in team.person.messages(channel) if "Searching" in each["text"]]

@@ -124,7 +124,7 @@ def test_what_is_published_first_is_found_without_a_restart(samples: Path, cache
     team = Team("http", tmp_path, cache, str(tmp_path / "library"), path="/healthz")
     try:
         channel = team.person.channel()
-        assert "Nothing is published" in words(team.person.command(channel, "/findimg cat"))
+        assert "No images can be found at the moment" in words(team.person.command(channel, "/findimg cat"))
         (tmp_path / "photos").mkdir()
         shutil.copy(samples / "cat.png", tmp_path / "photos")
         index(Settings(library=str(tmp_path / "library"), engine="local", cache=cache), [str(tmp_path / "photos")])

@@ -211,7 +211,7 @@ def test_a_date_gone_by_or_nonsense_in_retry_after_is_no_obstacle(
     assert fetch() == 6
 
 
-@pytest.mark.parametrize("when", ["3600", formatdate(time.time() + 3600, usegmt=True)])
+@pytest.mark.parametrize("when", ["3600", formatdate(time.time() + 3600, usegmt=True)], ids=["seconds", "date"])
 def test_a_server_that_wants_to_be_left_alone_is(server: Server, fetch: partial[int], when: str) -> None:
     server.fail(CAT, 503, {"Retry-After": when})
     problem, summary = problems(fetch)

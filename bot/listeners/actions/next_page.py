@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.desk import PAGE, Desk
-from bot.listeners.asked import find_asked, reply_to_click, team_of
+from bot.listeners.asked import excuse, find_asked, reply_to_click, team_of
 
 
 async def next_page(
@@ -23,6 +23,6 @@ async def next_page(
     await ack()
     desk: Desk = context["desk"]
     reply = reply_to_click(body, client, respond, replace=True)
-    async with desk.answering("next", reply_to_click(body, client, respond)):
+    async with desk.answering("next", excuse(body, client, respond)):
         asked = await find_asked(context, action["value"])
         await desk.search(client, team_of(context), reply, asked.question, asked.skip + PAGE)

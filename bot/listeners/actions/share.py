@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.desk import Desk
-from bot.listeners.asked import find_asked, reply_to_click, team_of
+from bot.listeners.asked import excuse, find_asked, team_of
 from bot.replies import ChannelReply
 
 
@@ -24,7 +24,7 @@ async def share(
     await ack()
     desk: Desk = context["desk"]
     channel, user = body["channel"]["id"], body["user"]["id"]
-    async with desk.answering("share", reply_to_click(body, client, respond)):
+    async with desk.answering("share", excuse(body, client, respond)):
         asked = await find_asked(context, action["value"])
         reply = ChannelReply(respond, client, channel, user)
         await desk.search(client, team_of(context), reply, asked.question, asked.skip, shared_by=user)

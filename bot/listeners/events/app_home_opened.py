@@ -6,7 +6,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import home_view
-from bot.desk import Desk
+from bot.desk import NOT_READY, Desk
 from shared.errors import FindimgError
 
 
@@ -17,6 +17,6 @@ async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, clie
     desk: Desk = context["desk"]
     try:
         view = home_view(await desk.manifest())
-    except FindimgError as error:
-        view = home_view(None, str(error))
+    except FindimgError:
+        view = home_view(None, NOT_READY)
     await client.views_publish(user_id=event["user"], view=view)

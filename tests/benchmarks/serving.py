@@ -14,6 +14,10 @@ import numpy as np
 
 from bot.workspace.server import Workspace
 from bot.workspace.state import Json
+from jobs.index import index
+from jobs.samples import gather
+from shared.settings import Settings
+from tests.benchmarks.figures import Figure, load
 from tests.bot.team import Team
 
 _PATIENCE = 60.0  # seconds for one answer
@@ -29,17 +33,37 @@ class Load:
     acknowledged: Sequence[float]  # seconds, one a command
     answered: Sequence[float]  # seconds, one an answer
 
-    def figures(self) -> dict[str, float]:
-        """Percentiles in milliseconds."""
-        return {
-            "asked": self.asked,
-            "failed": self.failed,
-            "tagged meanwhile": self.tagged,
-            "acknowledged p50": _percentile(self.acknowledged, 50),
-            "acknowledged p99": _percentile(self.acknowledged, 99),
-            "answered p50": _percentile(self.answered, 50),
-            "answered p95": _percentile(self.answered, 95),
-        }
+
+def measure(folder: Path, short: bool) -> list[Figure]:
+    """Measures the bot in both modes, with 50 people who ask at once.
+
+    Raises:
+        RuntimeError: somebody got no acknowledgement, or no images.
+    """
+    gather(folder / "samples")
+    cache, library = folder / "cache", str(folder / "served")
+    index(Settings(library=library, engine="local", cache=cache), [str(folder / "samples")])
+    figures = []
+    for mode in ("http",) if short else ("http", "socket"):
+        (folder / mode).mkdir()
+        team = Team(mode, folder / mode, cache, library)
+        try:
+            image = folder / "samples" / "dalmatian.jpg"
+            ask_many(team, "/findimg animal", image, 4, 1)  # thumbnails are uploaded, the backbone is warm
+            seen = ask_many(team, "/findimg animal", image, *(4, 1) if short else (50, 5))
+        finally:
+            team.close()
+        if seen.failed:
+            raise RuntimeError(f"{seen.failed} of {seen.asked} commands were not answered with images.")
+        for what, seconds, percent in (
+            ("acknowledged", seen.acknowledged, 50),
+            ("acknowledged", seen.acknowledged, 99),
+            ("answered", seen.answered, 50),
+            ("answered", seen.answered, 95),
+        ):
+            name = f"{len(seen.answered)} commands over {mode}, {what}, p{percent}"
+            figures.append(Figure(name, 1000 * float(np.percentile(seconds, percent)), "ms", load=load()))
+    return figures
 
 
 def ask_many(team: Team, text: str, image: Path, people: int, rounds: int, pause: float = 0.5) -> Load:
@@ -104,7 +128,3 @@ async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, 
         await asyncio.gather(*background, return_exceptions=True)
         workspace.office.feeds.close(workspace.me, page)
     return Load(people * rounds, failed, tagged, acknowledged, answered)
-
-
-def _percentile(seconds: Sequence[float], percent: float) -> float:
-    return round(1000 * float(np.percentile(seconds, percent)), 1) if seconds else float("nan")
