@@ -30,7 +30,7 @@ def erase(
     """Removes every row of some images, whatever their version; returns how many rows.
 
     Vectors that another image's row points to are handed over to it. What stays of a shard is committed before the
-    shard is removed: interrupted at any moment, nothing else is lost.
+    shard is removed: interrupted at any moment, it costs at most that the next run embeds a copy again.
 
     Args:
         shards: all committed ones.
