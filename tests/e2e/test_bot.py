@@ -105,6 +105,7 @@ def test_an_uploaded_photograph_is_tagged_by_its_messages_menu(
 ) -> None:
     choose(page, samples / "dalmatian.jpg", page.get_by_role("button", name=re.compile("upload|attach", re.I)).first)
     field(page).fill("Who is this?")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
     page.keyboard.press("Enter")
     message = messages(page).last
     expect(message).to_contain_text("Who is this?")
