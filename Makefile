@@ -8,6 +8,7 @@ comma := ,
 VENV := .venv
 DEMO := demo
 SERVE := 1
+WORKERS := 2
 PORT := 0
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -55,8 +56,9 @@ demo: $(STAMP)
 	$(BIN)/findimg-bot ask '/findimg cat' '/findimg dog' '/tag' '/similar' --image "$$image" -k 5 \
 		--library "$(DEMO)/library" --sheet "$(DEMO)/sheet.jpg"
 
+# A file's tests stay together: what they share is made once.
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 test-quick: $(STAMP)
 	@$(BIN)/python -m pytest -q -m 'not slow'

@@ -40,6 +40,7 @@ from shared.words import Words, open_words
 
 MOST_ASKED = 2000  # images that are asked with and tagged; of more, as many are taken evenly
 MOST_MEASURED = 500  # queries that the recall of an index is measured with, beside the labels
+_WORDLESS = "the backbone names no classes and no head was trained, so the library knows no words."
 DEPTH = 10_000  # hits of a text query that its average precision is computed from
 TAGS = 5
 # A word that says less than this (`Lexicon.specific`) is no right tag: "artifact" and "organism" are none, "animal" is.
@@ -178,6 +179,9 @@ def right_tags(label: str, lexicon: Lexicon) -> set[str]:
 def _ask_with_labels(
     searcher: Searcher, label_of: Mapping[int, str], sizes: Mapping[str, int], notes: list[str]
 ) -> dict[str, Answered]:
+    if not searcher.manifest.joint:
+        notes.append(f"Text → image was not measured: {_WORDLESS}")
+        return {}
     answers = {}
     for label, relevant in sizes.items():
         # Not parsed: in the name of a folder a minus or a colon is no query language.
@@ -189,9 +193,6 @@ def _ask_with_labels(
         except QueryError as error:
             notes.append(f"{label!r} finds nothing: {error}")
             hits, deeper = [], []
-        except LibraryError as error:
-            notes.append(f"Text → image was not measured: {error}")
-            return {}
         right = _right([*hits, *deeper], label, label_of)
         answers[label] = Answered(
             label, label, precision_by_k(right, relevant), average_precision(right, relevant), _labelled(hits, label_of)
@@ -227,14 +228,14 @@ def _labelled(hits: Sequence[Hit], label_of: Mapping[int, str]) -> tuple[tuple[H
 
 def _tag(searcher: Searcher, asked: Sequence[_Asked], notes: list[str]) -> list[tuple[bool, bool]]:
     """For each image, whether its first tag is right, and whether one of the first TAGS is; empty if it cannot tag."""
+    if not searcher.manifest.joint:
+        notes.append(f"Tags were not measured: {_WORDLESS}")
+        return []
     right = {label: right_tags(label, searcher.lexicon) for label in {image.label for image in asked}}
     found = []
-    try:
-        for image in asked:
-            tags = [tag.word.lower() in right[image.label] for tag in searcher.tags(image.seen, TAGS)]
-            found.append((any(tags[:1]), any(tags)))
-    except LibraryError as error:
-        notes.append(f"Tags were not measured: {error}")
+    for image in asked:
+        tags = [tag.word.lower() in right[image.label] for tag in searcher.tags(image.seen, TAGS)]
+        found.append((any(tags[:1]), any(tags)))
     return found
 
 

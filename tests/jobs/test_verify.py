@@ -29,7 +29,7 @@ def live(library: Library) -> Manifest:
 
 
 def folder_of(library: Library) -> Path:
-    return library.open().folder
+    return Path(library.storage.uri(f"versions/{library.current()}"))
 
 
 def restate(library: Library, **changes: object) -> Manifest:

@@ -118,7 +118,8 @@ def test_a_row_without_an_answer_says_so() -> None:
 @settings(max_examples=40, deadline=None)
 def test_no_text_overflows_its_column(text: str) -> None:
     sheet = drawn(Row(text, hits=[Cell(jpeg((255, 255, 255)), text)], words=[(text, 0.5)]))
-    assert not has_ink(sheet, (MARGIN + THUMBNAIL + 4, 0, LEFT, sheet.height))
+    # A glyph may reach a pixel or two to the left of where it stands.
+    assert not has_ink(sheet, (MARGIN + THUMBNAIL + 4, 0, LEFT - 2, sheet.height))
     assert not has_ink(sheet, (WIDTH - MARGIN, 0, WIDTH, sheet.height))
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.person import Json, elements, images, words
+from tests.bot.person import Json, elements, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -76,7 +76,7 @@ def test_another_image_can_be_chosen_in_a_modal(team: Team, samples: Path) -> No
     channel = team.person.channel()
     team.person.share(channel, samples / "cat.png")
     team.person.click(channel, team.person.command(channel, "/tag"), "choose_to_tag")
-    modal = team.person.state()["modal"]
+    modal = until(lambda: team.person.state()["modal"])
     file = team.person.upload("dalmatian.jpg", (samples / "dalmatian.jpg").read_bytes())
     values = {"image": {"file": {"type": "file_input", "files": [file["id"]]}}}
     team.person.ask("submit", view_id=modal["id"], values=values)
@@ -86,7 +86,7 @@ def test_another_image_can_be_chosen_in_a_modal(team: Team, samples: Path) -> No
 def test_a_modal_refuses_what_is_no_image(team: Team) -> None:
     channel = team.person.channel()
     team.person.ask("send", channel=channel, text="/tag")
-    modal = team.person.state()["modal"]
+    modal = until(lambda: team.person.state()["modal"])
     file = team.person.upload("notes.png", b"not a picture")
     values = {"image": {"file": {"type": "file_input", "files": [file["id"]]}}}
     answer = team.person.try_to("submit", view_id=modal["id"], values=values)
