@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,16 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_the_short_form_measures_prints_and_writes(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", "--short", "--json", tmp_path / "figures.json"],
-        cwd=PROJECT,
-        env=os.environ | {"COLUMNS": "200", "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    # Not tmp_path: Ray's sockets lie below TMPDIR, and their paths may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="findimg-") as scratch:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks", "--short", "--json", tmp_path / "figures.json"],
+            cwd=PROJECT,
+            env=os.environ | {"COLUMNS": "200", "TMPDIR": scratch},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "figures.json").read_text())
     names = [figure["name"] for figure in written["figures"]]
