@@ -110,7 +110,10 @@ def buckets(s3: str, samples: Path, cache: Path) -> Settings:
     """Two buckets with five photographs in one of them; `s3` names the local server."""
     client = boto3.client("s3")
     for uri in (SOURCE, LIBRARY):
-        client.create_bucket(Bucket=uri.split("/")[2])
+        name = uri.split("/")[2]
+        client.create_bucket(Bucket=name)
+        # All servers of one process share their buckets, and others use these names: what they left would be reused.
+        boto3.resource("s3").Bucket(name).objects.all().delete()
     for picture in sorted(samples.glob("*.jpg"))[:5]:
         client.upload_file(str(picture), "team-photos", f"2026/{picture.name}")
     return Settings(library=LIBRARY, cache=cache, engine="local")
