@@ -304,7 +304,7 @@ class Desk:
         sources = searcher.manifest.sources
         tags: tuple[str, ...] = ()
         if searcher.manifest.joint:
-            tags = tuple(tag.word for tag in searcher.tags(searcher.look_up(hit.uri)[1], _ALT_TAGS))
+            tags = tuple(tag.word for tag in searcher.tags(searcher.seen(hit.item), _ALT_TAGS))
         folder = str(PurePosixPath(path_below(hit.uri, sources)).parent)
         return Shown(
             hit,

@@ -175,7 +175,7 @@ def _warm(searcher: Searcher) -> None:
     """Asks once for all that a first question would have to wait for: what is made lazily, pages from disk."""
     if searcher.manifest.joint:
         searcher.find(parse("dog"), 1)
-    _, seen = searcher.look_up(searcher.catalog.row(0).uri)
+    seen = searcher.seen(0)
     searcher.similar(seen, parse("", image=True), 1)
     if searcher.manifest.joint:
         searcher.tags(seen, 1)

@@ -221,10 +221,14 @@ class Searcher:
         item = self.catalog.item(uri)
         if item is None:
             raise QueryError(f"No image {uri!r} is indexed; give a URI as a search shows it.")
+        return item, self.seen(item)
+
+    def seen(self, item: int) -> Seen:
+        """Returns what was seen in an indexed image, which is one of the catalog's items."""
         classes, probabilities = np.empty(0, np.int64), np.empty(0, np.float32)
         if self._postings:
             classes, probabilities = self._postings.classes_of(item)
-        return item, Seen(self._visual[item], classes, probabilities)
+        return Seen(self._visual[item], classes, probabilities)
 
     def see(self, image: Image, backbone: Backbone, top: int = 20) -> Seen:
         """Embeds an image that is not indexed, with the library's backbone.
