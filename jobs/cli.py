@@ -23,6 +23,7 @@ from jobs.pascal import download
 from jobs.prune import GRACE, KEEP
 from jobs.prune import prune as prune_library
 from jobs.publish import flip
+from jobs.quantize import quantize as run_quantize
 from jobs.samples import gather
 from jobs.telling import telling
 from jobs.train import train as run_training
@@ -274,6 +275,21 @@ def forget(
         print(f"The next run that finds them indexes {len(named)} images again.")
     else:
         print("\n".join(run_forget(settings, named).lines()))
+
+
+@app.command()
+def quantize(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders and s3:// prefixes.")],
+    weights: Annotated[Path, typer.Option(dir_okay=False, help="The file to write.")],
+    cache: CacheFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make efficientnet-lite0-int8, calibrated on photographs: embedding takes half the time, a little less exactly."""
+    report = run_quantize(load_settings(cache=cache), sources, weights)
+    if as_json:
+        print(json.dumps(asdict(report)))
+    else:
+        print("\n".join(report.lines()))
 
 
 @app.command()

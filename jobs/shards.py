@@ -133,7 +133,9 @@ def commit_table(
     # A shard that is done again must not count while its files belong to two tries.
     storage.delete(f"{folder}/stats.json")
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    # Vectors hardly repeat, and nobody asks for their extremes: looking for either takes longer than writing them.
+    plain = [name for name in table.column_names if name not in _VECTORS]
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=plain, write_statistics=plain)
     storage.write(f"{folder}/vectors.parquet", buffer.getvalue())
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
     told = [table[name].to_pylist() for name in ("uri", "version", "sha256")]

@@ -69,7 +69,7 @@ def list_sources(sources: Sequence[str], library: str, each: Each = in_threads) 
 
     Args:
         sources: folders and s3:// prefixes; they may overlap.
-        library: the library's own address, as `Library.uri`.
+        library: the library's own address, as `Library.uri`; empty where there is none.
         each: how the folders of a bucket are listed side by side.
 
     Raises:
@@ -85,7 +85,7 @@ def list_sources(sources: Sequence[str], library: str, each: Each = in_threads) 
         branches += parts
         found += lying
     for image in chain(found, chain.from_iterable(each(_list, branches))):
-        if image.uri.startswith(library + "/"):
+        if library and image.uri.startswith(library + "/"):
             continue
         if not _writable(image.uri):
             name = image.uri.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
@@ -20,7 +20,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from shared.backbones import efficientnet_lite0, vgg16
+from shared.backbones import efficientnet_lite0, efficientnet_lite0_int8, vgg16
 from shared.errors import ModelError
 from shared.storage import open_storage
 from shared.words import convert_glove
@@ -104,15 +104,15 @@ ARTEFACTS = (
     Artefact("glove.6B.200d", "words", _GLOVE_ZIP),
     Artefact("glove.6B.300d", "words", _GLOVE_ZIP),
 )
-_CHECKS: dict[str, Callable[[Path], None]] = {
-    "efficientnet-lite0": efficientnet_lite0.check_weights,
+_CHECKS: dict[str, Callable[[Path], object]] = {
+    "efficientnet-lite0": efficientnet_lite0.read_tensors,
     "vgg16": vgg16.check_weights,
     "vgg16-gap": partial(vgg16.check_weights, dense=False),
 }
 
 
 class ModelStore:
-    """The local cache of weights and word vectors: `weights/<name>`, `words/<name>/`, and `named/` for S3 objects."""
+    """The local cache: `weights/<name>`, `words/<name>/`, `named/` for S3 objects, `made/` for converted models."""
 
     def __init__(self, folder: Path, artefacts: Sequence[Artefact] = ARTEFACTS):
         self.folder = folder
@@ -178,6 +178,11 @@ class ModelStore:
             StorageError: the place of the named file cannot be reached.
         """
         if named is None:
+            if name == efficientnet_lite0_int8.EfficientNetLite0Int8.name:
+                raise ModelError(
+                    f"{name} is calibrated on your own photographs: make its weights with findimg-jobs quantize and "
+                    "name them with --weights."
+                )
             return self.pull(name)
         if not named.startswith("s3://"):
             return _existing(named)
@@ -188,6 +193,18 @@ class ModelStore:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(file, kept)
         return kept
+
+    def made(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """Returns what was made under this name before; else makes it, and keeps it if the cache can be written."""
+        kept = self.folder / "made" / name
+        with suppress(OSError):
+            return kept.read_bytes()
+        data = make()
+        with suppress(ModelError), self._draft() as draft:
+            (draft / name).write_bytes(data)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(draft / name, kept)
+        return data
 
     def words(self, name: str) -> Path | None:
         """Returns the folder that `open_words` reads, downloads it if need be; None for embedded word vectors.

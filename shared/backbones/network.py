@@ -1,6 +1,7 @@
 """Runs Keras models on batches. Importing this imports no TensorFlow."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Each shape is traced and optimised once; a lone image need not pay for 32.
 _BATCH_SIZES = (1, 8, 32)
+_SILENCE = threading.RLock()  # one thread must not keep the silence of another for what there was before
 
 
 def start_tensorflow(threads: int | None) -> ModuleType:
@@ -29,7 +31,7 @@ def start_tensorflow(threads: int | None) -> ModuleType:
     Raises:
         SettingsError: TensorFlow already runs in this process with another number of threads.
     """
-    with _silent_stderr():
+    with silent_stderr():
         import tensorflow
 
         if threads is not None:
@@ -82,13 +84,14 @@ class Network:
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
-    # TensorFlow's libraries greet on the file descriptor while they load, before any of its settings for logging count.
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+def silent_stderr() -> Iterator[None]:
+    """Nothing reaches the file descriptor 2 meanwhile, where TensorFlow's libraries greet whatever its settings say."""
+    with _SILENCE:
+        kept = os.dup(2)
+        try:
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,8 +1,7 @@
 """The numbers that models compute with: bfloat16 where this machine is faster with them, else float32.
 
-The precision is no part of a fingerprint: embeddings of both have a cosine of at least 0.999 (0.9999 for VGG16), so a
-library may be indexed by some workers that have the instructions and some that don't, and be asked by a machine of
-either kind.
+The precision is no part of a fingerprint: VGG16's embeddings in both have a cosine of 0.9999. So a library may be
+indexed by some workers that have the instructions and some that don't, and be asked by a machine of either kind.
 """
 
 import time

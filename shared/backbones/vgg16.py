@@ -23,6 +23,8 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
+    from shared.models import ModelStore
+
 SIDE = 224
 # Blue, green, red: the mean of ImageNet's pixels, which Keras' `preprocess_input` (mode "caffe") subtracts.
 MEAN = (103.939, 116.779, 123.68)
@@ -40,7 +42,7 @@ class Vgg16:
     classes = 1000
     preprocessing = 1
 
-    def __init__(self, weights: Path, fingerprint: str, threads: int | None):
+    def __init__(self, weights: Path, fingerprint: str, threads: int | None, store: "ModelStore"):
         self.fingerprint = fingerprint
         check_weights(weights)
         start_tensorflow(threads)

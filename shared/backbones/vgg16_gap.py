@@ -1,6 +1,7 @@
 """VGG16 without its dense layers: 512-d visual embeddings, the last convolutions averaged; it names no classes."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,9 @@ from shared.backbones.square import fit_square
 from shared.backbones.vgg16 import SIDE, check_weights, load_weights, with_pixels
 from shared.errors import ModelError
 
+if TYPE_CHECKING:
+    from shared.models import ModelStore
+
 
 class Vgg16Gap:
     """VGG16's convolutions alone, a tenth of its weights. See `Backbone`."""
@@ -21,7 +25,7 @@ class Vgg16Gap:
     classes = 0
     preprocessing = 1
 
-    def __init__(self, weights: Path, fingerprint: str, threads: int | None):
+    def __init__(self, weights: Path, fingerprint: str, threads: int | None, store: "ModelStore"):
         self.fingerprint = fingerprint
         check_weights(weights, dense=False)
         start_tensorflow(threads)

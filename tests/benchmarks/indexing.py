@@ -15,9 +15,8 @@ from jobs.index import index
 from jobs.shards import cut
 from jobs.sources import list_sources
 from shared.backbones import Backbone, fingerprint
-from shared.backbones.efficientnet_lite0 import SIDE, _build, _checked
+from shared.backbones.efficientnet_lite0 import SIDE, build, read_tensors
 from shared.backbones.network import start_tensorflow
-from shared.backbones.torch_file import read_state_dict
 from shared.backbones.vgg16 import MEAN
 from shared.images import decode, thumbnail
 from shared.library import Library
@@ -182,7 +181,7 @@ def _keras(name: str, weights: str) -> Any:
     import keras
 
     if name == "efficientnet-lite0":
-        return _build(read_state_dict(_checked(ModelStore(Path()).path(name)), name), "float32")
+        return build(read_tensors(ModelStore(Path()).path(name)))
     vgg = _vgg(name)
     vgg.load_weights(weights)
     outputs = vgg.get_layer("fc2").output if name == "vgg16" else vgg.output

@@ -286,3 +286,17 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file in the way")
     with pytest.raises(ModelError, match=r"The model cache .*store cannot be written"):
         ModelStore(tmp_path / "store").pull("glove.6B.50d", str(tmp_path / "vectors.txt"))
+
+
+def test_what_is_made_once_is_kept(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path)
+    assert store.made("model", lambda: b"first") == b"first"
+    assert store.made("model", lambda: b"second") == b"first"
+    assert ModelStore(tmp_path).made("model", lambda: b"third") == b"first"
+
+
+def test_what_cannot_be_kept_is_made_each_time(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    store = ModelStore(tmp_path / "file" / "below")
+    assert store.made("model", lambda: b"first") == b"first"
+    assert store.made("model", lambda: b"second") == b"second"

@@ -18,27 +18,32 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", prelude + code], cwd=root, capture_output=True, text=True, check=False)
 
 
-def test_the_registry_has_the_three_backbones() -> None:
-    assert set(BACKBONES) == {"vgg16", "vgg16-gap", "efficientnet-lite0"}
+def test_the_registry_has_the_four_backbones() -> None:
+    assert set(BACKBONES) == {"vgg16", "vgg16-gap", "efficientnet-lite0", "efficientnet-lite0-int8"}
 
 
-def test_nothing_imports_tensorflow_until_a_backbone_is_opened(tmp_path: Path) -> None:
-    done = run(
-        "fingerprint('efficientnet-lite0', store)\nassert not {'tensorflow', 'keras'} & set(sys.modules)\n", tmp_path
+def test_the_default_needs_tensorflow_once_to_convert_it_and_then_never_again(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "backbone = open_backbone('efficientnet-lite0', store, threads=1)\n"
+        "assert backbone.fingerprint == fingerprint('efficientnet-lite0', store)\n"
+        "print(backbone.embed(np.full((3, 224, 224, 3), 99, np.uint8)).visual.sum(), 'tensorflow' in sys.modules)\n"
     )
-    assert done.returncode == 0, done.stderr
+    first, second = run(code, tmp_path), run(code, tmp_path)
+    assert (first.stderr, second.stderr) == ("", ""), "a person would see the libraries' own messages"
+    (embedded, converted), (again, converted_again) = first.stdout.split(), second.stdout.split()
+    assert embedded == again
+    assert (converted, converted_again) == ("True", "False")
 
 
-@pytest.mark.slow
-def test_a_backbone_keeps_to_its_threads_and_cannot_get_others_later(tmp_path: Path) -> None:
+def test_tensorflow_keeps_to_its_threads_and_cannot_get_others_later(tmp_path: Path) -> None:
     done = run(
-        "name = 'efficientnet-lite0'\n"
-        "backbone = open_backbone(name, store, threads=1)\n"
-        "import tensorflow\n"
+        "from shared.backbones.network import start_tensorflow\n"
+        "tensorflow = start_tensorflow(1)\n"
         "assert tensorflow.config.threading.get_intra_op_parallelism_threads() == 1\n"
-        "assert backbone.fingerprint == fingerprint(name, store)\n"
-        "open_backbone(name, store, threads=1)\n"
-        "try:\n    open_backbone(name, store, threads=2)\n"
+        "start_tensorflow(1)\n"
+        "try:\n    start_tensorflow(2)\n"
         "except Exception as error:\n    print(type(error).__name__, error)\n",
         tmp_path,
     )

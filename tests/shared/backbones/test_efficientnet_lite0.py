@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +7,8 @@ import skimage.data
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from shared.backbones import Backbone, open_backbone
-from shared.backbones.efficientnet_lite0 import EPSILON, _folded
+from shared.backbones import Backbone, fingerprint, open_backbone
+from shared.backbones.efficientnet_lite0 import EPSILON, _folded, build, read_tensors
 from shared.errors import ModelError
 from shared.models import ModelStore
 
@@ -92,7 +93,24 @@ def test_an_embedding_does_not_depend_on_its_batch(backbone: Backbone, count: in
     alone = np.concatenate([backbone.embed(image[None]).visual for image in images])
     together = backbone.embed(batch).visual
     assert together.shape == (count, backbone.dim)
-    np.testing.assert_allclose(together, alone[np.arange(count) % len(images)], atol=1e-3)
+    np.testing.assert_array_equal(together, alone[np.arange(count) % len(images)])
+
+
+def test_it_computes_what_keras_computes(backbone: Backbone) -> None:
+    batch = np.stack([backbone.preprocess(image) for image in photographs()])
+    model = build(read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
+    visual, probabilities = model.predict(batch, verbose=0)
+    features = backbone.embed(batch)
+    np.testing.assert_allclose(features.visual, visual, atol=1e-3)
+    np.testing.assert_allclose(features.probabilities, probabilities, atol=1e-4)
+
+
+def test_several_threads_may_embed_at_once(backbone: Backbone) -> None:
+    batch = np.stack([backbone.preprocess(image) for image in photographs()])
+    expected = backbone.embed(batch).visual
+    with ThreadPoolExecutor(8) as pool:
+        for visual in pool.map(lambda _: backbone.embed(batch).visual, range(24)):
+            np.testing.assert_array_equal(visual, expected)
 
 
 def test_class_weights_are_the_classifiers(backbone: Backbone) -> None:
@@ -127,6 +145,15 @@ def test_other_weights_are_refused_before_they_are_unpickled(tmp_path: Path) -> 
     (tmp_path / "changed.pth").write_bytes(changed)
     with pytest.raises(ModelError, match="SHA-256"):
         open_backbone("efficientnet-lite0", ModelStore(tmp_path), str(tmp_path / "changed.pth"))
+
+
+def test_a_damaged_conversion_is_named(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path)
+    kept = tmp_path / "made" / f"efficientnet-lite0-{fingerprint('efficientnet-lite0', store)}.tflite"
+    kept.parent.mkdir()
+    kept.write_bytes(b"no model")
+    with pytest.raises(ModelError, match=rf"{kept}.*delete it"):
+        open_backbone("efficientnet-lite0", store)
 
 
 @pytest.mark.slow

@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from jobs.cli import app
+from jobs.index import index
+from jobs.quantize import quantize
+from shared.backbones import open_backbone
+from shared.errors import ModelError, SettingsError
+from shared.library import Library
+from shared.models import ModelStore
+from shared.query import parse
+from shared.search import Searcher
+from shared.settings import Settings
+from shared.words import EMBEDDED, open_words
+
+
+@pytest.fixture(scope="module")
+def weights(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model in int8, calibrated on the sample photographs."""
+    path = tmp_path_factory.mktemp("quantized") / "folder that is new" / "int8.tflite"
+    done = CliRunner().invoke(app, ["quantize", str(samples), "--weights", str(path), "--cache", str(cache), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["weights"] == str(path)
+    assert told["least_cosine"] >= 0.95
+    assert told["mean_cosine"] >= 0.98
+    assert [each.name for each in path.parent.iterdir()] == ["int8.tflite"]
+    return path
+
+
+def test_int8_is_a_backbone_of_its_own_that_comes_near_to_float32(weights: Path, samples: Path, cache: Path) -> None:
+    store = ModelStore(cache / "models")
+    exact = open_backbone("efficientnet-lite0", store)
+    near = open_backbone("efficientnet-lite0-int8", store, str(weights))
+    image = Image.open(samples / "cat.png").convert("RGB")
+    batch = exact.preprocess(image)[None]
+    some, other = exact.embed(batch), near.embed(batch)
+    assert near.fingerprint != exact.fingerprint
+    assert not np.array_equal(some.visual, other.visual)
+    assert other.probabilities is not None
+    assert int(other.probabilities.argmax()) in {281, 282, 285}
+    np.testing.assert_array_equal(near.class_weights(), exact.class_weights())
+
+
+def test_a_library_is_indexed_and_asked_with_it(weights: Path, samples: Path, cache: Path, tmp_path: Path) -> None:
+    settings = Settings(
+        library=str(tmp_path), backbone="efficientnet-lite0-int8", weights=str(weights), cache=cache, engine="local"
+    )
+    index(settings, [str(samples)])
+    searcher = Searcher(Library(settings.library, cache).open(), open_words(EMBEDDED))
+    assert searcher.manifest.backbone == "efficientnet-lite0-int8"
+    assert Path(searcher.find(parse("cat"), 1).hits[0].uri).name == "cat.png"
+
+
+def test_without_weights_it_says_how_to_make_them(cache: Path) -> None:
+    with pytest.raises(ModelError, match="findimg-jobs quantize"):
+        open_backbone("efficientnet-lite0-int8", ModelStore(cache / "models"))
+
+
+def test_weights_of_something_else_are_refused(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd.tflite").write_bytes(b"something else")
+    with pytest.raises(ModelError, match=r"odd\.tflite is not what findimg-jobs quantize makes"):
+        open_backbone("efficientnet-lite0-int8", ModelStore(cache / "models"), str(tmp_path / "odd.tflite"))
+
+
+def test_too_few_photographs_are_counted_and_broken_ones_passed_over(tmp_path: Path, cache: Path) -> None:
+    for number in range(5):
+        Image.new("RGB", (50, 50), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG")
+    weights = tmp_path / "int8.tflite"
+    with pytest.raises(SettingsError, match="5 photographs can be read there, and calibrating takes 20"):
+        quantize(Settings(cache=cache), [str(tmp_path)], weights)
+    assert not weights.exists()
