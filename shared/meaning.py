@@ -120,14 +120,9 @@ def _readings(
         near += class_space(words, lexicon) @ vector / GLOVE
     readings = []
     for sense in senses:
-        named = np.zeros(CLASSES, dtype=np.bool_)
-        kin = np.zeros(CLASSES, dtype=np.float32)
-        for node, steps in sense.places:
-            if steps == 0:
-                named |= lexicon.covers[node]
-            for up in lexicon.above(node):
-                kin = np.maximum(kin, lexicon.covers[up] * lexicon.specific[up])
-        kin = kin / WORDNET
+        named = lexicon.covers[[node for node, steps in sense.places if steps == 0]].any(axis=0)
+        above = list({up for node, _ in sense.places for up in lexicon.above(node)})
+        kin = (lexicon.covers[above] * lexicon.specific[above, None]).max(axis=0, initial=0) / np.float32(WORDNET)
         fit = 1.0
         if vector is not None:
             pure = named if named.any() else _best_is_one(kin)
@@ -148,7 +143,8 @@ def _readings(
 
 
 def _best_is_one(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return np.asarray(np.exp(logits - logits.max()), dtype=np.float32)
+    # Where every class is named none is beside them: minus infinity from minus infinity would be no number.
+    return np.asarray(np.exp(logits - logits.max(initial=np.finfo(np.float32).min)), dtype=np.float32)
 
 
 def score(
