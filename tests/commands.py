@@ -11,6 +11,7 @@ from pathlib import Path
 
 import boto3
 from moto.server import ThreadedMotoServer
+from PIL import Image
 
 from bot.manifest import read_manifest
 from jobs.samples import gather
@@ -50,6 +51,23 @@ class Home:
     def demo(self, arguments: str = "") -> str:
         """How `make demo` is run with the environment of this test run, which is made already, into this home."""
         return f"make -o '{sys.prefix}/.installed' demo VENV='{sys.prefix}' DEMO='{self.folder}/demo' {arguments}"
+
+
+def label(pictures: Path, folder: Path) -> None:
+    """Sorts views of some sample photographs into `folder/<label>/`."""
+    labelled = {
+        "bird": ("eagle", "geese", "spoonbills"),
+        "car": ("car-blue", "car-desert"),
+        "dog": ("bull-mastiff", "dalmatian"),
+        "fruit": ("strawberries", "chestnuts"),
+    }
+    for name, photographs in labelled.items():
+        (folder / name).mkdir(parents=True)
+        for photograph in photographs:
+            with Image.open(pictures / f"{photograph}.jpg") as whole:
+                for number in range(6):
+                    view = whole.crop((10 * number, 5 * number, whole.width - 5 * number, whole.height - 10 * number))
+                    view.save(folder / name / f"{photograph}-{number}.jpg")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from shared.errors import FindimgError
 from shared.settings import Settings
 from tests.bot.person import Person, images, words
 from tests.bot.team import free_port
-from tests.commands import Home, new_home, shell_commands
+from tests.commands import Home, label, new_home, shell_commands
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
@@ -24,27 +24,10 @@ README = (PROJECT / "README.md").read_text()
 COMMANDS = shell_commands(README)
 
 
-def label(pictures: Path) -> None:
-    """Sorts views of some sample photographs into `labelled/<label>/`."""
-    labelled = {
-        "bird": ("eagle", "geese", "spoonbills"),
-        "car": ("car-blue", "car-desert"),
-        "dog": ("bull-mastiff", "dalmatian"),
-        "fruit": ("strawberries", "chestnuts"),
-    }
-    for name, photographs in labelled.items():
-        (pictures / "labelled" / name).mkdir(parents=True)
-        for photograph in photographs:
-            with Image.open(pictures / f"{photograph}.jpg") as whole:
-                for number in range(6):
-                    view = whole.crop((10 * number, 5 * number, whole.width - 5 * number, whole.height - 10 * number))
-                    view.save(pictures / "labelled" / name / f"{photograph}-{number}.jpg")
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     with new_home(tmp_path_factory.mktemp("home")) as home:
-        label(home.folder / "Pictures")
+        label(home.folder / "Pictures", home.folder / "Pictures" / "labelled")
         yield home
 
 

@@ -5,6 +5,7 @@ asserted: whoever reads the table judges it by the ratios, and the absolute figu
 """
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from tests.benchmarks.figures import Figure, machine
 
 def main(
     short: Annotated[bool, typer.Option(help="As little as shows that it works; its figures say nothing.")] = False,
-    million: Annotated[bool, typer.Option(help="Queries on 1,000,000 images too.")] = False,
+    million: Annotated[bool, typer.Option(help="Merge and queries at 1,000,000 images too.")] = False,
     only: Annotated[str, typer.Option(help="indexing, queries or serving; else all.")] = "",
     photos: Annotated[Path | None, typer.Option(help="A folder of photographs; else some are drawn.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of vgg16; else random ones, as fast.")] = None,
@@ -35,7 +36,7 @@ def main(
         if only in ("", "indexing"):
             figures += indexing.measure(folder, photos, weights, short)
         if only in ("", "queries"):
-            sizes = [2_000] if short else [100_000, 1_000_000] if million else [100_000]
+            sizes = [2_000] if short else [10_000, 100_000, 1_000_000] if million else [10_000, 100_000]
             for images in sizes:
                 figures += queries.measure((libraries or folder) / str(images), images, short)
         if only in ("", "serving"):
@@ -46,7 +47,8 @@ def main(
     for figure in figures:
         ratios = [f"{each:.2f}" if each is not None else "" for each in (figure.ratio, figure.cpu_ratio)]
         table.add_row(figure.name, f"{figure.value:.4g} {figure.unit}", figure.beside, *ratios, f"{figure.load:.1f}")
-    Console().print(table)
+    # A pipe has no width: in 80 characters nothing could be read.
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
     output.write_text(json.dumps({"machine": host, "figures": [figure.as_json() for figure in figures]}, indent=1))
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from jobs.embed import BATCH, Embedder, Work
 from jobs.index import index
+from jobs.quantize import FLOAT32, INT8, quantize
 from jobs.shards import cut
 from jobs.sources import list_sources
 from shared.backbones import Backbone, fingerprint
@@ -24,6 +25,7 @@ from shared.models import ModelStore
 from shared.settings import Settings
 from tests.benchmarks.figures import Figure, Spent, in_turns, load
 from tests.benchmarks.made_up import commit_made_up
+from tests.benchmarks.onnx_peer import in_onnx_runtime
 
 _SIZE = (500, 375)
 
@@ -33,11 +35,16 @@ def measure(folder: Path, photos: Path | None, weights: Path | None, short: bool
     told: list[Figure] = []
     rounds = 1 if short else 3
     store = ModelStore(folder / "models")
-    for name, images in (("efficientnet-lite0", 512), ("vgg16-gap", 128), ("vgg16", 128)):
-        if short and name == "vgg16":
-            continue  # its weights alone take longer to write than all the rest
+    for name, images in ((FLOAT32, 512), (INT8, 512), ("vgg16-gap", 128), ("vgg16", 128)):
+        if short and name in ("vgg16", INT8):
+            continue  # writing the one's weights, or calibrating the other, takes longer than all the rest
         source = _photographs(folder, photos, 4 if short else images)
-        file = _weights(folder, name, weights)
+        if name == INT8:
+            file = str(folder / "int8.tflite")
+            quantized = quantize(Settings(cache=folder), [str(source)], Path(file))
+            told.append(Figure(f"{name}: mean cosine to float32", quantized.mean_cosine, "", load=load()))
+        else:
+            file = _weights(folder, name, weights)
         told += _backbone(folder, store, name, file, source, rounds)
     source = _photographs(folder, photos, 4 if short else 512)
     told += _engines(folder, source, rounds)
@@ -55,6 +62,7 @@ def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: 
     backbone: Backbone = embedder._backbone
     pixels = np.stack([backbone.preprocess(decode(path.read_bytes()).pixels) for path in files])
     peer = _keras(name, weights)
+    onnx = in_onnx_runtime(peer)
 
     def bare() -> None:
         for start in range(0, len(pixels), BATCH):
@@ -69,11 +77,21 @@ def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: 
         with ThreadPoolExecutor() as pool:
             list(pool.map(one, files))
 
+    def in_onnx() -> None:
+        for start in range(0, len(pixels), BATCH):
+            onnx(pixels[start : start + BATCH])
+
     def keras() -> None:
         squares = [Image.open(path).convert("RGB").resize((SIDE, SIDE)) for path in files]
         peer.predict(np.stack([np.asarray(square) for square in squares]), batch_size=BATCH, verbose=0)
 
-    runs = {"model": bare, "decode": decoded, "indexing": lambda: embedder.embed(shard), "keras": keras}
+    runs = {
+        "model": bare,
+        "onnx": in_onnx,
+        "decode": decoded,
+        "indexing": lambda: embedder.embed(shard),
+        "keras": keras,
+    }
     spent = in_turns(runs, rounds)
     both = Spent(spent["model"].wall + spent["decode"].wall, spent["model"].cpu + spent["decode"].cpu)
     speed = {run: len(files) / each.wall for run, each in spent.items()}
@@ -83,7 +101,10 @@ def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: 
         "Keras float32 predict over the files": spent["keras"],
     }
     ours = spent["indexing"]
-    told = [Figure(f"{name}: bare model", speed["model"], "images/s", load=load())]
+    beside_onnx = spent["onnx"].wall / spent["model"].wall, spent["onnx"].cpu / spent["model"].cpu
+    bare_model = f"{name}: bare model"
+    told = [Figure(bare_model, speed["model"], "images/s", "ONNX Runtime, float32", *beside_onnx, load())]
+    told.append(Figure(f"{name}: ONNX Runtime, float32", speed["onnx"], "images/s", load=load()))
     told.append(Figure(f"{name}: decode, square, thumbnail", speed["decode"], "images/s", load=load()))
     told.append(Figure(f"{name}: Keras float32 predict over the files", speed["keras"], "images/s", load=load()))
     for beside, peer in peers.items():
@@ -157,34 +178,32 @@ def _pictures(given: list[Path], images: int) -> Iterator[Image.Image]:
 
 def _weights(folder: Path, name: str, given: Path | None) -> str:
     """Where the weights are: random ones are as much work as any."""
-    if name == "efficientnet-lite0":
+    if name == FLOAT32:
         return ""
     if name == "vgg16" and given:
         return str(given)
     path = folder / f"{name}.weights.h5"
     if not path.exists():
-        _vgg(name).save_weights(path)
+        _vgg(name, input_shape=(SIDE, SIDE, 3)).save_weights(path)
     return str(path)
 
 
-def _vgg(name: str) -> Any:
+def _vgg(name: str, **inputs: Any) -> Any:
     start_tensorflow(None)
     import keras
 
     if name == "vgg16":
-        return keras.applications.VGG16(weights=None)
-    return keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3), pooling="avg")
+        return keras.applications.VGG16(weights=None, **inputs)
+    return keras.applications.VGG16(weights=None, include_top=False, pooling="avg", **inputs)
 
 
 def _keras(name: str, weights: str) -> Any:
     """The model as a tutorial has it: Keras, float32, from arrays of pixels."""
     import keras
 
-    if name == "efficientnet-lite0":
-        return build(read_tensors(ModelStore(Path()).path(name)))
-    vgg = _vgg(name)
-    vgg.load_weights(weights)
-    outputs = vgg.get_layer("fc2").output if name == "vgg16" else vgg.output
+    if name in (FLOAT32, INT8):
+        return build(read_tensors(ModelStore(Path()).path(FLOAT32)))
     pixels = keras.Input((SIDE, SIDE, 3))
-    centred = keras.layers.Rescaling(1.0, offset=[-mean for mean in MEAN])(pixels)
-    return keras.Model(pixels, keras.Model(vgg.input, outputs)(centred))
+    vgg = _vgg(name, input_tensor=keras.layers.Rescaling(1.0, offset=[-mean for mean in MEAN])(pixels))
+    vgg.load_weights(weights)
+    return keras.Model(pixels, vgg.get_layer("fc2").output) if name == "vgg16" else vgg

@@ -47,8 +47,10 @@ print(held() - before)
 def measure(folder: Path, images: int, short: bool) -> list[Figure]:
     """Publishes a library of so many images in `folder`, unless it is there, and asks it."""
     uri, cache = str(folder / "library"), folder / "cache"
+    told: list[Figure] = []
     if Library(uri, cache).current() is None:
-        publish_made_up(uri, cache, images)
+        merged = publish_made_up(uri, cache, images)
+        told.append(Figure(f"merge and publish, {images:,} images, one process", merged, "s", load=load()))
     searcher = Searcher(Library(uri, cache).open(), open_words(EMBEDDED))
     random = np.random.default_rng(1)
     words = _words(searcher, 20 if short else 300)
@@ -58,7 +60,6 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
     texts = [parse(word) for word in words]
     dated = [parse(f"{word} after:2020-01-01") for word in words]
     placed = [parse(f"{word} in:00001") for word in words]
-    told: list[Figure] = []
     for name, queries in (("", texts), (" asked again", texts), (" after: (half match)", dated), (" in:", placed)):
         told += _times(f"text query{name}, {images:,} images", lambda query: searcher.find(query, K), queries)
     told += _times(f"image query, {images:,} images", lambda uri: _similar(searcher, uri), uris)
