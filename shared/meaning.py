@@ -182,7 +182,7 @@ def second_look(scores: npt.NDArray[np.float32], visual: npt.NDArray[np.float32]
 
     Args:
         scores: float32[n], what `score` gave some 200 candidates.
-        visual: float32[n, dim], their visual embeddings.
+        visual: float32[n, dim], their visual embeddings, which are changed.
 
     Returns:
         float32[n], 0 to 1.
@@ -190,10 +190,10 @@ def second_look(scores: npt.NDArray[np.float32], visual: npt.NDArray[np.float32]
     if len(scores) <= SEEN_AGAIN:
         return scores
     best = np.argsort(-scores, kind="stable")[:SEEN_AGAIN]
-    looks = visual - visual.mean(axis=0)
-    centre = normalised(scores[best] @ normalised(looks[best]))
-    lengths = np.sqrt(np.einsum("ij,ij->i", looks, looks))
-    alike = looks @ centre / np.maximum(lengths, np.finfo(np.float32).tiny)
+    visual -= visual.mean(axis=0)
+    centre = normalised(scores[best] @ normalised(visual[best]))
+    lengths = np.sqrt(np.einsum("ij,ij->i", visual, visual))
+    alike = visual @ centre / np.maximum(lengths, np.finfo(np.float32).tiny)
     return np.asarray((scores + scores[best].mean() * np.clip(alike, 0, 1)) / 2, dtype=np.float32)
 
 
@@ -205,12 +205,12 @@ def best_places(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.i
     if len(scores) > 2 * _SAMPLED * count:
         # An eighth of the scores says where about twice as many as are wanted begin, which spares most of the sorting.
         part = scores[::_SAMPLED]
-        least = part[np.argpartition(-part, count // 4)[count // 4]]
+        least = -np.partition(-part, count // 4)[count // 4]
         likely = np.flatnonzero(scores >= least)
     if len(likely) < count:
         likely = np.arange(len(scores))
     among = scores[likely]
-    edge = among[np.argpartition(-among, count - 1)[count - 1]]
+    edge = -np.partition(-among, count - 1)[count - 1]
     above = likely[among > edge]
     level = likely[among == edge][: count - len(above)]
     return np.sort(np.concatenate([above, level]))

@@ -103,7 +103,7 @@ class Postings:
             values = np.concatenate([self._values[each] for each in lists])
             _raise(values, power)
             values *= np.repeat(weights[part], length)
-            np.add.at(total, np.concatenate([self._items[each] for each in lists]), values)
+            np.add.at(total, np.concatenate([self._items[each] for each in lists], dtype=np.intp), values)
         _raise(total, 1 / power)
         return total
 

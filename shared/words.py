@@ -161,7 +161,8 @@ class Words:
     def _order(self) -> npt.NDArray[np.uint32]:
         # Rows sorted by their word: a dictionary of 400,000 words would cost tens of megabytes.
         if self._folder is not None:
-            return np.load(self._folder / "order.npy", mmap_mode="r")
+            # Seen as a plain array, because a memmap does some work of its own at every look.
+            return np.load(self._folder / "order.npy", mmap_mode="r").view(np.ndarray)
         return _alphabetical(self._vocabulary)
 
     @cached_property
