@@ -146,6 +146,13 @@ def test_the_dependencies_that_are_installed_first_are_the_packages(tmp_path: Pa
     assert (tmp_path / "requirements.txt").read_text().splitlines() == wanted
 
 
+def test_the_image_holds_the_default_backbone_converted(tmp_path: Path) -> None:
+    script = next(rest for word, rest in instructions("build") if word == "RUN" and "open_backbone" in rest)
+    script = script.replace("/cache", str(tmp_path))
+    subprocess.run(["sh", "-c", script], check=True, cwd=PROJECT, env={"PATH": f"{BIN}:/usr/bin:/bin"})
+    assert [path.suffix for path in (tmp_path / "models" / "made").iterdir()] == [".tflite"]
+
+
 def test_the_compose_file_is_as_its_specification_says() -> None:
     whole = yaml.safe_load(filled(COMPOSE.read_text(), {}))
     compose_spec.PyCompose.from_json(json.dumps(whole)).validate()
