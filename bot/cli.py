@@ -162,6 +162,13 @@ def try_it(
     monitor: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Show the bot's health and metrics here.")
     ] = None,
+    bot_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="http://HOST:PORT",
+            help="The workspace alone, for a bot that `serve --http` runs here; says what settings that needs.",
+        ),
+    ] = None,
     words: WordsFlag = None,
     weights: WeightsFlag = None,
     cache: CacheFlag = None,
@@ -173,7 +180,7 @@ def try_it(
 
     settings = load_settings(library=library, words=words, weights=weights, cache=cache, image_base_url=image_base_url)
     start_log(logging.INFO if verbose else logging.WARNING)
-    asyncio.run(run_trial(settings, port, browser, host, monitor))
+    asyncio.run(run_trial(settings, port, browser, host, monitor, bot_at))
 
 
 @app.command()

@@ -21,6 +21,7 @@ from shared.settings import Settings
 
 _LARGEST = 2 * 2**20  # bytes of a request; Slack's have some kilobytes
 _CONNECTIONS = 32  # to Slack's Web API
+_SIGNATURE = "X-Slack-Signature"
 _log = logging.getLogger(__name__)
 
 
@@ -86,11 +87,14 @@ async def _listening(app: AsyncApp, desk: Desk, http: str | None, monitor: str |
     await runner.setup()
     host, _, port = address.rpartition(":")
     try:
-        if not port.isdecimal():
-            raise SettingsError(f"An address to listen at is HOST:PORT. Received: {address!r}.")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            raise SettingsError(
+                "An address to listen at is HOST:PORT, such as 127.0.0.1:3000 for this machine alone and 0.0.0.0:3000 "
+                f"for others. Received: {address!r}."
+            )
         try:
-            await web.TCPSite(runner, host.strip("[]") or "127.0.0.1", int(port)).start()
-        except (OSError, OverflowError) as error:
+            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        except OSError as error:
             raise SettingsError(f"Nobody can be reached at {address}: {error}. Name another HOST:PORT.") from error
         _log.info("Listening at %s.", address)
         yield
@@ -118,6 +122,7 @@ def _routes(app: AsyncApp | None, desk: Desk) -> web.Application:
     if app is None:
         return server
     flow = app.oauth_flow
+    refused: list[str] = []
 
     async def events(request: web.Request) -> web.Response:
         # Bolt reads a body before it looks at the signature, so anybody can send one that makes no sense.
@@ -128,7 +133,14 @@ def _routes(app: AsyncApp | None, desk: Desk) -> web.Application:
             return web.Response(status=400, text="That is nothing that Slack sends.")
         if not isinstance(body, dict):
             return web.Response(status=400, text="That is nothing that Slack sends.")
-        return await to_aiohttp_response(await app.async_dispatch(asked))
+        answered = await app.async_dispatch(asked)
+        if answered.status == 401 and _SIGNATURE in request.headers and not refused:
+            refused.append(request.path)  # said once: anybody can send more of them
+            _log.warning(
+                "A request was refused: it is too old, or its signature is not that of FINDIMG_SLACK_SIGNING_SECRET. "
+                "If it came from Slack, set the secret that stands under Basic Information of the app."
+            )
+        return await to_aiohttp_response(answered)
 
     async def install(request: web.Request) -> web.Response:
         assert flow is not None

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bot.blocks import Message, welcome_message
 from bot.live import LiveLibrary
-from bot.manifest import read_manifest
+from bot.manifest import EVENTS_PATH, read_manifest
 from bot.server import running
 from bot.workspace.server import HOST, Workspace
 from shared.errors import SettingsError
@@ -26,7 +26,14 @@ _LOOKED_AT = 40  # images whose tags suggest what to type
 _SUGGESTED = 3
 
 
-async def run_trial(settings: Settings, port: int, browser: bool, host: str = HOST, monitor: str | None = None) -> None:
+async def run_trial(
+    settings: Settings,
+    port: int,
+    browser: bool,
+    host: str = HOST,
+    monitor: str | None = None,
+    bot_at: str | None = None,
+) -> None:
     """Runs workspace and bot until Ctrl-C.
 
     Args:
@@ -34,6 +41,7 @@ async def run_trial(settings: Settings, port: int, browser: bool, host: str = HO
         browser: open the page when there is a browser.
         host: what the page listens at, such as 0.0.0.0 in a container whose port is published.
         monitor: HOST:PORT for the bot's health and metrics.
+        bot_at: where a bot of its own is served over HTTP; then there is none in here, and what it needs is printed.
 
     Raises:
         FindimgError: there is no library, or an address cannot be used.
@@ -42,9 +50,18 @@ async def run_trial(settings: Settings, port: int, browser: bool, host: str = HO
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
-    async with trial(settings, port, host, monitor) as address:
+    async with trial(settings, port, host, monitor, bot_at) as workspace:
+        address = f"{workspace.address}/?token={workspace.token}"
         console = Console(highlight=False)
         console.print(f"[bold]findimg workspace[/bold]  {address}", soft_wrap=True)
+        if bot_at:
+            console.print(f"Serve the bot at {bot_at} with these settings:", style="dim")
+            for setting, value in (
+                ("API_URL", workspace.api_url),
+                ("BOT_TOKEN", workspace.bot_token),
+                ("SIGNING_SECRET", workspace.signing_secret),
+            ):
+                console.print(f"FINDIMG_SLACK_{setting}={value}", soft_wrap=True)
         console.print("Open it in a browser and type what the welcome says; Ctrl-C ends it.", style="dim")
         if browser and _has_screen():
             await asyncio.to_thread(webbrowser.open, address)
@@ -53,11 +70,14 @@ async def run_trial(settings: Settings, port: int, browser: bool, host: str = HO
 
 
 @asynccontextmanager
-async def trial(settings: Settings, port: int = 0, host: str = HOST, monitor: str | None = None) -> AsyncIterator[str]:
-    """Workspace and bot, from when a person can ask until the end of the block; gives the page's address."""
+async def trial(
+    settings: Settings, port: int, host: str, monitor: str | None, bot_at: str | None
+) -> AsyncIterator[Workspace]:
+    """Workspace and bot, from when a person can ask until the end of the block. See `run_trial`."""
     # Said before anything starts: without a version there is nothing to try.
     welcome = await asyncio.to_thread(_welcome, settings)
-    workspace = Workspace(read_manifest(), port=port, host=host)
+    request_url = f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None
+    workspace = Workspace(read_manifest(), port=port, host=host, request_url=request_url)
     try:
         await workspace.start()
     except OSError as error:
@@ -65,25 +85,28 @@ async def trial(settings: Settings, port: int = 0, host: str = HOST, monitor: st
             f"Port {port} of {host} cannot be used: {error.strerror or error}. Name another --port."
         ) from error
     try:
-        with tempfile.TemporaryDirectory(prefix="findimg-try-") as folder:
-            async with running(
-                settings.model_copy(
-                    update={
-                        "state": Path(folder, "bot.sqlite"),
-                        "slack_api_url": workspace.api_url,
-                        "slack_bot_token": SecretStr(workspace.bot_token),
-                        "slack_app_token": SecretStr(workspace.app_token),
-                        "slack_client_id": "",
-                        "allow_channels": "",
-                        "allow_users": "",
-                    }
-                ),
-                monitor=monitor,
-            ):
-                workspace.post(CHANNEL, welcome.text, list(welcome.blocks))
-                yield f"{workspace.address}/?token={workspace.token}"
+        async with nullcontext() if bot_at else _bot(settings, workspace, monitor):
+            workspace.post(CHANNEL, welcome.text, list(welcome.blocks))
+            yield workspace
     finally:
         await workspace.stop()
+
+
+@asynccontextmanager
+async def _bot(settings: Settings, workspace: Workspace, monitor: str | None) -> AsyncIterator[None]:
+    """The bot in the workspace, with a state that ends with it."""
+    with tempfile.TemporaryDirectory(prefix="findimg-try-") as folder:
+        here = {
+            "state": Path(folder, "bot.sqlite"),
+            "slack_api_url": workspace.api_url,
+            "slack_bot_token": SecretStr(workspace.bot_token),
+            "slack_app_token": SecretStr(workspace.app_token),
+            "slack_client_id": "",
+            "allow_channels": "",
+            "allow_users": "",
+        }
+        async with running(settings.model_copy(update=here), monitor=monitor):
+            yield
 
 
 def _welcome(settings: Settings) -> Message:

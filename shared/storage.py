@@ -392,7 +392,10 @@ def _speaking_of(uri: str) -> Iterator[None]:
     except ParamValidationError as error:
         raise StorageError(f"{uri} is no address of an object in S3; write s3://bucket/key.") from error
     except (BotoCoreError, Boto3Error) as error:
-        raise StorageError(f"{uri} cannot be reached: {error}. Check credentials, region and endpoint.") from error
+        raise StorageError(
+            f"{uri} cannot be reached: {error}. Check credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a "
+            "profile or a role), region and endpoint."
+        ) from error
     except OSError as error:
         raise StorageError(f"{uri} cannot be copied: {error}. Check rights and space on this machine.") from error
 

@@ -1,6 +1,9 @@
 """What reaches the bot over HTTP, signed or not."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -84,11 +87,34 @@ def test_a_wrong_or_old_signature_is_refused(http: Team, secret: str | None, age
     assert "cat" not in text
 
 
+def test_a_wrong_signature_is_logged_once_with_what_may_be_wrong(http: Team) -> None:
+    for _ in range(2):
+        assert post(http, command(http, "cat"), FORM, "0" * 32)[0] == 401
+    assert http.log.read_text().count("its signature is not that of FINDIMG_SLACK_SIGNING_SECRET") == 1
+
+
+@pytest.mark.parametrize("address", ["3000", ":3000", "127.0.0.1:99999", "127.0.0.1:", "localhost:http"])
+def test_an_address_that_is_none_is_refused_with_an_example(address: str, library: str, cache: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("findimg-bot"), "serve", "--http", address, "--library", library],
+        env=os.environ
+        | {"FINDIMG_SLACK_BOT_TOKEN": "xoxb-1", "FINDIMG_SLACK_SIGNING_SECRET": "1" * 32, "FINDIMG_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "HOST:PORT, such as 127.0.0.1:3000 for this machine alone and 0.0.0.0:3000 for others. Received: " in (
+        done.stderr
+    )
+
+
 def test_a_request_without_a_signature_is_refused_and_not_logged(http: Team) -> None:
-    request = urllib.request.Request(http.monitor + EVENTS_PATH, command(http, "very secret words").encode())
+    request = urllib.request.Request(http.monitor + EVENTS_PATH, command(http, "very private words").encode())
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(request, timeout=30)
-    assert "secret" not in http.log.read_text()
+    assert "private" not in http.log.read_text()
 
 
 @pytest.mark.parametrize(

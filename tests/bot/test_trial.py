@@ -1,0 +1,65 @@
+"""The local workspace, opened by hand for a bot of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.bot.person import Person, images, words
+from tests.bot.team import free_port
+
+pytestmark = pytest.mark.slow
+
+BOT = Path(sys.executable).with_name("findimg-bot")
+
+
+def test_a_bot_that_is_served_over_http_answers_in_the_local_workspace(
+    library: str, cache: Path, tmp_path: Path
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FINDIMG_")} | {
+        "FINDIMG_LIBRARY": library,
+        "FINDIMG_CACHE": str(cache),
+        "FINDIMG_STATE": str(tmp_path / "bot.sqlite"),
+    }
+    command = [BOT, "try", "--no-browser", "--bot-at", f"http://{address}"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as workspace:
+        assert workspace.stdout
+        shown = ""
+        while "SIGNING_SECRET" not in shown:
+            line = workspace.stdout.readline()
+            assert line, shown
+            shown += line
+        settings = dict(re.findall(r"^(FINDIMG_SLACK_\w+)=(\S+)$", shown, re.MULTILINE))
+        page = re.search(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)", shown)
+        assert page
+        with subprocess.Popen([BOT, "serve", "--http", address], env=environment | settings) as bot:
+            wait_until_ready(address)
+            checked = subprocess.run([BOT, "doctor", "--http"], env=environment | settings, capture_output=True)
+            person = Person(page[1], page[2])
+            general = next(each["id"] for each in person.state()["channels"] if each["name"] == "general")
+            answer = person.command(general, "/findimg cat")
+            bot.send_signal(signal.SIGTERM)
+        workspace.send_signal(signal.SIGINT)
+    assert "cat.png" in words(answer)
+    assert images(answer)
+    assert checked.returncode == 0, checked.stdout
+    assert (bot.returncode, workspace.returncode) == (0, 0)
+
+
+def wait_until_ready(address: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://{address}/readyz", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.2)
+    raise TimeoutError(address)
