@@ -37,7 +37,7 @@ from bot.replies import RefusedError, Reply
 from bot.store import Asked, Store
 from bot.thumbnails import Thumbnails, reason
 from bot.uploads import File, download
-from shared.errors import FindimgError, ImageError, LibraryError, QueryError
+from shared.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
 from shared.library import Manifest
 from shared.search import Hit, Searcher, Seen
 from shared.settings import Settings
@@ -216,7 +216,7 @@ class Desk:
                 yield
         except _FOR_EVERYBODY as error:
             await _say(reply, str(error))
-        except LibraryError as error:
+        except (LibraryError, StorageError) as error:
             _log.error("The library cannot be searched: %s", error)
             await _say(reply, NOT_READY)
         except FindimgError as error:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 from aiohttp import web
@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackClientError
 
 from bot.app import build_app, build_client
 from bot.desk import Desk
@@ -21,6 +22,7 @@ from shared.settings import Settings
 
 _LARGEST = 2 * 2**20  # bytes of a request; Slack's have some kilobytes
 _CONNECTIONS = 32  # to Slack's Web API
+_HELLO = 5  # seconds for Slack to say whether it takes the token
 _SIGNATURE = "X-Slack-Signature"
 _log = logging.getLogger(__name__)
 
@@ -56,6 +58,11 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as session:
             app, workspaces = build_app(settings, desk, build_client(settings, session))
             desk.start(workspaces.client)
+            if settings.slack_bot_token.get_secret_value():
+                # A token that is not taken is logged now, not with the first question; whether Slack is up shows later.
+                with suppress(SlackClientError, aiohttp.ClientError, OSError):
+                    async with asyncio.timeout(_HELLO):
+                        await workspaces.authorize(None, None)
             # Who asks whether the bot is ready hears so only once it is connected.
             async with _connected(app, app_token if http is None else None), _listening(app, desk, http, monitor):
                 yield desk

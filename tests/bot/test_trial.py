@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.manifest import read_manifest
 from tests.bot.person import Person, images, words
-from tests.bot.team import free_port
+from tests.bot.team import Threaded, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,7 @@ def test_a_bot_that_is_served_over_http_answers_in_the_local_workspace(
             answer = person.command(general, "/findimg cat")
             bot.send_signal(signal.SIGTERM)
         workspace.send_signal(signal.SIGINT)
+        assert workspace.stdout.read().endswith("Stopped.\n")
     assert "cat.png" in words(answer)
     assert images(answer)
     assert checked.returncode == 0, checked.stdout
@@ -63,3 +65,24 @@ def wait_until_ready(address: str) -> None:
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.2)
     raise TimeoutError(address)
+
+
+def test_a_token_that_slack_does_not_take_is_logged_before_anybody_asks(
+    library: str, cache: Path, tmp_path: Path
+) -> None:
+    slack = Threaded(read_manifest())
+    address = f"127.0.0.1:{free_port()}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FINDIMG_")} | {
+        "FINDIMG_LIBRARY": library,
+        "FINDIMG_CACHE": str(cache),
+        "FINDIMG_STATE": str(tmp_path / "bot.sqlite"),
+        "FINDIMG_SLACK_API_URL": slack.workspace.api_url,
+        "FINDIMG_SLACK_BOT_TOKEN": "xoxb-another",
+        "FINDIMG_SLACK_SIGNING_SECRET": slack.workspace.signing_secret,
+    }
+    with subprocess.Popen([BOT, "serve", "--http", address], env=environment, stderr=subprocess.PIPE, text=True) as bot:
+        wait_until_ready(address)
+        bot.send_signal(signal.SIGTERM)
+        assert bot.stderr
+        assert "Slack does not take FINDIMG_SLACK_BOT_TOKEN: invalid_auth." in bot.stderr.read()
+    slack.stop()
