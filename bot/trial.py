@@ -74,6 +74,8 @@ async def trial(
     settings: Settings, port: int, host: str, monitor: str | None, bot_at: str | None
 ) -> AsyncIterator[Workspace]:
     """Workspace and bot, from when a person can ask until the end of the block. See `run_trial`."""
+    if bot_at and not bot_at.startswith(("http://", "https://")):
+        raise SettingsError(f"--bot-at is an address such as http://127.0.0.1:3000. Received: {bot_at!r}.")
     # Said before anything starts: without a version there is nothing to try.
     welcome = await asyncio.to_thread(_welcome, settings)
     request_url = f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None

@@ -56,6 +56,13 @@ def test_a_bot_that_is_served_over_http_answers_in_the_local_workspace(
     assert (bot.returncode, workspace.returncode) == (0, 0)
 
 
+def test_an_address_of_the_bot_that_is_none_is_refused(library: str, cache: Path) -> None:
+    command = [BOT, "try", "--bot-at", "127.0.0.1:3000", "--library", library, "--cache", str(cache)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("--bot-at is an address such as http://127.0.0.1:3000. Received: '127.0.0.1:3000'.\n")
+
+
 def wait_until_ready(address: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
