@@ -31,6 +31,7 @@ _WHERE = {
     "FINDIMG_SLACK_APP_TOKEN": "make one under Basic Information, App-Level Tokens, with the scope connections:write",
     "FINDIMG_SLACK_SIGNING_SECRET": "it stands under Basic Information of the app",
 }
+_TOKEN_TROUBLE = ("not_authed", "invalid_auth", "account_inactive", "token_expired", "token_revoked")
 _SHAPES = {"FINDIMG_SLACK_BOT_TOKEN": r"xoxb-\S+", "FINDIMG_SLACK_APP_TOKEN": r"xapp-\S+"}
 
 
@@ -58,7 +59,8 @@ async def examine(settings: Settings, http: bool) -> list[Finding]:
         try:
             findings.append(Finding(name, True, await look()))
         except (_Sick, FindimgError) as error:
-            findings.append(Finding(name, False, str(error)))
+            said = next((finding.name for finding in findings if finding.text == str(error)), None)
+            findings.append(Finding(name, False, f"Not looked at: mend {said} first." if said else str(error)))
     return findings
 
 
@@ -144,7 +146,7 @@ def _looks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], A
         if not re.fullmatch(r"[0-9a-f]{32}", secret):
             shown = "is not set" if not secret else "is not 32 hexadecimal digits"
             raise _Sick(f"FINDIMG_SLACK_SIGNING_SECRET {shown}: {_WHERE['FINDIMG_SLACK_SIGNING_SECRET']}.")
-        return "The signing secret has the right form."
+        return "The signing secret has the right form; whether it is the app's own, only a request from Slack shows."
 
     async def allowed() -> str:
         for name, ids, form in (
@@ -176,6 +178,8 @@ def _looks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], A
                 file = await upload(client, data, "findimg-doctor.jpg", "A thumbnail that findimg-bot doctor tries")
             await client.files_delete(file=file)
         except UPLOAD_ERRORS as error:
+            if isinstance(error, SlackApiError) and error.response.get("error") in _TOKEN_TROUBLE:
+                raise _Sick("Not looked at: mend bot token first.") from error
             raise _Sick(
                 f"A thumbnail cannot be shown in Slack: {reason(error)}. Check the token's scopes files:write and "
                 "files:read, or serve thumbnails/ yourself with --thumbnail-base-url."

@@ -165,3 +165,18 @@ def test_each_thing_that_is_wrong_is_named_with_what_to_do(
         "bot token": {"bot token", "app token", "thumbnail"},
     }
     assert set(sick) <= related.get(name, {name})
+
+
+@pytest.mark.parametrize(
+    ("make_sick", "cause", "waiting"),
+    [
+        (unpublish, "library", {"word vectors", "backbone", "thumbnail"}),
+        (secret("slack_bot_token", "xoxb-1"), "bot token", {"thumbnail"}),
+    ],
+)
+def test_one_cause_is_said_once(
+    bench: Bench, make_sick: Callable[[Bench], None], cause: str, waiting: set[str]
+) -> None:
+    make_sick(bench)
+    sick = {finding.name: finding.text for finding in bench.examine(False) if not finding.well}
+    assert {name for name, text in sick.items() if text == f"Not looked at: mend {cause} first."} == waiting
