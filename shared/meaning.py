@@ -53,7 +53,7 @@ FLOOR = 1e-4  # what an image without any sign of a term gets; the joint embeddi
 COMMON = 5_000  # the words that say how near to a class any word is
 UNRELATED = 200
 NOISE = 0.85  # the quantile of the unrelated terms' strengths below which there is nothing relevant
-_SAMPLED = 8  # one score of so many is looked at first where the best of very many are wanted
+_SAMPLED = (8, 32)  # one score of so many is looked at first where the best of very many are wanted
 SEEN_AGAIN = 5  # how many of the best images say what the others should look like
 
 
@@ -202,10 +202,11 @@ def best_places(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.i
     if len(scores) <= count:
         return np.arange(len(scores))
     likely = np.arange(0)
-    if len(scores) > 2 * _SAMPLED * count:
-        # An eighth of the scores says where about twice as many as are wanted begin, which spares most of the sorting.
-        part = scores[::_SAMPLED]
-        least = -np.partition(-part, count // 4)[count // 4]
+    step = int(np.clip(len(scores) // 2**15, *_SAMPLED))
+    if len(scores) > 2 * step * count:
+        # A part of the scores says where about twice as many as are wanted begin, which spares most of the sorting.
+        place = 2 * count // step
+        least = -np.partition(-scores[::step], place)[place]
         likely = np.flatnonzero(scores >= least)
     if len(likely) < count:
         likely = np.arange(len(scores))

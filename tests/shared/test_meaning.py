@@ -194,6 +194,13 @@ def test_the_best_places_are_those_of_a_stable_sort(seed: int, length: int, coun
     assert best_places(scores, count).tolist() == sorted(np.argsort(-scores, kind="stable")[:count].tolist())
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_best_places_are_right_among_very_many_of_which_a_small_part_is_looked_at_first(seed: int) -> None:
+    scores = np.random.default_rng(seed).exponential(1, 2**20).astype(np.float32)
+
+    assert best_places(scores, 200).tolist() == sorted(np.argsort(-scores, kind="stable")[:200].tolist())
+
+
 def test_unrelated_terms_are_common_words_for_nothing_to_be_seen(lexicon: Lexicon, words: Words) -> None:
     terms = unrelated_terms(lexicon, words)
 
