@@ -31,7 +31,6 @@ _WHERE = {
     "FINDIMG_SLACK_APP_TOKEN": "make one under Basic Information, App-Level Tokens, with the scope connections:write",
     "FINDIMG_SLACK_SIGNING_SECRET": "it stands under Basic Information of the app",
 }
-_TOKEN_TROUBLE = ("not_authed", "invalid_auth", "account_inactive", "token_expired", "token_revoked")
 _SHAPES = {"FINDIMG_SLACK_BOT_TOKEN": r"xoxb-\S+", "FINDIMG_SLACK_APP_TOKEN": r"xapp-\S+"}
 
 
@@ -116,9 +115,12 @@ def _looks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], A
         ciphers(settings.slack_token_key.get_secret_value())
         return f"The app {settings.slack_client_id} can be installed at /slack/install."
 
-    async def bot_token() -> str:
+    async def token() -> AsyncSlackResponse:
         _check_token("FINDIMG_SLACK_BOT_TOKEN", settings.slack_bot_token.get_secret_value())
-        answer = await _asked(client, "FINDIMG_SLACK_BOT_TOKEN")
+        return await _asked(client, "FINDIMG_SLACK_BOT_TOKEN")
+
+    async def bot_token() -> str:
+        answer = await token()
         scopes = set(re.split(r"[,\s]+", str(answer.headers.get("x-oauth-scopes", ""))))
         if missing := [scope for scope in bot_scopes() if scope not in scopes]:
             raise _Sick(
@@ -173,13 +175,12 @@ def _looks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], A
             return await _fetched(settings.thumbnail_base_url + key)
         if many:
             return "It can be read; uploading it is tried when a workspace is installed."
+        await token()
         try:
             async with asyncio.timeout(_ROUND_TRIP):
                 file = await upload(client, data, "findimg-doctor.jpg", "A thumbnail that findimg-bot doctor tries")
             await client.files_delete(file=file)
         except UPLOAD_ERRORS as error:
-            if isinstance(error, SlackApiError) and error.response.get("error") in _TOKEN_TROUBLE:
-                raise _Sick("Not looked at: mend bot token first.") from error
             raise _Sick(
                 f"A thumbnail cannot be shown in Slack: {reason(error)}. Check the token's scopes files:write and "
                 "files:read, or serve thumbnails/ yourself with --thumbnail-base-url."

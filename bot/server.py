@@ -129,7 +129,7 @@ def _routes(app: AsyncApp | None, desk: Desk) -> web.Application:
     if app is None:
         return server
     flow = app.oauth_flow
-    refused: list[str] = []
+    told = False
 
     async def events(request: web.Request) -> web.Response:
         # Bolt reads a body before it looks at the signature, so anybody can send one that makes no sense.
@@ -140,9 +140,10 @@ def _routes(app: AsyncApp | None, desk: Desk) -> web.Application:
             return web.Response(status=400, text="That is nothing that Slack sends.")
         if not isinstance(body, dict):
             return web.Response(status=400, text="That is nothing that Slack sends.")
+        nonlocal told
         answered = await app.async_dispatch(asked)
-        if answered.status == 401 and _SIGNATURE in request.headers and not refused:
-            refused.append(request.path)  # said once: anybody can send more of them
+        if answered.status == 401 and _SIGNATURE in request.headers and not told:
+            told = True  # only once: anybody can send more of them
             _log.warning(
                 "A request was refused: it is too old, or its signature is not that of FINDIMG_SLACK_SIGNING_SECRET. "
                 "If it came from Slack, set the secret that stands under Basic Information of the app."

@@ -11,15 +11,18 @@ from PIL import Image
 
 from jobs.sources import list_sources
 from shared.backbones import open_backbone
+from shared.backbones.efficientnet_lite0 import EfficientNetLite0
+from shared.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
 from shared.backbones.efficientnet_lite0_int8 import quantize as make
 from shared.errors import ImageError, ModelError, SettingsError, StorageError
 from shared.images import LIMIT_BYTES, decode
 from shared.models import ModelStore
 from shared.settings import Settings
 from shared.storage import read_uri
+from shared.words import normalised
 
-FLOAT32, INT8 = "efficientnet-lite0", "efficientnet-lite0-int8"
-CALIBRATED_ON = 100  # photographs, and as many to compare with; fewer cost cosine (20: 0.9922, 100: 0.9929)
+FLOAT32, INT8 = EfficientNetLite0.name, EfficientNetLite0Int8.name
+_CALIBRATED_ON = 100  # photographs, and as many to compare with; fewer cost cosine (20: 0.9922, 100: 0.9929)
 _LEAST = 20  # photographs in all
 
 
@@ -69,8 +72,7 @@ def quantize(settings: Settings, sources: Sequence[str], weights: Path) -> Repor
     finally:
         draft.unlink(missing_ok=True)
     right = exact.embed(others)
-    lengths = np.linalg.norm(near.visual, axis=1) * np.linalg.norm(right.visual, axis=1)
-    cosines = (near.visual * right.visual).sum(axis=1) / lengths
+    cosines = (normalised(near.visual) * normalised(right.visual)).sum(axis=1)
     assert near.probabilities is not None
     assert right.probabilities is not None
     same = near.probabilities.argmax(axis=1) == right.probabilities.argmax(axis=1)
@@ -92,11 +94,11 @@ def _squares(sources: Sequence[str], preprocess: Callable[[Image.Image], NDArray
     for place in np.random.default_rng(0).permutation(len(images)).tolist():
         with suppress(ImageError, StorageError):
             squares.append(preprocess(decode(read_uri(images[place].uri, LIMIT_BYTES + 1)).pixels))
-        if len(squares) == 2 * CALIBRATED_ON:
+        if len(squares) == 2 * _CALIBRATED_ON:
             break
     if len(squares) < _LEAST:
         raise SettingsError(
             f"{', '.join(sources)}: {len(squares)} photographs can be read there, and calibrating takes {_LEAST} at "
-            f"the least, better {2 * CALIBRATED_ON}; name folders with more."
+            f"the least, better {2 * _CALIBRATED_ON}; name folders with more."
         )
     return np.stack(squares)

@@ -154,11 +154,9 @@ def thumbnail(image: Image, side: int = THUMBNAIL_SIDE) -> bytes:
     Returns:
         A JPEG file.
     """
-    small, factor = image.pixels, side / max(image.pixels.size)
-    if factor < 1:
-        width, height = (max(1, round(length * factor)) for length in small.size)
-        # As sharp as Pillow's default where an image shrinks, in two thirds of its time.
-        small = small.resize((width, height), Resampling.HAMMING, reducing_gap=2)
+    small = image.pixels.copy()
+    # As sharp as Pillow's default where an image shrinks, in two thirds of its time.
+    small.thumbnail((side, side), Resampling.HAMMING)
     file = io.BytesIO()
     small.save(file, "JPEG", quality=85)
     return file.getvalue()

@@ -92,12 +92,11 @@ class Postings:
         """
         total = np.zeros(self._images, np.float32)
         chosen = np.flatnonzero(weights)
+        if not len(chosen):
+            return total
         lengths = self._offsets[chosen + 1] - self._offsets[chosen]
-        entries = np.cumsum(lengths)
-        cuts = np.searchsorted(entries, np.arange(_TOGETHER, entries[-1] if len(entries) else 0, _TOGETHER))
+        cuts = np.flatnonzero(np.diff(np.cumsum(lengths) // _TOGETHER)) + 1
         for part, length in zip(np.split(chosen, cuts), np.split(lengths, cuts), strict=True):
-            if not len(part):
-                continue
             edges = zip(self._offsets[part].tolist(), self._offsets[part + 1].tolist(), strict=True)
             lists = [slice(start, stop) for start, stop in edges]
             values = np.concatenate([self._values[each] for each in lists])

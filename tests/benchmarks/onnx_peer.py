@@ -63,7 +63,7 @@ def in_onnx_runtime(model: Any) -> Callable[[NDArray[np.uint8]], list[NDArray[np
             case "Rescaling":
                 scale, offset = (np.asarray(each, np.float32).reshape(-1, 1, 1) for each in (layer.scale, layer.offset))
                 return add("Add", add("Mul", value, constant(scale)), constant(offset))
-        raise NotImplementedError(type(layer).__name__)
+        raise ValueError(f"No backbone of ours has a layer {type(layer).__name__}, so it is not translated.")
 
     pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", *model.input_shape[1:]])
     start = add("Transpose", add("Cast", "pixels", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])

@@ -53,11 +53,13 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
         told.append(Figure(f"merge and publish, {images:,} images, one process", merged, "s", load=load()))
     searcher = Searcher(Library(uri, cache).open(), open_words(EMBEDDED))
     random = np.random.default_rng(1)
-    words, others = np.split(np.asarray(_words(searcher, 40 if short else 600)), 2)
+    count = 20 if short else 300
+    nouns = _words(searcher, 2 * count)
     uris = [searcher.catalog.row(int(item)).uri for item in random.integers(0, images, 10 if short else 100)]
-    for word in others:  # a warm-up: other words, but the same files
-        searcher.find(parse(str(word)), K)
-    texts = [parse(str(word)) for word in words]
+    for word in nouns[count:]:  # a warm-up: other words, but the same files
+        searcher.find(parse(word), K)
+    words = nouns[:count]
+    texts = [parse(word) for word in words]
     dated = [parse(f"{word} after:2020-01-01") for word in words]
     placed = [parse(f"{word} in:00001") for word in words]
     for name, queries in (("", texts), (" asked again", texts), (" after: (half match)", dated), (" in:", placed)):

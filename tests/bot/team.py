@@ -133,14 +133,19 @@ class Team:
 
         def is_ready() -> bool:
             assert bot.poll() is None, self.log.read_text()
-            try:
-                with urllib.request.urlopen(f"http://{where}{self._path}", timeout=5):
-                    return True
-            except (urllib.error.URLError, OSError):
-                return False
+            return answers(f"http://{where}{self._path}")
 
         until(is_ready)
         return bot
+
+
+def answers(url: str) -> bool:
+    """Whether a GET succeeds by now."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def free_port() -> int:

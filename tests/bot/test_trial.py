@@ -5,16 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from bot.manifest import read_manifest
-from tests.bot.person import Person, images, words
-from tests.bot.team import Threaded, free_port
+from tests.bot.person import Person, images, until, words
+from tests.bot.team import Team, answers, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +38,7 @@ def test_a_bot_that_is_served_over_http_answers_in_the_local_workspace(
         page = re.search(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)", shown)
         assert page
         with subprocess.Popen([BOT, "serve", "--http", address], env=environment | settings) as bot:
-            wait_until_ready(address)
+            until(lambda: answers(f"http://{address}/readyz"))
             checked = subprocess.run([BOT, "doctor", "--http"], env=environment | settings, capture_output=True)
             person = Person(page[1], page[2])
             general = next(each["id"] for each in person.state()["channels"] if each["name"] == "general")
@@ -63,33 +59,11 @@ def test_an_address_of_the_bot_that_is_none_is_refused(library: str, cache: Path
     assert done.stderr == ("--bot-at is an address such as http://127.0.0.1:3000. Received: '127.0.0.1:3000'.\n")
 
 
-def wait_until_ready(address: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://{address}/readyz", timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.2)
-    raise TimeoutError(address)
-
-
 def test_a_token_that_slack_does_not_take_is_logged_before_anybody_asks(
     library: str, cache: Path, tmp_path: Path
 ) -> None:
-    slack = Threaded(read_manifest())
-    address = f"127.0.0.1:{free_port()}"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FINDIMG_")} | {
-        "FINDIMG_LIBRARY": library,
-        "FINDIMG_CACHE": str(cache),
-        "FINDIMG_STATE": str(tmp_path / "bot.sqlite"),
-        "FINDIMG_SLACK_API_URL": slack.workspace.api_url,
-        "FINDIMG_SLACK_BOT_TOKEN": "xoxb-another",
-        "FINDIMG_SLACK_SIGNING_SECRET": slack.workspace.signing_secret,
-    }
-    with subprocess.Popen([BOT, "serve", "--http", address], env=environment, stderr=subprocess.PIPE, text=True) as bot:
-        wait_until_ready(address)
-        bot.send_signal(signal.SIGTERM)
-        assert bot.stderr
-        assert "Slack does not take FINDIMG_SLACK_BOT_TOKEN: invalid_auth." in bot.stderr.read()
-    slack.stop()
+    team = Team("http", tmp_path, cache, library)
+    team.environment["FINDIMG_SLACK_BOT_TOKEN"] = "xoxb-another"
+    team.restart()
+    assert "Slack does not take FINDIMG_SLACK_BOT_TOKEN: invalid_auth." in team.log.read_text()
+    team.close()
