@@ -94,6 +94,7 @@ class Catalog:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
             self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._connection.execute(f"PRAGMA mmap_size = {path.stat().st_size}")
             (self.images,) = self._connection.execute("SELECT count(*) FROM images").fetchone()
         except sqlite3.DatabaseError as error:
             raise LibraryError(f"{path} cannot be opened as a catalog: {error}. Publish again with index.") from error

@@ -38,7 +38,7 @@ from shared.words import Words, did_you_mean, nearest_spellings
 MOST_HITS = 1000
 # Candidates per hit that a cheap look brings before the exact one ranks them.
 _CANDIDATES = 20
-_LOOKED_AT = 200  # of the best images by words, how many are ranked again by their looks
+_LOOKED_AT = 70  # of the best images by words, how many are ranked again by their looks
 _RELEVANT = 0.01  # a hit with a smaller part of the best one's score is noise
 _MEANINGS = 2048  # of terms asked for before, some 5 KB each
 _FILTERS = 16  # whose matches are kept, 8 bytes for each image that matches

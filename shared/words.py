@@ -23,6 +23,7 @@ EMBEDDED = "glove.6B.50d"
 BATCH = 8192  # lines converted at a time
 # The most frequent words; further down, GloVe holds more names and typing errors than words.
 FREQUENT = 50_000
+_TINY = np.finfo(np.float32).tiny
 
 
 class Words:
@@ -184,8 +185,8 @@ class Words:
 
 def normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Returns vectors scaled to length 1, float32[..., dim]; a zero stays zero."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
+    lengths = np.sqrt(np.vecdot(vectors, vectors))[..., None]
+    return np.asarray(vectors / np.maximum(lengths, _TINY), dtype=np.float32)
 
 
 def nearest_spellings(word: str, known: list[str], k: int = 3) -> list[str]:

@@ -21,6 +21,11 @@ def fit_square(image: Image.Image, size: int) -> np.ndarray:
     | letterbox | 0.723 | 0.919 | 0.22 |
     | half and half | 0.769 | 0.933 | 0.34 |
 
+    Hamming's window takes half the time of a bicubic one. On 1,400 Caltech-101 photographs in 40 classes, with the
+    bicubic one in parentheses: of ImageNet's classes 0.776 are named right (0.777), the names find 0.935 (0.935),
+    photographs find 0.923 (0.921) of their kind, tags are right for 0.917 (0.908), and two names find 0.61 (0.57) of
+    250 pairs put side by side.
+
     Args:
         image: RGB, upright, of any size.
         size: pixels along a side.
@@ -32,4 +37,4 @@ def fit_square(image: Image.Image, size: int) -> np.ndarray:
     kept = math.sqrt(width * height)
     across, down = min(width, kept), min(height, kept)
     box = ((width - across) / 2, (height - down) / 2, (width + across) / 2, (height + down) / 2)
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box))
+    return np.asarray(image.resize((size, size), Image.Resampling.HAMMING, box))

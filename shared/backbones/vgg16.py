@@ -40,7 +40,7 @@ class Vgg16:
     name = "vgg16"
     dim = 4096
     classes = 1000
-    preprocessing = 1
+    preprocessing = 2
 
     def __init__(self, weights: Path, fingerprint: str, threads: int | None, store: "ModelStore"):
         self.fingerprint = fingerprint

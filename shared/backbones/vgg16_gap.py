@@ -23,7 +23,7 @@ class Vgg16Gap:
     name = "vgg16-gap"
     dim = 512
     classes = 0
-    preprocessing = 1
+    preprocessing = 2
 
     def __init__(self, weights: Path, fingerprint: str, threads: int | None, store: "ModelStore"):
         self.fingerprint = fingerprint

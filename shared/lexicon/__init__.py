@@ -82,9 +82,9 @@ class Lexicon:
         noun = self.singular(term)
         return () if noun is None else tuple(_sense(text) for text in self.nouns[noun].split())
 
-    def above(self, node: int) -> set[int]:
+    def above(self, node: int) -> frozenset[int]:
         """Returns a node and everything that it is."""
-        return {node}.union(*(self.above(parent) for parent in self.parents[node]))
+        return self._above[node]
 
     def part_of_names(self, word: str) -> list[int]:
         """Returns the nodes with `word` as one of several in a name: `kitchen` is part of `kitchen utensil`."""
@@ -130,6 +130,17 @@ class Lexicon:
             if last in self.plurals:
                 yield f"{start} {self.plurals[last]}".strip()
             yield from regular_singulars(form)
+
+    @cached_property
+    def _above(self) -> list[frozenset[int]]:
+        found: dict[int, frozenset[int]] = {}
+
+        def above(node: int) -> frozenset[int]:
+            if node not in found:
+                found[node] = frozenset([node]).union(*(above(parent) for parent in self.parents[node]))
+            return found[node]
+
+        return [above(node) for node in range(len(self.parents))]
 
     @cached_property
     def _joined(self) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tests.benchmarks.figures import Figure, load
 from tests.benchmarks.made_up import publish_made_up
 
 K = 10
-_LOOKED_AT = 200
+_LOOKED_AT = 70
 _MEMORY = """
 import sys
 from pathlib import Path

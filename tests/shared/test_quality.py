@@ -17,7 +17,7 @@ from shared.tags import Tagger
 from shared.words import EMBEDDED, Words, normalised, open_words
 
 pytestmark = pytest.mark.slow
-CANDIDATES = 200
+CANDIDATES = 70
 INSTRUMENTS = {"accordion", "electric_guitar", "grand_piano", "mandolin", "saxophone"}
 # Which of the 40 folders are right for a category word.
 CATEGORIES: dict[str, set[str]] = {
