@@ -56,7 +56,7 @@ FLOOR = 1e-4  # what an image without any sign of a term gets; the joint embeddi
 COMMON = 5_000  # the words that say how near to a class any word is
 UNRELATED = 200
 NOISE = 0.85  # the quantile of the unrelated terms' strengths below which there is nothing relevant
-_SAMPLED = 20  # so many of the best scores are expected in the sample that says where the best of very many begin
+_SAMPLED = 20  # at least so many scores of the sample that says where the best of very many begin are beyond that place
 SEEN_AGAIN = 5  # how many of the best images say what the others should look like
 
 
@@ -205,10 +205,11 @@ def best_places(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.i
     if len(scores) <= count:
         return np.arange(len(scores))
     likely = np.arange(0)
-    step = 2 * count // _SAMPLED
-    if step > 1 and len(scores) > 2 * step * count:
+    step = min(2 * count // _SAMPLED, len(scores) // (4 * count))
+    if step > 1:
         # A part of the scores says where about twice as many as are wanted begin, which spares most of the sorting.
-        least = -np.partition(-scores[::step], _SAMPLED)[_SAMPLED]
+        place = 2 * count // step
+        least = -np.partition(-scores[::step], place)[place]
         likely = np.flatnonzero(scores >= least)
     if len(likely) < count:
         likely = np.arange(len(scores))
