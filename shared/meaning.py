@@ -51,7 +51,7 @@ RELATIVE = 0.1
 ROOT = 0.5
 # A class with less weight is left out, so that few posting lists are read; the second is for words that name no class.
 LEAST = 0.05
-LEAST_BESIDE = 0.08
+LEAST_BESIDE = 0.06
 FLOOR = 1e-4  # what an image without any sign of a term gets; the joint embedding orders such images
 COMMON = 5_000  # the words that say how near to a class any word is
 UNRELATED = 200

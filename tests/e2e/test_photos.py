@@ -140,7 +140,7 @@ class Pictures:
         weights = [term.weight * each.certainty for term, each in zip(query.terms, meanings, strict=True)]
         items = self.searcher.catalog.matching(query.filters)
         scores = score(category[:, items], cosine[:, items], np.array(weights, np.float32))
-        best = np.argsort(-scores, kind="stable")[:200]
+        best = np.argsort(-scores, kind="stable")[:70]
         scores, items = second_look(scores[best], self.visual[items[best]]), items[best]
         least = 0 if query.filters else scores.max() / 100
         order = [place for place in np.argsort(-scores, kind="stable")[:k] if scores[place] >= least]
