@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from bot.desk import Desk
 from bot.installations import Workspaces
 from bot.uploads import SLACK_API
-from shared.settings import Settings
+from findimg.settings import Settings
 
 _HOOKS = "https://hooks.slack.com"
 _NOT_HERE = "I am not allowed to answer here. Whoever runs findimg can allow it."

@@ -3,11 +3,11 @@
 import time
 from dataclasses import dataclass, replace
 
-from shared.errors import QueryError
-from shared.query import Query, parse
-from shared.search import MOST_HITS, Hit, Searcher, Seen
-from shared.tags import Tag
-from shared.words import Words
+from findimg.errors import QueryError
+from findimg.query import Query, parse
+from findimg.search import MOST_HITS, Hit, Searcher, Seen
+from findimg.tags import Tag
+from findimg.words import Words
 
 COMMANDS = ("/findimg", "/similar", "/tag", "/words")
 

@@ -22,8 +22,8 @@ from bot.installations import Installations, ManyWorkspaces, SingleWorkspace, St
 from bot.listeners import register_listeners
 from bot.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
 from bot.uploads import SLACK_API
-from shared.errors import SettingsError
-from shared.settings import Settings
+from findimg.errors import SettingsError
+from findimg.settings import Settings
 
 _TIMEOUT = 15  # seconds for one call of Slack's Web API
 _AUTHORIZE = "https://slack.com/oauth/v2/authorize"

@@ -11,10 +11,10 @@ from typing import Any
 
 from bot.answers import Found, Related, Tagged
 from bot.limits import ALT_TEXT, MESSAGE_TEXT, SECTION_TEXT, check_message, check_view, clip
-from shared.errors import QueryError
-from shared.library import Manifest
-from shared.query import FORMATS, LONGEST
-from shared.search import Hit
+from findimg.errors import QueryError
+from findimg.library import Manifest
+from findimg.query import FORMATS, LONGEST
+from findimg.search import Hit
 
 Block = dict[str, Any]
 _MARKS = re.compile(r"[*~`]")

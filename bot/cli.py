@@ -16,12 +16,12 @@ from rich.text import Text
 from bot.answers import Answer, Related, answer, read_question, related
 from bot.live import LiveLibrary
 from bot.terminal import as_json, sheet_row, show
-from shared.errors import FindimgError, SettingsError
-from shared.images import LIMIT_BYTES, decode
-from shared.search import MOST_HITS, Seen
-from shared.settings import Settings, load_settings
-from shared.sheets import draw_sheet
-from shared.storage import read_uri
+from findimg.errors import FindimgError, SettingsError
+from findimg.images import LIMIT_BYTES, decode
+from findimg.search import MOST_HITS, Seen
+from findimg.settings import Settings, load_settings
+from findimg.sheets import draw_sheet
+from findimg.storage import read_uri
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 

@@ -37,11 +37,11 @@ from bot.replies import RefusedError, Reply
 from bot.store import Asked, Store
 from bot.thumbnails import Thumbnails, reason
 from bot.uploads import File, download
-from shared.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
-from shared.library import Manifest
-from shared.search import Hit, Searcher, Seen
-from shared.settings import Settings
-from shared.storage import FolderStorage
+from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
+from findimg.library import Manifest
+from findimg.search import Hit, Searcher, Seen
+from findimg.settings import Settings
+from findimg.storage import FolderStorage
 
 PAGE = 5  # hits in one answer
 TAGS = 10

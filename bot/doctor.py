@@ -17,11 +17,11 @@ from bot.live import LiveLibrary
 from bot.manifest import bot_scopes
 from bot.store import Store
 from bot.thumbnails import UPLOAD_ERRORS, reason, upload
-from shared.backbones import fingerprint
-from shared.errors import FindimgError, ObjectMissingError
-from shared.library import thumbnail_key
-from shared.models import ModelStore
-from shared.settings import Settings
+from findimg.backbones import fingerprint
+from findimg.errors import FindimgError, ObjectMissingError
+from findimg.library import thumbnail_key
+from findimg.models import ModelStore
+from findimg.settings import Settings
 
 _STALE = timedelta(days=3)
 _ROUND_TRIP = 30.0  # seconds that a thumbnail may take to be ready

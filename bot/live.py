@@ -9,15 +9,15 @@ from functools import cached_property
 
 import PIL.Image
 
-from shared.backbones import Backbone, open_backbone
-from shared.errors import FindimgError, LibraryError
-from shared.images import decode
-from shared.library import Library
-from shared.models import ModelStore
-from shared.query import parse
-from shared.search import Searcher, Seen
-from shared.settings import Settings
-from shared.words import EMBEDDED, Words, open_words
+from findimg.backbones import Backbone, open_backbone
+from findimg.errors import FindimgError, LibraryError
+from findimg.images import decode
+from findimg.library import Library
+from findimg.models import ModelStore
+from findimg.query import parse
+from findimg.search import Searcher, Seen
+from findimg.settings import Settings
+from findimg.words import EMBEDDED, Words, open_words
 
 _log = logging.getLogger(__name__)
 

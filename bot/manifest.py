@@ -5,7 +5,7 @@ import re
 from importlib.resources import files
 from typing import Any
 
-from shared.errors import SettingsError
+from findimg.errors import SettingsError
 
 EVENTS_PATH = "/slack/events"
 INSTALL_PATH = "/slack/install"

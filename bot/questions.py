@@ -10,7 +10,7 @@ from bot.answers import Question
 from bot.blocks import plain
 from bot.desk import Desk
 from bot.uploads import File, find_linked, find_newest, is_link
-from shared.query import parse
+from findimg.query import parse
 
 _BRACKETS = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _LIKE = re.compile(r"""(?:like:)?["“”]?(?P<link>https://[^\s"“”]+)["“”]?""")

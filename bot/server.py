@@ -17,8 +17,8 @@ from slack_sdk.errors import SlackClientError
 from bot.app import build_app, build_client
 from bot.desk import Desk
 from bot.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
-from shared.errors import SettingsError
-from shared.settings import Settings
+from findimg.errors import SettingsError
+from findimg.settings import Settings
 
 _LARGEST = 2 * 2**20  # bytes of a request; Slack's have some kilobytes
 _CONNECTIONS = 32  # to Slack's Web API

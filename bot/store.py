@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from bot.answers import Question
-from shared.errors import SettingsError
-from shared.search import Seen
+from findimg.errors import SettingsError
+from findimg.search import Seen
 
 KEPT = 30 * 86400.0  # seconds until a question is forgotten, and its buttons with it
 EVENTS_KEPT = 86400.0  # seconds; Slack sends an event again for some minutes

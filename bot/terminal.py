@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.answers import Answer, Found, Related, Tagged
-from shared.errors import ObjectMissingError
-from shared.library import Library
-from shared.sheets import Cell, Row
+from findimg.errors import ObjectMissingError
+from findimg.library import Library
+from findimg.sheets import Cell, Row
 
 _BAR = 12  # characters that a score of 1 fills
 

@@ -12,10 +12,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks import Block, Pictures, name_of, plain
 from bot.limits import IMAGE_URL
 from bot.store import Store
-from shared.errors import FindimgError, StorageError
-from shared.search import Hit
-from shared.sheets import Cell, Row, draw_sheet
-from shared.storage import Storage
+from findimg.errors import FindimgError, StorageError
+from findimg.search import Hit
+from findimg.sheets import Cell, Row, draw_sheet
+from findimg.storage import Storage
 
 EACH_SECONDS = 4.0  # for uploading each thumbnail; what takes longer is shown on one contact sheet
 SHEET_SECONDS = 4.0  # for that

@@ -18,8 +18,8 @@ from bot.live import LiveLibrary
 from bot.manifest import EVENTS_PATH, read_manifest
 from bot.server import running
 from bot.workspace.server import HOST, Workspace
-from shared.errors import SettingsError
-from shared.settings import Settings
+from findimg.errors import SettingsError
+from findimg.settings import Settings
 
 CHANNEL = "general"
 _LOOKED_AT = 40  # images whose tags suggest what to type

@@ -9,8 +9,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from shared.errors import ImageError, QueryError
-from shared.images import LIMIT_BYTES
+from findimg.errors import ImageError, QueryError
+from findimg.images import LIMIT_BYTES
 
 SLACK_API = "https://slack.com/api/"
 _SLACK_FILES = "https://files.slack.com"

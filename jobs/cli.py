@@ -28,10 +28,10 @@ from jobs.samples import gather
 from jobs.telling import telling
 from jobs.train import train as run_training
 from jobs.verify import verify as verify_version
-from shared.errors import FindimgError, LibraryError
-from shared.library import Library
-from shared.models import ModelStore
-from shared.settings import Settings, load_settings
+from findimg.errors import FindimgError, LibraryError
+from findimg.library import Library
+from findimg.models import ModelStore
+from findimg.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Index photographs and look after libraries.")
 models = typer.Typer(no_args_is_help=True, help="Weights and word vectors on this machine.")

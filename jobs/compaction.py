@@ -25,8 +25,8 @@ from jobs.shards import (
     remove_shard,
 )
 from jobs.sources import Failure, SourceImage
-from shared.errors import LibraryError
-from shared.storage import Storage
+from findimg.errors import LibraryError
+from findimg.storage import Storage
 
 SMALL = 4  # a shard is small when less than a fourth of a full one is needed of it
 MANY = 64  # so many small shards may stay

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from jobs.memory import peak_memory
 from jobs.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
 from jobs.sources import Failure, SourceImage
-from shared.backbones import Features, open_backbone
-from shared.errors import ImageError, StorageError
-from shared.images import LIMIT_BYTES, Image, decode, thumbnail
-from shared.library import classifier_key, thumbnail_key
-from shared.models import ModelStore
-from shared.storage import open_storage, read_uri, retries
+from findimg.backbones import Features, open_backbone
+from findimg.errors import ImageError, StorageError
+from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
+from findimg.library import classifier_key, thumbnail_key
+from findimg.models import ModelStore
+from findimg.storage import open_storage, read_uri, retries
 
 BATCH = 32
 # Images on their way at a time: while some are decoded, others wait for a disk or for S3. Their files are in memory.

@@ -17,7 +17,7 @@ from jobs.shards import (
     remove_shard,
 )
 from jobs.sources import SourceImage
-from shared.storage import Storage
+from findimg.storage import Storage
 
 
 def erase(

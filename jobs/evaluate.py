@@ -24,19 +24,19 @@ from jobs.evaluation import (
     rank,
 )
 from jobs.sources import list_sources
-from shared.ann import Ann, recall
-from shared.devise import open_version_head
-from shared.errors import LibraryError, QueryError, SettingsError
-from shared.heads import open_head
-from shared.lexicon import Lexicon
-from shared.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
-from shared.models import ModelStore
-from shared.projection import open_projection
-from shared.query import Query, Term
-from shared.search import MOST_HITS, Hit, Searcher, Seen
-from shared.settings import Settings
-from shared.storage import open_storage
-from shared.words import Words, open_words
+from findimg.ann import Ann, recall
+from findimg.devise import open_version_head
+from findimg.errors import LibraryError, QueryError, SettingsError
+from findimg.heads import open_head
+from findimg.lexicon import Lexicon
+from findimg.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
+from findimg.models import ModelStore
+from findimg.projection import open_projection
+from findimg.query import Query, Term
+from findimg.search import MOST_HITS, Hit, Searcher, Seen
+from findimg.settings import Settings
+from findimg.storage import open_storage
+from findimg.words import Words, open_words
 
 MOST_ASKED = 2000  # images that are asked with and tagged; of more, as many are taken evenly
 MOST_MEASURED = 500  # queries that the recall of an index is measured with, beside the labels

@@ -15,10 +15,10 @@ from jobs.plan import Plan, delete_plan, planned_runs, read_images, write_plan
 from jobs.publish import withdraw
 from jobs.shards import Committed, Key, known_of, read_shards
 from jobs.sources import SourceImage
-from shared.errors import LibraryError
-from shared.library import Library, thumbnail_key
-from shared.settings import Settings
-from shared.storage import Storage
+from findimg.errors import LibraryError
+from findimg.library import Library, thumbnail_key
+from findimg.settings import Settings
+from findimg.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)

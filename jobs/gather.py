@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from jobs.shards import Contents, Known, read_wanted
 from jobs.sources import SourceImage
-from shared.catalog import CatalogRow, write_catalog
-from shared.library import CATALOG_FILE, VISUAL_FILE
-from shared.mapped import new_array
-from shared.storage import Storage
+from findimg.catalog import CatalogRow, write_catalog
+from findimg.library import CATALOG_FILE, VISUAL_FILE
+from findimg.mapped import new_array
+from findimg.storage import Storage
 
 _AHEAD = 4  # shards read while another is written
 _PIECE = 8192  # rows written to the catalog at a time

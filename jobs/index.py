@@ -24,16 +24,16 @@ from jobs.publish import publish
 from jobs.report import RunReport, add_up, write_report
 from jobs.shards import Known, Stats, known_of, read_known, read_shards
 from jobs.sources import SourceImage, in_threads, list_sources
-from shared.backbones import fingerprint
-from shared.devise import Devise, open_head
-from shared.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
-from shared.heads import Head
-from shared.library import Library, Manifest
-from shared.models import ModelStore
-from shared.projection import DEFAULT, FULL
-from shared.settings import Settings
-from shared.storage import Storage, open_storage
-from shared.words import EMBEDDED, Words, open_words
+from findimg.backbones import fingerprint
+from findimg.devise import Devise, open_head
+from findimg.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
+from findimg.heads import Head
+from findimg.library import Library, Manifest
+from findimg.models import ModelStore
+from findimg.projection import DEFAULT, FULL
+from findimg.settings import Settings
+from findimg.storage import Storage, open_storage
+from findimg.words import EMBEDDED, Words, open_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.engines import Engine
-from shared import ann
-from shared.ann import Calibration, Vectors
-from shared.errors import NotPublishedError
-from shared.library import File, Index, index_files, sha256_of
-from shared.storage import Storage, open_storage
+from findimg import ann
+from findimg.ann import Calibration, Vectors
+from findimg.errors import NotPublishedError
+from findimg.library import File, Index, index_files, sha256_of
+from findimg.storage import Storage, open_storage
 
 _QUICK = 50_000  # vectors that are indexed sooner than workers are started
 

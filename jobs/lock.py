@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.errors import LockedError, NotPublishedError, ObjectMissingError, StorageError
-from shared.storage import Storage
+from findimg.errors import LockedError, NotPublishedError, ObjectMissingError, StorageError
+from findimg.storage import Storage
 
 BEAT = 15.0  # seconds between heartbeats
 EXPIRY = 4 * BEAT  # a lease without a heartbeat for so long is abandoned

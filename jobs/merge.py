@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from jobs.engines import Engine
 from jobs.gather import Live, gather
 from jobs.indexes import Wanted, build_indexes
-from shared import ann
-from shared.ann import Vectors
-from shared.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
-from shared.errors import NotPublishedError
-from shared.heads import Head
-from shared.lexicon import open_lexicon
-from shared.library import (
+from findimg import ann
+from findimg.ann import Vectors
+from findimg.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
+from findimg.errors import NotPublishedError
+from findimg.heads import Head
+from findimg.lexicon import open_lexicon
+from findimg.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
     JOINT_FILE,
@@ -32,12 +32,12 @@ from shared.library import (
     classifier_key,
     sha256_of,
 )
-from shared.mapped import new_array
-from shared.meaning import meaning, noise, strength, unrelated_terms
-from shared.postings import Postings, write_postings
-from shared.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
-from shared.storage import Storage
-from shared.words import Words
+from findimg.mapped import new_array
+from findimg.meaning import meaning, noise, strength, unrelated_terms
+from findimg.postings import Postings, write_postings
+from findimg.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
+from findimg.storage import Storage
+from findimg.words import Words
 
 _QUERIES = 400  # measured on when an index is calibrated
 _CHUNK = 8192  # images whose joint embeddings are computed at a time

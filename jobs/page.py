@@ -20,8 +20,8 @@ from jobs.evaluation import (
     Evaluation,
     figure,
 )
-from shared.errors import ObjectMissingError
-from shared.storage import FolderStorage, Storage
+from findimg.errors import ObjectMissingError
+from findimg.storage import FolderStorage, Storage
 
 MOST_LABELS = 50  # on the contact sheet, the worst; with 10 thumbnails each the page has some megabytes
 MOST_IMAGES = 20  # labels of which an image as a query is shown

@@ -17,9 +17,9 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request
 from rich.console import Console
 from rich.progress import track
 
-from shared.errors import ImageError, NotPublishedError, ObjectMissingError, StorageError
-from shared.images import decode
-from shared.storage import open_storage
+from findimg.errors import ImageError, NotPublishedError, ObjectMissingError, StorageError
+from findimg.images import decode
+from findimg.storage import open_storage
 
 PAGE = "https://vision.cs.uiuc.edu/pascal-sentences/"
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 
 from jobs.shards import Known, Shard, cut
 from jobs.sources import Listing, SourceImage
-from shared.errors import LibraryError, ObjectMissingError
-from shared.storage import Storage
+from findimg.errors import LibraryError, ObjectMissingError
+from findimg.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from jobs.plan import last_run, read_images
 from jobs.publish import withdraw
 from jobs.shards import read_known
 from jobs.sources import SourceImage
-from shared.errors import LibraryError
-from shared.library import Library, Manifest, shards_prefix, thumbnail_key
-from shared.storage import Entry, Storage
+from findimg.errors import LibraryError
+from findimg.library import Library, Manifest, shards_prefix, thumbnail_key
+from findimg.storage import Entry, Storage
 
 HOUR = 3600.0
 DAY = 24 * HOUR

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from jobs.lock import Lock
-from shared.errors import NotPublishedError, ObjectMissingError
-from shared.library import Library, Manifest
+from findimg.errors import NotPublishedError, ObjectMissingError
+from findimg.library import Library, Manifest
 
 
 def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allow_shrink: bool) -> None:

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jobs.sources import list_sources
-from shared.backbones import open_backbone
-from shared.backbones.efficientnet_lite0 import EfficientNetLite0
-from shared.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
-from shared.backbones.efficientnet_lite0_int8 import quantize as make
-from shared.errors import ImageError, ModelError, SettingsError, StorageError
-from shared.images import LIMIT_BYTES, decode
-from shared.models import ModelStore
-from shared.settings import Settings
-from shared.storage import read_uri
-from shared.words import normalised
+from findimg.backbones import open_backbone
+from findimg.backbones.efficientnet_lite0 import EfficientNetLite0
+from findimg.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
+from findimg.backbones.efficientnet_lite0_int8 import quantize as make
+from findimg.errors import ImageError, ModelError, SettingsError, StorageError
+from findimg.images import LIMIT_BYTES, decode
+from findimg.models import ModelStore
+from findimg.settings import Settings
+from findimg.storage import read_uri
+from findimg.words import normalised
 
 FLOAT32, INT8 = EfficientNetLite0.name, EfficientNetLite0Int8.name
 _CALIBRATED_ON = 100  # photographs, and as many to compare with; fewer cost cosine (20: 0.9922, 100: 0.9929)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from jobs.shards import Stats
 from jobs.sources import Failure
-from shared.storage import Storage
+from findimg.storage import Storage
 
 _CONTRACT = (
     "run",

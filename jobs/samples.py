@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from shared.errors import StorageError
-from shared.storage import open_storage
+from findimg.errors import StorageError
+from findimg.storage import open_storage
 
 SOURCES = "SOURCES.md"
 

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from jobs.sources import Failure, SourceImage
-from shared.errors import LibraryError, NotPublishedError, ObjectMissingError
-from shared.library import shards_prefix
-from shared.storage import Storage
+from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
+from findimg.library import shards_prefix
+from findimg.storage import Storage
 
 TOP_CLASSES = 20
 # The columns of vectors.parquet that tell of content, null where a row has none.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol, TypeVar
 
-from shared.errors import SettingsError
-from shared.images import EXTENSIONS
-from shared.storage import Entry, FolderStorage, S3Storage, open_storage
+from findimg.errors import SettingsError
+from findimg.images import EXTENSIONS
+from findimg.storage import Entry, FolderStorage, S3Storage, open_storage
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -12,8 +12,8 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from jobs.report import RunReport
-from shared.errors import FindimgError, LockedError, SettingsError
-from shared.settings import Settings
+from findimg.errors import FindimgError, LockedError, SettingsError
+from findimg.settings import Settings
 
 _PATIENCE = 10  # seconds for Slack to answer
 

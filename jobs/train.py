@@ -16,16 +16,16 @@ from jobs.gather import find_live
 from jobs.lock import hold
 from jobs.plan import read_images
 from jobs.shards import read_known, read_vectors
-from shared.backbones.network import start_tensorflow
-from shared.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
-from shared.errors import HeadError, LibraryError
-from shared.heads import Conse, Head
-from shared.lexicon import open_lexicon
-from shared.library import Library, Manifest
-from shared.models import ModelStore
-from shared.settings import Settings
-from shared.storage import Storage
-from shared.words import Words, did_you_mean, normalised, open_words
+from findimg.backbones.network import start_tensorflow
+from findimg.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
+from findimg.errors import HeadError, LibraryError
+from findimg.heads import Conse, Head
+from findimg.lexicon import open_lexicon
+from findimg.library import Library, Manifest
+from findimg.models import ModelStore
+from findimg.settings import Settings
+from findimg.storage import Storage
+from findimg.words import Words, did_you_mean, normalised, open_words
 
 SEED = 20
 TEST = 0.2  # share of each label's images that is kept for testing

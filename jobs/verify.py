@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.shards import read_known, read_vectors
-from shared import ann
-from shared.ann import Ann
-from shared.catalog import NO_FILTERS, Catalog, CatalogRow
-from shared.errors import LibraryError
-from shared.library import (
+from findimg import ann
+from findimg.ann import Ann
+from findimg.catalog import NO_FILTERS, Catalog, CatalogRow
+from findimg.errors import LibraryError
+from findimg.library import (
     CATALOG_FILE,
     JOINT_FILE,
     PROJECTION_FILE,
@@ -25,8 +25,8 @@ from shared.library import (
     Manifest,
     index_files,
 )
-from shared.projection import open_projection
-from shared.storage import Storage
+from findimg.projection import open_projection
+from findimg.storage import Storage
 
 _ROWS = 200  # compared with the embedding store, looked up in the indexes, asked for to measure recall
 _MISSED = 0.05  # share of rows that a sound index may not find by their own vectors: it is approximate

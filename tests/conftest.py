@@ -10,8 +10,8 @@ from moto.server import ThreadedMotoServer
 
 from jobs.index import index
 from jobs.samples import gather
-from shared import storage
-from shared.settings import Settings
+from findimg import storage
+from findimg.settings import Settings
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shared.errors import FindimgError
-from shared.settings import Settings
+from findimg.errors import FindimgError
+from findimg.settings import Settings
 from tests.bot.person import Person, images, words
 from tests.bot.team import free_port
 from tests.commands import Home, label, new_home, shell_commands

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bot.store import EVENTS_KEPT, KEPT
 from jobs.prune import DAY, GRACE, HISTORY, KEEP
-from shared.models import ARTEFACTS, Download
+from findimg.models import ARTEFACTS, Download
 
 SECURITY = (Path(__file__).parents[1] / "SECURITY.md").read_text()
 

@@ -16,7 +16,7 @@ from bot.questions import ask_about, ask_image, unescaped
 from bot.replies import Reply, ThreadReply, Whisper
 from bot.store import Asked
 from bot.uploads import File
-from shared.errors import QueryError
+from findimg.errors import QueryError
 
 
 def team_of(context: AsyncBoltContext) -> str:

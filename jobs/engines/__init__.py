@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 from jobs.embed import Work
 from jobs.engines.local import embed_locally
 from jobs.shards import Shard, Stats
-from shared.settings import Settings
+from findimg.settings import Settings
 
 In = TypeVar("In")
 Out = TypeVar("Out")

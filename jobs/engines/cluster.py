@@ -23,10 +23,10 @@ from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import RayError, RayTaskError
 
 import jobs
-import shared
+import findimg
 from jobs.embed import Embedder, Work, give_up
 from jobs.shards import Shard, Stats, name_shard
-from shared.errors import FindimgError, NotPublishedError, SettingsError
+from findimg.errors import FindimgError, NotPublishedError, SettingsError
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -15,14 +15,14 @@ from jobs.index import index
 from jobs.quantize import FLOAT32, INT8, quantize
 from jobs.shards import cut
 from jobs.sources import list_sources
-from shared.backbones import Backbone, fingerprint
-from shared.backbones.efficientnet_lite0 import SIDE, build, read_tensors
-from shared.backbones.network import start_tensorflow
-from shared.backbones.vgg16 import MEAN
-from shared.images import decode, thumbnail
-from shared.library import Library
-from shared.models import ModelStore
-from shared.settings import Settings
+from findimg.backbones import Backbone, fingerprint
+from findimg.backbones.efficientnet_lite0 import SIDE, build, read_tensors
+from findimg.backbones.network import start_tensorflow
+from findimg.backbones.vgg16 import MEAN
+from findimg.images import decode, thumbnail
+from findimg.library import Library
+from findimg.models import ModelStore
+from findimg.settings import Settings
 from tests.benchmarks.figures import Figure, Spent, in_turns, load
 from tests.benchmarks.made_up import commit_made_up
 from tests.benchmarks.onnx_peer import in_onnx_runtime

@@ -24,10 +24,10 @@ from jobs.plan import make_plan, write_plan
 from jobs.publish import publish
 from jobs.shards import TOP_CLASSES, Content, Embedded, Known, Stats, commit, read_known
 from jobs.sources import Listing, SourceImage
-from shared.lexicon import CLASSES, open_lexicon
-from shared.library import Library, classifier_key
-from shared.settings import Settings
-from shared.storage import Storage
+from findimg.lexicon import CLASSES, open_lexicon
+from findimg.library import Library, classifier_key
+from findimg.settings import Settings
+from findimg.storage import Storage
 
 DIM = 1280  # as efficientnet-lite0
 RUN = "made-up"

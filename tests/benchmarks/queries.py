@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared import ann
-from shared.library import JOINT_FILE, VISUAL_FILE, Library
-from shared.meaning import meaning, score, second_look
-from shared.postings import Postings
-from shared.query import Query, parse
-from shared.search import Searcher
-from shared.words import EMBEDDED, FREQUENT, open_words
+from findimg import ann
+from findimg.library import JOINT_FILE, VISUAL_FILE, Library
+from findimg.meaning import meaning, score, second_look
+from findimg.postings import Postings
+from findimg.query import Query, parse
+from findimg.search import Searcher
+from findimg.words import EMBEDDED, FREQUENT, open_words
 from tests.benchmarks.figures import Figure, load
 from tests.benchmarks.made_up import publish_made_up
 
@@ -26,10 +26,10 @@ _LOOKED_AT = 70
 _MEMORY = """
 import sys
 from pathlib import Path
-from shared.library import Library
-from shared.query import parse
-from shared.search import Searcher
-from shared.words import EMBEDDED, open_words
+from findimg.library import Library
+from findimg.query import parse
+from findimg.search import Searcher
+from findimg.words import EMBEDDED, open_words
 
 def held():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()

@@ -33,12 +33,12 @@ from jobs.plan import make_plan, write_plan
 from jobs.publish import publish
 from jobs.shards import read_known
 from jobs.sources import Listing
-from shared.library import Library
-from shared.models import ModelStore
-from shared.query import parse
-from shared.search import Searcher
-from shared.settings import Settings
-from shared.words import open_words
+from findimg.library import Library
+from findimg.models import ModelStore
+from findimg.query import parse
+from findimg.search import Searcher
+from findimg.settings import Settings
+from findimg.words import open_words
 from tests.benchmarks.made_up import RUN, commit_made_up, made_up_images
 
 _QUERIES = ("cat", "dog sofa", "red car", "boat -sea", "music", "piano", "food", "mountain lake", "woman", "party")

@@ -16,7 +16,7 @@ from bot.workspace.server import Workspace
 from bot.workspace.state import Json
 from jobs.index import index
 from jobs.samples import gather
-from shared.settings import Settings
+from findimg.settings import Settings
 from tests.benchmarks.figures import Figure, load
 from tests.bot.team import Team
 

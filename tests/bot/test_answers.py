@@ -4,9 +4,9 @@ import pytest
 
 from bot.answers import Found, Question, Tagged, answer, read_question, related
 from bot.live import LiveLibrary
-from shared.errors import LibraryError, QueryError
-from shared.search import Seen
-from shared.settings import Settings
+from findimg.errors import LibraryError, QueryError
+from findimg.search import Seen
+from findimg.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -30,11 +30,11 @@ from bot.blocks import (
     words_message,
 )
 from bot.limits import LimitError, check_message
-from shared.errors import QueryError
-from shared.library import Index, Manifest
-from shared.query import LONGEST
-from shared.search import Hit
-from shared.tags import Tag
+from findimg.errors import QueryError
+from findimg.library import Index, Manifest
+from findimg.query import LONGEST
+from findimg.search import Hit
+from findimg.tags import Tag
 
 MANIFEST = Manifest(
     version="20240601T120000Z",

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bot.doctor import Finding, examine
 from bot.manifest import read_manifest
-from shared.settings import Settings
+from findimg.settings import Settings
 from tests.bot.team import Threaded
 
 NAMES = ["state", "library", "word vectors", "backbone", "bot token", "app token", "allowed", "thumbnail"]

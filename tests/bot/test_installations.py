@@ -12,7 +12,7 @@ from sqlalchemy import URL, Engine, create_engine
 
 from bot.installations import Installations, ManyWorkspaces, States, ciphers, with_token
 from bot.store import Store
-from shared.errors import SettingsError
+from findimg.errors import SettingsError
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 SECRETS = {

@@ -12,11 +12,11 @@ import pytest
 from bot.answers import Found, answer, read_question
 from bot.live import LiveLibrary
 from jobs.index import index
-from shared.errors import FindimgError, LibraryError
-from shared.library import Library
-from shared.search import Searcher
-from shared.settings import Settings
-from shared.words import open_words
+from findimg.errors import FindimgError, LibraryError
+from findimg.library import Library
+from findimg.search import Searcher
+from findimg.settings import Settings
+from findimg.words import open_words
 
 QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:png", "/findimg person"]
 

@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners import register_listeners
 from bot.manifest import bot_scopes, read_manifest
-from shared.errors import SettingsError
+from findimg.errors import SettingsError
 
 PROJECT = Path(__file__).parents[2]
 OWN_SLACK = PROJECT / "bot" / "workspace"

@@ -3,7 +3,7 @@ from prometheus_client import generate_latest
 
 from bot.limits import LimitError
 from bot.metrics import Metrics
-from shared.errors import FindimgError, QueryError
+from findimg.errors import FindimgError, QueryError
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from bot.workspace.state import Json
 from jobs.index import index
-from shared.settings import Settings
+from findimg.settings import Settings
 from tests.bot.person import images, until, words
 from tests.bot.team import Team
 

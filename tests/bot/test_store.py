@@ -15,8 +15,8 @@ import pytest
 
 from bot.answers import Question
 from bot.store import EVENTS_KEPT, KEPT, Asked, Store
-from shared.errors import SettingsError
-from shared.search import Seen
+from findimg.errors import SettingsError
+from findimg.search import Seen
 
 CAT = Asked("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
 

@@ -16,9 +16,9 @@ from bot import thumbnails
 from bot.blocks import Pictures
 from bot.store import Store
 from bot.thumbnails import Thumbnails, reason
-from shared.errors import ObjectMissingError
-from shared.search import Hit
-from shared.storage import Storage, open_storage
+from findimg.errors import ObjectMissingError
+from findimg.search import Hit
+from findimg.storage import Storage, open_storage
 
 CAT = Hit("s3://photos/cat.jpg", 0.8, 0, 640, 480, "ca" * 32, None)
 DOG = replace(CAT, uri="s3://photos/dog.jpg", sha256="d0" * 32)

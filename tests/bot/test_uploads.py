@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import uploads
 from bot.uploads import SLACK_API, _is_trusted, _may_see, download, image_among, is_link
-from shared.errors import ImageError
+from findimg.errors import ImageError
 
 TOKEN = "xoxb-secret"
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(2000)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from jobs.index import index
-from shared.settings import Settings
+from findimg.settings import Settings
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow

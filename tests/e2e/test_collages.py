@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from jobs.index import index
-from shared.errors import QueryError
-from shared.library import Library
-from shared.query import Query, parse
-from shared.search import Searcher
-from shared.settings import Settings
-from shared.words import EMBEDDED, open_words
+from findimg.errors import QueryError
+from findimg.library import Library
+from findimg.query import Query, parse
+from findimg.search import Searcher
+from findimg.settings import Settings
+from findimg.words import EMBEDDED, open_words
 
 pytestmark = pytest.mark.slow
 COLLAGES = 200

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from jobs.index import index
-from shared import storage
-from shared.settings import Settings
-from shared.storage import open_storage
+from findimg import storage
+from findimg.settings import Settings
+from findimg.storage import open_storage
 
 pytestmark = pytest.mark.slow
 

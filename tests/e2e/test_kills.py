@@ -22,9 +22,9 @@ import jobs.embed
 from jobs.index import index
 from jobs.shards import read_known, read_shards
 from jobs.verify import verify
-from shared.backbones import Features
-from shared.library import Library, Manifest
-from shared.settings import Settings
+from findimg.backbones import Features
+from findimg.library import Library, Manifest
+from findimg.settings import Settings
 
 pytestmark = pytest.mark.slow
 

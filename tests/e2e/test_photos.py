@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.heads import Conse
-from shared.lexicon import CLASSES
-from shared.library import Library
-from shared.meaning import meaning, score, second_look
-from shared.query import Query, parse
-from shared.search import Searcher
-from shared.storage import open_storage
-from shared.words import EMBEDDED, open_words
+from findimg.heads import Conse
+from findimg.lexicon import CLASSES
+from findimg.library import Library
+from findimg.meaning import meaning, score, second_look
+from findimg.query import Query, parse
+from findimg.search import Searcher
+from findimg.storage import open_storage
+from findimg.words import EMBEDDED, open_words
 
 pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent

@@ -26,11 +26,11 @@ from jobs.index import index
 from jobs.report import RunReport
 from jobs.shards import Shard, Stats, read_known
 from jobs.verify import verify
-from shared import storage
-from shared.catalog import Catalog
-from shared.library import Library
-from shared.settings import Settings
-from shared.storage import open_storage
+from findimg import storage
+from findimg.catalog import Catalog
+from findimg.library import Library
+from findimg.settings import Settings
+from findimg.storage import open_storage
 
 pytestmark = pytest.mark.slow
 

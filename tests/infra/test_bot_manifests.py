@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
-from shared.settings import Settings
+from findimg.settings import Settings
 from tests.infra.test_docker import command, environment
 from tests.infra.test_kubernetes import check_native, documents
 

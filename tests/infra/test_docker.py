@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from bot.manifest import read_manifest
-from shared.settings import Settings
+from findimg.settings import Settings
 from tests.bot.person import Person, until, words
 from tests.bot.team import Threaded, free_port
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.settings import Settings
+from findimg.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "infra" / "kubernetes"
 

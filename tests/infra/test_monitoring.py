@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.metrics import Metrics
 from jobs.report import RunReport
 from jobs.telling import telling
-from shared.errors import QueryError
-from shared.settings import Settings
+from findimg.errors import QueryError
+from findimg.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 DASHBOARD = PROJECT / "infra" / "grafana" / "dashboard.json"

@@ -12,9 +12,9 @@ from PIL import Image
 import jobs.embed
 from jobs.index import index
 from jobs.report import RunReport
-from shared.backbones import Backbone, open_backbone
-from shared.models import ModelStore
-from shared.settings import Settings
+from findimg.backbones import Backbone, open_backbone
+from findimg.models import ModelStore
+from findimg.settings import Settings
 
 
 @pytest.fixture(autouse=True)

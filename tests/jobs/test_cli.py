@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from jobs.lock import hold
-from shared.library import Library
-from shared.storage import open_storage
+from findimg.library import Library
+from findimg.storage import open_storage
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")
 

@@ -21,8 +21,8 @@ from jobs.shards import (
     shard_folder,
 )
 from jobs.sources import Failure, SourceImage
-from shared.errors import NotPublishedError, StorageError
-from shared.storage import FolderStorage, Storage, open_storage
+from findimg.errors import NotPublishedError, StorageError
+from findimg.storage import FolderStorage, Storage, open_storage
 
 SIZE = 16
 DIM = 8

@@ -10,11 +10,11 @@ from PIL import Image
 from jobs.embed import Embedder, Work
 from jobs.shards import Content, Stats, name_shard, read_known, read_vectors
 from jobs.sources import Failure, list_sources
-from shared.backbones import fingerprint
-from shared.images import decode
-from shared.library import thumbnail_key
-from shared.models import ModelStore
-from shared.storage import open_storage
+from findimg.backbones import fingerprint
+from findimg.images import decode
+from findimg.library import thumbnail_key
+from findimg.models import ModelStore
+from findimg.storage import open_storage
 
 
 @pytest.fixture

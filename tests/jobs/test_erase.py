@@ -9,8 +9,8 @@ import pytest
 from jobs.erase import erase
 from jobs.shards import Content, Embedded, Stats, commit, name_shard, read_known, read_shards, read_vectors
 from jobs.sources import Failure, SourceImage
-from shared.errors import NotPublishedError
-from shared.storage import Storage, open_storage
+from findimg.errors import NotPublishedError
+from findimg.storage import Storage, open_storage
 
 
 def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> Embedded:

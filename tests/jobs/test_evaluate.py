@@ -15,15 +15,15 @@ import jobs.evaluate
 from jobs.evaluate import as_label, evaluate, read_labels, right_tags
 from jobs.evaluation import LabelFigures
 from jobs.index import index
-from shared.errors import LibraryError, SettingsError
-from shared.heads import Conse
-from shared.lexicon import open_lexicon
-from shared.library import Library, Version
-from shared.query import parse
-from shared.search import Searcher
-from shared.settings import Settings
-from shared.storage import open_storage
-from shared.words import EMBEDDED, Words, open_words
+from findimg.errors import LibraryError, SettingsError
+from findimg.heads import Conse
+from findimg.lexicon import open_lexicon
+from findimg.library import Library, Version
+from findimg.query import parse
+from findimg.search import Searcher
+from findimg.settings import Settings
+from findimg.storage import open_storage
+from findimg.words import EMBEDDED, Words, open_words
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")
 LABELLED = {

@@ -13,10 +13,10 @@ from jobs.forget import allow, forget
 from jobs.lock import hold
 from jobs.report import RunReport
 from jobs.verify import verify
-from shared.catalog import Catalog
-from shared.errors import LibraryError, LockedError, StorageError
-from shared.library import Library, thumbnail_key
-from shared.settings import Settings
+from findimg.catalog import Catalog
+from findimg.errors import LibraryError, LockedError, StorageError
+from findimg.library import Library, thumbnail_key
+from findimg.settings import Settings
 
 Run = Callable[..., RunReport]
 

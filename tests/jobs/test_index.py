@@ -14,8 +14,8 @@ from jobs.lock import hold
 from jobs.report import RunReport
 from jobs.shards import commit
 from jobs.sources import Listing, list_sources
-from shared.catalog import Catalog
-from shared.errors import (
+from findimg.catalog import Catalog
+from findimg.errors import (
     HeadError,
     LibraryError,
     LockedError,
@@ -24,10 +24,10 @@ from shared.errors import (
     SettingsError,
     StorageError,
 )
-from shared.images import decode
-from shared.library import Library, sha256_of
-from shared.settings import Settings
-from shared.storage import Storage, open_storage
+from findimg.images import decode
+from findimg.library import Library, sha256_of
+from findimg.settings import Settings
+from findimg.storage import Storage, open_storage
 
 Run = Callable[..., RunReport]
 

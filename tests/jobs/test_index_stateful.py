@@ -29,15 +29,15 @@ from jobs.prune import prune
 from jobs.report import RunReport
 from jobs.shards import Known, read_known
 from jobs.verify import verify
-from shared.catalog import Catalog
-from shared.errors import FindimgError, NotPublishedError, SettingsError
-from shared.heads import open_head
-from shared.images import decode
-from shared.library import Library, Version, thumbnail_key
-from shared.models import ModelStore
-from shared.settings import Settings
-from shared.storage import FolderStorage, S3Storage, open_storage
-from shared.words import EMBEDDED, open_words
+from findimg.catalog import Catalog
+from findimg.errors import FindimgError, NotPublishedError, SettingsError
+from findimg.heads import open_head
+from findimg.images import decode
+from findimg.library import Library, Version, thumbnail_key
+from findimg.models import ModelStore
+from findimg.settings import Settings
+from findimg.storage import FolderStorage, S3Storage, open_storage
+from findimg.words import EMBEDDED, open_words
 
 SHARD_SIZE = 3
 NAMES = st.sampled_from(["a.bmp", "b.bmp", "c.bmp", "sub/d.bmp", "sub/e.bmp"])

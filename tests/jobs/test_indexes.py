@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from jobs.engines import Engine
 from jobs.indexes import Wanted, build_indexes
-from shared.ann import Ann
-from shared.errors import NotPublishedError
-from shared.library import Index, index_files, sha256_of
-from shared.settings import Settings
-from shared.storage import Storage, open_storage
+from findimg.ann import Ann
+from findimg.errors import NotPublishedError
+from findimg.library import Index, index_files, sha256_of
+from findimg.settings import Settings
+from findimg.storage import Storage, open_storage
 
 
 class Workers(Engine):

@@ -7,8 +7,8 @@ import pytest
 
 from jobs import lock
 from jobs.lock import hold
-from shared.errors import LockedError, NotPublishedError
-from shared.storage import Storage, open_storage
+from findimg.errors import LockedError, NotPublishedError
+from findimg.storage import Storage, open_storage
 
 
 def test_a_second_run_is_told_who_writes_since_when(place: str) -> None:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from jobs.evaluation import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
 from jobs.page import draw_page, write_page
-from shared.errors import StorageError
-from shared.search import Hit
-from shared.storage import FolderStorage
+from findimg.errors import StorageError
+from findimg.search import Hit
+from findimg.storage import FolderStorage
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&amp;\u202e.jpg'
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import jobs.cli
 from jobs.pascal import download
-from shared.errors import FindimgError, NotPublishedError, StorageError
+from findimg.errors import FindimgError, NotPublishedError, StorageError
 
 LINKS = tuple(f"{name}/2008_{number:06}.jpg" for name in ("aeroplane", "cat", "diningtable") for number in (716, 1227))
 KEYS = {link.replace("diningtable", "dining_table") for link in LINKS}

@@ -3,8 +3,8 @@ import pytest
 from jobs.plan import last_run, make_plan, read_images, write_plan
 from jobs.shards import Key, Known
 from jobs.sources import Failure, Listing, SourceImage
-from shared.errors import LibraryError
-from shared.storage import open_storage
+from findimg.errors import LibraryError
+from findimg.storage import open_storage
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
 KNOWN = Known(

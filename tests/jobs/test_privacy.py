@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from PIL.ExifTags import GPS, IFD, Base
 
 from jobs.report import RunReport
-from shared.library import Library
-from shared.storage import Storage
+from findimg.library import Library
+from findimg.storage import Storage
 
 Run = Callable[..., RunReport]
 SECRETS = (b"Zossener Strasse", b"Erika Mustermann", b"SN-4711-0815", b"MARK-OF-PLACE")

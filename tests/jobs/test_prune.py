@@ -10,9 +10,9 @@ from jobs.lock import hold
 from jobs.prune import DAY, HOUR, prune
 from jobs.report import RunReport
 from jobs.verify import verify
-from shared.catalog import Catalog
-from shared.errors import LibraryError, LockedError
-from shared.library import Library, thumbnail_key
+from findimg.catalog import Catalog
+from findimg.errors import LibraryError, LockedError
+from findimg.library import Library, thumbnail_key
 
 Run = Callable[..., RunReport]
 

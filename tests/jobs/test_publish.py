@@ -4,9 +4,9 @@ import pytest
 
 from jobs.lock import hold
 from jobs.publish import publish
-from shared.errors import LibraryError, NotPublishedError
-from shared.library import File, Index, Library, Manifest, sha256_of
-from shared.storage import open_storage
+from findimg.errors import LibraryError, NotPublishedError
+from findimg.library import File, Index, Library, Manifest, sha256_of
+from findimg.storage import open_storage
 
 
 def make_version(folder: Path, name: str, images: int = 10) -> Manifest:

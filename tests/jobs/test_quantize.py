@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 from jobs.cli import app
 from jobs.index import index
 from jobs.quantize import quantize
-from shared.backbones import open_backbone
-from shared.errors import ModelError, SettingsError
-from shared.library import Library
-from shared.models import ModelStore
-from shared.query import parse
-from shared.search import Searcher
-from shared.settings import Settings
-from shared.words import EMBEDDED, open_words
+from findimg.backbones import open_backbone
+from findimg.errors import ModelError, SettingsError
+from findimg.library import Library
+from findimg.models import ModelStore
+from findimg.query import parse
+from findimg.search import Searcher
+from findimg.settings import Settings
+from findimg.words import EMBEDDED, open_words
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 from jobs.report import RunReport, add_up, write_report
 from jobs.shards import Stats
 from jobs.sources import Failure
-from shared.storage import open_storage
+from findimg.storage import open_storage
 
 FAILURES = [
     Failure("/p/a.jpg", "1", "It is empty.", transient=False),

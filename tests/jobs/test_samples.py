@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jobs.samples import SAMPLES, SOURCES, gather
-from shared.errors import StorageError
+from findimg.errors import StorageError
 
 
 def _state(folder: Path) -> dict[str, int]:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from jobs.sources import list_sources
-from shared.errors import SettingsError, StorageError
-from shared.storage import open_storage
+from findimg.errors import SettingsError, StorageError
+from findimg.storage import open_storage
 
 
 def names(*sources: str, library: str = "/nowhere") -> list[str]:

@@ -11,9 +11,9 @@ from bot.workspace.server import Workspace
 from jobs.index import index
 from jobs.lock import hold
 from jobs.telling import telling
-from shared.errors import LockedError, NotPublishedError, SettingsError
-from shared.settings import Settings
-from shared.storage import open_storage
+from findimg.errors import LockedError, NotPublishedError, SettingsError
+from findimg.settings import Settings
+from findimg.storage import open_storage
 
 MANIFEST = Path(__file__).parents[2] / "infra" / "slack" / "manifest.json"
 Nightly = Callable[..., None]

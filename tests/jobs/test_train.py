@@ -20,16 +20,16 @@ from PIL import Image
 from jobs.index import index, rebuild
 from jobs.lock import hold
 from jobs.train import Comparison, TrainReport, read_examples, train
-from shared.devise import head_key, unpack
-from shared.errors import FindimgError, HeadError, LibraryError, LockedError
-from shared.heads import Conse
-from shared.lexicon import open_lexicon
-from shared.library import Library
-from shared.query import parse
-from shared.search import Searcher
-from shared.settings import Settings
-from shared.storage import open_storage
-from shared.words import EMBEDDED, normalised, open_words
+from findimg.devise import head_key, unpack
+from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
+from findimg.heads import Conse
+from findimg.lexicon import open_lexicon
+from findimg.library import Library
+from findimg.query import parse
+from findimg.search import Searcher
+from findimg.settings import Settings
+from findimg.storage import open_storage
+from findimg.words import EMBEDDED, normalised, open_words
 
 COLOURS = {"potted_plant": (30, 200, 30), "fire engine": (220, 20, 20), "Sea": (20, 40, 220), "sand": (230, 200, 120)}
 OTHERS = {"snow": (245, 245, 250), "night": (10, 10, 15), "violet": (150, 30, 200)}

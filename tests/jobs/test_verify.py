@@ -9,8 +9,8 @@ import pytest
 from jobs.report import RunReport
 from jobs.shards import read_known, shard_folder
 from jobs.verify import verify
-from shared import ann
-from shared.library import File, Library, Manifest, index_files, sha256_of
+from findimg import ann
+from findimg.library import File, Library, Manifest, index_files, sha256_of
 
 Run = Callable[..., RunReport]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
-from shared.errors import HeadError
-from shared.heads import Conse
-from shared.lexicon import open_lexicon
-from shared.storage import FolderStorage
-from shared.words import EMBEDDED, Words, normalised, open_words
+from findimg.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
+from findimg.errors import HeadError
+from findimg.heads import Conse
+from findimg.lexicon import open_lexicon
+from findimg.storage import FolderStorage
+from findimg.words import EMBEDDED, Words, normalised, open_words
 
 LABELS = ("pizza", "elephant", "grand piano")
 VISUAL = 8
@@ -227,5 +227,5 @@ def test_random_damage_never_raises_anything_else(weights: Weights) -> None:
 
 
 def test_a_trained_head_needs_no_tensorflow() -> None:
-    code = "import sys, shared.devise; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    code = "import sys, findimg.devise; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

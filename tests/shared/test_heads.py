@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from shared.errors import HeadError
-from shared.heads import Conse, class_space, node_vectors, open_head
-from shared.lexicon import Lexicon, open_lexicon
-from shared.words import EMBEDDED, Words, open_words
+from findimg.errors import HeadError
+from findimg.heads import Conse, class_space, node_vectors, open_head
+from findimg.lexicon import Lexicon, open_lexicon
+from findimg.words import EMBEDDED, Words, open_words
 
 TENCH, SIAMESE, DALMATIAN, PIZZA = 0, 284, 251, 963
 

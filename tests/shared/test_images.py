@@ -20,9 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL.ExifTags import IFD, Base
 
-from shared import images
-from shared.errors import ImageError
-from shared.images import EXTENSIONS, LIMIT_BYTES, LIMIT_PIXELS, MODEL_SIDE, THUMBNAIL_SIDE, decode, thumbnail
+from findimg import images
+from findimg.errors import ImageError
+from findimg.images import EXTENSIONS, LIMIT_BYTES, LIMIT_PIXELS, MODEL_SIDE, THUMBNAIL_SIDE, decode, thumbnail
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT.parent / "shared" / "photos"
@@ -378,8 +378,8 @@ def test_an_image_at_the_limit_of_pixels_is_decoded() -> None:
 
 def test_pillow_says_nothing_on_its_own() -> None:
     script = f"""
-from shared.errors import ImageError
-from shared.images import decode
+from findimg.errors import ImageError
+from findimg.images import decode
 try:
     decode({png(10_001, 10_000, zlib.compress(bytes(1)))!r})
 except ImageError:

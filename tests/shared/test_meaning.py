@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import QueryError
-from shared.lexicon import Lexicon, open_lexicon
-from shared.meaning import best_places, meaning, noise, score, second_look, strength, unrelated_terms
-from shared.words import EMBEDDED, Words, open_words
+from findimg.errors import QueryError
+from findimg.lexicon import Lexicon, open_lexicon
+from findimg.meaning import best_places, meaning, noise, score, second_look, strength, unrelated_terms
+from findimg.words import EMBEDDED, Words, open_words
 
 WORDS = open_words(EMBEDDED)
 

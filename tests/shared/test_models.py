@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
-from shared import storage
-from shared.backbones.vgg16 import CONVOLUTIONS
-from shared.errors import ModelError, StorageError
-from shared.models import ARTEFACTS, Artefact, Download, Embedded, ModelStore
-from shared.words import open_words
+from findimg import storage
+from findimg.backbones.vgg16 import CONVOLUTIONS
+from findimg.errors import ModelError, StorageError
+from findimg.models import ARTEFACTS, Artefact, Download, Embedded, ModelStore
+from findimg.words import open_words
 
 GLOVE = b"cat 0.5 -0.25\nsofa 1.0 0.125\n"
 

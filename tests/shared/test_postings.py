@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shared.errors import LibraryError
-from shared.postings import CLASSES, Postings, write_postings
+from findimg.errors import LibraryError
+from findimg.postings import CLASSES, Postings, write_postings
 
 
 def random_rows(seed: int, images: int, top: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.errors import LibraryError
-from shared.projection import fit_projection, open_projection, write_projection
+from findimg.errors import LibraryError
+from findimg.projection import fit_projection, open_projection, write_projection
 
 RANDOM = np.random.default_rng(1)
 # Two directions in which rows differ, six of noise, all far from the origin.

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.backbones import Backbone, open_backbone
-from shared.heads import Conse
-from shared.images import decode
-from shared.lexicon import Lexicon, open_lexicon
-from shared.meaning import meaning, noise, score, second_look, strength, unrelated_terms
-from shared.models import ModelStore
-from shared.tags import Tagger
-from shared.words import EMBEDDED, Words, normalised, open_words
+from findimg.backbones import Backbone, open_backbone
+from findimg.heads import Conse
+from findimg.images import decode
+from findimg.lexicon import Lexicon, open_lexicon
+from findimg.meaning import meaning, noise, score, second_look, strength, unrelated_terms
+from findimg.models import ModelStore
+from findimg.tags import Tagger
+from findimg.words import EMBEDDED, Words, normalised, open_words
 
 pytestmark = pytest.mark.slow
 CANDIDATES = 70

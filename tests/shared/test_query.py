@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.catalog import Filters
-from shared.errors import QueryError
-from shared.query import FORMATS, LONGEST, MOST_TERMS, Query, Term, parse
+from findimg.catalog import Filters
+from findimg.errors import QueryError
+from findimg.query import FORMATS, LONGEST, MOST_TERMS, Query, Term, parse
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.backbones import Backbone, open_backbone
-from shared.errors import LibraryError, QueryError
-from shared.images import decode
-from shared.library import Library
-from shared.models import ModelStore
-from shared.query import Query, parse
-from shared.search import Searcher
-from shared.words import EMBEDDED, open_words
+from findimg.backbones import Backbone, open_backbone
+from findimg.errors import LibraryError, QueryError
+from findimg.images import decode
+from findimg.library import Library
+from findimg.models import ModelStore
+from findimg.query import Query, parse
+from findimg.search import Searcher
+from findimg.words import EMBEDDED, open_words
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import pytest
 from platformdirs import user_cache_path
 from pydantic import ValidationError
 
-from shared.errors import SettingsError
-from shared.settings import Settings, load_settings
+from findimg.errors import SettingsError
+from findimg.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)

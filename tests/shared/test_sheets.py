@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from shared.errors import SettingsError
-from shared.sheets import (
+from findimg.errors import SettingsError
+from findimg.sheets import (
     CAPTION_HEIGHT,
     COLUMNS,
     GAP,

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import home_view
 from bot.desk import NOT_READY, Desk
-from shared.errors import FindimgError
+from findimg.errors import FindimgError
 
 
 async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:

@@ -13,10 +13,10 @@ from jobs.engines import cluster
 from jobs.engines.cluster import embed_on_ray
 from jobs.shards import Shard, Stats, cut, read_known
 from jobs.sources import list_sources
-from shared.backbones import fingerprint
-from shared.errors import NotPublishedError, SettingsError, StorageError
-from shared.models import ModelStore
-from shared.storage import open_storage
+from findimg.backbones import fingerprint
+from findimg.errors import NotPublishedError, SettingsError, StorageError
+from findimg.models import ModelStore
+from findimg.storage import open_storage
 
 pytestmark = pytest.mark.slow
 

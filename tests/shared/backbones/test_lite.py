@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from shared.backbones.lite import LiteNetwork, to_lite
-from shared.errors import ModelError
+from findimg.backbones.lite import LiteNetwork, to_lite
+from findimg.errors import ModelError
 
 SHAPES = ((8, 8, 3), (4,), (2,))
 

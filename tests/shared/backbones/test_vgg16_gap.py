@@ -13,9 +13,9 @@ from onnx import numpy_helper
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from shared.backbones import Backbone, open_backbone, vgg16_gap
-from shared.errors import ModelError
-from shared.models import ModelStore
+from findimg.backbones import Backbone, open_backbone, vgg16_gap
+from findimg.errors import ModelError
+from findimg.models import ModelStore
 
 PHOTOGRAPHS = {
     "chelsea": skimage.data.chelsea,

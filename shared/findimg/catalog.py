@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import LibraryError
+from findimg.errors import LibraryError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from shared.backbones.backbone import Features
-from shared.backbones.network import Network, start_tensorflow
-from shared.backbones.precision import bfloat16_pays, in_bfloat16
-from shared.backbones.square import fit_square
-from shared.backbones.vgg16 import SIDE, check_weights, load_weights, with_pixels
-from shared.errors import ModelError
+from findimg.backbones.backbone import Features
+from findimg.backbones.network import Network, start_tensorflow
+from findimg.backbones.precision import bfloat16_pays, in_bfloat16
+from findimg.backbones.square import fit_square
+from findimg.backbones.vgg16 import SIDE, check_weights, load_weights, with_pixels
+from findimg.errors import ModelError
 
 if TYPE_CHECKING:
-    from shared.models import ModelStore
+    from findimg.models import ModelStore
 
 
 class Vgg16Gap:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from shared.errors import SettingsError
+from findimg.errors import SettingsError
 
 # All lengths are pixels.
 THUMBNAIL = 200

@@ -9,7 +9,7 @@ import numpy as np
 from annoy import AnnoyIndex
 from numpy.typing import NDArray
 
-from shared.errors import LibraryError, QueryError
+from findimg.errors import LibraryError, QueryError
 
 TREES = 50
 RECALL_GOAL = 0.98

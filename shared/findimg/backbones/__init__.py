@@ -4,15 +4,15 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from shared.backbones.backbone import Backbone, Features
-from shared.backbones.efficientnet_lite0 import EfficientNetLite0
-from shared.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
-from shared.backbones.vgg16 import Vgg16
-from shared.backbones.vgg16_gap import Vgg16Gap
-from shared.errors import ModelError, SettingsError
+from findimg.backbones.backbone import Backbone, Features
+from findimg.backbones.efficientnet_lite0 import EfficientNetLite0
+from findimg.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
+from findimg.backbones.vgg16 import Vgg16
+from findimg.backbones.vgg16_gap import Vgg16Gap
+from findimg.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
-    from shared.models import ModelStore
+    from findimg.models import ModelStore
 
 __all__ = ["BACKBONES", "Backbone", "Features", "fingerprint", "open_backbone"]
 

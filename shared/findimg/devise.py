@@ -14,13 +14,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from shared import heads
-from shared.errors import HeadError, ObjectMissingError
-from shared.heads import Conse, Head
-from shared.lexicon import open_lexicon
-from shared.library import Version
-from shared.storage import FolderStorage, Storage
-from shared.words import Words, normalised
+from findimg import heads
+from findimg.errors import HeadError, ObjectMissingError
+from findimg.heads import Conse, Head
+from findimg.lexicon import open_lexicon
+from findimg.library import Version
+from findimg.storage import FolderStorage, Storage
+from findimg.words import Words, normalised
 
 PREFIX = "devise:"
 HEAD_FILE = "head.npz"  # in a version: the head it was built with, whatever was trained under its name since

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import LibraryError
+from findimg.errors import LibraryError
 
 DEFAULT = "128"
 FULL = "full"

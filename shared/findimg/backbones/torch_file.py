@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from shared.errors import ModelError
+from findimg.errors import ModelError
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _OBJECTS = 100_000  # in a pickle; a state dict of 300 tensors has 3,000

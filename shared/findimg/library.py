@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from shared.errors import LibraryError, ObjectMissingError, StorageError
-from shared.storage import FolderStorage, Storage, open_storage
+from findimg.errors import LibraryError, ObjectMissingError, StorageError
+from findimg.storage import FolderStorage, Storage, open_storage
 
 SCHEMA: Literal[1] = 1
 _WAYS_OUT = "Go back with findimg-jobs rollback, or publish again with index."

@@ -33,7 +33,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from shared.errors import ObjectMissingError, SettingsError, StorageError
+from findimg.errors import ObjectMissingError, SettingsError, StorageError
 
 _DRAFT = ".draft-"  # how the names of files begin that are not whole yet
 _DRAFT_NAME = re.compile(r"\.draft-[0-9a-f]{16}")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from shared.catalog import NO_FILTERS, Filters
-from shared.errors import QueryError
+from findimg.catalog import NO_FILTERS, Filters
+from findimg.errors import QueryError
 
 LONGEST = 1000  # characters
 MOST_TERMS = 20

@@ -17,7 +17,7 @@ from PIL.ExifTags import IFD, Base
 from PIL.Image import Resampling, Transpose
 from PIL.JpegImagePlugin import JpegImageFile
 
-from shared.errors import ImageError
+from findimg.errors import ImageError
 
 EXTENSIONS = frozenset(
     {

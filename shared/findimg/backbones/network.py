@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.errors import SettingsError
+from findimg.errors import SettingsError
 
 if TYPE_CHECKING:
     import keras

@@ -32,10 +32,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from shared.errors import QueryError
-from shared.heads import class_space, node_vectors
-from shared.lexicon import CLASSES, Lexicon, Sense
-from shared.words import FREQUENT, Words, did_you_mean, nearest_spellings, normalised
+from findimg.errors import QueryError
+from findimg.heads import class_space, node_vectors
+from findimg.lexicon import CLASSES, Lexicon, Sense
+from findimg.words import FREQUENT, Words, did_you_mean, nearest_spellings, normalised
 
 # How fast a class counts less with the distance to the word: in WordNet (per unit of `Lexicon.specific`), in GloVe
 # (cosine), and for a whole meaning of the word by GloVe (cosine).

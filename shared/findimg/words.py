@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from shared.errors import ModelError, QueryError
+from findimg.errors import ModelError, QueryError
 
 EMBEDDED = "glove.6B.50d"
 BATCH = 8192  # lines converted at a time

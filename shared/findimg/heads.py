@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from shared.errors import HeadError
-from shared.lexicon import CLASSES, Lexicon, open_lexicon
-from shared.words import Words, normalised
+from findimg.errors import HeadError
+from findimg.lexicon import CLASSES, Lexicon, open_lexicon
+from findimg.words import Words, normalised
 
 
 class Head(Protocol):

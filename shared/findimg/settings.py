@@ -10,7 +10,7 @@ from platformdirs import user_cache_path, user_state_path
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from shared.errors import SettingsError
+from findimg.errors import SettingsError
 
 _Path = Annotated[Path, AfterValidator(lambda path: Path(os.path.expanduser(path)))]
 _NAMES = re.compile(r"[^\s,]+")

@@ -9,15 +9,15 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.ann import Ann
-from shared.backbones import Backbone
-from shared.catalog import Catalog, Filters
-from shared.devise import RELEVANCE_FILE, Devise, open_version_head
-from shared.errors import LibraryError, QueryError
-from shared.halves import Halves
-from shared.images import Image
-from shared.lexicon import open_lexicon
-from shared.library import (
+from findimg.ann import Ann
+from findimg.backbones import Backbone
+from findimg.catalog import Catalog, Filters
+from findimg.devise import RELEVANCE_FILE, Devise, open_version_head
+from findimg.errors import LibraryError, QueryError
+from findimg.halves import Halves
+from findimg.images import Image
+from findimg.lexicon import open_lexicon
+from findimg.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
     JOINT_FILE,
@@ -28,12 +28,12 @@ from shared.library import (
     index_files,
     thumbnail_key,
 )
-from shared.meaning import Meaning, best_places, meaning, score, second_look, strength
-from shared.postings import Postings
-from shared.projection import open_projection
-from shared.query import Query, Term
-from shared.tags import LEAST, Tag, Tagger
-from shared.words import Words, did_you_mean, nearest_spellings
+from findimg.meaning import Meaning, best_places, meaning, score, second_look, strength
+from findimg.postings import Postings
+from findimg.projection import open_projection
+from findimg.query import Query, Term
+from findimg.tags import LEAST, Tag, Tagger
+from findimg.words import Words, did_you_mean, nearest_spellings
 
 MOST_HITS = 1000
 # Candidates per hit that a cheap look brings before the exact one ranks them.

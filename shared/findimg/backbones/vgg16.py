@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from shared.backbones.backbone import Features
-from shared.backbones.network import Network, start_tensorflow
-from shared.backbones.precision import bfloat16_pays, in_bfloat16
-from shared.backbones.square import fit_square
-from shared.errors import ModelError
+from findimg.backbones.backbone import Features
+from findimg.backbones.network import Network, start_tensorflow
+from findimg.backbones.precision import bfloat16_pays, in_bfloat16
+from findimg.backbones.square import fit_square
+from findimg.errors import ModelError
 
 if TYPE_CHECKING:
     import keras
 
-    from shared.models import ModelStore
+    from findimg.models import ModelStore
 
 SIDE = 224
 # Blue, green, red: the mean of ImageNet's pixels, which Keras' `preprocess_input` (mode "caffe") subtracts.

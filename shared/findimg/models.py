@@ -20,10 +20,10 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from shared.backbones import efficientnet_lite0, efficientnet_lite0_int8, vgg16
-from shared.errors import ModelError
-from shared.storage import open_storage
-from shared.words import convert_glove
+from findimg.backbones import efficientnet_lite0, efficientnet_lite0_int8, vgg16
+from findimg.errors import ModelError
+from findimg.storage import open_storage
+from findimg.words import convert_glove
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 _GLOVE = "https://downloads.cs.stanford.edu/nlp/data/glove.6B.zip"

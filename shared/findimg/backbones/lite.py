@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.backbones.network import silent_stderr
-from shared.errors import ModelError
+from findimg.backbones.network import silent_stderr
+from findimg.errors import ModelError
 
 if TYPE_CHECKING:
     import keras

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import LibraryError
-from shared.mapped import reserve
+from findimg.errors import LibraryError
+from findimg.mapped import reserve
 
 CLASSES = 1000
 _TOGETHER = 100_000  # entries added at a time: fewer cost more calls, more leave the processor's caches
