@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from bot.manifest import read_manifest
-from jobs.samples import gather
+from findimg_jobs.samples import gather
 from tests.bot.team import Threaded
 
 

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from jobs.index import index
-from jobs.samples import gather
+from findimg_jobs.index import index
+from findimg_jobs.samples import gather
 from findimg import storage
 from findimg.settings import Settings
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from jobs.embed import BATCH, Embedder, Work
-from jobs.index import index
-from jobs.quantize import FLOAT32, INT8, quantize
-from jobs.shards import cut
-from jobs.sources import list_sources
+from findimg_jobs.embed import BATCH, Embedder, Work
+from findimg_jobs.index import index
+from findimg_jobs.quantize import FLOAT32, INT8, quantize
+from findimg_jobs.shards import cut
+from findimg_jobs.sources import list_sources
 from findimg.backbones import Backbone, fingerprint
 from findimg.backbones.efficientnet_lite0 import SIDE, build, read_tensors
 from findimg.backbones.network import start_tensorflow

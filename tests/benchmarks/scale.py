@@ -24,15 +24,15 @@ import numpy as np
 import psutil
 import typer
 
-from jobs.engines import Engine
-from jobs.gather import find_live
-from jobs.index import choose
-from jobs.lock import hold
-from jobs.merge import merge
-from jobs.plan import make_plan, write_plan
-from jobs.publish import publish
-from jobs.shards import read_known
-from jobs.sources import Listing
+from findimg_jobs.engines import Engine
+from findimg_jobs.gather import find_live
+from findimg_jobs.index import choose
+from findimg_jobs.lock import hold
+from findimg_jobs.merge import merge
+from findimg_jobs.plan import make_plan, write_plan
+from findimg_jobs.publish import publish
+from findimg_jobs.shards import read_known
+from findimg_jobs.sources import Listing
 from findimg.library import Library
 from findimg.models import ModelStore
 from findimg.query import parse

@@ -14,8 +14,8 @@ import numpy as np
 
 from bot.workspace.server import Workspace
 from bot.workspace.state import Json
-from jobs.index import index
-from jobs.samples import gather
+from findimg_jobs.index import index
+from findimg_jobs.samples import gather
 from findimg.settings import Settings
 from tests.benchmarks.figures import Figure, load
 from tests.bot.team import Team

@@ -11,7 +11,7 @@ import pytest
 
 from bot.answers import Found, answer, read_question
 from bot.live import LiveLibrary
-from jobs.index import index
+from findimg_jobs.index import index
 from findimg.errors import FindimgError, LibraryError
 from findimg.library import Library
 from findimg.search import Searcher

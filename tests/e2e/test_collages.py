@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.index import index
+from findimg_jobs.index import index
 from findimg.errors import QueryError
 from findimg.library import Library
 from findimg.query import Query, parse

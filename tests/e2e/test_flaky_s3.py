@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from jobs.index import index
+from findimg_jobs.index import index
 from findimg import storage
 from findimg.settings import Settings
 from findimg.storage import open_storage

@@ -19,13 +19,13 @@ import ray
 from PIL import Image
 from ray.cluster_utils import Cluster
 
-import jobs.index
-from jobs.embed import Embedder
-from jobs.engines import cluster as engine
-from jobs.index import index
-from jobs.report import RunReport
-from jobs.shards import Shard, Stats, read_known
-from jobs.verify import verify
+import findimg_jobs.index
+from findimg_jobs.embed import Embedder
+from findimg_jobs.engines import cluster as engine
+from findimg_jobs.index import index
+from findimg_jobs.report import RunReport
+from findimg_jobs.shards import Shard, Stats, read_known
+from findimg_jobs.verify import verify
 from findimg import storage
 from findimg.catalog import Catalog
 from findimg.library import Library
@@ -106,7 +106,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
     """Indexes the bucket on the cluster; `then` is called after the first shard."""
 
     def run(then: Callable[[], None]) -> RunReport:
-        track = jobs.index.track
+        track = findimg_jobs.index.track
 
         def disturbed(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
             for number, stats in enumerate(track(shards, images)):
@@ -114,7 +114,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
                     then()
                 yield stats
 
-        monkeypatch.setattr(jobs.index, "track", disturbed)
+        monkeypatch.setattr(findimg_jobs.index, "track", disturbed)
         settings = Settings(
             library=f"{bucket}/library", cache=cache, ray_address=two_nodes.address, shard_size=2, partition_size=10
         )
@@ -182,7 +182,7 @@ def test_a_job_that_is_submitted_brings_its_code_and_publishes(
     command = [
         Path(sys.executable).with_name("ray"),
         *("job", "submit", "--address", f"http://{two_nodes.head_node.webui_url}", "--working-dir", tmp_path, "--"),
-        *("sh", "-c", f"python -c 'import jobs; print(jobs.__file__)' && {index_it}"),
+        *("sh", "-c", f"python -c 'import jobs; print(findimg_jobs.__file__)' && {index_it}"),
     ]
     for _ in range(12):
         submitted = subprocess.run(command, capture_output=True, text=True, timeout=300)

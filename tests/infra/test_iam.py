@@ -15,10 +15,10 @@ import pytest
 import findimg.storage
 from bot.answers import answer, read_question
 from bot.live import LiveLibrary
-from jobs.forget import allow, forget
-from jobs.index import index, rebuild
-from jobs.prune import prune
-from jobs.verify import verify
+from findimg_jobs.forget import allow, forget
+from findimg_jobs.index import index, rebuild
+from findimg_jobs.prune import prune
+from findimg_jobs.verify import verify
 from findimg.errors import StorageError
 from findimg.library import Library, thumbnail_key
 from findimg.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.lock import hold
+from findimg_jobs.lock import hold
 from findimg.library import Library
 from findimg.storage import open_storage
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from jobs.embed import Embedder, Work
-from jobs.shards import Content, Stats, name_shard, read_known, read_vectors
-from jobs.sources import Failure, list_sources
+from findimg_jobs.embed import Embedder, Work
+from findimg_jobs.shards import Content, Stats, name_shard, read_known, read_vectors
+from findimg_jobs.sources import Failure, list_sources
 from findimg.backbones import fingerprint
 from findimg.images import decode
 from findimg.library import thumbnail_key

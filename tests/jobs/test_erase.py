@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.erase import erase
-from jobs.shards import Content, Embedded, Stats, commit, name_shard, read_known, read_shards, read_vectors
-from jobs.sources import Failure, SourceImage
+from findimg_jobs.erase import erase
+from findimg_jobs.shards import Content, Embedded, Stats, commit, name_shard, read_known, read_shards, read_vectors
+from findimg_jobs.sources import Failure, SourceImage
 from findimg.errors import NotPublishedError
 from findimg.storage import Storage, open_storage
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import jobs.forget
-from jobs.forget import allow, forget
-from jobs.lock import hold
-from jobs.report import RunReport
-from jobs.verify import verify
+import findimg_jobs.forget
+from findimg_jobs.forget import allow, forget
+from findimg_jobs.lock import hold
+from findimg_jobs.report import RunReport
+from findimg_jobs.verify import verify
 from findimg.catalog import Catalog
 from findimg.errors import LibraryError, LockedError, StorageError
 from findimg.library import Library, thumbnail_key
@@ -122,7 +122,7 @@ def test_interrupted_it_is_finished_by_a_second_call(
         raise StorageError("the power is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs.forget, step, interrupt)
+        patch.setattr(findimg_jobs.forget, step, interrupt)
         with pytest.raises(StorageError, match="power"):
             forget(settings, [str(pictures / "5.png")])
     # Even before that call no run brings it back.

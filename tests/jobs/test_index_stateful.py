@@ -19,16 +19,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from numpy.typing import NDArray
 from PIL import Image
 
-import jobs.compaction
-import jobs.embed
-import jobs.index
-import jobs.merge
-import jobs.prune
-from jobs.index import index
-from jobs.prune import prune
-from jobs.report import RunReport
-from jobs.shards import Known, read_known
-from jobs.verify import verify
+import findimg_jobs.compaction
+import findimg_jobs.embed
+import findimg_jobs.index
+import findimg_jobs.merge
+import findimg_jobs.prune
+from findimg_jobs.index import index
+from findimg_jobs.prune import prune
+from findimg_jobs.report import RunReport
+from findimg_jobs.shards import Known, read_known
+from findimg_jobs.verify import verify
 from findimg.catalog import Catalog
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads import open_head
@@ -108,7 +108,7 @@ def picture(seed: int) -> bytes:
 @remember
 def looks(models: Path, data: bytes) -> NDArray[np.float32]:
     """The visual embedding of an image alone, float32[dim]."""
-    backbone = jobs.embed.open_backbone("efficientnet-lite0", ModelStore(models), None)
+    backbone = findimg_jobs.embed.open_backbone("efficientnet-lite0", ModelStore(models), None)
     visual: NDArray[np.float32] = backbone.embed(backbone.preprocess(decode(data).pixels)[None]).visual[0]
     return visual
 
@@ -259,15 +259,15 @@ class History(RuleBasedStateMachine):
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     """Small limits, so that short histories reach them; and what is the same in each run is made once."""
-    monkeypatch.setattr(jobs.compaction, "SMALL", 2)
-    monkeypatch.setattr(jobs.compaction, "MANY", 2)
-    monkeypatch.setattr(jobs.prune, "HOUR", 0)
-    monkeypatch.setattr(jobs.prune, "HISTORY", 0)
+    monkeypatch.setattr(findimg_jobs.compaction, "SMALL", 2)
+    monkeypatch.setattr(findimg_jobs.compaction, "MANY", 2)
+    monkeypatch.setattr(findimg_jobs.prune, "HOUR", 0)
+    monkeypatch.setattr(findimg_jobs.prune, "HISTORY", 0)
     words = remember(open_words)
     head = open_head("conse", words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)))
-    monkeypatch.setattr(jobs.index, "open_words", words)
-    monkeypatch.setattr(jobs.index, "open_head", lambda name, words, *_: head)
-    monkeypatch.setattr(jobs.merge, "_measure_noise", lambda postings, words: 0.0)
+    monkeypatch.setattr(findimg_jobs.index, "open_words", words)
+    monkeypatch.setattr(findimg_jobs.index, "open_head", lambda name, words, *_: head)
+    monkeypatch.setattr(findimg_jobs.merge, "_measure_noise", lambda postings, words: 0.0)
 
 
 def play(place: str, cache: Path, examples: int, steps: int) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jobs.engines import Engine
-from jobs.indexes import Wanted, build_indexes
+from findimg_jobs.engines import Engine
+from findimg_jobs.indexes import Wanted, build_indexes
 from findimg.ann import Ann
 from findimg.errors import NotPublishedError
 from findimg.library import Index, index_files, sha256_of

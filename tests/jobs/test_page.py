@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from jobs.evaluation import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
-from jobs.page import draw_page, write_page
+from findimg_jobs.evaluation import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
+from findimg_jobs.page import draw_page, write_page
 from findimg.errors import StorageError
 from findimg.search import Hit
 from findimg.storage import FolderStorage

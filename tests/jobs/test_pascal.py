@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import jobs.cli
-from jobs.pascal import download
+import findimg_jobs.cli
+from findimg_jobs.pascal import download
 from findimg.errors import FindimgError, NotPublishedError, StorageError
 
 LINKS = tuple(f"{name}/2008_{number:06}.jpg" for name in ("aeroplane", "cat", "diningtable") for number in (716, 1227))
@@ -132,7 +132,7 @@ def test_an_interrupted_download_leaves_whole_files_only(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("jobs.pascal.decode", interrupt)
+        patch.setattr("findimg_jobs.pascal.decode", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fetch()
     assert files(tmp_path) == {key for key in KEYS if key.startswith("aeroplane")}
@@ -273,12 +273,12 @@ def test_nothing_is_tried_on_when_the_server_is_gone(server: Server, tmp_path: P
 def test_samples_with_pascal_downloads_and_fails_with_exit_code_3(
     server: Server, tmp_path: Path, fetch: partial[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs.cli, "download", partial(download, page=server.page, pause=0.001))
+    monkeypatch.setattr(findimg_jobs.cli, "download", partial(download, page=server.page, pause=0.001))
     server.fail(CAT, 404, {})
-    done = CliRunner().invoke(jobs.cli.app, ["samples", "--pascal", str(tmp_path)])
+    done = CliRunner().invoke(findimg_jobs.cli.app, ["samples", "--pascal", str(tmp_path)])
     assert isinstance(done.exception, FindimgError)
     assert done.exception.exit_code == 3
-    done = CliRunner().invoke(jobs.cli.app, ["samples", "--pascal", str(tmp_path)])
+    done = CliRunner().invoke(findimg_jobs.cli.app, ["samples", "--pascal", str(tmp_path)])
     assert done.exit_code == 0
     assert done.stdout == f"All 6 photographs of UIUC Pascal Sentences are in {tmp_path}.\n"
     assert files(tmp_path) == KEYS

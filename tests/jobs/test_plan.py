@@ -1,8 +1,8 @@
 import pytest
 
-from jobs.plan import last_run, make_plan, read_images, write_plan
-from jobs.shards import Key, Known
-from jobs.sources import Failure, Listing, SourceImage
+from findimg_jobs.plan import last_run, make_plan, read_images, write_plan
+from findimg_jobs.shards import Key, Known
+from findimg_jobs.sources import Failure, Listing, SourceImage
 from findimg.errors import LibraryError
 from findimg.storage import open_storage
 

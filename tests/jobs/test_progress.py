@@ -3,9 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs import progress
-from jobs.progress import track
-from jobs.shards import Stats
+from findimg_jobs import progress
+from findimg_jobs.progress import track
+from findimg_jobs.shards import Stats
 
 SHARDS = [Stats(str(number), images=10, embedded=10, failed=0, bytes_read=0) for number in range(3)]
 

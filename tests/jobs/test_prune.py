@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.lock import hold
-from jobs.prune import DAY, HOUR, prune
-from jobs.report import RunReport
-from jobs.verify import verify
+from findimg_jobs.lock import hold
+from findimg_jobs.prune import DAY, HOUR, prune
+from findimg_jobs.report import RunReport
+from findimg_jobs.verify import verify
 from findimg.catalog import Catalog
 from findimg.errors import LibraryError, LockedError
 from findimg.library import Library, thumbnail_key

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.lock import hold
-from jobs.publish import publish
+from findimg_jobs.lock import hold
+from findimg_jobs.publish import publish
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.library import File, Index, Library, Manifest, sha256_of
 from findimg.storage import open_storage

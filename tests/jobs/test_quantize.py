@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from jobs.cli import app
-from jobs.index import index
-from jobs.quantize import quantize
+from findimg_jobs.cli import app
+from findimg_jobs.index import index
+from findimg_jobs.quantize import quantize
 from findimg.backbones import open_backbone
 from findimg.errors import ModelError, SettingsError
 from findimg.library import Library

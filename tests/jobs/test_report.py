@@ -1,9 +1,9 @@
 import json
 from pathlib import Path
 
-from jobs.report import RunReport, add_up, write_report
-from jobs.shards import Stats
-from jobs.sources import Failure
+from findimg_jobs.report import RunReport, add_up, write_report
+from findimg_jobs.shards import Stats
+from findimg_jobs.sources import Failure
 from findimg.storage import open_storage
 
 FAILURES = [

@@ -3,8 +3,8 @@ from datetime import datetime
 
 import numpy as np
 
-from jobs.shards import Content, Embedded, Stats, commit, cut, name_shard, read_known, read_vectors
-from jobs.sources import Failure, SourceImage
+from findimg_jobs.shards import Content, Embedded, Stats, commit, cut, name_shard, read_known, read_vectors
+from findimg_jobs.sources import Failure, SourceImage
 from findimg.storage import open_storage
 
 CONTENT = Content(

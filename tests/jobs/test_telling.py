@@ -8,9 +8,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.workspace.server import Workspace
-from jobs.index import index
-from jobs.lock import hold
-from jobs.telling import telling
+from findimg_jobs.index import index
+from findimg_jobs.lock import hold
+from findimg_jobs.telling import telling
 from findimg.errors import LockedError, NotPublishedError, SettingsError
 from findimg.settings import Settings
 from findimg.storage import open_storage

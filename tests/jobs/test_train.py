@@ -17,9 +17,9 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from jobs.index import index, rebuild
-from jobs.lock import hold
-from jobs.train import Comparison, TrainReport, read_examples, train
+from findimg_jobs.index import index, rebuild
+from findimg_jobs.lock import hold
+from findimg_jobs.train import Comparison, TrainReport, read_examples, train
 from findimg.devise import head_key, unpack
 from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
 from findimg.heads import Conse

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.report import RunReport
-from jobs.shards import read_known, shard_folder
-from jobs.verify import verify
+from findimg_jobs.report import RunReport
+from findimg_jobs.shards import read_known, shard_folder
+from findimg_jobs.verify import verify
 from findimg import ann
 from findimg.library import File, Library, Manifest, index_files, sha256_of
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import ray
 
-from jobs.embed import Embedder, Work
-from jobs.engines import cluster
-from jobs.engines.cluster import embed_on_ray
-from jobs.shards import Shard, Stats, cut, read_known
-from jobs.sources import list_sources
+from findimg_jobs.embed import Embedder, Work
+from findimg_jobs.engines import cluster
+from findimg_jobs.engines.cluster import embed_on_ray
+from findimg_jobs.shards import Shard, Stats, cut, read_known
+from findimg_jobs.sources import list_sources
 from findimg.backbones import fingerprint
 from findimg.errors import NotPublishedError, SettingsError, StorageError
 from findimg.models import ModelStore

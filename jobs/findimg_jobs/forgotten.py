@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from jobs.sources import SourceImage
+from findimg_jobs.sources import SourceImage
 from findimg.storage import Storage
 
 # An empty object for each, called by the SHA-256 of its URI: a name of a file can be the name of a person.

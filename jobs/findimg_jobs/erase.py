@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 
 import pyarrow as pa
 
-from jobs.shards import (
+from findimg_jobs.shards import (
     Committed,
     Key,
     Stats,
@@ -16,7 +16,7 @@ from jobs.shards import (
     read_table,
     remove_shard,
 )
-from jobs.sources import SourceImage
+from findimg_jobs.sources import SourceImage
 from findimg.storage import Storage
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.engines import Engine
-from jobs.gather import Live, gather
-from jobs.indexes import Wanted, build_indexes
+from findimg_jobs.engines import Engine
+from findimg_jobs.gather import Live, gather
+from findimg_jobs.indexes import Wanted, build_indexes
 from findimg import ann
 from findimg.ann import Vectors
 from findimg.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
-from jobs.embed import Work
-from jobs.engines.local import embed_locally
-from jobs.shards import Shard, Stats
+from findimg_jobs.embed import Work
+from findimg_jobs.engines.local import embed_locally
+from findimg_jobs.shards import Shard, Stats
 from findimg.settings import Settings
 
 In = TypeVar("In")
@@ -51,7 +51,7 @@ class Engine:
         if self._local:
             return embed_locally(shards, work)
         self._join()
-        from jobs.engines.cluster import embed_on_ray
+        from findimg_jobs.engines.cluster import embed_on_ray
 
         return embed_on_ray(shards, work, self._address)
 
@@ -67,12 +67,12 @@ class Engine:
         if self._local:
             return map(function, items)
         self._join()
-        from jobs.engines.cluster import each_on_ray
+        from findimg_jobs.engines.cluster import each_on_ray
 
         return each_on_ray(function, items)
 
     def _join(self) -> None:
         # Imported here because Ray takes a second, which a run with nothing to do need not wait for.
-        from jobs.engines.cluster import joined
+        from findimg_jobs.engines.cluster import joined
 
         self._open.enter_context(joined(self._address))

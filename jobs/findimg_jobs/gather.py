@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.shards import Contents, Known, read_wanted
-from jobs.sources import SourceImage
+from findimg_jobs.shards import Contents, Known, read_wanted
+from findimg_jobs.sources import SourceImage
 from findimg.catalog import CatalogRow, write_catalog
 from findimg.library import CATALOG_FILE, VISUAL_FILE
 from findimg.mapped import new_array

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from jobs.embed import Embedder, Work
-from jobs.shards import Shard, Stats
+from findimg_jobs.embed import Embedder, Work
+from findimg_jobs.shards import Shard, Stats
 
 
 def embed_locally(shards: Sequence[Shard], work: Work) -> Iterator[Stats]:

@@ -22,10 +22,10 @@ import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import RayError, RayTaskError
 
-import jobs
+import findimg_jobs
 import findimg
-from jobs.embed import Embedder, Work, give_up
-from jobs.shards import Shard, Stats, name_shard
+from findimg_jobs.embed import Embedder, Work, give_up
+from findimg_jobs.shards import Shard, Stats, name_shard
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 
 In = TypeVar("In")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.lock import Lock
+from findimg_jobs.lock import Lock
 from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.library import Library, Manifest
 

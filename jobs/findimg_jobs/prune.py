@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from jobs.compaction import compact
-from jobs.lock import hold
-from jobs.plan import last_run, read_images
-from jobs.publish import withdraw
-from jobs.shards import read_known
-from jobs.sources import SourceImage
+from findimg_jobs.compaction import compact
+from findimg_jobs.lock import hold
+from findimg_jobs.plan import last_run, read_images
+from findimg_jobs.publish import withdraw
+from findimg_jobs.shards import read_known
+from findimg_jobs.sources import SourceImage
 from findimg.errors import LibraryError
 from findimg.library import Library, Manifest, shards_prefix, thumbnail_key
 from findimg.storage import Entry, Storage

@@ -14,9 +14,9 @@ from threading import BoundedSemaphore
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.memory import peak_memory
-from jobs.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
-from jobs.sources import Failure, SourceImage
+from findimg_jobs.memory import peak_memory
+from findimg_jobs.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
+from findimg_jobs.sources import Failure, SourceImage
 from findimg.backbones import Features, open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail

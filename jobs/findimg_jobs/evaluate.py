@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.evaluation import (
+from findimg_jobs.evaluation import (
     TOP,
     Answered,
     Evaluation,
@@ -23,7 +23,7 @@ from jobs.evaluation import (
     precision_by_k,
     rank,
 )
-from jobs.sources import list_sources
+from findimg_jobs.sources import list_sources
 from findimg.ann import Ann, recall
 from findimg.devise import open_version_head
 from findimg.errors import LibraryError, QueryError, SettingsError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.shards import read_known, read_vectors
+from findimg_jobs.shards import read_known, read_vectors
 from findimg import ann
 from findimg.ann import Ann
 from findimg.catalog import NO_FILTERS, Catalog, CatalogRow

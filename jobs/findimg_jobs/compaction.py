@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from jobs.shards import (
+from findimg_jobs.shards import (
     Committed,
     Key,
     Known,
@@ -24,7 +24,7 @@ from jobs.shards import (
     read_table,
     remove_shard,
 )
-from jobs.sources import Failure, SourceImage
+from findimg_jobs.sources import Failure, SourceImage
 from findimg.errors import LibraryError
 from findimg.storage import Storage
 

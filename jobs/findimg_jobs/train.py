@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.evaluate import read_labels
-from jobs.evaluation import TOP, precision_by_k
-from jobs.gather import find_live
-from jobs.lock import hold
-from jobs.plan import read_images
-from jobs.shards import read_known, read_vectors
+from findimg_jobs.evaluate import read_labels
+from findimg_jobs.evaluation import TOP, precision_by_k
+from findimg_jobs.gather import find_live
+from findimg_jobs.lock import hold
+from findimg_jobs.plan import read_images
+from findimg_jobs.shards import read_known, read_vectors
 from findimg.backbones.network import start_tensorflow
 from findimg.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
 from findimg.errors import HeadError, LibraryError

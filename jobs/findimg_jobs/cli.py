@@ -12,22 +12,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jobs.evaluate import evaluate as run_evaluation
-from jobs.forget import allow
-from jobs.forget import forget as run_forget
-from jobs.index import index as run_index
-from jobs.index import rebuild
-from jobs.lock import hold
-from jobs.page import write_page
-from jobs.pascal import download
-from jobs.prune import GRACE, KEEP
-from jobs.prune import prune as prune_library
-from jobs.publish import flip
-from jobs.quantize import quantize as run_quantize
-from jobs.samples import gather
-from jobs.telling import telling
-from jobs.train import train as run_training
-from jobs.verify import verify as verify_version
+from findimg_jobs.evaluate import evaluate as run_evaluation
+from findimg_jobs.forget import allow
+from findimg_jobs.forget import forget as run_forget
+from findimg_jobs.index import index as run_index
+from findimg_jobs.index import rebuild
+from findimg_jobs.lock import hold
+from findimg_jobs.page import write_page
+from findimg_jobs.pascal import download
+from findimg_jobs.prune import GRACE, KEEP
+from findimg_jobs.prune import prune as prune_library
+from findimg_jobs.publish import flip
+from findimg_jobs.quantize import quantize as run_quantize
+from findimg_jobs.samples import gather
+from findimg_jobs.telling import telling
+from findimg_jobs.train import train as run_training
+from findimg_jobs.verify import verify as verify_version
 from findimg.errors import FindimgError, LibraryError
 from findimg.library import Library
 from findimg.models import ModelStore

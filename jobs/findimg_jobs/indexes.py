@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.engines import Engine
+from findimg_jobs.engines import Engine
 from findimg import ann
 from findimg.ann import Calibration, Vectors
 from findimg.errors import NotPublishedError

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.shards import Known, Shard, cut
-from jobs.sources import Listing, SourceImage
+from findimg_jobs.shards import Known, Shard, cut
+from findimg_jobs.sources import Listing, SourceImage
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage import Storage
 

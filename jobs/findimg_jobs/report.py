@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from jobs.shards import Stats
-from jobs.sources import Failure
+from findimg_jobs.shards import Stats
+from findimg_jobs.sources import Failure
 from findimg.storage import Storage
 
 _CONTRACT = (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.sources import list_sources
+from findimg_jobs.sources import list_sources
 from findimg.backbones import open_backbone
 from findimg.backbones.efficientnet_lite0 import EfficientNetLite0
 from findimg.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
