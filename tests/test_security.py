@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from bot.store import EVENTS_KEPT, KEPT
+from findimg_bot.store import EVENTS_KEPT, KEPT
 from findimg_jobs.prune import DAY, GRACE, HISTORY, KEEP
 from findimg.models import ARTEFACTS, Download
 

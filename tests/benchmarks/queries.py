@@ -74,7 +74,7 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
         held = int(_python("-c", _MEMORY, uri, str(cache)))
         told.append(Figure(f"searcher, {images:,} images: memory beside mapped files", held / 1024, "MiB", load=load()))
     start = time.perf_counter()
-    ask = ("-c", "from bot.cli import main; main()", "ask", "/findimg dog", "--json", "--library", uri)
+    ask = ("-c", "from findimg_bot.cli import main; main()", "ask", "/findimg dog", "--json", "--library", uri)
     answer = json.loads(_python(*ask, "--cache", str(cache)))
     assert answer["hits"]
     spent = time.perf_counter() - start

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.workspace.server import Workspace
-from bot.workspace.state import Json
+from findimg_bot.workspace.server import Workspace
+from findimg_bot.workspace.state import Json
 from findimg_jobs.index import index
 from findimg_jobs.samples import gather
 from findimg.settings import Settings

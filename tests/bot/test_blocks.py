@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers import Found, Related, Tagged
-from bot.blocks import (
+from findimg_bot.answers import Found, Related, Tagged
+from findimg_bot.blocks import (
     HELP,
     Message,
     Pictures,
@@ -29,7 +29,7 @@ from bot.blocks import (
     tags_message,
     words_message,
 )
-from bot.limits import LimitError, check_message
+from findimg_bot.limits import LimitError, check_message
 from findimg.errors import QueryError
 from findimg.library import Index, Manifest
 from findimg.query import LONGEST

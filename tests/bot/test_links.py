@@ -3,7 +3,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.links import SECONDS, Links, path_below
+from findimg_bot.links import SECONDS, Links, path_below
 from findimg.storage import open_storage
 
 SOURCES = ["s3://photos/2024", "/srv/photos/"]

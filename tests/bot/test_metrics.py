@@ -1,8 +1,8 @@
 import pytest
 from prometheus_client import generate_latest
 
-from bot.limits import LimitError
-from bot.metrics import Metrics
+from findimg_bot.limits import LimitError
+from findimg_bot.metrics import Metrics
 from findimg.errors import FindimgError, QueryError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.workspace.state import Json
+from findimg_bot.workspace.state import Json
 from findimg_jobs.index import index
 from findimg.settings import Settings
 from tests.bot.person import images, until, words

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.answers import Question
-from bot.store import EVENTS_KEPT, KEPT, Asked, Store
+from findimg_bot.answers import Question
+from findimg_bot.store import EVENTS_KEPT, KEPT, Asked, Store
 from findimg.errors import SettingsError
 from findimg.search import Seen
 
@@ -23,7 +23,7 @@ CAT = Asked("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "folder" / "bot.sqlite"
+    return tmp_path / "folder" / "findimg_bot.sqlite"
 
 
 @pytest.fixture
@@ -242,8 +242,8 @@ def test_a_process_that_starts_waits_for_another_that_makes_the_file(path: Path)
 WRITER = """
 import sys
 from pathlib import Path
-from bot.answers import Question
-from bot.store import Asked, Store
+from findimg_bot.answers import Question
+from findimg_bot.store import Asked, Store
 
 store, team = Store(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)

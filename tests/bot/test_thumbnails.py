@@ -12,10 +12,10 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import thumbnails
-from bot.blocks import Pictures
-from bot.store import Store
-from bot.thumbnails import Thumbnails, reason
+from findimg_bot import thumbnails
+from findimg_bot.blocks import Pictures
+from findimg_bot.store import Store
+from findimg_bot.thumbnails import Thumbnails, reason
 from findimg.errors import ObjectMissingError
 from findimg.search import Hit
 from findimg.storage import Storage, open_storage
@@ -34,7 +34,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "bot.sqlite")
+    store = Store(tmp_path / "findimg_bot.sqlite")
     yield store
     store.close()
 

@@ -20,7 +20,7 @@ import compose_spec
 import pytest
 import yaml
 
-from bot.manifest import read_manifest
+from findimg_bot.manifest import read_manifest
 from findimg.settings import Settings
 from tests.bot.person import Person, until, words
 from tests.bot.team import Threaded, free_port
@@ -212,7 +212,7 @@ def test_the_bot_image_serves_and_its_health_is_seen(library: str, tmp_path: Pat
             until(is_healthy, 300)
             person = Person(slack.workspace.address, slack.workspace.token)
             assert "cat.png" in words(person.command(person.channel(), "/findimg cat"))
-        assert (tmp_path / "state" / "bot.sqlite").exists()
+        assert (tmp_path / "state" / "findimg_bot.sqlite").exists()
     finally:
         slack.stop()
 

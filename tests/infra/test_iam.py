@@ -13,8 +13,8 @@ import boto3
 import pytest
 
 import findimg.storage
-from bot.answers import answer, read_question
-from bot.live import LiveLibrary
+from findimg_bot.answers import answer, read_question
+from findimg_bot.live import LiveLibrary
 from findimg_jobs.forget import allow, forget
 from findimg_jobs.index import index, rebuild
 from findimg_jobs.prune import prune

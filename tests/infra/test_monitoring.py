@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.metrics import Metrics
+from findimg_bot.metrics import Metrics
 from findimg_jobs.report import RunReport
 from findimg_jobs.telling import telling
 from findimg.errors import QueryError

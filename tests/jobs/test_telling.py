@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.workspace.server import Workspace
+from findimg_bot.workspace.server import Workspace
 from findimg_jobs.index import index
 from findimg_jobs.lock import hold
 from findimg_jobs.telling import telling

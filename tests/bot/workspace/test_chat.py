@@ -1,7 +1,7 @@
 import pytest
 from slack_sdk import WebClient
 
-from bot.workspace.server import Workspace
+from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Person
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import button, refused, section

@@ -1,6 +1,6 @@
 from slack_sdk import WebClient
 
-from bot.workspace.server import Workspace
+from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Person
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import refused

@@ -4,7 +4,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from bot.workspace.server import Workspace
+from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import Bot, button, png, section
@@ -17,7 +17,7 @@ def command(connect: Callable[..., Bot], person: Person) -> WebhookClient:
     """The response_url of a command in `general`."""
     bot = connect()
     person.ask("send", channel="general", text="/findimg cat")
-    return WebhookClient(str(bot.wait().payload["response_url"]))
+    return WebhookClient(str(findimg_bot.wait().payload["response_url"]))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def click(
             client.chat_postMessage(channel=channel, text="page 1", blocks=BLOCKS)
         message = person.messages(channel)[-1]
         person.click(channel, message, "next")
-        return WebhookClient(bot.wait().payload["response_url"]), message
+        return WebhookClient(findimg_bot.wait().payload["response_url"]), message
 
     return clicked
 
@@ -68,7 +68,7 @@ def test_a_response_url_expires(connect: Callable[..., Bot], person: Person, wor
     bot = connect()
     workspace.timing.response_url = 0.0
     person.ask("send", channel="general", text="/findimg cat")
-    answer = WebhookClient(bot.wait().payload["response_url"]).send(text="late")
+    answer = WebhookClient(findimg_bot.wait().payload["response_url"]).send(text="late")
     assert error(answer) == (404, '{"ok": false, "error": "expired_url"}')
 
 
@@ -153,5 +153,5 @@ def test_a_shortcuts_response_url_answers_where_the_message_is(
     channel = workspace.team.channel("general").id
     ts = person.ask("send", channel=channel, text="look")["ts"]
     person.ask("shortcut", callback_id="tag_image", channel=channel, ts=ts)
-    WebhookClient(bot.wait().payload["response_url"]).send(text="a cat", replace_original=True)
+    WebhookClient(findimg_bot.wait().payload["response_url"]).send(text="a cat", replace_original=True)
     until(lambda: [message["text"] for message in general(person)] == ["look", "a cat"])

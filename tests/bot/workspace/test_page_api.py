@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from slack_sdk import WebClient
 
-from bot.workspace.files import FILE_BYTES
-from bot.workspace.server import Workspace
+from findimg_bot.workspace.files import FILE_BYTES
+from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Json, Person
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import Bot, modal, png, section
@@ -130,7 +130,7 @@ def test_a_modal_opens_and_closes_on_the_page(
     async def scenario() -> None:
         async with page(workspace) as shown:
             await asyncio.to_thread(person.ask, "send", channel="general", text="/tag")
-            trigger = bot.wait().payload["trigger_id"]
+            trigger = findimg_bot.wait().payload["trigger_id"]
             view = (await asyncio.to_thread(client.views_open, trigger_id=trigger, view=modal()))["view"]
             assert (await shown.told())["view"]["id"] == view["id"]
             await asyncio.to_thread(person.ask, "close", view_id=view["id"])

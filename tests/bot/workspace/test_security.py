@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.manifest import read_manifest
-from bot.workspace.security import Guard
-from bot.workspace.server import Workspace
+from findimg_bot.manifest import read_manifest
+from findimg_bot.workspace.security import Guard
+from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Person
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import png

@@ -9,9 +9,9 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.manifest import read_manifest
-from bot.workspace.people import DeedError
-from bot.workspace.server import Workspace
+from findimg_bot.manifest import read_manifest
+from findimg_bot.workspace.people import DeedError
+from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Person, until
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import button, modal, png

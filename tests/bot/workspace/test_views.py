@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from slack_sdk import WebClient
 
-from bot.workspace.server import Workspace
+from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Person
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import Bot, modal, refused, section
@@ -17,9 +17,9 @@ def trigger(connect: Callable[..., Bot], person: Person) -> Trigger:
     bot = connect()
 
     def triggered() -> str:
-        seen = len(bot.seen)
+        seen = len(findimg_bot.seen)
         person.ask("send", channel="general", text="/tag")
-        return str(bot.wait(seen + 1).payload["trigger_id"])
+        return str(findimg_bot.wait(seen + 1).payload["trigger_id"])
 
     return triggered
 

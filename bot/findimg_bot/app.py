@@ -1,0 +1,113 @@
+"""The app: Bolt with the desk behind it, the same in Socket Mode and over HTTP, for one workspace and for many."""
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization.async_authorize import AsyncCallableAuthorize
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import URL, create_engine
+
+from findimg_bot.admission import Admission
+from findimg_bot.desk import Desk
+from findimg_bot.installations import Installations, ManyWorkspaces, SingleWorkspace, States, Workspaces, ciphers, with_token
+from findimg_bot.listeners import register_listeners
+from findimg_bot.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
+from findimg_bot.uploads import SLACK_API
+from findimg.errors import SettingsError
+from findimg.settings import Settings
+
+_TIMEOUT = 15  # seconds for one call of Slack's Web API
+_AUTHORIZE = "https://slack.com/oauth/v2/authorize"
+_log = logging.getLogger(__name__)
+
+
+def build_client(settings: Settings, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
+    """A client of Slack's Web API, with the workspace's token where the settings name one.
+
+    Args:
+        session: shared by all calls, so that connections are kept; None makes one for each call.
+    """
+    return AsyncWebClient(
+        token=settings.slack_bot_token.get_secret_value() or None,
+        base_url=settings.slack_api_url,
+        timeout=_TIMEOUT,
+        session=session,
+        retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=1)],
+    )
+
+
+def build_app(settings: Settings, desk: Desk, client: AsyncWebClient) -> tuple[AsyncApp, Workspaces]:
+    """Builds the app.
+
+    Raises:
+        SettingsError: neither a workspace's token nor the app's client id, secret and key are set.
+    """
+    workspaces: Workspaces
+    flow: AsyncOAuthFlow | None = None
+    if settings.slack_bot_token.get_secret_value():
+        workspaces = SingleWorkspace(client)
+    elif settings.slack_client_id:
+        flow = _install(settings, client)
+        workspaces = ManyWorkspaces(client, flow.settings.installation_store)
+    else:
+        raise SettingsError(
+            "No workspace is set. Set FINDIMG_SLACK_BOT_TOKEN for one workspace, or FINDIMG_SLACK_CLIENT_ID, "
+            "FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY for many; README.md shows where they are found."
+        )
+
+    # Bolt passes arguments by name, and its types forget that nobody may be found.
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> Any:
+        return await workspaces.authorize(enterprise_id, team_id)
+
+    authorization: Any = AsyncCallableAuthorize(logger=_log, func=authorize)
+
+    app = AsyncApp(
+        logger=_log,
+        name="findimg",
+        signing_secret=settings.slack_signing_secret.get_secret_value(),
+        client=with_token(client, None),
+        authorize=authorization,
+        oauth_flow=flow,
+        user_facing_authorize_error_message=(
+            "findimg's installation in this workspace is no longer good; whoever runs it has to install it again."
+        ),
+    )
+    app.middleware(Admission(settings, desk, workspaces))
+    register_listeners(app)
+    return app, workspaces
+
+
+def _install(settings: Settings, client: AsyncWebClient) -> AsyncOAuthFlow:
+    """How the app is installed in many workspaces; what is kept of them lies beside the bot's state."""
+    secret = settings.slack_client_secret.get_secret_value()
+    key = settings.slack_token_key.get_secret_value()
+    if not secret or not key:
+        raise SettingsError(
+            "With FINDIMG_SLACK_CLIENT_ID set, FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY are needed, too."
+        )
+    engine = create_engine(URL.create("sqlite", database=str(settings.state)))
+    api = urlsplit(settings.slack_api_url)
+    oauth = AsyncOAuthSettings(
+        client_id=settings.slack_client_id,
+        client_secret=secret,
+        scopes=bot_scopes(),
+        install_path=INSTALL_PATH,
+        install_page_rendering_enabled=False,
+        redirect_uri_path=REDIRECT_PATH,
+        authorization_url=_AUTHORIZE
+        if settings.slack_api_url == SLACK_API
+        else f"{api.scheme}://{api.netloc}/oauth/v2/authorize",
+        installation_store=Installations(engine, settings.slack_client_id, ciphers(key)),
+        state_store=States(engine),
+        logger=_log,
+    )
+    return AsyncOAuthFlow(client=with_token(client, None), logger=_log, settings=oauth)

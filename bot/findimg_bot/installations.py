@@ -1,0 +1,231 @@
+"""The workspaces that the bot is in: one whose token the settings name, or many by OAuth, their tokens encrypted."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from copy import copy
+from functools import partial
+from logging import Logger
+from typing import Any, TypeVar
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.installation_store.models.bot import Bot
+from slack_sdk.oauth.installation_store.models.installation import Installation
+from slack_sdk.oauth.installation_store.sqlalchemy import SQLAlchemyInstallationStore
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.engine import Engine
+
+from findimg.errors import SettingsError
+
+_STATE_SECONDS = 600
+_TOKENS = ("bot_token", "bot_refresh_token", "user_token", "user_refresh_token", "incoming_webhook_url")
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class SingleWorkspace:
+    """The one workspace whose token the settings name."""
+
+    def __init__(self, client: AsyncWebClient):
+        """Args:
+        client: with the token.
+        """
+        self._client = client
+        self._result: AuthorizeResult | None = None
+
+    async def authorize(self, enterprise: str | None, team: str | None) -> AuthorizeResult | None:
+        """Who the bot is there; asked once. None while Slack does not take the token."""
+        if self._result is None:
+            try:
+                answer = await self._client.auth_test()
+            except SlackApiError as error:
+                _log.error(
+                    "Slack does not take FINDIMG_SLACK_BOT_TOKEN: %s. Install the app again and set its new token.",
+                    error.response.get("error"),
+                )
+                return None
+            self._result = AuthorizeResult.from_auth_test_response(
+                auth_test_response=answer, bot_token=self._client.token
+            )
+        return self._result
+
+    async def client(self, team: str) -> AsyncWebClient | None:
+        """A client for a team, None when the bot is not there."""
+        result = await self.authorize(None, team)
+        return self._client if result and result.team_id == team else None
+
+    async def forget(self, enterprise: str | None, team: str | None) -> None:
+        """Asks Slack who the bot is when it is needed again."""
+        self._result = None
+
+
+class ManyWorkspaces:
+    """The workspaces that the app was installed in by OAuth."""
+
+    def __init__(self, client: AsyncWebClient, installations: AsyncInstallationStore):
+        """Args:
+        client: without a token.
+        """
+        self._client = client
+        self._installations = installations
+
+    async def authorize(self, enterprise: str | None, team: str | None) -> AuthorizeResult | None:
+        """Who the bot is in a workspace, None when it is not installed there."""
+        bot = await self._installations.async_find_bot(enterprise_id=enterprise, team_id=team)
+        if bot is None:
+            return None
+        return AuthorizeResult(
+            enterprise_id=findimg_bot.enterprise_id,
+            team_id=findimg_bot.team_id,
+            bot_id=findimg_bot.bot_id,
+            bot_user_id=findimg_bot.bot_user_id,
+            bot_token=findimg_bot.bot_token,
+            bot_scopes=list(findimg_bot.bot_scopes),
+        )
+
+    async def client(self, team: str) -> AsyncWebClient | None:
+        """A client for a team, None when the bot is not there."""
+        result = await self.authorize(None, team)
+        return with_token(self._client, result.bot_token) if result else None
+
+    async def forget(self, enterprise: str | None, team: str | None) -> None:
+        """Removes the tokens for a workspace."""
+        await self._installations.async_delete_all(enterprise_id=enterprise, team_id=team)
+
+
+def with_token(client: AsyncWebClient, token: str | None) -> AsyncWebClient:
+    """The same client with another token."""
+    other = copy(client)
+    other.token = token
+    return other
+
+
+Workspaces = SingleWorkspace | ManyWorkspaces
+
+
+def ciphers(keys: str) -> MultiFernet:
+    """What tokens are encrypted with.
+
+    Args:
+        keys: Fernet keys parted by spaces or commas; the first encrypts, all decrypt, so that a key can be renewed.
+
+    Raises:
+        SettingsError: there is none, or one is no Fernet key.
+    """
+    try:
+        return MultiFernet([Fernet(key) for key in keys.replace(",", " ").split()])
+    except ValueError as error:
+        raise SettingsError(
+            "FINDIMG_SLACK_TOKEN_KEY must hold a Fernet key, 32 bytes in URL-safe base64; make one with "
+            "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'."
+        ) from error
+
+
+class Installations(AsyncInstallationStore):
+    """slack-sdk's SQLAlchemy store, with its tokens encrypted and its calls out of the event loop."""
+
+    def __init__(self, engine: Engine, client_id: str, cipher: MultiFernet):
+        self._store = SQLAlchemyInstallationStore(client_id, engine, logger=_log)
+        self._cipher = cipher
+        self._store.create_tables()
+
+    @property
+    def logger(self) -> Logger:
+        """The module's log."""
+        return _log
+
+    async def async_save(self, installation: Installation) -> None:
+        """Keeps an installation; its tokens are readable only with the key."""
+        await asyncio.to_thread(self._store.save, self._sealed(installation))
+
+    async def async_save_bot(self, bot: Bot) -> None:
+        """Keeps the bot's part of an installation."""
+        await asyncio.to_thread(self._store.save_bot, self._sealed(bot))
+
+    async def async_find_bot(
+        self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
+    ) -> Bot | None:
+        """The bot in a workspace, None when it is not installed there."""
+        found = await self._call(
+            self._store.find_bot,
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            is_enterprise_install=is_enterprise_install,
+        )
+        return found and self._opened(found)
+
+    async def async_find_installation(
+        self,
+        *,
+        enterprise_id: str | None,
+        team_id: str | None,
+        user_id: str | None = None,
+        is_enterprise_install: bool | None = False,
+    ) -> Installation | None:
+        """The newest installation in a workspace, of one person when `user_id` is given."""
+        found = await self._call(
+            self._store.find_installation,
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            user_id=user_id,
+            is_enterprise_install=is_enterprise_install,
+        )
+        return found and self._opened(found)
+
+    async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
+        """Forgets the bot's token in a workspace."""
+        await self._call(self._store.delete_bot, enterprise_id=enterprise_id, team_id=team_id)
+
+    async def async_delete_installation(
+        self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
+    ) -> None:
+        """Forgets what was installed in a workspace, by one person when `user_id` is given."""
+        await self._call(self._store.delete_installation, enterprise_id=enterprise_id, team_id=team_id, user_id=user_id)
+
+    async def _call(self, function: Callable[..., T], **arguments: Any) -> T:
+        return await asyncio.to_thread(partial(function, **arguments))
+
+    def _sealed(self, given: T) -> T:
+        kept = copy(given)
+        for name in _TOKENS:
+            if token := getattr(kept, name, None):
+                setattr(kept, name, self._cipher.encrypt(token.encode()).decode())
+        return kept
+
+    def _opened(self, kept: T) -> T | None:
+        for name in _TOKENS:
+            if token := getattr(kept, name, None):
+                try:
+                    setattr(kept, name, self._cipher.decrypt(token.encode()).decode())
+                except InvalidToken:
+                    _log.error(
+                        "A kept token cannot be read: FINDIMG_SLACK_TOKEN_KEY is another key than it was kept with."
+                    )
+                    return None
+        return kept
+
+
+class States(AsyncOAuthStateStore):
+    """The states of installations under way, out of the event loop."""
+
+    def __init__(self, engine: Engine):
+        self._store = SQLAlchemyOAuthStateStore(_STATE_SECONDS, engine, logger=_log)
+        self._store.create_tables()
+
+    @property
+    def logger(self) -> Logger:
+        """The module's log."""
+        return _log
+
+    async def async_issue(self, *args: Any, **kwargs: Any) -> str:
+        """A new state."""
+        return await asyncio.to_thread(self._store.issue)
+
+    async def async_consume(self, state: str) -> bool:
+        """Whether a state was issued and is used for the first time."""
+        return await asyncio.to_thread(self._store.consume, state)

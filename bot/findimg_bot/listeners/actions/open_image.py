@@ -1,0 +1,32 @@
+"""`Open…` below an image: a link that is good for some minutes."""
+
+import asyncio
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.blocks import link_message
+from findimg_bot.desk import Desk
+from findimg_bot.links import SECONDS
+from findimg_bot.listeners.asked import find_image, reply_to_click
+
+
+async def open_image(
+    ack: AsyncAck,
+    action: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Answers to whoever clicked with a link to the image itself."""
+    await ack()
+    desk: Desk = context["desk"]
+    reply = reply_to_click(body, client, respond)
+    async with desk.answering("open", reply):
+        uri = await find_image(context, action["value"])
+        link = await asyncio.to_thread(desk.links.make, uri)
+        await reply.send(link_message(uri, link, SECONDS // 60))

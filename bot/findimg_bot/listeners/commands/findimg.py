@@ -1,0 +1,28 @@
+"""`/findimg cat sofa`: images by what is on them."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.desk import Desk
+from findimg_bot.listeners.asked import acknowledge, team_of
+from findimg_bot.questions import ask_words, unescaped
+from findimg_bot.replies import Whisper
+
+
+async def findimg(
+    ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
+) -> None:
+    """Answers to one person, with thumbnails and buttons."""
+    text = unescaped(command.get("text", ""))
+    if not await acknowledge(ack, "/findimg", text, needs_text=True):
+        return
+    desk: Desk = context["desk"]
+    user, channel = command["user_id"], command["channel_id"]
+    reply = Whisper(respond, client, channel, user)
+    async with desk.answering("findimg", reply):
+        question = await ask_words(desk, client, text, user, channel)
+        await desk.search(client, team_of(context), reply, question)

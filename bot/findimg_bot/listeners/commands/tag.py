@@ -1,0 +1,17 @@
+"""`/tag`: what is on an image."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.asked import answer_image_command
+
+
+async def tag(
+    ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
+) -> None:
+    """Answers to one person with the tags of the image that is linked to, newest here, or chosen in a modal."""
+    await answer_image_command("/tag", ack, command, context, client, respond)

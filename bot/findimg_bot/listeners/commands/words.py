@@ -1,0 +1,26 @@
+"""`/words dog`: words of like meaning."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.desk import Desk
+from findimg_bot.listeners.asked import acknowledge
+from findimg_bot.questions import unescaped
+from findimg_bot.replies import Whisper
+
+
+async def words(
+    ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
+) -> None:
+    """Answers to one person with the nearest words."""
+    text = unescaped(command.get("text", ""))
+    if not await acknowledge(ack, "/words", text, needs_text=True):
+        return
+    desk: Desk = context["desk"]
+    reply = Whisper(respond, client, command["channel_id"], command["user_id"])
+    async with desk.answering("words", reply):
+        await desk.words(reply, text)

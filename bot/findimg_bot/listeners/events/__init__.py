@@ -1,0 +1,18 @@
+"""Events."""
+
+from slack_bolt.async_app import AsyncApp
+
+from findimg_bot.listeners.events.app_home_opened import app_home_opened
+from findimg_bot.listeners.events.app_mention import app_mention
+from findimg_bot.listeners.events.app_uninstalled import app_uninstalled
+from findimg_bot.listeners.events.message import message
+from findimg_bot.listeners.events.tokens_revoked import tokens_revoked
+
+
+def register(app: AsyncApp) -> None:
+    """Connects the events with the app."""
+    app.event("app_home_opened")(app_home_opened)
+    app.event("app_mention")(app_mention)
+    app.event("app_uninstalled")(app_uninstalled)
+    app.event("message")(message)
+    app.event("tokens_revoked")(tokens_revoked)

@@ -1,0 +1,13 @@
+"""Somebody mentions the bot in a channel or a thread."""
+
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.events.conversation import answer_message
+
+
+async def app_mention(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    """Answers in the thread."""
+    await answer_message(event, context, client)

@@ -1,0 +1,10 @@
+"""The app is removed from a workspace."""
+
+from slack_bolt.context.async_context import AsyncBoltContext
+
+from findimg_bot.listeners.events.departure import forget_workspace
+
+
+async def app_uninstalled(context: AsyncBoltContext) -> None:
+    """Forgets the workspace."""
+    await forget_workspace(context)

@@ -1,0 +1,37 @@
+"""A message to the bot: words are a search, an image is its tags and similar images."""
+
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.answers import Question
+from findimg_bot.blocks import help_message
+from findimg_bot.desk import Desk
+from findimg_bot.listeners.asked import team_of
+from findimg_bot.questions import ask_about, ask_words, unescaped
+from findimg_bot.replies import ThreadReply
+from findimg_bot.uploads import find_in_thread, image_among
+
+
+async def answer_message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    """Answers in the message's thread; a mention without words is about the image that the thread hangs on."""
+    desk: Desk = context["desk"]
+    team, channel, user = team_of(context), event["channel"], event["user"]
+    thread = event.get("thread_ts")
+    reply = ThreadReply(client, channel, user, thread or event["ts"])
+    text = unescaped(event.get("text", ""))
+    async with desk.answering("message", reply):
+        file = image_among(event.get("files"))
+        if file is None and not text and thread:
+            file = await find_in_thread(client, channel, thread)
+        if file is None and text.lower() in ("", "help"):
+            await reply.send(help_message("/findimg"))
+            return
+        await reply.begin()
+        if file is not None:
+            question = await ask_about(desk, client, Question("/similar", ""), file)
+            await desk.describe(client, team, reply, question)
+        else:
+            question = await ask_words(desk, client, text, user, channel)
+            await desk.search(client, team, reply, question)

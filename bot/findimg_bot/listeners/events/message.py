@@ -1,0 +1,14 @@
+"""Somebody writes to the bot directly."""
+
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.events.conversation import answer_message
+
+
+async def message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    """Answers in the thread; what is no new message of a person is passed over."""
+    if event.get("channel_type") == "im" and event.get("subtype") in (None, "file_share") and "bot_id" not in event:
+        await answer_message(event, context, client)

@@ -1,0 +1,12 @@
+"""Message shortcuts."""
+
+from slack_bolt.async_app import AsyncApp
+
+from findimg_bot.listeners.shortcuts.find_similar import find_similar
+from findimg_bot.listeners.shortcuts.tag_image import tag_image
+
+
+def register(app: AsyncApp) -> None:
+    """Connects the shortcuts with the app."""
+    app.message_shortcut("find_similar")(find_similar)
+    app.message_shortcut("tag_image")(tag_image)

@@ -1,0 +1,28 @@
+"""The image of a message whose menu was used."""
+
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.blocks import sentence
+from findimg_bot.listeners.asked import answer_uploaded
+from findimg_bot.replies import Whisper
+from findimg_bot.uploads import image_among
+
+
+async def answer_shortcut(
+    command: str,
+    shortcut: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Answers `/tag` or `/similar` about the message's first image."""
+    reply = Whisper(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"])
+    file = image_among(shortcut["message"].get("files"))
+    if file is None:
+        await reply.send(sentence("There is no image in that message; choose one that has an image."))
+    else:
+        await answer_uploaded(command, file, context, client, reply)

@@ -1,0 +1,26 @@
+"""The modal in which an image is chosen."""
+
+import json
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.asked import answer_uploaded
+from findimg_bot.replies import PrivateReply
+from findimg_bot.uploads import image_among
+
+
+async def image(
+    ack: AsyncAck, view: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
+) -> None:
+    """Tags the chosen image, or finds images like it."""
+    file = image_among(view["state"]["values"]["image"]["file"].get("files"))
+    if file is None:
+        await ack(response_action="errors", errors={"image": "That is no image; choose a photograph or a picture."})
+        return
+    await ack()
+    asked = json.loads(view["private_metadata"])
+    reply = PrivateReply(client, asked["channel"], body["user"]["id"])
+    await answer_uploaded(asked["command"], file, context, client, reply, asked["text"])

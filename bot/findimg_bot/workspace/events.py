@@ -1,0 +1,132 @@
+"""The Events API: what the app subscribed to in its manifest, sent until it is acknowledged."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from copy import deepcopy
+
+from findimg_bot.workspace.delivery import EVENTS, Delivery, DeliveryError, Retry
+from findimg_bot.workspace.faults import Timing
+from findimg_bot.workspace.files import describe
+from findimg_bot.workspace.state import Json, Message, Team, new_id
+
+_SCOPES = {
+    "app_mention": "app_mentions:read",
+    "message.im": "im:history",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+}
+
+
+class Events:
+    """Sends events to the bot."""
+
+    def __init__(self, delivery: Delivery, subscribed: Iterable[str], app_id: str, timing: Timing):
+        self._delivery = delivery
+        self._subscribed = frozenset(subscribed)
+        self._app_id = app_id
+        self._timing = timing
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def said(self, team: Team, message: Message, address: str) -> None:
+        """Somebody wrote something.
+
+        Args:
+            address: where files are handed out.
+        """
+        channel, event = message.channel, dict(message.content)
+        event |= {"channel": channel.id, "event_ts": message.ts}
+        if "files" in event:
+            event["files"] = [describe(team, team.files[file["id"]], address) for file in event["files"]]
+            event["upload"] = False
+        if team.bot.id not in channel.members:
+            return
+        mentioned = f"<@{team.bot.id}>" in str(event["text"]) and event["user"] != team.bot.id
+        # In a direct message a mention is no event of its own.
+        if mentioned and not channel.is_im:
+            self._send(team, "app_mention", event | {"type": "app_mention"})
+        subtype = {"subtype": "file_share"} if "files" in event and "bot_id" not in event else {}
+        self._send(team, f"message.{channel.kind}", event | {"channel_type": _channel_type(message)} | subtype)
+
+    def changed(self, team: Team, message: Message, before: Json) -> None:
+        """A message was changed."""
+        self._hidden(
+            team, message, {"subtype": "message_changed", "message": message.content, "previous_message": before}
+        )
+
+    def deleted(self, team: Team, message: Message) -> None:
+        """A message was deleted."""
+        event = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": message.content}
+        self._hidden(team, message, event)
+
+    def home_opened(self, team: Team, user: str, tab: str) -> None:
+        """A person opened one of the app's tabs, `home` or `messages`."""
+        event: Json = {"type": "app_home_opened", "user": user, "channel": team.direct(user).id, "tab": tab}
+        if tab == "home" and user in team.homes:
+            event["view"] = team.homes[user].content
+        self._send(team, "app_home_opened", event | {"event_ts": team.next_ts()})
+
+    def uninstalled(self, team: Team) -> None:
+        """The app was removed from a team."""
+        self._send(team, "app_uninstalled", {"type": "app_uninstalled", "event_ts": team.next_ts()})
+
+    def tokens_revoked(self, team: Team) -> None:
+        """A team's bot token was revoked."""
+        tokens = {"oauth": [], "bot": [team.bot.id]}
+        self._send(team, "tokens_revoked", {"type": "tokens_revoked", "tokens": tokens, "event_ts": team.next_ts()})
+
+    async def settle(self) -> None:
+        """Waits until every event was acknowledged or given up."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def stop(self) -> None:
+        """No event is sent any more."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _hidden(self, team: Team, message: Message, event: Json) -> None:
+        ts = team.next_ts()
+        about = {"type": "message", "hidden": True, "channel": message.channel.id, "ts": ts, "event_ts": ts}
+        if team.bot.id in message.channel.members:
+            self._send(
+                team, f"message.{message.channel.kind}", about | {"channel_type": _channel_type(message)} | event
+            )
+
+    def _send(self, team: Team, name: str, event: Json) -> None:
+        scope = _SCOPES.get(name)
+        if name not in self._subscribed or (scope and scope not in team.scopes) or not team.installed:
+            return
+        authorization = {"enterprise_id": None, "team_id": team.id, "user_id": team.bot.id}
+        payload: Json = {
+            "token": "deprecated",
+            "team_id": team.id,
+            "context_team_id": team.id,
+            "context_enterprise_id": None,
+            "api_app_id": self._app_id,
+            "event": deepcopy(event),  # as it was when it happened, however late it is taken
+            "type": "event_callback",
+            "event_id": new_id("Ev"),
+            "event_time": int(time.time()),
+            "authorizations": [authorization | {"is_bot": True, "is_enterprise_install": False}],
+            "is_ext_shared_channel": False,
+        }
+        task = asyncio.create_task(self._send_until_acknowledged(payload))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send_until_acknowledged(self, payload: Json) -> None:
+        retry = None
+        for number, wait in enumerate((*self._timing.retries, None), start=1):
+            try:
+                await self._delivery.send(EVENTS, payload, self._timing.acknowledge, retry)
+                return
+            except DeliveryError as error:
+                if wait is None:
+                    return  # given up, as Slack does
+                retry = Retry(number, "timeout" if str(error) == "operation_timeout" else "error")
+                await asyncio.sleep(wait)
+
+
+def _channel_type(message: Message) -> str:
+    return "im" if message.channel.is_im else "group" if message.channel.is_private else "channel"

@@ -1,0 +1,159 @@
+"""What each person's open pages are told, and how things look there."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from findimg_bot.workspace.state import Channel, File, Json, Message, Team, User, View
+
+
+class Feeds:
+    """The open pages of one workspace; each is a queue of JSON objects."""
+
+    def __init__(self, manifest: Json, file_bytes: int):
+        """Args:
+        file_bytes: the largest upload, which the page says before it tries.
+        """
+        self._features = manifest.get("features", {})
+        self._file_bytes = file_bytes
+        self._pages: dict[str, set[asyncio.Queue[Json]]] = {}  # user id → their open pages
+
+    def open(self, team: Team, user: User) -> asyncio.Queue[Json]:
+        """A page opens; what it gets first is the whole state."""
+        page: asyncio.Queue[Json] = asyncio.Queue()
+        page.put_nowait(self.state(team, user))
+        self._pages.setdefault(user.id, set()).add(page)
+        return page
+
+    def close(self, user: User, page: asyncio.Queue[Json]) -> None:
+        """A page is closed."""
+        self._pages[user.id].discard(page)
+
+    def message(self, team: Team, message: Message) -> None:
+        """A message is new or was changed."""
+        told = {"type": "message", "channel": message.channel.id, "message": shown_message(team, message)}
+        self._tell(_readers(message), told)
+
+    def deleted(self, message: Message) -> None:
+        """A message is gone."""
+        self._tell(_readers(message), {"type": "deleted", "channel": message.channel.id, "ts": message.ts})
+
+    def modal(self, team: Team, user: str) -> None:
+        """Another modal is on top, or none."""
+        stack = team.modals.get(user)
+        self._tell([user], {"type": "modal", "view": shown_view(team, stack[-1]) if stack else None})
+
+    def home(self, team: Team, view: View) -> None:
+        """A Home tab was published."""
+        self._tell([view.user], {"type": "home", "view": shown_view(team, view)})
+
+    def notice(self, user: str, channel: str, text: str) -> None:
+        """Slackbot tells one person something."""
+        self._tell([user], {"type": "notice", "channel": channel, "text": text})
+
+    def file(self, team: Team, file: File) -> None:
+        """A file became ready."""
+        readers = {file.user, *(user for channel in file.shares for user in team.channels[channel].members)}
+        self._tell(readers, {"type": "file", "file": shown_file(team, file)})
+
+    def channel(self, team: Team, channel: Channel) -> None:
+        """A channel is new; pages get their state again."""
+        for user in channel.members:
+            for page in self._pages.get(user, ()):
+                page.put_nowait(self.state(team, team.users[user]))
+
+    def state(self, team: Team, user: User) -> Json:
+        """Everything that a person sees."""
+        channels = [channel for channel in team.channels.values() if user.id in channel.members]
+        stack, home = team.modals.get(user.id), team.homes.get(user.id)
+        return {
+            "type": "state",
+            "team": {"id": team.id, "name": team.name, "url": team.url},
+            "me": {"id": user.id, "name": user.name},
+            "bot": {"id": team.bot.id, "name": team.bot.name},
+            "users": {
+                each.id: {"id": each.id, "name": each.name, "is_bot": each.is_bot} for each in team.users.values()
+            },
+            "channels": [{"id": each.id, "name": each.name, "is_im": each.is_im} for each in channels],
+            "messages": {
+                channel.id: [
+                    shown_message(team, message)
+                    for message in team.messages[channel.id].values()
+                    if message.only_for in (None, user.id)
+                ]
+                for channel in channels
+            },
+            "commands": [
+                {name: each.get(name, "") for name in ("command", "description", "usage_hint")}
+                for each in self._features.get("slash_commands", ())
+            ],
+            "shortcuts": [
+                {"name": each["name"], "callback_id": each["callback_id"]}
+                for each in self._features.get("shortcuts", ())
+                if each["type"] == "message"
+            ],
+            "home": shown_view(team, home) if home else None,
+            "modal": shown_view(team, stack[-1]) if stack else None,
+            "limits": {"file_bytes": self._file_bytes},
+        }
+
+    def _tell(self, users: Iterable[str], told: Json) -> None:
+        for user in users:
+            for page in self._pages.get(user, ()):
+                page.put_nowait(told)
+
+
+def shown_file(team: Team, file: File) -> Json:
+    """A file as the page paints it."""
+    return {
+        "id": file.id,
+        "name": file.name,
+        "mimetype": file.mimetype,
+        "size": len(file.data or b""),
+        "url": f"/page/file/{file.id}",
+        "permalink": team.permalink(file),
+        "width": file.width,
+        "height": file.height,
+    }
+
+
+def shown_message(team: Team, message: Message) -> Json:
+    """A message as the page paints it."""
+    shown = dict(message.content)
+    if "blocks" in shown:
+        shown["blocks"] = _painted(shown["blocks"])
+    if "files" in shown:
+        files = [team.files[file["id"]] for file in shown["files"]]
+        shown["files"] = [shown_file(team, file) for file in files if not file.deleted]
+    if message.only_for:
+        shown["ephemeral"] = True
+    return shown
+
+
+def shown_view(team: Team, view: View) -> Json:
+    """A view as the page paints it."""
+    return view.content | {"blocks": _painted(view.content["blocks"])}
+
+
+def file_named(slack_file: Json) -> str:
+    """The id of the file that a block's `slack_file` names; empty when it names none."""
+    if "id" in slack_file:
+        return str(slack_file["id"])
+    # …/files-pri/T…-F…/name and https://….slack.com/files/U…/F…/name
+    parts = str(slack_file.get("url", "")).split("/")
+    return next((name for part in parts for name in [part.rpartition("-")[2]] if name.startswith("F")), "")
+
+
+def _painted(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_painted(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    painted = {name: _painted(each) for name, each in value.items()}
+    if isinstance(value.get("slack_file"), dict):
+        painted["page_url"] = f"/page/file/{file_named(value['slack_file'])}"
+    return painted
+
+
+def _readers(message: Message) -> Iterable[str]:
+    return [message.only_for] if message.only_for else message.channel.members

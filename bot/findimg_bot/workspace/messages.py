@@ -1,0 +1,168 @@
+"""Messages: sending, changing and deleting them, and who is told."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from findimg_bot.workspace.events import Events
+from findimg_bot.workspace.feeds import Feeds
+from findimg_bot.workspace.files import describe
+from findimg_bot.workspace.state import Channel, File, Json, Message, Team, User, new_id
+
+_ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
+_REFERENCE = re.compile(r"<(?=[@#!][^<>\s]+>|https?://[^<>\s]+>)([^<>]+)>")
+_LINK = re.compile(r"https?://[^\s<>|]+")
+
+
+class Messages:
+    """The messages of all teams."""
+
+    def __init__(self, feeds: Feeds, events: Events, address: str):
+        """Args:
+        address: where the workspace lives, for the addresses of files.
+        """
+        self._feeds = feeds
+        self._events = events
+        self._address = address
+
+    def say(
+        self, team: Team, channel: Channel, user: User, text: str, thread: str = "", files: Sequence[File] = ()
+    ) -> Message:
+        """A person sends a message; the bot gets the events it asked for.
+
+        Args:
+            text: as it was typed, or with `<@U…>` for a mention.
+        """
+        content: Json = {
+            "type": "message",
+            "user": user.id,
+            "text": escaped_text(text),
+            "team": team.id,
+            "client_msg_id": new_id("M").lower(),
+        }
+        message = self._add(team, channel, content, thread, files)
+        self._events.said(team, message, self._address)
+        return message
+
+    def post(
+        self,
+        team: Team,
+        channel: Channel,
+        text: str,
+        blocks: Sequence[Json] = (),
+        thread: str = "",
+        files: Sequence[File] = (),
+        only_for: str | None = None,
+    ) -> Message:
+        """The bot sends a message, to a channel or to one person in it."""
+        content: Json = {"type": "message", "user": team.bot.id, "bot_id": team.bot_id, "team": team.id, "text": text}
+        if blocks:
+            content["blocks"] = named_blocks(blocks)
+        message = self._add(team, channel, content, thread, files, only_for)
+        if not only_for:
+            self._events.said(team, message, self._address)
+        return message
+
+    def change(self, team: Team, message: Message, text: str, blocks: Sequence[Json] | None) -> None:
+        """The bot replaces what a message says.
+
+        Args:
+            blocks: None leaves none, as Slack does when only a text is given.
+        """
+        before = dict(message.content)
+        message.content["text"] = text
+        message.content.pop("blocks", None)
+        if blocks:
+            message.content["blocks"] = named_blocks(blocks)
+        if not message.only_for:
+            message.content["edited"] = {"user": team.bot.id, "ts": team.next_ts()}
+            self._events.changed(team, message, before)
+        self._feeds.message(team, message)
+
+    def delete(self, team: Team, message: Message) -> None:
+        """A message disappears."""
+        del team.messages[message.channel.id][message.ts]
+        for file in message.content.get("files", ()):
+            team.files[file["id"]].shares[message.channel.id].remove(message.ts)
+        self._feeds.deleted(message)
+        if not message.only_for:
+            self._events.deleted(team, message)
+
+    def described(self, team: Team, message: Message) -> Json:
+        """A message as the Web API and events show it."""
+        shown = dict(message.content)
+        if "files" in shown:
+            shown["files"] = [describe(team, team.files[file["id"]], self._address) for file in shown["files"]]
+        replies = [each for each in team.thread(message.channel.id, message.ts) if each.ts != message.ts]
+        if replies:
+            shown |= {
+                "thread_ts": message.ts,
+                "reply_count": len(replies),
+                "reply_users_count": len({each.content["user"] for each in replies}),
+                "latest_reply": replies[-1].ts,
+            }
+        return shown
+
+    def _add(
+        self,
+        team: Team,
+        channel: Channel,
+        content: Json,
+        thread: str,
+        files: Iterable[File],
+        only_for: str | None = None,
+    ) -> Message:
+        content["ts"] = team.next_ts()
+        if thread:
+            parent = team.message(channel.id, thread)
+            content["thread_ts"] = parent.content.get("thread_ts", thread) if parent else thread
+            if parent:
+                content["parent_user_id"] = parent.content["user"]
+        message = Message(channel, content, only_for)
+        shared = list(files)
+        if shared:
+            content["files"] = [{"id": file.id} for file in shared]
+            for file in shared:
+                file.shares.setdefault(channel.id, []).append(message.ts)
+        team.messages[channel.id][message.ts] = message
+        self._feeds.message(team, message)
+        return message
+
+
+def escaped_text(text: str) -> str:
+    """What a person typed as Slack passes it on: entities for & < >, and links in angle brackets."""
+    pieces = []
+    end = 0
+    for match in _REFERENCE.finditer(text):
+        pieces += [_escaped_plain(text[end : match.start()]), match[0]]
+        end = match.end()
+    return "".join([*pieces, _escaped_plain(text[end:])])
+
+
+def entities(text: str) -> str:
+    """Text with entities for & < >; those that are there already stay."""
+    return _ENTITY.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
+
+
+def named_blocks(blocks: Iterable[Json]) -> list[Json]:
+    """Blocks with a block_id each, and an action_id for every element that can be used, as Slack gives them."""
+    named: list[Json] = []
+    for block in blocks:
+        copy: Json = {"block_id": new_id("b"), **block}
+        for name in ("accessory", "element"):
+            if name in copy:
+                copy[name] = _named(copy[name])
+        if copy["type"] in ("actions", "context"):
+            copy["elements"] = [_named(element) for element in copy["elements"]]
+        named.append(copy)
+    return named
+
+
+def _named(element: Any) -> Any:
+    if element["type"] in ("image", "mrkdwn", "plain_text"):
+        return element
+    return {"action_id": new_id("a"), **element}
+
+
+def _escaped_plain(text: str) -> str:
+    return _LINK.sub(r"<\g<0>>", entities(text))

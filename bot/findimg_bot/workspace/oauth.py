@@ -1,0 +1,122 @@
+"""Who the bot is: installing it in a team by OAuth, what its token says, and giving it up."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import BasicAuth, web
+
+from findimg_bot.workspace.api import Api, ApiError, Arguments, Call
+from findimg_bot.workspace.state import Json, Team, User
+
+_CODE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    team: Team
+    user: User
+    redirect_uri: str
+    expires: float
+
+
+class OAuth:
+    """Installs the app in teams."""
+
+    def __init__(
+        self,
+        app_id: str,
+        client_id: str,
+        client_secret: str,
+        redirect_urls: Sequence[str],
+        revoke: Callable[[Team], None],
+    ):
+        """Args:
+        redirect_urls: the manifest's; the first is taken where the app names none.
+        revoke: what happens when a team's token is given up.
+        """
+        self._redirect_urls = redirect_urls
+        self._app_id = app_id
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._revoke = revoke
+        self._codes: dict[str, _Grant] = {}
+
+    def register(self, api: Api) -> None:
+        """Adds the methods."""
+        api.methods |= {"auth.test": (self.test, ""), "auth.revoke": (self.revoke, "")}
+        api.open_methods |= {"oauth.v2.access": self.access, "api.test": self.echo}
+
+    def authorize(self, request: web.Request, team: Team, user: User) -> web.Response:
+        """`GET /oauth/v2/authorize`: the person who is signed in agrees, and goes back to the app with a code."""
+        query = request.query
+        back = query.get("redirect_uri") or next(iter(self._redirect_urls), "")
+        if query.get("client_id") != self._client_id:
+            return web.Response(status=400, text="invalid_client_id: this client_id is not this workspace's app.")
+        if urlsplit(back).hostname not in ("127.0.0.1", "localhost"):
+            return web.Response(status=400, text=f"bad_redirect_uri: {back!r} is not an address on this machine.")
+        asked = {scope for scope in query.get("scope", "").split(",") if scope}
+        if not asked or not asked <= team.scopes:
+            return web.Response(status=400, text="invalid_scope: the app asks for scopes that its manifest lacks.")
+        code = secrets.token_urlsafe(24)
+        self._codes[code] = _Grant(team, user, back, time.monotonic() + _CODE_SECONDS)
+        joint = "&" if urlsplit(back).query else "?"
+        raise web.HTTPFound(f"{back}{joint}{urlencode({'code': code, 'state': query.get('state', '')})}")
+
+    def access(self, arguments: Arguments, request: web.Request) -> Json:
+        """`oauth.v2.access`."""
+        client, secret = arguments.text("client_id", ""), arguments.text("client_secret", "")
+        if not client and (header := request.headers.get("Authorization", "")).startswith("Basic "):
+            basic = BasicAuth.decode(header)
+            client, secret = basic.login, basic.password
+        if client != self._client_id:
+            raise ApiError("invalid_client_id")
+        if not secrets.compare_digest(secret.encode(), self._client_secret.encode()):
+            raise ApiError("bad_client_secret")
+        grant = self._codes.pop(arguments.text("code", ""), None)
+        if grant is None or grant.expires < time.monotonic():
+            raise ApiError("invalid_code")
+        if arguments.text("redirect_uri", grant.redirect_uri) != grant.redirect_uri:
+            raise ApiError("bad_redirect_uri")
+        if not grant.team.installed:
+            grant.team.bot_token = f"xoxb-{secrets.token_hex(16)}"  # the one it had stays revoked
+            grant.team.installed = True
+        return {
+            "access_token": grant.team.bot_token,
+            "token_type": "bot",
+            "scope": ",".join(sorted(grant.team.scopes)),
+            "bot_user_id": grant.team.bot.id,
+            "app_id": self._app_id,
+            "team": {"id": grant.team.id, "name": grant.team.name},
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "authed_user": {"id": grant.user.id},
+        }
+
+    def test(self, call: Call) -> Json:
+        """`auth.test`."""
+        return {
+            "url": call.team.url,
+            "team": call.team.name,
+            "user": call.team.bot.name,
+            "team_id": call.team.id,
+            "user_id": call.team.bot.id,
+            "bot_id": call.team.bot_id,
+            "is_enterprise_install": False,
+        }
+
+    def revoke(self, call: Call) -> Json:
+        """`auth.revoke`."""
+        test = call.arguments.flag("test")
+        if not test:
+            self._revoke(call.team)
+        return {"revoked": not test}
+
+    @staticmethod
+    def echo(arguments: Arguments, request: web.Request) -> Json:
+        """`api.test`."""
+        if error := arguments.text("error", ""):
+            raise ApiError(error, args=dict(arguments.values))
+        return {"args": dict(arguments.values)}

@@ -1,0 +1,214 @@
+"""The page and its JSON API, which acts as the person who is signed in."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from findimg_bot.workspace.feeds import shown_file
+from findimg_bot.workspace.files import FileTooLargeError, image_type, read_form_file
+from findimg_bot.workspace.people import DeedError, ModalError, Office, Person
+from findimg_bot.workspace.security import Guard
+from findimg_bot.workspace.state import Json
+
+PAGE = Path(__file__).parent / "page"
+_HEARTBEAT = 20.0  # seconds
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+
+Deed = Callable[[Person, Json], Awaitable[Json]]
+
+
+class PageApi:
+    """Serves the page."""
+
+    def __init__(self, office: Office, guard: Guard):
+        self._office = office
+        self._guard = guard
+        self._live: set[web.WebSocketResponse] = set()
+
+    def register(self, router: web.UrlDispatcher) -> None:
+        """Adds the routes."""
+        router.add_get("/", self._index)
+        router.add_get("/page/static/{name}", self._static)
+        router.add_get("/page/file/{file}", self._file)
+        router.add_get("/page/state", self._state)
+        router.add_get("/page/live", self._updates)
+        router.add_post("/page/upload", self._upload)
+        for name, deed in {
+            "send": _send,
+            "action": _action,
+            "shortcut": _shortcut,
+            "submit": _submit,
+            "close": _close,
+            "home": _home,
+            "channel": _channel,
+        }.items():
+            router.add_post(f"/page/{name}", self._doing(deed))
+
+    async def close(self, app: web.Application) -> None:
+        """Signal handler: ends the pages' connections."""
+        for socket in list(self._live):
+            await socket.close()
+
+    async def _index(self, request: web.Request) -> web.StreamResponse:
+        token = request.query.get("token")
+        if token is not None:
+            if self._guard.person(token) is None:
+                return _closed()
+            return self._guard.sign_in(token)
+        if self._guard.signed_in(request) is None:
+            return _closed()
+        return _page_file("index.html", self._guard.page_policy)
+
+    async def _static(self, request: web.Request) -> web.StreamResponse:
+        self._person(request)
+        return _page_file(request.match_info["name"], None)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        person = self._person(request)
+        file = person.team.files.get(request.match_info["file"])
+        if file is None or file.deleted or not file.complete or file.data is None:
+            raise web.HTTPNotFound(text="There is no such file.")
+        kind = image_type(file.data)[0]
+        place = "inline" if kind else "attachment"
+        headers = {
+            "Content-Disposition": f"{place}; filename*=UTF-8''{quote(file.name)}",
+            "Cache-Control": "private, max-age=3600",
+        }
+        return web.Response(body=file.data, content_type=kind or "application/octet-stream", headers=headers)
+
+    async def _state(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(self._person(request).state())
+
+    async def _updates(self, request: web.Request) -> web.StreamResponse:
+        person = self._person(request)
+        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=4096)
+        await socket.prepare(request)
+        feed = self._office.feeds.open(person.team, person.user)
+        self._live.add(socket)
+        sending = asyncio.create_task(_pass_on(feed, socket))
+        try:
+            async for _ in socket:
+                pass  # the page says nothing here; this sees it close
+        finally:
+            sending.cancel()
+            self._live.discard(socket)
+            self._office.feeds.close(person.user, feed)
+        return socket
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        person = self._person(request)
+        if not request.content_type.startswith("multipart/"):
+            return _refused("The file must come as a form.")
+        try:
+            name, data = await read_form_file(request)
+            file = person.upload(name, data)
+        except FileTooLargeError:
+            return _refused("The file is larger than this workspace takes.")
+        except DeedError as error:
+            return _refused(str(error))
+        return web.json_response({"ok": True, "file": shown_file(person.team, file)})
+
+    def _doing(self, deed: Deed) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            person = self._person(request)
+            if request.content_type != "application/json":
+                return _refused("The request must be JSON.")
+            try:
+                body = await request.json()
+                if not isinstance(body, dict):
+                    raise ValueError("not an object")
+            except ValueError:
+                return _refused("The request is no JSON object.")
+            try:
+                return web.json_response({"ok": True, **await deed(person, body)})
+            except ModalError as error:
+                return web.json_response({"ok": False, "errors": error.errors})
+            except DeedError as error:
+                return _refused(str(error))
+
+        return handle
+
+    def _person(self, request: web.Request) -> Person:
+        found = self._guard.signed_in(request)
+        if found is None:
+            raise web.HTTPForbidden(text=_closed().text)
+        return Person(self._office, *found)
+
+
+async def _send(person: Person, body: Json) -> Json:
+    files = body.get("files") or []
+    if not isinstance(files, list):
+        raise DeedError("The files must be a list of ids.")
+    ts = await person.send(_text(body, "channel"), _text(body, "text"), _text(body, "thread_ts"), files)
+    return {"ts": ts} if ts else {}
+
+
+async def _action(person: Person, body: Json) -> Json:
+    names = ("block_id", "action_id", "channel", "ts", "view_id")
+    await person.act(**{name: _text(body, name) for name in names}, value=body.get("value"))
+    return {}
+
+
+async def _shortcut(person: Person, body: Json) -> Json:
+    await person.shortcut(_text(body, "callback_id"), _text(body, "channel"), _text(body, "ts"))
+    return {}
+
+
+async def _submit(person: Person, body: Json) -> Json:
+    values = body.get("values")
+    if not isinstance(values, dict) or not all(
+        isinstance(block, dict) and all(isinstance(value, dict) for value in block.values())
+        for block in values.values()
+    ):
+        raise DeedError("The modal's values are missing.")
+    await person.submit(_text(body, "view_id"), values)
+    return {}
+
+
+async def _close(person: Person, body: Json) -> Json:
+    await person.close(_text(body, "view_id"))
+    return {}
+
+
+async def _home(person: Person, body: Json) -> Json:
+    person.open_home(_text(body, "tab") or "home")
+    return {}
+
+
+async def _channel(person: Person, body: Json) -> Json:
+    channel = person.new_channel(_text(body, "name"))
+    return {"channel": {"id": channel.id, "name": channel.name, "is_im": False}}
+
+
+async def _pass_on(feed: asyncio.Queue[Json], socket: web.WebSocketResponse) -> None:
+    with suppress(ConnectionError):  # the page was closed
+        while not socket.closed:
+            await socket.send_str(json.dumps(await feed.get()))
+
+
+def _text(body: Json, name: str) -> str:
+    value: Any = body.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _page_file(name: str, policy: str | None) -> web.StreamResponse:
+    path = PAGE / name
+    if path.parent != PAGE or path.suffix not in _TYPES or not path.is_file():
+        raise web.HTTPNotFound(text="There is no such file.")
+    headers = {"Cache-Control": "no-cache"} | ({"Content-Security-Policy": policy} if policy else {})
+    return web.Response(body=path.read_bytes(), content_type=_TYPES[path.suffix], charset="utf-8", headers=headers)
+
+
+def _refused(sentence: str) -> web.Response:
+    return web.json_response({"ok": False, "error": sentence})
+
+
+def _closed() -> web.Response:
+    sentence = "This workspace opens with the address that findimg-bot try printed, which carries its token."
+    return web.Response(status=403, text=sentence)

@@ -1,0 +1,397 @@
+"""What a person does: writes, uses commands, buttons and shortcuts, fills in modals; for the page and for tests."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from findimg_bot.workspace.delivery import COMMANDS, INTERACTIVE, Delivery, DeliveryError
+from findimg_bot.workspace.events import Events
+from findimg_bot.workspace.faults import Timing
+from findimg_bot.workspace.feeds import Feeds
+from findimg_bot.workspace.files import FILE_BYTES, Files, describe
+from findimg_bot.workspace.hooks import Hooks
+from findimg_bot.workspace.messages import Messages, entities
+from findimg_bot.workspace.state import Channel, File, Json, Message, Team, User, View
+from findimg_bot.workspace.views import ViewError, Views
+
+_INPUT_FILES, _INPUT_BYTES = 10, 10 * 2**20
+_CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
+_TROUBLE = "We had some trouble connecting. Try again?"
+
+
+class DeedError(Exception):
+    """What a person wanted cannot be done; the text is what Slack would say, or a sentence."""
+
+
+class ModalError(Exception):
+    """A modal's inputs were refused.
+
+    Attributes:
+        errors: block id → what is wrong.
+    """
+
+    def __init__(self, errors: Mapping[str, str]):
+        super().__init__("; ".join(errors.values()))
+        self.errors = dict(errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What deeds go through."""
+
+    manifest: Json
+    app_id: str
+    address: str
+    delivery: Delivery
+    events: Events
+    feeds: Feeds
+    files: Files
+    hooks: Hooks
+    messages: Messages
+    timing: Timing
+    views: Views
+
+
+class Person:
+    """One person in a team."""
+
+    def __init__(self, office: Office, team: Team, user: User):
+        self._office = office
+        self.team = team
+        self.user = user
+
+    async def send(self, channel: str, text: str, thread_ts: str = "", files: Sequence[str] = ()) -> str:
+        """Writes, or uses a command where the text begins with one; returns once a command is acknowledged.
+
+        Args:
+            channel: id or name.
+            files: ids of files that this person uploaded.
+
+        Returns:
+            The message's ts; empty for a command.
+
+        Raises:
+            DeedError: it cannot be sent, or the bot did not acknowledge the command.
+        """
+        place = self._place(channel)
+        if text.startswith("/"):
+            await self._command(place, text, thread_ts)
+            return ""
+        if not text.strip() and not files:
+            raise DeedError("There is nothing to send.")
+        if thread_ts and self.team.message(place.id, thread_ts) is None:
+            raise DeedError("The message that this answers is gone.")
+        shared = [self._own_file(name) for name in files]
+        message = self._office.messages.say(self.team, place, self.user, text, thread_ts, shared)
+        if f"<@{self.team.bot.id}>" in text and self.team.bot.id not in place.members:
+            self._notice(place, f"@{self.team.bot.name} isn't in this channel.")
+        return message.ts
+
+    def upload(self, name: str, data: bytes) -> File:
+        """Uploads a file, which is not shared anywhere yet.
+
+        Raises:
+            DeedError: it is empty or too large.
+        """
+        if not data:
+            raise DeedError(f"{name or 'The file'} is empty.")
+        if len(data) > FILE_BYTES:
+            raise DeedError(f"{name} has {len(data):,} bytes; {FILE_BYTES:,} are the most.")
+        return self._office.files.add(self.team, self.user.id, name, data)
+
+    async def act(
+        self, block_id: str, action_id: str, channel: str = "", ts: str = "", view_id: str = "", value: Any = None
+    ) -> None:
+        """Uses a button or another element of a message or a view.
+
+        Args:
+            value: what was chosen or typed; a button needs none.
+
+        Raises:
+            DeedError: it isn't there, or the bot did not acknowledge.
+        """
+        if view_id:
+            view = self._view(view_id)
+            about: Json = {"view": view.content, "container": {"type": "view", "view_id": view.id}}
+            blocks = view.content["blocks"]
+        else:
+            place = self._place(channel)
+            message = self._message(place, ts)
+            blocks = message.content.get("blocks", ())
+            container = {
+                "type": "message",
+                "message_ts": message.ts,
+                "channel_id": place.id,
+                "is_ephemeral": message.only_for is not None,
+            }
+            if "thread_ts" in message.content:
+                container["thread_ts"] = message.content["thread_ts"]
+            url = self._office.hooks.new("actions", self.team, place, self.user.id, message)
+            about = {"container": container, "channel": _channel(place), "response_url": url}
+            if message.only_for is None:  # Slack keeps no copy of what only one person sees
+                about["message"] = self._office.messages.described(self.team, message)
+        element = _element(blocks, block_id, action_id)
+        action = {"block_id": block_id, "action_id": action_id, "type": element["type"], "action_ts": self._now()}
+        action |= {name: element[name] for name in ("text", "value", "style", "url") if name in element}
+        if element["type"] != "button":
+            action |= _chosen(element, value)
+        await self._interact({"type": "block_actions", "actions": [action], **about})
+
+    async def shortcut(self, callback_id: str, channel: str, ts: str) -> None:
+        """Uses a message shortcut.
+
+        Raises:
+            DeedError: there is no such shortcut or message, or the bot did not acknowledge.
+        """
+        place = self._place(channel)
+        message = self._message(place, ts)
+        known = self._office.manifest.get("features", {}).get("shortcuts", ())
+        if message.only_for or not any(each["callback_id"] == callback_id for each in known):
+            raise DeedError(f"There is no shortcut {callback_id!r} on that message.")
+        await self._interact(
+            {
+                "type": "message_action",
+                "callback_id": callback_id,
+                "channel": _channel(place),
+                "message_ts": message.ts,
+                "message": self._office.messages.described(self.team, message),
+                "response_url": self._office.hooks.new("app", self.team, place, self.user.id),
+            }
+        )
+
+    async def submit(self, view_id: str, values: Mapping[str, Mapping[str, Json]]) -> None:
+        """Submits a modal.
+
+        Args:
+            values: block id → action id → the value, as in a view's `state.values`; files by their ids.
+
+        Raises:
+            ModalError: an input is refused, here or by the bot.
+            DeedError: there is no such modal, or the bot did not acknowledge.
+        """
+        view = self._view(view_id)
+        if view.content["type"] != "modal":
+            raise DeedError("Only a modal can be submitted.")
+        view.content["state"] = {"values": self._filled(view, values)}
+        payload = {"type": "view_submission", "view": view.content, "response_urls": []}
+        answer = await self._interact(payload, _TROUBLE)
+        try:
+            match answer.get("response_action"):
+                case None:
+                    self._office.views.close(self.team, view)
+                case "clear":
+                    self._office.views.close(self.team, view, everything=True)
+                case "update":
+                    self._office.views.update(self.team, view.id, answer.get("view"))
+                case "push":
+                    self._office.views.push_on(self.team, self.user.id, answer.get("view"))
+                case "errors" if isinstance(answer.get("errors"), dict) and answer["errors"]:
+                    raise ModalError(answer["errors"])
+                case _:
+                    raise DeedError(_TROUBLE)
+        except ViewError as error:
+            raise DeedError(_TROUBLE) from error
+
+    async def close(self, view_id: str) -> None:
+        """Closes a modal; the bot is told if it asked for that.
+
+        Raises:
+            DeedError: there is no such modal.
+        """
+        view = self._view(view_id)
+        everything = bool(view.content["clear_on_close"])
+        self._office.views.close(self.team, view, everything)
+        if view.content["notify_on_close"]:
+            closed = {"type": "view_closed", "view": view.content, "is_cleared": everything}
+            # To the person it is closed, whether the bot hears of it or not.
+            with suppress(DeedError):
+                await self._interact(closed)
+
+    def open_home(self, tab: str = "home") -> None:
+        """Opens one of the app's tabs, `home` or `messages`."""
+        self._office.events.home_opened(self.team, self.user.id, tab)
+
+    def new_channel(self, name: str) -> Channel:
+        """Makes a channel with everybody and the bot in it.
+
+        Raises:
+            DeedError: the name is none, or is taken.
+        """
+        if not _CHANNEL_NAME.fullmatch(name) or self.team.channel(name):
+            raise DeedError(f"A channel cannot be called {name!r}; use letters, digits and dashes that are not taken.")
+        channel = self.team.add_channel(name)
+        self._office.feeds.channel(self.team, channel)
+        return channel
+
+    def state(self) -> Json:
+        """Everything that this person sees, as the page gets it."""
+        return self._office.feeds.state(self.team, self.user)
+
+    async def _command(self, place: Channel, text: str, thread: str) -> None:
+        name, _, rest = text.partition(" ")
+        commands = self._office.manifest.get("features", {}).get("slash_commands", ())
+        if not self.team.installed or not any(each["command"] == name for each in commands):
+            raise DeedError(f"{name} is not a valid command.")
+        if thread:
+            raise DeedError(f"{name} is not supported in threads. Sorry!")
+        payload = {
+            "token": "deprecated",
+            "team_id": self.team.id,
+            "team_domain": self.team.name,
+            "channel_id": place.id,
+            "channel_name": _channel(place)["name"],
+            "user_id": self.user.id,
+            "user_name": self.user.name,
+            "command": name,
+            "text": entities(rest.strip()),
+            "api_app_id": self._office.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self._office.hooks.new("commands", self.team, place, self.user.id),
+            "trigger_id": self._office.views.new_trigger(self.team, self.user.id),
+        }
+        try:
+            answer = await self._office.delivery.send(COMMANDS, payload, self._office.timing.acknowledge)
+        except DeliveryError as error:
+            said = f'{name} failed with the error "{error}"'
+            self._notice(place, said)
+            raise DeedError(said) from error
+        if answer and (wrong := self._office.hooks.acknowledged(self.team, place, self.user.id, answer)):
+            said = f'{name} failed with the error "{wrong}"'
+            self._notice(place, said)
+            raise DeedError(said)
+
+    async def _interact(self, payload: Json, trouble: str = "") -> Json:
+        common = {
+            "token": "deprecated",
+            "team": {"id": self.team.id, "domain": self.team.name},
+            "user": {"id": self.user.id, "username": self.user.name, "name": self.user.name, "team_id": self.team.id},
+            "api_app_id": self._office.app_id,
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "action_ts": self._now(),
+        }
+        if payload["type"] != "view_closed":
+            common["trigger_id"] = self._office.views.new_trigger(self.team, self.user.id)
+        if not self.team.installed:
+            raise DeedError(f"{self.team.bot.name} is not in this team any more.")
+        try:
+            return await self._office.delivery.send(INTERACTIVE, common | payload, self._office.timing.acknowledge)
+        except DeliveryError as error:
+            raise DeedError(trouble or f'{self.team.bot.name} failed with the error "{error}"') from error
+
+    def _filled(self, view: View, given: Mapping[str, Mapping[str, Json]]) -> Json:
+        """The inputs' values; refuses what is missing or is no file that the input takes."""
+        values: Json = {}
+        errors: dict[str, str] = {}
+        for block in view.content["blocks"]:
+            if block["type"] != "input":
+                continue
+            name, element = block["block_id"], block["element"]
+            value = dict(given.get(name, {}).get(element["action_id"], {}))
+            value["type"] = element["type"]
+            if element["type"] == "file_input":
+                files = [self._own_file(file) for file in _listed(value.get("files"))]
+                value["files"] = [describe(self.team, file, self._office.address) for file in files]
+                if wrong := _refused_files(element, files):
+                    errors[name] = wrong
+                for file in files:
+                    file.seen_by_bot = True
+            if not block.get("optional") and not any(content for key, content in value.items() if key != "type"):
+                errors[name] = "Please complete this required field."
+            values[name] = {element["action_id"]: value}
+        if errors:
+            raise ModalError(errors)
+        return values
+
+    def _place(self, name: str) -> Channel:
+        channel = self.team.channel(name)
+        if channel is None or self.user.id not in channel.members:
+            raise DeedError(f"There is no channel {name!r} that you are in.")
+        return channel
+
+    def _message(self, channel: Channel, ts: str) -> Message:
+        message = self.team.message(channel.id, ts)
+        if message is None or message.only_for not in (None, self.user.id):
+            raise DeedError("That message is gone.")
+        return message
+
+    def _view(self, name: str) -> View:
+        view = self.team.view(name)
+        if view is None or view.user != self.user.id:
+            raise DeedError("That window is closed.")
+        return view
+
+    def _own_file(self, name: str) -> File:
+        file = self.team.files.get(str(name))
+        if file is None or file.user != self.user.id or file.deleted:
+            raise DeedError(f"There is no file {name!r} of yours.")
+        return file
+
+    def _notice(self, channel: Channel, text: str) -> None:
+        self._office.feeds.notice(self.user.id, channel.id, text)
+
+    @staticmethod
+    def _now() -> str:
+        return f"{time.time():.6f}"
+
+
+def _channel(channel: Channel) -> Json:
+    """A channel as payloads name it."""
+    name = "directmessage" if channel.is_im else "privategroup" if channel.is_private else channel.name
+    return {"id": channel.id, "name": name}
+
+
+def _element(blocks: Sequence[Json], block_id: str, action_id: str) -> Json:
+    for block in blocks:
+        if block["block_id"] == block_id:
+            elements = [
+                *block.get("elements", ()),
+                *(block[name] for name in ("accessory", "element") if name in block),
+            ]
+            for element in elements:
+                if element.get("action_id") == action_id:
+                    return dict(element)
+    raise DeedError("There is no such button any more.")
+
+
+def _chosen(element: Json, value: Any) -> Json:
+    """What was chosen, as Slack says it for each kind of element."""
+    match element["type"]:
+        case "static_select" | "radio_buttons" | "overflow":
+            return {"selected_option": _option(element, value)}
+        case "checkboxes" | "multi_static_select":
+            return {"selected_options": [_option(element, each) for each in _listed(value)]}
+        case "users_select" | "channels_select" | "conversations_select":
+            return {f"selected_{element['type'].removesuffix('s_select')}": value}
+        case "datepicker":
+            return {"selected_date": value}
+        case "timepicker":
+            return {"selected_time": value}
+        case _:
+            return {"value": value}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _option(element: Json, value: Any) -> Json:
+    for option in element["options"]:
+        if option.get("value") == value:
+            return dict(option)
+    raise DeedError(f"There is no choice {value!r}.")
+
+
+def _refused_files(element: Json, files: Sequence[File]) -> str:
+    most = element.get("max_files", _INPUT_FILES)
+    if len(files) > most:
+        return f"Choose at most {most} file{'s' * (most != 1)}."
+    if any(len(file.data or b"") > _INPUT_BYTES for file in files):
+        return f"A file may have at most {_INPUT_BYTES // 2**20} MB."
+    types = [str(each).lower().lstrip(".") for each in element.get("filetypes", ())]
+    if types and any(file.name.lower().rpartition(".")[2] not in types for file in files):
+        return f"Choose a file of these types: {', '.join(types)}."
+    return ""

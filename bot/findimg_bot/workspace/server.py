@@ -1,0 +1,253 @@
+"""The workspace: one app, its teams, and everything that Slack would do for them."""
+
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from findimg_bot.workspace.api import Api, Arguments
+from findimg_bot.workspace.chat import Chat
+from findimg_bot.workspace.conversations import Conversations
+from findimg_bot.workspace.delivery import EVENTS, Delivery, DeliveryError, SignedHttp
+from findimg_bot.workspace.events import Events
+from findimg_bot.workspace.faults import Faults, Timing
+from findimg_bot.workspace.feeds import Feeds, file_named
+from findimg_bot.workspace.files import FILE_BYTES, Files, can_be_shown
+from findimg_bot.workspace.hooks import Hooks
+from findimg_bot.workspace.messages import Messages
+from findimg_bot.workspace.modals import Modals
+from findimg_bot.workspace.oauth import OAuth
+from findimg_bot.workspace.page_api import PageApi
+from findimg_bot.workspace.people import Office, Person
+from findimg_bot.workspace.security import Guard
+from findimg_bot.workspace.sockets import Sockets
+from findimg_bot.workspace.state import Channel, File, Json, Team, User, new_id
+from findimg_bot.workspace.uploads import Uploads
+from findimg_bot.workspace.views import Views
+
+HOST = "127.0.0.1"
+_BODY_BYTES = 2**20  # of everything but uploads
+
+
+class Workspace:
+    """A small Slack at 127.0.0.1: one app, one or more teams, state in memory."""
+
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        *,
+        port: int = 0,
+        host: str = HOST,
+        token: str | None = None,
+        request_url: str | None = None,
+    ):
+        """Prepares a workspace with a team `findimg`, a person in it and a channel `general`.
+
+        Args:
+            manifest: the app's; says its commands, shortcuts, scopes and events.
+            port: 0 takes a free one.
+            host: what it listens at; whoever reaches it must still call it 127.0.0.1 or localhost.
+            token: opens the page as the first person; made up when None.
+            request_url: where signed HTTP is delivered to, instead of Socket Mode.
+        """
+        self.manifest: Json = dict(manifest)
+        self.app_id = new_id("A")
+        self.app_token = f"xapp-1-{self.app_id}-{secrets.token_hex(16)}"
+        self.signing_secret = secrets.token_hex(16)
+        self.client_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}"
+        self.client_secret = secrets.token_hex(16)
+        self.faults = Faults()
+        self.timing = Timing()
+        self.teams: dict[str, Team] = {}
+        self.sockets = Sockets(self.app_id)
+        self.faults.drop_sockets = self.sockets.drop
+        self.team = self.add_team("findimg", token=token)
+        self.me = next(user for user in self.team.users.values() if not user.is_bot)
+        self.token = self.me.token
+        self._delivery: Delivery = SignedHttp(request_url, self.signing_secret) if request_url else self.sockets
+        self._port = port
+        self._host = host
+        self._runner: web.AppRunner | None = None
+        self._office: Office | None = None
+
+    @property
+    def address(self) -> str:
+        """`http://127.0.0.1:PORT`, once it is started."""
+        return f"http://{HOST}:{self._port}"
+
+    @property
+    def api_url(self) -> str:
+        """The base_url of slack-sdk's clients."""
+        return f"{self.address}/api/"
+
+    @property
+    def bot_token(self) -> str:
+        """The first team's."""
+        return self.team.bot_token
+
+    async def start(self) -> None:
+        """Begins to listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        listening = socket.create_server((self._host, self._port))
+        self._port = listening.getsockname()[1]
+        self._runner = web.AppRunner(self._build(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listening).start()
+
+    async def stop(self) -> None:
+        """Ends everything; a workspace that was never started is left as it is."""
+        if self._runner is None:
+            return
+        self.office.events.stop()
+        self.office.files.stop()
+        await self._delivery.close()
+        await self.sockets.close()
+        await self._runner.cleanup()
+
+    @property
+    def office(self) -> Office:
+        """What people's deeds go through.
+
+        Raises:
+            RuntimeError: the workspace was not started.
+        """
+        if self._office is None:
+            raise RuntimeError("The workspace is not started; await start() first.")
+        return self._office
+
+    def person(self, user: User | None = None) -> Person:
+        """Acts as a person, the first one when None; what they do reaches the bot as from the page."""
+        user = user or self.me
+        team = next(team for team in self.teams.values() if user.id in team.users)
+        return Person(self.office, team, user)
+
+    def post(self, channel_name: str, text: str, blocks: Sequence[Json] | None = None) -> str:
+        """The bot says something in a channel of the first team; returns the message's ts."""
+        channel = self.team.channel(channel_name)
+        if channel is None:
+            raise ValueError(f"There is no channel {channel_name!r} in {self.team.name}.")
+        return self.office.messages.post(self.team, channel, text, blocks or ()).ts
+
+    def add_team(self, name: str, *, installed: bool = True, token: str | None = None) -> Team:
+        """A team with a person, the bot and a channel `general`.
+
+        Args:
+            name: also its part of addresses, so letters, digits and dashes.
+            installed: whether the app is in it already; else OAuth brings it there.
+            token: opens the page as the person; made up when None.
+        """
+        shown = self.manifest.get("features", {}).get("bot_user", {}).get("display_name", "app")
+        bot = User(new_id("U"), shown, is_bot=True)
+        scopes = frozenset(self.manifest.get("oauth_config", {}).get("scopes", {}).get("bot", ()))
+        team = Team(new_id("T"), name, bot, scopes, installed=installed, users={findimg_bot.id: bot})
+        team.add_channel("general")
+        team.add_user("you", token)
+        self.teams[team.id] = team
+        return team
+
+    def add_remote_file(self, name: str, url: str, channel: Channel, user: User | None = None) -> File:
+        """A person shares a file that lies elsewhere, as apps for other storage let them: `mode` is `external`.
+
+        Args:
+            url: where it is said to lie; anything goes.
+        """
+        person = self.person(user)
+        file = File(new_id("F"), person.user.id, name, name, mimetype="image/jpeg", complete=True, external_url=url)
+        person.team.files[file.id] = file
+        self.office.messages.say(person.team, channel, person.user, "", files=[file])
+        return file
+
+    def uninstall(self, team: Team | None = None) -> None:
+        """The app is removed from a team, the first one when None."""
+        team = team or self.team
+        self.office.events.tokens_revoked(team)
+        self.office.events.uninstalled(team)
+        team.installed = False
+
+    def revoke(self, team: Team | None = None) -> None:
+        """A team's bot token is revoked, the first one's when None."""
+        team = team or self.team
+        self.office.events.tokens_revoked(team)
+        team.installed = False
+
+    async def settle(self) -> None:
+        """Waits until the bot has acknowledged every event, or they were given up."""
+        await self.office.events.settle()
+
+    async def verify_request_url(self) -> bool:
+        """Asks the request URL for its challenge, as Slack does when it is saved."""
+        challenge = secrets.token_urlsafe(24)
+        payload = {"type": "url_verification", "token": "deprecated", "challenge": challenge}
+        try:
+            answer = await self._delivery.send(EVENTS, payload, self.timing.acknowledge)
+        except DeliveryError:
+            return False
+        return challenge in (answer.get("challenge"), answer.get("text"))
+
+    def _build(self) -> web.Application:
+        """Puts the parts together, now that the address is known."""
+        features, settings = self.manifest.get("features", {}), self.manifest.get("settings", {})
+        subscribed = settings.get("event_subscriptions", {}).get("bot_events", ())
+        feeds = Feeds(self.manifest, FILE_BYTES)
+        files = Files(feeds, self.faults)
+        events = Events(self._delivery, subscribed, self.app_id, self.timing)
+        messages = Messages(feeds, events, self.address)
+        hooks = Hooks(messages, _showable, self.timing, self.faults, self.address)
+        has_home = bool(features.get("app_home", {}).get("home_tab_enabled"))
+        views = Views(feeds, _showable, self.timing, self.app_id, has_home)
+        self._office = Office(
+            self.manifest,
+            self.app_id,
+            self.address,
+            self._delivery,
+            events,
+            feeds,
+            files,
+            hooks,
+            messages,
+            self.timing,
+            views,
+        )
+        redirect_urls = self.manifest.get("oauth_config", {}).get("redirect_urls", ())
+        oauth = OAuth(self.app_id, self.client_id, self.client_secret, redirect_urls, self.revoke)
+        api = Api(self.app_token, self.teams, self.faults)
+        Chat(messages, _showable).register(api)
+        Conversations(messages).register(api)
+        Uploads(files, messages, _showable, self.address).register(api)
+        Modals(views).register(api)
+        oauth.register(api)
+        api.app_methods["apps.connections.open"] = self._open_connection
+        guard = Guard(self._port, self.teams)
+        page = PageApi(self._office, guard)
+
+        async def authorize(request: web.Request) -> web.StreamResponse:
+            found = guard.signed_in(request)
+            return oauth.authorize(request, *found) if found else web.Response(status=403, text="Sign in first.")
+
+        async def download(request: web.Request) -> web.StreamResponse:
+            return await files.hand_out(request, api.reader(request))
+
+        app = web.Application(client_max_size=_BODY_BYTES, middlewares=[guard.middleware()])
+        app.on_response_prepare.append(guard.add_headers)
+        app.router.add_route("*", "/api/{method}", api.take)
+        app.router.add_get("/link/", self.sockets.take)
+        app.router.add_post("/hooks/{name:.+}", hooks.take)
+        app.router.add_post("/upload/v1/{ticket}", files.take_upload)
+        app.router.add_get("/files-pri/{file}/{name:.+}", download)
+        app.router.add_get("/oauth/v2/authorize", authorize)
+        page.register(app.router)
+        app.on_shutdown.append(page.close)
+        return app
+
+    def _open_connection(self, arguments: Arguments, request: web.Request) -> Json:
+        return {"url": self.sockets.new_address(self.address)}
+
+
+def _showable(team: Team, slack_file: Mapping[str, Any]) -> bool:
+    file = team.files.get(file_named(dict(slack_file)))
+    return file is not None and team.bot_sees(file) and can_be_shown(file)
