@@ -10,7 +10,7 @@ from moto.server import ThreadedMotoServer
 
 from findimg_jobs.index import index
 from findimg_jobs.samples import gather
-from findimg import storage
+from findimg.storage import base as storage
 from findimg.settings import Settings
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"

@@ -41,7 +41,7 @@ from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, S
 from findimg.library import Manifest
 from findimg.search import Hit, Searcher, Seen
 from findimg.settings import Settings
-from findimg.storage import FolderStorage
+from findimg.storage.base import FolderStorage
 
 PAGE = 5  # hits in one answer
 TAGS = 10

@@ -15,7 +15,7 @@ from findimg_bot.store import Store
 from findimg.errors import FindimgError, StorageError
 from findimg.search import Hit
 from findimg.sheets import Cell, Row, draw_sheet
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 EACH_SECONDS = 4.0  # for uploading each thumbnail; what takes longer is shown on one contact sheet
 SHEET_SECONDS = 4.0  # for that

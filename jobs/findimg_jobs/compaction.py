@@ -26,7 +26,7 @@ from findimg_jobs.shards import (
 )
 from findimg_jobs.sources import Failure, SourceImage
 from findimg.errors import LibraryError
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 SMALL = 4  # a shard is small when less than a fourth of a full one is needed of it
 MANY = 64  # so many small shards may stay

@@ -22,7 +22,7 @@ from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.library import classifier_key, thumbnail_key
 from findimg.models import ModelStore
-from findimg.storage import open_storage, read_uri, retries
+from findimg.storage.base import open_storage, read_uri, retries
 
 BATCH = 32
 # Images on their way at a time: while some are decoded, others wait for a disk or for S3. Their files are in memory.

@@ -17,7 +17,7 @@ from findimg_jobs.shards import (
     remove_shard,
 )
 from findimg_jobs.sources import SourceImage
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 
 def erase(

@@ -35,7 +35,7 @@ from findimg.projection import open_projection
 from findimg.query import Query, Term
 from findimg.search import MOST_HITS, Hit, Searcher, Seen
 from findimg.settings import Settings
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 from findimg.words import Words, open_words
 
 MOST_ASKED = 2000  # images that are asked with and tagged; of more, as many are taken evenly

@@ -18,7 +18,7 @@ from findimg_jobs.sources import SourceImage
 from findimg.errors import LibraryError
 from findimg.library import Library, thumbnail_key
 from findimg.settings import Settings
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from findimg_jobs.sources import SourceImage
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 # An empty object for each, called by the SHA-256 of its URI: a name of a file can be the name of a person.
 _PREFIX = "forgotten"

@@ -19,7 +19,7 @@ from findimg_jobs.sources import SourceImage
 from findimg.catalog import CatalogRow, write_catalog
 from findimg.library import CATALOG_FILE, VISUAL_FILE
 from findimg.mapped import new_array
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 _AHEAD = 4  # shards read while another is written
 _PIECE = 8192  # rows written to the catalog at a time

@@ -32,7 +32,7 @@ from findimg.library import Library, Manifest
 from findimg.models import ModelStore
 from findimg.projection import DEFAULT, FULL
 from findimg.settings import Settings
-from findimg.storage import Storage, open_storage
+from findimg.storage.base import Storage, open_storage
 from findimg.words import EMBEDDED, Words, open_words
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from findimg.errors import LockedError, NotPublishedError, ObjectMissingError, StorageError
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 BEAT = 15.0  # seconds between heartbeats
 EXPIRY = 4 * BEAT  # a lease without a heartbeat for so long is abandoned

@@ -36,7 +36,7 @@ from findimg.mapped import new_array
 from findimg.meaning import meaning, noise, strength, unrelated_terms
 from findimg.postings import Postings, write_postings
 from findimg.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 from findimg.words import Words
 
 _QUERIES = 400  # measured on when an index is calibrated

@@ -21,7 +21,7 @@ from findimg_jobs.evaluation import (
     figure,
 )
 from findimg.errors import ObjectMissingError
-from findimg.storage import FolderStorage, Storage
+from findimg.storage.base import FolderStorage, Storage
 
 MOST_LABELS = 50  # on the contact sheet, the worst; with 10 thumbnails each the page has some megabytes
 MOST_IMAGES = 20  # labels of which an image as a query is shown

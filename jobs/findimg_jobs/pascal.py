@@ -19,7 +19,7 @@ from rich.progress import track
 
 from findimg.errors import ImageError, NotPublishedError, ObjectMissingError, StorageError
 from findimg.images import decode
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 PAGE = "https://vision.cs.uiuc.edu/pascal-sentences/"
 

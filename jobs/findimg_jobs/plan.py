@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from findimg_jobs.shards import Known, Shard, cut
 from findimg_jobs.sources import Listing, SourceImage
 from findimg.errors import LibraryError, ObjectMissingError
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 
 @dataclass(frozen=True, slots=True)

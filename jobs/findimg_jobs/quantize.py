@@ -18,7 +18,7 @@ from findimg.errors import ImageError, ModelError, SettingsError, StorageError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.models import ModelStore
 from findimg.settings import Settings
-from findimg.storage import read_uri
+from findimg.storage.base import read_uri
 from findimg.words import normalised
 
 FLOAT32, INT8 = EfficientNetLite0.name, EfficientNetLite0Int8.name

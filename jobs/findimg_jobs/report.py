@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from findimg_jobs.shards import Stats
 from findimg_jobs.sources import Failure
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 _CONTRACT = (
     "run",

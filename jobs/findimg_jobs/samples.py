@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from findimg.errors import StorageError
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 SOURCES = "SOURCES.md"
 

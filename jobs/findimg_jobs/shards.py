@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from findimg_jobs.sources import Failure, SourceImage
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.library import shards_prefix
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 TOP_CLASSES = 20
 # The columns of vectors.parquet that tell of content, null where a row has none.

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from findimg.errors import SettingsError
 from findimg.images import EXTENSIONS
-from findimg.storage import Entry, FolderStorage, S3Storage, open_storage
+from findimg.storage.base import Entry, FolderStorage, S3Storage, open_storage
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -24,7 +24,7 @@ from findimg.lexicon import open_lexicon
 from findimg.library import Library, Manifest
 from findimg.models import ModelStore
 from findimg.settings import Settings
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 from findimg.words import Words, did_you_mean, normalised, open_words
 
 SEED = 20

@@ -26,7 +26,7 @@ from findimg.library import (
     index_files,
 )
 from findimg.projection import open_projection
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 _ROWS = 200  # compared with the embedding store, looked up in the indexes, asked for to measure recall
 _MISSED = 0.05  # share of rows that a sound index may not find by their own vectors: it is approximate

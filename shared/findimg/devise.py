@@ -19,7 +19,7 @@ from findimg.errors import HeadError, ObjectMissingError
 from findimg.heads import Conse, Head
 from findimg.lexicon import open_lexicon
 from findimg.library import Version
-from findimg.storage import FolderStorage, Storage
+from findimg.storage.base import FolderStorage, Storage
 from findimg.words import Words, normalised
 
 PREFIX = "devise:"

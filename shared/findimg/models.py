@@ -22,7 +22,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from findimg.backbones import efficientnet_lite0, efficientnet_lite0_int8, vgg16
 from findimg.errors import ModelError
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 from findimg.words import convert_glove
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"

@@ -27,7 +27,7 @@ from findimg_jobs.sources import Listing, SourceImage
 from findimg.lexicon import CLASSES, open_lexicon
 from findimg.library import Library, classifier_key
 from findimg.settings import Settings
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 DIM = 1280  # as efficientnet-lite0
 RUN = "made-up"

@@ -18,7 +18,7 @@ from findimg_bot.store import Store
 from findimg_bot.thumbnails import Thumbnails, reason
 from findimg.errors import ObjectMissingError
 from findimg.search import Hit
-from findimg.storage import Storage, open_storage
+from findimg.storage.base import Storage, open_storage
 
 CAT = Hit("s3://photos/cat.jpg", 0.8, 0, 640, 480, "ca" * 32, None)
 DOG = replace(CAT, uri="s3://photos/dog.jpg", sha256="d0" * 32)

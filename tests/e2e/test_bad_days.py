@@ -23,12 +23,12 @@ from findimg_jobs.index import index
 from findimg_jobs.report import RunReport
 from findimg_jobs.shards import Stats
 from findimg_jobs.verify import verify
-from findimg import storage
+from findimg.storage import base as storage
 from findimg.catalog import Catalog
 from findimg.errors import NotPublishedError
 from findimg.library import Library
 from findimg.settings import Settings
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from findimg_jobs.index import index
-from findimg import storage
+from findimg.storage import base as storage
 from findimg.settings import Settings
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from findimg.library import Library
 from findimg.meaning import meaning, score, second_look
 from findimg.query import Query, parse
 from findimg.search import Searcher
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 from findimg.words import EMBEDDED, open_words
 
 pytestmark = pytest.mark.slow

@@ -26,11 +26,11 @@ from findimg_jobs.index import index
 from findimg_jobs.report import RunReport
 from findimg_jobs.shards import Shard, Stats, read_known
 from findimg_jobs.verify import verify
-from findimg import storage
+from findimg.storage import base as storage
 from findimg.catalog import Catalog
 from findimg.library import Library
 from findimg.settings import Settings
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 pytestmark = pytest.mark.slow
 

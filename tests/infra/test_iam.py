@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-import findimg.storage
+import findimg.storage.base
 from findimg_bot.answers import answer, read_question
 from findimg_bot.live import LiveLibrary
 from findimg_jobs.forget import allow, forget
@@ -22,7 +22,7 @@ from findimg_jobs.verify import verify
 from findimg.errors import StorageError
 from findimg.library import Library, thumbnail_key
 from findimg.settings import Settings
-from findimg.storage import open_storage, presigned, read_uri
+from findimg.storage.base import open_storage, presigned, read_uri
 
 FOLDER = Path(__file__).parents[2] / "infra" / "aws"
 SOURCE, LIBRARY = "s3://team-photos/2026", "s3://team-findimg/photos"
@@ -59,7 +59,7 @@ def recorded() -> Iterator[set[Request]]:
         resource = "/".join(filter(None, (params["Bucket"], params.get("Key"))))
         requests.add(Request(_ACTIONS[model.name], f"arn:aws:s3:::{resource}", params.get("Prefix")))
 
-    events = findimg.storage._client().meta.events
+    events = findimg.storage.base._client().meta.events
     events.register("provide-client-params.s3.*", note)
     yield requests
     events.unregister("provide-client-params.s3.*", note)
@@ -134,7 +134,7 @@ def test_the_jobs_may_do_what_they_do_and_no_more(buckets: Settings, tmp_path: P
         # Files of more than 8 MB go in parts; what an interrupted upload left is swept away.
         (tmp_path / "large").write_bytes(bytes(9 * 2**20))
         library.storage.upload(tmp_path / "large", "versions/x/large")
-        findimg.storage._client().create_multipart_upload(Bucket="team-findimg", Key="photos/versions/x/left")
+        findimg.storage.base._client().create_multipart_upload(Bucket="team-findimg", Key="photos/versions/x/left")
         assert library.storage.sweep(0.0) == 1
     assert report.images == 5
     assert refused("iam-policy.json", requests) == []

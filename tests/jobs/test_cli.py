@@ -11,7 +11,7 @@ import pytest
 
 from findimg_jobs.lock import hold
 from findimg.library import Library
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")
 

@@ -22,7 +22,7 @@ from findimg_jobs.shards import (
 )
 from findimg_jobs.sources import Failure, SourceImage
 from findimg.errors import NotPublishedError, StorageError
-from findimg.storage import FolderStorage, Storage, open_storage
+from findimg.storage.base import FolderStorage, Storage, open_storage
 
 SIZE = 16
 DIM = 8

@@ -14,7 +14,7 @@ from findimg.backbones import fingerprint
 from findimg.images import decode
 from findimg.library import thumbnail_key
 from findimg.models import ModelStore
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 
 @pytest.fixture

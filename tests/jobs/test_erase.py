@@ -10,7 +10,7 @@ from findimg_jobs.erase import erase
 from findimg_jobs.shards import Content, Embedded, Stats, commit, name_shard, read_known, read_shards, read_vectors
 from findimg_jobs.sources import Failure, SourceImage
 from findimg.errors import NotPublishedError
-from findimg.storage import Storage, open_storage
+from findimg.storage.base import Storage, open_storage
 
 
 def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> Embedded:

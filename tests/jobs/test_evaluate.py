@@ -22,7 +22,7 @@ from findimg.library import Library, Version
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 from findimg.words import EMBEDDED, Words, open_words
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")

@@ -27,7 +27,7 @@ from findimg.errors import (
 from findimg.images import decode
 from findimg.library import Library, sha256_of
 from findimg.settings import Settings
-from findimg.storage import Storage, open_storage
+from findimg.storage.base import Storage, open_storage
 
 Run = Callable[..., RunReport]
 

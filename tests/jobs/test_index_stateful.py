@@ -36,7 +36,7 @@ from findimg.images import decode
 from findimg.library import Library, Version, thumbnail_key
 from findimg.models import ModelStore
 from findimg.settings import Settings
-from findimg.storage import FolderStorage, S3Storage, open_storage
+from findimg.storage.base import FolderStorage, S3Storage, open_storage
 from findimg.words import EMBEDDED, open_words
 
 SHARD_SIZE = 3

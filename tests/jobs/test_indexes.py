@@ -12,7 +12,7 @@ from findimg.ann import Ann
 from findimg.errors import NotPublishedError
 from findimg.library import Index, index_files, sha256_of
 from findimg.settings import Settings
-from findimg.storage import Storage, open_storage
+from findimg.storage.base import Storage, open_storage
 
 
 class Workers(Engine):

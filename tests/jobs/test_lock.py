@@ -8,7 +8,7 @@ import pytest
 from findimg_jobs import lock
 from findimg_jobs.lock import hold
 from findimg.errors import LockedError, NotPublishedError
-from findimg.storage import Storage, open_storage
+from findimg.storage.base import Storage, open_storage
 
 
 def test_a_second_run_is_told_who_writes_since_when(place: str) -> None:

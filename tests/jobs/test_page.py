@@ -12,7 +12,7 @@ from findimg_jobs.evaluation import Answered, Evaluation, HeadFigures, IndexReca
 from findimg_jobs.page import draw_page, write_page
 from findimg.errors import StorageError
 from findimg.search import Hit
-from findimg.storage import FolderStorage
+from findimg.storage.base import FolderStorage
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&amp;\u202e.jpg'
 

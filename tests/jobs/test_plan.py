@@ -4,7 +4,7 @@ from findimg_jobs.plan import last_run, make_plan, read_images, write_plan
 from findimg_jobs.shards import Key, Known
 from findimg_jobs.sources import Failure, Listing, SourceImage
 from findimg.errors import LibraryError
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
 KNOWN = Known(

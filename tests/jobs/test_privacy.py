@@ -12,7 +12,7 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from findimg_jobs.report import RunReport
 from findimg.library import Library
-from findimg.storage import Storage
+from findimg.storage.base import Storage
 
 Run = Callable[..., RunReport]
 SECRETS = (b"Zossener Strasse", b"Erika Mustermann", b"SN-4711-0815", b"MARK-OF-PLACE")

@@ -6,7 +6,7 @@ from findimg_jobs.lock import hold
 from findimg_jobs.publish import publish
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.library import File, Index, Library, Manifest, sha256_of
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 
 def make_version(folder: Path, name: str, images: int = 10) -> Manifest:

@@ -4,7 +4,7 @@ from pathlib import Path
 from findimg_jobs.report import RunReport, add_up, write_report
 from findimg_jobs.shards import Stats
 from findimg_jobs.sources import Failure
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 FAILURES = [
     Failure("/p/a.jpg", "1", "It is empty.", transient=False),

@@ -5,7 +5,7 @@ import numpy as np
 
 from findimg_jobs.shards import Content, Embedded, Stats, commit, cut, name_shard, read_known, read_vectors
 from findimg_jobs.sources import Failure, SourceImage
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 CONTENT = Content(
     width=30,

@@ -5,7 +5,7 @@ import pytest
 
 from findimg_jobs.sources import list_sources
 from findimg.errors import SettingsError, StorageError
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 
 def names(*sources: str, library: str = "/nowhere") -> list[str]:

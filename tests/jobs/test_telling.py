@@ -13,7 +13,7 @@ from findimg_jobs.lock import hold
 from findimg_jobs.telling import telling
 from findimg.errors import LockedError, NotPublishedError, SettingsError
 from findimg.settings import Settings
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 MANIFEST = Path(__file__).parents[2] / "infra" / "slack" / "manifest.json"
 Nightly = Callable[..., None]

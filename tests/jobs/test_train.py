@@ -28,7 +28,7 @@ from findimg.library import Library
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 from findimg.words import EMBEDDED, normalised, open_words
 
 COLOURS = {"potted_plant": (30, 200, 30), "fire engine": (220, 20, 20), "Sea": (20, 40, 220), "sand": (230, 200, 120)}

@@ -13,7 +13,7 @@ from findimg.devise import Devise, Weights, head_key, open_head, pack, turned, u
 from findimg.errors import HeadError
 from findimg.heads import Conse
 from findimg.lexicon import open_lexicon
-from findimg.storage import FolderStorage
+from findimg.storage.base import FolderStorage
 from findimg.words import EMBEDDED, Words, normalised, open_words
 
 LABELS = ("pizza", "elephant", "grand piano")

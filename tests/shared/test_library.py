@@ -8,7 +8,7 @@ import pytest
 
 from findimg.errors import LibraryError, StorageError
 from findimg.library import File, Index, Library, Manifest
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 FILES = {"catalog.sqlite": b"rows", "visual-000.ann": bytes(range(256)) * 40}
 NAME = "20261123T101500Z-0a1b2c3d"

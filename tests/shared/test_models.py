@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
-from findimg import storage
+from findimg.storage import base as storage
 from findimg.backbones.vgg16 import CONVOLUTIONS
 from findimg.errors import ModelError, StorageError
 from findimg.models import ARTEFACTS, Artefact, Download, Embedded, ModelStore

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 
-from findimg import storage
+from findimg.storage import base as storage
 from findimg.errors import ObjectMissingError, SettingsError, StorageError
-from findimg.storage import FolderStorage, S3Storage, open_storage, read_uri
+from findimg.storage.base import FolderStorage, S3Storage, open_storage, read_uri
 
 # Names that a URL, a shell or a pattern would take apart.
 AWKWARD = ["a b.jpg", "ä/ß é.jpg", "1+1=2.jpg", "100%.jpg", "a%20b.jpg", "q?x#y&z.jpg", "日本/猫.jpg", "[x]*'$.jpg"]

@@ -16,7 +16,7 @@ from findimg_jobs.sources import list_sources
 from findimg.backbones import fingerprint
 from findimg.errors import NotPublishedError, SettingsError, StorageError
 from findimg.models import ModelStore
-from findimg.storage import open_storage
+from findimg.storage.base import open_storage
 
 pytestmark = pytest.mark.slow
 
