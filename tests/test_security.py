@@ -5,7 +5,7 @@ from pathlib import Path
 
 from findimg_bot.store import EVENTS_KEPT, KEPT
 from findimg_jobs.prune import DAY, GRACE, HISTORY, KEEP
-from findimg.models import ARTEFACTS, Download
+from findimg.encoders.artefacts import ARTEFACTS, Download
 
 SECURITY = (Path(__file__).parents[1] / "SECURITY.md").read_text()
 

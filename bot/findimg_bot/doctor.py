@@ -17,10 +17,10 @@ from findimg_bot.live import LiveLibrary
 from findimg_bot.manifest import bot_scopes
 from findimg_bot.store import Store
 from findimg_bot.thumbnails import UPLOAD_ERRORS, reason, upload
-from findimg.backbones import fingerprint
+from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
 from findimg.library import thumbnail_key
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 
 _STALE = timedelta(days=3)

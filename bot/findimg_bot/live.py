@@ -9,11 +9,11 @@ from functools import cached_property
 
 import PIL.Image
 
-from findimg.backbones import Backbone, open_backbone
+from findimg.encoders.registry import Backbone, open_backbone
 from findimg.errors import FindimgError, LibraryError
 from findimg.images import decode
 from findimg.library import Library
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher, Seen
 from findimg.settings import Settings

@@ -30,7 +30,7 @@ from findimg_jobs.train import train as run_training
 from findimg_jobs.verify import verify as verify_version
 from findimg.errors import FindimgError, LibraryError
 from findimg.library import Library
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Index photographs and look after libraries.")

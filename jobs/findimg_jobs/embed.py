@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from findimg_jobs.memory import peak_memory
 from findimg_jobs.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
 from findimg_jobs.sources import Failure, SourceImage
-from findimg.backbones import Features, open_backbone
+from findimg.encoders.registry import Features, open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.library import classifier_key, thumbnail_key
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
 
 BATCH = 32

@@ -30,7 +30,7 @@ from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads import open_head
 from findimg.lexicon import Lexicon
 from findimg.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.projection import open_projection
 from findimg.query import Query, Term
 from findimg.search import MOST_HITS, Hit, Searcher, Seen

@@ -24,12 +24,12 @@ from findimg_jobs.publish import publish
 from findimg_jobs.report import RunReport, add_up, write_report
 from findimg_jobs.shards import Known, Stats, known_of, read_known, read_shards
 from findimg_jobs.sources import SourceImage, in_threads, list_sources
-from findimg.backbones import fingerprint
+from findimg.encoders.registry import fingerprint
 from findimg.devise import Devise, open_head
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
 from findimg.heads import Head
 from findimg.library import Library, Manifest
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.projection import DEFAULT, FULL
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from findimg_jobs.sources import list_sources
-from findimg.backbones import open_backbone
-from findimg.backbones.efficientnet_lite0 import EfficientNetLite0
-from findimg.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
-from findimg.backbones.efficientnet_lite0_int8 import quantize as make
+from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry.efficientnet_lite0 import EfficientNetLite0
+from findimg.encoders.registry.efficientnet_lite0_int8 import EfficientNetLite0Int8
+from findimg.encoders.registry.efficientnet_lite0_int8 import quantize as make
 from findimg.errors import ImageError, ModelError, SettingsError, StorageError
 from findimg.images import LIMIT_BYTES, decode
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
 from findimg.words import normalised

@@ -16,13 +16,13 @@ from findimg_jobs.gather import find_live
 from findimg_jobs.lock import hold
 from findimg_jobs.plan import read_images
 from findimg_jobs.shards import read_known, read_vectors
-from findimg.backbones.network import start_tensorflow
+from findimg.encoders.registry.network import start_tensorflow
 from findimg.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
 from findimg.errors import HeadError, LibraryError
 from findimg.heads import Conse, Head
 from findimg.lexicon import open_lexicon
 from findimg.library import Library, Manifest
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.words import Words, did_you_mean, normalised, open_words

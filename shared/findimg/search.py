@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.ann import Ann
-from findimg.backbones import Backbone
+from findimg.encoders.registry import Backbone
 from findimg.catalog import Catalog, Filters
 from findimg.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.errors import LibraryError, QueryError

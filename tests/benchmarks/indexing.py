@@ -15,13 +15,13 @@ from findimg_jobs.index import index
 from findimg_jobs.quantize import FLOAT32, INT8, quantize
 from findimg_jobs.shards import cut
 from findimg_jobs.sources import list_sources
-from findimg.backbones import Backbone, fingerprint
-from findimg.backbones.efficientnet_lite0 import SIDE, build, read_tensors
-from findimg.backbones.network import start_tensorflow
-from findimg.backbones.vgg16 import MEAN
+from findimg.encoders.registry import Backbone, fingerprint
+from findimg.encoders.registry.efficientnet_lite0 import SIDE, build, read_tensors
+from findimg.encoders.registry.network import start_tensorflow
+from findimg.encoders.registry.vgg16 import MEAN
 from findimg.images import decode, thumbnail
 from findimg.library import Library
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from tests.benchmarks.figures import Figure, Spent, in_turns, load
 from tests.benchmarks.made_up import commit_made_up

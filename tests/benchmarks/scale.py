@@ -34,7 +34,7 @@ from findimg_jobs.publish import publish
 from findimg_jobs.shards import read_known
 from findimg_jobs.sources import Listing
 from findimg.library import Library
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings

@@ -22,7 +22,7 @@ import findimg_jobs.embed
 from findimg_jobs.index import index
 from findimg_jobs.shards import read_known, read_shards
 from findimg_jobs.verify import verify
-from findimg.backbones import Features
+from findimg.encoders.registry import Features
 from findimg.library import Library, Manifest
 from findimg.settings import Settings
 

@@ -12,8 +12,8 @@ from PIL import Image
 import findimg_jobs.embed
 from findimg_jobs.index import index
 from findimg_jobs.report import RunReport
-from findimg.backbones import Backbone, open_backbone
-from findimg.models import ModelStore
+from findimg.encoders.registry import Backbone, open_backbone
+from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 
 

@@ -10,10 +10,10 @@ from PIL import Image
 from findimg_jobs.embed import Embedder, Work
 from findimg_jobs.shards import Content, Stats, name_shard, read_known, read_vectors
 from findimg_jobs.sources import Failure, list_sources
-from findimg.backbones import fingerprint
+from findimg.encoders.registry import fingerprint
 from findimg.images import decode
 from findimg.library import thumbnail_key
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.storage.base import open_storage
 
 

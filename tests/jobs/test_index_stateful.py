@@ -34,7 +34,7 @@ from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads import open_head
 from findimg.images import decode
 from findimg.library import Library, Version, thumbnail_key
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import FolderStorage, S3Storage, open_storage
 from findimg.words import EMBEDDED, open_words

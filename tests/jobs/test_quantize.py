@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from findimg_jobs.cli import app
 from findimg_jobs.index import index
 from findimg_jobs.quantize import quantize
-from findimg.backbones import open_backbone
+from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError, SettingsError
 from findimg.library import Library
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings

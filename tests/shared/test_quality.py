@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from findimg.backbones import Backbone, open_backbone
+from findimg.encoders.registry import Backbone, open_backbone
 from findimg.heads import Conse
 from findimg.images import decode
 from findimg.lexicon import Lexicon, open_lexicon
 from findimg.meaning import meaning, noise, score, second_look, strength, unrelated_terms
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.tags import Tagger
 from findimg.words import EMBEDDED, Words, normalised, open_words
 

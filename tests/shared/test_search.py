@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg.backbones import Backbone, open_backbone
+from findimg.encoders.registry import Backbone, open_backbone
 from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
 from findimg.library import Library
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.query import Query, parse
 from findimg.search import Searcher
 from findimg.words import EMBEDDED, open_words

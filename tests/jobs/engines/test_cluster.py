@@ -13,9 +13,9 @@ from findimg_jobs.engines import cluster
 from findimg_jobs.engines.cluster import embed_on_ray
 from findimg_jobs.shards import Shard, Stats, cut, read_known
 from findimg_jobs.sources import list_sources
-from findimg.backbones import fingerprint
+from findimg.encoders.registry import fingerprint
 from findimg.errors import NotPublishedError, SettingsError, StorageError
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 from findimg.storage.base import open_storage
 
 pytestmark = pytest.mark.slow

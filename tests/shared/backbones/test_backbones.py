@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from findimg.backbones import BACKBONES, fingerprint, open_backbone
+from findimg.encoders.registry import BACKBONES, fingerprint, open_backbone
 from findimg.errors import ModelError, SettingsError
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     prelude = (
-        "import sys\nfrom pathlib import Path\nfrom findimg.backbones import fingerprint, open_backbone\n"
-        f"from findimg.models import ModelStore\nstore = ModelStore(Path({str(folder)!r}))\n"
+        "import sys\nfrom pathlib import Path\nfrom findimg.encoders.registry import fingerprint, open_backbone\n"
+        f"from findimg.encoders.artefacts import ModelStore\nstore = ModelStore(Path({str(folder)!r}))\n"
     )
     root = Path(__file__).parents[3]
     return subprocess.run([sys.executable, "-c", prelude + code], cwd=root, capture_output=True, text=True, check=False)
@@ -39,7 +39,7 @@ def test_the_default_needs_tensorflow_once_to_convert_it_and_then_never_again(tm
 
 def test_tensorflow_keeps_to_its_threads_and_cannot_get_others_later(tmp_path: Path) -> None:
     done = run(
-        "from findimg.backbones.network import start_tensorflow\n"
+        "from findimg.encoders.registry.network import start_tensorflow\n"
         "tensorflow = start_tensorflow(1)\n"
         "assert tensorflow.config.threading.get_intra_op_parallelism_threads() == 1\n"
         "start_tensorflow(1)\n"
@@ -70,7 +70,7 @@ def test_the_fingerprint_follows_the_weights(tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_follows_the_preprocessing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from findimg.backbones.efficientnet_lite0 import EfficientNetLite0
+    from findimg.encoders.registry.efficientnet_lite0 import EfficientNetLite0
 
     before = fingerprint("efficientnet-lite0", ModelStore(tmp_path))
     monkeypatch.setattr(EfficientNetLite0, "preprocessing", EfficientNetLite0.preprocessing + 1)

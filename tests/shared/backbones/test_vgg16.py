@@ -9,10 +9,10 @@ from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from findimg.backbones import Backbone, open_backbone, vgg16
-from findimg.backbones.vgg16 import check_weights
+from findimg.encoders.registry import Backbone, open_backbone, vgg16
+from findimg.encoders.registry.vgg16 import check_weights
 from findimg.errors import ModelError
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from onnx import numpy_helper
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from findimg.backbones import Backbone, open_backbone, vgg16_gap
+from findimg.encoders.registry import Backbone, open_backbone, vgg16_gap
 from findimg.errors import ModelError
-from findimg.models import ModelStore
+from findimg.encoders.artefacts import ModelStore
 
 PHOTOGRAPHS = {
     "chelsea": skimage.data.chelsea,

@@ -4,15 +4,15 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from findimg.backbones.backbone import Backbone, Features
-from findimg.backbones.efficientnet_lite0 import EfficientNetLite0
-from findimg.backbones.efficientnet_lite0_int8 import EfficientNetLite0Int8
-from findimg.backbones.vgg16 import Vgg16
-from findimg.backbones.vgg16_gap import Vgg16Gap
+from findimg.encoders.registry.backbone import Backbone, Features
+from findimg.encoders.registry.efficientnet_lite0 import EfficientNetLite0
+from findimg.encoders.registry.efficientnet_lite0_int8 import EfficientNetLite0Int8
+from findimg.encoders.registry.vgg16 import Vgg16
+from findimg.encoders.registry.vgg16_gap import Vgg16Gap
 from findimg.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
-    from findimg.models import ModelStore
+    from findimg.encoders.artefacts import ModelStore
 
 __all__ = ["BACKBONES", "Backbone", "Features", "fingerprint", "open_backbone"]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from findimg.backbones.efficientnet_lite0 import SHAPES, EfficientNetLite0, build, read_tensors
-from findimg.backbones.lite import LiteNetwork, to_lite
+from findimg.encoders.registry.efficientnet_lite0 import SHAPES, EfficientNetLite0, build, read_tensors
+from findimg.encoders.registry.lite import LiteNetwork, to_lite
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:
-    from findimg.models import ModelStore
+    from findimg.encoders.artefacts import ModelStore
 
 
 class EfficientNetLite0Int8(EfficientNetLite0):

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from findimg.backbones.backbone import Features
-from findimg.backbones.network import Network, start_tensorflow
-from findimg.backbones.precision import bfloat16_pays, in_bfloat16
-from findimg.backbones.square import fit_square
-from findimg.backbones.vgg16 import SIDE, check_weights, load_weights, with_pixels
+from findimg.encoders.registry.backbone import Features
+from findimg.encoders.registry.network import Network, start_tensorflow
+from findimg.encoders.registry.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.registry.square import fit_square
+from findimg.encoders.registry.vgg16 import SIDE, check_weights, load_weights, with_pixels
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:
-    from findimg.models import ModelStore
+    from findimg.encoders.artefacts import ModelStore
 
 
 class Vgg16Gap:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from findimg.backbones.backbone import Features
-from findimg.backbones.lite import LiteNetwork, to_lite
-from findimg.backbones.network import start_tensorflow
-from findimg.backbones.square import fit_square
-from findimg.backbones.torch_file import read_state_dict
+from findimg.encoders.registry.backbone import Features
+from findimg.encoders.registry.lite import LiteNetwork, to_lite
+from findimg.encoders.registry.network import start_tensorflow
+from findimg.encoders.registry.square import fit_square
+from findimg.encoders.registry.torch_file import read_state_dict
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:
     import keras
 
-    from findimg.models import ModelStore
+    from findimg.encoders.artefacts import ModelStore
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIDE = 224

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from findimg.backbones.backbone import Features
-from findimg.backbones.network import Network, start_tensorflow
-from findimg.backbones.precision import bfloat16_pays, in_bfloat16
-from findimg.backbones.square import fit_square
+from findimg.encoders.registry.backbone import Features
+from findimg.encoders.registry.network import Network, start_tensorflow
+from findimg.encoders.registry.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.registry.square import fit_square
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:
     import keras
 
-    from findimg.models import ModelStore
+    from findimg.encoders.artefacts import ModelStore
 
 SIDE = 224
 # Blue, green, red: the mean of ImageNet's pixels, which Keras' `preprocess_input` (mode "caffe") subtracts.
