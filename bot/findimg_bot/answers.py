@@ -7,7 +7,7 @@ from findimg.errors import QueryError
 from findimg.query import Query, parse
 from findimg.search import MOST_HITS, Hit, Searcher, Seen
 from findimg.tags import Tag
-from findimg.words import Words
+from findimg.text.vectors import Words
 
 COMMANDS = ("/findimg", "/similar", "/tag", "/words")
 

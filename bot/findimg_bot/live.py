@@ -17,7 +17,7 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher, Seen
 from findimg.settings import Settings
-from findimg.words import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, Words, open_words
 
 _log = logging.getLogger(__name__)
 

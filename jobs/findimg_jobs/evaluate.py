@@ -28,7 +28,7 @@ from findimg.ann import Ann, recall
 from findimg.devise import open_version_head
 from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads import open_head
-from findimg.lexicon import Lexicon
+from findimg.text.lexicon import Lexicon
 from findimg.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
 from findimg.encoders.artefacts import ModelStore
 from findimg.projection import open_projection
@@ -36,7 +36,7 @@ from findimg.query import Query, Term
 from findimg.search import MOST_HITS, Hit, Searcher, Seen
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
-from findimg.words import Words, open_words
+from findimg.text.vectors import Words, open_words
 
 MOST_ASKED = 2000  # images that are asked with and tagged; of more, as many are taken evenly
 MOST_MEASURED = 500  # queries that the recall of an index is measured with, beside the labels

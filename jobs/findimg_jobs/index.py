@@ -33,7 +33,7 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.projection import DEFAULT, FULL
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
-from findimg.words import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, Words, open_words
 
 
 @dataclass(frozen=True, slots=True)

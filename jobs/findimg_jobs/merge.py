@@ -19,7 +19,7 @@ from findimg.ann import Vectors
 from findimg.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
 from findimg.errors import NotPublishedError
 from findimg.heads import Head
-from findimg.lexicon import open_lexicon
+from findimg.text.lexicon import open_lexicon
 from findimg.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
@@ -37,7 +37,7 @@ from findimg.meaning import meaning, noise, strength, unrelated_terms
 from findimg.postings import Postings, write_postings
 from findimg.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
 from findimg.storage.base import Storage
-from findimg.words import Words
+from findimg.text.vectors import Words
 
 _QUERIES = 400  # measured on when an index is calibrated
 _CHUNK = 8192  # images whose joint embeddings are computed at a time

@@ -19,7 +19,7 @@ from findimg.images import LIMIT_BYTES, decode
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
-from findimg.words import normalised
+from findimg.text.vectors import normalised
 
 FLOAT32, INT8 = EfficientNetLite0.name, EfficientNetLite0Int8.name
 _CALIBRATED_ON = 100  # photographs, and as many to compare with; fewer cost cosine (20: 0.9922, 100: 0.9929)

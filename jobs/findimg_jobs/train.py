@@ -20,12 +20,12 @@ from findimg.encoders.registry.network import start_tensorflow
 from findimg.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
 from findimg.errors import HeadError, LibraryError
 from findimg.heads import Conse, Head
-from findimg.lexicon import open_lexicon
+from findimg.text.lexicon import open_lexicon
 from findimg.library import Library, Manifest
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import Storage
-from findimg.words import Words, did_you_mean, normalised, open_words
+from findimg.text.vectors import Words, did_you_mean, normalised, open_words
 
 SEED = 20
 TEST = 0.2  # share of each label's images that is kept for testing

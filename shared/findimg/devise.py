@@ -17,10 +17,10 @@ import numpy.typing as npt
 from findimg import heads
 from findimg.errors import HeadError, ObjectMissingError
 from findimg.heads import Conse, Head
-from findimg.lexicon import open_lexicon
+from findimg.text.lexicon import open_lexicon
 from findimg.library import Version
 from findimg.storage.base import FolderStorage, Storage
-from findimg.words import Words, normalised
+from findimg.text.vectors import Words, normalised
 
 PREFIX = "devise:"
 HEAD_FILE = "head.npz"  # in a version: the head it was built with, whatever was trained under its name since

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.errors import HeadError
-from findimg.lexicon import CLASSES, Lexicon, open_lexicon
-from findimg.words import Words, normalised
+from findimg.text.lexicon import CLASSES, Lexicon, open_lexicon
+from findimg.text.vectors import Words, normalised
 
 
 class Head(Protocol):

@@ -16,7 +16,7 @@ from findimg.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.errors import LibraryError, QueryError
 from findimg.halves import Halves
 from findimg.images import Image
-from findimg.lexicon import open_lexicon
+from findimg.text.lexicon import open_lexicon
 from findimg.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
@@ -33,7 +33,7 @@ from findimg.postings import Postings
 from findimg.projection import open_projection
 from findimg.query import Query, Term
 from findimg.tags import LEAST, Tag, Tagger
-from findimg.words import Words, did_you_mean, nearest_spellings
+from findimg.text.vectors import Words, did_you_mean, nearest_spellings
 
 MOST_HITS = 1000
 # Candidates per hit that a cheap look brings before the exact one ranks them.

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.heads import node_vectors
-from findimg.lexicon import CLASSES, Lexicon
-from findimg.words import FREQUENT, Words, normalised
+from findimg.text.lexicon import CLASSES, Lexicon
+from findimg.text.vectors import FREQUENT, Words, normalised
 
 LEAST = 0.03  # a word with a lower score is no tag, nor is one with less than a tenth of the best score
 # A word for a kind of things is a tag if it lies this near, as a cosine, to what it is the word for: "bird" does,

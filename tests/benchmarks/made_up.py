@@ -24,7 +24,7 @@ from findimg_jobs.plan import make_plan, write_plan
 from findimg_jobs.publish import publish
 from findimg_jobs.shards import TOP_CLASSES, Content, Embedded, Known, Stats, commit, read_known
 from findimg_jobs.sources import Listing, SourceImage
-from findimg.lexicon import CLASSES, open_lexicon
+from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg.library import Library, classifier_key
 from findimg.settings import Settings
 from findimg.storage.base import Storage

@@ -17,7 +17,7 @@ from findimg.meaning import meaning, score, second_look
 from findimg.postings import Postings
 from findimg.query import Query, parse
 from findimg.search import Searcher
-from findimg.words import EMBEDDED, FREQUENT, open_words
+from findimg.text.vectors import EMBEDDED, FREQUENT, open_words
 from tests.benchmarks.figures import Figure, load
 from tests.benchmarks.made_up import publish_made_up
 
@@ -29,7 +29,7 @@ from pathlib import Path
 from findimg.library import Library
 from findimg.query import parse
 from findimg.search import Searcher
-from findimg.words import EMBEDDED, open_words
+from findimg.text.vectors import EMBEDDED, open_words
 
 def held():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()

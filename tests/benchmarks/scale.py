@@ -38,7 +38,7 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings
-from findimg.words import open_words
+from findimg.text.vectors import open_words
 from tests.benchmarks.made_up import RUN, commit_made_up, made_up_images
 
 _QUERIES = ("cat", "dog sofa", "red car", "boat -sea", "music", "piano", "food", "mountain lake", "woman", "party")

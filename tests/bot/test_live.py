@@ -16,7 +16,7 @@ from findimg.errors import FindimgError, LibraryError
 from findimg.library import Library
 from findimg.search import Searcher
 from findimg.settings import Settings
-from findimg.words import open_words
+from findimg.text.vectors import open_words
 
 QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:png", "/findimg person"]
 

@@ -14,7 +14,7 @@ from findimg.library import Library
 from findimg.query import Query, parse
 from findimg.search import Searcher
 from findimg.settings import Settings
-from findimg.words import EMBEDDED, open_words
+from findimg.text.vectors import EMBEDDED, open_words
 
 pytestmark = pytest.mark.slow
 COLLAGES = 200

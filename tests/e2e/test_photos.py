@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from findimg.heads import Conse
-from findimg.lexicon import CLASSES
+from findimg.text.lexicon import CLASSES
 from findimg.library import Library
 from findimg.meaning import meaning, score, second_look
 from findimg.query import Query, parse
 from findimg.search import Searcher
 from findimg.storage.base import open_storage
-from findimg.words import EMBEDDED, open_words
+from findimg.text.vectors import EMBEDDED, open_words
 
 pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent

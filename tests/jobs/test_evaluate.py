@@ -17,13 +17,13 @@ from findimg_jobs.evaluation import LabelFigures
 from findimg_jobs.index import index
 from findimg.errors import LibraryError, SettingsError
 from findimg.heads import Conse
-from findimg.lexicon import open_lexicon
+from findimg.text.lexicon import open_lexicon
 from findimg.library import Library, Version
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
-from findimg.words import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, Words, open_words
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")
 LABELLED = {

@@ -37,7 +37,7 @@ from findimg.library import Library, Version, thumbnail_key
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import FolderStorage, S3Storage, open_storage
-from findimg.words import EMBEDDED, open_words
+from findimg.text.vectors import EMBEDDED, open_words
 
 SHARD_SIZE = 3
 NAMES = st.sampled_from(["a.bmp", "b.bmp", "c.bmp", "sub/d.bmp", "sub/e.bmp"])

@@ -16,7 +16,7 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings
-from findimg.words import EMBEDDED, open_words
+from findimg.text.vectors import EMBEDDED, open_words
 
 
 @pytest.fixture(scope="module")

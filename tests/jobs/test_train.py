@@ -23,13 +23,13 @@ from findimg_jobs.train import Comparison, TrainReport, read_examples, train
 from findimg.devise import head_key, unpack
 from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
 from findimg.heads import Conse
-from findimg.lexicon import open_lexicon
+from findimg.text.lexicon import open_lexicon
 from findimg.library import Library
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
-from findimg.words import EMBEDDED, normalised, open_words
+from findimg.text.vectors import EMBEDDED, normalised, open_words
 
 COLOURS = {"potted_plant": (30, 200, 30), "fire engine": (220, 20, 20), "Sea": (20, 40, 220), "sand": (230, 200, 120)}
 OTHERS = {"snow": (245, 245, 250), "night": (10, 10, 15), "violet": (150, 30, 200)}

@@ -12,9 +12,9 @@ import pytest
 from findimg.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
 from findimg.errors import HeadError
 from findimg.heads import Conse
-from findimg.lexicon import open_lexicon
+from findimg.text.lexicon import open_lexicon
 from findimg.storage.base import FolderStorage
-from findimg.words import EMBEDDED, Words, normalised, open_words
+from findimg.text.vectors import EMBEDDED, Words, normalised, open_words
 
 LABELS = ("pizza", "elephant", "grand piano")
 VISUAL = 8

@@ -3,8 +3,8 @@ import pytest
 
 from findimg.errors import HeadError
 from findimg.heads import Conse, class_space, node_vectors, open_head
-from findimg.lexicon import Lexicon, open_lexicon
-from findimg.words import EMBEDDED, Words, open_words
+from findimg.text.lexicon import Lexicon, open_lexicon
+from findimg.text.vectors import EMBEDDED, Words, open_words
 
 TENCH, SIAMESE, DALMATIAN, PIZZA = 0, 284, 251, 963
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg.lexicon import FOLDER, Lexicon, open_lexicon
-from findimg.lexicon.build import WordNet, build, class_ids
+from findimg.text.lexicon import FOLDER, Lexicon, open_lexicon
+from findimg.text.lexicon.build import WordNet, build, class_ids
 
 WORDNET = next((path for path in map(Path, ("/usr/share/wordnet", "/usr/share/wordnet-3.0")) if path.is_dir()), None)
 
@@ -25,7 +25,7 @@ def test_the_data_is_what_the_script_makes_of_wordnet() -> None:
             "no WordNet 3.0 files on this machine (Debian: wordnet-base): the lexicon is not compared with them"
         )
     for name, content in build(WordNet(WORDNET), class_ids()).items():
-        assert (FOLDER / name).read_bytes() == content, f"{name}: run python -m findimg.lexicon.build {WORDNET}"
+        assert (FOLDER / name).read_bytes() == content, f"{name}: run python -m findimg.text.lexicon.build {WORDNET}"
 
 
 def test_the_data_is_small() -> None:

@@ -18,7 +18,7 @@ from findimg.storage import base as storage
 from findimg.encoders.registry.vgg16 import CONVOLUTIONS
 from findimg.errors import ModelError, StorageError
 from findimg.encoders.artefacts import ARTEFACTS, Artefact, Download, Embedded, ModelStore
-from findimg.words import open_words
+from findimg.text.vectors import open_words
 
 GLOVE = b"cat 0.5 -0.25\nsofa 1.0 0.125\n"
 

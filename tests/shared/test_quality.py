@@ -10,11 +10,11 @@ from PIL import Image
 from findimg.encoders.registry import Backbone, open_backbone
 from findimg.heads import Conse
 from findimg.images import decode
-from findimg.lexicon import Lexicon, open_lexicon
+from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.meaning import meaning, noise, score, second_look, strength, unrelated_terms
 from findimg.encoders.artefacts import ModelStore
 from findimg.tags import Tagger
-from findimg.words import EMBEDDED, Words, normalised, open_words
+from findimg.text.vectors import EMBEDDED, Words, normalised, open_words
 
 pytestmark = pytest.mark.slow
 CANDIDATES = 70

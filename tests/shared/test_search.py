@@ -12,7 +12,7 @@ from findimg.library import Library
 from findimg.encoders.artefacts import ModelStore
 from findimg.query import Query, parse
 from findimg.search import Searcher
-from findimg.words import EMBEDDED, open_words
+from findimg.text.vectors import EMBEDDED, open_words
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from findimg.heads import Conse
-from findimg.lexicon import Lexicon, open_lexicon
+from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.tags import Tag, Tagger
-from findimg.words import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, Words, open_words
 
 DALMATIAN, GREAT_DANE, SIAMESE, AIRLINER, CRANE_BIRD, CRANE_MACHINE = 251, 246, 284, 404, 134, 517
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import ModelError, QueryError
-from findimg.words import EMBEDDED, Words, convert_glove, open_words
+from findimg.text.vectors import EMBEDDED, Words, convert_glove, open_words
 
 LINES = [b"the 0.5 -1.25 3e-2", b"Cat 1 0 0", b"caf\xc3\xa9 0 1 0", b". . . 0 0 1", b"\xff\xfe 1 1 1"]
 

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from findimg.encoders.registry import efficientnet_lite0, efficientnet_lite0_int8, vgg16
 from findimg.errors import ModelError
 from findimg.storage.base import open_storage
-from findimg.words import convert_glove
+from findimg.text.vectors import convert_glove
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 _GLOVE = "https://downloads.cs.stanford.edu/nlp/data/glove.6B.zip"

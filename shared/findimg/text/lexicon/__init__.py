@@ -1,6 +1,6 @@
 """What nouns mean: the 1,000 ImageNet classes, everything above them, and where other nouns hang beside them.
 
-The data is made from WordNet 3.0 by `findimg.lexicon.build`; its licence is in `LICENSE.wordnet`.
+The data is made from WordNet 3.0 by `findimg.text.lexicon.build`; its licence is in `LICENSE.wordnet`.
 """
 
 import gzip
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from findimg.lexicon.plurals import regular_singulars
+from findimg.text.lexicon.plurals import regular_singulars
 
 FOLDER = Path(__file__).parent
 CLASSES = 1000

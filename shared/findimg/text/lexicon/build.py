@@ -1,4 +1,4 @@
-"""Makes the lexicon's data from WordNet 3.0: `python -m findimg.lexicon.build WORDNET_DIR`.
+"""Makes the lexicon's data from WordNet 3.0: `python -m findimg.text.lexicon.build WORDNET_DIR`.
 
 Reads `data.noun`, `index.noun`, `noun.exc` and `cntlist.rev` (formats: man pages wndb(5), senseidx(5), morphy(7)) and
 the 1,000 class ids from `classes.txt`, and writes beside this file:
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from findimg.lexicon.plurals import regular_singulars
+from findimg.text.lexicon.plurals import regular_singulars
 
 FOLDER = Path(__file__).parent
 PHYSICAL = "00001930"  # physical entity: what has no place below it cannot be seen
@@ -175,7 +175,7 @@ def _lines(path: Path) -> list[str]:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("Usage: python -m findimg.lexicon.build WORDNET_DIR")
+        sys.exit("Usage: python -m findimg.text.lexicon.build WORDNET_DIR")
     for name, content in build(WordNet(Path(sys.argv[1])), class_ids()).items():
         (FOLDER / name).write_bytes(content)
         print(f"{name}: {len(content):,} bytes")
