@@ -25,9 +25,9 @@ from findimg_jobs.evaluation import (
 )
 from findimg_jobs.sources import list_sources
 from findimg.ann import Ann, recall
-from findimg.devise import open_version_head
+from findimg.heads.devise import open_version_head
 from findimg.errors import LibraryError, QueryError, SettingsError
-from findimg.heads import open_head
+from findimg.heads.conse import open_head
 from findimg.text.lexicon import Lexicon
 from findimg.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
 from findimg.encoders.artefacts import ModelStore

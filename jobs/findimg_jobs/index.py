@@ -25,9 +25,9 @@ from findimg_jobs.report import RunReport, add_up, write_report
 from findimg_jobs.shards import Known, Stats, known_of, read_known, read_shards
 from findimg_jobs.sources import SourceImage, in_threads, list_sources
 from findimg.encoders.registry import fingerprint
-from findimg.devise import Devise, open_head
+from findimg.heads.devise import Devise, open_head
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
-from findimg.heads import Head
+from findimg.heads.conse import Head
 from findimg.library import Library, Manifest
 from findimg.encoders.artefacts import ModelStore
 from findimg.projection import DEFAULT, FULL

@@ -16,9 +16,9 @@ from findimg_jobs.gather import Live, gather
 from findimg_jobs.indexes import Wanted, build_indexes
 from findimg import ann
 from findimg.ann import Vectors
-from findimg.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
+from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
 from findimg.errors import NotPublishedError
-from findimg.heads import Head
+from findimg.heads.conse import Head
 from findimg.text.lexicon import open_lexicon
 from findimg.library import (
     CATALOG_FILE,

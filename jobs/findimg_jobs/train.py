@@ -17,9 +17,9 @@ from findimg_jobs.lock import hold
 from findimg_jobs.plan import read_images
 from findimg_jobs.shards import read_known, read_vectors
 from findimg.encoders.registry.network import start_tensorflow
-from findimg.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
+from findimg.heads.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
 from findimg.errors import HeadError, LibraryError
-from findimg.heads import Conse, Head
+from findimg.heads.conse import Conse, Head
 from findimg.text.lexicon import open_lexicon
 from findimg.library import Library, Manifest
 from findimg.encoders.artefacts import ModelStore

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.errors import QueryError
-from findimg.heads import class_space, node_vectors
+from findimg.heads.conse import class_space, node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon, Sense
 from findimg.text.vectors import FREQUENT, Words, did_you_mean, nearest_spellings, normalised
 

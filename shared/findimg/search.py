@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from findimg.ann import Ann
 from findimg.encoders.registry import Backbone
 from findimg.catalog import Catalog, Filters
-from findimg.devise import RELEVANCE_FILE, Devise, open_version_head
+from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.errors import LibraryError, QueryError
 from findimg.halves import Halves
 from findimg.images import Image

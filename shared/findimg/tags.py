@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from findimg.heads import node_vectors
+from findimg.heads.conse import node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon
 from findimg.text.vectors import FREQUENT, Words, normalised
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from findimg.heads import Conse
+from findimg.heads.conse import Conse
 from findimg.text.lexicon import CLASSES
 from findimg.library import Library
 from findimg.meaning import meaning, score, second_look

@@ -16,7 +16,7 @@ from findimg_jobs.evaluate import as_label, evaluate, read_labels, right_tags
 from findimg_jobs.evaluation import LabelFigures
 from findimg_jobs.index import index
 from findimg.errors import LibraryError, SettingsError
-from findimg.heads import Conse
+from findimg.heads.conse import Conse
 from findimg.text.lexicon import open_lexicon
 from findimg.library import Library, Version
 from findimg.query import parse

@@ -31,7 +31,7 @@ from findimg_jobs.shards import Known, read_known
 from findimg_jobs.verify import verify
 from findimg.catalog import Catalog
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
-from findimg.heads import open_head
+from findimg.heads.conse import open_head
 from findimg.images import decode
 from findimg.library import Library, Version, thumbnail_key
 from findimg.encoders.artefacts import ModelStore

@@ -20,9 +20,9 @@ from PIL import Image
 from findimg_jobs.index import index, rebuild
 from findimg_jobs.lock import hold
 from findimg_jobs.train import Comparison, TrainReport, read_examples, train
-from findimg.devise import head_key, unpack
+from findimg.heads.devise import head_key, unpack
 from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
-from findimg.heads import Conse
+from findimg.heads.conse import Conse
 from findimg.text.lexicon import open_lexicon
 from findimg.library import Library
 from findimg.query import parse

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
+from findimg.heads.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
 from findimg.errors import HeadError
-from findimg.heads import Conse
+from findimg.heads.conse import Conse
 from findimg.text.lexicon import open_lexicon
 from findimg.storage.base import FolderStorage
 from findimg.text.vectors import EMBEDDED, Words, normalised, open_words
@@ -227,5 +227,5 @@ def test_random_damage_never_raises_anything_else(weights: Weights) -> None:
 
 
 def test_a_trained_head_needs_no_tensorflow() -> None:
-    code = "import sys, findimg.devise; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    code = "import sys, findimg.heads.devise; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

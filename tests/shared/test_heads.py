@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from findimg.errors import HeadError
-from findimg.heads import Conse, class_space, node_vectors, open_head
+from findimg.heads.conse import Conse, class_space, node_vectors, open_head
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, Words, open_words
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from findimg.encoders.registry import Backbone, open_backbone
-from findimg.heads import Conse
+from findimg.heads.conse import Conse
 from findimg.images import decode
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.meaning import meaning, noise, score, second_look, strength, unrelated_terms

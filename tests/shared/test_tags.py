@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from findimg.heads import Conse
+from findimg.heads.conse import Conse
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.tags import Tag, Tagger
 from findimg.text.vectors import EMBEDDED, Words, open_words

@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from findimg import heads
+from findimg.heads import conse as heads
 from findimg.errors import HeadError, ObjectMissingError
-from findimg.heads import Conse, Head
+from findimg.heads.conse import Conse, Head
 from findimg.text.lexicon import open_lexicon
 from findimg.library import Version
 from findimg.storage.base import FolderStorage, Storage
