@@ -12,7 +12,7 @@ from typing import Any
 from findimg_bot.answers import Found, Related, Tagged
 from findimg_bot.limits import ALT_TEXT, MESSAGE_TEXT, SECTION_TEXT, check_message, check_view, clip
 from findimg.errors import QueryError
-from findimg.library import Manifest
+from findimg.library.library import Manifest
 from findimg.query import FORMATS, LONGEST
 from findimg.search import Hit
 

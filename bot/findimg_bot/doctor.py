@@ -19,7 +19,7 @@ from findimg_bot.store import Store
 from findimg_bot.thumbnails import UPLOAD_ERRORS, reason, upload
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
-from findimg.library import thumbnail_key
+from findimg.library.library import thumbnail_key
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 

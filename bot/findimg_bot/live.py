@@ -12,7 +12,7 @@ import PIL.Image
 from findimg.encoders.registry import Backbone, open_backbone
 from findimg.errors import FindimgError, LibraryError
 from findimg.images import decode
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher, Seen

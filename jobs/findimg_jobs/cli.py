@@ -29,7 +29,7 @@ from findimg_jobs.telling import telling
 from findimg_jobs.train import train as run_training
 from findimg_jobs.verify import verify as verify_version
 from findimg.errors import FindimgError, LibraryError
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings, load_settings
 

@@ -20,7 +20,7 @@ from findimg_jobs.sources import Failure, SourceImage
 from findimg.encoders.registry import Features, open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
-from findimg.library import classifier_key, thumbnail_key
+from findimg.library.library import classifier_key, thumbnail_key
 from findimg.encoders.artefacts import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
 

@@ -29,7 +29,7 @@ from findimg.heads.devise import open_version_head
 from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.text.lexicon import Lexicon
-from findimg.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
+from findimg.library.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
 from findimg.encoders.artefacts import ModelStore
 from findimg.projection import open_projection
 from findimg.query import Query, Term

@@ -16,7 +16,7 @@ from findimg_jobs.publish import withdraw
 from findimg_jobs.shards import Committed, Key, known_of, read_shards
 from findimg_jobs.sources import SourceImage
 from findimg.errors import LibraryError
-from findimg.library import Library, thumbnail_key
+from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from findimg_jobs.shards import Contents, Known, read_wanted
 from findimg_jobs.sources import SourceImage
-from findimg.catalog import CatalogRow, write_catalog
-from findimg.library import CATALOG_FILE, VISUAL_FILE
+from findimg.library.catalog import CatalogRow, write_catalog
+from findimg.library.library import CATALOG_FILE, VISUAL_FILE
 from findimg.mapped import new_array
 from findimg.storage.base import Storage
 

@@ -28,7 +28,7 @@ from findimg.encoders.registry import fingerprint
 from findimg.heads.devise import Devise, open_head
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
 from findimg.heads.conse import Head
-from findimg.library import Library, Manifest
+from findimg.library.library import Library, Manifest
 from findimg.encoders.artefacts import ModelStore
 from findimg.projection import DEFAULT, FULL
 from findimg.settings import Settings

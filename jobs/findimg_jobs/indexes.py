@@ -18,7 +18,7 @@ from findimg_jobs.engines import Engine
 from findimg import ann
 from findimg.ann import Calibration, Vectors
 from findimg.errors import NotPublishedError
-from findimg.library import File, Index, index_files, sha256_of
+from findimg.library.library import File, Index, index_files, sha256_of
 from findimg.storage.base import Storage, open_storage
 
 _QUICK = 50_000  # vectors that are indexed sooner than workers are started

@@ -20,7 +20,7 @@ from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
 from findimg.errors import NotPublishedError
 from findimg.heads.conse import Head
 from findimg.text.lexicon import open_lexicon
-from findimg.library import (
+from findimg.library.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
     JOINT_FILE,

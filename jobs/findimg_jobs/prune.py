@@ -16,7 +16,7 @@ from findimg_jobs.publish import withdraw
 from findimg_jobs.shards import read_known
 from findimg_jobs.sources import SourceImage
 from findimg.errors import LibraryError
-from findimg.library import Library, Manifest, shards_prefix, thumbnail_key
+from findimg.library.library import Library, Manifest, shards_prefix, thumbnail_key
 from findimg.storage.base import Entry, Storage
 
 HOUR = 3600.0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from findimg_jobs.lock import Lock
 from findimg.errors import NotPublishedError, ObjectMissingError
-from findimg.library import Library, Manifest
+from findimg.library.library import Library, Manifest
 
 
 def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allow_shrink: bool) -> None:

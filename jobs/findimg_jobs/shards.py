@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from findimg_jobs.sources import Failure, SourceImage
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
-from findimg.library import shards_prefix
+from findimg.library.library import shards_prefix
 from findimg.storage.base import Storage
 
 TOP_CLASSES = 20

@@ -21,7 +21,7 @@ from findimg.heads.devise import Devise, Weights, centre, head_key, head_name, p
 from findimg.errors import HeadError, LibraryError
 from findimg.heads.conse import Conse, Head
 from findimg.text.lexicon import open_lexicon
-from findimg.library import Library, Manifest
+from findimg.library.library import Library, Manifest
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import Storage

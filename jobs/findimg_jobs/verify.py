@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from findimg_jobs.shards import read_known, read_vectors
 from findimg import ann
 from findimg.ann import Ann
-from findimg.catalog import NO_FILTERS, Catalog, CatalogRow
+from findimg.library.catalog import NO_FILTERS, Catalog, CatalogRow
 from findimg.errors import LibraryError
-from findimg.library import (
+from findimg.library.library import (
     CATALOG_FILE,
     JOINT_FILE,
     PROJECTION_FILE,

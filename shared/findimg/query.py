@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from findimg.catalog import NO_FILTERS, Filters
+from findimg.library.catalog import NO_FILTERS, Filters
 from findimg.errors import QueryError
 
 LONGEST = 1000  # characters

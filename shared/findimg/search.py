@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from findimg.ann import Ann
 from findimg.encoders.registry import Backbone
-from findimg.catalog import Catalog, Filters
+from findimg.library.catalog import Catalog, Filters
 from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.errors import LibraryError, QueryError
 from findimg.halves import Halves
 from findimg.images import Image
 from findimg.text.lexicon import open_lexicon
-from findimg.library import (
+from findimg.library.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
     JOINT_FILE,

@@ -20,7 +20,7 @@ from findimg.encoders.registry.efficientnet_lite0 import SIDE, build, read_tenso
 from findimg.encoders.registry.network import start_tensorflow
 from findimg.encoders.registry.vgg16 import MEAN
 from findimg.images import decode, thumbnail
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from tests.benchmarks.figures import Figure, Spent, in_turns, load

@@ -25,7 +25,7 @@ from findimg_jobs.publish import publish
 from findimg_jobs.shards import TOP_CLASSES, Content, Embedded, Known, Stats, commit, read_known
 from findimg_jobs.sources import Listing, SourceImage
 from findimg.text.lexicon import CLASSES, open_lexicon
-from findimg.library import Library, classifier_key
+from findimg.library.library import Library, classifier_key
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 

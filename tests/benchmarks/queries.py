@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg import ann
-from findimg.library import JOINT_FILE, VISUAL_FILE, Library
+from findimg.library.library import JOINT_FILE, VISUAL_FILE, Library
 from findimg.meaning import meaning, score, second_look
 from findimg.postings import Postings
 from findimg.query import Query, parse
@@ -26,7 +26,7 @@ _LOOKED_AT = 70
 _MEMORY = """
 import sys
 from pathlib import Path
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.text.vectors import EMBEDDED, open_words

@@ -33,7 +33,7 @@ from findimg_jobs.plan import make_plan, write_plan
 from findimg_jobs.publish import publish
 from findimg_jobs.shards import read_known
 from findimg_jobs.sources import Listing
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher

@@ -31,7 +31,7 @@ from findimg_bot.blocks import (
 )
 from findimg_bot.limits import LimitError, check_message
 from findimg.errors import QueryError
-from findimg.library import Index, Manifest
+from findimg.library.library import Index, Manifest
 from findimg.query import LONGEST
 from findimg.search import Hit
 from findimg.tags import Tag

@@ -24,9 +24,9 @@ from findimg_jobs.report import RunReport
 from findimg_jobs.shards import Stats
 from findimg_jobs.verify import verify
 from findimg.storage import base as storage
-from findimg.catalog import Catalog
+from findimg.library.catalog import Catalog
 from findimg.errors import NotPublishedError
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 

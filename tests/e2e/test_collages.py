@@ -10,7 +10,7 @@ from PIL import Image
 
 from findimg_jobs.index import index
 from findimg.errors import QueryError
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.query import Query, parse
 from findimg.search import Searcher
 from findimg.settings import Settings

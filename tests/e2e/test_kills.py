@@ -23,7 +23,7 @@ from findimg_jobs.index import index
 from findimg_jobs.shards import read_known, read_shards
 from findimg_jobs.verify import verify
 from findimg.encoders.registry import Features
-from findimg.library import Library, Manifest
+from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
 
 pytestmark = pytest.mark.slow

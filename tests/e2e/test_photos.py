@@ -12,7 +12,7 @@ import pytest
 
 from findimg.heads.conse import Conse
 from findimg.text.lexicon import CLASSES
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.meaning import meaning, score, second_look
 from findimg.query import Query, parse
 from findimg.search import Searcher

@@ -27,8 +27,8 @@ from findimg_jobs.report import RunReport
 from findimg_jobs.shards import Shard, Stats, read_known
 from findimg_jobs.verify import verify
 from findimg.storage import base as storage
-from findimg.catalog import Catalog
-from findimg.library import Library
+from findimg.library.catalog import Catalog
+from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 

@@ -20,7 +20,7 @@ from findimg_jobs.index import index, rebuild
 from findimg_jobs.prune import prune
 from findimg_jobs.verify import verify
 from findimg.errors import StorageError
-from findimg.library import Library, thumbnail_key
+from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
 from findimg.storage.base import open_storage, presigned, read_uri
 

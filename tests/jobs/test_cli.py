@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from findimg_jobs.lock import hold
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.storage.base import open_storage
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")

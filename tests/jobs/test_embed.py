@@ -12,7 +12,7 @@ from findimg_jobs.shards import Content, Stats, name_shard, read_known, read_vec
 from findimg_jobs.sources import Failure, list_sources
 from findimg.encoders.registry import fingerprint
 from findimg.images import decode
-from findimg.library import thumbnail_key
+from findimg.library.library import thumbnail_key
 from findimg.encoders.artefacts import ModelStore
 from findimg.storage.base import open_storage
 

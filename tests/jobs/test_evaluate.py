@@ -18,7 +18,7 @@ from findimg_jobs.index import index
 from findimg.errors import LibraryError, SettingsError
 from findimg.heads.conse import Conse
 from findimg.text.lexicon import open_lexicon
-from findimg.library import Library, Version
+from findimg.library.library import Library, Version
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings

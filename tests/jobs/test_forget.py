@@ -13,9 +13,9 @@ from findimg_jobs.forget import allow, forget
 from findimg_jobs.lock import hold
 from findimg_jobs.report import RunReport
 from findimg_jobs.verify import verify
-from findimg.catalog import Catalog
+from findimg.library.catalog import Catalog
 from findimg.errors import LibraryError, LockedError, StorageError
-from findimg.library import Library, thumbnail_key
+from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
 
 Run = Callable[..., RunReport]

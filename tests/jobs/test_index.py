@@ -14,7 +14,7 @@ from findimg_jobs.lock import hold
 from findimg_jobs.report import RunReport
 from findimg_jobs.shards import commit
 from findimg_jobs.sources import Listing, list_sources
-from findimg.catalog import Catalog
+from findimg.library.catalog import Catalog
 from findimg.errors import (
     HeadError,
     LibraryError,
@@ -25,7 +25,7 @@ from findimg.errors import (
     StorageError,
 )
 from findimg.images import decode
-from findimg.library import Library, sha256_of
+from findimg.library.library import Library, sha256_of
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 

@@ -29,11 +29,11 @@ from findimg_jobs.prune import prune
 from findimg_jobs.report import RunReport
 from findimg_jobs.shards import Known, read_known
 from findimg_jobs.verify import verify
-from findimg.catalog import Catalog
+from findimg.library.catalog import Catalog
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.images import decode
-from findimg.library import Library, Version, thumbnail_key
+from findimg.library.library import Library, Version, thumbnail_key
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import FolderStorage, S3Storage, open_storage

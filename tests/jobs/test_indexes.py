@@ -10,7 +10,7 @@ from findimg_jobs.engines import Engine
 from findimg_jobs.indexes import Wanted, build_indexes
 from findimg.ann import Ann
 from findimg.errors import NotPublishedError
-from findimg.library import Index, index_files, sha256_of
+from findimg.library.library import Index, index_files, sha256_of
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 

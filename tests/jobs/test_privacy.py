@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from PIL.ExifTags import GPS, IFD, Base
 
 from findimg_jobs.report import RunReport
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.storage.base import Storage
 
 Run = Callable[..., RunReport]

@@ -10,9 +10,9 @@ from findimg_jobs.lock import hold
 from findimg_jobs.prune import DAY, HOUR, prune
 from findimg_jobs.report import RunReport
 from findimg_jobs.verify import verify
-from findimg.catalog import Catalog
+from findimg.library.catalog import Catalog
 from findimg.errors import LibraryError, LockedError
-from findimg.library import Library, thumbnail_key
+from findimg.library.library import Library, thumbnail_key
 
 Run = Callable[..., RunReport]
 

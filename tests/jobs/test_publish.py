@@ -5,7 +5,7 @@ import pytest
 from findimg_jobs.lock import hold
 from findimg_jobs.publish import publish
 from findimg.errors import LibraryError, NotPublishedError
-from findimg.library import File, Index, Library, Manifest, sha256_of
+from findimg.library.library import File, Index, Library, Manifest, sha256_of
 from findimg.storage.base import open_storage
 
 

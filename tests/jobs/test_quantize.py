@@ -11,7 +11,7 @@ from findimg_jobs.index import index
 from findimg_jobs.quantize import quantize
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError, SettingsError
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
 from findimg.query import parse
 from findimg.search import Searcher

@@ -24,7 +24,7 @@ from findimg.heads.devise import head_key, unpack
 from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
 from findimg.heads.conse import Conse
 from findimg.text.lexicon import open_lexicon
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.query import parse
 from findimg.search import Searcher
 from findimg.settings import Settings

@@ -10,7 +10,7 @@ from findimg_jobs.report import RunReport
 from findimg_jobs.shards import read_known, shard_folder
 from findimg_jobs.verify import verify
 from findimg import ann
-from findimg.library import File, Library, Manifest, index_files, sha256_of
+from findimg.library.library import File, Library, Manifest, index_files, sha256_of
 
 Run = Callable[..., RunReport]
 

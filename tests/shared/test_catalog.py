@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg.catalog import Catalog, CatalogRow, Filters, write_catalog
+from findimg.library.catalog import Catalog, CatalogRow, Filters, write_catalog
 from findimg.errors import LibraryError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from findimg.errors import LibraryError, StorageError
-from findimg.library import File, Index, Library, Manifest
+from findimg.library.library import File, Index, Library, Manifest
 from findimg.storage.base import open_storage
 
 FILES = {"catalog.sqlite": b"rows", "visual-000.ann": bytes(range(256)) * 40}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg.catalog import Filters
+from findimg.library.catalog import Filters
 from findimg.errors import QueryError
 from findimg.query import FORMATS, LONGEST, MOST_TERMS, Query, Term, parse
 

@@ -8,7 +8,7 @@ import pytest
 from findimg.encoders.registry import Backbone, open_backbone
 from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
-from findimg.library import Library
+from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
 from findimg.query import Query, parse
 from findimg.search import Searcher

@@ -18,7 +18,7 @@ from findimg.heads import conse as heads
 from findimg.errors import HeadError, ObjectMissingError
 from findimg.heads.conse import Conse, Head
 from findimg.text.lexicon import open_lexicon
-from findimg.library import Version
+from findimg.library.library import Version
 from findimg.storage.base import FolderStorage, Storage
 from findimg.text.vectors import Words, normalised
 
