@@ -24,14 +24,14 @@ from findimg_jobs.evaluation import (
     rank,
 )
 from findimg_jobs.sources import list_sources
-from findimg.ann import Ann, recall
+from findimg.index.annoy import Ann, recall
 from findimg.heads.devise import open_version_head
 from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.text.lexicon import Lexicon
 from findimg.library.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
 from findimg.encoders.artefacts import ModelStore
-from findimg.projection import open_projection
+from findimg.index.projection import open_projection
 from findimg.query import Query, Term
 from findimg.search import MOST_HITS, Hit, Searcher, Seen
 from findimg.settings import Settings

@@ -18,7 +18,7 @@ from findimg_jobs.shards import Contents, Known, read_wanted
 from findimg_jobs.sources import SourceImage
 from findimg.library.catalog import CatalogRow, write_catalog
 from findimg.library.library import CATALOG_FILE, VISUAL_FILE
-from findimg.mapped import new_array
+from findimg.index.mapped_files import new_array
 from findimg.storage.base import Storage
 
 _AHEAD = 4  # shards read while another is written

@@ -30,7 +30,7 @@ from findimg.errors import FindimgError, LibraryError, NotPublishedError, Settin
 from findimg.heads.conse import Head
 from findimg.library.library import Library, Manifest
 from findimg.encoders.artefacts import ModelStore
-from findimg.projection import DEFAULT, FULL
+from findimg.index.projection import DEFAULT, FULL
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import EMBEDDED, Words, open_words

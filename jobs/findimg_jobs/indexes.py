@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg_jobs.engines import Engine
-from findimg import ann
-from findimg.ann import Calibration, Vectors
+from findimg.index import annoy as ann
+from findimg.index.annoy import Calibration, Vectors
 from findimg.errors import NotPublishedError
 from findimg.library.library import File, Index, index_files, sha256_of
 from findimg.storage.base import Storage, open_storage

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from findimg_jobs.engines import Engine
 from findimg_jobs.gather import Live, gather
 from findimg_jobs.indexes import Wanted, build_indexes
-from findimg import ann
-from findimg.ann import Vectors
+from findimg.index import annoy as ann
+from findimg.index.annoy import Vectors
 from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
 from findimg.errors import NotPublishedError
 from findimg.heads.conse import Head
@@ -32,10 +32,10 @@ from findimg.library.library import (
     classifier_key,
     sha256_of,
 )
-from findimg.mapped import new_array
+from findimg.index.mapped_files import new_array
 from findimg.meaning import meaning, noise, strength, unrelated_terms
-from findimg.postings import Postings, write_postings
-from findimg.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
+from findimg.index.postings import Postings, write_postings
+from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
 from findimg.storage.base import Storage
 from findimg.text.vectors import Words
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg_jobs.shards import read_known, read_vectors
-from findimg import ann
-from findimg.ann import Ann
+from findimg.index import annoy as ann
+from findimg.index.annoy import Ann
 from findimg.library.catalog import NO_FILTERS, Catalog, CatalogRow
 from findimg.errors import LibraryError
 from findimg.library.library import (
@@ -25,7 +25,7 @@ from findimg.library.library import (
     Manifest,
     index_files,
 )
-from findimg.projection import open_projection
+from findimg.index.projection import open_projection
 from findimg.storage.base import Storage
 
 _ROWS = 200  # compared with the embedding store, looked up in the indexes, asked for to measure recall

@@ -9,12 +9,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.ann import Ann
+from findimg.index.annoy import Ann
 from findimg.encoders.registry import Backbone
 from findimg.library.catalog import Catalog, Filters
 from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.errors import LibraryError, QueryError
-from findimg.halves import Halves
+from findimg.index.float16 import Halves
 from findimg.images import Image
 from findimg.text.lexicon import open_lexicon
 from findimg.library.library import (
@@ -29,8 +29,8 @@ from findimg.library.library import (
     thumbnail_key,
 )
 from findimg.meaning import Meaning, best_places, meaning, score, second_look, strength
-from findimg.postings import Postings
-from findimg.projection import open_projection
+from findimg.index.postings import Postings
+from findimg.index.projection import open_projection
 from findimg.query import Query, Term
 from findimg.tags import LEAST, Tag, Tagger
 from findimg.text.vectors import Words, did_you_mean, nearest_spellings

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg import ann
+from findimg.index import annoy as ann
 from findimg.library.library import JOINT_FILE, VISUAL_FILE, Library
 from findimg.meaning import meaning, score, second_look
-from findimg.postings import Postings
+from findimg.index.postings import Postings
 from findimg.query import Query, parse
 from findimg.search import Searcher
 from findimg.text.vectors import EMBEDDED, FREQUENT, open_words

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from findimg_jobs.engines import Engine
 from findimg_jobs.indexes import Wanted, build_indexes
-from findimg.ann import Ann
+from findimg.index.annoy import Ann
 from findimg.errors import NotPublishedError
 from findimg.library.library import Index, index_files, sha256_of
 from findimg.settings import Settings

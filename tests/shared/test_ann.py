@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from findimg.ann import NEIGHBOURS, RECALL_GOAL, Ann, build, calibrate, recall
+from findimg.index.annoy import NEIGHBOURS, RECALL_GOAL, Ann, build, calibrate, recall
 from findimg.errors import LibraryError, QueryError
 
 DIM = 24

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from findimg.halves import Halves, widened
+from findimg.index.float16 import Halves, widened
 
 
 def test_every_finite_float16_is_widened_to_its_value() -> None:

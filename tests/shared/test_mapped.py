@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg import mapped
-from findimg.mapped import new_array, reserve
+from findimg.index import mapped_files as mapped
+from findimg.index.mapped_files import new_array, reserve
 
 
 def test_a_new_array_is_zero_and_what_is_written_into_it_is_in_the_file(tmp_path: Path) -> None:

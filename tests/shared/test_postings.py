@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.postings import CLASSES, Postings, write_postings
+from findimg.index.postings import CLASSES, Postings, write_postings
 
 
 def random_rows(seed: int, images: int, top: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:

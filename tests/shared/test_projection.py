@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from findimg.errors import LibraryError
-from findimg.projection import fit_projection, open_projection, write_projection
+from findimg.index.projection import fit_projection, open_projection, write_projection
 
 RANDOM = np.random.default_rng(1)
 # Two directions in which rows differ, six of noise, all far from the origin.

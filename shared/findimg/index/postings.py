@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.mapped import reserve
+from findimg.index.mapped_files import reserve
 
 CLASSES = 1000
 _TOGETHER = 100_000  # entries added at a time: fewer cost more calls, more leave the processor's caches
