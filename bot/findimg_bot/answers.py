@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass, replace
 
 from findimg.errors import QueryError
-from findimg.query import Query, parse
-from findimg.search import MOST_HITS, Hit, Searcher, Seen
-from findimg.tags import Tag
+from findimg.search.query import Query, parse
+from findimg.search.searcher import MOST_HITS, Hit, Searcher, Seen
+from findimg.search.tags import Tag
 from findimg.text.vectors import Words
 
 COMMANDS = ("/findimg", "/similar", "/tag", "/words")

@@ -13,8 +13,8 @@ from findimg_bot.answers import Found, Related, Tagged
 from findimg_bot.limits import ALT_TEXT, MESSAGE_TEXT, SECTION_TEXT, check_message, check_view, clip
 from findimg.errors import QueryError
 from findimg.library.library import Manifest
-from findimg.query import FORMATS, LONGEST
-from findimg.search import Hit
+from findimg.search.query import FORMATS, LONGEST
+from findimg.search.searcher import Hit
 
 Block = dict[str, Any]
 _MARKS = re.compile(r"[*~`]")

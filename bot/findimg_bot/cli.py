@@ -18,7 +18,7 @@ from findimg_bot.live import LiveLibrary
 from findimg_bot.terminal import as_json, sheet_row, show
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
-from findimg.search import MOST_HITS, Seen
+from findimg.search.searcher import MOST_HITS, Seen
 from findimg.settings import Settings, load_settings
 from findimg.sheets import draw_sheet
 from findimg.storage.base import read_uri

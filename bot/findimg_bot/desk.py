@@ -39,7 +39,7 @@ from findimg_bot.thumbnails import Thumbnails, reason
 from findimg_bot.uploads import File, download
 from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
 from findimg.library.library import Manifest
-from findimg.search import Hit, Searcher, Seen
+from findimg.search.searcher import Hit, Searcher, Seen
 from findimg.settings import Settings
 from findimg.storage.base import FolderStorage
 

@@ -14,8 +14,8 @@ from findimg.errors import FindimgError, LibraryError
 from findimg.images import decode
 from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
-from findimg.query import parse
-from findimg.search import Searcher, Seen
+from findimg.search.query import parse
+from findimg.search.searcher import Searcher, Seen
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, Words, open_words
 

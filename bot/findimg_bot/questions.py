@@ -10,7 +10,7 @@ from findimg_bot.answers import Question
 from findimg_bot.blocks import plain
 from findimg_bot.desk import Desk
 from findimg_bot.uploads import File, find_linked, find_newest, is_link
-from findimg.query import parse
+from findimg.search.query import parse
 
 _BRACKETS = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _LIKE = re.compile(r"""(?:like:)?["“”]?(?P<link>https://[^\s"“”]+)["“”]?""")

@@ -19,7 +19,7 @@ import numpy as np
 
 from findimg_bot.answers import Question
 from findimg.errors import SettingsError
-from findimg.search import Seen
+from findimg.search.searcher import Seen
 
 KEPT = 30 * 86400.0  # seconds until a question is forgotten, and its buttons with it
 EVENTS_KEPT = 86400.0  # seconds; Slack sends an event again for some minutes

@@ -13,7 +13,7 @@ from findimg_bot.blocks import Block, Pictures, name_of, plain
 from findimg_bot.limits import IMAGE_URL
 from findimg_bot.store import Store
 from findimg.errors import FindimgError, StorageError
-from findimg.search import Hit
+from findimg.search.searcher import Hit
 from findimg.sheets import Cell, Row, draw_sheet
 from findimg.storage.base import Storage
 

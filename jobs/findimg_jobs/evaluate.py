@@ -32,8 +32,8 @@ from findimg.text.lexicon import Lexicon
 from findimg.library.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
 from findimg.encoders.artefacts import ModelStore
 from findimg.index.projection import open_projection
-from findimg.query import Query, Term
-from findimg.search import MOST_HITS, Hit, Searcher, Seen
+from findimg.search.query import Query, Term
+from findimg.search.searcher import MOST_HITS, Hit, Searcher, Seen
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import Words, open_words

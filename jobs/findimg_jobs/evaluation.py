@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
-from findimg.search import Hit
+from findimg.search.searcher import Hit
 
 TOP = 10  # hits that a query is judged by
 # What a table says of a ranking, of a label and of an index: keys of their `as_dict`, with a person's words for them.

@@ -33,7 +33,7 @@ from findimg.library.library import (
     sha256_of,
 )
 from findimg.index.mapped_files import new_array
-from findimg.meaning import meaning, noise, strength, unrelated_terms
+from findimg.search.expansion import meaning, noise, strength, unrelated_terms
 from findimg.index.postings import Postings, write_postings
 from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
 from findimg.storage.base import Storage

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from findimg.index import annoy as ann
 from findimg.library.library import JOINT_FILE, VISUAL_FILE, Library
-from findimg.meaning import meaning, score, second_look
+from findimg.search.expansion import meaning, score, second_look
 from findimg.index.postings import Postings
-from findimg.query import Query, parse
-from findimg.search import Searcher
+from findimg.search.query import Query, parse
+from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, FREQUENT, open_words
 from tests.benchmarks.figures import Figure, load
 from tests.benchmarks.made_up import publish_made_up
@@ -27,8 +27,8 @@ _MEMORY = """
 import sys
 from pathlib import Path
 from findimg.library.library import Library
-from findimg.query import parse
-from findimg.search import Searcher
+from findimg.search.query import parse
+from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, open_words
 
 def held():

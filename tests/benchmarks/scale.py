@@ -35,8 +35,8 @@ from findimg_jobs.shards import read_known
 from findimg_jobs.sources import Listing
 from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
-from findimg.query import parse
-from findimg.search import Searcher
+from findimg.search.query import parse
+from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
 from tests.benchmarks.made_up import RUN, commit_made_up, made_up_images

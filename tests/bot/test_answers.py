@@ -5,7 +5,7 @@ import pytest
 from findimg_bot.answers import Found, Question, Tagged, answer, read_question, related
 from findimg_bot.live import LiveLibrary
 from findimg.errors import LibraryError, QueryError
-from findimg.search import Seen
+from findimg.search.searcher import Seen
 from findimg.settings import Settings
 
 

@@ -32,9 +32,9 @@ from findimg_bot.blocks import (
 from findimg_bot.limits import LimitError, check_message
 from findimg.errors import QueryError
 from findimg.library.library import Index, Manifest
-from findimg.query import LONGEST
-from findimg.search import Hit
-from findimg.tags import Tag
+from findimg.search.query import LONGEST
+from findimg.search.searcher import Hit
+from findimg.search.tags import Tag
 
 MANIFEST = Manifest(
     version="20240601T120000Z",

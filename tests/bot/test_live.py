@@ -14,7 +14,7 @@ from findimg_bot.live import LiveLibrary
 from findimg_jobs.index import index
 from findimg.errors import FindimgError, LibraryError
 from findimg.library.library import Library
-from findimg.search import Searcher
+from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
 

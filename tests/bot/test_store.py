@@ -16,7 +16,7 @@ import pytest
 from findimg_bot.answers import Question
 from findimg_bot.store import EVENTS_KEPT, KEPT, Asked, Store
 from findimg.errors import SettingsError
-from findimg.search import Seen
+from findimg.search.searcher import Seen
 
 CAT = Asked("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
 

@@ -17,7 +17,7 @@ from findimg_bot.blocks import Pictures
 from findimg_bot.store import Store
 from findimg_bot.thumbnails import Thumbnails, reason
 from findimg.errors import ObjectMissingError
-from findimg.search import Hit
+from findimg.search.searcher import Hit
 from findimg.storage.base import Storage, open_storage
 
 CAT = Hit("s3://photos/cat.jpg", 0.8, 0, 640, 480, "ca" * 32, None)

@@ -11,8 +11,8 @@ from PIL import Image
 from findimg_jobs.index import index
 from findimg.errors import QueryError
 from findimg.library.library import Library
-from findimg.query import Query, parse
-from findimg.search import Searcher
+from findimg.search.query import Query, parse
+from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 

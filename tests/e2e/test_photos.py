@@ -13,9 +13,9 @@ import pytest
 from findimg.heads.conse import Conse
 from findimg.text.lexicon import CLASSES
 from findimg.library.library import Library
-from findimg.meaning import meaning, score, second_look
-from findimg.query import Query, parse
-from findimg.search import Searcher
+from findimg.search.expansion import meaning, score, second_look
+from findimg.search.query import Query, parse
+from findimg.search.searcher import Searcher
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, open_words
 

@@ -19,8 +19,8 @@ from findimg.errors import LibraryError, SettingsError
 from findimg.heads.conse import Conse
 from findimg.text.lexicon import open_lexicon
 from findimg.library.library import Library, Version
-from findimg.query import parse
-from findimg.search import Searcher
+from findimg.search.query import parse
+from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, Words, open_words

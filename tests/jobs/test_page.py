@@ -11,7 +11,7 @@ from PIL import Image
 from findimg_jobs.evaluation import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
 from findimg_jobs.page import draw_page, write_page
 from findimg.errors import StorageError
-from findimg.search import Hit
+from findimg.search.searcher import Hit
 from findimg.storage.base import FolderStorage
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&amp;\u202e.jpg'

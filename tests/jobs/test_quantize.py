@@ -13,8 +13,8 @@ from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError, SettingsError
 from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
-from findimg.query import parse
-from findimg.search import Searcher
+from findimg.search.query import parse
+from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 

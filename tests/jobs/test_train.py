@@ -25,8 +25,8 @@ from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
 from findimg.heads.conse import Conse
 from findimg.text.lexicon import open_lexicon
 from findimg.library.library import Library
-from findimg.query import parse
-from findimg.search import Searcher
+from findimg.search.query import parse
+from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, normalised, open_words

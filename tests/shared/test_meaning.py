@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from findimg.errors import QueryError
 from findimg.text.lexicon import Lexicon, open_lexicon
-from findimg.meaning import best_places, meaning, noise, score, second_look, strength, unrelated_terms
+from findimg.search.expansion import best_places, meaning, noise, score, second_look, strength, unrelated_terms
 from findimg.text.vectors import EMBEDDED, Words, open_words
 
 WORDS = open_words(EMBEDDED)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from findimg.library.catalog import Filters
 from findimg.errors import QueryError
-from findimg.query import FORMATS, LONGEST, MOST_TERMS, Query, Term, parse
+from findimg.search.query import FORMATS, LONGEST, MOST_TERMS, Query, Term, parse
 
 
 @pytest.mark.parametrize(

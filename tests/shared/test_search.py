@@ -10,8 +10,8 @@ from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
 from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
-from findimg.query import Query, parse
-from findimg.search import Searcher
+from findimg.search.query import Query, parse
+from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, open_words
 
 

@@ -28,11 +28,11 @@ from findimg.library.library import (
     index_files,
     thumbnail_key,
 )
-from findimg.meaning import Meaning, best_places, meaning, score, second_look, strength
+from findimg.search.expansion import Meaning, best_places, meaning, score, second_look, strength
 from findimg.index.postings import Postings
 from findimg.index.projection import open_projection
-from findimg.query import Query, Term
-from findimg.tags import LEAST, Tag, Tagger
+from findimg.search.query import Query, Term
+from findimg.search.tags import LEAST, Tag, Tagger
 from findimg.text.vectors import Words, did_you_mean, nearest_spellings
 
 MOST_HITS = 1000
