@@ -20,7 +20,7 @@ from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.search.searcher import MOST_HITS, Seen
 from findimg.settings import Settings, load_settings
-from findimg.sheets import draw_sheet
+from findimg.contact_sheet import draw_sheet
 from findimg.storage.base import read_uri
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)

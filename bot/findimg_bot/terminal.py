@@ -10,7 +10,7 @@ from rich.text import Text
 from findimg_bot.answers import Answer, Found, Related, Tagged
 from findimg.errors import ObjectMissingError
 from findimg.library.library import Library
-from findimg.sheets import Cell, Row
+from findimg.contact_sheet import Cell, Row
 
 _BAR = 12  # characters that a score of 1 fills
 

@@ -14,7 +14,7 @@ from findimg_bot.limits import IMAGE_URL
 from findimg_bot.store import Store
 from findimg.errors import FindimgError, StorageError
 from findimg.search.searcher import Hit
-from findimg.sheets import Cell, Row, draw_sheet
+from findimg.contact_sheet import Cell, Row, draw_sheet
 from findimg.storage.base import Storage
 
 EACH_SECONDS = 4.0  # for uploading each thumbnail; what takes longer is shown on one contact sheet

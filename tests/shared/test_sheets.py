@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from findimg.errors import SettingsError
-from findimg.sheets import (
+from findimg.contact_sheet import (
     CAPTION_HEIGHT,
     COLUMNS,
     GAP,
