@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg_jobs.samples import gather
 from findimg.storage import base as storage
 from findimg.settings import Settings

@@ -37,12 +37,12 @@ def test_a_package_imports_only_what_the_design_allows(package: str) -> None:
     "source",
     [
         "import jobs",
-        "import numpy, findimg_jobs.plan as plan",
+        "import numpy, findimg_jobs.indexing.plan as plan",
         "from jobs import plan",
-        "def f():\n    from findimg_jobs.plan import Plan",
-        "if TYPE_CHECKING:\n    from findimg_jobs.plan import Plan",
-        "import_module('findimg_jobs.plan')",
-        "importlib.import_module('findimg_jobs.plan')",
+        "def f():\n    from findimg_jobs.indexing.plan import Plan",
+        "if TYPE_CHECKING:\n    from findimg_jobs.indexing.plan import Plan",
+        "import_module('findimg_jobs.indexing.plan')",
+        "importlib.import_module('findimg_jobs.indexing.plan')",
     ],
 )
 def test_the_rule_sees_every_kind_of_import(source: str) -> None:

@@ -15,8 +15,8 @@ from rich.table import Table
 from findimg_jobs.evaluate import evaluate as run_evaluation
 from findimg_jobs.forget import allow
 from findimg_jobs.forget import forget as run_forget
-from findimg_jobs.index import index as run_index
-from findimg_jobs.index import rebuild
+from findimg_jobs.indexing.run import index as run_index
+from findimg_jobs.indexing.run import rebuild
 from findimg_jobs.lock import hold
 from findimg_jobs.page import write_page
 from findimg_jobs.pascal import download

@@ -24,7 +24,7 @@ from findimg_jobs.shards import (
     read_table,
     remove_shard,
 )
-from findimg_jobs.sources import Failure, SourceImage
+from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.errors import LibraryError
 from findimg.storage.base import Storage
 

@@ -16,7 +16,7 @@ from findimg_jobs.shards import (
     read_table,
     remove_shard,
 )
-from findimg_jobs.sources import SourceImage
+from findimg_jobs.indexing.sources import SourceImage
 from findimg.storage.base import Storage
 
 

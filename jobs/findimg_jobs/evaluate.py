@@ -23,7 +23,7 @@ from findimg_jobs.evaluation import (
     precision_by_k,
     rank,
 )
-from findimg_jobs.sources import list_sources
+from findimg_jobs.indexing.sources import list_sources
 from findimg.index.annoy import Ann, recall
 from findimg.heads.devise import open_version_head
 from findimg.errors import LibraryError, QueryError, SettingsError

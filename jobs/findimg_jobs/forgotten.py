@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from findimg_jobs.sources import SourceImage
+from findimg_jobs.indexing.sources import SourceImage
 from findimg.storage.base import Storage
 
 # An empty object for each, called by the SHA-256 of its URI: a name of a file can be the name of a person.

@@ -11,10 +11,10 @@ from pathlib import PurePosixPath
 
 from findimg_jobs.compaction import compact
 from findimg_jobs.lock import hold
-from findimg_jobs.plan import last_run, read_images
+from findimg_jobs.indexing.plan import last_run, read_images
 from findimg_jobs.publish import withdraw
 from findimg_jobs.shards import read_known
-from findimg_jobs.sources import SourceImage
+from findimg_jobs.indexing.sources import SourceImage
 from findimg.errors import LibraryError
 from findimg.library.library import Library, Manifest, shards_prefix, thumbnail_key
 from findimg.storage.base import Entry, Storage

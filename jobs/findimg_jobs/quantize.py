@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from findimg_jobs.sources import list_sources
+from findimg_jobs.indexing.sources import list_sources
 from findimg.encoders.registry import open_backbone
 from findimg.encoders.registry.efficientnet_lite0 import EfficientNetLite0
 from findimg.encoders.registry.efficientnet_lite0_int8 import EfficientNetLite0Int8

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from findimg_jobs.shards import Stats
-from findimg_jobs.sources import Failure
+from findimg_jobs.indexing.sources import Failure
 from findimg.storage.base import Storage
 
 _CONTRACT = (

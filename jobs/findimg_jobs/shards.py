@@ -16,7 +16,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from findimg_jobs.sources import Failure, SourceImage
+from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.library.library import shards_prefix
 from findimg.storage.base import Storage

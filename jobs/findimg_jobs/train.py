@@ -14,7 +14,7 @@ from findimg_jobs.evaluate import read_labels
 from findimg_jobs.evaluation import TOP, precision_by_k
 from findimg_jobs.gather import find_live
 from findimg_jobs.lock import hold
-from findimg_jobs.plan import read_images
+from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.shards import read_known, read_vectors
 from findimg.encoders.registry.network import start_tensorflow
 from findimg.heads.devise import Devise, Weights, centre, head_key, head_name, pack, scaled

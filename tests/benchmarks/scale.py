@@ -26,13 +26,13 @@ import typer
 
 from findimg_jobs.engines import Engine
 from findimg_jobs.gather import find_live
-from findimg_jobs.index import choose
+from findimg_jobs.indexing.run import choose
 from findimg_jobs.lock import hold
 from findimg_jobs.merge import merge
-from findimg_jobs.plan import make_plan, write_plan
+from findimg_jobs.indexing.plan import make_plan, write_plan
 from findimg_jobs.publish import publish
 from findimg_jobs.shards import read_known
-from findimg_jobs.sources import Listing
+from findimg_jobs.indexing.sources import Listing
 from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
 from findimg.search.query import parse

@@ -11,7 +11,7 @@ import pytest
 
 from findimg_bot.answers import Found, answer, read_question
 from findimg_bot.live import LiveLibrary
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg.errors import FindimgError, LibraryError
 from findimg.library.library import Library
 from findimg.search.searcher import Searcher

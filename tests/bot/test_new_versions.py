@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from findimg_bot.workspace.state import Json
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg.settings import Settings
 from tests.bot.person import images, until, words
 from tests.bot.team import Team

@@ -17,9 +17,9 @@ import pytest
 from botocore.config import Config
 from PIL import Image
 
-import findimg_jobs.index
+import findimg_jobs.indexing.run
 from findimg_jobs import lock
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg_jobs.report import RunReport
 from findimg_jobs.shards import Stats
 from findimg_jobs.verify import verify
@@ -135,7 +135,7 @@ def test_a_connection_to_s3_that_is_lost_ends_the_run_and_the_next_one_goes_on(
 @contextmanager
 def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """After two shards nothing answers at the address of S3."""
-    track = findimg_jobs.index.track
+    track = findimg_jobs.indexing.run.track
 
     def cut_off(shards: Iterator[Stats], images: int) -> Iterator[Stats]:
         for number, stats in enumerate(track(shards, images), 1):
@@ -147,7 +147,7 @@ def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
                 storage._client.cache_clear()
 
     with monkeypatch.context() as patch:
-        patch.setattr(findimg_jobs.index, "track", cut_off)
+        patch.setattr(findimg_jobs.indexing.run, "track", cut_off)
         yield
 
 

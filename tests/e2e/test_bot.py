@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg.settings import Settings
 from tests.bot.team import Team
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg.errors import QueryError
 from findimg.library.library import Library
 from findimg.search.query import Query, parse

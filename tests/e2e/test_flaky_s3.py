@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg.storage import base as storage
 from findimg.settings import Settings
 from findimg.storage.base import open_storage

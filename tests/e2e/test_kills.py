@@ -18,8 +18,8 @@ import psutil
 import pytest
 from PIL import Image
 
-import findimg_jobs.embed
-from findimg_jobs.index import index
+import findimg_jobs.indexing.embed
+from findimg_jobs.indexing.run import index
 from findimg_jobs.shards import read_known, read_shards
 from findimg_jobs.verify import verify
 from findimg.encoders.registry import Features
@@ -53,7 +53,7 @@ class Thumbnailer:
 
 def run(library: str, source: str, cache: Path) -> None:
     """A whole run, in a process of its own."""
-    findimg_jobs.embed.open_backbone = lambda *_, **__: Thumbnailer()
+    findimg_jobs.indexing.embed.open_backbone = lambda *_, **__: Thumbnailer()
     index(Settings(library=library, cache=cache, engine="local", shard_size=SHARD_SIZE), [source])
 
 
@@ -88,7 +88,7 @@ def test_a_driver_that_is_killed_at_any_moment_leaves_the_next_run_to_finish(
 ) -> None:
     # Processes are forked from one in which everything is imported, so that kills meet work and no start.
     context = get_context("forkserver")
-    context.set_forkserver_preload(["findimg_jobs.index", "findimg_jobs.engines.local", __name__])
+    context.set_forkserver_preload(["findimg_jobs.indexing.run", "findimg_jobs.engines.local", __name__])
     chance = random.Random(6)
     libraries = (Library(str(tmp_path / f"library-{number}"), cache) for number in range(1000))
 

@@ -19,10 +19,10 @@ import ray
 from PIL import Image
 from ray.cluster_utils import Cluster
 
-import findimg_jobs.index
-from findimg_jobs.embed import Embedder
+import findimg_jobs.indexing.run
+from findimg_jobs.indexing.embed import Embedder
 from findimg_jobs.engines import cluster as engine
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg_jobs.report import RunReport
 from findimg_jobs.shards import Shard, Stats, read_known
 from findimg_jobs.verify import verify
@@ -106,7 +106,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
     """Indexes the bucket on the cluster; `then` is called after the first shard."""
 
     def run(then: Callable[[], None]) -> RunReport:
-        track = findimg_jobs.index.track
+        track = findimg_jobs.indexing.run.track
 
         def disturbed(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
             for number, stats in enumerate(track(shards, images)):
@@ -114,7 +114,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
                     then()
                 yield stats
 
-        monkeypatch.setattr(findimg_jobs.index, "track", disturbed)
+        monkeypatch.setattr(findimg_jobs.indexing.run, "track", disturbed)
         settings = Settings(
             library=f"{bucket}/library", cache=cache, ray_address=two_nodes.address, shard_size=2, partition_size=10
         )

@@ -16,7 +16,7 @@ import findimg.storage.base
 from findimg_bot.answers import answer, read_question
 from findimg_bot.live import LiveLibrary
 from findimg_jobs.forget import allow, forget
-from findimg_jobs.index import index, rebuild
+from findimg_jobs.indexing.run import index, rebuild
 from findimg_jobs.prune import prune
 from findimg_jobs.verify import verify
 from findimg.errors import StorageError

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import findimg_jobs.embed
-from findimg_jobs.index import index
+import findimg_jobs.indexing.embed
+from findimg_jobs.indexing.run import index
 from findimg_jobs.report import RunReport
 from findimg.encoders.registry import Backbone, open_backbone
 from findimg.encoders.artefacts import ModelStore
@@ -20,7 +20,7 @@ from findimg.settings import Settings
 @pytest.fixture(autouse=True)
 def one_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds the real model once for all local runs of the test session."""
-    monkeypatch.setattr(findimg_jobs.embed, "open_backbone", _open_once)
+    monkeypatch.setattr(findimg_jobs.indexing.embed, "open_backbone", _open_once)
 
 
 @remember
@@ -58,13 +58,13 @@ def pictures(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The URIs of the images that local runs read."""
     read: list[str] = []
-    read_uri = findimg_jobs.embed.read_uri
+    read_uri = findimg_jobs.indexing.embed.read_uri
 
     def noted(uri: str, *arguments: Any) -> bytes:
         read.append(uri)
         return read_uri(uri, *arguments)
 
-    monkeypatch.setattr(findimg_jobs.embed, "read_uri", noted)
+    monkeypatch.setattr(findimg_jobs.indexing.embed, "read_uri", noted)
     return read
 
 

@@ -20,7 +20,7 @@ from findimg_jobs.shards import (
     read_vectors,
     shard_folder,
 )
-from findimg_jobs.sources import Failure, SourceImage
+from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.errors import NotPublishedError, StorageError
 from findimg.storage.base import FolderStorage, Storage, open_storage
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from findimg_jobs.embed import Embedder, Work
+from findimg_jobs.indexing.embed import Embedder, Work
 from findimg_jobs.shards import Content, Stats, name_shard, read_known, read_vectors
-from findimg_jobs.sources import Failure, list_sources
+from findimg_jobs.indexing.sources import Failure, list_sources
 from findimg.encoders.registry import fingerprint
 from findimg.images import decode
 from findimg.library.library import thumbnail_key

@@ -8,7 +8,7 @@ import pytest
 
 from findimg_jobs.erase import erase
 from findimg_jobs.shards import Content, Embedded, Stats, commit, name_shard, read_known, read_shards, read_vectors
-from findimg_jobs.sources import Failure, SourceImage
+from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.errors import NotPublishedError
 from findimg.storage.base import Storage, open_storage
 

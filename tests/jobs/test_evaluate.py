@@ -14,7 +14,7 @@ import pytest
 import findimg_jobs.evaluate
 from findimg_jobs.evaluate import as_label, evaluate, read_labels, right_tags
 from findimg_jobs.evaluation import LabelFigures
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg.errors import LibraryError, SettingsError
 from findimg.heads.conse import Conse
 from findimg.text.lexicon import open_lexicon

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import findimg_jobs.compaction
-import findimg_jobs.embed
-import findimg_jobs.index
-from findimg_jobs.index import rebuild
+import findimg_jobs.indexing.embed
+import findimg_jobs.indexing.run
+from findimg_jobs.indexing.run import rebuild
 from findimg_jobs.lock import hold
 from findimg_jobs.report import RunReport
 from findimg_jobs.shards import commit
-from findimg_jobs.sources import Listing, list_sources
+from findimg_jobs.indexing.sources import Listing, list_sources
 from findimg.library.catalog import Catalog
 from findimg.errors import (
     HeadError,
@@ -132,7 +132,7 @@ def test_a_broken_image_is_tried_again_when_asked_for_or_when_it_changes(
     assert reads == [str(pictures / "broken.png")]
     # As after an update that reads what could not be read before.
     with monkeypatch.context() as patch:
-        patch.setattr(findimg_jobs.embed, "decode", lambda data: decode((pictures / "0.png").read_bytes()))
+        patch.setattr(findimg_jobs.indexing.embed, "decode", lambda data: decode((pictures / "0.png").read_bytes()))
         assert counts(run(library, pictures, retry_failed=True)) == (7, 0, 7, 0, 0)
     shutil.copy(pictures / "1.png", pictures / "broken.png")
     assert counts(run(library, pictures)) == (7, 0, 7, 0, 0)
@@ -145,7 +145,7 @@ def test_an_image_that_could_not_be_reached_is_tried_again_until_it_is_known_to_
     (pictures / "broken.png").write_bytes(b"no image")
     for _ in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr(findimg_jobs.embed, "read_uri", unreachable)
+            patch.setattr(findimg_jobs.indexing.embed, "read_uri", unreachable)
             with pytest.raises(NotPublishedError, match="nothing to publish"):
                 run(library, pictures)
     assert counts(run(library, pictures)) == (7, 6, 0, 0, 1)
@@ -171,7 +171,7 @@ def test_an_image_that_changes_between_listing_and_reading_is_left_to_the_next_r
         return listing
 
     with monkeypatch.context() as patch:
-        patch.setattr(findimg_jobs.index, "list_sources", change_first)
+        patch.setattr(findimg_jobs.indexing.run, "list_sources", change_first)
         report = run(library, source)
     assert counts(report) == (6, 5, 0, 0, 1)
     assert "has changed since it was listed" in report.failures[0].reason
@@ -208,11 +208,11 @@ def test_a_version_published_while_this_run_was_listing_is_not_undone(
         listing = list_sources(*arguments)
         (pictures / "0.png").unlink()
         with monkeypatch.context() as patch:
-            patch.setattr(findimg_jobs.index, "list_sources", list_sources)
+            patch.setattr(findimg_jobs.indexing.run, "list_sources", list_sources)
             run(library, pictures)
         return listing
 
-    monkeypatch.setattr(findimg_jobs.index, "list_sources", meanwhile)
+    monkeypatch.setattr(findimg_jobs.indexing.run, "list_sources", meanwhile)
     with pytest.raises(NotPublishedError, match=r"published to .* while this one was listing; run again"):
         run(library, pictures)
     assert "0.png" not in indexed(library, cache)
@@ -228,7 +228,7 @@ def test_a_run_that_loses_its_lock_stops_embedding(
         commit(storage, *arguments)  # type: ignore[arg-type]
         storage.write("LOCK", lost)
 
-    monkeypatch.setattr(findimg_jobs.embed, "commit", lose)
+    monkeypatch.setattr(findimg_jobs.indexing.embed, "commit", lose)
     with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
         run(library, pictures, shard_size=1)
     assert len(list((tmp_path / "library").glob("embeddings/*/*/stats.json"))) == 1

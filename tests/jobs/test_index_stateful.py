@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import findimg_jobs.compaction
-import findimg_jobs.embed
-import findimg_jobs.index
+import findimg_jobs.indexing.embed
+import findimg_jobs.indexing.run
 import findimg_jobs.merge
 import findimg_jobs.prune
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg_jobs.prune import prune
 from findimg_jobs.report import RunReport
 from findimg_jobs.shards import Known, read_known
@@ -108,7 +108,7 @@ def picture(seed: int) -> bytes:
 @remember
 def looks(models: Path, data: bytes) -> NDArray[np.float32]:
     """The visual embedding of an image alone, float32[dim]."""
-    backbone = findimg_jobs.embed.open_backbone("efficientnet-lite0", ModelStore(models), None)
+    backbone = findimg_jobs.indexing.embed.open_backbone("efficientnet-lite0", ModelStore(models), None)
     visual: NDArray[np.float32] = backbone.embed(backbone.preprocess(decode(data).pixels)[None]).visual[0]
     return visual
 
@@ -265,8 +265,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(findimg_jobs.prune, "HISTORY", 0)
     words = remember(open_words)
     head = open_head("conse", words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)))
-    monkeypatch.setattr(findimg_jobs.index, "open_words", words)
-    monkeypatch.setattr(findimg_jobs.index, "open_head", lambda name, words, *_: head)
+    monkeypatch.setattr(findimg_jobs.indexing.run, "open_words", words)
+    monkeypatch.setattr(findimg_jobs.indexing.run, "open_head", lambda name, words, *_: head)
     monkeypatch.setattr(findimg_jobs.merge, "_measure_noise", lambda postings, words: 0.0)
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from findimg_jobs.cli import app
-from findimg_jobs.index import index
+from findimg_jobs.indexing.run import index
 from findimg_jobs.quantize import quantize
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError, SettingsError

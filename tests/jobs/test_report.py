@@ -3,7 +3,7 @@ from pathlib import Path
 
 from findimg_jobs.report import RunReport, add_up, write_report
 from findimg_jobs.shards import Stats
-from findimg_jobs.sources import Failure
+from findimg_jobs.indexing.sources import Failure
 from findimg.storage.base import open_storage
 
 FAILURES = [

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.sources import list_sources
+from findimg_jobs.indexing.sources import list_sources
 from findimg.errors import SettingsError, StorageError
 from findimg.storage.base import open_storage
 

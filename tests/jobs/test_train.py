@@ -17,7 +17,7 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from findimg_jobs.index import index, rebuild
+from findimg_jobs.indexing.run import index, rebuild
 from findimg_jobs.lock import hold
 from findimg_jobs.train import Comparison, TrainReport, read_examples, train
 from findimg.heads.devise import head_key, unpack

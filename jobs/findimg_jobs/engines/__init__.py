@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
-from findimg_jobs.embed import Work
+from findimg_jobs.indexing.embed import Work
 from findimg_jobs.engines.local import embed_locally
 from findimg_jobs.shards import Shard, Stats
 from findimg.settings import Settings

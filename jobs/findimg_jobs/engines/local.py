@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from findimg_jobs.embed import Embedder, Work
+from findimg_jobs.indexing.embed import Embedder, Work
 from findimg_jobs.shards import Shard, Stats
 
 

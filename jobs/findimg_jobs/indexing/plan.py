@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from findimg_jobs.shards import Known, Shard, cut
-from findimg_jobs.sources import Listing, SourceImage
+from findimg_jobs.indexing.sources import Listing, SourceImage
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
 

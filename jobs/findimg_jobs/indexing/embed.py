@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from findimg_jobs.memory import peak_memory
 from findimg_jobs.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
-from findimg_jobs.sources import Failure, SourceImage
+from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.encoders.registry import Features, open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
