@@ -17,7 +17,7 @@ from findimg_jobs.forget import allow
 from findimg_jobs.forget import forget as run_forget
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.run import rebuild
-from findimg_jobs.lock import hold
+from findimg_jobs.store.lock import hold
 from findimg_jobs.page import write_page
 from findimg_jobs.pascal import download
 from findimg_jobs.prune import GRACE, KEEP

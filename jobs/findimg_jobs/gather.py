@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.shards import Contents, Known, read_wanted
+from findimg_jobs.store.shards import Contents, Known, read_wanted
 from findimg_jobs.indexing.sources import SourceImage
 from findimg.library.catalog import CatalogRow, write_catalog
 from findimg.library.library import CATALOG_FILE, VISUAL_FILE

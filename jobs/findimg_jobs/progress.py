@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from findimg_jobs.shards import Stats
+from findimg_jobs.store.shards import Stats
 
 _LINE_EVERY = 10.0  # seconds
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from findimg_jobs.lock import Lock
+from findimg_jobs.store.lock import Lock
 from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.library.library import Library, Manifest
 

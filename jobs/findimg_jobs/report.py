@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from findimg_jobs.shards import Stats
+from findimg_jobs.store.shards import Stats
 from findimg_jobs.indexing.sources import Failure
 from findimg.storage.base import Storage
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.shards import read_known, read_vectors
+from findimg_jobs.store.shards import read_known, read_vectors
 from findimg.index import annoy as ann
 from findimg.index.annoy import Ann
 from findimg.library.catalog import NO_FILTERS, Catalog, CatalogRow

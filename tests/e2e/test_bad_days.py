@@ -18,10 +18,10 @@ from botocore.config import Config
 from PIL import Image
 
 import findimg_jobs.indexing.run
-from findimg_jobs import lock
+from findimg_jobs.store import lock
 from findimg_jobs.indexing.run import index
 from findimg_jobs.report import RunReport
-from findimg_jobs.shards import Stats
+from findimg_jobs.store.shards import Stats
 from findimg_jobs.verify import verify
 from findimg.storage import base as storage
 from findimg.library.catalog import Catalog

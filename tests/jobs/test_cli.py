@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.lock import hold
+from findimg_jobs.store.lock import hold
 from findimg.library.library import Library
 from findimg.storage.base import open_storage
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import findimg_jobs.compaction
-from findimg_jobs.compaction import MANY, compact, is_crowded
-from findimg_jobs.shards import (
+import findimg_jobs.store.compaction
+from findimg_jobs.store.compaction import MANY, compact, is_crowded
+from findimg_jobs.store.shards import (
     Content,
     Embedded,
     Known,
@@ -160,7 +160,7 @@ def test_a_damaged_shard_is_not_copied_but_made_again(place: str) -> None:
 
 @pytest.mark.parametrize("dies_at", range(1, 11))
 def test_interrupted_at_any_moment_nothing_is_lost(place: str, dies_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(findimg_jobs.compaction, "MANY", 2)
+    monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 2)
     storage = open_storage(place)
     for number in range(3):
         put(storage, [make_row(number), make_row(number, copy=True)])

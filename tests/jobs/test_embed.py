@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from findimg_jobs.indexing.embed import Embedder, Work
-from findimg_jobs.shards import Content, Stats, name_shard, read_known, read_vectors
+from findimg_jobs.store.shards import Content, Stats, name_shard, read_known, read_vectors
 from findimg_jobs.indexing.sources import Failure, list_sources
 from findimg.encoders.registry import fingerprint
 from findimg.images import decode

@@ -10,7 +10,7 @@ import pytest
 
 import findimg_jobs.forget
 from findimg_jobs.forget import allow, forget
-from findimg_jobs.lock import hold
+from findimg_jobs.store.lock import hold
 from findimg_jobs.report import RunReport
 from findimg_jobs.verify import verify
 from findimg.library.catalog import Catalog

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import findimg_jobs.compaction
+import findimg_jobs.store.compaction
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 from findimg_jobs.indexing.run import rebuild
-from findimg_jobs.lock import hold
+from findimg_jobs.store.lock import hold
 from findimg_jobs.report import RunReport
-from findimg_jobs.shards import commit
+from findimg_jobs.store.shards import commit
 from findimg_jobs.indexing.sources import Listing, list_sources
 from findimg.library.catalog import Catalog
 from findimg.errors import (
@@ -269,7 +269,7 @@ def test_a_lost_plan_of_the_live_version_does_not_stop_the_next_run(tmp_path: Pa
 def test_many_small_shards_are_copied_together_before_the_version_is_built(
     tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findimg_jobs.compaction, "MANY", 3)
+    monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 3)
     library = str(tmp_path / "library")
     for number in range(6, 10):
         draw(pictures / f"{number}.png", number)

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from numpy.typing import NDArray
 from PIL import Image
 
-import findimg_jobs.compaction
+import findimg_jobs.store.compaction
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 import findimg_jobs.merge
@@ -27,7 +27,7 @@ import findimg_jobs.prune
 from findimg_jobs.indexing.run import index
 from findimg_jobs.prune import prune
 from findimg_jobs.report import RunReport
-from findimg_jobs.shards import Known, read_known
+from findimg_jobs.store.shards import Known, read_known
 from findimg_jobs.verify import verify
 from findimg.library.catalog import Catalog
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
@@ -259,8 +259,8 @@ class History(RuleBasedStateMachine):
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     """Small limits, so that short histories reach them; and what is the same in each run is made once."""
-    monkeypatch.setattr(findimg_jobs.compaction, "SMALL", 2)
-    monkeypatch.setattr(findimg_jobs.compaction, "MANY", 2)
+    monkeypatch.setattr(findimg_jobs.store.compaction, "SMALL", 2)
+    monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 2)
     monkeypatch.setattr(findimg_jobs.prune, "HOUR", 0)
     monkeypatch.setattr(findimg_jobs.prune, "HISTORY", 0)
     words = remember(open_words)

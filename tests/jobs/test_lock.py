@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from findimg_jobs import lock
-from findimg_jobs.lock import hold
+from findimg_jobs.store import lock
+from findimg_jobs.store.lock import hold
 from findimg.errors import LockedError, NotPublishedError
 from findimg.storage.base import Storage, open_storage
 

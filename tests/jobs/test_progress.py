@@ -5,7 +5,7 @@ import pytest
 
 from findimg_jobs import progress
 from findimg_jobs.progress import track
-from findimg_jobs.shards import Stats
+from findimg_jobs.store.shards import Stats
 
 SHARDS = [Stats(str(number), images=10, embedded=10, failed=0, bytes_read=0) for number in range(3)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.lock import hold
+from findimg_jobs.store.lock import hold
 from findimg_jobs.prune import DAY, HOUR, prune
 from findimg_jobs.report import RunReport
 from findimg_jobs.verify import verify

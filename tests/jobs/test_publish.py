@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.lock import hold
+from findimg_jobs.store.lock import hold
 from findimg_jobs.publish import publish
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.library.library import File, Index, Library, Manifest, sha256_of

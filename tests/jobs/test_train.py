@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 from findimg_jobs.indexing.run import index, rebuild
-from findimg_jobs.lock import hold
+from findimg_jobs.store.lock import hold
 from findimg_jobs.train import Comparison, TrainReport, read_examples, train
 from findimg.heads.devise import head_key, unpack
 from findimg.errors import FindimgError, HeadError, LibraryError, LockedError

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 from findimg_jobs.indexing.embed import Work
 from findimg_jobs.engines.local import embed_locally
-from findimg_jobs.shards import Shard, Stats
+from findimg_jobs.store.shards import Shard, Stats
 from findimg.settings import Settings
 
 In = TypeVar("In")

@@ -25,7 +25,7 @@ from ray.exceptions import RayError, RayTaskError
 import findimg_jobs
 import findimg
 from findimg_jobs.indexing.embed import Embedder, Work, give_up
-from findimg_jobs.shards import Shard, Stats, name_shard
+from findimg_jobs.store.shards import Shard, Stats, name_shard
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 
 In = TypeVar("In")

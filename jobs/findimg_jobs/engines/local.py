@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from findimg_jobs.indexing.embed import Embedder, Work
-from findimg_jobs.shards import Shard, Stats
+from findimg_jobs.store.shards import Shard, Stats
 
 
 def embed_locally(shards: Sequence[Shard], work: Work) -> Iterator[Stats]:

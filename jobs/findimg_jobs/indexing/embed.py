@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg_jobs.memory import peak_memory
-from findimg_jobs.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
+from findimg_jobs.store.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
 from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.encoders.registry import Features, open_backbone
 from findimg.errors import ImageError, StorageError

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from findimg_jobs.shards import Known, Shard, cut
+from findimg_jobs.store.shards import Known, Shard, cut
 from findimg_jobs.indexing.sources import Listing, SourceImage
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage

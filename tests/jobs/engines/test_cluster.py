@@ -11,7 +11,7 @@ import ray
 from findimg_jobs.indexing.embed import Embedder, Work
 from findimg_jobs.engines import cluster
 from findimg_jobs.engines.cluster import embed_on_ray
-from findimg_jobs.shards import Shard, Stats, cut, read_known
+from findimg_jobs.store.shards import Shard, Stats, cut, read_known
 from findimg_jobs.indexing.sources import list_sources
 from findimg.encoders.registry import fingerprint
 from findimg.errors import NotPublishedError, SettingsError, StorageError

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 
 import pyarrow as pa
 
-from findimg_jobs.shards import (
+from findimg_jobs.store.shards import (
     Committed,
     Key,
     Stats,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from findimg_jobs.shards import (
+from findimg_jobs.store.shards import (
     Committed,
     Key,
     Known,
