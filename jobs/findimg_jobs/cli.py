@@ -22,7 +22,7 @@ from findimg_jobs.page import write_page
 from findimg_jobs.pascal import download
 from findimg_jobs.prune import GRACE, KEEP
 from findimg_jobs.prune import prune as prune_library
-from findimg_jobs.publish import flip
+from findimg_jobs.build.publish import flip
 from findimg_jobs.quantize import quantize as run_quantize
 from findimg_jobs.samples import gather
 from findimg_jobs.telling import telling

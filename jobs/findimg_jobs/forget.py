@@ -12,7 +12,7 @@ from findimg_jobs.store.blocklist import is_forgotten, mark, unmark
 from findimg_jobs.indexing.run import publish_again
 from findimg_jobs.store.lock import hold
 from findimg_jobs.indexing.plan import Plan, delete_plan, planned_runs, read_images, write_plan
-from findimg_jobs.publish import withdraw
+from findimg_jobs.build.publish import withdraw
 from findimg_jobs.store.shards import Committed, Key, known_of, read_shards
 from findimg_jobs.indexing.sources import SourceImage
 from findimg.errors import LibraryError

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from findimg_jobs.store.compaction import compact
 from findimg_jobs.store.lock import hold
 from findimg_jobs.indexing.plan import last_run, read_images
-from findimg_jobs.publish import withdraw
+from findimg_jobs.build.publish import withdraw
 from findimg_jobs.store.shards import read_known
 from findimg_jobs.indexing.sources import SourceImage
 from findimg.errors import LibraryError

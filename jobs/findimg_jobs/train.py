@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from findimg_jobs.evaluate import read_labels
 from findimg_jobs.evaluation import TOP, precision_by_k
-from findimg_jobs.gather import find_live
+from findimg_jobs.build.assemble import find_live
 from findimg_jobs.store.lock import hold
 from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.store.shards import read_known, read_vectors

@@ -25,12 +25,12 @@ import psutil
 import typer
 
 from findimg_jobs.engines import Engine
-from findimg_jobs.gather import find_live
+from findimg_jobs.build.assemble import find_live
 from findimg_jobs.indexing.run import choose
 from findimg_jobs.store.lock import hold
-from findimg_jobs.merge import merge
+from findimg_jobs.build.merge import merge
 from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.publish import publish
+from findimg_jobs.build.publish import publish
 from findimg_jobs.store.shards import read_known
 from findimg_jobs.indexing.sources import Listing
 from findimg.library.library import Library

@@ -22,7 +22,7 @@ from PIL import Image
 import findimg_jobs.store.compaction
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
-import findimg_jobs.merge
+import findimg_jobs.build.merge
 import findimg_jobs.prune
 from findimg_jobs.indexing.run import index
 from findimg_jobs.prune import prune
@@ -267,7 +267,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     head = open_head("conse", words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)))
     monkeypatch.setattr(findimg_jobs.indexing.run, "open_words", words)
     monkeypatch.setattr(findimg_jobs.indexing.run, "open_head", lambda name, words, *_: head)
-    monkeypatch.setattr(findimg_jobs.merge, "_measure_noise", lambda postings, words: 0.0)
+    monkeypatch.setattr(findimg_jobs.build.merge, "_measure_noise", lambda postings, words: 0.0)
 
 
 def play(place: str, cache: Path, examples: int, steps: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg_jobs.engines import Engine
-from findimg_jobs.indexes import Wanted, build_indexes
+from findimg_jobs.build.vector_indexes import Wanted, build_indexes
 from findimg.index.annoy import Ann
 from findimg.errors import NotPublishedError
 from findimg.library.library import Index, index_files, sha256_of

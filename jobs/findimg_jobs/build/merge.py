@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg_jobs.engines import Engine
-from findimg_jobs.gather import Live, gather
-from findimg_jobs.indexes import Wanted, build_indexes
+from findimg_jobs.build.assemble import Live, gather
+from findimg_jobs.build.vector_indexes import Wanted, build_indexes
 from findimg.index import annoy as ann
 from findimg.index.annoy import Vectors
 from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
