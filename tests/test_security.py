@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from findimg_bot.store import EVENTS_KEPT, KEPT
-from findimg_jobs.prune import DAY, GRACE, HISTORY, KEEP
+from findimg_jobs.maintenance.prune import DAY, GRACE, HISTORY, KEEP
 from findimg.encoders.artefacts import ARTEFACTS, Download
 
 SECURITY = (Path(__file__).parents[1] / "SECURITY.md").read_text()

@@ -13,21 +13,21 @@ from rich.console import Console
 from rich.table import Table
 
 from findimg_jobs.evaluate import evaluate as run_evaluation
-from findimg_jobs.forget import allow
-from findimg_jobs.forget import forget as run_forget
+from findimg_jobs.maintenance.forget import allow
+from findimg_jobs.maintenance.forget import forget as run_forget
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.run import rebuild
 from findimg_jobs.store.lock import hold
 from findimg_jobs.page import write_page
 from findimg_jobs.pascal import download
-from findimg_jobs.prune import GRACE, KEEP
-from findimg_jobs.prune import prune as prune_library
+from findimg_jobs.maintenance.prune import GRACE, KEEP
+from findimg_jobs.maintenance.prune import prune as prune_library
 from findimg_jobs.build.publish import flip
 from findimg_jobs.quantize import quantize as run_quantize
 from findimg_jobs.samples import gather
 from findimg_jobs.telling import telling
 from findimg_jobs.train import train as run_training
-from findimg_jobs.verify import verify as verify_version
+from findimg_jobs.maintenance.verify import verify as verify_version
 from findimg.errors import FindimgError, LibraryError
 from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore

@@ -22,7 +22,7 @@ from findimg_jobs.store import lock
 from findimg_jobs.indexing.run import index
 from findimg_jobs.report import RunReport
 from findimg_jobs.store.shards import Stats
-from findimg_jobs.verify import verify
+from findimg_jobs.maintenance.verify import verify
 from findimg.storage import base as storage
 from findimg.library.catalog import Catalog
 from findimg.errors import NotPublishedError

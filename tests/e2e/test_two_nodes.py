@@ -25,7 +25,7 @@ from findimg_jobs.engines import cluster as engine
 from findimg_jobs.indexing.run import index
 from findimg_jobs.report import RunReport
 from findimg_jobs.store.shards import Shard, Stats, read_known
-from findimg_jobs.verify import verify
+from findimg_jobs.maintenance.verify import verify
 from findimg.storage import base as storage
 from findimg.library.catalog import Catalog
 from findimg.library.library import Library

@@ -15,10 +15,10 @@ import pytest
 import findimg.storage.base
 from findimg_bot.answers import answer, read_question
 from findimg_bot.live import LiveLibrary
-from findimg_jobs.forget import allow, forget
+from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.indexing.run import index, rebuild
-from findimg_jobs.prune import prune
-from findimg_jobs.verify import verify
+from findimg_jobs.maintenance.prune import prune
+from findimg_jobs.maintenance.verify import verify
 from findimg.errors import StorageError
 from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings

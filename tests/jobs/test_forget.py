@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import findimg_jobs.forget
-from findimg_jobs.forget import allow, forget
+import findimg_jobs.maintenance.forget
+from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.store.lock import hold
 from findimg_jobs.report import RunReport
-from findimg_jobs.verify import verify
+from findimg_jobs.maintenance.verify import verify
 from findimg.library.catalog import Catalog
 from findimg.errors import LibraryError, LockedError, StorageError
 from findimg.library.library import Library, thumbnail_key
@@ -122,7 +122,7 @@ def test_interrupted_it_is_finished_by_a_second_call(
         raise StorageError("the power is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(findimg_jobs.forget, step, interrupt)
+        patch.setattr(findimg_jobs.maintenance.forget, step, interrupt)
         with pytest.raises(StorageError, match="power"):
             forget(settings, [str(pictures / "5.png")])
     # Even before that call no run brings it back.

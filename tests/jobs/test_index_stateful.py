@@ -23,12 +23,12 @@ import findimg_jobs.store.compaction
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 import findimg_jobs.build.merge
-import findimg_jobs.prune
+import findimg_jobs.maintenance.prune
 from findimg_jobs.indexing.run import index
-from findimg_jobs.prune import prune
+from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.report import RunReport
 from findimg_jobs.store.shards import Known, read_known
-from findimg_jobs.verify import verify
+from findimg_jobs.maintenance.verify import verify
 from findimg.library.catalog import Catalog
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads.conse import open_head
@@ -261,8 +261,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     """Small limits, so that short histories reach them; and what is the same in each run is made once."""
     monkeypatch.setattr(findimg_jobs.store.compaction, "SMALL", 2)
     monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 2)
-    monkeypatch.setattr(findimg_jobs.prune, "HOUR", 0)
-    monkeypatch.setattr(findimg_jobs.prune, "HISTORY", 0)
+    monkeypatch.setattr(findimg_jobs.maintenance.prune, "HOUR", 0)
+    monkeypatch.setattr(findimg_jobs.maintenance.prune, "HISTORY", 0)
     words = remember(open_words)
     head = open_head("conse", words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)))
     monkeypatch.setattr(findimg_jobs.indexing.run, "open_words", words)

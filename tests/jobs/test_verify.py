@@ -8,7 +8,7 @@ import pytest
 
 from findimg_jobs.report import RunReport
 from findimg_jobs.store.shards import read_known, shard_folder
-from findimg_jobs.verify import verify
+from findimg_jobs.maintenance.verify import verify
 from findimg.index import annoy as ann
 from findimg.library.library import File, Library, Manifest, index_files, sha256_of
 
