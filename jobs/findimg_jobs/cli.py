@@ -23,10 +23,10 @@ from findimg_jobs.pascal import download
 from findimg_jobs.maintenance.prune import GRACE, KEEP
 from findimg_jobs.maintenance.prune import prune as prune_library
 from findimg_jobs.build.publish import flip
-from findimg_jobs.quantize import quantize as run_quantize
+from findimg_jobs.training.quantize import quantize as run_quantize
 from findimg_jobs.samples import gather
 from findimg_jobs.telling import telling
-from findimg_jobs.train import train as run_training
+from findimg_jobs.training.train import train as run_training
 from findimg_jobs.maintenance.verify import verify as verify_version
 from findimg.errors import FindimgError, LibraryError
 from findimg.library.library import Library

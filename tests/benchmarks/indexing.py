@@ -12,7 +12,7 @@ from PIL import Image
 
 from findimg_jobs.indexing.embed import BATCH, Embedder, Work
 from findimg_jobs.indexing.run import index
-from findimg_jobs.quantize import FLOAT32, INT8, quantize
+from findimg_jobs.training.quantize import FLOAT32, INT8, quantize
 from findimg_jobs.store.shards import cut
 from findimg_jobs.indexing.sources import list_sources
 from findimg.encoders.registry import Backbone, fingerprint

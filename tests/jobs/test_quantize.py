@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from findimg_jobs.cli import app
 from findimg_jobs.indexing.run import index
-from findimg_jobs.quantize import quantize
+from findimg_jobs.training.quantize import quantize
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError, SettingsError
 from findimg.library.library import Library

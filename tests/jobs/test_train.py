@@ -19,7 +19,7 @@ from PIL import Image
 
 from findimg_jobs.indexing.run import index, rebuild
 from findimg_jobs.store.lock import hold
-from findimg_jobs.train import Comparison, TrainReport, read_examples, train
+from findimg_jobs.training.train import Comparison, TrainReport, read_examples, train
 from findimg.heads.devise import head_key, unpack
 from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
 from findimg.heads.conse import Conse

@@ -1,6 +1,6 @@
 """The trained head: a team's own labels, learnt from visual embeddings; words it was not trained on stay with `conse`.
 
-Nothing here needs TensorFlow: a trained head is a few matrices, and `findimg_jobs.train` makes them.
+Nothing here needs TensorFlow: a trained head is a few matrices, and `findimg_jobs.training.train` makes them.
 """
 
 import hashlib
