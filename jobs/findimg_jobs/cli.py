@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from findimg_jobs.evaluate import evaluate as run_evaluation
+from findimg_jobs.evaluation.metrics.measure import evaluate as run_evaluation
 from findimg_jobs.maintenance.forget import allow
 from findimg_jobs.maintenance.forget import forget as run_forget
 from findimg_jobs.indexing.run import index as run_index

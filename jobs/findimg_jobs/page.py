@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, tostring
 
 import PIL.Image
 
-from findimg_jobs.evaluation import (
+from findimg_jobs.evaluation.metrics import (
     LABEL_COLUMNS,
     RANKING_COLUMNS,
     RECALL_COLUMNS,

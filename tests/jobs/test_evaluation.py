@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from findimg_jobs.evaluation import (
+from findimg_jobs.evaluation.metrics import (
     Answered,
     Evaluation,
     IndexRecall,

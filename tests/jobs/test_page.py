@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from findimg_jobs.evaluation import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
+from findimg_jobs.evaluation.metrics import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
 from findimg_jobs.page import draw_page, write_page
 from findimg.errors import StorageError
 from findimg.search.searcher import Hit

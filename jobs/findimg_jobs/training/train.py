@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.evaluate import read_labels
-from findimg_jobs.evaluation import TOP, precision_by_k
+from findimg_jobs.evaluation.metrics.measure import read_labels
+from findimg_jobs.evaluation.metrics import TOP, precision_by_k
 from findimg_jobs.build.assemble import find_live
 from findimg_jobs.store.lock import hold
 from findimg_jobs.indexing.plan import read_images

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.evaluation import (
+from findimg_jobs.evaluation.metrics import (
     TOP,
     Answered,
     Evaluation,
