@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from findimg_bot.manifest import read_manifest
-from findimg_jobs.samples import gather
+from findimg_jobs.datasets.samples import gather
 from tests.bot.team import Threaded
 
 

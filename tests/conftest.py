@@ -9,7 +9,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from findimg_jobs.indexing.run import index
-from findimg_jobs.samples import gather
+from findimg_jobs.datasets.samples import gather
 from findimg.storage import base as storage
 from findimg.settings import Settings
 

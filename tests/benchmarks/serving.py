@@ -15,7 +15,7 @@ import numpy as np
 from findimg_bot.workspace.server import Workspace
 from findimg_bot.workspace.state import Json
 from findimg_jobs.indexing.run import index
-from findimg_jobs.samples import gather
+from findimg_jobs.datasets.samples import gather
 from findimg.settings import Settings
 from tests.benchmarks.figures import Figure, load
 from tests.bot.team import Team

@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import findimg_jobs.cli
-from findimg_jobs.pascal import download
+from findimg_jobs.datasets.pascal import download
 from findimg.errors import FindimgError, NotPublishedError, StorageError
 
 LINKS = tuple(f"{name}/2008_{number:06}.jpg" for name in ("aeroplane", "cat", "diningtable") for number in (716, 1227))
@@ -132,7 +132,7 @@ def test_an_interrupted_download_leaves_whole_files_only(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("findimg_jobs.pascal.decode", interrupt)
+        patch.setattr("findimg_jobs.datasets.pascal.decode", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fetch()
     assert files(tmp_path) == {key for key in KEYS if key.startswith("aeroplane")}

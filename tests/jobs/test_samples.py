@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from findimg_jobs.samples import SAMPLES, SOURCES, gather
+from findimg_jobs.datasets.samples import SAMPLES, SOURCES, gather
 from findimg.errors import StorageError
 
 
