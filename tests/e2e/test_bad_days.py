@@ -20,7 +20,7 @@ from PIL import Image
 import findimg_jobs.indexing.run
 from findimg_jobs.store import lock
 from findimg_jobs.indexing.run import index
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import Stats
 from findimg_jobs.maintenance.verify import verify
 from findimg.storage import base as storage

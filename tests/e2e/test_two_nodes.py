@@ -23,7 +23,7 @@ import findimg_jobs.indexing.run
 from findimg_jobs.indexing.embed import Embedder
 from findimg_jobs.engines import cluster as engine
 from findimg_jobs.indexing.run import index
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import Shard, Stats, read_known
 from findimg_jobs.maintenance.verify import verify
 from findimg.storage import base as storage

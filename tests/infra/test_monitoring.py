@@ -14,8 +14,8 @@ from prometheus_client.registry import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
 from findimg_bot.metrics import Metrics
-from findimg_jobs.report import RunReport
-from findimg_jobs.telling import telling
+from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.reporting.notifications import telling
 from findimg.errors import QueryError
 from findimg.settings import Settings
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import findimg_jobs.indexing.embed
 from findimg_jobs.indexing.run import index
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg.encoders.registry import Backbone, open_backbone
 from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings

@@ -11,7 +11,7 @@ import pytest
 import findimg_jobs.maintenance.forget
 from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.store.lock import hold
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.maintenance.verify import verify
 from findimg.library.catalog import Catalog
 from findimg.errors import LibraryError, LockedError, StorageError

@@ -11,7 +11,7 @@ import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 from findimg_jobs.indexing.run import rebuild
 from findimg_jobs.store.lock import hold
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import commit
 from findimg_jobs.indexing.sources import Listing, list_sources
 from findimg.library.catalog import Catalog

@@ -26,7 +26,7 @@ import findimg_jobs.build.merge
 import findimg_jobs.maintenance.prune
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.prune import prune
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import Known, read_known
 from findimg_jobs.maintenance.verify import verify
 from findimg.library.catalog import Catalog

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from findimg_jobs.evaluation.metrics import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
-from findimg_jobs.page import draw_page, write_page
+from findimg_jobs.reporting.html_report import draw_page, write_page
 from findimg.errors import StorageError
 from findimg.search.searcher import Hit
 from findimg.storage.base import FolderStorage

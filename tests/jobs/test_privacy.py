@@ -10,7 +10,7 @@ import PIL.Image
 import pyarrow.parquet as pq
 from PIL.ExifTags import GPS, IFD, Base
 
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg.library.library import Library
 from findimg.storage.base import Storage
 

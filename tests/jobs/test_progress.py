@@ -3,8 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from findimg_jobs import progress
-from findimg_jobs.progress import track
+from findimg_jobs.reporting import progress
+from findimg_jobs.reporting.progress import track
 from findimg_jobs.store.shards import Stats
 
 SHARDS = [Stats(str(number), images=10, embedded=10, failed=0, bytes_read=0) for number in range(3)]

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from findimg_jobs.report import RunReport, add_up, write_report
+from findimg_jobs.reporting.run_report import RunReport, add_up, write_report
 from findimg_jobs.store.shards import Stats
 from findimg_jobs.indexing.sources import Failure
 from findimg.storage.base import open_storage

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from findimg_bot.workspace.server import Workspace
 from findimg_jobs.indexing.run import index
 from findimg_jobs.store.lock import hold
-from findimg_jobs.telling import telling
+from findimg_jobs.reporting.notifications import telling
 from findimg.errors import LockedError, NotPublishedError, SettingsError
 from findimg.settings import Settings
 from findimg.storage.base import open_storage

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import read_known, shard_folder
 from findimg_jobs.maintenance.verify import verify
 from findimg.index import annoy as ann

@@ -14,7 +14,7 @@ from threading import BoundedSemaphore
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.memory import peak_memory
+from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
 from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.encoders.registry import Features, open_backbone

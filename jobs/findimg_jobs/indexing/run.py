@@ -16,12 +16,12 @@ from findimg_jobs.engines import Engine
 from findimg_jobs.store.blocklist import without_forgotten
 from findimg_jobs.build.assemble import Live, find_live
 from findimg_jobs.store.lock import Lock, hold
-from findimg_jobs.memory import peak_memory
+from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.build.merge import Recipe, hash_inputs, merge
 from findimg_jobs.indexing.plan import Plan, make_plan, read_images, write_plan
-from findimg_jobs.progress import track
+from findimg_jobs.reporting.progress import track
 from findimg_jobs.build.publish import publish
-from findimg_jobs.report import RunReport, add_up, write_report
+from findimg_jobs.reporting.run_report import RunReport, add_up, write_report
 from findimg_jobs.store.shards import Known, Stats, known_of, read_known, read_shards
 from findimg_jobs.indexing.sources import SourceImage, in_threads, list_sources
 from findimg.encoders.registry import fingerprint

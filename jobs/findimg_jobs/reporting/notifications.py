@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-from findimg_jobs.report import RunReport
+from findimg_jobs.reporting.run_report import RunReport
 from findimg.errors import FindimgError, LockedError, SettingsError
 from findimg.settings import Settings
 
