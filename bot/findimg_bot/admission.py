@@ -12,7 +12,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
-from findimg_bot.desk import Desk
+from findimg_bot.service.query_service import Desk
 from findimg_bot.installations import Workspaces
 from findimg_bot.uploads import SLACK_API
 from findimg.settings import Settings

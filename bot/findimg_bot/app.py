@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL, create_engine
 
 from findimg_bot.admission import Admission
-from findimg_bot.desk import Desk
+from findimg_bot.service.query_service import Desk
 from findimg_bot.installations import Installations, ManyWorkspaces, SingleWorkspace, States, Workspaces, ciphers, with_token
 from findimg_bot.listeners import register_listeners
 from findimg_bot.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from findimg_bot.answers import Found, Related, Tagged
+from findimg_bot.service.answers import Found, Related, Tagged
 from findimg_bot.limits import ALT_TEXT, MESSAGE_TEXT, SECTION_TEXT, check_message, check_view, clip
 from findimg.errors import QueryError
 from findimg.library.library import Manifest

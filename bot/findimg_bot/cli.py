@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from findimg_bot.answers import Answer, Related, answer, read_question, related
-from findimg_bot.live import LiveLibrary
+from findimg_bot.service.answers import Answer, Related, answer, read_question, related
+from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.terminal import as_json, sheet_row, show
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode

@@ -13,7 +13,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from findimg_bot.app import build_client
 from findimg_bot.installations import ciphers
-from findimg_bot.live import LiveLibrary
+from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.manifest import bot_scopes
 from findimg_bot.store import Store
 from findimg_bot.thumbnails import UPLOAD_ERRORS, reason, upload

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from findimg_bot.answers import Question
+from findimg_bot.service.answers import Question
 from findimg.errors import SettingsError
 from findimg.search.searcher import Seen
 

@@ -7,7 +7,7 @@ import PIL.Image
 from rich.console import Console
 from rich.text import Text
 
-from findimg_bot.answers import Answer, Found, Related, Tagged
+from findimg_bot.service.answers import Answer, Found, Related, Tagged
 from findimg.errors import ObjectMissingError
 from findimg.library.library import Library
 from findimg.contact_sheet import Cell, Row

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg_bot.answers import Found, Related, Tagged
+from findimg_bot.service.answers import Found, Related, Tagged
 from findimg_bot.blocks import (
     HELP,
     Message,

@@ -3,7 +3,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from findimg_bot.links import SECONDS, Links, path_below
+from findimg_bot.service.links import SECONDS, Links, path_below
 from findimg.storage.base import open_storage
 
 SOURCES = ["s3://photos/2024", "/srv/photos/"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from findimg_bot.answers import Found, answer, read_question
-from findimg_bot.live import LiveLibrary
+from findimg_bot.service.answers import Found, answer, read_question
+from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.indexing.run import index
 from findimg.errors import FindimgError, LibraryError
 from findimg.library.library import Library
@@ -25,7 +25,7 @@ QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:p
 def one_vocabulary() -> Iterator[None]:
     """Opens the word vectors once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("findimg_bot.live.open_words", functools.cache(open_words))
+        patch.setattr("findimg_bot.service.live_library.open_words", functools.cache(open_words))
         yield
 
 

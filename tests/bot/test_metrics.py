@@ -2,7 +2,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from findimg_bot.limits import LimitError
-from findimg_bot.metrics import Metrics
+from findimg_bot.service.metrics import Metrics
 from findimg.errors import FindimgError, QueryError
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg_bot.questions import _LIKE, _without, unescaped
+from findimg_bot.service.questions import _LIKE, _without, unescaped
 
 FILE = "https://team.slack.com/files/U1ABC/F1ABC/holiday.jpg"
 HANDED_OUT = "https://files.slack.com/files-pri/T1ABC-F1ABC/holiday.jpg"

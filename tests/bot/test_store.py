@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from findimg_bot.answers import Question
+from findimg_bot.service.answers import Question
 from findimg_bot.store import EVENTS_KEPT, KEPT, Asked, Store
 from findimg.errors import SettingsError
 from findimg.search.searcher import Seen
@@ -242,7 +242,7 @@ def test_a_process_that_starts_waits_for_another_that_makes_the_file(path: Path)
 WRITER = """
 import sys
 from pathlib import Path
-from findimg_bot.answers import Question
+from findimg_bot.service.answers import Question
 from findimg_bot.store import Asked, Store
 
 store, team = Store(Path(sys.argv[1])), sys.argv[2]

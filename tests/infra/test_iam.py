@@ -13,8 +13,8 @@ import boto3
 import pytest
 
 import findimg.storage.base
-from findimg_bot.answers import answer, read_question
-from findimg_bot.live import LiveLibrary
+from findimg_bot.service.answers import answer, read_question
+from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.indexing.run import index, rebuild
 from findimg_jobs.maintenance.prune import prune

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
-from findimg_bot.metrics import Metrics
+from findimg_bot.service.metrics import Metrics
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.reporting.notifications import telling
 from findimg.errors import QueryError

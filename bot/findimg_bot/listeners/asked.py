@@ -9,10 +9,10 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.answers import Question
+from findimg_bot.service.answers import Question
 from findimg_bot.blocks import help_message, image_modal
-from findimg_bot.desk import Desk
-from findimg_bot.questions import ask_about, ask_image, unescaped
+from findimg_bot.service.query_service import Desk
+from findimg_bot.service.questions import ask_about, ask_image, unescaped
 from findimg_bot.replies import Reply, ThreadReply, Whisper
 from findimg_bot.store import Asked
 from findimg_bot.uploads import File

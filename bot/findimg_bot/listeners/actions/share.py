@@ -7,7 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.desk import Desk
+from findimg_bot.service.query_service import Desk
 from findimg_bot.listeners.asked import excuse, find_asked, team_of
 from findimg_bot.replies import ChannelReply
 

@@ -6,7 +6,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.blocks import home_view
-from findimg_bot.desk import NOT_READY, Desk
+from findimg_bot.service.query_service import NOT_READY, Desk
 from findimg.errors import FindimgError
 
 

@@ -15,7 +15,7 @@ import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.answers import Found, Question, Tagged, answer, parsed, related
+from findimg_bot.service.answers import Found, Question, Tagged, answer, parsed, related
 from findimg_bot.blocks import (
     Block,
     Message,
@@ -30,9 +30,9 @@ from findimg_bot.blocks import (
     tags_message,
     words_message,
 )
-from findimg_bot.links import Links, path_below
-from findimg_bot.live import LiveLibrary
-from findimg_bot.metrics import Metrics
+from findimg_bot.service.links import Links, path_below
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.service.metrics import Metrics
 from findimg_bot.replies import RefusedError, Reply
 from findimg_bot.store import Asked, Store
 from findimg_bot.thumbnails import Thumbnails, reason
