@@ -13,7 +13,7 @@ import boto3
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
-from findimg_bot.manifest import read_manifest
+from findimg_bot.slack.manifest import read_manifest
 from findimg_jobs.datasets.samples import gather
 from tests.bot.team import Threaded
 

@@ -16,12 +16,12 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL, create_engine
 
-from findimg_bot.admission import Admission
+from findimg_bot.slack.admission import Admission
 from findimg_bot.service.query_service import Desk
-from findimg_bot.installations import Installations, ManyWorkspaces, SingleWorkspace, States, Workspaces, ciphers, with_token
+from findimg_bot.slack.installations import Installations, ManyWorkspaces, SingleWorkspace, States, Workspaces, ciphers, with_token
 from findimg_bot.listeners import register_listeners
-from findimg_bot.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
-from findimg_bot.uploads import SLACK_API
+from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
+from findimg_bot.slack.uploads import SLACK_API
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 

@@ -146,7 +146,7 @@ def manifest(
     ] = None,
 ) -> None:
     """Print the app's manifest, to be pasted into https://api.slack.com/apps under Create New App."""
-    from findimg_bot.manifest import read_manifest
+    from findimg_bot.slack.manifest import read_manifest
 
     print(json.dumps(read_manifest(url), indent=2))
 

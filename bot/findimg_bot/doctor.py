@@ -12,11 +12,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from findimg_bot.app import build_client
-from findimg_bot.installations import ciphers
+from findimg_bot.slack.installations import ciphers
 from findimg_bot.service.live_library import LiveLibrary
-from findimg_bot.manifest import bot_scopes
+from findimg_bot.slack.manifest import bot_scopes
 from findimg_bot.store import Store
-from findimg_bot.thumbnails import UPLOAD_ERRORS, reason, upload
+from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, reason, upload
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
 from findimg.library.library import thumbnail_key

@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackClientError
 
 from findimg_bot.app import build_app, build_client
 from findimg_bot.service.query_service import Desk
-from findimg_bot.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
+from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
-from findimg_bot.blocks import Message, welcome_message
+from findimg_bot.slack.blocks import Message, welcome_message
 from findimg_bot.service.live_library import LiveLibrary
-from findimg_bot.manifest import EVENTS_PATH, read_manifest
+from findimg_bot.slack.manifest import EVENTS_PATH, read_manifest
 from findimg_bot.server import running
 from findimg_bot.workspace.server import HOST, Workspace
 from findimg.errors import SettingsError

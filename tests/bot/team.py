@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from findimg_bot.manifest import EVENTS_PATH, REDIRECT_PATH, read_manifest
+from findimg_bot.slack.manifest import EVENTS_PATH, REDIRECT_PATH, read_manifest
 from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Json, Person, until
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg_bot.service.answers import Found, Related, Tagged
-from findimg_bot.blocks import (
+from findimg_bot.slack.blocks import (
     HELP,
     Message,
     Pictures,
@@ -29,7 +29,7 @@ from findimg_bot.blocks import (
     tags_message,
     words_message,
 )
-from findimg_bot.limits import LimitError, check_message
+from findimg_bot.slack.limits import LimitError, check_message
 from findimg.errors import QueryError
 from findimg.library.library import Index, Manifest
 from findimg.search.query import LONGEST

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from findimg_bot.doctor import Finding, examine
-from findimg_bot.manifest import read_manifest
+from findimg_bot.slack.manifest import read_manifest
 from findimg.settings import Settings
 from tests.bot.team import Threaded
 

@@ -10,7 +10,7 @@ from slack_sdk.oauth.installation_store.models.installation import Installation
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL, Engine, create_engine
 
-from findimg_bot.installations import Installations, ManyWorkspaces, States, ciphers, with_token
+from findimg_bot.slack.installations import Installations, ManyWorkspaces, States, ciphers, with_token
 from findimg_bot.store import Store
 from findimg.errors import SettingsError
 
@@ -253,7 +253,7 @@ def test_an_installation_begun_on_one_replica_is_finished_on_another(engine: Eng
 
 
 def test_an_installation_that_takes_too_long_is_begun_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("findimg_bot.installations._STATE_SECONDS", -1)
+    monkeypatch.setattr("findimg_bot.slack.installations._STATE_SECONDS", -1)
 
     async def run() -> None:
         states = States(engine)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from findimg_bot.limits import LimitError, check_message, check_view, clip
+from findimg_bot.slack.limits import LimitError, check_message, check_view, clip
 
 Block = dict[str, Any]
 

@@ -15,7 +15,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners import register_listeners
-from findimg_bot.manifest import bot_scopes, read_manifest
+from findimg_bot.slack.manifest import bot_scopes, read_manifest
 from findimg.errors import SettingsError
 
 PROJECT = Path(__file__).parents[2]

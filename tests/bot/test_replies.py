@@ -11,8 +11,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.blocks import sentence
-from findimg_bot.replies import ChannelReply, PrivateReply, RefusedError, Reply, ThreadReply, Whisper
+from findimg_bot.slack.blocks import sentence
+from findimg_bot.slack.replies import ChannelReply, PrivateReply, RefusedError, Reply, ThreadReply, Whisper
 
 ANSWER = sentence("Here they are.")
 HOOK, EPHEMERAL, POST, UPDATE = "/hook", "/api/chat.postEphemeral", "/api/chat.postMessage", "/api/chat.update"

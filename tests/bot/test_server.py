@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from findimg_bot.manifest import EVENTS_PATH
+from findimg_bot.slack.manifest import EVENTS_PATH
 from tests.bot.person import Recorder, words
 from tests.bot.team import Team
 

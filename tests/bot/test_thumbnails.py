@@ -12,10 +12,10 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot import thumbnails
-from findimg_bot.blocks import Pictures
+from findimg_bot.slack import thumbnails
+from findimg_bot.slack.blocks import Pictures
 from findimg_bot.store import Store
-from findimg_bot.thumbnails import Thumbnails, reason
+from findimg_bot.slack.thumbnails import Thumbnails, reason
 from findimg.errors import ObjectMissingError
 from findimg.search.searcher import Hit
 from findimg.storage.base import Storage, open_storage

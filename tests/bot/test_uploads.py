@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot import uploads
-from findimg_bot.uploads import SLACK_API, _is_trusted, _may_see, download, image_among, is_link
+from findimg_bot.slack import uploads
+from findimg_bot.slack.uploads import SLACK_API, _is_trusted, _may_see, download, image_among, is_link
 from findimg.errors import ImageError
 
 TOKEN = "xoxb-secret"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from findimg_bot.manifest import read_manifest
+from findimg_bot.slack.manifest import read_manifest
 from tests.bot.team import Threaded, free_port
 
 pytestmark = [

@@ -19,7 +19,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.manifest import read_manifest
+from findimg_bot.slack.manifest import read_manifest
 from tests.bot.team import Threaded
 from tests.e2e.conftest import DARK, PHONE, Screen, new_page, shoot_if_failed
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from findimg_bot.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
+from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 from findimg.settings import Settings
 from tests.infra.test_docker import command, environment
 from tests.infra.test_kubernetes import check_native, documents

@@ -20,7 +20,7 @@ import compose_spec
 import pytest
 import yaml
 
-from findimg_bot.manifest import read_manifest
+from findimg_bot.slack.manifest import read_manifest
 from findimg.settings import Settings
 from tests.bot.person import Person, until, words
 from tests.bot.team import Threaded, free_port

@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.service.answers import Found, Question, Tagged, answer, parsed, related
-from findimg_bot.blocks import (
+from findimg_bot.slack.blocks import (
     Block,
     Message,
     Pictures,
@@ -33,10 +33,10 @@ from findimg_bot.blocks import (
 from findimg_bot.service.links import Links, path_below
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
-from findimg_bot.replies import RefusedError, Reply
+from findimg_bot.slack.replies import RefusedError, Reply
 from findimg_bot.store import Asked, Store
-from findimg_bot.thumbnails import Thumbnails, reason
-from findimg_bot.uploads import File, download
+from findimg_bot.slack.thumbnails import Thumbnails, reason
+from findimg_bot.slack.uploads import File, download
 from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
 from findimg.library.library import Manifest
 from findimg.search.searcher import Hit, Searcher, Seen

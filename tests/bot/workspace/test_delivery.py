@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
-from findimg_bot.manifest import read_manifest
+from findimg_bot.slack.manifest import read_manifest
 from findimg_bot.workspace.delivery import signature
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded

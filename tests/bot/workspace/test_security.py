@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from findimg_bot.manifest import read_manifest
+from findimg_bot.slack.manifest import read_manifest
 from findimg_bot.workspace.security import Guard
 from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Person

@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.manifest import read_manifest
+from findimg_bot.slack.manifest import read_manifest
 from findimg_bot.workspace.people import DeedError
 from findimg_bot.workspace.server import Workspace
 from tests.bot.person import Person, until

@@ -8,7 +8,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.blocks import link_message
+from findimg_bot.slack.blocks import link_message
 from findimg_bot.service.query_service import Desk
 from findimg_bot.service.links import SECONDS
 from findimg_bot.listeners.asked import find_image, reply_to_click

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.service.query_service import Desk
 from findimg_bot.listeners.asked import excuse, find_asked, team_of
-from findimg_bot.replies import ChannelReply
+from findimg_bot.slack.replies import ChannelReply
 
 
 async def share(

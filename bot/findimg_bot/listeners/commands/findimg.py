@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.service.query_service import Desk
 from findimg_bot.listeners.asked import acknowledge, team_of
 from findimg_bot.service.questions import ask_words, unescaped
-from findimg_bot.replies import Whisper
+from findimg_bot.slack.replies import Whisper
 
 
 async def findimg(

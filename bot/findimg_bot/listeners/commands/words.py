@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.service.query_service import Desk
 from findimg_bot.listeners.asked import acknowledge
 from findimg_bot.service.questions import unescaped
-from findimg_bot.replies import Whisper
+from findimg_bot.slack.replies import Whisper
 
 
 async def words(

@@ -5,7 +5,7 @@ from typing import Any
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.blocks import home_view
+from findimg_bot.slack.blocks import home_view
 from findimg_bot.service.query_service import NOT_READY, Desk
 from findimg.errors import FindimgError
 

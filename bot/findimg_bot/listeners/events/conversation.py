@@ -6,12 +6,12 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.service.answers import Question
-from findimg_bot.blocks import help_message
+from findimg_bot.slack.blocks import help_message
 from findimg_bot.service.query_service import Desk
 from findimg_bot.listeners.asked import team_of
 from findimg_bot.service.questions import ask_about, ask_words, unescaped
-from findimg_bot.replies import ThreadReply
-from findimg_bot.uploads import find_in_thread, image_among
+from findimg_bot.slack.replies import ThreadReply
+from findimg_bot.slack.uploads import find_in_thread, image_among
 
 
 async def answer_message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:

@@ -6,7 +6,7 @@ import logging
 from slack_bolt.context.async_context import AsyncBoltContext
 
 from findimg_bot.service.query_service import Desk
-from findimg_bot.installations import Workspaces
+from findimg_bot.slack.installations import Workspaces
 
 _log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.blocks import sentence
+from findimg_bot.slack.blocks import sentence
 from findimg_bot.listeners.asked import answer_uploaded
-from findimg_bot.replies import Whisper
-from findimg_bot.uploads import image_among
+from findimg_bot.slack.replies import Whisper
+from findimg_bot.slack.uploads import image_among
 
 
 async def answer_shortcut(

@@ -13,8 +13,8 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
 from findimg_bot.service.query_service import Desk
-from findimg_bot.installations import Workspaces
-from findimg_bot.uploads import SLACK_API
+from findimg_bot.slack.installations import Workspaces
+from findimg_bot.slack.uploads import SLACK_API
 from findimg.settings import Settings
 
 _HOOKS = "https://hooks.slack.com"

@@ -9,8 +9,8 @@ import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.blocks import Block, Pictures, name_of, plain
-from findimg_bot.limits import IMAGE_URL
+from findimg_bot.slack.blocks import Block, Pictures, name_of, plain
+from findimg_bot.slack.limits import IMAGE_URL
 from findimg_bot.store import Store
 from findimg.errors import FindimgError, StorageError
 from findimg.search.searcher import Hit

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
-from findimg_bot.blocks import Message
+from findimg_bot.slack.blocks import Message
 
 SEARCHING = "Searching…"
 _log = logging.getLogger(__name__)
