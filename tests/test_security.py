@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from findimg_bot.store import EVENTS_KEPT, KEPT
+from findimg_bot.state.store import EVENTS_KEPT, KEPT
 from findimg_jobs.maintenance.prune import DAY, GRACE, HISTORY, KEEP
 from findimg.encoders.artefacts import ARTEFACTS, Download
 

@@ -15,7 +15,7 @@ from findimg_bot.app import build_client
 from findimg_bot.slack.installations import ciphers
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.manifest import bot_scopes
-from findimg_bot.store import Store
+from findimg_bot.state.store import Store
 from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, reason, upload
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from findimg_bot.store import Store
+from findimg_bot.state.store import Store
 from tests.bot.person import Json, Person, Recorder, elements, images, until, words
 from tests.bot.team import Team
 

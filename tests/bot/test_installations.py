@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL, Engine, create_engine
 
 from findimg_bot.slack.installations import Installations, ManyWorkspaces, States, ciphers, with_token
-from findimg_bot.store import Store
+from findimg_bot.state.store import Store
 from findimg.errors import SettingsError
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from findimg_bot.service.answers import Question
-from findimg_bot.store import EVENTS_KEPT, KEPT, Asked, Store
+from findimg_bot.state.store import EVENTS_KEPT, KEPT, Asked, Store
 from findimg.errors import SettingsError
 from findimg.search.searcher import Seen
 
@@ -243,7 +243,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from findimg_bot.service.answers import Question
-from findimg_bot.store import Asked, Store
+from findimg_bot.state.store import Asked, Store
 
 store, team = Store(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.slack import thumbnails
 from findimg_bot.slack.blocks import Pictures
-from findimg_bot.store import Store
+from findimg_bot.state.store import Store
 from findimg_bot.slack.thumbnails import Thumbnails, reason
 from findimg.errors import ObjectMissingError
 from findimg.search.searcher import Hit

@@ -14,7 +14,7 @@ from findimg_bot.slack.blocks import help_message, image_modal
 from findimg_bot.service.query_service import Desk
 from findimg_bot.service.questions import ask_about, ask_image, unescaped
 from findimg_bot.slack.replies import Reply, ThreadReply, Whisper
-from findimg_bot.store import Asked
+from findimg_bot.state.store import Asked
 from findimg_bot.slack.uploads import File
 from findimg.errors import QueryError
 

@@ -34,7 +34,7 @@ from findimg_bot.service.links import Links, path_below
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.replies import RefusedError, Reply
-from findimg_bot.store import Asked, Store
+from findimg_bot.state.store import Asked, Store
 from findimg_bot.slack.thumbnails import Thumbnails, reason
 from findimg_bot.slack.uploads import File, download
 from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError

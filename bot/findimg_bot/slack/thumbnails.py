@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.slack.blocks import Block, Pictures, name_of, plain
 from findimg_bot.slack.limits import IMAGE_URL
-from findimg_bot.store import Store
+from findimg_bot.state.store import Store
 from findimg.errors import FindimgError, StorageError
 from findimg.search.searcher import Hit
 from findimg.contact_sheet import Cell, Row, draw_sheet
