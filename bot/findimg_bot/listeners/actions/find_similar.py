@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.service.answers import parsed
 from findimg_bot.service.query_service import Desk
-from findimg_bot.listeners.asked import find_asked, reply_to_click, team_of
+from findimg_bot.listeners.common import find_asked, reply_to_click, team_of
 
 
 async def find_similar(

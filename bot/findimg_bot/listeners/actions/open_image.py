@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.slack.blocks import link_message
 from findimg_bot.service.query_service import Desk
 from findimg_bot.service.links import SECONDS
-from findimg_bot.listeners.asked import find_image, reply_to_click
+from findimg_bot.listeners.common import find_image, reply_to_click
 
 
 async def open_image(
