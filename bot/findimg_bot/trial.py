@@ -17,7 +17,7 @@ from findimg_bot.slack.blocks import Message, welcome_message
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.manifest import EVENTS_PATH, read_manifest
 from findimg_bot.server import running
-from findimg_bot.workspace.server import HOST, Workspace
+from findimg_bot.local_slack.server import HOST, Workspace
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from findimg_bot.workspace.server import Workspace
-from findimg_bot.workspace.state import Json
+from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.state import Json
 from findimg_jobs.indexing.run import index
 from findimg_jobs.datasets.samples import gather
 from findimg.settings import Settings

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from findimg_bot.slack.manifest import EVENTS_PATH, REDIRECT_PATH, read_manifest
-from findimg_bot.workspace.server import Workspace
+from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Json, Person, until
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from findimg_bot.workspace.server import Workspace
+from findimg_bot.local_slack.server import Workspace
 from findimg_jobs.indexing.run import index
 from findimg_jobs.store.lock import hold
 from findimg_jobs.reporting.notifications import telling

@@ -5,7 +5,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-from findimg_bot.workspace.server import Workspace
+from findimg_bot.local_slack.server import Workspace
 from tests.bot.workspace.conftest import refused, section
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from findimg_bot.slack.manifest import read_manifest
-from findimg_bot.workspace.security import Guard
-from findimg_bot.workspace.server import Workspace
+from findimg_bot.local_slack.security import Guard
+from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Person
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import png

@@ -4,8 +4,8 @@ from collections.abc import Callable
 import aiohttp
 from slack_sdk import WebClient
 
-from findimg_bot.workspace.server import Workspace
-from findimg_bot.workspace.sockets import CONNECTIONS
+from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.sockets import CONNECTIONS
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import Bot

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
-from findimg_bot.workspace.files import FILE_BYTES
-from findimg_bot.workspace.server import Workspace
+from findimg_bot.local_slack.files import FILE_BYTES
+from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import png, refused

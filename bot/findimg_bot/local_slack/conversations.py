@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from findimg_bot.workspace.api import Api, ApiError, Call
-from findimg_bot.workspace.messages import Messages
-from findimg_bot.workspace.state import Channel, Json, Message, User
+from findimg_bot.local_slack.api import Api, ApiError, Call
+from findimg_bot.local_slack.messages import Messages
+from findimg_bot.local_slack.state import Channel, Json, Message, User
 
 _PAGE = 1000  # messages or channels at most in one answer
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from findimg_bot.workspace.api import Api, ApiError, Call
-from findimg_bot.workspace.limits import message_problems
-from findimg_bot.workspace.messages import Messages
-from findimg_bot.workspace.state import Channel, Json, Message, Team
+from findimg_bot.local_slack.api import Api, ApiError, Call
+from findimg_bot.local_slack.limits import message_problems
+from findimg_bot.local_slack.messages import Messages
+from findimg_bot.local_slack.state import Channel, Json, Message, Team
 
 _TEXT, _UPDATED_TEXT = 40_000, 4_000  # characters that Slack takes in a new message, and in a changed one
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from findimg_bot.workspace.events import Events
-from findimg_bot.workspace.feeds import Feeds
-from findimg_bot.workspace.files import describe
-from findimg_bot.workspace.state import Channel, File, Json, Message, Team, User, new_id
+from findimg_bot.local_slack.events import Events
+from findimg_bot.local_slack.feeds import Feeds
+from findimg_bot.local_slack.files import describe
+from findimg_bot.local_slack.state import Channel, File, Json, Message, Team, User, new_id
 
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
 _REFERENCE = re.compile(r"<(?=[@#!][^<>\s]+>|https?://[^<>\s]+>)([^<>]+)>")
