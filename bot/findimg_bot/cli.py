@@ -176,7 +176,7 @@ def try_it(
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what the bot does.")] = False,
 ) -> None:
     """Open a workspace that looks and works like a small Slack in the browser, with the real bot behind it."""
-    from findimg_bot.trial import run_trial
+    from findimg_bot.try_out import run_trial
 
     settings = load_settings(library=library, words=words, weights=weights, cache=cache, image_base_url=image_base_url)
     start_log(logging.INFO if verbose else logging.WARNING)
