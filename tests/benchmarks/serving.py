@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from findimg_bot.local_slack.server import Workspace
-from findimg_bot.local_slack.state import Json
+from findimg_bot.local_slack.model.state import Json
 from findimg_jobs.indexing.run import index
 from findimg_jobs.datasets.samples import gather
 from findimg.settings import Settings

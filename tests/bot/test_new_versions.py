@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from findimg_bot.local_slack.state import Json
+from findimg_bot.local_slack.model.state import Json
 from findimg_jobs.indexing.run import index
 from findimg.settings import Settings
 from tests.bot.person import images, until, words

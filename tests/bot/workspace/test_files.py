@@ -8,7 +8,7 @@ from email.message import Message
 import pytest
 from slack_sdk import WebClient
 
-from findimg_bot.local_slack.files import image_type, safe_name
+from findimg_bot.local_slack.model.files import image_type, safe_name
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import png

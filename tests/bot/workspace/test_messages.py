@@ -1,6 +1,6 @@
 import pytest
 
-from findimg_bot.local_slack.messages import entities, escaped_text
+from findimg_bot.local_slack.model.messages import entities, escaped_text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.server import Workspace
-from findimg_bot.local_slack.state import User
+from findimg_bot.local_slack.model.state import User
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import refused
 

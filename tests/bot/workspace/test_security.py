@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from findimg_bot.slack.manifest import read_manifest
-from findimg_bot.local_slack.security import Guard
+from findimg_bot.local_slack.web_page.security import Guard
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Person
 from tests.bot.team import Threaded

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.slack.manifest import read_manifest
-from findimg_bot.local_slack.people import DeedError
+from findimg_bot.local_slack.web_page.people import DeedError
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Person, until
 from tests.bot.team import Threaded

@@ -5,7 +5,7 @@ import aiohttp
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.server import Workspace
-from findimg_bot.local_slack.sockets import CONNECTIONS
+from findimg_bot.local_slack.delivery.socket_mode import CONNECTIONS
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
 from tests.bot.workspace.conftest import Bot

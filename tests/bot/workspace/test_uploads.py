@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
-from findimg_bot.local_slack.files import FILE_BYTES
+from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded

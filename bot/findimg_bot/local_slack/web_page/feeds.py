@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from findimg_bot.local_slack.state import Channel, File, Json, Message, Team, User, View
+from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
 
 
 class Feeds:

@@ -10,9 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from findimg_bot.local_slack.faults import Faults, Timing
-from findimg_bot.local_slack.limits import message_problems
-from findimg_bot.local_slack.messages import Messages
-from findimg_bot.local_slack.state import Channel, Json, Message, Team
+from findimg_bot.local_slack.model.limits import message_problems
+from findimg_bot.local_slack.model.messages import Messages
+from findimg_bot.local_slack.model.state import Channel, Json, Message, Team
 
 _USES = 5
 

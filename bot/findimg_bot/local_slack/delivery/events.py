@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterable
 from copy import deepcopy
 
-from findimg_bot.local_slack.delivery import EVENTS, Delivery, DeliveryError, Retry
+from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, Retry
 from findimg_bot.local_slack.faults import Timing
-from findimg_bot.local_slack.files import describe
-from findimg_bot.local_slack.state import Json, Message, Team, new_id
+from findimg_bot.local_slack.model.files import describe
+from findimg_bot.local_slack.model.state import Json, Message, Team, new_id
 
 _SCOPES = {
     "app_mention": "app_mentions:read",

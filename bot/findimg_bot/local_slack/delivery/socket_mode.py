@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 
-from findimg_bot.local_slack.delivery import EVENTS, DeliveryError, Retry
-from findimg_bot.local_slack.state import Json
+from findimg_bot.local_slack.delivery.http import EVENTS, DeliveryError, Retry
+from findimg_bot.local_slack.model.state import Json
 
 CONNECTIONS = 10
 _TICKET_SECONDS = 30.0

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from findimg_bot.local_slack.state import Team, User
+from findimg_bot.local_slack.model.state import Team, User
 
 _MUTE = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _HEADERS = {

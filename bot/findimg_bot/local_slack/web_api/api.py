@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from findimg_bot.local_slack.faults import Faults
-from findimg_bot.local_slack.state import Json, Team
+from findimg_bot.local_slack.model.state import Json, Team
 
 
 class ApiError(Exception):

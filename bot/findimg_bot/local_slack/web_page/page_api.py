@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from findimg_bot.local_slack.feeds import shown_file
-from findimg_bot.local_slack.files import FileTooLargeError, image_type, read_form_file
-from findimg_bot.local_slack.people import DeedError, ModalError, Office, Person
-from findimg_bot.local_slack.security import Guard
-from findimg_bot.local_slack.state import Json
+from findimg_bot.local_slack.web_page.feeds import shown_file
+from findimg_bot.local_slack.model.files import FileTooLargeError, image_type, read_form_file
+from findimg_bot.local_slack.web_page.people import DeedError, ModalError, Office, Person
+from findimg_bot.local_slack.web_page.security import Guard
+from findimg_bot.local_slack.model.state import Json
 
 PAGE = Path(__file__).parent / "page"
 _HEARTBEAT = 20.0  # seconds

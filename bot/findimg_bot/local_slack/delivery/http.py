@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from findimg_bot.local_slack.state import Json
+from findimg_bot.local_slack.model.state import Json
 
 COMMANDS, INTERACTIVE, EVENTS = "slash_commands", "interactive", "events_api"
 
