@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg_bot.local_slack.model.limits import is_too_large, message_problems, view_problems
-from tests.bot.workspace.conftest import button, modal, section
+from tests.bot.local_slack.conftest import button, modal, section
 
 IMAGE = {"type": "image", "image_url": "https://example.com/a.png", "alt_text": "a cat"}
 

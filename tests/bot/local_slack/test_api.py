@@ -6,7 +6,7 @@ from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from findimg_bot.local_slack.server import Workspace
-from tests.bot.workspace.conftest import refused, section
+from tests.bot.local_slack.conftest import refused, section
 
 
 def raw(workspace: Workspace, method: str, body: bytes, kind: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import Bot, png
+from tests.bot.local_slack.conftest import Bot, png
 
 
 def events(bot: Bot) -> list[Json]:

@@ -14,7 +14,7 @@ from findimg_bot.local_slack.web_page.people import DeedError
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Person, until
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import button, modal, png
+from tests.bot.local_slack.conftest import button, modal, png
 
 MANIFEST = read_manifest()
 

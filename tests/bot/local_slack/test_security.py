@@ -9,7 +9,7 @@ from findimg_bot.local_slack.web_page.security import Guard
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Person
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import png
+from tests.bot.local_slack.conftest import png
 
 
 def ask(workspace: Workspace, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:

@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.model.files import image_type, safe_name
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import png
+from tests.bot.local_slack.conftest import png
 
 
 def fetch(url: str, token: str = "") -> tuple[bytes, Message]:

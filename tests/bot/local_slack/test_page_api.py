@@ -11,7 +11,7 @@ from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Json, Person
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import Bot, modal, png, section
+from tests.bot.local_slack.conftest import Bot, modal, png, section
 
 
 class Page:

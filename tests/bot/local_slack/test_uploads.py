@@ -10,7 +10,7 @@ from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import png, refused
+from tests.bot.local_slack.conftest import png, refused
 
 
 def image_block(**slack_file: str) -> Json:

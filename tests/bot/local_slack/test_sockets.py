@@ -8,7 +8,7 @@ from findimg_bot.local_slack.server import Workspace
 from findimg_bot.local_slack.delivery.socket_mode import CONNECTIONS
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import Bot
+from tests.bot.local_slack.conftest import Bot
 
 
 def test_a_connection_is_greeted(workspace: Workspace, connect: Callable[..., Bot]) -> None:

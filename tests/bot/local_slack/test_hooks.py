@@ -7,7 +7,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import Bot, button, png, section
+from tests.bot.local_slack.conftest import Bot, button, png, section
 
 BLOCKS = [{"type": "actions", "elements": [button("next", value="1")]}]
 

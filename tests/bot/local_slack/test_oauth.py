@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.server import Workspace
 from findimg_bot.local_slack.model.state import User
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import refused
+from tests.bot.local_slack.conftest import refused
 
 BACK = "http://127.0.0.1:9/slack/oauth_redirect"
 

@@ -7,7 +7,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.person import Json, Person
 from tests.bot.team import Threaded
-from tests.bot.workspace.conftest import Bot, button, modal, png, section
+from tests.bot.local_slack.conftest import Bot, button, modal, png, section
 
 Connect = Callable[..., Bot]
 FILE_INPUT = {
