@@ -8,10 +8,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from findimg_jobs.indexing.run import index
-from findimg_jobs.datasets.samples import gather
-from findimg.storage import base as storage
 from findimg.settings import Settings
+from findimg.storage import base as storage
+from findimg_jobs.datasets.samples import gather
+from findimg_jobs.indexing.run import index
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
 

@@ -59,15 +59,15 @@ def test_serve_answers_as_the_readme_says_until_it_is_told_to_stop(home: Home, c
     with subprocess.Popen(
         ["sh", "-c", f"exec {command}"], env=home.environment, cwd=home.folder, stderr=subprocess.PIPE, text=True
     ) as bot:
-        assert findimg_bot.stderr
+        assert bot.stderr
         said = ""
         while not re.search("Connected to Slack|Listening at", said):
-            line = findimg_bot.stderr.readline()
+            line = bot.stderr.readline()
             assert line, said
             said += line
-        findimg_bot.send_signal(signal.SIGTERM)
-        assert "Traceback" not in findimg_bot.stderr.read()
-    assert findimg_bot.returncode == 0
+        bot.send_signal(signal.SIGTERM)
+        assert "Traceback" not in bot.stderr.read()
+    assert bot.returncode == 0
 
 
 @pytest.mark.slow

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from findimg.encoders.artefacts import ARTEFACTS, Download
 from findimg_bot.state.store import EVENTS_KEPT, KEPT
 from findimg_jobs.maintenance.prune import DAY, GRACE, HISTORY, KEEP
-from findimg.encoders.artefacts import ARTEFACTS, Download
 
 SECURITY = (Path(__file__).parents[1] / "SECURITY.md").read_text()
 

@@ -16,14 +16,22 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL, create_engine
 
-from findimg_bot.slack.admission import Admission
-from findimg_bot.service.query_service import Desk
-from findimg_bot.slack.installations import Installations, ManyWorkspaces, SingleWorkspace, States, Workspaces, ciphers, with_token
-from findimg_bot.listeners import register_listeners
-from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
-from findimg_bot.slack.uploads import SLACK_API
 from findimg.errors import SettingsError
 from findimg.settings import Settings
+from findimg_bot.listeners import register_listeners
+from findimg_bot.service.query_service import Desk
+from findimg_bot.slack.admission import Admission
+from findimg_bot.slack.installations import (
+    Installations,
+    ManyWorkspaces,
+    SingleWorkspace,
+    States,
+    Workspaces,
+    ciphers,
+    with_token,
+)
+from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
+from findimg_bot.slack.uploads import SLACK_API
 
 _TIMEOUT = 15  # seconds for one call of Slack's Web API
 _AUTHORIZE = "https://slack.com/oauth/v2/authorize"

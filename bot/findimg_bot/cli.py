@@ -13,15 +13,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from findimg_bot.service.answers import Answer, Related, answer, read_question, related
-from findimg_bot.service.live_library import LiveLibrary
-from findimg_bot.terminal import as_json, sheet_row, show
+from findimg.contact_sheet import draw_sheet
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.search.searcher import MOST_HITS, Seen
 from findimg.settings import Settings, load_settings
-from findimg.contact_sheet import draw_sheet
 from findimg.storage.base import read_uri
+from findimg_bot.service.answers import Answer, Related, answer, read_question, related
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.terminal import as_json, sheet_row, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 

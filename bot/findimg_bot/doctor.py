@@ -11,17 +11,17 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from findimg_bot.app import build_client
-from findimg_bot.slack.installations import ciphers
-from findimg_bot.service.live_library import LiveLibrary
-from findimg_bot.slack.manifest import bot_scopes
-from findimg_bot.state.store import Store
-from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, reason, upload
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
 from findimg.library.library import thumbnail_key
-from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
+from findimg_bot.app import build_client
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.slack.installations import ciphers
+from findimg_bot.slack.manifest import bot_scopes
+from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, reason, upload
+from findimg_bot.state.store import Store
 
 _STALE = timedelta(days=3)
 _ROUND_TRIP = 30.0  # seconds that a thumbnail may take to be ready

@@ -14,11 +14,11 @@ from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 
+from findimg.errors import SettingsError
+from findimg.settings import Settings
 from findimg_bot.app import build_app, build_client
 from findimg_bot.service.query_service import Desk
 from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
-from findimg.errors import SettingsError
-from findimg.settings import Settings
 
 _LARGEST = 2 * 2**20  # bytes of a request; Slack's have some kilobytes
 _CONNECTIONS = 32  # to Slack's Web API

@@ -7,10 +7,10 @@ import PIL.Image
 from rich.console import Console
 from rich.text import Text
 
-from findimg_bot.service.answers import Answer, Found, Related, Tagged
+from findimg.contact_sheet import Cell, Row
 from findimg.errors import ObjectMissingError
 from findimg.library.library import Library
-from findimg.contact_sheet import Cell, Row
+from findimg_bot.service.answers import Answer, Found, Related, Tagged
 
 _BAR = 12  # characters that a score of 1 fills
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
-from findimg_bot.slack.blocks import Message, welcome_message
-from findimg_bot.service.live_library import LiveLibrary
-from findimg_bot.slack.manifest import EVENTS_PATH, read_manifest
-from findimg_bot.server import running
-from findimg_bot.local_slack.server import HOST, Workspace
 from findimg.errors import SettingsError
 from findimg.settings import Settings
+from findimg_bot.local_slack.server import HOST, Workspace
+from findimg_bot.server import running
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.slack.blocks import Message, welcome_message
+from findimg_bot.slack.manifest import EVENTS_PATH, read_manifest
 
 CHANNEL = "general"
 _LOOKED_AT = 40  # images whose tags suggest what to type
@@ -99,7 +99,7 @@ async def _bot(settings: Settings, workspace: Workspace, monitor: str | None) ->
     """The bot in the workspace, with a state that ends with it."""
     with tempfile.TemporaryDirectory(prefix="findimg-try-") as folder:
         here = {
-            "state": Path(folder, "findimg_bot.sqlite"),
+            "state": Path(folder, "bot.sqlite"),
             "slack_api_url": workspace.api_url,
             "slack_bot_token": SecretStr(workspace.bot_token),
             "slack_app_token": SecretStr(workspace.app_token),

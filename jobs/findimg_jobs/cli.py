@@ -12,26 +12,26 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from findimg_jobs.evaluation.metrics.measure import evaluate as run_evaluation
-from findimg_jobs.maintenance.forget import allow
-from findimg_jobs.maintenance.forget import forget as run_forget
-from findimg_jobs.indexing.run import index as run_index
-from findimg_jobs.indexing.run import rebuild
-from findimg_jobs.store.lock import hold
-from findimg_jobs.reporting.html_report import write_page
-from findimg_jobs.datasets.pascal import download
-from findimg_jobs.maintenance.prune import GRACE, KEEP
-from findimg_jobs.maintenance.prune import prune as prune_library
-from findimg_jobs.build.publish import flip
-from findimg_jobs.training.quantize import quantize as run_quantize
-from findimg_jobs.datasets.samples import gather
-from findimg_jobs.reporting.notifications import telling
-from findimg_jobs.training.train import train as run_training
-from findimg_jobs.maintenance.verify import verify as verify_version
+from findimg.encoders.artefacts import ModelStore
 from findimg.errors import FindimgError, LibraryError
 from findimg.library.library import Library
-from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings, load_settings
+from findimg_jobs.build.publish import flip
+from findimg_jobs.datasets.pascal import download
+from findimg_jobs.datasets.samples import gather
+from findimg_jobs.evaluation.measure import evaluate as run_evaluation
+from findimg_jobs.indexing.run import index as run_index
+from findimg_jobs.indexing.run import rebuild
+from findimg_jobs.maintenance.forget import allow
+from findimg_jobs.maintenance.forget import forget as run_forget
+from findimg_jobs.maintenance.prune import GRACE, KEEP
+from findimg_jobs.maintenance.prune import prune as prune_library
+from findimg_jobs.maintenance.verify import verify as verify_version
+from findimg_jobs.reporting.html_report import write_page
+from findimg_jobs.reporting.notifications import telling
+from findimg_jobs.store.lock import hold
+from findimg_jobs.training.quantize import quantize as run_quantize
+from findimg_jobs.training.train import train as run_training
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Index photographs and look after libraries.")
 models = typer.Typer(no_args_is_help=True, help="Weights and word vectors on this machine.")

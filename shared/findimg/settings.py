@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         description="Folder for models, and for versions of libraries that lie in S3.",
     )
     state: _Path = Field(
-        default_factory=lambda: user_state_path("findimg") / "findimg_bot.sqlite",
+        default_factory=lambda: user_state_path("findimg") / "bot.sqlite",
         description="SQLite file in which the bot keeps queries, thumbnails' ids and installations.",
     )
     image_base_url: _Address = Field(

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from findimg_jobs.indexing.embed import BATCH, Embedder, Work
-from findimg_jobs.indexing.run import index
-from findimg_jobs.training.quantize import FLOAT32, INT8, quantize
-from findimg_jobs.store.shards import cut
-from findimg_jobs.indexing.sources import list_sources
+from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.efficientnet_lite0 import SIDE, build, read_tensors
+from findimg.encoders.keras_model import start_tensorflow
 from findimg.encoders.registry import Backbone, fingerprint
-from findimg.encoders.registry.efficientnet_lite0 import SIDE, build, read_tensors
-from findimg.encoders.registry.network import start_tensorflow
-from findimg.encoders.registry.vgg16 import MEAN
+from findimg.encoders.vgg16 import MEAN
 from findimg.images import decode, thumbnail
 from findimg.library.library import Library
-from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
+from findimg_jobs.indexing.embed import BATCH, Embedder, Work
+from findimg_jobs.indexing.run import index
+from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.store.shards import cut
+from findimg_jobs.training.quantize import FLOAT32, INT8, quantize
 from tests.benchmarks.figures import Figure, Spent, in_turns, load
 from tests.benchmarks.made_up import commit_made_up
 from tests.benchmarks.onnx_peer import in_onnx_runtime

@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.engines import Engine
-from findimg_jobs.build.assemble import find_live
-from findimg_jobs.indexing.run import choose
-from findimg_jobs.store.lock import hold
-from findimg_jobs.build.merge import merge
-from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.build.publish import publish
-from findimg_jobs.store.shards import TOP_CLASSES, Content, Embedded, Known, Stats, commit, read_known
-from findimg_jobs.indexing.sources import Listing, SourceImage
-from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg.library.library import Library, classifier_key
 from findimg.settings import Settings
 from findimg.storage.base import Storage
+from findimg.text.lexicon import CLASSES, open_lexicon
+from findimg_jobs.build.assemble import find_live
+from findimg_jobs.build.merge import merge
+from findimg_jobs.build.publish import publish
+from findimg_jobs.engines import Engine
+from findimg_jobs.indexing.plan import make_plan, write_plan
+from findimg_jobs.indexing.run import choose
+from findimg_jobs.indexing.sources import Listing, SourceImage
+from findimg_jobs.store.lock import hold
+from findimg_jobs.store.shards import TOP_CLASSES, Content, Embedded, Known, Stats, commit, read_known
 
 DIM = 1280  # as efficientnet-lite0
 RUN = "made-up"

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.index import annoy as ann
+from findimg.index.postings import Postings
 from findimg.library.library import JOINT_FILE, VISUAL_FILE, Library
 from findimg.search.expansion import meaning, score, second_look
-from findimg.index.postings import Postings
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, FREQUENT, open_words

@@ -24,21 +24,21 @@ import numpy as np
 import psutil
 import typer
 
-from findimg_jobs.engines import Engine
-from findimg_jobs.build.assemble import find_live
-from findimg_jobs.indexing.run import choose
-from findimg_jobs.store.lock import hold
-from findimg_jobs.build.merge import merge
-from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.build.publish import publish
-from findimg_jobs.store.shards import read_known
-from findimg_jobs.indexing.sources import Listing
-from findimg.library.library import Library
 from findimg.encoders.artefacts import ModelStore
+from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
+from findimg_jobs.build.assemble import find_live
+from findimg_jobs.build.merge import merge
+from findimg_jobs.build.publish import publish
+from findimg_jobs.engines import Engine
+from findimg_jobs.indexing.plan import make_plan, write_plan
+from findimg_jobs.indexing.run import choose
+from findimg_jobs.indexing.sources import Listing
+from findimg_jobs.store.lock import hold
+from findimg_jobs.store.shards import read_known
 from tests.benchmarks.made_up import RUN, commit_made_up, made_up_images
 
 _QUERIES = ("cat", "dog sofa", "red car", "boat -sea", "music", "piano", "food", "mountain lake", "woman", "party")

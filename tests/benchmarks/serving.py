@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from findimg_bot.local_slack.server import Workspace
-from findimg_bot.local_slack.model.state import Json
-from findimg_jobs.indexing.run import index
-from findimg_jobs.datasets.samples import gather
 from findimg.settings import Settings
+from findimg_bot.local_slack.model.state import Json
+from findimg_bot.local_slack.server import Workspace
+from findimg_jobs.datasets.samples import gather
+from findimg_jobs.indexing.run import index
 from tests.benchmarks.figures import Figure, load
 from tests.bot.team import Team
 

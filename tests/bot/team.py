@@ -12,8 +12,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from findimg_bot.slack.manifest import EVENTS_PATH, REDIRECT_PATH, read_manifest
 from findimg_bot.local_slack.server import Workspace
+from findimg_bot.slack.manifest import EVENTS_PATH, REDIRECT_PATH, read_manifest
 from tests.bot.person import Json, Person, until
 
 T = TypeVar("T")
@@ -72,12 +72,12 @@ class Team:
         workspace = self.slack.workspace
         self.faults = workspace.faults
         self.person = Person(workspace.address, workspace.token)
-        self.log = folder / "findimg_bot.log"
+        self.log = folder / "bot.log"
         outer = {name: value for name, value in os.environ.items() if not name.startswith(("FINDIMG_", "SLACK_"))}
         self.environment = outer | {
             "FINDIMG_LIBRARY": library,
             "FINDIMG_CACHE": str(cache),
-            "FINDIMG_STATE": str(folder / "findimg_bot.sqlite"),
+            "FINDIMG_STATE": str(folder / "bot.sqlite"),
             "FINDIMG_SLACK_API_URL": workspace.api_url,
             "FINDIMG_SLACK_BOT_TOKEN": workspace.bot_token,
             "FINDIMG_SLACK_APP_TOKEN": workspace.app_token,
@@ -132,7 +132,7 @@ class Team:
             )
 
         def is_ready() -> bool:
-            assert findimg_bot.poll() is None, self.log.read_text()
+            assert bot.poll() is None, self.log.read_text()
             return answers(f"http://{where}{self._path}")
 
         until(is_ready)

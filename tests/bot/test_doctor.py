@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from findimg.settings import Settings
 from findimg_bot.doctor import Finding, examine
 from findimg_bot.slack.manifest import read_manifest
-from findimg.settings import Settings
 from tests.bot.team import Threaded
 
 NAMES = ["state", "library", "word vectors", "backbone", "bot token", "app token", "allowed", "thumbnail"]
@@ -43,7 +43,7 @@ def bench(library: str, cache: Path, tmp_path: Path) -> Iterator[Bench]:
     settings = {
         "library": str(tmp_path / "library"),
         "cache": cache,
-        "state": tmp_path / "findimg_bot.sqlite",
+        "state": tmp_path / "bot.sqlite",
         "slack_api_url": slack.workspace.api_url,
         "slack_bot_token": SecretStr(slack.workspace.bot_token),
         "slack_app_token": SecretStr(slack.workspace.app_token),

@@ -24,7 +24,7 @@ def test_a_bot_that_is_served_over_http_answers_in_the_local_workspace(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FINDIMG_")} | {
         "FINDIMG_LIBRARY": library,
         "FINDIMG_CACHE": str(cache),
-        "FINDIMG_STATE": str(tmp_path / "findimg_bot.sqlite"),
+        "FINDIMG_STATE": str(tmp_path / "bot.sqlite"),
     }
     command = [BOT, "try", "--no-browser", "--bot-at", f"http://{address}"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as workspace:
@@ -43,13 +43,13 @@ def test_a_bot_that_is_served_over_http_answers_in_the_local_workspace(
             person = Person(page[1], page[2])
             general = next(each["id"] for each in person.state()["channels"] if each["name"] == "general")
             answer = person.command(general, "/findimg cat")
-            findimg_bot.send_signal(signal.SIGTERM)
+            bot.send_signal(signal.SIGTERM)
         workspace.send_signal(signal.SIGINT)
         assert workspace.stdout.read().endswith("Stopped.\n")
     assert "cat.png" in words(answer)
     assert images(answer)
     assert checked.returncode == 0, checked.stdout
-    assert (findimg_bot.returncode, workspace.returncode) == (0, 0)
+    assert (bot.returncode, workspace.returncode) == (0, 0)
 
 
 def test_an_address_of_the_bot_that_is_none_is_refused(library: str, cache: Path) -> None:

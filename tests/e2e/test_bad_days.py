@@ -18,17 +18,17 @@ from botocore.config import Config
 from PIL import Image
 
 import findimg_jobs.indexing.run
-from findimg_jobs.store import lock
-from findimg_jobs.indexing.run import index
-from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import Stats
-from findimg_jobs.maintenance.verify import verify
-from findimg.storage import base as storage
-from findimg.library.catalog import Catalog
 from findimg.errors import NotPublishedError
+from findimg.library.catalog import Catalog
 from findimg.library.library import Library
 from findimg.settings import Settings
+from findimg.storage import base as storage
 from findimg.storage.base import open_storage
+from findimg_jobs.indexing.run import index
+from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.store import lock
+from findimg_jobs.store.shards import Stats
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from findimg_jobs.indexing.run import index
 from findimg.settings import Settings
+from findimg_jobs.indexing.run import index
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow

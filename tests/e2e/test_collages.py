@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from findimg_jobs.indexing.run import index
 from findimg.errors import QueryError
 from findimg.library.library import Library
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
+from findimg_jobs.indexing.run import index
 
 pytestmark = pytest.mark.slow
 COLLAGES = 200

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from findimg_jobs.indexing.run import index
-from findimg.storage import base as storage
 from findimg.settings import Settings
+from findimg.storage import base as storage
 from findimg.storage.base import open_storage
+from findimg_jobs.indexing.run import index
 
 pytestmark = pytest.mark.slow
 

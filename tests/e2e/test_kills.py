@@ -19,12 +19,12 @@ import pytest
 from PIL import Image
 
 import findimg_jobs.indexing.embed
-from findimg_jobs.indexing.run import index
-from findimg_jobs.store.shards import read_known, read_shards
-from findimg_jobs.maintenance.verify import verify
 from findimg.encoders.registry import Features
 from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
+from findimg_jobs.indexing.run import index
+from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.store.shards import read_known, read_shards
 
 pytestmark = pytest.mark.slow
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from findimg.heads.conse import Conse
-from findimg.text.lexicon import CLASSES
 from findimg.library.library import Library
 from findimg.search.expansion import meaning, score, second_look
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.storage.base import open_storage
+from findimg.text.lexicon import CLASSES
 from findimg.text.vectors import EMBEDDED, open_words
 
 pytestmark = pytest.mark.slow

@@ -63,7 +63,7 @@ def bench(library: str, samples: Path, slack: Threaded, tmp_path: Path) -> Bench
             "HOME": str(tmp_path),
             "FINDIMG_LIBRARY": str(tmp_path / "library"),
             "FINDIMG_CACHE": str(tmp_path / "cache"),
-            "FINDIMG_STATE": str(tmp_path / "state" / "findimg_bot.sqlite"),
+            "FINDIMG_STATE": str(tmp_path / "state" / "bot.sqlite"),
             "FINDIMG_ENGINE": "local",
             "FINDIMG_SLACK_API_URL": slack.workspace.api_url,
             "FINDIMG_SLACK_BOT_TOKEN": slack.workspace.bot_token,

@@ -1,6 +1,7 @@
 """A cluster of two nodes on this machine, in which things go wrong: a run publishes all images, each once."""
 
 import io
+import json
 import os
 import secrets
 import shutil
@@ -20,17 +21,17 @@ from PIL import Image
 from ray.cluster_utils import Cluster
 
 import findimg_jobs.indexing.run
-from findimg_jobs.indexing.embed import Embedder
-from findimg_jobs.engines import cluster as engine
-from findimg_jobs.indexing.run import index
-from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import Shard, Stats, read_known
-from findimg_jobs.maintenance.verify import verify
-from findimg.storage import base as storage
 from findimg.library.catalog import Catalog
 from findimg.library.library import Library
 from findimg.settings import Settings
+from findimg.storage import base as storage
 from findimg.storage.base import open_storage
+from findimg_jobs.engines import cluster as engine
+from findimg_jobs.indexing.embed import Embedder
+from findimg_jobs.indexing.run import index
+from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.store.shards import Shard, Stats, read_known
 
 pytestmark = pytest.mark.slow
 
@@ -176,13 +177,14 @@ def test_a_worker_that_the_memory_monitor_kills_costs_no_image(
 def test_a_job_that_is_submitted_brings_its_code_and_publishes(
     two_nodes: Cluster, bucket: str, cache: Path, tmp_path: Path
 ) -> None:
-    for name in ("jobs", "shared"):
-        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("shared/findimg", "jobs/findimg_jobs"):
+        shutil.copytree(PROJECT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    modules = json.dumps({"py_modules": [str(tmp_path / "shared/findimg"), str(tmp_path / "jobs/findimg_jobs")]})
     index_it = f"findimg-jobs index {bucket}/team --library {bucket}/library --cache {cache} --ray-address auto --json"
     command = [
         Path(sys.executable).with_name("ray"),
-        *("job", "submit", "--address", f"http://{two_nodes.head_node.webui_url}", "--working-dir", tmp_path, "--"),
-        *("sh", "-c", f"python -c 'import jobs; print(findimg_jobs.__file__)' && {index_it}"),
+        *("job", "submit", "--address", f"http://{two_nodes.head_node.webui_url}", "--runtime-env-json", modules, "--"),
+        *("sh", "-c", f"python -c 'import findimg_jobs; print(findimg_jobs.__file__)' && {index_it}"),
     ]
     for _ in range(12):
         submitted = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -190,6 +192,6 @@ def test_a_job_that_is_submitted_brings_its_code_and_publishes(
         if "No available agent" not in submitted.stderr:
             break
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-    assert "working_dir_files" in submitted.stdout, submitted.stdout
+    assert "py_modules_files" in submitted.stdout, submitted.stdout
     assert f'"seen": {IMAGES}, "embedded": {IMAGES}' in submitted.stdout
     assert Library(f"{bucket}/library", cache).open().manifest.images == IMAGES

@@ -229,9 +229,9 @@ def slack() -> Iterator[Threaded]:
 def connected(slack: Threaded) -> Iterator[TinyBot]:
     """The bot in it."""
     bot = TinyBot(slack)
-    slack.run(findimg_bot.connect())
+    slack.run(bot.connect())
     yield bot
-    slack.run(findimg_bot.close())
+    slack.run(bot.close())
 
 
 @pytest.fixture
@@ -404,7 +404,7 @@ def test_a_command_is_completed_and_sent_by_keyboard(opened: Page, room: Room, b
     async def answer(args: AsyncArgs) -> None:
         await args.ack(text="Nothing found.")
 
-    findimg_bot.answer = answer
+    bot.answer = answer
     expect(field(opened)).to_be_focused()
     opened.keyboard.type("/")
     offers = opened.get_by_role("option")
@@ -420,7 +420,7 @@ def test_a_command_is_completed_and_sent_by_keyboard(opened: Page, room: Room, b
     expect(opened.locator(".usage")).to_contain_text("Find images by what is on them")
     opened.keyboard.type("cat sofa")
     opened.keyboard.press("Enter")
-    told = findimg_bot.heard()
+    told = bot.heard()
     assert (told["command"], told["text"]) == ("/findimg", "cat sofa")
     expect(messages(opened)).to_contain_text(["Nothing found."])
     expect(messages(opened)).to_contain_text(["Only visible to you"])
@@ -432,7 +432,7 @@ def test_a_command_that_is_written_in_full_is_sent_at_once(opened: Page, bot: Ti
     opened.keyboard.type("/tag")
     expect(opened.get_by_role("listbox")).to_be_visible()
     opened.keyboard.press("Enter")
-    assert findimg_bot.heard()["command"] == "/tag"
+    assert bot.heard()["command"] == "/tag"
     expect(field(opened)).to_have_value("")
 
 
@@ -458,7 +458,7 @@ def test_a_command_that_the_bot_does_not_acknowledge_fails_in_words(
     async def silence(args: AsyncArgs) -> None:
         pass
 
-    findimg_bot.answer = silence
+    bot.answer = silence
     monkeypatch.setattr(slack.workspace.timing, "acknowledge", 0.2)
     opened.keyboard.type("/words dog")
     opened.keyboard.press("Enter")
@@ -477,7 +477,7 @@ def test_a_mention_reaches_the_bot_and_what_is_typed_stays_text(opened: Page, ro
     opened.keyboard.press("Enter")
     me, it = room.workspace.me.id, room.workspace.team.bot.id
     text = f"hey <@{it}> a &lt; b &lt;@{me}&gt;\nbye"
-    assert findimg_bot.heard()["event"]["text"] == text
+    assert bot.heard()["event"]["text"] == text
     expect(messages(opened).locator(".mention")).to_have_text(["@findimg"])
     expect(messages(opened).locator(".text")).to_have_text(f"hey @findimg a < b <@{me}>\nbye")
 
@@ -535,7 +535,7 @@ def test_a_command_carries_no_file(opened: Page, room: Room) -> None:
 def test_a_shortcut_is_used_by_keyboard_and_opens_a_modal(opened: Page, room: Room, bot: TinyBot) -> None:
     ts = room.say("a fox", files=[room.upload("fox.jpg")])
     expect(messages(opened)).to_have_count(1)
-    findimg_bot.answer = opening(modal(section("What now?")))
+    bot.answer = opening(modal(section("What now?")))
     messages(opened).focus()
     opened.keyboard.press("Shift+F10")
     items = opened.get_by_role("menuitem")
@@ -546,7 +546,7 @@ def test_a_shortcut_is_used_by_keyboard_and_opens_a_modal(opened: Page, room: Ro
     opened.keyboard.press("f")
     expect(items.nth(1)).to_be_focused()
     opened.keyboard.press("Enter")
-    told = findimg_bot.heard()
+    told = bot.heard()
     assert (told["callback_id"], told["message_ts"]) == ("find_similar", ts)
     expect(opened.get_by_role("dialog", name="A question")).to_be_visible()
     opened.keyboard.press("Escape")
@@ -587,7 +587,7 @@ def test_a_modal_says_what_is_wrong_at_each_input_and_sends_what_was_put_in(open
         else:
             await args.ack()
 
-    findimg_bot.answer = answer
+    bot.answer = answer
     use_tag_shortcut(opened, bot)
     dialog = opened.get_by_role("dialog", name="A question")
     expect(dialog.get_by_role("button", name="Choose a file…")).to_be_focused()
@@ -608,11 +608,11 @@ def test_a_modal_says_what_is_wrong_at_each_input_and_sends_what_was_put_in(open
     expect(dialog.locator(".error:visible")).to_have_text(["There is a fox already."])
     expect(dialog.get_by_label("Name")).to_be_focused()
     expect(dialog.get_by_label("Name")).to_have_accessible_description("There is a fox already.")
-    findimg_bot.heard()
+    bot.heard()
     opened.keyboard.type("y")
     opened.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
-    values = {name: value["it"] for name, value in findimg_bot.heard()["view"]["state"]["values"].items()}
+    values = {name: value["it"] for name, value in bot.heard()["view"]["state"]["values"].items()}
     assert [file["name"] for file in values["Picture"]["files"]] == ["fox.jpg"]
     assert values["Name"]["value"] == "foxy"
     assert values["Colour"]["selected_option"]["value"] == "green"
@@ -622,7 +622,7 @@ def test_a_modal_says_what_is_wrong_at_each_input_and_sends_what_was_put_in(open
 
 
 def test_the_focus_stays_in_a_modal(opened: Page, bot: TinyBot) -> None:
-    findimg_bot.answer = opening(modal(asking("Name", {"type": "plain_text_input"})))
+    bot.answer = opening(modal(asking("Name", {"type": "plain_text_input"})))
     use_tag_shortcut(opened, bot)
     expect(opened.get_by_role("dialog").get_by_label("Name")).to_be_focused()
     for _ in range(8):
@@ -643,7 +643,7 @@ def test_a_modal_that_is_changed_keeps_what_was_put_in(opened: Page, bot: TinyBo
         else:
             await opening(view)(args)
 
-    findimg_bot.answer = answer
+    bot.answer = answer
     use_tag_shortcut(opened, bot)
     dialog = opened.get_by_role("dialog")
     dialog.get_by_label("Name").fill("fox")
@@ -654,7 +654,7 @@ def test_a_modal_that_is_changed_keeps_what_was_put_in(opened: Page, bot: TinyBo
 
 
 def test_leaving_the_choice_of_files_does_not_close_the_modal(opened: Page, bot: TinyBot) -> None:
-    findimg_bot.answer = opening(modal(asking("Picture", {"type": "file_input"})))
+    bot.answer = opening(modal(asking("Picture", {"type": "file_input"})))
     use_tag_shortcut(opened, bot)
     opened.locator("dialog input[type=file]").dispatch_event("cancel", {"bubbles": True})
     expect(opened.get_by_role("dialog")).to_be_visible()
@@ -676,20 +676,20 @@ def test_a_button_shows_that_it_is_working_until_the_answer_is_there(opened: Pag
             text="Page 2", blocks=[section("Page 2"), actions(button("Next", "next"))], replace_original=True
         )
 
-    findimg_bot.answer = answer
+    bot.answer = answer
     room.post(
         "Page 1", [section("Page 1"), actions(button("Next", "next", value="kept"))], only_for=room.workspace.me.id
     )
     following = messages(opened).get_by_role("button", name="Next")
     following.click()
-    assert findimg_bot.heard()["actions"][0]["value"] == "kept"
+    assert bot.heard()["actions"][0]["value"] == "kept"
     expect(following).to_have_attribute("aria-busy", "true")
     following.click()
     go_on.set()
     expect(messages(opened)).to_contain_text(["Page 2"])
     expect(following).not_to_have_attribute("aria-busy", "true")
     expect(messages(opened)).to_be_focused()
-    assert findimg_bot.told.empty(), "a button that is working was clicked again"
+    assert bot.told.empty(), "a button that is working was clicked again"
 
 
 def test_what_needs_a_confirmation_asks_first(opened: Page, room: Room, bot: TinyBot) -> None:
@@ -701,8 +701,8 @@ def test_what_needs_a_confirmation_asks_first(opened: Page, room: Room, bot: Tin
         expect(dialog.locator("strong")).to_have_text("All")
         dialog.get_by_role("button", name=answer).click()
         expect(dialog).to_have_count(0)
-    assert findimg_bot.heard()["actions"][0]["action_id"] == "delete"
-    assert findimg_bot.told.empty()
+    assert bot.heard()["actions"][0]["action_id"] == "delete"
+    assert bot.told.empty()
 
 
 def test_what_is_chosen_reaches_the_bot(opened: Page, room: Room, bot: TinyBot) -> None:
@@ -720,16 +720,16 @@ def test_what_is_chosen_reaches_the_bot(opened: Page, room: Room, bot: TinyBot) 
     )
     place = messages(opened)
     place.get_by_label("Choose…").select_option("there")
-    assert findimg_bot.heard()["actions"][0]["selected_option"]["value"] == "there"
+    assert bot.heard()["actions"][0]["selected_option"]["value"] == "there"
     place.get_by_role("button", name="More", exact=True).click()
     opened.get_by_role("menuitem", name="Two").click()
-    assert findimg_bot.heard()["actions"][0]["selected_option"]["value"] == "two"
+    assert bot.heard()["actions"][0]["selected_option"]["value"] == "two"
     place.get_by_label("Oil").check()
-    assert [each["value"] for each in findimg_bot.heard()["actions"][0]["selected_options"]] == ["oil"]
+    assert [each["value"] for each in bot.heard()["actions"][0]["selected_options"]] == ["oil"]
     place.locator("input[type=date]").fill("2024-02-29")
-    assert findimg_bot.heard()["actions"][0]["selected_date"] == "2024-02-29"
+    assert bot.heard()["actions"][0]["selected_date"] == "2024-02-29"
     place.get_by_label("Who").select_option(label="findimg")
-    assert findimg_bot.heard()["actions"][0]["selected_user"] == room.workspace.team.bot.id
+    assert bot.heard()["actions"][0]["selected_user"] == room.workspace.team.bot.id
 
 
 def test_a_thread_is_opened_answered_and_left_by_keyboard(opened: Page, room: Room, bot: TinyBot) -> None:
@@ -737,7 +737,7 @@ def test_a_thread_is_opened_answered_and_left_by_keyboard(opened: Page, room: Ro
         event = args.body["event"]
         await args.client.chat_postMessage(channel=event["channel"], thread_ts=event["thread_ts"], text="A fox.")
 
-    findimg_bot.answer = answer
+    bot.answer = answer
     room.say("what is it?")
     expect(messages(opened)).to_have_count(1)
     messages(opened).focus()
@@ -779,7 +779,7 @@ def test_the_home_tab_is_drawn_and_used(opened: Page, room: Room, bot: TinyBot) 
             blocks = [{"type": "header", "text": plain("At home")}, actions(button("Open", "open"))]
             await args.client.views_publish(user_id=args.body["event"]["user"], view={"type": "home", "blocks": blocks})
 
-    findimg_bot.answer = answer
+    bot.answer = answer
     opened.get_by_role("navigation", name="Channels and apps").get_by_role("link", name="findimg").click()
     opened.get_by_role("link", name="Home").click()
     expect(opened.get_by_role("heading", name="At home")).to_be_visible()
@@ -820,7 +820,7 @@ def test_what_a_person_asked_for_is_shown_wherever_they_are_reading(opened: Page
         await args.ack()
         await args.say("Here it is.")
 
-    findimg_bot.answer = answer
+    bot.answer = answer
     room.post("ask", [actions(button("Ask", "ask"))])
     for number in range(40):
         room.post(f"message {number}")
@@ -973,7 +973,7 @@ def test_every_text_stands_out_from_its_background(
     states = [page.evaluate(CONTRASTS)]
     shoot(f"messages-{screen.scheme}-{screen.width}")
     field(page).fill("")
-    findimg_bot.answer = opening(modal(section("Choose."), asking("Name", {"type": "plain_text_input"}, hint=plain("a hint"))))
+    bot.answer = opening(modal(section("Choose."), asking("Name", {"type": "plain_text_input"}, hint=plain("a hint"))))
     use_tag_shortcut(page, bot)
     page.get_by_role("button", name="Send it").click()
     states.append(page.evaluate(CONTRASTS))
@@ -1011,5 +1011,5 @@ def use_tag_shortcut(page: Page, bot: TinyBot) -> None:
     mine.hover()
     mine.get_by_role("button", name="More actions").click()
     page.get_by_role("menuitem", name="Tag this image").click()
-    findimg_bot.heard()
+    bot.heard()
     expect(page.get_by_role("dialog")).to_be_visible()

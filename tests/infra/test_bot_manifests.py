@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 from findimg.settings import Settings
+from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 from tests.infra.test_docker import command, environment
 from tests.infra.test_kubernetes import check_native, documents
 

@@ -20,8 +20,8 @@ import compose_spec
 import pytest
 import yaml
 
-from findimg_bot.slack.manifest import read_manifest
 from findimg.settings import Settings
+from findimg_bot.slack.manifest import read_manifest
 from tests.bot.person import Person, until, words
 from tests.bot.team import Threaded, free_port
 
@@ -128,11 +128,9 @@ def test_both_images_run_as_a_user_with_a_number_and_write_only_where_a_volume_c
 def test_the_context_holds_what_the_package_is_made_of_and_no_more() -> None:
     allowed = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-    packages = {
-        each.rstrip("*").replace(".", "/") for each in project["tool"]["setuptools"]["packages"]["find"]["include"]
-    }
+    packages = set(project["tool"]["setuptools"]["packages"]["find"]["where"])
     named = {project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml", "constraints.txt"}
-    assert allowed == named | (packages - {"infra"}) | {"infra/__init__.py"}
+    assert allowed == named | packages
     assert all((PROJECT / path).exists() for path in allowed)
 
 
@@ -142,7 +140,9 @@ def test_the_dependencies_that_are_installed_first_are_the_packages(tmp_path: Pa
     subprocess.run(
         ["sh", "-c", script.partition("&&")[0]], cwd=tmp_path, check=True, env={"PATH": f"{BIN}:/usr/bin:/bin"}
     )
-    wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    extras = [each for name in ("cli", "vgg", "jobs", "bot") for each in project["optional-dependencies"][name]]
+    wanted = project["dependencies"] + [each for each in extras if not each.startswith("findimg[")]
     assert (tmp_path / "requirements.txt").read_text().splitlines() == wanted
 
 
@@ -212,7 +212,7 @@ def test_the_bot_image_serves_and_its_health_is_seen(library: str, tmp_path: Pat
             until(is_healthy, 300)
             person = Person(slack.workspace.address, slack.workspace.token)
             assert "cat.png" in words(person.command(person.channel(), "/findimg cat"))
-        assert (tmp_path / "state" / "findimg_bot.sqlite").exists()
+        assert (tmp_path / "state" / "bot.sqlite").exists()
     finally:
         slack.stop()
 

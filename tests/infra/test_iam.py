@@ -13,16 +13,16 @@ import boto3
 import pytest
 
 import findimg.storage.base
-from findimg_bot.service.answers import answer, read_question
-from findimg_bot.service.live_library import LiveLibrary
-from findimg_jobs.maintenance.forget import allow, forget
-from findimg_jobs.indexing.run import index, rebuild
-from findimg_jobs.maintenance.prune import prune
-from findimg_jobs.maintenance.verify import verify
 from findimg.errors import StorageError
 from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
 from findimg.storage.base import open_storage, presigned, read_uri
+from findimg_bot.service.answers import answer, read_question
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_jobs.indexing.run import index, rebuild
+from findimg_jobs.maintenance.forget import allow, forget
+from findimg_jobs.maintenance.prune import prune
+from findimg_jobs.maintenance.verify import verify
 
 FOLDER = Path(__file__).parents[2] / "infra" / "aws"
 SOURCE, LIBRARY = "s3://team-photos/2026", "s3://team-findimg/photos"

@@ -13,11 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
-from findimg_bot.service.metrics import Metrics
-from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.reporting.notifications import telling
 from findimg.errors import QueryError
 from findimg.settings import Settings
+from findimg_bot.service.metrics import Metrics
+from findimg_jobs.reporting.notifications import telling
+from findimg_jobs.reporting.run_report import RunReport
 
 PROJECT = Path(__file__).parents[2]
 DASHBOARD = PROJECT / "infra" / "grafana" / "dashboard.json"

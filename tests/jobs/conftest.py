@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import findimg_jobs.indexing.embed
+from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.registry import Backbone, open_backbone
+from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from findimg_jobs.reporting.run_report import RunReport
-from findimg.encoders.registry import Backbone, open_backbone
-from findimg.encoders.artefacts import ModelStore
-from findimg.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.store.lock import hold
 from findimg.library.library import Library
 from findimg.storage.base import open_storage
+from findimg_jobs.store.lock import hold
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")
 

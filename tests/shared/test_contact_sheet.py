@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from findimg.errors import SettingsError
 from findimg.contact_sheet import (
     CAPTION_HEIGHT,
     COLUMNS,
@@ -23,6 +22,7 @@ from findimg.contact_sheet import (
     Row,
     draw_sheet,
 )
+from findimg.errors import SettingsError
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 
-from findimg.storage import base as storage
 from findimg.errors import ObjectMissingError, SettingsError, StorageError
+from findimg.storage import base as storage
 from findimg.storage.base import FolderStorage, S3Storage, open_storage, read_uri
 
 # Names that a URL, a shell or a pattern would take apart.

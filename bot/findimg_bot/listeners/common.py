@@ -9,14 +9,14 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg.errors import QueryError
 from findimg_bot.service.answers import Question
-from findimg_bot.slack.blocks import help_message, image_modal
 from findimg_bot.service.query_service import Desk
 from findimg_bot.service.questions import ask_about, ask_image, unescaped
+from findimg_bot.slack.blocks import help_message, image_modal
 from findimg_bot.slack.replies import Reply, ThreadReply, Whisper
-from findimg_bot.state.store import Asked
 from findimg_bot.slack.uploads import File
-from findimg.errors import QueryError
+from findimg_bot.state.store import Asked
 
 
 def team_of(context: AsyncBoltContext) -> str:

@@ -7,25 +7,25 @@ from typing import Any
 
 from aiohttp import web
 
+from findimg_bot.local_slack.delivery.events import Events
+from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, SignedHttp
+from findimg_bot.local_slack.delivery.response_urls import Hooks
+from findimg_bot.local_slack.delivery.socket_mode import Sockets
+from findimg_bot.local_slack.faults import Faults, Timing
+from findimg_bot.local_slack.model.files import FILE_BYTES, Files, can_be_shown
+from findimg_bot.local_slack.model.messages import Messages
+from findimg_bot.local_slack.model.state import Channel, File, Json, Team, User, new_id
+from findimg_bot.local_slack.model.views import Views
 from findimg_bot.local_slack.web_api.api import Api, Arguments
 from findimg_bot.local_slack.web_api.chat import Chat
 from findimg_bot.local_slack.web_api.conversations import Conversations
-from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, SignedHttp
-from findimg_bot.local_slack.delivery.events import Events
-from findimg_bot.local_slack.faults import Faults, Timing
-from findimg_bot.local_slack.web_page.feeds import Feeds, file_named
-from findimg_bot.local_slack.model.files import FILE_BYTES, Files, can_be_shown
-from findimg_bot.local_slack.delivery.response_urls import Hooks
-from findimg_bot.local_slack.model.messages import Messages
 from findimg_bot.local_slack.web_api.modals import Modals
 from findimg_bot.local_slack.web_api.oauth import OAuth
+from findimg_bot.local_slack.web_api.uploads import Uploads
+from findimg_bot.local_slack.web_page.feeds import Feeds, file_named
 from findimg_bot.local_slack.web_page.page_api import PageApi
 from findimg_bot.local_slack.web_page.people import Office, Person
 from findimg_bot.local_slack.web_page.security import Guard
-from findimg_bot.local_slack.delivery.socket_mode import Sockets
-from findimg_bot.local_slack.model.state import Channel, File, Json, Team, User, new_id
-from findimg_bot.local_slack.web_api.uploads import Uploads
-from findimg_bot.local_slack.model.views import Views
 
 HOST = "127.0.0.1"
 _BODY_BYTES = 2**20  # of everything but uploads
@@ -144,7 +144,7 @@ class Workspace:
         shown = self.manifest.get("features", {}).get("bot_user", {}).get("display_name", "app")
         bot = User(new_id("U"), shown, is_bot=True)
         scopes = frozenset(self.manifest.get("oauth_config", {}).get("scopes", {}).get("bot", ()))
-        team = Team(new_id("T"), name, bot, scopes, installed=installed, users={findimg_bot.id: bot})
+        team = Team(new_id("T"), name, bot, scopes, installed=installed, users={bot.id: bot})
         team.add_channel("general")
         team.add_user("you", token)
         self.teams[team.id] = team

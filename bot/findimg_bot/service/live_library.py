@@ -9,11 +9,11 @@ from functools import cached_property
 
 import PIL.Image
 
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import Backbone, open_backbone
 from findimg.errors import FindimgError, LibraryError
 from findimg.images import decode
 from findimg.library.library import Library
-from findimg.encoders.artefacts import ModelStore
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher, Seen
 from findimg.settings import Settings

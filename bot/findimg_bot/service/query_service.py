@@ -15,7 +15,15 @@ import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
+from findimg.library.library import Manifest
+from findimg.search.searcher import Hit, Searcher, Seen
+from findimg.settings import Settings
+from findimg.storage.base import FolderStorage
 from findimg_bot.service.answers import Found, Question, Tagged, answer, parsed, related
+from findimg_bot.service.links import Links, path_below
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.blocks import (
     Block,
     Message,
@@ -30,18 +38,10 @@ from findimg_bot.slack.blocks import (
     tags_message,
     words_message,
 )
-from findimg_bot.service.links import Links, path_below
-from findimg_bot.service.live_library import LiveLibrary
-from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.replies import RefusedError, Reply
-from findimg_bot.state.store import Asked, Store
 from findimg_bot.slack.thumbnails import Thumbnails, reason
 from findimg_bot.slack.uploads import File, download
-from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
-from findimg.library.library import Manifest
-from findimg.search.searcher import Hit, Searcher, Seen
-from findimg.settings import Settings
-from findimg.storage.base import FolderStorage
+from findimg_bot.state.store import Asked, Store
 
 PAGE = 5  # hits in one answer
 TAGS = 10

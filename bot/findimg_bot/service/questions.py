@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.service.answers import Question
-from findimg_bot.slack.blocks import plain
-from findimg_bot.service.query_service import Desk
-from findimg_bot.slack.uploads import File, find_linked, find_newest, is_link
 from findimg.search.query import parse
+from findimg_bot.service.answers import Question
+from findimg_bot.service.query_service import Desk
+from findimg_bot.slack.blocks import plain
+from findimg_bot.slack.uploads import File, find_linked, find_newest, is_link
 
 _BRACKETS = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _LIKE = re.compile(r"""(?:like:)?["“”]?(?P<link>https://[^\s"“”]+)["“”]?""")

@@ -12,10 +12,10 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
+from findimg.settings import Settings
 from findimg_bot.service.query_service import Desk
 from findimg_bot.slack.installations import Workspaces
 from findimg_bot.slack.uploads import SLACK_API
-from findimg.settings import Settings
 
 _HOOKS = "https://hooks.slack.com"
 _NOT_HERE = "I am not allowed to answer here. Whoever runs findimg can allow it."

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from findimg_bot.service.answers import Found, Related, Tagged
-from findimg_bot.slack.limits import ALT_TEXT, MESSAGE_TEXT, SECTION_TEXT, check_message, check_view, clip
 from findimg.errors import QueryError
 from findimg.library.library import Manifest
 from findimg.search.query import FORMATS, LONGEST
 from findimg.search.searcher import Hit
+from findimg_bot.service.answers import Found, Related, Tagged
+from findimg_bot.slack.limits import ALT_TEXT, MESSAGE_TEXT, SECTION_TEXT, check_message, check_view, clip
 
 Block = dict[str, Any]
 _MARKS = re.compile(r"[*~`]")

@@ -80,12 +80,12 @@ class ManyWorkspaces:
         if bot is None:
             return None
         return AuthorizeResult(
-            enterprise_id=findimg_bot.enterprise_id,
-            team_id=findimg_bot.team_id,
-            bot_id=findimg_bot.bot_id,
-            bot_user_id=findimg_bot.bot_user_id,
-            bot_token=findimg_bot.bot_token,
-            bot_scopes=list(findimg_bot.bot_scopes),
+            enterprise_id=bot.enterprise_id,
+            team_id=bot.team_id,
+            bot_id=bot.bot_id,
+            bot_user_id=bot.bot_user_id,
+            bot_token=bot.bot_token,
+            bot_scopes=list(bot.bot_scopes),
         )
 
     async def client(self, team: str) -> AsyncWebClient | None:

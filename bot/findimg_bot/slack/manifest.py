@@ -1,4 +1,4 @@
-"""The app's manifest, from which Slack learns its commands, scopes and events: infra/slack/manifest.json."""
+"""The app's manifest, from which Slack learns its commands, scopes and events: manifest.json beside this module."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def read_manifest(url: str | None = None) -> dict[str, Any]:
     Raises:
         SettingsError: that is no https:// address.
     """
-    manifest: dict[str, Any] = json.loads(files("infra.slack").joinpath("manifest.json").read_text())
+    manifest: dict[str, Any] = json.loads(files("findimg_bot.slack").joinpath("manifest.json").read_text())
     if url is None:
         return manifest
     if not re.match(r"https://[^/\s]", url):

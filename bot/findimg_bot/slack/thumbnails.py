@@ -9,13 +9,13 @@ import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg.contact_sheet import Cell, Row, draw_sheet
+from findimg.errors import FindimgError, StorageError
+from findimg.search.searcher import Hit
+from findimg.storage.base import Storage
 from findimg_bot.slack.blocks import Block, Pictures, name_of, plain
 from findimg_bot.slack.limits import IMAGE_URL
 from findimg_bot.state.store import Store
-from findimg.errors import FindimgError, StorageError
-from findimg.search.searcher import Hit
-from findimg.contact_sheet import Cell, Row, draw_sheet
-from findimg.storage.base import Storage
 
 EACH_SECONDS = 4.0  # for uploading each thumbnail; what takes longer is shown on one contact sheet
 SHEET_SECONDS = 4.0  # for that

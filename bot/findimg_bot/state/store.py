@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from findimg_bot.service.answers import Question
 from findimg.errors import SettingsError
 from findimg.search.searcher import Seen
+from findimg_bot.service.answers import Question
 
 KEPT = 30 * 86400.0  # seconds until a question is forgotten, and its buttons with it
 EVENTS_KEPT = 86400.0  # seconds; Slack sends an event again for some minutes

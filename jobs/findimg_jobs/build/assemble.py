@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.store.shards import Contents, Known, read_wanted
-from findimg_jobs.indexing.sources import SourceImage
+from findimg.index.mapped_files import new_array
 from findimg.library.catalog import CatalogRow, write_catalog
 from findimg.library.library import CATALOG_FILE, VISUAL_FILE
-from findimg.index.mapped_files import new_array
 from findimg.storage.base import Storage
+from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.store.shards import Contents, Known, read_wanted
 
 _AHEAD = 4  # shards read while another is written
 _PIECE = 8192  # rows written to the catalog at a time

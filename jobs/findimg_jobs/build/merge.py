@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.engines import Engine
-from findimg_jobs.build.assemble import Live, gather
-from findimg_jobs.build.vector_indexes import Wanted, build_indexes
-from findimg.index import annoy as ann
-from findimg.index.annoy import Vectors
-from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
 from findimg.errors import NotPublishedError
 from findimg.heads.conse import Head
-from findimg.text.lexicon import open_lexicon
+from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
+from findimg.index import annoy as ann
+from findimg.index.annoy import Vectors
+from findimg.index.mapped_files import new_array
+from findimg.index.postings import Postings, write_postings
+from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
 from findimg.library.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
@@ -32,12 +31,13 @@ from findimg.library.library import (
     classifier_key,
     sha256_of,
 )
-from findimg.index.mapped_files import new_array
 from findimg.search.expansion import meaning, noise, strength, unrelated_terms
-from findimg.index.postings import Postings, write_postings
-from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
 from findimg.storage.base import Storage
+from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import Words
+from findimg_jobs.build.assemble import Live, gather
+from findimg_jobs.build.vector_indexes import Wanted, build_indexes
+from findimg_jobs.engines import Engine
 
 _QUERIES = 400  # measured on when an index is calibrated
 _CHUNK = 8192  # images whose joint embeddings are computed at a time

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from findimg_jobs.store.lock import Lock
 from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.library.library import Library, Manifest
+from findimg_jobs.store.lock import Lock
 
 
 def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allow_shrink: bool) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.engines import Engine
+from findimg.errors import NotPublishedError
 from findimg.index import annoy as ann
 from findimg.index.annoy import Calibration, Vectors
-from findimg.errors import NotPublishedError
 from findimg.library.library import File, Index, index_files, sha256_of
 from findimg.storage.base import Storage, open_storage
+from findimg_jobs.engines import Engine
 
 _QUICK = 50_000  # vectors that are indexed sooner than workers are started
 

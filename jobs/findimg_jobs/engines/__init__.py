@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
-from findimg_jobs.indexing.embed import Work
-from findimg_jobs.engines.local import embed_locally
-from findimg_jobs.store.shards import Shard, Stats
 from findimg.settings import Settings
+from findimg_jobs.engines.local import embed_locally
+from findimg_jobs.indexing.embed import Work
+from findimg_jobs.store.shards import Shard, Stats
 
 In = TypeVar("In")
 Out = TypeVar("Out")

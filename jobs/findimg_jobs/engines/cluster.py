@@ -22,11 +22,11 @@ import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import RayError, RayTaskError
 
-import findimg_jobs
 import findimg
+import findimg_jobs
+from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg_jobs.indexing.embed import Embedder, Work, give_up
 from findimg_jobs.store.shards import Shard, Stats, name_shard
-from findimg.errors import FindimgError, NotPublishedError, SettingsError
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -119,7 +119,7 @@ def _connect(address: str) -> None:
                 socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
             # A job that was submitted has brought its code along; else the cluster's may be another than ours.
             if RAY_JOB_CONFIG_JSON_ENV_VAR not in os.environ:
-                options["runtime_env"] = {"py_modules": [each.__path__[0] for each in (jobs, shared)]}
+                options["runtime_env"] = {"py_modules": [each.__path__[0] for each in (findimg, findimg_jobs)]}
             ray.init(address=address, **options)
         else:
             # Pixels and vectors never pass through the object store, so it may be small.

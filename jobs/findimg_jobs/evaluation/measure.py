@@ -11,6 +11,28 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.encoders.artefacts import ModelStore
+from findimg.errors import LibraryError, QueryError, SettingsError
+from findimg.heads.conse import open_head
+from findimg.heads.devise import open_version_head
+from findimg.index.annoy import Ann, recall
+from findimg.index.projection import open_projection
+from findimg.library.library import (
+    JOINT_FILE,
+    PROJECTION_FILE,
+    VISUAL_FILE,
+    Index,
+    Library,
+    Version,
+    index_files,
+    thumbnail_key,
+)
+from findimg.search.query import Query, Term
+from findimg.search.searcher import MOST_HITS, Hit, Searcher, Seen
+from findimg.settings import Settings
+from findimg.storage.base import open_storage
+from findimg.text.lexicon import Lexicon
+from findimg.text.vectors import Words, open_words
 from findimg_jobs.evaluation.metrics import (
     TOP,
     Answered,
@@ -24,19 +46,6 @@ from findimg_jobs.evaluation.metrics import (
     rank,
 )
 from findimg_jobs.indexing.sources import list_sources
-from findimg.index.annoy import Ann, recall
-from findimg.heads.devise import open_version_head
-from findimg.errors import LibraryError, QueryError, SettingsError
-from findimg.heads.conse import open_head
-from findimg.text.lexicon import Lexicon
-from findimg.library.library import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, Index, Library, Version, index_files, thumbnail_key
-from findimg.encoders.artefacts import ModelStore
-from findimg.index.projection import open_projection
-from findimg.search.query import Query, Term
-from findimg.search.searcher import MOST_HITS, Hit, Searcher, Seen
-from findimg.settings import Settings
-from findimg.storage.base import open_storage
-from findimg.text.vectors import Words, open_words
 
 MOST_ASKED = 2000  # images that are asked with and tagged; of more, as many are taken evenly
 MOST_MEASURED = 500  # queries that the recall of an index is measured with, beside the labels

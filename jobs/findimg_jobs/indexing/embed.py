@@ -14,15 +14,15 @@ from threading import BoundedSemaphore
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.store.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
-from findimg_jobs.indexing.sources import Failure, SourceImage
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import Features, open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.library.library import classifier_key, thumbnail_key
-from findimg.encoders.artefacts import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
+from findimg_jobs.indexing.sources import Failure, SourceImage
+from findimg_jobs.reporting.memory import peak_memory
+from findimg_jobs.store.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
 
 BATCH = 32
 # Images on their way at a time: while some are decoded, others wait for a disk or for S3. Their files are in memory.

@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from findimg_jobs.store.shards import Known, Shard, cut
-from findimg_jobs.indexing.sources import Listing, SourceImage
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
+from findimg_jobs.indexing.sources import Listing, SourceImage
+from findimg_jobs.store.shards import Known, Shard, cut
 
 
 @dataclass(frozen=True, slots=True)

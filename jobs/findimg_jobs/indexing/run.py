@@ -10,30 +10,30 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from findimg_jobs.store.compaction import compact, is_crowded
-from findimg_jobs.indexing.embed import Work
-from findimg_jobs.engines import Engine
-from findimg_jobs.store.blocklist import without_forgotten
-from findimg_jobs.build.assemble import Live, find_live
-from findimg_jobs.store.lock import Lock, hold
-from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.build.merge import Recipe, hash_inputs, merge
-from findimg_jobs.indexing.plan import Plan, make_plan, read_images, write_plan
-from findimg_jobs.reporting.progress import track
-from findimg_jobs.build.publish import publish
-from findimg_jobs.reporting.run_report import RunReport, add_up, write_report
-from findimg_jobs.store.shards import Known, Stats, known_of, read_known, read_shards
-from findimg_jobs.indexing.sources import SourceImage, in_threads, list_sources
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
-from findimg.heads.devise import Devise, open_head
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
 from findimg.heads.conse import Head
-from findimg.library.library import Library, Manifest
-from findimg.encoders.artefacts import ModelStore
+from findimg.heads.devise import Devise, open_head
 from findimg.index.projection import DEFAULT, FULL
+from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import EMBEDDED, Words, open_words
+from findimg_jobs.build.assemble import Live, find_live
+from findimg_jobs.build.merge import Recipe, hash_inputs, merge
+from findimg_jobs.build.publish import publish
+from findimg_jobs.engines import Engine
+from findimg_jobs.indexing.embed import Work
+from findimg_jobs.indexing.plan import Plan, make_plan, read_images, write_plan
+from findimg_jobs.indexing.sources import SourceImage, in_threads, list_sources
+from findimg_jobs.reporting.memory import peak_memory
+from findimg_jobs.reporting.progress import track
+from findimg_jobs.reporting.run_report import RunReport, add_up, write_report
+from findimg_jobs.store.blocklist import without_forgotten
+from findimg_jobs.store.compaction import compact, is_crowded
+from findimg_jobs.store.lock import Lock, hold
+from findimg_jobs.store.shards import Known, Stats, known_of, read_known, read_shards
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from findimg_jobs.engines import Engine
-from findimg_jobs.store.delete_rows import erase
-from findimg_jobs.store.blocklist import is_forgotten, mark, unmark
-from findimg_jobs.indexing.run import publish_again
-from findimg_jobs.store.lock import hold
-from findimg_jobs.indexing.plan import Plan, delete_plan, planned_runs, read_images, write_plan
-from findimg_jobs.build.publish import withdraw
-from findimg_jobs.store.shards import Committed, Key, known_of, read_shards
-from findimg_jobs.indexing.sources import SourceImage
 from findimg.errors import LibraryError
 from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
 from findimg.storage.base import Storage
+from findimg_jobs.build.publish import withdraw
+from findimg_jobs.engines import Engine
+from findimg_jobs.indexing.plan import Plan, delete_plan, planned_runs, read_images, write_plan
+from findimg_jobs.indexing.run import publish_again
+from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.store.blocklist import is_forgotten, mark, unmark
+from findimg_jobs.store.delete_rows import erase
+from findimg_jobs.store.lock import hold
+from findimg_jobs.store.shards import Committed, Key, known_of, read_shards
 
 
 @dataclass(frozen=True, slots=True)

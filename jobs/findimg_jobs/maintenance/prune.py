@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from findimg_jobs.store.compaction import compact
-from findimg_jobs.store.lock import hold
-from findimg_jobs.indexing.plan import last_run, read_images
-from findimg_jobs.build.publish import withdraw
-from findimg_jobs.store.shards import read_known
-from findimg_jobs.indexing.sources import SourceImage
 from findimg.errors import LibraryError
 from findimg.library.library import Library, Manifest, shards_prefix, thumbnail_key
 from findimg.storage.base import Entry, Storage
+from findimg_jobs.build.publish import withdraw
+from findimg_jobs.indexing.plan import last_run, read_images
+from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.store.compaction import compact
+from findimg_jobs.store.lock import hold
+from findimg_jobs.store.shards import read_known
 
 HOUR = 3600.0
 DAY = 24 * HOUR

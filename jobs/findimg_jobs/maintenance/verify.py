@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.store.shards import read_known, read_vectors
+from findimg.errors import LibraryError
 from findimg.index import annoy as ann
 from findimg.index.annoy import Ann
+from findimg.index.projection import open_projection
 from findimg.library.catalog import NO_FILTERS, Catalog, CatalogRow
-from findimg.errors import LibraryError
 from findimg.library.library import (
     CATALOG_FILE,
     JOINT_FILE,
@@ -25,8 +25,8 @@ from findimg.library.library import (
     Manifest,
     index_files,
 )
-from findimg.index.projection import open_projection
 from findimg.storage.base import Storage
+from findimg_jobs.store.shards import read_known, read_vectors
 
 _ROWS = 200  # compared with the embedding store, looked up in the indexes, asked for to measure recall
 _MISSED = 0.05  # share of rows that a sound index may not find by their own vectors: it is approximate

@@ -11,6 +11,8 @@ from xml.etree.ElementTree import Element, tostring
 
 import PIL.Image
 
+from findimg.errors import ObjectMissingError
+from findimg.storage.base import FolderStorage, Storage
 from findimg_jobs.evaluation.metrics import (
     LABEL_COLUMNS,
     RANKING_COLUMNS,
@@ -20,8 +22,6 @@ from findimg_jobs.evaluation.metrics import (
     Evaluation,
     figure,
 )
-from findimg.errors import ObjectMissingError
-from findimg.storage.base import FolderStorage, Storage
 
 MOST_LABELS = 50  # on the contact sheet, the worst; with 10 thumbnails each the page has some megabytes
 MOST_IMAGES = 20  # labels of which an image as a query is shown

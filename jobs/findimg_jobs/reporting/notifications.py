@@ -11,9 +11,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-from findimg_jobs.reporting.run_report import RunReport
 from findimg.errors import FindimgError, LockedError, SettingsError
 from findimg.settings import Settings
+from findimg_jobs.reporting.run_report import RunReport
 
 _PATIENCE = 10  # seconds for Slack to answer
 

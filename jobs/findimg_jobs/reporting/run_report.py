@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from findimg_jobs.store.shards import Stats
-from findimg_jobs.indexing.sources import Failure
 from findimg.storage.base import Storage
+from findimg_jobs.indexing.sources import Failure
+from findimg_jobs.store.shards import Stats
 
 _CONTRACT = (
     "run",

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from findimg_jobs.indexing.sources import SourceImage
 from findimg.storage.base import Storage
+from findimg_jobs.indexing.sources import SourceImage
 
 # An empty object for each, called by the SHA-256 of its URI: a name of a file can be the name of a person.
 _PREFIX = "forgotten"

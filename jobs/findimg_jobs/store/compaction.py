@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from findimg.errors import LibraryError
+from findimg.storage.base import Storage
+from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg_jobs.store.shards import (
     Committed,
     Key,
@@ -24,9 +27,6 @@ from findimg_jobs.store.shards import (
     read_table,
     remove_shard,
 )
-from findimg_jobs.indexing.sources import Failure, SourceImage
-from findimg.errors import LibraryError
-from findimg.storage.base import Storage
 
 SMALL = 4  # a shard is small when less than a fourth of a full one is needed of it
 MANY = 64  # so many small shards may stay

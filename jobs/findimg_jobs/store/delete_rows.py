@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 
 import pyarrow as pa
 
+from findimg.storage.base import Storage
+from findimg_jobs.indexing.sources import SourceImage
 from findimg_jobs.store.shards import (
     Committed,
     Key,
@@ -16,8 +18,6 @@ from findimg_jobs.store.shards import (
     read_table,
     remove_shard,
 )
-from findimg_jobs.indexing.sources import SourceImage
-from findimg.storage.base import Storage
 
 
 def erase(

@@ -16,10 +16,10 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.library.library import shards_prefix
 from findimg.storage.base import Storage
+from findimg_jobs.indexing.sources import Failure, SourceImage
 
 TOP_CLASSES = 20
 # The columns of vectors.parquet that tell of content, null where a row has none.

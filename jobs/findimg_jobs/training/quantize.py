@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from findimg_jobs.indexing.sources import list_sources
+from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
+from findimg.encoders.efficientnet_lite0_int8 import EfficientNetLite0Int8
+from findimg.encoders.efficientnet_lite0_int8 import quantize as make
 from findimg.encoders.registry import open_backbone
-from findimg.encoders.registry.efficientnet_lite0 import EfficientNetLite0
-from findimg.encoders.registry.efficientnet_lite0_int8 import EfficientNetLite0Int8
-from findimg.encoders.registry.efficientnet_lite0_int8 import quantize as make
 from findimg.errors import ImageError, ModelError, SettingsError, StorageError
 from findimg.images import LIMIT_BYTES, decode
-from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
 from findimg.text.vectors import normalised
+from findimg_jobs.indexing.sources import list_sources
 
 FLOAT32, INT8 = EfficientNetLite0.name, EfficientNetLite0Int8.name
 _CALIBRATED_ON = 100  # photographs, and as many to compare with; fewer cost cosine (20: 0.9922, 100: 0.9929)

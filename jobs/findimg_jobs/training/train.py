@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg_jobs.evaluation.metrics.measure import read_labels
-from findimg_jobs.evaluation.metrics import TOP, precision_by_k
-from findimg_jobs.build.assemble import find_live
-from findimg_jobs.store.lock import hold
-from findimg_jobs.indexing.plan import read_images
-from findimg_jobs.store.shards import read_known, read_vectors
-from findimg.encoders.registry.network import start_tensorflow
-from findimg.heads.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
+from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.keras_model import start_tensorflow
 from findimg.errors import HeadError, LibraryError
 from findimg.heads.conse import Conse, Head
-from findimg.text.lexicon import open_lexicon
+from findimg.heads.devise import Devise, Weights, centre, head_key, head_name, pack, scaled
 from findimg.library.library import Library, Manifest
-from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import Storage
+from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import Words, did_you_mean, normalised, open_words
+from findimg_jobs.build.assemble import find_live
+from findimg_jobs.evaluation.measure import read_labels
+from findimg_jobs.evaluation.metrics import TOP, precision_by_k
+from findimg_jobs.indexing.plan import read_images
+from findimg_jobs.store.lock import hold
+from findimg_jobs.store.shards import read_known, read_vectors
 
 SEED = 20
 TEST = 0.2  # share of each label's images that is kept for testing

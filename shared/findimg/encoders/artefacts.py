@@ -20,7 +20,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from findimg.encoders.registry import efficientnet_lite0, efficientnet_lite0_int8, vgg16
+from findimg.encoders import efficientnet_lite0, efficientnet_lite0_int8, vgg16
 from findimg.errors import ModelError
 from findimg.storage.base import open_storage
 from findimg.text.vectors import convert_glove

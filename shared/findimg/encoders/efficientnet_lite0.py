@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from findimg.encoders.registry.backbone import Features
-from findimg.encoders.registry.lite import LiteNetwork, to_lite
-from findimg.encoders.registry.network import start_tensorflow
-from findimg.encoders.registry.square import fit_square
-from findimg.encoders.registry.torch_file import read_state_dict
+from findimg.encoders.base import Features
+from findimg.encoders.keras_model import start_tensorflow
+from findimg.encoders.litert import LiteNetwork, to_lite
+from findimg.encoders.resize import fit_square
+from findimg.encoders.torch_file import read_state_dict
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:

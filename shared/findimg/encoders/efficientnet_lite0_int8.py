@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from findimg.encoders.registry.efficientnet_lite0 import SHAPES, EfficientNetLite0, build, read_tensors
-from findimg.encoders.registry.lite import LiteNetwork, to_lite
+from findimg.encoders.efficientnet_lite0 import SHAPES, EfficientNetLite0, build, read_tensors
+from findimg.encoders.litert import LiteNetwork, to_lite
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:

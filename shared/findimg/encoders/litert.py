@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.registry.network import silent_stderr
+from findimg.encoders.keras_model import silent_stderr
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:

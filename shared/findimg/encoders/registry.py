@@ -4,11 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from findimg.encoders.registry.backbone import Backbone, Features
-from findimg.encoders.registry.efficientnet_lite0 import EfficientNetLite0
-from findimg.encoders.registry.efficientnet_lite0_int8 import EfficientNetLite0Int8
-from findimg.encoders.registry.vgg16 import Vgg16
-from findimg.encoders.registry.vgg16_gap import Vgg16Gap
+from findimg.encoders.base import Backbone, Features
+from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
+from findimg.encoders.efficientnet_lite0_int8 import EfficientNetLite0Int8
+from findimg.encoders.vgg16 import Vgg16
+from findimg.encoders.vgg16_gap import Vgg16Gap
 from findimg.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:

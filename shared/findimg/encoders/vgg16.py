@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from findimg.encoders.registry.backbone import Features
-from findimg.encoders.registry.network import Network, start_tensorflow
-from findimg.encoders.registry.precision import bfloat16_pays, in_bfloat16
-from findimg.encoders.registry.square import fit_square
+from findimg.encoders.base import Features
+from findimg.encoders.keras_model import Network, start_tensorflow
+from findimg.encoders.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.resize import fit_square
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from findimg.heads import conse as heads
 from findimg.errors import HeadError, ObjectMissingError
+from findimg.heads import conse as heads
 from findimg.heads.conse import Conse, Head
-from findimg.text.lexicon import open_lexicon
 from findimg.library.library import Version
 from findimg.storage.base import FolderStorage, Storage
+from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import Words, normalised
 
 PREFIX = "devise:"

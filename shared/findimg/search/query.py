@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from findimg.library.catalog import NO_FILTERS, Filters
 from findimg.errors import QueryError
+from findimg.library.catalog import NO_FILTERS, Filters
 
 LONGEST = 1000  # characters
 MOST_TERMS = 20

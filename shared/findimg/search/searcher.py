@@ -9,14 +9,15 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.annoy import Ann
 from findimg.encoders.registry import Backbone
-from findimg.library.catalog import Catalog, Filters
-from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.errors import LibraryError, QueryError
-from findimg.index.float16 import Halves
+from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.images import Image
-from findimg.text.lexicon import open_lexicon
+from findimg.index.annoy import Ann
+from findimg.index.float16 import Halves
+from findimg.index.postings import Postings
+from findimg.index.projection import open_projection
+from findimg.library.catalog import Catalog, Filters
 from findimg.library.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
@@ -29,10 +30,9 @@ from findimg.library.library import (
     thumbnail_key,
 )
 from findimg.search.expansion import Meaning, best_places, meaning, score, second_look, strength
-from findimg.index.postings import Postings
-from findimg.index.projection import open_projection
 from findimg.search.query import Query, Term
 from findimg.search.tags import LEAST, Tag, Tagger
+from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import Words, did_you_mean, nearest_spellings
 
 MOST_HITS = 1000

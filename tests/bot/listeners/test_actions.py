@@ -40,7 +40,7 @@ def test_share_shows_the_answer_to_the_channel(team: Team) -> None:
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg cat")
     shared = after(team, channel, answer, "share")
-    assert not findimg.get("ephemeral")
+    assert not shared.get("ephemeral")
     assert "found this with findimg" in words(shared)
     assert [image["slack_file"] for image in images(shared)] == [image["slack_file"] for image in images(answer)]
     assert "share" not in {element["action_id"] for _, element in elements(shared["blocks"])}

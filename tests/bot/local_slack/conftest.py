@@ -14,8 +14,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.slack.manifest import read_manifest
 from findimg_bot.local_slack.server import Workspace
+from findimg_bot.slack.manifest import read_manifest
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
 
@@ -97,7 +97,7 @@ def connect(slack: Threaded) -> Iterator[Callable[..., Bot]]:
 
     yield connected
     for bot in bots:
-        slack.run(findimg_bot.client.close())
+        slack.run(bot.client.close())
 
 
 def refused(call: Callable[..., object], *arguments: Any, **more: Any) -> Json:

@@ -2,9 +2,9 @@ import pytest
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import button, refused, section
 from tests.bot.person import Person
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import button, refused, section
 
 
 def test_a_message_is_posted_changed_linked_to_and_deleted(

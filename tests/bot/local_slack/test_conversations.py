@@ -1,9 +1,9 @@
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import refused
 from tests.bot.person import Person
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import refused
 
 
 def texts(answer: object) -> list[str]:

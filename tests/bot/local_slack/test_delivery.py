@@ -7,8 +7,8 @@ from urllib.parse import parse_qs
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
-from findimg_bot.slack.manifest import read_manifest
 from findimg_bot.local_slack.delivery.http import signature
+from findimg_bot.slack.manifest import read_manifest
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
 

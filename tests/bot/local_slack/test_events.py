@@ -5,13 +5,13 @@ import pytest
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import Bot, png
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import Bot, png
 
 
 def events(bot: Bot) -> list[Json]:
-    return [dict(request.payload["event"]) for request in findimg_bot.seen if request.type == "events_api"]
+    return [dict(request.payload["event"]) for request in bot.seen if request.type == "events_api"]
 
 
 def kinds(bot: Bot) -> list[tuple[Any, Any]]:
@@ -32,7 +32,7 @@ def test_a_mention_comes_with_its_thread_and_files(
     file = person.upload("cat.png", png())
     text = f"<@{team.bot.id}> what is <this>?"
     sent = person.ask("send", channel=channel, text=text, thread_ts=ts, files=[file["id"]])
-    event = findimg_bot.wait().payload["event"]
+    event = bot.wait().payload["event"]
     slack.run(slack.workspace.settle())
     assert kinds(bot) == [("app_mention", None)]
     assert (event["user"], event["channel"]) == (slack.workspace.me.id, channel)
@@ -43,7 +43,7 @@ def test_a_mention_comes_with_its_thread_and_files(
 
 def test_an_event_says_for_whom_it_is(workspace: Workspace, bot: Bot, person: Person) -> None:
     person.ask("home")
-    payload = findimg_bot.wait().payload
+    payload = bot.wait().payload
     assert payload["type"] == "event_callback"
     assert (payload["team_id"], payload["api_app_id"]) == (workspace.team.id, workspace.app_id)
     assert payload["event_id"].startswith("Ev")
@@ -86,7 +86,7 @@ def test_where_the_bot_is_not_it_hears_nothing_and_the_person_is_told(
     channel = slack.call(team.add_channel, "foreign", bot=False)
     person.ask("send", channel=channel.id, text=f"<@{team.bot.id}> cat")
     slack.run(slack.workspace.settle())
-    assert findimg_bot.seen == []
+    assert bot.seen == []
 
 
 @pytest.mark.parametrize(("scope", "subscription"), [("app_mentions:read", ""), ("", "app_mention")])
@@ -99,7 +99,7 @@ def test_without_the_scope_or_the_subscription_there_is_no_event(
     bot = connect()
     person.ask("send", channel="general", text=f"<@{team.bot.id}> cat")
     slack.run(slack.workspace.settle())
-    assert findimg_bot.seen == []
+    assert bot.seen == []
 
 
 def test_what_is_not_acknowledged_comes_again_under_the_same_event_id(
@@ -110,14 +110,14 @@ def test_what_is_not_acknowledged_comes_again_under_the_same_event_id(
     bot = connect(lambda request: None)
     person.ask("home")
     slack.run(slack.workspace.settle())
-    assert [(request.retry_attempt, request.retry_reason) for request in findimg_bot.seen] == [
+    assert [(request.retry_attempt, request.retry_reason) for request in bot.seen] == [
         (0, ""),
         (1, "timeout"),
         (2, "timeout"),
         (3, "timeout"),
     ]
-    assert len({request.payload["event_id"] for request in findimg_bot.seen}) == 1
-    assert len({request.envelope_id for request in findimg_bot.seen}) == 4
+    assert len({request.payload["event_id"] for request in bot.seen}) == 1
+    assert len({request.envelope_id for request in bot.seen}) == 4
 
 
 def test_an_event_that_nobody_took_comes_to_whoever_connects_next(
@@ -126,22 +126,22 @@ def test_an_event_that_nobody_took_comes_to_whoever_connects_next(
     slack.workspace.timing.retries = (0.0, 1.0)
     person.ask("home")
     bot = connect()
-    assert findimg_bot.wait().payload["event"]["type"] == "app_home_opened"
-    assert findimg_bot.seen[0].retry_reason == "error"
+    assert bot.wait().payload["event"]["type"] == "app_home_opened"
+    assert bot.seen[0].retry_reason == "error"
 
 
 def test_the_home_tab_comes_with_what_it_shows(
     workspace: Workspace, bot: Bot, person: Person, client: WebClient
 ) -> None:
     person.ask("home")
-    first = findimg_bot.wait().payload["event"]
+    first = bot.wait().payload["event"]
     assert (first["tab"], first["user"], first["channel"]) == ("home", workspace.me.id, person.direct())
     assert "view" not in first
     view = client.views_publish(user_id=workspace.me.id, view={"type": "home", "blocks": []})["view"]
     person.ask("home")
-    assert findimg_bot.wait(2).payload["event"]["view"]["id"] == view["id"]
+    assert bot.wait(2).payload["event"]["view"]["id"] == view["id"]
     person.ask("home", tab="messages")
-    assert findimg_bot.wait(3).payload["event"]["tab"] == "messages"
+    assert bot.wait(3).payload["event"]["tab"] == "messages"
 
 
 def test_a_removed_app_is_told_once_and_then_locked_out(
@@ -154,4 +154,4 @@ def test_a_removed_app_is_told_once_and_then_locked_out(
     person.ask("home")
     assert person.try_to("send", channel="general", text="/findimg cat")["error"] == "/findimg is not a valid command."
     slack.run(slack.workspace.settle())
-    assert len(findimg_bot.seen) == 2
+    assert len(bot.seen) == 2

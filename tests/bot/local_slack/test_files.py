@@ -10,8 +10,8 @@ from slack_sdk import WebClient
 
 from findimg_bot.local_slack.model.files import image_type, safe_name
 from findimg_bot.local_slack.server import Workspace
-from tests.bot.team import Threaded
 from tests.bot.local_slack.conftest import png
+from tests.bot.team import Threaded
 
 
 def fetch(url: str, token: str = "") -> tuple[bytes, Message]:

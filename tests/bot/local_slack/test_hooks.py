@@ -5,9 +5,9 @@ from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import Bot, button, png, section
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import Bot, button, png, section
 
 BLOCKS = [{"type": "actions", "elements": [button("next", value="1")]}]
 
@@ -17,7 +17,7 @@ def command(connect: Callable[..., Bot], person: Person) -> WebhookClient:
     """The response_url of a command in `general`."""
     bot = connect()
     person.ask("send", channel="general", text="/findimg cat")
-    return WebhookClient(str(findimg_bot.wait().payload["response_url"]))
+    return WebhookClient(str(bot.wait().payload["response_url"]))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def click(
             client.chat_postMessage(channel=channel, text="page 1", blocks=BLOCKS)
         message = person.messages(channel)[-1]
         person.click(channel, message, "next")
-        return WebhookClient(findimg_bot.wait().payload["response_url"]), message
+        return WebhookClient(bot.wait().payload["response_url"]), message
 
     return clicked
 
@@ -68,7 +68,7 @@ def test_a_response_url_expires(connect: Callable[..., Bot], person: Person, wor
     bot = connect()
     workspace.timing.response_url = 0.0
     person.ask("send", channel="general", text="/findimg cat")
-    answer = WebhookClient(findimg_bot.wait().payload["response_url"]).send(text="late")
+    answer = WebhookClient(bot.wait().payload["response_url"]).send(text="late")
     assert error(answer) == (404, '{"ok": false, "error": "expired_url"}')
 
 
@@ -153,5 +153,5 @@ def test_a_shortcuts_response_url_answers_where_the_message_is(
     channel = workspace.team.channel("general").id
     ts = person.ask("send", channel=channel, text="look")["ts"]
     person.ask("shortcut", callback_id="tag_image", channel=channel, ts=ts)
-    WebhookClient(findimg_bot.wait().payload["response_url"]).send(text="a cat", replace_original=True)
+    WebhookClient(bot.wait().payload["response_url"]).send(text="a cat", replace_original=True)
     until(lambda: [message["text"] for message in general(person)] == ["look", "a cat"])

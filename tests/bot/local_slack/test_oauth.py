@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from slack_sdk import WebClient
 
-from findimg_bot.local_slack.server import Workspace
 from findimg_bot.local_slack.model.state import User
-from tests.bot.team import Threaded
+from findimg_bot.local_slack.server import Workspace
 from tests.bot.local_slack.conftest import refused
+from tests.bot.team import Threaded
 
 BACK = "http://127.0.0.1:9/slack/oauth_redirect"
 

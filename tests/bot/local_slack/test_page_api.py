@@ -9,9 +9,9 @@ from slack_sdk import WebClient
 
 from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import Bot, modal, png, section
 from tests.bot.person import Json, Person
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import Bot, modal, png, section
 
 
 class Page:
@@ -130,7 +130,7 @@ def test_a_modal_opens_and_closes_on_the_page(
     async def scenario() -> None:
         async with page(workspace) as shown:
             await asyncio.to_thread(person.ask, "send", channel="general", text="/tag")
-            trigger = findimg_bot.wait().payload["trigger_id"]
+            trigger = bot.wait().payload["trigger_id"]
             view = (await asyncio.to_thread(client.views_open, trigger_id=trigger, view=modal()))["view"]
             assert (await shown.told())["view"]["id"] == view["id"]
             await asyncio.to_thread(person.ask, "close", view_id=view["id"])

@@ -5,9 +5,9 @@ from slack_sdk import WebClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import Bot, button, modal, png, section
 from tests.bot.person import Json, Person
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import Bot, button, modal, png, section
 
 Connect = Callable[..., Bot]
 FILE_INPUT = {
@@ -30,15 +30,15 @@ def channel(workspace: Workspace) -> str:
 
 def opened(bot: Bot, person: Person, client: WebClient, view: Json) -> Json:
     """A modal that the bot opened after a command."""
-    seen = len(findimg_bot.seen)
+    seen = len(bot.seen)
     person.ask("send", channel="general", text="/tag")
-    return dict(client.views_open(trigger_id=findimg_bot.wait(seen + 1).payload["trigger_id"], view=view)["view"])
+    return dict(client.views_open(trigger_id=bot.wait(seen + 1).payload["trigger_id"], view=view)["view"])
 
 
 def test_a_command_says_who_used_it_where(workspace: Workspace, connect: Connect, person: Person, channel: str) -> None:
     bot = connect()
     person.ask("send", channel=channel, text='/findimg cat & <dog> like:https://example.com @you "fire engine"')
-    payload = findimg_bot.wait().payload
+    payload = bot.wait().payload
     assert (payload["command"], payload["user_id"], payload["team_id"]) == (
         "/findimg",
         workspace.me.id,
@@ -49,7 +49,7 @@ def test_a_command_says_who_used_it_where(workspace: Workspace, connect: Connect
     assert payload["text"] == 'cat &amp; &lt;dog&gt; like:https://example.com @you "fire engine"'
     assert payload["response_url"].startswith(f"{workspace.address}/hooks/commands/")
     person.ask("send", channel=person.direct(), text="/words")
-    payload = findimg_bot.wait(2).payload
+    payload = bot.wait(2).payload
     assert (payload["channel_name"], payload["text"]) == ("directmessage", "")
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_sent_is_refused_in_words(
     assert error(thread_ts="1.2") == "The message that this answers is gone."
     assert error(files=["F0NOTHING"]) == "There is no file 'F0NOTHING' of yours."
     assert error(files="F0NOTHING") == "The files must be a list of ids."
-    assert findimg_bot.seen == []
+    assert bot.seen == []
 
 
 def test_a_click_says_what_was_clicked_where(
@@ -104,7 +104,7 @@ def test_a_click_says_what_was_clicked_where(
     first = client.chat_postMessage(channel=channel, text="first")["ts"]
     posted = client.chat_postMessage(channel=channel, text="page 1", blocks=blocks, thread_ts=first)
     person.ask("action", channel=channel, ts=posted["ts"], block_id="b", action_id="next")
-    payload = findimg_bot.wait().payload
+    payload = bot.wait().payload
     assert payload["type"] == "block_actions"
     assert (payload["user"]["id"], payload["team"]["id"]) == (workspace.me.id, workspace.team.id)
     assert payload["container"] == {
@@ -133,7 +133,7 @@ def test_a_click_on_an_ephemeral_message_carries_no_message(
     blocks = [section("x", block_id="b", accessory=button("next"))]
     ts = client.chat_postEphemeral(channel=channel, user=workspace.me.id, text="x", blocks=blocks)["message_ts"]
     person.ask("action", channel=channel, ts=ts, block_id="b", action_id="next")
-    payload = findimg_bot.wait().payload
+    payload = bot.wait().payload
     assert payload["container"]["is_ephemeral"] is True
     assert "message" not in payload
 
@@ -155,7 +155,7 @@ def test_what_is_not_there_cannot_be_clicked(
     assert error(own, "c", "next") == "There is no such button any more."
     assert error(own, "b", "last") == "There is no such button any more."
     assert person.try_to("action", view_id="V1", block_id="b", action_id="a")["error"] == "That window is closed."
-    assert findimg_bot.seen == []
+    assert bot.seen == []
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_what_was_chosen_is_said_as_each_element_does(
     blocks = [{"type": "actions", "block_id": "b", "elements": [element]}]
     ts = client.chat_postMessage(channel=channel, text="x", blocks=blocks)["ts"]
     person.ask("action", channel=channel, ts=ts, block_id="b", action_id="order", value=value)
-    [action] = findimg_bot.wait().payload["actions"]
+    [action] = bot.wait().payload["actions"]
     assert {name: action[name] for name in expected} == expected
 
 
@@ -208,7 +208,7 @@ def test_a_shortcut_carries_the_message_with_its_files(
     file = person.upload("cat.png", png())
     ts = person.ask("send", channel=channel, text="look", files=[file["id"]])["ts"]
     person.ask("shortcut", callback_id="tag_image", channel=channel, ts=ts)
-    payload = findimg_bot.wait().payload
+    payload = bot.wait().payload
     assert (payload["type"], payload["callback_id"]) == ("message_action", "tag_image")
     assert (payload["message_ts"], payload["message"]["text"]) == (ts, "look")
     assert payload["message"]["files"] == [client.files_info(file=file["id"])["file"]]
@@ -225,7 +225,7 @@ def test_a_modals_inputs_come_with_full_files_which_the_bot_may_then_see(
     assert person.state()["modal"]["id"] == view["id"]
     file = person.upload("cat.png", png())
     person.ask("submit", view_id=view["id"], values={"image": {"file": {"files": [file["id"]]}}})
-    payload = findimg_bot.wait(2).payload
+    payload = bot.wait(2).payload
     assert payload["type"] == "view_submission"
     assert (payload["view"]["callback_id"], payload["view"]["private_metadata"]) == ("image", "kept")
     given = payload["view"]["state"]["values"]["image"]["file"]
@@ -252,7 +252,7 @@ def test_a_modals_inputs_are_checked_before_the_bot_sees_them(
     assert errors(*files) == {"image": "Choose at most 1 file."}
     assert errors(document) == {"image": "Choose a file of these types: png."}
     assert person.try_to("submit", view_id=view["id"], values={"image": []})["ok"] is False
-    assert len(findimg_bot.seen) == 1
+    assert len(bot.seen) == 1
     person.ask("submit", view_id=view["id"], values={"image": {"file": {"files": files[:1]}}})
 
 
@@ -308,7 +308,7 @@ def test_closing_a_modal_is_told_where_that_is_asked_for(connect: Connect, perso
     person.ask("close", view_id=quiet["id"])
     loud = opened(bot, person, client, modal(notify_on_close=True, clear_on_close=True))
     person.ask("close", view_id=loud["id"])
-    payload = findimg_bot.wait(3).payload
+    payload = bot.wait(3).payload
     assert (payload["type"], payload["view"]["id"], payload["is_cleared"]) == ("view_closed", loud["id"], True)
     assert person.state()["modal"] is None
     assert person.try_to("close", view_id=loud["id"])["error"] == "That window is closed."
@@ -321,7 +321,7 @@ def test_home_tabs_have_buttons_but_are_not_submitted(
     blocks = [section("x", block_id="b", accessory=button("start"))]
     view = client.views_publish(user_id=workspace.me.id, view={"type": "home", "blocks": blocks})["view"]
     person.ask("action", view_id=view["id"], block_id="b", action_id="start")
-    payload = findimg_bot.wait().payload
+    payload = bot.wait().payload
     assert payload["container"] == {"type": "view", "view_id": view["id"]}
     assert payload["view"]["type"] == "home"
     assert "response_url" not in payload

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from findimg_bot.slack.manifest import read_manifest
-from findimg_bot.local_slack.web_page.security import Guard
 from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.web_page.security import Guard
+from findimg_bot.slack.manifest import read_manifest
+from tests.bot.local_slack.conftest import png
 from tests.bot.person import Person
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import png
 
 
 def ask(workspace: Workspace, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:

@@ -4,18 +4,18 @@ from collections.abc import Callable
 import aiohttp
 from slack_sdk import WebClient
 
-from findimg_bot.local_slack.server import Workspace
 from findimg_bot.local_slack.delivery.socket_mode import CONNECTIONS
+from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import Bot
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import Bot
 
 
 def test_a_connection_is_greeted(workspace: Workspace, connect: Callable[..., Bot]) -> None:
     bot = connect()
-    until(lambda: findimg_bot.frames)
-    assert (findimg_bot.frames[0]["type"], findimg_bot.frames[0]["num_connections"]) == ("hello", 1)
-    assert findimg_bot.frames[0]["connection_info"] == {"app_id": workspace.app_id}
+    until(lambda: bot.frames)
+    assert (bot.frames[0]["type"], bot.frames[0]["num_connections"]) == ("hello", 1)
+    assert bot.frames[0]["connection_info"] == {"app_id": workspace.app_id}
 
 
 def test_an_address_takes_one_connection_and_nothing_else_does(slack: Threaded, connect: Callable[..., Bot]) -> None:
@@ -32,7 +32,7 @@ def test_each_thing_goes_to_one_connection_and_all_get_their_share(connect: Call
     bots = [connect() for _ in range(3)]
     for _ in range(6):
         person.ask("send", channel="general", text="/findimg cat")
-    assert [len(findimg_bot.seen) for bot in bots] == [2, 2, 2]
+    assert [len(bot.seen) for bot in bots] == [2, 2, 2]
 
 
 def test_one_connection_too_many_is_sent_away(workspace: Workspace, connect: Callable[..., Bot]) -> None:
@@ -70,31 +70,31 @@ def test_a_cut_connection_is_made_again(slack: Threaded, connect: Callable[..., 
     until(lambda: slack.workspace.sockets.connections == 0)
     until(lambda: slack.workspace.sockets.connections == 1)
     person.ask("send", channel="general", text="/findimg cat")
-    assert findimg_bot.wait().payload["command"] == "/findimg"
+    assert bot.wait().payload["command"] == "/findimg"
 
 
 def test_slack_asks_for_new_connections_now_and_then(
     slack: Threaded, connect: Callable[..., Bot], person: Person
 ) -> None:
     bot = connect()
-    first = findimg_bot.client.wss_uri
+    first = bot.client.wss_uri
     slack.run(slack.workspace.sockets.refresh())
-    until(lambda: findimg_bot.client.wss_uri != first and slack.workspace.sockets.connections == 1)
+    until(lambda: bot.client.wss_uri != first and slack.workspace.sockets.connections == 1)
     person.ask("send", channel="general", text="/findimg cat")
-    assert findimg_bot.wait().payload["command"] == "/findimg"
+    assert bot.wait().payload["command"] == "/findimg"
 
 
 def test_envelopes_say_what_they_carry(connect: Callable[..., Bot], person: Person) -> None:
     bot = connect()
     person.ask("send", channel="general", text="/findimg cat")
     person.ask("home")
-    until(lambda: len(findimg_bot.frames) == 3)
-    assert [(frame["type"], frame["accepts_response_payload"]) for frame in findimg_bot.frames[1:]] == [
+    until(lambda: len(bot.frames) == 3)
+    assert [(frame["type"], frame["accepts_response_payload"]) for frame in bot.frames[1:]] == [
         ("slash_commands", True),
         ("events_api", False),
     ]
-    assert (findimg_bot.frames[2]["retry_attempt"], findimg_bot.frames[2]["retry_reason"]) == (0, "")
-    assert len({frame["envelope_id"] for frame in findimg_bot.frames[1:]}) == 2
+    assert (bot.frames[2]["retry_attempt"], bot.frames[2]["retry_reason"]) == (0, "")
+    assert len({frame["envelope_id"] for frame in bot.frames[1:]}) == 2
 
 
 def test_an_acknowledgement_that_is_none_is_no_harm(
@@ -102,6 +102,6 @@ def test_an_acknowledgement_that_is_none_is_no_harm(
 ) -> None:
     bot = connect()
     for text in ("{", "[]", '{"envelope_id": "made-up"}'):
-        slack.run(findimg_bot.client.send_message(text))
+        slack.run(bot.client.send_message(text))
     person.ask("send", channel="general", text="/findimg cat")
-    assert findimg_bot.wait().type == "slash_commands"
+    assert bot.wait().type == "slash_commands"

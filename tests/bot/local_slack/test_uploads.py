@@ -8,9 +8,9 @@ from slack_sdk import WebClient
 
 from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import png, refused
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import png, refused
 
 
 def image_block(**slack_file: str) -> Json:

@@ -4,9 +4,9 @@ import pytest
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.server import Workspace
+from tests.bot.local_slack.conftest import Bot, modal, refused, section
 from tests.bot.person import Person
 from tests.bot.team import Threaded
-from tests.bot.local_slack.conftest import Bot, modal, refused, section
 
 Trigger = Callable[[], str]
 
@@ -17,9 +17,9 @@ def trigger(connect: Callable[..., Bot], person: Person) -> Trigger:
     bot = connect()
 
     def triggered() -> str:
-        seen = len(findimg_bot.seen)
+        seen = len(bot.seen)
         person.ask("send", channel="general", text="/tag")
-        return str(findimg_bot.wait(seen + 1).payload["trigger_id"])
+        return str(bot.wait(seen + 1).payload["trigger_id"])
 
     return triggered
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from findimg_bot.service.answers import Found, Question, Tagged, answer, read_question, related
-from findimg_bot.service.live_library import LiveLibrary
 from findimg.errors import LibraryError, QueryError
 from findimg.search.searcher import Seen
 from findimg.settings import Settings
+from findimg_bot.service.answers import Found, Question, Tagged, answer, read_question, related
+from findimg_bot.service.live_library import LiveLibrary
 
 
 @pytest.fixture(scope="module")

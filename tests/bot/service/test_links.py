@@ -3,8 +3,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from findimg_bot.service.links import SECONDS, Links, path_below
 from findimg.storage.base import open_storage
+from findimg_bot.service.links import SECONDS, Links, path_below
 
 SOURCES = ["s3://photos/2024", "/srv/photos/"]
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from findimg_bot.service.answers import Found, answer, read_question
-from findimg_bot.service.live_library import LiveLibrary
-from findimg_jobs.indexing.run import index
 from findimg.errors import FindimgError, LibraryError
 from findimg.library.library import Library
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
+from findimg_bot.service.answers import Found, answer, read_question
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_jobs.indexing.run import index
 
 QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:png", "/findimg person"]
 

@@ -1,9 +1,9 @@
 import pytest
 from prometheus_client import generate_latest
 
-from findimg_bot.slack.limits import LimitError
-from findimg_bot.service.metrics import Metrics
 from findimg.errors import FindimgError, QueryError
+from findimg_bot.service.metrics import Metrics
+from findimg_bot.slack.limits import LimitError
 
 
 @pytest.fixture

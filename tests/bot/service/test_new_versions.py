@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from findimg.settings import Settings
 from findimg_bot.local_slack.model.state import Json
 from findimg_jobs.indexing.run import index
-from findimg.settings import Settings
 from tests.bot.person import images, until, words
 from tests.bot.team import Team
 

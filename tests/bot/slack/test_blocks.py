@@ -9,6 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from findimg.errors import QueryError
+from findimg.library.library import Index, Manifest
+from findimg.search.query import LONGEST
+from findimg.search.searcher import Hit
+from findimg.search.tags import Tag
 from findimg_bot.service.answers import Found, Related, Tagged
 from findimg_bot.slack.blocks import (
     HELP,
@@ -30,11 +35,6 @@ from findimg_bot.slack.blocks import (
     words_message,
 )
 from findimg_bot.slack.limits import LimitError, check_message
-from findimg.errors import QueryError
-from findimg.library.library import Index, Manifest
-from findimg.search.query import LONGEST
-from findimg.search.searcher import Hit
-from findimg.search.tags import Tag
 
 MANIFEST = Manifest(
     version="20240601T120000Z",

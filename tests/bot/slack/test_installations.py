@@ -10,9 +10,9 @@ from slack_sdk.oauth.installation_store.models.installation import Installation
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL, Engine, create_engine
 
+from findimg.errors import SettingsError
 from findimg_bot.slack.installations import Installations, ManyWorkspaces, States, ciphers, with_token
 from findimg_bot.state.store import Store
-from findimg.errors import SettingsError
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 SECRETS = {
@@ -26,7 +26,7 @@ SECRETS = {
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "findimg_bot.sqlite"
+    return tmp_path / "bot.sqlite"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def installation(team: str = "T1", user: str = "U1", **more: str) -> Installatio
 
 async def found_token(store: Installations, team: str = "T1") -> str | None:
     bot = await store.async_find_bot(enterprise_id=None, team_id=team)
-    return bot and findimg_bot.bot_token
+    return bot and bot.bot_token
 
 
 def test_an_installation_comes_back_with_its_tokens(installations: Callable[[str], Installations]) -> None:
@@ -65,7 +65,7 @@ def test_an_installation_comes_back_with_its_tokens(installations: Callable[[str
         await store.async_save(installation())
         bot = await store.async_find_bot(enterprise_id=None, team_id="T1")
         assert bot
-        assert (findimg_bot.bot_token, findimg_bot.bot_user_id, findimg_bot.bot_scopes) == (
+        assert (bot.bot_token, bot.bot_user_id, bot.bot_scopes) == (
             SECRETS["bot_token"],
             "UBOT",
             ["chat:write", "commands"],

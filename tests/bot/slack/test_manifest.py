@@ -6,7 +6,6 @@ import json
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg.errors import SettingsError
 from findimg_bot.listeners import register_listeners
 from findimg_bot.slack.manifest import bot_scopes, read_manifest
-from findimg.errors import SettingsError
 
-PROJECT = Path(__file__).parents[2]
-OWN_SLACK = PROJECT / "bot" / "workspace"
+PROJECT = Path(__file__).parents[3]
+OWN_SLACK = PROJECT / "bot" / "findimg_bot" / "local_slack"
 
 # Source: the pages of these methods and events in Slack's reference. Any one of a method's scopes lets it be called:
 # each of the *:history scopes is for one kind of conversation.
@@ -197,9 +196,6 @@ def test_slack_reaches_a_bot_over_https_only(url: str) -> None:
 
 
 def test_an_installed_findimg_carries_the_manifest() -> None:
-    assert files("infra.slack").joinpath("manifest.json").is_file()
+    assert files("findimg_bot.slack").joinpath("manifest.json").is_file()
     packed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert "manifest.json" in packed["package-data"]["infra.slack"]
-    for package in ("infra", "infra.slack"):
-        assert any(fnmatch(package, pattern) for pattern in packed["packages"]["find"]["include"])
-        assert (PROJECT / package.replace(".", "/") / "__init__.py").is_file()
+    assert "slack/manifest.json" in packed["package-data"]["findimg_bot"]

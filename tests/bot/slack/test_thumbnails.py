@@ -12,13 +12,13 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.slack import thumbnails
-from findimg_bot.slack.blocks import Pictures
-from findimg_bot.state.store import Store
-from findimg_bot.slack.thumbnails import Thumbnails, reason
 from findimg.errors import ObjectMissingError
 from findimg.search.searcher import Hit
 from findimg.storage.base import Storage, open_storage
+from findimg_bot.slack import thumbnails
+from findimg_bot.slack.blocks import Pictures
+from findimg_bot.slack.thumbnails import Thumbnails, reason
+from findimg_bot.state.store import Store
 
 CAT = Hit("s3://photos/cat.jpg", 0.8, 0, 640, 480, "ca" * 32, None)
 DOG = replace(CAT, uri="s3://photos/dog.jpg", sha256="d0" * 32)
@@ -34,7 +34,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "findimg_bot.sqlite")
+    store = Store(tmp_path / "bot.sqlite")
     yield store
     store.close()
 

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg.errors import ImageError
 from findimg_bot.slack import uploads
 from findimg_bot.slack.uploads import SLACK_API, _is_trusted, _may_see, download, image_among, is_link
-from findimg.errors import ImageError
 
 TOKEN = "xoxb-secret"
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(2000)

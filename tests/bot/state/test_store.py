@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from findimg_bot.service.answers import Question
-from findimg_bot.state.store import EVENTS_KEPT, KEPT, Asked, Store
 from findimg.errors import SettingsError
 from findimg.search.searcher import Seen
+from findimg_bot.service.answers import Question
+from findimg_bot.state.store import EVENTS_KEPT, KEPT, Asked, Store
 
 CAT = Asked("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "folder" / "findimg_bot.sqlite"
+    return tmp_path / "folder" / "bot.sqlite"
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.store.lock import hold
-from findimg_jobs.build.publish import publish
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.library.library import File, Index, Library, Manifest, sha256_of
 from findimg.storage.base import open_storage
+from findimg_jobs.build.publish import publish
+from findimg_jobs.store.lock import hold
 
 
 def make_version(folder: Path, name: str, images: int = 10) -> Manifest:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from findimg_jobs.engines import Engine
-from findimg_jobs.build.vector_indexes import Wanted, build_indexes
-from findimg.index.annoy import Ann
 from findimg.errors import NotPublishedError
+from findimg.index.annoy import Ann
 from findimg.library.library import Index, index_files, sha256_of
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
+from findimg_jobs.build.vector_indexes import Wanted, build_indexes
+from findimg_jobs.engines import Engine
 
 
 class Workers(Engine):

@@ -15,8 +15,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import findimg_jobs.cli
-from findimg_jobs.datasets.pascal import download
 from findimg.errors import FindimgError, NotPublishedError, StorageError
+from findimg_jobs.datasets.pascal import download
 
 LINKS = tuple(f"{name}/2008_{number:06}.jpg" for name in ("aeroplane", "cat", "diningtable") for number in (716, 1227))
 KEYS = {link.replace("diningtable", "dining_table") for link in LINKS}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from findimg_jobs.datasets.samples import SAMPLES, SOURCES, gather
 from findimg.errors import StorageError
+from findimg_jobs.datasets.samples import SAMPLES, SOURCES, gather
 
 
 def _state(folder: Path) -> dict[str, int]:

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import ray
 
-from findimg_jobs.indexing.embed import Embedder, Work
-from findimg_jobs.engines import cluster
-from findimg_jobs.engines.cluster import embed_on_ray
-from findimg_jobs.store.shards import Shard, Stats, cut, read_known
-from findimg_jobs.indexing.sources import list_sources
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.errors import NotPublishedError, SettingsError, StorageError
-from findimg.encoders.artefacts import ModelStore
 from findimg.storage.base import open_storage
+from findimg_jobs.engines import cluster
+from findimg_jobs.engines.cluster import embed_on_ray
+from findimg_jobs.indexing.embed import Embedder, Work
+from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.store.shards import Shard, Stats, cut, read_known
 
 pytestmark = pytest.mark.slow
 

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-import findimg_jobs.evaluation.metrics.measure
-from findimg_jobs.evaluation.metrics.measure import as_label, evaluate, read_labels, right_tags
-from findimg_jobs.evaluation.metrics import LabelFigures
-from findimg_jobs.indexing.run import index
+import findimg_jobs.evaluation.measure
 from findimg.errors import LibraryError, SettingsError
 from findimg.heads.conse import Conse
-from findimg.text.lexicon import open_lexicon
 from findimg.library.library import Library, Version
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
+from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, Words, open_words
+from findimg_jobs.evaluation.measure import as_label, evaluate, read_labels, right_tags
+from findimg_jobs.evaluation.metrics import LabelFigures
+from findimg_jobs.indexing.run import index
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")
 LABELLED = {
@@ -143,7 +143,7 @@ def test_every_index_is_measured_beside_what_it_was_published_with(
 def test_more_images_than_are_asked_with_are_taken_evenly_and_said(
     settings: Settings, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findimg_jobs.evaluation.metrics.measure, "MOST_ASKED", 4)
+    monkeypatch.setattr(findimg_jobs.evaluation.measure, "MOST_ASKED", 4)
     measured = evaluate(settings, [str(labelled)])
     assert measured.tags is not None
     assert measured.tags.images == 4
@@ -162,7 +162,7 @@ def test_a_trained_head_is_judged_on_the_labels_it_saw_and_on_others(
 
     untrained = evaluate(settings, [str(labelled)]).heads
     assert [(head.head, head.seen, head.unseen) for head in untrained] == [("conse", None, None)]
-    monkeypatch.setattr(findimg_jobs.evaluation.metrics.measure, "open_version_head", open_version_head)
+    monkeypatch.setattr(findimg_jobs.evaluation.measure, "open_version_head", open_version_head)
     measured = evaluate(settings, [str(labelled)])
     assert "may have been trained on images that it is judged on" in measured.notes[-1]
     (head,) = measured.heads

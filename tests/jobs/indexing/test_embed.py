@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from findimg_jobs.indexing.embed import Embedder, Work
-from findimg_jobs.store.shards import Content, Stats, name_shard, read_known, read_vectors
-from findimg_jobs.indexing.sources import Failure, list_sources
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.images import decode
 from findimg.library.library import thumbnail_key
-from findimg.encoders.artefacts import ModelStore
 from findimg.storage.base import open_storage
+from findimg_jobs.indexing.embed import Embedder, Work
+from findimg_jobs.indexing.sources import Failure, list_sources
+from findimg_jobs.store.shards import Content, Stats, name_shard, read_known, read_vectors
 
 
 @pytest.fixture

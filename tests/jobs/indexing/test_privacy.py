@@ -10,9 +10,9 @@ import PIL.Image
 import pyarrow.parquet as pq
 from PIL.ExifTags import GPS, IFD, Base
 
-from findimg_jobs.reporting.run_report import RunReport
 from findimg.library.library import Library
 from findimg.storage.base import Storage
+from findimg_jobs.reporting.run_report import RunReport
 
 Run = Callable[..., RunReport]
 SECRETS = (b"Zossener Strasse", b"Erika Mustermann", b"SN-4711-0815", b"MARK-OF-PLACE")

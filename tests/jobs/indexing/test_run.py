@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import findimg_jobs.store.compaction
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
-from findimg_jobs.indexing.run import rebuild
-from findimg_jobs.store.lock import hold
-from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import commit
-from findimg_jobs.indexing.sources import Listing, list_sources
-from findimg.library.catalog import Catalog
+import findimg_jobs.store.compaction
 from findimg.errors import (
     HeadError,
     LibraryError,
@@ -25,9 +19,15 @@ from findimg.errors import (
     StorageError,
 )
 from findimg.images import decode
+from findimg.library.catalog import Catalog
 from findimg.library.library import Library, sha256_of
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
+from findimg_jobs.indexing.run import rebuild
+from findimg_jobs.indexing.sources import Listing, list_sources
+from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.store.lock import hold
+from findimg_jobs.store.shards import commit
 
 Run = Callable[..., RunReport]
 

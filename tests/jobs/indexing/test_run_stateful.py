@@ -19,25 +19,25 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from numpy.typing import NDArray
 from PIL import Image
 
-import findimg_jobs.store.compaction
+import findimg_jobs.build.merge
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
-import findimg_jobs.build.merge
 import findimg_jobs.maintenance.prune
-from findimg_jobs.indexing.run import index
-from findimg_jobs.maintenance.prune import prune
-from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import Known, read_known
-from findimg_jobs.maintenance.verify import verify
-from findimg.library.catalog import Catalog
+import findimg_jobs.store.compaction
+from findimg.encoders.artefacts import ModelStore
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.images import decode
+from findimg.library.catalog import Catalog
 from findimg.library.library import Library, Version, thumbnail_key
-from findimg.encoders.artefacts import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import FolderStorage, S3Storage, open_storage
 from findimg.text.vectors import EMBEDDED, open_words
+from findimg_jobs.indexing.run import index
+from findimg_jobs.maintenance.prune import prune
+from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.store.shards import Known, read_known
 
 SHARD_SIZE = 3
 NAMES = st.sampled_from(["a.bmp", "b.bmp", "c.bmp", "sub/d.bmp", "sub/e.bmp"])

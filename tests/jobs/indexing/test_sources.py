@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.indexing.sources import list_sources
 from findimg.errors import SettingsError, StorageError
 from findimg.storage.base import open_storage
+from findimg_jobs.indexing.sources import list_sources
 
 
 def names(*sources: str, library: str = "/nowhere") -> list[str]:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import findimg_jobs.maintenance.forget
-from findimg_jobs.maintenance.forget import allow, forget
-from findimg_jobs.store.lock import hold
-from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.maintenance.verify import verify
-from findimg.library.catalog import Catalog
 from findimg.errors import LibraryError, LockedError, StorageError
+from findimg.library.catalog import Catalog
 from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
+from findimg_jobs.maintenance.forget import allow, forget
+from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.store.lock import hold
 
 Run = Callable[..., RunReport]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.store.lock import hold
-from findimg_jobs.maintenance.prune import DAY, HOUR, prune
-from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.maintenance.verify import verify
-from findimg.library.catalog import Catalog
 from findimg.errors import LibraryError, LockedError
+from findimg.library.catalog import Catalog
 from findimg.library.library import Library, thumbnail_key
+from findimg_jobs.maintenance.prune import DAY, HOUR, prune
+from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.store.lock import hold
 
 Run = Callable[..., RunReport]
 

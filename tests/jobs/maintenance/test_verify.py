@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import read_known, shard_folder
-from findimg_jobs.maintenance.verify import verify
 from findimg.index import annoy as ann
 from findimg.library.library import File, Library, Manifest, index_files, sha256_of
+from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.store.shards import read_known, shard_folder
 
 Run = Callable[..., RunReport]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from findimg_jobs.evaluation.metrics import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
-from findimg_jobs.reporting.html_report import draw_page, write_page
 from findimg.errors import StorageError
 from findimg.search.searcher import Hit
 from findimg.storage.base import FolderStorage
+from findimg_jobs.evaluation.metrics import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
+from findimg_jobs.reporting.html_report import draw_page, write_page
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&amp;\u202e.jpg'
 

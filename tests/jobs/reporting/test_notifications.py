@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from findimg_bot.local_slack.server import Workspace
-from findimg_jobs.indexing.run import index
-from findimg_jobs.store.lock import hold
-from findimg_jobs.reporting.notifications import telling
 from findimg.errors import LockedError, NotPublishedError, SettingsError
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
+from findimg_bot.local_slack.server import Workspace
+from findimg_jobs.indexing.run import index
+from findimg_jobs.reporting.notifications import telling
+from findimg_jobs.store.lock import hold
 
-MANIFEST = Path(__file__).parents[2] / "infra" / "slack" / "manifest.json"
+MANIFEST = Path(__file__).parents[3] / "bot" / "findimg_bot" / "slack" / "manifest.json"
 Nightly = Callable[..., None]
 
 

@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
 
+from findimg.storage.base import open_storage
+from findimg_jobs.indexing.sources import Failure
 from findimg_jobs.reporting.run_report import RunReport, add_up, write_report
 from findimg_jobs.store.shards import Stats
-from findimg_jobs.indexing.sources import Failure
-from findimg.storage.base import open_storage
 
 FAILURES = [
     Failure("/p/a.jpg", "1", "It is empty.", transient=False),

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 import findimg_jobs.store.compaction
+from findimg.errors import NotPublishedError, StorageError
+from findimg.storage.base import FolderStorage, Storage, open_storage
+from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg_jobs.store.compaction import MANY, compact, is_crowded
 from findimg_jobs.store.shards import (
     Content,
@@ -20,9 +23,6 @@ from findimg_jobs.store.shards import (
     read_vectors,
     shard_folder,
 )
-from findimg_jobs.indexing.sources import Failure, SourceImage
-from findimg.errors import NotPublishedError, StorageError
-from findimg.storage.base import FolderStorage, Storage, open_storage
 
 SIZE = 16
 DIM = 8

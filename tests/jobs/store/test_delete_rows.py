@@ -6,11 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg_jobs.store.delete_rows import erase
-from findimg_jobs.store.shards import Content, Embedded, Stats, commit, name_shard, read_known, read_shards, read_vectors
-from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.errors import NotPublishedError
 from findimg.storage.base import Storage, open_storage
+from findimg_jobs.indexing.sources import Failure, SourceImage
+from findimg_jobs.store.delete_rows import erase
+from findimg_jobs.store.shards import (
+    Content,
+    Embedded,
+    Stats,
+    commit,
+    name_shard,
+    read_known,
+    read_shards,
+    read_vectors,
+)
 
 
 def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> Embedded:

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from findimg_jobs.store import lock
-from findimg_jobs.store.lock import hold
 from findimg.errors import LockedError, NotPublishedError
 from findimg.storage.base import Storage, open_storage
+from findimg_jobs.store import lock
+from findimg_jobs.store.lock import hold
 
 
 def test_a_second_run_is_told_who_writes_since_when(place: str) -> None:

@@ -3,9 +3,9 @@ from datetime import datetime
 
 import numpy as np
 
-from findimg_jobs.store.shards import Content, Embedded, Stats, commit, cut, name_shard, read_known, read_vectors
-from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg.storage.base import open_storage
+from findimg_jobs.indexing.sources import Failure, SourceImage
+from findimg_jobs.store.shards import Content, Embedded, Stats, commit, cut, name_shard, read_known, read_vectors
 
 CONTENT = Content(
     width=30,

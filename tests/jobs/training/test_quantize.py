@@ -6,17 +6,17 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from findimg_jobs.cli import app
-from findimg_jobs.indexing.run import index
-from findimg_jobs.training.quantize import quantize
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError, SettingsError
 from findimg.library.library import Library
-from findimg.encoders.artefacts import ModelStore
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
+from findimg_jobs.cli import app
+from findimg_jobs.indexing.run import index
+from findimg_jobs.training.quantize import quantize
 
 
 @pytest.fixture(scope="module")

@@ -17,19 +17,19 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from findimg_jobs.indexing.run import index, rebuild
-from findimg_jobs.store.lock import hold
-from findimg_jobs.training.train import Comparison, TrainReport, read_examples, train
-from findimg.heads.devise import head_key, unpack
 from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
 from findimg.heads.conse import Conse
-from findimg.text.lexicon import open_lexicon
+from findimg.heads.devise import head_key, unpack
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
+from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, normalised, open_words
+from findimg_jobs.indexing.run import index, rebuild
+from findimg_jobs.store.lock import hold
+from findimg_jobs.training.train import Comparison, TrainReport, read_examples, train
 
 COLOURS = {"potted_plant": (30, 200, 30), "fire engine": (220, 20, 20), "Sea": (20, 40, 220), "sand": (230, 200, 120)}
 OTHERS = {"snow": (245, 245, 250), "night": (10, 10, 15), "violet": (150, 30, 200)}

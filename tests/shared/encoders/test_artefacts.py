@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
-from findimg.storage import base as storage
-from findimg.encoders.registry.vgg16 import CONVOLUTIONS
-from findimg.errors import ModelError, StorageError
 from findimg.encoders.artefacts import ARTEFACTS, Artefact, Download, Embedded, ModelStore
+from findimg.encoders.vgg16 import CONVOLUTIONS
+from findimg.errors import ModelError, StorageError
+from findimg.storage import base as storage
 from findimg.text.vectors import open_words
 
 GLOVE = b"cat 0.5 -0.25\nsofa 1.0 0.125\n"

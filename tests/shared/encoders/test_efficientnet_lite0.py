@@ -7,10 +7,10 @@ import skimage.data
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from findimg.encoders.registry import Backbone, fingerprint, open_backbone
-from findimg.encoders.registry.efficientnet_lite0 import EPSILON, _folded, build, read_tensors
-from findimg.errors import ModelError
 from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.efficientnet_lite0 import EPSILON, _folded, build, read_tensors
+from findimg.encoders.registry import Backbone, fingerprint, open_backbone
+from findimg.errors import ModelError
 
 PHOTOS = Path(__file__).parents[4] / "shared" / "photos"
 # What ImageNet calls the things in a folder of photographs; folders without such a class are left out. Named right:

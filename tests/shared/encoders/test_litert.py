@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from findimg.encoders.registry.lite import LiteNetwork, to_lite
+from findimg.encoders.litert import LiteNetwork, to_lite
 from findimg.errors import ModelError
 
 SHAPES = ((8, 8, 3), (4,), (2,))

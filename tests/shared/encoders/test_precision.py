@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 
-from findimg.encoders.registry.network import Network
-from findimg.encoders.registry.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.keras_model import Network
+from findimg.encoders.precision import bfloat16_pays, in_bfloat16
 
 
 def test_what_is_to_stay_in_float32_does() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import BACKBONES, fingerprint, open_backbone
 from findimg.errors import ModelError, SettingsError
-from findimg.encoders.artefacts import ModelStore
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -39,7 +39,7 @@ def test_the_default_needs_tensorflow_once_to_convert_it_and_then_never_again(tm
 
 def test_tensorflow_keeps_to_its_threads_and_cannot_get_others_later(tmp_path: Path) -> None:
     done = run(
-        "from findimg.encoders.registry.network import start_tensorflow\n"
+        "from findimg.encoders.keras_model import start_tensorflow\n"
         "tensorflow = start_tensorflow(1)\n"
         "assert tensorflow.config.threading.get_intra_op_parallelism_threads() == 1\n"
         "start_tensorflow(1)\n"
@@ -70,7 +70,7 @@ def test_the_fingerprint_follows_the_weights(tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_follows_the_preprocessing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from findimg.encoders.registry.efficientnet_lite0 import EfficientNetLite0
+    from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 
     before = fingerprint("efficientnet-lite0", ModelStore(tmp_path))
     monkeypatch.setattr(EfficientNetLite0, "preprocessing", EfficientNetLite0.preprocessing + 1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from findimg.encoders.registry.square import fit_square
+from findimg.encoders.resize import fit_square
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (224, 224), (300, 200), (37, 4000)])

@@ -9,10 +9,11 @@ from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from findimg.encoders.registry import Backbone, open_backbone, vgg16
-from findimg.encoders.registry.vgg16 import check_weights
-from findimg.errors import ModelError
+from findimg.encoders import vgg16
 from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.registry import Backbone, open_backbone
+from findimg.encoders.vgg16 import check_weights
+from findimg.errors import ModelError
 
 
 @pytest.fixture(scope="module")

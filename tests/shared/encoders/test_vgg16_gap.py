@@ -13,9 +13,10 @@ from onnx import numpy_helper
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from findimg.encoders.registry import Backbone, open_backbone, vgg16_gap
-from findimg.errors import ModelError
+from findimg.encoders import vgg16_gap
 from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.registry import Backbone, open_backbone
+from findimg.errors import ModelError
 
 PHOTOGRAPHS = {
     "chelsea": skimage.data.chelsea,

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg.heads.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
 from findimg.errors import HeadError
 from findimg.heads.conse import Conse
-from findimg.text.lexicon import open_lexicon
+from findimg.heads.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
 from findimg.storage.base import FolderStorage
+from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, Words, normalised, open_words
 
 LABELS = ("pizza", "elephant", "grand piano")
@@ -228,4 +228,4 @@ def test_random_damage_never_raises_anything_else(weights: Weights) -> None:
 
 def test_a_trained_head_needs_no_tensorflow() -> None:
     code = "import sys, findimg.heads.devise; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0

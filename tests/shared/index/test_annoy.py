@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from findimg.index.annoy import NEIGHBOURS, RECALL_GOAL, Ann, build, calibrate, recall
 from findimg.errors import LibraryError, QueryError
+from findimg.index.annoy import NEIGHBOURS, RECALL_GOAL, Ann, build, calibrate, recall
 
 DIM = 24
 EXHAUSTIVE = 10**6  # an effort at which every item is looked at

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg.library.catalog import Catalog, CatalogRow, Filters, write_catalog
 from findimg.errors import LibraryError
+from findimg.library.catalog import Catalog, CatalogRow, Filters, write_catalog
 
 
 def row(uri: str, taken: datetime | None = None, form: str = "JPEG") -> CatalogRow:

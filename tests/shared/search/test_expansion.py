@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.search.expansion import best_places, meaning, noise, score, second_look, strength, unrelated_terms
+from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, Words, open_words
 
 WORDS = open_words(EMBEDDED)

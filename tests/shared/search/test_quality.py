@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import Backbone, open_backbone
 from findimg.heads.conse import Conse
 from findimg.images import decode
-from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.search.expansion import meaning, noise, score, second_look, strength, unrelated_terms
-from findimg.encoders.artefacts import ModelStore
 from findimg.search.tags import Tagger
+from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, Words, normalised, open_words
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg.library.catalog import Filters
 from findimg.errors import QueryError
+from findimg.library.catalog import Filters
 from findimg.search.query import FORMATS, LONGEST, MOST_TERMS, Query, Term, parse
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import Backbone, open_backbone
 from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
 from findimg.library.library import Library
-from findimg.encoders.artefacts import ModelStore
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, open_words

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from findimg.heads.conse import Conse
-from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.search.tags import Tag, Tagger
+from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, Words, open_words
 
 DALMATIAN, GREAT_DANE, SIAMESE, AIRLINER, CRANE_BIRD, CRANE_MACHINE = 251, 246, 284, 404, 134, 517

@@ -8,9 +8,9 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.listeners.common import find_asked, reply_to_click, team_of
 from findimg_bot.service.answers import parsed
 from findimg_bot.service.query_service import Desk
-from findimg_bot.listeners.common import find_asked, reply_to_click, team_of
 
 
 async def find_similar(

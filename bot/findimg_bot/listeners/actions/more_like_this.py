@@ -7,9 +7,9 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.listeners.common import find_image, reply_to_click, team_of
 from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import Desk
-from findimg_bot.listeners.common import find_image, reply_to_click, team_of
 
 
 async def more_like_this(

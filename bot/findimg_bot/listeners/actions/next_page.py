@@ -7,8 +7,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.service.query_service import PAGE, Desk
 from findimg_bot.listeners.common import excuse, find_asked, reply_to_click, team_of
+from findimg_bot.service.query_service import PAGE, Desk
 
 
 async def next_page(

@@ -8,10 +8,10 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.slack.blocks import link_message
-from findimg_bot.service.query_service import Desk
-from findimg_bot.service.links import SECONDS
 from findimg_bot.listeners.common import find_image, reply_to_click
+from findimg_bot.service.links import SECONDS
+from findimg_bot.service.query_service import Desk
+from findimg_bot.slack.blocks import link_message
 
 
 async def open_image(

@@ -7,8 +7,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.service.query_service import Desk
 from findimg_bot.listeners.common import acknowledge
+from findimg_bot.service.query_service import Desk
 from findimg_bot.service.questions import unescaped
 from findimg_bot.slack.replies import Whisper
 

@@ -5,9 +5,9 @@ from typing import Any
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.slack.blocks import home_view
-from findimg_bot.service.query_service import NOT_READY, Desk
 from findimg.errors import FindimgError
+from findimg_bot.service.query_service import NOT_READY, Desk
+from findimg_bot.slack.blocks import home_view
 
 
 async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.service.answers import Question
-from findimg_bot.slack.blocks import help_message
-from findimg_bot.service.query_service import Desk
 from findimg_bot.listeners.common import team_of
+from findimg_bot.service.answers import Question
+from findimg_bot.service.query_service import Desk
 from findimg_bot.service.questions import ask_about, ask_words, unescaped
+from findimg_bot.slack.blocks import help_message
 from findimg_bot.slack.replies import ThreadReply
 from findimg_bot.slack.uploads import find_in_thread, image_among
 

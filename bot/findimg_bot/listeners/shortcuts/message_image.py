@@ -6,8 +6,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.slack.blocks import sentence
 from findimg_bot.listeners.common import answer_uploaded
+from findimg_bot.slack.blocks import sentence
 from findimg_bot.slack.replies import Whisper
 from findimg_bot.slack.uploads import image_among
 

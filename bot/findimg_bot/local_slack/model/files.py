@@ -12,8 +12,8 @@ from aiohttp import BodyPartReader, hdrs, web
 from PIL import Image
 
 from findimg_bot.local_slack.faults import Faults
-from findimg_bot.local_slack.web_page.feeds import Feeds
 from findimg_bot.local_slack.model.state import File, Json, Team, new_id
+from findimg_bot.local_slack.web_page.feeds import Feeds
 
 FILE_BYTES = 64 * 2**20
 _CHUNK = 65536

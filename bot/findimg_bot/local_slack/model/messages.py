@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from findimg_bot.local_slack.delivery.events import Events
-from findimg_bot.local_slack.web_page.feeds import Feeds
 from findimg_bot.local_slack.model.files import describe
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, new_id
+from findimg_bot.local_slack.web_page.feeds import Feeds
 
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
 _REFERENCE = re.compile(r"<(?=[@#!][^<>\s]+>|https?://[^<>\s]+>)([^<>]+)>")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from findimg_bot.local_slack.faults import Timing
-from findimg_bot.local_slack.web_page.feeds import Feeds
 from findimg_bot.local_slack.model.limits import is_too_large, view_problems
 from findimg_bot.local_slack.model.messages import named_blocks
 from findimg_bot.local_slack.model.state import Json, Team, View, new_id
+from findimg_bot.local_slack.web_page.feeds import Feeds
 
 _STACK = 3
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 from findimg_bot.local_slack.model.limits import message_problems
 from findimg_bot.local_slack.model.messages import Messages
 from findimg_bot.local_slack.model.state import Channel, Json, Message, Team
+from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 
 _TEXT, _UPDATED_TEXT = 40_000, 4_000  # characters that Slack takes in a new message, and in a changed one
 

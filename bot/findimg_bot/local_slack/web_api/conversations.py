@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 from findimg_bot.local_slack.model.messages import Messages
 from findimg_bot.local_slack.model.state import Channel, Json, Message, User
+from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 
 _PAGE = 1000  # messages or channels at most in one answer
 

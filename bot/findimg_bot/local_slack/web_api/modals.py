@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 from findimg_bot.local_slack.model.state import Json, View
 from findimg_bot.local_slack.model.views import ViewError, Views
+from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 
 
 class Modals:

@@ -8,8 +8,8 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import BasicAuth, web
 
-from findimg_bot.local_slack.web_api.api import Api, ApiError, Arguments, Call
 from findimg_bot.local_slack.model.state import Json, Team, User
+from findimg_bot.local_slack.web_api.api import Api, ApiError, Arguments, Call
 
 _CODE_SECONDS = 600.0
 

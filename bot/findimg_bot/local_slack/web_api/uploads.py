@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
-from findimg_bot.local_slack.web_api.chat import check_blocks, writable_channel
 from findimg_bot.local_slack.model.files import FILE_BYTES, Files, describe
 from findimg_bot.local_slack.model.messages import Messages
 from findimg_bot.local_slack.model.state import File, Json, Team
+from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
+from findimg_bot.local_slack.web_api.chat import check_blocks, writable_channel
 
 
 class Uploads:

@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from findimg_bot.local_slack.web_page.feeds import shown_file
 from findimg_bot.local_slack.model.files import FileTooLargeError, image_type, read_form_file
+from findimg_bot.local_slack.model.state import Json
+from findimg_bot.local_slack.web_page.feeds import shown_file
 from findimg_bot.local_slack.web_page.people import DeedError, ModalError, Office, Person
 from findimg_bot.local_slack.web_page.security import Guard
-from findimg_bot.local_slack.model.state import Json
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent / "static"
 _HEARTBEAT = 20.0  # seconds
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 

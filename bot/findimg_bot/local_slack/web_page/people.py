@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from findimg_bot.local_slack.delivery.http import COMMANDS, INTERACTIVE, Delivery, DeliveryError
 from findimg_bot.local_slack.delivery.events import Events
-from findimg_bot.local_slack.faults import Timing
-from findimg_bot.local_slack.web_page.feeds import Feeds
-from findimg_bot.local_slack.model.files import FILE_BYTES, Files, describe
+from findimg_bot.local_slack.delivery.http import COMMANDS, INTERACTIVE, Delivery, DeliveryError
 from findimg_bot.local_slack.delivery.response_urls import Hooks
+from findimg_bot.local_slack.faults import Timing
+from findimg_bot.local_slack.model.files import FILE_BYTES, Files, describe
 from findimg_bot.local_slack.model.messages import Messages, entities
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
 from findimg_bot.local_slack.model.views import ViewError, Views
+from findimg_bot.local_slack.web_page.feeds import Feeds
 
 _INPUT_FILES, _INPUT_BYTES = 10, 10 * 2**20
 _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")

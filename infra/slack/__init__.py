@@ -1,1 +1,0 @@
-"""The Slack app's manifest."""
