@@ -19,7 +19,7 @@ from sqlalchemy import URL, create_engine
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.listeners import register_listeners
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.admission import Admission
 from findimg_bot.slack.installations import (
     Installations,
@@ -53,7 +53,7 @@ def build_client(settings: Settings, session: aiohttp.ClientSession | None = Non
     )
 
 
-def build_app(settings: Settings, desk: Desk, client: AsyncWebClient) -> tuple[AsyncApp, Workspaces]:
+def build_app(settings: Settings, desk: QueryService, client: AsyncWebClient) -> tuple[AsyncApp, Workspaces]:
     """Builds the app.
 
     Raises:

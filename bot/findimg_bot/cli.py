@@ -16,7 +16,7 @@ from rich.text import Text
 from findimg.contact_sheet import draw_sheet
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
-from findimg.search.searcher import MOST_HITS, Seen
+from findimg.search.searcher import MOST_HITS, ImageFeatures
 from findimg.settings import Settings, load_settings
 from findimg.storage.base import read_uri
 from findimg_bot.service.answers import Answer, Related, answer, read_question, related
@@ -69,7 +69,7 @@ def ask(
     """Ask what a person would type in Slack."""
     live = LiveLibrary(load_settings(library=library, words=words, weights=weights, cache=cache))
     picture = read_uri(image, LIMIT_BYTES + 1) if image else None
-    seen: Seen | None = None
+    seen: ImageFeatures | None = None
     rows = []
     for text in texts:
         question = read_question(text)

@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackClientError
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.app import build_app, build_client
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 
 _LARGEST = 2 * 2**20  # bytes of a request; Slack's have some kilobytes
@@ -46,14 +46,16 @@ async def serve(settings: Settings, http: str | None, monitor: str | None) -> No
 
 
 @asynccontextmanager
-async def running(settings: Settings, http: str | None = None, monitor: str | None = None) -> AsyncIterator[Desk]:
+async def running(
+    settings: Settings, http: str | None = None, monitor: str | None = None
+) -> AsyncIterator[QueryService]:
     """The bot, from when it can be asked until the end of the block. See `serve`."""
     app_token = settings.slack_app_token.get_secret_value()
     if http is None and not app_token:
         raise SettingsError("Socket Mode needs FINDIMG_SLACK_APP_TOKEN (xapp-…); set it, or use --http.")
     if http is not None and not settings.slack_signing_secret.get_secret_value():
         raise SettingsError("--http needs FINDIMG_SLACK_SIGNING_SECRET; it stands under Basic Information of the app.")
-    desk = Desk(settings)
+    desk = QueryService(settings)
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as session:
             app, workspaces = build_app(settings, desk, build_client(settings, session))
@@ -85,7 +87,7 @@ async def _connected(app: AsyncApp, app_token: str | None) -> AsyncIterator[None
 
 
 @asynccontextmanager
-async def _listening(app: AsyncApp, desk: Desk, http: str | None, monitor: str | None) -> AsyncIterator[None]:
+async def _listening(app: AsyncApp, desk: QueryService, http: str | None, monitor: str | None) -> AsyncIterator[None]:
     address = http or monitor
     if address is None:
         yield
@@ -109,7 +111,7 @@ async def _listening(app: AsyncApp, desk: Desk, http: str | None, monitor: str |
         await runner.cleanup()
 
 
-def _routes(app: AsyncApp | None, desk: Desk) -> web.Application:
+def _routes(app: AsyncApp | None, desk: QueryService) -> web.Application:
     """The paths of the HTTP server; those of Slack only with an app."""
     server = web.Application(client_max_size=_LARGEST)
 

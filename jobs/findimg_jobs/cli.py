@@ -208,7 +208,7 @@ def versions(library: LibraryFlag = None, cache: CacheFlag = None) -> None:
         # To go back to one of them somebody must know their names.
         print(error, file=sys.stderr)
         live = None
-    table = Table("Version", "Created", "Images", "Failed", "Backbone", "Head", "Words", "", box=None)
+    table = Table("Version", "Created", "Images", "Failed", "ImageEncoder", "Head", "WordVectors", "", box=None)
     for name in names:
         it = opened.manifest(name)
         row = [name, it.created, str(it.images), str(it.failed), it.backbone, it.head, it.words]

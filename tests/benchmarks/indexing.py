@@ -13,7 +13,7 @@ from PIL import Image
 from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.efficientnet_lite0 import SIDE, build, read_tensors
 from findimg.encoders.keras_model import start_tensorflow
-from findimg.encoders.registry import Backbone, fingerprint
+from findimg.encoders.registry import ImageEncoder, fingerprint
 from findimg.encoders.vgg16 import MEAN
 from findimg.images import decode, thumbnail
 from findimg.library.library import Library
@@ -59,7 +59,7 @@ def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: 
     (shard,) = cut(images, made_by, len(images))
     files = [Path(image.uri) for image in images]
     embedder = Embedder(Work(name, weights, store.folder, library.uri, made_by, frozenset()))
-    backbone: Backbone = embedder._backbone
+    backbone: ImageEncoder = embedder._backbone
     pixels = np.stack([backbone.preprocess(decode(path.read_bytes()).pixels) for path in files])
     peer = _keras(name, weights)
     onnx = in_onnx_runtime(peer)

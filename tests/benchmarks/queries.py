@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from findimg.index import annoy as ann
 from findimg.index.postings import Postings
 from findimg.library.library import JOINT_FILE, VISUAL_FILE, Library
-from findimg.search.expansion import meaning, score, second_look
+from findimg.search.expansion import meaning, rerank, score
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, FREQUENT, open_words
@@ -124,7 +124,7 @@ def _text_recall(searcher: Searcher, folder: Path, queries: Sequence[Query]) -> 
         cosine = np.stack([joint @ _vector(each.vector, joint.shape[1]) for each in meant])
         scores = score(category, cosine, np.asarray([each.certainty for each in meant], np.float32))
         best = np.argsort(-scores, kind="stable")[:_LOOKED_AT]
-        again = second_look(scores[best], np.asarray(visual[best], np.float32))
+        again = rerank(scores[best], np.asarray(visual[best], np.float32))
         # Equal scores may stand in any order; and where nothing is relevant, nothing is shown.
         least = np.sort(again)[-K] - 1e-5
         right = set(best[again >= least].tolist())

@@ -12,7 +12,7 @@ import pytest
 
 from findimg.heads.conse import Conse
 from findimg.library.library import Library
-from findimg.search.expansion import meaning, score, second_look
+from findimg.search.expansion import meaning, rerank, score
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.storage.base import open_storage
@@ -141,7 +141,7 @@ class Pictures:
         items = self.searcher.catalog.matching(query.filters)
         scores = score(category[:, items], cosine[:, items], np.array(weights, np.float32))
         best = np.argsort(-scores, kind="stable")[:70]
-        scores, items = second_look(scores[best], self.visual[items[best]]), items[best]
+        scores, items = rerank(scores[best], self.visual[items[best]]), items[best]
         least = 0 if query.filters else scores.max() / 100
         order = [place for place in np.argsort(-scores, kind="stable")[:k] if scores[place] >= least]
         return {int(items[place]): float(scores[place]) for place in order}

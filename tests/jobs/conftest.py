@@ -11,7 +11,7 @@ from PIL import Image
 
 import findimg_jobs.indexing.embed
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import Backbone, open_backbone
+from findimg.encoders.registry import ImageEncoder, open_backbone
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from findimg_jobs.reporting.run_report import RunReport
@@ -24,11 +24,11 @@ def one_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @remember
-def _built(name: str, models: Path, weights: str | None) -> Backbone:
+def _built(name: str, models: Path, weights: str | None) -> ImageEncoder:
     return open_backbone(name, ModelStore(models), weights)
 
 
-def _open_once(name: str, store: ModelStore, weights: str | None, threads: int | None = None) -> Backbone:
+def _open_once(name: str, store: ModelStore, weights: str | None, threads: int | None = None) -> ImageEncoder:
     # A run opens its own store: what counts is where it lies.
     return _built(name, store.folder, weights)
 

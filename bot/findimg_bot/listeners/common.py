@@ -11,12 +11,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg_bot.service.answers import Question
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import ask_about, ask_image, unescaped
 from findimg_bot.slack.blocks import help_message, image_modal
-from findimg_bot.slack.replies import Reply, ThreadReply, Whisper
+from findimg_bot.slack.replies import EphemeralReply, Reply, ThreadReply
 from findimg_bot.slack.uploads import File
-from findimg_bot.state.store import Asked
+from findimg_bot.state.store import StoredQuestion
 
 
 def team_of(context: AsyncBoltContext) -> str:
@@ -47,9 +47,9 @@ async def answer_image_command(
     text = unescaped(command.get("text", ""))
     if not await acknowledge(ack, name, text):
         return
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     user, channel = command["user_id"], command["channel_id"]
-    reply = Whisper(respond, client, channel, user)
+    reply = EphemeralReply(respond, client, channel, user)
     async with desk.answering(name[1:], reply):
         asked = await ask_image(desk, client, name, text, user, channel)
         if asked is None:
@@ -59,7 +59,7 @@ async def answer_image_command(
 
 
 async def answer_image(
-    desk: Desk, client: AsyncWebClient, team: str, reply: Reply, question: Question, file: File | None
+    desk: QueryService, client: AsyncWebClient, team: str, reply: Reply, question: Question, file: File | None
 ) -> None:
     """Answers a question about an image: its tags, or images like it."""
     if question.command == "/tag":
@@ -72,7 +72,7 @@ async def answer_uploaded(
     command: str, file: File, context: AsyncBoltContext, client: AsyncWebClient, reply: Reply, text: str = ""
 ) -> None:
     """Answers `/tag` or `/similar` about an image in Slack."""
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     async with desk.answering(command[1:], reply):
         question = await ask_about(desk, client, Question(command, text), file)
         await answer_image(desk, client, team_of(context), reply, question, file)
@@ -90,13 +90,13 @@ async def open_modal(client: AsyncWebClient, trigger: str, command: str, channel
         raise QueryError(f"There is no image here yet. Upload one, or use `{command}` with a link to one.") from error
 
 
-async def find_asked(context: AsyncBoltContext, name: str) -> Asked:
+async def find_asked(context: AsyncBoltContext, name: str) -> StoredQuestion:
     """The question that a button was made for, if whoever clicks may see its answer.
 
     Raises:
         QueryError: it has expired, or is somebody else's.
     """
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     asked = await asyncio.to_thread(desk.store.kept, name)
     if asked is None or asked.team != team_of(context) or asked.user not in ("", context.user_id):
         raise QueryError("That answer is too old for its buttons; ask again.")
@@ -116,14 +116,14 @@ async def find_image(context: AsyncBoltContext, value: str) -> str:
     return asked.uris[int(number)]
 
 
-def excuse(body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> Whisper:
+def excuse(body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> EphemeralReply:
     """The way back from a button whose answer goes elsewhere: it says what goes wrong, and nothing else."""
-    return Whisper(respond, client, body["channel"]["id"], body["user"]["id"], answered=True)
+    return EphemeralReply(respond, client, body["channel"]["id"], body["user"]["id"], answered=True)
 
 
 def reply_to_click(
     body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond, replace: bool = False
-) -> Whisper | ThreadReply:
+) -> EphemeralReply | ThreadReply:
     """The way back from a button.
 
     Args:
@@ -134,4 +134,4 @@ def reply_to_click(
         message = body["message"]
         thread = message.get("thread_ts", message["ts"])
         return ThreadReply(client, channel, user, thread, instead_of=message["ts"])
-    return Whisper(respond, client, channel, user, replace=replace)
+    return EphemeralReply(respond, client, channel, user, replace=replace)

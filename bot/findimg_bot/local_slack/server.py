@@ -24,7 +24,7 @@ from findimg_bot.local_slack.web_api.oauth import OAuth
 from findimg_bot.local_slack.web_api.uploads import Uploads
 from findimg_bot.local_slack.web_page.feeds import Feeds, file_named
 from findimg_bot.local_slack.web_page.page_api import PageApi
-from findimg_bot.local_slack.web_page.people import Office, Person
+from findimg_bot.local_slack.web_page.people import Person, WorkspaceServices
 from findimg_bot.local_slack.web_page.security import Guard
 
 HOST = "127.0.0.1"
@@ -70,7 +70,7 @@ class Workspace:
         self._port = port
         self._host = host
         self._runner: web.AppRunner | None = None
-        self._office: Office | None = None
+        self._office: WorkspaceServices | None = None
 
     @property
     def address(self) -> str:
@@ -110,7 +110,7 @@ class Workspace:
         await self._runner.cleanup()
 
     @property
-    def office(self) -> Office:
+    def office(self) -> WorkspaceServices:
         """What people's deeds go through.
 
         Raises:
@@ -200,7 +200,7 @@ class Workspace:
         hooks = Hooks(messages, _showable, self.timing, self.faults, self.address)
         has_home = bool(features.get("app_home", {}).get("home_tab_enabled"))
         views = Views(feeds, _showable, self.timing, self.app_id, has_home)
-        self._office = Office(
+        self._office = WorkspaceServices(
             self.manifest,
             self.app_id,
             self.address,

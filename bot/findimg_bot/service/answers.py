@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from findimg.errors import QueryError
 from findimg.search.query import Query, parse
-from findimg.search.searcher import MOST_HITS, Hit, Searcher, Seen
+from findimg.search.searcher import MOST_HITS, Hit, ImageFeatures, Searcher
 from findimg.search.tags import Tag
-from findimg.text.vectors import Words
+from findimg.text.vectors import WordVectors
 
 COMMANDS = ("/findimg", "/similar", "/tag", "/words")
 
@@ -19,7 +19,7 @@ class Question:
     command: str  # one of COMMANDS
     text: str  # what was typed after it
     like: str | None = None  # URI of the indexed image it is about, where the text names none
-    seen: Seen | None = None  # what the backbone said about the uploaded image it is about
+    seen: ImageFeatures | None = None  # what the backbone said about the uploaded image it is about
     name: str = ""  # what that image is called
 
 
@@ -112,7 +112,7 @@ def answer(searcher: Searcher, question: Question, k: int, skip: int = 0) -> Fou
     return Found(query.text, hits, found.note, version, _since(start), more)
 
 
-def related(words: Words, text: str, k: int) -> Related:
+def related(words: WordVectors, text: str, k: int) -> Related:
     """Answers `/words`.
 
     Raises:

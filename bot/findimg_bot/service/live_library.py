@@ -10,14 +10,14 @@ from functools import cached_property
 import PIL.Image
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import Backbone, open_backbone
+from findimg.encoders.registry import ImageEncoder, open_backbone
 from findimg.errors import FindimgError, LibraryError
 from findimg.images import decode
 from findimg.library.library import Library
 from findimg.search.query import parse
-from findimg.search.searcher import Searcher, Seen
+from findimg.search.searcher import ImageFeatures, Searcher
 from findimg.settings import Settings
-from findimg.text.vectors import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
 _log = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ class LiveLibrary:
         self._settings = settings
         self._threads = threads
         self._models = ModelStore(settings.cache / "models")
-        self._words: dict[str, Words] = {}
+        self._words: dict[str, WordVectors] = {}
         self._live: _Opened | None = None
-        self._seeing: Backbone | None = None
+        self._seeing: ImageEncoder | None = None
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 
@@ -117,7 +117,7 @@ class LiveLibrary:
             _log.info("Version %s is live, with %d images.", name, version.manifest.images)
             return True
 
-    def see(self, data: bytes) -> Seen:
+    def see(self, data: bytes) -> ImageFeatures:
         """Embeds an image from outside with the library's backbone, which is loaded once.
 
         Raises:
@@ -138,7 +138,7 @@ class LiveLibrary:
             backbone = self._backbone(searcher.manifest.backbone)
         backbone.embed(backbone.preprocess(PIL.Image.new("RGB", (320, 240)))[None])
 
-    def words(self, name: str | None = None) -> Words:
+    def words(self, name: str | None = None) -> WordVectors:
         """Word vectors: those named, else those that the settings name, else the live version's, else the default.
 
         Raises:
@@ -158,7 +158,7 @@ class LiveLibrary:
             self._live.searcher.close()
             self._live = None
 
-    def _backbone(self, name: str) -> Backbone:
+    def _backbone(self, name: str) -> ImageEncoder:
         if self._seeing is None or self._seeing.name != name:
             self._seeing = open_backbone(name, self._models, self._settings.weights or None, self._threads)
         return self._seeing

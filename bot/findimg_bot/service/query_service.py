@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
 from findimg.library.library import Manifest
-from findimg.search.searcher import Hit, Searcher, Seen
+from findimg.search.searcher import Hit, ImageFeatures, Searcher
 from findimg.settings import Settings
 from findimg.storage.base import FolderStorage
 from findimg_bot.service.answers import Found, Question, Tagged, answer, parsed, related
@@ -41,7 +41,7 @@ from findimg_bot.slack.blocks import (
 from findimg_bot.slack.replies import RefusedError, Reply
 from findimg_bot.slack.thumbnails import Thumbnails, reason
 from findimg_bot.slack.uploads import File, download
-from findimg_bot.state.store import Asked, Store
+from findimg_bot.state.store import Store, StoredQuestion
 
 PAGE = 5  # hits in one answer
 TAGS = 10
@@ -87,7 +87,7 @@ class _Room:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
-class Desk:
+class QueryService:
     """Answers questions in Slack; nothing that a later click needs stays in its memory."""
 
     def __init__(self, settings: Settings):
@@ -179,7 +179,7 @@ class Desk:
         answered = await self._searching.run(lambda: related(self.live.words(), word, TAGS))
         await reply.send(words_message(answered, word))
 
-    async def see(self, client: AsyncWebClient, file: File) -> Seen:
+    async def see(self, client: AsyncWebClient, file: File) -> ImageFeatures:
         """Brings an uploaded image here and embeds it.
 
         Raises:
@@ -277,7 +277,7 @@ class Desk:
     async def _keep(
         self, team: str, reply: Reply, question: Question, skip: int = 0, uris: tuple[str, ...] = ()
     ) -> str:
-        asked = Asked(team, reply.user if reply.private else "", question, skip, uris)
+        asked = StoredQuestion(team, reply.user if reply.private else "", question, skip, uris)
         return await asyncio.to_thread(self.store.keep, asked)
 
     async def _look(self, question: Question, skip: int) -> "_Looked":

@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.search.query import parse
 from findimg_bot.service.answers import Question
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks import plain
 from findimg_bot.slack.uploads import File, find_linked, find_newest, is_link
 
@@ -28,7 +28,7 @@ def unescaped(text: str) -> str:
     return html.unescape(_BRACKETS.sub(typed, text)).strip()
 
 
-async def ask_words(desk: Desk, client: AsyncWebClient, text: str, user: str, channel: str) -> Question:
+async def ask_words(desk: QueryService, client: AsyncWebClient, text: str, user: str, channel: str) -> Question:
     """The question of `/findimg`; `like:` with a link to an image in Slack is about that image.
 
     Args:
@@ -46,7 +46,7 @@ async def ask_words(desk: Desk, client: AsyncWebClient, text: str, user: str, ch
 
 
 async def ask_image(
-    desk: Desk, client: AsyncWebClient, command: str, text: str, user: str, channel: str
+    desk: QueryService, client: AsyncWebClient, command: str, text: str, user: str, channel: str
 ) -> tuple[Question, File | None] | None:
     """The question of `/tag` and `/similar`, and the image in Slack that it is about: the one that the text links to,
     else an indexed one that it names, else the newest in the channel; None when there is none.
@@ -70,7 +70,7 @@ async def ask_image(
     return await ask_about(desk, client, question, file), file
 
 
-async def ask_about(desk: Desk, client: AsyncWebClient, question: Question, file: File) -> Question:
+async def ask_about(desk: QueryService, client: AsyncWebClient, question: Question, file: File) -> Question:
     """The same question about an image in Slack.
 
     Raises:

@@ -13,7 +13,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
 from findimg.settings import Settings
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.installations import Workspaces
 from findimg_bot.slack.uploads import SLACK_API
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 class Admission(AsyncMiddleware):
     """A middleware for all requests; it gives listeners what they need."""
 
-    def __init__(self, settings: Settings, desk: Desk, workspaces: Workspaces):
+    def __init__(self, settings: Settings, desk: QueryService, workspaces: Workspaces):
         api = urlsplit(settings.slack_api_url)
         hooks = urlsplit(_HOOKS) if settings.slack_api_url == SLACK_API else api
         self._hooks = hooks.scheme, hooks.netloc

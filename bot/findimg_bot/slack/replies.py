@@ -44,7 +44,7 @@ class Reply(Protocol):
 
 
 @dataclass(slots=True)
-class Whisper:
+class EphemeralReply:
     """An answer that only one person sees, by the response_url of a command or a click.
 
     What a command says first cannot be replaced later, its response_url only adds (slackapi/bolt-python#1268). Where

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from findimg.errors import SettingsError
-from findimg.search.searcher import Seen
+from findimg.search.searcher import ImageFeatures
 from findimg_bot.service.answers import Question
 
 KEPT = 30 * 86400.0  # seconds until a question is forgotten, and its buttons with it
@@ -38,7 +38,7 @@ CREATE INDEX IF NOT EXISTS events_created ON events (created);
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StoredQuestion:
     """A question as it was answered: who asked, from which hit on, and what was shown."""
 
     team: str
@@ -71,7 +71,7 @@ class Store:
                 f"The bot's state {path} cannot be opened: {error}. Name another file with --state."
             ) from error
 
-    def keep(self, asked: Asked) -> str:
+    def keep(self, asked: StoredQuestion) -> str:
         """Keeps a question for `KEPT` seconds; returns the id that buttons carry."""
         name = secrets.token_urlsafe(12)
         question = asked.question
@@ -94,7 +94,7 @@ class Store:
             )
         return name
 
-    def kept(self, name: str) -> Asked | None:
+    def kept(self, name: str) -> StoredQuestion | None:
         """The question with this id, None when it is unknown or has expired."""
         with self._reading() as connection:
             row = connection.execute(
@@ -105,7 +105,9 @@ class Store:
         if row is None:
             return None
         team, user, command, text, about, seen, image, skip, uris = row
-        return Asked(team, user, Question(command, text, about, _unpacked(seen), image), skip, tuple(json.loads(uris)))
+        return StoredQuestion(
+            team, user, Question(command, text, about, _unpacked(seen), image), skip, tuple(json.loads(uris))
+        )
 
     def is_new(self, event: str) -> bool:
         """Whether an event comes for the first time; the next time it does not."""
@@ -181,7 +183,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _packed(seen: Seen | None) -> bytes | None:
+def _packed(seen: ImageFeatures | None) -> bytes | None:
     if seen is None:
         return None
     file = io.BytesIO()
@@ -189,8 +191,8 @@ def _packed(seen: Seen | None) -> bytes | None:
     return file.getvalue()
 
 
-def _unpacked(data: bytes | None) -> Seen | None:
+def _unpacked(data: bytes | None) -> ImageFeatures | None:
     if data is None:
         return None
     arrays = np.load(io.BytesIO(data), allow_pickle=False)
-    return Seen(arrays["visual"], arrays["classes"], arrays["probabilities"])
+    return ImageFeatures(arrays["visual"], arrays["classes"], arrays["probabilities"])

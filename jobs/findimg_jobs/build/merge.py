@@ -34,7 +34,7 @@ from findimg.library.library import (
 from findimg.search.expansion import meaning, noise, strength, unrelated_terms
 from findimg.storage.base import Storage
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import Words
+from findimg.text.vectors import WordVectors
 from findimg_jobs.build.assemble import Live, gather
 from findimg_jobs.build.vector_indexes import Wanted, build_indexes
 from findimg_jobs.engines import Engine
@@ -45,7 +45,7 @@ _CROWD = 100_000  # images among which coherence is measured
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class BuildConfig:
     """What a version is made with, besides the images."""
 
     backbone: str
@@ -58,7 +58,7 @@ class Recipe:
     partition_size: int  # items in one partition of an index, at the most
 
 
-def hash_inputs(recipe: Recipe, live: Live) -> str:
+def hash_inputs(recipe: BuildConfig, live: Live) -> str:
     """Hashes everything a version depends on: equal inputs give equal versions, so nothing need be built again."""
     made_with = [SCHEMA, *asdict(recipe).values()]
     digest = hashlib.sha256(json.dumps(made_with).encode())
@@ -70,11 +70,11 @@ def hash_inputs(recipe: Recipe, live: Live) -> str:
 def merge(
     storage: Storage,
     run: str,
-    recipe: Recipe,
+    recipe: BuildConfig,
     live: Live,
     failed: int,
     head: Head,
-    words: Words,
+    words: WordVectors,
     folder: Path,
     engine: Engine,
 ) -> Manifest:
@@ -155,7 +155,7 @@ def _sample(vectors: NDArray[Any]) -> NDArray[np.float32]:
     return chosen[np.any(chosen, axis=1)]
 
 
-def _some_words(words: Words) -> NDArray[np.float32]:
+def _some_words(words: WordVectors) -> NDArray[np.float32]:
     """Where evenly chosen nouns point that can be seen, float32[at most _QUERIES, dim]."""
     nouns = open_lexicon().visible_nouns()
     directions, known = words.directions(nouns[:: -(-len(nouns) // _QUERIES)])
@@ -206,7 +206,7 @@ def _coherence(vectors: NDArray[Any], classes: NDArray[np.uint16]) -> float:
     return round(float(np.mean(classes[items[:, 1:]] == asked[:, None])), 4)
 
 
-def _measure_noise(postings: Postings, words: Words) -> float:
+def _measure_noise(postings: Postings, words: WordVectors) -> float:
     """What words that nothing can show get on these images."""
     lexicon = open_lexicon()
     meanings = [meaning(term, lexicon, words) for term in unrelated_terms(lexicon, words)]

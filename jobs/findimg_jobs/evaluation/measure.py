@@ -15,7 +15,7 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.heads.devise import open_version_head
-from findimg.index.annoy import Ann, recall
+from findimg.index.annoy import AnnoyPartitions, recall
 from findimg.index.projection import open_projection
 from findimg.library.library import (
     JOINT_FILE,
@@ -28,11 +28,11 @@ from findimg.library.library import (
     thumbnail_key,
 )
 from findimg.search.query import Query, Term
-from findimg.search.searcher import MOST_HITS, Hit, Searcher, Seen
+from findimg.search.searcher import MOST_HITS, Hit, ImageFeatures, Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import Lexicon
-from findimg.text.vectors import Words, open_words
+from findimg.text.vectors import WordVectors, open_words
 from findimg_jobs.evaluation.metrics import (
     TOP,
     Answered,
@@ -65,7 +65,7 @@ class _Asked:
     uri: str
     label: str
     item: int
-    seen: Seen
+    seen: ImageFeatures
 
 
 def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
@@ -256,7 +256,7 @@ def _share(tags: Sequence[tuple[bool, bool]]) -> TagHits | None:
 
 
 def _recalls(
-    version: Version, words: Words, asked: Sequence[_Asked], labels: Sequence[str], lexicon: Lexicon
+    version: Version, words: WordVectors, asked: Sequence[_Asked], labels: Sequence[str], lexicon: Lexicon
 ) -> tuple[IndexRecall, ...]:
     """Asks the visual index with images and the joint one with words: the labels, and nouns from all the alphabet."""
     manifest, visual = version.manifest, _vectors(version, VISUAL_FILE, version.manifest.dim)
@@ -277,7 +277,7 @@ def _recall(
 ) -> IndexRecall:
     queries = queries[np.any(queries, axis=1)]
     paths = [version.folder / part for part in index_files(name, index)]
-    with closing(Ann(paths, index.dim, index.counts, index.search_k)) as ann:
+    with closing(AnnoyPartitions(paths, index.dim, index.counts, index.search_k)) as ann:
         return IndexRecall(name, index.recall, recall(ann, vectors, queries), len(queries))
 
 
@@ -286,7 +286,7 @@ def _vectors(version: Version, file: str, dim: int) -> NDArray[np.floating]:
 
 
 def _compare_heads(
-    version: Version, words: Words, asked: Sequence[_Asked], notes: list[str]
+    version: Version, words: WordVectors, asked: Sequence[_Asked], notes: list[str]
 ) -> tuple[HeadFigures, ...]:
     """Measures the version's own head, and `conse` beside another one."""
     manifest = version.manifest
@@ -312,7 +312,7 @@ def _compare_heads(
 
 
 def _alone(
-    name: str, joint: NDArray[np.float32], labels: Sequence[str], words: Words, trained: Collection[str] | None
+    name: str, joint: NDArray[np.float32], labels: Sequence[str], words: WordVectors, trained: Collection[str] | None
 ) -> HeadFigures:
     answers = {}
     shown = np.asarray(labels, np.object_)

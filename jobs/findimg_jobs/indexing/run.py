@@ -19,9 +19,9 @@ from findimg.index.projection import DEFAULT, FULL
 from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
-from findimg.text.vectors import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 from findimg_jobs.build.assemble import Live, find_live
-from findimg_jobs.build.merge import Recipe, hash_inputs, merge
+from findimg_jobs.build.merge import BuildConfig, hash_inputs, merge
 from findimg_jobs.build.publish import publish
 from findimg_jobs.engines import Engine
 from findimg_jobs.indexing.embed import Work
@@ -37,17 +37,17 @@ from findimg_jobs.store.shards import Known, Stats, known_of, read_known, read_s
 
 
 @dataclass(frozen=True, slots=True)
-class Makings:
+class BuildContext:
     """A recipe, and what it names opened."""
 
-    recipe: Recipe
+    recipe: BuildConfig
     head: Head
-    words: Words
+    words: WordVectors
 
 
 def choose(
     settings: Settings, live: Manifest | None, sources: Sequence[str], embedded_by: str | None = None
-) -> Makings:
+) -> BuildContext:
     """Decides what a version is made with: what is asked for, else as the live version, else the defaults.
 
     Args:
@@ -70,7 +70,7 @@ def choose(
     made_by = embedded_by or fingerprint(backbone, store, settings.weights or None)
     storage = Library(settings.library, settings.cache).storage
     head = open_head(settings.head or (live.head if live else "conse"), words, made_by, storage)
-    recipe = Recipe(
+    recipe = BuildConfig(
         backbone,
         made_by,
         words.name,
@@ -80,7 +80,7 @@ def choose(
         tuple(open_storage(source).root for source in sources),
         settings.partition_size,
     )
-    return Makings(recipe, head, words)
+    return BuildContext(recipe, head, words)
 
 
 def _visual_dim(text: str) -> str:
@@ -244,7 +244,7 @@ def live_manifest(library: Library) -> Manifest | None:
 def _build(
     library: Library,
     run: str,
-    makings: Makings,
+    makings: BuildContext,
     live: Manifest | None,
     found: Live,
     failed: int,

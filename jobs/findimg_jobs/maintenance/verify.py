@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.index import annoy as ann
-from findimg.index.annoy import Ann
+from findimg.index.annoy import AnnoyPartitions
 from findimg.index.projection import open_projection
 from findimg.library.catalog import NO_FILTERS, Catalog, CatalogRow
 from findimg.library.library import (
@@ -72,7 +72,7 @@ def verify(library: Library, manifest: Manifest) -> Findings:
     for name, index in indexes.items():
         vectors = arrays[JOINT_FILE] if name == "joint" else _looks(arrays[VISUAL_FILE], folder, index)
         paths = [folder / file for file in index_files(name, index)]
-        with closing(Ann(paths, index.dim, index.counts, index.search_k)) as opened:
+        with closing(AnnoyPartitions(paths, index.dim, index.counts, index.search_k)) as opened:
             missed = _missed(opened, vectors, items)
             found = ann.recall(opened, vectors, _directed(vectors, items))
         if missed > _MISSED * len(items):
@@ -136,7 +136,7 @@ def _looks(visual: NDArray[np.float16], folder: Path, index: Index) -> NDArray[A
     return np.concatenate([projection(visual[start : start + _CHUNK]) for start in range(0, len(visual), _CHUNK)])
 
 
-def _missed(index: Ann, vectors: NDArray[Any], items: Sequence[int]) -> int:
+def _missed(index: AnnoyPartitions, vectors: NDArray[Any], items: Sequence[int]) -> int:
     """How many items the index does not find by their own vectors."""
     missed = 0
     for item in items:

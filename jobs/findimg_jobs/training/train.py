@@ -19,7 +19,7 @@ from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import Words, did_you_mean, normalised, open_words
+from findimg.text.vectors import WordVectors, did_you_mean, normalised, open_words
 from findimg_jobs.build.assemble import find_live
 from findimg_jobs.evaluation.measure import read_labels
 from findimg_jobs.evaluation.metrics import TOP, precision_by_k
@@ -257,7 +257,7 @@ def read_examples(storage: Storage, manifest: Manifest, labels: Mapping[str, str
 
 
 def fit(
-    name: str, examples: Examples, fingerprint: str, words: Words, chance: tuple[float, float] = (0, 0)
+    name: str, examples: Examples, fingerprint: str, words: WordVectors, chance: tuple[float, float] = (0, 0)
 ) -> tuple[Weights, int]:
     """Trains the two layers and measures what `Devise` needs beside them; the same examples give the same weights.
 
@@ -300,7 +300,7 @@ def fit(
     return weights, epochs
 
 
-def compare(head: Devise, examples: Examples, queries: Sequence[str], words: Words) -> Comparison:
+def compare(head: Devise, examples: Examples, queries: Sequence[str], words: WordVectors) -> Comparison:
     """Measures a head and `conse` on examples that `head` was not trained on, with some of their labels as queries."""
     figures = {head.name: _precision(examples.by(head), examples, queries, words)}
     if examples.classes.shape[1]:
@@ -308,7 +308,7 @@ def compare(head: Devise, examples: Examples, queries: Sequence[str], words: Wor
     return Comparison(len(queries), len(examples.label), figures[head.name], figures.get("conse"))
 
 
-def _precision(joint: NDArray[np.float32], examples: Examples, queries: Sequence[str], words: Words) -> float:
+def _precision(joint: NDArray[np.float32], examples: Examples, queries: Sequence[str], words: WordVectors) -> float:
     directions, _ = words.directions(list(queries))
     precisions = []
     for query, direction in zip(queries, directions, strict=True):
@@ -318,7 +318,7 @@ def _precision(joint: NDArray[np.float32], examples: Examples, queries: Sequence
     return round(float(np.mean(precisions)), 4)
 
 
-def _check_labels(labels: Mapping[str, str], words: Words) -> None:
+def _check_labels(labels: Mapping[str, str], words: WordVectors) -> None:
     """Every word of every label must be known: a label of which half is unknown would be learnt as something else."""
     names = sorted(set(labels.values()))
     parts = sorted({part for name in names for part in name.replace("-", " ").split()})

@@ -15,7 +15,7 @@ class Features:
     probabilities: np.ndarray | None  # float32[n, 1000], classes sorted by WordNet id; None without classes
 
 
-class Backbone(Protocol):
+class ImageEncoder(Protocol):
     """A CNN with its preprocessing.
 
     Attributes:

@@ -16,8 +16,8 @@ from PIL import Image
 
 from findimg.encoders.base import Features
 from findimg.encoders.keras_model import start_tensorflow
-from findimg.encoders.litert import LiteNetwork, to_lite
-from findimg.encoders.resize import fit_square
+from findimg.encoders.litert import LiteRTModel, to_lite
+from findimg.encoders.resize import resize_to_square
 from findimg.encoders.torch_file import read_state_dict
 from findimg.errors import ModelError
 
@@ -43,7 +43,7 @@ EPSILON = np.float32(1e-3)  # of the batch norms
 
 
 class EfficientNetLite0:
-    """The embedded default. See `Backbone`."""
+    """The embedded default. See `ImageEncoder`."""
 
     name = "efficientnet-lite0"
     dim = 1280
@@ -57,12 +57,12 @@ class EfficientNetLite0:
         converted = f"{self.name}-{fingerprint}.tflite"
         model = store.made(converted, lambda: to_lite(build(tensors, threads)))
         try:
-            self._network = LiteNetwork(model, SHAPES, threads)
+            self._network = LiteRTModel(model, SHAPES, threads)
         except ModelError as error:
             raise ModelError(f"{store.folder / 'made' / converted} is damaged; delete it: {error}") from error
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
-        return fit_square(image, SIDE)
+        return resize_to_square(image, SIDE)
 
     def embed(self, batch: np.ndarray) -> Features:
         visual, probabilities = self._network(batch)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from findimg.encoders.efficientnet_lite0 import SHAPES, EfficientNetLite0, build, read_tensors
-from findimg.encoders.litert import LiteNetwork, to_lite
+from findimg.encoders.litert import LiteRTModel, to_lite
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class EfficientNetLite0Int8(EfficientNetLite0):
-    """The embedded default in int8. See `Backbone`."""
+    """The embedded default in int8. See `ImageEncoder`."""
 
     name = "efficientnet-lite0-int8"
 
@@ -27,7 +27,7 @@ class EfficientNetLite0Int8(EfficientNetLite0):
         self.fingerprint = fingerprint
         self._class_weights = read_tensors(store.path(EfficientNetLite0.name))["_fc.weight"].T
         try:
-            self._network = LiteNetwork(weights.read_bytes(), SHAPES, threads)
+            self._network = LiteRTModel(weights.read_bytes(), SHAPES, threads)
         except (OSError, ModelError) as error:
             raise ModelError(f"{weights} is not what findimg-jobs quantize makes: {error}") from error
 

@@ -48,7 +48,7 @@ def start_tensorflow(threads: int | None) -> ModuleType:
     return tensorflow
 
 
-class Network:
+class KerasModel:
     """A Keras model as a function from pixels to arrays."""
 
     def __init__(self, model: "keras.Model"):

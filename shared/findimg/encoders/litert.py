@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 
-class LiteNetwork:
+class LiteRTModel:
     """A converted model as a function from pixels to arrays; may be called from several threads."""
 
     def __init__(self, model: bytes, shapes: Sequence[tuple[int, ...]], threads: int | None):

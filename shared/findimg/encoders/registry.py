@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from findimg.encoders.base import Backbone, Features
+from findimg.encoders.base import Features, ImageEncoder
 from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 from findimg.encoders.efficientnet_lite0_int8 import EfficientNetLite0Int8
 from findimg.encoders.vgg16 import Vgg16
@@ -14,7 +14,7 @@ from findimg.errors import ModelError, SettingsError
 if TYPE_CHECKING:
     from findimg.encoders.artefacts import ModelStore
 
-__all__ = ["BACKBONES", "Backbone", "Features", "fingerprint", "open_backbone"]
+__all__ = ["BACKBONES", "Features", "ImageEncoder", "fingerprint", "open_backbone"]
 
 _Kind: TypeAlias = type[EfficientNetLite0] | type[Vgg16] | type[Vgg16Gap]
 _REGISTRY: dict[str, _Kind] = {
@@ -23,7 +23,9 @@ _REGISTRY: dict[str, _Kind] = {
 BACKBONES = tuple(_REGISTRY)
 
 
-def open_backbone(name: str, store: "ModelStore", weights: str | None = None, threads: int | None = None) -> Backbone:
+def open_backbone(
+    name: str, store: "ModelStore", weights: str | None = None, threads: int | None = None
+) -> ImageEncoder:
     """Builds a backbone's model, which takes seconds; downloads its weights when they are not on this machine.
 
     Args:

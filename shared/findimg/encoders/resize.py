@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 
-def fit_square(image: Image.Image, size: int) -> np.ndarray:
+def resize_to_square(image: Image.Image, size: int) -> np.ndarray:
     """Resizes an image to a square, half by cropping the longer side and half by squeezing it.
 
     A centre crop does not see what stands at the sides, and squeezing alone distorts. Of an image r times as long

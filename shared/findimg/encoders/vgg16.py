@@ -1,6 +1,6 @@
 """VGG16 with its three dense layers: 4096-d visual embeddings (fc2) and the ImageNet classes, as in Keras.
 
-Keras' tutorials squeeze an image into the square; `fit_square` sees as much with less distortion. Measured with
+Keras' tutorials squeeze an image into the square; `resize_to_square` sees as much with less distortion. Measured with
 vgg16-gap on 348 Caltech-101 photographs, share of the same class in the nearest 10: 0.756, squeezed 0.745, centre crop
 0.756.
 """
@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from findimg.encoders.base import Features
-from findimg.encoders.keras_model import Network, start_tensorflow
+from findimg.encoders.keras_model import KerasModel, start_tensorflow
 from findimg.encoders.precision import bfloat16_pays, in_bfloat16
-from findimg.encoders.resize import fit_square
+from findimg.encoders.resize import resize_to_square
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ DENSE = ((7 * 7 * 512, 4096), (4096, 4096), (4096, 1000))
 
 
 class Vgg16:
-    """Production's backbone. See `Backbone`."""
+    """Production's backbone. See `ImageEncoder`."""
 
     name = "vgg16"
     dim = 4096
@@ -54,10 +54,10 @@ class Vgg16:
         if bfloat16_pays():
             vgg = in_bfloat16(vgg, but=("predictions",))
         outputs = [vgg.get_layer("fc2").output, vgg.get_layer("predictions").output]
-        self._network = Network(with_pixels(keras.Model(vgg.input, outputs)))
+        self._network = KerasModel(with_pixels(keras.Model(vgg.input, outputs)))
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
-        return fit_square(image, SIDE)
+        return resize_to_square(image, SIDE)
 
     def embed(self, batch: np.ndarray) -> Features:
         visual, probabilities = self._network(batch)

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from findimg.encoders.base import Features
-from findimg.encoders.keras_model import Network, start_tensorflow
+from findimg.encoders.keras_model import KerasModel, start_tensorflow
 from findimg.encoders.precision import bfloat16_pays, in_bfloat16
-from findimg.encoders.resize import fit_square
+from findimg.encoders.resize import resize_to_square
 from findimg.encoders.vgg16 import SIDE, check_weights, load_weights, with_pixels
 from findimg.errors import ModelError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Vgg16Gap:
-    """VGG16's convolutions alone, a tenth of its weights. See `Backbone`."""
+    """VGG16's convolutions alone, a tenth of its weights. See `ImageEncoder`."""
 
     name = "vgg16-gap"
     dim = 512
@@ -35,10 +35,10 @@ class Vgg16Gap:
         load_weights(vgg, weights)
         if bfloat16_pays():
             vgg = in_bfloat16(vgg, but=(vgg.layers[-1].name,))
-        self._network = Network(with_pixels(keras.Model(vgg.input, [vgg.output])))
+        self._network = KerasModel(with_pixels(keras.Model(vgg.input, [vgg.output])))
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
-        return fit_square(image, SIDE)
+        return resize_to_square(image, SIDE)
 
     def embed(self, batch: np.ndarray) -> Features:
         (visual,) = self._network(batch)

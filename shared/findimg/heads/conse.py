@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from findimg.errors import HeadError
 from findimg.text.lexicon import CLASSES, Lexicon, open_lexicon
-from findimg.text.vectors import Words, normalised
+from findimg.text.vectors import WordVectors, normalised
 
 
 class Head(Protocol):
@@ -25,7 +25,7 @@ class Head(Protocol):
     ) -> npt.NDArray[np.float32]:
         """Returns the joint embeddings of n images, float32[n, dim], each of length 1.
 
-        They lie in the space of `Words.direction`: the cosine to a word's direction says how well it fits.
+        They lie in the space of `WordVectors.direction`: the cosine to a word's direction says how well it fits.
 
         Args:
             visual: float32[n, visual dimension].
@@ -45,14 +45,14 @@ class Conse:
     | | 40 class names | 17 category words |
     |---|---|---|
     | plain: the mean of the usual name's words, GloVe as it is | 0.77 | 0.57 |
-    | GloVe centred (`Words.centred`) | 0.78 | 0.61 |
+    | GloVe centred (`WordVectors.centred`) | 0.78 | 0.61 |
     | all names of a class | 0.82 | 0.67 |
     | all names, and what the class is, as much again (this one) | 0.84 | 0.74 |
     """
 
     name = "conse"
 
-    def __init__(self, words: Words, lexicon: Lexicon):
+    def __init__(self, words: WordVectors, lexicon: Lexicon):
         self.dim = words.dim
         self._space = class_space(words, lexicon)
 
@@ -67,7 +67,7 @@ class Conse:
 
 
 @lru_cache(maxsize=4)
-def node_vectors(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
+def node_vectors(words: WordVectors, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Returns where the names of each node of the lexicon point: float32[nodes, dim], zero where no word is known."""
     names = [name for node in lexicon.names for name in node]
     directions, known = words.directions(names)
@@ -78,7 +78,7 @@ def node_vectors(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
 
 
 @lru_cache(maxsize=4)
-def class_space(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
+def class_space(words: WordVectors, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Returns each class's point among words, float32[1000, dim]: its own names, and as much what it is.
 
     What it is, is the sum of the names above it, each weighted by log(1000 / classes that it covers).
@@ -89,7 +89,7 @@ def class_space(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     return normalised(vectors[:CLASSES] + kind)
 
 
-def open_head(name: str, words: Words) -> Head:
+def open_head(name: str, words: WordVectors) -> Head:
     """Opens a head by its name.
 
     Raises:

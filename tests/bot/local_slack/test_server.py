@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.local_slack.server import Workspace
-from findimg_bot.local_slack.web_page.people import DeedError
+from findimg_bot.local_slack.web_page.people import UserActionError
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import button, modal, png
 from tests.bot.person import Person, until
@@ -158,7 +158,7 @@ def test_a_workspace_stops_with_its_pages_and_connections_open() -> None:
         workspace.person().open_home()
         await asyncio.wait_for(workspace.stop(), 10)
         await handler.close_async()
-        with pytest.raises(DeedError, match="dispatch_failed"):
+        with pytest.raises(UserActionError, match="dispatch_failed"):
             await workspace.person().send("general", "/findimg cat")
 
     asyncio.run(scenario())

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from findimg.errors import LibraryError, QueryError
-from findimg.search.searcher import Seen
+from findimg.search.searcher import ImageFeatures
 from findimg.settings import Settings
 from findimg_bot.service.answers import Found, Question, Tagged, answer, read_question, related
 from findimg_bot.service.live_library import LiveLibrary
@@ -15,11 +15,11 @@ def live(library: str, cache: Path) -> LiveLibrary:
 
 
 @pytest.fixture(scope="module")
-def cat(live: LiveLibrary, samples: Path) -> Seen:
+def cat(live: LiveLibrary, samples: Path) -> ImageFeatures:
     return live.see((samples / "cat.png").read_bytes())
 
 
-def asked(live: LiveLibrary, text: str, k: int, seen: Seen | None = None, skip: int = 0) -> Found | Tagged:
+def asked(live: LiveLibrary, text: str, k: int, seen: ImageFeatures | None = None, skip: int = 0) -> Found | Tagged:
     question = read_question(text)
     with live.lease() as searcher:
         return answer(searcher, Question(question.command, question.text, seen=seen), k, skip)
@@ -65,15 +65,15 @@ def test_a_question_may_be_about_an_indexed_image_whatever_it_is_called(live: Li
     assert {Path(name).suffix for name in names(found)} == {".png"}
 
 
-def test_similar_takes_an_image(live: LiveLibrary, cat: Seen) -> None:
+def test_similar_takes_an_image(live: LiveLibrary, cat: ImageFeatures) -> None:
     assert names(asked(live, "/similar", 3, cat))[0] == "cat.png"
 
 
-def test_similar_takes_filters_beside_an_image(live: LiveLibrary, cat: Seen) -> None:
+def test_similar_takes_filters_beside_an_image(live: LiveLibrary, cat: ImageFeatures) -> None:
     assert {Path(name).suffix for name in names(asked(live, "/similar type:jpg", 100, cat))} == {".jpg"}
 
 
-def test_tag_takes_an_image_or_an_indexed_one(live: LiveLibrary, cat: Seen, samples: Path) -> None:
+def test_tag_takes_an_image_or_an_indexed_one(live: LiveLibrary, cat: ImageFeatures, samples: Path) -> None:
     fresh, stored = asked(live, "/tag", 5, cat), asked(live, f"/tag like:{samples}/cat.png", 5)
     assert isinstance(fresh, Tagged)
     assert isinstance(stored, Tagged)
@@ -81,8 +81,8 @@ def test_tag_takes_an_image_or_an_indexed_one(live: LiveLibrary, cat: Seen, samp
     assert [tag.word for tag in fresh.tags] == [tag.word for tag in stored.tags]
 
 
-def test_an_image_that_another_backbone_saw_is_refused_with_what_to_do(live: LiveLibrary, cat: Seen) -> None:
-    other = Seen(cat.visual[:512], cat.classes, cat.probabilities)
+def test_an_image_that_another_backbone_saw_is_refused_with_what_to_do(live: LiveLibrary, cat: ImageFeatures) -> None:
+    other = ImageFeatures(cat.visual[:512], cat.classes, cat.probabilities)
     with pytest.raises(QueryError, match="made anew since this image was looked at; ask with it again"):
         asked(live, "/similar", 3, other)
 

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.slack.blocks import sentence
-from findimg_bot.slack.replies import ChannelReply, PrivateReply, RefusedError, Reply, ThreadReply, Whisper
+from findimg_bot.slack.replies import ChannelReply, EphemeralReply, PrivateReply, RefusedError, Reply, ThreadReply
 
 ANSWER = sentence("Here they are.")
 HOOK, EPHEMERAL, POST, UPDATE = "/hook", "/api/chat.postEphemeral", "/api/chat.postMessage", "/api/chat.update"
@@ -66,7 +66,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def whispers(replace: bool = False, fresh: bool = False) -> Way:
-    return lambda respond, client: Whisper(respond, client, "C1", "U1", replace).send(ANSWER, fresh)
+    return lambda respond, client: EphemeralReply(respond, client, "C1", "U1", replace).send(ANSWER, fresh)
 
 
 def shares(respond: AsyncRespond, client: AsyncWebClient) -> Awaitable[None]:
@@ -145,7 +145,7 @@ def test_a_whisper_whose_blocks_nobody_takes_is_refused(refuses: dict[str, Any])
 
 def test_a_whisper_says_that_it_is_searching_unless_it_has_answered() -> None:
     slack = Slack()
-    slack.ask(begun(lambda respond, client: Whisper(respond, client, "C1", "U1")))
+    slack.ask(begun(lambda respond, client: EphemeralReply(respond, client, "C1", "U1")))
     assert [body["text"] for _, body in slack.sent] == ["Searching…", ANSWER.text]
     assert {body["response_type"] for _, body in slack.sent} == {"ephemeral"}
 
@@ -221,5 +221,5 @@ def test_what_else_slack_says_is_passed_on(use: Way) -> None:
 def test_everybody_sees_what_is_in_a_thread_or_shared_and_one_person_the_rest() -> None:
     client, respond = AsyncWebClient(), AsyncRespond(response_url=None)
     public: list[Reply] = [ThreadReply(client, "C1", "U1", "1"), ChannelReply(respond, client, "C1", "U1")]
-    private: list[Reply] = [Whisper(respond, client, "C1", "U1"), PrivateReply(client, "C1", "U1")]
+    private: list[Reply] = [EphemeralReply(respond, client, "C1", "U1"), PrivateReply(client, "C1", "U1")]
     assert [reply.private for reply in public + private] == [False, False, True, True]

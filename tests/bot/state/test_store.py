@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from findimg.errors import SettingsError
-from findimg.search.searcher import Seen
+from findimg.search.searcher import ImageFeatures
 from findimg_bot.service.answers import Question
-from findimg_bot.state.store import EVENTS_KEPT, KEPT, Asked, Store
+from findimg_bot.state.store import EVENTS_KEPT, KEPT, Store, StoredQuestion
 
-CAT = Asked("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
+CAT = StoredQuestion("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def a_seen() -> Seen:
+def a_seen() -> ImageFeatures:
     rng = np.random.default_rng(1)
-    return Seen(rng.random(1280, np.float32), rng.permutation(1000)[:20], rng.random(20, np.float32))
+    return ImageFeatures(rng.random(1280, np.float32), rng.permutation(1000)[:20], rng.random(20, np.float32))
 
 
 def test_a_question_comes_back_as_it_was_asked(store: Store) -> None:
@@ -72,7 +72,7 @@ def test_a_question_comes_back_as_it_was_asked(store: Store) -> None:
 
 
 def test_a_question_about_an_indexed_image_comes_back(store: Store) -> None:
-    asked = Asked("T1", "", Question("/similar", "type:png", like="s3://photos/a b.jpg"))
+    asked = StoredQuestion("T1", "", Question("/similar", "type:png", like="s3://photos/a b.jpg"))
     assert store.kept(store.keep(asked)) == asked
 
 
@@ -94,7 +94,7 @@ def test_a_question_about_an_uploaded_image_comes_back_with_what_was_seen_in_it(
 
 
 def test_what_a_backbone_without_classes_saw_comes_back(store: Store) -> None:
-    seen = Seen(np.ones(512, np.float32), np.empty(0, np.int64), np.empty(0, np.float32))
+    seen = ImageFeatures(np.ones(512, np.float32), np.empty(0, np.int64), np.empty(0, np.float32))
     back = store.kept(store.keep(replace(CAT, question=Question("/similar", "", seen=seen))))
     assert back is not None
     assert back.question.seen is not None

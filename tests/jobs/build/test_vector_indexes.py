@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.errors import NotPublishedError
-from findimg.index.annoy import Ann
+from findimg.index.annoy import AnnoyPartitions
 from findimg.library.library import Index, index_files, sha256_of
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
@@ -35,7 +35,7 @@ def wanted() -> list[Wanted]:
 
 def nearest(folder: Path, name: str, index: Index, query: NDArray[np.float32]) -> list[int]:
     paths = [folder / file for file in index_files(name, index)]
-    return Ann(paths, index.dim, index.counts, index.search_k).nearest(query, 5)[0].tolist()
+    return AnnoyPartitions(paths, index.dim, index.counts, index.search_k).nearest(query, 5)[0].tolist()
 
 
 def test_workers_build_what_this_process_would_bit_for_bit(place: str, wanted: list[Wanted], tmp_path: Path) -> None:

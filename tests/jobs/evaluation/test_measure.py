@@ -20,7 +20,7 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 from findimg_jobs.evaluation.measure import as_label, evaluate, read_labels, right_tags
 from findimg_jobs.evaluation.metrics import LabelFigures
 from findimg_jobs.indexing.run import index
@@ -157,7 +157,7 @@ def test_a_trained_head_is_judged_on_the_labels_it_saw_and_on_others(
     class Trained(Conse):
         labels = ("motorcycle", "bottle cap")
 
-    def open_version_head(version: Version, words: Words) -> Conse:
+    def open_version_head(version: Version, words: WordVectors) -> Conse:
         return Trained(words, open_lexicon())
 
     untrained = evaluate(settings, [str(labelled)]).heads

@@ -9,7 +9,7 @@ from sklearn.datasets import load_sample_image
 
 from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.efficientnet_lite0 import EPSILON, _folded, build, read_tensors
-from findimg.encoders.registry import Backbone, fingerprint, open_backbone
+from findimg.encoders.registry import ImageEncoder, fingerprint, open_backbone
 from findimg.errors import ModelError
 
 PHOTOS = Path(__file__).parents[4] / "shared" / "photos"
@@ -49,7 +49,7 @@ CLASSES: dict[str, set[int]] = {
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> ImageEncoder:
     return open_backbone("efficientnet-lite0", ModelStore(tmp_path_factory.mktemp("models")))
 
 
@@ -67,14 +67,14 @@ def photographs() -> list[Image.Image]:
         (lambda: load_sample_image("flower.jpg"), {985}),  # daisy
     ],
 )
-def test_a_photograph_gets_its_class(backbone: Backbone, pixels: object, right: set[int]) -> None:
+def test_a_photograph_gets_its_class(backbone: ImageEncoder, pixels: object, right: set[int]) -> None:
     assert callable(pixels)
     features = backbone.embed(backbone.preprocess(Image.fromarray(pixels()))[None])
     assert features.probabilities is not None
     assert int(features.probabilities[0].argmax()) in right
 
 
-def test_embeddings_have_the_promised_shapes_and_probabilities_add_up(backbone: Backbone) -> None:
+def test_embeddings_have_the_promised_shapes_and_probabilities_add_up(backbone: ImageEncoder) -> None:
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
     features = backbone.embed(batch)
     assert batch.shape == (4, 224, 224, 3)
@@ -87,7 +87,7 @@ def test_embeddings_have_the_promised_shapes_and_probabilities_add_up(backbone: 
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 33])
-def test_an_embedding_does_not_depend_on_its_batch(backbone: Backbone, count: int) -> None:
+def test_an_embedding_does_not_depend_on_its_batch(backbone: ImageEncoder, count: int) -> None:
     images = [backbone.preprocess(image) for image in photographs()]
     batch = np.stack([images[position % len(images)] for position in range(count)])
     alone = np.concatenate([backbone.embed(image[None]).visual for image in images])
@@ -96,7 +96,7 @@ def test_an_embedding_does_not_depend_on_its_batch(backbone: Backbone, count: in
     np.testing.assert_array_equal(together, alone[np.arange(count) % len(images)])
 
 
-def test_it_computes_what_keras_computes(backbone: Backbone) -> None:
+def test_it_computes_what_keras_computes(backbone: ImageEncoder) -> None:
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
     model = build(read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
     visual, probabilities = model.predict(batch, verbose=0)
@@ -105,7 +105,7 @@ def test_it_computes_what_keras_computes(backbone: Backbone) -> None:
     np.testing.assert_allclose(features.probabilities, probabilities, atol=1e-4)
 
 
-def test_several_threads_may_embed_at_once(backbone: Backbone) -> None:
+def test_several_threads_may_embed_at_once(backbone: ImageEncoder) -> None:
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
     expected = backbone.embed(batch).visual
     with ThreadPoolExecutor(8) as pool:
@@ -113,7 +113,7 @@ def test_several_threads_may_embed_at_once(backbone: Backbone) -> None:
             np.testing.assert_array_equal(visual, expected)
 
 
-def test_class_weights_are_the_classifiers(backbone: Backbone) -> None:
+def test_class_weights_are_the_classifiers(backbone: ImageEncoder) -> None:
     features = backbone.embed(np.stack([backbone.preprocess(image) for image in photographs()]))
     assert features.probabilities is not None
     # What the weights leave of the log probabilities is the bias of a class and the normalisation of an image.
@@ -157,7 +157,7 @@ def test_a_damaged_conversion_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_photographs_of_imagenet_classes_are_named_right(backbone: Backbone) -> None:
+def test_photographs_of_imagenet_classes_are_named_right(backbone: ImageEncoder) -> None:
     if not PHOTOS.is_dir():
         pytest.skip(f"The photographs of the handbook are not at {PHOTOS}.")
     right: dict[str, float] = {}

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from findimg.encoders.keras_model import Network
+from findimg.encoders.keras_model import KerasModel
 from findimg.encoders.precision import bfloat16_pays, in_bfloat16
 
 
@@ -19,7 +19,7 @@ def test_what_is_to_stay_in_float32_does() -> None:
         "last": "float32",
     }
     pixels = np.random.default_rng(0).random((2, 8, 8, 3)).astype(np.float32)
-    np.testing.assert_allclose(Network(small)(pixels)[0], Network(model)(pixels)[0], atol=0.02)
+    np.testing.assert_allclose(KerasModel(small)(pixels)[0], KerasModel(model)(pixels)[0], atol=0.02)
 
 
 def test_the_choice_is_measured_once_and_then_kept() -> None:

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from findimg.encoders.resize import fit_square
+from findimg.encoders.resize import resize_to_square
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (224, 224), (300, 200), (37, 4000)])
 def test_an_image_of_any_size_becomes_a_square(size: tuple[int, int]) -> None:
-    pixels = fit_square(Image.new("RGB", size, (255, 128, 0)), 224)
+    pixels = resize_to_square(Image.new("RGB", size, (255, 128, 0)), 224)
     assert pixels.shape == (224, 224, 3)
     assert pixels.dtype == np.uint8
     assert (pixels == (255, 128, 0)).all()
@@ -18,10 +18,10 @@ def test_half_of_what_is_too_long_is_cropped_and_half_squeezed() -> None:
     image = Image.new("RGB", (1600, 400))
     for column in range(16):
         image.paste((column * 10, 0, 0), (column * 100, 0, column * 100 + 100, 400))
-    middles = fit_square(image, 160)[80, 10::20, 0]
+    middles = resize_to_square(image, 160)[80, 10::20, 0]
     np.testing.assert_array_equal(middles, np.arange(4, 12) * 10)
 
 
 def test_a_square_image_is_seen_whole() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (224, 224, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(fit_square(Image.fromarray(pixels), 224), pixels)
+    np.testing.assert_array_equal(resize_to_square(Image.fromarray(pixels), 224), pixels)

@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_image
 
 from findimg.encoders import vgg16
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import Backbone, open_backbone
+from findimg.encoders.registry import ImageEncoder, open_backbone
 from findimg.encoders.vgg16 import check_weights
 from findimg.errors import ModelError
 
@@ -40,11 +40,11 @@ def weights(reference: keras.Model, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def backbone(weights: Path) -> Backbone:
+def backbone(weights: Path) -> ImageEncoder:
     return opened(weights, small=False)
 
 
-def opened(weights: Path, small: bool) -> Backbone:
+def opened(weights: Path, small: bool) -> ImageEncoder:
     """The backbone in bfloat16 or in float32, whatever this machine does best."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg16, "bfloat16_pays", lambda: small)
@@ -52,7 +52,7 @@ def opened(weights: Path, small: bool) -> Backbone:
 
 
 @pytest.mark.slow
-def test_embeddings_and_probabilities_are_those_of_keras(backbone: Backbone, reference: keras.Model) -> None:
+def test_embeddings_and_probabilities_are_those_of_keras(backbone: ImageEncoder, reference: keras.Model) -> None:
     images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
     batch = np.stack([backbone.preprocess(Image.fromarray(image)) for image in images])
     cut = keras.Model(reference.input, [reference.get_layer("fc2").output, reference.output])
@@ -67,7 +67,7 @@ def test_embeddings_and_probabilities_are_those_of_keras(backbone: Backbone, ref
 
 
 @pytest.mark.slow
-def test_bfloat16_hardly_turns_the_embeddings(backbone: Backbone, weights: Path) -> None:
+def test_bfloat16_hardly_turns_the_embeddings(backbone: ImageEncoder, weights: Path) -> None:
     images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
     batch = np.stack([backbone.preprocess(Image.fromarray(image)) for image in images])
     exact, near = backbone.embed(batch), opened(weights, small=True).embed(batch)
@@ -80,7 +80,7 @@ def test_bfloat16_hardly_turns_the_embeddings(backbone: Backbone, weights: Path)
 
 
 @pytest.mark.slow
-def test_class_weights_are_the_last_layer_of_keras(backbone: Backbone, reference: keras.Model) -> None:
+def test_class_weights_are_the_last_layer_of_keras(backbone: ImageEncoder, reference: keras.Model) -> None:
     np.testing.assert_array_equal(backbone.class_weights(), reference.get_layer("predictions").get_weights()[0])
 
 

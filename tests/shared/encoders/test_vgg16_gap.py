@@ -15,7 +15,7 @@ from sklearn.datasets import load_sample_image
 
 from findimg.encoders import vgg16_gap
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import Backbone, open_backbone
+from findimg.encoders.registry import ImageEncoder, open_backbone
 from findimg.errors import ModelError
 
 PHOTOGRAPHS = {
@@ -61,11 +61,11 @@ def weights(graph: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def backbone(weights: Path) -> Backbone:
+def backbone(weights: Path) -> ImageEncoder:
     return opened(weights, small=False)
 
 
-def opened(weights: Path, small: bool) -> Backbone:
+def opened(weights: Path, small: bool) -> ImageEncoder:
     """The backbone in bfloat16 or in float32, whatever this machine does best."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg16_gap, "bfloat16_pays", lambda: small)
@@ -74,7 +74,7 @@ def opened(weights: Path, small: bool) -> Backbone:
 
 @pytest.mark.slow
 def test_embeddings_are_those_of_the_same_convolutions_in_onnx_runtime(
-    backbone: Backbone, graph: onnx.ModelProto
+    backbone: ImageEncoder, graph: onnx.ModelProto
 ) -> None:
     batch = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
     session = onnxruntime.InferenceSession(graph.SerializeToString())
@@ -89,7 +89,7 @@ def test_embeddings_are_those_of_the_same_convolutions_in_onnx_runtime(
 
 
 @pytest.mark.slow
-def test_bfloat16_hardly_turns_the_embeddings(backbone: Backbone, weights: Path) -> None:
+def test_bfloat16_hardly_turns_the_embeddings(backbone: ImageEncoder, weights: Path) -> None:
     batch = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
     exact, near = backbone.embed(batch).visual, opened(weights, small=True).embed(batch).visual
     assert near.dtype == np.float32
@@ -99,7 +99,7 @@ def test_bfloat16_hardly_turns_the_embeddings(backbone: Backbone, weights: Path)
 
 
 @pytest.mark.slow
-def test_it_names_no_classes(backbone: Backbone) -> None:
+def test_it_names_no_classes(backbone: ImageEncoder) -> None:
     assert backbone.classes == 0
     assert backbone.embed(np.zeros((1, 224, 224, 3), np.uint8)).probabilities is None
     with pytest.raises(ModelError, match="use vgg16 or efficientnet-lite0"):
@@ -107,7 +107,7 @@ def test_it_names_no_classes(backbone: Backbone) -> None:
 
 
 @pytest.mark.slow
-def test_weights_in_keras_old_layout_are_read_as_well(backbone: Backbone, weights: Path, tmp_path: Path) -> None:
+def test_weights_in_keras_old_layout_are_read_as_well(backbone: ImageEncoder, weights: Path, tmp_path: Path) -> None:
     model = keras.applications.VGG16(weights=None, include_top=False)
     model.load_weights(weights)
     with h5py.File(tmp_path / "old.h5", "w") as file:

@@ -4,13 +4,13 @@ import pytest
 from findimg.errors import HeadError
 from findimg.heads.conse import Conse, class_space, node_vectors, open_head
 from findimg.text.lexicon import Lexicon, open_lexicon
-from findimg.text.vectors import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
 TENCH, SIAMESE, DALMATIAN, PIZZA = 0, 284, 251, 963
 
 
 @pytest.fixture(scope="module")
-def words() -> Words:
+def words() -> WordVectors:
     return open_words(EMBEDDED)
 
 
@@ -24,7 +24,7 @@ def joint(head: Conse, classes: list[int], probabilities: list[float]) -> np.nda
     return head.embed(visual, np.array([classes]), np.array([probabilities], np.float32))[0]
 
 
-def test_joint_embeddings_have_length_1(words: Words, lexicon: Lexicon) -> None:
+def test_joint_embeddings_have_length_1(words: WordVectors, lexicon: Lexicon) -> None:
     head = Conse(words, lexicon)
     random = np.random.default_rng(0)
     classes = np.stack([random.choice(1000, 20, replace=False) for _ in range(7)])
@@ -35,7 +35,7 @@ def test_joint_embeddings_have_length_1(words: Words, lexicon: Lexicon) -> None:
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
-def test_an_image_lies_near_its_class_and_what_the_class_is(words: Words, lexicon: Lexicon) -> None:
+def test_an_image_lies_near_its_class_and_what_the_class_is(words: WordVectors, lexicon: Lexicon) -> None:
     image = joint(Conse(words, lexicon), [DALMATIAN, SIAMESE], [0.9, 0.05])
     near = {word: float(image @ words.direction(word)) for word in ("dalmatian", "dog", "pizza", "theory")}
 
@@ -44,14 +44,14 @@ def test_an_image_lies_near_its_class_and_what_the_class_is(words: Words, lexico
     assert near["dalmatian"] > near["pizza"]
 
 
-def test_likelier_classes_pull_harder(words: Words, lexicon: Lexicon) -> None:
+def test_likelier_classes_pull_harder(words: WordVectors, lexicon: Lexicon) -> None:
     head = Conse(words, lexicon)
     pizza = words.direction("pizza")
 
     assert joint(head, [PIZZA, TENCH], [0.8, 0.2]) @ pizza > joint(head, [TENCH, PIZZA], [0.8, 0.2]) @ pizza
 
 
-def test_every_class_and_kind_that_glove_knows_has_a_place(words: Words, lexicon: Lexicon) -> None:
+def test_every_class_and_kind_that_glove_knows_has_a_place(words: WordVectors, lexicon: Lexicon) -> None:
     lengths = np.linalg.norm(node_vectors(words, lexicon), axis=1)
 
     assert set(np.round(lengths, 4)) <= {0, 1}
@@ -59,7 +59,7 @@ def test_every_class_and_kind_that_glove_knows_has_a_place(words: Words, lexicon
     np.testing.assert_allclose(np.linalg.norm(class_space(words, lexicon), axis=1), 1, atol=1e-5)
 
 
-def test_a_head_opens_by_its_name(words: Words) -> None:
+def test_a_head_opens_by_its_name(words: WordVectors) -> None:
     assert open_head("conse", words).dim == 50
     with pytest.raises(HeadError, match="'clip'"):
         open_head("clip", words)

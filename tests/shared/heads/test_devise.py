@@ -14,7 +14,7 @@ from findimg.heads.conse import Conse
 from findimg.heads.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
 from findimg.storage.base import FolderStorage
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import EMBEDDED, Words, normalised, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, normalised, open_words
 
 LABELS = ("pizza", "elephant", "grand piano")
 VISUAL = 8
@@ -23,12 +23,12 @@ NOTHING = np.empty((1, 0), np.int64), np.empty((1, 0), np.float32)
 
 
 @pytest.fixture(scope="module")
-def words() -> Words:
+def words() -> WordVectors:
     return open_words(EMBEDDED)
 
 
 @pytest.fixture(scope="module")
-def weights(words: Words) -> Weights:
+def weights(words: WordVectors) -> Weights:
     """A head for which feature i shows label i, and the other features show nothing that it knows."""
     directions, _ = words.directions(list(LABELS))
     out = np.zeros((VISUAL, words.dim), np.float32)
@@ -53,7 +53,7 @@ def weights(words: Words) -> Weights:
 
 
 @pytest.fixture(scope="module")
-def head(weights: Weights, words: Words) -> Devise:
+def head(weights: Weights, words: WordVectors) -> Devise:
     return Devise(weights, words)
 
 
@@ -72,28 +72,28 @@ def save(folder: Path, data: bytes) -> FolderStorage:
     return storage
 
 
-def test_an_image_of_a_label_is_turned_towards_it_as_far_as_needed(head: Devise, words: Words) -> None:
+def test_an_image_of_a_label_is_turned_towards_it_as_far_as_needed(head: Devise, words: WordVectors) -> None:
     joint = head.embed(look(0, 1), *seen_as(PIZZA_CLASS))
 
     np.testing.assert_allclose(np.linalg.norm(joint, axis=1), 1, atol=1e-5)
     assert joint[0] @ words.direction("elephant") == pytest.approx(0.9, abs=1e-3)
 
 
-def test_what_conse_has_right_already_is_left_alone(head: Devise, words: Words) -> None:
+def test_what_conse_has_right_already_is_left_alone(head: Devise, words: WordVectors) -> None:
     conse = Conse(words, open_lexicon()).embed(look(1), *seen_as(PIZZA_CLASS))
     lenient = Devise(replace(head.weights, reach=np.full(len(LABELS), 0.5, np.float32)), words)
 
     np.testing.assert_allclose(lenient.embed(look(1), *seen_as(PIZZA_CLASS)), conse, atol=1e-5)
 
 
-def test_a_strange_image_stays_where_conse_puts_it(head: Devise, words: Words) -> None:
+def test_a_strange_image_stays_where_conse_puts_it(head: Devise, words: WordVectors) -> None:
     strange = look(0.1, 0, 0, 0, 1)
     conse = Conse(words, open_lexicon()).embed(strange, *seen_as(100))
 
     np.testing.assert_allclose(head.embed(strange, *seen_as(100)), conse, atol=1e-5)
 
 
-def test_without_classes_the_layers_answer_alone(head: Devise, words: Words) -> None:
+def test_without_classes_the_layers_answer_alone(head: Devise, words: WordVectors) -> None:
     joint = head.embed(look(0, 0, 1), *NOTHING)
 
     np.testing.assert_allclose(joint[0], words.direction("grand piano"), atol=1e-5)
@@ -133,7 +133,7 @@ def test_a_point_that_conse_knows_nothing_of_can_be_turned() -> None:
     np.testing.assert_allclose(turned(np.zeros((1, 3), np.float32), towards, np.ones(1, np.float32)), towards)
 
 
-def test_a_head_comes_back_from_the_library_as_it_was(tmp_path: Path, head: Devise, words: Words) -> None:
+def test_a_head_comes_back_from_the_library_as_it_was(tmp_path: Path, head: Devise, words: WordVectors) -> None:
     opened = open_head("devise:test", words, "f1", save(tmp_path, pack(head.weights)))
 
     assert isinstance(opened, Devise)
@@ -142,17 +142,17 @@ def test_a_head_comes_back_from_the_library_as_it_was(tmp_path: Path, head: Devi
     np.testing.assert_array_equal(opened.relevance(look(1, 2)), head.relevance(look(1, 2)))
 
 
-def test_conse_needs_nothing_from_the_library(tmp_path: Path, words: Words) -> None:
+def test_conse_needs_nothing_from_the_library(tmp_path: Path, words: WordVectors) -> None:
     assert open_head("conse", words, "f1", FolderStorage(str(tmp_path / "none"))).name == "conse"
 
 
-def test_a_head_for_something_else_is_refused(tmp_path: Path, weights: Weights, words: Words) -> None:
+def test_a_head_for_something_else_is_refused(tmp_path: Path, weights: Weights, words: WordVectors) -> None:
     storage = save(tmp_path, pack(weights))
     with pytest.raises(HeadError, match=r"trained with the backbone f1, the library's is f2\. Train it again"):
         open_head("devise:test", words, "f2", storage)
     with pytest.raises(HeadError, match=r"word vectors glove\.6B\.50d, not glove\.other"):
-        open_head("devise:test", Words("glove.other", words.matrix, words._vocabulary), "f1", storage)
-    changed = Words(words.name, words.matrix[::-1], words._vocabulary)
+        open_head("devise:test", WordVectors("glove.other", words.matrix, words._vocabulary), "f1", storage)
+    changed = WordVectors(words.name, words.matrix[::-1], words._vocabulary)
     with pytest.raises(HeadError, match="trained with other vectors that were also called"):
         open_head("devise:test", changed, "f1", storage)
     with pytest.raises(HeadError, match=r"no head 'devise:other'.*findimg-jobs train"):
@@ -165,7 +165,7 @@ def test_a_head_for_something_else_is_refused(tmp_path: Path, weights: Weights, 
 @pytest.mark.parametrize(
     "name", ["devise:", "devise:../up", "devise:a/b", "devise:.hidden", "devise:a b", "devise:a\n"]
 )
-def test_a_name_that_is_no_safe_file_name_is_refused(tmp_path: Path, words: Words, name: str) -> None:
+def test_a_name_that_is_no_safe_file_name_is_refused(tmp_path: Path, words: WordVectors, name: str) -> None:
     with pytest.raises(HeadError, match="is called devise:NAME"):
         open_head(name, words, "f1", FolderStorage(str(tmp_path)))
 
@@ -207,7 +207,7 @@ HOSTILE: dict[str, Callable[[Weights], bytes]] = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_weights_file_that_is_something_else_is_refused(
-    tmp_path: Path, weights: Weights, words: Words, kind: str
+    tmp_path: Path, weights: Weights, words: WordVectors, kind: str
 ) -> None:
     storage = save(tmp_path, HOSTILE[kind](weights))
     with pytest.raises(HeadError, match=r"weights\.npz cannot be opened: .*\. Train it again"):

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, QueryError
-from findimg.index.annoy import NEIGHBOURS, RECALL_GOAL, Ann, build, calibrate, recall
+from findimg.index.annoy import NEIGHBOURS, RECALL_GOAL, AnnoyPartitions, build, calibrate, recall
 
 DIM = 24
 EXHAUSTIVE = 10**6  # an effort at which every item is looked at
@@ -24,9 +24,11 @@ def built(folder: Path, vectors: NDArray[np.float16], partition_size: int = 10**
     return paths, counts
 
 
-def opened(folder: Path, vectors: NDArray[np.float16], partition_size: int = 10**6, search_k: int = EXHAUSTIVE) -> Ann:
+def opened(
+    folder: Path, vectors: NDArray[np.float16], partition_size: int = 10**6, search_k: int = EXHAUSTIVE
+) -> AnnoyPartitions:
     paths, counts = built(folder, vectors, partition_size)
-    return Ann(paths, vectors.shape[1], counts, search_k)
+    return AnnoyPartitions(paths, vectors.shape[1], counts, search_k)
 
 
 def cosines(vectors: NDArray[np.float16], query: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -60,7 +62,7 @@ def test_fewer_images_than_asked_for_all_come_back(tmp_path: Path, count: int) -
     paths, counts = built(tmp_path, vectors)
     calibration = calibrate(paths, counts, vectors, vectors.astype(np.float32))
     assert calibration.recall == 1
-    ann = Ann(paths, DIM, counts, calibration.search_k)
+    ann = AnnoyPartitions(paths, DIM, counts, calibration.search_k)
     items, found = ann.nearest(vectors[0].astype(np.float32), 10)
     assert sorted(items) == list(range(count))
     assert items[0] == 0
@@ -84,7 +86,7 @@ def test_calibration_reaches_the_goal_and_a_second_measurement_agrees(tmp_path: 
     paths, counts = built(tmp_path, vectors, 12_000)
     calibration = calibrate(paths, counts, vectors, queries)
     assert calibration.recall >= RECALL_GOAL
-    ann = Ann(paths, 50, counts, calibration.search_k)
+    ann = AnnoyPartitions(paths, 50, counts, calibration.search_k)
     assert recall(ann, vectors, queries) == pytest.approx(calibration.recall, abs=1e-4)
     exact = [set(np.argsort(-cosines(vectors, query))[:NEIGHBOURS]) for query in queries]
     by_hand = [len(exact[i] & set(ann.nearest(query, NEIGHBOURS)[0])) / NEIGHBOURS for i, query in enumerate(queries)]
@@ -98,7 +100,8 @@ def test_equal_images_are_no_loss_of_recall(tmp_path: Path) -> None:
     paths, counts = built(tmp_path, vectors)
     calibration = calibrate(paths, counts, vectors, vectors[::100].astype(np.float32))
     assert calibration.recall == 1
-    items, found = Ann(paths, DIM, counts, calibration.search_k).nearest(vectors[300].astype(np.float32), 10)
+    index = AnnoyPartitions(paths, DIM, counts, calibration.search_k)
+    items, found = index.nearest(vectors[300].astype(np.float32), 10)
     assert all(200 <= item < 400 for item in items)
     np.testing.assert_allclose(found, 1, atol=1e-5)
 
@@ -136,7 +139,7 @@ def test_a_file_that_is_not_the_index_it_should_be_is_named(
     elif isinstance(data, bytes):
         path.write_bytes(data)
     with pytest.raises(LibraryError, match=rf"0\.ann ({problem}).*Publish again with index\.$"):
-        Ann([path], dim, counts, 100)
+        AnnoyPartitions([path], dim, counts, 100)
 
 
 def test_a_closed_index_lets_its_files_go(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from findimg.index.float16 import Halves, widened
+from findimg.index.float16 import Float16Matrix, widened
 
 
 def test_every_finite_float16_is_widened_to_its_value() -> None:
@@ -23,7 +23,7 @@ def test_rows_and_products_are_those_of_the_array(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     array = random.standard_normal((3000, 50)).astype(np.float16)
     array.tofile(tmp_path / "array.f16")
-    halves = Halves(tmp_path / "array.f16", 3000, 50)
+    halves = Float16Matrix(tmp_path / "array.f16", 3000, 50)
     vector = random.standard_normal(50).astype(np.float32)
 
     assert (len(halves), halves.size) == (3000, 150_000)

@@ -4,15 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.search.expansion import best_places, meaning, noise, score, second_look, strength, unrelated_terms
+from findimg.search.expansion import meaning, noise, rerank, score, strength, top_k, unrelated_terms
 from findimg.text.lexicon import Lexicon, open_lexicon
-from findimg.text.vectors import EMBEDDED, Words, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
 WORDS = open_words(EMBEDDED)
 
 
 @pytest.fixture
-def words() -> Words:
+def words() -> WordVectors:
     return WORDS
 
 
@@ -21,7 +21,7 @@ def lexicon() -> Lexicon:
     return open_lexicon()
 
 
-def best_classes(term: str, lexicon: Lexicon, words: Words, least: float = 0.5) -> set[str]:
+def best_classes(term: str, lexicon: Lexicon, words: WordVectors, least: float = 0.5) -> set[str]:
     return {lexicon.label(int(node)) for node in np.flatnonzero(meaning(term, lexicon, words).classes >= least)}
 
 
@@ -30,7 +30,7 @@ def kind(lexicon: Lexicon, label: str) -> set[str]:
     return {lexicon.label(int(below)) for below in np.flatnonzero(lexicon.covers[node])}
 
 
-def test_a_class_name_means_its_class(lexicon: Lexicon, words: Words) -> None:
+def test_a_class_name_means_its_class(lexicon: Lexicon, words: WordVectors) -> None:
     found = meaning("dalmatian", lexicon, words)
 
     assert best_classes("dalmatian", lexicon, words) == {"dalmatian"}
@@ -39,15 +39,15 @@ def test_a_class_name_means_its_class(lexicon: Lexicon, words: Words) -> None:
 
 
 @pytest.mark.parametrize("word", ["dog", "bird", "insect", "furniture", "fruit", "snake"])
-def test_a_category_means_all_its_classes(lexicon: Lexicon, words: Words, word: str) -> None:
+def test_a_category_means_all_its_classes(lexicon: Lexicon, words: WordVectors, word: str) -> None:
     assert best_classes(word, lexicon, words) == kind(lexicon, word)
 
 
-def test_an_instrument_is_musical_whatever_is_more_frequent_in_books(lexicon: Lexicon, words: Words) -> None:
+def test_an_instrument_is_musical_whatever_is_more_frequent_in_books(lexicon: Lexicon, words: WordVectors) -> None:
     assert best_classes("instrument", lexicon, words, least=0.9) == kind(lexicon, "musical instrument")
 
 
-def test_relatives_of_what_is_named_count_a_little(lexicon: Lexicon, words: Words) -> None:
+def test_relatives_of_what_is_named_count_a_little(lexicon: Lexicon, words: WordVectors) -> None:
     weights = meaning("boat", lexicon, words).classes
     label = {lexicon.label(node): node for node in range(1000)}
 
@@ -67,7 +67,7 @@ def test_relatives_of_what_is_named_count_a_little(lexicon: Lexicon, words: Word
     ],
 )
 def test_a_noun_that_is_no_class_is_looked_for_among_its_relatives(
-    lexicon: Lexicon, words: Words, word: str, relatives: set[str]
+    lexicon: Lexicon, words: WordVectors, word: str, relatives: set[str]
 ) -> None:
     found = meaning(word, lexicon, words)
 
@@ -86,13 +86,13 @@ def test_a_noun_that_is_no_class_is_looked_for_among_its_relatives(
     ],
 )
 def test_a_word_that_names_nothing_to_be_seen_goes_to_what_it_is_said_with(
-    lexicon: Lexicon, words: Words, word: str, near: set[str]
+    lexicon: Lexicon, words: WordVectors, word: str, near: set[str]
 ) -> None:
     assert near <= best_classes(word, lexicon, words)
 
 
 @pytest.mark.parametrize(("one", "many"), [("wolf", "wolves"), ("mouse", "mice"), ("fire engine", "fire engines")])
-def test_singular_and_plural_mean_the_same(lexicon: Lexicon, words: Words, one: str, many: str) -> None:
+def test_singular_and_plural_mean_the_same(lexicon: Lexicon, words: WordVectors, one: str, many: str) -> None:
     single, plural = meaning(one, lexicon, words), meaning(many, lexicon, words)
 
     assert single.term == plural.term
@@ -100,18 +100,18 @@ def test_singular_and_plural_mean_the_same(lexicon: Lexicon, words: Words, one: 
     np.testing.assert_array_equal(single.vector, plural.vector)
 
 
-def test_of_an_unknown_phrase_the_last_word_says_what_it_is(lexicon: Lexicon, words: Words) -> None:
+def test_of_an_unknown_phrase_the_last_word_says_what_it_is(lexicon: Lexicon, words: WordVectors) -> None:
     assert "street sign" in best_classes("stop sign", lexicon, words)
 
 
-def test_a_word_far_from_everything_seen_is_uncertain(lexicon: Lexicon, words: Words) -> None:
+def test_a_word_far_from_everything_seen_is_uncertain(lexicon: Lexicon, words: WordVectors) -> None:
     music, theory = (meaning(word, lexicon, words).certainty for word in ("music", "democracy"))
 
     assert music > 0.8
     assert 0 < theory < 0.2
 
 
-def test_an_unknown_word_gets_suggestions(lexicon: Lexicon, words: Words) -> None:
+def test_an_unknown_word_gets_suggestions(lexicon: Lexicon, words: WordVectors) -> None:
     with pytest.raises(QueryError, match=r"'elephannt' is unknown\. Did you mean elephant"):
         meaning("elephannt", lexicon, words)
 
@@ -170,7 +170,7 @@ def test_the_second_look_prefers_what_looks_like_the_best() -> None:
     random = np.random.default_rng(0)
     kinds = np.eye(8, dtype=np.float32)[[0] * 6 + [1] + [2] * 5]
     scores = np.array([0.9] * 5 + [0.3] + [0.4] + [0.1] * 5, np.float32)
-    found = second_look(scores, kinds + random.normal(0, 0.01, kinds.shape).astype(np.float32))
+    found = rerank(scores, kinds + random.normal(0, 0.01, kinds.shape).astype(np.float32))
 
     assert found[5] > found[6]
     assert found[:5].min() > found[5]
@@ -181,7 +181,7 @@ def test_the_second_look_prefers_what_looks_like_the_best() -> None:
 def test_a_handful_of_images_needs_no_second_look() -> None:
     scores = np.array([0.3, 0.1], np.float32)
 
-    np.testing.assert_array_equal(second_look(scores, np.eye(2, dtype=np.float32)), scores)
+    np.testing.assert_array_equal(rerank(scores, np.eye(2, dtype=np.float32)), scores)
 
 
 @settings(deadline=None)
@@ -191,17 +191,17 @@ def test_a_handful_of_images_needs_no_second_look() -> None:
 def test_the_best_places_are_those_of_a_stable_sort(seed: int, length: int, count: int, values: int) -> None:
     scores = np.random.default_rng(seed).integers(0, values, length).astype(np.float32)
 
-    assert best_places(scores, count).tolist() == sorted(np.argsort(-scores, kind="stable")[:count].tolist())
+    assert top_k(scores, count).tolist() == sorted(np.argsort(-scores, kind="stable")[:count].tolist())
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_best_places_are_right_among_very_many_of_which_a_small_part_is_looked_at_first(seed: int) -> None:
     scores = np.random.default_rng(seed).exponential(1, 2**20).astype(np.float32)
 
-    assert best_places(scores, 200).tolist() == sorted(np.argsort(-scores, kind="stable")[:200].tolist())
+    assert top_k(scores, 200).tolist() == sorted(np.argsort(-scores, kind="stable")[:200].tolist())
 
 
-def test_unrelated_terms_are_common_words_for_nothing_to_be_seen(lexicon: Lexicon, words: Words) -> None:
+def test_unrelated_terms_are_common_words_for_nothing_to_be_seen(lexicon: Lexicon, words: WordVectors) -> None:
     terms = unrelated_terms(lexicon, words)
 
     assert len(terms) == 200

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import Backbone, open_backbone
+from findimg.encoders.registry import ImageEncoder, open_backbone
 from findimg.heads.conse import Conse
 from findimg.images import decode
-from findimg.search.expansion import meaning, noise, score, second_look, strength, unrelated_terms
+from findimg.search.expansion import meaning, noise, rerank, score, strength, unrelated_terms
 from findimg.search.tags import Tagger
 from findimg.text.lexicon import Lexicon, open_lexicon
-from findimg.text.vectors import EMBEDDED, Words, normalised, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, normalised, open_words
 
 pytestmark = pytest.mark.slow
 CANDIDATES = 70
@@ -63,7 +63,7 @@ class Pictures:
 class Asking:
     """Searches pictures as a version is searched."""
 
-    def __init__(self, pictures: Pictures, words: Words, lexicon: Lexicon):
+    def __init__(self, pictures: Pictures, words: WordVectors, lexicon: Lexicon):
         self.pictures = pictures
         self.words = words
         self.lexicon = lexicon
@@ -78,7 +78,7 @@ class Asking:
         cosine = np.stack([self.pictures.joint @ found.vector for found in meanings])
         scores = score(category, cosine, np.array([found.certainty for found in meanings], np.float32))
         best = np.argsort(-scores, kind="stable")[:CANDIDATES]
-        return best[np.argsort(-second_look(scores[best], self.pictures.visual[best]), kind="stable")]
+        return best[np.argsort(-rerank(scores[best], self.pictures.visual[best]), kind="stable")]
 
     def precision(self, found: np.ndarray, right: set[str]) -> float:
         return float(np.mean([self.pictures.labels[item] <= right for item in found[:10]]))
@@ -88,7 +88,7 @@ class Asking:
 
 
 @pytest.fixture(scope="module")
-def words() -> Words:
+def words() -> WordVectors:
     return open_words(EMBEDDED)
 
 
@@ -98,7 +98,7 @@ def lexicon() -> Lexicon:
 
 
 @pytest.fixture(scope="module")
-def backbone(cache: Path) -> Backbone:
+def backbone(cache: Path) -> ImageEncoder:
     return open_backbone("efficientnet-lite0", ModelStore(cache))
 
 
@@ -109,17 +109,19 @@ def images(photos: Path) -> list[tuple[str, Image.Image]]:
 
 
 @pytest.fixture(scope="module")
-def singles(images: list[tuple[str, Image.Image]], backbone: Backbone, words: Words, lexicon: Lexicon) -> Pictures:
+def singles(
+    images: list[tuple[str, Image.Image]], backbone: ImageEncoder, words: WordVectors, lexicon: Lexicon
+) -> Pictures:
     return seen([(frozenset({label}), image) for label, image in images], backbone, words, lexicon)
 
 
 @pytest.fixture(scope="module")
-def asking(singles: Pictures, words: Words, lexicon: Lexicon) -> Asking:
+def asking(singles: Pictures, words: WordVectors, lexicon: Lexicon) -> Asking:
     return Asking(singles, words, lexicon)
 
 
 def seen(
-    images: list[tuple[frozenset[str], Image.Image]], backbone: Backbone, words: Words, lexicon: Lexicon
+    images: list[tuple[frozenset[str], Image.Image]], backbone: ImageEncoder, words: WordVectors, lexicon: Lexicon
 ) -> Pictures:
     parts = []
     for start in range(0, len(images), 32):
@@ -188,7 +190,7 @@ def test_the_joint_embedding_alone_finds_most(asking: Asking) -> None:
 
 
 def test_two_words_find_the_images_with_both(
-    images: list[tuple[str, Image.Image]], asking: Asking, backbone: Backbone
+    images: list[tuple[str, Image.Image]], asking: Asking, backbone: ImageEncoder
 ) -> None:
     random = np.random.default_rng(0)
     by_label: dict[str, list[Image.Image]] = {}

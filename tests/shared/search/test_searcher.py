@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import Backbone, open_backbone
+from findimg.encoders.registry import ImageEncoder, open_backbone
 from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
 from findimg.library.library import Library
@@ -23,7 +23,7 @@ def searcher(library: str, cache: Path) -> Iterator[Searcher]:
 
 
 @pytest.fixture(scope="module")
-def backbone(cache: Path) -> Backbone:
+def backbone(cache: Path) -> ImageEncoder:
     return open_backbone("efficientnet-lite0", ModelStore(cache / "models"))
 
 
@@ -118,7 +118,7 @@ def test_a_date_filter_says_how_many_images_have_no_date(searcher: Searcher) -> 
     assert "carry no date" in answer.note
 
 
-def test_an_image_is_most_like_itself(searcher: Searcher, samples: Path, backbone: Backbone) -> None:
+def test_an_image_is_most_like_itself(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
     seen = searcher.see(decode((samples / "cat.png").read_bytes()), backbone)
     hits = searcher.similar(seen, Query(""), 5).hits
     assert Path(hits[0].uri).name == "cat.png"
@@ -133,7 +133,7 @@ def test_what_was_asked_with_can_be_left_out(searcher: Searcher, samples: Path) 
     assert item not in [hit.item for hit in hits]
 
 
-def test_an_indexed_image_is_seen_as_it_was_embedded(searcher: Searcher, samples: Path, backbone: Backbone) -> None:
+def test_an_indexed_image_is_seen_as_it_was_embedded(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
     _, stored = searcher.look_up(str(samples / "dalmatian.jpg"))
     fresh = searcher.see(decode((samples / "dalmatian.jpg").read_bytes()), backbone)
     np.testing.assert_allclose(stored.visual, fresh.visual, atol=0.02)
@@ -155,7 +155,9 @@ def test_an_image_that_is_not_indexed_is_said(searcher: Searcher) -> None:
         searcher.look_up("/etc/passwd")
 
 
-def test_another_backbone_than_the_librarys_is_refused(searcher: Searcher, samples: Path, backbone: Backbone) -> None:
+def test_another_backbone_than_the_librarys_is_refused(
+    searcher: Searcher, samples: Path, backbone: ImageEncoder
+) -> None:
     class Other:
         name = "vgg16"
         fingerprint = "other"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import ModelError, QueryError
-from findimg.text.vectors import EMBEDDED, Words, convert_glove, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, convert_glove, open_words
 
 LINES = [b"the 0.5 -1.25 3e-2", b"Cat 1 0 0", b"caf\xc3\xa9 0 1 0", b". . . 0 0 1", b"\xff\xfe 1 1 1"]
 
@@ -17,7 +17,7 @@ WORDS = open_words(EMBEDDED)
 
 
 @pytest.fixture
-def words() -> Words:
+def words() -> WordVectors:
     return WORDS
 
 
@@ -28,7 +28,7 @@ def converted(tmp_path: Path, content: bytes, name: str = "glove.txt") -> Path:
     return folder
 
 
-def test_said_has_the_neighbours_of_the_tutorial(words: Words) -> None:
+def test_said_has_the_neighbours_of_the_tutorial(words: WordVectors) -> None:
     assert words.nearest("said", 4) == [
         ("said", pytest.approx(0.00, abs=0.01)),
         ("told", pytest.approx(0.44, abs=0.01)),
@@ -37,11 +37,11 @@ def test_said_has_the_neighbours_of_the_tutorial(words: Words) -> None:
     ]
 
 
-def test_nearest_takes_a_vector_of_any_length(words: Words) -> None:
+def test_nearest_takes_a_vector_of_any_length(words: WordVectors) -> None:
     assert words.nearest(5 * words.vector("said"), 1)[0][0] == "said"
 
 
-def test_opening_reads_no_vectors_and_is_fast(words: Words) -> None:
+def test_opening_reads_no_vectors_and_is_fast(words: WordVectors) -> None:
     fastest = min(_seconds(lambda: open_words(EMBEDDED)) for _ in range(3))
 
     assert fastest < 0.3
@@ -55,17 +55,17 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def test_upper_and_lower_case_are_the_same_word(words: Words) -> None:
+def test_upper_and_lower_case_are_the_same_word(words: WordVectors) -> None:
     assert "Elephant" in words
     np.testing.assert_array_equal(words.vector("ELEPHANT"), words.vector("elephant"))
 
 
-def test_an_unknown_word_is_named_with_spellings_that_are_known(words: Words) -> None:
+def test_an_unknown_word_is_named_with_spellings_that_are_known(words: WordVectors) -> None:
     with pytest.raises(QueryError, match=r"'pizzza' is unknown to glove\.6B\.50d\. Did you mean pizza"):
         words.vector("pizzza")
 
 
-def test_a_word_like_no_other_is_unknown_without_suggestions(words: Words) -> None:
+def test_a_word_like_no_other_is_unknown_without_suggestions(words: WordVectors) -> None:
     with pytest.raises(QueryError, match=r"'xyzzyqq' is unknown to glove\.6B\.50d\. Check its spelling"):
         words.vector("xyzzyqq")
 
@@ -80,12 +80,12 @@ def test_any_text_is_in_the_vocabulary_or_a_query_error(text: str) -> None:
 
 
 @pytest.mark.parametrize("vector", [np.zeros(50, np.float32), np.ones(3, np.float32), np.full(50, np.nan, np.float32)])
-def test_a_vector_that_points_nowhere_is_refused(words: Words, vector: np.ndarray) -> None:
+def test_a_vector_that_points_nowhere_is_refused(words: WordVectors, vector: np.ndarray) -> None:
     with pytest.raises(QueryError):
         words.nearest(vector, 1)
 
 
-def test_a_phrase_points_between_its_words(words: Words) -> None:
+def test_a_phrase_points_between_its_words(words: WordVectors) -> None:
     phrase, fire, engine = (words.direction(text) for text in ("fire engine", "fire", "engine"))
 
     assert phrase is not None
@@ -94,7 +94,7 @@ def test_a_phrase_points_between_its_words(words: Words) -> None:
     assert words.direction("xyzzyqq") is None
 
 
-def test_directions_of_many_texts_are_those_of_each(words: Words) -> None:
+def test_directions_of_many_texts_are_those_of_each(words: WordVectors) -> None:
     texts = ["grand piano", "xyzzyqq", "cat"]
     vectors, known = words.directions(texts)
 
@@ -103,7 +103,7 @@ def test_directions_of_many_texts_are_those_of_each(words: Words) -> None:
     np.testing.assert_allclose(vectors[2], words.direction("cat"), atol=1e-5)
 
 
-def test_centred_words_have_no_common_direction(words: Words) -> None:
+def test_centred_words_have_no_common_direction(words: WordVectors) -> None:
     vectors = words.centred(np.asarray(words.matrix[:50_000]))
 
     assert np.linalg.norm(vectors.mean(axis=0)) < 1e-3

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import find_asked, reply_to_click, team_of
 from findimg_bot.service.answers import parsed
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 
 
 async def find_similar(
@@ -23,7 +23,7 @@ async def find_similar(
 ) -> None:
     """Answers to whoever clicked with images like the tagged one."""
     await ack()
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     reply = reply_to_click(body, client, respond)
     async with desk.answering("similar", reply):
         asked = await find_asked(context, action["value"])

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import find_image, reply_to_click, team_of
 from findimg_bot.service.answers import Question
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 
 
 async def more_like_this(
@@ -22,7 +22,7 @@ async def more_like_this(
 ) -> None:
     """Answers to whoever clicked with images like this one."""
     await ack()
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     reply = reply_to_click(body, client, respond)
     async with desk.answering("similar", reply):
         question = Question("/similar", "", like=await find_image(context, action["value"]))

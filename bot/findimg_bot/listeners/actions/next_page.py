@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import excuse, find_asked, reply_to_click, team_of
-from findimg_bot.service.query_service import PAGE, Desk
+from findimg_bot.service.query_service import PAGE, QueryService
 
 
 async def next_page(
@@ -21,7 +21,7 @@ async def next_page(
 ) -> None:
     """Puts the next images in the place of these."""
     await ack()
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     reply = reply_to_click(body, client, respond, replace=True)
     async with desk.answering("next", excuse(body, client, respond)):
         asked = await find_asked(context, action["value"])

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import find_image, reply_to_click
 from findimg_bot.service.links import SECONDS
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks import link_message
 
 
@@ -24,7 +24,7 @@ async def open_image(
 ) -> None:
     """Answers to whoever clicked with a link to the image itself."""
     await ack()
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     reply = reply_to_click(body, client, respond)
     async with desk.answering("open", reply):
         uri = await find_image(context, action["value"])

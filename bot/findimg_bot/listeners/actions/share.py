@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import excuse, find_asked, team_of
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.replies import ChannelReply
 
 
@@ -22,7 +22,7 @@ async def share(
 ) -> None:
     """Shows everybody in the channel what one person found."""
     await ack()
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     channel, user = body["channel"]["id"], body["user"]["id"]
     async with desk.answering("share", excuse(body, client, respond)):
         asked = await find_asked(context, action["value"])

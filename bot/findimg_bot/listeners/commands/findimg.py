@@ -8,9 +8,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import acknowledge, team_of
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import ask_words, unescaped
-from findimg_bot.slack.replies import Whisper
+from findimg_bot.slack.replies import EphemeralReply
 
 
 async def findimg(
@@ -20,9 +20,9 @@ async def findimg(
     text = unescaped(command.get("text", ""))
     if not await acknowledge(ack, "/findimg", text, needs_text=True):
         return
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     user, channel = command["user_id"], command["channel_id"]
-    reply = Whisper(respond, client, channel, user)
+    reply = EphemeralReply(respond, client, channel, user)
     async with desk.answering("findimg", reply):
         question = await ask_words(desk, client, text, user, channel)
         await desk.search(client, team_of(context), reply, question)

@@ -8,9 +8,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import acknowledge
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import unescaped
-from findimg_bot.slack.replies import Whisper
+from findimg_bot.slack.replies import EphemeralReply
 
 
 async def words(
@@ -20,7 +20,7 @@ async def words(
     text = unescaped(command.get("text", ""))
     if not await acknowledge(ack, "/words", text, needs_text=True):
         return
-    desk: Desk = context["desk"]
-    reply = Whisper(respond, client, command["channel_id"], command["user_id"])
+    desk: QueryService = context["desk"]
+    reply = EphemeralReply(respond, client, command["channel_id"], command["user_id"])
     async with desk.answering("words", reply):
         await desk.words(reply, text)

@@ -6,7 +6,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
-from findimg_bot.service.query_service import NOT_READY, Desk
+from findimg_bot.service.query_service import NOT_READY, QueryService
 from findimg_bot.slack.blocks import home_view
 
 
@@ -14,7 +14,7 @@ async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, clie
     """Shows what is indexed, since when, and how to ask."""
     if event.get("tab") != "home":
         return
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     try:
         view = home_view(await desk.manifest())
     except FindimgError:

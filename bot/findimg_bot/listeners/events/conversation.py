@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import team_of
 from findimg_bot.service.answers import Question
-from findimg_bot.service.query_service import Desk
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import ask_about, ask_words, unescaped
 from findimg_bot.slack.blocks import help_message
 from findimg_bot.slack.replies import ThreadReply
@@ -16,7 +16,7 @@ from findimg_bot.slack.uploads import find_in_thread, image_among
 
 async def answer_message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Answers in the message's thread; a mention without words is about the image that the thread hangs on."""
-    desk: Desk = context["desk"]
+    desk: QueryService = context["desk"]
     team, channel, user = team_of(context), event["channel"], event["user"]
     thread = event.get("thread_ts")
     reply = ThreadReply(client, channel, user, thread or event["ts"])

@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import answer_uploaded
 from findimg_bot.slack.blocks import sentence
-from findimg_bot.slack.replies import Whisper
+from findimg_bot.slack.replies import EphemeralReply
 from findimg_bot.slack.uploads import image_among
 
 
@@ -20,7 +20,7 @@ async def answer_shortcut(
     respond: AsyncRespond,
 ) -> None:
     """Answers `/tag` or `/similar` about the message's first image."""
-    reply = Whisper(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"])
+    reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"])
     file = image_among(shortcut["message"].get("files"))
     if file is None:
         await reply.send(sentence("There is no image in that message; choose one that has an image."))

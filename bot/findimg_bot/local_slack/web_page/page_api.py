@@ -13,7 +13,7 @@ from aiohttp import web
 from findimg_bot.local_slack.model.files import FileTooLargeError, image_type, read_form_file
 from findimg_bot.local_slack.model.state import Json
 from findimg_bot.local_slack.web_page.feeds import shown_file
-from findimg_bot.local_slack.web_page.people import DeedError, ModalError, Office, Person
+from findimg_bot.local_slack.web_page.people import ModalError, Person, UserActionError, WorkspaceServices
 from findimg_bot.local_slack.web_page.security import Guard
 
 PAGE = Path(__file__).parent / "static"
@@ -26,7 +26,7 @@ Deed = Callable[[Person, Json], Awaitable[Json]]
 class PageApi:
     """Serves the page."""
 
-    def __init__(self, office: Office, guard: Guard):
+    def __init__(self, office: WorkspaceServices, guard: Guard):
         self._office = office
         self._guard = guard
         self._live: set[web.WebSocketResponse] = set()
@@ -110,7 +110,7 @@ class PageApi:
             file = person.upload(name, data)
         except FileTooLargeError:
             return _refused("The file is larger than this workspace takes.")
-        except DeedError as error:
+        except UserActionError as error:
             return _refused(str(error))
         return web.json_response({"ok": True, "file": shown_file(person.team, file)})
 
@@ -129,7 +129,7 @@ class PageApi:
                 return web.json_response({"ok": True, **await deed(person, body)})
             except ModalError as error:
                 return web.json_response({"ok": False, "errors": error.errors})
-            except DeedError as error:
+            except UserActionError as error:
                 return _refused(str(error))
 
         return handle
@@ -144,7 +144,7 @@ class PageApi:
 async def _send(person: Person, body: Json) -> Json:
     files = body.get("files") or []
     if not isinstance(files, list):
-        raise DeedError("The files must be a list of ids.")
+        raise UserActionError("The files must be a list of ids.")
     ts = await person.send(_text(body, "channel"), _text(body, "text"), _text(body, "thread_ts"), files)
     return {"ts": ts} if ts else {}
 
@@ -166,7 +166,7 @@ async def _submit(person: Person, body: Json) -> Json:
         isinstance(block, dict) and all(isinstance(value, dict) for value in block.values())
         for block in values.values()
     ):
-        raise DeedError("The modal's values are missing.")
+        raise UserActionError("The modal's values are missing.")
     await person.submit(_text(body, "view_id"), values)
     return {}
 

@@ -22,7 +22,7 @@ _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
 _TROUBLE = "We had some trouble connecting. Try again?"
 
 
-class DeedError(Exception):
+class UserActionError(Exception):
     """What a person wanted cannot be done; the text is what Slack would say, or a sentence."""
 
 
@@ -39,7 +39,7 @@ class ModalError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class WorkspaceServices:
     """What deeds go through."""
 
     manifest: Json
@@ -58,7 +58,7 @@ class Office:
 class Person:
     """One person in a team."""
 
-    def __init__(self, office: Office, team: Team, user: User):
+    def __init__(self, office: WorkspaceServices, team: Team, user: User):
         self._office = office
         self.team = team
         self.user = user
@@ -81,9 +81,9 @@ class Person:
             await self._command(place, text, thread_ts)
             return ""
         if not text.strip() and not files:
-            raise DeedError("There is nothing to send.")
+            raise UserActionError("There is nothing to send.")
         if thread_ts and self.team.message(place.id, thread_ts) is None:
-            raise DeedError("The message that this answers is gone.")
+            raise UserActionError("The message that this answers is gone.")
         shared = [self._own_file(name) for name in files]
         message = self._office.messages.say(self.team, place, self.user, text, thread_ts, shared)
         if f"<@{self.team.bot.id}>" in text and self.team.bot.id not in place.members:
@@ -97,9 +97,9 @@ class Person:
             DeedError: it is empty or too large.
         """
         if not data:
-            raise DeedError(f"{name or 'The file'} is empty.")
+            raise UserActionError(f"{name or 'The file'} is empty.")
         if len(data) > FILE_BYTES:
-            raise DeedError(f"{name} has {len(data):,} bytes; {FILE_BYTES:,} are the most.")
+            raise UserActionError(f"{name} has {len(data):,} bytes; {FILE_BYTES:,} are the most.")
         return self._office.files.add(self.team, self.user.id, name, data)
 
     async def act(
@@ -150,7 +150,7 @@ class Person:
         message = self._message(place, ts)
         known = self._office.manifest.get("features", {}).get("shortcuts", ())
         if message.only_for or not any(each["callback_id"] == callback_id for each in known):
-            raise DeedError(f"There is no shortcut {callback_id!r} on that message.")
+            raise UserActionError(f"There is no shortcut {callback_id!r} on that message.")
         await self._interact(
             {
                 "type": "message_action",
@@ -174,7 +174,7 @@ class Person:
         """
         view = self._view(view_id)
         if view.content["type"] != "modal":
-            raise DeedError("Only a modal can be submitted.")
+            raise UserActionError("Only a modal can be submitted.")
         view.content["state"] = {"values": self._filled(view, values)}
         payload = {"type": "view_submission", "view": view.content, "response_urls": []}
         answer = await self._interact(payload, _TROUBLE)
@@ -191,9 +191,9 @@ class Person:
                 case "errors" if isinstance(answer.get("errors"), dict) and answer["errors"]:
                     raise ModalError(answer["errors"])
                 case _:
-                    raise DeedError(_TROUBLE)
+                    raise UserActionError(_TROUBLE)
         except ViewError as error:
-            raise DeedError(_TROUBLE) from error
+            raise UserActionError(_TROUBLE) from error
 
     async def close(self, view_id: str) -> None:
         """Closes a modal; the bot is told if it asked for that.
@@ -207,7 +207,7 @@ class Person:
         if view.content["notify_on_close"]:
             closed = {"type": "view_closed", "view": view.content, "is_cleared": everything}
             # To the person it is closed, whether the bot hears of it or not.
-            with suppress(DeedError):
+            with suppress(UserActionError):
                 await self._interact(closed)
 
     def open_home(self, tab: str = "home") -> None:
@@ -221,7 +221,9 @@ class Person:
             DeedError: the name is none, or is taken.
         """
         if not _CHANNEL_NAME.fullmatch(name) or self.team.channel(name):
-            raise DeedError(f"A channel cannot be called {name!r}; use letters, digits and dashes that are not taken.")
+            raise UserActionError(
+                f"A channel cannot be called {name!r}; use letters, digits and dashes that are not taken."
+            )
         channel = self.team.add_channel(name)
         self._office.feeds.channel(self.team, channel)
         return channel
@@ -234,9 +236,9 @@ class Person:
         name, _, rest = text.partition(" ")
         commands = self._office.manifest.get("features", {}).get("slash_commands", ())
         if not self.team.installed or not any(each["command"] == name for each in commands):
-            raise DeedError(f"{name} is not a valid command.")
+            raise UserActionError(f"{name} is not a valid command.")
         if thread:
-            raise DeedError(f"{name} is not supported in threads. Sorry!")
+            raise UserActionError(f"{name} is not supported in threads. Sorry!")
         payload = {
             "token": "deprecated",
             "team_id": self.team.id,
@@ -257,11 +259,11 @@ class Person:
         except DeliveryError as error:
             said = f'{name} failed with the error "{error}"'
             self._notice(place, said)
-            raise DeedError(said) from error
+            raise UserActionError(said) from error
         if answer and (wrong := self._office.hooks.acknowledged(self.team, place, self.user.id, answer)):
             said = f'{name} failed with the error "{wrong}"'
             self._notice(place, said)
-            raise DeedError(said)
+            raise UserActionError(said)
 
     async def _interact(self, payload: Json, trouble: str = "") -> Json:
         common = {
@@ -276,11 +278,11 @@ class Person:
         if payload["type"] != "view_closed":
             common["trigger_id"] = self._office.views.new_trigger(self.team, self.user.id)
         if not self.team.installed:
-            raise DeedError(f"{self.team.bot.name} is not in this team any more.")
+            raise UserActionError(f"{self.team.bot.name} is not in this team any more.")
         try:
             return await self._office.delivery.send(INTERACTIVE, common | payload, self._office.timing.acknowledge)
         except DeliveryError as error:
-            raise DeedError(trouble or f'{self.team.bot.name} failed with the error "{error}"') from error
+            raise UserActionError(trouble or f'{self.team.bot.name} failed with the error "{error}"') from error
 
     def _filled(self, view: View, given: Mapping[str, Mapping[str, Json]]) -> Json:
         """The inputs' values; refuses what is missing or is no file that the input takes."""
@@ -309,25 +311,25 @@ class Person:
     def _place(self, name: str) -> Channel:
         channel = self.team.channel(name)
         if channel is None or self.user.id not in channel.members:
-            raise DeedError(f"There is no channel {name!r} that you are in.")
+            raise UserActionError(f"There is no channel {name!r} that you are in.")
         return channel
 
     def _message(self, channel: Channel, ts: str) -> Message:
         message = self.team.message(channel.id, ts)
         if message is None or message.only_for not in (None, self.user.id):
-            raise DeedError("That message is gone.")
+            raise UserActionError("That message is gone.")
         return message
 
     def _view(self, name: str) -> View:
         view = self.team.view(name)
         if view is None or view.user != self.user.id:
-            raise DeedError("That window is closed.")
+            raise UserActionError("That window is closed.")
         return view
 
     def _own_file(self, name: str) -> File:
         file = self.team.files.get(str(name))
         if file is None or file.user != self.user.id or file.deleted:
-            raise DeedError(f"There is no file {name!r} of yours.")
+            raise UserActionError(f"There is no file {name!r} of yours.")
         return file
 
     def _notice(self, channel: Channel, text: str) -> None:
@@ -354,7 +356,7 @@ def _element(blocks: Sequence[Json], block_id: str, action_id: str) -> Json:
             for element in elements:
                 if element.get("action_id") == action_id:
                     return dict(element)
-    raise DeedError("There is no such button any more.")
+    raise UserActionError("There is no such button any more.")
 
 
 def _chosen(element: Json, value: Any) -> Json:
@@ -382,7 +384,7 @@ def _option(element: Json, value: Any) -> Json:
     for option in element["options"]:
         if option.get("value") == value:
             return dict(option)
-    raise DeedError(f"There is no choice {value!r}.")
+    raise UserActionError(f"There is no choice {value!r}.")
 
 
 def _refused_files(element: Json, files: Sequence[File]) -> str:
