@@ -9,7 +9,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from findimg.settings import Settings
-from findimg.storage import base as storage
+from findimg.storage.s3 import reset_client
 from findimg_jobs.datasets.samples import gather
 from findimg_jobs.indexing.run import index
 
@@ -66,11 +66,11 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    storage._client.cache_clear()
+    reset_client()
     bucket = f"findimg-{secrets.token_hex(4)}"
     boto3.client("s3").create_bucket(Bucket=bucket)
     yield f"s3://{bucket}"
-    storage._client.cache_clear()
+    reset_client()
 
 
 @pytest.fixture(params=["folder", "s3"])

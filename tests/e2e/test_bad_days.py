@@ -22,7 +22,7 @@ from findimg.errors import NotPublishedError
 from findimg.library.catalog import Catalog
 from findimg.library.library import Library
 from findimg.settings import Settings
-from findimg.storage import base as storage
+from findimg.storage import s3 as s3_storage
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
@@ -122,7 +122,7 @@ def test_a_connection_to_s3_that_is_lost_ends_the_run_and_the_next_one_goes_on(
     with unreachable_after_two_shards(monkeypatch), pytest.raises(NotPublishedError, match="cannot be reached") as lost:
         run(f"{s3}/library", cache, f"{s3}/team", shard_size=20)
     assert lost.value.exit_code == 3
-    storage._client.cache_clear()
+    s3_storage.reset_client()
     time.sleep(2)
     library = Library(f"{s3}/library", cache)
     assert library.current() is None
@@ -143,8 +143,10 @@ def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
             if number == 2:
                 patch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
                 # As many tries as the real client makes would only take longer.
-                patch.setattr(storage, "Config", lambda **options: Config(**options | {"retries": {"max_attempts": 1}}))
-                storage._client.cache_clear()
+                patch.setattr(
+                    s3_storage, "Config", lambda **options: Config(**options | {"retries": {"max_attempts": 1}})
+                )
+                s3_storage.reset_client()
 
     with monkeypatch.context() as patch:
         patch.setattr(findimg_jobs.indexing.run, "track", cut_off)

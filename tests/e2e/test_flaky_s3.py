@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from findimg.settings import Settings
-from findimg.storage import base as storage
 from findimg.storage.base import open_storage
+from findimg.storage.s3 import reset_client
 from findimg_jobs.indexing.run import index
 
 pytestmark = pytest.mark.slow
@@ -84,7 +84,7 @@ def flaky_s3(s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
-    storage._client.cache_clear()
+    reset_client()
     yield s3, handler
     server.shutdown()
     server.server_close()

@@ -24,8 +24,8 @@ import findimg_jobs.indexing.run
 from findimg.library.catalog import Catalog
 from findimg.library.library import Library
 from findimg.settings import Settings
-from findimg.storage import base as storage
 from findimg.storage.base import open_storage
+from findimg.storage.s3 import reset_client
 from findimg_jobs.engines import cluster as engine
 from findimg_jobs.indexing.embed import Embedder
 from findimg_jobs.indexing.run import index
@@ -67,7 +67,7 @@ def two_nodes(s3_server: str) -> Iterator[Cluster]:
         patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         patch.setenv("RAY_memory_usage_threshold", f"{min(threshold, 0.98):.2f}")
         patch.setenv("RAY_memory_monitor_refresh_ms", "100")
-        storage._client.cache_clear()
+        reset_client()
         # Jobs are handed to the head's agent, whose usual port another Ray on this machine may have.
         ports = {"dashboard_port": 0, "dashboard_agent_listen_port": free_port()}
         nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": True, **ports})
@@ -75,7 +75,7 @@ def two_nodes(s3_server: str) -> Iterator[Cluster]:
             add_node(nodes)
         yield nodes
         nodes.shutdown()
-        storage._client.cache_clear()
+        reset_client()
 
 
 def free_port() -> int:

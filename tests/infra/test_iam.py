@@ -12,11 +12,12 @@ from typing import Any
 import boto3
 import pytest
 
-import findimg.storage.base
+import findimg.storage.s3
 from findimg.errors import StorageError
 from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
-from findimg.storage.base import open_storage, presigned, read_uri
+from findimg.storage.base import open_storage, read_uri
+from findimg.storage.s3 import presigned
 from findimg_bot.service.answers import answer, read_question
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.indexing.run import index, rebuild
@@ -59,7 +60,7 @@ def recorded() -> Iterator[set[Request]]:
         resource = "/".join(filter(None, (params["Bucket"], params.get("Key"))))
         requests.add(Request(_ACTIONS[model.name], f"arn:aws:s3:::{resource}", params.get("Prefix")))
 
-    events = findimg.storage.base._client().meta.events
+    events = findimg.storage.s3.shared_client().meta.events
     events.register("provide-client-params.s3.*", note)
     yield requests
     events.unregister("provide-client-params.s3.*", note)
@@ -134,7 +135,7 @@ def test_the_jobs_may_do_what_they_do_and_no_more(buckets: Settings, tmp_path: P
         # Files of more than 8 MB go in parts; what an interrupted upload left is swept away.
         (tmp_path / "large").write_bytes(bytes(9 * 2**20))
         library.storage.upload(tmp_path / "large", "versions/x/large")
-        findimg.storage.base._client().create_multipart_upload(Bucket="team-findimg", Key="photos/versions/x/left")
+        findimg.storage.s3.shared_client().create_multipart_upload(Bucket="team-findimg", Key="photos/versions/x/left")
         assert library.storage.sweep(0.0) == 1
     assert report.images == 5
     assert refused("iam-policy.json", requests) == []

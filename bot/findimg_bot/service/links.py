@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from findimg.storage.base import presigned
+from findimg.storage.s3 import presigned
 
 SECONDS = 600  # that a link made on request is good for
 

@@ -19,7 +19,7 @@ from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, S
 from findimg.library.library import Manifest
 from findimg.search.searcher import Hit, ImageFeatures, Searcher
 from findimg.settings import Settings
-from findimg.storage.base import FolderStorage
+from findimg.storage.folder import FolderStorage
 from findimg_bot.service.answers import Found, Question, Tagged, answer, parsed, related
 from findimg_bot.service.links import Links, path_below
 from findimg_bot.service.live_library import LiveLibrary

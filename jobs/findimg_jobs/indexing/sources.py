@@ -10,7 +10,9 @@ from typing import Protocol, TypeVar
 
 from findimg.errors import SettingsError
 from findimg.images import EXTENSIONS
-from findimg.storage.base import Entry, FolderStorage, S3Storage, open_storage
+from findimg.storage.base import Entry, open_storage
+from findimg.storage.folder import FolderStorage
+from findimg.storage.s3 import S3Storage
 
 In = TypeVar("In")
 Out = TypeVar("Out")

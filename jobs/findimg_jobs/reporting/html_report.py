@@ -12,7 +12,8 @@ from xml.etree.ElementTree import Element, tostring
 import PIL.Image
 
 from findimg.errors import ObjectMissingError
-from findimg.storage.base import FolderStorage, Storage
+from findimg.storage.base import Storage
+from findimg.storage.folder import FolderStorage
 from findimg_jobs.evaluation.metrics import (
     LABEL_COLUMNS,
     RANKING_COLUMNS,

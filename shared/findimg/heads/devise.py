@@ -18,7 +18,8 @@ from findimg.errors import HeadError, ObjectMissingError
 from findimg.heads import conse as heads
 from findimg.heads.conse import Conse, Head
 from findimg.library.library import Version
-from findimg.storage.base import FolderStorage, Storage
+from findimg.storage.base import Storage
+from findimg.storage.folder import FolderStorage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors, normalised
 

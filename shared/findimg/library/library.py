@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from findimg.errors import LibraryError, ObjectMissingError, StorageError
-from findimg.storage.base import FolderStorage, Storage, open_storage
+from findimg.storage.base import Storage, open_storage
+from findimg.storage.folder import FolderStorage
 
 SCHEMA: Literal[1] = 1
 _WAYS_OUT = "Go back with findimg-jobs rollback, or publish again with index."

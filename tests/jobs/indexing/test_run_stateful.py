@@ -31,7 +31,9 @@ from findimg.images import decode
 from findimg.library.catalog import Catalog
 from findimg.library.library import Library, Version, thumbnail_key
 from findimg.settings import Settings
-from findimg.storage.base import FolderStorage, S3Storage, open_storage
+from findimg.storage.base import open_storage
+from findimg.storage.folder import FolderStorage
+from findimg.storage.s3 import S3Storage
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.prune import prune

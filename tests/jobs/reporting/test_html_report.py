@@ -10,7 +10,7 @@ from PIL import Image
 
 from findimg.errors import StorageError
 from findimg.search.searcher import Hit
-from findimg.storage.base import FolderStorage
+from findimg.storage.folder import FolderStorage
 from findimg_jobs.evaluation.metrics import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
 from findimg_jobs.reporting.html_report import draw_page, write_page
 

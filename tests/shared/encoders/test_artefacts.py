@@ -17,7 +17,7 @@ from moto.server import ThreadedMotoServer
 from findimg.encoders.artefacts import ARTEFACTS, Artefact, Download, Embedded, ModelStore
 from findimg.encoders.vgg16 import CONVOLUTIONS
 from findimg.errors import ModelError, StorageError
-from findimg.storage import base as storage
+from findimg.storage.s3 import reset_client
 from findimg.text.vectors import open_words
 
 GLOVE = b"cat 0.5 -0.25\nsofa 1.0 0.125\n"
@@ -80,10 +80,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     moto.start()
     host, port = moto.get_host_and_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
-    storage._client.cache_clear()
+    reset_client()
     boto3.client("s3").create_bucket(Bucket="models")
     yield "models"
-    storage._client.cache_clear()
+    reset_client()
     moto.stop()
 
 

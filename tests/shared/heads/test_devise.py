@@ -12,7 +12,7 @@ import pytest
 from findimg.errors import HeadError
 from findimg.heads.conse import Conse
 from findimg.heads.devise import Devise, Weights, head_key, open_head, pack, turned, unpack
-from findimg.storage.base import FolderStorage
+from findimg.storage.folder import FolderStorage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, normalised, open_words
 

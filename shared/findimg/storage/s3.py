@@ -1,0 +1,268 @@
+"""A prefix of an S3 bucket as a storage.
+
+boto3 finds credentials, region and endpoint in its usual places. `AWS_ENDPOINT_URL_S3` names an S3 server other than
+Amazon's.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from boto3.exceptions import Boto3Error
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ParamValidationError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+
+from findimg.errors import ObjectMissingError, StorageError
+from findimg.storage.base import Entry, check_version, count_retries, register_scheme
+
+_client_lock = threading.Lock()
+_DOWNLOAD_ATTEMPTS = 5  # requests for one object when its download is interrupted
+
+
+class S3Storage:
+    """A prefix of an S3 bucket."""
+
+    def __init__(self, bucket: str, prefix: str):
+        self.bucket = bucket
+        self.prefix = prefix
+        self.root = f"s3://{bucket}/{prefix}".rstrip("/")
+
+    def uri(self, key: str) -> str:
+        return f"{self.root}/{key}" if key else self.root
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        for page in self._pages(prefix):
+            yield from self._entries(page)
+
+    def branch(self, prefix: str = "") -> tuple[Sequence[str], Sequence[Entry]]:
+        """Return the sub-folders of the folder `prefix`, each as a prefix, and the objects directly in it."""
+        folders: deque[str] = deque()
+        entries: deque[Entry] = deque()
+        for page in self._pages(prefix, Delimiter="/"):
+            folders += [each["Prefix"][self._start() : -1] for each in page.get("CommonPrefixes", [])]
+            entries += self._entries(page)
+        return folders, entries
+
+    def _pages(self, prefix: str, **options: str) -> Iterator[Any]:
+        below = self._key(prefix)
+        pages = {"Bucket": self.bucket, "Prefix": below + "/" if below else "", **options}
+        with _translated_errors(self.uri(prefix)):
+            yield from shared_client().get_paginator("list_objects_v2").paginate(**pages)
+
+    def _entries(self, page: Any) -> Iterator[Entry]:
+        for item in page.get("Contents", []):
+            if not item["Key"].endswith("/"):
+                key = item["Key"][self._start() :]
+                yield Entry(key, self.uri(key), item["ETag"].strip('"'), item["Size"], item["LastModified"].timestamp())
+
+    def _start(self) -> int:
+        """Return the position in a bucket's key at which this storage's key starts."""
+        return len(self.prefix) + 1 if self.prefix else 0
+
+    def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
+        with _translated_errors(self.uri(key)):
+            for left in reversed(range(_DOWNLOAD_ATTEMPTS)):
+                answer = shared_client().get_object(Bucket=self.bucket, Key=self._key(key))
+                check_version(version, answer.get("ETag", "").strip('"'), self.uri(key))
+                expected = answer["ContentLength"] if limit is None else min(limit, answer["ContentLength"])
+                try:
+                    with closing(answer["Body"]) as body:
+                        data: bytes = body.read(limit)
+                # boto3 retries a request without a response, but not a response interrupted in its body.
+                except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                    if not left:
+                        raise
+                else:
+                    # boto3 does not report a short body when it reads with a limit.
+                    if len(data) >= expected:
+                        return data
+                count_retries(1)
+        raise StorageError(f"{self.uri(key)} was interrupted after {len(data)} of {expected} bytes; try again.")
+
+    def fetch(self, key: str, path: Path) -> None:
+        with _translated_errors(self.uri(key)):
+            shared_client().download_file(self.bucket, self._key(key), str(path))
+
+    def write(self, key: str, data: bytes) -> None:
+        with _translated_errors(self.uri(key)):
+            shared_client().put_object(Bucket=self.bucket, Key=self._key(key), Body=data)
+
+    def upload(self, path: Path, key: str) -> None:
+        with _translated_errors(self.uri(key)), path.open("rb") as file:
+            shared_client().upload_fileobj(file, self.bucket, self._key(key))
+
+    def create(self, key: str, data: bytes) -> bool:
+        with _translated_errors(self.uri(key)):
+            try:
+                shared_client().put_object(Bucket=self.bucket, Key=self._key(key), Body=data, IfNoneMatch="*")
+            except ClientError as error:
+                # S3 responds with 409 to two creations at the same moment.
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+                    return False
+                raise
+            return True
+
+    def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        name = {"Bucket": self.bucket, "Key": self._key(key)}
+        try:
+            with _translated_errors(self.uri(key)):
+                answer = shared_client().get_object(**name)
+                with closing(answer["Body"]) as body:
+                    if body.read() != old:
+                        return False
+                try:
+                    shared_client().put_object(**name, Body=new, IfMatch=answer["ETag"])
+                except ClientError as error:
+                    if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+                        return False
+                    raise
+        except ObjectMissingError:
+            return False
+        return True
+
+    def exists(self, key: str) -> bool:
+        try:
+            with _translated_errors(self.uri(key)):
+                shared_client().head_object(Bucket=self.bucket, Key=self._key(key))
+        except ObjectMissingError:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        with _translated_errors(self.uri(key)):
+            shared_client().delete_object(Bucket=self.bucket, Key=self._key(key))
+
+    def clear(self, prefix: str) -> None:
+        for entry in list(self.list(prefix)):
+            self.delete(entry.key)
+
+    def sweep(self, age: float) -> int:
+        below = self._key("") + "/" if self.prefix else ""
+        swept = 0
+        with _translated_errors(self.root):
+            pages = shared_client().get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=below)
+            for upload in (upload for page in pages for upload in page.get("Uploads", [])):
+                if time.time() - upload["Initiated"].timestamp() >= age:
+                    shared_client().abort_multipart_upload(
+                        Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+                    swept += 1
+        return swept
+
+    def _key(self, key: str) -> str:
+        return "/".join(part for part in (self.prefix, key) if part)
+
+
+def presigned(uri: str, seconds: int) -> str:
+    """Return an https:// address that gives read access to an object without credentials.
+
+    Args:
+        uri: `s3://bucket/key`, written like `Entry.uri`.
+        seconds: how long the address is valid.
+
+    Raises:
+        StorageError: no credentials are configured.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    with _translated_errors(uri):
+        address: str = shared_client().generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+        )
+    return address
+
+
+@cache
+def _client() -> Any:
+    config = Config(
+        connect_timeout=5,
+        # By default, boto3 gives up on SlowDown after 1.7 s. A nightly run on a busy bucket needs more.
+        retries={"mode": "standard", "total_max_attempts": 8},
+        max_pool_connections=32,
+        # In the oldest regions the default is version 2, which newer buckets refuse in presigned addresses.
+        signature_version="s3v4",
+    )
+    try:
+        client = boto3.client("s3", config=config)
+        client.meta.events.register("after-call.s3", _count_answer)
+        return client
+    except ValueError as error:
+        raise StorageError(
+            f"S3 cannot be used: {error}. AWS_ENDPOINT_URL_S3 must begin with http:// or https://."
+        ) from error
+
+
+def _count_answer(parsed: dict[str, Any], **_: Any) -> None:
+    count_retries(parsed["ResponseMetadata"].get("RetryAttempts", 0))
+
+
+def shared_client() -> Any:
+    """Return boto3's S3 client, which all threads of this process share.
+
+    Raises:
+        StorageError: the endpoint is not an address.
+    """
+    # boto3 cannot create clients in several threads at the same time.
+    with _client_lock:
+        return _client()
+
+
+def reset_client() -> None:
+    """Drop the shared client, so that the next request reads credentials and endpoint again."""
+    _client.cache_clear()
+
+
+@contextmanager
+def _translated_errors(uri: str) -> Iterator[None]:
+    """Translate boto3's errors into findimg's, with the address in the message."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in ("404", "NoSuchKey", "NotFound"):
+            raise ObjectMissingError(f"{uri} does not exist; check the address.") from error
+        if code == "NoSuchBucket":
+            raise StorageError(
+                f"{uri} cannot be reached: there is no such bucket; create it or check its name."
+            ) from error
+        busy = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+        advice = "Try again later" if busy else "Check the name and your permissions"
+        raise StorageError(f"{uri} cannot be reached: S3 answered {code or error}. {advice}.") from error
+    except ParamValidationError as error:
+        raise StorageError(f"{uri} is not a valid S3 address; write s3://bucket/key.") from error
+    except (BotoCoreError, Boto3Error) as error:
+        raise StorageError(
+            f"{uri} cannot be reached: {error}. Check credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a "
+            "profile or a role), region and endpoint."
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"{uri} cannot be copied: {error}. Check the permissions and the free space on this machine."
+        ) from error
+
+
+def _open_root(rest: str) -> S3Storage:
+    bucket, _, prefix = rest.partition("/")
+    if not bucket:
+        raise ValueError("no bucket")
+    return S3Storage(bucket, prefix.strip("/"))
+
+
+def _open_object(rest: str) -> tuple[S3Storage, str]:
+    bucket, _, key = rest.partition("/")
+    return S3Storage(bucket, ""), key
+
+
+register_scheme("s3", _open_root, _open_object)
