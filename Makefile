@@ -1,6 +1,7 @@
 # make demo    index sample photographs and open a workspace in the browser to find them (PHOTOS=folder takes your own,
 #              SERVE=0 asks in the terminal instead and draws a contact sheet, PORT=n chooses the page's port)
-# make test    all tests
+# make test    the tests that a change must pass, in under 12 minutes
+# make test-all  these and the long ones: repeated kills, clusters of two nodes, scale
 # make bench   how fast it is beside its peers, as a table and as benchmarks.json
 # PYTHON=python3.12 chooses the Python that the environment is made with.
 
@@ -17,7 +18,7 @@ SOUND_PYTHON := 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c $(SOUND_PYTHON) 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test test-quick bench lint format machine clean
+.PHONY: help demo test test-quick test-long test-all bench lint format machine clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -56,12 +57,20 @@ demo: $(STAMP)
 	$(BIN)/findimg-bot ask '/findimg cat' '/findimg dog' '/tag' '/similar' --image "$$image" -k 5 \
 		--library "$(DEMO)/library" --sheet "$(DEMO)/sheet.jpg"
 
-# A file's tests stay together: what they share is made once.
+# The tests of a file run in one process, so that they share its fixtures. Files start in their order of collection:
+# by default pytest-xdist starts those with few tests last, and these take longest.
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	@$(PYTEST) -m 'not long'
+
+test-long: $(STAMP)
+	@$(PYTEST) -m long
+
+test-all: test test-long
 
 test-quick: $(STAMP)
-	@$(BIN)/python -m pytest -q -m 'not slow'
+	@$(BIN)/python -m pytest -q -m 'not slow and not long'
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks

@@ -1,11 +1,12 @@
-"""What tests of several packages share: photographs, a local S3 server, an indexed library."""
+"""Fixtures that tests of several packages share: photographs, a local S3 server, indexed libraries."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
+from filelock import FileLock
 from moto.server import ThreadedMotoServer
 
 from findimg.settings import Settings
@@ -16,9 +17,27 @@ from findimg_jobs.indexing.run import index
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
 
 
+def make_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that is made once in a test run, whichever pytest-xdist worker asks first.
+
+    Args:
+        tmp_path_factory: pytest's own; its base folder has one parent for all workers of a run.
+        name: name of the folder.
+        make: fills the folder, which does not exist yet.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if base.name.startswith("popen-") else base) / f"once-{name}"
+    made = folder.with_suffix(".made")
+    with FileLock(folder.with_suffix(".lock")):
+        if not made.exists():
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def photos() -> Path:
-    """The 1,400 labelled photographs that lie beside the project on developers' machines and in CI."""
+    """The 1,400 labelled photographs that developers and CI have beside the project."""
     if not PHOTOS.is_dir():
         pytest.skip(f"the 1,400 photographs are not at {PHOTOS}: nothing is measured on them")
     return PHOTOS
@@ -27,23 +46,35 @@ def photos() -> Path:
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sample photographs."""
-    folder = tmp_path_factory.mktemp("samples")
-    gather(folder)
-    return folder
+    return make_once(tmp_path_factory, "samples", gather)
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder of this test run's own."""
-    return tmp_path_factory.mktemp("cache")
+    """A cache folder of this test run, shared by its workers."""
+    return make_once(tmp_path_factory, "cache", Path.mkdir)
 
 
 @pytest.fixture(scope="session")
 def library(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A published library of the sample photographs, for reading only."""
-    uri = str(tmp_path_factory.mktemp("library"))
-    index(Settings(library=uri, engine="local", cache=cache), [str(samples)])
-    return uri
+
+    def publish(folder: Path) -> None:
+        index(Settings(library=str(folder), engine="local", cache=cache), [str(samples)])
+
+    return str(make_once(tmp_path_factory, "library", publish))
+
+
+@pytest.fixture(scope="session")
+def photo_library(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A published library of the 1,400 photographs, for reading only."""
+
+    def publish(folder: Path) -> None:
+        sources = [str(photos / name) for name in ("labelled", "unseen")]
+        report = index(Settings(library=str(folder), engine="local", cache=cache), sources)
+        assert (report.seen, report.failed, report.images) == (1400, 0, 1400)
+
+    return str(make_once(tmp_path_factory, "photo-library", publish))
 
 
 @pytest.fixture(scope="session")

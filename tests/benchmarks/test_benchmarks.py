@@ -15,6 +15,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_short_form_measures_prints_and_writes(tmp_path: Path) -> None:
     # Not tmp_path: Ray's sockets lie below TMPDIR, and their paths may have 107 bytes.
     with tempfile.TemporaryDirectory(prefix="findimg-") as scratch:

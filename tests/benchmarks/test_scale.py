@@ -10,7 +10,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_step_is_measured_and_nothing_is_left() -> None:
     command = [sys.executable, "-m", "tests.benchmarks.scale", "--images", "500", "--engine", "local"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600)

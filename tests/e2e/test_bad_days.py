@@ -30,7 +30,7 @@ from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store import lock
 from findimg_jobs.store.shards import Stats
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 THOUSAND = 1000
 

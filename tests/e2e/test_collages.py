@@ -1,6 +1,7 @@
 """Two things in one image: 200 collages among the 1,400 photographs, through the real search."""
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,10 +40,13 @@ def draw_collages(photos: Path, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def searcher(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+def searcher(
+    photos: Path, photo_library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Searcher]:
     collages = tmp_path_factory.mktemp("collages")
     draw_collages(photos, collages)
-    library = str(tmp_path_factory.mktemp("library"))
+    # Copied, so that only the collages are embedded.
+    library = str(shutil.copytree(photo_library, tmp_path_factory.mktemp("library"), dirs_exist_ok=True))
     sources = [str(photos / "labelled"), str(photos / "unseen"), str(collages)]
     index(Settings(library=library, cache=cache, engine="local"), sources)
     searcher = Searcher(Library(library, cache).open(), open_words(EMBEDDED))

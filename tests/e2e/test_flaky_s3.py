@@ -16,7 +16,7 @@ from findimg.storage.base import open_storage
 from findimg.storage.s3 import reset_client
 from findimg_jobs.indexing.run import index
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 class Flaky(http.server.BaseHTTPRequestHandler):

@@ -26,7 +26,7 @@ from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.store.shards import read_known, read_shards
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 KILLS = int(os.environ.get("FINDIMG_KILLS", "6"))
 IMAGES = 300

@@ -81,7 +81,7 @@ def sent(done: subprocess.CompletedProcess[str]) -> set[str]:
 
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(
         not all(map(shutil.which, ("unshare", "ip"))) or on_that_network("true").returncode != 0,
         reason="this user cannot make a network of its own: nothing is watched",

@@ -82,6 +82,7 @@ def test_similar_images_are_of_the_same_class(photo_library: str, cache: Path) -
     assert sum(shares) / len(shares) >= 0.90
 
 
+@pytest.mark.long
 def test_a_bucket_is_indexed_into_a_bucket(photos: Path, s3: str, cache: Path) -> None:
     source = open_storage(f"{s3}/team")
     chosen = [path for name in ("elephant", "pizza", "lamp") for path in sorted((photos / "labelled" / name).iterdir())]

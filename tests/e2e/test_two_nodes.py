@@ -33,7 +33,7 @@ from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import Shard, Stats, read_known
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 IMAGES = 24
 PROJECT = Path(__file__).parents[2]

@@ -51,6 +51,7 @@ def flip(library: Path, version: str) -> None:
     (library / "CURRENT.new").replace(library / "CURRENT")
 
 
+@pytest.mark.long
 def test_no_query_fails_while_versions_change_and_each_is_answered_by_one(
     changing: Team, versions: tuple[Path, list[str]]
 ) -> None:

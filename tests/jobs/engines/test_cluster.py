@@ -66,6 +66,7 @@ def embedded(work: Work) -> list[str]:
     return sorted(Path(uri).name for uri, _ in read_known(storage, work.fingerprint).keys)
 
 
+@pytest.mark.long
 def test_an_image_that_kills_workers_is_recorded_and_costs_no_other_image(
     pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +81,7 @@ def test_an_image_that_kills_workers_is_recorded_and_costs_no_other_image(
     assert "died 2 times" in failure.reason
 
 
+@pytest.mark.long
 def test_workers_that_never_get_ready_end_the_run(pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "Embedder", StillbornEmbedder)
     with pytest.raises(NotPublishedError, match="No worker can be started"):

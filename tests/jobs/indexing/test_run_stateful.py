@@ -293,5 +293,6 @@ def test_after_any_short_history_the_version_is_what_the_sources_hold(tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
+@pytest.mark.long
 def test_after_any_history_the_version_is_what_the_sources_hold(place: str, cache: Path) -> None:
     play(place, cache, examples=30, steps=12)

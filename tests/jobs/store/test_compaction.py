@@ -190,6 +190,7 @@ def test_interrupted_at_any_moment_nothing_is_lost(place: str, dies_at: int, mon
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_year_of_nights_does_not_slow_the_next(tmp_path: Path) -> None:
     images, churn, size = 2_000, 20, 256
     storage = FolderStorage(str(tmp_path))

@@ -281,9 +281,12 @@ def test_train_prints_one_json_object(settings: Settings, labelled: Path, cache:
 
 
 @pytest.mark.slow
-def test_on_photographs_labels_are_learnt_and_other_words_stay(photos: Path, tmp_path: Path, cache: Path) -> None:
+@pytest.mark.long
+def test_on_photographs_labels_are_learnt_and_other_words_stay(
+    photos: Path, photo_library: str, tmp_path: Path, cache: Path
+) -> None:
+    shutil.copytree(photo_library, tmp_path, dirs_exist_ok=True)
     settings = Settings(library=str(tmp_path), engine="local", cache=cache)
-    index(settings, [str(photos / "labelled"), str(photos / "unseen")])
     settings = settings.model_copy(update={"head": "devise:photos"})
     report = train(settings, str(photos / "labelled"))
     rebuild(settings)
@@ -334,6 +337,7 @@ def convolutions(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_backbone_without_classes_learns_labels_and_gets_words(
     photos: Path, tmp_path: Path, convolutions: Path, cache: Path
 ) -> None:
