@@ -16,7 +16,7 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.errors import FindimgError, LibraryError
 from findimg.library.library import Library
 from findimg.settings import Settings, load_settings
-from findimg_jobs.build.publish import flip
+from findimg_jobs.build.publish import set_current
 from findimg_jobs.datasets.pascal import download
 from findimg_jobs.datasets.samples import gather
 from findimg_jobs.evaluation.measure import evaluate as run_evaluation
@@ -27,9 +27,9 @@ from findimg_jobs.maintenance.forget import forget as run_forget
 from findimg_jobs.maintenance.prune import GRACE, KEEP
 from findimg_jobs.maintenance.prune import prune as prune_library
 from findimg_jobs.maintenance.verify import verify as verify_version
-from findimg_jobs.reporting.html_report import write_page
-from findimg_jobs.reporting.notifications import telling
-from findimg_jobs.store.lock import hold
+from findimg_jobs.reporting.html_report import write_html_report
+from findimg_jobs.reporting.notifications import notify_when_done
+from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.training.quantize import quantize as run_quantize
 from findimg_jobs.training.train import train as run_training
 
@@ -90,7 +90,7 @@ def index(
         cache=cache,
         report_channel=report_channel,
     )
-    with telling(settings, metrics_file) as ended:
+    with notify_when_done(settings, metrics_file) as ended:
         report = run_index(settings, sources, strict, allow_shrink, retry_failed, ended)
     if as_json:
         print(json.dumps(report.summary()))
@@ -166,7 +166,7 @@ def evaluate(
     settings = load_settings(library=library, cache=cache)
     evaluation = run_evaluation(settings, labelled)
     if report:
-        write_page(report, evaluation, Library(settings.library, settings.cache).storage)
+        write_html_report(report, evaluation, Library(settings.library, settings.cache).storage)
     if as_json:
         print(json.dumps(evaluation.as_dict()))
         return
@@ -226,7 +226,7 @@ def rollback(
     settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     _any_version(opened)
-    with hold(opened.storage) as lock:
+    with hold_lock(opened.storage) as lock:
         # A version that is named needs no live one: CURRENT may be what is damaged.
         before = [] if version else [name for name in opened.versions() if name < _live(opened)]
         if version is None and not before:
@@ -235,7 +235,7 @@ def rollback(
         problems = list(opened.check(opened.manifest(chosen)))
         if problems:
             raise LibraryError(f"Version {chosen} is damaged, so nothing was changed: {problems[0]}")
-        flip(opened, chosen, lock)
+        set_current(opened, chosen, lock)
     print(f"Version {chosen} is live.")
 
 

@@ -19,15 +19,23 @@ from findimg.library.library import Library, classifier_key
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
-from findimg_jobs.build.assemble import find_live
+from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.merge import merge
 from findimg_jobs.build.publish import publish
-from findimg_jobs.engines import Engine
+from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.indexing.run import choose
+from findimg_jobs.indexing.run import make_build_context
 from findimg_jobs.indexing.sources import Listing, SourceImage
-from findimg_jobs.store.lock import hold
-from findimg_jobs.store.shards import TOP_CLASSES, Content, Embedded, Known, Stats, commit, read_known
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import (
+    TOP_CLASSES,
+    CommittedImages,
+    Content,
+    EmbeddedImage,
+    Stats,
+    commit_shard,
+    read_committed,
+)
 
 DIM = 1280  # as efficientnet-lite0
 RUN = "made-up"
@@ -60,7 +68,9 @@ def made_up_images(count: int) -> list[SourceImage]:
     return [SourceImage(f"s3://made-up/{number // 1000:05}/{number:08}.jpg", "1") for number in range(count)]
 
 
-def commit_made_up(storage: Storage, fingerprint: str, images: Sequence[SourceImage], dim: int = DIM) -> Known:
+def commit_made_up(
+    storage: Storage, fingerprint: str, images: Sequence[SourceImage], dim: int = DIM
+) -> CommittedImages:
     """Leaves the embedding store as if `images` had been embedded; the same every time.
 
     Args:
@@ -75,16 +85,16 @@ def commit_made_up(storage: Storage, fingerprint: str, images: Sequence[SourceIm
     buffer = io.BytesIO()
     np.save(buffer, np.random.default_rng(21).standard_normal((CLASSES, dim)).astype(np.float16))
     storage.write(classifier_key(fingerprint), buffer.getvalue())
-    write_plan(storage, make_plan(RUN, Listing(list(images), []), Known({}, {}, {}), fingerprint, _SHARD))
+    write_plan(storage, make_plan(RUN, Listing(list(images), []), CommittedImages({}, {}, {}), fingerprint, _SHARD))
     for start in range(0, len(images), _SHARD):
         part = images[start : start + _SHARD]
         contents = _contents(kinds, len(part), start)
         rows = [
-            Embedded(image.uri, image.version, hashlib.sha256(image.uri.encode()).hexdigest(), content)
+            EmbeddedImage(image.uri, image.version, hashlib.sha256(image.uri.encode()).hexdigest(), content)
             for image, content in zip(part, contents, strict=True)
         ]
-        commit(storage, fingerprint, rows, [], Stats(f"{start:024}", len(rows), len(rows), 0, 0))
-    return read_known(storage, fingerprint)
+        commit_shard(storage, fingerprint, rows, [], Stats(f"{start:024}", len(rows), len(rows), 0, 0))
+    return read_committed(storage, fingerprint)
 
 
 def publish_made_up(uri: str, cache: Path, count: int) -> float:
@@ -98,16 +108,16 @@ def publish_made_up(uri: str, cache: Path, count: int) -> float:
     """
     library, images = Library(uri, cache), made_up_images(count)
     settings = Settings(library=uri, cache=cache, engine="local")
-    makings = choose(settings, None, ["s3://made-up"])
-    known = commit_made_up(library.storage, makings.recipe.fingerprint, images)
+    context = make_build_context(settings, None, ["s3://made-up"])
+    known = commit_made_up(library.storage, context.config.fingerprint, images)
     with (
         tempfile.TemporaryDirectory(prefix="findimg-") as name,
         Engine(settings) as engine,
-        hold(library.storage) as lock,
+        hold_lock(library.storage) as lock,
     ):
         start = time.perf_counter()
-        live, folder = find_live(images, known), Path(name)
-        manifest = merge(library.storage, RUN, makings.recipe, live, 0, makings.head, makings.words, folder, engine)
+        live, folder = find_embedded(images, known), Path(name)
+        manifest = merge(library.storage, RUN, context.config, live, 0, context.head, context.words, folder, engine)
         publish(library, manifest, folder, lock, allow_shrink=False)
         return time.perf_counter() - start
 

@@ -30,15 +30,15 @@ from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
-from findimg_jobs.build.assemble import find_live
+from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.merge import merge
 from findimg_jobs.build.publish import publish
-from findimg_jobs.engines import Engine
+from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.indexing.run import choose
+from findimg_jobs.indexing.run import make_build_context
 from findimg_jobs.indexing.sources import Listing
-from findimg_jobs.store.lock import hold
-from findimg_jobs.store.shards import read_known
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import read_committed
 from tests.benchmarks.made_up import RUN, commit_made_up, made_up_images
 
 _QUERIES = ("cat", "dog sofa", "red car", "boat -sea", "music", "piano", "food", "mountain lake", "woman", "party")
@@ -68,7 +68,7 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
     storage = Library(settings.library, settings.cache).storage
     listing = Listing(made_up_images(images + images // 100), [])
     start = time.perf_counter()
-    known = read_known(storage, _fingerprint(settings))
+    known = read_committed(storage, _fingerprint(settings))
     read = time.perf_counter() - start
     made = make_plan("night", listing, known, _fingerprint(settings), settings.shard_size)
     write_plan(storage, made)
@@ -79,15 +79,15 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
 def merge_and_publish(settings: Settings, images: int) -> dict[str, Any]:
     """Builds the version and publishes it."""
     library = Library(settings.library, settings.cache)
-    makings = choose(settings, None, ["s3://made-up"])
+    context = make_build_context(settings, None, ["s3://made-up"])
     with tempfile.TemporaryDirectory(prefix="findimg-") as name, Engine(settings) as engine:
-        live = find_live(made_up_images(images), read_known(library.storage, makings.recipe.fingerprint))
+        live = find_embedded(made_up_images(images), read_committed(library.storage, context.config.fingerprint))
         start = time.perf_counter()
         folder = Path(name)
-        manifest = merge(library.storage, RUN, makings.recipe, live, 0, makings.head, makings.words, folder, engine)
+        manifest = merge(library.storage, RUN, context.config, live, 0, context.head, context.words, folder, engine)
         merged = time.perf_counter() - start
         start = time.perf_counter()
-        with hold(library.storage) as lock:
+        with hold_lock(library.storage) as lock:
             publish(library, manifest, folder, lock, allow_shrink=True)
     indexes = {"visual": manifest.visual, "joint": manifest.joint}
     return {
@@ -145,7 +145,7 @@ def measure(step: Callable[[Settings, int], dict[str, Any]], settings: Settings,
 
 
 def _fingerprint(settings: Settings) -> str:
-    return choose(settings, None, ["s3://made-up"]).recipe.fingerprint
+    return make_build_context(settings, None, ["s3://made-up"]).config.fingerprint
 
 
 def main(

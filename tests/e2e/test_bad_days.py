@@ -135,7 +135,7 @@ def test_a_connection_to_s3_that_is_lost_ends_the_run_and_the_next_one_goes_on(
 @contextmanager
 def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """After two shards nothing answers at the address of S3."""
-    track = findimg_jobs.indexing.run.track
+    track = findimg_jobs.indexing.run.show_progress
 
     def cut_off(shards: Iterator[Stats], images: int) -> Iterator[Stats]:
         for number, stats in enumerate(track(shards, images), 1):
@@ -149,7 +149,7 @@ def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
                 s3_storage.reset_client()
 
     with monkeypatch.context() as patch:
-        patch.setattr(findimg_jobs.indexing.run, "track", cut_off)
+        patch.setattr(findimg_jobs.indexing.run, "show_progress", cut_off)
         yield
 
 

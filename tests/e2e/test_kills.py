@@ -24,7 +24,7 @@ from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
-from findimg_jobs.store.shards import read_known, read_shards
+from findimg_jobs.store.shards import read_committed, read_shards
 
 pytestmark = pytest.mark.long
 
@@ -80,7 +80,7 @@ def assert_nothing_is_lost_or_doubled(library: Library, fingerprint: str) -> Non
     shards = read_shards(library.storage, fingerprint)
     assert sum(len(shard.keys) for shard in shards) == IMAGES
     assert sum(key.embedded for shard in shards for key in shard.keys) == IMAGES
-    assert len(read_known(library.storage, fingerprint).contents) == IMAGES
+    assert len(read_committed(library.storage, fingerprint).contents) == IMAGES
 
 
 def test_a_driver_that_is_killed_at_any_moment_leaves_the_next_run_to_finish(

@@ -31,7 +31,7 @@ from findimg_jobs.indexing.embed import Embedder
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import Shard, Stats, read_known
+from findimg_jobs.store.shards import Shard, Stats, read_committed
 
 pytestmark = pytest.mark.long
 
@@ -107,7 +107,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
     """Indexes the bucket on the cluster; `then` is called after the first shard."""
 
     def run(then: Callable[[], None]) -> RunReport:
-        track = findimg_jobs.indexing.run.track
+        track = findimg_jobs.indexing.run.show_progress
 
         def disturbed(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
             for number, stats in enumerate(track(shards, images)):
@@ -115,7 +115,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
                     then()
                 yield stats
 
-        monkeypatch.setattr(findimg_jobs.indexing.run, "track", disturbed)
+        monkeypatch.setattr(findimg_jobs.indexing.run, "show_progress", disturbed)
         settings = Settings(
             library=f"{bucket}/library", cache=cache, ray_address=two_nodes.address, shard_size=2, partition_size=10
         )
@@ -134,7 +134,7 @@ def assert_all_are_published_once(report: RunReport, bucket: str, cache: Path) -
     assert version.manifest.visual.counts == [10, 10, 4]
     findings = verify(library, version.manifest)
     assert (findings.problems, findings.compared) == ([], IMAGES)
-    assert len(read_known(library.storage, version.manifest.fingerprint).contents) == IMAGES
+    assert len(read_committed(library.storage, version.manifest.fingerprint).contents) == IMAGES
     left = [entry.key for entry in library.storage.list(f"versions/{version.manifest.version}")]
     assert {key.rsplit("/", 1)[1] for key in left} == {*version.manifest.files, "manifest.json"}
 

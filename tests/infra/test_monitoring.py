@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from findimg.errors import QueryError
 from findimg.settings import Settings
 from findimg_bot.service.metrics import Metrics
-from findimg_jobs.reporting.notifications import telling
+from findimg_jobs.reporting.notifications import notify_when_done
 from findimg_jobs.reporting.run_report import RunReport
 
 PROJECT = Path(__file__).parents[2]
@@ -108,7 +108,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Labels:
     metrics.serving("v", 1, 0.0)
     file = tmp_path_factory.mktemp("metrics") / "findimg.prom"
     report = RunReport("r", "published", "v", 1, 1, 0, 0, 0, 1, 1.0, 1.0, {"embed": 1.0}, {}, 1, 0, 1, [])
-    with telling(Settings(library="l"), file) as ended:
+    with notify_when_done(Settings(library="l"), file) as ended:
         ended(report)
     registry: CollectorRegistry = metrics.registry
     return told(generate_latest(registry).decode()) | told(file.read_text())

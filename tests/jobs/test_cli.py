@@ -11,7 +11,7 @@ import pytest
 
 from findimg.library.library import Library
 from findimg.storage.base import open_storage
-from findimg_jobs.store.lock import hold
+from findimg_jobs.store.lock import hold_lock
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")
 
@@ -144,7 +144,7 @@ def test_an_unknown_option_is_wrong_usage(findimg_jobs: Command) -> None:
 
 
 def test_a_second_run_exits_4(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
-    with hold(open_storage(tmp_path / "library")):
+    with hold_lock(open_storage(tmp_path / "library")):
         done = findimg_jobs("index", pictures, "--library", tmp_path / "library")
     assert_one_sentence(done, 4, "has been writing to")
 

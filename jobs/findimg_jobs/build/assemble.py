@@ -19,7 +19,7 @@ from findimg.library.catalog import CatalogRow, write_catalog
 from findimg.library.library import CATALOG_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.sources import SourceImage
-from findimg_jobs.store.shards import Contents, Known, read_wanted
+from findimg_jobs.store.shards import CommittedImages, ContentRows, read_rows
 
 _AHEAD = 4  # shards read while another is written
 _PIECE = 8192  # rows written to the catalog at a time
@@ -29,7 +29,7 @@ _FACTS = np.dtype(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Live:
+class VersionImages:
     """The images that a version will hold, in URI order, and where their vectors lie."""
 
     images: tuple[SourceImage, ...]
@@ -46,7 +46,7 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gathered:
+class Assembled:
     """What was gathered besides the catalog; arrays in files."""
 
     visual: NDArray[np.float16]  # float16[images, dim]
@@ -54,7 +54,7 @@ class Gathered:
     probabilities: NDArray[np.float32] | None  # float32[images, 20]
 
 
-def find_live(images: Sequence[SourceImage], known: Known) -> Live:
+def find_embedded(images: Sequence[SourceImage], known: CommittedImages) -> VersionImages:
     """Finds those of `images` whose vectors are committed."""
     found = sorted(image for image in images if (image.uri, image.version) in known.keys)
     hashes = tuple(known.keys[image.uri, image.version].sha256 for image in found)
@@ -62,10 +62,10 @@ def find_live(images: Sequence[SourceImage], known: Known) -> Live:
     shards = sorted(set(holders))
     numbers = {shard: number for number, shard in enumerate(shards)}
     shard_of = np.fromiter((numbers[shard] for shard in holders), np.int32, len(holders))
-    return Live(tuple(found), hashes, tuple(shards), shard_of)
+    return VersionImages(tuple(found), hashes, tuple(shards), shard_of)
 
 
-def gather(storage: Storage, fingerprint: str, live: Live, folder: Path) -> Gathered:
+def assemble(storage: Storage, fingerprint: str, live: VersionImages, folder: Path) -> Assembled:
     """Writes catalog.sqlite and visual.f16, and what else the images' vectors say into drafts beside them.
 
     Args:
@@ -92,23 +92,23 @@ def gather(storage: Storage, fingerprint: str, live: Live, folder: Path) -> Gath
         formats += sorted(set(told) - set(formats))
         facts["format"][items] = [formats.index(each) for each in told]
     write_catalog(folder / CATALOG_FILE, _rows(live, facts, formats))
-    return Gathered(arrays["visual"], arrays.get("classes"), arrays.get("probabilities"))
+    return Assembled(arrays["visual"], arrays.get("classes"), arrays.get("probabilities"))
 
 
-def _rows(live: Live, facts: NDArray[Any], formats: Sequence[str]) -> Iterator[CatalogRow]:
+def _rows(live: VersionImages, facts: NDArray[Any], formats: Sequence[str]) -> Iterator[CatalogRow]:
     for start in range(0, len(facts), _PIECE):
         for item, (width, height, kind, size, taken) in enumerate(facts[start : start + _PIECE].tolist(), start):
             image = live.images[item]
             yield CatalogRow(image.uri, image.version, live.sha256[item], width, height, formats[kind], size, taken)
 
 
-def _read_ahead(storage: Storage, fingerprint: str, live: Live) -> Iterator[tuple[list[int], Contents]]:
+def _read_ahead(storage: Storage, fingerprint: str, live: VersionImages) -> Iterator[tuple[list[int], ContentRows]]:
     """Yields (items, contents) for every shard, reading the next ones meanwhile."""
-    waiting: deque[tuple[list[int], Future[Contents]]] = deque()
+    waiting: deque[tuple[list[int], Future[ContentRows]]] = deque()
     with ThreadPoolExecutor(_AHEAD) as readers:
         for shard, items in live.places():
             hashes = [live.sha256[item] for item in items]
-            waiting.append((items, readers.submit(read_wanted, storage, fingerprint, shard, hashes)))
+            waiting.append((items, readers.submit(read_rows, storage, fingerprint, shard, hashes)))
             if len(waiting) > _AHEAD:
                 items, read = waiting.popleft()
                 yield items, read.result()

@@ -35,9 +35,9 @@ from findimg.search.expansion import meaning, noise, strength, unrelated_terms
 from findimg.storage.base import Storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
-from findimg_jobs.build.assemble import Live, gather
-from findimg_jobs.build.vector_indexes import Wanted, build_indexes
-from findimg_jobs.engines import Engine
+from findimg_jobs.build.assemble import VersionImages, assemble
+from findimg_jobs.build.vector_indexes import IndexSpec, build_indexes
+from findimg_jobs.engines.base import Engine
 
 _QUERIES = 400  # measured on when an index is calibrated
 _CHUNK = 8192  # images whose joint embeddings are computed at a time
@@ -58,9 +58,9 @@ class BuildConfig:
     partition_size: int  # items in one partition of an index, at the most
 
 
-def hash_inputs(recipe: BuildConfig, live: Live) -> str:
+def hash_inputs(config: BuildConfig, live: VersionImages) -> str:
     """Hashes everything a version depends on: equal inputs give equal versions, so nothing need be built again."""
-    made_with = [SCHEMA, *asdict(recipe).values()]
+    made_with = [SCHEMA, *asdict(config).values()]
     digest = hashlib.sha256(json.dumps(made_with).encode())
     for image, sha256 in zip(live.images, live.sha256, strict=True):
         digest.update(json.dumps([image.uri, image.version, sha256]).encode())
@@ -70,8 +70,8 @@ def hash_inputs(recipe: BuildConfig, live: Live) -> str:
 def merge(
     storage: Storage,
     run: str,
-    recipe: BuildConfig,
-    live: Live,
+    config: BuildConfig,
+    live: VersionImages,
     failed: int,
     head: Head,
     words: WordVectors,
@@ -93,19 +93,19 @@ def merge(
     if not images:
         raise NotPublishedError("No image could be read, so there is nothing to publish; the run report says why.")
     created = datetime.now(UTC)
-    inputs = hash_inputs(recipe, live)
+    inputs = hash_inputs(config, live)
     version = f"{created:%Y%m%dT%H%M%S%fZ}-{inputs[:8]}"
-    gathered = gather(storage, recipe.fingerprint, live, folder)
+    gathered = assemble(storage, config.fingerprint, live, folder)
     visual, classes, probabilities = gathered.visual, gathered.classes, gathered.probabilities
     files = [CATALOG_FILE, VISUAL_FILE]
-    seen, coherence = _project(visual, classes, recipe.visual_dim, folder)
-    wanted = [Wanted("visual", seen, _sample(seen))]
+    seen, coherence = _project(visual, classes, config.visual_dim, folder)
+    wanted = [IndexSpec("visual", seen, _sample(seen))]
     if (folder / PROJECTION_FILE).exists():
         files.append(PROJECTION_FILE)
     quiet = 0.0
     if classes is not None and probabilities is not None:
         files += write_postings(folder, classes, probabilities)
-        storage.fetch(classifier_key(recipe.fingerprint), folder / CLASSIFIER_FILE)
+        storage.fetch(classifier_key(config.fingerprint), folder / CLASSIFIER_FILE)
         files.append(CLASSIFIER_FILE)
         quiet = _measure_noise(Postings(folder, images), words)
     elif isinstance(head, Devise):
@@ -119,21 +119,21 @@ def merge(
             joint[part] = head.embed(np.asarray(visual[part], np.float32), classes[part], probabilities[part])
         files.append(JOINT_FILE)
         # Words ask this index, and they lie farther from the images than images do.
-        wanted.append(Wanted("joint", joint, _some_words(words)))
-    indexes, built = build_indexes(wanted, recipe.partition_size, storage, version, folder, engine)
+        wanted.append(IndexSpec("joint", joint, _some_words(words)))
+    indexes, built = build_indexes(wanted, config.partition_size, storage, version, folder, engine)
     return Manifest(
         version=version,
         created=created.isoformat(timespec="seconds"),
         run=run,
         inputs=inputs,
-        backbone=recipe.backbone,
-        fingerprint=recipe.fingerprint,
-        words=recipe.words,
-        head=recipe.head,
+        backbone=config.backbone,
+        fingerprint=config.fingerprint,
+        words=config.words,
+        head=config.head,
         dim=visual.shape[1],
-        visual_dim=recipe.visual_dim,
+        visual_dim=config.visual_dim,
         coherence=coherence,
-        sources=list(recipe.sources),
+        sources=list(config.sources),
         images=images,
         failed=failed,
         visual=indexes["visual"],

@@ -36,10 +36,10 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
         problems = ["The manifest reads back as another."]
     if problems:
         raise NotPublishedError(f"The new version did not arrive whole: {problems[0]} Run again.")
-    flip(library, manifest.version, lock)
+    set_current(library, manifest.version, lock)
 
 
-def flip(library: Library, version: str, lock: Lock) -> None:
+def set_current(library: Library, version: str, lock: Lock) -> None:
     """Names `version` the live one, in one atomic write.
 
     Raises:
@@ -58,7 +58,7 @@ def flip(library: Library, version: str, lock: Lock) -> None:
         raise NotPublishedError("Another run has published meanwhile, so this one publishes nothing; run again.")
 
 
-def withdraw(library: Library, version: str) -> None:
+def delete_version(library: Library, version: str) -> None:
     """Removes a version that is not the live one."""
     # Without its manifest it is no version, however much of it is left.
     library.storage.delete(f"versions/{version}/manifest.json")

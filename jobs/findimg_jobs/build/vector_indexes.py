@@ -19,13 +19,13 @@ from findimg.index import annoy as ann
 from findimg.index.annoy import Calibration, Vectors
 from findimg.library.library import File, Index, index_files, sha256_of
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.engines import Engine
+from findimg_jobs.engines.base import Engine
 
 _QUICK = 50_000  # vectors that are indexed sooner than workers are started
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
+class IndexSpec:
     """An index to be built."""
 
     name: str
@@ -53,7 +53,7 @@ class _Built:
 
 
 def build_indexes(
-    wanted: Sequence[Wanted], partition_size: int, storage: Storage, version: str, folder: Path, engine: Engine
+    wanted: Sequence[IndexSpec], partition_size: int, storage: Storage, version: str, folder: Path, engine: Engine
 ) -> tuple[dict[str, Index], dict[str, File]]:
     """Builds and calibrates indexes.
 
@@ -79,7 +79,7 @@ def build_indexes(
     if alone:
         built = [_build_here(vectors, queries, folder / file) for file, vectors, queries in _cut(wanted, indexes)]
     else:
-        built = list(engine.each(_build_there, _hand_out(wanted, indexes, storage, version, folder)))
+        built = list(engine.map(_build_there, _hand_out(wanted, indexes, storage, version, folder)))
         storage.clear(_drafts(version))
     files = [file for name, index in indexes.items() for file in index_files(name, index)]
     found = dict(zip(files, built, strict=True))
@@ -92,7 +92,7 @@ def build_indexes(
     return indexes, {file: each.file for file, each in found.items()}
 
 
-def _cut(wanted: Sequence[Wanted], indexes: dict[str, Index]) -> Iterator[tuple[str, Vectors, NDArray[np.float32]]]:
+def _cut(wanted: Sequence[IndexSpec], indexes: dict[str, Index]) -> Iterator[tuple[str, Vectors, NDArray[np.float32]]]:
     """Yields (file name, vectors, queries) of every partition."""
     for each in wanted:
         index = indexes[each.name]
@@ -102,7 +102,7 @@ def _cut(wanted: Sequence[Wanted], indexes: dict[str, Index]) -> Iterator[tuple[
 
 
 def _hand_out(
-    wanted: Sequence[Wanted], indexes: dict[str, Index], storage: Storage, version: str, folder: Path
+    wanted: Sequence[IndexSpec], indexes: dict[str, Index], storage: Storage, version: str, folder: Path
 ) -> Iterator[_Partition]:
     draft = folder / "partition.draft"
     for file, vectors, queries in _cut(wanted, indexes):

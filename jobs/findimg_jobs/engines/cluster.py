@@ -25,7 +25,7 @@ from ray.exceptions import RayError, RayTaskError
 import findimg
 import findimg_jobs
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
-from findimg_jobs.indexing.embed import Embedder, Work, give_up
+from findimg_jobs.indexing.embed import Embedder, EmbedTask, commit_as_failed
 from findimg_jobs.store.shards import Shard, Stats, name_shard
 
 In = TypeVar("In")
@@ -46,7 +46,7 @@ class _Size:
     memory: int  # bytes
 
 
-def embed_on_ray(shards: Sequence[Shard], work: Work, address: str) -> Iterator[Stats]:
+def embed_on_ray(shards: Sequence[Shard], work: EmbedTask, address: str) -> Iterator[Stats]:
     """Embeds and commits the shards on Ray, yielding what each came to, in the order in which they finish.
 
     A shard whose worker dies is given to another; after three deaths it is halved, until the image that kills
@@ -60,11 +60,11 @@ def embed_on_ray(shards: Sequence[Shard], work: Work, address: str) -> Iterator[
         NotPublishedError: no worker can be started; what is committed stays.
         FindimgError: what a worker raised, such as a library that cannot be written.
     """
-    with joined(address):
+    with connected(address):
         yield from _Queue(shards, work).run()
 
 
-def each_on_ray(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+def map_on_ray(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """Calls a function with every item as a task of one CPU and yields the results in order, once Ray is joined.
 
     A task whose worker dies is done again, which must do no harm.
@@ -84,7 +84,7 @@ def each_on_ray(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[
 
 
 @contextmanager
-def joined(address: str) -> Iterator[None]:
+def connected(address: str) -> Iterator[None]:
     """Ray for what is done inside: this process's, else the cluster's at `address`, else one on this machine.
 
     Raises:
@@ -142,7 +142,7 @@ def _size(shards: int) -> _Size:
 
 
 class _Queue:
-    def __init__(self, shards: Sequence[Shard], work: Work):
+    def __init__(self, shards: Sequence[Shard], work: EmbedTask):
         self._waiting = deque(shards)
         self._deaths: Counter[str] = Counter()
         self._work = work
@@ -206,7 +206,7 @@ class _Queue:
             self._waiting.append(shard)
         elif len(shard.images) == 1:
             reason = f"Its worker died {ATTEMPTS} times ({type(error).__name__}); the image may need too much memory."
-            yield give_up(self._work, shard, reason)
+            yield commit_as_failed(self._work, shard, reason)
         else:
             middle = len(shard.images) // 2
             for images in (shard.images[:middle], shard.images[middle:]):

@@ -22,7 +22,7 @@ from findimg.library.library import classifier_key, thumbnail_key
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.store.shards import TOP_CLASSES, Content, Embedded, Shard, Stats, commit
+from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard
 
 BATCH = 32
 # Images on their way at a time: while some are decoded, others wait for a disk or for S3. Their files are in memory.
@@ -30,7 +30,7 @@ _AHEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class EmbedTask:
     """What a worker must know besides its shards; travels to it once."""
 
     backbone: str
@@ -55,7 +55,7 @@ class _Prepared:
 class Embedder:
     """Holds a backbone and embeds shards with it."""
 
-    def __init__(self, work: Work, threads: int | None = None):
+    def __init__(self, work: EmbedTask, threads: int | None = None):
         """Builds the model.
 
         Args:
@@ -82,7 +82,7 @@ class Embedder:
         Raises:
             StorageError: the library cannot be written; nothing is committed.
         """
-        rows: list[Embedded] = []
+        rows: list[EmbeddedImage] = []
         failures: list[Failure] = []
         seconds: dict[str, float] = defaultdict(float)
         seen = set(self._work.contents)
@@ -114,7 +114,7 @@ class Embedder:
         stats = Stats(
             shard.name, len(rows), computed, len(failures), bytes_read, rounded, retries() - retried, peak_memory()
         )
-        commit(self._storage, self._work.fingerprint, rows, failures, stats)
+        commit_shard(self._storage, self._work.fingerprint, rows, failures, stats)
         return stats
 
     def _prepare_all(self, pool: ThreadPoolExecutor, shard: Shard, failures: list[Failure]) -> Iterator[_Prepared]:
@@ -147,16 +147,16 @@ class Embedder:
         return _Prepared(image, decoded, pixels, len(data), seconds)
 
 
-def give_up(work: Work, shard: Shard, reason: str) -> Stats:
+def commit_as_failed(work: EmbedTask, shard: Shard, reason: str) -> Stats:
     """Commits a shard whose images no worker survives, as failures."""
     failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
     stats = Stats(shard.name, 0, 0, len(failures), 0)
-    commit(open_storage(work.library), work.fingerprint, [], failures, stats)
+    commit_shard(open_storage(work.library), work.fingerprint, [], failures, stats)
     return stats
 
 
-def _row(prepared: _Prepared, content: Content | None) -> Embedded:
-    return Embedded(prepared.source.uri, prepared.source.version, prepared.image.sha256, content)
+def _row(prepared: _Prepared, content: Content | None) -> EmbeddedImage:
+    return EmbeddedImage(prepared.source.uri, prepared.source.version, prepared.image.sha256, content)
 
 
 def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:

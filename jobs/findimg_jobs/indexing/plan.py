@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.sources import Listing, SourceImage
-from findimg_jobs.store.shards import Known, Shard, cut
+from findimg_jobs.store.shards import CommittedImages, Shard, make_shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Plan:
 
 
 def make_plan(
-    run: str, listing: Listing, known: Known, fingerprint: str, shard_size: int, retry_failed: bool = False
+    run: str, listing: Listing, known: CommittedImages, fingerprint: str, shard_size: int, retry_failed: bool = False
 ) -> Plan:
     """Compares a listing with what is committed; only new and changed images are to be embedded.
 
@@ -33,7 +33,7 @@ def make_plan(
     """
     done = known.embedded if retry_failed else known.settled
     todo = [image for image in listing.images if not done(image)]
-    return Plan(run, tuple(listing.images), tuple(cut(todo, fingerprint, shard_size)))
+    return Plan(run, tuple(listing.images), tuple(make_shards(todo, fingerprint, shard_size)))
 
 
 def write_plan(storage: Storage, plan: Plan) -> None:

@@ -20,32 +20,32 @@ from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.build.assemble import Live, find_live
+from findimg_jobs.build.assemble import VersionImages, find_embedded
 from findimg_jobs.build.merge import BuildConfig, hash_inputs, merge
 from findimg_jobs.build.publish import publish
-from findimg_jobs.engines import Engine
-from findimg_jobs.indexing.embed import Work
+from findimg_jobs.engines.base import Engine
+from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.plan import Plan, make_plan, read_images, write_plan
-from findimg_jobs.indexing.sources import SourceImage, in_threads, list_sources
+from findimg_jobs.indexing.sources import SourceImage, list_sources, map_in_threads
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.reporting.progress import track
-from findimg_jobs.reporting.run_report import RunReport, add_up, write_report
-from findimg_jobs.store.blocklist import without_forgotten
+from findimg_jobs.reporting.progress import show_progress
+from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
+from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.compaction import compact, is_crowded
-from findimg_jobs.store.lock import Lock, hold
-from findimg_jobs.store.shards import Known, Stats, known_of, read_known, read_shards
+from findimg_jobs.store.lock import Lock, hold_lock
+from findimg_jobs.store.shards import CommittedImages, Stats, combine_shards, read_committed, read_shards
 
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """A recipe, and what it names opened."""
+    """A build configuration with its head and word vectors opened."""
 
-    recipe: BuildConfig
+    config: BuildConfig
     head: Head
     words: WordVectors
 
 
-def choose(
+def make_build_context(
     settings: Settings, live: Manifest | None, sources: Sequence[str], embedded_by: str | None = None
 ) -> BuildContext:
     """Decides what a version is made with: what is asked for, else as the live version, else the defaults.
@@ -70,7 +70,7 @@ def choose(
     made_by = embedded_by or fingerprint(backbone, store, settings.weights or None)
     storage = Library(settings.library, settings.cache).storage
     head = open_head(settings.head or (live.head if live else "conse"), words, made_by, storage)
-    recipe = BuildConfig(
+    config = BuildConfig(
         backbone,
         made_by,
         words.name,
@@ -80,7 +80,7 @@ def choose(
         tuple(open_storage(source).root for source in sources),
         settings.partition_size,
     )
-    return BuildContext(recipe, head, words)
+    return BuildContext(config, head, words)
 
 
 def _visual_dim(text: str) -> str:
@@ -114,19 +114,19 @@ def index(
     clock = _Clock()
     library = Library(settings.library, settings.cache)
     live = live_manifest(library)
-    makings = choose(settings, live, sources)
+    context = make_build_context(settings, live, sources)
     with ExitStack() as stack:
         engine = stack.enter_context(Engine(settings))
         with clock.stage("list"):
-            listing = list_sources(sources, library.uri, engine.each if engine.is_cluster else in_threads)
-        lock = stack.enter_context(hold(library.storage))
+            listing = list_sources(sources, library.uri, engine.map if engine.is_cluster else map_in_threads)
+        lock = stack.enter_context(hold_lock(library.storage))
         if library.current() != (live.version if live else None):
             raise NotPublishedError(f"Another run published to {library.uri} while this one was listing; run again.")
         run = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
-        fingerprint = makings.recipe.fingerprint
+        fingerprint = context.config.fingerprint
         with clock.stage("plan"):
-            known = read_known(library.storage, fingerprint)
-            listing = replace(listing, images=without_forgotten(library.storage, listing.images))
+            known = read_committed(library.storage, fingerprint)
+            listing = replace(listing, images=without_blocked(library.storage, listing.images))
             plan = make_plan(run, listing, known, fingerprint, settings.shard_size, retry_failed)
             write_plan(library.storage, plan)
         done: list[Stats] = []
@@ -135,7 +135,7 @@ def index(
         held = sum(map(known.embedded, plan.images))
 
         def report(outcome: str, manifest: Manifest | None) -> RunReport:
-            embedded, bytes_read, retries, memory, work = add_up(done)
+            embedded, bytes_read, retries, memory, work = add_up_shards(done)
             seconds = clock.stages.get("embed", 0.0)
             return RunReport(
                 run=run,
@@ -159,8 +159,8 @@ def index(
 
         try:
             with clock.stage("embed"):
-                work = Work(
-                    makings.recipe.backbone,
+                work = EmbedTask(
+                    context.config.backbone,
                     settings.weights,
                     settings.cache / "models",
                     library.uri,
@@ -168,7 +168,7 @@ def index(
                     frozenset(known.contents),
                 )
                 to_embed = sum(len(shard.images) for shard in plan.shards)
-                for shard in track(engine.embed(plan.shards, work), to_embed):
+                for shard in show_progress(engine.embed(plan.shards, work), to_embed):
                     done.append(shard)
                     lock.check()
             if done:
@@ -178,8 +178,8 @@ def index(
                 raise NotPublishedError(
                     f"{len(failures)} images could not be read and --strict is on, so nothing is published."
                 )
-            found = find_live(plan.images, known)
-            manifest = _build(library, run, makings, live, found, len(failures), lock, allow_shrink, clock, engine)
+            found = find_embedded(plan.images, known)
+            manifest = _build(library, run, context, live, found, len(failures), lock, allow_shrink, clock, engine)
         except FindimgError as error:
             # Where a disk is full the report cannot be written either; why the run ended says more.
             failed = report(str(error), live)
@@ -206,7 +206,7 @@ def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
     library = Library(settings.library, settings.cache)
     if library.current() is None:
         raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
-    with Engine(settings) as engine, hold(library.storage) as lock:
+    with Engine(settings) as engine, hold_lock(library.storage) as lock:
         live = library.manifest(str(library.current()))
         images = read_images(library.storage, live.run)
         return publish_again(settings, library, live, live.run, images, lock, engine, allow_shrink)
@@ -230,9 +230,9 @@ def publish_again(
     Raises:
         FindimgError: nothing was published.
     """
-    makings = choose(settings, live, live.sources, live.fingerprint)
-    found = find_live(images, read_known(library.storage, makings.recipe.fingerprint))
-    return _build(library, run, makings, live, found, live.failed, lock, allow_shrink, _Clock(), engine)
+    context = make_build_context(settings, live, live.sources, live.fingerprint)
+    found = find_embedded(images, read_committed(library.storage, context.config.fingerprint))
+    return _build(library, run, context, live, found, live.failed, lock, allow_shrink, _Clock(), engine)
 
 
 def live_manifest(library: Library) -> Manifest | None:
@@ -244,23 +244,23 @@ def live_manifest(library: Library) -> Manifest | None:
 def _build(
     library: Library,
     run: str,
-    makings: BuildContext,
+    context: BuildContext,
     live: Manifest | None,
-    found: Live,
+    found: VersionImages,
     failed: int,
     lock: Lock,
     allow_shrink: bool,
     clock: "_Clock",
     engine: Engine,
 ) -> Manifest:
-    if live and live.inputs == hash_inputs(makings.recipe, found) and library.is_whole(live):
+    if live and live.inputs == hash_inputs(context.config, found) and library.is_whole(live):
         return live
     try:
         with tempfile.TemporaryDirectory(prefix="findimg-") as name:
             folder = Path(name)
             with clock.stage("merge"):
                 manifest = merge(
-                    library.storage, run, makings.recipe, found, failed, makings.head, makings.words, folder, engine
+                    library.storage, run, context.config, found, failed, context.head, context.words, folder, engine
                 )
             with clock.stage("publish"):
                 publish(library, manifest, folder, lock, allow_shrink)
@@ -272,24 +272,24 @@ def _build(
     return manifest
 
 
-def _read_again(storage: Storage, fingerprint: str, shard_size: int, clock: "_Clock") -> Known:
+def _read_again(storage: Storage, fingerprint: str, shard_size: int, clock: "_Clock") -> CommittedImages:
     """What is committed now, with small shards copied together when they are too many."""
     shards = read_shards(storage, fingerprint)
     if is_crowded(shards, shard_size):
         with clock.stage("compact"):
             compact(storage, fingerprint, shard_size)
         shards = read_shards(storage, fingerprint)
-    return known_of(shards)
+    return combine_shards(shards)
 
 
-def _removed(library: Library, live: Manifest | None, plan: Plan, known: Known) -> int:
+def _removed(library: Library, live: Manifest | None, plan: Plan, known: CommittedImages) -> int:
     if live is None:
         return 0
     try:
         planned = read_images(library.storage, live.run)
     except LibraryError:
         return 0  # somebody deleted the live version's plan: what else it held cannot be told
-    before = {image.uri for image in find_live(planned, known).images}
+    before = {image.uri for image in find_embedded(planned, known).images}
     return len(before - {image.uri for image in plan.images})
 
 

@@ -54,19 +54,19 @@ class _Branch:
     folder: str  # below it; empty for all of it
 
 
-class Each(Protocol):
+class ParallelMap(Protocol):
     """Calls a function with every item, side by side, and gives the results in order."""
 
     def __call__(self, function: Callable[[In], Out], items: Iterable[In], /) -> Iterable[Out]: ...
 
 
-def in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+def map_in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """Calls a function with every item, in threads of this process."""
     with ThreadPoolExecutor(16) as pool:
         yield from pool.map(function, items)
 
 
-def list_sources(sources: Sequence[str], library: str, each: Each = in_threads) -> Listing:
+def list_sources(sources: Sequence[str], library: str, each: ParallelMap = map_in_threads) -> Listing:
     """Lists the images of all sources; what lies inside the library itself is no source.
 
     Args:

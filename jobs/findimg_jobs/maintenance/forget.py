@@ -10,15 +10,15 @@ from findimg.errors import LibraryError
 from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
 from findimg.storage.base import Storage
-from findimg_jobs.build.publish import withdraw
-from findimg_jobs.engines import Engine
+from findimg_jobs.build.publish import delete_version
+from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import Plan, delete_plan, planned_runs, read_images, write_plan
 from findimg_jobs.indexing.run import publish_again
 from findimg_jobs.indexing.sources import SourceImage
-from findimg_jobs.store.blocklist import is_forgotten, mark, unmark
-from findimg_jobs.store.delete_rows import erase
-from findimg_jobs.store.lock import hold
-from findimg_jobs.store.shards import Committed, Key, known_of, read_shards
+from findimg_jobs.store.blocklist import block, is_blocked, unblock
+from findimg_jobs.store.delete_rows import delete_rows
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import CommittedShard, ImageKey, combine_shards, read_shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ def forget(settings: Settings, uris: Sequence[str]) -> Forgotten:
     library, wanted = Library(settings.library, settings.cache), frozenset(uris)
     storage = library.storage
     _check_published(library)
-    with Engine(settings) as engine, hold(storage) as lock:
+    with Engine(settings) as engine, hold_lock(storage) as lock:
         live = library.manifest(str(library.current()))
         stores = {name: read_shards(storage, name) for name in _fingerprints(storage)}
-        known = known_of(stores.get(live.fingerprint, []))
+        known = combine_shards(stores.get(live.fingerprint, []))
         planned = read_images(storage, live.run)
         for uri in sorted(wanted - _uris(planned, stores)):
-            if not is_forgotten(storage, uri):
+            if not is_blocked(storage, uri):
                 raise LibraryError(
                     f"{uri} is not in {library.uri}, so nothing was changed; name it as findimg-bot ask --json does."
                 )
@@ -74,7 +74,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> Forgotten:
             raise LibraryError(f"{library.uri} holds nothing else; nothing was changed. Delete the library instead.")
         # From here on no run brings them back, wherever this one ends.
         for uri in sorted(wanted):
-            mark(storage, uri)
+            block(storage, uri)
         if len(stay) < len(held):
             run = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
             images = tuple(image for image in planned if image.uri not in wanted)
@@ -89,7 +89,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> Forgotten:
         for sha256 in gone:
             storage.delete(thumbnail_key(sha256))
         lock.check()
-        erased = sum(erase(storage, name, shards, wanted, gone) for name, shards in stores.items())
+        erased = sum(delete_rows(storage, name, shards, wanted, gone) for name, shards in stores.items())
     copies = tuple(sorted({kept[key.sha256] for key in rows if key.sha256 in kept}))
     return Forgotten(live.version, live.images, erased, len(gone), versions, copies)
 
@@ -103,12 +103,12 @@ def allow(settings: Settings, uris: Sequence[str]) -> None:
     """
     library = Library(settings.library, settings.cache)
     _check_published(library)
-    with hold(library.storage):
+    with hold_lock(library.storage):
         for uri in uris:
-            if not is_forgotten(library.storage, uri):
+            if not is_blocked(library.storage, uri):
                 raise LibraryError(f"{uri} was not forgotten in {library.uri}, so nothing was changed.")
         for uri in uris:
-            unmark(library.storage, uri)
+            unblock(library.storage, uri)
 
 
 def _check_published(library: Library) -> None:
@@ -121,11 +121,11 @@ def _fingerprints(storage: Storage) -> set[str]:
     return {entry.key.split("/")[1] for entry in storage.list("embeddings")}
 
 
-def _keys(stores: dict[str, list[Committed]]) -> Iterator[Key]:
+def _keys(stores: dict[str, list[CommittedShard]]) -> Iterator[ImageKey]:
     return (key for shards in stores.values() for shard in shards for key in shard.keys)
 
 
-def _uris(planned: Sequence[SourceImage], stores: dict[str, list[Committed]]) -> set[str]:
+def _uris(planned: Sequence[SourceImage], stores: dict[str, list[CommittedShard]]) -> set[str]:
     """Everything that the library knows by name."""
     failed = {failure.uri for shards in stores.values() for shard in shards for failure in shard.failures}
     return failed | {image.uri for image in planned} | {key.uri for key in _keys(stores)}
@@ -138,7 +138,7 @@ def _withdraw(library: Library, uris: AbstractSet[str], live: str) -> int:
     manifests = [library.manifest(version) for version in library.versions()]
     old = [manifest for manifest in manifests if manifest.version != live and manifest.run not in clear]
     for manifest in old:
-        withdraw(library, manifest.version)
+        delete_version(library, manifest.version)
     library.drop_cached(before=live)
     for run in runs - clear - {manifest.run for manifest in manifests if manifest.version == live}:
         delete_plan(library.storage, run)

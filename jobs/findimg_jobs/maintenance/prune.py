@@ -12,12 +12,12 @@ from pathlib import PurePosixPath
 from findimg.errors import LibraryError
 from findimg.library.library import Library, Manifest, shards_prefix, thumbnail_key
 from findimg.storage.base import Entry, Storage
-from findimg_jobs.build.publish import withdraw
+from findimg_jobs.build.publish import delete_version
 from findimg_jobs.indexing.plan import last_run, read_images
 from findimg_jobs.indexing.sources import SourceImage
 from findimg_jobs.store.compaction import compact
-from findimg_jobs.store.lock import hold
-from findimg_jobs.store.shards import read_known
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import read_committed
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -72,7 +72,7 @@ def prune(library: Library, shard_size: int, keep: int = KEEP, grace: float = GR
     """
     pruned = Pruned()
     storage = library.storage
-    with hold(storage) as lock:
+    with hold_lock(storage) as lock:
         kept = _prune_versions(library, keep, pruned)
         pruned.drafts += storage.sweep(HOUR) + _clear_drafts(storage, "versions", "manifest.json")
         lock.check()
@@ -99,7 +99,7 @@ def _prune_versions(library: Library, keep: int, pruned: Pruned) -> list[Manifes
         if version == live or number < keep or _age(manifest) < HOUR:
             kept.append(manifest)
             continue
-        withdraw(library, version)
+        delete_version(library, version)
         pruned.versions.append(version)
     return kept
 
@@ -129,7 +129,7 @@ def _prune_store(storage: Storage, kept: Iterable[Manifest], shard_size: int, gr
         pruned.shards += done.collected
         pruned.rewritten += done.rewritten
         pruned.written += done.written
-        known = read_known(storage, fingerprint)
+        known = read_committed(storage, fingerprint)
         hashes.update(known.contents)
         if not wanted[fingerprint] and not known.keys and not known.failures:
             storage.clear(prefix)

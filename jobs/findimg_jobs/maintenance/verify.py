@@ -26,7 +26,7 @@ from findimg.library.library import (
     index_files,
 )
 from findimg.storage.base import Storage
-from findimg_jobs.store.shards import read_known, read_vectors
+from findimg_jobs.store.shards import read_committed, read_vectors
 
 _ROWS = 200  # compared with the embedding store, looked up in the indexes, asked for to measure recall
 _MISSED = 0.05  # share of rows that a sound index may not find by their own vectors: it is approximate
@@ -106,7 +106,7 @@ def _compare(
     storage: Storage, fingerprint: str, rows: dict[int, CatalogRow], visual: NDArray[np.float16]
 ) -> tuple[int, list[str]]:
     """Compares rows with what the embedding store still has of them: how many, and what is wrong."""
-    known = read_known(storage, fingerprint)
+    known = read_committed(storage, fingerprint)
     wrong = []
     by_shard: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for item, row in rows.items():

@@ -81,7 +81,7 @@ figcaption { font-size: .75rem; line-height: 1.3; overflow: hidden; text-overflo
 _MARKS = {"right": "M2 8l4 4 8-9", "wrong": "M3 3l10 10M13 3L3 13"}
 
 
-def write_page(path: Path, evaluation: Evaluation, library: Storage) -> None:
+def write_html_report(path: Path, evaluation: Evaluation, library: Storage) -> None:
     """Writes an evaluation's page in one step: an older page is replaced by the whole new one, or stays.
 
     Args:
@@ -91,11 +91,11 @@ def write_page(path: Path, evaluation: Evaluation, library: Storage) -> None:
         StorageError: the file cannot be written, or the library not read.
     """
     # A path may hold bytes that are no text, and the library's address is one.
-    page = draw_page(evaluation, library).encode("utf-8", "replace")
+    page = render_html_report(evaluation, library).encode("utf-8", "replace")
     FolderStorage(str(path.parent)).write(path.name, page)
 
 
-def draw_page(evaluation: Evaluation, library: Storage) -> str:
+def render_html_report(evaluation: Evaluation, library: Storage) -> str:
     """Returns an evaluation as HTML that loads nothing from elsewhere."""
     words = [label.text for label in evaluation.labels if label.text][:MOST_LABELS]
     hardest = [min(label.similar, key=_at_top) for label in evaluation.labels if label.similar]

@@ -19,7 +19,7 @@ _PATIENCE = 10  # seconds for Slack to answer
 
 
 @contextmanager
-def telling(settings: Settings, metrics_file: Path | None) -> Iterator[Callable[[RunReport], None]]:
+def notify_when_done(settings: Settings, metrics_file: Path | None) -> Iterator[Callable[[RunReport], None]]:
     """Tells how the run inside ends. It gives a function that takes the run's report.
 
     A run that met another one's lock tells nothing: the other one will.
@@ -50,10 +50,10 @@ def telling(settings: Settings, metrics_file: Path | None) -> Iterator[Callable[
             if metrics_file:
                 _write_metrics(metrics_file, settings.library, report, not problem)
             if settings.report_channel:
-                _post(settings, token, message(settings.library, report, problem))
+                _post(settings, token, format_message(settings.library, report, problem))
 
 
-def message(library: str, report: RunReport | None, problem: str) -> str:
+def format_message(library: str, report: RunReport | None, problem: str) -> str:
     """What the channel is told, in Slack's mrkdwn."""
     title = f"Indexing into {library} failed: {problem}" if problem else f"Indexing into {library} is done."
     told = [f"*{_escaped(title)}*", *(map(_escaped, report.lines()) if report else ())]

@@ -13,7 +13,7 @@ from findimg_jobs.store.shards import Stats
 _LINE_EVERY = 10.0  # seconds
 
 
-def track(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
+def show_progress(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
     """Passes finished shards on while showing how many of `images` are done, images/s and the time left."""
     if not images:
         yield from shards

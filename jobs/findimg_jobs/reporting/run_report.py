@@ -82,7 +82,7 @@ def write_report(storage: Storage, report: RunReport) -> None:
     storage.write(f"runs/{report.run}.json", json.dumps(content, indent=1).encode())
 
 
-def add_up(stats: Iterable[Stats]) -> tuple[int, int, int, int, dict[str, float]]:
+def add_up_shards(stats: Iterable[Stats]) -> tuple[int, int, int, int, dict[str, float]]:
     """Adds shards up: (images embedded, bytes read, retries, most memory of a worker, seconds by kind of work)."""
     embedded, bytes_read, retries, memory, work = 0, 0, 0, 0, Counter[str]()
     for shard in stats:

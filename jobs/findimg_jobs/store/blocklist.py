@@ -11,22 +11,22 @@ from findimg_jobs.indexing.sources import SourceImage
 _PREFIX = "forgotten"
 
 
-def mark(storage: Storage, uri: str) -> None:
+def block(storage: Storage, uri: str) -> None:
     """Has an image forgotten from now on."""
     storage.create(_key(uri), b"")
 
 
-def unmark(storage: Storage, uri: str) -> None:
+def unblock(storage: Storage, uri: str) -> None:
     """Lets an image be indexed again."""
     storage.delete(_key(uri))
 
 
-def is_forgotten(storage: Storage, uri: str) -> bool:
+def is_blocked(storage: Storage, uri: str) -> bool:
     """Whether an image is to be forgotten."""
     return storage.exists(_key(uri))
 
 
-def without_forgotten(storage: Storage, images: Iterable[SourceImage]) -> list[SourceImage]:
+def without_blocked(storage: Storage, images: Iterable[SourceImage]) -> list[SourceImage]:
     """Those of the images that are not to be forgotten."""
     marks = {PurePosixPath(entry.key).name for entry in storage.list(_PREFIX)}
     return [image for image in images if not marks or _name(image.uri) not in marks]

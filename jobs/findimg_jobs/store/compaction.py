@@ -14,18 +14,18 @@ from findimg.errors import LibraryError
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg_jobs.store.shards import (
-    Committed,
-    Key,
-    Known,
+    CommittedImages,
+    CommittedShard,
+    ImageKey,
     Stats,
+    combine_shards,
     commit_table,
-    known_of,
     make_table,
-    mending,
     name_shard,
     read_shards,
     read_table,
     remove_shard,
+    uncommit_if_damaged,
 )
 
 SMALL = 4  # a shard is small when less than a fourth of a full one is needed of it
@@ -45,8 +45,8 @@ class Compaction:
 class _Needed:
     """What is needed of a shard."""
 
-    shard: Committed
-    keys: tuple[Key, ...]
+    shard: CommittedShard
+    keys: tuple[ImageKey, ...]
     failures: tuple[Failure, ...]
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ def compact(
         StorageError: the library cannot be read or written.
     """
     shards = read_shards(storage, fingerprint)
-    needed = list(_needed(shards, known_of(shards), wanted, time.time() - grace))
+    needed = list(_needed(shards, combine_shards(shards), wanted, time.time() - grace))
     collected = [each.shard for each in needed if not len(each)]
     for shard in collected:
         remove_shard(storage, fingerprint, shard.name)
@@ -90,13 +90,13 @@ def compact(
     return Compaction(len(collected), rewritten, written)
 
 
-def is_crowded(shards: Iterable[Committed], shard_size: int) -> bool:
+def is_crowded(shards: Iterable[CommittedShard], shard_size: int) -> bool:
     """Whether there are so many small shards that `compact` would copy them together."""
     return sum((len(shard.keys) + len(shard.failures)) * SMALL < shard_size for shard in shards) > MANY
 
 
 def _needed(
-    shards: Sequence[Committed], known: Known, wanted: AbstractSet[SourceImage] | None, old: float
+    shards: Sequence[CommittedShard], known: CommittedImages, wanted: AbstractSet[SourceImage] | None, old: float
 ) -> Iterator[_Needed]:
     pairs = set(known.keys) | set(known.failures)
     if wanted is not None:
@@ -154,7 +154,7 @@ def _rewrite(storage: Storage, fingerprint: str, group: Sequence[_Needed], other
 
 def _rows(storage: Storage, fingerprint: str, needed: _Needed) -> pa.Table:
     name = needed.shard.name
-    with mending(storage, fingerprint, name):
+    with uncommit_if_damaged(storage, fingerprint, name):
         table = read_table(storage, fingerprint, name)
         pairs = {(key.uri, key.version) for key in needed.keys}
         mask = [pair in pairs for pair in zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True)]

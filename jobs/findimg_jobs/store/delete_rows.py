@@ -8,22 +8,22 @@ import pyarrow as pa
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.sources import SourceImage
 from findimg_jobs.store.shards import (
-    Committed,
-    Key,
+    CommittedShard,
+    ImageKey,
     Stats,
     commit_table,
     holds_vectors,
-    mending,
     name_shard,
     read_table,
     remove_shard,
+    uncommit_if_damaged,
 )
 
 
-def erase(
+def delete_rows(
     storage: Storage,
     fingerprint: str,
-    shards: Sequence[Committed],
+    shards: Sequence[CommittedShard],
     uris: AbstractSet[str],
     hashes: AbstractSet[str],
 ) -> int:
@@ -71,12 +71,12 @@ def erase(
 
 
 def _read(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
-    with mending(storage, fingerprint, shard):
+    with uncommit_if_damaged(storage, fingerprint, shard):
         return read_table(storage, fingerprint, shard)
 
 
 def _kept(
-    table: pa.Table, uris: AbstractSet[str], hashes: AbstractSet[str], heirs: dict[str, Key], held: set[str]
+    table: pa.Table, uris: AbstractSet[str], hashes: AbstractSet[str], heirs: dict[str, ImageKey], held: set[str]
 ) -> pa.Table:
     """The rows that stay; what goes and holds vectors that an heir has nowhere else becomes the heir's row."""
     rows, names = [], []

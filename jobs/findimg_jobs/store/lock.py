@@ -90,7 +90,7 @@ class Lock:
 
 
 @contextmanager
-def hold(storage: Storage) -> Iterator[Lock]:
+def hold_lock(storage: Storage) -> Iterator[Lock]:
     """Holds the library's lock and keeps its heartbeat going.
 
     Raises:

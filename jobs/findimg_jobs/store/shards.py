@@ -56,7 +56,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class EmbeddedImage:
     """One row of a shard's vectors."""
 
     uri: str
@@ -80,7 +80,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ImageKey:
     """What the store knows of one image without its vectors."""
 
     uri: str
@@ -91,16 +91,16 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommittedShard:
     """A committed shard without its vectors."""
 
     name: str
-    keys: tuple[Key, ...]
+    keys: tuple[ImageKey, ...]
     failures: tuple[Failure, ...]
     modified: float  # when it was committed, seconds since the epoch
 
 
-def cut(images: Iterable[SourceImage], fingerprint: str, size: int) -> list[Shard]:
+def make_shards(images: Iterable[SourceImage], fingerprint: str, size: int) -> list[Shard]:
     """Cuts images into shards of at most `size`, in URI order."""
     ordered = sorted(images)
     pieces = [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
@@ -114,8 +114,8 @@ def name_shard(images: tuple[SourceImage, ...], fingerprint: str) -> Shard:
     return Shard(digest[:24], images)
 
 
-def commit(
-    storage: Storage, fingerprint: str, rows: Sequence[Embedded], failures: Sequence[Failure], stats: Stats
+def commit_shard(
+    storage: Storage, fingerprint: str, rows: Sequence[EmbeddedImage], failures: Sequence[Failure], stats: Stats
 ) -> None:
     """Writes a shard; stats.json comes last, and only with it the shard counts.
 
@@ -156,7 +156,7 @@ def uncommit(storage: Storage, fingerprint: str, shard: str) -> None:
 
 
 @contextmanager
-def mending(storage: Storage, fingerprint: str, shard: str) -> Iterator[None]:
+def uncommit_if_damaged(storage: Storage, fingerprint: str, shard: str) -> Iterator[None]:
     """Uncommits a shard that turns out to be damaged.
 
     Raises:
@@ -170,11 +170,11 @@ def mending(storage: Storage, fingerprint: str, shard: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CommittedImages:
     """Everything committed for one fingerprint, without vectors."""
 
-    keys: dict[tuple[str, str], Key]  # by (URI, version)
-    contents: dict[str, Key]  # by SHA-256, the row that holds the vectors
+    keys: dict[tuple[str, str], ImageKey]  # by (URI, version)
+    contents: dict[str, ImageKey]  # by SHA-256, the row that holds the vectors
     failures: dict[tuple[str, str], Failure]  # by (URI, version)
 
     def embedded(self, image: SourceImage) -> bool:
@@ -192,12 +192,12 @@ class Known:
         return [self.failures[pair] for pair in pairs if pair not in self.keys and pair in self.failures]
 
 
-def read_known(storage: Storage, fingerprint: str) -> Known:
+def read_committed(storage: Storage, fingerprint: str) -> CommittedImages:
     """Reads what is committed; a shard without stats.json does not exist."""
-    return known_of(read_shards(storage, fingerprint))
+    return combine_shards(read_shards(storage, fingerprint))
 
 
-def read_shards(storage: Storage, fingerprint: str) -> list[Committed]:
+def read_shards(storage: Storage, fingerprint: str) -> list[CommittedShard]:
     """Reads all committed shards, in the order of their names."""
     prefix = shards_prefix(fingerprint)
     found = sorted((e.key.split("/")[2], e.modified) for e in storage.list(prefix) if e.key.endswith("/stats.json"))
@@ -206,9 +206,9 @@ def read_shards(storage: Storage, fingerprint: str) -> list[Committed]:
         return [shard for shard in shards if shard]
 
 
-def known_of(shards: Iterable[Committed]) -> Known:
+def combine_shards(shards: Iterable[CommittedShard]) -> CommittedImages:
     """Puts together what shards hold."""
-    known = Known({}, {}, {})
+    known = CommittedImages({}, {}, {})
     for shard in shards:
         for key in shard.keys:
             known.keys[key.uri, key.version] = key
@@ -254,20 +254,20 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Contents:
+class ContentRows:
     """What a shard holds of n images, a row each."""
 
     plain: pa.Table  # n rows: width, height, format, bytes, taken
     vectors: dict[str, NDArray[Any]]  # each [n, length]: visual, and for a backbone with classes classes, probabilities
 
 
-def read_wanted(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[str]) -> Contents:
+def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[str]) -> ContentRows:
     """Reads what a shard holds of the images with these SHA-256, in the order of `hashes`, which may repeat one.
 
     Raises:
         NotPublishedError: the shard is damaged, and counts no longer.
     """
-    with mending(storage, fingerprint, shard):
+    with uncommit_if_damaged(storage, fingerprint, shard):
         table = read_table(storage, fingerprint, shard)
         table = table.filter(holds_vectors(table))
         row_of = {sha256: row for row, sha256 in enumerate(table["sha256"].to_pylist())}
@@ -276,7 +276,7 @@ def read_wanted(storage: Storage, fingerprint: str, shard: str, hashes: Sequence
             raise LibraryError(f"Shard {shard} is damaged: it lacks {len(missing)} images.")
         rows = np.asarray([row_of[sha256] for sha256 in hashes])
         vectors = {name: _matrix(table[name])[rows] for name in _VECTORS if name in table.column_names}
-        return Contents(table.select(list(_PLAIN)).take(rows), vectors)
+        return ContentRows(table.select(list(_PLAIN)).take(rows), vectors)
 
 
 def shard_folder(fingerprint: str, shard: str) -> str:
@@ -284,19 +284,19 @@ def shard_folder(fingerprint: str, shard: str) -> str:
     return f"{shards_prefix(fingerprint)}/{shard}"
 
 
-def _read_shard(storage: Storage, fingerprint: str, name: str, modified: float) -> Committed | None:
+def _read_shard(storage: Storage, fingerprint: str, name: str, modified: float) -> CommittedShard | None:
     """A shard; None when its files cannot be understood, as a power cut may leave them: its images are done again."""
     folder = shard_folder(fingerprint, name)
     try:
         stats = json.loads(storage.read(f"{folder}/stats.json"))
         lines = storage.read(f"{folder}/failures.jsonl").splitlines() if stats["failed"] else []
-        keys = tuple(Key(uri, version, sha256, has, name) for uri, version, sha256, has in stats["keys"])
-        return Committed(name, keys, tuple(Failure(**json.loads(line)) for line in lines), modified)
+        keys = tuple(ImageKey(uri, version, sha256, has, name) for uri, version, sha256, has in stats["keys"])
+        return CommittedShard(name, keys, tuple(Failure(**json.loads(line)) for line in lines), modified)
     except (ValueError, TypeError, KeyError, ObjectMissingError):
         return None
 
 
-def make_table(rows: Sequence[Embedded]) -> pa.Table:
+def make_table(rows: Sequence[EmbeddedImage]) -> pa.Table:
     """The columns of vectors.parquet; those of vectors are left out when no row has any."""
     columns = {
         name: pa.array([getattr(row, name) for row in rows], pa.string()) for name in ("uri", "version", "sha256")

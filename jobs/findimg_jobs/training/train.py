@@ -20,12 +20,12 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors, did_you_mean, normalised, open_words
-from findimg_jobs.build.assemble import find_live
+from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.evaluation.measure import read_labels
 from findimg_jobs.evaluation.metrics import TOP, precision_by_k
 from findimg_jobs.indexing.plan import read_images
-from findimg_jobs.store.lock import hold
-from findimg_jobs.store.shards import read_known, read_vectors
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import read_committed, read_vectors
 
 SEED = 20
 TEST = 0.2  # share of each label's images that is kept for testing
@@ -164,7 +164,7 @@ def train(settings: Settings, labelled: str) -> TrainReport:
     words = open_words(words_name, ModelStore(settings.cache / "models").words(words_name))
     labels = read_labels([labelled], library.uri)
     _check_labels(labels, words)
-    with hold(library.storage) as lock:
+    with hold_lock(library.storage) as lock:
         examples = read_examples(library.storage, manifest, labels)
         testing = _chosen_for_testing(examples.label)
         # First without some of the labels: what the head makes of their images tells strangers from its own.
@@ -212,9 +212,9 @@ def read_examples(storage: Storage, manifest: Manifest, labels: Mapping[str, str
         LibraryError: some of the images are not in the version.
         HeadError: a label has too few images, or there are too few labels.
     """
-    known = read_known(storage, manifest.fingerprint)
+    known = read_committed(storage, manifest.fingerprint)
     planned = [image for image in read_images(storage, manifest.run) if image.uri in labels]
-    live = find_live(planned, known)
+    live = find_embedded(planned, known)
     missing = (
         labels.keys() - {image.uri for image in live.images} - {each.uri for each in known.failures_among(planned)}
     )

@@ -6,7 +6,7 @@ from findimg.errors import LibraryError, NotPublishedError
 from findimg.library.library import File, Index, Library, Manifest, sha256_of
 from findimg.storage.base import open_storage
 from findimg_jobs.build.publish import publish
-from findimg_jobs.store.lock import hold
+from findimg_jobs.store.lock import hold_lock
 
 
 def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
@@ -43,7 +43,7 @@ def test_readers_see_the_old_version_until_the_new_one_is_whole(place: str, tmp_
     library.storage.write = lambda key, data: (order.append(key), write(key, data))[1]  # type: ignore[method-assign]
     library.storage.upload = lambda path, key: (order.append(key), upload(path, key))[1]  # type: ignore[method-assign]
     library.storage.create = lambda key, data: (order.append(key), create(key, data))[1]  # type: ignore[method-assign]
-    with hold(library.storage) as lock:
+    with hold_lock(library.storage) as lock:
         publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
     assert order[-3:] == ["versions/one/catalog.sqlite", "versions/one/manifest.json", "CURRENT"]
     assert library.current() == "one"
@@ -55,7 +55,7 @@ def test_a_version_that_did_not_arrive_whole_stays_hidden(place: str, tmp_path: 
     manifest = make_version(tmp_path / "draft", "one")
     (tmp_path / "draft" / "catalog.sqlite").write_text("other bytes")
     with (
-        hold(library.storage) as lock,
+        hold_lock(library.storage) as lock,
         pytest.raises(NotPublishedError, match=r"did not arrive whole: .*catalog.sqlite"),
     ):
         publish(library, manifest, tmp_path / "draft", lock, allow_shrink=False)
@@ -65,7 +65,7 @@ def test_a_version_that_did_not_arrive_whole_stays_hidden(place: str, tmp_path: 
 @pytest.mark.parametrize(("images", "refused"), [(5, False), (4, True)])
 def test_losing_more_than_half_is_refused(place: str, tmp_path: Path, images: int, refused: bool) -> None:
     library = Library(place, tmp_path / "cache")
-    with hold(library.storage) as lock:
+    with hold_lock(library.storage) as lock:
         publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
         smaller = make_version(tmp_path / "draft", "two", images)
         if refused:
@@ -81,7 +81,7 @@ def test_a_writer_that_sleeps_while_another_publishes_does_not_undo_that(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = Library(place, tmp_path / "cache")
-    with hold(library.storage) as lock:
+    with hold_lock(library.storage) as lock:
         publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
         # The last check passes, and then another run takes the lock and publishes.
         monkeypatch.setattr(lock, "check", lambda: library.storage.write("CURRENT", b"other"))
@@ -93,7 +93,7 @@ def test_a_writer_that_sleeps_while_another_publishes_does_not_undo_that(
 def test_a_publish_whose_answer_got_lost_counts(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = Library(place, tmp_path / "cache")
     create = library.storage.create
-    with hold(library.storage) as lock:
+    with hold_lock(library.storage) as lock:
         monkeypatch.setattr(library.storage, "create", lambda key, data: create(key, data) and False)
         publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
     assert library.current() == "one"
@@ -102,14 +102,14 @@ def test_a_publish_whose_answer_got_lost_counts(place: str, tmp_path: Path, monk
 def test_a_manifest_that_cannot_be_read_back_never_goes_live(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
     manifest = make_version(tmp_path / "draft", "one").model_copy(update={"noise": float("nan")})
-    with hold(library.storage) as lock, pytest.raises(LibraryError, match="noise"):
+    with hold_lock(library.storage) as lock, pytest.raises(LibraryError, match="noise"):
         publish(library, manifest, tmp_path / "draft", lock, allow_shrink=False)
     assert library.current() is None
 
 
 def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
-    with hold(library.storage) as lock:
+    with hold_lock(library.storage) as lock:
         open_storage(place).write("LOCK", b'{"owner": "b:2", "token": "other", "since": 0, "beat": 0}')
         with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
             publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)

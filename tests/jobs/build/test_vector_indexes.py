@@ -11,8 +11,8 @@ from findimg.index.annoy import AnnoyPartitions
 from findimg.library.library import Index, index_files, sha256_of
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.build.vector_indexes import Wanted, build_indexes
-from findimg_jobs.engines import Engine
+from findimg_jobs.build.vector_indexes import IndexSpec, build_indexes
+from findimg_jobs.engines.base import Engine
 
 
 class Workers(Engine):
@@ -26,11 +26,11 @@ class Workers(Engine):
 
 
 @pytest.fixture
-def wanted() -> list[Wanted]:
+def wanted() -> list[IndexSpec]:
     random = np.random.default_rng(1)
     visual = random.normal(size=(250, 12)).astype(np.float32)
     joint = random.normal(size=(250, 6)).astype(np.float16)
-    return [Wanted("visual", visual, visual[::10]), Wanted("joint", joint, joint[::10].astype(np.float32))]
+    return [IndexSpec("visual", visual, visual[::10]), IndexSpec("joint", joint, joint[::10].astype(np.float32))]
 
 
 def nearest(folder: Path, name: str, index: Index, query: NDArray[np.float32]) -> list[int]:
@@ -38,7 +38,7 @@ def nearest(folder: Path, name: str, index: Index, query: NDArray[np.float32]) -
     return AnnoyPartitions(paths, index.dim, index.counts, index.search_k).nearest(query, 5)[0].tolist()
 
 
-def test_workers_build_what_this_process_would_bit_for_bit(place: str, wanted: list[Wanted], tmp_path: Path) -> None:
+def test_workers_build_what_this_process_would_bit_for_bit(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     storage = open_storage(place)
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
@@ -56,7 +56,7 @@ def test_workers_build_what_this_process_would_bit_for_bit(place: str, wanted: l
         assert sha256_of(there / file) == stated.sha256
 
 
-def test_partitions_together_find_what_is_nearest_of_all(place: str, wanted: list[Wanted], tmp_path: Path) -> None:
+def test_partitions_together_find_what_is_nearest_of_all(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     with Engine(Settings(engine="local")) as engine:
         indexes, _ = build_indexes(wanted, 60, open_storage(place), "v", tmp_path, engine)
     visual = wanted[0].vectors
@@ -68,7 +68,7 @@ def test_partitions_together_find_what_is_nearest_of_all(place: str, wanted: lis
     assert indexes["visual"].recall >= 0.98
 
 
-def test_what_is_built_in_a_moment_is_not_handed_out(place: str, wanted: list[Wanted], tmp_path: Path) -> None:
+def test_what_is_built_in_a_moment_is_not_handed_out(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     storage = open_storage(place)
     _, files = build_indexes(wanted, 250, storage, "v", tmp_path, Workers())
     assert {path.name for path in tmp_path.iterdir()} == set(files)
@@ -76,7 +76,7 @@ def test_what_is_built_in_a_moment_is_not_handed_out(place: str, wanted: list[Wa
 
 
 def test_a_worker_without_room_says_so(
-    place: str, wanted: list[Wanted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, wanted: list[IndexSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage: Storage = open_storage(place)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 0}))

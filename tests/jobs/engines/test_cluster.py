@@ -14,9 +14,9 @@ from findimg.errors import NotPublishedError, SettingsError, StorageError
 from findimg.storage.base import open_storage
 from findimg_jobs.engines import cluster
 from findimg_jobs.engines.cluster import embed_on_ray
-from findimg_jobs.indexing.embed import Embedder, Work
+from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.store.shards import Shard, Stats, cut, read_known
+from findimg_jobs.store.shards import Shard, Stats, make_shards, read_committed
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ class FatalEmbedder(Embedder):
 class StillbornEmbedder(Embedder):
     """Never gets ready."""
 
-    def __init__(self, work: Work, threads: int):
+    def __init__(self, work: EmbedTask, threads: int):
         raise MemoryError("no room for the model")
 
 
@@ -50,25 +50,25 @@ def workers_know_these_classes() -> None:
 
 
 @pytest.fixture
-def work(tmp_path: Path, cache: Path) -> Work:
+def work(tmp_path: Path, cache: Path) -> EmbedTask:
     models = cache / "models"
     made = fingerprint("efficientnet-lite0", ModelStore(models))
-    return Work("efficientnet-lite0", "", models, str(tmp_path / "library"), made, frozenset())
+    return EmbedTask("efficientnet-lite0", "", models, str(tmp_path / "library"), made, frozenset())
 
 
-def shards_of(folder: Path, work: Work, size: int) -> list[Shard]:
-    return cut(list_sources([str(folder)], work.library).images, work.fingerprint, size)
+def shards_of(folder: Path, work: EmbedTask, size: int) -> list[Shard]:
+    return make_shards(list_sources([str(folder)], work.library).images, work.fingerprint, size)
 
 
-def embedded(work: Work) -> list[str]:
+def embedded(work: EmbedTask) -> list[str]:
     """The names of all committed images, so that one committed twice shows."""
     storage = open_storage(work.library)
-    return sorted(Path(uri).name for uri, _ in read_known(storage, work.fingerprint).keys)
+    return sorted(Path(uri).name for uri, _ in read_committed(storage, work.fingerprint).keys)
 
 
 @pytest.mark.long
 def test_an_image_that_kills_workers_is_recorded_and_costs_no_other_image(
-    pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+    pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "Embedder", FatalEmbedder)
     monkeypatch.setattr(cluster, "ATTEMPTS", 2)
@@ -76,26 +76,28 @@ def test_an_image_that_kills_workers_is_recorded_and_costs_no_other_image(
     done = list(embed_on_ray(shards, work, ""))
     assert sum(stats.embedded for stats in done) == 5
     assert embedded(work) == ["0.png", "1.png", "2.png", "4.png", "5.png"]
-    (failure,) = read_known(open_storage(work.library), work.fingerprint).failures_among(shards[0].images)
+    (failure,) = read_committed(open_storage(work.library), work.fingerprint).failures_among(shards[0].images)
     assert failure.uri.endswith("/3.png")
     assert "died 2 times" in failure.reason
 
 
 @pytest.mark.long
-def test_workers_that_never_get_ready_end_the_run(pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_never_get_ready_end_the_run(
+    pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cluster, "Embedder", StillbornEmbedder)
     with pytest.raises(NotPublishedError, match="No worker can be started"):
         list(embed_on_ray(shards_of(pictures, work, size=6), work, ""))
 
 
 def test_a_library_that_cannot_be_written_ends_the_run(
-    pictures: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+    pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "Embedder", HomelessEmbedder)
     with pytest.raises(StorageError, match="disk is full"):
         list(embed_on_ray(shards_of(pictures, work, size=6), work, ""))
 
 
-def test_no_cluster_at_an_address_is_said(pictures: Path, work: Work) -> None:
+def test_no_cluster_at_an_address_is_said(pictures: Path, work: EmbedTask) -> None:
     with pytest.raises(SettingsError, match=r"No Ray cluster answers at 127\.0\.0\.1:1"):
         list(embed_on_ray(shards_of(pictures, work, size=6), work, "127.0.0.1:1"))

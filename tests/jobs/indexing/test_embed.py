@@ -12,9 +12,9 @@ from findimg.encoders.registry import fingerprint
 from findimg.images import decode
 from findimg.library.library import thumbnail_key
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.embed import Embedder, Work
+from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import Failure, list_sources
-from findimg_jobs.store.shards import Content, Stats, name_shard, read_known, read_vectors
+from findimg_jobs.store.shards import Content, Stats, name_shard, read_committed, read_vectors
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[Stats, list[Failur
 
     def embed(folder: Path, contents: frozenset[str] = frozenset()) -> tuple[Stats, list[Failure]]:
         made = fingerprint("efficientnet-lite0", ModelStore(models))
-        work = Work("efficientnet-lite0", "", models, library, made, contents)
+        work = EmbedTask("efficientnet-lite0", "", models, library, made, contents)
         images = list_sources([str(folder)], library).images
         stats = Embedder(work).embed(name_shard(tuple(images), made))
-        return stats, read_known(open_storage(library), made).failures_among(images)
+        return stats, read_committed(open_storage(library), made).failures_among(images)
 
     return embed
 
@@ -37,7 +37,7 @@ def contents(folder: Path, stats: Stats) -> dict[str, Content]:
     """What was embedded, by file name."""
     (made,) = (path.name for path in (folder / "library" / "embeddings").iterdir())
     storage = open_storage(folder / "library")
-    names = {key.sha256: Path(key.uri).name for key in read_known(storage, made).contents.values()}
+    names = {key.sha256: Path(key.uri).name for key in read_committed(storage, made).contents.values()}
     return {names[sha256]: content for sha256, content in read_vectors(storage, made, stats.shard)}
 
 
@@ -117,7 +117,9 @@ def test_an_image_gone_since_it_was_listed_is_worth_another_try(tmp_path: Path, 
     made = fingerprint("efficientnet-lite0", ModelStore(models))
     images = tuple(list_sources([str(pictures)], library).images)
     (pictures / "2.png").unlink()
-    stats = Embedder(Work("efficientnet-lite0", "", models, library, made, frozenset())).embed(name_shard(images, made))
+    stats = Embedder(EmbedTask("efficientnet-lite0", "", models, library, made, frozenset())).embed(
+        name_shard(images, made)
+    )
     assert (stats.images, stats.failed) == (5, 1)
-    known = read_known(open_storage(library), made)
+    known = read_committed(open_storage(library), made)
     assert not known.settled(images[2])

@@ -4,11 +4,11 @@ from findimg.errors import LibraryError
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.plan import last_run, make_plan, read_images, write_plan
 from findimg_jobs.indexing.sources import Failure, Listing, SourceImage
-from findimg_jobs.store.shards import Key, Known
+from findimg_jobs.store.shards import CommittedImages, ImageKey
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
-KNOWN = Known(
-    keys={("old", "1"): Key("old", "1", "aa", True, "s")},
+KNOWN = CommittedImages(
+    keys={("old", "1"): ImageKey("old", "1", "aa", True, "s")},
     contents={},
     failures={
         ("broken", "1"): Failure("broken", "1", "truncated", transient=False),

@@ -26,8 +26,8 @@ from findimg.storage.base import Storage, open_storage
 from findimg_jobs.indexing.run import rebuild
 from findimg_jobs.indexing.sources import Listing, list_sources
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.lock import hold
-from findimg_jobs.store.shards import commit
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import commit_shard
 
 Run = Callable[..., RunReport]
 
@@ -225,10 +225,10 @@ def test_a_run_that_loses_its_lock_stops_embedding(
     lost = b'{"owner": "b:2", "token": "other", "since": 0, "beat": 0}'
 
     def lose(storage: Storage, *arguments: object) -> None:
-        commit(storage, *arguments)  # type: ignore[arg-type]
+        commit_shard(storage, *arguments)  # type: ignore[arg-type]
         storage.write("LOCK", lost)
 
-    monkeypatch.setattr(findimg_jobs.indexing.embed, "commit", lose)
+    monkeypatch.setattr(findimg_jobs.indexing.embed, "commit_shard", lose)
     with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
         run(library, pictures, shard_size=1)
     assert len(list((tmp_path / "library").glob("embeddings/*/*/stats.json"))) == 1
@@ -352,7 +352,7 @@ def test_another_backbone_than_the_librarys_is_refused(tmp_path: Path, pictures:
 
 def test_a_second_writer_is_refused(tmp_path: Path, pictures: Path, run: Run) -> None:
     library = str(tmp_path / "library")
-    with hold(open_storage(library)), pytest.raises(LockedError):
+    with hold_lock(open_storage(library)), pytest.raises(LockedError):
         run(library, pictures)
 
 

@@ -39,7 +39,7 @@ from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import Known, read_known
+from findimg_jobs.store.shards import CommittedImages, read_committed
 
 SHARD_SIZE = 3
 NAMES = st.sampled_from(["a.bmp", "b.bmp", "c.bmp", "sub/d.bmp", "sub/e.bmp"])
@@ -243,9 +243,9 @@ class History(RuleBasedStateMachine):
     def good(self) -> dict[str, bytes]:
         return {name: data for name, (data, _) in self.files.items() if len(data) > 200}
 
-    def known(self) -> Known:
+    def known(self) -> CommittedImages:
         found = [entry.key.split("/")[1] for entry in self.library.storage.list("embeddings")]
-        return read_known(self.library.storage, found[0] if found else "none")
+        return read_committed(self.library.storage, found[0] if found else "none")
 
     def teardown(self) -> None:
         if not self.good():

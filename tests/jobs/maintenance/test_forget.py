@@ -16,7 +16,7 @@ from findimg.settings import Settings
 from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.lock import hold
+from findimg_jobs.store.lock import hold_lock
 
 Run = Callable[..., RunReport]
 
@@ -111,7 +111,7 @@ def test_an_image_that_was_renamed_is_forgotten_under_both_names(
     assert mentions(library, sha256, "renamed.png") == []
 
 
-@pytest.mark.parametrize("step", ["publish_again", "withdraw", "thumbnail_key", "erase"])
+@pytest.mark.parametrize("step", ["publish_again", "delete_version", "thumbnail_key", "delete_rows"])
 def test_interrupted_it_is_finished_by_a_second_call(
     settings: Settings, library: Library, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -142,7 +142,7 @@ def test_what_cannot_be_forgotten_changes_nothing(
         forget(settings, [str(pictures / "1.png"), str(pictures / "nosuch.png")])
     with pytest.raises(LibraryError, match="holds nothing else"):
         forget(settings, [str(path) for path in pictures.iterdir()])
-    with hold(library.storage), pytest.raises(LockedError):
+    with hold_lock(library.storage), pytest.raises(LockedError):
         forget(settings, [str(pictures / "1.png")])
     assert sorted((entry.key, entry.version) for entry in library.storage.list()) == before
 

@@ -12,7 +12,7 @@ from findimg.library.library import Library, thumbnail_key
 from findimg_jobs.maintenance.prune import DAY, HOUR, prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.lock import hold
+from findimg_jobs.store.lock import hold_lock
 
 Run = Callable[..., RunReport]
 
@@ -175,7 +175,7 @@ def test_where_nobody_knows_what_is_referred_to_it_is_left_alone(library: Librar
 
 def test_nothing_is_pruned_while_a_run_goes_on_or_nobody_knows_what_is_live(library: Library) -> None:
     before = keys(library, "")
-    with hold(library.storage), pytest.raises(LockedError):
+    with hold_lock(library.storage), pytest.raises(LockedError):
         prune(library, 1, keep=0)
     library.storage.write("CURRENT", b"???")
     with pytest.raises(LibraryError, match="names no version"):

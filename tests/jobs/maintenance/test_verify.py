@@ -10,7 +10,7 @@ from findimg.index import annoy as ann
 from findimg.library.library import File, Library, Manifest, index_files, sha256_of
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import read_known, shard_folder
+from findimg_jobs.store.shards import read_committed, shard_folder
 
 Run = Callable[..., RunReport]
 
@@ -111,7 +111,7 @@ def test_an_index_of_other_images_is_found(library: Library) -> None:
 
 def test_a_damaged_shard_is_named_and_one_that_was_collected_is_no_problem(library: Library) -> None:
     manifest = live(library)
-    (name,) = {key.shard for key in read_known(library.storage, manifest.fingerprint).contents.values()}
+    (name,) = {key.shard for key in read_committed(library.storage, manifest.fingerprint).contents.values()}
     folder = shard_folder(manifest.fingerprint, name)
     library.storage.write(f"{folder}/vectors.parquet", b"PAR1")
     (problem,) = verify(library, manifest).problems

@@ -12,7 +12,7 @@ from findimg.errors import StorageError
 from findimg.search.searcher import Hit
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.evaluation.metrics import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
-from findimg_jobs.reporting.html_report import draw_page, write_page
+from findimg_jobs.reporting.html_report import render_html_report, write_html_report
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&amp;\u202e.jpg'
 
@@ -74,7 +74,7 @@ def library(tmp_path: Path) -> FolderStorage:
 
 
 def test_hostile_names_stay_text(library: FolderStorage) -> None:
-    page = draw_page(evaluation(HOSTILE, (hit(HOSTILE), HOSTILE), (hit(HOSTILE), None)), library)
+    page = render_html_report(evaluation(HOSTILE, (hit(HOSTILE), HOSTILE), (hit(HOSTILE), None)), library)
     elements = Elements(page)
     assert not elements.named("script")
     assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
@@ -84,7 +84,7 @@ def test_hostile_names_stay_text(library: FolderStorage) -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere(library: FolderStorage) -> None:
-    elements = Elements(draw_page(evaluation("cat", (hit("1.jpg"), "cat")), library))
+    elements = Elements(render_html_report(evaluation("cat", (hit("1.jpg"), "cat")), library))
     assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in elements.found}
     assert not [attributes for _, attributes in elements.found if "href" in attributes]
     assert any("default-src 'none'" in str(meta.get("content")) for meta in elements.named("meta"))
@@ -92,14 +92,14 @@ def test_nothing_is_loaded_from_elsewhere(library: FolderStorage) -> None:
 
 def test_right_and_wrong_are_told_by_a_symbol_too_and_what_has_no_label_by_none(library: FolderStorage) -> None:
     hits = (hit("1.jpg"), "cat"), (hit("2.jpg"), "dog"), (hit("3.jpg"), "dog"), (hit("4.jpg"), None)
-    elements = Elements(draw_page(evaluation("cat", *hits), library))
+    elements = Elements(render_html_report(evaluation("cat", *hits), library))
     # Both sheets show the same hits here.
     assert [len(elements.classed(kind)) for kind in ("right", "wrong", "unknown", "asked", "mark")] == [2, 4, 2, 1, 6]
     assert len({str(path["d"]) for path in elements.named("path") if "class" not in path}) == 2
 
 
 def test_the_plot_has_a_curve_for_each_search_and_head(library: FolderStorage) -> None:
-    elements = Elements(draw_page(evaluation("cat"), library))
+    elements = Elements(render_html_report(evaluation("cat"), library))
     curves = [path for path in elements.classed("curve") if "L" in str(path["d"])]
     assert len(curves) == 3
     assert len(elements.named("circle")) == 30
@@ -109,30 +109,32 @@ def test_the_plot_has_a_curve_for_each_search_and_head(library: FolderStorage) -
 def test_missing_and_broken_thumbnails_leave_a_gap_not_an_error(library: FolderStorage) -> None:
     library.write("thumbnails/br/broken.jpg", b"no jpeg")
     hits = (hit("1.jpg", "broken"), "cat"), (hit("2.jpg", "gone"), "cat")
-    assert Elements(draw_page(evaluation("cat", *hits), library)).text.count("no thumbnail") == 4
+    assert Elements(render_html_report(evaluation("cat", *hits), library)).text.count("no thumbnail") == 4
 
 
 def test_a_version_without_words_has_a_page_as_well(library: FolderStorage) -> None:
     both = evaluation("cat", (hit("1.jpg"), "cat"))
     labels = tuple(replace(label, text=None, tags=None) for label in both.labels)
-    elements = Elements(draw_page(replace(both, text=None, tags=None, heads=(), labels=labels), library))
+    elements = Elements(render_html_report(replace(both, text=None, tags=None, heads=(), labels=labels), library))
     assert len(elements.classed("right")) == 1
 
 
 def test_a_page_replaces_the_one_before(library: FolderStorage, tmp_path: Path) -> None:
     path = tmp_path / "out" / "report.html"
     for label in ("cat", "dog"):
-        write_page(path, evaluation(label), library)
+        write_html_report(path, evaluation(label), library)
     assert "dog" in Elements(path.read_text("utf-8")).text
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_library_whose_path_is_no_text_has_a_page(library: FolderStorage, tmp_path: Path) -> None:
-    write_page(tmp_path / "report.html", replace(evaluation("cat"), library=os.fsdecode(b"/photos/\xff")), library)
+    write_html_report(
+        tmp_path / "report.html", replace(evaluation("cat"), library=os.fsdecode(b"/photos/\xff")), library
+    )
     assert "How well /photos/? answers" in Elements((tmp_path / "report.html").read_text("utf-8")).text
 
 
 def test_a_path_that_cannot_be_written_is_said(library: FolderStorage, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"report\.html cannot be written"):
-        write_page(tmp_path / "file" / "report.html", evaluation("cat"), library)
+        write_html_report(tmp_path / "file" / "report.html", evaluation("cat"), library)

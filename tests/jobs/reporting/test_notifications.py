@@ -12,8 +12,8 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg_bot.local_slack.server import Workspace
 from findimg_jobs.indexing.run import index
-from findimg_jobs.reporting.notifications import telling
-from findimg_jobs.store.lock import hold
+from findimg_jobs.reporting.notifications import notify_when_done
+from findimg_jobs.store.lock import hold_lock
 
 MANIFEST = Path(__file__).parents[3] / "bot" / "findimg_bot" / "slack" / "manifest.json"
 Nightly = Callable[..., None]
@@ -47,7 +47,7 @@ def nightly(tmp_path: Path, pictures: Path, cache: Path, workspace: Workspace) -
             slack_bot_token=workspace.bot_token,
             slack_api_url=workspace.api_url,
         )
-        with telling(settings, tmp_path / metrics) as ended:
+        with notify_when_done(settings, tmp_path / metrics) as ended:
             index(settings, [str(pictures)], strict, ended=ended)
 
     return nightly
@@ -91,7 +91,7 @@ def test_a_run_that_cannot_begin_is_told_and_one_that_meets_a_lock_is_not(
     nightly: Nightly, workspace: Workspace, pictures: Path, tmp_path: Path
 ) -> None:
     before = len(posts(workspace))
-    with hold(open_storage(tmp_path / "library")), pytest.raises(LockedError):
+    with hold_lock(open_storage(tmp_path / "library")), pytest.raises(LockedError):
         nightly()
     assert len(posts(workspace)) == before
     assert not (tmp_path / "findimg.prom").exists()
@@ -133,7 +133,7 @@ def test_a_channel_without_a_token_and_a_file_without_a_folder_are_refused_befor
 ) -> None:
     with (
         pytest.raises(SettingsError, match="general cannot be told without FINDIMG_SLACK_BOT_TOKEN"),
-        telling(Settings(report_channel="general"), None),
+        notify_when_done(Settings(report_channel="general"), None),
     ):
         pytest.fail("it began")
     with pytest.raises(SettingsError, match=r"There is no folder .*nowhere for the metrics file"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from findimg_jobs.reporting import progress
-from findimg_jobs.reporting.progress import track
+from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.store.shards import Stats
 
 SHARDS = [Stats(str(number), images=10, embedded=10, failed=0, bytes_read=0) for number in range(3)]
@@ -14,7 +14,7 @@ def test_without_a_terminal_it_writes_json_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_LINE_EVERY", 0.0)
-    assert list(track(iter(SHARDS), 30)) == SHARDS
+    assert list(show_progress(iter(SHARDS), 30)) == SHARDS
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["done"], line["of"]) for line in lines] == [(10, 30), (20, 30), (30, 30)]
     assert lines[-1]["seconds_left"] == 0
@@ -22,13 +22,13 @@ def test_without_a_terminal_it_writes_json_lines(
 
 
 def test_a_short_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    list(track(iter(SHARDS), 30))
+    list(show_progress(iter(SHARDS), 30))
     assert capsys.readouterr().err == ""
 
 
 def test_a_terminal_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    list(track(iter(SHARDS), 30))
+    list(show_progress(iter(SHARDS), 30))
     shown = capsys.readouterr().err
     assert "30/30" in shown
     assert "images/s" in shown
@@ -42,5 +42,5 @@ def test_shards_pass_one_by_one() -> None:
             asked.append(shard.shard)
             yield shard
 
-    next(track(shards(), 30))
+    next(show_progress(shards(), 30))
     assert asked == ["0"]

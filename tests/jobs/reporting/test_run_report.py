@@ -3,7 +3,7 @@ from pathlib import Path
 
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.sources import Failure
-from findimg_jobs.reporting.run_report import RunReport, add_up, write_report
+from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
 from findimg_jobs.store.shards import Stats
 
 FAILURES = [
@@ -68,4 +68,4 @@ def test_shards_add_up() -> None:
         Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}, memory=300),
         Stats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3, memory=200),
     ]
-    assert add_up(shards) == (9, 150, 3, 300, {"read": 0.75, "model": 2.0})
+    assert add_up_shards(shards) == (9, 150, 3, 300, {"read": 0.75, "model": 2.0})

@@ -13,13 +13,13 @@ from findimg.storage.folder import FolderStorage
 from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg_jobs.store.compaction import MANY, compact, is_crowded
 from findimg_jobs.store.shards import (
+    CommittedImages,
     Content,
-    Embedded,
-    Known,
+    EmbeddedImage,
     Stats,
-    commit,
+    commit_shard,
     name_shard,
-    read_known,
+    read_committed,
     read_shards,
     read_vectors,
     shard_folder,
@@ -37,7 +37,7 @@ def uri_of(number: int, copy: bool) -> str:
     return f"/photos/{number:06}{'-copy' if copy else ''}.jpg"
 
 
-def make_row(number: int, version: str = "1", copy: bool = False) -> Embedded:
+def make_row(number: int, version: str = "1", copy: bool = False) -> EmbeddedImage:
     """A made-up image; each number has vectors of its own."""
     rng = np.random.default_rng(number)
     content = Content(
@@ -50,15 +50,15 @@ def make_row(number: int, version: str = "1", copy: bool = False) -> Embedded:
         classes=rng.permutation(20).astype(np.uint16),
         probabilities=rng.random(20, np.float32),
     )
-    return Embedded(uri_of(number, copy), version, sha256_of(number), None if copy else content)
+    return EmbeddedImage(uri_of(number, copy), version, sha256_of(number), None if copy else content)
 
 
-def put(storage: Storage, rows: Sequence[Embedded], failures: Sequence[Failure] = ()) -> str:
+def put(storage: Storage, rows: Sequence[EmbeddedImage], failures: Sequence[Failure] = ()) -> str:
     """Commits a shard as a run would."""
     images = tuple(SourceImage(each.uri, each.version) for each in (*rows, *failures))
     name = name_shard(images, "f").name
     embedded = sum(row.content is not None for row in rows)
-    commit(storage, "f", rows, failures, Stats(name, len(rows), embedded, len(failures), 0))
+    commit_shard(storage, "f", rows, failures, Stats(name, len(rows), embedded, len(failures), 0))
     return name
 
 
@@ -82,10 +82,10 @@ def vectors(storage: Storage) -> dict[str, bytes]:
     return found
 
 
-def same(one: Known, two: Known) -> bool:
+def same(one: CommittedImages, two: CommittedImages) -> bool:
     """Whether two stores know the same of the same images, in whatever shards."""
 
-    def plain(known: Known) -> object:
+    def plain(known: CommittedImages) -> object:
         keys = {pair: (key.sha256, key.embedded) for pair, key in known.keys.items()}
         return keys, set(known.contents), known.failures
 
@@ -99,12 +99,12 @@ def test_many_small_shards_become_a_few_full_ones_bit_for_bit(place: str) -> Non
     for number in range(MANY):
         put(storage, [make_row(number)])
     put(storage, [make_row(MANY), make_row(0, copy=True)], [broken])
-    before, known = vectors(storage), read_known(storage, "f")
+    before, known = vectors(storage), read_committed(storage, "f")
     assert is_crowded(read_shards(storage, "f"), SIZE)
     done = compact(storage, "f", SIZE)
     assert (done.collected, done.rewritten, done.written) == (0, MANY + 1, 5)
     assert vectors(storage) == before
-    assert same(read_known(storage, "f"), known)
+    assert same(read_committed(storage, "f"), known)
     assert full in shards(storage)
     assert len(shards(storage)) == 6
     assert len({entry.key.split("/")[2] for entry in storage.list("embeddings/f")}) == 6
@@ -127,7 +127,7 @@ def test_what_no_version_refers_to_is_collected_but_what_its_copies_need_stays(p
     assert done.collected == 1
     assert shards(storage) == {original, copies}
     assert gone not in shards(storage)
-    assert read_known(storage, "f").embedded(image_of(3, copy=True))
+    assert read_committed(storage, "f").embedded(image_of(3, copy=True))
 
 
 def test_what_is_young_stays_although_nothing_refers_to_it(place: str) -> None:
@@ -155,8 +155,8 @@ def test_a_damaged_shard_is_not_copied_but_made_again(place: str) -> None:
     storage.write(f"{shard_folder('f', names[0])}/vectors.parquet", b"PAR1")
     with pytest.raises(NotPublishedError, match=r"is missing or damaged: .*Run index again"):
         compact(storage, "f", SIZE)
-    assert not read_known(storage, "f").embedded(image_of(0))
-    assert read_known(storage, "f").embedded(image_of(1))
+    assert not read_committed(storage, "f").embedded(image_of(0))
+    assert read_committed(storage, "f").embedded(image_of(1))
 
 
 @pytest.mark.parametrize("dies_at", range(1, 11))
@@ -165,7 +165,7 @@ def test_interrupted_at_any_moment_nothing_is_lost(place: str, dies_at: int, mon
     storage = open_storage(place)
     for number in range(3):
         put(storage, [make_row(number), make_row(number, copy=True)])
-    before, known = vectors(storage), read_known(storage, "f")
+    before, known = vectors(storage), read_committed(storage, "f")
     left = [dies_at]
 
     def mortal(method: Callable[..., object]) -> Callable[..., object]:
@@ -182,10 +182,10 @@ def test_interrupted_at_any_moment_nothing_is_lost(place: str, dies_at: int, mon
             patch.setattr(type(storage), name, mortal(getattr(type(storage), name)))
         with pytest.raises(StorageError, match="It died"):
             compact(storage, "f", SIZE)
-    assert same(read_known(storage, "f"), known)
+    assert same(read_committed(storage, "f"), known)
     assert vectors(storage) == before
     compact(storage, "f", SIZE)
-    assert same(read_known(storage, "f"), known)
+    assert same(read_committed(storage, "f"), known)
     assert vectors(storage) == before
 
 
@@ -212,7 +212,7 @@ def test_a_year_of_nights_does_not_slow_the_next(tmp_path: Path) -> None:
         most = max(most, len(shards(storage)))
     # Full shards need a fourth of a shard's images each at least; the small ones come on top.
     assert most <= 4 * images / size + MANY + 1
-    known = read_known(storage, "f")
+    known = read_committed(storage, "f")
     assert all(known.embedded(image_of(number)) for number in live)
     assert len(known.contents) <= 4 * images
     last = timed(storage)
@@ -222,5 +222,5 @@ def test_a_year_of_nights_does_not_slow_the_next(tmp_path: Path) -> None:
 
 def timed(storage: Storage) -> float:
     start = time.perf_counter()
-    read_known(storage, "f")
+    read_committed(storage, "f")
     return time.perf_counter() - start

@@ -9,31 +9,31 @@ import pytest
 from findimg.errors import NotPublishedError
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.indexing.sources import Failure, SourceImage
-from findimg_jobs.store.delete_rows import erase
+from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.shards import (
     Content,
-    Embedded,
+    EmbeddedImage,
     Stats,
-    commit,
+    commit_shard,
     name_shard,
-    read_known,
+    read_committed,
     read_shards,
     read_vectors,
 )
 
 
-def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> Embedded:
+def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> EmbeddedImage:
     """An image with made-up content; each number has vectors of its own."""
     visual = np.random.default_rng(content).standard_normal(8).astype(np.float16).astype(np.float32)
     made = Content(content + 1, 20, "PNG", 99, None, visual) if vectors else None
-    return Embedded(uri, version, f"{content:064x}", made)
+    return EmbeddedImage(uri, version, f"{content:064x}", made)
 
 
-def put(storage: Storage, *rows: Embedded, failures: tuple[Failure, ...] = ()) -> None:
+def put(storage: Storage, *rows: EmbeddedImage, failures: tuple[Failure, ...] = ()) -> None:
     """Commits a shard as a run would."""
     images = tuple(SourceImage(each.uri, each.version) for each in (*rows, *failures))
     name = name_shard(images, "f").name
-    commit(storage, "f", rows, failures, Stats(name, len(rows), 0, len(failures), 0))
+    commit_shard(storage, "f", rows, failures, Stats(name, len(rows), 0, len(failures), 0))
 
 
 def held(storage: Storage) -> dict[str, tuple[str, list[float]]]:
@@ -43,7 +43,7 @@ def held(storage: Storage) -> dict[str, tuple[str, list[float]]]:
         for shard in read_shards(storage, "f")
         for sha256, content in read_vectors(storage, "f", shard.name)
     }
-    return {key.uri: (key.sha256, vectors[key.sha256]) for key in read_known(storage, "f").keys.values()}
+    return {key.uri: (key.sha256, vectors[key.sha256]) for key in read_committed(storage, "f").keys.values()}
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def storage(tmp_path: Path) -> Storage:
 
 
 def erased(storage: Storage, *uris: str, hashes: frozenset[str] = frozenset()) -> int:
-    return erase(storage, "f", read_shards(storage, "f"), frozenset(uris), hashes)
+    return delete_rows(storage, "f", read_shards(storage, "f"), frozenset(uris), hashes)
 
 
 def text_of(storage: Storage) -> bytes:
@@ -105,7 +105,7 @@ def test_the_failures_of_an_image_go_and_those_of_others_stay(storage: Storage) 
     failures = tuple(Failure(uri, "1", "broken", transient=False) for uri in ("a", "d"))
     put(storage, row("b", 2), failures=failures)
     assert erased(storage, "a") == 0
-    assert read_known(storage, "f").failures.keys() == {("d", "1")}
+    assert read_committed(storage, "f").failures.keys() == {("d", "1")}
     assert held(storage).keys() == {"b"}
 
 

@@ -8,19 +8,23 @@ import pytest
 from findimg.errors import LockedError, NotPublishedError
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.store import lock
-from findimg_jobs.store.lock import hold
+from findimg_jobs.store.lock import hold_lock
 
 
 def test_a_second_run_is_told_who_writes_since_when(place: str) -> None:
     storage = open_storage(place)
-    with hold(storage), pytest.raises(LockedError, match=r":\d+ has been writing to .* since 20\d\d-"), hold(storage):
+    with (
+        hold_lock(storage),
+        pytest.raises(LockedError, match=r":\d+ has been writing to .* since 20\d\d-"),
+        hold_lock(storage),
+    ):
         pytest.fail("two hold one lock")
 
 
 def test_a_released_lock_is_free(place: str) -> None:
     storage = open_storage(place)
     for _ in range(2):
-        with hold(storage) as held:
+        with hold_lock(storage) as held:
             held.check()
     assert not storage.exists("LOCK")
 
@@ -34,10 +38,10 @@ def test_an_abandoned_lock_expires(place: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(lock, "EXPIRY", 2.0)
     storage = open_storage(place)
     abandon(storage, beat=time.time())
-    with pytest.raises(LockedError), hold(storage):
+    with pytest.raises(LockedError), hold_lock(storage):
         pass
     time.sleep(2.1)
-    with hold(storage) as held:
+    with hold_lock(storage) as held:
         held.check()
 
 
@@ -49,13 +53,13 @@ def test_a_clock_that_differs_by_an_hour_breaks_no_living_lock_and_saves_no_dead
     monkeypatch.setattr(lock, "BEAT", 0.2)
     storage = open_storage(place)
     here, taker = time.time, threading.current_thread()
-    with hold(storage), monkeypatch.context() as patch:
+    with hold_lock(storage), monkeypatch.context() as patch:
         patch.setattr(time, "time", lambda: here() + ahead * (threading.current_thread() is taker))
         # The process of this lock runs, so that only its heart can tell.
-        with pytest.raises(LockedError), hold(storage):
+        with pytest.raises(LockedError), hold_lock(storage):
             pass
     abandon(storage, beat=here() - ahead)
-    with hold(storage) as held:
+    with hold_lock(storage) as held:
         held.check()
 
 
@@ -63,15 +67,15 @@ def test_a_process_that_was_killed_on_this_machine_holds_nothing(place: str) -> 
     storage = open_storage(place)
     dead = subprocess.Popen(["true"])
     dead.wait()
-    with hold(storage):
+    with hold_lock(storage):
         process = json.loads(storage.read("LOCK"))["process"]
     abandon(storage, time.time(), process=f"{process.rpartition(' ')[0]} {dead.pid}")
     start = time.monotonic()
-    with hold(storage) as held:
+    with hold_lock(storage) as held:
         held.check()
     assert time.monotonic() - start < 2
     abandon(storage, time.time(), process=f"another machine {dead.pid}")
-    with pytest.raises(LockedError), hold(storage):
+    with pytest.raises(LockedError), hold_lock(storage):
         pass
 
 
@@ -95,7 +99,7 @@ def test_a_run_that_slept_through_its_heartbeats_does_not_write_over_the_next(
         return swap(key, old, new)
 
     monkeypatch.setattr(storage, "swap", asleep)
-    with hold(storage) as held:
+    with hold_lock(storage) as held:
         time.sleep(0.3)
         with pytest.raises(NotPublishedError, match="lost the library's lock to a:1"):
             held.check()
@@ -106,7 +110,7 @@ def test_a_lock_whose_answer_got_lost_is_held(place: str, monkeypatch: pytest.Mo
     storage = open_storage(place)
     create = storage.create
     monkeypatch.setattr(storage, "create", lambda key, data: create(key, data) and False)
-    with hold(storage) as held:
+    with hold_lock(storage) as held:
         held.check()
     assert not storage.exists("LOCK")
 
@@ -115,15 +119,15 @@ def test_a_heartbeat_keeps_the_lock(place: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(lock, "EXPIRY", 1.0)
     monkeypatch.setattr(lock, "BEAT", 0.1)
     storage = open_storage(place)
-    with hold(storage):
+    with hold_lock(storage):
         time.sleep(1.5)
-        with pytest.raises(LockedError), hold(storage):
+        with pytest.raises(LockedError), hold_lock(storage):
             pass
 
 
 def test_a_run_that_lost_its_lock_cannot_publish(place: str) -> None:
     storage = open_storage(place)
-    with hold(storage) as held:
+    with hold_lock(storage) as held:
         storage.write("LOCK", json.dumps({"owner": "b:2", "token": "other", "since": 0, "beat": 0}).encode())
         with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
             held.check()
@@ -133,7 +137,7 @@ def test_a_run_that_lost_its_lock_cannot_publish(place: str) -> None:
 def test_a_strange_lock_is_not_taken(place: str) -> None:
     storage = open_storage(place)
     storage.write("LOCK", b"not ours")
-    with pytest.raises(LockedError, match="no lock that findimg wrote"), hold(storage):
+    with pytest.raises(LockedError, match="no lock that findimg wrote"), hold_lock(storage):
         pass
 
 
@@ -149,7 +153,7 @@ def race(storage: Storage) -> list[bool]:
     def try_it() -> None:
         start.wait()
         try:
-            with hold(storage):
+            with hold_lock(storage):
                 outcomes.append(True)
                 release.wait(10)
         except LockedError:

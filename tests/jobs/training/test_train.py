@@ -28,7 +28,7 @@ from findimg.storage.base import open_storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, normalised, open_words
 from findimg_jobs.indexing.run import index, rebuild
-from findimg_jobs.store.lock import hold
+from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.training.train import Comparison, TrainReport, read_examples, train
 
 COLOURS = {"potted_plant": (30, 200, 30), "fire engine": (220, 20, 20), "Sea": (20, 40, 220), "sand": (230, 200, 120)}
@@ -225,7 +225,7 @@ def test_equal_images_count_once_and_broken_ones_not_at_all(tmp_path: Path, cach
 
 
 def test_nothing_is_trained_while_another_run_writes(settings: Settings, labelled: Path) -> None:
-    with hold(open_storage(settings.library)), pytest.raises(LockedError):
+    with hold_lock(open_storage(settings.library)), pytest.raises(LockedError):
         train(settings, str(labelled))
 
 
