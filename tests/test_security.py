@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from findimg.encoders.artefacts import ARTEFACTS, Download
+from findimg.encoders.artefacts import Download, known_artefacts
 from findimg_bot.state.store import EVENTS_KEPT, KEPT
 from findimg_jobs.maintenance.prune import DAY, GRACE, HISTORY, KEEP
 
@@ -27,7 +27,7 @@ def test_the_times_are_those_of_the_code() -> None:
 
 
 def test_every_model_that_is_downloaded_has_a_hash_and_a_size() -> None:
-    downloads = [artefact.origin for artefact in ARTEFACTS if isinstance(artefact.origin, Download)]
+    downloads = [artefact.origin for artefact in known_artefacts() if isinstance(artefact.origin, Download)]
     assert downloads
     for download in downloads:
         assert re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", download.digest)

@@ -29,6 +29,7 @@ from findimg_jobs.maintenance.prune import prune as prune_library
 from findimg_jobs.maintenance.verify import verify as verify_version
 from findimg_jobs.reporting.html_report import write_html_report
 from findimg_jobs.reporting.notifications import notify_when_done
+from findimg_jobs.reporting.progress import download_bar
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.training.quantize import quantize as run_quantize
 from findimg_jobs.training.train import train as run_training
@@ -346,7 +347,7 @@ def _print(table: Table) -> None:
 
 
 def _store(cache: Path | None) -> ModelStore:
-    return ModelStore(load_settings(cache=cache).cache / "models")
+    return ModelStore(load_settings(cache=cache).cache / "models", progress=download_bar)
 
 
 def _any_version(library: Library) -> None:

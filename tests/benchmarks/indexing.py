@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image
 
 from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.base import ImageEncoder
 from findimg.encoders.efficientnet_lite0 import SIDE, build, read_tensors
 from findimg.encoders.keras_model import start_tensorflow
-from findimg.encoders.registry import ImageEncoder, fingerprint
+from findimg.encoders.registry import fingerprint
 from findimg.encoders.vgg16 import MEAN
 from findimg.images import decode, thumbnail
 from findimg.library.library import Library

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import findimg_jobs.indexing.embed
-from findimg.encoders.registry import Features
+from findimg.encoders.base import Features
 from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index

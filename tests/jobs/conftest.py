@@ -11,7 +11,8 @@ from PIL import Image
 
 import findimg_jobs.indexing.embed
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import ImageEncoder, open_backbone
+from findimg.encoders.base import ImageEncoder
+from findimg.encoders.registry import open_backbone
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from findimg_jobs.reporting.run_report import RunReport

@@ -10,7 +10,8 @@ from functools import cached_property
 import PIL.Image
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import ImageEncoder, open_backbone
+from findimg.encoders.base import ImageEncoder
+from findimg.encoders.registry import open_backbone
 from findimg.errors import FindimgError, LibraryError
 from findimg.images import decode
 from findimg.library.library import Library

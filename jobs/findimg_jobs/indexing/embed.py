@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import Features, open_backbone
+from findimg.encoders.base import Features
+from findimg.encoders.registry import open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.library.library import classifier_key, thumbnail_key
@@ -163,8 +164,8 @@ def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:
     order: Iterable[NDArray[np.uint16] | None] = repeat(None)
     best: Iterable[NDArray[np.float32] | None] = repeat(None)
     if features.probabilities is not None:
-        top = np.argsort(-features.probabilities, axis=1, kind="stable")[:, :TOP_CLASSES].astype(np.uint16)
-        order, best = top, np.take_along_axis(features.probabilities, top, axis=1)
+        top = np.argsort(-features.probabilities, axis=1, kind="stable")[:, :TOP_CLASSES]
+        order, best = top.astype(np.uint16), features.probabilities[np.arange(len(top))[:, None], top]
     # Not strict: without classes the last two never end.
     for image, visual, classes, probabilities in zip(images, features.visual, order, best, strict=False):
         yield Content(image.width, image.height, image.format, image.bytes, image.taken, visual, classes, probabilities)

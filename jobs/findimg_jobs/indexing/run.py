@@ -28,7 +28,7 @@ from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.plan import Plan, make_plan, read_images, write_plan
 from findimg_jobs.indexing.sources import SourceImage, list_sources, map_in_threads
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.reporting.progress import show_progress
+from findimg_jobs.reporting.progress import download_bar, show_progress
 from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.compaction import compact, is_crowded
@@ -64,7 +64,7 @@ def make_build_context(
             f"{settings.library} was made with the backbone {live.backbone}, not {backbone}; "
             f"leave --backbone out, or name another --library."
         )
-    store = ModelStore(settings.cache / "models")
+    store = ModelStore(settings.cache / "models", progress=download_bar)
     words_name = settings.words or (live.words if live else EMBEDDED)
     words = open_words(words_name, store.words(words_name))
     made_by = embedded_by or fingerprint(backbone, store, settings.weights or None)

@@ -3,10 +3,20 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from findimg_jobs.store.shards import Stats
 
@@ -59,3 +69,12 @@ def _json_lines(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
             }
             print(json.dumps(line), file=sys.stderr, flush=True)
         yield shard
+
+
+@contextmanager
+def download_bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error while a model is downloaded; see `DownloadProgress`."""
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=total)
+        yield lambda received: bar.update(task, completed=received)

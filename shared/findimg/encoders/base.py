@@ -1,28 +1,30 @@
-"""What every backbone is and gives."""
+"""What an encoder is: images or text in, vectors out."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a backbone sees in n images."""
+    """What an image encoder returns for n images."""
 
-    visual: np.ndarray  # float32[n, dim]
-    probabilities: np.ndarray | None  # float32[n, 1000], classes sorted by WordNet id; None without classes
+    visual: NDArray[np.float32]  # float32[n, dim]
+    probabilities: NDArray[np.float32] | None  # float32[n, 1000], classes sorted by WordNet id; None without classes
 
 
 class ImageEncoder(Protocol):
-    """A CNN with its preprocessing.
+    """A model that turns images into vectors, with its preprocessing.
 
     Attributes:
         name: the name in the registry.
         dim: length of a visual embedding.
-        classes: 1000, or 0 for a backbone that names no classes.
-        fingerprint: hex digits that stand for weights and preprocessing; equal ones give comparable embeddings.
+        classes: 1000, or 0 if the model has no classifier.
+        fingerprint: hex digits that identify weights and preprocessing. Embeddings with equal fingerprints are
+            comparable.
     """
 
     name: str
@@ -30,15 +32,36 @@ class ImageEncoder(Protocol):
     classes: int
     fingerprint: str
 
-    def preprocess(self, image: Image.Image) -> np.ndarray:
-        """Turns an upright RGB image of any size into the model's input, uint8[H, W, 3]."""
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Return the model's input, uint8[H, W, 3], for an upright RGB image of any size."""
 
-    def embed(self, batch: np.ndarray) -> Features:
-        """Embeds preprocessed images, uint8[n, H, W, 3] with n >= 1."""
+    def embed(self, pixels: NDArray[np.uint8]) -> Features:
+        """Return the features of preprocessed images, uint8[n, H, W, 3] with n >= 1."""
 
-    def class_weights(self) -> np.ndarray:
-        """Returns the classifier's last layer, float32[dim, 1000].
+    def class_weights(self) -> NDArray[np.float32]:
+        """Return the classifier's last layer, float32[dim, 1000].
 
         Raises:
-            ModelError: the backbone names no classes.
+            ModelError: the encoder has no classifier, or it was opened from its portable model.
+        """
+
+    def portable_model(self) -> bytes | None:
+        """Return the model as one file that runs without TensorFlow, or None if the encoder needs TensorFlow.
+
+        `open_portable` in the registry opens it. `index` keeps it in the library for readers.
+        """
+
+
+class TextEncoder(Protocol):
+    """A model that turns text into a vector in the space of an image encoder."""
+
+    dim: int
+
+    def embed(self, text: str) -> NDArray[np.float32]:
+        """Return the text's vector, float32[dim], of length 1.
+
+        Its cosine similarity to an image's vector says how well the text describes the image.
+
+        Raises:
+            QueryError: the encoder cannot embed `text`.
         """

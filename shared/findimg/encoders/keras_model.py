@@ -1,38 +1,43 @@
-"""Runs Keras models on batches. Importing this imports no TensorFlow."""
+"""Runs Keras models on batches. Importing this module does not import TensorFlow."""
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from findimg.errors import SettingsError
+from findimg.encoders.library_messages import without_library_messages
+from findimg.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
     import keras
 
-# Each shape is traced and optimised once; a lone image need not pay for 32.
+# TensorFlow traces and optimises each batch size once. A single image does not pay for 32.
 _BATCH_SIZES = (1, 8, 32)
-_SILENCE = threading.RLock()  # one thread must not keep the silence of another for what there was before
 
 
 def start_tensorflow(threads: int | None) -> ModuleType:
-    """Imports TensorFlow and limits its threads.
+    """Import TensorFlow and limit its threads.
 
     Args:
-        threads: how many CPU threads a model may use; None leaves it to TensorFlow, which takes all.
+        threads: CPU threads for a model. None uses all.
 
     Returns:
         The module `tensorflow`.
 
     Raises:
+        ModelError: TensorFlow is not installed.
         SettingsError: TensorFlow already runs in this process with another number of threads.
     """
-    with silent_stderr():
-        import tensorflow
+    with without_library_messages():
+        try:
+            import keras  # noqa: F401
+            import tensorflow
+        except ModuleNotFoundError as error:
+            raise ModelError(
+                f"This backbone runs in TensorFlow, and the package {error.name} is not installed; "
+                "run pip install 'findimg[vgg]'."
+            ) from error
 
         if threads is not None:
             try:
@@ -61,8 +66,8 @@ class KerasModel:
         self._constant = tensorflow.constant
         self._run = tensorflow.function(run, autograph=False)
 
-    def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
-        """Runs the model.
+    def __call__(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Run the model.
 
         Args:
             batch: uint8[n, H, W, 3] with n >= 1.
@@ -81,17 +86,3 @@ class KerasModel:
             parts.append([output.numpy()[: len(part)] for output in outputs])
             start += size
         return [np.concatenate(output) for output in zip(*parts, strict=True)]
-
-
-@contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Nothing reaches the file descriptor 2 meanwhile, where TensorFlow's libraries greet whatever its settings say."""
-    with _SILENCE:
-        kept = os.dup(2)
-        try:
-            with open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -1,71 +1,172 @@
-"""The CNNs that embed pixels. Importing this imports no TensorFlow; opening one of the VGGs does."""
+"""The image encoders by name. Importing this module imports no encoder and no TensorFlow.
+
+To add an encoder, write one module in this folder with a class that is decorated with `register_encoder`. The settings
+call an encoder a backbone.
+"""
 
 import hashlib
+from abc import ABC, abstractmethod
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from findimg.discovery import import_modules
+from findimg.encoders.artefacts import Artefact, ModelStore
 from findimg.encoders.base import Features, ImageEncoder
-from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
-from findimg.encoders.efficientnet_lite0_int8 import EfficientNetLite0Int8
-from findimg.encoders.vgg16 import Vgg16
-from findimg.encoders.vgg16_gap import Vgg16Gap
 from findimg.errors import ModelError, SettingsError
 
-if TYPE_CHECKING:
-    from findimg.encoders.artefacts import ModelStore
 
-__all__ = ["BACKBONES", "Features", "ImageEncoder", "fingerprint", "open_backbone"]
+class RegisteredEncoder(ABC):
+    """Base class of the encoders: an `ImageEncoder`, and what the registry needs to open it.
 
-_Kind: TypeAlias = type[EfficientNetLite0] | type[Vgg16] | type[Vgg16Gap]
-_REGISTRY: dict[str, _Kind] = {
-    backbone.name: backbone for backbone in (EfficientNetLite0, EfficientNetLite0Int8, Vgg16, Vgg16Gap)
-}
-BACKBONES = tuple(_REGISTRY)
+    Attributes:
+        preprocessing: part of the fingerprint. Raise it by one when `preprocess` changes.
+        artefact: where the weights come from. None if the operator must name a file.
+        weights_help: for an encoder without an artefact, one sentence that says how to get the weights.
+    """
+
+    name: str
+    dim: int
+    classes: int
+    fingerprint: str
+    preprocessing: int
+    artefact: Artefact | None = None
+    weights_help: str = ""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
+        """Build the model from its weights.
+
+        Args:
+            weights: a file, not checked yet.
+            fingerprint: of the weights and the preprocessing.
+            store: where other weights are, and where a converted model can be kept.
+            threads: CPU threads for the model. None uses all.
+
+        Raises:
+            ModelError: the weights are damaged or belong to another encoder.
+        """
+
+    @classmethod
+    def open_portable(cls, model: bytes, fingerprint: str, threads: int | None) -> Self:
+        """Open the model that `portable_model` returned.
+
+        Raises:
+            ModelError: the model is damaged, or this encoder has no portable model.
+        """
+        raise ModelError(f"{cls.name} has no portable model; open it with its weights.")
+
+    @abstractmethod
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
+        """See `ImageEncoder`."""
+
+    @abstractmethod
+    def embed(self, pixels: NDArray[np.uint8]) -> Features:
+        """See `ImageEncoder`."""
+
+    def class_weights(self) -> NDArray[np.float32]:
+        """See `ImageEncoder`."""
+        raise ModelError(f"{self.name} has no classes, so it has no class weights; use vgg16 or efficientnet-lite0.")
+
+    def portable_model(self) -> bytes | None:
+        """See `ImageEncoder`."""
+        return None
 
 
-def open_backbone(
-    name: str, store: "ModelStore", weights: str | None = None, threads: int | None = None
-) -> ImageEncoder:
-    """Builds a backbone's model, which takes seconds; downloads its weights when they are not on this machine.
+_Encoder = TypeVar("_Encoder", bound=type[RegisteredEncoder])
+_encoders: dict[str, type[RegisteredEncoder]] = {}
+
+
+def register_encoder(encoder: _Encoder) -> _Encoder:
+    """Register an encoder's class under its name."""
+    _encoders[encoder.name] = encoder
+    return encoder
+
+
+def backbone_names() -> tuple[str, ...]:
+    """Return the names of all encoders."""
+    return tuple(_registered())
+
+
+def open_backbone(name: str, store: ModelStore, weights: str | None = None, threads: int | None = None) -> ImageEncoder:
+    """Build an encoder's model, which takes seconds. Download its weights if they are not on this machine.
 
     Args:
-        name: one of BACKBONES.
+        name: one of `backbone_names()`.
         store: where weights are looked up and kept.
-        weights: a file or s3:// URI to take instead.
-        threads: how many CPU threads the model may use; None is all. The VGGs of one process, which run in TensorFlow,
-            must all be opened with the same number.
+        weights: a file or s3:// URI to use instead.
+        threads: CPU threads for the model. None uses all. All encoders of one process that run in TensorFlow must be
+            opened with the same number.
 
     Raises:
-        SettingsError: no such backbone, or TensorFlow already runs with another number of threads.
-        ModelError: the weights are missing, damaged or not the backbone's.
+        SettingsError: there is no encoder `name`, or TensorFlow already runs with another number of threads.
+        ModelError: the weights are missing, damaged, or belong to another encoder.
     """
-    kind = _kind(name)
-    path = store.weights(name, weights)
-    return kind(path, _fingerprint(name, path), threads, store)
+    encoder = _find(name)
+    path = _weights(encoder, store, weights)
+    return encoder.open(path, _fingerprint(encoder, path), store, threads)
 
 
-def fingerprint(name: str, store: "ModelStore", weights: str | None = None) -> str:
-    """Returns the fingerprint that `open_backbone` with the same arguments gives, without building the model.
+def open_portable(name: str, model: bytes, fingerprint: str, threads: int | None = None) -> ImageEncoder:
+    """Open an encoder from its portable model, without its weights and without TensorFlow.
+
+    Args:
+        name: one of `backbone_names()`.
+        model: what `portable_model` of the encoder returned.
+        fingerprint: of the encoder whose model it is.
+        threads: CPU threads for the model. None uses all.
 
     Raises:
-        SettingsError: no such backbone.
+        SettingsError: there is no encoder `name`.
+        ModelError: the model is damaged, or the encoder has no portable form.
+    """
+    return _find(name).open_portable(model, fingerprint, threads)
+
+
+def fingerprint(name: str, store: ModelStore, weights: str | None = None) -> str:
+    """Return the fingerprint of the encoder that `open_backbone` opens, without building the model.
+
+    Raises:
+        SettingsError: there is no encoder `name`.
         ModelError: the weights are missing.
     """
-    _kind(name)
-    return _fingerprint(name, store.weights(name, weights))
+    encoder = _find(name)
+    return _fingerprint(encoder, _weights(encoder, store, weights))
 
 
-def _kind(name: str) -> _Kind:
+@cache
+def _import_encoders() -> None:
+    import_modules("findimg.encoders")
+
+
+def _registered() -> dict[str, type[RegisteredEncoder]]:
+    _import_encoders()
+    return dict(sorted(_encoders.items()))
+
+
+def _find(name: str) -> type[RegisteredEncoder]:
+    encoders = _registered()
     try:
-        return _REGISTRY[name]
+        return encoders[name]
     except KeyError as error:
-        raise SettingsError(f"There is no backbone {name!r}; use one of {', '.join(BACKBONES)}.") from error
+        raise SettingsError(f"There is no backbone {name!r}; use one of {', '.join(encoders)}.") from error
 
 
-def _fingerprint(name: str, weights: Path) -> str:
+def _weights(encoder: type[RegisteredEncoder], store: ModelStore, named: str | None) -> Path:
+    if named is None and encoder.artefact is None:
+        raise ModelError(encoder.weights_help)
+    return store.weights(encoder.name, named)
+
+
+def _fingerprint(encoder: type[RegisteredEncoder], weights: Path) -> str:
     try:
         with weights.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"The weights {weights} cannot be read: {error.strerror}.") from error
-    return hashlib.sha256(f"{name} {digest} {_REGISTRY[name].preprocessing}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{encoder.name} {digest} {encoder.preprocessing}".encode()).hexdigest()[:16]

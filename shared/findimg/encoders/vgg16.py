@@ -1,32 +1,33 @@
 """VGG16 with its three dense layers: 4096-d visual embeddings (fc2) and the ImageNet classes, as in Keras.
 
-Keras' tutorials squeeze an image into the square; `resize_to_square` sees as much with less distortion. Measured with
-vgg16-gap on 348 Caltech-101 photographs, share of the same class in the nearest 10: 0.756, squeezed 0.745, centre crop
-0.756.
+Keras' tutorials squeeze an image into the square. `resize_to_square` keeps as much of it with less distortion. Measured
+with vgg16-gap on 348 Caltech-101 photographs, share of the same class in the nearest 10: 0.756, squeezed 0.745, centre
+crop 0.756.
 """
 
 import math
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from findimg.encoders.artefacts import Artefact, Download, ModelStore, register_artefact, weights_of
 from findimg.encoders.base import Features
 from findimg.encoders.keras_model import KerasModel, start_tensorflow
 from findimg.encoders.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.registry import RegisteredEncoder, register_encoder
 from findimg.encoders.resize import resize_to_square
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:
     import keras
 
-    from findimg.encoders.artefacts import ModelStore
-
 SIDE = 224
-# Blue, green, red: the mean of ImageNet's pixels, which Keras' `preprocess_input` (mode "caffe") subtracts.
+# Mean of ImageNet's pixels in blue, green and red. Keras' `preprocess_input` (mode "caffe") subtracts it.
 MEAN = (103.939, 116.779, 123.68)
 CONVOLUTIONS = ((3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 512)) + (
     (512, 512),
@@ -34,41 +35,62 @@ CONVOLUTIONS = ((3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256)
 DENSE = ((7 * 7 * 512, 4096), (4096, 4096), (4096, 1000))
 
 
-class Vgg16:
-    """Production's backbone. See `ImageEncoder`."""
+KERAS_DOWNLOADS = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
+
+
+@register_encoder
+class Vgg16(RegisteredEncoder):
+    """VGG16 with its dense layers. It needs TensorFlow."""
 
     name = "vgg16"
     dim = 4096
     classes = 1000
     preprocessing = 2
+    # The MD5 is in keras/src/applications/vgg16.py. The size is what Keras' own download prints.
+    artefact = register_artefact(
+        Artefact(
+            "vgg16",
+            weights_of(lambda path: check_weights(path)),
+            Download(
+                KERAS_DOWNLOADS + "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+                553_467_096,
+                "md5:64373286793e3c8b2b4e3219cbf3544b",
+            ),
+        )
+    )
 
-    def __init__(self, weights: Path, fingerprint: str, threads: int | None, store: "ModelStore"):
+    def __init__(self, fingerprint: str, model: KerasModel, class_weights: NDArray[np.float32]):
         self.fingerprint = fingerprint
-        check_weights(weights)
+        self._model = model
+        self._class_weights = class_weights
+
+    @classmethod
+    def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
         start_tensorflow(threads)
+        check_weights(weights)
         import keras
 
         vgg = keras.applications.VGG16(weights=None)
         load_weights(vgg, weights)
-        self._class_weights = vgg.get_layer("predictions").get_weights()[0]
+        class_weights = vgg.get_layer("predictions").get_weights()[0]
         if bfloat16_pays():
             vgg = in_bfloat16(vgg, but=("predictions",))
         outputs = [vgg.get_layer("fc2").output, vgg.get_layer("predictions").output]
-        self._network = KerasModel(with_pixels(keras.Model(vgg.input, outputs)))
+        return cls(fingerprint, KerasModel(with_pixels(keras.Model(vgg.input, outputs))), class_weights)
 
-    def preprocess(self, image: Image.Image) -> np.ndarray:
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         return resize_to_square(image, SIDE)
 
-    def embed(self, batch: np.ndarray) -> Features:
-        visual, probabilities = self._network(batch)
+    def embed(self, pixels: NDArray[np.uint8]) -> Features:
+        visual, probabilities = self._model(pixels)
         return Features(visual, probabilities)
 
-    def class_weights(self) -> np.ndarray:
+    def class_weights(self) -> NDArray[np.float32]:
         return self._class_weights
 
 
 def with_pixels(vgg: "keras.Model") -> "keras.Model":
-    """Puts Keras' VGG preprocessing before a model, so that it takes uint8[n, SIDE, SIDE, 3] in RGB."""
+    """Return a model that takes uint8[n, SIDE, SIDE, 3] in RGB and applies Keras' VGG preprocessing first."""
     import keras
 
     pixels = keras.Input((SIDE, SIDE, 3), dtype="uint8")
@@ -77,16 +99,21 @@ def with_pixels(vgg: "keras.Model") -> "keras.Model":
 
 
 def check_weights(path: Path, dense: bool = True) -> None:
-    """Checks that a file is HDF5 and holds arrays of VGG16's shapes, without building the model.
+    """Check that a file is HDF5 and holds arrays of VGG16's shapes, without building the model.
 
     Args:
         path: a weights file of Keras, in the old (.h5) or the new (.weights.h5) layout.
-        dense: with the three dense layers, or without any.
+        dense: whether the three dense layers must be there. If not, none of them may be there.
 
     Raises:
-        ModelError: it is no such file.
+        ModelError: the file is not HDF5, holds other arrays, or h5py is not installed.
     """
-    import h5py
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            "h5py, which reads VGG16's weights, is not installed; run pip install 'findimg[vgg]'."
+        ) from error
 
     found: Counter[tuple[int, ...]] = Counter()
 
@@ -111,16 +138,16 @@ def check_weights(path: Path, dense: bool = True) -> None:
 
 
 def load_weights(model: "keras.Model", path: Path) -> None:
-    """Loads a checked weights file of Keras, whatever it is called.
+    """Load a checked weights file of Keras into a model. Its file name does not matter.
 
     Raises:
-        ModelError: its arrays do not fit the model.
+        ModelError: the file's arrays do not fit the model.
     """
     import h5py
 
     with h5py.File(path) as file:
         suffix = ".weights.h5" if "layers" in file else ".h5"
-    # Keras chooses the layout by the file's name.
+    # Keras selects the layout by the file name.
     with tempfile.TemporaryDirectory() as folder:
         link = Path(folder, f"vgg16{suffix}")
         link.symlink_to(path.resolve())

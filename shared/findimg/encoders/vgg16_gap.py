@@ -1,48 +1,61 @@
-"""VGG16 without its dense layers: 512-d visual embeddings, the last convolutions averaged; it names no classes."""
+"""VGG16 without its dense layers: 512-d visual embeddings, the average of the last convolution. It has no classes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from findimg.encoders.artefacts import Artefact, Download, ModelStore, register_artefact, weights_of
 from findimg.encoders.base import Features
 from findimg.encoders.keras_model import KerasModel, start_tensorflow
 from findimg.encoders.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.registry import RegisteredEncoder, register_encoder
 from findimg.encoders.resize import resize_to_square
-from findimg.encoders.vgg16 import SIDE, check_weights, load_weights, with_pixels
-from findimg.errors import ModelError
-
-if TYPE_CHECKING:
-    from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.vgg16 import KERAS_DOWNLOADS, SIDE, check_weights, load_weights, with_pixels
 
 
-class Vgg16Gap:
-    """VGG16's convolutions alone, a tenth of its weights. See `ImageEncoder`."""
+@register_encoder
+class Vgg16Gap(RegisteredEncoder):
+    """VGG16's convolutions only, a tenth of its weights. It needs TensorFlow."""
 
     name = "vgg16-gap"
     dim = 512
     classes = 0
     preprocessing = 2
+    # The MD5 is in keras/src/applications/vgg16.py. The size is what Keras' own download prints.
+    artefact = register_artefact(
+        Artefact(
+            "vgg16-gap",
+            weights_of(lambda path: check_weights(path, dense=False)),
+            Download(
+                KERAS_DOWNLOADS + "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+                58_889_256,
+                "md5:6d6bbae143d832006294945121d1f1fc",
+            ),
+        )
+    )
 
-    def __init__(self, weights: Path, fingerprint: str, threads: int | None, store: "ModelStore"):
+    def __init__(self, fingerprint: str, model: KerasModel):
         self.fingerprint = fingerprint
-        check_weights(weights, dense=False)
+        self._model = model
+
+    @classmethod
+    def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
         start_tensorflow(threads)
+        check_weights(weights, dense=False)
         import keras
 
         vgg = keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3), pooling="avg")
         load_weights(vgg, weights)
         if bfloat16_pays():
             vgg = in_bfloat16(vgg, but=(vgg.layers[-1].name,))
-        self._network = KerasModel(with_pixels(keras.Model(vgg.input, [vgg.output])))
+        return cls(fingerprint, KerasModel(with_pixels(keras.Model(vgg.input, [vgg.output]))))
 
-    def preprocess(self, image: Image.Image) -> np.ndarray:
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         return resize_to_square(image, SIDE)
 
-    def embed(self, batch: np.ndarray) -> Features:
-        (visual,) = self._network(batch)
+    def embed(self, pixels: NDArray[np.uint8]) -> Features:
+        (visual,) = self._model(pixels)
         return Features(visual, None)
-
-    def class_weights(self) -> np.ndarray:
-        raise ModelError("vgg16-gap names no classes, so it has no class weights; use vgg16 or efficientnet-lite0.")

@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.registry import ImageEncoder
+from findimg.encoders.base import ImageEncoder
 from findimg.errors import LibraryError, QueryError
 from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.images import Image

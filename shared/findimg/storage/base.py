@@ -5,9 +5,7 @@ A storage holds objects by key. A key is relative to the storage's root, with `/
 To add a storage, write one module in this folder. It implements `Storage` and calls `register_scheme`.
 """
 
-import importlib
 import os
-import pkgutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from findimg.discovery import import_modules
 from findimg.errors import SettingsError, StorageError
 
 
@@ -199,6 +198,4 @@ def _not_a_storage(uri: str) -> SettingsError:
 @cache
 def _import_storages() -> None:
     """Import the modules of this folder, so that each one registers its scheme."""
-    package = __name__.rpartition(".")[0]
-    for module in pkgutil.iter_modules([os.path.dirname(__file__)], f"{package}."):
-        importlib.import_module(module.name)
+    import_modules("findimg.storage")

@@ -2,7 +2,8 @@ import hashlib
 import os
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
-from findimg.encoders.artefacts import ARTEFACTS, Artefact, Download, Embedded, ModelStore
+from findimg.encoders.artefacts import Artefact, Download, Embedded, ModelStore, known_artefacts, weights_of
 from findimg.encoders.vgg16 import CONVOLUTIONS
 from findimg.errors import ModelError, StorageError
 from findimg.storage.s3 import reset_client
@@ -90,7 +91,9 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def store_with(folder: Path, name: str, url: str, body: bytes, digest: str | None = None) -> ModelStore:
     """A store whose official download of `name` is `body` at `url`."""
     origin = Download(url, len(body), digest or "sha256:" + hashlib.sha256(body).hexdigest())
-    return ModelStore(folder, [replace(known, origin=origin) if known.name == name else known for known in ARTEFACTS])
+    return ModelStore(
+        folder, [replace(known, origin=origin) if known.name == name else known for known in known_artefacts()]
+    )
 
 
 def left_behind(folder: Path) -> list[Path]:
@@ -104,6 +107,20 @@ def test_the_official_download_is_kept_and_not_fetched_twice(tmp_path: Path, ser
     assert left_behind(tmp_path) == [path]
     offline = store_with(tmp_path, "vgg16-gap", "http://127.0.0.1:9/gap.h5", weights)
     assert offline.pull("vgg16-gap") == offline.weights("vgg16-gap") == offline.path("vgg16-gap") == path
+
+
+def test_progress_of_a_download_is_reported_up_to_its_size(tmp_path: Path, server: str, weights: bytes) -> None:
+    reports: list[tuple[str, int, int]] = []
+    store = store_with(tmp_path, "vgg16-gap", f"{server}/gap.h5", weights)
+
+    @contextmanager
+    def record(name: str, total: int) -> Iterator[Callable[[int], None]]:
+        yield lambda received: reports.append((name, received, total))
+
+    ModelStore(tmp_path, list(store._artefacts.values()), record).pull("vgg16-gap")
+    received = [each[1] for each in reports]
+    assert received == sorted(received)
+    assert reports[-1] == ("vgg16-gap", len(weights), len(weights))
 
 
 def test_the_published_md5_is_a_hash_as_well(tmp_path: Path, server: str, weights: bytes) -> None:
@@ -240,7 +257,7 @@ def test_word_vectors_pulled_from_a_file_come_before_the_embedded_ones(tmp_path:
 
 
 def test_a_missing_package_is_said_with_what_to_do(tmp_path: Path) -> None:
-    gone = Artefact("efficientnet-lite0", "weights", Embedded("the-package", "no_such_module", "file"))
+    gone = Artefact("efficientnet-lite0", weights_of(lambda _: None), Embedded("the-package", "no_such_module", "file"))
     with pytest.raises(ModelError, match="comes with the package the-package, which is missing; install it"):
         ModelStore(tmp_path, [gone]).pull("efficientnet-lite0")
 

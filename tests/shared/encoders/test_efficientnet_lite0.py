@@ -8,8 +8,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.base import ImageEncoder
 from findimg.encoders.efficientnet_lite0 import EPSILON, _folded, build, read_tensors
-from findimg.encoders.registry import ImageEncoder, fingerprint, open_backbone
+from findimg.encoders.registry import fingerprint, open_backbone
 from findimg.errors import ModelError
 
 PHOTOS = Path(__file__).parents[4] / "shared" / "photos"

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from findimg.encoders.litert import LiteRTModel, to_lite
+from findimg.encoders.litert import LiteRTModel, convert_to_litert
 from findimg.errors import ModelError
 
 SHAPES = ((8, 8, 3), (4,), (2,))
@@ -23,7 +23,7 @@ def images(count: int) -> np.ndarray:
 def test_a_converted_model_gives_what_keras_gives_in_the_order_of_the_images() -> None:
     kerases = model()
     expected = kerases.predict(images(40), verbose=0)
-    found = LiteRTModel(to_lite(kerases), SHAPES, threads=3)(images(40))
+    found = LiteRTModel(convert_to_litert(kerases), SHAPES, threads=3)(images(40))
     assert [output.dtype for output in found] == [np.float32, np.float32]
     for output, right in zip(found, expected, strict=True):
         np.testing.assert_allclose(output, right, atol=1e-5)
@@ -31,18 +31,18 @@ def test_a_converted_model_gives_what_keras_gives_in_the_order_of_the_images() -
 
 def test_int8_comes_near_and_leaves_what_follows_the_convolutions_alone() -> None:
     kerases = model()
-    exact = LiteRTModel(to_lite(kerases), SHAPES, threads=1)(images(40))
-    near = LiteRTModel(to_lite(kerases, images(100)), SHAPES, threads=1)(images(40))
+    exact = LiteRTModel(convert_to_litert(kerases), SHAPES, threads=1)(images(40))
+    near = LiteRTModel(convert_to_litert(kerases, images(100)), SHAPES, threads=1)(images(40))
     assert not np.array_equal(near[0], exact[0]), "both were computed in one precision"
     np.testing.assert_allclose(near[0], exact[0], atol=0.02)
     np.testing.assert_allclose(near[1].sum(axis=1), 1, atol=1e-6)
 
 
 def test_what_is_no_model_is_refused() -> None:
-    with pytest.raises(ModelError, match="LiteRT cannot run it"):
+    with pytest.raises(ModelError, match="LiteRT cannot run the model"):
         LiteRTModel(b"\0" * 1000, SHAPES, threads=1)
 
 
 def test_another_model_is_refused() -> None:
     with pytest.raises(ModelError, match=r"\[1, 8, 8, 3\], \[1, 4\], \[1, 2\]\] instead of .*\[1, 7\]\]"):
-        LiteRTModel(to_lite(model()), ((8, 8, 3), (7,)), threads=1)
+        LiteRTModel(convert_to_litert(model()), ((8, 8, 3), (7,)), threads=1)

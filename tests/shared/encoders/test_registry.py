@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import BACKBONES, fingerprint, open_backbone
+from findimg.encoders.registry import backbone_names, fingerprint, open_backbone
 from findimg.errors import ModelError, SettingsError
 
 
@@ -19,7 +19,7 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_registry_has_the_four_backbones() -> None:
-    assert set(BACKBONES) == {"vgg16", "vgg16-gap", "efficientnet-lite0", "efficientnet-lite0-int8"}
+    assert set(backbone_names()) == {"vgg16", "vgg16-gap", "efficientnet-lite0", "efficientnet-lite0-int8"}
 
 
 def test_the_default_needs_tensorflow_once_to_convert_it_and_then_never_again(tmp_path: Path) -> None:

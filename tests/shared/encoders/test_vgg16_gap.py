@@ -15,7 +15,8 @@ from sklearn.datasets import load_sample_image
 
 from findimg.encoders import vgg16_gap
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import ImageEncoder, open_backbone
+from findimg.encoders.base import ImageEncoder
+from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError
 
 PHOTOGRAPHS = {

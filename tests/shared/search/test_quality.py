@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import ImageEncoder, open_backbone
+from findimg.encoders.base import ImageEncoder
+from findimg.encoders.registry import open_backbone
 from findimg.heads.conse import Conse
 from findimg.images import decode
 from findimg.search.expansion import meaning, noise, rerank, score, strength, unrelated_terms

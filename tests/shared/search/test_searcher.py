@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import ImageEncoder, open_backbone
+from findimg.encoders.base import ImageEncoder
+from findimg.encoders.registry import open_backbone
 from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
 from findimg.library.library import Library
