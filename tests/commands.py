@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from findimg_bot.slack.manifest import read_manifest
-from findimg_jobs.datasets.samples import gather
+from findimg_jobs.datasets.samples import copy_samples
 from tests.bot.team import Threaded
 
 
@@ -73,7 +73,7 @@ def label(pictures: Path, folder: Path) -> None:
 @contextmanager
 def new_home(folder: Path) -> Iterator[Home]:
     """A home in an empty folder, with S3 and Slack on this machine; its library is not there yet."""
-    gather(folder / "Pictures")
+    copy_samples(folder / "Pictures")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()

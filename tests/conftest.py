@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from findimg.settings import Settings
 from findimg.storage.s3 import reset_client
-from findimg_jobs.datasets.samples import gather
+from findimg_jobs.datasets.samples import copy_samples
 from findimg_jobs.indexing.run import index
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
@@ -46,7 +46,7 @@ def photos() -> Path:
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sample photographs."""
-    return make_once(tmp_path_factory, "samples", gather)
+    return make_once(tmp_path_factory, "samples", copy_samples)
 
 
 @pytest.fixture(scope="session")

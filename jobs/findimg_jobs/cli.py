@@ -18,7 +18,7 @@ from findimg.library.library import Library
 from findimg.settings import Settings, load_settings
 from findimg_jobs.build.publish import set_current
 from findimg_jobs.datasets.pascal import download
-from findimg_jobs.datasets.samples import gather
+from findimg_jobs.datasets.samples import copy_samples
 from findimg_jobs.evaluation.measure import evaluate as run_evaluation
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.run import rebuild
@@ -309,7 +309,7 @@ def samples(
     if pascal:
         print(f"All {download(folder):,} photographs of UIUC Pascal Sentences are in {folder}.")
         return
-    gathered = gather(folder)
+    gathered = copy_samples(folder)
     print(f"{len(gathered)} photographs in {folder}; SOURCES.md there names their sources and licences.")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from findimg.settings import Settings
 from findimg_bot.local_slack.model.state import Json
 from findimg_bot.local_slack.server import Workspace
-from findimg_jobs.datasets.samples import gather
+from findimg_jobs.datasets.samples import copy_samples
 from findimg_jobs.indexing.run import index
 from tests.benchmarks.figures import Figure, load
 from tests.bot.team import Team
@@ -40,7 +40,7 @@ def measure(folder: Path, short: bool) -> list[Figure]:
     Raises:
         RuntimeError: somebody got no acknowledgement, or no images.
     """
-    gather(folder / "samples")
+    copy_samples(folder / "samples")
     cache, library = folder / "cache", str(folder / "served")
     index(Settings(library=library, engine="local", cache=cache), [str(folder / "samples")])
     figures = []
@@ -120,11 +120,11 @@ async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, 
     background = [asyncio.create_task(read()), asyncio.create_task(tag())]
     try:
         for _ in range(rounds):
-            await asyncio.gather(*(ask(channel) for channel in channels))
+            await asyncio.copy_samples(*(ask(channel) for channel in channels))
             await asyncio.sleep(pause)
     finally:
         for task in background:
             task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await asyncio.copy_samples(*background, return_exceptions=True)
         workspace.office.feeds.close(workspace.me, page)
     return Load(people * rounds, failed, tagged, acknowledged, answered)

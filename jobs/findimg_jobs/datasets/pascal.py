@@ -1,4 +1,4 @@
-"""UIUC Pascal Sentences: 1,000 photographs in 20 classes, fetched politely from the one page that links them all.
+"""Download UIUC Pascal Sentences: 1,000 photographs in 20 classes, one request at a time.
 
 Source: C. Rashtchian, P. Young, M. Hodosh, J. Hockenmaier, "Collecting Image Annotations Using Amazon's Mechanical
 Turk", NAACL HLT 2010 workshop on that subject; the photographs are from PASCAL VOC 2008.
@@ -23,50 +23,50 @@ from findimg.storage.base import open_storage
 
 PAGE = "https://vision.cs.uiuc.edu/pascal-sentences/"
 
-# With what stands before and after it, there is no room for a host, a query or `..`.
+# The pattern allows no host, no query and no `..`.
 _LINK = re.compile(r"""\ssrc=["']?(([a-z]{2,30})/([0-9]{4}_[0-9]{6}\.jpg))["'\s>]""")
-# A folder's name is its label; like this each part of it is a word.
+# Folder names become labels, so each part must be a word.
 _LABELS = {"diningtable": "dining_table", "pottedplant": "potted_plant", "tvmonitor": "tv_monitor"}
-_MOST_LINKS = 2000
-_LIMIT = 4 * 2**20  # bytes of the page or an image; the largest photographs of PASCAL VOC have about 0.2 MB
+_MAX_LINKS = 2000
+_LIMIT = 4 * 2**20  # bytes of the page or of an image. The largest photographs of PASCAL VOC have about 0.2 MB.
 _TIMEOUT = 30  # seconds without a byte
 _BUSY = (429, 503)
 _ATTEMPTS = 3
-_LONGEST_WAIT = 120  # seconds
+_MAX_WAIT = 120  # seconds
 
 
 def download(folder: Path, page: str = PAGE, pause: float = 0.2) -> int:
-    """Fetches the photographs that `folder` does not have yet into `folder/<class>/<name>.jpg`, one after the other.
+    """Download missing photographs to `folder/<class>/<name>.jpg`.
 
-    Each file appears whole or not at all, and only once it decoded as an image. `diningtable`, `pottedplant` and
+    A file is written only after it decodes as an image, and atomically. The classes `diningtable`, `pottedplant` and
     `tvmonitor` become `dining_table`, `potted_plant` and `tv_monitor`.
 
     Args:
-        folder: made when it does not exist.
-        page: the address of the page, with `/` at its end; only what lies below it is fetched.
-        pause: seconds before each request. A busy server that names no time gets 10 times as long, then 100 times.
+        folder: target, created if it does not exist.
+        page: address of the page, with a final `/`. Only addresses below it are requested.
+        pause: seconds before each request. After a busy answer without `Retry-After` it is 10, then 100 times as long.
 
     Returns:
-        How many photographs are in `folder`: all that the page links.
+        The number of photographs in `folder`.
 
     Raises:
-        NotPublishedError: some are missing, each with its reason; another call continues.
+        NotPublishedError: some photographs are missing. The message names the reasons. Another call continues.
         StorageError: the page cannot be read or links no photographs, or `folder` cannot be written.
     """
     opener = urllib.request.build_opener(_StayBelow(page))
     opener.addheaders = [("User-Agent", "findimg (findimg-jobs samples --pascal; one request at a time)")]
     found = _LINK.findall(_fetch(opener, page, pause).decode("utf-8", "replace"))
     links = {f"{_LABELS.get(name, name)}/{file}": link for link, name, file in found}
-    if not 0 < len(links) <= _MOST_LINKS:
+    if not 0 < len(links) <= _MAX_LINKS:
         raise StorageError(
             f"{page} links {len(links):,} photographs like aeroplane/2008_000716.jpg instead of about 1,000, "
-            "so nothing was fetched; look at it in a browser: the data set may have moved."
+            "so nothing was downloaded. Open the page in a browser: the data set may have moved."
         )
     storage = open_storage(folder)
     missing = {key: link for key, link in links.items() if not storage.exists(key)}
     present, problems = len(links) - len(missing), []
     console = Console(stderr=True)
-    for key, link in track(missing.items(), "Fetching", len(links), present, console=console, transient=True):
+    for key, link in track(missing.items(), "Downloading", len(links), present, console=console, transient=True):
         try:
             data = _fetch(opener, page + link, pause)
             decode(data)
@@ -75,18 +75,18 @@ def download(folder: Path, page: str = PAGE, pause: float = 0.2) -> int:
         except StorageError as error:
             problems.append(str(error))
             if not isinstance(error, ObjectMissingError):
-                break  # the others would fare no better
+                break  # other requests would fail as well
         else:
             storage.write(key, data)
             present += 1
     if problems:
-        summary = f"{present:,} of {len(links):,} photographs are in {folder}; run the same again, it continues."
+        summary = f"{present:,} of {len(links):,} photographs are in {folder}. Run the command again to continue."
         raise NotPublishedError("\n".join([*problems, summary]))
     return present
 
 
 class _StayBelow(HTTPRedirectHandler):
-    """Follows a redirect only to what lies below the page."""
+    """Follow redirects only to addresses below the page."""
 
     def __init__(self, page: str):
         self._page = page
@@ -95,15 +95,15 @@ class _StayBelow(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if not newurl.startswith(self._page):
-            raise ObjectMissingError(f"{req.full_url} redirects to {newurl!r}, which is not followed.")
+            raise ObjectMissingError(f"{req.full_url} redirects to {newurl!r}, which is not below the page.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _fetch(opener: OpenerDirector, url: str, pause: float) -> bytes:
-    """Returns what is at `url`.
+    """Return the content of `url`.
 
     Raises:
-        ObjectMissingError: it cannot be had; other addresses may.
+        ObjectMissingError: this address cannot be downloaded. Others may work.
         StorageError: the server cannot be reached or stays busy.
     """
     for attempt in range(1, _ATTEMPTS + 1):
@@ -115,11 +115,11 @@ def _fetch(opener: OpenerDirector, url: str, pause: float) -> bytes:
         except HTTPError as error:
             error.close()
             if error.code not in _BUSY:
-                raise ObjectMissingError(f"{url} was answered with HTTP status {error.code}.") from error
+                raise ObjectMissingError(f"{url} returned HTTP status {error.code}.") from error
             wait = _retry_after(error.headers.get("Retry-After"), pause * 10**attempt)
-            if attempt == _ATTEMPTS or wait > _LONGEST_WAIT:
+            if attempt == _ATTEMPTS or wait > _MAX_WAIT:
                 raise StorageError(
-                    f"The server of {url} is busy (HTTP status {error.code}); try again in {wait:,.0f} s or later."
+                    f"The server of {url} is busy (HTTP status {error.code}). Try again in {wait:,.0f} s or later."
                 ) from error
             time.sleep(wait)
         except (URLError, TimeoutError) as error:
@@ -127,18 +127,18 @@ def _fetch(opener: OpenerDirector, url: str, pause: float) -> bytes:
                 f"{url} cannot be reached: {getattr(error, 'reason', error)}. Check the network, or try again later."
             ) from error
         except (OSError, HTTPException, ValueError) as error:
-            raise ObjectMissingError(f"{url} was not transferred: {error!r}.") from error
+            raise ObjectMissingError(f"{url} could not be downloaded: {error!r}.") from error
         else:
             break
     if len(data) > _LIMIT:
         raise ObjectMissingError(f"{url} has more than {_LIMIT:,} bytes, the limit.")
     if announced is not None and announced != str(len(data)):
-        raise ObjectMissingError(f"{url} broke off after {len(data):,} bytes.")
+        raise ObjectMissingError(f"{url} ended after {len(data):,} bytes.")
     return data
 
 
 def _retry_after(header: str | None, otherwise: float) -> float:
-    """Seconds to wait. Source: RFC 9110, 10.2.3: a number of seconds, or a date."""
+    """Return the seconds to wait. Source: RFC 9110, 10.2.3: a number of seconds, or a date."""
     try:
         return max(0.0, float(int(header or "")))
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Samples: real photographs to try findimg with, taken from pip packages that happen to ship some."""
+"""Collect sample photographs from Python packages that contain some."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ SOURCES = "SOURCES.md"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a photograph comes from and what allows its use."""
+    """Source and licence of a photograph."""
 
     source: str
     licence: str
@@ -22,13 +22,13 @@ class Origin:
 class Sample:
     """One sample photograph."""
 
-    name: str  # the file in the sample folder: what is on the photograph
+    name: str  # file name in the sample folder
     package: str  # the Python package that ships it
     file: str  # its path inside that package
     origin: Origin
 
 
-# The package says no more than this about its pictures, so neither do we.
+# The packages state no more than this about their pictures.
 _FOOLBOX = Origin(
     "foolbox, an example picture labelled with its ImageNet class",
     "shipped under foolbox's MIT licence; photographer and own licence not stated",
@@ -118,19 +118,19 @@ SAMPLES = (
 )
 
 
-def gather(folder: Path) -> list[Sample]:
-    """Copies the sample photographs into `folder`, with a list of their sources and licences beside them.
+def copy_samples(folder: Path) -> list[Sample]:
+    """Copy the sample photographs to `folder`, with a list of their sources and licences.
 
-    A photograph that is already there stays as it is; each file appears whole or not at all.
+    Existing photographs are kept. Files are written atomically.
 
     Args:
-        folder: made when it does not exist.
+        folder: target, created if it does not exist.
 
     Returns:
         The samples in `folder`, each at `folder / sample.name`.
 
     Raises:
-        StorageError: a package is not installed, `folder` holds another file of the same name, or it cannot be
+        StorageError: a package is not installed, `folder` holds a different file of the same name, or it cannot be
             written.
     """
     pictures = {sample.name: _read(sample) for sample in SAMPLES}
@@ -138,7 +138,7 @@ def gather(folder: Path) -> list[Sample]:
     present = {name for name in pictures if storage.exists(name)}
     for name in sorted(present):
         if storage.read(name) != pictures[name]:
-            raise StorageError(f"{storage.uri(name)} is another picture than the sample; name an empty folder.")
+            raise StorageError(f"{storage.uri(name)} differs from the sample. Name an empty folder.")
     for name in sorted(pictures.keys() - present):
         storage.write(name, pictures[name])
     storage.write(SOURCES, _sources().encode())
@@ -146,7 +146,7 @@ def gather(folder: Path) -> list[Sample]:
 
 
 def _read(sample: Sample) -> bytes:
-    # find_spec looks without importing: scikit-learn alone takes a second to import.
+    # find_spec does not import the package. Importing scikit-learn takes a second.
     spec = find_spec(sample.package)
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
@@ -155,12 +155,12 @@ def _read(sample: Sample) -> bytes:
             return path.read_bytes()
     raise StorageError(
         f"The sample {sample.name} is {sample.file} of the package {sample.package}, which is not installed "
-        "(or ships it no more); run: pip install 'findimg[samples]'."
+        "or no longer contains it. Run: pip install 'findimg[samples]'."
     )
 
 
 def _sources() -> str:
-    """The list of sources as a Markdown table."""
+    """Return the list of sources as a Markdown table."""
     lines = [
         "# Sources of the sample photographs",
         "",

@@ -1,4 +1,4 @@
-"""Measuring a library's live version on labelled images: folders and prefixes whose sub-folders' names are labels."""
+"""Measure a library's live version on labelled images. The name of a sub-folder is the label of its images."""
 
 import time
 import unicodedata
@@ -35,10 +35,10 @@ from findimg.text.lexicon import Lexicon
 from findimg.text.vectors import WordVectors, open_words
 from findimg_jobs.evaluation.metrics import (
     TOP,
-    Answered,
     Evaluation,
     HeadFigures,
     IndexRecall,
+    JudgedAnswer,
     LabelFigures,
     TagHits,
     average_precision,
@@ -47,37 +47,37 @@ from findimg_jobs.evaluation.metrics import (
 )
 from findimg_jobs.indexing.sources import list_sources
 
-MOST_ASKED = 2000  # images that are asked with and tagged; of more, as many are taken evenly
-MOST_MEASURED = 500  # queries that the recall of an index is measured with, beside the labels
-_WORDLESS = "the backbone names no classes and no head was trained, so the library knows no words."
-DEPTH = 10_000  # hits of a text query that its average precision is computed from
+MAX_QUERY_IMAGES = 2000  # images used as queries and tagged; of more images an even selection is used
+MAX_RECALL_QUERIES = 500  # queries for the recall of an index, besides the labels
+_NO_WORDS = "the backbone has no classes and no head was trained, so the library cannot be searched by words."
+DEPTH = 10_000  # hits of a text query for its average precision
 TAGS = 5
-# A word that says less than this (`Lexicon.specific`) is no right tag: "artifact" and "organism" are none, "animal" is.
-SPECIFIC = 0.25
+# Least `Lexicon.specific` of a correct tag. "animal" is specific enough, "artifact" and "organism" are not.
+MIN_SPECIFIC = 0.25
 
-_Thing = TypeVar("_Thing")
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """A labelled image that is asked with."""
+class _QueryImage:
+    """A labelled image that is used as a query."""
 
     uri: str
     label: str
     item: int
-    seen: ImageFeatures
+    features: ImageFeatures
 
 
 def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
-    """Measures the live version of a library.
+    """Measure the live version of a library.
 
-    Only labelled images are judged: another one among the hits is neither right nor wrong. Text → image asks with the
-    labels, image → image with the labelled images, each left out of its own answer. A tag is right if it is one of
-    `right_tags`. A head by itself ranks the labelled images by the cosine of their joint embeddings to the label.
+    Only labelled images are judged. Other hits are ignored. Text → image uses the labels as queries. Image → image uses
+    the labelled images, each excluded from its own answer. A tag is correct if `correct_tags` has it. A head alone
+    ranks the labelled images by the cosine of their joint embeddings to the label.
 
     Args:
-        settings: name the library and the cache.
-        labelled: folders and s3:// prefixes; a sub-folder's name is the label of all images in it.
+        settings: the library and the cache.
+        labelled: folders and s3:// prefixes. The name of a sub-folder is the label of all images in it.
 
     Raises:
         SettingsError: there is no labelled image.
@@ -94,21 +94,22 @@ def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
         items = {uri: item for uri in sorted(labels) if (item := searcher.catalog.item(uri)) is not None}
         if not items:
             raise LibraryError(
-                f"None of the {len(labels)} labelled images, such as {min(labels)}, is in {library.uri}; "
-                "index them with findimg-jobs index first."
+                f"None of the {len(labels)} labelled images, such as {min(labels)}, is in {library.uri}. "
+                "Index them with findimg-jobs index first."
             )
         label_of = {item: labels[uri] for uri, item in items.items()}
         sizes = Counter(label_of.values())
         asked = [
-            _Asked(uri, labels[uri], items[uri], searcher.look_up(uri)[1]) for uri in _evenly(list(items), MOST_ASKED)
+            _QueryImage(uri, labels[uri], items[uri], searcher.look_up(uri)[1])
+            for uri in _evenly(list(items), MAX_QUERY_IMAGES)
         ]
         if len(asked) < len(items):
-            notes.append(f"{len(asked)} of {len(items)} images, evenly taken, were asked with and tagged.")
-        text = _ask_with_labels(searcher, label_of, sizes, notes)
+            notes.append(f"{len(asked)} of {len(items)} images were used as queries and tagged, in even steps.")
+        text = _query_labels(searcher, label_of, sizes, notes)
         similar = [
-            (image.label, _ask_with_image(searcher, label_of, sizes[image.label] - 1, image))
+            (image.label, _query_image(searcher, label_of, sizes[image.label] - 1, image))
             for image in asked
-            if sizes[image.label] > 1  # else no answer can be right
+            if sizes[image.label] > 1  # otherwise no hit can be correct
         ]
         tags = _tag(searcher, asked, notes)
     heads = _compare_heads(version, words, asked, notes)
@@ -135,87 +136,86 @@ def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
         tags=_share(tags),
         indexes=_recalls(version, words, asked, list(sizes), searcher.lexicon),
         heads=heads,
-        labels=tuple(sorted(figures, key=_worth)),
+        labels=tuple(sorted(figures, key=_text_precision)),
         notes=tuple(notes),
         seconds=round(time.perf_counter() - start, 2),
     )
 
 
 def read_labels(labelled: Sequence[str], library: str) -> dict[str, str]:
-    """Lists labelled images: URI → label.
+    """Return the label of each labelled image, by URI.
 
     Args:
-        labelled: folders and s3:// prefixes; where they overlap, the first that holds an image labels it.
-        library: the library's own address; what lies in there is left out.
+        labelled: folders and s3:// prefixes. Where they overlap, the first one decides the label.
+        library: the library's address. Files inside the library are left out.
 
     Raises:
-        SettingsError: one of `labelled` is no folder, or no sub-folder holds an image.
+        SettingsError: one of `labelled` is not a folder, or no sub-folder holds an image.
     """
     labels: dict[str, str] = {}
     for source in labelled:
         root = open_storage(source).root
         for image in list_sources([source], library).images:
             folder, _, rest = image.uri[len(root) :].lstrip("/").partition("/")
-            if rest and (label := as_label(folder)):
+            if rest and (label := label_of_folder(folder)):
                 labels.setdefault(image.uri, label)
     if not labels:
         raise SettingsError(
-            f"No sub-folder of {', '.join(labelled)} holds an image; sort the images into sub-folders that are named "
-            "after what they show."
+            f"No sub-folder of {', '.join(labelled)} holds an image. Sort the images into sub-folders "
+            "and name each one after what its images show."
         )
     return labels
 
 
-def as_label(folder: str) -> str:
-    """Returns what a folder's name says its images show: `grand piano` for `grand_piano`."""
+def label_of_folder(folder: str) -> str:
+    """Return the label for a folder's name: `grand piano` for `grand_piano`."""
     composed = unicodedata.normalize("NFKC", folder).replace("_", " ")
     return " ".join("".join(char if char.isprintable() else " " for char in composed).split())
 
 
-def right_tags(label: str, lexicon: Lexicon) -> set[str]:
-    """Returns, in lower case, the words that are right for an image with this label.
+def correct_tags(label: str, lexicon: Lexicon) -> set[str]:
+    """Return the correct tags for an image with this label, in lower case.
 
-    They are the label itself and every name of what it is: of the class nodes that any of its meanings names or hangs
-    below, and of all nodes above those that say at least SPECIFIC. Of a phrase that the lexicon does not know, the last
-    word says what it is.
+    These are the label and the names of its lexicon nodes and their ancestors, as far as they are specific enough
+    (MIN_SPECIFIC). For a phrase that the lexicon does not know, the last word is looked up.
     """
     senses = lexicon.senses(label) or lexicon.senses(label.rpartition(" ")[2])
     nodes = {above for sense in senses for node, _ in sense.places for above in lexicon.above(node)}
-    names = [name for node in nodes if lexicon.specific[node] >= SPECIFIC for name in lexicon.names[node]]
+    names = [name for node in nodes if lexicon.specific[node] >= MIN_SPECIFIC for name in lexicon.names[node]]
     return {word.lower() for word in (label, lexicon.singular(label) or label, *names)}
 
 
-def _ask_with_labels(
+def _query_labels(
     searcher: Searcher, label_of: Mapping[int, str], sizes: Mapping[str, int], notes: list[str]
-) -> dict[str, Answered]:
+) -> dict[str, JudgedAnswer]:
     if not searcher.manifest.joint:
-        notes.append(f"Text → image was not measured: {_WORDLESS}")
+        notes.append(f"Text → image was not measured: {_NO_WORDS}")
         return {}
     answers = {}
     for label, relevant in sizes.items():
-        # Not parsed: in the name of a folder a minus or a colon is no query language.
+        # Do not parse the label: a minus or a colon in a folder's name is not query syntax.
         query = Query(label, tuple(Term(word) for word in label.split()))
         try:
             hits = searcher.find(query, TOP).hits
-            # The first hits as a person gets them: a deep search may order them otherwise.
+            # Take the first hits from a normal search: a deeper one may order them differently.
             deeper = searcher.find(query, min(searcher.manifest.images, DEPTH)).hits
         except QueryError as error:
             notes.append(f"{label!r} finds nothing: {error}")
             hits, deeper = [], []
         right = _right([*hits, *deeper], label, label_of)
-        answers[label] = Answered(
+        answers[label] = JudgedAnswer(
             label, label, precision_by_k(right, relevant), average_precision(right, relevant), _labelled(hits, label_of)
         )
     return answers
 
 
-def _ask_with_image(searcher: Searcher, label_of: Mapping[int, str], relevant: int, image: _Asked) -> Answered:
-    hits = searcher.similar(image.seen, Query(""), TOP, without=image.item).hits
+def _query_image(searcher: Searcher, label_of: Mapping[int, str], relevant: int, image: _QueryImage) -> JudgedAnswer:
+    hits = searcher.similar(image.features, Query(""), TOP, without=image.item).hits
     right = _right(hits, image.label, label_of)
     if len(right) < min(TOP, len(label_of) - 1):
-        deeper = searcher.similar(image.seen, Query(""), MOST_HITS, without=image.item).hits
+        deeper = searcher.similar(image.features, Query(""), MOST_HITS, without=image.item).hits
         right = _right([*hits, *deeper], image.label, label_of)
-    return Answered(
+    return JudgedAnswer(
         image.uri,
         image.label,
         precision_by_k(right, relevant),
@@ -226,7 +226,7 @@ def _ask_with_image(searcher: Searcher, label_of: Mapping[int, str], relevant: i
 
 
 def _right(hits: Sequence[Hit], label: str, label_of: Mapping[int, str]) -> NDArray[np.bool_]:
-    """Whether each labelled image among the hits is right; each counts where it first stands."""
+    """Return for each labelled image among the hits whether it is correct, in order of its first place."""
     items = dict.fromkeys(hit.item for hit in hits)
     return np.array([label_of[item] == label for item in items if item in label_of], np.bool_)
 
@@ -235,15 +235,15 @@ def _labelled(hits: Sequence[Hit], label_of: Mapping[int, str]) -> tuple[tuple[H
     return tuple((hit, label_of.get(hit.item)) for hit in hits)
 
 
-def _tag(searcher: Searcher, asked: Sequence[_Asked], notes: list[str]) -> list[tuple[bool, bool]]:
-    """For each image, whether its first tag is right, and whether one of the first TAGS is; empty if it cannot tag."""
+def _tag(searcher: Searcher, asked: Sequence[_QueryImage], notes: list[str]) -> list[tuple[bool, bool]]:
+    """Return for each image whether its first tag is correct, and whether one of the first TAGS is."""
     if not searcher.manifest.joint:
-        notes.append(f"Tags were not measured: {_WORDLESS}")
+        notes.append(f"Tags were not measured: {_NO_WORDS}")
         return []
-    right = {label: right_tags(label, searcher.lexicon) for label in {image.label for image in asked}}
+    right = {label: correct_tags(label, searcher.lexicon) for label in {image.label for image in asked}}
     found = []
     for image in asked:
-        tags = [tag.word.lower() in right[image.label] for tag in searcher.tags(image.seen, TAGS)]
+        tags = [tag.word.lower() in right[image.label] for tag in searcher.tags(image.features, TAGS)]
         found.append((any(tags[:1]), any(tags)))
     return found
 
@@ -256,17 +256,17 @@ def _share(tags: Sequence[tuple[bool, bool]]) -> TagHits | None:
 
 
 def _recalls(
-    version: Version, words: WordVectors, asked: Sequence[_Asked], labels: Sequence[str], lexicon: Lexicon
+    version: Version, words: WordVectors, asked: Sequence[_QueryImage], labels: Sequence[str], lexicon: Lexicon
 ) -> tuple[IndexRecall, ...]:
-    """Asks the visual index with images and the joint one with words: the labels, and nouns from all the alphabet."""
+    """Measure the visual index with images, and the joint index with labels and nouns."""
     manifest, visual = version.manifest, _vectors(version, VISUAL_FILE, version.manifest.dim)
-    images = visual[[image.item for image in _evenly(asked, MOST_MEASURED)]]
+    images = visual[[image.item for image in _evenly(asked, MAX_RECALL_QUERIES)]]
     if manifest.visual.dim < manifest.dim:
         projection = open_projection(version.folder / PROJECTION_FILE, manifest.dim, manifest.visual.dim)
         visual, images = projection(visual), projection(images)
     measured = [_recall(version, "visual", manifest.visual, visual, np.asarray(images, np.float32))]
     if manifest.joint:
-        nouns = _evenly(lexicon.visible_nouns(), MOST_MEASURED)
+        nouns = _evenly(lexicon.visible_nouns(), MAX_RECALL_QUERIES)
         joint = _vectors(version, JOINT_FILE, manifest.joint.dim)
         measured.append(_recall(version, "joint", manifest.joint, joint, words.directions([*labels, *nouns])[0]))
     return tuple(measured)
@@ -286,15 +286,15 @@ def _vectors(version: Version, file: str, dim: int) -> NDArray[np.floating]:
 
 
 def _compare_heads(
-    version: Version, words: WordVectors, asked: Sequence[_Asked], notes: list[str]
+    version: Version, words: WordVectors, asked: Sequence[_QueryImage], notes: list[str]
 ) -> tuple[HeadFigures, ...]:
-    """Measures the version's own head, and `conse` beside another one."""
+    """Measure the version's head, and `conse` beside a trained head."""
     manifest = version.manifest
     if not manifest.joint:
         return ()
     joint = _vectors(version, JOINT_FILE, manifest.joint.dim)
     embedded = {manifest.head: np.asarray(joint[[image.item for image in asked]], np.float32)}
-    seen = [image.seen for image in asked]
+    seen = [image.features for image in asked]
     if manifest.head != "conse" and len(seen[0].classes):
         embedded["conse"] = open_head("conse", words).embed(
             np.stack([each.visual for each in seen]),
@@ -304,14 +304,14 @@ def _compare_heads(
     trained = getattr(open_version_head(version, words), "labels", None)
     if trained is not None:
         notes.append(
-            f"{manifest.head} may have been trained on images that it is judged on here; how it does on others is what "
-            "findimg-jobs train reported."
+            f"{manifest.head} may have been trained on some of these images. findimg-jobs train reports its figures on "
+            "other images."
         )
     labels = [image.label for image in asked]
-    return tuple(_alone(name, vectors, labels, words, trained) for name, vectors in embedded.items())
+    return tuple(_head_figures(name, vectors, labels, words, trained) for name, vectors in embedded.items())
 
 
-def _alone(
+def _head_figures(
     name: str, joint: NDArray[np.float32], labels: Sequence[str], words: WordVectors, trained: Collection[str] | None
 ) -> HeadFigures:
     answers = {}
@@ -321,7 +321,7 @@ def _alone(
         right = np.zeros(0, np.bool_)
         if direction is not None:
             right = shown[np.argsort(-(joint @ direction), kind="stable")] == label
-        answers[label] = Answered(label, label, precision_by_k(right, relevant), average_precision(right, relevant))
+        answers[label] = JudgedAnswer(label, label, precision_by_k(right, relevant), average_precision(right, relevant))
     if trained is None:
         return HeadFigures(name, rank(list(answers.values())), None, None)
     return HeadFigures(
@@ -332,13 +332,13 @@ def _alone(
     )
 
 
-def _evenly(things: Sequence[_Thing], most: int) -> list[_Thing]:
-    """At most so many of them, from the first to the last."""
-    places = np.linspace(0, len(things) - 1, min(len(things), most)).round().astype(int)
-    return [things[place] for place in places]
+def _evenly(sequence: Sequence[_Item], most: int) -> list[_Item]:
+    """Return at most `most` items in even steps, from the first to the last."""
+    places = np.linspace(0, len(sequence) - 1, min(len(sequence), most)).round().astype(int)
+    return [sequence[place] for place in places]
 
 
-def _worth(label: LabelFigures) -> tuple[float, float]:
+def _text_precision(label: LabelFigures) -> tuple[float, float]:
     if label.text:
         return label.text.precision[-1], label.text.average or 0
     similar = rank(label.similar)

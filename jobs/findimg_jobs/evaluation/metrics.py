@@ -1,4 +1,4 @@
-"""Evaluations: how well a version answers, judged on labelled images, as figures."""
+"""Figures of an evaluation: precision, average precision, tag hits and recall."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from rich.text import Text
 
 from findimg.search.searcher import Hit
 
-TOP = 10  # hits that a query is judged by
-# What a table says of a ranking, of a label and of an index: keys of their `as_dict`, with a person's words for them.
+TOP = 10  # judged hits of a query
+# Column titles of the tables, by key of `as_dict`.
 RANKING_COLUMNS = {
     "precision@1": "precision@1",
     "precision@5": "precision@5",
@@ -32,13 +32,13 @@ RECALL_COLUMNS = {"recall@10": "recall@10", "stated": "As published", "queries":
 
 
 def precision_by_k(right: NDArray[np.bool_], relevant: int) -> tuple[float, ...]:
-    """Returns precision@1 to precision@TOP of one ranking.
+    """Return precision@1 to precision@TOP of one ranking.
 
-    Precision@k is the share of right ones among the first k, out of as many as there can be: min(k, relevant).
+    Precision@k is the number of correct hits among the first k, divided by min(k, relevant).
 
     Args:
-        right: bool[m], best first; a hit that is not there is not right.
-        relevant: how many right ones there are in all, at least 1.
+        right: bool[m], best first. Missing hits count as wrong.
+        relevant: number of correct images in all, at least 1.
     """
     found = np.zeros(TOP)
     found[: len(right)] = right[:TOP]
@@ -46,11 +46,11 @@ def precision_by_k(right: NDArray[np.bool_], relevant: int) -> tuple[float, ...]
 
 
 def average_precision(right: NDArray[np.bool_], relevant: int) -> float:
-    """Returns the mean, over all right images, of the precision at the place of each; 0 for one that was not found.
+    """Return the average precision: the mean precision at the place of each correct image, 0 for one not found.
 
     Args:
         right: bool[m], best first.
-        relevant: how many right ones there are in all, at least 1.
+        relevant: number of correct images in all, at least 1.
 
     Source: Manning, Raghavan & Schütze, Introduction to Information Retrieval, 2008, section 8.4.
     """
@@ -59,33 +59,33 @@ def average_precision(right: NDArray[np.bool_], relevant: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """One query and how right its answer is."""
+class JudgedAnswer:
+    """One query and the correctness of its answer."""
 
     query: str  # a label, or an image's URI
-    label: str  # what right hits show
+    label: str  # label of correct hits
     precision: tuple[float, ...]  # at 1 to TOP
-    average: float | None  # average precision; None where only the first hits were asked for
-    hits: tuple[tuple[Hit, str | None], ...] = ()  # the first TOP as a person gets them, each with its label if any
-    thumbnail: str | None = None  # of the image that was asked with, its key in the library
+    average: float | None  # average precision, None where only the first hits are known
+    hits: tuple[tuple[Hit, str | None], ...] = ()  # the first TOP hits, each with its label if it has one
+    thumbnail: str | None = None  # key of the query image's thumbnail in the library
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How right the answers to several queries are: means over them."""
+    """Mean figures over several queries."""
 
     queries: int
     precision: tuple[float, ...]  # at 1 to TOP
     mean_average_precision: float | None
 
     def as_dict(self) -> dict[str, float | None]:
-        """For JSON."""
+        """Return the figures for JSON."""
         shares = {f"precision@{k}": _rounded(self.precision[k - 1]) for k in (1, 5, TOP)}
         return {**shares, "map": _rounded(self.mean_average_precision), "queries": self.queries}
 
 
-def rank(answers: Sequence[Answered]) -> Ranking | None:
-    """Returns the means over `answers`; None when there are none."""
+def rank(answers: Sequence[JudgedAnswer]) -> Ranking | None:
+    """Return the means over `answers`, None without answers."""
     if not answers:
         return None
     averages = [each.average for each in answers if each.average is not None]
@@ -98,55 +98,55 @@ def rank(answers: Sequence[Answered]) -> Ranking | None:
 
 @dataclass(frozen=True, slots=True)
 class TagHits:
-    """How often the tags of images name what they show."""
+    """Share of images with correct tags."""
 
     images: int
-    first: float  # share of images whose first tag is right
-    among_five: float  # share of images with a right one among the first five
+    first: float  # share of images with a correct first tag
+    among_five: float  # share of images with a correct tag among the first five
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRecall:
-    """The share of the exact 10 nearest that an Annoy index finds."""
+    """Share of the exact 10 nearest neighbours that an index finds."""
 
     index: str
     stated: float  # in the manifest
-    measured: float  # now, with other queries
+    measured: float  # in this evaluation, with other queries
     queries: int
 
     def as_dict(self) -> dict[str, str | float | None]:
-        """For JSON."""
+        """Return the figures for JSON."""
         shares = {"recall@10": _rounded(self.measured), "stated": _rounded(self.stated)}
         return {"index": self.index, **shares, "queries": self.queries}
 
 
 @dataclass(frozen=True, slots=True)
 class HeadFigures:
-    """How well a head finds labels by itself: images in the order of their joint embeddings' cosines to the label."""
+    """Figures of a head alone: images ranked by the cosine of their joint embedding to the label."""
 
     head: str
     all: Ranking | None
-    seen: Ranking | None  # labels that the version's head was trained on; None when it was not trained
-    unseen: Ranking | None  # the others; None when it was not trained
+    seen: Ranking | None  # labels that the head was trained on, None for an untrained head
+    unseen: Ranking | None  # other labels, None for an untrained head
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figures for JSON."""
         parts = {"all": self.all, "seen": self.seen, "unseen": self.unseen}
         return {"head": self.head} | {name: part and part.as_dict() for name, part in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class LabelFigures:
-    """What was measured for one label; None for what the version cannot do."""
+    """Figures of one label. None for features that the version lacks."""
 
     label: str
     images: int
-    text: Answered | None  # the label as a query
-    similar: tuple[Answered, ...]  # its images as queries
+    text: JudgedAnswer | None  # the label as a query
+    similar: tuple[JudgedAnswer, ...]  # its images as queries
     tags: TagHits | None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figures for JSON."""
         similar = rank(self.similar)
         return {
             "label": self.label,
@@ -161,7 +161,7 @@ class LabelFigures:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What `findimg-jobs evaluate` measured; None for what the version cannot do."""
+    """Result of `findimg-jobs evaluate`. None for features that the version lacks."""
 
     library: str
     version: str
@@ -169,18 +169,18 @@ class Evaluation:
     words: str
     head: str
     images: int  # labelled and indexed
-    not_indexed: int  # labelled only, so not judged
+    not_indexed: int  # labelled but not indexed, so not judged
     text: Ranking | None
     similar: Ranking | None
     tags: TagHits | None
     indexes: tuple[IndexRecall, ...]
     heads: tuple[HeadFigures, ...]
     labels: tuple[LabelFigures, ...]  # worst first
-    notes: tuple[str, ...]  # what a reader of the figures must know
+    notes: tuple[str, ...]  # remarks on the figures
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        """What `evaluate --json` prints."""
+        """Return the result as `evaluate --json` prints it."""
         return {
             "library": self.library,
             "version": self.version,
@@ -206,8 +206,8 @@ class Evaluation:
         }
 
     def lines(self) -> list[str]:
-        """What a reader of the figures must know first, a line each."""
-        left_out = f"; {self.not_indexed:,} more are not indexed and not judged" if self.not_indexed else ""
+        """Return the summary and the notes as lines of text."""
+        left_out = f". {self.not_indexed:,} more are not indexed and not judged" if self.not_indexed else ""
         return [
             f"Version {self.version}: {self.backbone}, head {self.head or 'none'}, words {self.words}.",
             f"Judged on {self.images:,} images in {len(self.labels):,} labels, in {self.seconds:.0f} s{left_out}.",
@@ -215,7 +215,7 @@ class Evaluation:
         ]
 
     def rankings(self) -> Iterator[tuple[str, Ranking]]:
-        """Yields every ranking that was measured, with a name for a person."""
+        """Yield every measured ranking with its title."""
         parts = [("Text → image", self.text), ("Image → image", self.similar)]
         for each in self.heads:
             parts.append((f"{each.head} alone", each.all))
@@ -224,7 +224,7 @@ class Evaluation:
         yield from ((name, ranking) for name, ranking in parts if ranking)
 
     def tables(self) -> Iterator[Table]:
-        """Yields the figures as tables for a terminal."""
+        """Yield the figures as tables for a terminal."""
         yield _table("", RANKING_COLUMNS, [(name, ranking.as_dict()) for name, ranking in self.rankings()])
         if tags := self.as_dict()["tags"]:
             yield _table("", {"hit@1": "hit@1", "hit@5": "hit@5", "images": "Images"}, [("Tags", tags)])
@@ -233,7 +233,7 @@ class Evaluation:
 
 
 def figure(value: float | None) -> str:
-    """Returns a figure as a person reads it: a share as `0.935`, a count as it is, a dash for what was not measured."""
+    """Return a figure as text: a share as `0.935`, a count as it is, a dash for None."""
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
@@ -244,7 +244,7 @@ def _table(title: str, columns: Mapping[str, str], rows: Sequence[tuple[str, Map
     for column in columns.values():
         table.add_column(column, justify="right")
     for name, figures in rows:
-        # As Text, because a label in square brackets is no markup.
+        # Text, because rich would read a label in square brackets as markup.
         table.add_row(Text(name), *(figure(figures[key]) for key in columns))
     return table
 

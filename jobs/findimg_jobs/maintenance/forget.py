@@ -1,4 +1,4 @@
-"""Forgetting: images leave a library at once, whether or not their sources still hold them, and do not come back."""
+"""Remove images from a library at once, and keep later runs from indexing them again."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -22,38 +22,38 @@ from findimg_jobs.store.shards import CommittedShard, ImageKey, combine_shards, 
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What forgetting did."""
+class ForgetReport:
+    """Counts of what `forget` removed."""
 
-    version: str  # the live one, which holds none of the images
-    images: int  # in it
-    rows: int  # removed from the embedding store
-    thumbnails: int  # removed
-    versions: int  # removed, for they held one of the images
-    copies: tuple[str, ...]  # other images with the content of a forgotten one, which stay
+    version: str  # the live version, without the images
+    images: int  # in the live version
+    rows: int  # rows removed from the embedding store
+    thumbnails: int  # thumbnails removed
+    versions: int  # versions removed because they held one of the images
+    copies: tuple[str, ...]  # URIs of images that stay and have the same content
 
     def lines(self) -> list[str]:
-        """What was done, for a person."""
-        told = [
-            f"Version {self.version} with {self.images} images is live and holds none of the forgotten.",
+        """Return the report as lines of text for a person."""
+        lines = [
+            f"Version {self.version} with {self.images} images is live. It does not contain the forgotten images.",
             f"Removed {self.rows} rows of embeddings, {self.thumbnails} thumbnails and {self.versions} versions.",
         ]
         if self.copies:
-            told.append(f"The same content stays, for it is also at {', '.join(self.copies)}.")
-        return told
+            lines.append(f"The same content stays in the library under {', '.join(self.copies)}.")
+        return lines
 
 
-def forget(settings: Settings, uris: Sequence[str]) -> Forgotten:
-    """Removes images from the live version, and whatever else the library has of them; no run indexes them again.
+def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
+    """Remove images from the library and block later runs from indexing them.
 
-    Content that another image of the live version holds as well stays, with its vectors and its thumbnail. Versions
-    that held one of the images are removed, so that no rollback brings it back. Interrupted at any moment, a second
-    call finishes it.
+    The function publishes a version without the images. Then it deletes their embeddings, their thumbnails and all
+    earlier versions that hold one of them, so that a rollback cannot restore them. Content that another image of the
+    live version shares stays. After an interruption, a second call completes the work.
 
     Raises:
-        LibraryError: one of them is not in the library, or nothing else is; nothing was changed.
-        LockedError: a run is going on; nothing was changed.
-        FindimgError: it could not be finished.
+        LibraryError: an image is not in the library, or the library holds no other image. Nothing was changed.
+        LockedError: another run is writing. Nothing was changed.
+        FindimgError: the work could not be completed.
     """
     library, wanted = Library(settings.library, settings.cache), frozenset(uris)
     storage = library.storage
@@ -66,13 +66,16 @@ def forget(settings: Settings, uris: Sequence[str]) -> Forgotten:
         for uri in sorted(wanted - _uris(planned, stores)):
             if not is_blocked(storage, uri):
                 raise LibraryError(
-                    f"{uri} is not in {library.uri}, so nothing was changed; name it as findimg-bot ask --json does."
+                    f"{uri} is not in {library.uri}, so nothing was changed. "
+                    "Use a URI that findimg-bot ask --json prints."
                 )
         held = [image for image in planned if known.embedded(image)]
         stay = {known.keys[image.uri, image.version] for image in held if image.uri not in wanted}
         if not stay:
-            raise LibraryError(f"{library.uri} holds nothing else; nothing was changed. Delete the library instead.")
-        # From here on no run brings them back, wherever this one ends.
+            raise LibraryError(
+                f"{library.uri} holds no other image, so nothing was changed. Delete the library instead."
+            )
+        # Block the images first, so that an interruption cannot bring them back.
         for uri in sorted(wanted):
             block(storage, uri)
         if len(stay) < len(held):
@@ -85,21 +88,21 @@ def forget(settings: Settings, uris: Sequence[str]) -> Forgotten:
         gone = {key.sha256 for key in rows} - kept.keys()
         lock.check()
         versions = _withdraw(library, wanted | {key.uri for key in _keys(stores) if key.sha256 in gone}, live.version)
-        # The rows go last: they tell a second call which content this was.
+        # Delete the rows last: a second call needs them to find the content hashes.
         for sha256 in gone:
             storage.delete(thumbnail_key(sha256))
         lock.check()
         erased = sum(delete_rows(storage, name, shards, wanted, gone) for name, shards in stores.items())
     copies = tuple(sorted({kept[key.sha256] for key in rows if key.sha256 in kept}))
-    return Forgotten(live.version, live.images, erased, len(gone), versions, copies)
+    return ForgetReport(live.version, live.images, erased, len(gone), versions, copies)
 
 
 def allow(settings: Settings, uris: Sequence[str]) -> None:
-    """Lets forgotten images be indexed again, by the next run that finds them.
+    """Unblock forgotten images, so that the next run may index them.
 
     Raises:
-        LibraryError: one of them was not forgotten; nothing was changed.
-        LockedError: a run is going on; nothing was changed.
+        LibraryError: one of the images was not forgotten. Nothing was changed.
+        LockedError: another run is writing. Nothing was changed.
     """
     library = Library(settings.library, settings.cache)
     _check_published(library)
@@ -112,7 +115,7 @@ def allow(settings: Settings, uris: Sequence[str]) -> None:
 
 
 def _check_published(library: Library) -> None:
-    # Taking the lock of a library that is not there would create it.
+    # Taking the lock would create a library that does not exist.
     if library.current() is None:
         raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
 
@@ -126,27 +129,27 @@ def _keys(stores: dict[str, list[CommittedShard]]) -> Iterator[ImageKey]:
 
 
 def _uris(planned: Sequence[SourceImage], stores: dict[str, list[CommittedShard]]) -> set[str]:
-    """Everything that the library knows by name."""
+    """Return all URIs that the library knows."""
     failed = {failure.uri for shards in stores.values() for shard in shards for failure in shard.failures}
     return failed | {image.uri for image in planned} | {key.uri for key in _keys(stores)}
 
 
 def _withdraw(library: Library, uris: AbstractSet[str], live: str) -> int:
-    """Removes the versions that may hold one of the images, and the plans that may name one; how many versions."""
+    """Delete all versions and plans that may name one of the images. Return the number of versions."""
     runs = planned_runs(library.storage)
-    clear = {run for run in runs if _is_clear_of(library.storage, run, uris)}
+    unrelated = {run for run in runs if _names_none_of(library.storage, run, uris)}
     manifests = [library.manifest(version) for version in library.versions()]
-    old = [manifest for manifest in manifests if manifest.version != live and manifest.run not in clear]
+    old = [manifest for manifest in manifests if manifest.version != live and manifest.run not in unrelated]
     for manifest in old:
         delete_version(library, manifest.version)
     library.drop_cached(before=live)
-    for run in runs - clear - {manifest.run for manifest in manifests if manifest.version == live}:
+    for run in runs - unrelated - {manifest.run for manifest in manifests if manifest.version == live}:
         delete_plan(library.storage, run)
     return len(old)
 
 
-def _is_clear_of(storage: Storage, run: str, uris: AbstractSet[str]) -> bool:
+def _names_none_of(storage: Storage, run: str, uris: AbstractSet[str]) -> bool:
     try:
         return all(image.uri not in uris for image in read_images(storage, run))
     except LibraryError:
-        return False  # what cannot be read may name one
+        return False  # an unreadable plan may name one of the images

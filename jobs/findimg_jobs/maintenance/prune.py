@@ -1,4 +1,4 @@
-"""Pruning: a library loses old versions, what interrupted runs left, and what nothing refers to any more."""
+"""Remove old versions, the remains of interrupted runs, and data that no remaining version uses."""
 
 import time
 from collections import defaultdict
@@ -23,26 +23,26 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 KEEP = 3  # versions
 GRACE = 7.0  # days
-HISTORY = 90 * DAY  # seconds that plans and run reports are kept
+HISTORY = 90 * DAY  # seconds to keep plans and run reports
 
 
 @dataclass(slots=True)
-class Pruned:
-    """What pruning removed."""
+class PruneReport:
+    """Counts of what `prune` removed."""
 
     versions: list[str] = field(default_factory=list)
     drafts: int = 0  # unfinished versions, shards and files
-    shards: int = 0  # nothing referred to them
-    rewritten: int = 0  # shards copied together
-    written: int = 0  # into so many
+    shards: int = 0  # shards without any image of a remaining version
+    rewritten: int = 0  # small shards that were merged
+    written: int = 0  # shards that the merge produced
     thumbnails: int = 0
     plans: int = 0
     reports: int = 0
-    notes: list[str] = field(default_factory=list)  # what was left alone, and why
+    notes: list[str] = field(default_factory=list)  # data that was kept, and why
 
     def lines(self) -> list[str]:
-        """What was removed, for a person."""
-        told = [f"Removed version {version}." for version in self.versions]
+        """Return the report as lines of text for a person."""
+        lines = [f"Removed version {version}." for version in self.versions]
         counts = {
             "unfinished drafts": self.drafts,
             "shards of embeddings": self.shards,
@@ -50,57 +50,57 @@ class Pruned:
             "plans": self.plans,
             "run reports": self.reports,
         }
-        told += [f"Removed {count} {what}." for what, count in counts.items() if count]
+        lines += [f"Removed {count} {what}." for what, count in counts.items() if count]
         if self.rewritten:
-            told.append(f"Copied {self.rewritten} small shards together into {self.written}.")
-        return [*(told or ["There was nothing to remove."]), *self.notes]
+            lines.append(f"Merged {self.rewritten} small shards into {self.written}.")
+        return [*(lines or ["There was nothing to remove."]), *self.notes]
 
 
-def prune(library: Library, shard_size: int, keep: int = KEEP, grace: float = GRACE) -> Pruned:
-    """Removes old versions and everything that only they needed.
+def prune(library: Library, shard_size: int, keep: int = KEEP, grace: float = GRACE) -> PruneReport:
+    """Remove old versions and the data that only they used.
 
-    The live version stays, and so does every version younger than an hour, for somebody may be opening it.
+    The live version stays. A version younger than an hour stays as well, because a reader may be opening it.
 
     Args:
         shard_size: images in a full shard.
-        keep: how many of the newest versions stay besides.
-        grace: days for which embeddings and thumbnails stay although no version that is kept refers to them.
+        keep: number of newest versions to keep besides the live one.
+        grace: days to keep embeddings and thumbnails that no remaining version uses.
 
     Raises:
-        LibraryError: CURRENT is damaged, so that nobody knows which version is live.
-        LockedError: a run is going on.
+        LibraryError: CURRENT is damaged, so the live version is unknown.
+        LockedError: another run is writing.
     """
-    pruned = Pruned()
+    report = PruneReport()
     storage = library.storage
     with hold_lock(storage) as lock:
-        kept = _prune_versions(library, keep, pruned)
-        pruned.drafts += storage.sweep(HOUR) + _clear_drafts(storage, "versions", "manifest.json")
+        kept = _prune_versions(library, keep, report)
+        report.drafts += storage.sweep(HOUR) + _clear_drafts(storage, "versions", "manifest.json")
         lock.check()
-        if not pruned.notes:
-            _prune_store(storage, kept, shard_size, grace * DAY, pruned)
+        if not report.notes:
+            _prune_store(storage, kept, shard_size, grace * DAY, report)
         lock.check()
-        if not pruned.notes:
+        if not report.notes:
             runs = {manifest.run for manifest in kept}
-            pruned.plans = _delete_old(storage, "plans", runs)
-            pruned.reports = _delete_old(storage, "runs", runs)
-    return pruned
+            report.plans = _delete_old(storage, "plans", runs)
+            report.reports = _delete_old(storage, "runs", runs)
+    return report
 
 
-def _prune_versions(library: Library, keep: int, pruned: Pruned) -> list[Manifest]:
-    """Removes old versions; returns those that stay."""
+def _prune_versions(library: Library, keep: int, report: PruneReport) -> list[Manifest]:
+    """Remove old versions. Return the manifests of the remaining ones."""
     live = library.current()
     kept = []
     for number, version in enumerate(reversed(library.versions())):
         try:
             manifest = library.manifest(version)
         except LibraryError as error:
-            pruned.notes.append(f"{error} It was left alone, and so was all that it may refer to.")
+            report.notes.append(f"{error} The version and all data that it may use were kept.")
             continue
         if version == live or number < keep or _age(manifest) < HOUR:
             kept.append(manifest)
             continue
         delete_version(library, version)
-        pruned.versions.append(version)
+        report.versions.append(version)
     return kept
 
 
@@ -108,27 +108,29 @@ def _age(manifest: Manifest) -> float:
     return time.time() - datetime.fromisoformat(manifest.created).timestamp()
 
 
-def _prune_store(storage: Storage, kept: Iterable[Manifest], shard_size: int, grace: float, pruned: Pruned) -> None:
-    """Removes embeddings and thumbnails that none of the versions refers to."""
+def _prune_store(
+    storage: Storage, kept: Iterable[Manifest], shard_size: int, grace: float, report: PruneReport
+) -> None:
+    """Remove embeddings and thumbnails that no remaining version uses."""
     wanted: dict[str, set[SourceImage]] = defaultdict(set)
     try:
         for manifest in kept:
             wanted[manifest.fingerprint].update(read_images(storage, manifest.run))
-        # The last run may have met images that changed no version, such as broken ones: the next would read them again.
+        # The last run may have recorded broken images. Without these records the next run would read them again.
         last = last_run(storage)
         planned = set(read_images(storage, last)) if last else set()
     except LibraryError as error:
-        pruned.notes.append(f"{error} All embeddings and thumbnails were left alone.")
+        report.notes.append(f"{error} All embeddings and thumbnails were kept.")
         return
     hashes: set[str] = set()
     for fingerprint in sorted({entry.key.split("/")[1] for entry in storage.list("embeddings")}):
         prefix = shards_prefix(fingerprint)
-        pruned.drafts += _clear_drafts(storage, prefix, "stats.json")
+        report.drafts += _clear_drafts(storage, prefix, "stats.json")
         needed = wanted[fingerprint] and wanted[fingerprint] | planned
         done = compact(storage, fingerprint, shard_size, needed, grace)
-        pruned.shards += done.collected
-        pruned.rewritten += done.rewritten
-        pruned.written += done.written
+        report.shards += done.collected
+        report.rewritten += done.rewritten
+        report.written += done.written
         known = read_committed(storage, fingerprint)
         hashes.update(known.contents)
         if not wanted[fingerprint] and not known.keys and not known.failures:
@@ -136,10 +138,10 @@ def _prune_store(storage: Storage, kept: Iterable[Manifest], shard_size: int, gr
         there = known.keys.keys() | known.failures.keys()
         lost = sum((image.uri, image.version) not in there for image in wanted[fingerprint])
         if lost:
-            pruned.notes.append(f"{lost} images are no longer in the embedding store, so thumbnails were left alone.")
-    if not pruned.notes:
+            report.notes.append(f"{lost} images are missing from the embedding store, so all thumbnails were kept.")
+    if not report.notes:
         old = time.time() - grace
-        pruned.thumbnails = _delete(
+        report.thumbnails = _delete(
             storage,
             (
                 entry.key
@@ -152,7 +154,7 @@ def _prune_store(storage: Storage, kept: Iterable[Manifest], shard_size: int, gr
 
 
 def _clear_drafts(storage: Storage, prefix: str, last: str) -> int:
-    """Removes the folders below `prefix` whose last file was never written, and nothing else for an hour."""
+    """Remove folders below `prefix` that lack their last file and have not changed for an hour."""
     folders: dict[str, list[Entry]] = defaultdict(list)
     for entry in storage.list(prefix):
         name, _, file = entry.key.removeprefix(f"{prefix}/").partition("/")
@@ -170,7 +172,7 @@ def _clear_drafts(storage: Storage, prefix: str, last: str) -> int:
 
 
 def _delete_old(storage: Storage, prefix: str, runs: AbstractSet[str]) -> int:
-    """Removes what is older than `HISTORY` and belongs to none of the runs."""
+    """Remove objects older than `HISTORY` that belong to none of the runs."""
     old = time.time() - HISTORY
     found = (e.key for e in storage.list(prefix) if e.modified < old and PurePosixPath(e.key).stem not in runs)
     return _delete(storage, found)

@@ -1,4 +1,4 @@
-"""Verifying a version: its files, its counts, its catalog against its indexes, and its recall, measured again."""
+"""Check a version: its files and counts, its catalog against its indexes, and the recall of its indexes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -28,91 +28,90 @@ from findimg.library.library import (
 from findimg.storage.base import Storage
 from findimg_jobs.store.shards import read_committed, read_vectors
 
-_ROWS = 200  # compared with the embedding store, looked up in the indexes, asked for to measure recall
-_MISSED = 0.05  # share of rows that a sound index may not find by their own vectors: it is approximate
-_TOLERANCE = 0.02  # by which recall may fall short of what the manifest states: other queries were asked there
-_CHUNK = 8192  # images that are projected at a time
+_ROWS = 200  # sampled rows for each check
+_MISSED = 0.05  # share of rows that an approximate index may miss by their own vectors
+_TOLERANCE = 0.02  # accepted difference to the recall in the manifest, which was measured with other queries
+_CHUNK = 8192  # images projected at a time
 
 
 @dataclass(slots=True)
-class Findings:
-    """What verifying a version found."""
+class VerifyReport:
+    """Problems of a version and the figures measured on it."""
 
     problems: list[str] = field(default_factory=list)
-    compared: int = 0  # rows that were compared with the embedding store
-    recall: dict[str, float] = field(default_factory=dict)  # recall@10 by index, measured again
+    compared: int = 0  # rows compared with the embedding store
+    recall: dict[str, float] = field(default_factory=dict)  # recall@10 by index
 
 
-def verify(library: Library, manifest: Manifest) -> Findings:
-    """Reads a version back and compares it with its manifest, with the embedding store and with itself.
+def verify(library: Library, manifest: Manifest) -> VerifyReport:
+    """Compare a version with its manifest and with the embedding store, and check its indexes.
 
     Raises:
-        LibraryError: a file cannot be opened as what it should be.
+        LibraryError: a file is damaged and cannot be opened.
         StorageError: the library cannot be reached.
     """
-    # What is damaged need not be looked into.
-    findings = Findings(list(library.check(manifest)))
-    if findings.problems:
-        return findings
+    report = VerifyReport(list(library.check(manifest)))
+    if report.problems:
+        return report
     folder = library.open(manifest.version).folder
     shapes = {VISUAL_FILE: (manifest.images, manifest.dim)}
     indexes = {"visual": manifest.visual}
     if manifest.joint:
         shapes[JOINT_FILE] = manifest.images, manifest.joint.dim
         indexes["joint"] = manifest.joint
-    findings.problems += _miscounted(manifest, folder, shapes, indexes)
-    if findings.problems:
-        return findings
+    report.problems += _count_problems(manifest, folder, shapes, indexes)
+    if report.problems:
+        return report
     arrays = {name: np.memmap(folder / name, np.float16, "r", shape=shape) for name, shape in shapes.items()}
     items = range(0, manifest.images, -(-manifest.images // _ROWS))
     with closing(Catalog(folder / CATALOG_FILE)) as catalog:
         rows = {item: catalog.row(item) for item in items}
-    findings.compared, unlike = _compare(library.storage, manifest.fingerprint, rows, arrays[VISUAL_FILE])
-    findings.problems += unlike
+    report.compared, different = _compare(library.storage, manifest.fingerprint, rows, arrays[VISUAL_FILE])
+    report.problems += different
     for name, index in indexes.items():
-        vectors = arrays[JOINT_FILE] if name == "joint" else _looks(arrays[VISUAL_FILE], folder, index)
+        vectors = arrays[JOINT_FILE] if name == "joint" else _indexed_vectors(arrays[VISUAL_FILE], folder, index)
         paths = [folder / file for file in index_files(name, index)]
         with closing(AnnoyPartitions(paths, index.dim, index.counts, index.search_k)) as opened:
-            missed = _missed(opened, vectors, items)
-            found = ann.recall(opened, vectors, _directed(vectors, items))
+            missed = _count_missed(opened, vectors, items)
+            found = ann.recall(opened, vectors, _nonzero(vectors, items))
         if missed > _MISSED * len(items):
-            findings.problems.append(
-                f"{missed} of {len(items)} images are not where the {name} index should have them."
+            report.problems.append(
+                f"{missed} of {len(items)} images are not found by their own vectors in the {name} index."
             )
         if found < index.recall - _TOLERANCE:
-            findings.problems.append(
-                f"The {name} index has a recall of {found:.3f}, the manifest states {index.recall:.3f}."
+            report.problems.append(
+                f"The {name} index has a recall of {found:.3f}. The manifest states {index.recall:.3f}."
             )
-        findings.recall[name] = round(found, 4)
-    return findings
+        report.recall[name] = round(found, 4)
+    return report
 
 
-def _miscounted(
+def _count_problems(
     manifest: Manifest, folder: Path, shapes: dict[str, tuple[int, int]], indexes: dict[str, Index]
 ) -> Iterator[str]:
     with closing(Catalog(folder / CATALOG_FILE)) as catalog:
         items = catalog.matching(NO_FILTERS)
     if not np.array_equal(items, np.arange(manifest.images)):
-        yield f"The catalog's {len(items)} rows are not the items 0 to {manifest.images - 1} of the manifest."
+        yield f"The catalog has {len(items)} rows. They are not the items 0 to {manifest.images - 1} of the manifest."
     for name, (rows, dim) in shapes.items():
         if (folder / name).stat().st_size != rows * dim * 2:
-            yield f"{name} is not of {rows} rows of {dim} dimensions."
+            yield f"{name} does not have {rows} rows of {dim} dimensions."
     for name, index in indexes.items():
         if sum(index.counts) != manifest.images:
-            yield f"The {name} index has {sum(index.counts)} items, the manifest {manifest.images} images."
+            yield f"The {name} index has {sum(index.counts)} items. The manifest states {manifest.images} images."
 
 
 def _compare(
     storage: Storage, fingerprint: str, rows: dict[int, CatalogRow], visual: NDArray[np.float16]
 ) -> tuple[int, list[str]]:
-    """Compares rows with what the embedding store still has of them: how many, and what is wrong."""
+    """Compare rows with the embedding store. Return the number of compared rows and the problems."""
     known = read_committed(storage, fingerprint)
     wrong = []
     by_shard: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for item, row in rows.items():
         key = known.keys.get((row.uri, row.version))
         if key and key.sha256 != row.sha256:
-            wrong.append(f"Row {item} of the catalog, {row.uri}, has other content than the embedding store knows.")
+            wrong.append(f"Row {item} of the catalog, {row.uri}, differs in content from the embedding store.")
         if row.sha256 in known.contents:
             by_shard[known.contents[row.sha256].shard][row.sha256].append(item)
     compared = 0
@@ -128,27 +127,27 @@ def _compare(
     return compared, wrong
 
 
-def _looks(visual: NDArray[np.float16], folder: Path, index: Index) -> NDArray[Any]:
-    """What the visual index was built from: the embeddings, or their projections."""
+def _indexed_vectors(visual: NDArray[np.float16], folder: Path, index: Index) -> NDArray[Any]:
+    """Return the vectors of the visual index: embeddings, or projections where the version has them."""
     if not (folder / PROJECTION_FILE).exists():
         return visual
     projection = open_projection(folder / PROJECTION_FILE, visual.shape[1], index.dim)
     return np.concatenate([projection(visual[start : start + _CHUNK]) for start in range(0, len(visual), _CHUNK)])
 
 
-def _missed(index: AnnoyPartitions, vectors: NDArray[Any], items: Sequence[int]) -> int:
-    """How many items the index does not find by their own vectors."""
+def _count_missed(index: AnnoyPartitions, vectors: NDArray[Any], items: Sequence[int]) -> int:
+    """Return the number of items that the index does not find by their own vectors."""
     missed = 0
     for item in items:
         vector = np.asarray(vectors[item], np.float32)
         if vector.any():
             found, cosines = index.nearest(vector, ann.NEIGHBOURS)
-            # Copies of an image share one direction, and any ten of them may come back.
+            # Copies of an image have equal vectors, so the index may return other copies.
             missed += item not in found and cosines[-1] < 1 - 1e-4
     return missed
 
 
-def _directed(vectors: NDArray[Any], items: Sequence[int]) -> NDArray[np.float32]:
-    """Those of the rows that point anywhere, float32[n, dim]."""
+def _nonzero(vectors: NDArray[Any], items: Sequence[int]) -> NDArray[np.float32]:
+    """Return the rows with a non-zero vector, float32[n, dim]."""
     chosen = np.asarray(vectors[items], np.float32)
     return chosen[np.any(chosen, axis=1)]

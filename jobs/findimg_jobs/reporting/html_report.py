@@ -19,8 +19,8 @@ from findimg_jobs.evaluation.metrics import (
     RANKING_COLUMNS,
     RECALL_COLUMNS,
     TOP,
-    Answered,
     Evaluation,
+    JudgedAnswer,
     figure,
 )
 
@@ -225,7 +225,7 @@ def _table(title: str, columns: Mapping[str, str], rows: Iterable[tuple[str, Map
     return _e("div", {"class": "wide"}, _e("table", {}, _e("thead", {}, head), _e("tbody", {}, *body)))
 
 
-def _sheet(title: str, answers: Sequence[Answered], pictures: Mapping[str, str | None]) -> Iterator[Element]:
+def _sheet(title: str, answers: Sequence[JudgedAnswer], pictures: Mapping[str, str | None]) -> Iterator[Element]:
     if not answers:
         return
     yield _e("h2", {}, title)
@@ -259,7 +259,7 @@ def _figure(kind: str, caption: str, uri: str, picture: str | None) -> Element:
     return _e("figure", {"class": kind, "title": uri}, *shown, _e("figcaption", {}, _e("bdi", {}, caption)))
 
 
-def _read_thumbnails(library: Storage, answers: Sequence[Answered]) -> dict[str, str | None]:
+def _read_thumbnails(library: Storage, answers: Sequence[JudgedAnswer]) -> dict[str, str | None]:
     """Key → thumbnail as a `data:` URI, None where there is none; read side by side, because S3 takes its time."""
     keys = {hit.thumbnail for answer in answers for hit, _ in answer.hits}
     keys |= {answer.thumbnail for answer in answers if answer.thumbnail}
@@ -278,5 +278,5 @@ def _read_thumbnail(library: Storage, key: str) -> str | None:
     return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode()
 
 
-def _at_top(answer: Answered) -> float:
+def _at_top(answer: JudgedAnswer) -> float:
     return answer.precision[-1]

@@ -1,4 +1,4 @@
-"""Quantizing: the embedded default in int8, calibrated on one's own photographs and compared with float32 on others."""
+"""Convert the default backbone to int8: calibrate it on photographs and compare it with float32 on others."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -22,45 +22,47 @@ from findimg.text.vectors import normalised
 from findimg_jobs.indexing.sources import list_sources
 
 FLOAT32, INT8 = EfficientNetLite0.name, EfficientNetLite0Int8.name
-_CALIBRATED_ON = 100  # photographs, and as many to compare with; fewer cost cosine (20: 0.9922, 100: 0.9929)
-_LEAST = 20  # photographs in all
+# Photographs for calibration, and as many for comparison. Mean cosine to float32: 0.9922 with 20, 0.9929 with 100.
+_CALIBRATION_IMAGES = 100
+_MIN_IMAGES = 20  # for calibration and comparison together
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """How near int8 comes to float32 on photographs that it was not calibrated on."""
+class QuantizeReport:
+    """Agreement of int8 with float32 on photographs that were not used for calibration."""
 
     weights: str
     calibrated_on: int
     compared_on: int
     mean_cosine: float
     least_cosine: float
-    same_class: float  # share of images whose likeliest class is the same
+    same_class: float  # share of images with the same most probable class
 
     def lines(self) -> Iterator[str]:
+        """Yield the report as lines of text for a person."""
         yield (
             f"{self.weights}: calibrated on {self.calibrated_on} photographs. On {self.compared_on} others the cosine "
-            f"to float32 is {self.mean_cosine:.4f} in the mean and {self.least_cosine:.4f} at the least, and "
-            f"{self.same_class:.0%} have the same likeliest class."
+            f"to float32 has a mean of {self.mean_cosine:.4f} and a minimum of {self.least_cosine:.4f}. "
+            f"{self.same_class:.0%} keep their most probable class."
         )
-        yield f"Use it with --backbone {INT8} --weights {self.weights}, for index and for the bot."
+        yield f"Use it with --backbone {INT8} --weights {self.weights} for index and for the bot."
 
 
-def quantize(settings: Settings, sources: Sequence[str], weights: Path) -> Report:
-    """Makes the weights file of efficientnet-lite0-int8 from photographs that are spread over the sources.
+def quantize(settings: Settings, sources: Sequence[str], weights: Path) -> QuantizeReport:
+    """Write the weights file of efficientnet-lite0-int8, calibrated on photographs of the sources.
 
     Args:
-        settings: whose cache holds the models.
-        weights: the file to write; one that is there is replaced.
+        settings: the cache that holds the models.
+        weights: the file to write. An existing file is replaced.
 
     Raises:
-        SettingsError: the sources hold too few photographs that can be read.
+        SettingsError: the sources hold too few readable photographs.
         ModelError: the file cannot be written.
     """
     store = ModelStore(settings.cache / "models")
     exact = open_backbone(FLOAT32, store)
-    squares = _squares(sources, exact.preprocess)
-    calibrating, others = squares[::2], squares[1::2]
+    images = _load_images(sources, exact.preprocess)
+    calibrating, others = images[::2], images[1::2]
     draft = weights.with_name(f".{weights.name}.draft")
     try:
         weights.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,7 @@ def quantize(settings: Settings, sources: Sequence[str], weights: Path) -> Repor
     assert near.probabilities is not None
     assert right.probabilities is not None
     same = near.probabilities.argmax(axis=1) == right.probabilities.argmax(axis=1)
-    return Report(
+    return QuantizeReport(
         str(weights),
         len(calibrating),
         len(others),
@@ -86,19 +88,19 @@ def quantize(settings: Settings, sources: Sequence[str], weights: Path) -> Repor
     )
 
 
-def _squares(sources: Sequence[str], preprocess: Callable[[Image.Image], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Photographs for calibrating and comparing, uint8[n, side, side, 3], from all over the sources."""
-    images = list_sources(sources, library="").images
-    squares = []
-    # In an order that is spread over the whole list wherever one stops, and always the same.
-    for place in np.random.default_rng(0).permutation(len(images)).tolist():
+def _load_images(sources: Sequence[str], preprocess: Callable[[Image.Image], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return preprocessed photographs from all parts of the sources, uint8[n, side, side, 3]."""
+    listed = list_sources(sources, library="").images
+    images = []
+    # A fixed random order, so that the chosen photographs come from the whole list.
+    for place in np.random.default_rng(0).permutation(len(listed)).tolist():
         with suppress(ImageError, StorageError):
-            squares.append(preprocess(decode(read_uri(images[place].uri, LIMIT_BYTES + 1)).pixels))
-        if len(squares) == 2 * _CALIBRATED_ON:
+            images.append(preprocess(decode(read_uri(listed[place].uri, LIMIT_BYTES + 1)).pixels))
+        if len(images) == 2 * _CALIBRATION_IMAGES:
             break
-    if len(squares) < _LEAST:
+    if len(images) < _MIN_IMAGES:
         raise SettingsError(
-            f"{', '.join(sources)}: {len(squares)} photographs can be read there, and calibrating takes {_LEAST} at "
-            f"the least, better {2 * _CALIBRATED_ON}; name folders with more."
+            f"{', '.join(sources)}: {len(images)} photographs can be read. Calibration needs at least {_MIN_IMAGES}, "
+            f"better {2 * _CALIBRATION_IMAGES}. Name folders with more photographs."
         )
-    return np.stack(squares)
+    return np.stack(images)

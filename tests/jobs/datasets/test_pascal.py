@@ -101,9 +101,7 @@ def problems(fetch: partial[int]) -> list[str]:
     return str(raised.value).splitlines()
 
 
-def test_every_image_of_the_page_comes_into_the_folder_of_its_label(
-    server: Server, tmp_path: Path, fetch: partial[int]
-) -> None:
+def test_every_image_is_stored_in_the_folder_of_its_label(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
     assert fetch() == 6
     assert files(tmp_path) == KEYS
     assert (tmp_path / "dining_table/2008_001227.jpg").read_bytes() == jpeg(5)
@@ -112,7 +110,7 @@ def test_every_image_of_the_page_comes_into_the_folder_of_its_label(
     assert "findimg" in agent
 
 
-def test_a_second_call_fetches_only_what_is_missing(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
+def test_second_call_downloads_only_missing_images(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
     server.fail(CAT, 503, {}, times=3)
     assert len(problems(fetch)) == 2
     assert files(tmp_path) == {key for key in KEYS if key.startswith("aeroplane")}
@@ -124,7 +122,7 @@ def test_a_second_call_fetches_only_what_is_missing(server: Server, tmp_path: Pa
     assert server.asked == ["/pascal-sentences/"]
 
 
-def test_an_interrupted_download_leaves_whole_files_only(
+def test_interrupted_download_leaves_no_partial_files(
     server: Server, tmp_path: Path, fetch: partial[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(data: bytes) -> None:
@@ -145,7 +143,7 @@ def test_an_interrupted_download_leaves_whole_files_only(
     [
         (404, {}, b"", "HTTP status 404"),
         (500, {}, b"", "HTTP status 500"),
-        (200, {"Content-Length": "99999"}, jpeg(2), "broke off after"),
+        (200, {"Content-Length": "99999"}, jpeg(2), "ended after"),
         (200, {}, jpeg(2)[:900], "truncated or broken"),
         (200, {}, b"<html>Please log in</html>", "not an image, it begins with b'<html>"),
         (200, {}, b"", "empty"),
@@ -154,15 +152,15 @@ def test_an_interrupted_download_leaves_whole_files_only(
             200,
             {"Transfer-Encoding": "chunked", "Content-Length": "2"},
             b"5\r\nab",
-            "was not transferred: IncompleteRead",
+            "could not be downloaded: IncompleteRead",
         ),
         (302, {"Location": "http://localhost:9/2008_000716.jpg"}, b"", "redirects to 'http://localhost:9/2008_000716"),
-        (302, {"Location": "/elsewhere/cat.jpg"}, b"", "which is not followed"),
+        (302, {"Location": "/elsewhere/cat.jpg"}, b"", "which is not below the page"),
         (302, {"Location": "file:///etc/hostname"}, b"", "HTTP status 302"),
-        (302, {"Location": "http://["}, b"", "was not transferred: ValueError"),
+        (302, {"Location": "http://["}, b"", "could not be downloaded: ValueError"),
     ],
 )
-def test_an_image_that_cannot_be_had_is_named_and_all_others_are_kept(
+def test_failed_image_is_reported_and_the_others_are_kept(
     server: Server,
     tmp_path: Path,
     fetch: partial[int],
@@ -175,25 +173,25 @@ def test_an_image_that_cannot_be_had_is_named_and_all_others_are_kept(
     problem, summary = problems(fetch)
     assert problem.startswith(server.address + CAT)
     assert why in problem
-    assert f"5 of 6 photographs are in {tmp_path}; run the same again" in summary
+    assert f"5 of 6 photographs are in {tmp_path}. Run the command again" in summary
     assert files(tmp_path) == KEYS - {"cat/2008_000716.jpg"}
     assert fetch() == 6
 
 
-def test_a_redirect_below_the_page_is_followed(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
+def test_redirect_below_the_page_is_followed(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
     server.fail(CAT, 301, {"Location": f"{server.page}{LINKS[0]}"})
     assert fetch() == 6
     assert (tmp_path / "cat/2008_000716.jpg").read_bytes() == jpeg(0)
 
 
-def test_requests_keep_their_distance(server: Server, tmp_path: Path) -> None:
+def test_requests_are_spaced_by_the_pause(server: Server, tmp_path: Path) -> None:
     start = time.monotonic()
     assert download(tmp_path, server.page, pause=0.1) == 6
     assert time.monotonic() - start >= 7 * 0.1
 
 
 @pytest.mark.parametrize("dated", [False, True])
-def test_a_busy_server_is_given_the_time_it_asks_for(server: Server, fetch: partial[int], dated: bool) -> None:
+def test_retry_after_is_respected(server: Server, fetch: partial[int], dated: bool) -> None:
     # A date has whole seconds: two from now are at least one.
     when = formatdate(time.time() + 2, usegmt=True) if dated else "1"
     server.fail(CAT, 503 if dated else 429, {"Retry-After": when})
@@ -204,15 +202,13 @@ def test_a_busy_server_is_given_the_time_it_asks_for(server: Server, fetch: part
 
 
 @pytest.mark.parametrize("when", [formatdate(0, usegmt=True), "soon", "-1", "Mon, 99 Foo 2026", "²"])
-def test_a_date_gone_by_or_nonsense_in_retry_after_is_no_obstacle(
-    server: Server, fetch: partial[int], when: str
-) -> None:
+def test_past_or_invalid_retry_after_is_ignored(server: Server, fetch: partial[int], when: str) -> None:
     server.fail(CAT, 503, {"Retry-After": when})
     assert fetch() == 6
 
 
 @pytest.mark.parametrize("when", ["3600", formatdate(time.time() + 3600, usegmt=True)], ids=["seconds", "date"])
-def test_a_server_that_wants_to_be_left_alone_is(server: Server, fetch: partial[int], when: str) -> None:
+def test_long_retry_after_ends_the_download(server: Server, fetch: partial[int], when: str) -> None:
     server.fail(CAT, 503, {"Retry-After": when})
     problem, summary = problems(fetch)
     assert "HTTP status 503" in problem
@@ -220,7 +216,7 @@ def test_a_server_that_wants_to_be_left_alone_is(server: Server, fetch: partial[
     assert server.asked[-1] == CAT
 
 
-def test_only_links_of_the_expected_form_are_followed(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
+def test_only_links_of_the_expected_form_are_requested(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
     server.show(
         (
             LINKS[0],
@@ -245,23 +241,23 @@ def test_only_links_of_the_expected_form_are_followed(server: Server, tmp_path: 
 
 
 @pytest.mark.parametrize("count", [0, 2001])
-def test_a_page_without_such_links_or_with_too_many_is_said(
+def test_page_with_too_few_or_too_many_links_is_rejected(
     server: Server, tmp_path: Path, fetch: partial[int], count: int
 ) -> None:
     server.show(tuple(f"cat/2008_{number:06}.jpg" for number in range(count)))
-    with pytest.raises(StorageError, match=rf"links {count:,} photographs like .* look at it in a browser"):
+    with pytest.raises(StorageError, match=rf"links {count:,} photographs like .* in a browser"):
         fetch()
     assert files(tmp_path) == set()
     assert len(server.asked) == 1
 
 
-def test_a_page_that_is_gone_is_said(server: Server, fetch: partial[int]) -> None:
+def test_missing_page_is_reported(server: Server, fetch: partial[int]) -> None:
     del server.files["/pascal-sentences/"]
-    with pytest.raises(StorageError, match=r"/pascal-sentences/ was answered with HTTP status 404"):
+    with pytest.raises(StorageError, match=r"/pascal-sentences/ returned HTTP status 404"):
         fetch()
 
 
-def test_nothing_is_tried_on_when_the_server_is_gone(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
+def test_download_stops_when_the_server_is_unreachable(server: Server, tmp_path: Path, fetch: partial[int]) -> None:
     server.server_close()
     server.shutdown()
     with pytest.raises(StorageError, match=r"cannot be reached: .*refused.*Check the network") as raised:
@@ -270,7 +266,7 @@ def test_nothing_is_tried_on_when_the_server_is_gone(server: Server, tmp_path: P
     assert files(tmp_path) == set()
 
 
-def test_samples_with_pascal_downloads_and_fails_with_exit_code_3(
+def test_samples_pascal_exits_with_code_3_on_failure(
     server: Server, tmp_path: Path, fetch: partial[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(findimg_jobs.cli, "download", partial(download, page=server.page, pause=0.001))

@@ -21,7 +21,7 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.evaluation.measure import as_label, evaluate, read_labels, right_tags
+from findimg_jobs.evaluation.measure import correct_tags, evaluate, label_of_folder, read_labels
 from findimg_jobs.evaluation.metrics import LabelFigures
 from findimg_jobs.indexing.run import index
 
@@ -67,7 +67,7 @@ def by_label(figures: tuple[LabelFigures, ...]) -> dict[str, LabelFigures]:
     return {each.label: each for each in figures}
 
 
-def test_labels_are_asked_for_as_a_person_would(settings: Settings, labelled: Path, searcher: Searcher) -> None:
+def test_labels_are_searched_as_words(settings: Settings, labelled: Path, searcher: Searcher) -> None:
     measured = evaluate(settings, [str(labelled)])
     for name in ("car", "dog", "motorcycle"):
         answer = by_label(measured.labels)[name].text
@@ -81,9 +81,7 @@ def test_labels_are_asked_for_as_a_person_would(settings: Settings, labelled: Pa
     assert measured.text.queries == len(LABELLED)
 
 
-def test_an_image_is_no_answer_to_itself_and_a_label_with_one_image_asks_nothing(
-    settings: Settings, labelled: Path
-) -> None:
+def test_query_image_is_excluded_from_its_answer(settings: Settings, labelled: Path) -> None:
     measured = evaluate(settings, [str(labelled)])
     assert measured.similar is not None
     assert measured.similar.queries == 6
@@ -95,25 +93,23 @@ def test_an_image_is_no_answer_to_itself_and_a_label_with_one_image_asks_nothing
     assert [answer.precision[0] for answer in motorcycles] == [1, 1]
 
 
-def test_hits_without_a_label_are_neither_right_nor_wrong(settings: Settings, labelled: Path) -> None:
+def test_hits_without_a_label_are_ignored(settings: Settings, labelled: Path) -> None:
     measured = evaluate(settings, [str(labelled)])
     answers = [answer for label in measured.labels for answer in (label.text, *label.similar) if answer]
     shown = [(Path(hit.uri), label) for answer in answers for hit, label in answer.hits]
     assert any(label is None for _, label in shown)
     for path, label in shown:
-        assert label == (None if path.parent == labelled else as_label(path.parent.name))
+        assert label == (None if path.parent == labelled else label_of_folder(path.parent.name))
 
 
-def test_only_what_is_indexed_counts_and_the_rest_is_counted(
-    settings: Settings, labelled: Path, tmp_path: Path
-) -> None:
+def test_images_that_are_not_indexed_are_counted_only(settings: Settings, labelled: Path, tmp_path: Path) -> None:
     shutil.copytree(labelled / "car", tmp_path / "car")
     measured = evaluate(settings, [str(tmp_path), str(labelled)])
     assert (measured.images, measured.not_indexed) == (8, 2)
     assert by_label(measured.labels)["car"].images == 2
 
 
-def test_a_label_that_nobody_knows_finds_nothing_and_is_named(settings: Settings, labelled: Path) -> None:
+def test_unknown_label_finds_nothing_and_is_reported(settings: Settings, labelled: Path) -> None:
     measured = evaluate(settings, [str(labelled)])
     answer = by_label(measured.labels)["xqzzvk"].text
     assert answer is not None
@@ -122,13 +118,13 @@ def test_a_label_that_nobody_knows_finds_nothing_and_is_named(settings: Settings
     assert note.startswith("'xqzzvk' finds nothing: The word 'xqzzvk' is unknown.")
 
 
-def test_labels_stand_worst_first(settings: Settings, labelled: Path) -> None:
+def test_labels_are_sorted_worst_first(settings: Settings, labelled: Path) -> None:
     answers = [label.text for label in evaluate(settings, [str(labelled)]).labels]
     worth = [(answer.precision[-1], answer.average) for answer in answers if answer]
     assert worth == sorted(worth)
 
 
-def test_every_index_is_measured_beside_what_it_was_published_with(
+def test_recall_of_every_index_is_compared_with_the_manifest(
     settings: Settings, labelled: Path, searcher: Searcher
 ) -> None:
     visual, joint = evaluate(settings, [str(labelled)]).indexes
@@ -140,18 +136,18 @@ def test_every_index_is_measured_beside_what_it_was_published_with(
     assert min(visual.measured, joint.measured) > 0.9
 
 
-def test_more_images_than_are_asked_with_are_taken_evenly_and_said(
+def test_large_image_sets_are_sampled_in_even_steps(
     settings: Settings, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findimg_jobs.evaluation.measure, "MOST_ASKED", 4)
+    monkeypatch.setattr(findimg_jobs.evaluation.measure, "MAX_QUERY_IMAGES", 4)
     measured = evaluate(settings, [str(labelled)])
     assert measured.tags is not None
     assert measured.tags.images == 4
-    assert "4 of 8 images, evenly taken, were asked with and tagged." in measured.notes
+    assert "4 of 8 images were used as queries and tagged, in even steps." in measured.notes
     assert len([label for label in measured.labels if label.tags]) == 4
 
 
-def test_a_trained_head_is_judged_on_the_labels_it_saw_and_on_others(
+def test_trained_head_is_judged_on_seen_and_unseen_labels(
     settings: Settings, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Trained(Conse):
@@ -164,7 +160,7 @@ def test_a_trained_head_is_judged_on_the_labels_it_saw_and_on_others(
     assert [(head.head, head.seen, head.unseen) for head in untrained] == [("conse", None, None)]
     monkeypatch.setattr(findimg_jobs.evaluation.measure, "open_version_head", open_version_head)
     measured = evaluate(settings, [str(labelled)])
-    assert "may have been trained on images that it is judged on" in measured.notes[-1]
+    assert "may have been trained on some of these images" in measured.notes[-1]
     (head,) = measured.heads
     assert head.all is not None
     assert head.seen is not None
@@ -174,7 +170,7 @@ def test_a_trained_head_is_judged_on_the_labels_it_saw_and_on_others(
     assert head.all.precision[0] == pytest.approx(mean)
 
 
-def test_a_version_that_knows_no_words_is_measured_by_likeness_alone(
+def test_version_without_words_is_measured_by_similarity_only(
     settings: Settings, labelled: Path, tmp_path: Path
 ) -> None:
     library = tmp_path / "library"
@@ -190,7 +186,7 @@ def test_a_version_that_knows_no_words_is_measured_by_likeness_alone(
     ]
 
 
-def test_a_folder_is_a_label_whatever_lies_deeper_and_the_first_source_wins(tmp_path: Path, samples: Path) -> None:
+def test_top_folder_is_the_label_and_the_first_source_wins(tmp_path: Path, samples: Path) -> None:
     for path in ("all/grand_piano/2024/a.png", "all/_/b.png", "all/c.png", "all/notes/readme.txt"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(samples / "cat.png", tmp_path / path)
@@ -199,7 +195,7 @@ def test_a_folder_is_a_label_whatever_lies_deeper_and_the_first_source_wins(tmp_
     assert found == {"all/grand_piano/2024/a.png": "grand piano"}
 
 
-def test_a_prefix_of_a_bucket_holds_labels_too(s3: str, samples: Path) -> None:
+def test_labels_can_be_read_from_s3(s3: str, samples: Path) -> None:
     open_storage(f"{s3}/team").upload(samples / "cat.png", "cat/1.png")
     assert read_labels([f"{s3}/team"], "elsewhere") == {f"{s3}/team/cat/1.png": "cat"}
     assert read_labels([s3], "elsewhere") == {f"{s3}/team/cat/1.png": "team"}
@@ -215,8 +211,8 @@ def test_a_prefix_of_a_bucket_holds_labels_too(s3: str, samples: Path) -> None:
         ("_", ""),
     ],
 )
-def test_a_folders_name_becomes_plain_words(folder: str, label: str) -> None:
-    assert as_label(folder) == label
+def test_folder_name_becomes_a_label(folder: str, label: str) -> None:
+    assert label_of_folder(folder) == label
 
 
 @pytest.mark.parametrize(
@@ -229,14 +225,14 @@ def test_a_folders_name_becomes_plain_words(folder: str, label: str) -> None:
         ("xyzzy", {"xyzzy"}, {"thing"}),
     ],
 )
-def test_a_word_for_what_an_image_shows_is_a_right_tag(label: str, right: set[str], wrong: set[str]) -> None:
-    words = right_tags(label, open_lexicon())
+def test_names_of_the_label_and_its_ancestors_are_correct_tags(label: str, right: set[str], wrong: set[str]) -> None:
+    words = correct_tags(label, open_lexicon())
     assert right <= words
     assert not wrong & words
 
 
-def test_what_cannot_be_measured_is_said(settings: Settings, labelled: Path, samples: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"No sub-folder of .* holds an image; sort the images"):
+def test_invalid_evaluation_is_rejected(settings: Settings, labelled: Path, samples: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"No sub-folder of .* holds an image\. Sort the images"):
         evaluate(settings, [str(labelled / "car")])
     shutil.copytree(labelled / "car", tmp_path / "else" / "car")
     with pytest.raises(LibraryError, match=r"None of the 2 labelled images, such as .*car-blue\.jpg, is in .*index"):
@@ -257,20 +253,18 @@ def run(settings: Settings, *arguments: str | Path) -> subprocess.CompletedProce
     )
 
 
-def test_the_command_prints_one_json_object_and_writes_a_page(
-    settings: Settings, labelled: Path, tmp_path: Path
-) -> None:
+def test_evaluate_command_prints_json_and_writes_a_report(settings: Settings, labelled: Path, tmp_path: Path) -> None:
     done = run(settings, labelled, "--json", "--report", tmp_path / "report.html")
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     measured = evaluate(settings, [str(labelled)]).as_dict()
     assert told | {"seconds": 0} == measured | {"seconds": 0}
     assert {"precision@1", "precision@5", "precision@10", "map", "queries"} == told["text"].keys()
-    assert {each["label"] for each in told["per_label"]} == {as_label(name) for name in LABELLED}
+    assert {each["label"] for each in told["per_label"]} == {label_of_folder(name) for name in LABELLED}
     assert (tmp_path / "report.html").read_text("utf-8").startswith("<!doctype html>")
 
 
-def test_the_command_tells_a_person_and_says_in_one_sentence_what_it_cannot_write(
+def test_evaluate_command_prints_tables_and_reports_an_unwritable_file(
     settings: Settings, labelled: Path, tmp_path: Path
 ) -> None:
     told = run(settings, labelled)
@@ -286,7 +280,7 @@ def test_the_command_tells_a_person_and_says_in_one_sentence_what_it_cannot_writ
 
 
 @pytest.mark.slow
-def test_photographs_reach_the_figures_that_are_promised(photos: Path, cache: Path, tmp_path: Path) -> None:
+def test_photographs_reach_the_documented_figures(photos: Path, cache: Path, tmp_path: Path) -> None:
     settings = Settings(library=str(tmp_path / "library"), cache=cache, engine="local")
     index(settings, [str(photos / "unseen")])
     measured = evaluate(settings, [str(photos / "unseen")])

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from findimg_jobs.evaluation.metrics import (
-    Answered,
     Evaluation,
     IndexRecall,
+    JudgedAnswer,
     LabelFigures,
     TagHits,
     average_precision,
@@ -36,7 +36,7 @@ def booleans(text: str) -> np.ndarray:
         ("", 3, [0.0] * 10),
     ],
 )
-def test_precision_counts_out_of_as_many_as_there_can_be(right: str, relevant: int, expected: list[float]) -> None:
+def test_precision_is_relative_to_the_possible_hits(right: str, relevant: int, expected: list[float]) -> None:
     assert precision_by_k(booleans(right), relevant) == pytest.approx(expected)
 
 
@@ -50,12 +50,12 @@ def test_precision_counts_out_of_as_many_as_there_can_be(right: str, relevant: i
         ("", 2, 0),
     ],
 )
-def test_average_precision_is_the_mean_over_all_that_are_right(right: str, relevant: int, expected: float) -> None:
+def test_average_precision_is_the_mean_over_correct_images(right: str, relevant: int, expected: float) -> None:
     assert average_precision(booleans(right), relevant) == pytest.approx(expected)
 
 
-def test_a_ranking_is_the_mean_over_its_queries() -> None:
-    ranking = rank([Answered("a", "a", (1.0,) * 10, 0.5), Answered("b", "b", (0.0,) * 10, 0.25)])
+def test_ranking_is_the_mean_over_its_queries() -> None:
+    ranking = rank([JudgedAnswer("a", "a", (1.0,) * 10, 0.5), JudgedAnswer("b", "b", (0.0,) * 10, 0.25)])
     assert ranking is not None
     assert ranking.as_dict() == {
         "precision@1": 0.5,
@@ -75,18 +75,18 @@ EVALUATION = Evaluation(
     head="conse",
     images=2,
     not_indexed=3,
-    text=rank([Answered("[bold]", "[bold]", (0.5,) * 10, 0.25)]),
+    text=rank([JudgedAnswer("[bold]", "[bold]", (0.5,) * 10, 0.25)]),
     similar=None,
     tags=TagHits(2, 0.5, 1.0),
     indexes=(IndexRecall("visual", 0.98, 0.97, 2),),
     heads=(),
-    labels=(LabelFigures("[bold]", 2, Answered("[bold]", "[bold]", (0.5,) * 10, 0.25), (), None),),
+    labels=(LabelFigures("[bold]", 2, JudgedAnswer("[bold]", "[bold]", (0.5,) * 10, 0.25), (), None),),
     notes=("A note.",),
     seconds=1.0,
 )
 
 
-def test_what_was_not_measured_is_null_and_a_dash() -> None:
+def test_missing_figures_are_null_in_json_and_a_dash_in_tables() -> None:
     told = EVALUATION.as_dict()
     assert told["similar"] is None
     assert told["per_label"][0]["tag_hit@5"] is None
@@ -98,7 +98,7 @@ def test_what_was_not_measured_is_null_and_a_dash() -> None:
     assert shown.get().split("\n")[1].split() == ["[bold]", "2", "0.500", "0.250", "–", "–", "–"]
 
 
-def test_what_is_left_out_is_said() -> None:
+def test_images_that_are_not_judged_are_reported() -> None:
     assert "3 more are not indexed and not judged" in EVALUATION.lines()[1]
     assert "not indexed" not in replace(EVALUATION, not_indexed=0).lines()[1]
     assert EVALUATION.lines()[-1] == "A note."

@@ -47,7 +47,7 @@ def mentions(library: Library, *texts: str) -> list[str]:
     ]
 
 
-def test_a_forgotten_image_is_gone_from_everything_and_stays_away_while_its_source_is_there(
+def test_forgotten_image_is_removed_everywhere_and_not_indexed_again(
     place: str, cache: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], reads: list[str]
 ) -> None:
     settings = Settings(library=place, cache=cache, engine="local")
@@ -69,7 +69,7 @@ def test_a_forgotten_image_is_gone_from_everything_and_stays_away_while_its_sour
     assert run(library.uri, pictures).images == 5
 
 
-def test_what_is_allowed_again_comes_back(settings: Settings, library: Library, pictures: Path, run: Run) -> None:
+def test_allowed_image_is_indexed_again(settings: Settings, library: Library, pictures: Path, run: Run) -> None:
     run(library.uri, pictures)
     uris = [str(pictures / "1.png"), str(pictures / "4.png")]
     forget(settings, uris)
@@ -82,7 +82,7 @@ def test_what_is_allowed_again_comes_back(settings: Settings, library: Library, 
         allow(settings, uris)
 
 
-def test_content_that_another_image_holds_stays_and_that_image_is_named(
+def test_content_shared_with_another_image_stays_and_is_reported(
     settings: Settings, library: Library, pictures: Path, run: Run
 ) -> None:
     shutil.copy(pictures / "2.png", pictures / "copy.png")
@@ -100,7 +100,7 @@ def test_content_that_another_image_holds_stays_and_that_image_is_named(
     assert mentions(library, sha256) == []
 
 
-def test_an_image_that_was_renamed_is_forgotten_under_both_names(
+def test_renamed_image_is_forgotten_under_both_names(
     settings: Settings, library: Library, pictures: Path, run: Run
 ) -> None:
     run(library.uri, pictures)
@@ -111,8 +111,8 @@ def test_an_image_that_was_renamed_is_forgotten_under_both_names(
     assert mentions(library, sha256, "renamed.png") == []
 
 
-@pytest.mark.parametrize("step", ["publish_again", "delete_version", "thumbnail_key", "delete_rows"])
-def test_interrupted_it_is_finished_by_a_second_call(
+@pytest.mark.parametrize("step", ["publish_again", "withdraw", "thumbnail_key", "erase"])
+def test_second_call_completes_an_interrupted_forget(
     settings: Settings, library: Library, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     run(library.uri, pictures)
@@ -131,16 +131,14 @@ def test_interrupted_it_is_finished_by_a_second_call(
     assert mentions(library, sha256, "5.png") == []
 
 
-def test_what_cannot_be_forgotten_changes_nothing(
-    settings: Settings, library: Library, pictures: Path, run: Run
-) -> None:
+def test_invalid_forget_changes_nothing(settings: Settings, library: Library, pictures: Path, run: Run) -> None:
     with pytest.raises(LibraryError, match="Nothing is published"):
         forget(settings, ["x"])
     run(library.uri, pictures)
     before = sorted((entry.key, entry.version) for entry in library.storage.list())
     with pytest.raises(LibraryError, match=r"nosuch\.png is not in .*nothing was changed"):
         forget(settings, [str(pictures / "1.png"), str(pictures / "nosuch.png")])
-    with pytest.raises(LibraryError, match="holds nothing else"):
+    with pytest.raises(LibraryError, match="holds no other image"):
         forget(settings, [str(path) for path in pictures.iterdir()])
     with hold_lock(library.storage), pytest.raises(LockedError):
         forget(settings, [str(pictures / "1.png")])
@@ -148,13 +146,13 @@ def test_what_cannot_be_forgotten_changes_nothing(
 
 
 @pytest.mark.slow
-def test_the_command_takes_relative_paths_and_says_what_it_did(
+def test_forget_command_accepts_relative_paths_and_prints_a_report(
     library: Library, pictures: Path, run: Run, cache: Path
 ) -> None:
     run(library.uri, pictures)
     command = [Path(sys.executable).with_name("findimg-jobs"), "forget", "2.png", "--library", library.uri]
     done = subprocess.run([*command, "--cache", cache], cwd=pictures, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "with 5 images is live and holds none of the forgotten" in done.stdout
+    assert "with 5 images is live. It does not contain the forgotten images" in done.stdout
     allowed = subprocess.run([*command, "--allow"], cwd=pictures, capture_output=True, text=True, timeout=300)
     assert "indexes 1 images again" in allowed.stdout

@@ -54,7 +54,7 @@ def thumbnails(library: Library, version: str) -> set[str]:
     return {thumbnail_key(catalog.row(item).sha256) for item in range(catalog.images)}
 
 
-def test_old_versions_go_but_never_the_live_one(library: Library) -> None:
+def test_old_versions_are_removed_but_never_the_live_one(library: Library) -> None:
     first, middle, last = library.versions()
     library.storage.write("CURRENT", first.encode())  # somebody rolled back
     assert prune(library, 1, keep=1).versions == [middle]
@@ -63,13 +63,13 @@ def test_old_versions_go_but_never_the_live_one(library: Library) -> None:
     assert library.open().manifest.version == first
 
 
-def test_versions_younger_than_an_hour_stay(library: Library) -> None:
+def test_versions_younger_than_an_hour_are_kept(library: Library) -> None:
     first, middle, _ = library.versions()
     pretend(library, middle, minutes=59)
     assert prune(library, 1, keep=0).versions == [first]
 
 
-def test_embeddings_and_thumbnails_go_once_no_version_shows_them_and_the_grace_time_is_over(
+def test_unused_embeddings_and_thumbnails_are_removed_after_the_grace_period(
     library: Library, pictures: Path, run: Run, draw: Callable[[Path, int], None]
 ) -> None:
     first, middle, last = library.versions()
@@ -93,7 +93,7 @@ def test_embeddings_and_thumbnails_go_once_no_version_shows_them_and_the_grace_t
     assert keys(library, "thumbnails") < once
 
 
-def test_what_is_needed_is_left_alone_and_nothing_is_read_again(
+def test_used_data_is_kept_and_no_image_is_read_again(
     library: Library, pictures: Path, run: Run, reads: list[str]
 ) -> None:
     age(Path(library.uri), 100 * DAY)
@@ -104,7 +104,7 @@ def test_what_is_needed_is_left_alone_and_nothing_is_read_again(
     assert reads == []
 
 
-def test_a_broken_image_stays_known_as_broken(library: Library, pictures: Path, run: Run, reads: list[str]) -> None:
+def test_records_of_broken_images_are_kept(library: Library, pictures: Path, run: Run, reads: list[str]) -> None:
     (pictures / "broken.png").write_bytes(b"no image")
     run(library.uri, pictures, shard_size=1)
     age(Path(library.uri), 8 * DAY)
@@ -114,7 +114,7 @@ def test_a_broken_image_stays_known_as_broken(library: Library, pictures: Path, 
     assert reads == []
 
 
-def test_plans_and_reports_are_history_for_90_days_and_longer_where_a_version_names_them(library: Library) -> None:
+def test_plans_and_reports_are_kept_for_90_days_or_while_a_version_uses_them(library: Library) -> None:
     runs = [library.manifest(version).run for version in library.versions()[1:]]
     age(Path(library.uri) / "plans", 89 * DAY)
     age(Path(library.uri) / "runs", 89 * DAY)
@@ -127,7 +127,7 @@ def test_plans_and_reports_are_history_for_90_days_and_longer_where_a_version_na
     assert keys(library, "runs") == {f"runs/{run}.json" for run in runs}
 
 
-def test_what_interrupted_runs_left_goes_after_an_hour(library: Library) -> None:
+def test_remains_of_interrupted_runs_are_removed_after_an_hour(library: Library) -> None:
     folder = Path(library.uri)
     (made,) = (folder / "embeddings").iterdir()
     left = [
@@ -146,7 +146,7 @@ def test_what_interrupted_runs_left_goes_after_an_hour(library: Library) -> None
     assert (made / "classifier.npy").exists()
 
 
-def test_the_embeddings_of_weights_that_no_version_was_made_with_go_whole(library: Library) -> None:
+def test_embeddings_of_unused_weights_are_removed(library: Library) -> None:
     folder = Path(library.uri) / "embeddings"
     (made,) = folder.iterdir()
     made.rename(folder / "earlier")
@@ -156,11 +156,11 @@ def test_the_embeddings_of_weights_that_no_version_was_made_with_go_whole(librar
     assert pruned.shards == 6
     assert not (folder / "earlier").exists()
     # The live version's own embeddings are gone: nothing else is thrown after them.
-    assert pruned.notes == ["6 images are no longer in the embedding store, so thumbnails were left alone."]
+    assert pruned.notes == ["6 images are missing from the embedding store, so all thumbnails were kept."]
 
 
 @pytest.mark.parametrize("damaged", ["manifest", "plan"])
-def test_where_nobody_knows_what_is_referred_to_it_is_left_alone(library: Library, damaged: str) -> None:
+def test_data_is_kept_when_a_manifest_or_plan_is_unreadable(library: Library, damaged: str) -> None:
     first = library.versions()[0]
     if damaged == "plan":
         library.storage.delete(f"plans/{library.manifest(first).run}.parquet")
@@ -170,10 +170,10 @@ def test_where_nobody_knows_what_is_referred_to_it_is_left_alone(library: Librar
     before = keys(library, "")
     pruned = prune(library, 1, keep=9, grace=0)
     assert keys(library, "") == before
-    assert "left alone" in pruned.lines()[-1]
+    assert "were kept" in pruned.lines()[-1]
 
 
-def test_nothing_is_pruned_while_a_run_goes_on_or_nobody_knows_what_is_live(library: Library) -> None:
+def test_nothing_is_pruned_during_a_run_or_with_a_damaged_current(library: Library) -> None:
     before = keys(library, "")
     with hold_lock(library.storage), pytest.raises(LockedError):
         prune(library, 1, keep=0)

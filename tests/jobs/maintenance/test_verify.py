@@ -45,7 +45,7 @@ def restate(library: Library, **changes: object) -> Manifest:
     return manifest
 
 
-def test_a_sound_version_has_no_problem_and_its_recall_is_measured(library: Library) -> None:
+def test_sound_version_has_no_problems(library: Library) -> None:
     findings = verify(library, live(library))
     assert findings.problems == []
     assert findings.compared == 40
@@ -53,7 +53,7 @@ def test_a_sound_version_has_no_problem_and_its_recall_is_measured(library: Libr
     assert min(findings.recall.values()) >= 0.98
 
 
-def test_a_version_in_s3_is_verified_alike(s3: str, pictures: Path, run: Run, cache: Path) -> None:
+def test_version_in_s3_is_verified(s3: str, pictures: Path, run: Run, cache: Path) -> None:
     run(f"{s3}/library", pictures)
     library = Library(f"{s3}/library", cache)
     assert verify(library, live(library)).problems == []
@@ -62,7 +62,7 @@ def test_a_version_in_s3_is_verified_alike(s3: str, pictures: Path, run: Run, ca
     assert problem.endswith("visual.f16 is missing.")
 
 
-def test_a_catalog_with_a_gap_is_found(library: Library) -> None:
+def test_gap_in_the_catalog_is_found(library: Library) -> None:
     with closing(sqlite3.connect(folder_of(library) / "catalog.sqlite")) as catalog:
         catalog.execute("DELETE FROM images WHERE item = 7")
         catalog.commit()
@@ -70,15 +70,15 @@ def test_a_catalog_with_a_gap_is_found(library: Library) -> None:
     assert problem == "The catalog's 39 rows are not the items 0 to 39 of the manifest."
 
 
-def test_counts_that_differ_are_found(library: Library) -> None:
+def test_wrong_counts_are_found(library: Library) -> None:
     manifest = restate(library, images=39)
     problems = verify(library, manifest).problems
     assert any("are not the items 0 to 38" in problem for problem in problems)
-    assert "visual.f16 is not of 39 rows of 1280 dimensions." in problems
-    assert "The joint index has 40 items, the manifest 39 images." in problems
+    assert "visual.f16 does not have 39 rows of 1280 dimensions." in problems
+    assert "The joint index has 40 items. The manifest states 39 images." in problems
 
 
-def test_rows_of_the_catalog_that_changed_places_are_found(library: Library) -> None:
+def test_swapped_catalog_rows_are_found(library: Library) -> None:
     with closing(sqlite3.connect(folder_of(library) / "catalog.sqlite")) as catalog:
         for item, other in ((3, 90), (4, 3), (90, 4)):
             catalog.execute("UPDATE images SET item = ? WHERE item = ?", (other, item))
@@ -90,7 +90,7 @@ def test_rows_of_the_catalog_that_changed_places_are_found(library: Library) -> 
     ]
 
 
-def test_a_row_of_other_content_than_the_store_knows_is_found(library: Library) -> None:
+def test_row_with_wrong_content_hash_is_found(library: Library) -> None:
     with closing(sqlite3.connect(folder_of(library) / "catalog.sqlite")) as catalog:
         catalog.execute("UPDATE images SET sha256 = 'other' WHERE item = 3")
         catalog.commit()
@@ -98,18 +98,18 @@ def test_a_row_of_other_content_than_the_store_knows_is_found(library: Library) 
     assert problem.startswith("Row 3 of the catalog, ")
 
 
-def test_an_index_of_other_images_is_found(library: Library) -> None:
+def test_index_of_other_images_is_found(library: Library) -> None:
     manifest = live(library)
     assert manifest.joint
     others = np.random.default_rng(1).standard_normal((40, manifest.joint.dim)).astype(np.float32)
     (name,) = index_files("joint", manifest.joint)
     ann.build(others, [folder_of(library) / name], 1000)
     problems = verify(library, restate(library)).problems
-    assert any("images are not where the joint index should have them." in problem for problem in problems)
+    assert any("images are not found by their own vectors in the joint index." in problem for problem in problems)
     assert any(problem.startswith("The joint index has a recall of") for problem in problems)
 
 
-def test_a_damaged_shard_is_named_and_one_that_was_collected_is_no_problem(library: Library) -> None:
+def test_damaged_shard_is_reported_and_removed_shard_is_ignored(library: Library) -> None:
     manifest = live(library)
     (name,) = {key.shard for key in read_committed(library.storage, manifest.fingerprint).contents.values()}
     folder = shard_folder(manifest.fingerprint, name)

@@ -11,7 +11,15 @@ from PIL import Image
 from findimg.errors import StorageError
 from findimg.search.searcher import Hit
 from findimg.storage.folder import FolderStorage
-from findimg_jobs.evaluation.metrics import Answered, Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits, rank
+from findimg_jobs.evaluation.metrics import (
+    Evaluation,
+    HeadFigures,
+    IndexRecall,
+    JudgedAnswer,
+    LabelFigures,
+    TagHits,
+    rank,
+)
 from findimg_jobs.reporting.html_report import render_html_report, write_html_report
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&amp;\u202e.jpg'
@@ -44,8 +52,8 @@ def hit(name: str, sha256: str = "aa") -> Hit:
 
 
 def evaluation(label: str, *hits: tuple[Hit, str | None]) -> Evaluation:
-    answer = Answered(label, label, (0.25,) * 10, 0.5, hits)
-    similar = Answered(f"/photos/{label}", label, (0.75,) * 10, None, hits, "thumbnails/aa/aa.jpg")
+    answer = JudgedAnswer(label, label, (0.25,) * 10, 0.5, hits)
+    similar = JudgedAnswer(f"/photos/{label}", label, (0.75,) * 10, None, hits, "thumbnails/aa/aa.jpg")
     ranking = rank([answer])
     return Evaluation(
         library="lib",

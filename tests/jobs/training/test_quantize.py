@@ -33,7 +33,7 @@ def weights(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
     return path
 
 
-def test_int8_is_a_backbone_of_its_own_that_comes_near_to_float32(weights: Path, samples: Path, cache: Path) -> None:
+def test_int8_backbone_is_close_to_float32(weights: Path, samples: Path, cache: Path) -> None:
     store = ModelStore(cache / "models")
     exact = open_backbone("efficientnet-lite0", store)
     near = open_backbone("efficientnet-lite0-int8", store, str(weights))
@@ -47,7 +47,9 @@ def test_int8_is_a_backbone_of_its_own_that_comes_near_to_float32(weights: Path,
     np.testing.assert_array_equal(near.class_weights(), exact.class_weights())
 
 
-def test_a_library_is_indexed_and_asked_with_it(weights: Path, samples: Path, cache: Path, tmp_path: Path) -> None:
+def test_library_can_be_indexed_and_searched_with_int8(
+    weights: Path, samples: Path, cache: Path, tmp_path: Path
+) -> None:
     settings = Settings(
         library=str(tmp_path), backbone="efficientnet-lite0-int8", weights=str(weights), cache=cache, engine="local"
     )
@@ -57,22 +59,22 @@ def test_a_library_is_indexed_and_asked_with_it(weights: Path, samples: Path, ca
     assert Path(searcher.find(parse("cat"), 1).hits[0].uri).name == "cat.png"
 
 
-def test_without_weights_it_says_how_to_make_them(cache: Path) -> None:
+def test_missing_int8_weights_error_explains_quantize(cache: Path) -> None:
     with pytest.raises(ModelError, match="findimg-jobs quantize"):
         open_backbone("efficientnet-lite0-int8", ModelStore(cache / "models"))
 
 
-def test_weights_of_something_else_are_refused(cache: Path, tmp_path: Path) -> None:
+def test_other_weights_are_rejected(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "odd.tflite").write_bytes(b"something else")
     with pytest.raises(ModelError, match=r"odd\.tflite is not what findimg-jobs quantize makes"):
         open_backbone("efficientnet-lite0-int8", ModelStore(cache / "models"), str(tmp_path / "odd.tflite"))
 
 
-def test_too_few_photographs_are_counted_and_broken_ones_passed_over(tmp_path: Path, cache: Path) -> None:
+def test_too_few_readable_photographs_are_rejected(tmp_path: Path, cache: Path) -> None:
     for number in range(5):
         Image.new("RGB", (50, 50), (number, 0, 0)).save(tmp_path / f"{number}.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
     weights = tmp_path / "int8.tflite"
-    with pytest.raises(SettingsError, match="5 photographs can be read there, and calibrating takes 20"):
+    with pytest.raises(SettingsError, match="5 photographs can be read. Calibration needs at least 20"):
         quantize(Settings(cache=cache), [str(tmp_path)], weights)
     assert not weights.exists()
