@@ -67,7 +67,7 @@ def test_gap_in_the_catalog_is_found(library: Library) -> None:
         catalog.execute("DELETE FROM images WHERE item = 7")
         catalog.commit()
     (problem,) = verify(library, restate(library)).problems
-    assert problem == "The catalog's 39 rows are not the items 0 to 39 of the manifest."
+    assert problem == "The catalog has 39 rows. They are not the items 0 to 39 of the manifest."
 
 
 def test_wrong_counts_are_found(library: Library) -> None:

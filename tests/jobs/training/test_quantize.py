@@ -75,6 +75,6 @@ def test_too_few_readable_photographs_are_rejected(tmp_path: Path, cache: Path) 
         Image.new("RGB", (50, 50), (number, 0, 0)).save(tmp_path / f"{number}.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
     weights = tmp_path / "int8.tflite"
-    with pytest.raises(SettingsError, match="5 photographs can be read. Calibration needs at least 20"):
+    with pytest.raises(SettingsError, match=r"5 photographs can be read\. Calibration needs at least 20"):
         quantize(Settings(cache=cache), [str(tmp_path)], weights)
     assert not weights.exists()
