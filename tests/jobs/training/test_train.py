@@ -28,7 +28,7 @@ from findimg.storage.base import open_storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, normalised, open_words
 from findimg_jobs.indexing.run import index, rebuild
-from findimg_jobs.store.lock import hold
+from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.training.examples import read_examples
 from findimg_jobs.training.train import Comparison, TrainReport, train
 
@@ -222,7 +222,7 @@ def test_copies_count_once_and_broken_images_are_ignored(tmp_path: Path, cache: 
 
 
 def test_training_fails_while_another_run_writes(settings: Settings, labelled: Path) -> None:
-    with hold(open_storage(settings.library)), pytest.raises(LockedError):
+    with hold_lock(open_storage(settings.library)), pytest.raises(LockedError):
         train(settings, str(labelled))
 
 
