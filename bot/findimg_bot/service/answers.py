@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from datetime import date
 
 from findimg.errors import QueryError
 from findimg.search.query import Query, parse
@@ -76,7 +77,7 @@ def parsed(question: Question) -> Query:
     about_image = question.seen is not None or question.like is not None
     if not question.text and question.command != "/findimg":
         return Query("", like=question.like)
-    query = parse(question.text, image=about_image)
+    query = parse(question.text, image=about_image, today=date.today())
     return replace(query, like=question.like) if question.like is not None else query
 
 

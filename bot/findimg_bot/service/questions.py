@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import replace
+from datetime import date
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -38,7 +39,7 @@ async def ask_words(desk: QueryService, client: AsyncWebClient, text: str, user:
         FindimgError: it cannot be understood, or this person may not see the image.
     """
     question = Question("/findimg", text)
-    like = parse(text).like
+    like = parse(text, today=date.today()).like
     if like is None or not is_link(like):
         return question
     about = await ask_about(desk, client, question, await find_linked(client, like, user, channel))
@@ -61,7 +62,7 @@ async def ask_image(
     question = Question(command, _without(text, link) if link else text)
     if link:
         file: File | None = await find_linked(client, link, user, channel)
-    elif text and parse(text, image="like:" not in text.lower()).like:
+    elif text and parse(text, image="like:" not in text.lower(), today=date.today()).like:
         return question, None
     else:
         file = await find_newest(client, channel)

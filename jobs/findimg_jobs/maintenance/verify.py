@@ -14,7 +14,7 @@ from findimg.errors import LibraryError
 from findimg.index import annoy as ann
 from findimg.index.annoy import AnnoyPartitions
 from findimg.index.projection import open_projection
-from findimg.library.catalog import NO_FILTERS, Catalog, CatalogRow
+from findimg.library.catalog import Catalog, CatalogRow
 from findimg.library.library import (
     CATALOG_FILE,
     JOINT_FILE,
@@ -25,6 +25,7 @@ from findimg.library.library import (
     Manifest,
     index_files,
 )
+from findimg.search.filters import NO_FILTERS
 from findimg.storage.base import Storage
 from findimg_jobs.store.shards import read_committed, read_vectors
 

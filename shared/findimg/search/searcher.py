@@ -17,7 +17,7 @@ from findimg.index.annoy import AnnoyPartitions
 from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import Postings
 from findimg.index.projection import open_projection
-from findimg.library.catalog import Catalog, Filters
+from findimg.library.catalog import Catalog
 from findimg.library.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
@@ -30,6 +30,7 @@ from findimg.library.library import (
     thumbnail_key,
 )
 from findimg.search.expansion import ExpandedTerm, meaning, rerank, score, strength, top_k
+from findimg.search.filters import Filters
 from findimg.search.query import Query, Term
 from findimg.search.tags import LEAST, Tag, Tagger
 from findimg.text.lexicon import open_lexicon
@@ -127,6 +128,8 @@ class Searcher:
         Raises:
             QueryError: a word is unknown, or the version knows no words.
         """
+        if not query.terms:
+            return self._browse(query, k)
         if not self.manifest.joint:
             raise QueryError(
                 f"The backbone {self.manifest.backbone} names no classes, so this library knows no words; "
@@ -163,6 +166,12 @@ class Searcher:
             relevant = scores >= scores.max() * _RELEVANT
             items, scores = items[relevant], scores[relevant]
         return Answer(self._hits(items, scores, k), note)
+
+    def _browse(self, query: Query, k: int) -> Answer:
+        """Return all images that match the filters, by date."""
+        items = self.catalog.by_date(self._matching(query.filters), oldest_first=query.order == "oldest")
+        scores = np.ones(min(k, len(items)), np.float32)
+        return Answer(self._hits(items[:k], scores, k), self._note(query.filters))
 
     def similar(self, seen: ImageFeatures, query: Query, k: int, without: int | None = None) -> Answer:
         """Finds the images that look most like one that was seen.

@@ -1,0 +1,42 @@
+"""Filters: conditions on an image's folder, file name, date and format, which need no look at its picture."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+
+from findimg.search.normalise import plain_characters
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Conditions that must all hold; an empty one always does.
+
+    Folders and names are parts of the text that they are compared with, in the form that `fold` gives. A folder is
+    compared with the path of an image's folder, which begins and ends with a slash: `cup` is in `/photos/World Cup/`,
+    `/cup/` is not.
+    """
+
+    folders: tuple[str, ...] = ()
+    not_folders: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    not_names: tuple[str, ...] = ()
+    before: date | None = None  # taken before this day
+    after: date | None = None  # taken on this day or later
+    formats: tuple[str, ...] = ()  # Pillow's names; any one of them
+    not_formats: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != NO_FILTERS
+
+    @property
+    def dated(self) -> bool:
+        """Whether an image without a date is left out."""
+        return self.before is not None or self.after is not None
+
+
+NO_FILTERS = Filters()
+
+
+def fold(text: str) -> str:
+    """Return the form in which folder and file names are compared: `ÉTÉ “x”`, in any Unicode form, is `été "x"`."""
+    return unicodedata.normalize("NFKC", plain_characters(text).casefold())
