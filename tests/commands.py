@@ -1,4 +1,4 @@
-"""The commands of documents, and a home to run them in."""
+"""Run the commands of documents in a temporary home."""
 
 import os
 import re

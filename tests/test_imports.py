@@ -1,4 +1,4 @@
-"""Who may import whom: bot and jobs build on shared, shared on neither, and the two never meet."""
+"""Check which packages import which: findimg ← findimg_jobs, findimg_bot."""
 
 import ast
 from pathlib import Path
@@ -29,7 +29,7 @@ def imported_packages(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
-def test_a_package_imports_only_what_the_design_allows(package: str) -> None:
+def test_package_imports_only_allowed_packages(package: str) -> None:
     modules = sorted((PROJECT / package).rglob("*.py"))
     assert modules
     for module in modules:
@@ -49,5 +49,5 @@ def test_a_package_imports_only_what_the_design_allows(package: str) -> None:
         "importlib.import_module('findimg_jobs.indexing.plan')",
     ],
 )
-def test_the_rule_sees_every_kind_of_import(source: str) -> None:
+def test_every_kind_of_import_is_detected(source: str) -> None:
     assert "findimg_jobs" in imported_packages(source)

@@ -1,4 +1,4 @@
-"""The Makefile says what is missing before it does anything, and installs exact versions."""
+"""The Makefile checks its requirements first and installs exact versions."""
 
 import os
 import re
@@ -23,7 +23,7 @@ def said(result: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
-def test_a_missing_compiler_is_said_in_one_sentence_before_anything_else(target: str, tmp_path: Path) -> None:
+def test_missing_compiler_is_reported_first(target: str, tmp_path: Path) -> None:
     result = make(target, f"VENV={tmp_path}/venv", "CXX=no-such-compiler")
     assert result.returncode != 0
     (sentence,) = said(result)
@@ -32,7 +32,7 @@ def test_a_missing_compiler_is_said_in_one_sentence_before_anything_else(target:
 
 
 @pytest.mark.parametrize("python", ["no-such-python", "false"])
-def test_a_missing_or_unsuitable_python_is_said_in_one_sentence(python: str, tmp_path: Path) -> None:
+def test_missing_or_unsupported_python_is_reported(python: str, tmp_path: Path) -> None:
     result = make("test", f"VENV={tmp_path}/venv", f"PYTHON={python}")
     assert result.returncode != 0
     (sentence,) = said(result)
@@ -40,18 +40,18 @@ def test_a_missing_or_unsuitable_python_is_said_in_one_sentence(python: str, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_made_environment_is_not_made_again(tmp_path: Path) -> None:
+def test_existing_environment_is_reused(tmp_path: Path) -> None:
     (tmp_path / ".installed").touch()
     assert "pip install" not in make("--dry-run", "test", f"VENV={tmp_path}").stdout
 
 
 @pytest.mark.parametrize("changed", ["pyproject.toml", "constraints.txt"])
-def test_new_dependencies_renew_the_environment(changed: str, tmp_path: Path) -> None:
+def test_new_dependencies_update_the_environment(changed: str, tmp_path: Path) -> None:
     (tmp_path / ".installed").touch()
     assert "pip install" in make("--dry-run", "--what-if", changed, "test", f"VENV={tmp_path}").stdout
 
 
-def test_constraints_are_exact_versions_and_nothing_else() -> None:
+def test_constraints_are_exact_versions() -> None:
     lines = (PROJECT / "constraints.txt").read_text().splitlines()
     assert len(lines) > 50
     for line in lines:

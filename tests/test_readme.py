@@ -1,4 +1,4 @@
-"""Whatever the README promises is run."""
+"""Run every command of the README."""
 
 import os
 import re
@@ -36,7 +36,7 @@ def is_sheet(path: Path) -> bool:
         return sheet.format == "JPEG" and sheet.height > 4 * 200
 
 
-def test_the_readme_has_the_two_commands_and_shows_both_scripts() -> None:
+def test_readme_shows_demo_test_and_both_scripts() -> None:
     assert COMMANDS[0] == "make demo"
     assert "make test" in COMMANDS
     assert any(command.startswith("findimg-jobs index s3://") for command in COMMANDS)
@@ -47,14 +47,14 @@ def test_the_readme_has_the_two_commands_and_shows_both_scripts() -> None:
 @pytest.mark.parametrize(
     "command", [command for command in COMMANDS if not command.startswith(("make", "findimg-bot serve"))]
 )
-def test_a_command_of_the_readme_works(home: Home, command: str) -> None:
+def test_readme_command_works(home: Home, command: str) -> None:
     """They run in the README's order in one home: what is asked was indexed by the command above."""
     assert home.run(command).strip()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("findimg-bot serve")])
-def test_serve_answers_as_the_readme_says_until_it_is_told_to_stop(home: Home, command: str) -> None:
+def test_serve_starts_and_stops(home: Home, command: str) -> None:
     command = command.replace("0.0.0.0:3000", f"127.0.0.1:{free_port()}")
     with subprocess.Popen(
         ["sh", "-c", f"exec {command}"], env=home.environment, cwd=home.folder, stderr=subprocess.PIPE, text=True
@@ -71,7 +71,7 @@ def test_serve_answers_as_the_readme_says_until_it_is_told_to_stop(home: Home, c
 
 
 @pytest.mark.slow
-def test_make_demo_shows_a_cat_and_draws_a_sheet_without_noise(home: Home) -> None:
+def test_make_demo_finds_a_cat_and_writes_a_contact_sheet(home: Home) -> None:
     for _ in range(2):
         shown = home.run(home.demo("SERVE=0"), PROJECT)
         assert "cat.png" in shown
@@ -82,7 +82,7 @@ def test_make_demo_shows_a_cat_and_draws_a_sheet_without_noise(home: Home) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Pictures", "Anna's  own Pictures"])
-def test_make_demo_takes_a_folder_of_ones_own(home: Home, name: str) -> None:
+def test_make_demo_accepts_a_folder(home: Home, name: str) -> None:
     if name != "Pictures":
         shutil.copytree(home.folder / "Pictures", home.folder / name)
     shown = home.run(home.demo(f'SERVE=0 PHOTOS="~/{name}"'), PROJECT)
@@ -91,7 +91,7 @@ def test_make_demo_takes_a_folder_of_ones_own(home: Home, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_make_demo_opens_a_workspace_in_which_a_cat_is_found_and_ends_when_it_is_told_to(home: Home) -> None:
+def test_make_demo_serves_a_workspace_that_finds_a_cat(home: Home) -> None:
     command = ["sh", "-c", home.demo()]
     with subprocess.Popen(
         command, cwd=PROJECT, env=home.environment, stdout=subprocess.PIPE, text=True, start_new_session=True

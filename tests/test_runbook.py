@@ -1,4 +1,4 @@
-"""Every command of the runbook is run, or is marked as one that needs an account or a machine of one's own."""
+"""Run every command of the runbook, except those that need an account or another machine."""
 
 import re
 import shutil
@@ -27,12 +27,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", shell_commands(RUNBOOK))
-def test_a_command_of_the_runbook_works(home: Home, command: str) -> None:
+def test_runbook_command_works(home: Home, command: str) -> None:
     """They run in the runbook's order in one home."""
     assert home.run(command).strip()
 
 
-def test_what_is_not_run_needs_an_account_or_a_machine() -> None:
+def test_skipped_runbook_commands_need_an_account() -> None:
     blocks = re.findall(r"^```([^\n]*)\n(.*?)^```$", RUNBOOK, re.MULTILINE | re.DOTALL)
     assert {kind for kind, _ in blocks} == {"sh", "sh account"}
     for kind, block in blocks:
@@ -41,7 +41,7 @@ def test_what_is_not_run_needs_an_account_or_a_machine() -> None:
                 assert re.match(r"(kubectl|aws|systemctl|journalctl|curl) ", line), line
 
 
-def test_its_links_lead_somewhere() -> None:
+def test_runbook_links_are_valid() -> None:
     titles = {title.lower().replace("'", "").replace(" ", "-") for title in re.findall(r"^## (.*)$", RUNBOOK, re.M)}
     assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= titles
     security = (PROJECT / "SECURITY.md").read_text()

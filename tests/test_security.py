@@ -1,4 +1,4 @@
-"""What SECURITY.md promises to keep, and for how long, is what the code keeps."""
+"""Compare the retention times in SECURITY.md with the code."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ def row(begins: str) -> str:
     return found
 
 
-def test_the_times_are_those_of_the_code() -> None:
+def test_documented_retention_times_match_the_code() -> None:
     for begins, promised in (
         ("of an image", f"{GRACE:.0f} days"),
         ("older versions", f"newest {KEEP}"),
@@ -26,7 +26,7 @@ def test_the_times_are_those_of_the_code() -> None:
         assert promised in row(begins)
 
 
-def test_every_model_that_is_downloaded_has_a_hash_and_a_size() -> None:
+def test_every_downloaded_model_has_a_hash_and_a_size() -> None:
     downloads = [artefact.origin for artefact in known_artefacts() if isinstance(artefact.origin, Download)]
     assert downloads
     for download in downloads:

@@ -1,4 +1,4 @@
-"""Every command of the tour is run, but for the download, which needs the network."""
+"""Run every command of the tour, except the download."""
 
 import re
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", shell_commands(TOUR))
-def test_a_command_of_the_tour_works(home: Home, command: str) -> None:
+def test_tour_command_works(home: Home, command: str) -> None:
     """They run in the tour's order in one home."""
     printed = home.run(command)
     assert printed.strip()
     assert "Nothing here shows" not in printed
 
 
-def test_only_the_download_is_not_run() -> None:
+def test_only_the_download_is_skipped() -> None:
     blocks = re.findall(r"^```([^\n]*)\n(.*?)^```$", TOUR, re.MULTILINE | re.DOTALL)
     unrun = [block for kind, block in blocks if kind == "sh network"]
     assert {kind for kind, _ in blocks} == {"sh", "sh network"}
     assert unrun == ["findimg-jobs samples ~/pascal --pascal\n"]
 
 
-def test_its_pictures_are_there() -> None:
+def test_tour_pictures_exist() -> None:
     for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TOUR):
         assert (PROJECT / "docs" / picture).is_file(), picture

@@ -1,4 +1,4 @@
-"""That the benchmarks run; their figures say nothing here."""
+"""Run the benchmarks in their short form. Their figures are not checked."""
 
 import json
 import os
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_the_short_form_measures_prints_and_writes(tmp_path: Path) -> None:
+def test_short_benchmark_prints_and_writes_figures(tmp_path: Path) -> None:
     # Not tmp_path: Ray's sockets lie below TMPDIR, and their paths may have 107 bytes.
     with tempfile.TemporaryDirectory(prefix="findimg-") as scratch:
         done = subprocess.run(
@@ -45,7 +45,7 @@ def test_the_short_form_measures_prints_and_writes(tmp_path: Path) -> None:
         assert name in done.stdout
 
 
-def test_ways_are_timed_in_turns_after_each_ran_once() -> None:
+def test_candidates_are_timed_in_turns_after_a_warm_up() -> None:
     ran: list[str] = []
     spent = in_turns({"one": lambda: ran.append("one"), "two": lambda: ran.append("two")}, rounds=3)
 

@@ -1,4 +1,4 @@
-"""The measurement of scale in its short form, to show that it works."""
+"""Run the scale benchmark in its short form."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.long
-def test_every_step_is_measured_and_nothing_is_left() -> None:
+def test_scale_benchmark_measures_every_step_and_cleans_up() -> None:
     command = [sys.executable, "-m", "tests.benchmarks.scale", "--images", "500", "--engine", "local"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What a nightly run may meet: a full disk, S3 out of reach, and as many broken images as good ones."""
+"""A nightly run with a full disk, with S3 out of reach, and with many broken images."""
 
 import io
 import json
@@ -78,9 +78,7 @@ def run(library: Path | str, cache: Path, source: Path | str, **flags: Any) -> R
     return index(Settings(library=str(library), cache=cache, engine="local", **flags), [str(source)])
 
 
-def test_a_full_disk_ends_the_run_and_with_more_room_the_next_one_goes_on(
-    small_disk: Callable[[str], Path], source: Path, cache: Path
-) -> None:
+def test_run_continues_after_a_full_disk(small_disk: Callable[[str], Path], source: Path, cache: Path) -> None:
     library = small_disk("3200k") / "library"
     with pytest.raises(NotPublishedError, match="No space left on device"):
         run(library, cache, source, shard_size=20)
@@ -100,7 +98,7 @@ def test_a_full_disk_ends_the_run_and_with_more_room_the_next_one_goes_on(
     assert verify(opened, opened.manifest(str(report.version))).problems == []
 
 
-def test_a_full_temporary_folder_keeps_what_is_embedded(
+def test_full_temporary_folder_keeps_embeddings(
     small_disk: Callable[[str], Path], source: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = tmp_path / "library"
@@ -111,7 +109,7 @@ def test_a_full_temporary_folder_keeps_what_is_embedded(
     assert run(library, cache, source).embedded == 0
 
 
-def test_a_connection_to_s3_that_is_lost_ends_the_run_and_the_next_one_goes_on(
+def test_run_continues_after_a_lost_s3_connection(
     s3: str, source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The lease of the run that is cut off cannot be given back, so it must expire.
@@ -195,7 +193,7 @@ def broken(number: int) -> tuple[str, bytes]:
     return kinds[number % len(kinds)]
 
 
-def test_a_thousand_broken_files_among_a_thousand_good_ones(cache: Path, tmp_path: Path) -> None:
+def test_thousand_broken_files_do_not_stop_a_run(cache: Path, tmp_path: Path) -> None:
     good, bad = set(), set()
     folder = tmp_path / "source"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""The real bot in the local workspace, as a person sees it in a browser."""
+"""Use the real bot in the local workspace with a browser."""
 
 import re
 import shutil
@@ -69,7 +69,7 @@ def choose(page: Page, path: Path, then: Locator) -> None:
 
 
 @pytest.mark.usefixtures("channel")
-def test_findimg_paints_thumbnails_and_more_like_this_and_next_go_on(page: Page, shoot: Callable[[str], Path]) -> None:
+def test_answer_shows_thumbnails_and_buttons_work(page: Page, shoot: Callable[[str], Path]) -> None:
     type_in(page, "/findimg animal")
     answer = messages(page).last
     expect(answer).to_contain_text("Images for animal · 1 to 5")
@@ -88,7 +88,7 @@ def test_findimg_paints_thumbnails_and_more_like_this_and_next_go_on(page: Page,
 
 
 @pytest.mark.usefixtures("channel")
-def test_share_shows_an_answer_to_everybody(page: Page) -> None:
+def test_share_posts_the_answer_to_the_channel(page: Page) -> None:
     type_in(page, "/findimg dalmatian")
     expect(messages(page)).to_have_count(1)
     messages(page).last.get_by_role("button", name="Share to channel").click()
@@ -100,7 +100,7 @@ def test_share_shows_an_answer_to_everybody(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("channel")
-def test_an_uploaded_photograph_is_tagged_by_its_messages_menu(
+def test_uploaded_photograph_is_tagged_from_the_message_menu(
     page: Page, samples: Path, shoot: Callable[[str], Path]
 ) -> None:
     choose(page, samples / "dalmatian.jpg", page.get_by_role("button", name=re.compile("upload|attach", re.I)).first)
@@ -119,7 +119,7 @@ def test_an_uploaded_photograph_is_tagged_by_its_messages_menu(
 
 
 @pytest.mark.usefixtures("channel")
-def test_tag_asks_for_an_image_where_there_is_none(page: Page, samples: Path) -> None:
+def test_tag_asks_for_an_image_when_there_is_none(page: Page, samples: Path) -> None:
     type_in(page, "/tag")
     modal = page.get_by_role("dialog", name="Tag an image")
     expect(modal).to_be_visible()
@@ -129,7 +129,7 @@ def test_tag_asks_for_an_image_where_there_is_none(page: Page, samples: Path) ->
     expect(messages(page).last).to_contain_text("On cat.png:")
 
 
-def test_a_mention_in_a_thread_with_an_image_is_answered_there(
+def test_mention_in_an_image_thread_is_answered_in_the_thread(
     page: Page, team: Team, channel: str, samples: Path, shoot: Callable[[str], Path]
 ) -> None:
     bot = team.person.state()["bot"]["id"]
@@ -146,13 +146,13 @@ def test_a_mention_in_a_thread_with_an_image_is_answered_there(
 
 
 @pytest.mark.usefixtures("channel")
-def test_an_unknown_word_is_said_with_what_may_be_meant(page: Page) -> None:
+def test_unknown_word_is_reported_with_suggestions(page: Page) -> None:
     type_in(page, "/findimg elefant")
     expect(messages(page).last).to_contain_text("Did you mean elephant")
 
 
 @pytest.mark.usefixtures("channel")
-def test_the_home_tab_says_what_is_here(page: Page, shoot: Callable[[str], Path]) -> None:
+def test_home_tab_shows_the_library(page: Page, shoot: Callable[[str], Path]) -> None:
     page.get_by_role("link", name="findimg").click()
     page.get_by_role("link", name="Home").click()
     expect(page.locator("#main")).to_contain_text("30 images are indexed")
@@ -160,7 +160,7 @@ def test_the_home_tab_says_what_is_here(page: Page, shoot: Callable[[str], Path]
 
 
 @pytest.mark.usefixtures("channel")
-def test_after_a_restart_of_the_bot_a_click_works(page: Page, team: Team) -> None:
+def test_click_works_after_a_restart(page: Page, team: Team) -> None:
     type_in(page, "/findimg animal")
     expect(messages(page).last).to_contain_text("1 to 5")
     team.restart()
@@ -169,7 +169,7 @@ def test_after_a_restart_of_the_bot_a_click_works(page: Page, team: Team) -> Non
 
 
 @pytest.mark.usefixtures("channel")
-def test_what_is_published_meanwhile_is_found(page: Page, team: Team, samples: Path, cache: Path) -> None:
+def test_new_version_is_found(page: Page, team: Team, samples: Path, cache: Path) -> None:
     type_in(page, "/findimg strawberry")
     expect(messages(page)).to_have_count(1)
     expect(messages(page).last).not_to_contain_text("strawberries.jpg")

@@ -1,4 +1,4 @@
-"""S3 on a bad day: answers 503 SlowDown, and connections that break off in the middle of a body."""
+"""S3 that answers 503 SlowDown and breaks connections."""
 
 import http.client
 import http.server
@@ -91,7 +91,7 @@ def flaky_s3(s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 @pytest.mark.parametrize(("slow_down", "break_off"), [(0.3, 0.0), (0.0, 0.3)])
-def test_a_run_over_a_bad_connection_publishes_every_image_and_counts_the_retries(
+def test_unreliable_s3_run_publishes_every_image_and_counts_retries(
     flaky_s3: tuple[str, type[Flaky]], samples: Path, cache: Path, slow_down: float, break_off: float
 ) -> None:
     bucket, server = flaky_s3

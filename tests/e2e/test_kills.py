@@ -83,9 +83,7 @@ def assert_nothing_is_lost_or_doubled(library: Library, fingerprint: str) -> Non
     assert len(read_committed(library.storage, fingerprint).contents) == IMAGES
 
 
-def test_a_driver_that_is_killed_at_any_moment_leaves_the_next_run_to_finish(
-    source: Path, cache: Path, tmp_path: Path
-) -> None:
+def test_next_run_completes_after_the_driver_is_killed(source: Path, cache: Path, tmp_path: Path) -> None:
     # Processes are forked from one in which everything is imported, so that kills meet work and no start.
     context = get_context("forkserver")
     context.set_forkserver_preload(["findimg_jobs.indexing.run", "findimg_jobs.engines.local", __name__])
@@ -136,7 +134,7 @@ def start_on_ray(source: Path, cache: Path, tmp_path: Path) -> subprocess.Popen[
 @pytest.mark.skipif("FINDIMG_KILLS" not in os.environ, reason="takes minutes; FINDIMG_KILLS=50 asks for it")
 @pytest.mark.parametrize("title", ["findimg-jobs", "ray::Embedder", "raylet"])
 @pytest.mark.parametrize("after", [0, 5])
-def test_a_process_of_a_run_on_ray_that_is_killed_leaves_the_next_run_to_finish(
+def test_next_run_completes_after_a_ray_process_is_killed(
     source: Path, cache: Path, tmp_path: Path, title: str, after: int
 ) -> None:
     library = Library(str(tmp_path / "library"), cache)

@@ -1,4 +1,4 @@
-"""Nothing speaks to anybody who was not configured: Ray, TensorFlow and the bot on a network that is watched."""
+"""Record all connections of Ray, TensorFlow and the bot, and expect none to other hosts."""
 
 import json
 import os
@@ -89,13 +89,13 @@ pytestmark = [
 ]
 
 
-def test_the_watch_sees_what_goes_out_and_not_what_stays() -> None:
+def test_recorder_sees_outgoing_connections_only() -> None:
     connect = "import socket, sys; s = socket.socket(); s.settimeout(0.3); s.connect_ex((sys.argv[1], 80))"
     assert sent(on_that_network(sys.executable, "-c", connect, "127.0.0.1")) == set()
     assert sent(on_that_network(sys.executable, "-c", connect, "192.0.2.1")) == {"192.0.2.1:80"}
 
 
-def test_indexing_on_ray_and_a_bot_that_is_asked_send_nothing_out(samples: Path, tmp_path: Path) -> None:
+def test_indexing_and_searching_open_no_outside_connection(samples: Path, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for name in ("cat.png", "eagle.jpg"):
@@ -124,7 +124,7 @@ def test_indexing_on_ray_and_a_bot_that_is_asked_send_nothing_out(samples: Path,
     assert json.loads(done.stdout.splitlines()[0])["images"] == 2
 
 
-def test_ray_reports_nothing_and_would_report_it_to_nobody() -> None:
+def test_ray_usage_reports_are_disabled() -> None:
     # Of a cluster that `ray start` made Ray tells its authors even that nothing is reported, unless the address leads
     # nowhere.
     from ray._common.usage import usage_lib

@@ -1,4 +1,4 @@
-"""Whatever one takes away of what findimg needs, one sentence names it and ends the command; never a traceback."""
+"""Remove one required part at a time and expect one sentence that names it."""
 
 import os
 import shutil
@@ -126,7 +126,7 @@ DOCTOR = ("findimg-bot", "doctor")
         (forbid("state", 0o500), HTTP, "--state"),
     ],
 )
-def test_one_sentence_names_what_is_missing(
+def test_missing_part_is_named_in_one_sentence(
     bench: Bench, take: Callable[[Bench], None], command: tuple[str, ...], named: str
 ) -> None:
     take(bench)
@@ -138,7 +138,7 @@ def test_one_sentence_names_what_is_missing(
     assert len(said) == 1, done.stderr
 
 
-def test_the_doctor_names_several_things_that_are_missing_at_once(bench: Bench) -> None:
+def test_doctor_names_several_missing_parts(bench: Bench) -> None:
     for take in (
         unset("FINDIMG_LIBRARY"),
         unset("FINDIMG_SLACK_BOT_TOKEN"),

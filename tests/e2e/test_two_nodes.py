@@ -1,4 +1,4 @@
-"""A cluster of two nodes on this machine, in which things go wrong: a run publishes all images, each once."""
+"""A cluster of two nodes on this machine with faults. A run publishes every image once."""
 
 import io
 import json
@@ -139,9 +139,7 @@ def assert_all_are_published_once(report: RunReport, bucket: str, cache: Path) -
     assert {key.rsplit("/", 1)[1] for key in left} == {*version.manifest.files, "manifest.json"}
 
 
-def test_a_node_that_vanishes_costs_no_image(
-    run: Callable[..., RunReport], bucket: str, two_nodes: Cluster, cache: Path
-) -> None:
+def test_lost_node_costs_no_image(run: Callable[..., RunReport], bucket: str, two_nodes: Cluster, cache: Path) -> None:
     def remove_a_node() -> None:
         two_nodes.remove_node(next(iter(two_nodes.worker_nodes)), allow_graceful=False)
 
@@ -150,7 +148,7 @@ def test_a_node_that_vanishes_costs_no_image(
     assert_all_are_published_once(report, bucket, cache)
 
 
-def test_a_worker_that_is_killed_costs_no_image(run: Callable[..., RunReport], bucket: str, cache: Path) -> None:
+def test_killed_worker_costs_no_image(run: Callable[..., RunReport], bucket: str, cache: Path) -> None:
     def kill_a_worker() -> None:
         titles = ((process, " ".join(process.info["cmdline"] or [])) for process in psutil.process_iter(["cmdline"]))
         ours = (process for process, title in titles if title.startswith("ray::Embedder"))
@@ -162,7 +160,7 @@ def test_a_worker_that_is_killed_costs_no_image(run: Callable[..., RunReport], b
     assert_all_are_published_once(run(kill_a_worker), bucket, cache)
 
 
-def test_a_worker_that_the_memory_monitor_kills_costs_no_image(
+def test_out_of_memory_worker_costs_no_image(
     run: Callable[..., RunReport], bucket: str, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if psutil.virtual_memory().available < 8e9:
@@ -174,7 +172,7 @@ def test_a_worker_that_the_memory_monitor_kills_costs_no_image(
     assert_all_are_published_once(report, bucket, cache)
 
 
-def test_a_job_that_is_submitted_brings_its_code_and_publishes(
+def test_submitted_job_ships_its_code_and_publishes(
     two_nodes: Cluster, bucket: str, cache: Path, tmp_path: Path
 ) -> None:
     for package in ("shared/findimg", "jobs/findimg_jobs"):

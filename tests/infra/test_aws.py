@@ -1,4 +1,4 @@
-"""The cluster on EC2: by Ray's own schema, and its instances by EC2's own description of what it takes."""
+"""Check the EC2 cluster file with Ray's schema and the EC2 API model."""
 
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,13 @@ def mistakes(node_config: dict[str, Any]) -> str:
     return report
 
 
-def test_rays_own_checks_pass(config: dict[str, Any]) -> None:
+def test_cluster_file_passes_rays_checks(config: dict[str, Any]) -> None:
     validate_config(prepare_config(config))
     with pytest.raises(jsonschema.ValidationError, match="max_worker"):
         validate_config(prepare_config({**config, "max_worker": 3}))
 
 
-def test_every_instance_is_as_ec2_takes_it(config: dict[str, Any]) -> None:
+def test_instances_match_the_ec2_api(config: dict[str, Any]) -> None:
     for node in config["available_node_types"].values():
         assert mistakes(node["node_config"]) == ""
     misspelt = {"InstanceTyp": "m7i.xlarge"}
@@ -49,7 +49,7 @@ def test_disks_are_encrypted_and_metadata_needs_a_token(config: dict[str, Any]) 
         assert node["node_config"]["MetadataOptions"] == {"HttpTokens": "required"}
 
 
-def test_only_workers_compute_and_only_they_are_spot(config: dict[str, Any]) -> None:
+def test_only_workers_compute_and_use_spot_instances(config: dict[str, Any]) -> None:
     head = config["available_node_types"].pop(config["head_node_type"])
     assert head["resources"] == {"CPU": 0}
     assert "--num-cpus=0" in " ".join(config["head_start_ray_commands"])

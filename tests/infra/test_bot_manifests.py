@@ -1,4 +1,4 @@
-"""The bot's manifests: by Kubernetes' schemas, and with what they name and promise."""
+"""Check the bot's Kubernetes manifests with the schemas and against the code."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ def container(name: str) -> dict[str, Any]:
 
 
 @each_file
-def test_every_object_is_as_its_schema_says(name: str) -> None:
+def test_bot_objects_match_their_schemas(name: str) -> None:
     for document in documents(name):
         check_native(document)
 
 
-def test_both_are_the_same_bot_in_two_modes() -> None:
+def test_both_manifests_run_the_same_bot() -> None:
     socket, http = (documents(name) for name in FILES)
     kinds = ["ServiceAccount", "PersistentVolumeClaim", "Deployment"]
     assert [each["kind"] for each in socket] == [*kinds, "NetworkPolicy"]
@@ -45,7 +45,7 @@ def test_both_are_the_same_bot_in_two_modes() -> None:
         assert container(FILES[0])[key] == container(FILES[1])[key]
 
 
-def test_two_replicas_share_the_disk_of_one_node_and_the_one_of_socket_mode_is_never_two() -> None:
+def test_http_replicas_share_a_node_and_socket_mode_has_one_replica() -> None:
     one, two = (the("Deployment", name)["spec"] for name in FILES)
     assert (one["replicas"], one["strategy"]["type"]) == (1, "Recreate")
     assert two["replicas"] == 2
@@ -56,7 +56,7 @@ def test_two_replicas_share_the_disk_of_one_node_and_the_one_of_socket_mode_is_n
 
 
 @each_file
-def test_nothing_is_root_nor_writes_where_it_needs_not(name: str) -> None:
+def test_bot_containers_are_unprivileged_and_read_only(name: str) -> None:
     user = pod(name)["securityContext"]
     assert (user["runAsNonRoot"], user["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
     confined = container(name)["securityContext"]
@@ -73,7 +73,7 @@ def test_nothing_is_root_nor_writes_where_it_needs_not(name: str) -> None:
 
 
 @each_file
-def test_its_command_is_the_bots_and_its_probes_ask_where_it_listens(name: str) -> None:
+def test_bot_command_and_probes_are_valid(name: str) -> None:
     only = container(name)
     mode, address = only["args"][1:]
     assert only["args"][0] == command("bot")[1] == "serve"
@@ -86,7 +86,7 @@ def test_its_command_is_the_bots_and_its_probes_ask_where_it_listens(name: str) 
 
 
 @each_file
-def test_secrets_are_named_and_never_written(name: str) -> None:
+def test_manifests_contain_no_secret_values(name: str) -> None:
     secrets = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container(name)["env"]}
     assert all(reference["key"] == variable for variable, reference in secrets.items())
     assert all(Settings.is_secret(variable.removeprefix("FINDIMG_").lower()) for variable in secrets)
@@ -94,7 +94,7 @@ def test_secrets_are_named_and_never_written(name: str) -> None:
     assert secrets.keys() == {"FINDIMG_SLACK_BOT_TOKEN", wanted}
 
 
-def test_slack_reaches_its_paths_and_nobody_else_reaches_more() -> None:
+def test_ingress_exposes_only_slack_paths() -> None:
     (rule,) = the("Ingress", FILES[1])["spec"]["rules"]
     (path,) = rule["http"]["paths"]
     for each in (EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH):

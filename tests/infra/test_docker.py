@@ -1,4 +1,4 @@
-"""The images and the compose file: linted here, and what their containers run is run outside of one."""
+"""Lint the images and the compose file, and run their commands outside containers."""
 
 import json
 import os
@@ -108,14 +108,14 @@ def lint(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([BIN / "hadolint", "--no-color", path], capture_output=True, text=True, timeout=60)
 
 
-def test_hadolint_has_nothing_against_the_dockerfile(tmp_path: Path) -> None:
+def test_dockerfile_passes_hadolint(tmp_path: Path) -> None:
     assert lint(DOCKERFILE).stdout == ""
     worse = tmp_path / "Dockerfile"
     worse.write_text(DOCKERFILE.read_text().replace("FROM python:${PYTHON}-slim-bookworm", "FROM python"))
     assert "DL3006" in lint(worse).stdout
 
 
-def test_both_images_run_as_a_user_with_a_number_and_write_only_where_a_volume_can_lie() -> None:
+def test_images_run_as_a_numeric_user_and_write_to_volumes_only() -> None:
     for target in ("jobs", "bot"):
         assert last(target, "USER") == "1000:1000"
         variables = environment(target)
@@ -125,7 +125,7 @@ def test_both_images_run_as_a_user_with_a_number_and_write_only_where_a_volume_c
         assert ours <= Settings.model_fields.keys()
 
 
-def test_the_context_holds_what_the_package_is_made_of_and_no_more() -> None:
+def test_docker_context_contains_only_the_packages() -> None:
     allowed = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     packages = set(project["tool"]["setuptools"]["packages"]["find"]["where"])
@@ -134,7 +134,7 @@ def test_the_context_holds_what_the_package_is_made_of_and_no_more() -> None:
     assert all((PROJECT / path).exists() for path in allowed)
 
 
-def test_the_dependencies_that_are_installed_first_are_the_packages(tmp_path: Path) -> None:
+def test_docker_layer_installs_the_declared_dependencies(tmp_path: Path) -> None:
     script = next(rest for word, rest in instructions("build") if word == "RUN" and "requirements.txt" in rest)
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     subprocess.run(
@@ -146,14 +146,14 @@ def test_the_dependencies_that_are_installed_first_are_the_packages(tmp_path: Pa
     assert (tmp_path / "requirements.txt").read_text().splitlines() == wanted
 
 
-def test_the_image_holds_the_default_backbone_converted(tmp_path: Path) -> None:
+def test_image_contains_the_converted_default_backbone(tmp_path: Path) -> None:
     script = next(rest for word, rest in instructions("build") if word == "RUN" and "open_backbone" in rest)
     script = script.replace("/cache", str(tmp_path))
     subprocess.run(["sh", "-c", script], check=True, cwd=PROJECT, env={"PATH": f"{BIN}:/usr/bin:/bin"})
     assert [path.suffix for path in (tmp_path / "models" / "made").iterdir()] == [".tflite"]
 
 
-def test_the_compose_file_is_as_its_specification_says() -> None:
+def test_compose_file_matches_the_specification() -> None:
     whole = yaml.safe_load(filled(COMPOSE.read_text(), {}))
     compose_spec.PyCompose.from_json(json.dumps(whole)).validate()
     for change in ({"retart": "always"}, {"healthcheck": {"tst": ["CMD"]}}, {"build": {"targt": "bot"}}):
@@ -162,7 +162,7 @@ def test_the_compose_file_is_as_its_specification_says() -> None:
             compose_spec.PyCompose.from_json(json.dumps(changed)).validate()
 
 
-def test_what_compose_names_exists_and_its_own_containers_are_confined() -> None:
+def test_compose_references_exist_and_containers_are_confined() -> None:
     whole = yaml.safe_load(COMPOSE.read_text())
     targets = {rest.split(" AS ")[-1] for rest in re.findall(r"^FROM (.*)$", DOCKERFILE.read_text(), re.MULTILINE)}
     for name, service in SERVICES.items():
@@ -183,14 +183,14 @@ def test_what_compose_names_exists_and_its_own_containers_are_confined() -> None
 
 
 @pytest.mark.slow
-def test_the_jobs_image_says_what_it_can(tmp_path: Path) -> None:
+def test_jobs_image_prints_its_help(tmp_path: Path) -> None:
     done = subprocess.run(command("jobs"), env=inside("jobs", tmp_path), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0
     assert "index" in done.stdout
 
 
 @pytest.mark.slow
-def test_the_bot_image_serves_and_its_health_is_seen(library: str, tmp_path: Path) -> None:
+def test_bot_image_serves_and_is_healthy(library: str, tmp_path: Path) -> None:
     port, slack = free_port(), Threaded(read_manifest())
     variables = inside(
         "bot",
@@ -236,7 +236,7 @@ def of_compose(name: str, given: dict[str, str], folder: Path) -> tuple[list[str
 
 
 @pytest.mark.slow
-def test_compose_copies_photographs_indexes_them_and_opens_a_workspace(
+def test_compose_indexes_photographs_and_opens_a_workspace(
     store: dict[str, str], samples: Path, tmp_path: Path
 ) -> None:
     pictures = tmp_path / "photos"
@@ -264,7 +264,7 @@ def test_compose_copies_photographs_indexes_them_and_opens_a_workspace(
 
 
 @pytest.mark.parametrize("token", ["", "xoxb-1"])
-def test_compose_serves_where_there_is_a_token_and_else_tries(token: str, tmp_path: Path) -> None:
+def test_compose_serves_with_a_token_and_tries_without(token: str, tmp_path: Path) -> None:
     arguments, variables = of_compose("bot", {"FINDIMG_SLACK_BOT_TOKEN": token}, tmp_path)
     stub(tmp_path, "findimg-bot", 'echo "$1"')
     told = subprocess.run(arguments, env=first(tmp_path, variables), capture_output=True, text=True, timeout=30)
@@ -272,14 +272,14 @@ def test_compose_serves_where_there_is_a_token_and_else_tries(token: str, tmp_pa
 
 
 @pytest.mark.parametrize("code", [0, 3, 4])
-def test_the_loop_goes_on_after_whatever_another_run_can_mend(code: int, tmp_path: Path) -> None:
+def test_nightly_loop_continues_after_recoverable_errors(code: int, tmp_path: Path) -> None:
     arguments, variables = of_compose("jobs", {"EVERY": "0"}, tmp_path)
     stub(tmp_path, "findimg-jobs", f"echo run; exit {code}")
     with running(arguments, first(tmp_path, variables), tmp_path) as (_, printed):
         until(lambda: printed().count("run") > 2, 60)
 
 
-def test_the_loop_ends_with_wrong_settings_and_stops_a_run_that_is_going_on(tmp_path: Path) -> None:
+def test_nightly_loop_ends_on_wrong_settings_and_stops_its_run(tmp_path: Path) -> None:
     arguments, variables = of_compose("jobs", {}, tmp_path)
     stub(tmp_path, "findimg-jobs", "exit 2")
     assert subprocess.run(arguments, env=first(tmp_path, variables), timeout=30).returncode == 2

@@ -1,4 +1,4 @@
-"""The IAM policies allow every request that findimg makes of S3, and nothing that it does not need."""
+"""Compare the IAM policies with the S3 requests that findimg makes."""
 
 import json
 import re
@@ -120,7 +120,7 @@ def buckets(s3: str, samples: Path, cache: Path) -> Settings:
     return Settings(library=LIBRARY, cache=cache, engine="local")
 
 
-def test_the_jobs_may_do_what_they_do_and_no_more(buckets: Settings, tmp_path: Path) -> None:
+def test_jobs_policy_allows_exactly_the_used_requests(buckets: Settings, tmp_path: Path) -> None:
     library = Library(LIBRARY, buckets.cache)
     with recorded() as requests:
         for _ in range(2):
@@ -142,7 +142,7 @@ def test_the_jobs_may_do_what_they_do_and_no_more(buckets: Settings, tmp_path: P
     assert superfluous("iam-policy.json", requests) == set()
 
 
-def test_the_bot_may_do_what_it_does_and_writes_nothing(buckets: Settings, tmp_path: Path) -> None:
+def test_bot_policy_is_read_only_and_sufficient(buckets: Settings, tmp_path: Path) -> None:
     index(buckets, [SOURCE])
     settings = buckets.model_copy(update={"cache": tmp_path})
     live = LiveLibrary(settings)
@@ -177,7 +177,5 @@ def test_the_bot_may_do_what_it_does_and_writes_nothing(buckets: Settings, tmp_p
         ("s3:PutBucketPolicy", "team-findimg", None),
     ],
 )
-def test_what_is_none_of_findimgs_business_is_refused(
-    name: str, action: str, resource: str, prefix: str | None
-) -> None:
+def test_unrelated_requests_are_denied(name: str, action: str, resource: str, prefix: str | None) -> None:
     assert refused(name, [Request(action, f"arn:aws:s3:::{resource}", prefix)])

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests, with unknown fields refused: native kinds by their schemas, KubeRay's by what is used."""
+"""Check the Kubernetes manifests strictly: native kinds by their schemas, KubeRay's by the used fields."""
 
 import os
 import shutil
@@ -110,14 +110,14 @@ def the_cron_job() -> dict[str, Any]:
     return found
 
 
-def test_native_objects_are_as_their_schemas_say() -> None:
+def test_native_objects_match_their_schemas() -> None:
     kinds = [document["kind"] for document in documents("nightly.yaml")]
     assert kinds == ["ServiceAccount", "Role", "RoleBinding", "ServiceAccount", "CronJob"]
     for document in documents("nightly.yaml"):
         check_native(document)
 
 
-def test_a_misspelt_field_is_refused() -> None:
+def test_misspelt_field_is_rejected() -> None:
     job = the_cron_job()
     job["spec"]["concurencyPolicy"] = "Forbid"
     with pytest.raises(kubernetes_validate.ValidationError, match="concurencyPolicy"):
@@ -128,13 +128,13 @@ def test_a_misspelt_field_is_refused() -> None:
         RayJob.model_validate(night)
 
 
-def test_the_ray_job_and_its_pods_are_as_their_schemas_say() -> None:
+def test_ray_job_and_pods_match_their_schemas() -> None:
     (night,) = documents("rayjob.yaml")
     for pod in pods_of(RayJob.model_validate(night).spec):
         check_pod(pod)
 
 
-def test_the_alternative_runs_the_same_job() -> None:
+def test_raycronjob_runs_the_same_job() -> None:
     (night,) = documents("rayjob.yaml")
     (cron,) = documents("raycronjob.yaml")
     alternative = RayCronJob.model_validate(cron)
@@ -142,7 +142,7 @@ def test_the_alternative_runs_the_same_job() -> None:
     assert alternative.spec.schedule == the_cron_job()["spec"]["schedule"]
 
 
-def test_no_container_is_root_or_may_write_where_it_needs_not() -> None:
+def test_job_containers_are_unprivileged_and_read_only() -> None:
     (night,) = documents("rayjob.yaml")
     pods = pods_of(RayJob.model_validate(night).spec)
     for pod in [*pods, the_cron_job()["spec"]["jobTemplate"]["spec"]["template"]["spec"]]:
@@ -155,7 +155,7 @@ def test_no_container_is_root_or_may_write_where_it_needs_not() -> None:
             assert "memory" in container["resources"]["limits"]
 
 
-def test_settings_that_are_named_exist() -> None:
+def test_named_settings_exist() -> None:
     (kustomization,) = documents("kustomization.yaml")
     (literals,) = (each["literals"] for each in kustomization["configMapGenerator"] if "literals" in each)
     variables = {literal.partition("=")[0] for literal in literals}
@@ -185,7 +185,7 @@ def shell(command: list[str], tmp_path: Path, **variables: str) -> subprocess.Co
 
 
 @pytest.mark.parametrize(("code", "ends_with"), [(0, 0), (2, 2), (3, 3), (4, 0)])
-def test_a_library_that_is_locked_is_no_failure(
+def test_locked_library_is_not_a_failure(
     stub: Callable[[str, str], None], tmp_path: Path, code: int, ends_with: int
 ) -> None:
     stub("findimg-jobs", f'echo "$@"; exit {code}')
@@ -196,7 +196,7 @@ def test_a_library_that_is_locked_is_no_failure(
 
 
 @pytest.mark.parametrize(("status", "ends_with", "deleted"), [("Complete", 0, True), ("Failed", 1, False)])
-def test_the_night_waits_until_its_job_has_ended(
+def test_nightly_job_waits_for_the_ray_job(
     stub: Callable[[str, str], None], tmp_path: Path, status: str, ends_with: int, deleted: bool
 ) -> None:
     # A cluster that answers Running twice before the job ends.
@@ -218,7 +218,7 @@ esac""",
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed: nothing is put together")
-def test_the_customization_puts_everything_together() -> None:
+def test_kustomization_lists_every_resource() -> None:
     made = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, timeout=60)
     assert made.returncode == 0, made.stderr
     objects = list(yaml.safe_load_all(made.stdout))

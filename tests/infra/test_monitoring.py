@@ -1,4 +1,4 @@
-"""The dashboard and the alerts ask for what the bot and the jobs expose, in expressions that Prometheus can parse."""
+"""Check that dashboard and alerts are valid PromQL and use existing metrics."""
 
 import json
 import re
@@ -129,7 +129,7 @@ EXPRESSIONS = [*dict.fromkeys([*(rule.expr for rule in alerts()), *shown()])]
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_an_expression_is_promql_about_metrics_that_exist(expression: str, exposed: Labels) -> None:
+def test_expressions_are_valid_and_use_existing_metrics(expression: str, exposed: Labels) -> None:
     found = list(selectors(promql_parser.parse(expression)))
     assert {each.name for each in found} == set(re.findall(r"findimg_\w+", expression))
     for selector in found:
@@ -137,7 +137,7 @@ def test_an_expression_is_promql_about_metrics_that_exist(expression: str, expos
         assert {matcher.name for matcher in selector.matchers.matchers} <= exposed[selector.name]
 
 
-def test_labels_that_are_shown_or_grouped_by_exist(exposed: Labels) -> None:
+def test_used_labels_exist(exposed: Labels) -> None:
     # Prometheus itself adds these two.
     known = set().union(*exposed.values()) | {"job", "instance"}
     for expression in EXPRESSIONS:
@@ -149,13 +149,13 @@ def test_labels_that_are_shown_or_grouped_by_exist(exposed: Labels) -> None:
         assert set(re.findall(r"\{\{ ?(\w+) ?\}\}", text)) <= known
 
 
-def test_the_dashboard_shows_everything_that_is_exposed(exposed: Labels) -> None:
+def test_dashboard_shows_every_metric(exposed: Labels) -> None:
     mentioned = {name for expression in EXPRESSIONS for name in re.findall(r"findimg_\w+", expression)}
     told = {name for name in exposed if not name.endswith("_created")}
     assert told <= mentioned
 
 
-def test_no_panel_covers_another() -> None:
+def test_panels_do_not_overlap() -> None:
     places = [
         (panel.gridPos["x"] + column, panel.gridPos["y"] + row)
         for panel in panels()
@@ -167,7 +167,7 @@ def test_no_panel_covers_another() -> None:
     assert len({panel.id for panel in panels()}) == len(panels())
 
 
-def test_every_alert_leads_to_a_part_of_the_runbook() -> None:
+def test_every_alert_links_to_the_runbook() -> None:
     runbook = (PROJECT / "docs" / "runbook.md").read_text()
     anchors = {
         re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
@@ -179,6 +179,6 @@ def test_every_alert_leads_to_a_part_of_the_runbook() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["sum(findimg_images", "rate(findimg_images)", "findimg_images{a=}"])
-def test_what_is_no_promql_is_refused(wrong: str) -> None:
+def test_invalid_promql_is_rejected(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         promql_parser.parse(wrong)

@@ -1,4 +1,4 @@
-"""The schedules without Kubernetes: the systemd units and the crontab lines."""
+"""Check the systemd units and the crontab."""
 
 import os
 import re
@@ -23,7 +23,7 @@ def unit(name: str) -> RawConfigParser:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed: it checks nothing")
 @pytest.mark.parametrize("name", ["findimg-nightly.service", "findimg-nightly.timer", "findimg-bot.service"])
-def test_systemd_itself_has_nothing_against_the_units(name: str, tmp_path: Path) -> None:
+def test_units_pass_systemd_analyze(name: str, tmp_path: Path) -> None:
     for each in UNITS.iterdir():
         # It looks for what is to be started, which is not installed here.
         text = re.sub(r"/opt/findimg/\.venv/bin/findimg-\w+", "/bin/true", each.read_text())
@@ -35,14 +35,14 @@ def test_systemd_itself_has_nothing_against_the_units(name: str, tmp_path: Path)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed: it checks nothing")
-def test_the_timer_names_a_moment_of_every_day() -> None:
+def test_timer_fires_daily() -> None:
     moment = unit("findimg-nightly.timer")["Timer"]["OnCalendar"]
     told = subprocess.run(["systemd-analyze", "calendar", moment], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert "*-*-* 02:00:00" in told.stdout
 
 
-def test_a_locked_library_is_no_failure_and_wrong_settings_are_not_tried_again() -> None:
+def test_locked_library_succeeds_and_wrong_settings_are_not_retried() -> None:
     service = unit("findimg-nightly.service")["Service"]
     assert service["Type"] == "oneshot"
     assert service["SuccessExitStatus"] == "4"
@@ -54,7 +54,7 @@ LINES = [line for line in CRONTAB.read_text().splitlines() if line and not line.
 FIELD = r"(?:\*|\d+(?:-\d+)?)(?:/\d+)?(?:,\d+)*"
 
 
-def test_every_line_of_the_crontab_names_a_time_a_user_and_a_command() -> None:
+def test_crontab_lines_have_time_user_and_command() -> None:
     assert len(LINES) == 2
     ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
     for line in LINES:
@@ -70,7 +70,7 @@ def test_every_line_of_the_crontab_names_a_time_a_user_and_a_command() -> None:
 
 @pytest.mark.parametrize(("code", "printed"), [(0, ""), (2, "said\n"), (3, "said\n"), (4, "")])
 @pytest.mark.parametrize("line", LINES)
-def test_only_a_run_that_failed_is_mailed(line: str, code: int, printed: str, tmp_path: Path) -> None:
+def test_only_failed_runs_send_mail(line: str, code: int, printed: str, tmp_path: Path) -> None:
     (tmp_path / "nightly.env").write_text("NIGHTLY_SOURCES='one two'\n")
     (tmp_path / "findimg-jobs").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho said\nexit {code}\n')
     (tmp_path / "findimg-jobs").chmod(0o755)
