@@ -14,7 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
-from findimg.library.library import thumbnail_key
+from findimg.library.library import ENCODER_FILE, thumbnail_key
 from findimg.settings import Settings
 from findimg_bot.app import build_client
 from findimg_bot.service.live_library import LiveLibrary
@@ -94,6 +94,9 @@ def _looks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], A
         def look() -> str:
             with live.lease() as searcher:
                 manifest = searcher.manifest
+            if ENCODER_FILE in manifest.files and not settings.weights:
+                live.warm_backbone()
+                return f"{manifest.backbone} {manifest.fingerprint}, from the library."
             found = fingerprint(manifest.backbone, ModelStore(settings.cache / "models"), settings.weights or None)
             if found != manifest.fingerprint:
                 raise _Sick(

@@ -1,1 +1,47 @@
-"""What the jobs and the bot have in common: images, words, heads, the library and the search."""
+"""Search photographs by words, by image and by tags.
+
+    import findimg
+
+    with findimg.open("s3://team-findimg/photos") as library:
+        for hit in library.search("cat sofa", k=5):
+            print(hit.uri, hit.score)
+
+The names in `__all__` are the public interface. All others can change with any release.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from findimg.errors import (
+    FindimgError,
+    ImageError,
+    LibraryError,
+    ModelError,
+    QueryError,
+    StorageError,
+)
+
+if TYPE_CHECKING:
+    from findimg.api import Hit, OpenedLibrary, RelatedWord, Tag, open
+
+__all__ = [
+    "FindimgError",
+    "Hit",
+    "ImageError",
+    "LibraryError",
+    "ModelError",
+    "OpenedLibrary",
+    "QueryError",
+    "RelatedWord",
+    "StorageError",
+    "Tag",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # `findimg.api` imports the search with its libraries. Parts of findimg that do not search do not pay for it.
+    if name in __all__:
+        from findimg import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -50,6 +50,9 @@ class Thumbnailer:
     def class_weights(self) -> np.ndarray:
         return np.random.default_rng(1).normal(size=(self.dim, self.classes)).astype(np.float32)
 
+    def portable_model(self) -> None:
+        return None
+
 
 def run(library: str, source: str, cache: Path) -> None:
     """A whole run, in a process of its own."""

@@ -11,10 +11,10 @@ import PIL.Image
 
 from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
-from findimg.encoders.registry import open_backbone
 from findimg.errors import FindimgError, LibraryError
 from findimg.images import decode
-from findimg.library.library import Library
+from findimg.library.encoder import open_encoder
+from findimg.library.library import Library, Version
 from findimg.search.query import parse
 from findimg.search.searcher import ImageFeatures, Searcher
 from findimg.settings import Settings
@@ -45,6 +45,7 @@ class LiveLibrary:
         self._words: dict[str, WordVectors] = {}
         self._live: _Opened | None = None
         self._seeing: ImageEncoder | None = None
+        self._seeing_for = ""  # fingerprint in the manifest of the version that it was opened for
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 
@@ -127,7 +128,7 @@ class LiveLibrary:
         """
         image = decode(data)
         with self.lease() as searcher:
-            return searcher.see(image, self._backbone(searcher.manifest.backbone))
+            return searcher.see(image, self._backbone(searcher.version))
 
     def warm_backbone(self) -> None:
         """Loads the backbone and traces it, so that the first uploaded image need not wait.
@@ -136,7 +137,7 @@ class LiveLibrary:
             FindimgError: its weights are missing.
         """
         with self.lease() as searcher:
-            backbone = self._backbone(searcher.manifest.backbone)
+            backbone = self._backbone(searcher.version)
         backbone.embed(backbone.preprocess(PIL.Image.new("RGB", (320, 240)))[None])
 
     def words(self, name: str | None = None) -> WordVectors:
@@ -159,9 +160,10 @@ class LiveLibrary:
             self._live.searcher.close()
             self._live = None
 
-    def _backbone(self, name: str) -> ImageEncoder:
-        if self._seeing is None or self._seeing.name != name:
-            self._seeing = open_backbone(name, self._models, self._settings.weights or None, self._threads)
+    def _backbone(self, version: Version) -> ImageEncoder:
+        if self._seeing is None or self._seeing_for != version.manifest.fingerprint:
+            self._seeing = open_encoder(version, self._models, self._settings.weights or None, self._threads)
+            self._seeing_for = version.manifest.fingerprint
         return self._seeing
 
     def _close(self, old: _Opened) -> None:

@@ -22,6 +22,7 @@ from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection,
 from findimg.library.library import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
+    ENCODER_FILE,
     JOINT_FILE,
     PROJECTION_FILE,
     SCHEMA,
@@ -29,6 +30,7 @@ from findimg.library.library import (
     File,
     Manifest,
     classifier_key,
+    encoder_key,
     sha256_of,
 )
 from findimg.search.expansion import meaning, noise, strength, unrelated_terms
@@ -120,6 +122,9 @@ def merge(
         files.append(JOINT_FILE)
         # Words ask this index, and they lie farther from the images than images do.
         wanted.append(IndexSpec("joint", joint, _some_words(words)))
+    if storage.exists(encoder_key(config.fingerprint)):
+        storage.fetch(encoder_key(config.fingerprint), folder / ENCODER_FILE)
+        files.append(ENCODER_FILE)
     indexes, built = build_indexes(wanted, config.partition_size, storage, version, folder, engine)
     return Manifest(
         version=version,

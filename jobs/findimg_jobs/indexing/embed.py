@@ -19,6 +19,7 @@ from findimg.encoders.base import Features
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
+from findimg.library.encoder import keep_encoder
 from findimg.library.library import classifier_key, thumbnail_key
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg_jobs.indexing.sources import Failure, SourceImage
@@ -72,6 +73,7 @@ class Embedder:
             buffer = io.BytesIO()
             np.save(buffer, self._backbone.class_weights().T.astype(np.float16))
             self._storage.write(classifier_key(work.fingerprint), buffer.getvalue())
+        keep_encoder(self._storage, self._backbone)
 
     def ready(self) -> bool:
         """Answers once the model is built."""

@@ -96,6 +96,14 @@ PROJECTION_FILE = "projection.npy"  # float32[1 + n, dim], mean and directions; 
 CLASSIFIER_FILE = "classifier.npy"  # float16[1000, dim], the backbone's last layer, a row a class
 
 
+ENCODER_FILE = "encoder.tflite"  # the encoder's portable model
+
+
+def encoder_key(fingerprint: str) -> str:
+    """Return where the embedding store keeps the portable model of the encoder that embedded it."""
+    return f"{shards_prefix(fingerprint)}/{ENCODER_FILE}"
+
+
 def classifier_key(fingerprint: str) -> str:
     """Where the embedding store keeps the classifier of the backbone that embedded it."""
     return f"{shards_prefix(fingerprint)}/{CLASSIFIER_FILE}"

@@ -95,6 +95,7 @@ class Searcher:
         Raises:
             LibraryError, HeadError: a file is damaged.
         """
+        self.version = version
         self.manifest = manifest = version.manifest
         self.words = words
         self.lexicon = open_lexicon()

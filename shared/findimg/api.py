@@ -1,0 +1,206 @@
+"""The public interface: open a library, and search it.
+
+Everything here is available from `findimg` itself.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from platformdirs import user_cache_path
+
+from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.base import ImageEncoder
+from findimg.errors import QueryError
+from findimg.images import LIMIT_BYTES, decode
+from findimg.library.encoder import open_encoder
+from findimg.library.library import Library
+from findimg.search import searcher
+from findimg.search.query import Query, parse
+from findimg.search.searcher import MOST_HITS, ImageFeatures, Searcher
+from findimg.storage.base import read_uri
+from findimg.text.vectors import open_words
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One image that was found.
+
+    Attributes:
+        uri: path or s3:// address of the image.
+        score: how well it fits. For a search by words 0 to 1, for a search by image a cosine similarity, -1 to 1.
+        width: pixels.
+        height: pixels.
+        sha256: hash of the image file, in hex.
+        taken: when the photograph was taken, by the camera's clock. None if the file does not say.
+    """
+
+    uri: str
+    score: float
+    width: int
+    height: int
+    sha256: str
+    taken: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A word for what an image shows.
+
+    Attributes:
+        word: a noun.
+        score: how likely the image shows it, 0 to 1. General words score lower.
+    """
+
+    word: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedWord:
+    """A word with a similar meaning.
+
+    Attributes:
+        word: the word.
+        distance: 0 for the same meaning, up to 2: the length of the difference of the two words' unit vectors.
+    """
+
+    word: str
+    distance: float
+
+
+class OpenedLibrary:
+    """The published version of a library, opened for searching.
+
+    It is a context manager, and several threads may use it at the same time. It keeps answering from the version that
+    was published when it was opened.
+    """
+
+    def __init__(self, searcher: Searcher, models: ModelStore):
+        self._searcher = searcher
+        self._models = models
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Return the number of images in the library."""
+        return self._searcher.manifest.images
+
+    def close(self) -> None:
+        """Close the library's files. The library must not be used afterwards."""
+        self._searcher.close()
+
+    def search(self, text: str, k: int = 10) -> list[Hit]:
+        """Return the images that fit a query, best first.
+
+        Args:
+            text: a query as in Slack, for example `cat sofa`, `"fire engine" -dog` or `beach after:2024-06-01`.
+            k: the most images to return, 1 to 1000.
+
+        Raises:
+            QueryError: the query cannot be understood, or a word is unknown.
+        """
+        _check_count(k)
+        query = parse(text)
+        if query.like is None:
+            return _hits(self._searcher.find(query, k).hits)
+        item, features = self._searcher.look_up(query.like)
+        return _hits(self._searcher.similar(features, query, k, without=item).hits)
+
+    def similar(self, image: str | os.PathLike[str], k: int = 10) -> list[Hit]:
+        """Return the images that look most like an image, best first.
+
+        Args:
+            image: path or s3:// address of an image file. An image of the library is left out of its own results.
+            k: the most images to return, 1 to 1000.
+
+        Raises:
+            ImageError: the file is not an image that findimg reads.
+            StorageError: the file cannot be read.
+            ModelError: the library does not carry its image encoder, and the encoder is not installed.
+        """
+        _check_count(k)
+        item, features = self._features(image)
+        return _hits(self._searcher.similar(features, Query(""), k, without=item).hits)
+
+    def tags(self, image: str | os.PathLike[str], k: int = 10) -> list[Tag]:
+        """Return words for what an image shows, best first.
+
+        Args:
+            image: path or s3:// address of an image file, in the library or not.
+            k: the most words to return, at least 1.
+
+        Raises:
+            ImageError: the file is not an image that findimg reads.
+            StorageError: the file cannot be read.
+            ModelError: the library does not carry its image encoder, and the encoder is not installed.
+            QueryError: the library's encoder has no classes, so it cannot tag.
+        """
+        _check_count(k)
+        _, features = self._features(image)
+        return [Tag(tag.word, tag.score) for tag in self._searcher.tags(features, k)]
+
+    def words(self, word: str, k: int = 10) -> list[RelatedWord]:
+        """Return the words with the most similar meaning, the word itself first.
+
+        Args:
+            word: one word.
+            k: the most words to return, at least 1.
+
+        Raises:
+            QueryError: the word is unknown. The message names similar spellings.
+        """
+        _check_count(k)
+        return [RelatedWord(found, distance) for found, distance in self._searcher.words.nearest(word, k)]
+
+    def _features(self, image: str | os.PathLike[str]) -> tuple[int | None, ImageFeatures]:
+        """Return an image's item in the library, None if it is not in the library, and its features."""
+        uri = os.fspath(image)
+        if "://" not in uri:
+            uri = os.path.abspath(os.path.expanduser(uri))
+        item = self._searcher.catalog.item(uri)
+        if item is not None:
+            return item, self._searcher.seen(item)
+        return None, self._searcher.see(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoder)
+
+    @cached_property
+    def _encoder(self) -> ImageEncoder:
+        return open_encoder(self._searcher.version, self._models)
+
+
+def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> OpenedLibrary:
+    """Open the published version of a library.
+
+    Args:
+        uri: the library, a folder or `s3://bucket/prefix`.
+        cache: a folder for models and for copies of libraries in S3. None uses the user's cache folder.
+
+    Raises:
+        LibraryError: nothing is published at `uri`, or the library is damaged.
+        StorageError: the library cannot be reached.
+        ModelError: the library's word vectors are not on this machine.
+    """
+    folder = user_cache_path("findimg") if cache is None else Path(cache)
+    models = ModelStore(folder / "models")
+    version = Library(os.fspath(uri), folder).open()
+    words = version.manifest.words
+    return OpenedLibrary(Searcher(version, open_words(words, models.words(words))), models)
+
+
+def _check_count(k: int) -> None:
+    if not 1 <= k <= MOST_HITS:
+        raise QueryError(f"k must be from 1 to {MOST_HITS}. Received: {k}.")
+
+
+def _hits(found: list[searcher.Hit]) -> list[Hit]:
+    return [Hit(hit.uri, hit.score, hit.width, hit.height, hit.sha256, hit.taken) for hit in found]
