@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from findimg.encoders.artefacts import Download, known_artefacts
-from findimg_bot.state.store import EVENTS_KEPT, KEPT
+from findimg_bot.state.store import EVENT_SECONDS, QUESTION_SECONDS
 from findimg_jobs.maintenance.prune import DAY, GRACE, HISTORY, KEEP
 
 SECURITY = (Path(__file__).parents[1] / "SECURITY.md").read_text()
@@ -20,8 +20,8 @@ def test_documented_retention_times_match_the_code() -> None:
         ("of an image", f"{GRACE:.0f} days"),
         ("older versions", f"newest {KEEP}"),
         ("plans and run reports", f"{HISTORY / DAY:.0f} days"),
-        ("questions", f"{KEPT / DAY:.0f} days"),
-        ("ids of Slack's events", f"{EVENTS_KEPT / DAY:.0f} day "),
+        ("questions", f"{QUESTION_SECONDS / DAY:.0f} days"),
+        ("ids of Slack's events", f"{EVENT_SECONDS / DAY:.0f} day "),
     ):
         assert promised in row(begins)
 

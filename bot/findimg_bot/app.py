@@ -1,4 +1,4 @@
-"""The app: Bolt with the desk behind it, the same in Socket Mode and over HTTP, for one workspace and for many."""
+"""Builds the Bolt app, for Socket Mode and HTTP, and for one or many workspaces."""
 
 import logging
 from typing import Any
@@ -39,10 +39,10 @@ _log = logging.getLogger(__name__)
 
 
 def build_client(settings: Settings, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
-    """A client of Slack's Web API, with the workspace's token where the settings name one.
+    """Return a client of Slack's Web API, with the workspace's token if the settings have one.
 
     Args:
-        session: shared by all calls, so that connections are kept; None makes one for each call.
+        session: shared by all calls, so that they reuse connections; None opens a session for each call.
     """
     return AsyncWebClient(
         token=settings.slack_bot_token.get_secret_value() or None,
@@ -53,26 +53,26 @@ def build_client(settings: Settings, session: aiohttp.ClientSession | None = Non
     )
 
 
-def build_app(settings: Settings, desk: QueryService, client: AsyncWebClient) -> tuple[AsyncApp, Workspaces]:
-    """Builds the app.
+def build_app(settings: Settings, service: QueryService, client: AsyncWebClient) -> tuple[AsyncApp, Workspaces]:
+    """Build the app.
 
     Raises:
-        SettingsError: neither a workspace's token nor the app's client id, secret and key are set.
+        SettingsError: neither a bot token nor the app's client id, secret and key are set.
     """
     workspaces: Workspaces
     flow: AsyncOAuthFlow | None = None
     if settings.slack_bot_token.get_secret_value():
         workspaces = SingleWorkspace(client)
     elif settings.slack_client_id:
-        flow = _install(settings, client)
+        flow = _oauth_flow(settings, client)
         workspaces = ManyWorkspaces(client, flow.settings.installation_store)
     else:
         raise SettingsError(
             "No workspace is set. Set FINDIMG_SLACK_BOT_TOKEN for one workspace, or FINDIMG_SLACK_CLIENT_ID, "
-            "FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY for many; README.md shows where they are found."
+            "FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY for many. README.md shows where to find them."
         )
 
-    # Bolt passes arguments by name, and its types forget that nobody may be found.
+    # Bolt passes arguments by name. Its types do not allow for None, which an unknown workspace needs.
     async def authorize(enterprise_id: str | None, team_id: str | None) -> Any:
         return await workspaces.authorize(enterprise_id, team_id)
 
@@ -86,21 +86,22 @@ def build_app(settings: Settings, desk: QueryService, client: AsyncWebClient) ->
         authorize=authorization,
         oauth_flow=flow,
         user_facing_authorize_error_message=(
-            "findimg's installation in this workspace is no longer good; whoever runs it has to install it again."
+            "findimg's installation in this workspace is no longer valid. Ask the operator of findimg to install it "
+            "again."
         ),
     )
-    app.middleware(Admission(settings, desk, workspaces))
+    app.middleware(Admission(settings, service, workspaces))
     register_listeners(app)
     return app, workspaces
 
 
-def _install(settings: Settings, client: AsyncWebClient) -> AsyncOAuthFlow:
-    """How the app is installed in many workspaces; what is kept of them lies beside the bot's state."""
+def _oauth_flow(settings: Settings, client: AsyncWebClient) -> AsyncOAuthFlow:
+    """Return the OAuth flow that installs the app in many workspaces. Installations are stored in the state file."""
     secret = settings.slack_client_secret.get_secret_value()
     key = settings.slack_token_key.get_secret_value()
     if not secret or not key:
         raise SettingsError(
-            "With FINDIMG_SLACK_CLIENT_ID set, FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY are needed, too."
+            "FINDIMG_SLACK_CLIENT_ID also needs FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY. Set both."
         )
     engine = create_engine(URL.create("sqlite", database=str(settings.state)))
     api = urlsplit(settings.slack_api_url)

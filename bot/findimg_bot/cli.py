@@ -1,4 +1,4 @@
-"""`findimg-bot`: asking a library, in the terminal and in Slack."""
+"""`findimg-bot`: searches a library in the terminal and in Slack."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,15 +20,25 @@ from findimg.images import LIMIT_BYTES, decode
 from findimg.search.searcher import MOST_HITS, ImageFeatures
 from findimg.settings import Settings, load_settings
 from findimg.storage.base import read_uri
-from findimg_bot.service.answers import Answer, Related, answer, read_question, related
+from findimg_bot.service.answers import Results, WordResults, answer_question, read_command, related_words
 from findimg_bot.service.live_library import LiveLibrary
-from findimg_bot.terminal import as_json, sheet_row, show
+from findimg_bot.terminal import as_json, print_results, sheet_row
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(no_args_is_help=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"findimg {version('findimg')}")
+        raise typer.Exit
 
 
 @app.callback()
-def findimg_bot() -> None:
+def findimg_bot(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Find a team's pictures."""
 
 
@@ -51,47 +62,48 @@ SlackClientIdFlag = Annotated[str | None, _flag("slack_client_id")]
 @app.command()
 def ask(
     texts: Annotated[
-        list[str], typer.Argument(metavar="TEXT…", help="Commands as typed in Slack: /findimg, /similar, /tag, /words.")
+        list[str],
+        typer.Argument(
+            metavar="TEXT…", help="What to search for, or commands as in Slack: /findimg, /similar, /tag, /words."
+        ),
     ],
     library: LibraryFlag = None,
-    image: Annotated[str | None, typer.Option(help="The image that /similar and /tag are about.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=MOST_HITS, help="How many hits, tags or words at the most.")] = 10,
+    image: Annotated[str | None, typer.Option(help="Image for /similar and /tag.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=MOST_HITS, help="Maximum number of hits, tags or words.")] = 10,
     sheet: Annotated[
-        Path | None, typer.Option(help="Draw a contact sheet into this JPEG, a row for each TEXT.")
+        Path | None, typer.Option(help="Write a contact sheet to this JPEG, with one row for each TEXT.")
     ] = None,
     words: WordsFlag = None,
     weights: WeightsFlag = None,
     cache: CacheFlag = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="One JSON object a TEXT on standard output, nothing else.")
-    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print only one JSON object for each TEXT.")] = False,
 ) -> None:
-    """Ask what a person would type in Slack."""
+    """Search the library and print the results."""
     live = LiveLibrary(load_settings(library=library, words=words, weights=weights, cache=cache))
     picture = read_uri(image, LIMIT_BYTES + 1) if image else None
-    seen: ImageFeatures | None = None
+    features: ImageFeatures | None = None
     rows = []
     for text in texts:
-        question = read_question(text)
+        question = read_command(text)
         if question.command == "/words":
-            answered: Answer = related(live.words(), question.text, k)
+            results: Results = related_words(live.words(), question.text, k)
         else:
             with live.lease() as searcher:
                 if picture and question.command in ("/similar", "/tag"):
-                    seen = seen or live.see(picture)
-                    question = replace(question, seen=seen)
-                answered = answer(searcher, question, k)
+                    features = features or live.embed(picture)
+                    question = replace(question, features=features)
+                results = answer_question(searcher, question, k)
         if json_:
-            print(json.dumps(as_json(answered, None if isinstance(answered, Related) else live.library)))
+            print(json.dumps(as_json(results, None if isinstance(results, WordResults) else live.library)))
         else:
-            show(Console(), text, answered)
+            print_results(Console(), text, results)
         if sheet:
-            rows.append(sheet_row(text, answered, live.library, decode(picture).pixels if picture else None))
+            rows.append(sheet_row(text, results, live.library, decode(picture).pixels if picture else None))
     if sheet:
         try:
             sheet.write_bytes(draw_sheet(rows))
         except OSError as error:
-            raise SettingsError(f"The contact sheet cannot be written to {sheet}: {error.strerror}.") from error
+            raise SettingsError(f"Cannot write the contact sheet to {sheet}: {error.strerror}.") from error
         if not json_:
             print(f"Contact sheet: {sheet}")
 
@@ -99,11 +111,11 @@ def ask(
 @app.command()
 def serve(
     http: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Be reached by Slack here; else connect in Socket Mode.")
+        str | None, typer.Option(metavar="HOST:PORT", help="Listen here for requests from Slack; else use Socket Mode.")
     ] = None,
     monitor: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="Show health and metrics here; --http has them anyway."),
+        typer.Option(metavar="HOST:PORT", help="Serve health and metrics here. --http includes them."),
     ] = None,
     library: LibraryFlag = None,
     words: WordsFlag = None,
@@ -116,9 +128,9 @@ def serve(
     allow_users: AllowUsersFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Log what the Slack libraries do, too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Include the log of the Slack libraries.")] = False,
 ) -> None:
-    """Answer in Slack until stopped; tokens and secrets come from FINDIMG_SLACK_* variables."""
+    """Answer in Slack until stopped. Tokens and secrets come from FINDIMG_SLACK_* variables."""
     from findimg_bot.server import serve as run_server
 
     settings = load_settings(
@@ -142,10 +154,10 @@ def serve(
 def manifest(
     url: Annotated[
         str | None,
-        typer.Option(metavar="https://HOST", help="Where Slack reaches the bot; else for Socket Mode."),
+        typer.Option(metavar="https://HOST", help="Public address of the bot; else for Socket Mode."),
     ] = None,
 ) -> None:
-    """Print the app's manifest, to be pasted into https://api.slack.com/apps under Create New App."""
+    """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
     from findimg_bot.slack.manifest import read_manifest
 
     print(json.dumps(read_manifest(url), indent=2))
@@ -154,38 +166,41 @@ def manifest(
 @app.command("try")
 def try_it(
     library: LibraryFlag = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page on 127.0.0.1; else a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 chooses a free one.")] = 0,
     host: Annotated[
-        str, typer.Option(help="What the page listens at: 0.0.0.0 in a container, whose port must keep its number.")
+        str,
+        typer.Option(
+            help="Address of the page. In a container use 0.0.0.0 and publish the port under the same number."
+        ),
     ] = "127.0.0.1",
-    browser: Annotated[bool, typer.Option(help="Open the page when there is a browser.")] = True,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     monitor: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Show the bot's health and metrics here.")
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve the bot's health and metrics here.")
     ] = None,
     bot_at: Annotated[
         str | None,
         typer.Option(
             metavar="http://HOST:PORT",
-            help="The workspace alone, for a bot that `serve --http` runs here; says what settings that needs.",
+            help="Address of a bot that runs with `serve --http`. Starts only the workspace and prints its settings.",
         ),
     ] = None,
     words: WordsFlag = None,
     weights: WeightsFlag = None,
     cache: CacheFlag = None,
     image_base_url: ImageBaseUrlFlag = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Log what the bot does.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Include the bot's log.")] = False,
 ) -> None:
-    """Open a workspace that looks and works like a small Slack in the browser, with the real bot behind it."""
-    from findimg_bot.try_out import run_trial
+    """Open a local workspace in the browser, which works like a small Slack with the real bot."""
+    from findimg_bot.try_out import run_try_out
 
     settings = load_settings(library=library, words=words, weights=weights, cache=cache, image_base_url=image_base_url)
     start_log(logging.INFO if verbose else logging.WARNING)
-    asyncio.run(run_trial(settings, port, browser, host, monitor, bot_at))
+    asyncio.run(run_try_out(settings, port, browser, host, monitor, bot_at))
 
 
 @app.command()
 def doctor(
-    http: Annotated[bool, typer.Option("--http", help="The bot is to be reached over HTTP.")] = False,
+    http: Annotated[bool, typer.Option("--http", help="Check the settings for HTTP instead of Socket Mode.")] = False,
     library: LibraryFlag = None,
     words: WordsFlag = None,
     weights: WeightsFlag = None,
@@ -197,7 +212,7 @@ def doctor(
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
 ) -> None:
-    """Look at everything the bot needs: each line says ok, or how to mend it."""
+    """Check everything that the bot needs, and print how to fix each problem."""
     from findimg_bot.doctor import examine
 
     settings = load_settings(
@@ -216,29 +231,30 @@ def doctor(
     findings = asyncio.run(examine(settings, http))
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        mark = ("ok  ", "green") if finding.well else ("mend", "bold red")
+        mark = ("ok  ", "green") if finding.ok else ("fix ", "bold red")
         console.print(Text.assemble(mark, f"  {finding.name:<{width}}  {finding.text}"), soft_wrap=True)
-    if not all(finding.well for finding in findings):
+    if not all(finding.ok for finding in findings):
         raise typer.Exit(FindimgError.exit_code)
 
 
 def start_log(level: int, libraries: int = logging.WARNING) -> None:
-    """Logs to standard error, never what people ask nor a token.
+    """Log to standard error. The log never contains questions or tokens.
 
     Args:
-        level: from which our own words are logged on.
-        libraries: from which those of the Slack libraries are.
+        level: lowest level of the bot's own messages.
+        libraries: lowest level of the Slack libraries' messages.
     """
-    # A descriptor of its own: standard error leads nowhere for the seconds in which TensorFlow loads.
+    # A separate descriptor, because standard error is redirected while TensorFlow loads.
     stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1, closefd=False)
     logging.basicConfig(stream=stream, format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    logging.getLogger("bot").setLevel(level)
+    for name in ("findimg", "findimg_bot"):
+        logging.getLogger(name).setLevel(level)
     for name in ("slack_sdk", "slack_bolt"):
         logging.getLogger(name).setLevel(libraries)
 
 
 def main() -> None:
-    """Runs the command line; an error becomes one sentence on standard error and its exit code."""
+    """Run the command line. An error becomes one sentence on standard error and an exit code."""
     try:
         app()
     except FindimgError as error:

@@ -1,4 +1,4 @@
-"""Answers in the terminal: as text for a person, as JSON for a program, as a row of a contact sheet."""
+"""Prints results in the terminal: as text, as JSON, or as a row of a contact sheet."""
 
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,22 +10,22 @@ from rich.text import Text
 from findimg.contact_sheet import Cell, Row
 from findimg.errors import ObjectMissingError
 from findimg.library.library import Library
-from findimg_bot.service.answers import Answer, Found, Related, Tagged
+from findimg_bot.service.answers import ImageResults, Results, TagResults, WordResults
 
 _BAR = 12  # characters that a score of 1 fills
 
 
-def as_json(answer: Answer, library: Library | None) -> dict[str, Any]:
-    """The object that `ask --json` prints.
+def as_json(results: Results, library: Library | None) -> dict[str, Any]:
+    """Return the object that `ask --json` prints.
 
     Args:
-        library: where the hits' thumbnails lie; None for an answer that has none.
+        library: holds the hits' thumbnails; None for results without hits.
     """
-    if isinstance(answer, Related):
-        return {"words": [{"word": word, "distance": d} for word, d in answer.words], "took_ms": answer.took_ms}
-    if isinstance(answer, Tagged):
-        tags = [{"word": tag.word, "score": tag.score} for tag in answer.tags]
-        return {"tags": tags, "version": answer.version, "took_ms": answer.took_ms}
+    if isinstance(results, WordResults):
+        return {"words": [{"word": word, "distance": d} for word, d in results.words], "took_ms": results.took_ms}
+    if isinstance(results, TagResults):
+        tags = [{"word": tag.word, "score": tag.score} for tag in results.tags]
+        return {"tags": tags, "version": results.version, "took_ms": results.took_ms}
     assert library is not None
     hits = [
         {
@@ -35,50 +35,50 @@ def as_json(answer: Answer, library: Library | None) -> dict[str, Any]:
             "height": hit.height,
             "thumbnail": library.storage.uri(hit.thumbnail),
         }
-        for hit in answer.hits
+        for hit in results.hits
     ]
     return {
-        "query": answer.query,
+        "query": results.query,
         "hits": hits,
-        "note": answer.note,
-        "version": answer.version,
-        "took_ms": answer.took_ms,
+        "note": results.note,
+        "version": results.version,
+        "took_ms": results.took_ms,
     }
 
 
-def show(console: Console, text: str, answer: Answer) -> None:
-    """Prints an answer for a person."""
-    console.print(Text.assemble((text, "bold"), (f"  {answer.took_ms:.0f} ms", "dim")))
-    if isinstance(answer, Found):
-        lines = [(hit.score, f"{hit.width:>5} × {hit.height:<5} {hit.uri}") for hit in answer.hits]
-    elif isinstance(answer, Tagged):
-        lines = [(tag.score, f" {tag.word}") for tag in answer.tags]
+def print_results(console: Console, text: str, results: Results) -> None:
+    """Print results for a person."""
+    console.print(Text.assemble((text, "bold"), (f"  {results.took_ms:.0f} ms", "dim")))
+    if isinstance(results, ImageResults):
+        lines = [(hit.score, f"{hit.width:>5} × {hit.height:<5} {hit.uri}") for hit in results.hits]
+    elif isinstance(results, TagResults):
+        lines = [(tag.score, f" {tag.word}") for tag in results.tags]
     else:
-        lines = [(distance, f" {word}") for word, distance in answer.words]
+        lines = [(distance, f" {word}") for word, distance in results.words]
     for score, line in lines:
-        # Only a score grows with likeness; a distance would draw the bar the wrong way round.
-        bar = "" if isinstance(answer, Related) else f"{'█' * round(max(score, 0) * _BAR):<{_BAR}}"
+        # A score grows with similarity, a distance does not.
+        bar = "" if isinstance(results, WordResults) else f"{'█' * round(max(score, 0) * _BAR):<{_BAR}}"
         console.print(Text.assemble(f"  {score:.2f} ", (bar, "green"), line), soft_wrap=True)
     if not lines:
         console.print("  nothing found", style="dim")
-    if isinstance(answer, Found) and answer.note:
-        console.print(Text(answer.note, style="yellow"))
+    if isinstance(results, ImageResults) and results.note:
+        console.print(Text(results.note, style="yellow"))
     console.print()
 
 
-def sheet_row(text: str, answer: Answer, library: Library, image: PIL.Image.Image | None) -> Row:
-    """An answer as a row of a contact sheet.
+def sheet_row(text: str, results: Results, library: Library, image: PIL.Image.Image | None) -> Row:
+    """Return results as a row of a contact sheet.
 
     Args:
-        image: what was asked with, where an image was.
+        image: the image of the question, None where it has none.
     """
-    if isinstance(answer, Related):
-        return Row(text, words=answer.words)
-    if isinstance(answer, Tagged):
-        return Row(text, image, words=[(tag.word, tag.score) for tag in answer.tags])
+    if isinstance(results, WordResults):
+        return Row(text, words=results.words)
+    if isinstance(results, TagResults):
+        return Row(text, image, words=[(tag.word, tag.score) for tag in results.tags])
     cells = [
         Cell(_thumbnail(library, hit.thumbnail), f"{hit.score:.2f}  {PurePosixPath(hit.uri).name}")
-        for hit in answer.hits
+        for hit in results.hits
     ]
     return Row(text, None if text.startswith("/findimg") else image, hits=cells)
 

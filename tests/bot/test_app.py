@@ -84,7 +84,7 @@ def test_an_uninstalled_workspace_leaves_nothing(teams: ManyTeams) -> None:
     team = next(team for team in workspace.teams.values() if team.name == "delta")
     state = teams.environment["FINDIMG_STATE"]
 
-    def kept() -> int:
+    def count() -> int:
         with sqlite3.connect(state) as connection:
             counts = (
                 connection.execute(f"SELECT count(*) FROM {table} WHERE {column} = ?", (team.id,)).fetchone()[0]
@@ -97,9 +97,9 @@ def test_an_uninstalled_workspace_leaves_nothing(teams: ManyTeams) -> None:
             )
             return sum(counts)
 
-    assert kept() > 0
+    assert count() > 0
     teams.slack.call(workspace.uninstall, team)
-    until(lambda: kept() == 0)
+    until(lambda: count() == 0)
 
 
 def test_an_installation_nobody_began_is_refused(teams: ManyTeams) -> None:

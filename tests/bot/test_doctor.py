@@ -16,7 +16,7 @@ from findimg_bot.doctor import Finding, examine
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.team import Threaded
 
-NAMES = ["state", "library", "word vectors", "backbone", "bot token", "app token", "allowed", "thumbnail"]
+NAMES = ["state", "library", "word vectors", "encoder", "bot token", "app token", "allowed", "thumbnail"]
 
 
 @dataclass
@@ -56,13 +56,13 @@ def bench(library: str, cache: Path, tmp_path: Path) -> Iterator[Bench]:
 def test_where_all_is_well_every_line_says_what_is_there(bench: Bench) -> None:
     findings = bench.examine()
     assert [finding.name for finding in findings] == NAMES
-    assert [finding.text for finding in findings if not finding.well] == []
+    assert [finding.text for finding in findings if not finding.ok] == []
     shown = "\n".join(finding.text for finding in findings)
     for part in ("31 images in", "glove.6B.50d with 400,000 words", "with all scopes", "ready, and deleted again"):
         assert part in shown
     files = bench.slack.workspace.team.files.values()
     assert all(file.deleted for file in files)
-    assert all(finding.well for finding in bench.examine(http=True))
+    assert all(finding.ok for finding in bench.examine(http=True))
 
 
 def scopes(bench: Bench) -> None:
@@ -124,29 +124,29 @@ def many(**values: str) -> Callable[[Bench], None]:
     ("make_sick", "http", "name", "says"),
     [
         (secret("slack_bot_token", ""), False, "bot token", "FINDIMG_SLACK_BOT_TOKEN is not set"),
-        (secret("slack_bot_token", "xoxp-1"), False, "bot token", "FINDIMG_SLACK_BOT_TOKEN does not begin with xoxb-"),
-        (secret("slack_bot_token", "xoxb-1"), False, "bot token", "Slack does not take FINDIMG_SLACK_BOT_TOKEN"),
+        (secret("slack_bot_token", "xoxp-1"), False, "bot token", "FINDIMG_SLACK_BOT_TOKEN does not start with xoxb-"),
+        (secret("slack_bot_token", "xoxb-1"), False, "bot token", "Slack rejects FINDIMG_SLACK_BOT_TOKEN"),
         (scopes, False, "bot token", "The token lacks app_mentions:read, channels:history, commands"),
         (unreachable, False, "bot token", "Slack cannot be reached"),
         (secret("slack_app_token", ""), False, "app token", "FINDIMG_SLACK_APP_TOKEN is not set"),
-        (secret("slack_app_token", "xoxb-1"), False, "app token", "FINDIMG_SLACK_APP_TOKEN does not begin with xapp-"),
+        (secret("slack_app_token", "xoxb-1"), False, "app token", "FINDIMG_SLACK_APP_TOKEN does not start with xapp-"),
         (secret("slack_app_token", "xapp-1"), False, "app token", "Socket Mode cannot be used"),
         (secret("slack_signing_secret", ""), True, "signing secret", "FINDIMG_SLACK_SIGNING_SECRET is not set"),
         (secret("slack_signing_secret", "xoxb-1"), True, "signing secret", "is not 32 hexadecimal digits"),
-        (plain(library="/no/such/library"), False, "library", "Nothing is published in /no/such/library"),
+        (plain(library="/no/such/library"), False, "library", "No version is published in /no/such/library"),
         (plain(library=""), False, "library", "No library is named"),
-        (unpublish, False, "library", "Nothing is published in"),
+        (unpublish, False, "library", "No version is published in"),
         (scramble, False, "library", "names no version"),
         (lose_index, False, "library", "visual-000.ann is missing or incomplete"),
-        (age, False, "library", "days old; look at the last run's report"),
+        (age, False, "library", "days old. Check the last report"),
         (plain(words="glove.6B.300d"), False, "word vectors", "models pull glove.6B.300d"),
-        (plain(weights="/no/such/weights.h5"), False, "backbone", "/no/such/weights.h5"),
+        (plain(weights="/no/such/weights.h5"), False, "encoder", "/no/such/weights.h5"),
         (break_state, False, "state", "--state"),
         (spoil_state, False, "state", "--state"),
         (plain(allow_channels="general"), False, "allowed", "FINDIMG_ALLOW_CHANNELS holds 'general'"),
         (plain(allow_users="@anna"), False, "allowed", "FINDIMG_ALLOW_USERS holds '@anna'"),
         (fail("files.getUploadURLExternal", "not_allowed"), False, "thumbnail", "Slack answered not_allowed"),
-        (lose_thumbnails, False, "thumbnail", "run findimg-jobs verify"),
+        (lose_thumbnails, False, "thumbnail", "Run findimg-jobs verify"),
         (plain(thumbnail_base_url="http://127.0.0.1:9/"), False, "thumbnail", "--thumbnail-base-url"),
         (many(), True, "installation", "FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY must be set"),
         (many(slack_client_secret="x", slack_token_key="y"), True, "installation", "must hold a Fernet key"),
@@ -156,12 +156,12 @@ def test_each_thing_that_is_wrong_is_named_with_what_to_do(
     bench: Bench, make_sick: Callable[[Bench], None], http: bool, name: str, says: str
 ) -> None:
     make_sick(bench)
-    sick = {finding.name: finding.text for finding in bench.examine(http) if not finding.well}
+    sick = {finding.name: finding.text for finding in bench.examine(http) if not finding.ok}
     assert says in sick[name]
     assert "xoxb-1" not in str(sick)
     # Others may be sick of the same cause, but nothing that has nothing to do with it.
     related = {
-        "library": {"library", "word vectors", "backbone", "thumbnail"},
+        "library": {"library", "word vectors", "encoder", "thumbnail"},
         "bot token": {"bot token", "app token", "thumbnail"},
     }
     assert set(sick) <= related.get(name, {name})
@@ -170,7 +170,7 @@ def test_each_thing_that_is_wrong_is_named_with_what_to_do(
 @pytest.mark.parametrize(
     ("make_sick", "cause", "waiting"),
     [
-        (unpublish, "library", {"word vectors", "backbone", "thumbnail"}),
+        (unpublish, "library", {"word vectors", "encoder", "thumbnail"}),
         (secret("slack_bot_token", "xoxb-1"), "bot token", {"thumbnail"}),
     ],
 )
@@ -178,5 +178,5 @@ def test_one_cause_is_said_once(
     bench: Bench, make_sick: Callable[[Bench], None], cause: str, waiting: set[str]
 ) -> None:
     make_sick(bench)
-    sick = {finding.name: finding.text for finding in bench.examine(False) if not finding.well}
+    sick = {finding.name: finding.text for finding in bench.examine(False) if not finding.ok}
     assert {name for name, text in sick.items() if text == f"Not looked at: mend {cause} first."} == waiting

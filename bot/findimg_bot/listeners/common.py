@@ -1,4 +1,4 @@
-"""What several listeners do alike: acknowledge, take a question up, find again what a button is about."""
+"""Shared by listeners: acknowledging, answering about images, and finding what a button is about."""
 
 import asyncio
 from typing import Any
@@ -12,24 +12,25 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.service.questions import ask_about, ask_image, unescaped
-from findimg_bot.slack.blocks import help_message, image_modal
+from findimg_bot.service.questions import add_uploaded_image, read_image_question, unescaped
+from findimg_bot.slack.blocks.guidance import help_message
+from findimg_bot.slack.blocks.image_modal import image_modal
 from findimg_bot.slack.replies import EphemeralReply, Reply, ThreadReply
-from findimg_bot.slack.uploads import File
+from findimg_bot.slack.uploads import SlackFile
 from findimg_bot.state.store import StoredQuestion
 
 
 def team_of(context: AsyncBoltContext) -> str:
-    """The workspace that a request comes from, or the organisation where the app is installed for all of it."""
+    """Return the id of the workspace that sent a request, or of the organisation for an org-wide installation."""
     result = context.authorize_result
     return str((result and result.team_id) or context.team_id or context.enterprise_id)
 
 
 async def acknowledge(ack: AsyncAck, command: str, text: str, needs_text: bool = False) -> bool:
-    """Acknowledges a command, with help where that is asked for; whether there is something left to answer."""
+    """Acknowledge a command, with help if requested. Return whether it still needs an answer."""
     if text.lower() == "help" or (needs_text and not text):
-        shown = help_message(command)
-        await ack(text=shown.text, blocks=list(shown.blocks), response_type="ephemeral")
+        message = help_message(command)
+        await ack(text=message.text, blocks=list(message.blocks), response_type="ephemeral")
         return False
     await ack()
     return True
@@ -43,91 +44,93 @@ async def answer_image_command(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Answers `/tag` and `/similar`; opens a modal where no image can be found."""
+    """Answer `/tag` and `/similar`, or open a modal where there is no image."""
     text = unescaped(command.get("text", ""))
     if not await acknowledge(ack, name, text):
         return
-    desk: QueryService = context["desk"]
+    service: QueryService = context["service"]
     user, channel = command["user_id"], command["channel_id"]
     reply = EphemeralReply(respond, client, channel, user)
-    async with desk.answering(name[1:], reply):
-        asked = await ask_image(desk, client, name, text, user, channel)
-        if asked is None:
+    async with service.answering(name[1:], reply):
+        found = await read_image_question(service, client, name, text, user, channel)
+        if found is None:
             await open_modal(client, command["trigger_id"], name, channel, text)
         else:
-            await answer_image(desk, client, team_of(context), reply, *asked)
+            await answer_image(service, client, team_of(context), reply, *found)
 
 
 async def answer_image(
-    desk: QueryService, client: AsyncWebClient, team: str, reply: Reply, question: Question, file: File | None
+    service: QueryService, client: AsyncWebClient, team: str, reply: Reply, question: Question, file: SlackFile | None
 ) -> None:
-    """Answers a question about an image: its tags, or images like it."""
+    """Answer with an image's tags or with similar images."""
     if question.command == "/tag":
-        await desk.tag(team, reply, question, file)
+        await service.tag(team, reply, question, file)
     else:
-        await desk.search(client, team, reply, question)
+        await service.search(client, team, reply, question)
 
 
 async def answer_uploaded(
-    command: str, file: File, context: AsyncBoltContext, client: AsyncWebClient, reply: Reply, text: str = ""
+    command: str, file: SlackFile, context: AsyncBoltContext, client: AsyncWebClient, reply: Reply, text: str = ""
 ) -> None:
-    """Answers `/tag` or `/similar` about an image in Slack."""
-    desk: QueryService = context["desk"]
-    async with desk.answering(command[1:], reply):
-        question = await ask_about(desk, client, Question(command, text), file)
-        await answer_image(desk, client, team_of(context), reply, question, file)
+    """Answer `/tag` or `/similar` about an image in Slack."""
+    service: QueryService = context["service"]
+    async with service.answering(command[1:], reply):
+        question = await add_uploaded_image(service, client, Question(command, text), file)
+        await answer_image(service, client, team_of(context), reply, question, file)
 
 
 async def open_modal(client: AsyncWebClient, trigger: str, command: str, channel: str, text: str = "") -> None:
-    """Opens the modal that asks for an image.
+    """Open the modal that asks for an image.
 
     Raises:
-        QueryError: it took too long: Slack lets a modal open for 3 seconds after what a person does.
+        QueryError: Slack refused, because a modal must open within 3 seconds of a click or command.
     """
     try:
         await client.views_open(trigger_id=trigger, view=image_modal(command, channel, text))
     except SlackApiError as error:
-        raise QueryError(f"There is no image here yet. Upload one, or use `{command}` with a link to one.") from error
+        raise QueryError(
+            f"No image was found in this channel. Upload one, or use `{command}` with a link to one."
+        ) from error
 
 
-async def find_asked(context: AsyncBoltContext, name: str) -> StoredQuestion:
-    """The question that a button was made for, if whoever clicks may see its answer.
-
-    Raises:
-        QueryError: it has expired, or is somebody else's.
-    """
-    desk: QueryService = context["desk"]
-    asked = await asyncio.to_thread(desk.store.kept, name)
-    if asked is None or asked.team != team_of(context) or asked.user not in ("", context.user_id):
-        raise QueryError("That answer is too old for its buttons; ask again.")
-    return asked
-
-
-async def find_image(context: AsyncBoltContext, value: str) -> str:
-    """The URI of the image that a button stands below.
+async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQuestion:
+    """Return the stored question of a button, if the person who clicks may see its answer.
 
     Raises:
-        QueryError: the answer has expired, or is somebody else's.
+        QueryError: the question has expired, or belongs to somebody else.
     """
-    name, _, number = value.rpartition(".")
-    asked = await find_asked(context, name)
-    if not number.isdecimal() or int(number) >= len(asked.uris):
-        raise QueryError("That button belongs to no image; ask again.")
-    return asked.uris[int(number)]
+    service: QueryService = context["service"]
+    stored = await asyncio.to_thread(service.store.find_question, question_id)
+    if stored is None or stored.team != team_of(context) or stored.user not in ("", context.user_id):
+        raise QueryError("That answer has expired. Ask again.")
+    return stored
 
 
-def excuse(body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> EphemeralReply:
-    """The way back from a button whose answer goes elsewhere: it says what goes wrong, and nothing else."""
+async def find_hit_uri(context: AsyncBoltContext, value: str) -> str:
+    """Return the URI of the image that a button is about.
+
+    Raises:
+        QueryError: the answer has expired, or belongs to somebody else.
+    """
+    question_id, _, number = value.rpartition(".")
+    stored = await find_question(context, question_id)
+    if not number.isdecimal() or int(number) >= len(stored.uris):
+        raise QueryError("That button belongs to no image. Ask again.")
+    return stored.uris[int(number)]
+
+
+def error_reply(body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> EphemeralReply:
+    """Return a reply for the errors of a click whose answer is sent another way."""
     return EphemeralReply(respond, client, body["channel"]["id"], body["user"]["id"], answered=True)
 
 
 def reply_to_click(
     body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond, replace: bool = False
 ) -> EphemeralReply | ThreadReply:
-    """The way back from a button.
+    """Return the reply to a click.
 
     Args:
-        replace: whether the answer takes the place of the message with the button.
+        replace: whether the answer replaces the message with the button.
     """
     container, user, channel = body["container"], body["user"]["id"], body["channel"]["id"]
     if replace and not container.get("is_ephemeral"):

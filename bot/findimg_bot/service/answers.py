@@ -1,4 +1,4 @@
-"""Answers: from a question to hits, tags or words."""
+"""From a question to its result: hits, tags or words."""
 
 import time
 from dataclasses import dataclass, replace
@@ -15,30 +15,30 @@ COMMANDS = ("/findimg", "/similar", "/tag", "/words")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person asks; all of it that must be kept for the next page of answers."""
+    """A question, with everything that the next page of its answer needs."""
 
     command: str  # one of COMMANDS
     text: str  # what was typed after it
     like: str | None = None  # URI of the indexed image it is about, where the text names none
-    seen: ImageFeatures | None = None  # what the backbone said about the uploaded image it is about
-    name: str = ""  # what that image is called
+    features: ImageFeatures | None = None  # of the uploaded image it is about
+    name: str = ""  # file name of that image
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Answer to `/findimg` and `/similar`."""
+class ImageResults:
+    """Result of `/findimg` and `/similar`."""
 
     query: str
     hits: list[Hit]
     note: str
     version: str
     took_ms: float
-    more: bool = False  # whether there are hits after these
+    more: bool = False  # whether there are further hits
 
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
-    """Answer to `/tag`."""
+class TagResults:
+    """Result of `/tag`."""
 
     tags: list[Tag]
     version: str
@@ -46,84 +46,87 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
-class Related:
-    """Answer to `/words`."""
+class WordResults:
+    """Result of `/words`."""
 
     words: list[tuple[str, float]]  # word and Annoy's angular distance, nearest first
     took_ms: float
 
 
-Answer = Found | Tagged | Related
+Results = ImageResults | TagResults | WordResults
 
 
-def read_question(text: str) -> Question:
-    """Reads a command as a person types it: `/findimg cat sofa`, `/similar like:<uri>`, `/tag`, `/words said`.
+def read_command(text: str) -> Question:
+    """Return the question in a line such as `/findimg cat sofa`, `/tag` or `/words said`; without a command it is a
+    search.
 
     Raises:
-        QueryError: it begins with no command.
+        QueryError: the line starts with a slash, but with none of the commands.
     """
     command, _, rest = text.strip().partition(" ")
+    if not command.startswith("/"):
+        return Question("/findimg", text.strip())
     if command not in COMMANDS:
-        raise QueryError(f"{command!r} is no command; start with one of {', '.join(COMMANDS)}.")
+        raise QueryError(f"{command!r} is not a command. Start with one of {', '.join(COMMANDS)}.")
     return Question(command, rest.strip())
 
 
-def parsed(question: Question) -> Query:
-    """The query that a question about images holds.
+def parse_question(question: Question) -> Query:
+    """Return the parsed query of a question about images.
 
     Raises:
-        QueryError: it cannot be understood.
+        QueryError: the text cannot be parsed.
     """
-    about_image = question.seen is not None or question.like is not None
+    about_image = question.features is not None or question.like is not None
     if not question.text and question.command != "/findimg":
         return Query("", like=question.like)
     query = parse(question.text, image=about_image, today=date.today())
     return replace(query, like=question.like) if question.like is not None else query
 
 
-def answer(searcher: Searcher, question: Question, k: int, skip: int = 0) -> Found | Tagged:
-    """Answers any question but `/words`.
+def answer_question(searcher: Searcher, question: Question, k: int, skip: int = 0) -> ImageResults | TagResults:
+    """Return the result of any question except `/words`.
 
     Args:
-        k: how many hits or tags at the most, from 1 on.
-        skip: how many of the best hits were shown before.
+        k: maximum number of hits or tags, 1 or more.
+        skip: number of hits on earlier pages.
 
     Raises:
-        QueryError: the text cannot be understood or answered.
+        QueryError: the text cannot be parsed or answered.
         LibraryError: the library cannot answer such a question.
     """
     start = time.perf_counter()
     version = searcher.manifest.version
-    query = parsed(question)
-    seen, item = question.seen, None
+    query = parse_question(question)
+    features, item = question.features, None
     if query.like is not None:
-        item, seen = searcher.look_up(query.like)
+        item, features = searcher.look_up(query.like)
     wanted = min(skip + k + 1, MOST_HITS)
-    if seen is None:
+    if features is None:
         if question.command != "/findimg":
             raise QueryError(f"{question.command} needs an image, or like: with the URI of an indexed one.")
         found = searcher.find(query, wanted)
-    elif seen.visual.shape != (searcher.manifest.dim,):
-        raise QueryError("The library was made anew since this image was looked at; ask with it again.")
+    elif features.visual.shape != (searcher.manifest.dim,):
+        raise QueryError("The library was rebuilt with another encoder since you sent this image. Send it again.")
     elif question.command == "/tag":
-        return Tagged(searcher.tags(seen, k), version, _since(start))
+        return TagResults(searcher.tags(features, k), version, _milliseconds_since(start))
     else:
-        found = searcher.similar(seen, query, wanted, without=item)
+        found = searcher.similar(features, query, wanted, without=item)
     hits, more = found.hits[skip : skip + k], len(found.hits) > skip + k
-    return Found(query.text, hits, found.note, version, _since(start), more)
+    return ImageResults(query.text, hits, found.note, version, _milliseconds_since(start), more)
 
 
-def related(words: WordVectors, text: str, k: int) -> Related:
-    """Answers `/words`.
+def related_words(words: WordVectors, text: str, k: int) -> WordResults:
+    """Return the result of `/words`.
 
     Raises:
-        QueryError: the text is not one word, or an unknown one.
+        QueryError: the text is not exactly one known word.
     """
     if len(text.split()) != 1:
         raise QueryError(f"/words takes one word, as in `/words dog`. Received: {text[:100]!r}.")
     start = time.perf_counter()
-    return Related(words.nearest(text, k), _since(start))
+    return WordResults(words.nearest(text, k), _milliseconds_since(start))
 
 
-def _since(start: float) -> float:
+def _milliseconds_since(start: float) -> float:
     return round((time.perf_counter() - start) * 1000, 2)

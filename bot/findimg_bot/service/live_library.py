@@ -1,4 +1,4 @@
-"""The live library: the version that CURRENT names, kept open, and exchanged when another one is published."""
+"""Keeps the published version of a library open, and replaces it when a new one is published."""
 
 import logging
 import threading
@@ -24,28 +24,27 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Opened:
+class _OpenVersion:
     searcher: Searcher
-    queries: int = 0  # that are being answered by it
-    replaced: bool = False  # closed by the last of them
+    queries: int = 0  # running on it
+    replaced: bool = False  # then the last query closes it
 
 
 class LiveLibrary:
-    """Gives every query one version for as long as it takes; may be used from several threads."""
+    """Lends each query one version until the query ends. Safe to use from several threads."""
 
     def __init__(self, settings: Settings, threads: int | None = None):
-        """Names the library; each part is opened when it is first needed.
+        """Open nothing yet: each part is opened when it is first needed.
 
         Args:
-            threads: how many CPU threads the backbone may use; None is all.
+            threads: number of CPU threads for the encoder; None uses all.
         """
         self._settings = settings
         self._threads = threads
         self._models = ModelStore(settings.cache / "models")
         self._words: dict[str, WordVectors] = {}
-        self._live: _Opened | None = None
-        self._seeing: ImageEncoder | None = None
-        self._seeing_for = ""  # fingerprint in the manifest of the version that it was opened for
+        self._live: _OpenVersion | None = None
+        self._encoder: ImageEncoder | None = None
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 
@@ -54,29 +53,29 @@ class LiveLibrary:
         """The library that the settings name.
 
         Raises:
-            LibraryError: they name none.
+            LibraryError: the settings name no library.
         """
         return Library(self._settings.library, self._settings.cache)
 
     @property
     def version(self) -> str | None:
-        """The version that is open, None before the first."""
+        """Name of the open version, None before the first one is opened."""
         live = self._live
         return live.searcher.manifest.version if live else None
 
     @contextmanager
     def lease(self) -> Iterator[Searcher]:
-        """The live version for one query: it stays open, and the same, until the query ends.
+        """Lend the live version to one query. It stays open until the query ends.
 
         Raises:
-            FindimgError: nothing is published, or it cannot be opened.
+            FindimgError: no version is published, or it cannot be opened.
         """
         if self._live is None:
             self.refresh(warm=False)
         with self._lock:
             live = self._live
             if live is None:
-                raise LibraryError(f"Nothing is published in {self.library.uri}; run findimg-jobs index first.")
+                raise LibraryError(f"No version is published in {self.library.uri}. Run findimg-jobs index first.")
             live.queries += 1
         try:
             yield live.searcher
@@ -88,25 +87,25 @@ class LiveLibrary:
                 self._close(live)
 
     def refresh(self, warm: bool = True) -> bool:
-        """Opens the version that CURRENT names, if it is another one, and exchanges it for the old.
+        """Open the version that CURRENT names, if it is not open yet, in place of the old one.
 
-        Queries go on with the old version meanwhile, and those that have begun end with it.
+        Queries that are running finish with the old version.
 
         Args:
-            warm: whether to ask it once first, so that the first question need not wait for what is made lazily.
+            warm: whether to run one query first, so that the first question does not wait for lazy loading.
 
         Returns:
-            Whether it was another one.
+            Whether the version changed.
 
         Raises:
-            FindimgError: it cannot be opened; the old one stays.
+            FindimgError: the new version cannot be opened. The old one stays live.
         """
         with self._opening:
             name = self.library.current()
             if name is None or name == self.version:
                 return False
             version = self.library.open(name)
-            opened = _Opened(Searcher(version, self.words(version.manifest.words)))
+            opened = _OpenVersion(Searcher(version, self.words(version.manifest.words)))
             if warm:
                 _warm(opened.searcher)
             with self._lock:
@@ -119,32 +118,35 @@ class LiveLibrary:
             _log.info("Version %s is live, with %d images.", name, version.manifest.images)
             return True
 
-    def see(self, data: bytes) -> ImageFeatures:
-        """Embeds an image from outside with the library's backbone, which is loaded once.
+    def embed(self, data: bytes) -> ImageFeatures:
+        """Return the features of an image from outside, by the library's encoder, which is loaded once.
+
+        Args:
+            data: the bytes of an image file.
 
         Raises:
-            ImageError: these bytes are no image that findimg reads.
-            FindimgError: the backbone's weights are missing, or not those that the library was made with.
+            ImageError: the bytes are not an image that findimg can decode.
+            FindimgError: the encoder's weights are missing, or differ from those of the library.
         """
         image = decode(data)
         with self.lease() as searcher:
-            return searcher.see(image, self._backbone(searcher.version))
+            return searcher.see(image, self._open_encoder(searcher.version))
 
-    def warm_backbone(self) -> None:
-        """Loads the backbone and traces it, so that the first uploaded image need not wait.
+    def warm_encoder(self) -> None:
+        """Load the encoder and run it once, so that the first uploaded image does not wait.
 
         Raises:
-            FindimgError: its weights are missing.
+            FindimgError: the encoder's weights are missing.
         """
         with self.lease() as searcher:
-            backbone = self._backbone(searcher.version)
-        backbone.embed(backbone.preprocess(PIL.Image.new("RGB", (320, 240)))[None])
+            encoder = self._open_encoder(searcher.version)
+        encoder.embed(encoder.preprocess(PIL.Image.new("RGB", (320, 240)))[None])
 
     def words(self, name: str | None = None) -> WordVectors:
-        """Word vectors: those named, else those that the settings name, else the live version's, else the default.
+        """Return word vectors: those named, else those of the settings, of the live version, or the default.
 
         Raises:
-            FindimgError: they are not on this machine.
+            FindimgError: the vectors are not on this machine.
         """
         if name is None and not self._settings.words and self._settings.library:
             with self.lease() as searcher:
@@ -155,27 +157,27 @@ class LiveLibrary:
         return self._words[name]
 
     def close(self) -> None:
-        """Closes what is open; nothing may be asked any more."""
+        """Close the version. No query may run any more."""
         if self._live:
             self._live.searcher.close()
             self._live = None
 
-    def _backbone(self, version: Version) -> ImageEncoder:
-        if self._seeing is None or self._seeing_for != version.manifest.fingerprint:
-            self._seeing = open_encoder(version, self._models, self._settings.weights or None, self._threads)
-            self._seeing_for = version.manifest.fingerprint
-        return self._seeing
+    def _open_encoder(self, version: Version) -> ImageEncoder:
+        # Compare fingerprints, because new weights keep the encoder's name.
+        if self._encoder is None or self._encoder.fingerprint != version.manifest.fingerprint:
+            self._encoder = open_encoder(version, self._models, self._settings.weights or None, self._threads)
+        return self._encoder
 
-    def _close(self, old: _Opened) -> None:
+    def _close(self, old: _OpenVersion) -> None:
         old.searcher.close()
         try:
             self.library.drop_cached(before=str(self.version))
         except FindimgError as error:
-            _log.warning("An old version stays in the cache: %s", error)
+            _log.warning("An old version could not be removed from the cache: %s", error)
 
 
 def _warm(searcher: Searcher) -> None:
-    """Asks once for all that a first question would have to wait for: what is made lazily, pages from disk."""
+    """Run one query of each kind, which loads everything that is loaded lazily."""
     if searcher.manifest.joint:
         searcher.find(parse("dog"), 1)
     seen = searcher.seen(0)

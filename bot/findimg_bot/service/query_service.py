@@ -1,130 +1,96 @@
-"""The desk: has questions answered and sends the answers with their pictures, or a sentence that says why not."""
+"""Answers questions: runs the search in bounded thread pools and sends the result, or a sentence with the reason."""
 
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import PurePosixPath
-from typing import TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
+from findimg.errors import FindimgError, QueryError
 from findimg.library.library import Manifest
 from findimg.search.searcher import Hit, ImageFeatures, Searcher
 from findimg.settings import Settings
-from findimg.storage.folder import FolderStorage
-from findimg_bot.service.answers import Found, Question, Tagged, answer, parsed, related
+from findimg_bot.service.answers import (
+    ImageResults,
+    Question,
+    TagResults,
+    answer_question,
+    parse_question,
+    related_words,
+)
+from findimg_bot.service.errors import explain, slack_failure
+from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.links import Links, path_below
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
-from findimg_bot.slack.blocks import (
-    Block,
-    Message,
-    Pictures,
-    Shown,
-    escaped,
-    found_message,
-    name_of,
-    sentence,
-    shared_block,
-    tags_blocks,
-    tags_message,
-    words_message,
-)
+from findimg_bot.service.version_watcher import ClientOfTeam, VersionWatcher
+from findimg_bot.slack.blocks.elements import Block
+from findimg_bot.slack.blocks.message import Message, text_message
+from findimg_bot.slack.blocks.results import HitDetails, HitPictures, results_message, shared_by_block
+from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
+from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.replies import RefusedError, Reply
-from findimg_bot.slack.thumbnails import Thumbnails, reason
-from findimg_bot.slack.uploads import File, download
+from findimg_bot.slack.thumbnails import Thumbnails
+from findimg_bot.slack.uploads import SlackFile, download
 from findimg_bot.state.store import Store, StoredQuestion
 
 PAGE = 5  # hits in one answer
 TAGS = 10
 _ALT_TAGS = 3
-_ACKNOWLEDGED_FIRST = 0.05  # seconds; nobody notices them, and 50 commands at once need no more
-_AT_ONCE = 1.5  # seconds until somebody wonders whether anything happens
-_WATCH_FOLDER, _WATCH_S3 = 1.0, 10.0  # seconds between two looks at CURRENT
-_MOST_WAITING = 200  # questions; beyond that the next one is told to come again
-_MOST_IMAGES = 20  # uploaded images, likewise
+_ACKNOWLEDGE_DELAY = 0.05  # seconds; unnoticeable, and enough to acknowledge 50 commands that come at once
+_PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
+_MAX_QUESTIONS = 200  # waiting or running; the next one is refused
+_MAX_IMAGES = 20  # uploaded images, likewise
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
-# What is about the question and fit for whoever asked it; other errors are the operator's.
-_FOR_EVERYBODY = (QueryError, ImageError)
-NOT_READY = "No images can be found at the moment; whoever runs findimg can see why with findimg-bot doctor."
-_BROKEN = "Something is broken here, so I cannot answer; whoever runs findimg finds the reason in its log."
 
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-class _Room:
-    """Threads for one kind of work, with a bounded queue before them."""
-
-    def __init__(self, name: str, threads: int, most: int):
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._most = most
-        self._inside = 0
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Runs blocking work in one of the threads.
-
-        Raises:
-            QueryError: too much is waiting already.
-        """
-        if self._inside >= self._most:
-            raise QueryError("Too many questions are waiting at the moment; ask again in a minute.")
-        self._inside += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._inside -= 1
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=True)
 
 
 class QueryService:
-    """Answers questions in Slack; nothing that a later click needs stays in its memory."""
+    """Answers questions in Slack. Nothing that a later click needs is kept in memory."""
 
     def __init__(self, settings: Settings):
-        """Opens the state; the library is opened by `start`.
+        """Open the state. `start` opens the library.
 
         Raises:
             FindimgError: the state cannot be opened, or the settings name no library.
         """
         cores = os.cpu_count() or 1
-        # One core stays free for acknowledging while an image is being embedded.
+        # One core stays free to acknowledge requests while an image is being embedded.
         self.live = LiveLibrary(settings, threads=max(1, cores - 1))
         self.library = self.live.library
         self.store = Store(settings.state)
         self.thumbnails = Thumbnails(self.store, settings.thumbnail_base_url)
         self.links = Links(settings.image_base_url)
         self.metrics = Metrics()
-        self._searching = _Room("search", cores, _MOST_WAITING)
-        self._seeing = _Room("see", 1, _MOST_IMAGES)
+        self._watcher = VersionWatcher(self.live, self.store, self.thumbnails, self.metrics)
+        self._search_pool = BoundedExecutor("search", cores, _MAX_QUESTIONS)
+        self._embed_pool = BoundedExecutor("embed", 1, _MAX_IMAGES)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, client_of: Callable[[str], Awaitable[AsyncWebClient | None]]) -> None:
-        """Opens the live version and the backbone in the background, and watches for the next version.
+    def start(self, client_of: ClientOfTeam) -> None:
+        """Open the live version and the encoder in the background, and watch for new versions.
 
         Args:
-            client_of: gives a client with the token of a team, None when the team has gone.
+            client_of: returns a client with a team's token, None when the app is not installed there.
         """
-        self._spawn(self._watch(client_of))
+        self._spawn(self._watcher.run(client_of))
         self._spawn(self._warm())
 
     async def stop(self) -> None:
-        """Ends what runs in the background and closes everything."""
+        """Stop the background work and close everything."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.thumbnails.stop()
-        self._searching.close()
-        self._seeing.close()
+        self._search_pool.close()
+        self._embed_pool.close()
         self.live.close()
         self.store.close()
 
@@ -137,59 +103,59 @@ class QueryService:
         skip: int = 0,
         shared_by: str | None = None,
     ) -> None:
-        """Answers with images: a page of them, and buttons for more.
+        """Answer with one page of images, and buttons for more.
 
         Args:
-            skip: how many hits were shown before.
-            shared_by: who shows them to others.
+            skip: number of hits on earlier pages.
+            shared_by: id of the person who shares the answer with a channel.
         """
-        looked = await self._look(question, skip)
-        lead = [shared_block(shared_by)] if shared_by else []
-        await self._send_found(client, team, reply, question, looked, skip, lead)
+        page = await self._find_page(question, skip)
+        lead = [shared_by_block(shared_by)] if shared_by else []
+        await self._send_page(client, team, reply, question, page, skip, lead)
 
-    async def tag(self, team: str, reply: Reply, question: Question, file: File | None) -> None:
-        """Answers with the tags of an image.
+    async def tag(self, team: str, reply: Reply, question: Question, file: SlackFile | None) -> None:
+        """Answer with the tags of an image.
 
         Args:
             file: the image in Slack, None when the question is about an indexed one.
         """
-        tagged = await self._searching.run(lambda: self._tags(question))
-        kept = await self._keep(team, reply, question)
-        name = question.name or name_of(question.like or question.text)
-        image = _shown_by_slack(file)
+        results = await self._search_pool.run(lambda: self._tags(question))
+        question_id = await self._store_question(team, reply, question)
+        name = question.name or file_name(question.like or question.text)
+        source = _source_in_slack(file)
         try:
-            await reply.send(tags_message(tagged, name, image, kept))
+            await reply.send(tags_message(results, name, source, question_id))
         except RefusedError:
-            if image is None:
+            if source is None:
                 raise
-            await reply.send(tags_message(tagged, name, None, kept))
+            await reply.send(tags_message(results, name, None, question_id))
 
     async def describe(self, client: AsyncWebClient, team: str, reply: Reply, question: Question) -> None:
-        """Answers with an uploaded image's tags and with the images most like it."""
+        """Answer with an uploaded image's tags and the most similar images."""
         lead: list[Block] = []
-        # A library whose backbone has no classes knows no tags.
+        # A library whose encoder has no classes knows no tags.
         with suppress(QueryError):
-            tagged = await self._searching.run(lambda: self._tags(question))
-            lead = tags_blocks(tagged, question.name, None, None)
-        looked = await self._look(question, 0)
-        await self._send_found(client, team, reply, question, looked, 0, lead)
+            results = await self._search_pool.run(lambda: self._tags(question))
+            lead = tags_blocks(results, question.name, None, None)
+        page = await self._find_page(question, 0)
+        await self._send_page(client, team, reply, question, page, 0, lead)
 
     async def words(self, reply: Reply, word: str) -> None:
-        """Answers with the nearest words."""
-        answered = await self._searching.run(lambda: related(self.live.words(), word, TAGS))
-        await reply.send(words_message(answered, word))
+        """Answer with the nearest words."""
+        results = await self._search_pool.run(lambda: related_words(self.live.words(), word, TAGS))
+        await reply.send(words_message(results, word))
 
-    async def see(self, client: AsyncWebClient, file: File) -> ImageFeatures:
-        """Brings an uploaded image here and embeds it.
+    async def embed(self, client: AsyncWebClient, file: SlackFile) -> ImageFeatures:
+        """Download an image from Slack and return its features.
 
         Raises:
-            FindimgError: it cannot be brought or read, or too many are waiting.
+            FindimgError: it cannot be downloaded or decoded, or too many images are waiting.
         """
         data = await download(client, file)
-        return await self._seeing.run(lambda: self.live.see(data))
+        return await self._embed_pool.run(lambda: self.live.embed(data))
 
     async def manifest(self) -> Manifest:
-        """The live version's manifest.
+        """Return the live version's manifest.
 
         Raises:
             FindimgError: there is no version.
@@ -199,61 +165,49 @@ class QueryService:
             with self.live.lease() as searcher:
                 return searcher.manifest
 
-        return await self._searching.run(read)
+        return await self._search_pool.run(read)
 
     @asynccontextmanager
     async def answering(self, kind: str, reply: Reply) -> AsyncIterator[None]:
-        """Counts and times a question, and turns what goes wrong inside into a sentence to whoever asked.
+        """Count and time a question, and send the reason when the block raises an error.
 
         Args:
-            kind: what it is counted as.
+            kind: label of the question in the metrics.
         """
-        waiting = asyncio.create_task(_begin_later(reply))
-        # What comes at the same moment is acknowledged before anything is answered.
-        await asyncio.sleep(_ACKNOWLEDGED_FIRST)
+        progress = asyncio.create_task(_show_progress_later(reply))
+        # Acknowledge all pending requests before starting any search.
+        await asyncio.sleep(_ACKNOWLEDGE_DELAY)
         try:
             with self.metrics.answering(kind):
                 yield
-        except _FOR_EVERYBODY as error:
-            await _say(reply, str(error))
-        except (LibraryError, StorageError) as error:
-            _log.error("The library cannot be searched: %s", error)
-            await _say(reply, NOT_READY)
-        except FindimgError as error:
-            _log.error("A question could not be answered: %s", error)
-            await _say(reply, _BROKEN)
-        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            _log.warning("An answer could not be sent: %s", reason(error))
-            await _say(reply, f"I have an answer but cannot show it: {reason(error)}. Try again in a minute.")
-        except Exception:
-            _log.exception("A question could not be answered.")
-            await _say(reply, _BROKEN)
+        except Exception as error:
+            await _send_text(reply, explain(error))
         finally:
-            waiting.cancel()
+            progress.cancel()
 
-    async def _send_found(
+    async def _send_page(
         self,
         client: AsyncWebClient,
         team: str,
         reply: Reply,
         question: Question,
-        looked: "_Looked",
+        page: "_Page",
         skip: int,
         lead: Sequence[Block] = (),
     ) -> None:
-        hits = looked.found.hits
-        kept = await self._keep(team, reply, question, skip, tuple(hit.uri for hit in hits))
+        hits = page.results.hits
+        question_id = await self._store_question(team, reply, question, skip, tuple(hit.uri for hit in hits))
 
-        def message(pictures: Pictures) -> Message:
-            return found_message(
-                looked.found,
-                looked.shown,
+        def message(pictures: HitPictures) -> Message:
+            return results_message(
+                page.results,
+                page.details,
                 pictures,
-                looked.manifest,
+                page.manifest,
                 _title(question),
-                kept,
+                question_id,
                 skip,
-                alike=looked.alike,
+                by_similarity=page.by_similarity,
                 lead=lead,
                 shared=not reply.private,
             )
@@ -262,51 +216,48 @@ class QueryService:
         try:
             await reply.send(message(pictures), pictures.fresh)
         except RefusedError:
-            # Somebody deleted a thumbnail in Slack: it is uploaded again, once.
+            # Slack refuses a message when somebody deleted a thumbnail. Upload it again, once.
             await self.thumbnails.refused(team, hits)
             pictures = await self.thumbnails.show(client, team, self.library.storage, hits)
             try:
                 await reply.send(message(pictures), pictures.fresh)
             except RefusedError as error:
                 _log.warning("Slack refuses the thumbnails of an answer: %s", error)
-                pictures = Pictures(note="Slack does not show the thumbnails.")
+                pictures = HitPictures(note="Slack does not show the thumbnails.")
                 await reply.send(message(pictures))
         if pictures.note:
             self.metrics.thumbnail_failures.inc()
 
-    async def _keep(
+    async def _store_question(
         self, team: str, reply: Reply, question: Question, skip: int = 0, uris: tuple[str, ...] = ()
     ) -> str:
-        asked = StoredQuestion(team, reply.user if reply.private else "", question, skip, uris)
-        return await asyncio.to_thread(self.store.keep, asked)
+        stored = StoredQuestion(team, reply.user if reply.private else "", question, skip, uris)
+        return await asyncio.to_thread(self.store.save_question, stored)
 
-    async def _look(self, question: Question, skip: int) -> "_Looked":
-        def look() -> _Looked:
+    async def _find_page(self, question: Question, skip: int) -> "_Page":
+        def find() -> _Page:
             with self.live.lease() as searcher:
-                found = answer(searcher, question, PAGE, skip)
-                assert isinstance(found, Found)
-                manifest = searcher.manifest
-                shown = [self._shown(searcher, hit) for hit in found.hits]
-                alike = question.seen is not None or parsed(question).like is not None
-                return _Looked(found, shown, manifest, alike)
+                results = answer_question(searcher, question, PAGE, skip)
+                assert isinstance(results, ImageResults)
+                details = [self._details(searcher, hit) for hit in results.hits]
+                by_similarity = question.features is not None or parse_question(question).like is not None
+                return _Page(results, details, searcher.manifest, by_similarity)
 
-        return await self._searching.run(look)
+        return await self._search_pool.run(find)
 
-    def _tags(self, question: Question) -> Tagged:
+    def _tags(self, question: Question) -> TagResults:
         with self.live.lease() as searcher:
-            tagged = answer(
-                searcher, question if question.command == "/tag" else replace(question, command="/tag"), TAGS
-            )
-            assert isinstance(tagged, Tagged)
-            return tagged
+            results = answer_question(searcher, replace(question, command="/tag"), TAGS)
+            assert isinstance(results, TagResults)
+            return results
 
-    def _shown(self, searcher: Searcher, hit: Hit) -> Shown:
+    def _details(self, searcher: Searcher, hit: Hit) -> HitDetails:
         sources = searcher.manifest.sources
         tags: tuple[str, ...] = ()
         if searcher.manifest.joint:
             tags = tuple(tag.word for tag in searcher.tags(searcher.seen(hit.item), _ALT_TAGS))
         folder = str(PurePosixPath(path_below(hit.uri, sources)).parent)
-        return Shown(
+        return HitDetails(
             hit,
             folder if folder != "." else "",
             tags,
@@ -321,78 +272,45 @@ class QueryService:
 
     async def _warm(self) -> None:
         try:
-            await self._seeing.run(self.live.warm_backbone)
+            await self._embed_pool.run(self.live.warm_encoder)
         except FindimgError as error:
-            _log.warning("Uploaded images cannot be looked at: %s", error)
-
-    async def _watch(self, client_of: Callable[[str], Awaitable[AsyncWebClient | None]]) -> None:
-        seconds = _WATCH_FOLDER if isinstance(self.library.storage, FolderStorage) else _WATCH_S3
-        said = ""
-        while True:
-            try:
-                if await asyncio.to_thread(self.live.refresh):
-                    await self._switched(client_of)
-                said = ""
-            except FindimgError as error:
-                self.metrics.refresh_failures.inc()
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("The live version cannot be opened: %s", error)
-            except Exception:
-                self.metrics.refresh_failures.inc()
-                _log.exception("The library cannot be watched.")
-            await asyncio.sleep(seconds)
-
-    async def _switched(self, client_of: Callable[[str], Awaitable[AsyncWebClient | None]]) -> None:
-        """Notes the new version, and takes thumbnails of images that it no longer has out of Slack."""
-        manifest = await self.manifest()
-        self.metrics.serving(manifest.version, manifest.images, datetime.fromisoformat(manifest.created).timestamp())
-        uploaded = await asyncio.to_thread(self.store.uploaded)
-        for team, hashes in uploaded.items():
-            if gone := await asyncio.to_thread(self._gone, hashes):
-                client = await client_of(team)
-                if client:
-                    await self.thumbnails.remove(client, team, sorted(gone))
-
-    def _gone(self, hashes: Sequence[str]) -> set[str]:
-        with self.live.lease() as searcher:
-            return searcher.catalog.without(hashes)
+            _log.warning("Uploaded images cannot be embedded: %s", error)
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """What one look into one version found."""
+class _Page:
+    """One page of hits, all from one version."""
 
-    found: Found
-    shown: Sequence[Shown]
+    results: ImageResults
+    details: Sequence[HitDetails]
     manifest: Manifest
-    alike: bool  # whether it was looked for by likeness
+    by_similarity: bool  # whether the scores are similarities of images
 
 
 def _title(question: Question) -> str:
-    like = question.name or (name_of(question.like) if question.like else "")
+    like = question.name or (file_name(question.like) if question.like else "")
     about = f" {escaped(question.text)}" if question.text else ""
     if like:
         return f"Images like *{escaped(like)}*{about}"
     return f"Images for *{escaped(question.text)}*"
 
 
-def _shown_by_slack(file: File | None) -> Block | None:
+def _source_in_slack(file: SlackFile | None) -> Block | None:
     if file is None or file.get("mimetype") not in _SHOWN_BY_SLACK:
         return None
     return {"slack_file": {"id": file["id"]}}
 
 
-async def _begin_later(reply: Reply) -> None:
-    """Says that an answer is being looked for, when it is not there at once."""
-    await asyncio.sleep(_AT_ONCE)
-    with suppress(SlackClientError, aiohttp.ClientError, OSError, TimeoutError):
+async def _show_progress_later(reply: Reply) -> None:
+    """Tell the person that the search is running, when the answer takes long."""
+    await asyncio.sleep(_PROGRESS_DELAY)
+    with suppress(SlackClientError, aiohttp.ClientError, OSError):
         await reply.begin()
 
 
-async def _say(reply: Reply, text: str) -> None:
-    """Sends a sentence; where even that fails only the log can tell."""
+async def _send_text(reply: Reply, text: str) -> None:
+    """Send a sentence; when that fails as well, log the reason."""
     try:
-        await reply.send(sentence(text))
+        await reply.send(text_message(text))
     except Exception as error:
-        _log.error("Nothing can be said to whoever asked: %s", reason(error))
+        _log.error("The person who asked cannot be told about an error: %s", slack_failure(error))

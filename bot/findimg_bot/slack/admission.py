@@ -1,4 +1,4 @@
-"""Who is let in: requests that Slack really sent, once each, from channels and people that the operator allows."""
+"""Decides which requests the bot answers: genuine, not repeated, and from allowed channels and people."""
 
 import asyncio
 import logging
@@ -18,40 +18,40 @@ from findimg_bot.slack.installations import Workspaces
 from findimg_bot.slack.uploads import SLACK_API
 
 _HOOKS = "https://hooks.slack.com"
-_NOT_HERE = "I am not allowed to answer here. Whoever runs findimg can allow it."
+_NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
 _log = logging.getLogger(__name__)
 
 
 class Admission(AsyncMiddleware):
-    """A middleware for all requests; it gives listeners what they need."""
+    """Middleware for all requests. It puts the services into the context for the listeners."""
 
-    def __init__(self, settings: Settings, desk: QueryService, workspaces: Workspaces):
+    def __init__(self, settings: Settings, service: QueryService, workspaces: Workspaces):
         api = urlsplit(settings.slack_api_url)
         hooks = urlsplit(_HOOKS) if settings.slack_api_url == SLACK_API else api
         self._hooks = hooks.scheme, hooks.netloc
         self._channels = settings.channels
         self._users = settings.users
-        self._desk = desk
+        self._desk = service
         self._workspaces = workspaces
 
     async def async_process(
         self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
     ) -> BoltResponse:
-        """Passes a request on to its listener, or answers it here."""
+        """Pass a request on to its listener, or refuse it."""
         body, context = req.body, req.context
-        if not self._may_answer_to(body.get("response_url")):
-            _log.warning("A request names a response_url that is not Slack's; it is not answered.")
+        if not self._is_slack_url(body.get("response_url")):
+            _log.warning("A request was refused because its response_url is not Slack's.")
             return BoltResponse(status=403, body="This response_url is not Slack's.")
         event = body.get("event_id")
         if event and not await asyncio.to_thread(self._desk.store.is_new, event):
             return BoltResponse(status=200)
         if not self._is_allowed(context):
-            return await self._turn_away(body, context)
-        context["desk"] = self._desk
+            return await self._refuse(body, context)
+        context["service"] = self._desk
         context["workspaces"] = self._workspaces
         return await next()
 
-    def _may_answer_to(self, response_url: str | None) -> bool:
+    def _is_slack_url(self, response_url: str | None) -> bool:
         if response_url is None:
             return True
         parts = urlsplit(response_url)
@@ -64,14 +64,14 @@ class Admission(AsyncMiddleware):
         channel = not self._channels or context.channel_id is None or context.channel_id in self._channels
         return channel and (not self._users or context.user_id in self._users)
 
-    async def _turn_away(self, body: dict[str, Any], context: AsyncBoltContext) -> BoltResponse:
+    async def _refuse(self, body: dict[str, Any], context: AsyncBoltContext) -> BoltResponse:
         if "command" in body:
-            return BoltResponse(status=200, body=_NOT_HERE)
+            return BoltResponse(status=200, body=_NOT_ALLOWED)
         if context.channel_id and context.user_id:
             try:
                 await context.client.chat_postEphemeral(
-                    channel=context.channel_id, user=context.user_id, text=_NOT_HERE
+                    channel=context.channel_id, user=context.user_id, text=_NOT_ALLOWED
                 )
             except SlackApiError as error:
-                _log.info("Nobody can be told that this is not allowed: %s", error.response.get("error"))
+                _log.info("A person was refused without a message: %s", error.response.get("error"))
         return BoltResponse(status=200)

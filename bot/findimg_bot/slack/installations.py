@@ -1,4 +1,7 @@
-"""The workspaces that the bot is in: one whose token the settings name, or many by OAuth, their tokens encrypted."""
+"""The workspaces that have the app: one whose token is set, or many that installed it by OAuth.
+
+slack-sdk's SQLAlchemy store keeps the installations. It does not encrypt tokens, so this module does.
+"""
 
 import asyncio
 import logging
@@ -29,7 +32,7 @@ T = TypeVar("T")
 
 
 class SingleWorkspace:
-    """The one workspace whose token the settings name."""
+    """The one workspace whose token is in the settings."""
 
     def __init__(self, client: AsyncWebClient):
         """Args:
@@ -39,13 +42,13 @@ class SingleWorkspace:
         self._result: AuthorizeResult | None = None
 
     async def authorize(self, enterprise: str | None, team: str | None) -> AuthorizeResult | None:
-        """Who the bot is there; asked once. None while Slack does not take the token."""
+        """Return the bot's identity, which is requested once; None while Slack rejects the token."""
         if self._result is None:
             try:
                 answer = await self._client.auth_test()
             except SlackApiError as error:
                 _log.error(
-                    "Slack does not take FINDIMG_SLACK_BOT_TOKEN: %s. Install the app again and set its new token.",
+                    "Slack rejects FINDIMG_SLACK_BOT_TOKEN: %s. Install the app again and set its new token.",
                     error.response.get("error"),
                 )
                 return None
@@ -55,17 +58,17 @@ class SingleWorkspace:
         return self._result
 
     async def client(self, team: str) -> AsyncWebClient | None:
-        """A client for a team, None when the bot is not there."""
+        """Return a client with a team's token, None when the app is not installed there."""
         result = await self.authorize(None, team)
         return self._client if result and result.team_id == team else None
 
     async def forget(self, enterprise: str | None, team: str | None) -> None:
-        """Asks Slack who the bot is when it is needed again."""
+        """Request the bot's identity again when it is next needed."""
         self._result = None
 
 
 class ManyWorkspaces:
-    """The workspaces that the app was installed in by OAuth."""
+    """The workspaces that installed the app by OAuth."""
 
     def __init__(self, client: AsyncWebClient, installations: AsyncInstallationStore):
         """Args:
@@ -75,7 +78,7 @@ class ManyWorkspaces:
         self._installations = installations
 
     async def authorize(self, enterprise: str | None, team: str | None) -> AuthorizeResult | None:
-        """Who the bot is in a workspace, None when it is not installed there."""
+        """Return the bot's identity in a workspace, None when the app is not installed there."""
         bot = await self._installations.async_find_bot(enterprise_id=enterprise, team_id=team)
         if bot is None:
             return None
@@ -89,17 +92,17 @@ class ManyWorkspaces:
         )
 
     async def client(self, team: str) -> AsyncWebClient | None:
-        """A client for a team, None when the bot is not there."""
+        """Return a client with a team's token, None when the app is not installed there."""
         result = await self.authorize(None, team)
         return with_token(self._client, result.bot_token) if result else None
 
     async def forget(self, enterprise: str | None, team: str | None) -> None:
-        """Removes the tokens for a workspace."""
+        """Delete the tokens of a workspace."""
         await self._installations.async_delete_all(enterprise_id=enterprise, team_id=team)
 
 
 def with_token(client: AsyncWebClient, token: str | None) -> AsyncWebClient:
-    """The same client with another token."""
+    """Return a copy of a client with another token."""
     other = copy(client)
     other.token = token
     return other
@@ -109,25 +112,25 @@ Workspaces = SingleWorkspace | ManyWorkspaces
 
 
 def ciphers(keys: str) -> MultiFernet:
-    """What tokens are encrypted with.
+    """Return the cipher for stored tokens.
 
     Args:
-        keys: Fernet keys parted by spaces or commas; the first encrypts, all decrypt, so that a key can be renewed.
+        keys: Fernet keys, separated by spaces or commas. The first encrypts, all decrypt, so keys can be rotated.
 
     Raises:
-        SettingsError: there is none, or one is no Fernet key.
+        SettingsError: there is no key, or one is not a Fernet key.
     """
     try:
         return MultiFernet([Fernet(key) for key in keys.replace(",", " ").split()])
     except ValueError as error:
         raise SettingsError(
-            "FINDIMG_SLACK_TOKEN_KEY must hold a Fernet key, 32 bytes in URL-safe base64; make one with "
+            "FINDIMG_SLACK_TOKEN_KEY must hold a Fernet key, 32 bytes in URL-safe base64. Make one with "
             "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'."
         ) from error
 
 
 class Installations(AsyncInstallationStore):
-    """slack-sdk's SQLAlchemy store, with its tokens encrypted and its calls out of the event loop."""
+    """slack-sdk's SQLAlchemy store with encrypted tokens, called outside the event loop."""
 
     def __init__(self, engine: Engine, client_id: str, cipher: MultiFernet):
         self._store = SQLAlchemyInstallationStore(client_id, engine, logger=_log)
@@ -136,28 +139,28 @@ class Installations(AsyncInstallationStore):
 
     @property
     def logger(self) -> Logger:
-        """The module's log."""
+        """The module's logger."""
         return _log
 
     async def async_save(self, installation: Installation) -> None:
-        """Keeps an installation; its tokens are readable only with the key."""
-        await asyncio.to_thread(self._store.save, self._sealed(installation))
+        """Store an installation with encrypted tokens."""
+        await asyncio.to_thread(self._store.save, self._encrypted(installation))
 
     async def async_save_bot(self, bot: Bot) -> None:
-        """Keeps the bot's part of an installation."""
-        await asyncio.to_thread(self._store.save_bot, self._sealed(bot))
+        """Store the bot's part of an installation."""
+        await asyncio.to_thread(self._store.save_bot, self._encrypted(bot))
 
     async def async_find_bot(
         self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
     ) -> Bot | None:
-        """The bot in a workspace, None when it is not installed there."""
+        """Return the bot of a workspace, None when the app is not installed there."""
         found = await self._call(
             self._store.find_bot,
             enterprise_id=enterprise_id,
             team_id=team_id,
             is_enterprise_install=is_enterprise_install,
         )
-        return found and self._opened(found)
+        return found and self._decrypted(found)
 
     async def async_find_installation(
         self,
@@ -167,7 +170,7 @@ class Installations(AsyncInstallationStore):
         user_id: str | None = None,
         is_enterprise_install: bool | None = False,
     ) -> Installation | None:
-        """The newest installation in a workspace, of one person when `user_id` is given."""
+        """Return the newest installation in a workspace, by one person when `user_id` is given."""
         found = await self._call(
             self._store.find_installation,
             enterprise_id=enterprise_id,
@@ -175,43 +178,43 @@ class Installations(AsyncInstallationStore):
             user_id=user_id,
             is_enterprise_install=is_enterprise_install,
         )
-        return found and self._opened(found)
+        return found and self._decrypted(found)
 
     async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
-        """Forgets the bot's token in a workspace."""
+        """Delete the bot's token of a workspace."""
         await self._call(self._store.delete_bot, enterprise_id=enterprise_id, team_id=team_id)
 
     async def async_delete_installation(
         self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
     ) -> None:
-        """Forgets what was installed in a workspace, by one person when `user_id` is given."""
+        """Delete the installations of a workspace, by one person when `user_id` is given."""
         await self._call(self._store.delete_installation, enterprise_id=enterprise_id, team_id=team_id, user_id=user_id)
 
     async def _call(self, function: Callable[..., T], **arguments: Any) -> T:
         return await asyncio.to_thread(partial(function, **arguments))
 
-    def _sealed(self, given: T) -> T:
+    def _encrypted(self, given: T) -> T:
         kept = copy(given)
         for name in _TOKENS:
             if token := getattr(kept, name, None):
                 setattr(kept, name, self._cipher.encrypt(token.encode()).decode())
         return kept
 
-    def _opened(self, kept: T) -> T | None:
+    def _decrypted(self, kept: T) -> T | None:
         for name in _TOKENS:
             if token := getattr(kept, name, None):
                 try:
                     setattr(kept, name, self._cipher.decrypt(token.encode()).decode())
                 except InvalidToken:
                     _log.error(
-                        "A kept token cannot be read: FINDIMG_SLACK_TOKEN_KEY is another key than it was kept with."
+                        "A stored token cannot be decrypted: FINDIMG_SLACK_TOKEN_KEY is not the key that encrypted it."
                     )
                     return None
         return kept
 
 
 class States(AsyncOAuthStateStore):
-    """The states of installations under way, out of the event loop."""
+    """The OAuth states of unfinished installations, stored outside the event loop."""
 
     def __init__(self, engine: Engine):
         self._store = SQLAlchemyOAuthStateStore(_STATE_SECONDS, engine, logger=_log)
@@ -219,13 +222,13 @@ class States(AsyncOAuthStateStore):
 
     @property
     def logger(self) -> Logger:
-        """The module's log."""
+        """The module's logger."""
         return _log
 
     async def async_issue(self, *args: Any, **kwargs: Any) -> str:
-        """A new state."""
+        """Return a new state."""
         return await asyncio.to_thread(self._store.issue)
 
     async def async_consume(self, state: str) -> bool:
-        """Whether a state was issued and is used for the first time."""
+        """Return whether a state was issued and is used for the first time."""
         return await asyncio.to_thread(self._store.consume, state)

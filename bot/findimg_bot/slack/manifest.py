@@ -1,4 +1,4 @@
-"""The app's manifest, from which Slack learns its commands, scopes and events: manifest.json beside this module."""
+"""The app's manifest, which declares its commands, scopes and events to Slack. The source is manifest.json."""
 
 import json
 import re
@@ -13,19 +13,19 @@ REDIRECT_PATH = "/slack/oauth_redirect"
 
 
 def read_manifest(url: str | None = None) -> dict[str, Any]:
-    """The manifest for Socket Mode, or for a bot that Slack reaches over HTTP.
+    """Return the manifest for Socket Mode, or for a bot that Slack reaches over HTTP.
 
     Args:
-        url: where Slack reaches it, `https://findimg.example.com`.
+        url: the bot's public address, such as `https://findimg.example.com`; None for Socket Mode.
 
     Raises:
-        SettingsError: that is no https:// address.
+        SettingsError: the address does not start with https://.
     """
     manifest: dict[str, Any] = json.loads(files("findimg_bot.slack").joinpath("manifest.json").read_text())
     if url is None:
         return manifest
     if not re.match(r"https://[^/\s]", url):
-        raise SettingsError(f"Slack reaches a bot over https:// only. Received: {url!r}.")
+        raise SettingsError(f"Slack needs an address that starts with https://. Received: {url!r}.")
     origin = url.rstrip("/")
     request_url = origin + EVENTS_PATH
     features, settings = manifest["features"], manifest["settings"]
@@ -39,6 +39,6 @@ def read_manifest(url: str | None = None) -> dict[str, Any]:
 
 
 def bot_scopes() -> list[str]:
-    """The scopes that the bot needs."""
+    """Return the scopes that the bot needs."""
     scopes: list[str] = read_manifest()["oauth_config"]["scopes"]["bot"]
     return scopes

@@ -1,4 +1,4 @@
-"""Where an answer goes: to one person after a command or a click, into a thread, or to one person in private."""
+"""The ways to send an answer: to one person only, into a thread, to a channel, or as a direct message."""
 
 import logging
 from collections.abc import Awaitable
@@ -11,54 +11,54 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
-from findimg_bot.slack.blocks import Message
+from findimg_bot.slack.blocks.message import Message
 
 SEARCHING = "Searching…"
 _log = logging.getLogger(__name__)
 
 
 class RefusedError(Exception):
-    """Slack does not take the message's blocks, as when a file in them was deleted."""
+    """Slack refuses the message's blocks, for example because a file in them was deleted."""
 
 
 class Reply(Protocol):
-    """The way back to whoever asked."""
+    """A way to send an answer to the person who asked."""
 
     channel: str
     user: str
     private: bool  # whether only this person sees the answer
 
     async def begin(self) -> None:
-        """Says that the answer is being looked for."""
+        """Tell the person that the search is running."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
-        """Sends the answer.
+        """Send the answer.
 
         Args:
             fresh: whether the message shows files that were uploaded just now.
 
         Raises:
-            RefusedError: Slack does not take its blocks.
-            SlackClientError: Slack cannot be reached by any way.
+            RefusedError: Slack refuses the blocks.
+            SlackClientError: Slack cannot be reached.
         """
 
 
 @dataclass(slots=True)
 class EphemeralReply:
-    """An answer that only one person sees, by the response_url of a command or a click.
+    """Sends an answer that only one person sees, by the response_url of a command or a click.
 
-    What a command says first cannot be replaced later, its response_url only adds (slackapi/bolt-python#1268). Where
-    files are fresh the answer is posted, since a response_url has been seen to refuse them; that needs the bot in the
-    channel, and where it is not, the response_url has to do.
+    A command's response_url only adds messages, so its first message cannot be replaced (slackapi/bolt-python#1268).
+    A response_url can refuse files that were uploaded just now, so such an answer is posted with chat.postEphemeral.
+    Where the bot is not in the channel, posting fails and the response_url is used.
     """
 
     respond: AsyncRespond
     client: AsyncWebClient
     channel: str
     user: str
-    replace: bool = False  # whether it takes the place of the message with the button that was clicked
+    replace: bool = False  # whether it replaces the message with the button
     private: bool = True
-    answered: bool = False  # then there is nothing to wait for
+    answered: bool = False  # then no progress is shown
 
     async def begin(self) -> None:
         """See `Reply.begin`."""
@@ -77,7 +77,7 @@ class EphemeralReply:
         answer = await _hook(self.respond, self.client).send(
             text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=self.replace
         )
-        if _is_taken(answer):
+        if _is_accepted(answer):
             return
         _log.info("A response_url refused an answer: %s %s", answer.status_code, answer.body[:200])
         if not await self._post(message):
@@ -97,17 +97,17 @@ class EphemeralReply:
 
 @dataclass(slots=True)
 class ThreadReply:
-    """An answer that everybody in a channel or a direct message sees, in a thread."""
+    """Sends an answer into a thread, where everybody in the conversation sees it."""
 
     client: AsyncWebClient
     channel: str
     user: str
     thread: str
-    instead_of: str | None = None  # the message whose place the answer takes
+    instead_of: str | None = None  # timestamp of the message that the answer replaces
     private: bool = False
 
     async def begin(self) -> None:
-        """See `Reply.begin`; the answer takes the place of what it says."""
+        """See `Reply.begin`. The answer replaces this message."""
         if self.instead_of is None:
             posted = await self.client.chat_postMessage(channel=self.channel, thread_ts=self.thread, text=SEARCHING)
             self.instead_of = posted["ts"]
@@ -121,12 +121,12 @@ class ThreadReply:
             call = self.client.chat_postMessage(
                 channel=self.channel, thread_ts=self.thread, unfurl_links=False, unfurl_media=False, **content
             )
-        await _refusable(call)
+        await _raise_refusal(call)
 
 
 @dataclass(slots=True)
 class ChannelReply:
-    """An answer that one person shares with everybody in the channel; where the bot is not, by the response_url."""
+    """Sends an answer that one person shares with a channel. Without access to the channel it uses the response_url."""
 
     respond: AsyncRespond
     client: AsyncWebClient
@@ -135,26 +135,26 @@ class ChannelReply:
     private: bool = False
 
     async def begin(self) -> None:
-        """See `Reply.begin`; a channel need not know."""
+        """See `Reply.begin`. Nothing is shown to the channel."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
         content: dict[str, Any] = {"text": message.text, "blocks": list(message.blocks)}
         try:
-            await _refusable(
+            await _raise_refusal(
                 self.client.chat_postMessage(channel=self.channel, unfurl_links=False, unfurl_media=False, **content)
             )
         except SlackApiError as error:
-            _log.info("A shared answer goes by its response_url: %s", error.response.get("error"))
+            _log.info("A shared answer is sent by its response_url: %s", error.response.get("error"))
             hook = _hook(self.respond, self.client)
             answer = await hook.send(**content, response_type="in_channel", replace_original=False)
-            if not _is_taken(answer):
+            if not _is_accepted(answer):
                 raise _refusal(answer) from error
 
 
 @dataclass(slots=True)
 class PrivateReply:
-    """An answer to one person after a modal: in the channel it was asked in, else in the direct message."""
+    """Sends an answer to one person after a modal: in the channel of the question, else as a direct message."""
 
     client: AsyncWebClient
     channel: str
@@ -162,37 +162,37 @@ class PrivateReply:
     private: bool = True
 
     async def begin(self) -> None:
-        """See `Reply.begin`; the modal has just closed, and its answer comes soon."""
+        """See `Reply.begin`. Nothing is shown, because the modal has just closed."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
         content: dict[str, Any] = {"text": message.text, "blocks": list(message.blocks)}
         if self.channel:
             try:
-                await _refusable(self.client.chat_postEphemeral(channel=self.channel, user=self.user, **content))
+                await _raise_refusal(self.client.chat_postEphemeral(channel=self.channel, user=self.user, **content))
                 return
             except SlackApiError as error:
-                _log.info("An answer goes to the direct message: %s", error.response.get("error"))
-        await _refusable(self.client.chat_postMessage(channel=self.user, **content))
+                _log.info("An answer is sent as a direct message: %s", error.response.get("error"))
+        await _raise_refusal(self.client.chat_postMessage(channel=self.user, **content))
 
 
-def _is_taken(answer: WebhookResponse) -> bool:
-    """Whether a response_url took a message; it can refuse with status 200, too."""
+def _is_accepted(answer: WebhookResponse) -> bool:
+    """Return whether a response_url accepted a message. It can refuse one with status 200."""
     return answer.status_code == 200 and answer.body in ("ok", "", '{"ok":true}')
 
 
 def _hook(respond: AsyncRespond, client: AsyncWebClient) -> AsyncWebhookClient:
-    """A response_url, over the connections that the client has: Bolt's own `respond` opens one for each answer."""
+    """Return a client of the response_url that reuses open connections. Bolt's own `respond` opens one each time."""
     return AsyncWebhookClient(str(respond.response_url), proxy=client.proxy, ssl=client.ssl, session=client.session)
 
 
 def _refusal(answer: WebhookResponse) -> Exception:
-    """Why a response_url did not take a message."""
+    """Return the error for a response_url that refused a message."""
     text = f"its response_url answered {answer.status_code} {answer.body[:100]}"
     return RefusedError(text) if "invalid_blocks" in answer.body else SlackRequestError(text)
 
 
-async def _refusable(call: Awaitable[Any]) -> None:
+async def _raise_refusal(call: Awaitable[Any]) -> None:
     try:
         await call
     except SlackApiError as error:

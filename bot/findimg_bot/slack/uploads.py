@@ -1,4 +1,4 @@
-"""Images that people uploaded to Slack: finding the one that is meant, and bringing its bytes here safely."""
+"""Images that people uploaded to Slack: finds the one that a question is about, and downloads it safely."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,29 +21,31 @@ _FILE_HOST_LINK = re.compile(r"https://[\w.-]+/files-(?:pri|tmb)/[A-Z0-9]+-(?P<f
 _MESSAGE_LINK = re.compile(
     r"https://[\w.-]+/archives/(?P<channel>[A-Z0-9]+)/p(?P<seconds>\d{10})(?P<micros>\d{6})(?:\?\S*)?"
 )
-_NOT_SEEN = "I cannot see that image. Share it in this channel, and invite me with /invite if I am not here."
+_NOT_VISIBLE = (
+    "That image is not visible to findimg. Share it in this channel, and invite findimg with /invite if it is not here."
+)
 
-File = Mapping[str, Any]  # as Slack describes a file
+SlackFile = Mapping[str, Any]  # a file object of Slack's Web API
 
 
 def is_link(text: str) -> bool:
-    """Whether a text is a link to a file or a message in Slack."""
+    """Return whether a text is a link to a file or a message in Slack."""
     return any(pattern.fullmatch(text) for pattern in (_FILE_LINK, _FILE_HOST_LINK, _MESSAGE_LINK))
 
 
-def image_among(files: Iterable[File] | None) -> File | None:
-    """The first of some files that is an image, None when there is none."""
+def image_among(files: Iterable[SlackFile] | None) -> SlackFile | None:
+    """Return the first image among files, None when there is none."""
     return next((file for file in files or () if str(file.get("mimetype", "")).startswith("image/")), None)
 
 
-async def find_linked(client: AsyncWebClient, link: str, user: str, channel: str) -> File:
-    """The image that a link leads to, if the person who asks may see it.
+async def find_linked(client: AsyncWebClient, link: str, user: str, channel: str) -> SlackFile:
+    """Return the image that a link leads to, if the person who asks may see it.
 
-    The bot is in channels that this person may not be in, so a link that somebody guessed or was sent shows nothing:
-    the image must be the person's own, public in the workspace, or shared in the channel where it is asked about.
+    The bot can read channels that this person is not in. So the image must be the person's own, public in the
+    workspace, or shared in the channel of the question.
 
     Raises:
-        QueryError: there is none, or this person may not see it.
+        QueryError: there is no image, or the person may not see it.
     """
     if match := _FILE_LINK.fullmatch(link) or _FILE_HOST_LINK.fullmatch(link):
         file = await _info(client, match["file"])
@@ -51,14 +53,14 @@ async def find_linked(client: AsyncWebClient, link: str, user: str, channel: str
         file = image_among(await _files_of(client, match["channel"], f"{match['seconds']}.{match['micros']}"))
         file = file and await _info(client, file["id"])
     else:
-        raise QueryError("That is no link to an image in Slack: use Copy link in the image's menu.")
+        raise QueryError("That is not a link to an image in Slack. Use Copy link in the image's menu.")
     if file is None or not _may_see(file, user, channel):
-        raise QueryError(_NOT_SEEN)
+        raise QueryError(_NOT_VISIBLE)
     return file
 
 
-async def find_newest(client: AsyncWebClient, channel: str) -> File | None:
-    """The newest image in a channel, None when there is none or the bot is not there."""
+async def find_newest(client: AsyncWebClient, channel: str) -> SlackFile | None:
+    """Return the newest image in a channel, None when there is none or the bot is not a member."""
     try:
         found = await client.files_list(channel=channel, types="images", count=1)
     except SlackApiError:
@@ -66,30 +68,30 @@ async def find_newest(client: AsyncWebClient, channel: str) -> File | None:
     return image_among(found["files"])
 
 
-async def find_in_thread(client: AsyncWebClient, channel: str, thread: str) -> File | None:
-    """The image of the message that a thread hangs on, None when it has none."""
+async def find_in_thread(client: AsyncWebClient, channel: str, thread: str) -> SlackFile | None:
+    """Return the image of the message that starts a thread, None when it has none."""
     try:
         return image_among(await _files_of(client, channel, thread))
     except QueryError:
         return None
 
 
-async def download(client: AsyncWebClient, file: File) -> bytes:
-    """Brings an uploaded image here.
+async def download(client: AsyncWebClient, file: SlackFile) -> bytes:
+    """Return the bytes of an uploaded image.
 
-    The token goes to Slack's file server alone: whoever adds a remote file chooses its address.
+    The token is sent to Slack's file server only, because the person who adds a remote file chooses its address.
 
     Args:
-        client: with the team's token; its base_url says which Slack this is.
+        client: with the team's token. Its base_url determines the file server.
 
     Raises:
-        ImageError: it lies elsewhere, is too large, or is no image; says what to do.
+        ImageError: the file is stored elsewhere, is too large, or cannot be downloaded.
     """
     if file.get("mode") in ("external", "hidden_by_limit", "tombstone") or file.get("is_external"):
-        raise ImageError("That image does not lie in Slack; upload it here, then ask again.")
+        raise ImageError("That image is not stored in Slack. Upload it here, then ask again.")
     url = str(file.get("url_private_download") or file.get("url_private") or "")
     if not _is_trusted(url, client.base_url):
-        raise ImageError("That image does not lie on Slack's file server; upload it here, then ask again.")
+        raise ImageError("That image is not on Slack's file server. Upload it here, then ask again.")
     _check_size(int(file.get("size") or 0))
     headers = {"Authorization": f"Bearer {client.token}"}
     try:
@@ -102,12 +104,12 @@ async def download(client: AsyncWebClient, file: File) -> bytes:
             ) as answer,
         ):
             if answer.status != 200:
-                raise ImageError(f"Slack does not hand that image out: it answered {answer.status}. Try again.")
-            # Without files:read Slack answers 200 and a page to log in.
+                raise ImageError(f"Slack refused to send that image with status {answer.status}. Try again.")
+            # Without files:read Slack answers with status 200 and its login page.
             if answer.content_type.startswith("text/"):
                 raise ImageError(
-                    "Slack handed out a page instead of that image: the app lacks files:read, or its token is no "
-                    "longer good. Whoever runs findimg can see more with findimg-bot doctor."
+                    "Slack sent a login page instead of that image: the app lacks files:read, or its token is invalid. "
+                    "The operator of findimg can find the cause with findimg-bot doctor."
                 )
             _check_size(answer.content_length or 0)
             data = bytearray()
@@ -116,12 +118,12 @@ async def download(client: AsyncWebClient, file: File) -> bytes:
                 _check_size(len(data))
             return bytes(data)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise ImageError("Slack's file server cannot be reached at the moment; try again in a minute.") from error
+        raise ImageError("Slack's file server cannot be reached. Try again in a minute.") from error
 
 
 def _is_trusted(url: str, api_url: str) -> bool:
     expected = _SLACK_FILES if api_url == SLACK_API else api_url
-    # The parser and the client must not disagree about where an address leads.
+    # Refuse characters that the parser and the HTTP client could read differently.
     if re.search(r"[\s\\@]", url):
         return False
     try:
@@ -134,16 +136,16 @@ def _is_trusted(url: str, api_url: str) -> bool:
 def _check_size(size: int) -> None:
     if size > LIMIT_BYTES:
         raise ImageError(
-            f"That image has {size:,} bytes, more than the limit of {LIMIT_BYTES:,}; upload a smaller copy of it."
+            f"That image has {size:,} bytes, more than the limit of {LIMIT_BYTES:,}. Upload a smaller copy."
         )
 
 
-def _may_see(file: File, user: str, channel: str) -> bool:
+def _may_see(file: SlackFile, user: str, channel: str) -> bool:
     places = [*file.get("channels", ()), *file.get("groups", ()), *file.get("ims", ())]
     return file.get("user") == user or bool(file.get("is_public")) or channel in places
 
 
-async def _info(client: AsyncWebClient, name: str) -> File | None:
+async def _info(client: AsyncWebClient, name: str) -> SlackFile | None:
     try:
         answer = await client.files_info(file=name)
     except SlackApiError:
@@ -151,12 +153,12 @@ async def _info(client: AsyncWebClient, name: str) -> File | None:
     return image_among([answer["file"]])
 
 
-async def _files_of(client: AsyncWebClient, channel: str, timestamp: str) -> list[File]:
-    """The files of one message."""
+async def _files_of(client: AsyncWebClient, channel: str, timestamp: str) -> list[SlackFile]:
+    """Return the files of one message."""
     try:
         answer = await client.conversations_replies(
             channel=channel, ts=timestamp, latest=timestamp, inclusive=True, limit=1
         )
     except SlackApiError as error:
-        raise QueryError(_NOT_SEEN) from error
+        raise QueryError(_NOT_VISIBLE) from error
     return [file for message in answer["messages"] if message["ts"] == timestamp for file in message.get("files", ())]

@@ -1,6 +1,6 @@
-"""What the bot remembers between an answer and a click: questions, thumbnails' ids, events; in a small SQLite file.
+"""The state that the bot needs between an answer and a click: questions, thumbnails' file ids and event ids.
 
-Several processes may use one file at the same time.
+The state is a small SQLite file, which several processes of one machine may use at the same time.
 """
 
 import io
@@ -21,10 +21,10 @@ from findimg.errors import SettingsError
 from findimg.search.searcher import ImageFeatures
 from findimg_bot.service.answers import Question
 
-KEPT = 30 * 86400.0  # seconds until a question is forgotten, and its buttons with it
-EVENTS_KEPT = 86400.0  # seconds; Slack sends an event again for some minutes
+QUESTION_SECONDS = 30 * 86400.0  # until a question is deleted and its buttons stop working
+EVENT_SECONDS = 86400.0  # Slack repeats an event for some minutes
 _TIMEOUT = 10.0  # seconds to wait for another process
-_SWEEP = 3600.0  # seconds between two looks for what has expired
+_SWEEP = 3600.0  # seconds between two deletions of expired rows
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS questions (
     id TEXT PRIMARY KEY, team TEXT NOT NULL, user TEXT NOT NULL, command TEXT NOT NULL, text TEXT NOT NULL,
@@ -39,117 +39,117 @@ CREATE INDEX IF NOT EXISTS events_created ON events (created);
 
 @dataclass(frozen=True, slots=True)
 class StoredQuestion:
-    """A question as it was answered: who asked, from which hit on, and what was shown."""
+    """An answered question: who asked, the position of its page, and the images on that page."""
 
     team: str
-    user: str  # whose answer it is; empty when everybody in the channel sees it
+    user: str  # the only person who sees the answer; empty when the whole channel sees it
     question: Question
     skip: int = 0
     uris: tuple[str, ...] = ()
 
 
 class Store:
-    """The bot's memory; may be used from several threads."""
+    """The bot's state. Safe to use from several threads."""
 
     def __init__(self, path: Path):
-        """Opens the file, or makes it.
+        """Open the file, or create it.
 
         Raises:
-            SettingsError: it cannot be opened, or is something else.
+            SettingsError: the file cannot be opened, or is not the bot's state.
         """
         self.path = path
         self._lock = threading.Lock()
         self._swept = 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Created here, so that nobody else on the machine can read what people ask.
+            # Only the owner may read what people ask.
             path.touch(mode=0o600)
             self._connection = sqlite3.connect(path, timeout=_TIMEOUT, check_same_thread=False, isolation_level=None)
             _prepare(self._connection)
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(
-                f"The bot's state {path} cannot be opened: {error}. Name another file with --state."
+                f"Cannot open the bot's state {path}: {error}. Name another file with --state."
             ) from error
 
-    def keep(self, asked: StoredQuestion) -> str:
-        """Keeps a question for `KEPT` seconds; returns the id that buttons carry."""
-        name = secrets.token_urlsafe(12)
-        question = asked.question
+    def save_question(self, stored: StoredQuestion) -> str:
+        """Store a question for `QUESTION_SECONDS`, and return the id that its buttons carry."""
+        question_id = secrets.token_urlsafe(12)
+        question = stored.question
         with self._writing() as connection:
             connection.execute(
                 "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    name,
-                    asked.team,
-                    asked.user,
+                    question_id,
+                    stored.team,
+                    stored.user,
                     question.command,
                     question.text,
                     question.like,
-                    _packed(question.seen),
+                    _pack(question.features),
                     question.name,
-                    asked.skip,
-                    json.dumps(asked.uris),
+                    stored.skip,
+                    json.dumps(stored.uris),
                     time.time(),
                 ),
             )
-        return name
+        return question_id
 
-    def kept(self, name: str) -> StoredQuestion | None:
-        """The question with this id, None when it is unknown or has expired."""
+    def find_question(self, question_id: str) -> StoredQuestion | None:
+        """Return the question with this id, None when the id is unknown or expired."""
         with self._reading() as connection:
             row = connection.execute(
                 "SELECT team, user, command, text, about, seen, name, skip, uris FROM questions"
                 " WHERE id = ? AND created > ?",
-                (name, time.time() - KEPT),
+                (question_id, time.time() - QUESTION_SECONDS),
             ).fetchone()
         if row is None:
             return None
         team, user, command, text, about, seen, image, skip, uris = row
         return StoredQuestion(
-            team, user, Question(command, text, about, _unpacked(seen), image), skip, tuple(json.loads(uris))
+            team, user, Question(command, text, about, _unpack(seen), image), skip, tuple(json.loads(uris))
         )
 
     def is_new(self, event: str) -> bool:
-        """Whether an event comes for the first time; the next time it does not."""
+        """Return whether an event is new, and remember it."""
         with self._writing() as connection:
             return bool(connection.execute("INSERT OR IGNORE INTO events VALUES (?, ?)", (event, time.time())).rowcount)
 
     def thumbnails(self, team: str, hashes: Iterable[str]) -> dict[str, str]:
-        """The ids of the Slack files that show these images, by SHA-256, where they were uploaded to the team."""
+        """Return the ids of the Slack files that show these images to a team, by SHA-256."""
         with self._reading() as connection:
-            # As one JSON value: SQLite takes no more than 32,766 variables.
+            # One JSON value, because SQLite takes at most 32,766 variables.
             found = connection.execute(
                 "SELECT sha256, file FROM thumbnails WHERE team = ? AND sha256 IN (SELECT value FROM json_each(?))",
                 (team, json.dumps(list(hashes))),
             )
             return dict(found.fetchall())
 
-    def remember(self, team: str, sha256: str, file: str) -> None:
-        """Remembers the Slack file that shows an image in a team."""
+    def save_thumbnail(self, team: str, sha256: str, file: str) -> None:
+        """Store the id of the Slack file that shows an image to a team."""
         with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?)", (team, sha256, file))
 
     def forget_thumbnails(self, team: str, hashes: Iterable[str]) -> None:
-        """Forgets the Slack files of these images in a team."""
+        """Delete the ids of the Slack files that show these images to a team."""
         with self._writing() as connection:
             connection.executemany(
                 "DELETE FROM thumbnails WHERE team = ? AND sha256 = ?", [(team, sha256) for sha256 in hashes]
             )
 
     def forget_team(self, team: str) -> None:
-        """Forgets everything about a team."""
+        """Delete everything about a team."""
         with self._writing() as connection:
             connection.execute("DELETE FROM questions WHERE team = ?", (team,))
             connection.execute("DELETE FROM thumbnails WHERE team = ?", (team,))
 
-    def uploaded(self) -> dict[str, list[str]]:
-        """The SHA-256 of every image whose thumbnail was uploaded, by team."""
+    def uploaded_hashes(self) -> dict[str, list[str]]:
+        """Return the SHA-256 of every image with an uploaded thumbnail, by team."""
         with self._reading() as connection:
             rows = connection.execute("SELECT team, sha256 FROM thumbnails ORDER BY team").fetchall()
         return {team: [sha256 for _, sha256 in group] for team, group in groupby(rows, key=lambda row: row[0])}
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
@@ -164,34 +164,34 @@ class Store:
             now = time.time()
             if now - self._swept > _SWEEP:
                 self._swept = now
-                self._connection.execute("DELETE FROM questions WHERE created <= ?", (now - KEPT,))
-                self._connection.execute("DELETE FROM events WHERE created <= ?", (now - EVENTS_KEPT,))
+                self._connection.execute("DELETE FROM questions WHERE created <= ?", (now - QUESTION_SECONDS,))
+                self._connection.execute("DELETE FROM events WHERE created <= ?", (now - EVENT_SECONDS,))
             yield self._connection
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Makes the tables where they are missing."""
+    """Create missing tables."""
     end = time.monotonic() + _TIMEOUT
     while True:
         try:
             connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_SCHEMA}")
             return
         except sqlite3.OperationalError as error:
-            # Whoever switches a new file to this journal is refused at once while another process does the same.
+            # SQLite refuses to switch the journal of a new file while another process does the same.
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                 raise
             time.sleep(0.01)
 
 
-def _packed(seen: ImageFeatures | None) -> bytes | None:
-    if seen is None:
+def _pack(features: ImageFeatures | None) -> bytes | None:
+    if features is None:
         return None
     file = io.BytesIO()
-    np.savez(file, visual=seen.visual, classes=seen.classes, probabilities=seen.probabilities)
+    np.savez(file, visual=features.visual, classes=features.classes, probabilities=features.probabilities)
     return file.getvalue()
 
 
-def _unpacked(data: bytes | None) -> ImageFeatures | None:
+def _unpack(data: bytes | None) -> ImageFeatures | None:
     if data is None:
         return None
     arrays = np.load(io.BytesIO(data), allow_pickle=False)

@@ -41,7 +41,7 @@ def test_share_shows_the_answer_to_the_channel(team: Team) -> None:
     answer = team.person.command(channel, "/findimg cat")
     shared = after(team, channel, answer, "share")
     assert not shared.get("ephemeral")
-    assert "found this with findimg" in words(shared)
+    assert "with findimg" in words(shared)
     assert [image["slack_file"] for image in images(shared)] == [image["slack_file"] for image in images(answer)]
     assert "share" not in {element["action_id"] for _, element in elements(shared["blocks"])}
 
@@ -81,7 +81,7 @@ def test_another_image_can_be_chosen_in_a_modal(team: Team, samples: Path) -> No
     file = team.person.upload("dalmatian.jpg", (samples / "dalmatian.jpg").read_bytes())
     values = {"image": {"file": {"type": "file_input", "files": [file["id"]]}}}
     team.person.ask("submit", view_id=modal["id"], values=values)
-    assert team.person.wait(channel, lambda message: "On *dalmatian.jpg*" in words(message))["ephemeral"]
+    assert team.person.wait(channel, lambda message: "Tags of *dalmatian.jpg*" in words(message))["ephemeral"]
 
 
 def test_a_modal_refuses_what_is_no_image(team: Team) -> None:
@@ -91,5 +91,5 @@ def test_a_modal_refuses_what_is_no_image(team: Team) -> None:
     file = team.person.upload("notes.png", b"not a picture")
     values = {"image": {"file": {"type": "file_input", "files": [file["id"]]}}}
     answer = team.person.try_to("submit", view_id=modal["id"], values=values)
-    assert answer == {"ok": False, "errors": {"image": "That is no image; choose a photograph or a picture."}}
+    assert answer == {"ok": False, "errors": {"image": "That file is not an image. Choose a photo."}}
     team.person.ask("close", view_id=modal["id"])

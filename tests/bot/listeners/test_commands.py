@@ -53,7 +53,7 @@ def test_filters_are_noted(team: Team) -> None:
         ("/words elefantx", "'elefantx' is unknown"),
         ("/words fire engine", "/words takes one word"),
         ("/tag like:/nowhere.jpg", "No image '/nowhere.jpg' is indexed"),
-        ("/tag https://example.slack.com/files/U1/F0NOTHING/x.jpg", "I cannot see that image"),
+        ("/tag https://example.slack.com/files/U1/F0NOTHING/x.jpg", "That image is not visible"),
         ("/similar cat", "likeness goes with class: and filters"),
     ],
 )
@@ -95,7 +95,7 @@ def test_tag_takes_the_newest_image_in_the_channel(team: Team, samples: Path) ->
     team.person.share(channel, samples / "dalmatian.jpg")
     team.person.share(channel, samples / "cat.png")
     answer = team.person.command(channel, "/tag")
-    assert "On *cat.png*" in words(answer)
+    assert "Tags of *cat.png*" in words(answer)
 
 
 def test_tag_takes_an_indexed_image(team: Team, samples: Path) -> None:
@@ -127,7 +127,7 @@ def test_findimg_like_takes_a_link_to_an_image_in_slack(team: Team, samples: Pat
     assert "motorcycle-right.png" in words(answer)
 
 
-@pytest.mark.parametrize(("command", "said"), [("/tag", "On *cat.png*"), ("/similar", "Images like *cat.png*")])
+@pytest.mark.parametrize(("command", "said"), [("/tag", "Tags of *cat.png*"), ("/similar", "Images like *cat.png*")])
 def test_without_an_image_in_the_channel_a_modal_asks_for_one(
     team: Team, samples: Path, command: str, said: str
 ) -> None:

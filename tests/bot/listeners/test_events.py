@@ -27,7 +27,7 @@ def test_a_mention_with_an_image_gets_its_tags_and_similar_images(team: Team, sa
     channel = team.person.channel()
     team.person.share(channel, samples / "motorcycle-left.png", mention(team))
     answer = team.person.wait(channel, lambda each: "Images like *motorcycle-left.png*" in words(each))
-    assert "On *motorcycle-left.png*" in words(answer)
+    assert "Tags of *motorcycle-left.png*" in words(answer)
     assert "motorcycle-right.png" in words(answer)
 
 
@@ -42,7 +42,7 @@ def test_a_mention_without_words_is_about_the_image_of_its_thread(team: Team, sa
 def test_a_mention_without_anything_is_helped(team: Team) -> None:
     channel = team.person.channel()
     team.person.ask("send", channel=channel, text=mention(team))
-    team.person.wait(channel, lambda each: "Find images by what is on them" in words(each))
+    team.person.wait(channel, lambda each: "Find images by what they show" in words(each))
 
 
 def test_a_direct_message_is_a_search(team: Team) -> None:
@@ -55,7 +55,7 @@ def test_a_direct_message_is_a_search(team: Team) -> None:
 def test_a_direct_message_with_an_image_gets_its_tags_and_similar_images(team: Team, samples: Path) -> None:
     channel = team.person.direct()
     team.person.share(channel, samples / "cat.png")
-    team.person.wait(channel, lambda each: "On *cat.png*" in words(each) and len(images(each)) >= 5)
+    team.person.wait(channel, lambda each: "Tags of *cat.png*" in words(each) and len(images(each)) >= 5)
 
 
 def test_what_cannot_be_answered_is_said_in_the_thread(team: Team) -> None:
@@ -86,4 +86,4 @@ def test_an_image_chosen_from_the_home_tab_is_answered_in_the_direct_message(tea
     file = person.upload("dalmatian.jpg", (samples / "dalmatian.jpg").read_bytes())
     values = {"image": {"file": {"type": "file_input", "files": [file["id"]]}}}
     person.ask("submit", view_id=modal["id"], values=values)
-    person.wait(person.direct(), lambda each: "On *dalmatian.jpg*" in words(each))
+    person.wait(person.direct(), lambda each: "Tags of *dalmatian.jpg*" in words(each))

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("shortcut", "said"), [("tag_image", "On *dalmatian.jpg*"), ("find_similar", "Images like *dalmatian.jpg*")]
+    ("shortcut", "said"), [("tag_image", "Tags of *dalmatian.jpg*"), ("find_similar", "Images like *dalmatian.jpg*")]
 )
 def test_a_shortcut_is_about_the_messages_image(team: Team, samples: Path, shortcut: str, said: str) -> None:
     channel = team.person.channel()

@@ -5,7 +5,7 @@ import pytest
 from findimg.errors import LibraryError, QueryError
 from findimg.search.searcher import ImageFeatures
 from findimg.settings import Settings
-from findimg_bot.service.answers import Found, Question, Tagged, answer, read_question, related
+from findimg_bot.service.answers import ImageResults, Question, TagResults, answer_question, read_command, related_words
 from findimg_bot.service.live_library import LiveLibrary
 
 
@@ -16,23 +16,25 @@ def live(library: str, cache: Path) -> LiveLibrary:
 
 @pytest.fixture(scope="module")
 def cat(live: LiveLibrary, samples: Path) -> ImageFeatures:
-    return live.see((samples / "cat.png").read_bytes())
+    return live.embed((samples / "cat.png").read_bytes())
 
 
-def asked(live: LiveLibrary, text: str, k: int, seen: ImageFeatures | None = None, skip: int = 0) -> Found | Tagged:
-    question = read_question(text)
+def asked(
+    live: LiveLibrary, text: str, k: int, seen: ImageFeatures | None = None, skip: int = 0
+) -> ImageResults | TagResults:
+    question = read_command(text)
     with live.lease() as searcher:
-        return answer(searcher, Question(question.command, question.text, seen=seen), k, skip)
+        return answer_question(searcher, Question(question.command, question.text, features=seen), k, skip)
 
 
-def names(found: Found | Tagged) -> list[str]:
-    assert isinstance(found, Found)
+def names(found: ImageResults | TagResults) -> list[str]:
+    assert isinstance(found, ImageResults)
     return [Path(hit.uri).name for hit in found.hits]
 
 
 def test_findimg_answers_words(live: LiveLibrary) -> None:
     found = asked(live, "/findimg cat", 3)
-    assert isinstance(found, Found)
+    assert isinstance(found, ImageResults)
     assert names(found)[0] == "cat.png"
     assert found.query == "cat"
     assert found.version == live.version
@@ -48,8 +50,8 @@ def test_the_next_page_goes_on_where_the_first_ended(live: LiveLibrary) -> None:
 
 def test_more_says_whether_there_is_another_page(live: LiveLibrary) -> None:
     first, last = asked(live, "/findimg animal", 3), asked(live, "/findimg animal", 3, skip=1000)
-    assert isinstance(first, Found)
-    assert isinstance(last, Found)
+    assert isinstance(first, ImageResults)
+    assert isinstance(last, ImageResults)
     assert (first.more, last.more, last.hits) == (True, False, [])
 
 
@@ -60,7 +62,7 @@ def test_like_finds_similar_images_and_leaves_itself_out(live: LiveLibrary, samp
 
 def test_a_question_may_be_about_an_indexed_image_whatever_it_is_called(live: LiveLibrary, samples: Path) -> None:
     with live.lease() as searcher:
-        found = answer(searcher, Question("/similar", "type:png", like=f"{samples}/motorcycle-left.png"), 3)
+        found = answer_question(searcher, Question("/similar", "type:png", like=f"{samples}/motorcycle-left.png"), 3)
     assert names(found)[0] == "motorcycle-right.png"
     assert {Path(name).suffix for name in names(found)} == {".png"}
 
@@ -75,20 +77,20 @@ def test_similar_takes_filters_beside_an_image(live: LiveLibrary, cat: ImageFeat
 
 def test_tag_takes_an_image_or_an_indexed_one(live: LiveLibrary, cat: ImageFeatures, samples: Path) -> None:
     fresh, stored = asked(live, "/tag", 5, cat), asked(live, f"/tag like:{samples}/cat.png", 5)
-    assert isinstance(fresh, Tagged)
-    assert isinstance(stored, Tagged)
+    assert isinstance(fresh, TagResults)
+    assert isinstance(stored, TagResults)
     assert "cat" in {tag.word for tag in fresh.tags}
     assert [tag.word for tag in fresh.tags] == [tag.word for tag in stored.tags]
 
 
 def test_an_image_that_another_backbone_saw_is_refused_with_what_to_do(live: LiveLibrary, cat: ImageFeatures) -> None:
     other = ImageFeatures(cat.visual[:512], cat.classes, cat.probabilities)
-    with pytest.raises(QueryError, match="made anew since this image was looked at; ask with it again"):
+    with pytest.raises(QueryError, match="rebuilt with another encoder since you sent this image"):
         asked(live, "/similar", 3, other)
 
 
 def test_words_are_the_tutorials_neighbours(cache: Path) -> None:
-    found = related(LiveLibrary(Settings(cache=cache)).words(), "said", 4)
+    found = related_words(LiveLibrary(Settings(cache=cache)).words(), "said", 4)
     assert [word for word, _ in found.words] == ["said", "told", "says", "spokesman"]
     assert [distance for _, distance in found.words] == pytest.approx([0.00, 0.44, 0.50, 0.55], abs=0.01)
 
@@ -96,8 +98,8 @@ def test_words_are_the_tutorials_neighbours(cache: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "'' is no command; start with one of /findimg"),
-        ("cat", "'cat' is no command"),
+        ("", "Say what to look for"),
+        ("/cat", "'/cat' is not a command. Start with one of /findimg"),
         ("/findimg", "Say what to look for"),
         ("/findimg elephantx", "'elephantx' is unknown"),
         ("/similar", "/similar needs an image, or like:"),
@@ -117,9 +119,9 @@ def test_what_cannot_be_answered_is_said(live: LiveLibrary, text: str, sentence:
 )
 def test_words_takes_one_known_word(live: LiveLibrary, text: str, sentence: str) -> None:
     with pytest.raises(QueryError, match=sentence):
-        related(live.words(), text, 10)
+        related_words(live.words(), text, 10)
 
 
 def test_an_empty_library_is_said(tmp_path: Path, cache: Path) -> None:
-    with pytest.raises(LibraryError, match="Nothing is published in"):
+    with pytest.raises(LibraryError, match="No version is published in"):
         asked(LiveLibrary(Settings(library=str(tmp_path), cache=cache)), "/findimg cat", 10)

@@ -14,7 +14,7 @@ from findimg.library.library import Library
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
-from findimg_bot.service.answers import Found, answer, read_question
+from findimg_bot.service.answers import ImageResults, answer_question, read_command
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.indexing.run import index
 
@@ -69,8 +69,8 @@ def add_version(library: Library, like: str, **changes: object) -> str:
 
 def asked(searcher: Searcher, text: str = "/findimg cat") -> tuple[str, list[str]]:
     """The version that answers, and the URIs of the hits."""
-    found = answer(searcher, read_question(text), 5)
-    assert isinstance(found, Found)
+    found = answer_question(searcher, read_command(text), 5)
+    assert isinstance(found, ImageResults)
     return found.version, [hit.uri for hit in found.hits]
 
 
@@ -239,7 +239,10 @@ def test_what_is_not_published_yet_is_said_and_found_when_it_is(ours: Library, l
     ours.storage.delete("CURRENT")
     assert not live.refresh()
     assert live.version is None
-    with pytest.raises(LibraryError, match=r"Nothing is published in .*; run findimg-jobs index first"), live.lease():
+    with (
+        pytest.raises(LibraryError, match=r"No version is published in .*. Run findimg-jobs index first"),
+        live.lease(),
+    ):
         pass
     publish(ours, ours.versions()[0])
     with live.lease() as searcher:

@@ -1,7 +1,8 @@
 import pytest
 from prometheus_client import generate_latest
 
-from findimg.errors import FindimgError, QueryError
+from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
+from findimg_bot.service.errors import BusyError
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.limits import LimitError
 
@@ -27,9 +28,19 @@ def test_questions_are_counted_and_timed_by_kind(metrics: Metrics) -> None:
 
 @pytest.mark.parametrize(
     ("error", "fault"),
-    [(QueryError("?"), "asked"), (FindimgError("?"), "asked"), (LimitError("!"), "broken"), (OSError("!"), "broken")],
+    [
+        (QueryError("?"), "asked"),
+        (ImageError("?"), "asked"),
+        (BusyError("!"), "broken"),
+        (FindimgError("!"), "broken"),
+        (LibraryError("!"), "broken"),
+        (StorageError("!"), "broken"),
+        (LimitError("!"), "broken"),
+        (MemoryError(), "broken"),
+        (OSError("!"), "broken"),
+    ],
 )
-def test_a_question_that_fails_is_counted_timed_and_still_fails(metrics: Metrics, error: Exception, fault: str) -> None:
+def test_failure_is_counted_as_the_users_or_the_operators(metrics: Metrics, error: Exception, fault: str) -> None:
     with pytest.raises(type(error)), metrics.answering("tag"):
         raise error
     assert value(metrics, "findimg_failures_total", kind="tag", fault=fault) == 1

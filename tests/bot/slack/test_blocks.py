@@ -14,26 +14,20 @@ from findimg.library.library import Index, Manifest
 from findimg.search.query import LONGEST
 from findimg.search.searcher import Hit
 from findimg.search.tags import Tag
-from findimg_bot.service.answers import Found, Related, Tagged
-from findimg_bot.slack.blocks import (
-    HELP,
-    Message,
-    Pictures,
-    Shown,
-    escaped,
-    found_message,
-    help_message,
-    home_view,
-    image_modal,
+from findimg_bot.service.answers import ImageResults, TagResults, WordResults
+from findimg_bot.slack.blocks.guidance import HELP, help_message
+from findimg_bot.slack.blocks.home_tab import home_tab
+from findimg_bot.slack.blocks.image_modal import image_modal
+from findimg_bot.slack.blocks.message import Message, text_message
+from findimg_bot.slack.blocks.results import (
+    HitDetails,
+    HitPictures,
     link_message,
-    name_of,
-    plain,
-    sentence,
-    shared_block,
-    tags_blocks,
-    tags_message,
-    words_message,
+    results_message,
+    shared_by_block,
 )
+from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
+from findimg_bot.slack.blocks.text import escaped, file_name, plain
 from findimg_bot.slack.limits import LimitError, check_message
 
 MANIFEST = Manifest(
@@ -86,17 +80,17 @@ def hits(count: int) -> list[Hit]:
 
 
 def found(
-    count: int, note: str = "", more: bool = False, pictures: Pictures | None = None, skip: int = 0, **how: Any
+    count: int, note: str = "", more: bool = False, pictures: HitPictures | None = None, skip: int = 0, **how: Any
 ) -> Message:
-    answered = Found("cat", hits(count), note, MANIFEST.version, 1.0, more)
-    shown = [Shown(hit, "party", ("cat", "animal")) for hit in answered.hits]
-    return found_message(
+    answered = ImageResults("cat", hits(count), note, MANIFEST.version, 1.0, more)
+    shown = [HitDetails(hit, "party", ("cat", "animal")) for hit in answered.hits]
+    return results_message(
         answered, shown, pictures or all_pictures(count), MANIFEST, "Images for *cat*", "id", skip, **how
     )
 
 
-def all_pictures(count: int) -> Pictures:
-    return Pictures({hit.sha256: {"slack_file": {"id": "F1"}} for hit in hits(count)})
+def all_pictures(count: int) -> HitPictures:
+    return HitPictures({hit.sha256: {"slack_file": {"id": "F1"}} for hit in hits(count)})
 
 
 def objects(given: Any) -> Iterator[dict[str, Any]]:
@@ -132,18 +126,18 @@ def check_harmless(message: Message) -> None:
 
 def hostile_message(name: str, folder: str, query: str, note: str, tags: tuple[str, ...]) -> Message:
     many = [replace(hit, uri=f"/photos/{name}") for hit in hits(5)]
-    shown = [Shown(hit, folder, tags, "https://files.example/a%20b", True) for hit in many]
-    answered = Found(query, many, note, MANIFEST.version, 1.0, True)
+    shown = [HitDetails(hit, folder, tags, "https://files.example/a%20b", True) for hit in many]
+    answered = ImageResults(query, many, note, MANIFEST.version, 1.0, True)
     pictures = replace(all_pictures(5), note=note)
-    return found_message(answered, shown, pictures, MANIFEST, f"Images for *{escaped(query)}*", "x" * 16)
+    return results_message(answered, shown, pictures, MANIFEST, f"Images for *{escaped(query)}*", "x" * 16)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_anywhere_in_an_answer_is_only_text(text: str) -> None:
     check_harmless(hostile_message(text, text, text, text, (text, text)))
     check_harmless(hostile_message(text, "", "", "", ()))
-    check_harmless(tags_message(Tagged([Tag(text, 0.5)] * 10, "v", 1.0), text, {"slack_file": {"id": "F1"}}, "id"))
-    check_harmless(words_message(Related([(text, 0.5)] * 10, 1.0), text))
+    check_harmless(tags_message(TagResults([Tag(text, 0.5)] * 10, "v", 1.0), text, {"slack_file": {"id": "F1"}}, "id"))
+    check_harmless(words_message(WordResults([(text, 0.5)] * 10, 1.0), text))
     check_harmless(link_message(f"s3://photos/{text}", "https://files.example/a", 10))
 
 
@@ -159,14 +153,14 @@ def test_any_text_makes_an_answer_that_slack_takes(
 @given(hostile, st.lists(hostile, max_size=10), st.booleans())
 def test_any_text_makes_tags_and_words_that_slack_takes(name: str, words: list[str], pictured: bool) -> None:
     image = {"slack_file": {"id": "F1"}} if pictured else None
-    check_harmless(tags_message(Tagged([Tag(word, 0.5) for word in words], "v", 1.0), name, image, "id"))
-    check_harmless(words_message(Related([(word, 0.5) for word in words], 1.0), name))
+    check_harmless(tags_message(TagResults([Tag(word, 0.5) for word in words], "v", 1.0), name, image, "id"))
+    check_harmless(words_message(WordResults([(word, 0.5) for word in words], 1.0), name))
 
 
 @settings(max_examples=100, deadline=None)
 @given(hostile)
 def test_any_error_makes_a_sentence_that_slack_takes(text: str) -> None:
-    message = sentence(f"No image {text} is indexed.")
+    message = text_message(f"No image {text} is indexed.")
     check_harmless(message)
     (block,) = message.blocks
     assert block["text"]["type"] == "plain_text"  # nothing in it formats
@@ -217,37 +211,37 @@ def test_escaped_text_neither_calls_nor_formats(text: str, shown: str) -> None:
     ],
 )
 def test_a_score_of_words_is_said_in_words(score: float, words: str) -> None:
-    assert f"{words} ({score:.2f})" in "".join(mrkdwn(of_score(score, alike=False)))
+    assert f"{words} ({score:.2f})" in "".join(mrkdwn(of_score(score, by_similarity=False)))
 
 
 @pytest.mark.parametrize(
     ("score", "words"),
     [
-        (1, "nearly the same"),
-        (0.98, "nearly the same"),
-        (0.97, "very much alike"),
-        (0.8, "very much alike"),
-        (0.79, "alike"),
-        (0.6, "alike"),
-        (0.59, "somewhat alike"),
-        (-1, "somewhat alike"),
+        (1, "nearly identical"),
+        (0.98, "nearly identical"),
+        (0.97, "very similar"),
+        (0.8, "very similar"),
+        (0.79, "similar"),
+        (0.6, "similar"),
+        (0.59, "somewhat similar"),
+        (-1, "somewhat similar"),
     ],
 )
 def test_a_score_of_likeness_is_said_in_words(score: float, words: str) -> None:
-    assert f"  {words} ({score:.2f})" in "".join(mrkdwn(of_score(score, alike=True)))
+    assert f"  {words} ({score:.2f})" in "".join(mrkdwn(of_score(score, by_similarity=True)))
 
 
-def of_score(score: float, alike: bool) -> Sequence[dict[str, Any]]:
-    shown = [Shown(replace(CAT, score=score), "", ())]
-    answered = Found("cat", [shown[0].hit], "", MANIFEST.version, 1.0)
-    return found_message(answered, shown, Pictures(), MANIFEST, "Images", "id", alike=alike).blocks
+def of_score(score: float, by_similarity: bool) -> Sequence[dict[str, Any]]:
+    shown = [HitDetails(replace(CAT, score=score), "", ())]
+    answered = ImageResults("cat", [shown[0].hit], "", MANIFEST.version, 1.0)
+    return results_message(answered, shown, HitPictures(), MANIFEST, "Images", "id", by_similarity=by_similarity).blocks
 
 
 def test_a_hit_says_what_a_person_wants_to_know() -> None:
-    shown = [Shown(CAT, "2024/party", ("cat", "animal"), "https://files.example/cat.jpg")]
-    answered = Found("cat", [CAT], "", MANIFEST.version, 1.0)
-    pictures = Pictures({CAT.sha256: {"image_url": "https://files.example/t.jpg"}})
-    title, image, about, row, *_ = found_message(answered, shown, pictures, MANIFEST, "Images for *cat*", "id").blocks
+    shown = [HitDetails(CAT, "2024/party", ("cat", "animal"), "https://files.example/cat.jpg")]
+    answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
+    pictures = HitPictures({CAT.sha256: {"image_url": "https://files.example/t.jpg"}})
+    title, image, about, row, *_ = results_message(answered, shown, pictures, MANIFEST, "Images for *cat*", "id").blocks
     assert title["text"]["text"] == "Images for *cat*"
     assert image == {"type": "image", "image_url": "https://files.example/t.jpg", "alt_text": "cat.jpg: cat, animal"}
     assert about["text"]["text"] == (
@@ -258,31 +252,33 @@ def test_a_hit_says_what_a_person_wants_to_know() -> None:
 
 def test_a_hit_whose_folder_date_and_tags_are_unknown_says_the_rest() -> None:
     hit = replace(CAT, taken=None)
-    pictures = Pictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
-    answered = Found("cat", [hit], "", MANIFEST.version, 1.0)
-    blocks = found_message(answered, [Shown(hit, "", ())], pictures, MANIFEST, "Images", "id").blocks
+    pictures = HitPictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
+    answered = ImageResults("cat", [hit], "", MANIFEST.version, 1.0)
+    blocks = results_message(answered, [HitDetails(hit, "", ())], pictures, MANIFEST, "Images", "id").blocks
     assert "*cat.jpg*  strong match (0.83)\n640 × 480" in mrkdwn(blocks)
     assert alt_texts(blocks) == ["cat.jpg"]
 
 
 def test_a_link_is_made_on_request_where_there_is_none() -> None:
-    answered = Found("cat", [CAT], "", MANIFEST.version, 1.0)
-    blocks = found_message(answered, [Shown(CAT, "", (), on_request=True)], Pictures(), MANIFEST, "Images", "id").blocks
+    answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
+    blocks = results_message(
+        answered, [HitDetails(CAT, "", (), on_request=True)], HitPictures(), MANIFEST, "Images", "id"
+    ).blocks
     assert [each["value"] for each in objects(blocks) if each.get("action_id") == "open_image"] == ["id.0"]
     assert "open_image" not in json.dumps(found(5).blocks)
 
 
 def test_a_link_that_does_not_fit_is_left_out_whole() -> None:
-    shown = [Shown(CAT, "party", (), "https://files.example/" + "%E7%8C%AB" * 340)]
-    answered = Found("cat", [CAT], "", MANIFEST.version, 1.0)
-    message = found_message(answered, shown, Pictures(), MANIFEST, "Images", "id")
+    shown = [HitDetails(CAT, "party", (), "https://files.example/" + "%E7%8C%AB" * 340)]
+    answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
+    message = results_message(answered, shown, HitPictures(), MANIFEST, "Images", "id")
     check_harmless(message)
     assert "640 × 480" in message.blocks[1]["text"]["text"]
 
 
 def test_five_hits_fit_a_message_with_every_block_that_there_can_be() -> None:
-    tagged = Tagged([Tag("cat", 0.9)] * 10, MANIFEST.version, 1.0)
-    lead = [shared_block("U1"), *tags_blocks(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")]
+    tagged = TagResults([Tag("cat", 0.9)] * 10, MANIFEST.version, 1.0)
+    lead = [shared_by_block("U1"), *tags_blocks(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")]
     pictures = replace(all_pictures(5), sheet={"slack_file": {"id": "F2"}}, note="Slack is slow")
     message = found(5, note="A note.", more=True, pictures=pictures, skip=5, lead=lead)
     assert len(message.blocks) <= 50
@@ -310,7 +306,7 @@ def test_pages_say_which_images_they_show() -> None:
     assert mrkdwn(found(5).blocks)[0] == "Images for *cat*"
     assert mrkdwn(found(5, more=True).blocks)[0] == "Images for *cat* · 1 to 5"
     assert mrkdwn(found(2, skip=5).blocks)[0] == "Images for *cat* · 6 to 7"
-    assert mrkdwn(found(0, skip=5).blocks)[0] == "Images for *cat*: that is all."
+    assert mrkdwn(found(0, skip=5).blocks)[0] == "Images for *cat*: no more images."
     assert mrkdwn(found(0).blocks)[0] == "Images for *cat*: nothing found."
 
 
@@ -328,7 +324,7 @@ def test_notifications_and_screen_readers_get_the_names() -> None:
 
 
 def test_a_thumbnail_that_is_missing_leaves_text_and_says_why() -> None:
-    pictures = Pictures({hits(5)[0].sha256: {"slack_file": {"id": "F1"}}}, note="Some thumbnails are missing.")
+    pictures = HitPictures({hits(5)[0].sha256: {"slack_file": {"id": "F1"}}}, note="Some thumbnails are missing.")
     message = found(5, pictures=pictures)
     assert len(alt_texts(message.blocks)) == 1
     assert ":warning: Some thumbnails are missing." in mrkdwn(message.blocks)
@@ -336,7 +332,7 @@ def test_a_thumbnail_that_is_missing_leaves_text_and_says_why() -> None:
 
 
 def test_one_sheet_stands_for_all_and_says_what_is_on_it() -> None:
-    message = found(3, pictures=Pictures(sheet={"slack_file": {"id": "F1"}}))
+    message = found(3, pictures=HitPictures(sheet={"slack_file": {"id": "F1"}}))
     assert alt_texts(message.blocks) == ["In this order: cat0.jpg, cat1.jpg, cat2.jpg"]
 
 
@@ -345,31 +341,31 @@ def test_the_footer_says_how_many_images_and_when_in_each_persons_time_zone() ->
 
 
 def test_tags_are_shown_with_bars_and_scores_and_two_buttons() -> None:
-    tagged = Tagged([Tag("cat", 0.84), Tag("animal", 0.12)], MANIFEST.version, 1.0)
+    tagged = TagResults([Tag("cat", 0.84), Tag("animal", 0.12)], MANIFEST.version, 1.0)
     message = tags_message(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")
-    assert message.text == "On cat.jpg: cat, animal"
+    assert message.text == "Tags of cat.jpg: cat, animal"
     assert alt_texts(message.blocks) == ["cat.jpg: cat, animal"]
-    assert mrkdwn(message.blocks) == ["On *cat.jpg*:\n▰▰▰▰▱ *cat* 0.84\n▰▱▱▱▱ *animal* 0.12"]
+    assert mrkdwn(message.blocks) == ["Tags of *cat.jpg*:\n▰▰▰▰▱ *cat* 0.84\n▰▱▱▱▱ *animal* 0.12"]
     assert buttons(message.blocks) == ["Find similar", "Another image…"]
 
 
 def test_an_image_without_tags_is_said() -> None:
-    message = tags_message(Tagged([], MANIFEST.version, 1.0), "fog.jpg", None, "id")
-    assert mrkdwn(message.blocks) == ["There is nothing on *fog.jpg* that I know a word for."]
-    assert message.text == "On fog.jpg: nothing that I know a word for"
+    message = tags_message(TagResults([], MANIFEST.version, 1.0), "fog.jpg", None, "id")
+    assert mrkdwn(message.blocks) == ["No known word describes *fog.jpg*."]
+    assert message.text == "Tags of fog.jpg: no known word"
 
 
 def test_words_are_shown_with_their_distances() -> None:
-    message = words_message(Related([("dog", 0.0), ("puppy", 0.5)], 1.0), "dog")
-    assert message.text == "Near dog: dog, puppy"
-    assert mrkdwn(message.blocks) == ["Words near *dog*, with their distance:\n▰▰▰▰▰ *dog* 0.00\n▰▰▰▰▱ *puppy* 0.50"]
+    message = words_message(WordResults([("dog", 0.0), ("puppy", 0.5)], 1.0), "dog")
+    assert message.text == "Words near dog: dog, puppy"
+    assert mrkdwn(message.blocks) == ["Words near *dog*, with their distances:\n▰▰▰▰▰ *dog* 0.00\n▰▰▰▰▱ *puppy* 0.50"]
 
 
 def test_a_link_says_how_long_it_is_good_for() -> None:
     message = link_message("s3://photos/a <b>.jpg", "https://files.example/x?a=1", 10)
     assert mrkdwn(message.blocks) == [
         "<https://files.example/x?a=1|Open a &lt;b&gt;.jpg>",
-        "Whoever has this link can open the image for 10 minutes.",
+        "Anyone with this link can open the image for 10 minutes.",
     ]
 
 
@@ -381,7 +377,7 @@ def test_every_command_has_help_that_slack_shows_as_it_is_typed(command: str) ->
 
 
 def test_the_home_tab_says_what_is_indexed_and_how_to_ask() -> None:
-    blocks = home_view(MANIFEST.model_copy(update={"failed": 7}))["blocks"]
+    blocks = home_tab(MANIFEST.model_copy(update={"failed": 7}))["blocks"]
     texts = mrkdwn(blocks)
     assert texts[0] == f"*12,345 images* are indexed, as of {DATE}. 7 could not be read."
     assert texts[1] == "From s3://photos/2024 · efficientnet-lite0 · glove.6B.50d"
@@ -390,15 +386,15 @@ def test_the_home_tab_says_what_is_indexed_and_how_to_ask() -> None:
 
 
 def test_the_home_tab_without_a_version_says_why_and_still_how_to_ask() -> None:
-    blocks = home_view(None, "Nothing is published in /library; run findimg-jobs index first.")["blocks"]
+    blocks = home_tab(None, "No version is published in /library. Run findimg-jobs index first.")["blocks"]
     texts = mrkdwn(blocks)
-    assert texts[0] == ":warning: Nothing is published in /library; run findimg-jobs index first."
+    assert texts[0] == ":warning: No version is published in /library. Run findimg-jobs index first."
     assert all(any(command in text for text in texts) for command in HELP)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_the_home_tab_of_hostile_sources_is_only_text(text: str) -> None:
-    for view in (home_view(MANIFEST.model_copy(update={"sources": [text] * 20})), home_view(None, text)):
+    for view in (home_tab(MANIFEST.model_copy(update={"sources": [text] * 20})), home_tab(None, text)):
         for shown in mrkdwn(view):
             assert "<" not in _OURS.sub("", shown)
         json.dumps(view, ensure_ascii=False).encode()
@@ -427,7 +423,7 @@ def test_a_modal_takes_one_file_of_the_formats_that_are_read() -> None:
     ("uri", "name"), [("s3://b/2024/cat.jpg", "cat.jpg"), ("/photos/größe 猫.png", "größe 猫.png"), ("", "")]
 )
 def test_an_image_is_called_by_the_last_part_of_its_uri(uri: str, name: str) -> None:
-    assert name_of(uri) == name
+    assert file_name(uri) == name
 
 
 def test_what_slack_would_refuse_is_noticed_before_it_is_sent() -> None:

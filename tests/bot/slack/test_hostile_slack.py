@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.parametrize("team", ["socket"], indi
 def calm(team: Team):
     """No thumbnail is in Slack yet; after each test nothing is broken any more, and the bot answers."""
     store = Store(Path(team.environment["FINDIMG_STATE"]))
-    for name, hashes in store.uploaded().items():
+    for name, hashes in store.uploaded_hashes().items():
         store.forget_thumbnails(name, hashes)
     store.close()
     yield
@@ -170,7 +170,7 @@ def test_an_image_of_a_private_channel_is_not_shown_to_others(team: Team, sample
     ]
     for link in links:
         answer = team.person.command(channel, f"/tag {link}")
-        assert "I cannot see that image" in words(answer)
+        assert "That image is not visible" in words(answer)
         assert not images(answer)
 
 

@@ -148,7 +148,7 @@ def test_with_the_key_lost_nothing_is_found_and_the_log_says_why(
 
     asyncio.run(run())
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-    assert said == ["A kept token cannot be read: FINDIMG_SLACK_TOKEN_KEY is another key than it was kept with."] * 2
+    assert said == ["A stored token cannot be decrypted: FINDIMG_SLACK_TOKEN_KEY is not the key that encrypted it."] * 2
     assert NEW not in caplog.text
     assert OLD not in caplog.text
 

@@ -11,10 +11,10 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.slack.blocks import sentence
+from findimg_bot.slack.blocks.message import text_message
 from findimg_bot.slack.replies import ChannelReply, EphemeralReply, PrivateReply, RefusedError, Reply, ThreadReply
 
-ANSWER = sentence("Here they are.")
+ANSWER = text_message("Here they are.")
 HOOK, EPHEMERAL, POST, UPDATE = "/hook", "/api/chat.postEphemeral", "/api/chat.postMessage", "/api/chat.update"
 Way = Callable[[AsyncRespond, AsyncWebClient], Awaitable[None]]
 AWAY = {"ok": False, "error": "not_in_channel"}
@@ -28,7 +28,7 @@ class Slack:
     refuses: dict[str, Any] = field(default_factory=dict)
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def answer_question(self, request: web.BaseRequest) -> web.StreamResponse:
         self.sent.append((request.path, await request.json()))
         refusal = self.refuses.get(request.path)
         if isinstance(refusal, int):

@@ -15,9 +15,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import ObjectMissingError
 from findimg.search.searcher import Hit
 from findimg.storage.base import Storage, open_storage
+from findimg_bot.service.errors import slack_failure
 from findimg_bot.slack import thumbnails
-from findimg_bot.slack.blocks import Pictures
-from findimg_bot.slack.thumbnails import Thumbnails, reason
+from findimg_bot.slack.blocks.results import HitPictures
+from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 
 CAT = Hit("s3://photos/cat.jpg", 0.8, 0, 640, 480, "ca" * 32, None)
@@ -69,17 +70,17 @@ def client(address: str = NOBODY) -> AsyncWebClient:
     return AsyncWebClient("xoxb-secret", base_url=address, retry_handlers=[])
 
 
-def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> Pictures:
+def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> HitPictures:
     """What can be shown where Slack cannot be reached."""
     return asyncio.run(Thumbnails(store, base_url).show(client(), "T1", storage, hits))
 
 
 def test_an_operators_address_shows_every_image_without_an_upload(store: Store, storage: Storage) -> None:
     pictures = show(store, storage, CAT, DOG, base_url="https://cdn.example.com/library/")
-    assert pictures == Pictures(
+    assert pictures == HitPictures(
         {hit.sha256: {"image_url": f"https://cdn.example.com/library/{hit.thumbnail}"} for hit in (CAT, DOG)}
     )
-    assert store.uploaded() == {}
+    assert store.uploaded_hashes() == {}
 
 
 def test_an_address_longer_than_slack_takes_is_left_out(store: Store, storage: Storage) -> None:
@@ -90,26 +91,26 @@ def test_an_address_longer_than_slack_takes_is_left_out(store: Store, storage: S
 
 
 def test_what_was_uploaded_before_is_shown_without_asking_slack(store: Store, storage: Storage) -> None:
-    store.remember("T1", CAT.sha256, "F1")
-    store.remember("T1", DOG.sha256, "F2")
-    assert show(store, storage, CAT, DOG) == Pictures(
+    store.save_thumbnail("T1", CAT.sha256, "F1")
+    store.save_thumbnail("T1", DOG.sha256, "F2")
+    assert show(store, storage, CAT, DOG) == HitPictures(
         {CAT.sha256: {"slack_file": {"id": "F1"}}, DOG.sha256: {"slack_file": {"id": "F2"}}}
     )
 
 
 def test_what_was_uploaded_to_another_team_is_not_shown(store: Store, storage: Storage) -> None:
-    store.remember("T2", CAT.sha256, "F1")
+    store.save_thumbnail("T2", CAT.sha256, "F1")
     assert show(store, storage, CAT).sources == {}
 
 
 def test_an_answer_without_images_needs_no_thumbnails(store: Store, storage: Storage) -> None:
-    assert show(store, storage) == Pictures()
+    assert show(store, storage) == HitPictures()
 
 
 def test_where_slack_cannot_be_reached_what_is_there_is_shown_and_the_rest_explained(
     store: Store, storage: Storage
 ) -> None:
-    store.remember("T1", CAT.sha256, "F1")
+    store.save_thumbnail("T1", CAT.sha256, "F1")
     pictures = show(store, storage, CAT, DOG)
     assert pictures.sources == {CAT.sha256: {"slack_file": {"id": "F1"}}}
     assert pictures.sheet is None
@@ -132,7 +133,7 @@ def test_a_slack_that_does_not_answer_is_not_waited_for(
     for name in ("EACH_SECONDS", "SHEET_SECONDS"):
         monkeypatch.setattr(thumbnails, name, 0.1)
 
-    async def run() -> Pictures:
+    async def run() -> HitPictures:
         async with silence() as address:
             shower = Thumbnails(store, "")
             pictures = await shower.show(client(address), "T1", storage, [CAT])
@@ -148,7 +149,7 @@ def test_an_upload_that_never_ends_is_given_up(store: Store, storage: Storage, m
     monkeypatch.setattr(thumbnails, "READY_SECONDS", 0.1)
     monkeypatch.setattr(thumbnails, "SHEET_SECONDS", 0.1)
 
-    async def run() -> Pictures:
+    async def run() -> HitPictures:
         async with silence() as address:
             return await Thumbnails(store, "").show(client(address), "T1", storage, [CAT])
 
@@ -157,16 +158,16 @@ def test_an_upload_that_never_ends_is_given_up(store: Store, storage: Storage, m
 
 def test_what_slack_refused_to_show_is_forgotten_in_that_team(store: Store) -> None:
     for team in ("T1", "T2"):
-        store.remember(team, CAT.sha256, "F1")
-        store.remember(team, DOG.sha256, "F2")
+        store.save_thumbnail(team, CAT.sha256, "F1")
+        store.save_thumbnail(team, DOG.sha256, "F2")
     asyncio.run(Thumbnails(store, "").refused("T1", [CAT]))
-    assert store.uploaded() == {"T1": [DOG.sha256], "T2": [CAT.sha256, DOG.sha256]}
+    assert store.uploaded_hashes() == {"T1": [DOG.sha256], "T2": [CAT.sha256, DOG.sha256]}
 
 
 def test_a_thumbnail_that_cannot_be_deleted_now_is_kept_in_mind(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    store.remember("T1", CAT.sha256, "F1")
+    store.save_thumbnail("T1", CAT.sha256, "F1")
     asyncio.run(Thumbnails(store, "").remove(client(), "T1", [CAT.sha256, "unknown"]))
-    assert store.uploaded() == {"T1": [CAT.sha256]}
+    assert store.uploaded_hashes() == {"T1": [CAT.sha256]}
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
         "The thumbnail F1 of a removed image cannot be deleted: Slack cannot be reached (ClientConnectorError)"
     ]
@@ -184,4 +185,4 @@ def test_a_thumbnail_that_cannot_be_deleted_now_is_kept_in_mind(store: Store, ca
     ],
 )
 def test_a_reason_is_a_few_words_without_an_address_or_a_token(error: BaseException, words: str) -> None:
-    assert reason(error) == words
+    assert slack_failure(error) == words

@@ -34,7 +34,7 @@ class FileServer:
     sent: int = 0  # bytes of an endless body
     origin: str = ""
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer_question(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
         return await self.handler(request)
 

@@ -16,7 +16,7 @@ import pytest
 from findimg.errors import SettingsError
 from findimg.search.searcher import ImageFeatures
 from findimg_bot.service.answers import Question
-from findimg_bot.state.store import EVENTS_KEPT, KEPT, Store, StoredQuestion
+from findimg_bot.state.store import EVENT_SECONDS, QUESTION_SECONDS, Store, StoredQuestion
 
 CAT = StoredQuestion("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
 
@@ -68,24 +68,24 @@ def a_seen() -> ImageFeatures:
 
 
 def test_a_question_comes_back_as_it_was_asked(store: Store) -> None:
-    assert store.kept(store.keep(CAT)) == CAT
+    assert store.find_question(store.save_question(CAT)) == CAT
 
 
 def test_a_question_about_an_indexed_image_comes_back(store: Store) -> None:
     asked = StoredQuestion("T1", "", Question("/similar", "type:png", like="s3://photos/a b.jpg"))
-    assert store.kept(store.keep(asked)) == asked
+    assert store.find_question(store.save_question(asked)) == asked
 
 
 def test_a_question_about_an_uploaded_image_comes_back_with_what_was_seen_in_it(store: Store) -> None:
     seen = a_seen()
     asked = replace(CAT, question=Question("/similar", "", seen=seen, name="holiday 🏖.heic"))
-    back = store.kept(store.keep(asked))
+    back = store.find_question(store.save_question(asked))
     assert back is not None
-    assert back.question.seen is not None
+    assert back.question.features is not None
     for before, after in [
-        (seen.visual, back.question.seen.visual),
-        (seen.classes, back.question.seen.classes),
-        (seen.probabilities, back.question.seen.probabilities),
+        (seen.visual, back.question.features.visual),
+        (seen.classes, back.question.features.classes),
+        (seen.probabilities, back.question.features.probabilities),
     ]:
         np.testing.assert_array_equal(after, before, strict=True)
     assert replace(back, question=replace(back.question, seen=None)) == replace(
@@ -95,49 +95,49 @@ def test_a_question_about_an_uploaded_image_comes_back_with_what_was_seen_in_it(
 
 def test_what_a_backbone_without_classes_saw_comes_back(store: Store) -> None:
     seen = ImageFeatures(np.ones(512, np.float32), np.empty(0, np.int64), np.empty(0, np.float32))
-    back = store.kept(store.keep(replace(CAT, question=Question("/similar", "", seen=seen))))
+    back = store.find_question(store.save_question(replace(CAT, question=Question("/similar", "", features=seen))))
     assert back is not None
-    assert back.question.seen is not None
-    assert back.question.seen.classes.shape == (0,)
+    assert back.question.features is not None
+    assert back.question.features.classes.shape == (0,)
 
 
 def test_each_question_has_its_own_id_that_nobody_can_guess(store: Store) -> None:
-    names = {store.keep(CAT) for _ in range(100)}
+    names = {store.save_question(CAT) for _ in range(100)}
     assert len(names) == 100
     assert min(map(len, names)) >= 16  # 96 bits
 
 
 @pytest.mark.parametrize("name", ["", "unknown", "' OR 1=1 --", "x" * 10_000])
 def test_an_unknown_id_gives_nothing(store: Store, name: str) -> None:
-    store.keep(CAT)
-    assert store.kept(name) is None
+    store.save_question(CAT)
+    assert store.find_question(name) is None
 
 
 def test_a_question_is_forgotten_after_its_time_and_not_before(
     store: Store, days_later: Callable[[float], None]
 ) -> None:
-    name = store.keep(CAT)
-    days_later(KEPT - 60)
-    assert store.kept(name) == CAT
+    name = store.save_question(CAT)
+    days_later(QUESTION_SECONDS - 60)
+    assert store.find_question(name) == CAT
     days_later(120)
-    assert store.kept(name) is None
+    assert store.find_question(name) is None
 
 
 def test_what_has_expired_is_removed_from_the_file(
     store: Store, path: Path, days_later: Callable[[float], None]
 ) -> None:
-    store.keep(CAT)
+    store.save_question(CAT)
     assert store.is_new("Ev1")
-    days_later(KEPT + EVENTS_KEPT)
-    late = store.keep(CAT)
+    days_later(QUESTION_SECONDS + EVENT_SECONDS)
+    late = store.save_question(CAT)
     assert rows(path, "SELECT id FROM questions") == [(late,)]
     assert rows(path, "SELECT id FROM events") == []
 
 
 def test_what_one_process_keeps_another_finds(store: Store, open_store: Callable[[], Store]) -> None:
     other = open_store()
-    assert other.kept(store.keep(CAT)) == CAT
-    store.remember("T1", "aa", "F1")
+    assert other.find_question(store.save_question(CAT)) == CAT
+    store.save_thumbnail("T1", "aa", "F1")
     assert other.thumbnails("T1", ["aa"]) == {"aa": "F1"}
     assert store.is_new("Ev1")
     assert not other.is_new("Ev1")
@@ -145,10 +145,10 @@ def test_what_one_process_keeps_another_finds(store: Store, open_store: Callable
 
 def test_a_question_is_there_after_a_restart(path: Path) -> None:
     before = Store(path)
-    name = before.keep(CAT)
+    name = before.save_question(CAT)
     before.close()
     after = Store(path)
-    assert after.kept(name) == CAT
+    assert after.find_question(name) == CAT
     after.close()
 
 
@@ -164,47 +164,47 @@ def test_an_event_is_new_to_one_of_many_threads_of_two_processes(store: Store, o
 
 
 def test_thumbnails_are_known_per_team(store: Store) -> None:
-    store.remember("T1", "aa", "F1")
-    store.remember("T1", "bb", "F2")
-    store.remember("T2", "aa", "F3")
+    store.save_thumbnail("T1", "aa", "F1")
+    store.save_thumbnail("T1", "bb", "F2")
+    store.save_thumbnail("T2", "aa", "F3")
     assert store.thumbnails("T1", ["aa", "bb", "cc"]) == {"aa": "F1", "bb": "F2"}
     assert store.thumbnails("T2", ["aa", "bb", "cc"]) == {"aa": "F3"}
     assert store.thumbnails("T3", ["aa"]) == store.thumbnails("T1", []) == {}
-    assert store.uploaded() == {"T1": ["aa", "bb"], "T2": ["aa"]}
+    assert store.uploaded_hashes() == {"T1": ["aa", "bb"], "T2": ["aa"]}
 
 
 def test_a_thumbnail_that_is_uploaded_again_has_a_new_file(store: Store) -> None:
-    store.remember("T1", "aa", "F1")
-    store.remember("T1", "aa", "F2")
+    store.save_thumbnail("T1", "aa", "F1")
+    store.save_thumbnail("T1", "aa", "F2")
     assert store.thumbnails("T1", ["aa"]) == {"aa": "F2"}
 
 
 def test_forgotten_thumbnails_are_those_of_one_team(store: Store) -> None:
     for team in ("T1", "T2"):
         for sha256 in ("aa", "bb"):
-            store.remember(team, sha256, "F1")
+            store.save_thumbnail(team, sha256, "F1")
     store.forget_thumbnails("T1", ["aa", "unknown"])
-    assert store.uploaded() == {"T1": ["bb"], "T2": ["aa", "bb"]}
+    assert store.uploaded_hashes() == {"T1": ["bb"], "T2": ["aa", "bb"]}
 
 
 def test_any_number_of_thumbnails_can_be_asked_for(store: Store) -> None:
-    store.remember("T1", "aa", "F1")
+    store.save_thumbnail("T1", "aa", "F1")
     assert store.thumbnails("T1", ["aa", *map(str, range(40_000))]) == {"aa": "F1"}
 
 
 def test_a_team_that_goes_takes_all_of_its_own_with_it_and_nothing_else(store: Store, path: Path) -> None:
-    ours, theirs = store.keep(CAT), store.keep(replace(CAT, team="T2"))
-    store.remember("T1", "aa", "F1")
-    store.remember("T2", "aa", "F2")
+    ours, theirs = store.save_question(CAT), store.save_question(replace(CAT, team="T2"))
+    store.save_thumbnail("T1", "aa", "F1")
+    store.save_thumbnail("T2", "aa", "F2")
     store.forget_team("T1")
-    assert store.kept(ours) is None
-    assert store.kept(theirs) is not None
-    assert store.uploaded() == {"T2": ["aa"]}
+    assert store.find_question(ours) is None
+    assert store.find_question(theirs) is not None
+    assert store.uploaded_hashes() == {"T2": ["aa"]}
     assert rows(path, "SELECT DISTINCT team FROM questions") == [("T2",)]
 
 
 def test_nobody_else_on_the_machine_can_read_what_people_ask(store: Store, path: Path) -> None:
-    store.keep(CAT)
+    store.save_question(CAT)
     files = list(path.parent.iterdir())
     assert path in files
     assert {file.name: oct(file.stat().st_mode & 0o777) for file in files} == {file.name: "0o600" for file in files}
@@ -234,7 +234,7 @@ def test_a_process_that_starts_waits_for_another_that_makes_the_file(path: Path)
     other.execute("CREATE TABLE anything (x)")
     threading.Timer(0.2, lambda: other.execute("COMMIT")).start()
     store = Store(path)
-    assert store.kept(store.keep(CAT)) == CAT
+    assert store.find_question(store.save_question(CAT)) == CAT
     store.close()
     other.close()
 
@@ -249,8 +249,8 @@ store, team = Store(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(200):
-    name = store.keep(Asked(team, "", Question("/findimg", str(number))))
-    store.remember(team, str(number), name)
+    name = store.save_question(Asked(team, "", Question("/findimg", str(number))))
+    store.save_thumbnail(team, str(number), name)
     store.is_new(str(number)) and print(number)
 """
 
@@ -277,5 +277,9 @@ def test_two_processes_that_write_at_the_same_time_lose_nothing(path: Path, open
     store = open_store()
     for team in ("T1", "T2"):
         kept = store.thumbnails(team, numbers)
-        texts = {number: asked and asked.question.text for number, name in kept.items() for asked in [store.kept(name)]}
+        texts = {
+            number: asked and asked.question.text
+            for number, name in kept.items()
+            for asked in [store.find_question(name)]
+        }
         assert texts == {number: number for number in numbers}

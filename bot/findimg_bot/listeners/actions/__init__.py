@@ -11,7 +11,7 @@ from findimg_bot.listeners.actions.share import share
 
 
 def register(app: AsyncApp) -> None:
-    """Connects the buttons with the app."""
+    """Register the buttons with the app."""
     app.action("choose_for_similar")(choose_image)
     app.action("choose_to_tag")(choose_image)
     app.action("find_similar")(find_similar)

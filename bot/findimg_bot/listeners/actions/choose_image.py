@@ -1,4 +1,4 @@
-"""`Another image…` and the Home tab's buttons: an image is chosen in a modal."""
+"""`Another image…` and the Home tab's buttons: a modal to choose an image."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from findimg_bot.listeners.common import open_modal
 
 
 async def choose_image(ack: AsyncAck, action: dict[str, Any], body: dict[str, Any], client: AsyncWebClient) -> None:
-    """Opens the modal for the command that the button names."""
+    """Open the modal for the command that the button names."""
     await ack()
     channel = body.get("channel", {}).get("id", "")
     await open_modal(client, body["trigger_id"], "/similar" if action["value"] == "/similar" else "/tag", channel)

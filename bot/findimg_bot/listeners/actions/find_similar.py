@@ -8,8 +8,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import find_asked, reply_to_click, team_of
-from findimg_bot.service.answers import parsed
+from findimg_bot.listeners.common import find_question, reply_to_click, team_of
+from findimg_bot.service.answers import parse_question
 from findimg_bot.service.query_service import QueryService
 
 
@@ -21,11 +21,11 @@ async def find_similar(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Answers to whoever clicked with images like the tagged one."""
+    """Answer the person who clicked with images like the tagged one."""
     await ack()
-    desk: QueryService = context["desk"]
+    service: QueryService = context["service"]
     reply = reply_to_click(body, client, respond)
-    async with desk.answering("similar", reply):
-        asked = await find_asked(context, action["value"])
-        question = replace(asked.question, command="/similar", text="", like=parsed(asked.question).like)
-        await desk.search(client, team_of(context), reply, question)
+    async with service.answering("similar", reply):
+        stored = await find_question(context, action["value"])
+        question = replace(stored.question, command="/similar", text="", like=parse_question(stored.question).like)
+        await service.search(client, team_of(context), reply, question)

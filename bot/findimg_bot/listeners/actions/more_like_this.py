@@ -7,7 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import find_image, reply_to_click, team_of
+from findimg_bot.listeners.common import find_hit_uri, reply_to_click, team_of
 from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
 
@@ -20,10 +20,10 @@ async def more_like_this(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Answers to whoever clicked with images like this one."""
+    """Answer the person who clicked with images like this one."""
     await ack()
-    desk: QueryService = context["desk"]
+    service: QueryService = context["service"]
     reply = reply_to_click(body, client, respond)
-    async with desk.answering("similar", reply):
-        question = Question("/similar", "", like=await find_image(context, action["value"]))
-        await desk.search(client, team_of(context), reply, question)
+    async with service.answering("similar", reply):
+        question = Question("/similar", "", like=await find_hit_uri(context, action["value"]))
+        await service.search(client, team_of(context), reply, question)

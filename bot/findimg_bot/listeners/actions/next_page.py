@@ -7,7 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import excuse, find_asked, reply_to_click, team_of
+from findimg_bot.listeners.common import error_reply, find_question, reply_to_click, team_of
 from findimg_bot.service.query_service import PAGE, QueryService
 
 
@@ -19,10 +19,10 @@ async def next_page(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Puts the next images in the place of these."""
+    """Replace the page with the next one."""
     await ack()
-    desk: QueryService = context["desk"]
+    service: QueryService = context["service"]
     reply = reply_to_click(body, client, respond, replace=True)
-    async with desk.answering("next", excuse(body, client, respond)):
-        asked = await find_asked(context, action["value"])
-        await desk.search(client, team_of(context), reply, asked.question, asked.skip + PAGE)
+    async with service.answering("next", error_reply(body, client, respond)):
+        stored = await find_question(context, action["value"])
+        await service.search(client, team_of(context), reply, stored.question, stored.skip + PAGE)

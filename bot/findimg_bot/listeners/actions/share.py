@@ -7,7 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import excuse, find_asked, team_of
+from findimg_bot.listeners.common import error_reply, find_question, team_of
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.replies import ChannelReply
 
@@ -20,11 +20,11 @@ async def share(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Shows everybody in the channel what one person found."""
+    """Post one person's answer to the whole channel."""
     await ack()
-    desk: QueryService = context["desk"]
+    service: QueryService = context["service"]
     channel, user = body["channel"]["id"], body["user"]["id"]
-    async with desk.answering("share", excuse(body, client, respond)):
-        asked = await find_asked(context, action["value"])
+    async with service.answering("share", error_reply(body, client, respond)):
+        stored = await find_question(context, action["value"])
         reply = ChannelReply(respond, client, channel, user)
-        await desk.search(client, team_of(context), reply, asked.question, asked.skip, shared_by=user)
+        await service.search(client, team_of(context), reply, stored.question, stored.skip, shared_by=user)

@@ -9,7 +9,7 @@ from findimg_bot.listeners.commands.words import words
 
 
 def register(app: AsyncApp) -> None:
-    """Connects the commands with the app."""
+    """Register the commands with the app."""
     app.command("/findimg")(findimg)
     app.command("/similar")(similar)
     app.command("/tag")(tag)

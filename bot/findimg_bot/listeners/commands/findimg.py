@@ -1,4 +1,4 @@
-"""`/findimg cat sofa`: images by what is on them."""
+"""`/findimg cat sofa`: find images by what they show."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import acknowledge, team_of
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.service.questions import ask_words, unescaped
+from findimg_bot.service.questions import read_search_question, unescaped
 from findimg_bot.slack.replies import EphemeralReply
 
 
 async def findimg(
     ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
-    """Answers to one person, with thumbnails and buttons."""
+    """Answer one person with thumbnails and buttons."""
     text = unescaped(command.get("text", ""))
     if not await acknowledge(ack, "/findimg", text, needs_text=True):
         return
-    desk: QueryService = context["desk"]
+    service: QueryService = context["service"]
     user, channel = command["user_id"], command["channel_id"]
     reply = EphemeralReply(respond, client, channel, user)
-    async with desk.answering("findimg", reply):
-        question = await ask_words(desk, client, text, user, channel)
-        await desk.search(client, team_of(context), reply, question)
+    async with service.answering("findimg", reply):
+        question = await read_search_question(service, client, text, user, channel)
+        await service.search(client, team_of(context), reply, question)

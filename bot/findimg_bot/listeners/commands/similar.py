@@ -1,4 +1,4 @@
-"""`/similar`: images like one."""
+"""`/similar`: find images like one."""
 
 from typing import Any
 
@@ -13,5 +13,5 @@ from findimg_bot.listeners.common import answer_image_command
 async def similar(
     ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
-    """Answers to one person with images like the one that is linked to, named, newest here, or chosen in a modal."""
+    """Answer one person with images like a linked, indexed, or chosen one, or the newest in the channel."""
     await answer_image_command("/similar", ack, command, context, client, respond)

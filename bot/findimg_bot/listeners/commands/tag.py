@@ -1,4 +1,4 @@
-"""`/tag`: what is on an image."""
+"""`/tag`: name what an image shows."""
 
 from typing import Any
 
@@ -13,5 +13,5 @@ from findimg_bot.listeners.common import answer_image_command
 async def tag(
     ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
-    """Answers to one person with the tags of the image that is linked to, newest here, or chosen in a modal."""
+    """Answer one person with the tags of a linked, indexed, or chosen image, or the newest in the channel."""
     await answer_image_command("/tag", ack, command, context, client, respond)

@@ -1,4 +1,4 @@
-"""`/words dog`: words of like meaning."""
+"""`/words dog`: find words with a similar meaning."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from findimg_bot.slack.replies import EphemeralReply
 async def words(
     ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
-    """Answers to one person with the nearest words."""
+    """Answer one person with the nearest words."""
     text = unescaped(command.get("text", ""))
     if not await acknowledge(ack, "/words", text, needs_text=True):
         return
-    desk: QueryService = context["desk"]
+    service: QueryService = context["service"]
     reply = EphemeralReply(respond, client, command["channel_id"], command["user_id"])
-    async with desk.answering("words", reply):
-        await desk.words(reply, text)
+    async with service.answering("words", reply):
+        await service.words(reply, text)

@@ -10,7 +10,7 @@ from findimg_bot.listeners.events.tokens_revoked import tokens_revoked
 
 
 def register(app: AsyncApp) -> None:
-    """Connects the events with the app."""
+    """Register the events with the app."""
     app.event("app_home_opened")(app_home_opened)
     app.event("app_mention")(app_mention)
     app.event("app_uninstalled")(app_uninstalled)

@@ -1,4 +1,4 @@
-"""Somebody opens the Home tab."""
+"""A person opens the Home tab."""
 
 from typing import Any
 
@@ -6,17 +6,18 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
-from findimg_bot.service.query_service import NOT_READY, QueryService
-from findimg_bot.slack.blocks import home_view
+from findimg_bot.service.errors import NOT_READY
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.home_tab import home_tab
 
 
 async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
-    """Shows what is indexed, since when, and how to ask."""
+    """Show the number of images, the time of indexing, and how to search."""
     if event.get("tab") != "home":
         return
-    desk: QueryService = context["desk"]
+    service: QueryService = context["service"]
     try:
-        view = home_view(await desk.manifest())
+        view = home_tab(await service.manifest())
     except FindimgError:
-        view = home_view(None, NOT_READY)
+        view = home_tab(None, NOT_READY)
     await client.views_publish(user_id=event["user"], view=view)

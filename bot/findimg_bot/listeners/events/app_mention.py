@@ -1,4 +1,4 @@
-"""Somebody mentions the bot in a channel or a thread."""
+"""A message mentions the bot in a channel or a thread."""
 
 from typing import Any
 
@@ -9,5 +9,5 @@ from findimg_bot.listeners.events.conversation import answer_message
 
 
 async def app_mention(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
-    """Answers in the thread."""
+    """Answer in the thread."""
     await answer_message(event, context, client)

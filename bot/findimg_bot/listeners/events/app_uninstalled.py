@@ -6,5 +6,5 @@ from findimg_bot.listeners.events.departure import forget_workspace
 
 
 async def app_uninstalled(context: AsyncBoltContext) -> None:
-    """Forgets the workspace."""
+    """Delete everything about the workspace."""
     await forget_workspace(context)

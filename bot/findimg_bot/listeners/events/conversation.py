@@ -1,4 +1,4 @@
-"""A message to the bot: words are a search, an image is its tags and similar images."""
+"""Answers messages to the bot. Words start a search. An image gets its tags and similar images."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.listeners.common import team_of
 from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.service.questions import ask_about, ask_words, unescaped
-from findimg_bot.slack.blocks import help_message
+from findimg_bot.service.questions import add_uploaded_image, read_search_question, unescaped
+from findimg_bot.slack.blocks.guidance import help_message
 from findimg_bot.slack.replies import ThreadReply
 from findimg_bot.slack.uploads import find_in_thread, image_among
 
 
 async def answer_message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
-    """Answers in the message's thread; a mention without words is about the image that the thread hangs on."""
-    desk: QueryService = context["desk"]
+    """Answer in the message's thread. A mention without words is about the image that starts the thread."""
+    service: QueryService = context["service"]
     team, channel, user = team_of(context), event["channel"], event["user"]
     thread = event.get("thread_ts")
     reply = ThreadReply(client, channel, user, thread or event["ts"])
     text = unescaped(event.get("text", ""))
-    async with desk.answering("message", reply):
+    async with service.answering("message", reply):
         file = image_among(event.get("files"))
         if file is None and not text and thread:
             file = await find_in_thread(client, channel, thread)
@@ -30,8 +30,8 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
             return
         await reply.begin()
         if file is not None:
-            question = await ask_about(desk, client, Question("/similar", ""), file)
-            await desk.describe(client, team, reply, question)
+            question = await add_uploaded_image(service, client, Question("/similar", ""), file)
+            await service.describe(client, team, reply, question)
         else:
-            question = await ask_words(desk, client, text, user, channel)
-            await desk.search(client, team, reply, question)
+            question = await read_search_question(service, client, text, user, channel)
+            await service.search(client, team, reply, question)

@@ -1,4 +1,4 @@
-"""What is removed when a workspace has gone."""
+"""Deletes what is stored about a workspace that removed the app."""
 
 import asyncio
 import logging
@@ -12,10 +12,10 @@ _log = logging.getLogger(__name__)
 
 
 async def forget_workspace(context: AsyncBoltContext) -> None:
-    """Removes a workspace's tokens, questions and thumbnails' ids."""
-    desk: QueryService = context["desk"]
+    """Delete a workspace's tokens, questions and thumbnail ids."""
+    service: QueryService = context["service"]
     workspaces: Workspaces = context["workspaces"]
     team = str(context.team_id or context.enterprise_id)
     await workspaces.forget(context.enterprise_id, context.team_id)
-    await asyncio.to_thread(desk.store.forget_team, team)
-    _log.info("The workspace %s has gone; what was kept of it is removed.", team)
+    await asyncio.to_thread(service.store.forget_team, team)
+    _log.info("The workspace %s removed the app. Its stored data is deleted.", team)

@@ -1,4 +1,4 @@
-"""Somebody writes to the bot directly."""
+"""A direct message to the bot."""
 
 from typing import Any
 
@@ -9,6 +9,6 @@ from findimg_bot.listeners.events.conversation import answer_message
 
 
 async def message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
-    """Answers in the thread; what is no new message of a person is passed over."""
+    """Answer new messages of people, and ignore all others."""
     if event.get("channel_type") == "im" and event.get("subtype") in (None, "file_share") and "bot_id" not in event:
         await answer_message(event, context, client)

@@ -1,4 +1,4 @@
-"""Tokens of a workspace are no longer good."""
+"""A workspace revokes tokens."""
 
 from typing import Any
 
@@ -8,6 +8,6 @@ from findimg_bot.listeners.events.departure import forget_workspace
 
 
 async def tokens_revoked(event: dict[str, Any], context: AsyncBoltContext) -> None:
-    """Forgets the workspace when the bot's own token is among them."""
+    """Delete everything about the workspace when the bot's own token is revoked."""
     if event.get("tokens", {}).get("bot"):
         await forget_workspace(context)

@@ -7,6 +7,6 @@ from findimg_bot.listeners.shortcuts.tag_image import tag_image
 
 
 def register(app: AsyncApp) -> None:
-    """Connects the shortcuts with the app."""
+    """Register the shortcuts with the app."""
     app.message_shortcut("find_similar")(find_similar)
     app.message_shortcut("tag_image")(tag_image)

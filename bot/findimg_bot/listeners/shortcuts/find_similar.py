@@ -13,6 +13,6 @@ from findimg_bot.listeners.shortcuts.message_image import answer_shortcut
 async def find_similar(
     ack: AsyncAck, shortcut: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
-    """Answers to one person with images like the message's image."""
+    """Answer one person with images like the message's image."""
     await ack()
     await answer_shortcut("/similar", shortcut, context, client, respond)

@@ -1,4 +1,4 @@
-"""The image of a message whose menu was used."""
+"""Answers about the image of a message whose menu was used."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import answer_uploaded
-from findimg_bot.slack.blocks import sentence
+from findimg_bot.slack.blocks.message import text_message
 from findimg_bot.slack.replies import EphemeralReply
 from findimg_bot.slack.uploads import image_among
 
@@ -19,10 +19,10 @@ async def answer_shortcut(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Answers `/tag` or `/similar` about the message's first image."""
+    """Answer `/tag` or `/similar` about the message's first image."""
     reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"])
     file = image_among(shortcut["message"].get("files"))
     if file is None:
-        await reply.send(sentence("There is no image in that message; choose one that has an image."))
+        await reply.send(text_message("That message has no image. Choose one that has an image."))
     else:
         await answer_uploaded(command, file, context, client, reply)

@@ -6,5 +6,5 @@ from findimg_bot.listeners.views.image import image
 
 
 def register(app: AsyncApp) -> None:
-    """Connects the modals with the app."""
+    """Register the modals with the app."""
     app.view("image")(image)

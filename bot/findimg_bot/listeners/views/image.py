@@ -1,4 +1,4 @@
-"""The modal in which an image is chosen."""
+"""The modal in which a person chooses an image."""
 
 import json
 from typing import Any
@@ -15,12 +15,12 @@ from findimg_bot.slack.uploads import image_among
 async def image(
     ack: AsyncAck, view: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
 ) -> None:
-    """Tags the chosen image, or finds images like it."""
+    """Tag the chosen image, or find similar images."""
     file = image_among(view["state"]["values"]["image"]["file"].get("files"))
     if file is None:
-        await ack(response_action="errors", errors={"image": "That is no image; choose a photograph or a picture."})
+        await ack(response_action="errors", errors={"image": "That file is not an image. Choose a photo."})
         return
     await ack()
-    asked = json.loads(view["private_metadata"])
-    reply = PrivateReply(client, asked["channel"], body["user"]["id"])
-    await answer_uploaded(asked["command"], file, context, client, reply, asked["text"])
+    metadata = json.loads(view["private_metadata"])
+    reply = PrivateReply(client, metadata["channel"], body["user"]["id"])
+    await answer_uploaded(metadata["command"], file, context, client, reply, metadata["text"])

@@ -1,0 +1,52 @@
+"""Errors of the bot, and the sentence that each error becomes for the person who asked."""
+
+import logging
+
+import aiohttp
+from slack_sdk.errors import SlackClientError
+
+from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
+
+NOT_READY = (
+    "Images cannot be searched at the moment. The operator of findimg can find the cause with findimg-bot doctor."
+)
+_BROKEN = "An internal error prevented an answer. The operator of findimg finds the cause in the bot's log."
+_log = logging.getLogger(__name__)
+
+
+class BusyError(FindimgError):
+    """The bot has too much to do to accept another question."""
+
+
+def is_user_fault(error: BaseException) -> bool:
+    """Return whether the question caused an error, and not the bot, the library or Slack."""
+    return isinstance(error, QueryError | ImageError)
+
+
+def explain(error: Exception) -> str:
+    """Return what to tell the person who asked, and log errors that the operator has to repair."""
+    if is_user_fault(error) or isinstance(error, BusyError):
+        return str(error)
+    if isinstance(error, LibraryError | StorageError):
+        _log.error("The library cannot be searched: %s", error)
+        return NOT_READY
+    if isinstance(error, FindimgError):
+        _log.error("A question could not be answered: %s", error)
+        return _BROKEN
+    if isinstance(error, SlackClientError | aiohttp.ClientError | OSError):
+        _log.warning("An answer could not be sent: %s", slack_failure(error))
+        return f"The answer is ready but cannot be shown: {slack_failure(error)}. Try again in a minute."
+    _log.error("A question could not be answered.", exc_info=error)
+    return _BROKEN
+
+
+def slack_failure(error: BaseException) -> str:
+    """Return why a call of Slack failed, in a few words without a token or an address."""
+    response = getattr(error, "response", None)
+    if response is not None and (code := response.get("error")):
+        return f"Slack answered {code}"
+    if isinstance(error, TimeoutError):
+        return "Slack took too long"
+    if isinstance(error, StorageError):
+        return "the library cannot be read"
+    return f"Slack cannot be reached ({type(error).__name__})"

@@ -1,0 +1,74 @@
+"""Follows the library: opens each newly published version, and removes thumbnails of removed images from Slack."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import FindimgError
+from findimg.storage.folder import FolderStorage
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.service.metrics import Metrics
+from findimg_bot.slack.thumbnails import Thumbnails
+from findimg_bot.state.store import Store
+
+_FOLDER_INTERVAL, _S3_INTERVAL = 1.0, 10.0  # seconds between two reads of CURRENT
+_log = logging.getLogger(__name__)
+
+ClientOfTeam = Callable[[str], Awaitable[AsyncWebClient | None]]
+
+
+class VersionWatcher:
+    """Keeps the live version current until its task is cancelled."""
+
+    def __init__(self, live: LiveLibrary, store: Store, thumbnails: Thumbnails, metrics: Metrics):
+        self._live = live
+        self._store = store
+        self._thumbnails = thumbnails
+        self._metrics = metrics
+
+    async def run(self, client_of: ClientOfTeam) -> None:
+        """Check for a new version at regular intervals.
+
+        Args:
+            client_of: returns a client with a team's token, None when the app is not installed there.
+        """
+        interval = _FOLDER_INTERVAL if isinstance(self._live.library.storage, FolderStorage) else _S3_INTERVAL
+        reported = ""
+        while True:
+            try:
+                if await asyncio.to_thread(self._live.refresh):
+                    await self._after_switch(client_of)
+                reported = ""
+            except FindimgError as error:
+                self._metrics.refresh_failures.inc()
+                if str(error) != reported:
+                    reported = str(error)
+                    _log.warning("The live version cannot be opened: %s", error)
+            except Exception:
+                self._metrics.refresh_failures.inc()
+                _log.exception("The library cannot be watched.")
+            await asyncio.sleep(interval)
+
+    async def _after_switch(self, client_of: ClientOfTeam) -> None:
+        """Report the new version, and delete thumbnails of images that it does not contain from Slack."""
+
+        def report() -> None:
+            with self._live.lease() as searcher:
+                manifest = searcher.manifest
+            created = datetime.fromisoformat(manifest.created).timestamp()
+            self._metrics.serving(manifest.version, manifest.images, created)
+
+        await asyncio.to_thread(report)
+        uploaded = await asyncio.to_thread(self._store.uploaded_hashes)
+        for team, hashes in uploaded.items():
+            if removed := await asyncio.to_thread(self._removed, hashes):
+                client = await client_of(team)
+                if client:
+                    await self._thumbnails.remove(client, team, sorted(removed))
+
+    def _removed(self, hashes: Sequence[str]) -> set[str]:
+        with self._live.lease() as searcher:
+            return searcher.catalog.without(hashes)

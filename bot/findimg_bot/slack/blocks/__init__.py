@@ -1,0 +1,1 @@
+"""Block Kit messages, modals and the Home tab, one subject a module."""
