@@ -52,7 +52,7 @@ def teams(library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory) -
     teams.close()
 
 
-def test_each_workspace_that_installed_the_app_is_answered_with_its_own_files(teams: ManyTeams) -> None:
+def test_each_installed_workspace_gets_its_own_files(teams: ManyTeams) -> None:
     files = []
     for name in ("alpha", "beta"):
         person = teams.install(name)
@@ -62,7 +62,7 @@ def test_each_workspace_that_installed_the_app_is_answered_with_its_own_files(te
     assert not files[0] & files[1]
 
 
-def test_kept_tokens_cannot_be_read_without_the_key(teams: ManyTeams) -> None:
+def test_stored_tokens_need_the_key(teams: ManyTeams) -> None:
     teams.install("gamma")
     state = Path(teams.environment["FINDIMG_STATE"])
     kept = b"".join(path.read_bytes() for path in state.parent.glob(f"{state.name}*"))
@@ -71,13 +71,13 @@ def test_kept_tokens_cannot_be_read_without_the_key(teams: ManyTeams) -> None:
     assert b"slack_installations" in kept
 
 
-def test_a_workspace_without_the_app_is_told_so(teams: ManyTeams) -> None:
+def test_workspace_without_the_app_gets_a_message(teams: ManyTeams) -> None:
     first = teams.person  # the team that the workspace begins with; it never installed the app by OAuth
     answer = first.command(first.channel(), "/findimg animal")
-    assert "no longer good" in answer["text"]
+    assert "no longer valid" in answer["text"]
 
 
-def test_an_uninstalled_workspace_leaves_nothing(teams: ManyTeams) -> None:
+def test_uninstalling_deletes_all_data_of_the_workspace(teams: ManyTeams) -> None:
     person = teams.install("delta")
     person.command(person.channel(), "/findimg animal")
     workspace = teams.slack.workspace
@@ -102,12 +102,12 @@ def test_an_uninstalled_workspace_leaves_nothing(teams: ManyTeams) -> None:
     until(lambda: count() == 0)
 
 
-def test_an_installation_nobody_began_is_refused(teams: ManyTeams) -> None:
+def test_unknown_oauth_state_is_refused(teams: ManyTeams) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400"):
         urllib.request.urlopen(f"{teams.monitor}/slack/oauth_redirect?code=1&state=2", timeout=30)
 
 
-def test_a_new_key_still_reads_old_tokens(teams: ManyTeams) -> None:
+def test_rotated_key_still_reads_old_tokens(teams: ManyTeams) -> None:
     person = teams.install("epsilon")
     teams.stop()
     old = teams.environment["FINDIMG_SLACK_TOKEN_KEY"]
@@ -126,7 +126,7 @@ def test_a_new_key_still_reads_old_tokens(teams: ManyTeams) -> None:
         ("FINDIMG_LIBRARY", "FINDIMG_LIBRARY"),
     ],
 )
-def test_a_missing_setting_is_named_in_one_sentence(teams: ManyTeams, missing: str, named: str, tmp_path: Path) -> None:
+def test_missing_setting_is_named(teams: ManyTeams, missing: str, named: str, tmp_path: Path) -> None:
     environment = os.environ | teams.environment | {missing: "", "FINDIMG_STATE": str(tmp_path / "state")}
     command = [Path(sys.executable).with_name("findimg-bot"), "serve", "--http", "127.0.0.1:0"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)

@@ -19,7 +19,7 @@ def findimg_bot(*arguments: str | Path, cwd: Path, cache: Path, **variables: str
     )
 
 
-def test_ask_json_is_the_contract(library: str, cache: Path, tmp_path: Path) -> None:
+def test_ask_json_has_the_documented_fields(library: str, cache: Path, tmp_path: Path) -> None:
     done = findimg_bot("ask", "/findimg cat", "--json", "-k", "2", cwd=tmp_path, cache=cache, FINDIMG_LIBRARY=library)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -30,7 +30,7 @@ def test_ask_json_is_the_contract(library: str, cache: Path, tmp_path: Path) -> 
         assert max(thumbnail.size) == 320
 
 
-def test_ask_answers_several_texts_and_draws_a_sheet(library: str, samples: Path, cache: Path, tmp_path: Path) -> None:
+def test_ask_answers_several_texts_and_writes_a_sheet(library: str, samples: Path, cache: Path, tmp_path: Path) -> None:
     texts = ["/findimg cat", "/tag", "/similar", "/words dog"]
     image = samples / "dalmatian.jpg"
     done = findimg_bot(
@@ -64,7 +64,7 @@ def test_words_need_no_library(cache: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_one_sentence(
+def test_error_is_one_sentence_on_stderr(
     library: str, cache: Path, tmp_path: Path, arguments: list[str], part: str
 ) -> None:
     done = findimg_bot(*[library if a == "LIBRARY" else a for a in arguments], "--json", cwd=tmp_path, cache=cache)

@@ -53,7 +53,7 @@ def bench(library: str, cache: Path, tmp_path: Path) -> Iterator[Bench]:
     slack.stop()
 
 
-def test_where_all_is_well_every_line_says_what_is_there(bench: Bench) -> None:
+def test_all_checks_pass(bench: Bench) -> None:
     findings = bench.examine()
     assert [finding.name for finding in findings] == NAMES
     assert [finding.text for finding in findings if not finding.ok] == []
@@ -152,7 +152,7 @@ def many(**values: str) -> Callable[[Bench], None]:
         (many(slack_client_secret="x", slack_token_key="y"), True, "installation", "must hold a Fernet key"),
     ],
 )
-def test_each_thing_that_is_wrong_is_named_with_what_to_do(
+def test_problem_is_named_with_its_fix(
     bench: Bench, make_sick: Callable[[Bench], None], http: bool, name: str, says: str
 ) -> None:
     make_sick(bench)
@@ -174,7 +174,7 @@ def test_each_thing_that_is_wrong_is_named_with_what_to_do(
         (secret("slack_bot_token", "xoxb-1"), "bot token", {"thumbnail"}),
     ],
 )
-def test_one_cause_is_said_once(
+def test_checks_with_the_same_cause_are_skipped(
     bench: Bench, make_sick: Callable[[Bench], None], cause: str, waiting: set[str]
 ) -> None:
     make_sick(bench)

@@ -26,7 +26,7 @@ def secrets(team: Team) -> list[str]:
     return [team.environment[f"FINDIMG_SLACK_{name}"] for name in names]
 
 
-def test_the_log_holds_no_question_and_no_secret_also_when_things_go_wrong(
+def test_log_contains_no_question_and_no_secret(
     library: str, cache: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(library, tmp_path / "library")

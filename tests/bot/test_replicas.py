@@ -11,7 +11,7 @@ from tests.bot.team import Team
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("team", ["socket"], indirect=True)]
 
 
-def test_what_one_bot_answered_the_other_goes_on_with(team: Team) -> None:
+def test_replica_answers_clicks_of_another(team: Team) -> None:
     other, monitor = team.start_another()
     try:
         until(lambda: team.slack.workspace.sockets.connections == 2)
@@ -31,7 +31,7 @@ def test_what_one_bot_answered_the_other_goes_on_with(team: Team) -> None:
     until(lambda: team.slack.workspace.sockets.connections == 1)
 
 
-def test_an_answer_of_a_bot_that_has_gone_still_has_its_buttons(team: Team) -> None:
+def test_buttons_work_after_their_bot_ended(team: Team) -> None:
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg animal")
     other, _ = team.start_another()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 BOT = Path(sys.executable).with_name("findimg-bot")
 
 
-def test_a_bot_that_is_served_over_http_answers_in_the_local_workspace(
+def test_http_bot_answers_in_the_local_workspace(
     library: str, cache: Path, tmp_path: Path
 ) -> None:
     address = f"127.0.0.1:{free_port()}"
@@ -52,18 +52,18 @@ def test_a_bot_that_is_served_over_http_answers_in_the_local_workspace(
     assert (bot.returncode, workspace.returncode) == (0, 0)
 
 
-def test_an_address_of_the_bot_that_is_none_is_refused(library: str, cache: Path) -> None:
+def test_invalid_bot_address_is_refused(library: str, cache: Path) -> None:
     command = [BOT, "try", "--bot-at", "127.0.0.1:3000", "--library", library, "--cache", str(cache)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == ("--bot-at is an address such as http://127.0.0.1:3000. Received: '127.0.0.1:3000'.\n")
+    assert done.stderr == ("--bot-at takes an address such as http://127.0.0.1:3000. Received: '127.0.0.1:3000'.\n")
 
 
-def test_a_token_that_slack_does_not_take_is_logged_before_anybody_asks(
+def test_rejected_token_is_logged_at_start(
     library: str, cache: Path, tmp_path: Path
 ) -> None:
     team = Team("http", tmp_path, cache, library)
     team.environment["FINDIMG_SLACK_BOT_TOKEN"] = "xoxb-another"
     team.restart()
-    assert "Slack does not take FINDIMG_SLACK_BOT_TOKEN: invalid_auth." in team.log.read_text()
+    assert "Slack rejects FINDIMG_SLACK_BOT_TOKEN: invalid_auth." in team.log.read_text()
     team.close()

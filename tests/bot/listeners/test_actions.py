@@ -15,7 +15,7 @@ def after(team: Team, channel: str, answer: Json, action: str, number: int = 0) 
     return team.person.wait(channel, lambda message: message != known.get(message["ts"]))
 
 
-def test_more_like_this_answers_with_images_like_that_one(team: Team) -> None:
+def test_more_like_this_finds_similar_images(team: Team) -> None:
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg motorcycle")
     more = after(team, channel, answer, "more_like_this")
@@ -24,7 +24,7 @@ def test_more_like_this_answers_with_images_like_that_one(team: Team) -> None:
     assert len(images(more)) == 5
 
 
-def test_next_goes_on_where_the_page_ended_and_takes_its_place(team: Team) -> None:
+def test_next_replaces_the_page(team: Team) -> None:
     channel = team.person.channel()
     first = team.person.command(channel, "/findimg animal")
     count = len(team.person.messages(channel))
@@ -36,7 +36,7 @@ def test_next_goes_on_where_the_page_ended_and_takes_its_place(team: Team) -> No
     until(lambda: len(team.person.messages(channel)) == count)
 
 
-def test_share_shows_the_answer_to_the_channel(team: Team) -> None:
+def test_share_posts_to_the_channel(team: Team) -> None:
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg cat")
     shared = after(team, channel, answer, "share")
@@ -46,7 +46,7 @@ def test_share_shows_the_answer_to_the_channel(team: Team) -> None:
     assert "share" not in {element["action_id"] for _, element in elements(shared["blocks"])}
 
 
-def test_the_buttons_of_a_shared_answer_work_for_everybody(team: Team) -> None:
+def test_buttons_of_a_public_answer_work_for_everybody(team: Team) -> None:
     channel = team.person.channel()
     shared = after(team, channel, team.person.command(channel, "/findimg animal"), "share")
     more = after(team, channel, shared, "more_like_this")
@@ -56,7 +56,7 @@ def test_the_buttons_of_a_shared_answer_work_for_everybody(team: Team) -> None:
     assert "6 to 10" in words(changed)
 
 
-def test_find_similar_below_tags_is_about_the_tagged_image(team: Team, samples: Path) -> None:
+def test_find_similar_uses_the_tagged_image(team: Team, samples: Path) -> None:
     channel = team.person.channel()
     team.person.share(channel, samples / "motorcycle-left.png")
     similar = after(team, channel, team.person.command(channel, "/tag"), "find_similar")
@@ -64,7 +64,7 @@ def test_find_similar_below_tags_is_about_the_tagged_image(team: Team, samples: 
     assert "motorcycle-right.png" in words(similar)
 
 
-def test_buttons_work_after_the_bot_was_restarted(team: Team, samples: Path) -> None:
+def test_buttons_work_after_a_restart(team: Team, samples: Path) -> None:
     channel = team.person.channel()
     team.person.share(channel, samples / "cat.png")
     found, tagged = team.person.command(channel, "/findimg animal"), team.person.command(channel, "/tag")
@@ -84,7 +84,7 @@ def test_another_image_can_be_chosen_in_a_modal(team: Team, samples: Path) -> No
     assert team.person.wait(channel, lambda message: "Tags of *dalmatian.jpg*" in words(message))["ephemeral"]
 
 
-def test_a_modal_refuses_what_is_no_image(team: Team) -> None:
+def test_modal_refuses_other_files(team: Team) -> None:
     channel = team.person.channel()
     team.person.ask("send", channel=channel, text="/tag")
     modal = until(lambda: team.person.state()["modal"])

@@ -8,7 +8,7 @@ from tests.bot.team import Team
 pytestmark = pytest.mark.slow
 
 
-def test_findimg_shows_the_right_images_to_the_person_alone(team: Team) -> None:
+def test_findimg_answers_only_the_person(team: Team) -> None:
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg animal")
     assert answer["ephemeral"]
@@ -17,7 +17,7 @@ def test_findimg_shows_the_right_images_to_the_person_alone(team: Team) -> None:
     assert words(team.person.command(channel, "/findimg cat")).index("cat.png") < 60
 
 
-def test_every_image_has_alt_text_that_says_what_is_on_it(team: Team) -> None:
+def test_images_have_alt_text_with_tags(team: Team) -> None:
     answer = team.person.command(team.person.channel(), "/findimg cat")
     first = images(answer)[0]["alt_text"]
     assert first.startswith("cat.png: ")
@@ -25,7 +25,7 @@ def test_every_image_has_alt_text_that_says_what_is_on_it(team: Team) -> None:
     assert all(image["alt_text"] for image in images(answer))
 
 
-def test_an_answer_says_how_many_images_there_are_and_when_they_were_indexed(team: Team) -> None:
+def test_answer_shows_image_count_and_index_time(team: Team) -> None:
     said = words(team.person.command(team.person.channel(), "/findimg cat"))
     assert "images · indexed <!date^" in said
 
@@ -57,7 +57,7 @@ def test_filters_are_noted(team: Team) -> None:
         ("/similar cat", "likeness goes with class: and filters"),
     ],
 )
-def test_what_cannot_be_answered_is_a_sentence_to_that_person(team: Team, text: str, sentence: str) -> None:
+def test_unanswerable_question_gets_a_sentence(team: Team, text: str, sentence: str) -> None:
     answer = team.person.command(team.person.channel(), text)
     assert answer["ephemeral"]
     assert sentence in words(answer)
@@ -71,17 +71,17 @@ def test_every_command_has_help(team: Team, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["/findimg", "/words"])
-def test_a_command_that_needs_words_explains_itself_without(team: Team, command: str) -> None:
+def test_command_without_words_shows_help(team: Team, command: str) -> None:
     assert f"`{command} " in words(team.person.command(team.person.channel(), command))
 
 
-def test_words_shows_the_nearest_words(team: Team) -> None:
+def test_words_lists_the_nearest_words(team: Team) -> None:
     said = words(team.person.command(team.person.channel(), "/words said"))
     assert "told" in said
     assert "0.44" in said
 
 
-def test_tag_takes_a_link_to_an_image(team: Team, samples: Path) -> None:
+def test_tag_accepts_an_image_link(team: Team, samples: Path) -> None:
     channel = team.person.channel()
     message = team.person.share(channel, samples / "dalmatian.jpg")
     answer = team.person.command(channel, f"/tag {message['files'][0]['permalink']}")
@@ -90,7 +90,7 @@ def test_tag_takes_a_link_to_an_image(team: Team, samples: Path) -> None:
     assert images(answer)[0]["slack_file"]["id"] == message["files"][0]["id"]
 
 
-def test_tag_takes_the_newest_image_in_the_channel(team: Team, samples: Path) -> None:
+def test_tag_uses_the_newest_image_in_the_channel(team: Team, samples: Path) -> None:
     channel = team.person.channel()
     team.person.share(channel, samples / "dalmatian.jpg")
     team.person.share(channel, samples / "cat.png")
@@ -98,7 +98,7 @@ def test_tag_takes_the_newest_image_in_the_channel(team: Team, samples: Path) ->
     assert "Tags of *cat.png*" in words(answer)
 
 
-def test_tag_takes_an_indexed_image(team: Team, samples: Path) -> None:
+def test_tag_accepts_an_indexed_image(team: Team, samples: Path) -> None:
     answer = team.person.command(team.person.channel(), f"/tag like:{samples}/cat.png")
     assert "*cat*" in words(answer)
 
@@ -111,7 +111,7 @@ def test_similar_finds_images_like_the_newest_in_the_channel(team: Team, samples
     assert "motorcycle-right.png" in words(answer)
 
 
-def test_similar_takes_filters_beside_the_image(team: Team, samples: Path) -> None:
+def test_similar_accepts_filters(team: Team, samples: Path) -> None:
     channel = team.person.channel()
     message = team.person.share(channel, samples / "cat.png")
     said = words(team.person.command(channel, f"/similar {message['files'][0]['permalink']} type:jpg"))
@@ -120,7 +120,7 @@ def test_similar_takes_filters_beside_the_image(team: Team, samples: Path) -> No
     assert "*cat.png*  " not in said
 
 
-def test_findimg_like_takes_a_link_to_an_image_in_slack(team: Team, samples: Path) -> None:
+def test_findimg_like_accepts_a_slack_link(team: Team, samples: Path) -> None:
     channel = team.person.channel()
     message = team.person.share(channel, samples / "motorcycle-left.png")
     answer = team.person.command(channel, f"/findimg like:{message['files'][0]['permalink']}")
@@ -128,7 +128,7 @@ def test_findimg_like_takes_a_link_to_an_image_in_slack(team: Team, samples: Pat
 
 
 @pytest.mark.parametrize(("command", "said"), [("/tag", "Tags of *cat.png*"), ("/similar", "Images like *cat.png*")])
-def test_without_an_image_in_the_channel_a_modal_asks_for_one(
+def test_modal_opens_without_an_image_in_the_channel(
     team: Team, samples: Path, command: str, said: str
 ) -> None:
     from tests.bot.person import until

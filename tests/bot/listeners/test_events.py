@@ -12,7 +12,7 @@ def mention(team: Team, text: str = "") -> str:
     return f"<@{team.person.state()['bot']['id']}> {text}".strip()
 
 
-def test_a_mention_is_answered_in_its_thread(team: Team) -> None:
+def test_mention_is_answered_in_its_thread(team: Team) -> None:
     channel = team.person.channel()
     team.person.ask("send", channel=channel, text=mention(team, "animal"))
     question = team.person.messages(channel)[-1]
@@ -23,7 +23,7 @@ def test_a_mention_is_answered_in_its_thread(team: Team) -> None:
     assert not [each for each in team.person.messages(channel) if "Searching" in each["text"]]
 
 
-def test_a_mention_with_an_image_gets_its_tags_and_similar_images(team: Team, samples: Path) -> None:
+def test_mention_with_an_image_gets_tags_and_similar_images(team: Team, samples: Path) -> None:
     channel = team.person.channel()
     team.person.share(channel, samples / "motorcycle-left.png", mention(team))
     answer = team.person.wait(channel, lambda each: "Images like *motorcycle-left.png*" in words(each))
@@ -31,7 +31,7 @@ def test_a_mention_with_an_image_gets_its_tags_and_similar_images(team: Team, sa
     assert "motorcycle-right.png" in words(answer)
 
 
-def test_a_mention_without_words_is_about_the_image_of_its_thread(team: Team, samples: Path) -> None:
+def test_mention_without_words_uses_the_image_of_its_thread(team: Team, samples: Path) -> None:
     channel = team.person.channel()
     first = team.person.share(channel, samples / "dalmatian.jpg")
     team.person.ask("send", channel=channel, text=mention(team), thread_ts=first["ts"])
@@ -39,26 +39,26 @@ def test_a_mention_without_words_is_about_the_image_of_its_thread(team: Team, sa
     assert answer["thread_ts"] == first["ts"]
 
 
-def test_a_mention_without_anything_is_helped(team: Team) -> None:
+def test_empty_mention_gets_help(team: Team) -> None:
     channel = team.person.channel()
     team.person.ask("send", channel=channel, text=mention(team))
     team.person.wait(channel, lambda each: "Find images by what they show" in words(each))
 
 
-def test_a_direct_message_is_a_search(team: Team) -> None:
+def test_direct_message_starts_a_search(team: Team) -> None:
     channel = team.person.direct()
     team.person.ask("send", channel=channel, text="dalmatian")
     answer = team.person.wait(channel, lambda each: "Images for *dalmatian*" in words(each))
     assert "dalmatian.jpg" in words(answer)
 
 
-def test_a_direct_message_with_an_image_gets_its_tags_and_similar_images(team: Team, samples: Path) -> None:
+def test_direct_message_with_an_image_gets_tags_and_similar_images(team: Team, samples: Path) -> None:
     channel = team.person.direct()
     team.person.share(channel, samples / "cat.png")
     team.person.wait(channel, lambda each: "Tags of *cat.png*" in words(each) and len(images(each)) >= 5)
 
 
-def test_what_cannot_be_answered_is_said_in_the_thread(team: Team) -> None:
+def test_error_is_reported_in_the_thread(team: Team) -> None:
     channel = team.person.channel()
     team.person.ask("send", channel=channel, text=mention(team, "elephantx"))
     team.person.wait(channel, lambda each: "'elephantx' is unknown" in words(each) and "thread_ts" in each)
@@ -71,14 +71,14 @@ def home(team: Team) -> Json:
     return dict(until(lambda: (now := team.person.state()["home"]) != before and now))
 
 
-def test_the_home_tab_says_what_is_indexed_since_when_and_how_to_ask(team: Team) -> None:
+def test_home_tab_shows_index_and_commands(team: Team) -> None:
     shown = words(home(team))
     assert "images* are indexed, as of <!date^" in shown
     for command in ("/findimg", "/tag", "/similar", "/words"):
         assert command in shown
 
 
-def test_an_image_chosen_from_the_home_tab_is_answered_in_the_direct_message(team: Team, samples: Path) -> None:
+def test_image_from_the_home_tab_is_answered_in_the_direct_message(team: Team, samples: Path) -> None:
     person, view = team.person, home(team)
     block = next(block for block in view["blocks"] if block["type"] == "actions")
     person.ask("action", view_id=view["id"], block_id=block["block_id"], action_id="choose_to_tag")

@@ -32,7 +32,7 @@ def names(found: ImageResults | TagResults) -> list[str]:
     return [Path(hit.uri).name for hit in found.hits]
 
 
-def test_findimg_answers_words(live: LiveLibrary) -> None:
+def test_findimg_finds_words(live: LiveLibrary) -> None:
     found = asked(live, "/findimg cat", 3)
     assert isinstance(found, ImageResults)
     assert names(found)[0] == "cat.png"
@@ -41,14 +41,14 @@ def test_findimg_answers_words(live: LiveLibrary) -> None:
     assert found.took_ms > 0
 
 
-def test_the_next_page_goes_on_where_the_first_ended(live: LiveLibrary) -> None:
+def test_next_page_continues_the_first(live: LiveLibrary) -> None:
     whole = names(asked(live, "/findimg animal", 9))
     pages = [asked(live, "/findimg animal", 3, skip=skip) for skip in (0, 3, 6)]
     assert [name for page in pages for name in names(page)] == whole
     assert len(set(whole)) == 9
 
 
-def test_more_says_whether_there_is_another_page(live: LiveLibrary) -> None:
+def test_more_is_set_before_another_page(live: LiveLibrary) -> None:
     first, last = asked(live, "/findimg animal", 3), asked(live, "/findimg animal", 3, skip=1000)
     assert isinstance(first, ImageResults)
     assert isinstance(last, ImageResults)
@@ -56,11 +56,11 @@ def test_more_says_whether_there_is_another_page(live: LiveLibrary) -> None:
 
 
 @pytest.mark.parametrize("command", ["/similar", "/findimg"])
-def test_like_finds_similar_images_and_leaves_itself_out(live: LiveLibrary, samples: Path, command: str) -> None:
+def test_like_excludes_the_image_itself(live: LiveLibrary, samples: Path, command: str) -> None:
     assert names(asked(live, f"{command} like:{samples}/motorcycle-left.png", 3))[0] == "motorcycle-right.png"
 
 
-def test_a_question_may_be_about_an_indexed_image_whatever_it_is_called(live: LiveLibrary, samples: Path) -> None:
+def test_question_about_an_indexed_image(live: LiveLibrary, samples: Path) -> None:
     with live.lease() as searcher:
         found = answer_question(searcher, Question("/similar", "type:png", like=f"{samples}/motorcycle-left.png"), 3)
     assert names(found)[0] == "motorcycle-right.png"
@@ -83,13 +83,13 @@ def test_tag_takes_an_image_or_an_indexed_one(live: LiveLibrary, cat: ImageFeatu
     assert [tag.word for tag in fresh.tags] == [tag.word for tag in stored.tags]
 
 
-def test_an_image_that_another_backbone_saw_is_refused_with_what_to_do(live: LiveLibrary, cat: ImageFeatures) -> None:
+def test_features_of_another_encoder_are_refused(live: LiveLibrary, cat: ImageFeatures) -> None:
     other = ImageFeatures(cat.visual[:512], cat.classes, cat.probabilities)
     with pytest.raises(QueryError, match="rebuilt with another encoder since you sent this image"):
         asked(live, "/similar", 3, other)
 
 
-def test_words_are_the_tutorials_neighbours(cache: Path) -> None:
+def test_words_match_the_published_neighbours(cache: Path) -> None:
     found = related_words(LiveLibrary(Settings(cache=cache)).words(), "said", 4)
     assert [word for word, _ in found.words] == ["said", "told", "says", "spokesman"]
     assert [distance for _, distance in found.words] == pytest.approx([0.00, 0.44, 0.50, 0.55], abs=0.01)
@@ -108,7 +108,7 @@ def test_words_are_the_tutorials_neighbours(cache: Path) -> None:
         ("/tag like:/nowhere.jpg", "No image '/nowhere.jpg' is indexed"),
     ],
 )
-def test_what_cannot_be_answered_is_said(live: LiveLibrary, text: str, sentence: str) -> None:
+def test_invalid_question_raises_query_error(live: LiveLibrary, text: str, sentence: str) -> None:
     with pytest.raises(QueryError, match=sentence):
         asked(live, text, 10)
 
@@ -122,6 +122,6 @@ def test_words_takes_one_known_word(live: LiveLibrary, text: str, sentence: str)
         related_words(live.words(), text, 10)
 
 
-def test_an_empty_library_is_said(tmp_path: Path, cache: Path) -> None:
+def test_empty_library_raises_library_error(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(LibraryError, match="No version is published in"):
         asked(LiveLibrary(Settings(library=str(tmp_path), cache=cache)), "/findimg cat", 10)

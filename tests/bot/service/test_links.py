@@ -19,33 +19,33 @@ SOURCES = ["s3://photos/2024", "/srv/photos/"]
         ("/home/cat.jpg", "home/cat.jpg"),
     ],
 )
-def test_a_path_begins_below_its_source_or_is_whole(uri: str, path: str) -> None:
+def test_path_is_relative_to_its_source(uri: str, path: str) -> None:
     assert path_below(uri, SOURCES) == path
 
 
-def test_a_source_within_another_counts() -> None:
+def test_innermost_source_is_used() -> None:
     assert path_below("/srv/photos/2024/cat.jpg", ["/srv/photos", "/srv/photos/2024", "/srv"]) == "cat.jpg"
 
 
-def test_a_link_lies_below_the_operators_address() -> None:
+def test_link_is_below_the_public_address() -> None:
     links = Links("https://photos.example.com/all/")
     assert links.link("/srv/photos/2024/cat.jpg", SOURCES) == "https://photos.example.com/all/2024/cat.jpg"
     assert not links.on_request("s3://photos/2024/cat.jpg")
 
 
-def test_no_name_of_an_image_can_break_out_of_its_link() -> None:
+def test_file_name_cannot_break_out_of_its_link() -> None:
     link = Links("https://photos.example.com/").link("/srv/photos/a b/<!here|x>?#&größe.jpg", SOURCES)
     assert link == "https://photos.example.com/a%20b/%3C%21here%7Cx%3E%3F%23%26gr%C3%B6%C3%9Fe.jpg"
 
 
-def test_without_an_address_only_what_lies_in_s3_has_a_link_on_request() -> None:
+def test_only_s3_images_get_links_on_request() -> None:
     links = Links("")
     assert links.link("s3://photos/2024/cat.jpg", SOURCES) == ""
     assert links.on_request("s3://photos/2024/cat.jpg")
     assert not links.on_request("/srv/photos/cat.jpg")
 
 
-def test_a_link_on_request_opens_the_image_for_some_minutes(s3: str) -> None:
+def test_link_on_request_expires(s3: str) -> None:
     open_storage(s3).write("party/größe <b>.jpg", b"a photograph")
     link = Links("").make(f"{s3}/party/größe <b>.jpg")
     with urllib.request.urlopen(link) as answer:

@@ -83,7 +83,7 @@ def open_versions(library: Library) -> list[str]:
     )
 
 
-def test_a_thousand_queries_meet_twenty_flips_and_none_fails(ours: Library, live: LiveLibrary) -> None:
+def test_queries_succeed_while_versions_change(ours: Library, live: LiveLibrary) -> None:
     versions = ours.versions()
     expected = {}
     for version in versions:
@@ -116,7 +116,7 @@ def test_a_thousand_queries_meet_twenty_flips_and_none_fails(ours: Library, live
     assert open_versions(ours) == []
 
 
-def test_a_query_goes_on_with_its_version_while_the_next_ones_have_the_new_one(
+def test_running_query_keeps_its_version(
     ours: Library, live: LiveLibrary
 ) -> None:
     old, new = ours.versions()
@@ -130,7 +130,7 @@ def test_a_query_goes_on_with_its_version_while_the_next_ones_have_the_new_one(
     assert open_versions(ours) == [new]
 
 
-def test_an_old_version_is_closed_after_its_last_query_and_not_before(ours: Library, live: LiveLibrary) -> None:
+def test_old_version_is_closed_after_its_last_query(ours: Library, live: LiveLibrary) -> None:
     old, new = ours.versions()
     with live.lease() as searcher:
         with live.lease():
@@ -141,7 +141,7 @@ def test_an_old_version_is_closed_after_its_last_query_and_not_before(ours: Libr
     assert open_versions(ours) == [new]
 
 
-def test_a_query_that_fails_gives_its_version_back(ours: Library, live: LiveLibrary) -> None:
+def test_failed_query_releases_its_version(ours: Library, live: LiveLibrary) -> None:
     def fail() -> None:
         with live.lease():
             publish(ours, ours.versions()[1])
@@ -153,19 +153,19 @@ def test_a_query_that_fails_gives_its_version_back(ours: Library, live: LiveLibr
     assert open_versions(ours) == [live.version]
 
 
-def test_a_version_that_nobody_asks_is_closed_at_once(ours: Library, live: LiveLibrary) -> None:
+def test_unused_old_version_is_closed_at_once(ours: Library, live: LiveLibrary) -> None:
     live.refresh(warm=False)
     publish(ours, ours.versions()[1])
     live.refresh(warm=False)
     assert open_versions(ours) == [ours.versions()[1]]
 
 
-def test_a_version_that_is_open_is_not_opened_again(ours: Library, live: LiveLibrary) -> None:
+def test_open_version_is_not_opened_again(ours: Library, live: LiveLibrary) -> None:
     assert [live.refresh(warm=False) for _ in range(3)] == [True, False, False]
     assert open_versions(ours) == [ours.versions()[0]]
 
 
-def test_a_library_that_is_rolled_back_is_followed(ours: Library, live: LiveLibrary) -> None:
+def test_rollback_is_followed(ours: Library, live: LiveLibrary) -> None:
     old, new = ours.versions()
     for version in (new, old):
         publish(ours, version)
@@ -176,7 +176,7 @@ def test_a_library_that_is_rolled_back_is_followed(ours: Library, live: LiveLibr
 
 
 @pytest.mark.parametrize("ask", [lambda live: live.refresh(warm=False), lambda live: live.lease().__enter__()])
-def test_many_threads_open_a_version_once(
+def test_concurrent_threads_open_a_version_once(
     ours: Library, live: LiveLibrary, ask: Callable[[LiveLibrary], object]
 ) -> None:
     gate = threading.Barrier(8)
@@ -216,7 +216,7 @@ def no_words(library: Library, new: str) -> None:
 
 
 @pytest.mark.parametrize("damage", [no_manifest, no_version, no_name, no_index, no_catalog, no_words])
-def test_a_version_that_cannot_be_opened_leaves_the_old_one_live(
+def test_unreadable_version_leaves_the_old_one_live(
     ours: Library, live: LiveLibrary, two_versions: Library, damage: Callable[[Library, str], None]
 ) -> None:
     old, new = ours.versions()
@@ -235,7 +235,7 @@ def test_a_version_that_cannot_be_opened_leaves_the_old_one_live(
     assert live.version == new
 
 
-def test_what_is_not_published_yet_is_said_and_found_when_it_is(ours: Library, live: LiveLibrary) -> None:
+def test_missing_version_is_reported_until_one_is_published(ours: Library, live: LiveLibrary) -> None:
     ours.storage.delete("CURRENT")
     assert not live.refresh()
     assert live.version is None
@@ -249,7 +249,7 @@ def test_what_is_not_published_yet_is_said_and_found_when_it_is(ours: Library, l
         assert asked(searcher)[0] == ours.versions()[0]
 
 
-def test_a_library_whose_name_is_lost_goes_on_with_what_is_open(ours: Library, live: LiveLibrary) -> None:
+def test_open_version_survives_a_lost_current_file(ours: Library, live: LiveLibrary) -> None:
     live.refresh(warm=False)
     ours.storage.delete("CURRENT")
     assert not live.refresh()
@@ -257,13 +257,13 @@ def test_a_library_whose_name_is_lost_goes_on_with_what_is_open(ours: Library, l
         assert asked(searcher)[0] == ours.versions()[0]
 
 
-def test_without_a_library_the_settings_are_to_blame(cache: Path) -> None:
+def test_missing_library_setting_is_reported(cache: Path) -> None:
     live = LiveLibrary(Settings(library="", cache=cache))
     with pytest.raises(LibraryError, match="No library is named"), live.lease():
         pass
 
 
-def test_from_s3_a_version_comes_into_the_cache_and_leaves_it_after_its_last_query(
+def test_s3_version_is_cached_until_its_last_query(
     ours: Library, cache: Path, s3: str
 ) -> None:
     add_version(ours, ours.versions()[0])

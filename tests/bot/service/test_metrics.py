@@ -49,7 +49,7 @@ def test_failure_is_counted_as_the_users_or_the_operators(metrics: Metrics, erro
     assert generate_latest(metrics.registry).count(b"findimg_failures_total{") == 1
 
 
-def test_only_the_version_that_is_served_is_shown(metrics: Metrics) -> None:
+def test_only_the_served_version_is_shown(metrics: Metrics) -> None:
     metrics.serving("20240601T120000Z", 12345, 1717243200.0)
     metrics.serving("20240602T120000Z", 7, 1717329600.0)
     assert value(metrics, "findimg_version_info", version="20240602T120000Z") == 1
@@ -58,13 +58,13 @@ def test_only_the_version_that_is_served_is_shown(metrics: Metrics) -> None:
     assert value(metrics, "findimg_version_created_seconds") == 1717329600
 
 
-def test_two_bots_in_one_process_count_for_themselves(metrics: Metrics) -> None:
+def test_metrics_are_separate_for_each_bot(metrics: Metrics) -> None:
     with Metrics().answering("tag"):
         pass
     assert value(metrics, "findimg_queries_total", kind="tag") is None
 
 
-def test_what_can_go_wrong_in_the_background_is_there_from_the_start(metrics: Metrics) -> None:
+def test_background_failures_start_at_zero(metrics: Metrics) -> None:
     shown = generate_latest(metrics.registry).decode()
     for name in ("findimg_refresh_failures_total 0.0", "findimg_thumbnail_failures_total 0.0", "findimg_images 0.0"):
         assert name in shown

@@ -52,7 +52,7 @@ def flip(library: Path, version: str) -> None:
 
 
 @pytest.mark.long
-def test_no_query_fails_while_versions_change_and_each_is_answered_by_one(
+def test_each_answer_comes_from_one_version(
     changing: Team, versions: tuple[Path, list[str]]
 ) -> None:
     library, names = versions
@@ -110,7 +110,7 @@ async def ask_while_flipping(team: Team, library: Path, names: list[str]) -> tup
     return answers, flips
 
 
-def test_a_removed_images_thumbnail_is_deleted_in_slack(changing: Team, versions: tuple[Path, list[str]]) -> None:
+def test_thumbnail_of_a_removed_image_is_deleted_in_slack(changing: Team, versions: tuple[Path, list[str]]) -> None:
     library, names = versions
     flip(library, names[0])
     channel = changing.person.channel()
@@ -121,11 +121,11 @@ def test_a_removed_images_thumbnail_is_deleted_in_slack(changing: Team, versions
     until(lambda: all(file not in kept or kept[file].deleted for file in files))
 
 
-def test_what_is_published_first_is_found_without_a_restart(samples: Path, cache: Path, tmp_path: Path) -> None:
+def test_first_published_version_needs_no_restart(samples: Path, cache: Path, tmp_path: Path) -> None:
     team = Team("http", tmp_path, cache, str(tmp_path / "library"), path="/healthz")
     try:
         channel = team.person.channel()
-        assert "No images can be found at the moment" in words(team.person.command(channel, "/findimg cat"))
+        assert "Images cannot be searched at the moment" in words(team.person.command(channel, "/findimg cat"))
         (tmp_path / "photos").mkdir()
         shutil.copy(samples / "cat.png", tmp_path / "photos")
         index(Settings(library=str(tmp_path / "library"), engine="local", cache=cache), [str(tmp_path / "photos")])

@@ -24,7 +24,7 @@ REPLY = f"{MESSAGE}?thread_ts=1717243100.000100&cid=C1ABC"
         ("", ""),
     ],
 )
-def test_who_is_mentioned_is_no_part_of_a_question(text: str, typed: str) -> None:
+def test_mentions_are_removed(text: str, typed: str) -> None:
     assert unescaped(text) == typed
 
 
@@ -38,7 +38,7 @@ def test_who_is_mentioned_is_no_part_of_a_question(text: str, typed: str) -> Non
         ("a &lt; b", "a < b"),
     ],
 )
-def test_entities_are_what_was_typed_and_are_read_once(text: str, typed: str) -> None:
+def test_entities_are_decoded_once(text: str, typed: str) -> None:
     assert unescaped(text) == typed
 
 
@@ -51,39 +51,39 @@ def test_entities_are_what_was_typed_and_are_read_once(text: str, typed: str) ->
         ("like:<https://example.com/a_b.jpg|example.com/a_b.jpg>", "like:example.com/a_b.jpg"),
     ],
 )
-def test_what_slack_makes_a_link_is_read_as_it_was_typed(text: str, typed: str) -> None:
+def test_automatic_links_are_read_as_typed(text: str, typed: str) -> None:
     assert unescaped(text) == typed
 
 
 @pytest.mark.parametrize("link", [FILE, HANDED_OUT, MESSAGE, REPLY])
 @pytest.mark.parametrize("form", ["<{}>", "<{}|holiday.jpg>", "{}"])
-def test_a_link_to_something_in_slack_stays_whole(link: str, form: str) -> None:
+def test_links_into_slack_are_kept(link: str, form: str) -> None:
     assert unescaped("like:" + form.format(link.replace("&", "&amp;"))) == f"like:{link}"
 
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from("<>|&@#!;ltgamp \n") | st.characters()))
-def test_any_text_can_be_read(text: str) -> None:
+def test_any_text_can_be_unescaped(text: str) -> None:
     typed = unescaped(text)
     assert typed == typed.strip()
 
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from('<>&;ltgamp*`"') | st.characters(codec="utf-8")).map(str.strip))
-def test_what_slack_escapes_is_read_back(text: str) -> None:
+def test_escaping_round_trip(text: str) -> None:
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     assert unescaped(escaped) == text
 
 
 @pytest.mark.parametrize("form", ["{}", "like:{}", 'like:"{}"', "like:“{}”", '"{}"', "“{}”"])
-def test_a_link_is_found_however_it_is_written(form: str) -> None:
+def test_link_is_found_in_any_notation(form: str) -> None:
     match = _LIKE.fullmatch(form.format(FILE))
     assert match
     assert match["link"] == FILE
 
 
 @pytest.mark.parametrize("word", ["cat", "like:cat.jpg", f"in:{FILE}", f"-{FILE}", f"http{FILE[5:]}", f"x{FILE}", ""])
-def test_what_is_no_link_is_left_alone(word: str) -> None:
+def test_other_words_are_not_links(word: str) -> None:
     assert _LIKE.fullmatch(word) is None
 
 
@@ -97,5 +97,5 @@ def test_what_is_no_link_is_left_alone(word: str) -> None:
         ("cat", "cat"),
     ],
 )
-def test_the_rest_of_a_question_is_what_stands_beside_its_link(text: str, left: str) -> None:
+def test_text_beside_a_link_is_kept(text: str, left: str) -> None:
     assert _without(text, FILE) == left

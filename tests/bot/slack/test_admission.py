@@ -24,7 +24,7 @@ def choosy(request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_f
     team.close()
 
 
-def test_only_allowed_channels_and_people_are_answered(choosy, samples: Path) -> None:
+def test_only_allowed_channels_and_people_get_answers(choosy, samples: Path) -> None:
     team, channel, other = choosy
     elsewhere = team.person.channel()
     assert "dalmatian.jpg" in words(team.person.command(channel, "/findimg dalmatian"))

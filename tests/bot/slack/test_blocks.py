@@ -133,7 +133,7 @@ def hostile_message(name: str, folder: str, query: str, note: str, tags: tuple[s
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_anywhere_in_an_answer_is_only_text(text: str) -> None:
+def test_hostile_text_in_an_answer_stays_plain_text(text: str) -> None:
     check_harmless(hostile_message(text, text, text, text, (text, text)))
     check_harmless(hostile_message(text, "", "", "", ()))
     check_harmless(tags_message(TagResults([Tag(text, 0.5)] * 10, "v", 1.0), text, {"slack_file": {"id": "F1"}}, "id"))
@@ -143,7 +143,7 @@ def test_hostile_text_anywhere_in_an_answer_is_only_text(text: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(hostile, hostile, hostile, hostile, st.lists(hostile, max_size=3))
-def test_any_text_makes_an_answer_that_slack_takes(
+def test_any_text_makes_a_valid_answer(
     name: str, folder: str, query: str, note: str, tags: list[str]
 ) -> None:
     check_harmless(hostile_message(name, folder, query, note, tuple(tags)))
@@ -151,7 +151,7 @@ def test_any_text_makes_an_answer_that_slack_takes(
 
 @settings(max_examples=100, deadline=None)
 @given(hostile, st.lists(hostile, max_size=10), st.booleans())
-def test_any_text_makes_tags_and_words_that_slack_takes(name: str, words: list[str], pictured: bool) -> None:
+def test_any_text_makes_valid_tags_and_words(name: str, words: list[str], pictured: bool) -> None:
     image = {"slack_file": {"id": "F1"}} if pictured else None
     check_harmless(tags_message(TagResults([Tag(word, 0.5) for word in words], "v", 1.0), name, image, "id"))
     check_harmless(words_message(WordResults([(word, 0.5) for word in words], 1.0), name))
@@ -159,7 +159,7 @@ def test_any_text_makes_tags_and_words_that_slack_takes(name: str, words: list[s
 
 @settings(max_examples=100, deadline=None)
 @given(hostile)
-def test_any_error_makes_a_sentence_that_slack_takes(text: str) -> None:
+def test_any_error_makes_a_valid_message(text: str) -> None:
     message = text_message(f"No image {text} is indexed.")
     check_harmless(message)
     (block,) = message.blocks
@@ -178,7 +178,7 @@ def test_any_error_makes_a_sentence_that_slack_takes(text: str) -> None:
         ("\0\ud800", ""),
     ],
 )
-def test_plain_text_is_one_line_of_what_can_be_seen(text: str, shown: str) -> None:
+def test_plain_text_is_one_line_without_invisible_characters(text: str, shown: str) -> None:
     assert plain(text) == shown
 
 
@@ -193,7 +193,7 @@ def test_plain_text_is_one_line_of_what_can_be_seen(text: str, shown: str) -> No
         ("IMG_2024_06.jpg", "IMG_2024_06.jpg"),
     ],
 )
-def test_escaped_text_neither_calls_nor_formats(text: str, shown: str) -> None:
+def test_escaped_text_neither_notifies_nor_formats(text: str, shown: str) -> None:
     assert escaped(text) == shown
 
 
@@ -210,7 +210,7 @@ def test_escaped_text_neither_calls_nor_formats(text: str, shown: str) -> None:
         (0, "faint match"),
     ],
 )
-def test_a_score_of_words_is_said_in_words(score: float, words: str) -> None:
+def test_relevance_is_shown_in_words(score: float, words: str) -> None:
     assert f"{words} ({score:.2f})" in "".join(mrkdwn(of_score(score, by_similarity=False)))
 
 
@@ -227,7 +227,7 @@ def test_a_score_of_words_is_said_in_words(score: float, words: str) -> None:
         (-1, "somewhat similar"),
     ],
 )
-def test_a_score_of_likeness_is_said_in_words(score: float, words: str) -> None:
+def test_similarity_is_shown_in_words(score: float, words: str) -> None:
     assert f"  {words} ({score:.2f})" in "".join(mrkdwn(of_score(score, by_similarity=True)))
 
 
@@ -237,7 +237,7 @@ def of_score(score: float, by_similarity: bool) -> Sequence[dict[str, Any]]:
     return results_message(answered, shown, HitPictures(), MANIFEST, "Images", "id", by_similarity=by_similarity).blocks
 
 
-def test_a_hit_says_what_a_person_wants_to_know() -> None:
+def test_row_shows_name_folder_and_date() -> None:
     shown = [HitDetails(CAT, "2024/party", ("cat", "animal"), "https://files.example/cat.jpg")]
     answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
     pictures = HitPictures({CAT.sha256: {"image_url": "https://files.example/t.jpg"}})
@@ -250,7 +250,7 @@ def test_a_hit_says_what_a_person_wants_to_know() -> None:
     assert [(each["action_id"], each["value"]) for each in row["elements"]] == [("more_like_this", "id.0")]
 
 
-def test_a_hit_whose_folder_date_and_tags_are_unknown_says_the_rest() -> None:
+def test_row_without_folder_date_and_tags() -> None:
     hit = replace(CAT, taken=None)
     pictures = HitPictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
     answered = ImageResults("cat", [hit], "", MANIFEST.version, 1.0)
@@ -259,7 +259,7 @@ def test_a_hit_whose_folder_date_and_tags_are_unknown_says_the_rest() -> None:
     assert alt_texts(blocks) == ["cat.jpg"]
 
 
-def test_a_link_is_made_on_request_where_there_is_none() -> None:
+def test_link_on_request_is_offered_without_a_public_address() -> None:
     answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
     blocks = results_message(
         answered, [HitDetails(CAT, "", (), on_request=True)], HitPictures(), MANIFEST, "Images", "id"
@@ -268,7 +268,7 @@ def test_a_link_is_made_on_request_where_there_is_none() -> None:
     assert "open_image" not in json.dumps(found(5).blocks)
 
 
-def test_a_link_that_does_not_fit_is_left_out_whole() -> None:
+def test_link_that_is_too_long_is_left_out() -> None:
     shown = [HitDetails(CAT, "party", (), "https://files.example/" + "%E7%8C%AB" * 340)]
     answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
     message = results_message(answered, shown, HitPictures(), MANIFEST, "Images", "id")
@@ -276,7 +276,7 @@ def test_a_link_that_does_not_fit_is_left_out_whole() -> None:
     assert "640 × 480" in message.blocks[1]["text"]["text"]
 
 
-def test_five_hits_fit_a_message_with_every_block_that_there_can_be() -> None:
+def test_full_page_fits_slacks_limits() -> None:
     tagged = TagResults([Tag("cat", 0.9)] * 10, MANIFEST.version, 1.0)
     lead = [shared_by_block("U1"), *tags_blocks(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")]
     pictures = replace(all_pictures(5), sheet={"slack_file": {"id": "F2"}}, note="Slack is slow")
@@ -285,24 +285,24 @@ def test_five_hits_fit_a_message_with_every_block_that_there_can_be() -> None:
     assert len(alt_texts(message.blocks)) == 7
 
 
-def test_each_hits_button_knows_its_place_in_the_answer() -> None:
+def test_each_choice_carries_the_hits_number() -> None:
     values = [each["value"] for each in objects(found(5).blocks) if each.get("action_id") == "more_like_this"]
     assert values == ["id.0", "id.1", "id.2", "id.3", "id.4"]
 
 
-def test_there_is_a_next_button_only_if_there_is_more() -> None:
+def test_next_button_appears_only_before_further_hits() -> None:
     assert "Next" in buttons(found(5, more=True).blocks)
     assert "Next" not in buttons(found(5).blocks)
     assert "Next" not in buttons(found(0).blocks)
 
 
-def test_an_answer_that_everybody_sees_has_no_share_button() -> None:
+def test_shared_answer_has_no_share_choice() -> None:
     assert "Share to channel" in buttons(found(5).blocks)
     assert "Share to channel" not in buttons(found(5, shared=True, more=True).blocks)
     assert "Share to channel" not in buttons(found(0).blocks)
 
 
-def test_pages_say_which_images_they_show() -> None:
+def test_page_shows_its_position() -> None:
     assert mrkdwn(found(5).blocks)[0] == "Images for *cat*"
     assert mrkdwn(found(5, more=True).blocks)[0] == "Images for *cat* · 1 to 5"
     assert mrkdwn(found(2, skip=5).blocks)[0] == "Images for *cat* · 6 to 7"
@@ -310,20 +310,20 @@ def test_pages_say_which_images_they_show() -> None:
     assert mrkdwn(found(0).blocks)[0] == "Images for *cat*: nothing found."
 
 
-def test_a_note_is_shown_and_said_where_nothing_is_found() -> None:
+def test_note_is_shown_when_nothing_is_found() -> None:
     note = "Nothing here shows 'zebra'."
     message = found(0, note)
     assert f":information_source: {note}" in mrkdwn(message.blocks)
     assert message.text == f"Nothing found. {note}"
 
 
-def test_notifications_and_screen_readers_get_the_names() -> None:
+def test_notification_text_lists_the_names() -> None:
     assert found(1).text == "1 image: cat0.jpg"
     assert found(2).text == "2 images: cat0.jpg, cat1.jpg"
     assert found(5).text.startswith("5 images: ")
 
 
-def test_a_thumbnail_that_is_missing_leaves_text_and_says_why() -> None:
+def test_missing_thumbnail_leaves_text_and_a_reason() -> None:
     pictures = HitPictures({hits(5)[0].sha256: {"slack_file": {"id": "F1"}}}, note="Some thumbnails are missing.")
     message = found(5, pictures=pictures)
     assert len(alt_texts(message.blocks)) == 1
@@ -331,16 +331,16 @@ def test_a_thumbnail_that_is_missing_leaves_text_and_says_why() -> None:
     assert sum("cat" in text and "match" in text for text in mrkdwn(message.blocks)) == 5
 
 
-def test_one_sheet_stands_for_all_and_says_what_is_on_it() -> None:
+def test_contact_sheet_describes_its_images() -> None:
     message = found(3, pictures=HitPictures(sheet={"slack_file": {"id": "F1"}}))
     assert alt_texts(message.blocks) == ["In this order: cat0.jpg, cat1.jpg, cat2.jpg"]
 
 
-def test_the_footer_says_how_many_images_and_when_in_each_persons_time_zone() -> None:
+def test_footer_shows_image_count_and_local_time() -> None:
     assert mrkdwn(found(5).blocks)[-1] == f"12,345 images · indexed {DATE}"
 
 
-def test_tags_are_shown_with_bars_and_scores_and_two_buttons() -> None:
+def test_tags_have_bars_scores_and_two_buttons() -> None:
     tagged = TagResults([Tag("cat", 0.84), Tag("animal", 0.12)], MANIFEST.version, 1.0)
     message = tags_message(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")
     assert message.text == "Tags of cat.jpg: cat, animal"
@@ -349,19 +349,19 @@ def test_tags_are_shown_with_bars_and_scores_and_two_buttons() -> None:
     assert buttons(message.blocks) == ["Find similar", "Another image…"]
 
 
-def test_an_image_without_tags_is_said() -> None:
+def test_image_without_tags_gets_a_message() -> None:
     message = tags_message(TagResults([], MANIFEST.version, 1.0), "fog.jpg", None, "id")
     assert mrkdwn(message.blocks) == ["No known word describes *fog.jpg*."]
     assert message.text == "Tags of fog.jpg: no known word"
 
 
-def test_words_are_shown_with_their_distances() -> None:
+def test_words_have_distances() -> None:
     message = words_message(WordResults([("dog", 0.0), ("puppy", 0.5)], 1.0), "dog")
     assert message.text == "Words near dog: dog, puppy"
     assert mrkdwn(message.blocks) == ["Words near *dog*, with their distances:\n▰▰▰▰▰ *dog* 0.00\n▰▰▰▰▱ *puppy* 0.50"]
 
 
-def test_a_link_says_how_long_it_is_good_for() -> None:
+def test_link_message_shows_its_validity() -> None:
     message = link_message("s3://photos/a <b>.jpg", "https://files.example/x?a=1", 10)
     assert mrkdwn(message.blocks) == [
         "<https://files.example/x?a=1|Open a &lt;b&gt;.jpg>",
@@ -370,13 +370,13 @@ def test_a_link_says_how_long_it_is_good_for() -> None:
 
 
 @pytest.mark.parametrize("command", ["/findimg", "/similar", "/tag", "/words"])
-def test_every_command_has_help_that_slack_shows_as_it_is_typed(command: str) -> None:
+def test_help_examples_can_be_typed_as_shown(command: str) -> None:
     message = help_message(command)
     check_harmless(message)
     assert f"`{command}" in HELP[command]
 
 
-def test_the_home_tab_says_what_is_indexed_and_how_to_ask() -> None:
+def test_home_tab_shows_index_and_help() -> None:
     blocks = home_tab(MANIFEST.model_copy(update={"failed": 7}))["blocks"]
     texts = mrkdwn(blocks)
     assert texts[0] == f"*12,345 images* are indexed, as of {DATE}. 7 could not be read."
@@ -385,7 +385,7 @@ def test_the_home_tab_says_what_is_indexed_and_how_to_ask() -> None:
     assert buttons(blocks) == ["Tag an image", "Find similar images"]
 
 
-def test_the_home_tab_without_a_version_says_why_and_still_how_to_ask() -> None:
+def test_home_tab_without_a_version_shows_the_problem() -> None:
     blocks = home_tab(None, "No version is published in /library. Run findimg-jobs index first.")["blocks"]
     texts = mrkdwn(blocks)
     assert texts[0] == ":warning: No version is published in /library. Run findimg-jobs index first."
@@ -393,7 +393,7 @@ def test_the_home_tab_without_a_version_says_why_and_still_how_to_ask() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_the_home_tab_of_hostile_sources_is_only_text(text: str) -> None:
+def test_hostile_source_names_stay_plain_text_on_the_home_tab(text: str) -> None:
     for view in (home_tab(MANIFEST.model_copy(update={"sources": [text] * 20})), home_tab(None, text)):
         for shown in mrkdwn(view):
             assert "<" not in _OURS.sub("", shown)
@@ -402,18 +402,18 @@ def test_the_home_tab_of_hostile_sources_is_only_text(text: str) -> None:
 
 @pytest.mark.parametrize("command", ["/tag", "/similar"])
 @pytest.mark.parametrize("character", ["x", "🏖", '"', "\\", "é"])
-def test_a_modal_carries_the_longest_query(command: str, character: str) -> None:
+def test_modal_carries_the_longest_query(command: str, character: str) -> None:
     text = character * LONGEST
     view = image_modal(command, "C123456789", text)
     assert json.loads(view["private_metadata"]) == {"command": command, "channel": "C123456789", "text": text}
 
 
-def test_a_modal_leaves_out_what_cannot_be_seen() -> None:
+def test_modal_drops_invisible_characters() -> None:
     view = image_modal("/tag", "", "\0" * 500 + "type:png\n" + "\0" * 400)
     assert json.loads(view["private_metadata"])["text"] == "type:png"
 
 
-def test_a_modal_takes_one_file_of_the_formats_that_are_read() -> None:
+def test_modal_accepts_one_file_of_a_readable_format() -> None:
     (block,) = image_modal("/tag", "")["blocks"]
     assert block["element"]["max_files"] == 1
     assert {"jpg", "png", "heic", "webp"} <= set(block["element"]["filetypes"])
@@ -422,15 +422,15 @@ def test_a_modal_takes_one_file_of_the_formats_that_are_read() -> None:
 @pytest.mark.parametrize(
     ("uri", "name"), [("s3://b/2024/cat.jpg", "cat.jpg"), ("/photos/größe 猫.png", "größe 猫.png"), ("", "")]
 )
-def test_an_image_is_called_by_the_last_part_of_its_uri(uri: str, name: str) -> None:
+def test_file_name_is_the_last_part_of_the_uri(uri: str, name: str) -> None:
     assert file_name(uri) == name
 
 
-def test_what_slack_would_refuse_is_noticed_before_it_is_sent() -> None:
+def test_invalid_message_is_rejected_before_sending() -> None:
     with pytest.raises(LimitError, match="51 blocks"):
         Message("x", [{"type": "divider"}] * 51)
 
 
-def test_a_link_that_slack_would_cut_is_refused_with_a_sentence() -> None:
+def test_link_that_slack_would_truncate_is_refused() -> None:
     with pytest.raises(QueryError, match="longer than Slack can show"):
         link_message("s3://b/x.jpg", "https://example.com/" + "x" * 3000, 10)

@@ -52,7 +52,7 @@ def calm(team: Team):
         ("'; DROP TABLE images; --", "."),
     ],
 )
-def test_whatever_is_typed_is_answered_with_a_sentence_and_calls_nobody(team: Team, typed: str, said: str) -> None:
+def test_any_typed_text_gets_an_answer_without_notifications(team: Team, typed: str, said: str) -> None:
     answer = team.person.command(team.person.channel(), f"/findimg {typed}")
     shown = words(answer) + answer["text"]
     assert said in shown
@@ -106,7 +106,7 @@ def truncated() -> bytes:
     ("data", "said"),
     [(bomb(), "too many pixels"), (truncated(), "truncated or broken"), (polyglot(), "*broken.png*")],
 )
-def test_a_hostile_image_is_answered_with_a_sentence(team: Team, data: bytes, said: str) -> None:
+def test_hostile_image_gets_an_error_message(team: Team, data: bytes, said: str) -> None:
     channel = team.person.channel()
     file = team.person.upload("broken.png", data)
     team.person.ask("send", channel=channel, text="", files=[file["id"]])
@@ -124,24 +124,24 @@ def asked_to_tag(team: Team, samples: Path) -> Json:
     return team.person.command(channel, "/tag")
 
 
-def test_a_login_page_instead_of_an_image_is_said(team: Team, samples: Path) -> None:
+def test_login_page_instead_of_an_image_is_reported(team: Team, samples: Path) -> None:
     team.faults.login_page = True
-    assert "Slack handed out a page instead of that image" in words(asked_to_tag(team, samples))
+    assert "Slack sent a login page instead of that image" in words(asked_to_tag(team, samples))
 
 
-def test_five_gigabytes_are_not_fetched(team: Team, samples: Path) -> None:
+def test_five_gigabytes_are_not_downloaded(team: Team, samples: Path) -> None:
     team.faults.file_length = 5 * 2**30
     assert "more than the limit" in words(asked_to_tag(team, samples))
 
 
-def test_a_redirect_is_not_followed_and_gets_no_token(team: Team, samples: Path) -> None:
+def test_redirect_is_not_followed_and_gets_no_token(team: Team, samples: Path) -> None:
     with Recorder() as elsewhere:
         team.faults.files_moved_to = f"{elsewhere.address}/x.png"
-        assert "does not hand that image out" in words(asked_to_tag(team, samples))
+        assert "refused to send that image" in words(asked_to_tag(team, samples))
         assert elsewhere.asked == []
 
 
-def test_a_remote_file_is_not_fetched(team: Team) -> None:
+def test_remote_file_is_not_downloaded(team: Team) -> None:
     with Recorder() as internal:
         workspace, channel = team.slack.workspace, team.person.channel()
         team.slack.call(
@@ -153,11 +153,11 @@ def test_a_remote_file_is_not_fetched(team: Team) -> None:
         message = team.person.wait(channel, lambda each: each.get("files"))
         team.person.ask("shortcut", callback_id="tag_image", channel=channel, ts=message["ts"])
         answer = team.person.wait(channel, lambda each: each["ts"] != message["ts"] and "blocks" in each)
-        assert "upload it here" in words(answer) or "no image in that message" in words(answer)
+        assert "Upload it here" in words(answer) or "has no image" in words(answer)
         assert internal.asked == []
 
 
-def test_an_image_of_a_private_channel_is_not_shown_to_others(team: Team, samples: Path) -> None:
+def test_image_of_a_private_channel_stays_private(team: Team, samples: Path) -> None:
     workspace = team.slack.workspace
     insider = team.slack.call(workspace.team.add_user, "insider")
     private = team.slack.call(workspace.team.add_channel, "secret", private=True, bot=True, members=[insider.id])
@@ -174,7 +174,7 @@ def test_an_image_of_a_private_channel_is_not_shown_to_others(team: Team, sample
         assert not images(answer)
 
 
-def test_somebody_elses_button_answers_nothing(team: Team) -> None:
+def test_button_of_another_person_is_refused(team: Team) -> None:
     workspace = team.slack.workspace
     channel = workspace.team.channel("general").id
     mine, other = team.person, Person(workspace.address, team.slack.call(workspace.team.add_user, "curious").token)
@@ -184,10 +184,10 @@ def test_somebody_elses_button_answers_nothing(team: Team) -> None:
     for _, element in elements(kept):
         team.slack.call(element.update, value=secret.partition(".")[0])
     other.click(channel, theirs, "share")
-    other.wait(channel, lambda message: "too old for its buttons" in words(message))
+    other.wait(channel, lambda message: "That answer has expired" in words(message))
 
 
-def test_thumbnails_that_get_ready_late_are_waited_for(team: Team) -> None:
+def test_late_thumbnails_are_awaited(team: Team) -> None:
     team.faults.ready_after = 1.0
     answer = team.person.command(team.person.channel(), "/findimg bird")
     assert images(answer)
@@ -198,17 +198,17 @@ def test_thumbnails_that_never_get_ready_are_left_out_with_a_reason(team: Team) 
     team.faults.ready_after = None
     answer = team.person.command(team.person.channel(), "/findimg fruit")
     assert not images(answer)
-    assert "Some thumbnails are missing: Slack is slow to take the thumbnails in" in words(answer)
+    assert "Some thumbnails are missing: Slack takes long to accept thumbnails" in words(answer)
     assert ".jpg" in words(answer)
 
 
-def test_a_rate_limit_is_waited_out(team: Team) -> None:
+def test_rate_limit_is_waited_out(team: Team) -> None:
     team.faults.rate_limited |= {"files.getUploadURLExternal": 3, "files.info": 2}
     answer = team.person.command(team.person.channel(), "/findimg animal")
     assert images(answer)
 
 
-def test_where_uploading_each_is_too_much_there_is_one_picture_of_all(team: Team) -> None:
+def test_slow_uploads_fall_back_to_a_contact_sheet(team: Team) -> None:
     # Each of five uploads is refused, asked again after a second, and refused again; then the limit is over.
     team.faults.rate_limited["files.getUploadURLExternal"] = 10
     answer = team.person.command(team.person.channel(), "/findimg animal")
@@ -218,14 +218,14 @@ def test_where_uploading_each_is_too_much_there_is_one_picture_of_all(team: Team
     assert "missing" not in words(answer)
 
 
-def test_when_uploads_are_refused_there_is_text_and_a_reason(team: Team) -> None:
+def test_refused_uploads_leave_text_and_a_reason(team: Team) -> None:
     team.faults.failing["files.completeUploadExternal"] = "storage_limit_reached"
     answer = team.person.command(team.person.channel(), "/findimg animal")
     assert "Slack answered storage_limit_reached" in words(answer)
     assert "More like this" in str(answer["blocks"])
 
 
-def test_a_deleted_thumbnail_is_uploaded_again(team: Team) -> None:
+def test_deleted_thumbnail_is_uploaded_again(team: Team) -> None:
     channel = team.person.channel()
     first = team.person.command(channel, "/findimg dalmatian")
     gone = images(first)[0]["slack_file"]["id"]
@@ -235,13 +235,13 @@ def test_a_deleted_thumbnail_is_uploaded_again(team: Team) -> None:
     assert gone not in [image["slack_file"]["id"] for image in again]
 
 
-def test_a_revoked_token_is_said_and_a_new_one_works(team: Team) -> None:
+def test_revoked_token_is_reported_and_a_new_one_works(team: Team) -> None:
     team.faults.revoked = True
     answer = team.person.command(team.person.channel(), "/findimg strawberry")
     assert "Slack answered token_revoked" in words(answer) or "no longer good" in answer["text"]
 
 
-def test_after_a_dropped_websocket_the_next_command_works(team: Team) -> None:
+def test_command_works_after_a_dropped_websocket(team: Team) -> None:
     team.slack.call(team.faults.drop_sockets)
     until(lambda: team.slack.workspace.sockets.connections)
     assert "dalmatian.jpg" in words(team.person.command(team.person.channel(), "/findimg dalmatian"))
@@ -255,7 +255,7 @@ def delete(team: Team, file: str) -> None:
     WebClient(workspace.bot_token, base_url=workspace.api_url).files_delete(file=file)
 
 
-def test_a_slow_next_page_leaves_no_word_that_it_is_looked_for(team: Team) -> None:
+def test_slow_next_page_leaves_no_progress_message(team: Team) -> None:
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg animal")
     team.faults.ready_after = 2.5

@@ -59,7 +59,7 @@ async def found_token(store: Installations, team: str = "T1") -> str | None:
     return bot and bot.bot_token
 
 
-def test_an_installation_comes_back_with_its_tokens(installations: Callable[[str], Installations]) -> None:
+def test_installation_round_trip_keeps_tokens(installations: Callable[[str], Installations]) -> None:
     async def run() -> None:
         store = installations(OLD)
         await store.async_save(installation())
@@ -77,13 +77,13 @@ def test_an_installation_comes_back_with_its_tokens(installations: Callable[[str
     asyncio.run(run())
 
 
-def test_what_is_given_to_be_kept_is_left_as_it_is(installations: Callable[[str], Installations]) -> None:
+def test_saving_does_not_change_the_installation(installations: Callable[[str], Installations]) -> None:
     given = installation()
     asyncio.run(installations(OLD).async_save(given))
     assert {name: getattr(given, name) for name in SECRETS} == SECRETS
 
 
-def test_no_token_stands_in_the_file(installations: Callable[[str], Installations], path: Path) -> None:
+def test_no_token_is_stored_in_plain_text(installations: Callable[[str], Installations], path: Path) -> None:
     async def run() -> None:
         await installations(OLD).async_save(installation())
         await installations(OLD).async_save_bot(installation("T2").to_bot())
@@ -96,7 +96,7 @@ def test_no_token_stands_in_the_file(installations: Callable[[str], Installation
     assert not re.search(rb"xox[a-z]-|hooks\.slack", written)
 
 
-def test_nobody_else_on_the_machine_can_read_them(installations: Callable[[str], Installations], path: Path) -> None:
+def test_state_file_is_readable_only_by_its_owner(installations: Callable[[str], Installations], path: Path) -> None:
     asyncio.run(installations(OLD).async_save(installation()))
     assert [file for file in path.parent.iterdir() if file.stat().st_mode & 0o077] == []
 
@@ -111,7 +111,7 @@ def test_each_workspace_has_its_own_token(installations: Callable[[str], Install
     asyncio.run(run())
 
 
-def test_a_workspace_that_installs_again_has_its_newest_token(installations: Callable[[str], Installations]) -> None:
+def test_reinstalled_workspace_has_its_newest_token(installations: Callable[[str], Installations]) -> None:
     async def run() -> None:
         store = installations(OLD)
         await store.async_save(installation(bot_token="xoxb-one"))
@@ -123,7 +123,7 @@ def test_a_workspace_that_installs_again_has_its_newest_token(installations: Cal
 
 
 @pytest.mark.parametrize("keys", ["{},{}", "{} {}", " {},\n{} "], ids=["comma", "space", "both"])
-def test_a_key_is_renewed_by_putting_another_before_it(
+def test_key_rotation_by_prepending_a_key(
     installations: Callable[[str], Installations], keys: str
 ) -> None:
     async def run() -> None:
@@ -137,7 +137,7 @@ def test_a_key_is_renewed_by_putting_another_before_it(
     asyncio.run(run())
 
 
-def test_with_the_key_lost_nothing_is_found_and_the_log_says_why(
+def test_lost_key_is_logged(
     installations: Callable[[str], Installations], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run() -> None:
@@ -153,7 +153,7 @@ def test_with_the_key_lost_nothing_is_found_and_the_log_says_why(
     assert OLD not in caplog.text
 
 
-def test_a_token_that_was_never_encrypted_is_not_used(
+def test_unencrypted_token_is_not_used(
     installations: Callable[[str], Installations], engine: Engine
 ) -> None:
     asyncio.run(installations(OLD).async_save(installation()))
@@ -162,7 +162,7 @@ def test_a_token_that_was_never_encrypted_is_not_used(
     assert asyncio.run(found_token(installations(OLD))) is None
 
 
-def test_a_workspace_that_goes_takes_its_tokens_with_it(
+def test_deleted_workspace_has_no_tokens(
     installations: Callable[[str], Installations], engine: Engine
 ) -> None:
     async def run() -> None:
@@ -181,7 +181,7 @@ def test_a_workspace_that_goes_takes_its_tokens_with_it(
             assert teams == ["T2"]
 
 
-def test_many_workspaces_are_served_each_with_its_own_token(installations: Callable[[str], Installations]) -> None:
+def test_many_workspaces_use_their_own_tokens(installations: Callable[[str], Installations]) -> None:
     async def run() -> None:
         store = installations(OLD)
         await store.async_save(installation("T1", bot_token="xoxb-one"))
@@ -203,20 +203,20 @@ def test_many_workspaces_are_served_each_with_its_own_token(installations: Calla
     asyncio.run(run())
 
 
-def test_a_client_with_another_token_leaves_the_first_as_it_was() -> None:
+def test_client_copy_leaves_the_original_unchanged() -> None:
     client = AsyncWebClient("xoxb-one", base_url="http://127.0.0.1:1/api/", timeout=7)
     other = with_token(client, "xoxb-two")
     assert (client.token, other.token, other.base_url, other.timeout) == ("xoxb-one", "xoxb-two", client.base_url, 7)
 
 
 @pytest.mark.parametrize("keys", ["", " , ", "secret", "AAAA{}", "{},secret", "ключ"])
-def test_what_is_no_key_is_said_with_how_to_make_one(keys: str) -> None:
+def test_invalid_key_is_explained(keys: str) -> None:
     with pytest.raises(SettingsError, match=r"must hold a Fernet key.*Fernet\.generate_key\(\)") as error:
         ciphers(keys.format(OLD))
     assert OLD not in str(error.value)
 
 
-def test_the_way_to_make_a_key_makes_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_documented_command_makes_a_key(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SettingsError) as error:
         ciphers("")
     code = re.search(r"python -c '(.*)'", str(error.value))
@@ -225,7 +225,7 @@ def test_the_way_to_make_a_key_makes_one(capsys: pytest.CaptureFixture[str]) -> 
     ciphers(capsys.readouterr().out.strip())
 
 
-def test_an_installation_under_way_is_finished_once(engine: Engine) -> None:
+def test_oauth_state_is_used_once(engine: Engine) -> None:
     async def run() -> None:
         states = States(engine)
         one, two = await states.async_issue(), await states.async_issue()
@@ -241,7 +241,7 @@ def test_an_installation_under_way_is_finished_once(engine: Engine) -> None:
     asyncio.run(run())
 
 
-def test_an_installation_begun_on_one_replica_is_finished_on_another(engine: Engine) -> None:
+def test_oauth_state_works_on_another_replica(engine: Engine) -> None:
     async def run() -> None:
         state = await States(engine).async_issue()
         other = create_engine(engine.url)
@@ -252,7 +252,7 @@ def test_an_installation_begun_on_one_replica_is_finished_on_another(engine: Eng
     asyncio.run(run())
 
 
-def test_an_installation_that_takes_too_long_is_begun_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oauth_state_expires(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("findimg_bot.slack.installations._STATE_SECONDS", -1)
 
     async def run() -> None:

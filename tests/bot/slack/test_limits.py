@@ -85,7 +85,7 @@ AT_MOST: dict[str, tuple[int, Callable[[int], None]]] = {
 
 
 @pytest.mark.parametrize("what", AT_MOST)
-def test_what_is_just_at_a_limit_is_sent_and_what_is_beyond_it_is_not(what: str) -> None:
+def test_limits_are_inclusive(what: str) -> None:
     most, check_with = AT_MOST[what]
     check_with(most)
     with pytest.raises(LimitError):
@@ -112,7 +112,7 @@ AT_LEAST_ONE = [
 
 
 @pytest.mark.parametrize("what", AT_LEAST_ONE)
-def test_what_slack_wants_to_be_there_may_not_be_empty(what: str) -> None:
+def test_required_text_may_not_be_empty(what: str) -> None:
     _, check_with = AT_MOST[what]
     check_with(1)
     with pytest.raises(LimitError):
@@ -127,7 +127,7 @@ def test_what_slack_wants_to_be_there_may_not_be_empty(what: str) -> None:
         {"slack_file": {"url": "https://files.slack.com/a.png"}},
     ],
 )
-def test_an_image_has_one_source(source: Block) -> None:
+def test_image_with_one_source_is_valid(source: Block) -> None:
     check_message("x", [{"type": "image", "alt_text": "x", **source}])
 
 
@@ -140,18 +140,18 @@ def test_an_image_has_one_source(source: Block) -> None:
         {"slack_file": {"id": "F1", "url": "https://files.slack.com/a.png"}},
     ],
 )
-def test_an_image_without_a_source_or_with_two_is_not_sent(source: Block) -> None:
+def test_image_without_exactly_one_source_is_invalid(source: Block) -> None:
     with pytest.raises(LimitError, match="both or neither"):
         check_message("x", [{"type": "image", "alt_text": "x", **source}])
 
 
-def test_a_section_needs_text_or_fields() -> None:
+def test_section_needs_text_or_fields() -> None:
     check({"type": "section", "fields": [plain_text("x")]})
     with pytest.raises(LimitError, match="neither text nor fields"):
         check({"type": "section"})
 
 
-def test_ids_that_must_differ_may_not_stand_twice() -> None:
+def test_duplicate_ids_are_invalid() -> None:
     check(actions(button(action_id="a"), button(action_id="b")))
     with pytest.raises(LimitError, match="action_id occurs twice"):
         check(actions(button(action_id="a"), button(action_id="a")))
@@ -160,12 +160,12 @@ def test_ids_that_must_differ_may_not_stand_twice() -> None:
         check_message("x", [section(block_id="a"), section(block_id="a")])
 
 
-def test_two_rows_of_buttons_may_hold_the_same_actions() -> None:
+def test_two_rows_may_hold_the_same_actions() -> None:
     check_message("x", [actions(button()), actions(button())])
 
 
 @pytest.mark.parametrize("block", [{"type": "carousel"}, actions({"type": "rich_text_input", "action_id": "x"})])
-def test_what_no_limits_are_known_of_is_not_sent(block: Block) -> None:
+def test_unknown_blocks_are_invalid(block: Block) -> None:
     with pytest.raises(LimitError, match="are not known"):
         check(block)
 
@@ -180,6 +180,6 @@ def test_what_no_limits_are_known_of_is_not_sent(block: Block) -> None:
         ("🏖" * 6, 5, "🏖🏖🏖🏖…"),
     ],
 )
-def test_text_is_cut_with_an_ellipsis_to_fit(text: str, most: int, clipped: str) -> None:
+def test_long_text_is_clipped_with_an_ellipsis(text: str, most: int, clipped: str) -> None:
     assert clip(text, most) == clipped
     assert len(clipped) <= most

@@ -87,32 +87,32 @@ def features() -> dict[str, Any]:
     return shown
 
 
-def test_every_command_has_a_listener_and_every_listener_a_command(registered: dict[str, list[str]]) -> None:
+def test_commands_match_listeners(registered: dict[str, list[str]]) -> None:
     assert registered["command"] == sorted(each["command"] for each in features()["slash_commands"])
 
 
-def test_every_shortcut_has_a_listener_and_every_listener_a_shortcut(registered: dict[str, list[str]]) -> None:
+def test_shortcuts_match_listeners(registered: dict[str, list[str]]) -> None:
     assert registered["message_shortcut"] == sorted(each["callback_id"] for each in features()["shortcuts"])
     assert {each["type"] for each in features()["shortcuts"]} == {"message"}
     assert not {"shortcut", "global_shortcut"} & set(registered)
 
 
-def test_every_event_has_a_listener_and_every_listener_an_event(registered: dict[str, list[str]]) -> None:
+def test_events_match_listeners(registered: dict[str, list[str]]) -> None:
     subscribed = read_manifest()["settings"]["event_subscriptions"]["bot_events"]
     assert registered["event"] == sorted(name.partition(".")[0] for name in subscribed)
 
 
-def test_every_button_has_a_listener_and_every_listener_a_button(registered: dict[str, list[str]]) -> None:
+def test_buttons_match_listeners(registered: dict[str, list[str]]) -> None:
     made = {
         str(ast.literal_eval(node.args[1]))
         for node in nodes()
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_button"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("button", "actions.button")
     }
     assert registered["action"] == sorted(made)
     assert read_manifest()["settings"]["interactivity"]["is_enabled"]
 
 
-def test_every_scope_that_the_code_needs_is_asked_for(called: set[str]) -> None:
+def test_manifest_has_every_scope_that_the_code_needs(called: set[str]) -> None:
     unknown = called - set(METHODS)
     assert not unknown, f"Look up the scopes of {unknown} in Slack's reference and put them into METHODS."
     assert {"chat_postMessage", "files_upload_v2", "views_open"} <= called
@@ -124,14 +124,14 @@ def test_every_scope_that_the_code_needs_is_asked_for(called: set[str]) -> None:
         assert EVENTS[event] <= scopes
 
 
-def test_no_scope_is_asked_for_that_the_code_does_not_need(called: set[str]) -> None:
+def test_manifest_has_no_unused_scope(called: set[str]) -> None:
     needed = {"commands"}.union(*(METHODS[method] for method in called))
     needed.update(*(EVENTS[event] for event in read_manifest()["settings"]["event_subscriptions"]["bot_events"]))
     assert set(bot_scopes()) <= needed
     assert len(bot_scopes()) == len(set(bot_scopes()))
 
 
-def test_the_manifest_keeps_slacks_limits() -> None:
+def test_manifest_keeps_slacks_limits() -> None:
     shown = read_manifest()
     about = shown["display_information"]
     assert len(about["name"]) <= 35
@@ -155,25 +155,25 @@ def test_the_manifest_keeps_slacks_limits() -> None:
     assert len(bot_scopes()) <= 255
 
 
-def test_people_can_write_to_the_bot_and_open_its_home() -> None:
+def test_direct_messages_and_home_tab_are_enabled() -> None:
     home = features()["app_home"]
     assert home["home_tab_enabled"]
     assert home["messages_tab_enabled"]
     assert not home["messages_tab_read_only_enabled"]
 
 
-def test_links_and_mentions_in_a_command_arrive_as_they_were_typed() -> None:
+def test_commands_are_not_escaped() -> None:
     assert not any(command["should_escape"] for command in features()["slash_commands"])
 
 
-def test_the_manifest_for_socket_mode_names_no_address() -> None:
+def test_socket_mode_manifest_has_no_address() -> None:
     manifest = read_manifest()
     assert manifest["settings"]["socket_mode_enabled"]
     assert "://" not in json.dumps(manifest)
 
 
 @pytest.mark.parametrize("url", ["https://findimg.example.com", "https://findimg.example.com/"])
-def test_the_manifest_for_a_url_sends_everything_there(url: str) -> None:
+def test_http_manifest_uses_one_address(url: str) -> None:
     manifest = read_manifest(url)
     events = "https://findimg.example.com/slack/events"
     assert not manifest["settings"]["socket_mode_enabled"]
@@ -184,18 +184,18 @@ def test_the_manifest_for_a_url_sends_everything_there(url: str) -> None:
     assert manifest["oauth_config"]["scopes"] == read_manifest()["oauth_config"]["scopes"]
 
 
-def test_a_bot_below_a_path_is_reached_there() -> None:
+def test_address_may_have_a_path() -> None:
     manifest = read_manifest("https://example.com/findimg/")
     assert manifest["settings"]["interactivity"]["request_url"] == "https://example.com/findimg/slack/events"
 
 
 @pytest.mark.parametrize("url", ["http://findimg.example.com", "findimg.example.com", "", "https://", "https:///x"])
-def test_slack_reaches_a_bot_over_https_only(url: str) -> None:
-    with pytest.raises(SettingsError, match=r"over https:// only\. Received: "):
+def test_address_must_be_https(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"starts with https://\. Received: "):
         read_manifest(url)
 
 
-def test_an_installed_findimg_carries_the_manifest() -> None:
+def test_manifest_is_installed_with_the_package() -> None:
     assert files("findimg_bot.slack").joinpath("manifest.json").is_file()
     packed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert "slack/manifest.json" in packed["package-data"]["findimg_bot"]

@@ -28,7 +28,7 @@ class Slack:
     refuses: dict[str, Any] = field(default_factory=dict)
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    async def answer_question(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.sent.append((request.path, await request.json()))
         refusal = self.refuses.get(request.path)
         if isinstance(refusal, int):
@@ -94,7 +94,7 @@ def begun(reply: Callable[[AsyncRespond, AsyncWebClient], Reply]) -> Way:
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_whisper_goes_by_its_response_url_to_one_person(replace: bool) -> None:
+def test_ephemeral_reply_uses_the_response_url(replace: bool) -> None:
     slack = Slack()
     slack.ask(whispers(replace))
     ((path, body),) = slack.sent
@@ -103,7 +103,7 @@ def test_a_whisper_goes_by_its_response_url_to_one_person(replace: bool) -> None
     assert (body["response_type"], body["replace_original"]) == ("ephemeral", replace)
 
 
-def test_a_whisper_with_fresh_files_is_posted_to_one_person() -> None:
+def test_ephemeral_reply_with_fresh_files_is_posted() -> None:
     slack = Slack()
     slack.ask(whispers(fresh=True))
     ((path, body),) = slack.sent
@@ -111,14 +111,14 @@ def test_a_whisper_with_fresh_files_is_posted_to_one_person() -> None:
     assert (body["channel"], body["user"], body["text"]) == ("C1", "U1", ANSWER.text)
 
 
-def test_a_whisper_that_is_posted_in_place_of_another_takes_that_away() -> None:
+def test_posted_ephemeral_reply_deletes_the_replaced_message() -> None:
     slack = Slack()
     slack.ask(whispers(replace=True, fresh=True))
     assert slack.paths == [EPHEMERAL, HOOK]
     assert slack.sent[1][1]["delete_original"] is True
 
 
-def test_a_whisper_with_fresh_files_goes_by_its_response_url_where_the_bot_is_not() -> None:
+def test_ephemeral_reply_falls_back_to_the_response_url() -> None:
     slack = Slack({EPHEMERAL: AWAY})
     slack.ask(whispers(fresh=True))
     assert slack.paths == [EPHEMERAL, HOOK]
@@ -126,31 +126,31 @@ def test_a_whisper_with_fresh_files_goes_by_its_response_url_where_the_bot_is_no
 
 
 @pytest.mark.parametrize("refusal", [404, 500, {"ok": False, "error": "expired_url"}])
-def test_a_whisper_that_its_response_url_refuses_is_posted(refusal: Any) -> None:
+def test_ephemeral_reply_is_posted_after_a_refusal(refusal: Any) -> None:
     slack = Slack({HOOK: refusal})
     slack.ask(whispers())
     assert slack.paths == [HOOK, EPHEMERAL]
 
 
-def test_a_whisper_that_nobody_takes_says_why() -> None:
+def test_undeliverable_ephemeral_reply_raises_the_reason() -> None:
     with pytest.raises(SlackClientError, match="404 expired_url"):
         Slack({HOOK: 404, EPHEMERAL: AWAY}).ask(whispers())
 
 
 @pytest.mark.parametrize("refuses", [{HOOK: 404, EPHEMERAL: BAD_BLOCKS}, {HOOK: BAD_BLOCKS, EPHEMERAL: AWAY}])
-def test_a_whisper_whose_blocks_nobody_takes_is_refused(refuses: dict[str, Any]) -> None:
+def test_ephemeral_reply_with_invalid_blocks_is_refused(refuses: dict[str, Any]) -> None:
     with pytest.raises(RefusedError):
         Slack(refuses).ask(whispers())
 
 
-def test_a_whisper_says_that_it_is_searching_unless_it_has_answered() -> None:
+def test_ephemeral_reply_shows_progress_unless_answered() -> None:
     slack = Slack()
     slack.ask(begun(lambda respond, client: EphemeralReply(respond, client, "C1", "U1")))
     assert [body["text"] for _, body in slack.sent] == ["Searching…", ANSWER.text]
     assert {body["response_type"] for _, body in slack.sent} == {"ephemeral"}
 
 
-def test_an_answer_in_a_thread_takes_the_place_of_searching() -> None:
+def test_thread_reply_replaces_the_progress_message() -> None:
     slack = Slack()
     slack.ask(begun(lambda respond, client: ThreadReply(client, "C1", "U1", "1717243100.000100")))
     assert slack.paths == [POST, UPDATE]
@@ -159,14 +159,14 @@ def test_an_answer_in_a_thread_takes_the_place_of_searching() -> None:
     assert (answer["ts"], answer["text"]) == ("1717243200.000200", ANSWER.text)
 
 
-def test_an_answer_in_a_thread_stays_in_it() -> None:
+def test_thread_reply_stays_in_its_thread() -> None:
     slack = Slack()
     slack.ask(threads)
     ((path, body),) = slack.sent
     assert (path, body["thread_ts"], body["unfurl_links"]) == (POST, "1717243100.000100", False)
 
 
-def test_a_shared_answer_is_posted_to_the_channel() -> None:
+def test_shared_answer_is_posted_to_the_channel() -> None:
     slack = Slack()
     slack.ask(shares)
     ((path, body),) = slack.sent
@@ -174,7 +174,7 @@ def test_a_shared_answer_is_posted_to_the_channel() -> None:
     assert "thread_ts" not in body
 
 
-def test_a_shared_answer_goes_by_the_response_url_where_the_bot_is_not() -> None:
+def test_shared_answer_falls_back_to_the_response_url() -> None:
     slack = Slack({POST: AWAY})
     slack.ask(shares)
     assert slack.paths == [POST, HOOK]
@@ -182,12 +182,12 @@ def test_a_shared_answer_goes_by_the_response_url_where_the_bot_is_not() -> None
 
 
 @pytest.mark.parametrize(("refusal", "error"), [(404, SlackClientError), (BAD_BLOCKS, RefusedError)])
-def test_a_shared_answer_that_nobody_takes_says_why(refusal: Any, error: type[Exception]) -> None:
+def test_undeliverable_shared_answer_raises_the_reason(refusal: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         Slack({POST: AWAY, HOOK: refusal}).ask(shares)
 
 
-def test_an_answer_to_a_modal_goes_to_the_person_where_it_was_asked() -> None:
+def test_modal_answer_is_ephemeral_in_its_channel() -> None:
     slack = Slack()
     slack.ask(answers_privately("C1"))
     ((path, body),) = slack.sent
@@ -195,7 +195,7 @@ def test_an_answer_to_a_modal_goes_to_the_person_where_it_was_asked() -> None:
 
 
 @pytest.mark.parametrize(("channel", "ways"), [("C1", [EPHEMERAL, POST]), ("", [POST])])
-def test_an_answer_to_a_modal_goes_to_the_direct_message_else(channel: str, ways: list[str]) -> None:
+def test_modal_answer_falls_back_to_a_direct_message(channel: str, ways: list[str]) -> None:
     slack = Slack({EPHEMERAL: AWAY})
     slack.ask(answers_privately(channel))
     assert slack.paths == ways
@@ -203,7 +203,7 @@ def test_an_answer_to_a_modal_goes_to_the_direct_message_else(channel: str, ways
 
 
 @pytest.mark.parametrize("use", [whispers(fresh=True), threads, shares, answers_privately("C1"), answers_privately("")])
-def test_blocks_that_slack_does_not_take_are_refused_at_once(
+def test_invalid_blocks_raise_refused_error(
     use: Way,
 ) -> None:
     slack = Slack({POST: BAD_BLOCKS, EPHEMERAL: BAD_BLOCKS})
@@ -213,12 +213,12 @@ def test_blocks_that_slack_does_not_take_are_refused_at_once(
 
 
 @pytest.mark.parametrize("use", [threads, answers_privately("")])
-def test_what_else_slack_says_is_passed_on(use: Way) -> None:
+def test_other_errors_of_slack_are_raised(use: Way) -> None:
     with pytest.raises(SlackApiError, match="token_revoked"):
         Slack({POST: {"ok": False, "error": "token_revoked"}}).ask(use)
 
 
-def test_everybody_sees_what_is_in_a_thread_or_shared_and_one_person_the_rest() -> None:
+def test_only_thread_and_channel_replies_are_public() -> None:
     client, respond = AsyncWebClient(), AsyncRespond(response_url=None)
     public: list[Reply] = [ThreadReply(client, "C1", "U1", "1"), ChannelReply(respond, client, "C1", "U1")]
     private: list[Reply] = [EphemeralReply(respond, client, "C1", "U1"), PrivateReply(client, "C1", "U1")]

@@ -75,7 +75,7 @@ def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> HitP
     return asyncio.run(Thumbnails(store, base_url).show(client(), "T1", storage, hits))
 
 
-def test_an_operators_address_shows_every_image_without_an_upload(store: Store, storage: Storage) -> None:
+def test_public_address_needs_no_upload(store: Store, storage: Storage) -> None:
     pictures = show(store, storage, CAT, DOG, base_url="https://cdn.example.com/library/")
     assert pictures == HitPictures(
         {hit.sha256: {"image_url": f"https://cdn.example.com/library/{hit.thumbnail}"} for hit in (CAT, DOG)}
@@ -83,14 +83,14 @@ def test_an_operators_address_shows_every_image_without_an_upload(store: Store, 
     assert store.uploaded_hashes() == {}
 
 
-def test_an_address_longer_than_slack_takes_is_left_out(store: Store, storage: Storage) -> None:
+def test_address_over_slacks_limit_is_left_out(store: Store, storage: Storage) -> None:
     length = len(CAT.thumbnail)
     at = "https://cdn.example.com/".ljust(2999 - length, "x") + "/"
     assert CAT.sha256 in show(store, storage, CAT, base_url=at).sources
     assert show(store, storage, CAT, base_url=at + "x/").sources == {}
 
 
-def test_what_was_uploaded_before_is_shown_without_asking_slack(store: Store, storage: Storage) -> None:
+def test_known_thumbnails_need_no_call(store: Store, storage: Storage) -> None:
     store.save_thumbnail("T1", CAT.sha256, "F1")
     store.save_thumbnail("T1", DOG.sha256, "F2")
     assert show(store, storage, CAT, DOG) == HitPictures(
@@ -98,16 +98,16 @@ def test_what_was_uploaded_before_is_shown_without_asking_slack(store: Store, st
     )
 
 
-def test_what_was_uploaded_to_another_team_is_not_shown(store: Store, storage: Storage) -> None:
+def test_thumbnails_of_another_team_are_not_used(store: Store, storage: Storage) -> None:
     store.save_thumbnail("T2", CAT.sha256, "F1")
     assert show(store, storage, CAT).sources == {}
 
 
-def test_an_answer_without_images_needs_no_thumbnails(store: Store, storage: Storage) -> None:
+def test_answer_without_images_needs_no_thumbnails(store: Store, storage: Storage) -> None:
     assert show(store, storage) == HitPictures()
 
 
-def test_where_slack_cannot_be_reached_what_is_there_is_shown_and_the_rest_explained(
+def test_unreachable_slack_leaves_known_thumbnails_and_a_reason(
     store: Store, storage: Storage
 ) -> None:
     store.save_thumbnail("T1", CAT.sha256, "F1")
@@ -117,7 +117,7 @@ def test_where_slack_cannot_be_reached_what_is_there_is_shown_and_the_rest_expla
     assert pictures.note == "Some thumbnails are missing: Slack cannot be reached (ClientConnectorError)."
 
 
-def test_a_thumbnail_that_the_library_lost_is_explained_to_everybody_and_named_to_the_operator(
+def test_lost_thumbnail_is_reported_to_people_and_operator(
     store: Store, storage: Storage, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -127,7 +127,7 @@ def test_a_thumbnail_that_the_library_lost_is_explained_to_everybody_and_named_t
     assert storage.uri(CAT.thumbnail) in caplog.text
 
 
-def test_a_slack_that_does_not_answer_is_not_waited_for(
+def test_unresponsive_slack_is_not_awaited(
     store: Store, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("EACH_SECONDS", "SHEET_SECONDS"):
@@ -142,10 +142,10 @@ def test_a_slack_that_does_not_answer_is_not_waited_for(
 
     # The whole test has this long, a call alone would wait for 30 seconds.
     pictures = asyncio.run(asyncio.wait_for(run(), 20))
-    assert pictures.note == "Some thumbnails are missing: Slack is slow to take the thumbnails in."
+    assert pictures.note == "Some thumbnails are missing: Slack takes long to accept thumbnails."
 
 
-def test_an_upload_that_never_ends_is_given_up(store: Store, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_upload_is_given_up(store: Store, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thumbnails, "READY_SECONDS", 0.1)
     monkeypatch.setattr(thumbnails, "SHEET_SECONDS", 0.1)
 
@@ -156,7 +156,7 @@ def test_an_upload_that_never_ends_is_given_up(store: Store, storage: Storage, m
     assert asyncio.run(asyncio.wait_for(run(), 20)).note == "Some thumbnails are missing: Slack took too long."
 
 
-def test_what_slack_refused_to_show_is_forgotten_in_that_team(store: Store) -> None:
+def test_refused_thumbnails_are_deleted_for_that_team(store: Store) -> None:
     for team in ("T1", "T2"):
         store.save_thumbnail(team, CAT.sha256, "F1")
         store.save_thumbnail(team, DOG.sha256, "F2")
@@ -164,12 +164,12 @@ def test_what_slack_refused_to_show_is_forgotten_in_that_team(store: Store) -> N
     assert store.uploaded_hashes() == {"T1": [DOG.sha256], "T2": [CAT.sha256, DOG.sha256]}
 
 
-def test_a_thumbnail_that_cannot_be_deleted_now_is_kept_in_mind(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_deletion_is_retried_later(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     store.save_thumbnail("T1", CAT.sha256, "F1")
     asyncio.run(Thumbnails(store, "").remove(client(), "T1", [CAT.sha256, "unknown"]))
     assert store.uploaded_hashes() == {"T1": [CAT.sha256]}
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-        "The thumbnail F1 of a removed image cannot be deleted: Slack cannot be reached (ClientConnectorError)"
+        "The thumbnail F1 of a removed image was not deleted: Slack cannot be reached (ClientConnectorError)"
     ]
 
 
@@ -184,5 +184,5 @@ def test_a_thumbnail_that_cannot_be_deleted_now_is_kept_in_mind(store: Store, ca
         (ObjectMissingError("/library/thumbnails/ca.jpg is missing."), "the library cannot be read"),
     ],
 )
-def test_a_reason_is_a_few_words_without_an_address_or_a_token(error: BaseException, words: str) -> None:
+def test_failure_reason_contains_no_address_or_token(error: BaseException, words: str) -> None:
     assert slack_failure(error) == words

@@ -34,7 +34,7 @@ class FileServer:
     sent: int = 0  # bytes of an endless body
     origin: str = ""
 
-    async def answer_question(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
         return await self.handler(request)
 
@@ -143,11 +143,11 @@ def writes(data: bytes) -> Handler:
         ("", False),
     ],
 )
-def test_a_token_is_for_slacks_file_server_alone(url: str, trusted: bool) -> None:
+def test_token_is_sent_to_slacks_file_server_only(url: str, trusted: bool) -> None:
     assert _is_trusted(url, SLACK_API) is trusted
 
 
-def test_another_slack_hands_out_its_files_itself() -> None:
+def test_other_api_address_serves_its_own_files() -> None:
     assert _is_trusted("http://127.0.0.1:8099/files/F1", "http://127.0.0.1:8099/api/")
     assert not _is_trusted("http://127.0.0.1:8098/files/F1", "http://127.0.0.1:8099/api/")
     assert not _is_trusted("https://files.slack.com/F1", "http://127.0.0.1:8099/api/")
@@ -168,7 +168,7 @@ def test_another_slack_hands_out_its_files_itself() -> None:
         ({}, False),
     ],
 )
-def test_a_link_shows_only_what_this_person_may_see_here(file: dict[str, Any], sees: bool) -> None:
+def test_link_shows_only_what_the_person_may_see(file: dict[str, Any], sees: bool) -> None:
     assert _may_see(file, "U1", "C1") is sees
 
 
@@ -184,7 +184,7 @@ def test_a_link_shows_only_what_this_person_may_see_here(file: dict[str, Any], s
         "https://team.slack.com/archives/D1ABC/p1717243200123456?thread_ts=1717243100.000100&cid=C1ABC",
     ],
 )
-def test_links_to_files_and_messages_are_links(link: str) -> None:
+def test_file_and_message_links_are_recognised(link: str) -> None:
     assert is_link(link)
 
 
@@ -204,11 +204,11 @@ def test_links_to_files_and_messages_are_links(link: str) -> None:
         "https://evil.example/x?https://team.slack.com/files/U1ABC/F1ABC",
     ],
 )
-def test_anything_else_is_no_link(text: str) -> None:
+def test_other_text_is_not_a_link(text: str) -> None:
     assert not is_link(text)
 
 
-def test_the_image_of_a_message_is_its_first_one() -> None:
+def test_first_image_of_a_message_is_chosen() -> None:
     text, cat, dog = (
         {"id": each, "mimetype": kind}
         for each, kind in zip("tcd", ("text/plain", "image/png", "image/heic"), strict=True)
@@ -219,40 +219,40 @@ def test_the_image_of_a_message_is_its_first_one() -> None:
     assert image_among(None) is None
 
 
-def test_a_file_is_brought_with_the_teams_token() -> None:
+def test_download_uses_the_teams_token() -> None:
     server = FileServer(hands_out(IMAGE))
     assert ask(server, size=len(IMAGE)) == IMAGE
     assert [request.headers["Authorization"] for request in server.requests] == [f"Bearer {TOKEN}"]
 
 
-def test_the_private_address_will_do_where_there_is_no_other() -> None:
+def test_private_url_is_the_fallback() -> None:
     assert brought(hands_out(IMAGE), url_private_download="", url_private="{here}/f.png") == IMAGE
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_nothing_is_followed_anywhere(status: int) -> None:
+def test_redirects_are_not_followed(status: int) -> None:
     elsewhere = FileServer(hands_out(IMAGE))
 
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(status=status, headers={"Location": f"{elsewhere.origin}/f.png"})
 
     server = FileServer(handler)
-    with pytest.raises(ImageError, match=f"it answered {status}"):
+    with pytest.raises(ImageError, match=f"with status {status}"):
         ask(server, elsewhere)
     assert len(server.requests) == 1
     assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
-def test_what_slack_does_not_hand_out_is_said(status: int) -> None:
-    with pytest.raises(ImageError, match=f"Slack does not hand that image out: it answered {status}"):
+def test_error_status_is_reported(status: int) -> None:
+    with pytest.raises(ImageError, match=f"Slack refused to send that image with status {status}"):
         brought(hands_out(IMAGE, status=status))
 
 
-def test_another_server_gets_neither_a_request_nor_the_token() -> None:
+def test_other_server_gets_no_request_and_no_token() -> None:
     server, elsewhere = FileServer(hands_out(IMAGE)), FileServer(hands_out(IMAGE))
     for name in ("url_private_download", "url_private"):
-        with pytest.raises(ImageError, match="does not lie on Slack's file server"):
+        with pytest.raises(ImageError, match="is not on Slack's file server"):
             ask(server, elsewhere, **({"url_private_download": ""} | {name: "{there}/f.png"}))
     assert server.requests == elsewhere.requests == []
 
@@ -261,27 +261,27 @@ def test_another_server_gets_neither_a_request_nor_the_token() -> None:
     "about",
     [{"mode": "external"}, {"is_external": True}, {"mode": "tombstone"}, {"mode": "hidden_by_limit"}],
 )
-def test_what_does_not_lie_in_slack_is_not_asked_for(about: dict[str, Any]) -> None:
+def test_external_files_are_not_requested(about: dict[str, Any]) -> None:
     server = FileServer(hands_out(IMAGE))
-    with pytest.raises(ImageError, match="does not lie in Slack; upload it here"):
+    with pytest.raises(ImageError, match="is not stored in Slack. Upload it here"):
         ask(server, **about)
     assert server.requests == []
 
 
-def test_a_login_page_is_no_image() -> None:
-    with pytest.raises(ImageError, match="a page instead of that image: the app lacks files:read") as error:
+def test_login_page_is_not_an_image() -> None:
+    with pytest.raises(ImageError, match="a login page instead of that image: the app lacks files:read") as error:
         brought(hands_out(b"<!DOCTYPE html><title>Sign in</title>", content_type="text/html"))
     assert TOKEN not in str(error.value)
 
 
-def test_a_size_that_slack_states_is_enough_to_refuse() -> None:
+def test_declared_size_over_the_limit_is_refused() -> None:
     server = FileServer(hands_out(IMAGE))
     with pytest.raises(ImageError, match="5,000,000,000 bytes, more than the limit of 67,108,864"):
         ask(server, size=5_000_000_000)
     assert server.requests == []
 
 
-def test_a_length_of_five_gigabytes_is_refused_before_the_body() -> None:
+def test_content_length_over_the_limit_is_refused_before_the_body() -> None:
     announced = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 5000000000\r\n\r\n"
     with pytest.raises(ImageError, match="5,000,000,000 bytes"):
         brought(writes(announced + IMAGE))
@@ -298,7 +298,7 @@ def endless(server: FileServer, **headers: str) -> Handler:
     return handler
 
 
-def test_an_endless_body_is_read_up_to_the_limit_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_body_is_read_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "LIMIT_BYTES", 1_000_000)
     server = FileServer(hands_out(b""))
     server.handler = endless(server)
@@ -308,7 +308,7 @@ def test_an_endless_body_is_read_up_to_the_limit_and_no_further(monkeypatch: pyt
     assert server.sent < 64 * 2**20
 
 
-def test_a_body_that_unpacks_to_more_than_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_body_that_decompresses_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "LIMIT_BYTES", 1_000_000)
     packed = gzip.compress(bytes(200 * 2**20), 1)
     assert len(packed) < 1_000_000
@@ -316,44 +316,44 @@ def test_a_body_that_unpacks_to_more_than_the_limit_is_refused(monkeypatch: pyte
         brought(hands_out(packed, headers={"Content-Encoding": "gzip"}))
 
 
-def test_a_body_at_the_limit_is_taken_and_one_beyond_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_limit_is_inclusive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "LIMIT_BYTES", len(IMAGE))
     assert brought(hands_out(IMAGE)) == IMAGE
     with pytest.raises(ImageError, match="2,009 bytes, more than the limit of 2,008"):
         brought(hands_out(IMAGE + b"x"))
 
 
-def test_a_body_longer_than_announced_gives_no_more_than_was_announced() -> None:
+def test_body_longer_than_declared_is_truncated() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 8\r\n\r\n"
     # By when the rest arrives, the client notices it or has hung up before.
     with suppress(ImageError):
         assert brought(writes(answer + IMAGE)) == IMAGE[:8]
 
 
-def test_a_body_shorter_than_announced_is_no_image() -> None:
+def test_body_shorter_than_declared_is_refused() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4000\r\n\r\n"
-    with pytest.raises(ImageError, match="cannot be reached at the moment"):
+    with pytest.raises(ImageError, match="cannot be reached"):
         brought(writes(answer + IMAGE))
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
-def test_what_does_not_speak_http_is_a_sentence(answer: bytes) -> None:
-    with pytest.raises(ImageError, match="cannot be reached at the moment; try again in a minute"):
+def test_server_that_does_not_speak_http_is_reported(answer: bytes) -> None:
+    with pytest.raises(ImageError, match="file server cannot be reached. Try again in a minute"):
         brought(writes(answer))
 
 
-def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "_SECONDS", 0.2)
 
     async def handler(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(30)
         raise AssertionError
 
-    with pytest.raises(ImageError, match="cannot be reached at the moment"):
+    with pytest.raises(ImageError, match="cannot be reached"):
         brought(handler)
 
 
-def test_a_server_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trickling_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "_SECONDS", 0.3)
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -363,11 +363,11 @@ def test_a_server_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
             await response.write(b"x")
             await asyncio.sleep(0.05)
 
-    with pytest.raises(ImageError, match="cannot be reached at the moment"):
+    with pytest.raises(ImageError, match="cannot be reached"):
         brought(handler)
 
 
-def test_a_server_that_is_not_there_is_a_sentence() -> None:
+def test_missing_server_is_reported() -> None:
     client = AsyncWebClient(TOKEN, base_url="http://127.0.0.1:1/api/")
-    with pytest.raises(ImageError, match="cannot be reached at the moment"):
+    with pytest.raises(ImageError, match="cannot be reached"):
         asyncio.run(download(client, {"url_private": "http://127.0.0.1:1/f.png"}))

@@ -67,16 +67,16 @@ def a_seen() -> ImageFeatures:
     return ImageFeatures(rng.random(1280, np.float32), rng.permutation(1000)[:20], rng.random(20, np.float32))
 
 
-def test_a_question_comes_back_as_it_was_asked(store: Store) -> None:
+def test_question_round_trip(store: Store) -> None:
     assert store.find_question(store.save_question(CAT)) == CAT
 
 
-def test_a_question_about_an_indexed_image_comes_back(store: Store) -> None:
+def test_question_about_an_indexed_image_round_trip(store: Store) -> None:
     asked = StoredQuestion("T1", "", Question("/similar", "type:png", like="s3://photos/a b.jpg"))
     assert store.find_question(store.save_question(asked)) == asked
 
 
-def test_a_question_about_an_uploaded_image_comes_back_with_what_was_seen_in_it(store: Store) -> None:
+def test_question_about_an_uploaded_image_keeps_its_features(store: Store) -> None:
     seen = a_seen()
     asked = replace(CAT, question=Question("/similar", "", seen=seen, name="holiday 🏖.heic"))
     back = store.find_question(store.save_question(asked))
@@ -93,7 +93,7 @@ def test_a_question_about_an_uploaded_image_comes_back_with_what_was_seen_in_it(
     )
 
 
-def test_what_a_backbone_without_classes_saw_comes_back(store: Store) -> None:
+def test_features_without_classes_round_trip(store: Store) -> None:
     seen = ImageFeatures(np.ones(512, np.float32), np.empty(0, np.int64), np.empty(0, np.float32))
     back = store.find_question(store.save_question(replace(CAT, question=Question("/similar", "", features=seen))))
     assert back is not None
@@ -101,19 +101,19 @@ def test_what_a_backbone_without_classes_saw_comes_back(store: Store) -> None:
     assert back.question.features.classes.shape == (0,)
 
 
-def test_each_question_has_its_own_id_that_nobody_can_guess(store: Store) -> None:
+def test_question_ids_are_unique_and_long(store: Store) -> None:
     names = {store.save_question(CAT) for _ in range(100)}
     assert len(names) == 100
     assert min(map(len, names)) >= 16  # 96 bits
 
 
 @pytest.mark.parametrize("name", ["", "unknown", "' OR 1=1 --", "x" * 10_000])
-def test_an_unknown_id_gives_nothing(store: Store, name: str) -> None:
+def test_unknown_id_returns_none(store: Store, name: str) -> None:
     store.save_question(CAT)
     assert store.find_question(name) is None
 
 
-def test_a_question_is_forgotten_after_its_time_and_not_before(
+def test_question_expires(
     store: Store, days_later: Callable[[float], None]
 ) -> None:
     name = store.save_question(CAT)
@@ -123,7 +123,7 @@ def test_a_question_is_forgotten_after_its_time_and_not_before(
     assert store.find_question(name) is None
 
 
-def test_what_has_expired_is_removed_from_the_file(
+def test_expired_rows_are_deleted(
     store: Store, path: Path, days_later: Callable[[float], None]
 ) -> None:
     store.save_question(CAT)
@@ -134,7 +134,7 @@ def test_what_has_expired_is_removed_from_the_file(
     assert rows(path, "SELECT id FROM events") == []
 
 
-def test_what_one_process_keeps_another_finds(store: Store, open_store: Callable[[], Store]) -> None:
+def test_state_is_shared_between_processes(store: Store, open_store: Callable[[], Store]) -> None:
     other = open_store()
     assert other.find_question(store.save_question(CAT)) == CAT
     store.save_thumbnail("T1", "aa", "F1")
@@ -143,7 +143,7 @@ def test_what_one_process_keeps_another_finds(store: Store, open_store: Callable
     assert not other.is_new("Ev1")
 
 
-def test_a_question_is_there_after_a_restart(path: Path) -> None:
+def test_question_survives_a_restart(path: Path) -> None:
     before = Store(path)
     name = before.save_question(CAT)
     before.close()
@@ -152,18 +152,18 @@ def test_a_question_is_there_after_a_restart(path: Path) -> None:
     after.close()
 
 
-def test_an_event_is_new_once(store: Store) -> None:
+def test_event_is_new_once(store: Store) -> None:
     assert [store.is_new(event) for event in ("Ev1", "Ev1", "Ev2", "Ev1")] == [True, False, True, False]
 
 
-def test_an_event_is_new_to_one_of_many_threads_of_two_processes(store: Store, open_store: Callable[[], Store]) -> None:
+def test_event_is_new_to_one_thread_only(store: Store, open_store: Callable[[], Store]) -> None:
     other = open_store()
     with ThreadPoolExecutor(16) as threads:
         answers = [list(threads.map(Store.is_new, [store, other] * 8, [f"Ev{number}"] * 16)) for number in range(25)]
     assert [sum(each) for each in answers] == [1] * 25
 
 
-def test_thumbnails_are_known_per_team(store: Store) -> None:
+def test_thumbnails_belong_to_a_team(store: Store) -> None:
     store.save_thumbnail("T1", "aa", "F1")
     store.save_thumbnail("T1", "bb", "F2")
     store.save_thumbnail("T2", "aa", "F3")
@@ -173,13 +173,13 @@ def test_thumbnails_are_known_per_team(store: Store) -> None:
     assert store.uploaded_hashes() == {"T1": ["aa", "bb"], "T2": ["aa"]}
 
 
-def test_a_thumbnail_that_is_uploaded_again_has_a_new_file(store: Store) -> None:
+def test_new_upload_replaces_the_file_id(store: Store) -> None:
     store.save_thumbnail("T1", "aa", "F1")
     store.save_thumbnail("T1", "aa", "F2")
     assert store.thumbnails("T1", ["aa"]) == {"aa": "F2"}
 
 
-def test_forgotten_thumbnails_are_those_of_one_team(store: Store) -> None:
+def test_thumbnails_are_deleted_for_one_team(store: Store) -> None:
     for team in ("T1", "T2"):
         for sha256 in ("aa", "bb"):
             store.save_thumbnail(team, sha256, "F1")
@@ -187,12 +187,12 @@ def test_forgotten_thumbnails_are_those_of_one_team(store: Store) -> None:
     assert store.uploaded_hashes() == {"T1": ["bb"], "T2": ["aa", "bb"]}
 
 
-def test_any_number_of_thumbnails_can_be_asked_for(store: Store) -> None:
+def test_any_number_of_thumbnails_can_be_requested(store: Store) -> None:
     store.save_thumbnail("T1", "aa", "F1")
     assert store.thumbnails("T1", ["aa", *map(str, range(40_000))]) == {"aa": "F1"}
 
 
-def test_a_team_that_goes_takes_all_of_its_own_with_it_and_nothing_else(store: Store, path: Path) -> None:
+def test_deleting_a_team_leaves_other_teams(store: Store, path: Path) -> None:
     ours, theirs = store.save_question(CAT), store.save_question(replace(CAT, team="T2"))
     store.save_thumbnail("T1", "aa", "F1")
     store.save_thumbnail("T2", "aa", "F2")
@@ -203,14 +203,14 @@ def test_a_team_that_goes_takes_all_of_its_own_with_it_and_nothing_else(store: S
     assert rows(path, "SELECT DISTINCT team FROM questions") == [("T2",)]
 
 
-def test_nobody_else_on_the_machine_can_read_what_people_ask(store: Store, path: Path) -> None:
+def test_state_is_readable_only_by_its_owner(store: Store, path: Path) -> None:
     store.save_question(CAT)
     files = list(path.parent.iterdir())
     assert path in files
     assert {file.name: oct(file.stat().st_mode & 0o777) for file in files} == {file.name: "0o600" for file in files}
 
 
-def test_a_file_that_is_something_else_is_one_sentence(tmp_path: Path) -> None:
+def test_foreign_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("Milk, bread, and a long list of other things that make no database. " * 100)
     with pytest.raises(SettingsError, match=r"The bot's state .*notes\.txt cannot be opened: .*Name another file"):
@@ -219,7 +219,7 @@ def test_a_file_that_is_something_else_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["folder", "file/bot.sqlite"])
-def test_a_path_that_cannot_be_opened_is_one_sentence(tmp_path: Path, name: str) -> None:
+def test_unusable_path_is_reported(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"cannot be opened: .*Name another file with --state") as error:
@@ -227,7 +227,7 @@ def test_a_path_that_cannot_be_opened_is_one_sentence(tmp_path: Path, name: str)
     assert "\n" not in str(error.value)
 
 
-def test_a_process_that_starts_waits_for_another_that_makes_the_file(path: Path) -> None:
+def test_start_waits_for_another_process_that_creates_the_file(path: Path) -> None:
     path.parent.mkdir()
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
@@ -255,7 +255,7 @@ for number in range(200):
 """
 
 
-def test_two_processes_that_write_at_the_same_time_lose_nothing(path: Path, open_store: Callable[[], Store]) -> None:
+def test_concurrent_writes_lose_nothing(path: Path, open_store: Callable[[], Store]) -> None:
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), team],
