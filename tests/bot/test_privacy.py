@@ -26,9 +26,7 @@ def secrets(team: Team) -> list[str]:
     return [team.environment[f"FINDIMG_SLACK_{name}"] for name in names]
 
 
-def test_log_contains_no_question_and_no_secret(
-    library: str, cache: Path, tmp_path: Path
-) -> None:
+def test_log_contains_no_question_and_no_secret(library: str, cache: Path, tmp_path: Path) -> None:
     shutil.copytree(library, tmp_path / "library")
     team = Team("http", tmp_path, cache, str(tmp_path / "library"))
     try:

@@ -17,9 +17,7 @@ pytestmark = pytest.mark.slow
 BOT = Path(sys.executable).with_name("findimg-bot")
 
 
-def test_http_bot_answers_in_the_local_workspace(
-    library: str, cache: Path, tmp_path: Path
-) -> None:
+def test_http_bot_answers_in_the_local_workspace(library: str, cache: Path, tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FINDIMG_")} | {
         "FINDIMG_LIBRARY": library,
@@ -59,9 +57,7 @@ def test_invalid_bot_address_is_refused(library: str, cache: Path) -> None:
     assert done.stderr == ("--bot-at takes an address such as http://127.0.0.1:3000. Received: '127.0.0.1:3000'.\n")
 
 
-def test_rejected_token_is_logged_at_start(
-    library: str, cache: Path, tmp_path: Path
-) -> None:
+def test_rejected_token_is_logged_at_start(library: str, cache: Path, tmp_path: Path) -> None:
     team = Team("http", tmp_path, cache, library)
     team.environment["FINDIMG_SLACK_BOT_TOKEN"] = "xoxb-another"
     team.restart()

@@ -128,9 +128,7 @@ def test_findimg_like_accepts_a_slack_link(team: Team, samples: Path) -> None:
 
 
 @pytest.mark.parametrize(("command", "said"), [("/tag", "Tags of *cat.png*"), ("/similar", "Images like *cat.png*")])
-def test_modal_opens_without_an_image_in_the_channel(
-    team: Team, samples: Path, command: str, said: str
-) -> None:
+def test_modal_opens_without_an_image_in_the_channel(team: Team, samples: Path, command: str, said: str) -> None:
     from tests.bot.person import until
 
     person, channel = team.person, team.person.channel()

@@ -116,9 +116,7 @@ def test_queries_succeed_while_versions_change(ours: Library, live: LiveLibrary)
     assert open_versions(ours) == []
 
 
-def test_running_query_keeps_its_version(
-    ours: Library, live: LiveLibrary
-) -> None:
+def test_running_query_keeps_its_version(ours: Library, live: LiveLibrary) -> None:
     old, new = ours.versions()
     with live.lease() as before:
         publish(ours, new)
@@ -263,9 +261,7 @@ def test_missing_library_setting_is_reported(cache: Path) -> None:
         pass
 
 
-def test_s3_version_is_cached_until_its_last_query(
-    ours: Library, cache: Path, s3: str
-) -> None:
+def test_s3_version_is_cached_until_its_last_query(ours: Library, cache: Path, s3: str) -> None:
     add_version(ours, ours.versions()[0])
     one, two, three = ours.versions()
     remote = Library(f"{s3}/library", cache)

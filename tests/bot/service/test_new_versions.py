@@ -52,9 +52,7 @@ def flip(library: Path, version: str) -> None:
 
 
 @pytest.mark.long
-def test_each_answer_comes_from_one_version(
-    changing: Team, versions: tuple[Path, list[str]]
-) -> None:
+def test_each_answer_comes_from_one_version(changing: Team, versions: tuple[Path, list[str]]) -> None:
     library, names = versions
     pictures = {
         str(len(list(folder.iterdir()))): {path.name for path in folder.iterdir()}

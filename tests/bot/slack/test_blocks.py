@@ -143,9 +143,7 @@ def test_hostile_text_in_an_answer_stays_plain_text(text: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(hostile, hostile, hostile, hostile, st.lists(hostile, max_size=3))
-def test_any_text_makes_a_valid_answer(
-    name: str, folder: str, query: str, note: str, tags: list[str]
-) -> None:
+def test_any_text_makes_a_valid_answer(name: str, folder: str, query: str, note: str, tags: list[str]) -> None:
     check_harmless(hostile_message(name, folder, query, note, tuple(tags)))
 
 

@@ -123,9 +123,7 @@ def test_reinstalled_workspace_has_its_newest_token(installations: Callable[[str
 
 
 @pytest.mark.parametrize("keys", ["{},{}", "{} {}", " {},\n{} "], ids=["comma", "space", "both"])
-def test_key_rotation_by_prepending_a_key(
-    installations: Callable[[str], Installations], keys: str
-) -> None:
+def test_key_rotation_by_prepending_a_key(installations: Callable[[str], Installations], keys: str) -> None:
     async def run() -> None:
         await installations(OLD).async_save(installation("T1"))
         both = installations(keys.format(NEW, OLD))
@@ -137,9 +135,7 @@ def test_key_rotation_by_prepending_a_key(
     asyncio.run(run())
 
 
-def test_lost_key_is_logged(
-    installations: Callable[[str], Installations], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_lost_key_is_logged(installations: Callable[[str], Installations], caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         await installations(OLD).async_save(installation())
         lost = installations(NEW)
@@ -153,18 +149,14 @@ def test_lost_key_is_logged(
     assert OLD not in caplog.text
 
 
-def test_unencrypted_token_is_not_used(
-    installations: Callable[[str], Installations], engine: Engine
-) -> None:
+def test_unencrypted_token_is_not_used(installations: Callable[[str], Installations], engine: Engine) -> None:
     asyncio.run(installations(OLD).async_save(installation()))
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE slack_bots SET bot_token = 'xoxb-planted'")
     assert asyncio.run(found_token(installations(OLD))) is None
 
 
-def test_deleted_workspace_has_no_tokens(
-    installations: Callable[[str], Installations], engine: Engine
-) -> None:
+def test_deleted_workspace_has_no_tokens(installations: Callable[[str], Installations], engine: Engine) -> None:
     async def run() -> None:
         store = installations(OLD)
         for team, user in [("T1", "U1"), ("T1", "U2"), ("T2", "U1")]:

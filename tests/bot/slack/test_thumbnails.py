@@ -107,9 +107,7 @@ def test_answer_without_images_needs_no_thumbnails(store: Store, storage: Storag
     assert show(store, storage) == HitPictures()
 
 
-def test_unreachable_slack_leaves_known_thumbnails_and_a_reason(
-    store: Store, storage: Storage
-) -> None:
+def test_unreachable_slack_leaves_known_thumbnails_and_a_reason(store: Store, storage: Storage) -> None:
     store.save_thumbnail("T1", CAT.sha256, "F1")
     pictures = show(store, storage, CAT, DOG)
     assert pictures.sources == {CAT.sha256: {"slack_file": {"id": "F1"}}}
@@ -127,9 +125,7 @@ def test_lost_thumbnail_is_reported_to_people_and_operator(
     assert storage.uri(CAT.thumbnail) in caplog.text
 
 
-def test_unresponsive_slack_is_not_awaited(
-    store: Store, storage: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unresponsive_slack_is_not_awaited(store: Store, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("EACH_SECONDS", "SHEET_SECONDS"):
         monkeypatch.setattr(thumbnails, name, 0.1)
 

@@ -113,9 +113,7 @@ def test_unknown_id_returns_none(store: Store, name: str) -> None:
     assert store.find_question(name) is None
 
 
-def test_question_expires(
-    store: Store, days_later: Callable[[float], None]
-) -> None:
+def test_question_expires(store: Store, days_later: Callable[[float], None]) -> None:
     name = store.save_question(CAT)
     days_later(QUESTION_SECONDS - 60)
     assert store.find_question(name) == CAT
@@ -123,9 +121,7 @@ def test_question_expires(
     assert store.find_question(name) is None
 
 
-def test_expired_rows_are_deleted(
-    store: Store, path: Path, days_later: Callable[[float], None]
-) -> None:
+def test_expired_rows_are_deleted(store: Store, path: Path, days_later: Callable[[float], None]) -> None:
     store.save_question(CAT)
     assert store.is_new("Ev1")
     days_later(QUESTION_SECONDS + EVENT_SECONDS)
