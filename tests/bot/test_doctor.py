@@ -179,4 +179,4 @@ def test_checks_with_the_same_cause_are_skipped(
 ) -> None:
     make_sick(bench)
     sick = {finding.name: finding.text for finding in bench.examine(False) if not finding.ok}
-    assert {name for name, text in sick.items() if text == f"Not looked at: mend {cause} first."} == waiting
+    assert {name for name, text in sick.items() if text == f'Skipped: fix "{cause}" first.'} == waiting

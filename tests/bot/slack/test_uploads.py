@@ -263,7 +263,7 @@ def test_other_server_gets_no_request_and_no_token() -> None:
 )
 def test_external_files_are_not_requested(about: dict[str, Any]) -> None:
     server = FileServer(hands_out(IMAGE))
-    with pytest.raises(ImageError, match="is not stored in Slack. Upload it here"):
+    with pytest.raises(ImageError, match=r"is not stored in Slack\. Upload it here"):
         ask(server, **about)
     assert server.requests == []
 
@@ -338,7 +338,7 @@ def test_body_shorter_than_declared_is_refused() -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
 def test_server_that_does_not_speak_http_is_reported(answer: bytes) -> None:
-    with pytest.raises(ImageError, match="file server cannot be reached. Try again in a minute"):
+    with pytest.raises(ImageError, match=r"file server cannot be reached\. Try again in a minute"):
         brought(writes(answer))
 
 

@@ -78,7 +78,7 @@ def test_question_about_an_indexed_image_round_trip(store: Store) -> None:
 
 def test_question_about_an_uploaded_image_keeps_its_features(store: Store) -> None:
     seen = a_seen()
-    asked = replace(CAT, question=Question("/similar", "", seen=seen, name="holiday 🏖.heic"))
+    asked = replace(CAT, question=Question("/similar", "", features=seen, name="holiday 🏖.heic"))
     back = store.find_question(store.save_question(asked))
     assert back is not None
     assert back.question.features is not None
@@ -88,8 +88,8 @@ def test_question_about_an_uploaded_image_keeps_its_features(store: Store) -> No
         (seen.probabilities, back.question.features.probabilities),
     ]:
         np.testing.assert_array_equal(after, before, strict=True)
-    assert replace(back, question=replace(back.question, seen=None)) == replace(
-        asked, question=replace(asked.question, seen=None)
+    assert replace(back, question=replace(back.question, features=None)) == replace(
+        asked, question=replace(asked.question, features=None)
     )
 
 
@@ -209,7 +209,7 @@ def test_state_is_readable_only_by_its_owner(store: Store, path: Path) -> None:
 def test_foreign_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("Milk, bread, and a long list of other things that make no database. " * 100)
-    with pytest.raises(SettingsError, match=r"The bot's state .*notes\.txt cannot be opened: .*Name another file"):
+    with pytest.raises(SettingsError, match=r"Cannot open the bot's state .*notes\.txt: .*Name another file"):
         Store(path)
     assert path.read_text().startswith("Milk")
 
@@ -218,7 +218,7 @@ def test_foreign_file_is_reported(tmp_path: Path) -> None:
 def test_unusable_path_is_reported(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"cannot be opened: .*Name another file with --state") as error:
+    with pytest.raises(SettingsError, match=r"Cannot open the bot's state .*Name another file with --state") as error:
         Store(tmp_path / name)
     assert "\n" not in str(error.value)
 
@@ -239,13 +239,13 @@ WRITER = """
 import sys
 from pathlib import Path
 from findimg_bot.service.answers import Question
-from findimg_bot.state.store import Asked, Store
+from findimg_bot.state.store import Store, StoredQuestion
 
 store, team = Store(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(200):
-    name = store.save_question(Asked(team, "", Question("/findimg", str(number))))
+    name = store.save_question(StoredQuestion(team, "", Question("/findimg", str(number))))
     store.save_thumbnail(team, str(number), name)
     store.is_new(str(number)) and print(number)
 """
