@@ -18,7 +18,7 @@ from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
 from findimg.storage.base import open_storage, read_uri
 from findimg.storage.s3 import presigned
-from findimg_bot.service.answers import answer, read_question
+from findimg_bot.service.answers import answer_question, read_command
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.indexing.run import index, rebuild
 from findimg_jobs.maintenance.forget import allow, forget
@@ -148,7 +148,7 @@ def test_bot_policy_is_read_only_and_sufficient(buckets: Settings, tmp_path: Pat
     live = LiveLibrary(settings)
     with recorded() as requests:
         with live.lease() as searcher:
-            answer(searcher, read_question("/findimg animal"), 5)
+            answer_question(searcher, read_command("/findimg animal"), 5)
             row = searcher.catalog.row(0)
         live.library.storage.read(thumbnail_key(row.sha256))
         # Whoever opens a link that was made for a while reads with the bot's rights.
