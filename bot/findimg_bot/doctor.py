@@ -96,7 +96,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
             with live.lease() as searcher:
                 manifest = searcher.manifest
             if ENCODER_FILE in manifest.files and not settings.weights:
-                live.warm_backbone()
+                live.warm_encoder()
                 return f"{manifest.backbone} {manifest.fingerprint}, from the library."
             found = fingerprint(manifest.backbone, ModelStore(settings.cache / "models"), settings.weights or None)
             if found != manifest.fingerprint:
