@@ -1,20 +1,36 @@
-"""Check which packages import which: findimg ← findimg_jobs, findimg_bot."""
+"""The structure of the packages: who imports whom, no cycles, no crowded folders, nothing changed on import."""
 
 import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).parents[1]
+PACKAGES = {"findimg": "shared", "findimg_jobs": "jobs", "findimg_bot": "bot"}
 FORBIDDEN = {
-    "shared/findimg": {"findimg_jobs", "findimg_bot"},
-    "jobs/findimg_jobs": {"findimg_bot"},
-    "bot/findimg_bot": {"findimg_jobs"},
+    "findimg": {"findimg_jobs", "findimg_bot"},
+    "findimg_jobs": {"findimg_bot"},
+    "findimg_bot": {"findimg_jobs"},
 }
+MOST_MODULES = 13  # in a folder, without __init__.py
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Return the modules of a package by their full name."""
+    top = PROJECT / PACKAGES[package]
+    found = {}
+    for path in sorted((top / package).rglob("*.py")):
+        parts = path.relative_to(top).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
 
 
 def imported_packages(source: str) -> set[str]:
-    """The top-level packages that a module imports, anywhere in it."""
+    """Return the top-level packages that a module imports, anywhere in it."""
     packages = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -28,13 +44,60 @@ def imported_packages(source: str) -> set[str]:
     return packages
 
 
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_package_imports_only_allowed_packages(package: str) -> None:
-    modules = sorted((PROJECT / package).rglob("*.py"))
-    assert modules
-    for module in modules:
-        wrong = imported_packages(module.read_text()) & FORBIDDEN[package]
-        assert not wrong, f"{module.relative_to(PROJECT)} imports {', '.join(sorted(wrong))}"
+def imports_at_start(source: str, known: set[str]) -> set[str]:
+    """Return the modules, out of `known`, that are imported when the module itself is imported.
+
+    Imports inside functions and for type checkers do not count.
+    """
+    found: set[str] = set()
+    for node in _at_start(ast.parse(source).body):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found & known
+
+
+def _at_start(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from _at_start(node.orelse)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        else:
+            yield node
+            for field in ("body", "orelse", "finalbody"):
+                yield from _at_start(getattr(node, field, []))
+            for handler in getattr(node, "handlers", []):
+                yield from _at_start(handler.body)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_imports_only_what_the_design_allows(package: str) -> None:
+    found = modules(package)
+    assert found
+    for name, path in found.items():
+        wrong = imported_packages(path.read_text()) & FORBIDDEN[package]
+        assert not wrong, f"{name} imports {', '.join(sorted(wrong))}"
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    found = {name: path for package in PACKAGES for name, path in modules(package).items()}
+    graph = {name: imports_at_start(path.read_text(), set(found)) - {name} for name, path in found.items()}
+    assert sum(map(len, graph.values())) > len(found), "imports are recognised"
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_folder_has_too_many_modules(package: str) -> None:
+    folders: dict[Path, int] = {}
+    for path in modules(package).values():
+        folders[path.parent] = folders.get(path.parent, 0) + (path.name != "__init__.py")
+    crowded = {str(folder.relative_to(PROJECT)): number for folder, number in folders.items() if number > MOST_MODULES}
+    assert not crowded
 
 
 @pytest.mark.parametrize(
@@ -49,5 +112,47 @@ def test_package_imports_only_allowed_packages(package: str) -> None:
         "importlib.import_module('findimg_jobs.indexing.plan')",
     ],
 )
-def test_every_kind_of_import_is_detected(source: str) -> None:
+def test_direction_check_sees_every_kind_of_import(source: str) -> None:
     assert "findimg_jobs" in imported_packages(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "counts"),
+    [
+        ("import a.b", True),
+        ("from a import b", True),
+        ("from a.b import c", True),
+        ("try:\n    import a.b\nexcept ImportError:\n    pass", True),
+        ("try:\n    pass\nexcept ImportError:\n    import a.b", True),
+        ("class C:\n    import a.b", True),
+        ("if TYPE_CHECKING:\n    pass\nelse:\n    import a.b", True),
+        ("def f():\n    import a.b", False),
+        ("if TYPE_CHECKING:\n    import a.b", False),
+    ],
+)
+def test_cycle_check_counts_the_imports_of_the_start(source: str, counts: bool) -> None:
+    assert ("a.b" in imports_at_start(source, {"a.b"})) is counts
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_every_module_changes_no_global_setting(package: str) -> None:
+    names = [name for name in modules(package) if not name.endswith("__main__")]
+    code = (
+        "import importlib, logging, os, sys\n"
+        "def state():\n"
+        "    return {\n"
+        # Ray sets variables of its own, and its telemetry must be off before it is imported.
+        "        'environment': {name: os.environ[name] for name in os.environ if not name.startswith('RAY_')},\n"
+        "        'logging': (logging.root.level, list(logging.root.handlers)),\n"
+        "        'hooks': (sys.excepthook, sys.stderr, sys.stdout),\n"
+        "    }\n"
+        "before = state()\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "after = state()\n"
+        "for part in before:\n"
+        "    if before[part] != after[part]:\n"
+        "        print(part, before[part], after[part])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=True)
+    assert done.stdout == ""

@@ -50,7 +50,8 @@ def start_tensorflow(threads: int | None) -> ModuleType:
                     "open every backbone of one process with the same number of threads."
                 ) from error
         tensorflow.config.list_logical_devices()
-    return tensorflow
+    module: ModuleType = tensorflow
+    return module
 
 
 class KerasModel:

@@ -145,7 +145,7 @@ class WordVectors:
     @cached_property
     def _lengths(self) -> npt.NDArray[np.float32]:
         lengths = np.sqrt(np.einsum("ij,ij->i", self.matrix, self.matrix))
-        return np.maximum(lengths, np.finfo(np.float32).tiny)
+        return np.asarray(np.maximum(lengths, _TINY), dtype=np.float32)
 
     @cached_property
     def _common(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
