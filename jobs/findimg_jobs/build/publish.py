@@ -1,4 +1,4 @@
-"""Publishing: a version's files first, verified from storage, `CURRENT` last."""
+"""Publish a version: write its files, check them in storage, and replace `CURRENT` last."""
 
 from pathlib import Path
 
@@ -8,22 +8,25 @@ from findimg_jobs.store.lock import Lock
 
 
 def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allow_shrink: bool) -> None:
-    """Makes a version the live one, or leaves everything as it is.
+    """Make a version the live one, or change nothing.
 
     Args:
-        folder: holds the files that the manifest names, but those that workers have put into the version themselves.
-        allow_shrink: publish even when more than half of the live version's images would be lost.
+        library: the library.
+        manifest: the version.
+        folder: holds the manifest's files, except those that workers wrote into the version.
+        lock: the library's lock.
+        allow_shrink: publish even if the version has less than half of the live version's images.
 
     Raises:
-        NotPublishedError: too many images would be lost, a file did not arrive whole, or the lock was lost.
+        NotPublishedError: too many images would be lost, a file is not complete in storage, or the lock was lost.
         StorageError: the library cannot be written.
     """
     name = library.current()
     before = library.manifest(name).images if name else 0
     if manifest.images * 2 < before and not allow_shrink:
         raise NotPublishedError(
-            f"The new version would hold {manifest.images} images where the live one holds {before}; "
-            "if so many are really gone, run again with --allow-shrink."
+            f"The new version would hold {manifest.images} images where the live one holds {before}. "
+            "If the others are really gone, run again with --allow-shrink."
         )
     for file in manifest.files:
         if (folder / file).exists():
@@ -33,17 +36,17 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
     )
     problems = list(library.check(manifest))
     if not problems and library.manifest(manifest.version) != manifest:
-        problems = ["The manifest reads back as another."]
+        problems = ["The manifest in storage differs from the one written."]
     if problems:
-        raise NotPublishedError(f"The new version did not arrive whole: {problems[0]} Run again.")
+        raise NotPublishedError(f"The new version is not complete in storage: {problems[0]} Run again.")
     set_current(library, manifest.version, lock)
 
 
 def set_current(library: Library, version: str, lock: Lock) -> None:
-    """Names `version` the live one, in one atomic write.
+    """Make `version` the live one, in one atomic write.
 
     Raises:
-        NotPublishedError: another run took the lock meanwhile.
+        NotPublishedError: another run took the lock.
     """
     storage, name = library.storage, f"{version}\n".encode()
     try:
@@ -51,15 +54,15 @@ def set_current(library: Library, version: str, lock: Lock) -> None:
     except ObjectMissingError:
         before = None
     lock.check()
-    # Nor does it pass when this process sleeps from here until another run has taken the lock and published.
-    flipped = storage.create("CURRENT", name) if before is None else storage.swap("CURRENT", before, name)
-    # The answer to a write that succeeded may get lost, and the repeated one is refused.
-    if not flipped and storage.read("CURRENT") != name:
-        raise NotPublishedError("Another run has published meanwhile, so this one publishes nothing; run again.")
+    # If this process sleeps here until another run has taken the lock and published, the write fails as well.
+    written = storage.create("CURRENT", name) if before is None else storage.swap("CURRENT", before, name)
+    # If the answer to a successful write was lost, the retried write is refused although CURRENT is right.
+    if not written and storage.read("CURRENT") != name:
+        raise NotPublishedError("Another run published first, so this run publishes nothing. Run again.")
 
 
 def delete_version(library: Library, version: str) -> None:
-    """Removes a version that is not the live one."""
-    # Without its manifest it is no version, however much of it is left.
+    """Delete a version that is not the live one."""
+    # Delete the manifest first: without it, what is left is not a version.
     library.storage.delete(f"versions/{version}/manifest.json")
     library.storage.clear(f"versions/{version}")

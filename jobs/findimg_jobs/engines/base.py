@@ -1,4 +1,4 @@
-"""The engines that run the work of a plan: Ray, or this process alone."""
+"""Choose where a run's work is done: on Ray, or in this process."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,7 +15,10 @@ Out = TypeVar("Out")
 
 
 class Engine:
-    """Where the work of a run is done. Ray starts with the first work that needs it, and ends with the run."""
+    """Runs the work of a run, on Ray or in this process.
+
+    Ray starts with the first work that needs it, and stops when the engine is closed.
+    """
 
     def __init__(self, settings: Settings):
         self._local = settings.engine == "local"
@@ -31,17 +34,17 @@ class Engine:
         self._open.close()
 
     @property
-    def is_cluster(self) -> bool:
-        """Whether there is a running cluster to join, so that work done there costs no start of Ray."""
+    def joins_cluster(self) -> bool:
+        """Whether a Ray cluster is already running, so that tasks do not wait for Ray to start."""
         return not self._local and bool(self._address)
 
     @property
     def is_local(self) -> bool:
-        """Whether everything is done in this process."""
+        """Whether all work is done in this process."""
         return self._local
 
-    def embed(self, shards: Sequence[Shard], work: EmbedTask) -> Iterator[Stats]:
-        """Embeds and commits shards, yielding what each came to, in the order in which they finish.
+    def embed(self, shards: Sequence[Shard], task: EmbedTask) -> Iterator[Stats]:
+        """Embed and commit shards. Yield the statistics of each one as it finishes.
 
         Raises:
             FindimgError: see `embed_on_ray`.
@@ -49,30 +52,31 @@ class Engine:
         if not shards:
             return iter(())
         if self._local:
-            return embed_locally(shards, work)
-        self._join()
+            return embed_locally(shards, task)
+        self._connect()
         from findimg_jobs.engines.cluster import embed_on_ray
 
-        return embed_on_ray(shards, work, self._address)
+        return embed_on_ray(shards, task, self._address)
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-        """Calls a function with every item, side by side, and yields the results in order.
+        """Call a function with every item, in parallel on Ray, and yield the results in order.
 
         Args:
-            function: of a module; doing it twice must do no harm.
+            function: a function of a module. It may be called again for an item whose worker died.
+            items: the arguments.
 
         Raises:
-            FindimgError: what the function raised, or no cluster answers.
+            FindimgError: an error of the function, or no cluster can be reached.
         """
         if self._local:
             return map(function, items)
-        self._join()
+        self._connect()
         from findimg_jobs.engines.cluster import map_on_ray
 
         return map_on_ray(function, items)
 
-    def _join(self) -> None:
-        # Imported here because Ray takes a second, which a run with nothing to do need not wait for.
+    def _connect(self) -> None:
+        # Importing Ray takes a second, so a run with nothing to embed does not import it.
         from findimg_jobs.engines.cluster import connected
 
         self._open.enter_context(connected(self._address))

@@ -1,7 +1,7 @@
-"""The engine on Ray: this process owns the queue, actors hold the model, only committed shards count.
+"""Embed shards on Ray: this process owns the queue, actors hold the model, and only committed shards count.
 
-Ray's own restarts and retries stay off: a dead actor would go on receiving work, and retries burn while the model is
-being built again. So the queue hands an actor one shard at a time, and only once its model is ready.
+Ray's own restarts and retries are off. With them, a dead actor would still receive task, and all retries would be used
+up while the model is being built again. Instead, the queue gives an actor one shard at a time, once its model is ready.
 """
 
 import logging
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 # Ray reads these when it is imported and when it starts.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_USAGE_STATS_REPORT_URL", "http://127.0.0.1:9")  # it reports even that it reports nothing
+os.environ.setdefault("RAY_USAGE_STATS_REPORT_URL", "http://127.0.0.1:9")  # a request is sent even with reporting off
 
 import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
@@ -32,63 +32,68 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 ATTEMPTS = 3
-_ACTOR_MEMORY = 3_200_000_000  # bytes; VGG16 with TensorFlow while its weights are loaded and copied to bfloat16
-_PATIENCE = 10.0  # seconds for a cluster to answer
-_ACTOR_CPUS = 4  # more threads than this no longer speed up one model
+_ACTOR_MEMORY = 3_200_000_000  # bytes; the peak of VGG16 in TensorFlow while its weights are converted to bfloat16
+_CONNECT_TIMEOUT = 10.0  # seconds
+_ACTOR_CPUS = 4  # more threads do not make one model faster
 
 
 @dataclass(frozen=True, slots=True)
-class _Size:
-    """How many actors a cluster carries, and what each may use."""
+class _ActorPlan:
+    """The number of actors for a cluster, and the resources of each one."""
 
     actors: int
     cpus: int
     memory: int  # bytes
 
 
-def embed_on_ray(shards: Sequence[Shard], work: EmbedTask, address: str) -> Iterator[Stats]:
-    """Embeds and commits the shards on Ray, yielding what each came to, in the order in which they finish.
+def embed_on_ray(shards: Sequence[Shard], task: EmbedTask, address: str) -> Iterator[Stats]:
+    """Embed and commit the shards on Ray. Yield the statistics of each one as it finishes.
 
-    A shard whose worker dies is given to another; after three deaths it is halved, until the image that kills
-    workers stands alone and is recorded as a failure.
+    A shard whose worker dies is given to another worker. After three deaths it is halved, until the image that kills
+    workers is alone in a shard. That image is recorded as a failure.
 
     Args:
-        address: a running cluster to join, or empty to start Ray on this machine.
+        shards: the shards.
+        task: what a worker needs besides its shards.
+        address: a running cluster, or empty to start Ray on this machine.
 
     Raises:
-        SettingsError: no cluster answers at `address`.
-        NotPublishedError: no worker can be started; what is committed stays.
-        FindimgError: what a worker raised, such as a library that cannot be written.
+        SettingsError: no cluster can be reached at `address`.
+        NotPublishedError: no worker can be started. Committed shards stay.
+        FindimgError: an error of a worker, for example a library that cannot be written.
     """
     with connected(address):
-        yield from _Queue(shards, work).run()
+        yield from _Queue(shards, task).run()
 
 
 def map_on_ray(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """Calls a function with every item as a task of one CPU and yields the results in order, once Ray is joined.
+    """Call a function with every item, each as a Ray task with one CPU, and yield the results in order.
 
-    A task whose worker dies is done again, which must do no harm.
+    Ray must be connected. A task whose worker died is repeated.
 
     Raises:
-        FindimgError: what a task raised.
-        NotPublishedError: a task raised something else, or its workers die.
+        FindimgError: an error of a task.
+        NotPublishedError: a task raised another exception, or its workers died.
     """
     task = ray.remote(function).options(num_cpus=1, max_retries=ATTEMPTS)
     for ref in [task.remote(item) for item in items]:
         try:
             yield ray.get(ref)
         except RayTaskError as error:
-            raise _raised(error) from error
+            raise _translated(error) from error
         except RayError as error:
-            raise NotPublishedError(f"Workers die: {error} What is embedded is kept.") from error
+            raise NotPublishedError(
+                f"A worker died {ATTEMPTS + 1} times: {error} Everything embedded so far is kept. Run again."
+            ) from error
 
 
 @contextmanager
 def connected(address: str) -> Iterator[None]:
-    """Ray for what is done inside: this process's, else the cluster's at `address`, else one on this machine.
+    """Keep Ray connected: this process's connection, else the cluster at `address`, else Ray on this machine.
 
     Raises:
-        SettingsError: no cluster answers at `address`.
+        SettingsError: no cluster can be reached at `address`.
+        NotPublishedError: Ray cannot be started on this machine.
     """
     owned = not ray.is_initialized()
     if owned:
@@ -100,56 +105,58 @@ def connected(address: str) -> Iterator[None]:
             ray.shutdown()
 
 
-def _raised(error: RayTaskError) -> FindimgError:
-    """What a worker raised, as it is told to a person."""
+def _translated(error: RayTaskError) -> FindimgError:
+    """Return a worker's error as one of findimg's."""
     if isinstance(error.cause, FindimgError):
         return error.cause
-    return NotPublishedError(f"A worker failed: {error.cause!r}. What is embedded is kept.")
+    return NotPublishedError(f"A worker failed: {error.cause!r}. Everything embedded so far is kept.")
 
 
 def _connect(address: str) -> None:
-    # Ray turns token authentication on by itself; that it says so at every start helps nobody.
+    # At every start Ray reports that it turned token authentication on. Nobody needs that message.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": False}
     try:
         if address:
             if address != "auto":
-                # Ray itself would try for many minutes.
+                # Without this check Ray would retry for many minutes.
                 host, _, port = address.removeprefix("ray://").rpartition(":")
-                socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
-            # A job that was submitted has brought its code along; else the cluster's may be another than ours.
+                socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT).close()
+            # A submitted job brings its code along. Otherwise the cluster may have another version of findimg.
             if RAY_JOB_CONFIG_JSON_ENV_VAR not in os.environ:
                 options["runtime_env"] = {"py_modules": [each.__path__[0] for each in (findimg, findimg_jobs)]}
             ray.init(address=address, **options)
         else:
-            # Pixels and vectors never pass through the object store, so it may be small.
+            # Pixels and vectors never pass through the object store, so it can be small.
             ray.init("local", include_dashboard=False, object_store_memory=256 * 2**20, **options)
-    except Exception as error:  # a raylet that does not come up is a plain Exception to Ray
+    except Exception as error:  # Ray raises a plain Exception when its raylet does not start
         if address:
-            raise SettingsError(f"No Ray cluster answers at {address}: {error}. Check --ray-address.") from error
+            raise SettingsError(f"No Ray cluster can be reached at {address}: {error}. Check --ray-address.") from error
         reason = " ".join(str(error).split())
         raise NotPublishedError(
-            f"Ray cannot be started on this machine: {reason} Run again, or with --engine local."
+            f"Ray cannot be started on this machine: {reason} Run again, or use --engine local."
         ) from error
 
 
-def _size(shards: int) -> _Size:
+def _plan_actors(shards: int) -> _ActorPlan:
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     cpus = min([_ACTOR_CPUS, *(int(node["CPU"]) for node in nodes)])
     fitting = sum(min(int(node["CPU"]) // cpus, max(1, int(node["memory"] // _ACTOR_MEMORY))) for node in nodes)
     smallest = min((int(node["memory"]) for node in nodes), default=_ACTOR_MEMORY)
-    return _Size(max(1, min(shards, fitting)), cpus, min(_ACTOR_MEMORY, smallest))
+    return _ActorPlan(max(1, min(shards, fitting)), cpus, min(_ACTOR_MEMORY, smallest))
 
 
 class _Queue:
-    def __init__(self, shards: Sequence[Shard], work: EmbedTask):
+    """The shards that wait, the actors, and the shard that each actor is embedding."""
+
+    def __init__(self, shards: Sequence[Shard], task: EmbedTask):
         self._waiting = deque(shards)
         self._deaths: Counter[str] = Counter()
-        self._work = work
-        self._size = _size(len(shards))
-        self._shared = ray.put(work)
-        self._starting: dict[Any, Any] = {}  # the ref of ready() → its actor
-        self._running: dict[Any, tuple[Any, Shard]] = {}  # the ref of embed() → its actor and shard
+        self._task = task
+        self._actors = _plan_actors(len(shards))
+        self._shared = ray.put(task)
+        self._starting: dict[Any, Any] = {}  # ref of ready() → its actor
+        self._running: dict[Any, tuple[Any, Shard]] = {}  # ref of embed() → its actor and shard
         self._idle: list[Any] = []
         self._failed_starts = 0
 
@@ -167,12 +174,12 @@ class _Queue:
         while self._waiting and self._idle:
             worker, shard = self._idle.pop(), self._waiting.popleft()
             self._running[worker.embed.remote(shard)] = worker, shard
-        wanted = min(self._size.actors, len(self._waiting) + len(self._running))
+        wanted = min(self._actors.actors, len(self._waiting) + len(self._running))
         for _ in range(wanted - len(self._running) - len(self._idle) - len(self._starting)):
             actor: Any = ray.remote(Embedder).options(
-                num_cpus=self._size.cpus, memory=self._size.memory, max_restarts=0, max_task_retries=0
+                num_cpus=self._actors.cpus, memory=self._actors.memory, max_restarts=0, max_task_retries=0
             )
-            worker = actor.remote(self._shared, self._size.cpus)
+            worker = actor.remote(self._shared, self._actors.cpus)
             self._starting[worker.ready.remote()] = worker
 
     def _started(self, ref: Any) -> None:
@@ -182,7 +189,7 @@ class _Queue:
         except RayError as error:
             self._failed_starts += 1
             if self._failed_starts >= ATTEMPTS:
-                raise NotPublishedError(f"No worker can be started: {error} What is embedded is kept.") from error
+                raise NotPublishedError(f"No worker can be started: {error} Everything embedded so far is kept. Run again.") from error
             return
         self._failed_starts = 0
         self._idle.append(actor)
@@ -192,25 +199,26 @@ class _Queue:
         try:
             stats = ray.get(ref)
         except RayTaskError as error:
-            raise _raised(error) from error
+            raise _translated(error) from error
         except RayError as error:
             ray.kill(actor)
-            yield from self._bury(shard, error)
+            yield from self._retry(shard, error)
             return
         self._idle.append(actor)
         yield stats
 
-    def _bury(self, shard: Shard, error: RayError) -> Iterator[Stats]:
+    def _retry(self, shard: Shard, error: RayError) -> Iterator[Stats]:
+        """Queue a shard whose worker died again, halve it, or record its only image as a failure."""
         self._deaths[shard.name] += 1
         if self._deaths[shard.name] < ATTEMPTS:
             self._waiting.append(shard)
         elif len(shard.images) == 1:
             reason = f"Its worker died {ATTEMPTS} times ({type(error).__name__}); the image may need too much memory."
-            yield commit_as_failed(self._work, shard, reason)
+            yield commit_as_failed(self._task, shard, reason)
         else:
             middle = len(shard.images) // 2
             for images in (shard.images[:middle], shard.images[middle:]):
-                half = name_shard(images, self._work.fingerprint)
-                # A half that kills again is halved at once; only an image alone is tried three times.
+                half = name_shard(images, self._task.fingerprint)
+                # A half whose worker dies is halved at once. Only a single image is tried three times.
                 self._deaths[half.name] = ATTEMPTS - 1 if len(images) > 1 else 0
                 self._waiting.append(half)

@@ -1,4 +1,4 @@
-"""The engine without Ray: one process, one shard after the other."""
+"""Embed shards in this process, one after the other."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,8 +6,8 @@ from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.store.shards import Shard, Stats
 
 
-def embed_locally(shards: Sequence[Shard], work: EmbedTask) -> Iterator[Stats]:
-    """Embeds and commits the shards in this process, yielding what each came to."""
-    embedder = Embedder(work)
+def embed_locally(shards: Sequence[Shard], task: EmbedTask) -> Iterator[Stats]:
+    """Embed and commit the shards in this process. Yield the statistics of each one."""
+    embedder = Embedder(task)
     for shard in shards:
         yield embedder.embed(shard)

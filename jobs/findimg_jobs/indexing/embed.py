@@ -1,4 +1,4 @@
-"""Embedding one shard: read, decode, thumbnail, backbone, commit. Every engine runs this same code."""
+"""Embed one shard: read, decode, make thumbnails, run the backbone, commit. Every engine runs this code."""
 
 import io
 import os
@@ -26,71 +26,73 @@ from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard
 
-BATCH = 32
-# Images on their way at a time: while some are decoded, others wait for a disk or for S3. Their files are in memory.
-_AHEAD = 16
+BATCH = 32  # images that the backbone embeds at a time
+_READ_AHEAD = 16  # images whose files are in memory: some are decoded while others wait for a disk or for S3
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedTask:
-    """What a worker must know besides its shards; travels to it once."""
+    """What a worker needs besides its shards. It is sent to each worker once."""
 
     backbone: str
     weights: str
-    models: Path  # the folder of the model store
+    models: Path  # folder of the model store
     library: str
     fingerprint: str
-    contents: frozenset[str]  # SHA-256 of everything already embedded
+    contents: frozenset[str]  # SHA-256 of all content that is already embedded
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """An image on its way to the backbone."""
+    """A decoded image that waits for the backbone."""
 
     source: SourceImage
     image: Image
-    pixels: NDArray[np.uint8] | None  # uint8[h, w, 3]; None when its content is embedded already
+    pixels: NDArray[np.uint8] | None  # uint8[h, w, 3]; None if its content is already embedded
     bytes_read: int
     seconds: dict[str, float]
 
 
 class Embedder:
-    """Holds a backbone and embeds shards with it."""
+    """A backbone that embeds shards."""
 
-    def __init__(self, work: EmbedTask, threads: int | None = None):
-        """Builds the model.
+    def __init__(self, task: EmbedTask, threads: int | None = None):
+        """Build the model.
 
         Args:
-            threads: for decoding and, separately, inside the backbone; None takes all that the machine has.
+            task: what to embed with, and the library to write to.
+            threads: number of threads for decoding, and again inside the backbone. None takes one per core.
         """
-        self._work = work
+        self._task = task
         self._threads = threads or os.cpu_count() or 1
-        # As many as there are cores: the largest image takes 300 MB while it is decoded.
+        # One image per core at a time: decoding the largest image takes 300 MB.
         self._decoding = BoundedSemaphore(self._threads)
-        self._storage = open_storage(work.library)
-        self._backbone = open_backbone(work.backbone, ModelStore(work.models), work.weights or None, threads=threads)
-        if self._backbone.classes and not self._storage.exists(classifier_key(work.fingerprint)):
+        self._storage = open_storage(task.library)
+        self._backbone = open_backbone(task.backbone, ModelStore(task.models), task.weights or None, threads=threads)
+        if self._backbone.classes and not self._storage.exists(classifier_key(task.fingerprint)):
             buffer = io.BytesIO()
             np.save(buffer, self._backbone.class_weights().T.astype(np.float16))
-            self._storage.write(classifier_key(work.fingerprint), buffer.getvalue())
+            self._storage.write(classifier_key(task.fingerprint), buffer.getvalue())
         keep_encoder(self._storage, self._backbone)
 
     def ready(self) -> bool:
-        """Answers once the model is built."""
+        """Return True once the model is built."""
         return True
 
     def embed(self, shard: Shard) -> Stats:
-        """Embeds a shard's images and commits it; an image that cannot be read is recorded as a failure.
+        """Embed a shard's images, commit the shard and return its statistics.
+
+        An image that cannot be read is recorded as a failure.
 
         Raises:
-            StorageError: the library cannot be written; nothing is committed.
+            StorageError: the library cannot be written. Nothing is committed.
         """
         rows: list[EmbeddedImage] = []
         failures: list[Failure] = []
         seconds: dict[str, float] = defaultdict(float)
-        seen = set(self._work.contents)
+        seen = set(self._task.contents)
         bytes_read, retried = 0, retries()
-        with ThreadPoolExecutor(max(_AHEAD, 2 * self._threads)) as pool:
+        with ThreadPoolExecutor(max(_READ_AHEAD, 2 * self._threads)) as pool:
             prepared_images = self._prepare_all(pool, shard, failures)
             while batch := list(islice(prepared_images, BATCH)):
                 fresh: list[_Prepared] = []
@@ -117,7 +119,7 @@ class Embedder:
         stats = Stats(
             shard.name, len(rows), computed, len(failures), bytes_read, rounded, retries() - retried, peak_memory()
         )
-        commit_shard(self._storage, self._work.fingerprint, rows, failures, stats)
+        commit_shard(self._storage, self._task.fingerprint, rows, failures, stats)
         return stats
 
     def _prepare_all(self, pool: ThreadPoolExecutor, shard: Shard, failures: list[Failure]) -> Iterator[_Prepared]:
@@ -135,7 +137,7 @@ class Embedder:
             with self._decoding:
                 start = time.perf_counter()
                 decoded = decode(data)
-                if decoded.sha256 in self._work.contents:
+                if decoded.sha256 in self._task.contents:
                     return _Prepared(image, decoded, None, len(data), {"read": read})
                 pixels = self._backbone.preprocess(decoded.pixels)
                 small = thumbnail(decoded)
@@ -150,11 +152,11 @@ class Embedder:
         return _Prepared(image, decoded, pixels, len(data), seconds)
 
 
-def commit_as_failed(work: EmbedTask, shard: Shard, reason: str) -> Stats:
-    """Commits a shard whose images no worker survives, as failures."""
+def commit_as_failed(task: EmbedTask, shard: Shard, reason: str) -> Stats:
+    """Commit a shard whose worker always dies: record its images as failures."""
     failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
     stats = Stats(shard.name, 0, 0, len(failures), 0)
-    commit_shard(open_storage(work.library), work.fingerprint, [], failures, stats)
+    commit_shard(open_storage(task.library), task.fingerprint, [], failures, stats)
     return stats
 
 
@@ -168,6 +170,6 @@ def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:
     if features.probabilities is not None:
         top = np.argsort(-features.probabilities, axis=1, kind="stable")[:, :TOP_CLASSES]
         order, best = top.astype(np.uint16), features.probabilities[np.arange(len(top))[:, None], top]
-    # Not strict: without classes the last two never end.
+    # Not strict: without classes the last two are endless.
     for image, visual, classes, probabilities in zip(images, features.visual, order, best, strict=False):
         yield Content(image.width, image.height, image.format, image.bytes, image.taken, visual, classes, probabilities)

@@ -1,7 +1,12 @@
-"""Plans: what a run sets out to do, written before it starts and never changed."""
+"""Plan a run: decide which images the next version has and which shards must be embedded first.
+
+A plan is written before the work starts and never changed.
+"""
 
 import io
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -15,29 +20,43 @@ from findimg_jobs.store.shards import CommittedImages, Shard, make_shards
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The images that a run wants in the next version, and the shards it must embed for that."""
+    """The images of the next version, and the shards to embed for it."""
 
     run: str
-    images: tuple[SourceImage, ...]  # all that the sources hold and that can be named
-    shards: tuple[Shard, ...]  # those of the images that are not settled yet
+    images: tuple[SourceImage, ...]  # every image of the sources with a valid name
+    shards: tuple[Shard, ...]  # the images that are not embedded yet
+
+
+def new_run_id() -> str:
+    """Return a new run's name. Names sort by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
 
 
 def make_plan(
-    run: str, listing: Listing, known: CommittedImages, fingerprint: str, shard_size: int, retry_failed: bool = False
+    run: str,
+    listing: Listing,
+    committed: CommittedImages,
+    fingerprint: str,
+    shard_size: int,
+    retry_failed: bool = False,
 ) -> Plan:
-    """Compares a listing with what is committed; only new and changed images are to be embedded.
+    """Return the plan of a run. Only new and changed images are to be embedded.
 
     Args:
+        run: the run's name.
+        listing: the images of the sources.
+        committed: everything that is committed for the fingerprint.
+        fingerprint: names the backbone's weights and preprocessing.
         shard_size: images in a full shard.
-        retry_failed: images that are broken are to be tried again, although they did not change.
+        retry_failed: also plan the broken images that did not change.
     """
-    done = known.embedded if retry_failed else known.settled
-    todo = [image for image in listing.images if not done(image)]
-    return Plan(run, tuple(listing.images), tuple(make_shards(todo, fingerprint, shard_size)))
+    is_done = committed.is_embedded if retry_failed else committed.is_settled
+    to_embed = [image for image in listing.images if not is_done(image)]
+    return Plan(run, tuple(listing.images), tuple(make_shards(to_embed, fingerprint, shard_size)))
 
 
 def write_plan(storage: Storage, plan: Plan) -> None:
-    """Writes `plans/<run>.parquet`: a row per image, with its shard, or none when it is committed already."""
+    """Write `plans/<run>.parquet`: one row per image, with the shard to embed it in, if any."""
     shard_of = {image: shard.name for shard in plan.shards for image in shard.images}
     table = pa.table(
         {
@@ -52,31 +71,31 @@ def write_plan(storage: Storage, plan: Plan) -> None:
 
 
 def read_images(storage: Storage, run: str) -> list[SourceImage]:
-    """The images that a run's plan names, in URI order.
+    """Return the images of a run's plan, in URI order.
 
     Raises:
-        LibraryError: the plan is gone or damaged.
+        LibraryError: the plan is missing or damaged.
     """
     try:
         table = pq.read_table(io.BytesIO(storage.read(_key(run))), columns=["uri", "version"])
     except (ObjectMissingError, pa.ArrowException) as error:
-        problem = "gone from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
-        raise LibraryError(f"The plan of run {run} is {problem}; run index instead of merge.") from error
+        problem = "missing from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
+        raise LibraryError(f"The plan of run {run} is {problem}. Run index instead of merge.") from error
     return [SourceImage(row["uri"], row["version"]) for row in table.to_pylist()]
 
 
 def planned_runs(storage: Storage) -> set[str]:
-    """The runs whose plans are there."""
+    """Return the runs that have a plan."""
     return {PurePosixPath(entry.key).stem for entry in storage.list("plans")}
 
 
 def last_run(storage: Storage) -> str | None:
-    """The run that planned last."""
+    """Return the newest run that has a plan."""
     return max(planned_runs(storage), default=None)
 
 
 def delete_plan(storage: Storage, run: str) -> None:
-    """Removes a run's plan."""
+    """Delete a run's plan."""
     storage.delete(_key(run))
 
 

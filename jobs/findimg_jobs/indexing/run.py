@@ -1,312 +1,232 @@
-"""A run of indexing: list, plan, embed, merge, publish, report."""
+"""Run the indexing pipeline: list, plan, embed, build, publish, report."""
 
-import secrets
-import sqlite3
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from pathlib import Path
 
-from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import fingerprint
-from findimg.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
-from findimg.heads.conse import Head
-from findimg.heads.devise import Devise, open_head
-from findimg.index.projection import DEFAULT, FULL
+from findimg.errors import FindimgError, LibraryError, NotPublishedError, StorageError
 from findimg.library.library import Library, Manifest
 from findimg.settings import Settings
-from findimg.storage.base import Storage, open_storage
-from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.build.assemble import VersionImages, find_embedded
-from findimg_jobs.build.merge import BuildConfig, hash_inputs, merge
-from findimg_jobs.build.publish import publish
+from findimg_jobs.build.assemble import find_embedded
+from findimg_jobs.build.context import BuildContext, make_build_context
+from findimg_jobs.build.session import WriteSession, build_and_publish
+from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask
-from findimg_jobs.indexing.plan import Plan, make_plan, read_images, write_plan
-from findimg_jobs.indexing.sources import SourceImage, list_sources, map_in_threads
+from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_images, write_plan
+from findimg_jobs.indexing.sources import Failure, Listing, list_sources, map_in_threads
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.reporting.progress import download_bar, show_progress
+from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
+from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.compaction import compact, is_crowded
-from findimg_jobs.store.lock import Lock, hold_lock
+from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import CommittedImages, Stats, combine_shards, read_committed, read_shards
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class BuildContext:
-    """A build configuration with its head and word vectors opened."""
+class IndexOptions:
+    """What one run does besides the settings."""
 
-    config: BuildConfig
-    head: Head
-    words: WordVectors
-
-
-def make_build_context(
-    settings: Settings, live: Manifest | None, sources: Sequence[str], embedded_by: str | None = None
-) -> BuildContext:
-    """Decides what a version is made with: what is asked for, else as the live version, else the defaults.
-
-    Args:
-        embedded_by: the fingerprint of what is embedded already; None takes that of the backbone's weights, which must
-            then be on this machine.
-
-    Raises:
-        LibraryError: the library was made with another backbone.
-        SettingsError, ModelError, HeadError: a backbone, word vectors or a head is unknown, missing or unfit.
-    """
-    backbone = settings.backbone or (live.backbone if live else "efficientnet-lite0")
-    if live and backbone != live.backbone:
-        raise LibraryError(
-            f"{settings.library} was made with the backbone {live.backbone}, not {backbone}; "
-            f"leave --backbone out, or name another --library."
-        )
-    store = ModelStore(settings.cache / "models", progress=download_bar)
-    words_name = settings.words or (live.words if live else EMBEDDED)
-    words = open_words(words_name, store.words(words_name))
-    made_by = embedded_by or fingerprint(backbone, store, settings.weights or None)
-    storage = Library(settings.library, settings.cache).storage
-    head = open_head(settings.head or (live.head if live else "conse"), words, made_by, storage)
-    config = BuildConfig(
-        backbone,
-        made_by,
-        words.name,
-        head.name,
-        head.sha256 if isinstance(head, Devise) else "",
-        _visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
-        tuple(open_storage(source).root for source in sources),
-        settings.partition_size,
-    )
-    return BuildContext(config, head, words)
+    strict: bool = False  # publish nothing if any image cannot be read
+    allow_shrink: bool = False  # publish even if more than half of the images are gone
+    retry_failed: bool = False  # read broken images again although they did not change
 
 
-def _visual_dim(text: str) -> str:
-    if text != FULL and not (text.isdecimal() and int(text) > 0):
-        raise SettingsError(f"--visual-dim takes a number of dimensions, or {FULL}. Received: {text!r}.")
-    return text
+@dataclass(slots=True)
+class _Progress:
+    """What a run has done so far."""
+
+    plan: Plan
+    committed: CommittedImages  # everything committed for the run's fingerprint
+    failures: list[Failure]
+    unlisted: int  # images that have no valid name
+    reused: int  # images that were embedded before the run
+    removed: int  # images of the live version that the sources no longer hold
+    shards: list[Stats] = field(default_factory=list)  # embedded in this run
 
 
 def index(
     settings: Settings,
     sources: Sequence[str],
-    strict: bool = False,
-    allow_shrink: bool = False,
-    retry_failed: bool = False,
-    ended: Callable[[RunReport], None] | None = None,
+    options: IndexOptions | None = None,
+    on_end: Callable[[RunReport], None] | None = None,
 ) -> RunReport:
-    """Brings a library up to date with its sources and publishes the result.
+    """Bring a library up to date with its sources, publish the result and return the run's report.
 
     Args:
-        strict: publish nothing when any image could not be read.
-        allow_shrink: publish even when more than half of the images are gone.
-        retry_failed: try broken images again although they did not change.
-        ended: is told the report of a run that got as far as to have one, whether it published or not.
-
-    Returns:
-        The run's report, which is also in the library.
+        settings: the operator's settings.
+        sources: folders and s3:// prefixes.
+        options: what this run does besides the settings.
+        on_end: receives the report when the run ends, whether or not it published a version. A run that ends before
+            it has a plan has no report.
 
     Raises:
-        FindimgError: nothing was published; its exit code tells whether a rerun continues.
+        FindimgError: nothing was published. Its exit code tells whether a rerun continues.
     """
-    clock = _Clock()
+    options = options or IndexOptions()
+    clock = StageClock()
     library = Library(settings.library, settings.cache)
-    live = live_manifest(library)
+    live = _live_manifest(library)
     context = make_build_context(settings, live, sources)
-    with ExitStack() as stack:
-        engine = stack.enter_context(Engine(settings))
-        with clock.stage("list"):
-            listing = list_sources(sources, library.uri, engine.map if engine.is_cluster else map_in_threads)
-        lock = stack.enter_context(hold_lock(library.storage))
-        if library.current() != (live.version if live else None):
-            raise NotPublishedError(f"Another run published to {library.uri} while this one was listing; run again.")
-        run = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
-        fingerprint = context.config.fingerprint
-        with clock.stage("plan"):
-            known = read_committed(library.storage, fingerprint)
-            listing = replace(listing, images=without_blocked(library.storage, listing.images))
-            plan = make_plan(run, listing, known, fingerprint, settings.shard_size, retry_failed)
-            write_plan(library.storage, plan)
-        done: list[Stats] = []
-        failures = list(listing.failures)
-        removed = _removed(library, live, plan, known)
-        held = sum(map(known.embedded, plan.images))
-
-        def report(outcome: str, manifest: Manifest | None) -> RunReport:
-            embedded, bytes_read, retries, memory, work = add_up_shards(done)
-            seconds = clock.stages.get("embed", 0.0)
-            return RunReport(
-                run=run,
-                outcome=outcome,
-                version=manifest.version if manifest else None,
-                seen=len(plan.images) + len(listing.failures),
-                embedded=embedded,
-                reused=held + sum(shard.images - shard.embedded for shard in done),
-                removed=removed,
-                failed=len(failures),
-                images=manifest.images if manifest else 0,
-                images_per_second=round(embedded / seconds, 1) if embedded else 0.0,
-                seconds=clock.total(),
-                stages=clock.stages,
-                work=work,
-                bytes_read=bytes_read,
-                retries=retries,
-                peak_memory=max(memory, peak_memory()),
-                failures=failures,
-            )
-
-        try:
-            with clock.stage("embed"):
-                work = EmbedTask(
-                    context.config.backbone,
-                    settings.weights,
-                    settings.cache / "models",
-                    library.uri,
-                    fingerprint,
-                    frozenset(known.contents),
-                )
-                to_embed = sum(len(shard.images) for shard in plan.shards)
-                for shard in show_progress(engine.embed(plan.shards, work), to_embed):
-                    done.append(shard)
-                    lock.check()
-            if done:
-                known = _read_again(library.storage, fingerprint, settings.shard_size, clock)
-            failures += known.failures_among(plan.images)
-            if strict and failures:
-                raise NotPublishedError(
-                    f"{len(failures)} images could not be read and --strict is on, so nothing is published."
-                )
-            found = find_embedded(plan.images, known)
-            manifest = _build(library, run, context, live, found, len(failures), lock, allow_shrink, clock, engine)
-        except FindimgError as error:
-            # Where a disk is full the report cannot be written either; why the run ended says more.
-            failed = report(str(error), live)
-            with suppress(StorageError):
-                write_report(library.storage, failed)
-            if ended:
-                ended(failed)
-            if isinstance(error, StorageError):
-                raise NotPublishedError(f"{error} What is embedded is kept: run again.") from error
-            raise
-        finished = report("unchanged" if manifest == live else "published", manifest)
-        write_report(library.storage, finished)
-        if ended:
-            ended(finished)
-        return finished
+    with Engine(settings) as engine:
+        listing = _list(sources, library, engine, clock)
+        with hold_lock(library.storage) as lock:
+            session = WriteSession(library, lock, engine, clock)
+            _check_not_published_meanwhile(library, live)
+            progress = _plan(session, settings, listing, context, live, options)
+            try:
+                _embed(session, settings, context, progress)
+                manifest = _build(session, context, progress, live, options)
+            except FindimgError as error:
+                _report_failure(session, progress, live, error, on_end)
+                if isinstance(error, StorageError):
+                    raise NotPublishedError(f"{error} Everything embedded so far is kept. Run again.") from error
+                raise
+            report = _make_report(progress, clock, "unchanged" if manifest == live else "published", manifest)
+            write_report(library.storage, report)
+            if on_end:
+                on_end(report)
+            return report
 
 
-def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
-    """Builds and publishes the live version's images again from the embedding store alone, perhaps with another head.
-
-    Raises:
-        FindimgError: nothing was published.
-    """
-    library = Library(settings.library, settings.cache)
-    if library.current() is None:
-        raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
-    with Engine(settings) as engine, hold_lock(library.storage) as lock:
-        live = library.manifest(str(library.current()))
-        images = read_images(library.storage, live.run)
-        return publish_again(settings, library, live, live.run, images, lock, engine, allow_shrink)
-
-
-def publish_again(
-    settings: Settings,
-    library: Library,
-    live: Manifest,
-    run: str,
-    images: Sequence[SourceImage],
-    lock: Lock,
-    engine: Engine,
-    allow_shrink: bool,
-) -> Manifest:
-    """Builds and publishes a version of images that are embedded, made as the live one is unless the settings differ.
-
-    Args:
-        run: whose plan names the images.
-
-    Raises:
-        FindimgError: nothing was published.
-    """
-    context = make_build_context(settings, live, live.sources, live.fingerprint)
-    found = find_embedded(images, read_committed(library.storage, context.config.fingerprint))
-    return _build(library, run, context, live, found, live.failed, lock, allow_shrink, _Clock(), engine)
-
-
-def live_manifest(library: Library) -> Manifest | None:
-    """The live version's manifest, None before the first publish."""
+def _live_manifest(library: Library) -> Manifest | None:
+    """Return the live version's manifest, None before the first publish."""
     name = library.current()
     return library.manifest(name) if name else None
 
 
-def _build(
-    library: Library,
-    run: str,
+def _list(sources: Sequence[str], library: Library, engine: Engine, clock: StageClock) -> Listing:
+    with clock.stage("list"):
+        listing = list_sources(sources, library.uri, engine.map if engine.joins_cluster else map_in_threads)
+    _log.info("Listed %d images.", len(listing.images))
+    return listing
+
+
+def _check_not_published_meanwhile(library: Library, live: Manifest | None) -> None:
+    # The sources were listed without the lock.
+    if library.current() != (live.version if live else None):
+        raise NotPublishedError(f"Another run published to {library.uri} while this run was listing. Run again.")
+
+
+def _plan(
+    session: WriteSession,
+    settings: Settings,
+    listing: Listing,
     context: BuildContext,
     live: Manifest | None,
-    found: VersionImages,
-    failed: int,
-    lock: Lock,
-    allow_shrink: bool,
-    clock: "_Clock",
-    engine: Engine,
-) -> Manifest:
-    if live and live.inputs == hash_inputs(context.config, found) and library.is_whole(live):
-        return live
-    try:
-        with tempfile.TemporaryDirectory(prefix="findimg-") as name:
-            folder = Path(name)
-            with clock.stage("merge"):
-                manifest = merge(
-                    library.storage, run, context.config, found, failed, context.head, context.words, folder, engine
-                )
-            with clock.stage("publish"):
-                publish(library, manifest, folder, lock, allow_shrink)
-    except (OSError, sqlite3.Error) as error:
-        raise NotPublishedError(
-            f"No version can be built in {tempfile.gettempdir()}: {error}. "
-            "Make room there, or name another folder with TMPDIR; what is embedded is kept."
-        ) from error
-    return manifest
+    options: IndexOptions,
+) -> _Progress:
+    storage, fingerprint = session.library.storage, context.config.fingerprint
+    with session.clock.stage("plan"):
+        committed = read_committed(storage, fingerprint)
+        listing = replace(listing, images=without_blocked(storage, listing.images))
+        run = new_run_id()
+        plan = make_plan(run, listing, committed, fingerprint, settings.shard_size, options.retry_failed)
+        write_plan(storage, plan)
+    _log.info("Run %s embeds %d shards.", run, len(plan.shards))
+    return _Progress(
+        plan=plan,
+        committed=committed,
+        failures=list(listing.failures),
+        unlisted=len(listing.failures),
+        reused=sum(map(committed.is_embedded, plan.images)),
+        removed=_count_removed(session.library, live, plan, committed),
+    )
 
 
-def _read_again(storage: Storage, fingerprint: str, shard_size: int, clock: "_Clock") -> CommittedImages:
-    """What is committed now, with small shards copied together when they are too many."""
-    shards = read_shards(storage, fingerprint)
-    if is_crowded(shards, shard_size):
-        with clock.stage("compact"):
-            compact(storage, fingerprint, shard_size)
-        shards = read_shards(storage, fingerprint)
-    return combine_shards(shards)
-
-
-def _removed(library: Library, live: Manifest | None, plan: Plan, known: CommittedImages) -> int:
+def _count_removed(library: Library, live: Manifest | None, plan: Plan, committed: CommittedImages) -> int:
+    """Return how many images of the live version the plan no longer has."""
     if live is None:
         return 0
     try:
         planned = read_images(library.storage, live.run)
-    except LibraryError:
-        return 0  # somebody deleted the live version's plan: what else it held cannot be told
-    before = {image.uri for image in find_embedded(planned, known).images}
+    except LibraryError as error:
+        _log.warning("The number of removed images is not known: %s", error)
+        return 0
+    before = {image.uri for image in find_embedded(planned, committed).images}
     return len(before - {image.uri for image in plan.images})
 
 
-@dataclass(slots=True)
-class _Clock:
-    """Wall seconds of each stage of a run."""
+def _embed(session: WriteSession, settings: Settings, context: BuildContext, progress: _Progress) -> None:
+    """Embed the plan's shards, and then read again what is committed."""
+    storage, fingerprint = session.library.storage, context.config.fingerprint
+    with session.clock.stage("embed"):
+        task = EmbedTask(
+            backbone=context.config.backbone,
+            weights=settings.weights,
+            models=settings.cache / "models",
+            library=session.library.uri,
+            fingerprint=fingerprint,
+            contents=frozenset(progress.committed.contents),
+        )
+        to_embed = sum(len(shard.images) for shard in progress.plan.shards)
+        for shard in show_progress(session.engine.embed(progress.plan.shards, task), to_embed):
+            progress.shards.append(shard)
+            session.lock.check()
+    if not progress.shards:
+        return
+    shards = read_shards(storage, fingerprint)
+    if is_crowded(shards, settings.shard_size):
+        with session.clock.stage("compact"):
+            compact(storage, fingerprint, settings.shard_size)
+        shards = read_shards(storage, fingerprint)
+    progress.committed = combine_shards(shards)
 
-    stages: dict[str, float] = field(default_factory=dict)
-    start: float = field(default_factory=time.perf_counter)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.stages[name] = round(time.perf_counter() - start, 2)
+def _build(
+    session: WriteSession, context: BuildContext, progress: _Progress, live: Manifest | None, options: IndexOptions
+) -> Manifest:
+    """Build and publish the version that the plan describes, and return its manifest."""
+    progress.failures += progress.committed.failures_among(progress.plan.images)
+    if options.strict and progress.failures:
+        raise NotPublishedError(
+            f"{len(progress.failures)} images could not be read and --strict is on, so nothing is published."
+        )
+    images = find_embedded(progress.plan.images, progress.committed)
+    request = BuildRequest(progress.plan.run, context, images, len(progress.failures))
+    return build_and_publish(session, request, live, options.allow_shrink)
 
-    def total(self) -> float:
-        return round(time.perf_counter() - self.start, 2)
+
+def _report_failure(
+    session: WriteSession,
+    progress: _Progress,
+    live: Manifest | None,
+    error: FindimgError,
+    on_end: Callable[[RunReport], None] | None,
+) -> None:
+    report = _make_report(progress, session.clock, str(error), live)
+    try:
+        write_report(session.library.storage, report)
+    except StorageError as unwritten:
+        # If a disk is full, the report cannot be written either. The error of the run is the one to raise.
+        _log.warning("The run report could not be written: %s", unwritten)
+    if on_end:
+        on_end(report)
+
+
+def _make_report(progress: _Progress, clock: StageClock, outcome: str, manifest: Manifest | None) -> RunReport:
+    totals = add_up_shards(progress.shards)
+    seconds = clock.stages.get("embed", 0.0)
+    return RunReport(
+        run=progress.plan.run,
+        outcome=outcome,
+        version=manifest.version if manifest else None,
+        seen=len(progress.plan.images) + progress.unlisted,
+        embedded=totals.embedded,
+        reused=progress.reused + sum(shard.images - shard.embedded for shard in progress.shards),
+        removed=progress.removed,
+        failed=len(progress.failures),
+        images=manifest.images if manifest else 0,
+        images_per_second=round(totals.embedded / seconds, 1) if totals.embedded else 0.0,
+        seconds=clock.total(),
+        stages=clock.stages,
+        work=totals.seconds,
+        bytes_read=totals.bytes_read,
+        retries=totals.retries,
+        peak_memory=max(totals.memory, peak_memory()),
+        failures=progress.failures,
+    )

@@ -1,4 +1,4 @@
-"""The images that a library was told to forget: no run indexes them again until it is told otherwise."""
+"""The blocklist of a library: forgotten images, which no run indexes again until they are allowed."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,29 +7,29 @@ from pathlib import PurePosixPath
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.sources import SourceImage
 
-# An empty object for each, called by the SHA-256 of its URI: a name of a file can be the name of a person.
+# One empty object per image, named after the SHA-256 of its URI, because a file name can contain a person's name.
 _PREFIX = "forgotten"
 
 
 def block(storage: Storage, uri: str) -> None:
-    """Has an image forgotten from now on."""
+    """Add an image to the blocklist."""
     storage.create(_key(uri), b"")
 
 
 def unblock(storage: Storage, uri: str) -> None:
-    """Lets an image be indexed again."""
+    """Remove an image from the blocklist."""
     storage.delete(_key(uri))
 
 
 def is_blocked(storage: Storage, uri: str) -> bool:
-    """Whether an image is to be forgotten."""
+    """Return whether an image is on the blocklist."""
     return storage.exists(_key(uri))
 
 
 def without_blocked(storage: Storage, images: Iterable[SourceImage]) -> list[SourceImage]:
-    """Those of the images that are not to be forgotten."""
-    marks = {PurePosixPath(entry.key).name for entry in storage.list(_PREFIX)}
-    return [image for image in images if not marks or _name(image.uri) not in marks]
+    """Return the images that are not on the blocklist."""
+    blocked = {PurePosixPath(entry.key).name for entry in storage.list(_PREFIX)}
+    return [image for image in images if not blocked or _name(image.uri) not in blocked]
 
 
 def _key(uri: str) -> str:

@@ -1,6 +1,6 @@
-"""Compaction: the embedding store loses what nothing refers to, and small shards become full ones.
+"""Compact the embedding store: delete shards that nothing needs, and copy small shards together.
 
-A night of little change leaves a small shard, and every run reads what all shards hold.
+Every run with few changes leaves a small shard, and every run reads the keys of all shards.
 """
 
 import time
@@ -28,22 +28,22 @@ from findimg_jobs.store.shards import (
     uncommit_if_damaged,
 )
 
-SMALL = 4  # a shard is small when less than a fourth of a full one is needed of it
-MANY = 64  # so many small shards may stay
+SMALL = 4  # a shard is small if its needed rows fill less than a fourth of a full shard
+MANY = 64  # number of small shards that may stay
 
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """What compaction did, in shards."""
+    """What compaction did, as numbers of shards."""
 
-    collected: int = 0  # removed, for nothing refers to them
-    rewritten: int = 0  # removed, for what is needed of them has moved
-    written: int = 0  # what has moved is in these
+    collected: int = 0  # deleted because nothing needs them
+    rewritten: int = 0  # deleted because their needed rows were copied
+    written: int = 0  # new shards with the copied rows
 
 
 @dataclass(frozen=True, slots=True)
 class _Needed:
-    """What is needed of a shard."""
+    """The rows of a shard that are needed."""
 
     shard: CommittedShard
     keys: tuple[ImageKey, ...]
@@ -60,14 +60,17 @@ def compact(
     wanted: AbstractSet[SourceImage] | None = None,
     grace: float = 0.0,
 ) -> Compaction:
-    """Removes the shards that nothing refers to, and copies many small shards together, bit for bit.
+    """Delete the shards that nothing needs, copy many small shards together, and return what was done.
 
-    A new shard is committed before the old ones are removed: interrupted at any moment, nothing is lost.
+    Rows are copied bit for bit. A new shard is committed before the old ones are deleted, so an interruption loses
+    nothing.
 
     Args:
+        storage: the library.
+        fingerprint: names the embeddings.
         shard_size: images in a full shard.
-        wanted: the images that are referred to; None for all.
-        grace: seconds; what was committed later than so long ago is referred to as well.
+        wanted: the images that are needed. None for all.
+        grace: seconds. Rows committed more recently than this are needed as well.
 
     Raises:
         NotPublishedError: a shard is damaged.
@@ -91,39 +94,39 @@ def compact(
 
 
 def is_crowded(shards: Iterable[CommittedShard], shard_size: int) -> bool:
-    """Whether there are so many small shards that `compact` would copy them together."""
+    """Return whether there are so many small shards that `compact` would copy them together."""
     return sum((len(shard.keys) + len(shard.failures)) * SMALL < shard_size for shard in shards) > MANY
 
 
 def _needed(
-    shards: Sequence[CommittedShard], known: CommittedImages, wanted: AbstractSet[SourceImage] | None, old: float
+    shards: Sequence[CommittedShard], committed: CommittedImages, wanted: AbstractSet[SourceImage] | None, old: float
 ) -> Iterator[_Needed]:
-    pairs = set(known.keys) | set(known.failures)
+    pairs = set(committed.keys) | set(committed.failures)
     if wanted is not None:
         young = {(key.uri, key.version) for shard in shards if shard.modified > old for key in shard.keys}
         young |= {(each.uri, each.version) for shard in shards if shard.modified > old for each in shard.failures}
         pairs &= {(image.uri, image.version) for image in wanted} | young
-    hashes = {known.keys[pair].sha256 for pair in pairs if pair in known.keys}
+    hashes = {committed.keys[pair].sha256 for pair in pairs if pair in committed.keys}
     for shard in shards:
-        # Of what is there twice, such as after an interrupted compaction, one is enough.
+        # A row can exist twice, for example after an interrupted compaction. One is enough.
         keys = [
             key
             for key in shard.keys
-            if ((key.uri, key.version) in pairs and known.keys.get((key.uri, key.version)) is key)
-            or (key.sha256 in hashes and known.contents[key.sha256] is key)
+            if ((key.uri, key.version) in pairs and committed.keys.get((key.uri, key.version)) is key)
+            or (key.sha256 in hashes and committed.contents[key.sha256] is key)
         ]
         failures = [
             failure
             for failure in shard.failures
             if (pair := (failure.uri, failure.version)) in pairs
-            and pair not in known.keys
-            and known.failures[pair] is failure
+            and pair not in committed.keys
+            and committed.failures[pair] is failure
         ]
         yield _Needed(shard, tuple(keys), tuple(failures))
 
 
 def _grouped(small: Iterable[_Needed], shard_size: int) -> Iterator[list[_Needed]]:
-    """Groups shards so that what is needed of each group fits into one."""
+    """Group shards so that the needed rows of each group fit into one shard."""
     group: list[_Needed] = []
     for each in small:
         if sum(map(len, group)) + len(each) > shard_size:
@@ -134,7 +137,7 @@ def _grouped(small: Iterable[_Needed], shard_size: int) -> Iterator[list[_Needed
 
 
 def _rewrite(storage: Storage, fingerprint: str, group: Sequence[_Needed], others: AbstractSet[str]) -> bool:
-    """Moves what is needed of a group into one new shard, unless one of the `others` has its name."""
+    """Copy the needed rows of a group into one new shard, unless one of the `others` has its name."""
     failures = [failure for each in group for failure in each.failures]
     rows = [_rows(storage, fingerprint, each) for each in group if each.keys]
     table = pa.concat_tables(rows, promote_options="default") if rows else make_table([])
@@ -159,5 +162,5 @@ def _rows(storage: Storage, fingerprint: str, needed: _Needed) -> pa.Table:
         pairs = {(key.uri, key.version) for key in needed.keys}
         mask = [pair in pairs for pair in zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True)]
         if sum(mask) < len(pairs):
-            raise LibraryError(f"Shard {name} is damaged: it lacks {len(pairs) - sum(mask)} images.")
+            raise LibraryError(f"Shard {name} is damaged: {len(pairs) - sum(mask)} images are missing.")
         return table.filter(pa.array(mask))

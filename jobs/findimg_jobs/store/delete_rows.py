@@ -1,4 +1,4 @@
-"""Erasing: the embedding store loses rows before their time, and nothing else."""
+"""Delete single rows of the embedding store."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -27,15 +27,17 @@ def delete_rows(
     uris: AbstractSet[str],
     hashes: AbstractSet[str],
 ) -> int:
-    """Removes every row of some images, whatever their version; returns how many rows.
+    """Delete every row of some images, of any version, and return the number of rows.
 
-    Vectors that another image's row points to are handed over to it. What stays of a shard is committed before the
-    shard is removed: interrupted at any moment, it costs at most that the next run embeds a copy again.
+    If a row of another image refers to deleted vectors, that row takes them over. The rest of a shard is committed
+    before the shard is deleted. After an interruption the next run embeds at most a copy again.
 
     Args:
-        shards: all committed ones.
-        uris: of these images.
-        hashes: SHA-256 of content whose rows go as well, whatever their URI.
+        storage: the library.
+        fingerprint: names the embeddings.
+        shards: all committed shards.
+        uris: the images.
+        hashes: SHA-256 of content whose rows are deleted as well, whatever their URI.
 
     Raises:
         NotPublishedError: a shard is damaged.
@@ -43,20 +45,20 @@ def delete_rows(
     """
     keys = [key for shard in shards for key in shard.keys]
     heirs = {key.sha256: key for key in keys if key.uri not in uris and key.sha256 not in hashes}
-    held = {key.sha256 for key in keys if key.embedded and key.uri not in uris}
+    stored = {key.sha256 for key in keys if key.embedded and key.uri not in uris}
     names = {shard.name for shard in shards}
-    erased = 0
+    deleted = 0
     for shard in shards:
-        going = sum(key.uri in uris or key.sha256 in hashes for key in shard.keys)
+        to_delete = sum(key.uri in uris or key.sha256 in hashes for key in shard.keys)
         failures = [failure for failure in shard.failures if failure.uri not in uris]
-        if not going and len(failures) == len(shard.failures):
+        if not to_delete and len(failures) == len(shard.failures):
             continue
-        erased += going
-        table = _kept(_read(storage, fingerprint, shard.name), uris, hashes, heirs, held)
+        deleted += to_delete
+        table = _kept(_read(storage, fingerprint, shard.name), uris, hashes, heirs, stored)
         pairs = list(zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True))
         pairs += [(failure.uri, failure.version) for failure in failures]
         name = name_shard(tuple(SourceImage(*pair) for pair in set(pairs)), fingerprint).name
-        # Another shard may hold the same images: whichever of them has an image's vectors, one shard has them all.
+        # Another shard may hold the same images. Then merge both, so that one shard has all their vectors.
         if name != shard.name and name in names:
             table = _once(pa.concat_tables([table, _read(storage, fingerprint, name)], promote_options="default"))
         if pairs:
@@ -67,7 +69,7 @@ def delete_rows(
         if not pairs or name != shard.name:
             remove_shard(storage, fingerprint, shard.name)
             names.remove(shard.name)
-    return erased
+    return deleted
 
 
 def _read(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
@@ -76,17 +78,17 @@ def _read(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
 
 
 def _kept(
-    table: pa.Table, uris: AbstractSet[str], hashes: AbstractSet[str], heirs: dict[str, ImageKey], held: set[str]
+    table: pa.Table, uris: AbstractSet[str], hashes: AbstractSet[str], heirs: dict[str, ImageKey], stored: set[str]
 ) -> pa.Table:
-    """The rows that stay; what goes and holds vectors that an heir has nowhere else becomes the heir's row."""
+    """Return the rows that stay. A deleted row whose vectors only an heir needs becomes the heir's row."""
     rows, names = [], []
-    told = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
-    for row, (uri, version, sha256, embedded) in enumerate(zip(*told, holds_vectors(table).to_pylist(), strict=True)):
+    columns = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
+    for row, (uri, version, sha256, embedded) in enumerate(zip(*columns, holds_vectors(table).to_pylist(), strict=True)):
         if uri not in uris and sha256 not in hashes:
             rows.append(row)
             names.append((uri, version))
-        elif embedded and sha256 in heirs and sha256 not in held:
-            held.add(sha256)
+        elif embedded and sha256 in heirs and sha256 not in stored:
+            stored.add(sha256)
             rows.append(row)
             names.append((heirs[sha256].uri, heirs[sha256].version))
     kept = table.take(pa.array(rows, pa.int64()))
@@ -97,7 +99,7 @@ def _kept(
 
 
 def _once(table: pa.Table) -> pa.Table:
-    """Of rows of the same image one, the one with vectors if there is one; in the order of a shard."""
+    """Return one row per image, with vectors if one of its rows has them, in the order of a shard."""
     chosen: dict[tuple[str, str], int] = {}
     embedded = holds_vectors(table).to_pylist()
     pairs = zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True)

@@ -1,13 +1,17 @@
-"""The lock of a library: a lease with a heartbeat, so that one run writes at a time and a dead one is no obstacle."""
+"""The lock of a library: a lease with a heartbeat.
+
+Only one run writes at a time. The lease of a run that died expires, so it does not block the next run.
+"""
 
 import json
+import logging
 import os
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +22,9 @@ from findimg.errors import LockedError, NotPublishedError, ObjectMissingError, S
 from findimg.storage.base import Storage
 
 BEAT = 15.0  # seconds between heartbeats
-EXPIRY = 4 * BEAT  # a lease without a heartbeat for so long is abandoned
+EXPIRY = 4 * BEAT  # seconds without a heartbeat after which a lease is abandoned
 _KEY = "LOCK"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class _Lease:
     token: str
     since: float  # seconds since the epoch, by the owner's clock
     beat: float
-    process: str = ""  # where the owner's process can be looked up, and its id; empty when it cannot
+    process: str = ""  # identifies the machine and the process id of the owner; empty if the machine cannot be identified
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -37,22 +42,22 @@ class _Lease:
 @dataclass(frozen=True, slots=True)
 class _Found:
     lease: _Lease
-    data: bytes  # as it is written
+    data: bytes  # the object's bytes
 
 
 class Lock:
-    """A held lock."""
+    """A lock that this process holds."""
 
     def __init__(self, storage: Storage, lease: _Lease):
         self._storage = storage
         self._lease = lease
-        self._beaten = time.monotonic()
+        self._last_beat = time.monotonic()
         self._stop = threading.Event()
-        self._heart = threading.Thread(target=self._beat, daemon=True)
-        self._heart.start()
+        self._heartbeat = threading.Thread(target=self._beat, daemon=True)
+        self._heartbeat.start()
 
     def check(self) -> None:
-        """Confirms that this run still holds the lock; called before anything becomes visible.
+        """Check that this run still holds the lock. Call it before anything becomes visible.
 
         Raises:
             NotPublishedError: the lease expired and another run took it.
@@ -60,14 +65,14 @@ class Lock:
         found = _read(self._storage)
         if not self._is_ours(found):
             taker = found.lease.owner if found else "nobody"
-            raise NotPublishedError(f"This run lost the library's lock to {taker}, so it publishes nothing; run again.")
+            raise NotPublishedError(f"This run lost the library's lock to {taker}, so it publishes nothing. Run again.")
 
     def release(self) -> None:
-        """Gives the lock back."""
+        """Release the lock."""
         self._stop.set()
-        self._heart.join()
-        # After a beat this young nobody can have taken the lease meanwhile; an older one is left to expire.
-        if time.monotonic() - self._beaten < EXPIRY / 2 and self._is_ours(_read(self._storage)):
+        self._heartbeat.join()
+        # After a recent heartbeat nobody can have taken the lease. Leave an older lease to expire.
+        if time.monotonic() - self._last_beat < EXPIRY / 2 and self._is_ours(_read(self._storage)):
             self._storage.delete(_KEY)
 
     def _is_ours(self, found: _Found | None) -> bool:
@@ -80,18 +85,18 @@ class Lock:
                 before = _read(self._storage)
                 if before is None or not self._is_ours(before):
                     return
-                # Not written over whatever is there: this process may have been asleep since it looked.
+                # Swap instead of writing: this process may have slept since it read the lease.
                 if self._storage.swap(_KEY, before.data, replace(self._lease, beat=time.time()).encode()):
-                    self._beaten = start
-            except StorageError:
-                continue  # the next beat may get through; if none does, the lease expires and check() tells
+                    self._last_beat = start
+            except StorageError as error:
+                _log.warning("The lock's heartbeat failed: %s", error)  # if all fail, the lease expires and check() raises
             except LockedError:
                 return
 
 
 @contextmanager
 def hold_lock(storage: Storage) -> Iterator[Lock]:
-    """Holds the library's lock and keeps its heartbeat going.
+    """Hold the library's lock and write its heartbeat.
 
     Raises:
         LockedError: another run holds it.
@@ -100,31 +105,33 @@ def hold_lock(storage: Storage) -> Iterator[Lock]:
     try:
         yield lock
     finally:
-        # What the run did is done: a storage that fails now must not say otherwise, and the lease expires by itself.
-        with suppress(StorageError, LockedError):
+        try:
             lock.release()
+        except (StorageError, LockedError) as error:
+            # The run's work is done, and the lease expires by itself.
+            _log.warning("The lock could not be released: %s", error)
 
 
 def _take(storage: Storage) -> _Lease:
     token = secrets.token_hex(8)
     while True:
         now = time.time()
-        lease = _Lease(f"{socket.gethostname()}:{os.getpid()}", token, now, now, f"{_here()} {os.getpid()}")
+        lease = _Lease(f"{socket.gethostname()}:{os.getpid()}", token, now, now, f"{_machine_id()} {os.getpid()}")
         if storage.create(_KEY, lease.encode()):
             return lease
         found = _read(storage)
         if found is None:
-            continue  # released between the two looks
+            continue  # it was released between the two requests
         holder = found.lease
         if holder.token == token:
-            return holder  # it had been written, and S3's answer got lost
+            return holder  # it was written, and the answer of S3 was lost
         if not _is_abandoned(storage, found):
             since = datetime.fromtimestamp(holder.since, UTC).isoformat(" ", "seconds")
             raise LockedError(
-                f"{holder.owner} has been writing to {storage.root} since {since}; wait for it, "
-                f"or {EXPIRY:.0f} seconds after it has died."
+                f"{holder.owner} has been writing to {storage.root} since {since}. Wait until it ends. "
+                f"If it died, wait {EXPIRY:.0f} seconds."
             )
-        # Of several that find it abandoned one succeeds; the others find its lease at their next look.
+        # If several processes find it abandoned, one swap succeeds. The others find the new lease.
         storage.swap(_KEY, found.data, replace(lease, beat=time.time()).encode())
 
 
@@ -133,7 +140,7 @@ def _is_abandoned(storage: Storage, found: _Found) -> bool:
         return True
     if abs(time.time() - found.lease.beat) < EXPIRY:
         return False
-    # The clocks of two machines may differ: what counts is whether its heart beats while this one watches.
+    # The clocks of two machines may differ, so watch for a heartbeat.
     end = time.monotonic() + EXPIRY / 2
     while time.monotonic() < end:
         time.sleep(EXPIRY / 60)
@@ -143,9 +150,9 @@ def _is_abandoned(storage: Storage, found: _Found) -> bool:
 
 
 def _is_dead(holder: _Lease) -> bool:
-    """Whether the owner ran where this process runs, and no longer does."""
-    place, _, pid = holder.process.rpartition(" ")
-    if not place or place != _here() or not pid.isdecimal():
+    """Return whether the owner ran on this machine and has ended."""
+    machine, _, pid = holder.process.rpartition(" ")
+    if not machine or machine != _machine_id() or not pid.isdecimal():
         return False
     try:
         os.kill(int(pid), 0)
@@ -156,8 +163,8 @@ def _is_dead(holder: _Lease) -> bool:
     return False
 
 
-def _here() -> str:
-    """What tells this machine, and the container on it, from all others until it starts anew; empty if nothing does."""
+def _machine_id() -> str:
+    """Return an id of this machine or container that changes when it restarts, or "" if there is none."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{socket.gethostname()} {boot} {os.readlink('/proc/self/ns/pid')}"
@@ -173,5 +180,5 @@ def _read(storage: Storage) -> _Found | None:
         return None
     except ValidationError as error:
         raise LockedError(
-            f"{storage.uri(_KEY)} is no lock that findimg wrote; delete it if no run is going on."
+            f"{storage.uri(_KEY)} is not a lock that findimg wrote. Delete it if no run is active."
         ) from error

@@ -159,6 +159,17 @@ class Library:
             )
         return name
 
+    def live_version(self) -> str:
+        """Return the live version's name.
+
+        Raises:
+            LibraryError: nothing is published here, or CURRENT is damaged.
+        """
+        name = self.current()
+        if name is None:
+            raise LibraryError(f"Nothing is published in {self.uri}; run findimg-jobs index first.")
+        return name
+
     def versions(self) -> list[str]:
         """All complete versions, oldest first."""
         keys = [entry.key.split("/") for entry in self.storage.list("versions")]
@@ -202,9 +213,7 @@ class Library:
             LibraryError: nothing is published here, or a file is missing or damaged.
             StorageError: the library cannot be reached, or the cache cannot be written.
         """
-        name = version or self.current()
-        if not name:
-            raise LibraryError(f"Nothing is published in {self.uri}; run findimg-jobs index first.")
+        name = version or self.live_version()
         manifest = self.manifest(name)
         if not isinstance(self.storage, FolderStorage):
             return Version(manifest, self._cached(manifest))

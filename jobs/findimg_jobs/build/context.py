@@ -1,0 +1,102 @@
+"""Decide how a version is built: the encoder, the word vectors, the head and the sizes of the indexes."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from findimg.encoders.artefacts import ModelStore
+from findimg.encoders.registry import fingerprint
+from findimg.errors import LibraryError, SettingsError
+from findimg.heads.conse import Head
+from findimg.heads.devise import Devise, open_head
+from findimg.index.projection import DEFAULT, FULL
+from findimg.library.library import SCHEMA, Library, Manifest
+from findimg.settings import Settings
+from findimg.storage.base import open_storage
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
+from findimg_jobs.build.assemble import VersionImages
+from findimg_jobs.reporting.progress import download_bar
+
+DEFAULT_BACKBONE = "efficientnet-lite0"
+DEFAULT_HEAD = "conse"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildConfig:
+    """Everything besides the images that decides how a version looks."""
+
+    backbone: str
+    fingerprint: str  # names the backbone's weights and preprocessing
+    words: str
+    head: str
+    head_sha256: str  # hash of a trained head, because a head can be trained again under its name; else empty
+    visual_dim: str  # dimensions of the visual index after projection, or "full"
+    sources: tuple[str, ...]
+    partition_size: int  # maximum number of items in one partition of an index
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """A build configuration with its head and word vectors opened."""
+
+    config: BuildConfig
+    head: Head
+    words: WordVectors
+
+
+def make_build_context(
+    settings: Settings, live: Manifest | None, sources: Sequence[str], embedded_by: str | None = None
+) -> BuildContext:
+    """Return how to build a version: from the settings, else like the live version, else from the defaults.
+
+    Args:
+        settings: the operator's settings. An empty value means "not set".
+        live: the live version's manifest, None before the first publish.
+        sources: the sources that the manifest will name.
+        embedded_by: the fingerprint of the embeddings to build from. None computes it from the backbone's weights,
+            which must then be on this machine.
+
+    Raises:
+        LibraryError: the library was made with another backbone.
+        SettingsError: a setting is not valid.
+        ModelError: the backbone or the word vectors are unknown or missing.
+        HeadError: the head is unknown, missing, or does not fit.
+    """
+    backbone = settings.backbone or (live.backbone if live else DEFAULT_BACKBONE)
+    if live and backbone != live.backbone:
+        raise LibraryError(
+            f"{settings.library} was made with the backbone {live.backbone}, not {backbone}. "
+            "Omit --backbone, or name another --library."
+        )
+    store = ModelStore(settings.cache / "models", progress=download_bar)
+    words_name = settings.words or (live.words if live else EMBEDDED)
+    words = open_words(words_name, store.words(words_name))
+    made_by = embedded_by or fingerprint(backbone, store, settings.weights or None)
+    storage = Library(settings.library, settings.cache).storage
+    head = open_head(settings.head or (live.head if live else DEFAULT_HEAD), words, made_by, storage)
+    config = BuildConfig(
+        backbone=backbone,
+        fingerprint=made_by,
+        words=words.name,
+        head=head.name,
+        head_sha256=head.sha256 if isinstance(head, Devise) else "",
+        visual_dim=_check_visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
+        sources=tuple(open_storage(source).root for source in sources),
+        partition_size=settings.partition_size,
+    )
+    return BuildContext(config, head, words)
+
+
+def hash_inputs(config: BuildConfig, images: VersionImages) -> str:
+    """Return a hash of everything a version depends on. Equal inputs give equal versions."""
+    digest = hashlib.sha256(json.dumps([SCHEMA, *asdict(config).values()]).encode())
+    for image, sha256 in zip(images.images, images.sha256, strict=True):
+        digest.update(json.dumps([image.uri, image.version, sha256]).encode())
+    return digest.hexdigest()
+
+
+def _check_visual_dim(text: str) -> str:
+    if text != FULL and not (text.isdecimal() and int(text) > 0):
+        raise SettingsError(f"--visual-dim must be a positive number or {FULL}. Received: {text!r}.")
+    return text

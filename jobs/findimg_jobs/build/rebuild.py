@@ -1,0 +1,60 @@
+"""Rebuild a version from committed embeddings alone, for example with another head."""
+
+from collections.abc import Sequence
+
+from findimg.library.library import Library, Manifest
+from findimg.settings import Settings
+from findimg_jobs.build.assemble import find_embedded
+from findimg_jobs.build.context import make_build_context
+from findimg_jobs.build.session import WriteSession, build_and_publish
+from findimg_jobs.build.version import BuildRequest
+from findimg_jobs.engines.base import Engine
+from findimg_jobs.indexing.plan import read_images
+from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import read_committed
+
+
+def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
+    """Build and publish the live version's images again, and return the manifest.
+
+    Raises:
+        FindimgError: nothing was published.
+    """
+    library = Library(settings.library, settings.cache)
+    library.live_version()  # taking the lock of a library that does not exist would create it
+    with Engine(settings) as engine, hold_lock(library.storage) as lock:
+        live = library.manifest(library.live_version())
+        images = read_images(library.storage, live.run)
+        session = WriteSession(library, lock, engine, StageClock())
+        return publish_images(session, settings, live, live.run, images, allow_shrink)
+
+
+def publish_images(
+    session: WriteSession,
+    settings: Settings,
+    live: Manifest,
+    run: str,
+    images: Sequence[SourceImage],
+    allow_shrink: bool,
+) -> Manifest:
+    """Publish a version of images that are already embedded, and return its manifest.
+
+    It is built like the live version where the settings do not say otherwise.
+
+    Args:
+        session: the library to write to.
+        settings: the operator's settings.
+        live: the live version's manifest.
+        run: the run whose plan names the images.
+        images: the images. Those that are not embedded are left out.
+        allow_shrink: publish even if the version has less than half of the live version's images.
+
+    Raises:
+        FindimgError: nothing was published.
+    """
+    context = make_build_context(settings, live, live.sources, live.fingerprint)
+    committed = read_committed(session.library.storage, context.config.fingerprint)
+    request = BuildRequest(run, context, find_embedded(images, committed), live.failed)
+    return build_and_publish(session, request, live, allow_shrink)
