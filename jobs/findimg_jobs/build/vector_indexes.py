@@ -95,9 +95,7 @@ def build_indexes(
     return indexes, {file: partition.file for file, partition in built_files.items()}
 
 
-def _split(
-    specs: Sequence[IndexSpec], indexes: dict[str, Index]
-) -> Iterator[tuple[str, Vectors, NDArray[np.float32]]]:
+def _split(specs: Sequence[IndexSpec], indexes: dict[str, Index]) -> Iterator[tuple[str, Vectors, NDArray[np.float32]]]:
     """Yield (file name, vectors, queries) of every partition."""
     for spec in specs:
         index = indexes[spec.name]

@@ -189,7 +189,9 @@ class _Queue:
         except RayError as error:
             self._failed_starts += 1
             if self._failed_starts >= ATTEMPTS:
-                raise NotPublishedError(f"No worker can be started: {error} Everything embedded so far is kept. Run again.") from error
+                raise NotPublishedError(
+                    f"No worker can be started: {error} Everything embedded so far is kept. Run again."
+                ) from error
             return
         self._failed_starts = 0
         self._idle.append(actor)

@@ -1,20 +1,20 @@
 """Remove images from a library at once, and keep later runs from indexing them again."""
 
-import secrets
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from findimg.errors import LibraryError
 from findimg.library.library import Library, thumbnail_key
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.publish import delete_version
+from findimg_jobs.build.rebuild import publish_images
+from findimg_jobs.build.session import WriteSession
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.indexing.plan import Plan, delete_plan, planned_runs, read_images, write_plan
-from findimg_jobs.indexing.run import publish_again
+from findimg_jobs.indexing.plan import Plan, delete_plan, new_run_id, planned_runs, read_images, write_plan
 from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.lock import hold_lock
@@ -57,9 +57,9 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
     """
     library, wanted = Library(settings.library, settings.cache), frozenset(uris)
     storage = library.storage
-    _check_published(library)
+    library.live_version()  # taking the lock of a library that does not exist would create it
     with Engine(settings) as engine, hold_lock(storage) as lock:
-        live = library.manifest(str(library.current()))
+        live = library.manifest(library.live_version())
         stores = {name: read_shards(storage, name) for name in _fingerprints(storage)}
         known = combine_shards(stores.get(live.fingerprint, []))
         planned = read_images(storage, live.run)
@@ -69,7 +69,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
                     f"{uri} is not in {library.uri}, so nothing was changed. "
                     "Use a URI that findimg-bot ask --json prints."
                 )
-        held = [image for image in planned if known.embedded(image)]
+        held = [image for image in planned if known.is_embedded(image)]
         stay = {known.keys[image.uri, image.version] for image in held if image.uri not in wanted}
         if not stay:
             raise LibraryError(
@@ -79,10 +79,11 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         for uri in sorted(wanted):
             block(storage, uri)
         if len(stay) < len(held):
-            run = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
+            run = new_run_id()
             images = tuple(image for image in planned if image.uri not in wanted)
             write_plan(storage, Plan(run, images, ()))
-            live = publish_again(settings, library, live, run, images, lock, engine, allow_shrink=True)
+            session = WriteSession(library, lock, engine, StageClock())
+            live = publish_images(session, settings, live, run, images, allow_shrink=True)
         kept = {key.sha256: key.uri for key in stay}
         rows = [key for key in _keys(stores) if key.uri in wanted]
         gone = {key.sha256 for key in rows} - kept.keys()
@@ -105,19 +106,13 @@ def allow(settings: Settings, uris: Sequence[str]) -> None:
         LockedError: another run is writing. Nothing was changed.
     """
     library = Library(settings.library, settings.cache)
-    _check_published(library)
+    library.live_version()  # taking the lock of a library that does not exist would create it
     with hold_lock(library.storage):
         for uri in uris:
             if not is_blocked(library.storage, uri):
                 raise LibraryError(f"{uri} was not forgotten in {library.uri}, so nothing was changed.")
         for uri in uris:
             unblock(library.storage, uri)
-
-
-def _check_published(library: Library) -> None:
-    # Taking the lock would create a library that does not exist.
-    if library.current() is None:
-        raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
 
 
 def _fingerprints(storage: Storage) -> set[str]:

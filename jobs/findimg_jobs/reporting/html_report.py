@@ -1,4 +1,4 @@
-"""Pages: an evaluation as one HTML file that needs nothing else, with plot and contact sheet."""
+"""Render an evaluation as one self-contained HTML file, with a plot and a contact sheet."""
 
 import base64
 import io
@@ -24,10 +24,10 @@ from findimg_jobs.evaluation.metrics import (
     figure,
 )
 
-MOST_LABELS = 50  # on the contact sheet, the worst; with 10 thumbnails each the page has some megabytes
-MOST_IMAGES = 20  # labels of which an image as a query is shown
-THUMBNAIL = 192  # pixels; the sheet shows them at half of that, for screens with two pixels to a point
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _EDGE = 640, 300, 44, 34, 12  # of the plot, in its own units
+MOST_LABELS = 50  # number of worst labels on the contact sheet; with 10 thumbnails each the page has some megabytes
+MOST_IMAGES = 20  # number of labels with an image query on the contact sheet
+THUMBNAIL = 192  # pixels; the page shows half of that, for high-resolution screens
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _EDGE = 640, 300, 44, 34, 12  # of the plot, in SVG units
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --card: #f4f5f7; --line: #d9dce1; --ink: #16181d; --faint: #5b626e;
@@ -82,21 +82,23 @@ _MARKS = {"right": "M2 8l4 4 8-9", "wrong": "M3 3l10 10M13 3L3 13"}
 
 
 def write_html_report(path: Path, evaluation: Evaluation, library: Storage) -> None:
-    """Writes an evaluation's page in one step: an older page is replaced by the whole new one, or stays.
+    """Write an evaluation's page atomically.
 
     Args:
-        library: where the thumbnails lie.
+        path: the HTML file. An older file is replaced.
+        evaluation: the evaluation.
+        library: the storage that holds the thumbnails.
 
     Raises:
-        StorageError: the file cannot be written, or the library not read.
+        StorageError: the file cannot be written, or the library cannot be read.
     """
-    # A path may hold bytes that are no text, and the library's address is one.
+    # The library's address may be a path with bytes that are not UTF-8.
     page = render_html_report(evaluation, library).encode("utf-8", "replace")
     FolderStorage(str(path.parent)).write(path.name, page)
 
 
 def render_html_report(evaluation: Evaluation, library: Storage) -> str:
-    """Returns an evaluation as HTML that loads nothing from elsewhere."""
+    """Return an evaluation as HTML that loads nothing from other addresses."""
     words = [label.text for label in evaluation.labels if label.text][:MOST_LABELS]
     hardest = [min(label.similar, key=_at_top) for label in evaluation.labels if label.similar]
     images = sorted(hardest, key=_at_top)[:MOST_IMAGES]
@@ -129,7 +131,7 @@ def render_html_report(evaluation: Evaluation, library: Storage) -> str:
 
 
 def _e(tag: str, attributes: Mapping[str, str], *content: Element | str) -> Element:
-    """One element. Text and attributes are escaped when the tree is written, whatever they hold."""
+    """Return an element. Text and attributes are escaped when the tree is written."""
     element = Element(tag, dict(attributes))
     for part in content:
         if isinstance(part, Element):
@@ -142,7 +144,7 @@ def _e(tag: str, attributes: Mapping[str, str], *content: Element | str) -> Elem
 
 
 def _summary(it: Evaluation) -> Iterator[Element]:
-    yield _e("h1", {}, "How well ", _e("bdi", {}, it.library), " answers")
+    yield _e("h1", {}, "Evaluation of ", _e("bdi", {}, it.library))
     for line in it.lines():
         yield _e("p", {"class": "faint"}, line)
     cards: list[tuple[float | None, str]] = []
@@ -160,7 +162,7 @@ def _summary(it: Evaluation) -> Iterator[Element]:
 
 
 def _curves(evaluation: Evaluation) -> Iterator[tuple[str, Sequence[float]]]:
-    """What the plot shows: the searches, and each head over all labels."""
+    """Yield the curves of the plot: the searches, and each head over all labels."""
     if evaluation.text:
         yield "Text → image", evaluation.text.precision
     if evaluation.similar:
@@ -232,19 +234,19 @@ def _sheet(title: str, answers: Sequence[JudgedAnswer], pictures: Mapping[str, s
     yield _e(
         "p",
         {"class": "faint"},
-        "A tick and a full frame: right. A cross and a dashed frame: wrong, with what it shows. Neither: not labelled.",
+        "A tick and a solid frame mark a right image. A cross and a dashed frame mark a wrong one, with its label. An image with neither has no label.",
     )
     for answer in answers:
-        told = f"precision@{TOP} {figure(answer.precision[-1])}"
+        figures = f"precision@{TOP} {figure(answer.precision[-1])}"
         if answer.average is not None:
-            told += f", average precision {figure(answer.average)}"
+            figures += f", average precision {figure(answer.average)}"
         cells = []
         if answer.thumbnail:
-            cells.append(_figure("asked", "asked with", answer.query, pictures[answer.thumbnail]))
+            cells.append(_figure("asked", "query image", answer.query, pictures[answer.thumbnail]))
         for hit, label in answer.hits:
             kind = "unknown" if label is None else "right" if label == answer.label else "wrong"
             cells.append(_figure(kind, label or posixpath.basename(hit.uri), hit.uri, pictures[hit.thumbnail]))
-        heading = _e("h3", {}, _e("bdi", {}, answer.label), " ", _e("span", {"class": "faint"}, told))
+        heading = _e("h3", {}, _e("bdi", {}, answer.label), " ", _e("span", {"class": "faint"}, figures))
         hits = _e("div", {"class": "hits"}, *cells) if answer.hits else _e("p", {}, "Nothing found.")
         yield _e("section", {"class": "query"}, heading, hits)
 
@@ -260,7 +262,7 @@ def _figure(kind: str, caption: str, uri: str, picture: str | None) -> Element:
 
 
 def _read_thumbnails(library: Storage, answers: Sequence[JudgedAnswer]) -> dict[str, str | None]:
-    """Key → thumbnail as a `data:` URI, None where there is none; read side by side, because S3 takes its time."""
+    """Return the thumbnails by key, as `data:` URIs; None if there is none. Read in parallel, because S3 is slow."""
     keys = {hit.thumbnail for answer in answers for hit, _ in answer.hits}
     keys |= {answer.thumbnail for answer in answers if answer.thumbnail}
     with ThreadPoolExecutor(8) as pool:
@@ -274,7 +276,7 @@ def _read_thumbnail(library: Storage, key: str) -> str | None:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
             image.convert("RGB").save(small, "JPEG", quality=75, optimize=True)
     except (ObjectMissingError, OSError, PIL.Image.DecompressionBombError):
-        return None  # the page says so in its place
+        return None  # the page shows a placeholder
     return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode()
 
 

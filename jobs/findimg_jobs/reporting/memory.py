@@ -1,11 +1,11 @@
-"""How much memory this process has held."""
+"""Measure the memory of this process."""
 
 import resource
 import sys
 
 
 def peak_memory() -> int:
-    """Bytes of memory that this process held at its peak, mapped files included."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux tells kibibytes, macOS bytes.
-    return most if sys.platform == "darwin" else most * 1024
+    """Return the peak resident memory of this process in bytes, including mapped files."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux reports KiB, macOS bytes.
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,6 +1,6 @@
-"""Telling others how a run ended: Prometheus through a text file, people through a Slack channel."""
+"""Report how a run ended: to Prometheus in a text file, to people in a Slack channel."""
 
-import sys
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,25 +15,32 @@ from findimg.errors import FindimgError, LockedError, SettingsError
 from findimg.settings import Settings
 from findimg_jobs.reporting.run_report import RunReport
 
-_PATIENCE = 10  # seconds for Slack to answer
+_SLACK_TIMEOUT = 10  # seconds
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
 def notify_when_done(settings: Settings, metrics_file: Path | None) -> Iterator[Callable[[RunReport], None]]:
-    """Tells how the run inside ends. It gives a function that takes the run's report.
+    """Report how the run inside the block ends. Yield a function that takes the run's report.
 
-    A run that met another one's lock tells nothing: the other one will.
+    A run that found the library locked reports nothing, because the run that holds the lock will.
+
+    Args:
+        settings: the operator's settings, with the channel and its token.
+        metrics_file: the text file for Prometheus, or None.
 
     Raises:
-        SettingsError: a channel is to be told and there is no token for it, or the file lies in no folder.
+        SettingsError: the channel has no token, or the folder of the file does not exist.
     """
     token = settings.slack_bot_token.get_secret_value()
     if settings.report_channel and not token:
         raise SettingsError(
-            f"The channel {settings.report_channel} cannot be told without FINDIMG_SLACK_BOT_TOKEN; set it."
+            f"No report can be sent to the channel {settings.report_channel} without a token. Set FINDIMG_SLACK_BOT_TOKEN."
         )
     if metrics_file and not metrics_file.parent.is_dir():
-        raise SettingsError(f"There is no folder {metrics_file.parent} for the metrics file; name another.")
+        raise SettingsError(
+            f"The folder {metrics_file.parent} of the metrics file does not exist. Create it, or name another file."
+        )
     reports: list[RunReport] = []
     problem = ""
     try:
@@ -44,7 +51,7 @@ def notify_when_done(settings: Settings, metrics_file: Path | None) -> Iterator[
         problem = str(error)
         raise
     finally:
-        # Nothing but our own errors and success is an end that can be told of.
+        # Report only success and findimg's own errors.
         if reports or problem:
             report = reports[-1] if reports else None
             if metrics_file:
@@ -54,10 +61,10 @@ def notify_when_done(settings: Settings, metrics_file: Path | None) -> Iterator[
 
 
 def format_message(library: str, report: RunReport | None, problem: str) -> str:
-    """What the channel is told, in Slack's mrkdwn."""
+    """Return the message for the channel, in Slack's mrkdwn."""
     title = f"Indexing into {library} failed: {problem}" if problem else f"Indexing into {library} is done."
-    told = [f"*{_escaped(title)}*", *(map(_escaped, report.lines()) if report else ())]
-    return "\n".join(told)
+    lines = [f"*{_escaped(title)}*", *(map(_escaped, report.lines()) if report else ())]
+    return "\n".join(lines)
 
 
 def _escaped(text: str) -> str:
@@ -65,18 +72,18 @@ def _escaped(text: str) -> str:
 
 
 def _post(settings: Settings, token: str, text: str) -> None:
-    client = WebClient(token, base_url=settings.slack_api_url, timeout=_PATIENCE)
+    client = WebClient(token, base_url=settings.slack_api_url, timeout=_SLACK_TIMEOUT)
     client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=1))
     try:
         client.chat_postMessage(channel=settings.report_channel, text=text, unfurl_links=False)
     except (SlackClientError, OSError) as error:
-        # A run has ended as it has, whoever hears of it.
+        # The run has ended all the same.
         reason = getattr(error, "response", {}).get("error") or error
-        print(f"Slack's channel {settings.report_channel} could not be told: {reason}.", file=sys.stderr)
+        _log.warning("The report could not be sent to the Slack channel %s: %s.", settings.report_channel, reason)
 
 
 def _write_metrics(path: Path, library: str, report: RunReport | None, succeeded: bool) -> None:
-    """Writes a text file for the node exporter, in one step."""
+    """Write the metrics for Prometheus' node exporter, atomically."""
     registry = CollectorRegistry()
 
     def gauge(name: str, help_: str, value: float, **labels: str) -> None:
@@ -85,7 +92,7 @@ def _write_metrics(path: Path, library: str, report: RunReport | None, succeeded
         made.labels(library, *labels.values()).set(value)
 
     gauges: dict[str, Gauge] = {}
-    gauge("success", "Whether the last run ended well.", succeeded)
+    gauge("success", "Whether the last run succeeded.", succeeded)
     gauge("end_timestamp_seconds", "When the last run ended.", time.time())
     if report:
         for state in ("seen", "embedded", "reused", "removed", "failed"):
@@ -96,9 +103,9 @@ def _write_metrics(path: Path, library: str, report: RunReport | None, succeeded
         gauge("seconds", "Seconds that the last run took.", report.seconds)
         gauge("images_per_second", "Images embedded in a second.", report.images_per_second)
         gauge("read_bytes", "Bytes of images read.", report.bytes_read)
-        gauge("retries", "Requests that S3 was asked again.", report.retries)
-        gauge("peak_memory_bytes", "Memory of the process that held most.", report.peak_memory)
+        gauge("retries", "Requests to S3 that were retried.", report.retries)
+        gauge("peak_memory_bytes", "Peak memory of the largest process.", report.peak_memory)
     try:
         write_to_textfile(str(path), registry)
     except OSError as error:
-        print(f"The metrics file {path} could not be written: {error.strerror}.", file=sys.stderr)
+        _log.warning("The metrics file %s could not be written: %s.", path, error.strerror)

@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, a JSON line every ten seconds elsewhere; always on standard error."""
+"""Show progress on standard error: a bar on a terminal, otherwise a JSON line every ten seconds."""
 
 import json
 import sys
@@ -20,11 +20,11 @@ from rich.progress import (
 
 from findimg_jobs.store.shards import Stats
 
-_LINE_EVERY = 10.0  # seconds
+_LINE_INTERVAL = 10.0  # seconds
 
 
 def show_progress(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
-    """Passes finished shards on while showing how many of `images` are done, images/s and the time left."""
+    """Yield finished shards, and show the number of finished images, images/s and the time left."""
     if not images:
         yield from shards
     elif sys.stderr.isatty():
@@ -58,7 +58,7 @@ def _json_lines(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
     for shard in shards:
         done += shard.images + shard.failed
         now = time.perf_counter()
-        if now - last >= _LINE_EVERY:
+        if now - last >= _LINE_INTERVAL:
             last = now
             rate = done / (now - start)
             line = {

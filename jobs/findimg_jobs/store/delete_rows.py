@@ -83,7 +83,9 @@ def _kept(
     """Return the rows that stay. A deleted row whose vectors only an heir needs becomes the heir's row."""
     rows, names = [], []
     columns = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
-    for row, (uri, version, sha256, embedded) in enumerate(zip(*columns, holds_vectors(table).to_pylist(), strict=True)):
+    for row, (uri, version, sha256, embedded) in enumerate(
+        zip(*columns, holds_vectors(table).to_pylist(), strict=True)
+    ):
         if uri not in uris and sha256 not in hashes:
             rows.append(row)
             names.append((uri, version))

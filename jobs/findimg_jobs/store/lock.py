@@ -33,7 +33,9 @@ class _Lease:
     token: str
     since: float  # seconds since the epoch, by the owner's clock
     beat: float
-    process: str = ""  # identifies the machine and the process id of the owner; empty if the machine cannot be identified
+    process: str = (
+        ""  # identifies the machine and the process id of the owner; empty if the machine cannot be identified
+    )
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -89,7 +91,9 @@ class Lock:
                 if self._storage.swap(_KEY, before.data, replace(self._lease, beat=time.time()).encode()):
                     self._last_beat = start
             except StorageError as error:
-                _log.warning("The lock's heartbeat failed: %s", error)  # if all fail, the lease expires and check() raises
+                _log.warning(
+                    "The lock's heartbeat failed: %s", error
+                )  # if all fail, the lease expires and check() raises
             except LockedError:
                 return
 

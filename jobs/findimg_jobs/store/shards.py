@@ -1,4 +1,7 @@
-"""The embedding store: shards of embedded images, committed by their stats.json, never changed afterwards."""
+"""The embedding store: shards of embedded images.
+
+A shard is committed when its stats.json is written. It is never changed afterwards.
+"""
 
 import hashlib
 import io
@@ -22,8 +25,8 @@ from findimg.storage.base import Storage
 from findimg_jobs.indexing.sources import Failure, SourceImage
 
 TOP_CLASSES = 20
-# The columns of vectors.parquet that tell of content, null where a row has none.
-_PLAIN = {
+# Columns of vectors.parquet that describe content. They are null in a row without content.
+_METADATA = {
     "width": pa.int32(),
     "height": pa.int32(),
     "format": pa.string(),
@@ -35,7 +38,7 @@ _VECTORS: dict[str, type[np.generic]] = {"visual": np.float16, "classes": np.uin
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A piece of a plan; its name says what is in it, so equal work has an equal name."""
+    """A part of a plan. It is named after its images, so that equal work has an equal name."""
 
     name: str
     images: tuple[SourceImage, ...]
@@ -43,7 +46,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What decoding and embedding an image gave."""
+    """The result of decoding and embedding one image."""
 
     width: int  # pixels, upright
     height: int
@@ -51,7 +54,7 @@ class Content:
     bytes: int
     taken: datetime | None
     visual: NDArray[np.float32]  # float32[dim]
-    classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None for a backbone without classes
+    classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None if the backbone has no classes
     probabilities: NDArray[np.float32] | None = None  # float32[20]
 
 
@@ -62,31 +65,31 @@ class EmbeddedImage:
     uri: str
     version: str
     sha256: str
-    content: Content | None  # None when the same content was embedded elsewhere
+    content: Content | None  # None if another row holds the same content
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What embedding a shard came to."""
+    """The statistics of one embedded shard."""
 
     shard: str
     images: int  # rows in vectors.parquet
-    embedded: int  # of these, really computed
+    embedded: int  # rows that were computed, not copies
     failed: int
     bytes_read: int
-    seconds: dict[str, float] = field(default_factory=dict)  # by stage, added over threads
-    retries: int = 0  # requests that S3 was asked again
-    memory: int = 0  # bytes that the worker held at its peak, until then
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage, summed over threads
+    retries: int = 0  # requests to S3 that were retried
+    memory: int = 0  # bytes, the worker's peak so far
 
 
 @dataclass(frozen=True, slots=True)
 class ImageKey:
-    """What the store knows of one image without its vectors."""
+    """One image of the store, without its vectors."""
 
     uri: str
     version: str
     sha256: str
-    embedded: bool  # its vectors are in this very row
+    embedded: bool  # its vectors are in this row
     shard: str
 
 
@@ -97,18 +100,18 @@ class CommittedShard:
     name: str
     keys: tuple[ImageKey, ...]
     failures: tuple[Failure, ...]
-    modified: float  # when it was committed, seconds since the epoch
+    modified: float  # time of the commit, seconds since the epoch
 
 
 def make_shards(images: Iterable[SourceImage], fingerprint: str, size: int) -> list[Shard]:
-    """Cuts images into shards of at most `size`, in URI order."""
+    """Return shards of at most `size` images, in URI order."""
     ordered = sorted(images)
     pieces = [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
     return [name_shard(piece, fingerprint) for piece in pieces]
 
 
 def name_shard(images: tuple[SourceImage, ...], fingerprint: str) -> Shard:
-    """Names a shard by the hash of the fingerprint and its sorted (URI, version) pairs."""
+    """Return a shard, named after the hash of the fingerprint and its sorted (URI, version) pairs."""
     pairs = [(image.uri, image.version) for image in sorted(images)]
     digest = hashlib.sha256(json.dumps([fingerprint, pairs]).encode()).hexdigest()
     return Shard(digest[:24], images)
@@ -117,10 +120,10 @@ def name_shard(images: tuple[SourceImage, ...], fingerprint: str) -> Shard:
 def commit_shard(
     storage: Storage, fingerprint: str, rows: Sequence[EmbeddedImage], failures: Sequence[Failure], stats: Stats
 ) -> None:
-    """Writes a shard; stats.json comes last, and only with it the shard counts.
+    """Write a shard. Its stats.json is written last and commits it.
 
     Raises:
-        StorageError: the library cannot be written; the shard is not committed.
+        StorageError: the library cannot be written. The shard is not committed.
     """
     commit_table(storage, fingerprint, make_table(rows), failures, stats)
 
@@ -128,39 +131,39 @@ def commit_shard(
 def commit_table(
     storage: Storage, fingerprint: str, table: pa.Table, failures: Sequence[Failure], stats: Stats
 ) -> None:
-    """Like `commit`, with rows that `read_table` read."""
+    """Write a shard, like `commit_shard`, with rows from `read_table`."""
     folder = shard_folder(fingerprint, stats.shard)
-    # A shard that is done again must not count while its files belong to two tries.
+    # A shard that is embedded again must not count while its files are from two attempts.
     storage.delete(f"{folder}/stats.json")
     buffer = io.BytesIO()
-    # Vectors hardly repeat, and nobody asks for their extremes: looking for either takes longer than writing them.
-    plain = [name for name in table.column_names if name not in _VECTORS]
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=plain, write_statistics=plain)
+    # Vectors hardly repeat and nobody filters by them. Dictionaries and statistics would take longer than writing.
+    metadata = [name for name in table.column_names if name not in _VECTORS]
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=metadata, write_statistics=metadata)
     storage.write(f"{folder}/vectors.parquet", buffer.getvalue())
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
-    told = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
-    keys = list(zip(*told, holds_vectors(table).to_pylist(), strict=True))
+    columns = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
+    keys = list(zip(*columns, holds_vectors(table).to_pylist(), strict=True))
     storage.write(f"{folder}/stats.json", json.dumps(asdict(stats) | {"keys": keys}).encode())
 
 
 def remove_shard(storage: Storage, fingerprint: str, shard: str) -> None:
-    """Removes a shard."""
-    # What is half removed must not count.
+    """Delete a shard."""
+    # A partly deleted shard must not count.
     uncommit(storage, fingerprint, shard)
     storage.clear(shard_folder(fingerprint, shard))
 
 
 def uncommit(storage: Storage, fingerprint: str, shard: str) -> None:
-    """Makes a shard count no longer; its images will be embedded again."""
+    """Delete the commit of a shard, so that its images are embedded again."""
     storage.delete(f"{shard_folder(fingerprint, shard)}/stats.json")
 
 
 @contextmanager
 def uncommit_if_damaged(storage: Storage, fingerprint: str, shard: str) -> Iterator[None]:
-    """Uncommits a shard that turns out to be damaged.
+    """Uncommit a shard when the block inside finds that it is damaged.
 
     Raises:
-        NotPublishedError: it was; the next run mends it.
+        NotPublishedError: the shard is damaged. The next run embeds it again.
     """
     try:
         yield
@@ -171,34 +174,34 @@ def uncommit_if_damaged(storage: Storage, fingerprint: str, shard: str) -> Itera
 
 @dataclass(frozen=True, slots=True)
 class CommittedImages:
-    """Everything committed for one fingerprint, without vectors."""
+    """All committed images of one fingerprint, without vectors."""
 
     keys: dict[tuple[str, str], ImageKey]  # by (URI, version)
-    contents: dict[str, ImageKey]  # by SHA-256, the row that holds the vectors
+    contents: dict[str, ImageKey]  # by SHA-256, the row with the vectors
     failures: dict[tuple[str, str], Failure]  # by (URI, version)
 
-    def embedded(self, image: SourceImage) -> bool:
-        """Whether the image's vectors are there."""
+    def is_embedded(self, image: SourceImage) -> bool:
+        """Return whether the image's vectors are committed."""
         return (image.uri, image.version) in self.keys
 
-    def settled(self, image: SourceImage) -> bool:
-        """Whether another try would give nothing new: the image is embedded, or broken for good."""
+    def is_settled(self, image: SourceImage) -> bool:
+        """Return whether the image is embedded or permanently broken, so that another attempt gives nothing new."""
         pair = image.uri, image.version
-        return self.embedded(image) or (pair in self.failures and not self.failures[pair].transient)
+        return self.is_embedded(image) or (pair in self.failures and not self.failures[pair].transient)
 
     def failures_among(self, images: Iterable[SourceImage]) -> list[Failure]:
-        """The failures of those images that are not embedded."""
+        """Return the failures of those images that are not embedded."""
         pairs = ((image.uri, image.version) for image in images)
         return [self.failures[pair] for pair in pairs if pair not in self.keys and pair in self.failures]
 
 
 def read_committed(storage: Storage, fingerprint: str) -> CommittedImages:
-    """Reads what is committed; a shard without stats.json does not exist."""
+    """Return all committed images of a fingerprint. A shard without stats.json is ignored."""
     return combine_shards(read_shards(storage, fingerprint))
 
 
 def read_shards(storage: Storage, fingerprint: str) -> list[CommittedShard]:
-    """Reads all committed shards, in the order of their names."""
+    """Return all committed shards, in the order of their names."""
     prefix = shards_prefix(fingerprint)
     found = sorted((e.key.split("/")[2], e.modified) for e in storage.list(prefix) if e.key.endswith("/stats.json"))
     with ThreadPoolExecutor(16) as readers:
@@ -207,28 +210,28 @@ def read_shards(storage: Storage, fingerprint: str) -> list[CommittedShard]:
 
 
 def combine_shards(shards: Iterable[CommittedShard]) -> CommittedImages:
-    """Puts together what shards hold."""
-    known = CommittedImages({}, {}, {})
+    """Return the images of all shards."""
+    committed = CommittedImages({}, {}, {})
     for shard in shards:
         for key in shard.keys:
-            known.keys[key.uri, key.version] = key
+            committed.keys[key.uri, key.version] = key
             if key.embedded:
-                known.contents.setdefault(key.sha256, key)
+                committed.contents.setdefault(key.sha256, key)
         for failure in shard.failures:
-            # Of two tries the one that settled the matter counts.
-            if not failure.transient or (failure.uri, failure.version) not in known.failures:
-                known.failures[failure.uri, failure.version] = failure
-    # A row that points to content whose vectors are gone is as good as absent: it must be embedded again.
-    for pair in [pair for pair, key in known.keys.items() if key.sha256 not in known.contents]:
-        del known.keys[pair]
-    return known
+            # Of two attempts, a permanent failure counts.
+            if not failure.transient or (failure.uri, failure.version) not in committed.failures:
+                committed.failures[failure.uri, failure.version] = failure
+    # A row whose content has no vectors in any shard must be embedded again.
+    for pair in [pair for pair, key in committed.keys.items() if key.sha256 not in committed.contents]:
+        del committed.keys[pair]
+    return committed
 
 
 def read_table(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
-    """Reads all rows of a committed shard.
+    """Return all rows of a committed shard.
 
     Raises:
-        LibraryError: it is damaged.
+        LibraryError: the shard is damaged.
     """
     key = f"{shard_folder(fingerprint, shard)}/vectors.parquet"
     try:
@@ -238,7 +241,7 @@ def read_table(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
 
 
 def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tuple[str, Content]]:
-    """Yields (SHA-256, Content) for the rows of a committed shard that hold vectors.
+    """Yield (SHA-256, Content) for the rows of a committed shard that have vectors.
 
     Raises:
         LibraryError: the shard is damaged.
@@ -248,24 +251,26 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
     if not len(table):
         return
     matrices = {name: _matrix(table[name]) for name in _VECTORS if name in table.column_names}
-    for i, values in enumerate(table.select(["sha256", *_PLAIN]).to_pylist()):
+    for i, values in enumerate(table.select(["sha256", *_METADATA]).to_pylist()):
         sha256 = values.pop("sha256")
         yield sha256, Content(**values, **{name: matrix[i] for name, matrix in matrices.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContentRows:
-    """What a shard holds of n images, a row each."""
+    """The content of n images of a shard, one row each."""
 
-    plain: pa.Table  # n rows: width, height, format, bytes, taken
-    vectors: dict[str, NDArray[Any]]  # each [n, length]: visual, and for a backbone with classes classes, probabilities
+    metadata: pa.Table  # n rows: width, height, format, bytes, taken
+    vectors: dict[
+        str, NDArray[Any]
+    ]  # each [n, length]: visual, and if the backbone has classes also classes and probabilities
 
 
 def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[str]) -> ContentRows:
-    """Reads what a shard holds of the images with these SHA-256, in the order of `hashes`, which may repeat one.
+    """Return a shard's content for the given SHA-256, in the order of `hashes`. Hashes may repeat.
 
     Raises:
-        NotPublishedError: the shard is damaged, and counts no longer.
+        NotPublishedError: the shard is damaged. It was uncommitted.
     """
     with uncommit_if_damaged(storage, fingerprint, shard):
         table = read_table(storage, fingerprint, shard)
@@ -273,19 +278,19 @@ def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[s
         row_of = {sha256: row for row, sha256 in enumerate(table["sha256"].to_pylist())}
         missing = {sha256 for sha256 in hashes if sha256 not in row_of}
         if missing:
-            raise LibraryError(f"Shard {shard} is damaged: it lacks {len(missing)} images.")
+            raise LibraryError(f"Shard {shard} is damaged: {len(missing)} images are missing.")
         rows = np.asarray([row_of[sha256] for sha256 in hashes])
         vectors = {name: _matrix(table[name])[rows] for name in _VECTORS if name in table.column_names}
-        return ContentRows(table.select(list(_PLAIN)).take(rows), vectors)
+        return ContentRows(table.select(list(_METADATA)).take(rows), vectors)
 
 
 def shard_folder(fingerprint: str, shard: str) -> str:
-    """Where a shard lies in a library."""
+    """Return the folder of a shard in its library."""
     return f"{shards_prefix(fingerprint)}/{shard}"
 
 
 def _read_shard(storage: Storage, fingerprint: str, name: str, modified: float) -> CommittedShard | None:
-    """A shard; None when its files cannot be understood, as a power cut may leave them: its images are done again."""
+    """Return a shard, or None if its files are damaged, for example by a power cut. Then it is embedded again."""
     folder = shard_folder(fingerprint, name)
     try:
         stats = json.loads(storage.read(f"{folder}/stats.json"))
@@ -297,11 +302,11 @@ def _read_shard(storage: Storage, fingerprint: str, name: str, modified: float) 
 
 
 def make_table(rows: Sequence[EmbeddedImage]) -> pa.Table:
-    """The columns of vectors.parquet; those of vectors are left out when no row has any."""
+    """Return the columns of vectors.parquet. The vector columns are left out if no row has vectors."""
     columns = {
         name: pa.array([getattr(row, name) for row in rows], pa.string()) for name in ("uri", "version", "sha256")
     }
-    for name, kind in _PLAIN.items():
+    for name, kind in _METADATA.items():
         columns[name] = pa.array([getattr(row.content, name) if row.content else None for row in rows], kind)
     for name, dtype in _VECTORS.items():
         vectors = [getattr(row.content, name) if row.content else None for row in rows]
@@ -311,14 +316,14 @@ def make_table(rows: Sequence[EmbeddedImage]) -> pa.Table:
 
 
 def holds_vectors(table: pa.Table) -> pa.Array:
-    """Which rows hold vectors, bool[rows]."""
+    """Return which rows have vectors, bool[rows]."""
     if "visual" not in table.column_names:
         return pa.array([False] * len(table), pa.bool_())
     return pa.compute.is_valid(table["visual"])
 
 
 def _vectors(values: Sequence[NDArray[Any] | None], dtype: type[np.generic]) -> pa.Array:
-    """A Parquet column of vectors of one length, null where there is none."""
+    """Return a Parquet column of vectors of one length. A row without a vector is null."""
     length = next(len(v) for v in values if v is not None)
     filled: NDArray[Any] = np.zeros((len(values), length), dtype)
     for i, value in enumerate(values):

@@ -122,4 +122,4 @@ def test_an_image_gone_since_it_was_listed_is_worth_another_try(tmp_path: Path, 
     )
     assert (stats.images, stats.failed) == (5, 1)
     known = read_committed(open_storage(library), made)
-    assert not known.settled(images[2])
+    assert not known.is_settled(images[2])

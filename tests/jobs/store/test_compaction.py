@@ -127,7 +127,7 @@ def test_what_no_version_refers_to_is_collected_but_what_its_copies_need_stays(p
     assert done.collected == 1
     assert shards(storage) == {original, copies}
     assert gone not in shards(storage)
-    assert read_committed(storage, "f").embedded(image_of(3, copy=True))
+    assert read_committed(storage, "f").is_embedded(image_of(3, copy=True))
 
 
 def test_what_is_young_stays_although_nothing_refers_to_it(place: str) -> None:
@@ -155,8 +155,8 @@ def test_a_damaged_shard_is_not_copied_but_made_again(place: str) -> None:
     storage.write(f"{shard_folder('f', names[0])}/vectors.parquet", b"PAR1")
     with pytest.raises(NotPublishedError, match=r"is missing or damaged: .*Run index again"):
         compact(storage, "f", SIZE)
-    assert not read_committed(storage, "f").embedded(image_of(0))
-    assert read_committed(storage, "f").embedded(image_of(1))
+    assert not read_committed(storage, "f").is_embedded(image_of(0))
+    assert read_committed(storage, "f").is_embedded(image_of(1))
 
 
 @pytest.mark.parametrize("dies_at", range(1, 11))
@@ -213,7 +213,7 @@ def test_a_year_of_nights_does_not_slow_the_next(tmp_path: Path) -> None:
     # Full shards need a fourth of a shard's images each at least; the small ones come on top.
     assert most <= 4 * images / size + MANY + 1
     known = read_committed(storage, "f")
-    assert all(known.embedded(image_of(number)) for number in live)
+    assert all(known.is_embedded(image_of(number)) for number in live)
     assert len(known.contents) <= 4 * images
     last = timed(storage)
     print(f"{most} shards at most; read in {first:.3f} s before the first night, {last:.3f} s after the last")

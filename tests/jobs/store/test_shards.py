@@ -57,7 +57,7 @@ def test_rows_of_content_embedded_elsewhere_hold_no_vectors(place: str) -> None:
     assert [sha256 for sha256, _ in read_vectors(storage, "f", "s1")] == [ROW.sha256]
     known = read_committed(storage, "f")
     assert known.contents[ROW.sha256].uri == ROW.uri
-    assert known.settled(SourceImage("/photos/copy.jpg", "v1"))
+    assert known.is_settled(SourceImage("/photos/copy.jpg", "v1"))
 
 
 def test_a_shard_counts_only_once_its_stats_are_written(place: str) -> None:
@@ -70,7 +70,7 @@ def test_a_shard_counts_only_once_its_stats_are_written(place: str) -> None:
 def test_a_copy_whose_original_is_gone_is_not_known(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [EmbeddedImage("/photos/copy.jpg", "v1", ROW.sha256, None)], [], STATS)
-    assert not read_committed(storage, "f").settled(SourceImage("/photos/copy.jpg", "v1"))
+    assert not read_committed(storage, "f").is_settled(SourceImage("/photos/copy.jpg", "v1"))
 
 
 def test_a_broken_image_is_settled_and_an_unreachable_one_is_not(place: str) -> None:
@@ -80,9 +80,9 @@ def test_a_broken_image_is_settled_and_an_unreachable_one_is_not(place: str) -> 
     commit_shard(storage, "f", [], [broken, away], replace(STATS, images=0, failed=2))
     known = read_committed(storage, "f")
     images = [SourceImage("/photos/broken.jpg", "v1"), SourceImage("/photos/away.jpg", "v1")]
-    assert [known.settled(image) for image in images] == [True, False]
+    assert [known.is_settled(image) for image in images] == [True, False]
     assert known.failures_among(images) == [broken, away]
-    assert not known.settled(SourceImage("/photos/broken.jpg", "v2"))
+    assert not known.is_settled(SourceImage("/photos/broken.jpg", "v2"))
 
 
 def test_another_fingerprint_knows_nothing(place: str) -> None:
