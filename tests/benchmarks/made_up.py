@@ -20,11 +20,11 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg_jobs.build.assemble import find_embedded
-from findimg_jobs.build.merge import merge
+from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.publish import publish
+from findimg_jobs.build.version import BuildRequest, build_version
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.indexing.run import make_build_context
 from findimg_jobs.indexing.sources import Listing, SourceImage
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import (
@@ -117,7 +117,7 @@ def publish_made_up(uri: str, cache: Path, count: int) -> float:
     ):
         start = time.perf_counter()
         live, folder = find_embedded(images, known), Path(name)
-        manifest = merge(library.storage, RUN, context.config, live, 0, context.head, context.words, folder, engine)
+        manifest = build_version(library.storage, BuildRequest(RUN, context, live, failed=0), folder, engine)
         publish(library, manifest, folder, lock, allow_shrink=False)
         return time.perf_counter() - start
 

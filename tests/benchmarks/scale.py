@@ -31,11 +31,11 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
 from findimg_jobs.build.assemble import find_embedded
-from findimg_jobs.build.merge import merge
+from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.publish import publish
+from findimg_jobs.build.version import BuildRequest, build_version
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.indexing.run import make_build_context
 from findimg_jobs.indexing.sources import Listing
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import read_committed
@@ -84,7 +84,7 @@ def merge_and_publish(settings: Settings, images: int) -> dict[str, Any]:
         live = find_embedded(made_up_images(images), read_committed(library.storage, context.config.fingerprint))
         start = time.perf_counter()
         folder = Path(name)
-        manifest = merge(library.storage, RUN, context.config, live, 0, context.head, context.words, folder, engine)
+        manifest = build_version(library.storage, BuildRequest(RUN, context, live, failed=0), folder, engine)
         merged = time.perf_counter() - start
         start = time.perf_counter()
         with hold_lock(library.storage) as lock:

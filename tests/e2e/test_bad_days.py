@@ -103,7 +103,7 @@ def test_full_temporary_folder_keeps_embeddings(
 ) -> None:
     library = tmp_path / "library"
     monkeypatch.setattr("tempfile.tempdir", str(small_disk("300k")))
-    with pytest.raises(NotPublishedError, match=r"No version can be built in .*disk.*TMPDIR; what is embedded is kept"):
+    with pytest.raises(NotPublishedError, match=r"No version can be built in .*disk.*TMPDIR. Everything embedded"):
         run(library, cache, source)
     small_disk("100m")
     assert run(library, cache, source).embedded == 0

@@ -20,7 +20,8 @@ from findimg.storage.base import open_storage, read_uri
 from findimg.storage.s3 import presigned
 from findimg_bot.service.answers import answer_question, read_command
 from findimg_bot.service.live_library import LiveLibrary
-from findimg_jobs.indexing.run import index, rebuild
+from findimg_jobs.build.rebuild import rebuild
+from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify

@@ -14,7 +14,7 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import open_backbone
 from findimg.settings import Settings
-from findimg_jobs.indexing.run import index
+from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.reporting.run_report import RunReport
 
 
@@ -82,6 +82,7 @@ def run(cache: Path) -> Callable[..., RunReport]:
         **flags: Any,
     ) -> RunReport:
         settings = Settings(library=library, cache=cache, engine="local", **flags)
-        return index(settings, [str(source) for source in sources], strict, allow_shrink, retry_failed)
+        options = IndexOptions(strict, allow_shrink, retry_failed)
+        return index(settings, [str(source) for source in sources], options)
 
     return run

@@ -234,7 +234,8 @@ def _sheet(title: str, answers: Sequence[JudgedAnswer], pictures: Mapping[str, s
     yield _e(
         "p",
         {"class": "faint"},
-        "A tick and a solid frame mark a right image. A cross and a dashed frame mark a wrong one, with its label. An image with neither has no label.",
+        "A tick and a solid frame mark a right image. A cross and a dashed frame mark a wrong one, with its label. "
+        "An image with neither has no label.",
     )
     for answer in answers:
         figures = f"precision@{TOP} {figure(answer.precision[-1])}"

@@ -35,7 +35,8 @@ def notify_when_done(settings: Settings, metrics_file: Path | None) -> Iterator[
     token = settings.slack_bot_token.get_secret_value()
     if settings.report_channel and not token:
         raise SettingsError(
-            f"No report can be sent to the channel {settings.report_channel} without a token. Set FINDIMG_SLACK_BOT_TOKEN."
+            f"No report can be sent to the channel {settings.report_channel} without a token. "
+            "Set FINDIMG_SLACK_BOT_TOKEN."
         )
     if metrics_file and not metrics_file.parent.is_dir():
         raise SettingsError(

@@ -102,5 +102,5 @@ def add_up_shards(stats: Iterable[Stats]) -> ShardTotals:
         retries += shard.retries
         memory = max(memory, shard.memory)
         seconds.update(shard.seconds)
-    rounded = {step: round(spent, 2) for step, spent in seconds.items()}
+    rounded: dict[str, float] = {step: round(spent, 2) for step, spent in seconds.items()}
     return ShardTotals(embedded, bytes_read, retries, memory, rounded)

@@ -65,7 +65,7 @@ def read_examples(storage: Storage, manifest: Manifest, labels: Mapping[str, str
             f"of {storage.root}. Index them with findimg-jobs index first."
         )
     found = []
-    for shard, items in live.places():
+    for shard, items in live.items_by_shard():
         wanted = {live.sha256[item]: live.images[item].uri for item in reversed(items)}
         for sha256, content in read_vectors(storage, manifest.fingerprint, shard):
             if uri := wanted.get(sha256):

@@ -170,6 +170,17 @@ class Library:
             raise LibraryError(f"Nothing is published in {self.uri}; run findimg-jobs index first.")
         return name
 
+    def check_published(self) -> None:
+        """Check that the library has a version, even if CURRENT is damaged.
+
+        Call it before taking the lock, which would create a library that does not exist.
+
+        Raises:
+            LibraryError: nothing is published here.
+        """
+        if not self.versions():
+            raise LibraryError(f"Nothing is published in {self.uri}; run findimg-jobs index first.")
+
     def versions(self) -> list[str]:
         """All complete versions, oldest first."""
         keys = [entry.key.split("/") for entry in self.storage.list("versions")]

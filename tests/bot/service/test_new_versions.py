@@ -12,7 +12,7 @@ import pytest
 
 from findimg.settings import Settings
 from findimg_bot.local_slack.model.state import Json
-from findimg_jobs.indexing.run import index
+from findimg_jobs.indexing.run import IndexOptions, index
 from tests.bot.person import images, until, words
 from tests.bot.team import Team
 
@@ -33,7 +33,7 @@ def versions(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactor
         (folder / name).mkdir()
         for path in chosen:
             shutil.copy(path, folder / name)
-        report = index(settings, [str(folder / name)], allow_shrink=True)
+        report = index(settings, [str(folder / name)], IndexOptions(allow_shrink=True))
         names.append(str(report.version))
     return folder / "library", names
 

@@ -56,7 +56,7 @@ def test_a_version_that_did_not_arrive_whole_stays_hidden(place: str, tmp_path: 
     (tmp_path / "draft" / "catalog.sqlite").write_text("other bytes")
     with (
         hold_lock(library.storage) as lock,
-        pytest.raises(NotPublishedError, match=r"did not arrive whole: .*catalog.sqlite"),
+        pytest.raises(NotPublishedError, match=r"is not complete in storage: .*catalog.sqlite"),
     ):
         publish(library, manifest, tmp_path / "draft", lock, allow_shrink=False)
     assert library.current() is None
@@ -85,7 +85,7 @@ def test_a_writer_that_sleeps_while_another_publishes_does_not_undo_that(
         publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
         # The last check passes, and then another run takes the lock and publishes.
         monkeypatch.setattr(lock, "check", lambda: library.storage.write("CURRENT", b"other"))
-        with pytest.raises(NotPublishedError, match="Another run has published meanwhile"):
+        with pytest.raises(NotPublishedError, match="Another run published first"):
             publish(library, make_version(tmp_path / "draft", "two"), tmp_path / "draft", lock, allow_shrink=False)
     assert library.current() == "other"
 

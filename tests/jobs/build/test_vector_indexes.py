@@ -21,7 +21,7 @@ class Workers(Engine):
     def __init__(self) -> None:
         super().__init__(Settings(engine="ray"))
 
-    def each(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         return map(function, list(items))
 
 
@@ -75,7 +75,7 @@ def test_what_is_built_in_a_moment_is_not_handed_out(place: str, wanted: list[In
     assert list(storage.list()) == []
 
 
-def test_a_worker_without_room_says_so(
+def test_worker_without_disk_space_is_reported(
     place: str, wanted: list[IndexSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage: Storage = open_storage(place)

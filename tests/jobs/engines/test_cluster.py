@@ -99,5 +99,5 @@ def test_a_library_that_cannot_be_written_ends_the_run(
 
 
 def test_no_cluster_at_an_address_is_said(pictures: Path, work: EmbedTask) -> None:
-    with pytest.raises(SettingsError, match=r"No Ray cluster answers at 127\.0\.0\.1:1"):
+    with pytest.raises(SettingsError, match=r"No Ray cluster can be reached at 127\.0\.0\.1:1"):
         list(embed_on_ray(shards_of(pictures, work, size=6), work, "127.0.0.1:1"))

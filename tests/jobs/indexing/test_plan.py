@@ -34,9 +34,9 @@ def test_a_written_plan_names_all_images(place: str) -> None:
     assert read_images(storage, "r") == [NEW, OLD]
 
 
-def test_a_plan_that_is_gone_or_damaged_is_said(place: str) -> None:
+def test_missing_or_damaged_plan_is_reported(place: str) -> None:
     storage = open_storage(place)
-    with pytest.raises(LibraryError, match="plan of run r is gone"):
+    with pytest.raises(LibraryError, match="plan of run r is missing"):
         read_images(storage, "r")
     storage.write("plans/r.parquet", b"PAR1")
     with pytest.raises(LibraryError, match="plan of run r is damaged: "):

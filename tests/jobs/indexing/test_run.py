@@ -23,7 +23,7 @@ from findimg.library.catalog import Catalog
 from findimg.library.library import Library, sha256_of
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.indexing.run import rebuild
+from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.sources import Listing, list_sources
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.lock import hold_lock
@@ -213,7 +213,7 @@ def test_a_version_published_while_this_run_was_listing_is_not_undone(
         return listing
 
     monkeypatch.setattr(findimg_jobs.indexing.run, "list_sources", meanwhile)
-    with pytest.raises(NotPublishedError, match=r"published to .* while this one was listing; run again"):
+    with pytest.raises(NotPublishedError, match=r"published to .* while this run was listing. Run again"):
         run(library, pictures)
     assert "0.png" not in indexed(library, cache)
 

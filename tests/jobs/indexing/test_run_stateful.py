@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from numpy.typing import NDArray
 from PIL import Image
 
-import findimg_jobs.build.merge
+import findimg_jobs.build.context
+import findimg_jobs.build.version
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
@@ -35,7 +36,7 @@ from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage
 from findimg.text.vectors import EMBEDDED, open_words
-from findimg_jobs.indexing.run import index
+from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
@@ -217,7 +218,7 @@ class History(RuleBasedStateMachine):
         self.die(at, done, lambda: prune(self.library, SHARD_SIZE, keep, grace=0))
 
     def index(self, retry_failed: bool) -> RunReport:
-        return index(self.settings, [self.source.root], allow_shrink=True, retry_failed=retry_failed)
+        return index(self.settings, [self.source.root], IndexOptions(allow_shrink=True, retry_failed=retry_failed))
 
     def die(self, at: int, done: bool, doomed: Callable[[], object]) -> None:
         before = self.library.current()
@@ -267,9 +268,9 @@ def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HISTORY", 0)
     words = remember(open_words)
     head = open_head("conse", words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)))
-    monkeypatch.setattr(findimg_jobs.indexing.run, "open_words", words)
-    monkeypatch.setattr(findimg_jobs.indexing.run, "open_head", lambda name, words, *_: head)
-    monkeypatch.setattr(findimg_jobs.build.merge, "_measure_noise", lambda postings, words: 0.0)
+    monkeypatch.setattr(findimg_jobs.build.context, "open_words", words)
+    monkeypatch.setattr(findimg_jobs.build.context, "open_head", lambda name, words, *_: head)
+    monkeypatch.setattr(findimg_jobs.build.version, "measure_noise_floor", lambda postings, words: 0.0)
 
 
 def play(place: str, cache: Path, examples: int, steps: int) -> None:

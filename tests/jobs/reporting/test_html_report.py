@@ -139,7 +139,7 @@ def test_a_library_whose_path_is_no_text_has_a_page(library: FolderStorage, tmp_
     write_html_report(
         tmp_path / "report.html", replace(evaluation("cat"), library=os.fsdecode(b"/photos/\xff")), library
     )
-    assert "How well /photos/? answers" in Elements((tmp_path / "report.html").read_text("utf-8")).text
+    assert "Evaluation of /photos/?" in Elements((tmp_path / "report.html").read_text("utf-8")).text
 
 
 def test_a_path_that_cannot_be_written_is_said(library: FolderStorage, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from findimg_jobs.store.shards import Stats
 SHARDS = [Stats(str(number), images=10, embedded=10, failed=0, bytes_read=0) for number in range(3)]
 
 
-def test_without_a_terminal_it_writes_json_lines(
+def test_progress_without_terminal_is_json_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "_LINE_EVERY", 0.0)
+    monkeypatch.setattr(progress, "_LINE_INTERVAL", 0.0)
     assert list(show_progress(iter(SHARDS), 30)) == SHARDS
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["done"], line["of"]) for line in lines] == [(10, 30), (20, 30), (30, 30)]
@@ -21,12 +21,12 @@ def test_without_a_terminal_it_writes_json_lines(
     assert lines[-1]["images_per_second"] > 0
 
 
-def test_a_short_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_short_run_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     list(show_progress(iter(SHARDS), 30))
     assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_on_a_terminal_is_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     list(show_progress(iter(SHARDS), 30))
     shown = capsys.readouterr().err
@@ -34,7 +34,7 @@ def test_a_terminal_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert "images/s" in shown
 
 
-def test_shards_pass_one_by_one() -> None:
+def test_shards_are_yielded_one_by_one() -> None:
     asked: list[str] = []
 
     def shards() -> Iterator[Stats]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.sources import Failure
-from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
+from findimg_jobs.reporting.run_report import RunReport, ShardTotals, add_up_shards, write_report
 from findimg_jobs.store.shards import Stats
 
 FAILURES = [
@@ -57,8 +57,8 @@ def test_a_written_report_lists_every_failure_and_the_commonest_reason_first(pla
 def test_a_person_reads_what_happened() -> None:
     text = "\n".join(REPORT.lines())
     assert "13 images seen: 8 embedded, 2 reused, 3 failed; 1 removed." in text
-    assert "S3 was asked again 7 times." in text
-    assert "0.0 MB read; at most 1500 MB of memory in one process." in text
+    assert "7 requests to S3 were retried." in text
+    assert "0.0 MB read; peak memory of one process 1500 MB." in text
     assert "2 × It is truncated. For example /p/b.jpg" in text
     assert text.endswith("Published. Version v1 with 10 images is live.")
 
@@ -68,4 +68,4 @@ def test_shards_add_up() -> None:
         Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}, memory=300),
         Stats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3, memory=200),
     ]
-    assert add_up_shards(shards) == (9, 150, 3, 300, {"read": 0.75, "model": 2.0})
+    assert add_up_shards(shards) == ShardTotals(9, 150, 3, 300, {"read": 0.75, "model": 2.0})

@@ -137,7 +137,7 @@ def test_a_run_that_lost_its_lock_cannot_publish(place: str) -> None:
 def test_a_strange_lock_is_not_taken(place: str) -> None:
     storage = open_storage(place)
     storage.write("LOCK", b"not ours")
-    with pytest.raises(LockedError, match="no lock that findimg wrote"), hold_lock(storage):
+    with pytest.raises(LockedError, match="not a lock that findimg wrote"), hold_lock(storage):
         pass
 
 

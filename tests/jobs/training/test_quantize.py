@@ -14,7 +14,7 @@ from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
-from findimg_jobs.cli import app
+from findimg_jobs.cli.root import app
 from findimg_jobs.indexing.run import index
 from findimg_jobs.training.quantize import quantize
 

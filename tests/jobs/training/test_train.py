@@ -27,7 +27,8 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, normalised, open_words
-from findimg_jobs.indexing.run import index, rebuild
+from findimg_jobs.build.rebuild import rebuild
+from findimg_jobs.indexing.run import index
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.training.examples import read_examples
 from findimg_jobs.training.train import Comparison, TrainReport, train

@@ -1,0 +1,5 @@
+"""The `findimg-jobs` command."""
+
+from findimg_jobs.cli.root import main
+
+__all__ = ["main"]

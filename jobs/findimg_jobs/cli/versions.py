@@ -1,0 +1,92 @@
+"""Commands about published versions: verify, versions and rollback."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from findimg.errors import LibraryError
+from findimg.library.library import Library
+from findimg.settings import load_settings
+from findimg_jobs.build.publish import set_current
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, print_table
+from findimg_jobs.maintenance.verify import verify as verify_version
+from findimg_jobs.store.lock import hold_lock
+
+
+def verify(library: LibraryOption = None, cache: CacheOption = None) -> None:
+    """Compare the live version with its manifest and the embedding store, and measure its recall again."""
+    settings = load_settings(library=library, cache=cache)
+    opened = Library(settings.library, settings.cache)
+    manifest = opened.manifest(opened.live_version())
+    findings = verify_version(opened, manifest)
+    if findings.problems:
+        advice = "Go back with findimg-jobs rollback, or publish again with index."
+        raise LibraryError(" ".join([*findings.problems, advice]))
+    recall = ", ".join(f"{name} {share:.3f}" for name, share in findings.recall.items())
+    print(
+        f"Version {manifest.version}: {len(manifest.files)} files are as published, {manifest.images} images; "
+        f"{findings.compared} rows compared with the embedding store; recall@10 {recall}."
+    )
+
+
+def versions(library: LibraryOption = None, cache: CacheOption = None, as_json: JsonOption = False) -> None:
+    """List the versions of a library."""
+    settings = load_settings(library=library, cache=cache)
+    opened = Library(settings.library, settings.cache)
+    names = opened.versions()
+    live: str | None = None
+    try:
+        live = opened.live_version()
+    except LibraryError as error:
+        if not names:
+            raise
+        # The list is needed to choose a version for a rollback, so print it all the same.
+        print(error, file=sys.stderr)
+    rows = [
+        {
+            "version": name,
+            "created": manifest.created,
+            "images": manifest.images,
+            "failed": manifest.failed,
+            "backbone": manifest.backbone,
+            "head": manifest.head,
+            "words": manifest.words,
+            "live": name == live,
+        }
+        for name, manifest in ((name, opened.manifest(name)) for name in names)
+    ]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table("Version", "Created", "Images", "Failed", "Backbone", "Head", "Words", "", box=None)
+    for row in rows:
+        *cells, is_live = row.values()
+        table.add_row(*map(str, cells), "live" if is_live else "")
+    print_table(table)
+
+
+def rollback(
+    version: Annotated[
+        str | None, typer.Argument(help="The version to make live. By default the one before the live version.")
+    ] = None,
+    library: LibraryOption = None,
+    cache: CacheOption = None,
+) -> None:
+    """Make an earlier version the live one again."""
+    settings = load_settings(library=library, cache=cache)
+    opened = Library(settings.library, settings.cache)
+    opened.check_published()
+    with hold_lock(opened.storage) as lock:
+        # A named version needs no live one, because CURRENT may be what is damaged.
+        before = [] if version else [name for name in opened.versions() if name < opened.live_version()]
+        if version is None and not before:
+            raise LibraryError(f"{opened.uri} has no version before the live one.")
+        chosen = version or before[-1]
+        problems = list(opened.check(opened.manifest(chosen)))
+        if problems:
+            raise LibraryError(f"Version {chosen} is damaged, so nothing was changed: {problems[0]}")
+        set_current(opened, chosen, lock)
+    print(f"Version {chosen} is live.")
