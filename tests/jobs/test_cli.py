@@ -50,7 +50,7 @@ def test_index_with_ray_prints_one_json_object(findimg_jobs: Command, pictures: 
     assert json.loads(again.stdout)["embedded"] == 0
 
 
-def test_the_live_version_is_verified_and_damage_is_said(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+def test_verify_reports_damage(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     assert "Published." in findimg_jobs("index", pictures, "--library", library).stdout
     verified = findimg_jobs("verify", "--library", library).stdout
@@ -60,7 +60,7 @@ def test_the_live_version_is_verified_and_damage_is_said(findimg_jobs: Command, 
     assert_one_sentence(findimg_jobs("verify", "--library", library), 2, "catalog.sqlite has SHA-256")
 
 
-def test_rollback_brings_the_version_before_back(
+def test_rollback_restores_the_version_before(
     findimg_jobs: Command, pictures: Path, tmp_path: Path, cache: Path
 ) -> None:
     library = tmp_path / "library"
@@ -77,7 +77,7 @@ def test_rollback_brings_the_version_before_back(
     assert_one_sentence(findimg_jobs("rollback", "nonsense", "--library", library), 2, "has no version 'nonsense'")
 
 
-def test_a_damaged_current_is_mended_by_naming_a_version(
+def test_rollback_to_a_named_version_repairs_current(
     findimg_jobs: Command, pictures: Path, tmp_path: Path, cache: Path
 ) -> None:
     library = tmp_path / "library"
@@ -92,7 +92,7 @@ def test_a_damaged_current_is_mended_by_naming_a_version(
     assert Library(str(library), cache).current() == version
 
 
-def test_prune_says_what_it_removed(findimg_jobs: Command, pictures: Path, tmp_path: Path, cache: Path) -> None:
+def test_prune_reports_what_it_deleted(findimg_jobs: Command, pictures: Path, tmp_path: Path, cache: Path) -> None:
     library = Library(str(tmp_path / "library"), cache)
     findimg_jobs("index", pictures, "--library", library.uri)
     first = library.manifest(str(library.current()))
@@ -106,7 +106,7 @@ def test_prune_says_what_it_removed(findimg_jobs: Command, pictures: Path, tmp_p
     assert library.versions() == [library.current()]
 
 
-def test_a_broken_image_is_tried_again_on_request(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+def test_retry_failed_reads_broken_images_again(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
     (pictures / "broken.jpg").write_text("no image")
     findimg_jobs("index", pictures, "--library", tmp_path / "library")
     done = findimg_jobs("index", pictures, "--library", tmp_path / "library", "--retry-failed", "--json")
@@ -139,23 +139,23 @@ def test_wrong_usage_is_one_sentence_and_changes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_option_is_wrong_usage(findimg_jobs: Command) -> None:
+def test_unknown_option_is_wrong_usage(findimg_jobs: Command) -> None:
     assert findimg_jobs("index", "--no-such-option").returncode == 2
 
 
-def test_a_second_run_exits_4(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+def test_second_run_exits_with_4(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
     with hold_lock(open_storage(tmp_path / "library")):
         done = findimg_jobs("index", pictures, "--library", tmp_path / "library")
     assert_one_sentence(done, 4, "has been writing to")
 
 
-def test_strict_exits_3_when_an_image_fails(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+def test_strict_exits_with_3_if_an_image_fails(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
     (pictures / "broken.jpg").write_text("no image")
     done = findimg_jobs("index", pictures, "--library", tmp_path / "library", "--strict")
     assert_one_sentence(done, 3, "--strict")
 
 
-def test_models_are_listed_with_their_state(findimg_jobs: Command) -> None:
+def test_models_list_shows_their_state(findimg_jobs: Command) -> None:
     listed = findimg_jobs("models", "list").stdout
     for name in ("vgg16", "vgg16-gap", "efficientnet-lite0", "glove.6B.50d", "glove.6B.300d"):
         assert name in listed

@@ -36,7 +36,7 @@ def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
     )
 
 
-def test_readers_see_the_old_version_until_the_new_one_is_whole(place: str, tmp_path: Path) -> None:
+def test_readers_see_the_old_version_until_the_new_one_is_complete(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
     order: list[str] = []
     write, upload, create = library.storage.write, library.storage.upload, library.storage.create
@@ -50,7 +50,7 @@ def test_readers_see_the_old_version_until_the_new_one_is_whole(place: str, tmp_
     assert library.manifest("one").images == 10
 
 
-def test_a_version_that_did_not_arrive_whole_stays_hidden(place: str, tmp_path: Path) -> None:
+def test_incomplete_version_is_not_published(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
     manifest = make_version(tmp_path / "draft", "one")
     (tmp_path / "draft" / "catalog.sqlite").write_text("other bytes")
@@ -77,7 +77,7 @@ def test_losing_more_than_half_is_refused(place: str, tmp_path: Path, images: in
     assert library.versions() == (["one"] if refused else ["one", "two"])
 
 
-def test_a_writer_that_sleeps_while_another_publishes_does_not_undo_that(
+def test_sleeping_writer_does_not_undo_a_later_publish(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = Library(place, tmp_path / "cache")
@@ -90,7 +90,7 @@ def test_a_writer_that_sleeps_while_another_publishes_does_not_undo_that(
     assert library.current() == "other"
 
 
-def test_a_publish_whose_answer_got_lost_counts(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publish_with_lost_response_succeeds(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = Library(place, tmp_path / "cache")
     create = library.storage.create
     with hold_lock(library.storage) as lock:
@@ -99,7 +99,7 @@ def test_a_publish_whose_answer_got_lost_counts(place: str, tmp_path: Path, monk
     assert library.current() == "one"
 
 
-def test_a_manifest_that_cannot_be_read_back_never_goes_live(place: str, tmp_path: Path) -> None:
+def test_unreadable_manifest_is_not_published(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
     manifest = make_version(tmp_path / "draft", "one").model_copy(update={"noise": float("nan")})
     with hold_lock(library.storage) as lock, pytest.raises(LibraryError, match="noise"):
@@ -107,7 +107,7 @@ def test_a_manifest_that_cannot_be_read_back_never_goes_live(place: str, tmp_pat
     assert library.current() is None
 
 
-def test_a_writer_that_lost_its_lock_publishes_nothing(place: str, tmp_path: Path) -> None:
+def test_writer_without_its_lock_publishes_nothing(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
     with hold_lock(library.storage) as lock:
         open_storage(place).write("LOCK", b'{"owner": "b:2", "token": "other", "since": 0, "beat": 0}')

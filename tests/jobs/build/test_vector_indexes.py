@@ -38,7 +38,7 @@ def nearest(folder: Path, name: str, index: Index, query: NDArray[np.float32]) -
     return AnnoyPartitions(paths, index.dim, index.counts, index.search_k).nearest(query, 5)[0].tolist()
 
 
-def test_workers_build_what_this_process_would_bit_for_bit(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
+def test_workers_build_the_same_bytes_as_this_process(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     storage = open_storage(place)
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
@@ -56,7 +56,7 @@ def test_workers_build_what_this_process_would_bit_for_bit(place: str, wanted: l
         assert sha256_of(there / file) == stated.sha256
 
 
-def test_partitions_together_find_what_is_nearest_of_all(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
+def test_partitions_together_find_the_nearest_items(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     with Engine(Settings(engine="local")) as engine:
         indexes, _ = build_indexes(wanted, 60, open_storage(place), "v", tmp_path, engine)
     visual = wanted[0].vectors
@@ -68,7 +68,7 @@ def test_partitions_together_find_what_is_nearest_of_all(place: str, wanted: lis
     assert indexes["visual"].recall >= 0.98
 
 
-def test_what_is_built_in_a_moment_is_not_handed_out(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
+def test_small_indexes_are_built_in_this_process(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     storage = open_storage(place)
     _, files = build_indexes(wanted, 250, storage, "v", tmp_path, Workers())
     assert {path.name for path in tmp_path.iterdir()} == set(files)

@@ -67,9 +67,7 @@ def embedded(work: EmbedTask) -> list[str]:
 
 
 @pytest.mark.long
-def test_an_image_that_kills_workers_is_recorded_and_costs_no_other_image(
-    pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_image_that_kills_workers_fails_alone(pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "Embedder", FatalEmbedder)
     monkeypatch.setattr(cluster, "ATTEMPTS", 2)
     shards = shards_of(pictures, work, size=6)
@@ -82,7 +80,7 @@ def test_an_image_that_kills_workers_is_recorded_and_costs_no_other_image(
 
 
 @pytest.mark.long
-def test_workers_that_never_get_ready_end_the_run(
+def test_workers_that_cannot_start_end_the_run(
     pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "Embedder", StillbornEmbedder)
@@ -90,14 +88,12 @@ def test_workers_that_never_get_ready_end_the_run(
         list(embed_on_ray(shards_of(pictures, work, size=6), work, ""))
 
 
-def test_a_library_that_cannot_be_written_ends_the_run(
-    pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unwritable_library_ends_the_run(pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "Embedder", HomelessEmbedder)
     with pytest.raises(StorageError, match="disk is full"):
         list(embed_on_ray(shards_of(pictures, work, size=6), work, ""))
 
 
-def test_no_cluster_at_an_address_is_said(pictures: Path, work: EmbedTask) -> None:
+def test_unreachable_cluster_is_reported(pictures: Path, work: EmbedTask) -> None:
     with pytest.raises(SettingsError, match=r"No Ray cluster can be reached at 127\.0\.0\.1:1"):
         list(embed_on_ray(shards_of(pictures, work, size=6), work, "127.0.0.1:1"))

@@ -52,7 +52,7 @@ def enormous_png(path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
 
 
-def test_a_nasty_folder_loses_only_what_cannot_be_read(
+def test_only_unreadable_images_of_a_folder_fail(
     tmp_path: Path, pictures: Path, samples: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
 ) -> None:
     photograph = (samples / "dalmatian.jpg").read_bytes()
@@ -85,7 +85,7 @@ def test_a_nasty_folder_loses_only_what_cannot_be_read(
     assert (found["rotated.jpg"].height, found["rotated.jpg"].width) == size
 
 
-def test_each_image_has_a_small_thumbnail_under_its_content_hash(
+def test_thumbnail_is_stored_under_the_content_hash(
     tmp_path: Path, samples: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
 ) -> None:
     stats, _ = embed(samples)
@@ -97,7 +97,7 @@ def test_each_image_has_a_small_thumbnail_under_its_content_hash(
             assert not thumbnail.getexif()
 
 
-def test_a_copy_in_the_same_shard_is_computed_once(
+def test_copy_in_the_same_shard_is_embedded_once(
     pictures: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
 ) -> None:
     (pictures / "copy.png").write_bytes((pictures / "3.png").read_bytes())
@@ -105,14 +105,16 @@ def test_a_copy_in_the_same_shard_is_computed_once(
     assert (stats.images, stats.embedded) == (7, 6)
 
 
-def test_known_content_costs_no_inference(pictures: Path, embed: Callable[..., tuple[Stats, list[Failure]]]) -> None:
+def test_committed_content_is_not_embedded_again(
+    pictures: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
+) -> None:
     known = frozenset(decode(path.read_bytes()).sha256 for path in pictures.iterdir())
     stats, _ = embed(pictures, known)
     assert (stats.images, stats.embedded) == (6, 0)
     assert "model" not in stats.seconds
 
 
-def test_an_image_gone_since_it_was_listed_is_worth_another_try(tmp_path: Path, pictures: Path, cache: Path) -> None:
+def test_image_deleted_after_listing_is_a_transient_failure(tmp_path: Path, pictures: Path, cache: Path) -> None:
     models, library = cache / "models", str(tmp_path / "library")
     made = fingerprint("efficientnet-lite0", ModelStore(models))
     images = tuple(list_sources([str(pictures)], library).images)

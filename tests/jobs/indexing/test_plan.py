@@ -17,18 +17,18 @@ KNOWN = CommittedImages(
 )
 
 
-def test_only_what_another_try_can_change_is_embedded() -> None:
+def test_plan_has_only_images_that_are_not_settled() -> None:
     plan = make_plan("r", Listing([AWAY, BROKEN, NEW, OLD], []), KNOWN, "f", shard_size=10)
     assert [shard.images for shard in plan.shards] == [(AWAY, NEW)]
 
 
-def test_a_changed_image_is_embedded_again() -> None:
+def test_changed_image_is_planned_again() -> None:
     changed = [SourceImage("broken", "2"), SourceImage("old", "2")]
     plan = make_plan("r", Listing(changed, []), KNOWN, "f", shard_size=10)
     assert [shard.images for shard in plan.shards] == [tuple(changed)]
 
 
-def test_a_written_plan_names_all_images(place: str) -> None:
+def test_written_plan_names_all_images(place: str) -> None:
     storage = open_storage(place)
     write_plan(storage, make_plan("r", Listing([NEW, OLD], []), KNOWN, "f", shard_size=10))
     assert read_images(storage, "r") == [NEW, OLD]
@@ -43,7 +43,7 @@ def test_missing_or_damaged_plan_is_reported(place: str) -> None:
         read_images(storage, "r")
 
 
-def test_the_last_run_is_the_one_that_planned_last(place: str) -> None:
+def test_last_run_is_the_newest_planned_run(place: str) -> None:
     storage = open_storage(place)
     assert last_run(storage) is None
     for run in ("20260102T000000Z-a", "20260103T000000Z-b", "20260101T000000Z-c"):
@@ -51,6 +51,6 @@ def test_the_last_run_is_the_one_that_planned_last(place: str) -> None:
     assert last_run(storage) == "20260103T000000Z-b"
 
 
-def test_broken_images_are_embedded_again_when_asked_for() -> None:
+def test_retry_failed_plans_broken_images() -> None:
     plan = make_plan("r", Listing([AWAY, BROKEN, NEW, OLD], []), KNOWN, "f", shard_size=10, retry_failed=True)
     assert [shard.images for shard in plan.shards] == [(AWAY, BROKEN, NEW)]

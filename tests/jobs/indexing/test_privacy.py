@@ -40,9 +40,7 @@ def columns(storage: Storage) -> set[str]:
     return set(pq.read_schema(BytesIO(storage.read(vectors))).names)
 
 
-def test_no_position_and_no_other_secret_of_a_photograph_gets_into_the_library(
-    tmp_path: Path, run: Run, cache: Path
-) -> None:
+def test_library_contains_no_private_metadata(tmp_path: Path, run: Run, cache: Path) -> None:
     (tmp_path / "pictures").mkdir()
     photograph(tmp_path / "pictures" / "a.jpg")
     data = (tmp_path / "pictures" / "a.jpg").read_bytes()

@@ -48,9 +48,7 @@ def upload(folder: Path, place: str) -> None:
         storage.write(path.name, path.read_bytes())
 
 
-def test_a_source_is_published_and_an_unchanged_one_costs_nothing(
-    place: str, pictures: Path, run: Run, cache: Path
-) -> None:
+def test_unchanged_source_costs_nothing(place: str, pictures: Path, run: Run, cache: Path) -> None:
     source, library = f"{place}/source", f"{place}/library"
     upload(pictures, source)
     first = run(library, source)
@@ -62,7 +60,7 @@ def test_a_source_is_published_and_an_unchanged_one_costs_nothing(
     assert second.outcome == "unchanged"
 
 
-def test_new_changed_and_removed_images_are_followed(
+def test_new_changed_and_removed_images_are_published(
     place: str, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
 ) -> None:
     source, library = f"{place}/source", f"{place}/library"
@@ -78,7 +76,7 @@ def test_new_changed_and_removed_images_are_followed(
     assert indexed(library, cache) == {"0.png", "2.png", "3.png", "4.png", "5.png", "6.png"}
 
 
-def test_a_renamed_image_is_not_embedded_again(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+def test_renamed_image_is_not_embedded_again(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     run(library, pictures)
     (pictures / "0.png").rename(pictures / "renamed.png")
@@ -87,7 +85,7 @@ def test_a_renamed_image_is_not_embedded_again(tmp_path: Path, pictures: Path, r
     assert {"renamed.png", "copied.png"} <= indexed(library, cache)
 
 
-def test_a_change_that_keeps_the_size_is_seen(
+def test_change_of_the_same_size_is_detected(
     tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
 ) -> None:
     library = str(tmp_path / "library")
@@ -104,7 +102,7 @@ def test_a_change_that_keeps_the_size_is_seen(
         assert catalog.row(0).sha256 == sha256_of(path)
 
 
-def test_a_broken_image_is_reported_again_but_not_read_again(
+def test_broken_image_is_reported_but_not_read_again(
     tmp_path: Path, pictures: Path, run: Run, reads: list[str]
 ) -> None:
     library = str(tmp_path / "library")
@@ -119,7 +117,7 @@ def test_a_broken_image_is_reported_again_but_not_read_again(
     assert written["failures"][0]["reason"]
 
 
-def test_a_broken_image_is_tried_again_when_asked_for_or_when_it_changes(
+def test_broken_image_is_read_again_on_request_or_change(
     tmp_path: Path, pictures: Path, run: Run, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = str(tmp_path / "library")
@@ -138,7 +136,7 @@ def test_a_broken_image_is_tried_again_when_asked_for_or_when_it_changes(
     assert counts(run(library, pictures)) == (7, 0, 7, 0, 0)
 
 
-def test_an_image_that_could_not_be_reached_is_tried_again_until_it_is_known_to_be_broken(
+def test_unreachable_image_is_read_again_until_it_is_known_to_be_broken(
     tmp_path: Path, pictures: Path, run: Run, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = str(tmp_path / "library")
@@ -158,7 +156,7 @@ def unreachable(uri: str, *_: object) -> bytes:
     raise StorageError(f"{uri} cannot be reached; try again.")
 
 
-def test_an_image_that_changes_between_listing_and_reading_is_left_to_the_next_run(
+def test_image_changed_after_listing_is_left_to_the_next_run(
     place: str, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
     source, library = f"{place}/source", f"{place}/library"
@@ -180,7 +178,7 @@ def test_an_image_that_changes_between_listing_and_reading_is_left_to_the_next_r
     assert counts(run(library, source)) == (6, 1, 5, 0, 0)
 
 
-def test_an_image_that_is_restored_costs_nothing(
+def test_restored_image_costs_nothing(
     tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
 ) -> None:
     library = str(tmp_path / "library")
@@ -198,7 +196,7 @@ def test_an_image_that_is_restored_costs_nothing(
     assert files[0] == files[1]
 
 
-def test_a_version_published_while_this_run_was_listing_is_not_undone(
+def test_version_published_while_listing_is_not_undone(
     tmp_path: Path, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
     library = str(tmp_path / "library")
@@ -218,7 +216,7 @@ def test_a_version_published_while_this_run_was_listing_is_not_undone(
     assert "0.png" not in indexed(library, cache)
 
 
-def test_a_run_that_loses_its_lock_stops_embedding(
+def test_run_that_loses_its_lock_stops_embedding(
     tmp_path: Path, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = str(tmp_path / "library")
@@ -237,7 +235,7 @@ def test_a_run_that_loses_its_lock_stops_embedding(
     assert (written["seen"], written["embedded"], written["reused"]) == (6, 1, 0)
 
 
-def test_a_damaged_shard_stops_the_run_and_is_embedded_again_by_the_next(
+def test_damaged_shard_is_embedded_again_by_the_next_run(
     tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None]
 ) -> None:
     library = str(tmp_path / "library")
@@ -250,15 +248,13 @@ def test_a_damaged_shard_stops_the_run_and_is_embedded_again_by_the_next(
     assert counts(run(library, pictures)) == (7, 6, 1, 0, 0)
 
 
-def test_a_run_of_one_image_can_be_followed_by_another(
-    tmp_path: Path, run: Run, draw: Callable[[Path, int], None]
-) -> None:
+def test_library_of_one_image_can_be_updated(tmp_path: Path, run: Run, draw: Callable[[Path, int], None]) -> None:
     draw(tmp_path / "one" / "0.png", 0)
     first = run(str(tmp_path / "library"), tmp_path / "one")
     assert run(str(tmp_path / "library"), tmp_path / "one").version == first.version
 
 
-def test_a_lost_plan_of_the_live_version_does_not_stop_the_next_run(tmp_path: Path, pictures: Path, run: Run) -> None:
+def test_missing_plan_of_the_live_version_does_not_stop_a_run(tmp_path: Path, pictures: Path, run: Run) -> None:
     library = tmp_path / "library"
     run(str(library), pictures)
     shutil.rmtree(library / "plans")
@@ -266,7 +262,7 @@ def test_a_lost_plan_of_the_live_version_does_not_stop_the_next_run(tmp_path: Pa
     assert counts(run(str(library), pictures)) == (5, 0, 5, 0, 0)
 
 
-def test_many_small_shards_are_copied_together_before_the_version_is_built(
+def test_many_small_shards_are_compacted_before_the_build(
     tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 3)
@@ -278,7 +274,7 @@ def test_many_small_shards_are_copied_together_before_the_version_is_built(
     assert counts(run(library, pictures)) == (10, 0, 10, 0, 0)
 
 
-def test_strict_publishes_nothing_when_an_image_fails(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+def test_strict_publishes_nothing_if_an_image_fails(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     (pictures / "broken.jpg").write_bytes(b"no image")
     with pytest.raises(NotPublishedError, match=r"1 images could not be read and --strict"):
@@ -300,7 +296,7 @@ def test_losing_more_than_half_is_refused_unless_allowed(tmp_path: Path, picture
     assert indexed(library, cache) == {"4.png", "5.png"}
 
 
-def test_a_folder_of_broken_images_publishes_nothing(tmp_path: Path, run: Run, cache: Path) -> None:
+def test_folder_of_broken_images_publishes_nothing(tmp_path: Path, run: Run, cache: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "broken.jpg").write_bytes(b"no image")
     with pytest.raises(NotPublishedError, match="nothing to publish"):
@@ -308,7 +304,7 @@ def test_a_folder_of_broken_images_publishes_nothing(tmp_path: Path, run: Run, c
     assert Library(str(tmp_path / "library"), cache).current() is None
 
 
-def test_a_failed_run_leaves_a_report_that_says_why(tmp_path: Path, pictures: Path, run: Run) -> None:
+def test_failed_run_writes_a_report_with_the_reason(tmp_path: Path, pictures: Path, run: Run) -> None:
     (pictures / "broken.jpg").write_bytes(b"no image")
     with pytest.raises(NotPublishedError):
         run(str(tmp_path / "library"), pictures, strict=True)
@@ -323,12 +319,12 @@ def test_a_failed_run_leaves_a_report_that_says_why(tmp_path: Path, pictures: Pa
     [
         ({"backbone": "resnet"}, SettingsError, "no backbone 'resnet'"),
         ({"words": "glove.none"}, ModelError, "glove.none"),
-        ({"visual_dim": "0"}, SettingsError, "takes a number of dimensions, or full. Received: '0'"),
+        ({"visual_dim": "0"}, SettingsError, "must be a positive number or full. Received: '0'"),
         ({"head": "resnet"}, HeadError, "There is no head 'resnet'"),
         ({"weights": "/no/such/file"}, ModelError, "no file '/no/such/file'"),
     ],
 )
-def test_a_wrong_setting_is_refused_before_anything_is_written(
+def test_invalid_setting_is_refused_before_anything_is_written(
     tmp_path: Path, pictures: Path, run: Run, flags: dict[str, str], error: type[Exception], sentence: str
 ) -> None:
     with pytest.raises(error, match=sentence):
@@ -336,13 +332,13 @@ def test_a_wrong_setting_is_refused_before_anything_is_written(
     assert not (tmp_path / "library").exists()
 
 
-def test_an_unreadable_source_changes_nothing(tmp_path: Path, pictures: Path, run: Run) -> None:
+def test_unreadable_source_changes_nothing(tmp_path: Path, pictures: Path, run: Run) -> None:
     with pytest.raises(SettingsError):
         run(str(tmp_path / "library"), pictures, "/no/such/place")
     assert not (tmp_path / "library").exists()
 
 
-def test_another_backbone_than_the_librarys_is_refused(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+def test_other_backbone_than_the_librarys_is_refused(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     before = run(library, pictures)
     with pytest.raises(LibraryError, match="made with the backbone efficientnet-lite0, not vgg16-gap"):
@@ -350,7 +346,7 @@ def test_another_backbone_than_the_librarys_is_refused(tmp_path: Path, pictures:
     assert Library(library, cache).current() == before.version
 
 
-def test_a_second_writer_is_refused(tmp_path: Path, pictures: Path, run: Run) -> None:
+def test_second_writer_is_refused(tmp_path: Path, pictures: Path, run: Run) -> None:
     library = str(tmp_path / "library")
     with hold_lock(open_storage(library)), pytest.raises(LockedError):
         run(library, pictures)
@@ -365,7 +361,7 @@ def test_equal_images_give_equal_bytes(tmp_path: Path, pictures: Path, run: Run,
     assert files[0] == files[1]
 
 
-def test_a_merge_needs_no_image(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+def test_merge_reads_no_image(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     run(library, pictures)
     shutil.rmtree(pictures)
@@ -379,7 +375,7 @@ def test_a_merge_needs_no_image(tmp_path: Path, pictures: Path, run: Run, cache:
     assert after.inputs == before.inputs
 
 
-def test_a_projected_index_serves_a_library_that_is_large_enough(
+def test_large_library_gets_a_projected_index(
     tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
 ) -> None:
     library = str(tmp_path / "library")
@@ -395,13 +391,13 @@ def test_a_projected_index_serves_a_library_that_is_large_enough(
     assert rebuild(Settings(library=library, cache=cache, visual_dim="full")).visual.dim == 1280
 
 
-def test_nothing_can_be_merged_before_the_first_run(tmp_path: Path, cache: Path) -> None:
+def test_merge_before_the_first_run_is_refused(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(LibraryError, match="run findimg-jobs index first"):
         rebuild(Settings(library=str(tmp_path), cache=cache))
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"")])
-def test_a_live_version_that_is_not_whole_is_published_again(
+def test_incomplete_live_version_is_published_again(
     tmp_path: Path, pictures: Path, run: Run, cache: Path, reads: list[str], damage: Callable[[Path], object]
 ) -> None:
     library = Library(str(tmp_path / "library"), cache)

@@ -19,7 +19,7 @@ def test_images_are_found_by_their_extension_in_folders_and_buckets(place: str) 
     assert sorted(names(place)) == ["a.heic", "b.JPG", "c.webp"]
 
 
-def test_a_version_changes_with_the_content_in_folders_and_buckets(place: str) -> None:
+def test_version_of_an_image_changes_with_its_content(place: str) -> None:
     storage = open_storage(place)
     storage.write("a.jpg", b"one")
     (before,) = list_sources([place], "/nowhere").images
@@ -29,12 +29,12 @@ def test_a_version_changes_with_the_content_in_folders_and_buckets(place: str) -
     assert before.version != after.version
 
 
-def test_an_image_in_two_sources_is_listed_once(tmp_path: Path) -> None:
+def test_image_in_two_sources_is_listed_once(tmp_path: Path) -> None:
     open_storage(tmp_path).write("deep/a.jpg", b"x")
     assert names(str(tmp_path), str(tmp_path / "deep"), f"{tmp_path}/deep/") == ["a.jpg"]
 
 
-def test_a_library_inside_its_source_is_no_source(tmp_path: Path) -> None:
+def test_library_inside_its_source_is_not_listed(tmp_path: Path) -> None:
     storage = open_storage(tmp_path)
     storage.write("a.jpg", b"x")
     storage.write("library/thumbnails/ab/abc.jpg", b"x")
@@ -42,13 +42,13 @@ def test_a_library_inside_its_source_is_no_source(tmp_path: Path) -> None:
     assert names(str(tmp_path), library=str(tmp_path / "library")) == ["a.jpg", "b.jpg"]
 
 
-def test_a_loop_of_links_ends(tmp_path: Path) -> None:
+def test_loop_of_links_ends(tmp_path: Path) -> None:
     open_storage(tmp_path).write("album/a.jpg", b"x")
     (tmp_path / "album" / "again").symlink_to(tmp_path)
     assert names(str(tmp_path)) == ["a.jpg"]
 
 
-def test_a_name_that_is_no_text_is_a_failure_and_hides_nothing_else(tmp_path: Path) -> None:
+def test_name_that_is_not_utf8_is_a_failure(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")).write_bytes(b"x")
     (tmp_path / "café.jpg").write_bytes(b"x")
     listing = list_sources([str(tmp_path)], "/nowhere")
@@ -58,17 +58,17 @@ def test_a_name_that_is_no_text_is_a_failure_and_hides_nothing_else(tmp_path: Pa
     assert "UTF-8" in failure.reason
 
 
-def test_a_source_without_images_is_refused(tmp_path: Path) -> None:
+def test_source_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(SettingsError, match=r"no image in .*; findimg reads .*\.jpg"):
         names(str(tmp_path))
 
 
-def test_a_source_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+def test_missing_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="'/no/such/place' is no folder"):
         names(str(tmp_path), "/no/such/place")
 
 
-def test_a_bucket_that_does_not_exist_is_refused(s3: str) -> None:
+def test_missing_bucket_is_refused(s3: str) -> None:
     with pytest.raises(StorageError, match="no such bucket"):
         names(f"{s3}-but-not-this-one")

@@ -81,7 +81,7 @@ def library(tmp_path: Path) -> FolderStorage:
     return FolderStorage(str(tmp_path))
 
 
-def test_hostile_names_stay_text(library: FolderStorage) -> None:
+def test_hostile_names_are_escaped(library: FolderStorage) -> None:
     page = render_html_report(evaluation(HOSTILE, (hit(HOSTILE), HOSTILE), (hit(HOSTILE), None)), library)
     elements = Elements(page)
     assert not elements.named("script")
@@ -91,14 +91,14 @@ def test_hostile_names_stay_text(library: FolderStorage) -> None:
     assert HOSTILE in elements.text
 
 
-def test_nothing_is_loaded_from_elsewhere(library: FolderStorage) -> None:
+def test_page_loads_nothing_from_other_addresses(library: FolderStorage) -> None:
     elements = Elements(render_html_report(evaluation("cat", (hit("1.jpg"), "cat")), library))
     assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in elements.found}
     assert not [attributes for _, attributes in elements.found if "href" in attributes]
     assert any("default-src 'none'" in str(meta.get("content")) for meta in elements.named("meta"))
 
 
-def test_right_and_wrong_are_told_by_a_symbol_too_and_what_has_no_label_by_none(library: FolderStorage) -> None:
+def test_right_and_wrong_images_have_symbols(library: FolderStorage) -> None:
     hits = (hit("1.jpg"), "cat"), (hit("2.jpg"), "dog"), (hit("3.jpg"), "dog"), (hit("4.jpg"), None)
     elements = Elements(render_html_report(evaluation("cat", *hits), library))
     # Both sheets show the same hits here.
@@ -106,7 +106,7 @@ def test_right_and_wrong_are_told_by_a_symbol_too_and_what_has_no_label_by_none(
     assert len({str(path["d"]) for path in elements.named("path") if "class" not in path}) == 2
 
 
-def test_the_plot_has_a_curve_for_each_search_and_head(library: FolderStorage) -> None:
+def test_plot_has_a_curve_for_each_search_and_head(library: FolderStorage) -> None:
     elements = Elements(render_html_report(evaluation("cat"), library))
     curves = [path for path in elements.classed("curve") if "L" in str(path["d"])]
     assert len(curves) == 3
@@ -114,20 +114,20 @@ def test_the_plot_has_a_curve_for_each_search_and_head(library: FolderStorage) -
     assert "Nothing found." in elements.text
 
 
-def test_missing_and_broken_thumbnails_leave_a_gap_not_an_error(library: FolderStorage) -> None:
+def test_missing_and_broken_thumbnails_become_placeholders(library: FolderStorage) -> None:
     library.write("thumbnails/br/broken.jpg", b"no jpeg")
     hits = (hit("1.jpg", "broken"), "cat"), (hit("2.jpg", "gone"), "cat")
     assert Elements(render_html_report(evaluation("cat", *hits), library)).text.count("no thumbnail") == 4
 
 
-def test_a_version_without_words_has_a_page_as_well(library: FolderStorage) -> None:
+def test_version_without_words_has_a_page(library: FolderStorage) -> None:
     both = evaluation("cat", (hit("1.jpg"), "cat"))
     labels = tuple(replace(label, text=None, tags=None) for label in both.labels)
     elements = Elements(render_html_report(replace(both, text=None, tags=None, heads=(), labels=labels), library))
     assert len(elements.classed("right")) == 1
 
 
-def test_a_page_replaces_the_one_before(library: FolderStorage, tmp_path: Path) -> None:
+def test_page_replaces_an_older_page(library: FolderStorage, tmp_path: Path) -> None:
     path = tmp_path / "out" / "report.html"
     for label in ("cat", "dog"):
         write_html_report(path, evaluation(label), library)
@@ -135,14 +135,14 @@ def test_a_page_replaces_the_one_before(library: FolderStorage, tmp_path: Path) 
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_library_whose_path_is_no_text_has_a_page(library: FolderStorage, tmp_path: Path) -> None:
+def test_library_path_that_is_not_utf8_has_a_page(library: FolderStorage, tmp_path: Path) -> None:
     write_html_report(
         tmp_path / "report.html", replace(evaluation("cat"), library=os.fsdecode(b"/photos/\xff")), library
     )
     assert "Evaluation of /photos/?" in Elements((tmp_path / "report.html").read_text("utf-8")).text
 
 
-def test_a_path_that_cannot_be_written_is_said(library: FolderStorage, tmp_path: Path) -> None:
+def test_unwritable_path_is_reported(library: FolderStorage, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"report\.html cannot be written"):
         write_html_report(tmp_path / "file" / "report.html", evaluation("cat"), library)

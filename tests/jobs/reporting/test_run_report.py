@@ -32,7 +32,7 @@ REPORT = RunReport(
 )
 
 
-def test_the_summary_is_the_contract_of_index_json() -> None:
+def test_summary_has_the_fields_of_index_json() -> None:
     assert list(REPORT.summary()) == [
         "run",
         "version",
@@ -47,14 +47,14 @@ def test_the_summary_is_the_contract_of_index_json() -> None:
     ]
 
 
-def test_a_written_report_lists_every_failure_and_the_commonest_reason_first(place: str) -> None:
+def test_written_report_lists_every_failure_and_the_most_frequent_reason_first(place: str) -> None:
     write_report(open_storage(place), REPORT)
     written = json.loads(open_storage(place).read("runs/r1.json"))
     assert [Path(failure["uri"]).name for failure in written["failures"]] == ["a.jpg", "b.jpg", "c.jpg"]
     assert written["top_errors"][0] == {"reason": "It is truncated.", "count": 2, "example": "/p/b.jpg"}
 
 
-def test_a_person_reads_what_happened() -> None:
+def test_report_lines_describe_the_run() -> None:
     text = "\n".join(REPORT.lines())
     assert "13 images seen: 8 embedded, 2 reused, 3 failed; 1 removed." in text
     assert "7 requests to S3 were retried." in text
@@ -63,7 +63,7 @@ def test_a_person_reads_what_happened() -> None:
     assert text.endswith("Published. Version v1 with 10 images is live.")
 
 
-def test_shards_add_up() -> None:
+def test_shard_statistics_are_added_up() -> None:
     shards = [
         Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}, memory=300),
         Stats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3, memory=200),

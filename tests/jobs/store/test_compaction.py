@@ -92,7 +92,7 @@ def same(one: CommittedImages, two: CommittedImages) -> bool:
     return plain(one) == plain(two)
 
 
-def test_many_small_shards_become_a_few_full_ones_bit_for_bit(place: str) -> None:
+def test_small_shards_are_copied_together_bit_for_bit(place: str) -> None:
     storage = open_storage(place)
     broken = Failure("/photos/broken.jpg", "1", "It is truncated.", transient=False)
     full = put(storage, [make_row(number) for number in range(1000, 1000 + SIZE)])
@@ -111,14 +111,14 @@ def test_many_small_shards_become_a_few_full_ones_bit_for_bit(place: str) -> Non
     assert not is_crowded(read_shards(storage, "f"), SIZE)
 
 
-def test_a_few_small_shards_are_left_as_they_are(place: str) -> None:
+def test_few_small_shards_are_not_compacted(place: str) -> None:
     storage = open_storage(place)
     names = {put(storage, [make_row(number)]) for number in range(3)}
     assert compact(storage, "f", SIZE).written == 0
     assert shards(storage) == names
 
 
-def test_what_no_version_refers_to_is_collected_but_what_its_copies_need_stays(place: str) -> None:
+def test_unused_shards_are_deleted_but_content_of_copies_stays(place: str) -> None:
     storage = open_storage(place)
     gone = put(storage, [make_row(1), make_row(2)], [Failure("/photos/x.jpg", "1", "Broken.", transient=False)])
     original = put(storage, [make_row(3), make_row(4)])
@@ -130,7 +130,7 @@ def test_what_no_version_refers_to_is_collected_but_what_its_copies_need_stays(p
     assert read_committed(storage, "f").is_embedded(image_of(3, copy=True))
 
 
-def test_what_is_young_stays_although_nothing_refers_to_it(place: str) -> None:
+def test_recent_unused_shards_stay(place: str) -> None:
     storage = open_storage(place)
     put(storage, [make_row(1)])
     assert compact(storage, "f", SIZE, set(), grace=3600).collected == 0
@@ -138,7 +138,7 @@ def test_what_is_young_stays_although_nothing_refers_to_it(place: str) -> None:
     assert list(storage.list("embeddings")) == []
 
 
-def test_full_shards_of_which_little_is_needed_shrink(place: str) -> None:
+def test_mostly_unused_shards_shrink(place: str) -> None:
     storage = open_storage(place)
     wanted = set()
     for number in range(MANY + SIZE):
@@ -149,7 +149,7 @@ def test_full_shards_of_which_little_is_needed_shrink(place: str) -> None:
     assert set(vectors(storage)) == {sha256_of(number * SIZE + 3) for number in range(MANY + SIZE)}
 
 
-def test_a_damaged_shard_is_not_copied_but_made_again(place: str) -> None:
+def test_damaged_shard_is_embedded_again_instead_of_copied(place: str) -> None:
     storage = open_storage(place)
     names = [put(storage, [make_row(number)]) for number in range(MANY + 1)]
     storage.write(f"{shard_folder('f', names[0])}/vectors.parquet", b"PAR1")
@@ -160,7 +160,7 @@ def test_a_damaged_shard_is_not_copied_but_made_again(place: str) -> None:
 
 
 @pytest.mark.parametrize("dies_at", range(1, 11))
-def test_interrupted_at_any_moment_nothing_is_lost(place: str, dies_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_compaction_loses_nothing(place: str, dies_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 2)
     storage = open_storage(place)
     for number in range(3):
@@ -191,7 +191,7 @@ def test_interrupted_at_any_moment_nothing_is_lost(place: str, dies_at: int, mon
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_a_year_of_nights_does_not_slow_the_next(tmp_path: Path) -> None:
+def test_a_year_of_nightly_runs_does_not_slow_the_next(tmp_path: Path) -> None:
     images, churn, size = 2_000, 20, 256
     storage = FolderStorage(str(tmp_path))
     rng = random.Random(1)

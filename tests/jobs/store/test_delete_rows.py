@@ -59,7 +59,7 @@ def text_of(storage: Storage) -> bytes:
     return b"".join(storage.read(entry.key) for entry in storage.list())
 
 
-def test_all_versions_of_an_image_go_and_the_rest_of_its_shards_stays(storage: Storage) -> None:
+def test_all_versions_of_an_image_are_deleted(storage: Storage) -> None:
     put(storage, row("a", 1), row("b", 2), row("c", 3))
     put(storage, row("a", 4, version="2"))
     before = held(storage)
@@ -68,7 +68,7 @@ def test_all_versions_of_an_image_go_and_the_rest_of_its_shards_stays(storage: S
     assert len(read_shards(storage, "f")) == 1
 
 
-def test_vectors_that_a_copy_needs_become_the_copys(storage: Storage) -> None:
+def test_copy_takes_over_the_vectors(storage: Storage) -> None:
     put(storage, row("a", 1), row("b", 2))
     put(storage, row("copy", 1, vectors=False), row("z", 3))
     before = held(storage)
@@ -76,7 +76,7 @@ def test_vectors_that_a_copy_needs_become_the_copys(storage: Storage) -> None:
     assert held(storage) == {uri: before[uri] for uri in ("b", "copy", "z")}
 
 
-def test_a_copy_in_the_same_shard_or_alone_in_its_own_inherits_as_well(storage: Storage) -> None:
+def test_copy_in_any_shard_takes_over_the_vectors(storage: Storage) -> None:
     put(storage, row("a", 1), row("copy", 1, vectors=False))
     put(storage, row("b", 2))
     put(storage, row("other", 2, vectors=False))
@@ -85,7 +85,7 @@ def test_a_copy_in_the_same_shard_or_alone_in_its_own_inherits_as_well(storage: 
     assert held(storage) == {uri: before[uri] for uri in ("copy", "other")}
 
 
-def test_a_shard_that_becomes_another_ones_twin_loses_no_vectors(storage: Storage) -> None:
+def test_shards_that_become_equal_lose_no_vectors(storage: Storage) -> None:
     put(storage, row("a", 1), row("b", 2, vectors=False), row("c", 3))
     put(storage, row("b", 2), row("c", 3, vectors=False))
     before = held(storage)
@@ -93,7 +93,7 @@ def test_a_shard_that_becomes_another_ones_twin_loses_no_vectors(storage: Storag
     assert held(storage) == {uri: before[uri] for uri in ("b", "c")}
 
 
-def test_content_goes_under_every_name_when_it_is_asked_for(storage: Storage) -> None:
+def test_content_is_deleted_under_every_name(storage: Storage) -> None:
     put(storage, row("old-name", 1), row("b", 2))
     put(storage, row("a", 1, vectors=False))
     assert erased(storage, "a", hashes=frozenset({f"{1:064x}"})) == 2
@@ -101,7 +101,7 @@ def test_content_goes_under_every_name_when_it_is_asked_for(storage: Storage) ->
     assert f"{1:064x}".encode() not in text_of(storage)
 
 
-def test_the_failures_of_an_image_go_and_those_of_others_stay(storage: Storage) -> None:
+def test_only_the_failures_of_the_image_are_deleted(storage: Storage) -> None:
     failures = tuple(Failure(uri, "1", "broken", transient=False) for uri in ("a", "d"))
     put(storage, row("b", 2), failures=failures)
     assert erased(storage, "a") == 0
@@ -109,14 +109,14 @@ def test_the_failures_of_an_image_go_and_those_of_others_stay(storage: Storage) 
     assert held(storage).keys() == {"b"}
 
 
-def test_where_nothing_is_to_go_nothing_is_written(storage: Storage) -> None:
+def test_deleting_nothing_writes_nothing(storage: Storage) -> None:
     put(storage, row("b", 2))
     before = [(entry.key, entry.version) for entry in storage.list()]
     assert erased(storage, "a") == 0
     assert [(entry.key, entry.version) for entry in storage.list()] == before
 
 
-def test_a_damaged_shard_is_named(storage: Storage) -> None:
+def test_damaged_shard_is_named(storage: Storage) -> None:
     put(storage, row("a", 1), row("b", 2))
     (shard,) = read_shards(storage, "f")
     storage.write(f"embeddings/f/{shard.name}/vectors.parquet", b"PAR1")
@@ -125,7 +125,7 @@ def test_a_damaged_shard_is_named(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_is_erased_the_others_keep_what_they_had(storage: Storage, seed: int) -> None:
+def test_other_images_keep_their_vectors_after_any_deletion(storage: Storage, seed: int) -> None:
     rng = random.Random(seed)
     has: set[int] = set()
     for _ in range(rng.randint(1, 5)):

@@ -11,7 +11,7 @@ from findimg_jobs.store import lock
 from findimg_jobs.store.lock import hold_lock
 
 
-def test_a_second_run_is_told_who_writes_since_when(place: str) -> None:
+def test_locked_error_names_the_owner_and_the_time(place: str) -> None:
     storage = open_storage(place)
     with (
         hold_lock(storage),
@@ -21,7 +21,7 @@ def test_a_second_run_is_told_who_writes_since_when(place: str) -> None:
         pytest.fail("two hold one lock")
 
 
-def test_a_released_lock_is_free(place: str) -> None:
+def test_released_lock_is_free(place: str) -> None:
     storage = open_storage(place)
     for _ in range(2):
         with hold_lock(storage) as held:
@@ -34,7 +34,7 @@ def abandon(storage: Storage, beat: float, **more: str) -> None:
     storage.write("LOCK", json.dumps({"owner": "a:1", "token": "t", "since": 0, "beat": beat, **more}).encode())
 
 
-def test_an_abandoned_lock_expires(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_lock_expires(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "EXPIRY", 2.0)
     storage = open_storage(place)
     abandon(storage, beat=time.time())
@@ -46,9 +46,7 @@ def test_an_abandoned_lock_expires(place: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("ahead", [-3600, 3600])
-def test_a_clock_that_differs_by_an_hour_breaks_no_living_lock_and_saves_no_dead_one(
-    place: str, monkeypatch: pytest.MonkeyPatch, ahead: int
-) -> None:
+def test_wrong_clock_does_not_change_the_expiry(place: str, monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
     monkeypatch.setattr(lock, "EXPIRY", 2.0)
     monkeypatch.setattr(lock, "BEAT", 0.2)
     storage = open_storage(place)
@@ -63,7 +61,7 @@ def test_a_clock_that_differs_by_an_hour_breaks_no_living_lock_and_saves_no_dead
         held.check()
 
 
-def test_a_process_that_was_killed_on_this_machine_holds_nothing(place: str) -> None:
+def test_lock_of_a_killed_local_process_is_taken_at_once(place: str) -> None:
     storage = open_storage(place)
     dead = subprocess.Popen(["true"])
     dead.wait()
@@ -79,7 +77,7 @@ def test_a_process_that_was_killed_on_this_machine_holds_nothing(place: str) -> 
         pass
 
 
-def test_of_many_who_find_an_abandoned_lock_one_takes_it(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_many_processes_takes_an_abandoned_lock(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "_is_abandoned", lambda storage, found: found.lease.owner == "a:1")
     storage = open_storage(place)
     for _ in range(5):
@@ -87,9 +85,7 @@ def test_of_many_who_find_an_abandoned_lock_one_takes_it(place: str, monkeypatch
         assert race(storage) == [False] * 7 + [True]
 
 
-def test_a_run_that_slept_through_its_heartbeats_does_not_write_over_the_next(
-    place: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sleeping_run_does_not_overwrite_the_next_lock(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "BEAT", 0.05)
     storage = open_storage(place)
     swap = storage.swap
@@ -106,7 +102,7 @@ def test_a_run_that_slept_through_its_heartbeats_does_not_write_over_the_next(
     assert json.loads(storage.read("LOCK"))["token"] == "t"
 
 
-def test_a_lock_whose_answer_got_lost_is_held(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_with_lost_response_is_held(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = open_storage(place)
     create = storage.create
     monkeypatch.setattr(storage, "create", lambda key, data: create(key, data) and False)
@@ -115,7 +111,7 @@ def test_a_lock_whose_answer_got_lost_is_held(place: str, monkeypatch: pytest.Mo
     assert not storage.exists("LOCK")
 
 
-def test_a_heartbeat_keeps_the_lock(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeat_keeps_the_lock(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "EXPIRY", 1.0)
     monkeypatch.setattr(lock, "BEAT", 0.1)
     storage = open_storage(place)
@@ -125,7 +121,7 @@ def test_a_heartbeat_keeps_the_lock(place: str, monkeypatch: pytest.MonkeyPatch)
             pass
 
 
-def test_a_run_that_lost_its_lock_cannot_publish(place: str) -> None:
+def test_run_that_lost_its_lock_cannot_publish(place: str) -> None:
     storage = open_storage(place)
     with hold_lock(storage) as held:
         storage.write("LOCK", json.dumps({"owner": "b:2", "token": "other", "since": 0, "beat": 0}).encode())
@@ -134,14 +130,14 @@ def test_a_run_that_lost_its_lock_cannot_publish(place: str) -> None:
     assert storage.exists("LOCK"), "the lock belongs to another run now"
 
 
-def test_a_strange_lock_is_not_taken(place: str) -> None:
+def test_unknown_lock_file_is_not_taken(place: str) -> None:
     storage = open_storage(place)
     storage.write("LOCK", b"not ours")
     with pytest.raises(LockedError, match="not a lock that findimg wrote"), hold_lock(storage):
         pass
 
 
-def test_of_many_at_once_one_gets_the_lock(place: str) -> None:
+def test_one_of_many_processes_gets_the_lock(place: str) -> None:
     assert race(open_storage(place)) == [False] * 7 + [True]
 
 

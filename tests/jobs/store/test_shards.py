@@ -30,7 +30,7 @@ ROW = EmbeddedImage("/photos/ä.jpg", "v1", "aa" * 32, CONTENT)
 STATS = Stats("s1", images=1, embedded=1, failed=0, bytes_read=1234)
 
 
-def test_committed_content_comes_back_as_it_was(place: str) -> None:
+def test_committed_content_is_read_back_unchanged(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [ROW], [], STATS)
     ((sha256, back),) = read_vectors(storage, "f", "s1")
@@ -42,7 +42,7 @@ def test_committed_content_comes_back_as_it_was(place: str) -> None:
     np.testing.assert_array_equal(back.probabilities, CONTENT.probabilities)
 
 
-def test_a_backbone_without_classes_leaves_them_out(place: str) -> None:
+def test_backbone_without_classes_has_no_class_columns(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [replace(ROW, content=replace(CONTENT, classes=None, probabilities=None))], [], STATS)
     ((_, back),) = read_vectors(storage, "f", "s1")
@@ -50,7 +50,7 @@ def test_a_backbone_without_classes_leaves_them_out(place: str) -> None:
     assert back.probabilities is None
 
 
-def test_rows_of_content_embedded_elsewhere_hold_no_vectors(place: str) -> None:
+def test_rows_of_copies_have_no_vectors(place: str) -> None:
     storage = open_storage(place)
     copy = EmbeddedImage("/photos/copy.jpg", "v1", ROW.sha256, None)
     commit_shard(storage, "f", [copy, ROW], [], STATS)
@@ -60,20 +60,20 @@ def test_rows_of_content_embedded_elsewhere_hold_no_vectors(place: str) -> None:
     assert known.is_settled(SourceImage("/photos/copy.jpg", "v1"))
 
 
-def test_a_shard_counts_only_once_its_stats_are_written(place: str) -> None:
+def test_shard_counts_once_its_stats_are_written(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [ROW], [], STATS)
     storage.delete("embeddings/f/s1/stats.json")
     assert not read_committed(storage, "f").keys
 
 
-def test_a_copy_whose_original_is_gone_is_not_known(place: str) -> None:
+def test_copy_without_original_is_not_embedded(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [EmbeddedImage("/photos/copy.jpg", "v1", ROW.sha256, None)], [], STATS)
     assert not read_committed(storage, "f").is_settled(SourceImage("/photos/copy.jpg", "v1"))
 
 
-def test_a_broken_image_is_settled_and_an_unreachable_one_is_not(place: str) -> None:
+def test_broken_image_is_settled_and_unreachable_image_is_not(place: str) -> None:
     storage = open_storage(place)
     broken = Failure("/photos/broken.jpg", "v1", "It is truncated.", transient=False)
     away = Failure("/photos/away.jpg", "v1", "The bucket did not answer.", transient=True)
@@ -85,20 +85,20 @@ def test_a_broken_image_is_settled_and_an_unreachable_one_is_not(place: str) -> 
     assert not known.is_settled(SourceImage("/photos/broken.jpg", "v2"))
 
 
-def test_another_fingerprint_knows_nothing(place: str) -> None:
+def test_other_fingerprint_has_no_images(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [ROW], [], STATS)
     assert not read_committed(storage, "other").keys
 
 
-def test_equal_work_has_an_equal_name_whatever_its_order() -> None:
+def test_shard_name_does_not_depend_on_the_order() -> None:
     one, two = SourceImage("a", "1"), SourceImage("b", "1")
     assert name_shard((one, two), "f").name == name_shard((two, one), "f").name
     assert name_shard((one, two), "f").name != name_shard((one, two), "g").name
     assert name_shard((one, two), "f").name != name_shard((one, SourceImage("b", "2")), "f").name
 
 
-def test_cutting_loses_nothing_and_doubles_nothing() -> None:
+def test_every_image_is_in_exactly_one_shard() -> None:
     images = [SourceImage(f"{number:03}", "1") for number in range(101)]
     shards = make_shards(reversed(images), "f", size=10)
     assert [len(shard.images) for shard in shards] == [10] * 10 + [1]
