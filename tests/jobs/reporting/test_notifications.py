@@ -133,7 +133,7 @@ def test_channel_without_token_and_file_without_folder_are_refused_before_the_ru
     tmp_path: Path, nightly: Nightly
 ) -> None:
     with (
-        pytest.raises(SettingsError, match="channel general without a token. Set FINDIMG_SLACK_BOT_TOKEN"),
+        pytest.raises(SettingsError, match=r"channel general without a token\. Set FINDIMG_SLACK_BOT_TOKEN"),
         notify_when_done(Settings(report_channel="general"), None),
     ):
         pytest.fail("the run started")
