@@ -111,7 +111,7 @@ def test_renamed_image_is_forgotten_under_both_names(
     assert mentions(library, sha256, "renamed.png") == []
 
 
-@pytest.mark.parametrize("step", ["publish_images", "withdraw", "thumbnail_key", "erase"])
+@pytest.mark.parametrize("step", ["publish_images", "delete_version", "thumbnail_key", "delete_rows"])
 def test_second_call_completes_an_interrupted_forget(
     settings: Settings, library: Library, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
