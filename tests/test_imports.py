@@ -144,7 +144,7 @@ def test_importing_every_module_changes_no_global_setting(package: str) -> None:
         # Ray sets variables of its own, and its telemetry must be off before it is imported.
         "        'environment': {name: os.environ[name] for name in os.environ if not name.startswith('RAY_')},\n"
         "        'logging': (logging.root.level, list(logging.root.handlers)),\n"
-        "        'hooks': (sys.excepthook, sys.stderr, sys.stdout),\n"
+        "        'streams': (sys.stderr, sys.stdout),\n"
         "    }\n"
         "before = state()\n"
         "for name in sys.argv[1:]:\n"
