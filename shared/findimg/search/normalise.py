@@ -51,7 +51,7 @@ _REQUEST = re.compile(
     | (?:do\s(?:you|we)\shave|have\s(?:you|we)\sgot|have\s(?:you|we)|(?:is|are)\sthere)(?:\sany)?
     | (?:show|find|get|give|send|bring)\s(?:me|us)
     | find | let\s(?:me|us)\ssee
-    ) (?=[\s,;:.!]) [\s,;:.!]*"""
+    ) (?=[\s,;:.!]|$) [\s,;:.!]*"""
 )
 
 

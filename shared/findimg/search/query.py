@@ -11,6 +11,7 @@ from findimg.errors import QueryError
 from findimg.search.dates import read_range
 from findimg.search.filters import NO_FILTERS, Filters, fold
 from findimg.search.normalise import normalise
+from findimg.text.lexicon import FILLERS
 
 LONGEST = 1000  # characters
 MOST_TERMS = 20
@@ -34,6 +35,11 @@ _DATES = ("before", "after", "date")
 _WORDS_IN_A_DATE = 4  # "1 of June 2024"
 _NOT = ("not", "without", "except")
 _ARTICLES = ("a", "an", "the", "any", "some")
+_SIMILAR = """
+again alike any anything else find like look looking looks match matches matching more one ones other others resemble
+resembling same search see similar
+"""
+_ABOUT_IMAGE = FILLERS | frozenset(_SIMILAR.split())
 _OPENING = "([{<*_~,;.!?&+#"  # may stand before a word or a filter without meaning anything
 _FIELD = re.compile(rf"(?P<minus>-?)(?P<field>(?ai:{'|'.join(FIELDS)})):[ \t]*")
 # A single quote ends a phrase where no letter follows: `'rock'n'roll'`.
@@ -123,6 +129,7 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     if image and query.like is not None:
         raise QueryError("The query comes with an image and has like: too. Leave out one of the two.")
     if image or query.like is not None:
+        query = replace(query, terms=(terms := tuple(term for term in terms if not _is_about_image(term))))
         if terms:
             raise QueryError(
                 f"A search for similar images takes filters and class:, but no words. Leave out `{terms[0].text}`."
@@ -177,6 +184,8 @@ class _Scanner:
             end += 1
         value, self._at = self._text[self._at : end], end
         value = value.rstrip(",;!?").replace('"', "")
+        if name not in ("in", "name") and not value.endswith(".."):
+            value = value.rstrip(".")
         return value if any(bracket in value for bracket in "([{") else value.rstrip(",;!?)]}")
 
     def _date(self, today: date) -> str | None:
@@ -237,6 +246,12 @@ class _Scanner:
         if not 0 < weight <= 100:
             raise QueryError(f"`{word}{match[0][:20]}`: a weight is more than 0 and at most 100, as in `cat:2`.")
         return weight
+
+
+def _is_about_image(term: Term) -> bool:
+    """Return whether a word only says that the image is meant: `more pictures like this one`."""
+    plain = term == Term(term.text)
+    return plain and term.text.lower() in _ABOUT_IMAGE
 
 
 def _in_word(text: str, at: int, start: int) -> bool:

@@ -236,6 +236,12 @@ def test_an_image_is_asked_about_alone() -> None:
         parse("type:png like:a", image=True)
 
 
+@pytest.mark.parametrize("text", ["similar", "more like this one please", "find similar pictures", "show me the same"])
+def test_words_that_only_point_at_the_image_do_no_harm(text: str) -> None:
+    assert parse(text, image=True).terms == ()
+    assert parse(f"{text} like:/a.jpg in:b") == Query(f"{text} like:/a.jpg in:b", (), Filters(("b",)), "/a.jpg")
+
+
 def test_what_is_too_long_or_no_text_is_refused() -> None:
     assert parse("x" * LONGEST).terms[0].text == "x" * LONGEST
     with pytest.raises(QueryError, match=r"^The query has 1001 characters\. Shorten it to 1000\.$"):

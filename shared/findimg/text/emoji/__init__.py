@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent
 TABLE = "things.txt"
 # Keyboards add or leave out the selector of the coloured form, and people choose skin tones.
 _MODIFIERS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+_MINUSES = tuple("-‐‑‒–—−－﹣")
 _JOINED = re.compile("[^\\w\\s\u200d](?:\u200d[^\\w\\s\u200d])+")
 # Matches `:pizza:` and `:wave::skin-tone-2:`, but not the end of `cat:2` or a part of `a:b:c`.
 _SHORT_NAME = re.compile(r"(?<![^\W_]):(?P<name>(?=[0-9_+'-]*[a-z+-])[a-z0-9_+'-]+):", re.IGNORECASE)
@@ -28,18 +29,24 @@ class EmojiTable:
 
     def replace(self, text: str) -> str:
         """Return `text` with the noun in place of each emoji and emoji name, or a space where it shows no thing."""
-        text = _SHORT_NAME.sub(lambda match: f" {self.by_name.get(match['name'].lower(), '')} ", text)
+        text = _SHORT_NAME.sub(lambda match: _spaced(match, self.by_name.get(match["name"].lower())), text)
         if text.isascii():
             return text
         text = _JOINED.sub(self._joined, _MODIFIERS.sub("", text))
-        text = self.pattern.sub(lambda match: f" {self.by_characters[match[0]]} ", text)
+        text = self.pattern.sub(lambda match: _spaced(match, self.by_characters[match[0]]), text)
         return "".join(" " if _is_picture(character) else character for character in text)
 
     def _joined(self, match: re.Match[str]) -> str:
         """Return the noun of emoji that are joined into one: a woman who runs is a runner, a family is nothing."""
         first, second, *_ = match[0].split("\u200d")
         noun = self.by_characters.get(match[0]) or (self.by_characters.get(first) if second in "♀♂" else None)
-        return f" {noun or ''} "
+        return _spaced(match, noun)
+
+
+def _spaced(match: re.Match[str], noun: str | None) -> str:
+    """Return a noun between spaces; a minus before the emoji still touches it."""
+    touched = noun is not None and match.string[: match.start()].endswith(_MINUSES)
+    return f"{'' if touched else ' '}{noun or ''} "
 
 
 def _is_picture(character: str) -> bool:
