@@ -53,6 +53,17 @@ def test_readme_command_works(home: Home, command: str) -> None:
 
 
 @pytest.mark.slow
+def test_python_example_works(home: Home) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (home.folder / "example.py").write_text(code)
+    shutil.copy(home.folder / "Pictures" / "dalmatian.jpg", home.folder / "new.jpg")
+    home.run("findimg-jobs index s3://team-photos/2026 --library s3://team-findimg/photos --engine local")
+    printed = home.run("python example.py")
+    assert "s3://team-photos/2026/" in printed
+    assert "'said', 'told', 'says'" in printed
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("findimg-bot serve")])
 def test_serve_starts_and_stops(home: Home, command: str) -> None:
     command = command.replace("0.0.0.0:3000", f"127.0.0.1:{free_port()}")
