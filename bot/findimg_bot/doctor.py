@@ -14,7 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
-from findimg.library.library import ENCODER_FILE, thumbnail_key
+from findimg.library.layout import ENCODER_FILE, thumbnail_key
 from findimg.settings import Settings
 from findimg_bot.app import build_client
 from findimg_bot.service.errors import slack_failure

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.library.library import Library, classifier_key
+from findimg.library.layout import classifier_key
+from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon

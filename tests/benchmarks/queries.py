@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from findimg.index import annoy as ann
 from findimg.index.postings import Postings
-from findimg.library.library import JOINT_FILE, VISUAL_FILE, Library
+from findimg.library.layout import JOINT_FILE, VISUAL_FILE
+from findimg.library.library import Library
 from findimg.search.expansion import meaning, rerank, score
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher

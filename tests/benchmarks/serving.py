@@ -120,11 +120,11 @@ async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, 
     background = [asyncio.create_task(read()), asyncio.create_task(tag())]
     try:
         for _ in range(rounds):
-            await asyncio.copy_samples(*(ask(channel) for channel in channels))
+            await asyncio.gather(*(ask(channel) for channel in channels))
             await asyncio.sleep(pause)
     finally:
         for task in background:
             task.cancel()
-        await asyncio.copy_samples(*background, return_exceptions=True)
+        await asyncio.gather(*background, return_exceptions=True)
         workspace.office.feeds.close(workspace.me, page)
     return Load(people * rounds, failed, tagged, acknowledged, answered)

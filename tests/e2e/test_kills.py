@@ -20,7 +20,8 @@ from PIL import Image
 
 import findimg_jobs.indexing.embed
 from findimg.encoders.base import Features
-from findimg.library.library import Library, Manifest
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify

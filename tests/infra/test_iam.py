@@ -14,7 +14,8 @@ import pytest
 
 import findimg.storage.s3
 from findimg.errors import StorageError
-from findimg.library.library import Library, thumbnail_key
+from findimg.library.layout import thumbnail_key
+from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import open_storage, read_uri
 from findimg.storage.s3 import presigned

@@ -11,7 +11,7 @@ import PIL.Image
 
 from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
-from findimg.errors import FindimgError, LibraryError
+from findimg.errors import FindimgError
 from findimg.images import decode
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library, Version
@@ -75,7 +75,7 @@ class LiveLibrary:
         with self._lock:
             live = self._live
             if live is None:
-                raise LibraryError(f"No version is published in {self.library.uri}. Run findimg-jobs index first.")
+                raise self.library.not_published()
             live.queries += 1
         try:
             yield live.searcher

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from findimg.index.mapped_files import new_array
 from findimg.library.catalog import CatalogRow, write_catalog
-from findimg.library.library import CATALOG_FILE, VISUAL_FILE
+from findimg.library.layout import CATALOG_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.sources import SourceImage
 from findimg_jobs.store.shards import CommittedImages, ContentRows, read_rows

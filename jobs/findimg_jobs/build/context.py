@@ -11,7 +11,8 @@ from findimg.errors import LibraryError, SettingsError
 from findimg.heads.conse import Head
 from findimg.heads.devise import Devise, open_head
 from findimg.index.projection import DEFAULT, FULL
-from findimg.library.library import SCHEMA, Library, Manifest
+from findimg.library.library import Library
+from findimg.library.manifest import SCHEMA, Manifest
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from findimg.errors import NotPublishedError, ObjectMissingError
-from findimg.library.library import Library, Manifest
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg_jobs.store.lock import Lock
 
 

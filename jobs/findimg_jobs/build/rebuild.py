@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from findimg.library.library import Library, Manifest
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import make_build_context

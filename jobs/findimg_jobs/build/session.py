@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from findimg.errors import NotPublishedError
-from findimg.library.library import Library, Manifest
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg_jobs.build.context import hash_inputs
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuildRequest, build_version

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from findimg.errors import NotPublishedError
 from findimg.index import annoy as ann
-from findimg.index.annoy import Calibration, Vectors
-from findimg.library.library import File, Index, index_files, sha256_of
+from findimg.index.annoy import Calibration, Vectors, index_files
+from findimg.library.manifest import FileEntry, IndexEntry
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.engines.base import Engine
 
@@ -48,13 +48,13 @@ class _Partition:
 
 @dataclass(frozen=True, slots=True)
 class _BuiltPartition:
-    file: File
+    file: FileEntry
     calibration: Calibration
 
 
 def build_indexes(
     specs: Sequence[IndexSpec], partition_size: int, storage: Storage, version: str, folder: Path, engine: Engine
-) -> tuple[dict[str, Index], dict[str, File]]:
+) -> tuple[dict[str, IndexEntry], dict[str, FileEntry]]:
     """Build and calibrate indexes.
 
     Args:
@@ -76,7 +76,7 @@ def build_indexes(
     for spec in specs:
         images, dim = spec.vectors.shape
         counts = [min(partition_size, images - start) for start in range(0, images, partition_size)]
-        indexes[spec.name] = Index(dim=dim, counts=counts, search_k=0, recall=0)
+        indexes[spec.name] = IndexEntry(dim=dim, counts=counts, search_k=0, recall=0)
     in_this_process = engine.is_local or all(len(spec.vectors) <= min(_SMALL, partition_size) for spec in specs)
     if in_this_process:
         partitions = _split(specs, indexes)
@@ -95,7 +95,9 @@ def build_indexes(
     return indexes, {file: partition.file for file, partition in built_files.items()}
 
 
-def _split(specs: Sequence[IndexSpec], indexes: dict[str, Index]) -> Iterator[tuple[str, Vectors, NDArray[np.float32]]]:
+def _split(
+    specs: Sequence[IndexSpec], indexes: dict[str, IndexEntry]
+) -> Iterator[tuple[str, Vectors, NDArray[np.float32]]]:
     """Yield (file name, vectors, queries) of every partition."""
     for spec in specs:
         index = indexes[spec.name]
@@ -105,7 +107,7 @@ def _split(specs: Sequence[IndexSpec], indexes: dict[str, Index]) -> Iterator[tu
 
 
 def _upload_partitions(
-    specs: Sequence[IndexSpec], indexes: dict[str, Index], storage: Storage, version: str, folder: Path
+    specs: Sequence[IndexSpec], indexes: dict[str, IndexEntry], storage: Storage, version: str, folder: Path
 ) -> Iterator[_Partition]:
     """Write the vectors of every partition into the library, and yield the partition."""
     draft = folder / "partition.draft"
@@ -144,7 +146,7 @@ def _build_partition(vectors: Vectors, queries: NDArray[np.float32], path: Path)
         raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB are needed for an index")
     ann.build(vectors, [path], count)
     calibration = ann.calibrate([path], [count], vectors, queries)
-    return _BuiltPartition(File(size=path.stat().st_size, sha256=sha256_of(path)), calibration)
+    return _BuiltPartition(FileEntry.of(path), calibration)
 
 
 def _drafts(version: str) -> str:

@@ -14,19 +14,17 @@ from findimg.index.annoy import Vectors
 from findimg.index.mapped_files import new_array
 from findimg.index.postings import Postings, write_postings
 from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
-from findimg.library.library import (
+from findimg.library.layout import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
     ENCODER_FILE,
     JOINT_FILE,
     PROJECTION_FILE,
     VISUAL_FILE,
-    File,
-    Manifest,
     classifier_key,
     encoder_key,
-    sha256_of,
 )
+from findimg.library.manifest import FileEntry, Manifest
 from findimg.storage.base import Storage
 from findimg_jobs.build.assemble import VersionImages, assemble
 from findimg_jobs.build.context import BuildContext, hash_inputs
@@ -121,8 +119,7 @@ def build_version(storage: Storage, request: BuildRequest, folder: Path, engine:
         visual=indexes["visual"],
         noise=round(noise_floor, 4),
         joint=indexes.get("joint"),
-        files={name: File(size=(folder / name).stat().st_size, sha256=sha256_of(folder / name)) for name in files}
-        | index_files,
+        files={name: FileEntry.of(folder / name) for name in files} | index_files,
     )
 
 

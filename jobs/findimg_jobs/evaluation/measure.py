@@ -15,18 +15,11 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.heads.devise import open_version_head
-from findimg.index.annoy import AnnoyPartitions, recall
+from findimg.index.annoy import AnnoyPartitions, index_files, recall
 from findimg.index.projection import open_projection
-from findimg.library.library import (
-    JOINT_FILE,
-    PROJECTION_FILE,
-    VISUAL_FILE,
-    Index,
-    Library,
-    Version,
-    index_files,
-    thumbnail_key,
-)
+from findimg.library.layout import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, thumbnail_key
+from findimg.library.library import Library, Version
+from findimg.library.manifest import IndexEntry
 from findimg.search.query import Query, Term
 from findimg.search.searcher import MOST_HITS, Hit, ImageFeatures, Searcher
 from findimg.settings import Settings
@@ -273,7 +266,7 @@ def _recalls(
 
 
 def _recall(
-    version: Version, name: str, index: Index, vectors: NDArray[np.floating], queries: NDArray[np.float32]
+    version: Version, name: str, index: IndexEntry, vectors: NDArray[np.floating], queries: NDArray[np.float32]
 ) -> IndexRecall:
     queries = queries[np.any(queries, axis=1)]
     paths = [version.folder / part for part in index_files(name, index)]

@@ -20,7 +20,7 @@ from findimg.encoders.registry import open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.library.encoder import keep_encoder
-from findimg.library.library import classifier_key, thumbnail_key
+from findimg.library.layout import classifier_key, thumbnail_key
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, StorageError
-from findimg.library.library import Library, Manifest
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import BuildContext, make_build_context

@@ -5,7 +5,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from findimg.errors import LibraryError
-from findimg.library.library import Library, thumbnail_key
+from findimg.library.layout import thumbnail_key
+from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.publish import delete_version

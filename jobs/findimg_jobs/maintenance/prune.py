@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from findimg.errors import LibraryError
-from findimg.library.library import Library, Manifest, shards_prefix, thumbnail_key
+from findimg.library.layout import shards_prefix, thumbnail_key
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
 from findimg_jobs.build.publish import delete_version
 from findimg_jobs.indexing.plan import last_run, read_images

@@ -12,19 +12,12 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.index import annoy as ann
-from findimg.index.annoy import AnnoyPartitions
+from findimg.index.annoy import AnnoyPartitions, index_files
 from findimg.index.projection import open_projection
 from findimg.library.catalog import Catalog, CatalogRow
-from findimg.library.library import (
-    CATALOG_FILE,
-    JOINT_FILE,
-    PROJECTION_FILE,
-    VISUAL_FILE,
-    Index,
-    Library,
-    Manifest,
-    index_files,
-)
+from findimg.library.layout import CATALOG_FILE, JOINT_FILE, PROJECTION_FILE, VISUAL_FILE
+from findimg.library.library import Library
+from findimg.library.manifest import IndexEntry, Manifest
 from findimg.search.filters import NO_FILTERS
 from findimg.storage.base import Storage
 from findimg_jobs.store.shards import read_committed, read_vectors
@@ -88,7 +81,7 @@ def verify(library: Library, manifest: Manifest) -> VerifyReport:
 
 
 def _count_problems(
-    manifest: Manifest, folder: Path, shapes: dict[str, tuple[int, int]], indexes: dict[str, Index]
+    manifest: Manifest, folder: Path, shapes: dict[str, tuple[int, int]], indexes: dict[str, IndexEntry]
 ) -> Iterator[str]:
     with closing(Catalog(folder / CATALOG_FILE)) as catalog:
         items = catalog.matching(NO_FILTERS)
@@ -128,7 +121,7 @@ def _compare(
     return compared, wrong
 
 
-def _indexed_vectors(visual: NDArray[np.float16], folder: Path, index: Index) -> NDArray[Any]:
+def _indexed_vectors(visual: NDArray[np.float16], folder: Path, index: IndexEntry) -> NDArray[Any]:
     """Return the vectors of the visual index: embeddings, or projections where the version has them."""
     if not (folder / PROJECTION_FILE).exists():
         return visual

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
-from findimg.library.library import shards_prefix
+from findimg.library.layout import shards_prefix
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.sources import Failure, SourceImage
 

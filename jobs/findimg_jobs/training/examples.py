@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from findimg.errors import HeadError, LibraryError
 from findimg.heads.conse import Head
-from findimg.library.library import Manifest
+from findimg.library.manifest import Manifest
 from findimg.storage.base import Storage
-from findimg.text.vectors import WordVectors, did_you_mean
+from findimg.text.spelling import did_you_mean
+from findimg.text.vectors import WordVectors
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.store.shards import read_committed, read_vectors

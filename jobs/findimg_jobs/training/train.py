@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.encoders.artefacts import ModelStore
-from findimg.errors import LibraryError
 from findimg.heads.conse import Conse
 from findimg.heads.devise import Devise, head_key, head_name, pack
 from findimg.library.library import Library
@@ -99,10 +98,7 @@ def train(settings: Settings, labelled: str) -> TrainReport:
     start = time.perf_counter()
     name = head_name(settings.head)
     library = Library(settings.library, settings.cache)
-    version = library.current()
-    if version is None:
-        raise LibraryError(f"Nothing is published in {library.uri}; run findimg-jobs index first.")
-    manifest = library.manifest(version)
+    manifest = library.manifest(library.live_version())
     words_name = settings.words or manifest.words
     words = open_words(words_name, ModelStore(settings.cache / "models").words(words_name))
     labels = read_labels([labelled], library.uri)

@@ -10,6 +10,7 @@ from annoy import AnnoyIndex
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, QueryError
+from findimg.library.manifest import IndexEntry
 
 TREES = 50
 RECALL_GOAL = 0.98
@@ -30,6 +31,11 @@ class Calibration:
     recall: float  # share of the exact 10 nearest found, mean over the queries
 
 
+def index_files(name: str, index: IndexEntry) -> list[str]:
+    """Return the file names of an index's partitions, in order."""
+    return [f"{name}-{number:03}.ann" for number in range(len(index.counts))]
+
+
 def build(vectors: Vectors, paths: Sequence[Path], partition_size: int) -> None:
     """Builds one Annoy index per `partition_size` rows of `vectors`; the same input gives the same bytes.
 
@@ -46,7 +52,7 @@ def build(vectors: Vectors, paths: Sequence[Path], partition_size: int) -> None:
             # Annoy takes plain lists several times faster than rows of a mapped file.
             for item, vector in enumerate(np.asarray(partition[start : start + _PIECE]).tolist(), start):
                 index.add_item(item, vector)
-        # More threads would build other trees on each machine (RAY.md): the bytes would differ for the same images.
+        # More threads would build other trees on each machine: the bytes would differ for the same images.
         index.build(TREES, n_jobs=1)
         index.unload()
 

@@ -35,7 +35,8 @@ import numpy.typing as npt
 from findimg.errors import QueryError
 from findimg.heads.conse import class_space, node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon, Sense
-from findimg.text.vectors import FREQUENT, WordVectors, did_you_mean, nearest_spellings, normalised
+from findimg.text.spelling import did_you_mean, nearest_spellings
+from findimg.text.vectors import FREQUENT, WordVectors, normalised
 
 # How fast a class counts less with the distance to the word: in WordNet (per unit of `Lexicon.specific`), in GloVe
 # (cosine), and for a whole meaning of the word by GloVe (cosine).

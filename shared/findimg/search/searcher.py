@@ -13,28 +13,28 @@ from findimg.encoders.base import ImageEncoder
 from findimg.errors import LibraryError, QueryError
 from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
 from findimg.images import Image
-from findimg.index.annoy import AnnoyPartitions
+from findimg.index.annoy import AnnoyPartitions, index_files
 from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import Postings
 from findimg.index.projection import open_projection
 from findimg.library.catalog import Catalog
-from findimg.library.library import (
+from findimg.library.layout import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
     JOINT_FILE,
     PROJECTION_FILE,
     VISUAL_FILE,
-    Index,
-    Version,
-    index_files,
     thumbnail_key,
 )
+from findimg.library.library import Version
+from findimg.library.manifest import IndexEntry
 from findimg.search.expansion import ExpandedTerm, meaning, rerank, score, strength, top_k
 from findimg.search.filters import Filters
 from findimg.search.query import Query, Term
 from findimg.search.tags import LEAST, Tag, Tagger
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import WordVectors, did_you_mean, nearest_spellings
+from findimg.text.spelling import did_you_mean, nearest_spellings
+from findimg.text.vectors import WordVectors
 
 MOST_HITS = 1000
 # Candidates per hit that a cheap look brings before the exact one ranks them.
@@ -384,7 +384,7 @@ class Searcher:
         return f"{note} {undated} images carry no date." if undated else note
 
 
-def _open_index(version: Version, name: str, index: Index) -> AnnoyPartitions:
+def _open_index(version: Version, name: str, index: IndexEntry) -> AnnoyPartitions:
     paths = [version.folder / file for file in index_files(name, index)]
     return AnnoyPartitions(paths, index.dim, index.counts, index.search_k)
 

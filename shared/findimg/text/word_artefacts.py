@@ -6,7 +6,7 @@ from pathlib import Path
 
 from findimg.encoders.artefacts import Artefact, Download, Embedded, Kind, register_artefact
 from findimg.errors import ModelError
-from findimg.text.vectors import convert_glove
+from findimg.text.glove_import import convert_glove
 
 # SHA-256 as published by Embeddings.jl and others.
 _GLOVE_ZIP = Download(

@@ -238,7 +238,7 @@ def test_missing_version_is_reported_until_one_is_published(ours: Library, live:
     assert not live.refresh()
     assert live.version is None
     with (
-        pytest.raises(LibraryError, match=r"No version is published in .*. Run findimg-jobs index first"),
+        pytest.raises(LibraryError, match=r"Nothing is published in .*\. Run findimg-jobs index first"),
         live.lease(),
     ):
         pass

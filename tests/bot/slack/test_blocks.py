@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.library.library import Index, Manifest
+from findimg.library.manifest import IndexEntry, Manifest
 from findimg.search.query import LONGEST
 from findimg.search.searcher import Hit
 from findimg.search.tags import Tag
@@ -45,7 +45,7 @@ MANIFEST = Manifest(
     sources=["s3://photos/2024"],
     images=12345,
     failed=0,
-    visual=Index(dim=128, counts=[12345], search_k=100, recall=1.0),
+    visual=IndexEntry(dim=128, counts=[12345], search_k=100, recall=1.0),
     noise=0.01,
     joint=None,
     files={},

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from findimg.errors import LibraryError, NotPublishedError
-from findimg.library.library import File, Index, Library, Manifest, sha256_of
+from findimg.library.library import Library
+from findimg.library.manifest import FileEntry, IndexEntry, Manifest, hash_file
 from findimg.storage.base import open_storage
 from findimg_jobs.build.publish import publish
 from findimg_jobs.store.lock import hold_lock
@@ -13,7 +14,7 @@ def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
     """A version of one file that no index was built for; publishing does not look inside."""
     folder.mkdir(exist_ok=True)
     (folder / "catalog.sqlite").write_text(name)
-    file = File(size=len(name), sha256=sha256_of(folder / "catalog.sqlite"))
+    file = FileEntry(size=len(name), sha256=hash_file(folder / "catalog.sqlite"))
     return Manifest(
         version=name,
         created="2026-11-23T12:00:00+00:00",
@@ -27,7 +28,7 @@ def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
         sources=[],
         images=images,
         failed=0,
-        visual=Index(dim=1280, counts=[images], search_k=100, recall=1),
+        visual=IndexEntry(dim=1280, counts=[images], search_k=100, recall=1),
         visual_dim="full",
         coherence=[],
         noise=0.0,

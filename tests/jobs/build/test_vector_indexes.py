@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.errors import NotPublishedError
-from findimg.index.annoy import AnnoyPartitions
-from findimg.library.library import Index, index_files, sha256_of
+from findimg.index.annoy import AnnoyPartitions, index_files
+from findimg.library.manifest import IndexEntry, hash_file
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.build.vector_indexes import IndexSpec, build_indexes
@@ -33,7 +33,7 @@ def wanted() -> list[IndexSpec]:
     return [IndexSpec("visual", visual, visual[::10]), IndexSpec("joint", joint, joint[::10].astype(np.float32))]
 
 
-def nearest(folder: Path, name: str, index: Index, query: NDArray[np.float32]) -> list[int]:
+def nearest(folder: Path, name: str, index: IndexEntry, query: NDArray[np.float32]) -> list[int]:
     paths = [folder / file for file in index_files(name, index)]
     return AnnoyPartitions(paths, index.dim, index.counts, index.search_k).nearest(query, 5)[0].tolist()
 
@@ -51,9 +51,9 @@ def test_workers_build_the_same_bytes_as_this_process(place: str, wanted: list[I
     assert list(there.iterdir()) == []
     assert {entry.key for entry in storage.list("versions/v")} == {f"versions/v/{file}" for file in their_files}
     for file, stated in our_files.items():
-        assert sha256_of(here / file) == stated.sha256
+        assert hash_file(here / file) == stated.sha256
         storage.fetch(f"versions/v/{file}", there / file)
-        assert sha256_of(there / file) == stated.sha256
+        assert hash_file(there / file) == stated.sha256
 
 
 def test_partitions_together_find_the_nearest_items(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:

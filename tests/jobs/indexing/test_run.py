@@ -20,7 +20,8 @@ from findimg.errors import (
 )
 from findimg.images import decode
 from findimg.library.catalog import Catalog
-from findimg.library.library import Library, sha256_of
+from findimg.library.library import Library
+from findimg.library.manifest import hash_file
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.build.rebuild import rebuild
@@ -99,7 +100,7 @@ def test_change_of_the_same_size_is_detected(
         assert before in (None, path.stat().st_size)
         assert run(library, pictures).embedded == 1
         catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
-        assert catalog.row(0).sha256 == sha256_of(path)
+        assert catalog.row(0).sha256 == hash_file(path)
 
 
 def test_broken_image_is_reported_but_not_read_again(
@@ -392,7 +393,7 @@ def test_large_library_gets_a_projected_index(
 
 
 def test_merge_before_the_first_run_is_refused(tmp_path: Path, cache: Path) -> None:
-    with pytest.raises(LibraryError, match="run findimg-jobs index first"):
+    with pytest.raises(LibraryError, match="Run findimg-jobs index first"):
         rebuild(Settings(library=str(tmp_path), cache=cache))
 
 

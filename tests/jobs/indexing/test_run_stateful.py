@@ -30,7 +30,8 @@ from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.images import decode
 from findimg.library.catalog import Catalog
-from findimg.library.library import Library, Version, thumbnail_key
+from findimg.library.layout import thumbnail_key
+from findimg.library.library import Library, Version
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage

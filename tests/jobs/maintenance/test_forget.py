@@ -11,7 +11,8 @@ import pytest
 import findimg_jobs.maintenance.forget
 from findimg.errors import LibraryError, LockedError, StorageError
 from findimg.library.catalog import Catalog
-from findimg.library.library import Library, thumbnail_key
+from findimg.library.layout import thumbnail_key
+from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.maintenance.verify import verify

@@ -8,7 +8,8 @@ import pytest
 
 from findimg.errors import LibraryError, LockedError
 from findimg.library.catalog import Catalog
-from findimg.library.library import Library, thumbnail_key
+from findimg.library.layout import thumbnail_key
+from findimg.library.library import Library
 from findimg_jobs.maintenance.prune import DAY, HOUR, prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport

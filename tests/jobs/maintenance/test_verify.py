@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from findimg.index import annoy as ann
-from findimg.library.library import File, Library, Manifest, index_files, sha256_of
+from findimg.index.annoy import index_files
+from findimg.library.library import Library
+from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import read_committed, shard_folder
@@ -35,9 +37,7 @@ def folder_of(library: Library) -> Path:
 def restate(library: Library, **changes: object) -> Manifest:
     """Writes a manifest that states the files as they are now, however they came to be so."""
     folder = folder_of(library)
-    files = {
-        name: File(size=(folder / name).stat().st_size, sha256=sha256_of(folder / name)) for name in live(library).files
-    }
+    files = {name: FileEntry.of(folder / name) for name in live(library).files}
     manifest = live(library).model_copy(update={"files": files, **changes})
     library.storage.write(
         f"versions/{manifest.version}/manifest.json", manifest.model_dump_json(by_alias=True).encode()

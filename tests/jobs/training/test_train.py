@@ -228,7 +228,7 @@ def test_training_fails_while_another_run_writes(settings: Settings, labelled: P
 
 
 def test_training_without_a_version_is_rejected(tmp_path: Path, labelled: Path, cache: Path) -> None:
-    with pytest.raises(LibraryError, match="run findimg-jobs index first"):
+    with pytest.raises(LibraryError, match="Run findimg-jobs index first"):
         train(Settings(library=str(tmp_path), head="devise:colours", cache=cache), str(labelled))
 
 

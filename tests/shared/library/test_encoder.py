@@ -8,7 +8,8 @@ from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import open_backbone
 from findimg.errors import LibraryError
 from findimg.library.encoder import keep_encoder, open_encoder
-from findimg.library.library import ENCODER_FILE, Library, Version, encoder_key
+from findimg.library.layout import ENCODER_FILE, encoder_key
+from findimg.library.library import Library, Version
 from findimg.storage.base import open_storage
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from findimg.errors import LibraryError, StorageError
-from findimg.library.library import File, Index, Library, Manifest
+from findimg.library.library import Library
+from findimg.library.manifest import FileEntry, IndexEntry, Manifest
 from findimg.storage.base import open_storage
 
 FILES = {"catalog.sqlite": b"rows", "visual-000.ann": bytes(range(256)) * 40}
@@ -31,9 +32,11 @@ def manifest_of(files: Mapping[str, bytes], version: str = NAME) -> Manifest:
         sources=["/photos"],
         images=1,
         failed=0,
-        visual=Index(dim=3, counts=[1], search_k=500, recall=1.0),
+        visual=IndexEntry(dim=3, counts=[1], search_k=500, recall=1.0),
         joint=None,
-        files={name: File(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in files.items()},
+        files={
+            name: FileEntry(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in files.items()
+        },
     )
 
 
@@ -85,11 +88,11 @@ def test_a_library_where_nothing_is_says_so(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path)
     assert library.current() is None
     assert library.versions() == []
-    with pytest.raises(LibraryError, match=r"Nothing is published in .*place; run findimg-jobs index first\."):
+    with pytest.raises(LibraryError, match=r"Nothing is published in .*place\. Run findimg-jobs index first\."):
         library.open()
-    with pytest.raises(LibraryError, match=r"place has no version 'x'; `findimg-jobs versions` lists them\."):
+    with pytest.raises(LibraryError, match=r"place has no version 'x'\. `findimg-jobs versions` lists them\."):
         library.open("x")
-    with pytest.raises(LibraryError, match=r"No library is named; give --library or set FINDIMG_LIBRARY\."):
+    with pytest.raises(LibraryError, match=r"No library is named\. Give --library or set FINDIMG_LIBRARY\."):
         Library("", tmp_path)
 
 
@@ -102,7 +105,7 @@ def test_a_library_whose_name_is_no_text_has_a_cache_too(tmp_path: Path) -> None
 )
 def test_a_hostile_current_is_refused(place: str, tmp_path: Path, name: str) -> None:
     open_storage(place).write("CURRENT", name.encode())
-    with pytest.raises(LibraryError, match=r"CURRENT names no version; write the name of a folder in .*Received: '"):
+    with pytest.raises(LibraryError, match=r"CURRENT names no version\. Write the name of a folder in .*Received: '"):
         Library(place, tmp_path).open()
 
 
@@ -120,7 +123,7 @@ def test_a_version_asked_for_by_a_path_does_not_exist(place: str, tmp_path: Path
         ({"something": "new"}, r"\(something: Extra inputs"),
         ({"images": 0}, r"\(images: "),
         ({"files": None}, r"\(files: "),
-        ({"version": "../../x"}, r"is the manifest of '\.\./\.\./x'; publish again"),
+        ({"version": "../../x"}, r"is the manifest of '\.\./\.\./x'\. Publish again"),
         *(
             ({"files": {name: {"size": 1, "sha256": ""}}}, r"is no file name inside a version")
             for name in ("/etc/passwd", "../CURRENT", "a/../../b", "", ".", "a/", "a//b", "./a", "a\0")

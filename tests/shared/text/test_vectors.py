@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import ModelError, QueryError
-from findimg.text.vectors import EMBEDDED, WordVectors, convert_glove, open_words
+from findimg.text.glove_import import convert_glove
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
 LINES = [b"the 0.5 -1.25 3e-2", b"Cat 1 0 0", b"caf\xc3\xa9 0 1 0", b". . . 0 0 1", b"\xff\xfe 1 1 1"]
 
@@ -141,15 +142,15 @@ def test_an_array_with_its_vocabulary_is_converted(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (b"", "is empty"),
-        (b"cat 1 2 3\ndog 1 2\n", "line 2: a word and 3 numbers"),
-        (b"cat 1 2 3\ndog 1 2 3 4\n", "line 2: a word and 3 numbers"),
-        (b"cat\n", "line 1: a word and some numbers"),
-        (b"cat 1 2\n\ndog 1 2\n", "line 2: a word and 2 numbers"),
+        (b"cat 1 2 3\ndog 1 2\n", "line 2: expected a word and 3 numbers"),
+        (b"cat 1 2 3\ndog 1 2 3 4\n", "line 2: expected a word and 3 numbers"),
+        (b"cat\n", "line 1: expected a word and some numbers"),
+        (b"cat 1 2\n\ndog 1 2\n", "line 2: expected a word and 2 numbers"),
         (b"cat 1 two 3\n", "line 1: not all columns after the word are numbers"),
         (b"cat 1 2\ndog nan 2\n", "line 2: not all columns"),
         (b"cat 1 2\ndog 1e999 2\n", "line 2: not all columns"),
         (b"cat 1 2\ndog 1 2\ncat 3 4\n", "line 3: the word 'cat' was already on line 1"),
-        (b"\x00" * 1000, "line 1: a word and some numbers"),
+        (b"\x00" * 1000, "line 1: expected a word and some numbers"),
     ],
 )
 def test_a_damaged_glove_file_is_refused_with_its_line(tmp_path: Path, content: bytes, problem: str) -> None:
@@ -192,5 +193,5 @@ def test_a_failed_conversion_leaves_the_old_words(tmp_path: Path) -> None:
 def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     folder = converted(tmp_path, b"cat 1 2\ndog 3 4\n")
     (folder / "vocabulary.txt").write_bytes(b"cat\n")
-    with pytest.raises(ModelError, match="are damaged: 1 words beside an array"):
+    with pytest.raises(ModelError, match="are damaged: 1 words, but an array"):
         open_words("glove.test", folder)

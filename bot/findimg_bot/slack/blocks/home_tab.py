@@ -1,6 +1,6 @@
 """The Home tab."""
 
-from findimg.library.library import Manifest
+from findimg.library.manifest import Manifest
 from findimg_bot.slack.blocks.elements import Block, actions, button, context, divider, header, section
 from findimg_bot.slack.blocks.guidance import HELP
 from findimg_bot.slack.blocks.text import entities, escaped, local_date
