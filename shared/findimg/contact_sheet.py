@@ -1,4 +1,4 @@
-"""Contact sheets: queries and what they found, drawn as one picture."""
+"""Draws contact sheets: one picture with queries and their results."""
 
 import io
 from collections.abc import Sequence
@@ -17,28 +17,28 @@ CAPTION_HEIGHT = 36
 PILL_HEIGHT = 44
 TITLE_LINES = 3
 TITLE_LINE_HEIGHT = 32
-LEFT = MARGIN + THUMBNAIL + 2 * GAP  # where answers begin, beside the query's column
+LEFT = MARGIN + THUMBNAIL + 2 * GAP  # left edge of the results, beside the column of the query
 WIDTH = LEFT + COLUMNS * (THUMBNAIL + GAP) - GAP + MARGIN
-MAX_HEIGHT = 65_500  # what JPEG can hold, libjpeg's JPEG_MAX_DIMENSION
+MAX_HEIGHT = 65_500  # the largest JPEG, libjpeg's JPEG_MAX_DIMENSION
 
 TITLE_FONT, TEXT_FONT, SMALL_FONT = (ImageFont.load_default(size) for size in (25, 20, 17))
 PAPER, CARD, LINE = "#ffffff", "#f3f4f6", "#e3e5e9"
 INK, FAINT = "#16181d", "#6b7280"
-RIGHT, WRONG = "#1a9850", "#d73027"
+CORRECT, WRONG = "#1a9850", "#d73027"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One hit on a sheet."""
 
-    thumbnail: bytes | None  # a JPEG; None when there is none
+    thumbnail: bytes | None  # a JPEG
     caption: str
-    mark: bool | None = None  # right, wrong, or not judged
+    correct: bool | None = None  # None draws no mark
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One query on a sheet with its answer: hits, or words with their scores."""
+    """One query on a sheet with its results: hits, or words with their scores."""
 
     title: str
     query_image: Image.Image | None = None
@@ -47,13 +47,10 @@ class Row:
 
 
 def draw_sheet(rows: Sequence[Row]) -> bytes:
-    """Draws a contact sheet: on the left the query, beside it its hits and words, best first.
+    """Return a contact sheet as a JPEG: queries on the left, and their results to the right of them.
 
     Args:
-        rows: from top to bottom; long ones wrap, and long texts end in an ellipsis.
-
-    Returns:
-        A JPEG.
+        rows: from top to bottom. Long rows wrap, and long texts end in an ellipsis.
 
     Raises:
         SettingsError: the sheet would be higher than a JPEG can be.
@@ -62,7 +59,7 @@ def draw_sheet(rows: Sequence[Row]) -> bytes:
     height = 2 * MARGIN + sum(heights) + 2 * MARGIN * max(len(rows) - 1, 0)
     if height > MAX_HEIGHT:
         raise SettingsError(
-            f"A sheet of {len(rows)} rows would be {height:,} pixels high and a JPEG ends at {MAX_HEIGHT:,}; "
+            f"A sheet of {len(rows)} rows would be {height:,} pixels high. A JPEG has at most {MAX_HEIGHT:,}; "
             "draw fewer rows on one sheet."
         )
     sheet = Image.new("RGB", (WIDTH, height), PAPER)
@@ -72,7 +69,7 @@ def draw_sheet(rows: Sequence[Row]) -> bytes:
         if top > MARGIN:
             pen.line((MARGIN, top - MARGIN, WIDTH - MARGIN, top - MARGIN), fill=LINE, width=2)
         _draw_query(sheet, row, top)
-        _draw_answer(sheet, row, top)
+        _draw_results(sheet, row, top)
         top += row_height + 2 * MARGIN
     out = io.BytesIO()
     sheet.save(out, "JPEG", quality=90, subsampling=0, optimize=True)
@@ -96,7 +93,7 @@ def _draw_query(sheet: Image.Image, row: Row, top: int) -> None:
         _paste(sheet, row.query_image, MARGIN, top + GAP)
 
 
-def _draw_answer(sheet: Image.Image, row: Row, top: int) -> None:
+def _draw_results(sheet: Image.Image, row: Row, top: int) -> None:
     pen = ImageDraw.Draw(sheet)
     if not row.hits and not row.words:
         pen.text((LEFT, top), "nothing found", fill=FAINT, font=TEXT_FONT)
@@ -117,18 +114,18 @@ def _draw_cell(sheet: Image.Image, cell: Cell, x: int, y: int) -> None:
     else:
         pen.rectangle((x, y, x + THUMBNAIL - 1, y + THUMBNAIL - 1), fill=CARD)
         pen.text((x + THUMBNAIL / 2, y + THUMBNAIL / 2), "no thumbnail", fill=FAINT, font=SMALL_FONT, anchor="mm")
-    if cell.mark is not None:
-        _draw_mark(pen, cell.mark, x, y)
+    if cell.correct is not None:
+        _draw_mark(pen, cell.correct, x, y)
     pen.text((x, y + THUMBNAIL + 4), _shorten(cell.caption, SMALL_FONT, THUMBNAIL), fill=FAINT, font=SMALL_FONT)
 
 
-def _draw_mark(pen: ImageDraw.ImageDraw, right: bool, x: int, y: int) -> None:
-    """A frame, and a tick or a cross in the corner: colour alone is nothing to a colour-blind reader."""
-    colour = RIGHT if right else WRONG
+def _draw_mark(pen: ImageDraw.ImageDraw, correct: bool, x: int, y: int) -> None:
+    """Draw a coloured frame, and a tick or a cross in the corner for colour-blind readers."""
+    colour = CORRECT if correct else WRONG
     pen.rectangle((x, y, x + THUMBNAIL - 1, y + THUMBNAIL - 1), outline=colour, width=4)
     left, size = x + THUMBNAIL - 32, 32
     pen.rectangle((left, y, left + size - 1, y + size - 1), fill=colour)
-    if right:
+    if correct:
         pen.line((left + 8, y + 17, left + 14, y + 23, left + 24, y + 9), fill=PAPER, width=4, joint="curve")
     else:
         pen.line((left + 9, y + 9, left + 23, y + 23), fill=PAPER, width=4)
@@ -136,7 +133,7 @@ def _draw_mark(pen: ImageDraw.ImageDraw, right: bool, x: int, y: int) -> None:
 
 
 def _place_words(words: Sequence[tuple[str, float]]) -> list[tuple[int, int]]:
-    """Where each word goes, from the answer's corner: in lines, as in a text."""
+    """Return the place of each word, in pixels from the top left corner of the results. Lines wrap as in a text."""
     places = []
     x = y = 0
     for word, score in words:
@@ -182,12 +179,12 @@ def _decode(thumbnail: bytes | None) -> Image.Image | None:
         image = Image.open(io.BytesIO(thumbnail), formats=("JPEG",))
         image.load()
     except (OSError, Image.DecompressionBombError):
-        return None  # a sheet with one grey card beats no sheet
+        return None  # drawn as a grey card
     return image
 
 
 def _lines(title: str) -> list[str]:
-    """Breaks a title at its spaces into at most TITLE_LINES lines that fit the query's column."""
+    """Return a title as at most TITLE_LINES lines that fit the column of the query."""
     words = _plain(title).split()
     lines: list[str] = []
     while words:
@@ -202,7 +199,7 @@ def _lines(title: str) -> list[str]:
 
 
 def _shorten(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """Returns `text` on one line, cut with an ellipsis where it is longer than `width` pixels."""
+    """Return `text` on one line. If it is longer than `width` pixels, cut it and add an ellipsis."""
     text = _plain(text)
     if font.getlength(text) <= width:
         return text
@@ -212,5 +209,5 @@ def _shorten(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
 
 
 def _plain(text: str) -> str:
-    """Text as a font can measure it: one line, no broken surrogates, and not endless."""
+    """Return text that a font can measure: one line of at most 500 characters, without broken surrogates."""
     return " ".join(text[:500].encode("utf-8", "replace").decode().split())

@@ -1,14 +1,18 @@
-"""Every error findimg raises on purpose: what happened, with the value received, and what to do next."""
+"""The errors of findimg. Each message says what happened, with the value received, and what to do next."""
 
 
 class FindimgError(Exception):
-    """Root of the tree; its text is one or two sentences for a person, without a traceback."""
+    """Base class. The text is one or two sentences for a person; a command prints it without a traceback.
+
+    Attributes:
+        exit_code: of a command that ends with this error.
+    """
 
     exit_code = 2
 
 
 class SettingsError(FindimgError):
-    """A flag, a FINDIMG_* variable or a key of findimg.toml cannot be used as it is."""
+    """The value of a flag, a FINDIMG_* variable or a key of findimg.toml is not valid."""
 
 
 class StorageError(FindimgError):
@@ -16,36 +20,36 @@ class StorageError(FindimgError):
 
 
 class ObjectMissingError(StorageError):
-    """There is nothing at this key."""
+    """An object does not exist."""
 
 
 class ImageError(FindimgError):
-    """These bytes are no image that findimg reads; the text says why."""
+    """A file is not an image that findimg reads. The text says why."""
 
 
 class ModelError(FindimgError):
-    """A backbone's weights or a word vector file is missing, damaged or not what it claims to be."""
+    """An encoder's weights or a file of word vectors is missing, damaged, or of another kind."""
 
 
 class HeadError(FindimgError):
-    """A head is unknown, missing, or does not fit the backbone or the word vectors."""
+    """A head is unknown or missing, or it does not fit the encoder or the word vectors."""
 
 
 class LibraryError(FindimgError):
-    """The library is missing, empty, damaged, or was made with something else than asked for."""
+    """A library is missing, empty or damaged, or it was made with other settings than requested."""
 
 
 class QueryError(FindimgError):
-    """What a person typed cannot be answered; the text says how to ask instead."""
+    """A query cannot be answered. The text says how to change it."""
 
 
 class NotPublishedError(FindimgError):
-    """The run ended without a new version; a rerun continues where it stopped."""
+    """A run ended without a new version. A rerun continues where it stopped."""
 
     exit_code = 3
 
 
 class LockedError(FindimgError):
-    """Another run writes to this library."""
+    """Another run is writing to this library."""
 
     exit_code = 4

@@ -1,4 +1,4 @@
-"""Settings: a flag, else a FINDIMG_* variable, else a key of ./findimg.toml, else the default."""
+"""The settings. Each one comes from a flag, else a FINDIMG_* variable, else ./findimg.toml, else its default."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _NAMES = re.compile(r"[^\s,]+")
 
 
 def _address(url: str) -> str:
-    """An address ends in a slash, so that what follows can be appended."""
+    """Return a checked address that ends in a slash, so that a path can be appended."""
     parts = urlsplit(url)
     local = parts.hostname in ("127.0.0.1", "localhost", "::1")
     if url and not (parts.netloc and (parts.scheme == "https" or (parts.scheme == "http" and local))):
@@ -29,79 +29,75 @@ _Address = Annotated[str, AfterValidator(_address)]
 
 
 class Settings(BaseSettings):
-    """What an operator can set; each field is a flag `--like-this`, a variable FINDIMG_LIKE_THIS and a TOML key."""
+    """All settings. The field `shard_size` is the flag `--shard-size`, FINDIMG_SHARD_SIZE and the TOML key."""
 
     model_config = SettingsConfigDict(
         env_prefix="FINDIMG_",
-        env_ignore_empty=True,  # a compose file passes what is not set as ""
+        env_ignore_empty=True,  # a compose file passes unset variables as ""
         toml_file="findimg.toml",
         extra="forbid",
         frozen=True,
     )
 
-    library: str = Field(default="", description="Folder or s3:// prefix that holds one collection's library.")
-    backbone: str = Field(
-        default="", description="The CNN that embeds pixels; else the library's, else efficientnet-lite0."
-    )
+    library: str = Field(default="", description="The library: a folder or an s3:// prefix.")
+    backbone: str = Field(default="", description="Image encoder. Default: the library's, else efficientnet-lite0.")
     weights: str = Field(
-        default="", description="File or s3:// URI with the backbone's weights; else cache, else download."
+        default="", description="File or s3:// URI with the backbone's weights. Default: the cache, else a download."
     )
-    words: str = Field(default="", description="The word vectors; else the library's, else glove.6B.50d.")
+    words: str = Field(default="", description="Word vectors. Default: the library's, else glove.6B.50d.")
     head: str = Field(
-        default="", description="The map from an image to the word space; else the library's, else conse."
+        default="", description="Model that maps images into the space of words. Default: the library's, else conse."
     )
-    visual_dim: str = Field("", description="Dimensions of the visual index, or full; else the library's, else 128.")
-    engine: Literal["ray", "local"] = Field(default="ray", description="Where images are embedded.")
-    ray_address: str = Field(default="", description="A running Ray cluster to join; else Ray starts on this machine.")
-    shard_size: int = Field(
-        default=256, ge=1, le=1000, description="Images in a shard, the unit of work and of commit."
-    )
+    visual_dim: str = Field("", description="Dimensions of the visual index or full. Default: the library's, else 128.")
+    engine: Literal["ray", "local"] = Field(default="ray", description="Embed images on Ray or in this process.")
+    ray_address: str = Field(default="", description="Running Ray cluster to join. Default: start Ray on this machine.")
+    shard_size: int = Field(default=256, ge=1, le=1000, description="Images per shard, the unit of work and of commit.")
     partition_size: int = Field(
-        default=1_000_000, ge=1, description="Items in one partition of an index, which a worker builds alone."
+        default=1_000_000, ge=1, description="Images per index partition. One worker builds one partition."
     )
     cache: _Path = Field(
         default_factory=lambda: user_cache_path("findimg"),
-        description="Folder for models, and for versions of libraries that lie in S3.",
+        description="Folder for models and for copies of libraries in S3.",
     )
     state: _Path = Field(
         default_factory=lambda: user_state_path("findimg") / "bot.sqlite",
-        description="SQLite file in which the bot keeps queries, thumbnails' ids and installations.",
+        description="SQLite file for the bot's stored queries, thumbnail ids and installations.",
     )
     image_base_url: _Address = Field(
-        default="", description="Where people can open the images: this address and the path below the source."
+        default="", description="Address at which people can open images. The path below the source is appended."
     )
     thumbnail_base_url: _Address = Field(
-        default="", description="Where Slack can fetch the library's thumbnails/; else they are uploaded to Slack."
+        default="", description="Address of the library's thumbnails/ for Slack. Default: upload thumbnails to Slack."
     )
-    allow_channels: str = Field(default="", description="Ids of the channels the bot answers in; else all.")
-    allow_users: str = Field(default="", description="Ids of the people the bot answers; else all.")
-    slack_api_url: _Address = Field(default="https://slack.com/api/", description="Slack's Web API.")
-    slack_client_id: str = Field(default="", description="Of the app, to be installed in many workspaces.")
-    slack_bot_token: SecretStr = Field(default=SecretStr(""), description="xoxb-…, of one workspace.")
-    slack_app_token: SecretStr = Field(default=SecretStr(""), description="xapp-…, for Socket Mode.")
-    slack_signing_secret: SecretStr = Field(default=SecretStr(""), description="Of the app, for --http.")
-    slack_client_secret: SecretStr = Field(default=SecretStr(""), description="Of the app, beside its client id.")
+    allow_channels: str = Field(default="", description="Ids of the channels in which the bot answers. Default: all.")
+    allow_users: str = Field(default="", description="Ids of the people whom the bot answers. Default: all.")
+    slack_api_url: _Address = Field(default="https://slack.com/api/", description="Address of Slack's Web API.")
+    slack_client_id: str = Field(default="", description="Client id of an app for many workspaces.")
+    slack_bot_token: SecretStr = Field(default=SecretStr(""), description="Bot token of one workspace, xoxb-…")
+    slack_app_token: SecretStr = Field(default=SecretStr(""), description="App token for Socket Mode, xapp-…")
+    slack_signing_secret: SecretStr = Field(default=SecretStr(""), description="Signing secret of the app, for --http.")
+    slack_client_secret: SecretStr = Field(default=SecretStr(""), description="Client secret of the app.")
     slack_token_key: SecretStr = Field(
-        default=SecretStr(""), description="Key that installed workspaces' tokens are encrypted with (Fernet)."
+        default=SecretStr(""), description="Fernet key that encrypts the tokens of installed workspaces."
     )
 
     report_channel: str = Field(
-        default="", description="Slack channel that is told how runs of index end; needs the bot's token."
+        default="", description="Slack channel for the result of index runs. Needs the bot token."
     )
 
     @property
     def channels(self) -> frozenset[str]:
-        """The channels of `allow_channels`."""
+        """Return the ids in `allow_channels`."""
         return frozenset(_NAMES.findall(self.allow_channels))
 
     @property
     def users(self) -> frozenset[str]:
-        """The people of `allow_users`."""
+        """Return the ids in `allow_users`."""
         return frozenset(_NAMES.findall(self.allow_users))
 
     @classmethod
     def is_secret(cls, name: str) -> bool:
-        """Whether a field is a secret, which has no flag: flags can be read by everybody on the machine."""
+        """Return whether a field is a secret. Secrets have no flag, because every user of a machine can read flags."""
         return cls.model_fields[name].annotation is SecretStr
 
     @classmethod
@@ -117,13 +113,13 @@ class Settings(BaseSettings):
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Reads the settings.
+    """Return the settings.
 
     Args:
-        flags: values by field name, as given on the command line; None was not given.
+        flags: values from the command line by field name. None stands for a flag that was not given.
 
     Raises:
-        SettingsError: a value cannot be used, or findimg.toml has an unknown key or is no TOML.
+        SettingsError: a value is not valid, or findimg.toml has an unknown key or is not valid TOML.
     """
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
@@ -132,12 +128,12 @@ def load_settings(**flags: Any) -> Settings:
         name = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             known = ", ".join(Settings.model_fields)
-            raise SettingsError(f"findimg.toml has an unknown key {name!r}; the known ones are {known}.") from error
+            raise SettingsError(f"findimg.toml has an unknown key {name!r}; the known keys are {known}.") from error
         secret = Settings.is_secret(name)
         flag = "" if secret else f"--{name.replace('_', '-')}, "
         received = "" if secret else f" Received: {first['input']!r}."
         raise SettingsError(
-            f"Setting {name} ({flag}FINDIMG_{name.upper()} or findimg.toml) cannot be used: {first['msg']}.{received}"
+            f"Setting {name} ({flag}FINDIMG_{name.upper()} or findimg.toml) is not valid: {first['msg']}.{received}"
         ) from (None if secret else error)
     except (ValueError, OSError) as error:
-        raise SettingsError(f"findimg.toml cannot be read: {error}. Mend or remove it.") from error
+        raise SettingsError(f"findimg.toml cannot be read: {error}. Fix or remove it.") from error

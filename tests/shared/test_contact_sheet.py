@@ -1,5 +1,3 @@
-"""Contact sheets show every hit, never overflow, and survive whatever a library holds."""
-
 import io
 
 import pytest
@@ -10,11 +8,11 @@ from PIL import Image
 from findimg.contact_sheet import (
     CAPTION_HEIGHT,
     COLUMNS,
+    CORRECT,
     GAP,
     LEFT,
     MARGIN,
     PAPER,
-    RIGHT,
     THUMBNAIL,
     WIDTH,
     WRONG,
@@ -59,49 +57,49 @@ def has_ink(sheet: Image.Image, box: tuple[int, int, int, int]) -> bool:
     return min(sheet.crop(box).convert("L").tobytes()) < 200
 
 
-def test_hits_stand_side_by_side_and_long_rows_wrap() -> None:
+def test_hits_are_side_by_side_and_long_rows_wrap() -> None:
     sheet = drawn(Row("/findimg cat", hits=[Cell(jpeg(RED if i % 2 else BLUE), f"0.{i}") for i in range(COLUMNS + 2)]))
     for number in range(COLUMNS + 2):
         assert near(sheet.getpixel(middle_of_hit(number)), RED if number % 2 else BLUE)
     assert near(sheet.getpixel(middle_of_hit(COLUMNS + 2)), PAPER)
 
 
-def test_the_query_image_stands_left_of_the_hits() -> None:
+def test_query_image_is_left_of_the_hits() -> None:
     sheet = drawn(Row("/similar", Image.new("RGB", (50, 400), RED), [Cell(jpeg(BLUE), "")]))
     column = sheet.crop((MARGIN, 0, MARGIN + THUMBNAIL, sheet.height))
     assert any(near(column.getpixel((THUMBNAIL // 2, y)), RED) for y in range(column.height))
 
 
-def test_a_caption_stands_below_its_thumbnail() -> None:
+def test_caption_is_below_its_thumbnail() -> None:
     below = (LEFT, MARGIN + THUMBNAIL, LEFT + THUMBNAIL, MARGIN + THUMBNAIL + CAPTION_HEIGHT)
     assert has_ink(drawn(Row("q", hits=[Cell(jpeg(RED), "0.97")])), below)
     assert not has_ink(drawn(Row("q", hits=[Cell(jpeg(RED), "")])), below)
 
 
-@pytest.mark.parametrize(("mark", "colour"), [(True, RIGHT), (False, WRONG)])
-def test_a_judged_hit_has_a_frame_of_its_colour(mark: bool, colour: str) -> None:
-    sheet = drawn(Row("q", hits=[Cell(jpeg((255, 255, 255)), "", mark)]))
+@pytest.mark.parametrize(("correct", "colour"), [(True, CORRECT), (False, WRONG)])
+def test_judged_hit_has_a_coloured_frame(correct: bool, colour: str) -> None:
+    sheet = drawn(Row("q", hits=[Cell(jpeg((255, 255, 255)), "", correct)]))
     assert near(sheet.getpixel((LEFT + 1, MARGIN + THUMBNAIL // 2)), colour)
 
 
-def test_a_hit_that_nobody_judged_has_no_frame() -> None:
+def test_hit_without_judgement_has_no_frame() -> None:
     sheet = drawn(Row("q", hits=[Cell(jpeg((255, 255, 255)), "")]))
     assert near(sheet.getpixel((LEFT + 1, MARGIN + THUMBNAIL // 2)), "#ffffff")
 
 
 @pytest.mark.parametrize("thumbnail", [None, b"", b"no image", jpeg(RED)[:200]])
-def test_a_missing_or_broken_thumbnail_is_a_card_and_not_a_crash(thumbnail: bytes | None) -> None:
+def test_missing_or_broken_thumbnail_is_drawn_as_a_card(thumbnail: bytes | None) -> None:
     sheet = drawn(Row("q", hits=[Cell(thumbnail, "0.5"), Cell(jpeg(BLUE), "0.4")]))
     assert has_ink(sheet, (LEFT, MARGIN, LEFT + THUMBNAIL, MARGIN + THUMBNAIL))
     assert near(sheet.getpixel(middle_of_hit(1)), BLUE)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4000, 1), (1, 4000)])
-def test_any_shape_of_query_image_can_be_drawn(size: tuple[int, int]) -> None:
+def test_query_image_of_any_shape_is_drawn(size: tuple[int, int]) -> None:
     drawn(Row("/similar", Image.new("RGB", size, RED)))
 
 
-def test_words_are_drawn_and_wrap_at_the_edge() -> None:
+def test_words_wrap_at_the_right_edge() -> None:
     one = drawn(Row("/tag", words=[("cat", 0.9)]))
     many = drawn(Row("/tag", words=[(f"word{i}", 0.9) for i in range(40)]))
     assert has_ink(one, (LEFT, MARGIN, LEFT + THUMBNAIL, one.height))
@@ -109,20 +107,20 @@ def test_words_are_drawn_and_wrap_at_the_edge() -> None:
     assert not has_ink(many, (WIDTH - MARGIN, 0, WIDTH, many.height))
 
 
-def test_a_row_without_an_answer_says_so() -> None:
+def test_row_without_results_has_a_text() -> None:
     sheet = drawn(Row("q"))
     assert has_ink(sheet, (LEFT, 0, WIDTH, sheet.height))
 
 
 @given(st.text(max_size=200) | st.sampled_from(["x" * 5000, "a b " * 2000, "\udcff", "line\nline"]))
 @settings(max_examples=40, deadline=None)
-def test_no_text_overflows_its_column(text: str) -> None:
+def test_text_stays_in_its_column(text: str) -> None:
     sheet = drawn(Row(text, hits=[Cell(jpeg((255, 255, 255)), text)], words=[(text, 0.5)]))
-    # A glyph may reach a pixel or two to the left of where it stands.
+    # A glyph may reach a pixel or two to the left of its position.
     assert not has_ink(sheet, (MARGIN + THUMBNAIL + 4, 0, LEFT - 2, sheet.height))
     assert not has_ink(sheet, (WIDTH - MARGIN, 0, WIDTH, sheet.height))
 
 
-def test_too_many_rows_for_a_jpeg_are_refused_in_a_sentence() -> None:
+def test_too_many_rows_for_a_jpeg_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"2000 rows .* fewer rows"):
         draw_sheet([Row("q", hits=[Cell(None, "")])] * 2000)

@@ -11,22 +11,22 @@ from findimg.settings import Settings, load_settings
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, and no FINDIMG_* variable from outside."""
+    """An empty working directory, without any FINDIMG_* variable."""
     for name in [name for name in os.environ if name.startswith("FINDIMG_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_a_flag_beats_a_variable_beats_the_file_beats_the_default(
+def test_flag_overrides_variable_overrides_file_overrides_default(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load_settings().shard_size == 256
-    (folder / "findimg.toml").write_text('shard_size = 1\nlibrary = "of the file"\nhead = "of the file"\n')
+    (folder / "findimg.toml").write_text('shard_size = 1\nlibrary = "from the file"\nhead = "from the file"\n')
     monkeypatch.setenv("FINDIMG_SHARD_SIZE", "2")
-    monkeypatch.setenv("FINDIMG_LIBRARY", "of the variable")
+    monkeypatch.setenv("FINDIMG_LIBRARY", "from the variable")
     settings = load_settings(shard_size=3, library=None)
-    assert (settings.shard_size, settings.library, settings.head) == (3, "of the variable", "of the file")
+    assert (settings.shard_size, settings.library, settings.head) == (3, "from the variable", "from the file")
     assert settings.engine == "ray"
 
 
@@ -41,20 +41,20 @@ def test_every_setting_has_a_variable_and_a_key(folder: Path, monkeypatch: pytes
     assert load_settings() == from_file == load_settings(**values)
 
 
-def test_an_empty_variable_is_not_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "findimg.toml").write_text('library = "of the file"')
+def test_empty_variable_counts_as_unset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "findimg.toml").write_text('library = "from the file"')
     for name in ("FINDIMG_LIBRARY", "FINDIMG_CACHE", "FINDIMG_ENGINE"):
         monkeypatch.setenv(name, "")
     settings = load_settings()
-    assert (settings.library, settings.cache, settings.engine) == ("of the file", user_cache_path("findimg"), "ray")
+    assert (settings.library, settings.cache, settings.engine) == ("from the file", user_cache_path("findimg"), "ray")
 
 
-def test_the_cache_may_be_named_from_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_path_may_start_with_a_tilde(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder))
     assert load_settings(cache=Path("~/c")).cache == folder / "c"
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
         load_settings().library = "other"
 
@@ -62,37 +62,35 @@ def test_settings_do_not_change() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ('libary = "x"', r"^findimg\.toml has an unknown key 'libary'; the known ones are library, backbone, .*\.$"),
-        ("library = []]", r"^findimg\.toml cannot be read: .*line 1.*\. Mend or remove it\.$"),
-        ("library = '\udcff'", r"^findimg\.toml cannot be read: .*utf-8.*\. Mend or remove it\.$"),
+        ('libary = "x"', r"^findimg\.toml has an unknown key 'libary'; the known keys are library, backbone, .*\.$"),
+        ("library = []]", r"^findimg\.toml cannot be read: .*line 1.*\. Fix or remove it\.$"),
+        ("library = '\udcff'", r"^findimg\.toml cannot be read: .*utf-8.*\. Fix or remove it\.$"),
         ("library = 3", r"^Setting library \(--library, FINDIMG_LIBRARY or findimg\.toml\) .*string\. Received: 3\.$"),
         ("engine = 'spark'", r"^Setting engine .* 'ray' or 'local'\. Received: 'spark'\.$"),
         ("shard_size = 0", r"^Setting shard_size \(--shard-size, FINDIMG_SHARD_SIZE .* equal to 1\. Received: 0\.$"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_explained_in_a_sentence(folder: Path, content: str, sentence: str) -> None:
+def test_invalid_file_gives_a_one_sentence_error(folder: Path, content: str, sentence: str) -> None:
     (folder / "findimg.toml").write_text(content, errors="surrogateescape")
     with pytest.raises(SettingsError, match=sentence):
         load_settings()
 
 
 @pytest.mark.parametrize("value", ["many", "1001", "1.5"])
-def test_a_variable_that_cannot_be_used_is_explained_with_its_value(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_invalid_variable_is_an_error_with_its_value(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("FINDIMG_SHARD_SIZE", value)
-    with pytest.raises(SettingsError, match=rf"^Setting shard_size .* cannot be used: .*\. Received: '{value}'\.$"):
+    with pytest.raises(SettingsError, match=rf"^Setting shard_size .* is not valid: .*\. Received: '{value}'\.$"):
         load_settings()
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "ftp://example.com", "example.com", "https://", "//x"])
-def test_an_address_is_https_or_this_machine(url: str) -> None:
+def test_address_must_be_https_or_this_machine(url: str) -> None:
     with pytest.raises(SettingsError, match=r"FINDIMG_IMAGE_BASE_URL.*must begin with https://"):
         load_settings(image_base_url=url)
     assert load_settings(image_base_url="http://127.0.0.1:9/x").image_base_url == "http://127.0.0.1:9/x/"
 
 
-def test_a_secret_is_never_shown(folder: Path) -> None:
+def test_secrets_are_never_printed(folder: Path) -> None:
     (folder / "findimg.toml").write_text('slack_bot_token = "xoxb-1"\n')
     assert "xoxb" not in repr(load_settings())
     (folder / "findimg.toml").write_text('slack_bot_token = ["xoxb-1"]\n')
@@ -102,7 +100,7 @@ def test_a_secret_is_never_shown(folder: Path) -> None:
     assert "--slack-bot-token" not in str(caught.value)
 
 
-def test_allow_lists_are_ids_parted_by_commas_or_spaces() -> None:
+def test_allow_lists_are_separated_by_commas_or_spaces() -> None:
     settings = load_settings(allow_channels="C1, C2 C3", allow_users="")
     assert settings.channels == {"C1", "C2", "C3"}
     assert settings.users == frozenset()

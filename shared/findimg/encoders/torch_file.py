@@ -1,4 +1,4 @@
-"""Reads a state dict that torch.save wrote, without torch and without running anything that the file says.
+"""Reads a state dict that torch.save wrote, without torch and without executing code from the file.
 
 The format is the one before PyTorch 1.6: five pickles one after the other (magic number, protocol version, system
 information, the state dict, the storages' keys), then each storage as an int64 count and its raw little-endian
@@ -18,13 +18,13 @@ import numpy as np
 from findimg.errors import ModelError
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
-_OBJECTS = 100_000  # in a pickle; a state dict of 300 tensors has 3,000
+_MOST_OBJECTS = 100_000  # in one pickle. A state dict of 300 tensors has 3,000.
 _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 
 
 @dataclass(slots=True)
 class _Storage:
-    """The numbers behind tensors; they stand at the end of the file, so they come after the tensors."""
+    """The numbers of one or several tensors. They are at the end of the file, so they are read after the tensors."""
 
     dtype: np.dtype
     size: int
@@ -33,7 +33,7 @@ class _Storage:
 
 @dataclass(frozen=True, slots=True)
 class _Tensor:
-    """A view of a storage; offset and strides count numbers, not bytes."""
+    """A view of a storage. Offset and strides count numbers, not bytes."""
 
     storage: _Storage
     offset: int
@@ -43,12 +43,12 @@ class _Tensor:
     def array(self) -> np.ndarray:
         dtype = self.storage.dtype
         strides = [stride * dtype.itemsize for stride in self.strides]
-        # The constructor refuses a view that reaches outside of its buffer; as_strided does not.
+        # The constructor refuses a view that reaches outside its buffer. as_strided does not.
         return np.ndarray(self.shape, dtype, self.storage.values, self.offset * dtype.itemsize, strides)
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the four names that a state dict of tensors needs, each replaced by something harmless."""
+    """Accepts only the four names that a state dict needs, and replaces each one by something harmless."""
 
     def __init__(self, file: BinaryIO):
         super().__init__(file)
@@ -58,7 +58,7 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            # A new function each time: a pickle can set attributes of what it is given.
+            # A new function each time, because a pickle can set attributes of it.
             return lambda storage, offset, shape, strides, *_: _Tensor(storage, offset, shape, strides)
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
@@ -73,26 +73,26 @@ class _Unpickler(pickle.Unpickler):
 
 def _load(unpickler: _Unpickler, file: BinaryIO) -> Any:
     start = file.tell()
-    # The unpickler makes room for as many objects as the highest number announces, gigabytes in a damaged file.
+    # The unpickler allocates memory for the highest object number, which can be gigabytes in a damaged file.
     for opcode, argument, _ in pickletools.genops(file):
-        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > _OBJECTS:
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > _MOST_OBJECTS:
             raise pickle.UnpicklingError(f"it numbers an object {argument}")
     file.seek(start)
     return unpickler.load()
 
 
 def read_state_dict(data: bytes, source: str) -> Mapping[str, np.ndarray]:
-    """Reads the tensors of a PyTorch weights file.
+    """Return the tensors of a PyTorch weights file.
 
     Args:
-        data: the file, of the format before PyTorch 1.6, with float32 and int64 tensors on the CPU.
-        source: where it comes from, for errors.
+        data: the file, in the format before PyTorch 1.6, with float32 and int64 tensors on the CPU.
+        source: where the file comes from, for error messages.
 
     Returns:
-        The tensors by name, read-only, in torch's layout (convolutions: out, in, height, width).
+        The tensors by name, read-only, in torch's layout. Convolutions have the axes out, in, height, width.
 
     Raises:
-        ModelError: the file is no such file, is damaged, or asks for anything else than tensors.
+        ModelError: the file has another format, is damaged, or holds anything but tensors.
     """
     file = io.BytesIO(data)
     try:
@@ -109,6 +109,6 @@ def read_state_dict(data: bytes, source: str) -> Mapping[str, np.ndarray]:
                 raise ValueError(f"storage {key} has {count} numbers instead of {storage.size}")
             storage.values = file.read(count * storage.dtype.itemsize)
         return {name: tensor.array() for name, tensor in tensors.items()}
-    # A damaged or hostile pickle can fail in any way that Python knows.
+    # A damaged or hostile pickle can raise any exception.
     except Exception as error:
-        raise ModelError(f"{source} is no PyTorch weights file that findimg reads: {error}.") from error
+        raise ModelError(f"{source} is not a PyTorch weights file that findimg reads: {error}.") from error

@@ -125,7 +125,7 @@ def check_weights(path: Path, dense: bool = True) -> None:
         with h5py.File(path) as file:
             file.visititems(count)
     except OSError as error:
-        raise ModelError(f"{path} is no readable HDF5 file of Keras weights: {error}.") from error
+        raise ModelError(f"{path} is not a readable HDF5 file of Keras weights: {error}.") from error
     kernels = [(3, 3, *channels) for channels in CONVOLUTIONS] + (list(DENSE) if dense else [])
     expected: Counter[tuple[int, ...]] = Counter(shape for kernel in kernels for shape in (kernel, kernel[-1:]))
     wrong = (expected - found) or (found - expected)

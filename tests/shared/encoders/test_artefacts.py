@@ -25,7 +25,7 @@ GLOVE = b"cat 0.5 -0.25\nsofa 1.0 0.125\n"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves `files`; a path that ends in .cut announces more than it sends."""
+    """Serve `files`. For a path that ends in .cut, announce more bytes than are sent."""
 
     def __init__(self, files: dict[str, bytes], *arguments: object):
         self.files = files
@@ -100,7 +100,7 @@ def left_behind(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_the_official_download_is_kept_and_not_fetched_twice(tmp_path: Path, server: str, weights: bytes) -> None:
+def test_official_download_is_kept_and_not_fetched_twice(tmp_path: Path, server: str, weights: bytes) -> None:
     store = store_with(tmp_path, "vgg16-gap", f"{server}/gap.h5", weights)
     path = store.pull("vgg16-gap")
     assert path.read_bytes() == weights
@@ -123,12 +123,12 @@ def test_progress_of_a_download_is_reported_up_to_its_size(tmp_path: Path, serve
     assert reports[-1] == ("vgg16-gap", len(weights), len(weights))
 
 
-def test_the_published_md5_is_a_hash_as_well(tmp_path: Path, server: str, weights: bytes) -> None:
+def test_md5_is_accepted_as_published_hash(tmp_path: Path, server: str, weights: bytes) -> None:
     digest = "md5:" + hashlib.md5(weights).hexdigest()
     assert store_with(tmp_path, "vgg16-gap", f"{server}/gap.h5", weights, digest).pull("vgg16-gap").is_file()
 
 
-def test_a_wrong_hash_keeps_nothing(tmp_path: Path, server: str, weights: bytes) -> None:
+def test_download_with_wrong_hash_is_not_kept(tmp_path: Path, server: str, weights: bytes) -> None:
     store = store_with(tmp_path, "vgg16-gap", f"{server}/gap.h5", weights, "md5:" + "0" * 32)
     with pytest.raises(ModelError, match=f"md5 {hashlib.md5(weights).hexdigest()} instead of 0000"):
         store.pull("vgg16-gap")
@@ -136,7 +136,7 @@ def test_a_wrong_hash_keeps_nothing(tmp_path: Path, server: str, weights: bytes)
 
 
 @pytest.mark.parametrize(("path", "why"), [("/gone.h5", "HTTP status 404"), ("/gap.h5.cut", "gave less than its")])
-def test_a_failed_download_names_both_ways_out_and_keeps_nothing(
+def test_failed_download_is_not_kept_and_names_both_remedies(
     tmp_path: Path, server: str, weights: bytes, path: str, why: str
 ) -> None:
     store = store_with(tmp_path, "vgg16-gap", server + path, weights)
@@ -145,14 +145,14 @@ def test_a_failed_download_names_both_ways_out_and_keeps_nothing(
     assert left_behind(tmp_path) == []
 
 
-def test_more_than_the_announced_size_is_not_read_to_its_end(tmp_path: Path, server: str, weights: bytes) -> None:
+def test_download_larger_than_announced_is_stopped(tmp_path: Path, server: str, weights: bytes) -> None:
     store = store_with(tmp_path, "vgg16-gap", f"{server}/gap.h5", weights[:1000])
     with pytest.raises(ModelError, match="gave more than its 1000 bytes"):
         store.pull("vgg16-gap")
     assert left_behind(tmp_path) == []
 
 
-def test_without_a_network_both_ways_out_are_named(tmp_path: Path, weights: bytes) -> None:
+def test_error_without_a_network_names_both_remedies(tmp_path: Path, weights: bytes) -> None:
     store = store_with(tmp_path, "vgg16-gap", "http://127.0.0.1:9/gap.h5", weights)
     with pytest.raises(ModelError) as caught:
         store.weights("vgg16-gap")
@@ -162,7 +162,7 @@ def test_without_a_network_both_ways_out_are_named(tmp_path: Path, weights: byte
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_is_pulled_without_a_network(tmp_path: Path, weights: bytes) -> None:
+def test_file_is_pulled_without_a_network(tmp_path: Path, weights: bytes) -> None:
     file = tmp_path / "from-a-colleague.h5"
     file.write_bytes(weights)
     store = ModelStore(tmp_path / "store")
@@ -172,20 +172,20 @@ def test_a_file_is_pulled_without_a_network(tmp_path: Path, weights: bytes) -> N
     assert store.weights("vgg16-gap") == path
 
 
-def test_a_pulled_file_replaces_the_cached_one_only_when_it_is_good(tmp_path: Path, weights: bytes) -> None:
+def test_pulled_file_replaces_the_cached_one_only_if_valid(tmp_path: Path, weights: bytes) -> None:
     good, bad = tmp_path / "good.h5", tmp_path / "bad.h5"
     good.write_bytes(weights)
     bad.write_bytes(b"<html>")
     store = ModelStore(tmp_path / "store")
     path = store.pull("vgg16-gap", str(good))
-    with pytest.raises(ModelError, match=r"bad\.h5 is no readable HDF5"):
+    with pytest.raises(ModelError, match=r"bad\.h5 is not a readable HDF5"):
         store.pull("vgg16-gap", str(bad))
     assert path.read_bytes() == weights
     with pytest.raises(ModelError, match="SHA-256"):
         store.pull("efficientnet-lite0", str(bad))
 
 
-def test_named_weights_come_before_everything_else(tmp_path: Path, weights: bytes) -> None:
+def test_named_weights_override_cached_weights(tmp_path: Path, weights: bytes) -> None:
     cached, named = tmp_path / "cached.h5", tmp_path / "named.h5"
     cached.write_bytes(weights)
     named.write_bytes(b"mine")
@@ -203,7 +203,7 @@ def test_named_weights_in_s3_are_fetched_once(tmp_path: Path, bucket: str) -> No
     assert store.weights("vgg16", "s3://models/team/vgg.h5") == path
 
 
-def test_a_missing_s3_object_is_named_and_leaves_nothing(tmp_path: Path, bucket: str) -> None:
+def test_missing_s3_object_is_an_error_and_leaves_no_files(tmp_path: Path, bucket: str) -> None:
     with pytest.raises(StorageError, match=f"s3://{bucket}/gone.h5 does not exist"):
         ModelStore(tmp_path).weights("vgg16", f"s3://{bucket}/gone.h5")
     assert left_behind(tmp_path) == []
@@ -217,14 +217,14 @@ def test_word_vectors_are_downloaded_unzipped_and_converted(tmp_path: Path, serv
     assert sorted(os.listdir(tmp_path)) == ["words"], "neither zip nor text is kept"
 
 
-def test_a_zip_without_these_word_vectors_is_refused(tmp_path: Path, server: str, glove_zip: bytes) -> None:
+def test_zip_without_the_word_vectors_is_refused(tmp_path: Path, server: str, glove_zip: bytes) -> None:
     store = store_with(tmp_path, "glove.6B.100d", f"{server}/glove.6B.zip", glove_zip)
     with pytest.raises(ModelError, match=r"holds no glove\.6B\.100d\.txt"):
         store.pull("glove.6B.100d")
     assert left_behind(tmp_path) == []
 
 
-def test_any_glove_file_is_pulled_under_its_own_name(tmp_path: Path) -> None:
+def test_glove_file_is_pulled_under_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "vectors.txt").write_bytes(GLOVE)
     store = ModelStore(tmp_path / "store")
     folder = store.pull("glove.840B.300d", str(tmp_path / "vectors.txt"))
@@ -232,7 +232,7 @@ def test_any_glove_file_is_pulled_under_its_own_name(tmp_path: Path) -> None:
     assert [(status.name, status.state) for status in store.list()][-1] == ("glove.840B.300d", "cached")
 
 
-def test_an_array_of_word_vectors_comes_from_s3_with_its_vocabulary(tmp_path: Path, bucket: str) -> None:
+def test_array_of_word_vectors_is_fetched_from_s3_with_its_vocabulary(tmp_path: Path, bucket: str) -> None:
     np.save(tmp_path / "team.npy", np.eye(2, dtype=np.float32))
     client = boto3.client("s3")
     client.upload_file(str(tmp_path / "team.npy"), bucket, "team.npy")
@@ -249,20 +249,20 @@ def test_embedded_models_need_neither_file_nor_network(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
-def test_word_vectors_pulled_from_a_file_come_before_the_embedded_ones(tmp_path: Path) -> None:
+def test_pulled_word_vectors_override_embedded_ones(tmp_path: Path) -> None:
     (tmp_path / "vectors.txt").write_bytes(GLOVE)
     store = ModelStore(tmp_path / "store")
     folder = store.pull("glove.6B.50d", str(tmp_path / "vectors.txt"))
     assert store.words("glove.6B.50d") == folder
 
 
-def test_a_missing_package_is_said_with_what_to_do(tmp_path: Path) -> None:
+def test_missing_package_is_an_error_that_names_it(tmp_path: Path) -> None:
     gone = Artefact("efficientnet-lite0", weights_of(lambda _: None), Embedded("the-package", "no_such_module", "file"))
     with pytest.raises(ModelError, match="comes with the package the-package, which is missing; install it"):
         ModelStore(tmp_path, [gone]).pull("efficientnet-lite0")
 
 
-def test_the_list_says_what_is_here(tmp_path: Path, weights: bytes) -> None:
+def test_list_shows_the_state_of_each_model(tmp_path: Path, weights: bytes) -> None:
     (tmp_path / "gap.h5").write_bytes(weights)
     store = ModelStore(tmp_path / "store")
     assert {status.name: status.state for status in store.list()} == {
@@ -279,7 +279,7 @@ def test_the_list_says_what_is_here(tmp_path: Path, weights: bytes) -> None:
     assert (status.state, status.path, status.size) == ("cached", path, len(weights))
 
 
-def test_the_path_of_what_is_not_here_says_how_to_get_it(tmp_path: Path) -> None:
+def test_path_of_an_absent_model_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="vgg16 is not on this machine; go online"):
         ModelStore(tmp_path).path("vgg16")
     with pytest.raises(ModelError, match=r"no official download; run .*glove\.840B\.300d --from FILE"):
@@ -287,32 +287,32 @@ def test_the_path_of_what_is_not_here_says_how_to_get_it(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["resnet", "../vgg16", "glove.../../../etc", "glove./x", ""])
-def test_an_unknown_name_is_refused_with_those_that_are_known(tmp_path: Path, name: str) -> None:
+def test_unknown_name_is_refused_with_the_known_names(tmp_path: Path, name: str) -> None:
     for ask in (ModelStore(tmp_path).pull, ModelStore(tmp_path).path):
         with pytest.raises(ModelError, match=r"There is no model .*vgg16-gap"):
             ask(name)
 
 
-def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_source_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no file '/nowhere/vgg\.h5'"):
         ModelStore(tmp_path).pull("vgg16", "/nowhere/vgg.h5")
 
 
-def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_unwritable_cache_is_named(tmp_path: Path) -> None:
     (tmp_path / "vectors.txt").write_bytes(GLOVE)
     (tmp_path / "store").write_text("a file in the way")
     with pytest.raises(ModelError, match=r"The model cache .*store cannot be written"):
         ModelStore(tmp_path / "store").pull("glove.6B.50d", str(tmp_path / "vectors.txt"))
 
 
-def test_what_is_made_once_is_kept(tmp_path: Path) -> None:
+def test_converted_model_is_kept(tmp_path: Path) -> None:
     store = ModelStore(tmp_path)
     assert store.made("model", lambda: b"first") == b"first"
     assert store.made("model", lambda: b"second") == b"first"
     assert ModelStore(tmp_path).made("model", lambda: b"third") == b"first"
 
 
-def test_what_cannot_be_kept_is_made_each_time(tmp_path: Path) -> None:
+def test_converted_model_is_made_again_if_it_cannot_be_kept(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = ModelStore(tmp_path / "file" / "below")
     assert store.made("model", lambda: b"first") == b"first"

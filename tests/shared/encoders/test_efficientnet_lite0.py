@@ -68,14 +68,14 @@ def photographs() -> list[Image.Image]:
         (lambda: load_sample_image("flower.jpg"), {985}),  # daisy
     ],
 )
-def test_a_photograph_gets_its_class(backbone: ImageEncoder, pixels: object, right: set[int]) -> None:
+def test_photograph_gets_its_class(backbone: ImageEncoder, pixels: object, right: set[int]) -> None:
     assert callable(pixels)
     features = backbone.embed(backbone.preprocess(Image.fromarray(pixels()))[None])
     assert features.probabilities is not None
     assert int(features.probabilities[0].argmax()) in right
 
 
-def test_embeddings_have_the_promised_shapes_and_probabilities_add_up(backbone: ImageEncoder) -> None:
+def test_embeddings_have_the_documented_shapes_and_probabilities_sum_to_one(backbone: ImageEncoder) -> None:
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
     features = backbone.embed(batch)
     assert batch.shape == (4, 224, 224, 3)
@@ -88,7 +88,7 @@ def test_embeddings_have_the_promised_shapes_and_probabilities_add_up(backbone: 
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 33])
-def test_an_embedding_does_not_depend_on_its_batch(backbone: ImageEncoder, count: int) -> None:
+def test_embedding_does_not_depend_on_its_batch(backbone: ImageEncoder, count: int) -> None:
     images = [backbone.preprocess(image) for image in photographs()]
     batch = np.stack([images[position % len(images)] for position in range(count)])
     alone = np.concatenate([backbone.embed(image[None]).visual for image in images])
@@ -97,7 +97,7 @@ def test_an_embedding_does_not_depend_on_its_batch(backbone: ImageEncoder, count
     np.testing.assert_array_equal(together, alone[np.arange(count) % len(images)])
 
 
-def test_it_computes_what_keras_computes(backbone: ImageEncoder) -> None:
+def test_outputs_equal_those_of_keras(backbone: ImageEncoder) -> None:
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
     model = build(read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
     visual, probabilities = model.predict(batch, verbose=0)
@@ -106,7 +106,7 @@ def test_it_computes_what_keras_computes(backbone: ImageEncoder) -> None:
     np.testing.assert_allclose(features.probabilities, probabilities, atol=1e-4)
 
 
-def test_several_threads_may_embed_at_once(backbone: ImageEncoder) -> None:
+def test_several_threads_can_embed_at_the_same_time(backbone: ImageEncoder) -> None:
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
     expected = backbone.embed(batch).visual
     with ThreadPoolExecutor(8) as pool:
@@ -114,7 +114,7 @@ def test_several_threads_may_embed_at_once(backbone: ImageEncoder) -> None:
             np.testing.assert_array_equal(visual, expected)
 
 
-def test_class_weights_are_the_classifiers(backbone: ImageEncoder) -> None:
+def test_class_weights_reproduce_the_probabilities(backbone: ImageEncoder) -> None:
     features = backbone.embed(np.stack([backbone.preprocess(image) for image in photographs()]))
     assert features.probabilities is not None
     # What the weights leave of the log probabilities is the bias of a class and the normalisation of an image.
@@ -123,7 +123,7 @@ def test_class_weights_are_the_classifiers(backbone: ImageEncoder) -> None:
     np.testing.assert_allclose(per_class, np.broadcast_to(per_class[:1], per_class.shape), atol=1e-2)
 
 
-def test_a_folded_batch_norm_is_the_same_as_one_behind_the_convolution() -> None:
+def test_folded_batch_norm_equals_a_separate_one() -> None:
     random = np.random.default_rng(2)
     kernel, weight, bias, mean = (random.normal(size=size).astype(np.float32) for size in ((5, 3, 1, 1), 5, 5, 5))
     variance = random.uniform(0.1, 2, 5).astype(np.float32)
@@ -140,7 +140,7 @@ def test_a_folded_batch_norm_is_the_same_as_one_behind_the_convolution() -> None
     np.testing.assert_allclose(folded_kernel[:, :, 0, 0] @ pixel + folded_bias, unfolded, rtol=1e-4, atol=1e-5)
 
 
-def test_other_weights_are_refused_before_they_are_unpickled(tmp_path: Path) -> None:
+def test_other_weights_are_refused_before_unpickling(tmp_path: Path) -> None:
     changed = bytearray(ModelStore(tmp_path).path("efficientnet-lite0").read_bytes())
     changed[-1] ^= 1
     (tmp_path / "changed.pth").write_bytes(changed)
@@ -148,7 +148,7 @@ def test_other_weights_are_refused_before_they_are_unpickled(tmp_path: Path) -> 
         open_backbone("efficientnet-lite0", ModelStore(tmp_path), str(tmp_path / "changed.pth"))
 
 
-def test_a_damaged_conversion_is_named(tmp_path: Path) -> None:
+def test_damaged_converted_model_is_named(tmp_path: Path) -> None:
     store = ModelStore(tmp_path)
     kept = tmp_path / "made" / f"efficientnet-lite0-{fingerprint('efficientnet-lite0', store)}.tflite"
     kept.parent.mkdir()
@@ -158,7 +158,7 @@ def test_a_damaged_conversion_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_photographs_of_imagenet_classes_are_named_right(backbone: ImageEncoder) -> None:
+def test_photographs_of_imagenet_classes_get_the_right_class(backbone: ImageEncoder) -> None:
     if not PHOTOS.is_dir():
         pytest.skip(f"The photographs of the handbook are not at {PHOTOS}.")
     right: dict[str, float] = {}

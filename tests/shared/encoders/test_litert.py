@@ -20,7 +20,7 @@ def images(count: int) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
 
 
-def test_a_converted_model_gives_what_keras_gives_in_the_order_of_the_images() -> None:
+def test_converted_model_returns_the_outputs_of_keras_in_order() -> None:
     kerases = model()
     expected = kerases.predict(images(40), verbose=0)
     found = LiteRTModel(convert_to_litert(kerases), SHAPES, threads=3)(images(40))
@@ -29,7 +29,7 @@ def test_a_converted_model_gives_what_keras_gives_in_the_order_of_the_images() -
         np.testing.assert_allclose(output, right, atol=1e-5)
 
 
-def test_int8_comes_near_and_leaves_what_follows_the_convolutions_alone() -> None:
+def test_int8_outputs_are_close_and_probabilities_stay_in_float32() -> None:
     kerases = model()
     exact = LiteRTModel(convert_to_litert(kerases), SHAPES, threads=1)(images(40))
     near = LiteRTModel(convert_to_litert(kerases, images(100)), SHAPES, threads=1)(images(40))
@@ -38,11 +38,11 @@ def test_int8_comes_near_and_leaves_what_follows_the_convolutions_alone() -> Non
     np.testing.assert_allclose(near[1].sum(axis=1), 1, atol=1e-6)
 
 
-def test_what_is_no_model_is_refused() -> None:
+def test_other_data_is_refused() -> None:
     with pytest.raises(ModelError, match="LiteRT cannot run the model"):
         LiteRTModel(b"\0" * 1000, SHAPES, threads=1)
 
 
-def test_another_model_is_refused() -> None:
+def test_model_with_other_shapes_is_refused() -> None:
     with pytest.raises(ModelError, match=r"\[1, 8, 8, 3\], \[1, 4\], \[1, 2\]\] instead of .*\[1, 7\]\]"):
         LiteRTModel(convert_to_litert(model()), ((8, 8, 3), (7,)), threads=1)

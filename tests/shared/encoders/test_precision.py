@@ -5,7 +5,7 @@ from findimg.encoders.keras_model import KerasModel
 from findimg.encoders.precision import bfloat16_pays, in_bfloat16
 
 
-def test_what_is_to_stay_in_float32_does() -> None:
+def test_excluded_layers_stay_in_float32() -> None:
     inputs = keras.Input((8, 8, 3))
     hidden = keras.layers.Conv2D(16, 3, activation="relu", name="hidden")(inputs)
     outputs = keras.layers.Dense(4, name="last")(keras.layers.Flatten(name="flat")(hidden))
@@ -22,6 +22,6 @@ def test_what_is_to_stay_in_float32_does() -> None:
     np.testing.assert_allclose(KerasModel(small)(pixels)[0], KerasModel(model)(pixels)[0], atol=0.02)
 
 
-def test_the_choice_is_measured_once_and_then_kept() -> None:
+def test_bfloat16_is_measured_once() -> None:
     assert bfloat16_pays() is bfloat16_pays()
     assert bfloat16_pays.cache_info().misses == 1

@@ -18,11 +18,11 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", prelude + code], cwd=root, capture_output=True, text=True, check=False)
 
 
-def test_the_registry_has_the_four_backbones() -> None:
+def test_registry_has_four_encoders() -> None:
     assert set(backbone_names()) == {"vgg16", "vgg16-gap", "efficientnet-lite0", "efficientnet-lite0-int8"}
 
 
-def test_the_default_needs_tensorflow_once_to_convert_it_and_then_never_again(tmp_path: Path) -> None:
+def test_default_encoder_needs_tensorflow_only_for_its_conversion(tmp_path: Path) -> None:
     code = (
         "import numpy as np\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
@@ -37,7 +37,7 @@ def test_the_default_needs_tensorflow_once_to_convert_it_and_then_never_again(tm
     assert (converted, converted_again) == ("True", "False")
 
 
-def test_tensorflow_keeps_to_its_threads_and_cannot_get_others_later(tmp_path: Path) -> None:
+def test_number_of_tensorflow_threads_cannot_change(tmp_path: Path) -> None:
     done = run(
         "from findimg.encoders.keras_model import start_tensorflow\n"
         "tensorflow = start_tensorflow(1)\n"
@@ -51,13 +51,13 @@ def test_tensorflow_keeps_to_its_threads_and_cannot_get_others_later(tmp_path: P
     assert done.stderr == "", "a person would see TensorFlow's own messages"
 
 
-def test_an_unknown_backbone_is_named_with_those_that_exist(tmp_path: Path) -> None:
+def test_unknown_backbone_is_refused_with_the_known_names(tmp_path: Path) -> None:
     for ask in (open_backbone, fingerprint):
         with pytest.raises(SettingsError, match=r"'resnet'.*vgg16-gap"):
             ask("resnet", ModelStore(tmp_path))
 
 
-def test_the_fingerprint_follows_the_weights(tmp_path: Path) -> None:
+def test_fingerprint_depends_on_the_weights(tmp_path: Path) -> None:
     one, other, copy = (tmp_path / name for name in ("one.h5", "other.h5", "copy.h5"))
     one.write_bytes(b"1")
     other.write_bytes(b"2")
@@ -69,7 +69,7 @@ def test_the_fingerprint_follows_the_weights(tmp_path: Path) -> None:
     int(fingerprint("vgg16", store, str(one)), 16)
 
 
-def test_the_fingerprint_follows_the_preprocessing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprint_depends_on_the_preprocessing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 
     before = fingerprint("efficientnet-lite0", ModelStore(tmp_path))
@@ -77,6 +77,6 @@ def test_the_fingerprint_follows_the_preprocessing(tmp_path: Path, monkeypatch: 
     assert fingerprint("efficientnet-lite0", ModelStore(tmp_path)) != before
 
 
-def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no file '.*gone\.h5'"):
         fingerprint("vgg16", ModelStore(tmp_path), str(tmp_path / "gone.h5"))

@@ -28,7 +28,7 @@ def number(value: int) -> bytes:
 
 
 def state_dict(shape: tuple[int, int], strides: tuple[int, int], offset: int = 0) -> bytes:
-    """The opcodes that torch writes for {"weight": a tensor of two dimensions over storage "7"}."""
+    """Return the opcodes that torch writes for {"weight": a 2-d tensor over storage "7"}."""
     return b"".join(
         [
             pickle.PROTO + b"\x02",
@@ -55,13 +55,13 @@ def test_tensors_are_read_without_torch() -> None:
     assert tensors["weight"].dtype == np.float32
 
 
-def test_a_transposed_tensor_is_read_by_its_strides() -> None:
+def test_transposed_tensor_is_read_by_its_strides() -> None:
     tensors = read_state_dict(weights_file(state_dict((3, 2), (1, 3)), KEYS), "file")
     np.testing.assert_array_equal(tensors["weight"], [[0, 3], [1, 4], [2, 5]])
 
 
 class Touch:
-    """Makes a file when it is unpickled by somebody careless."""
+    """Create a folder when it is unpickled without care."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -71,7 +71,7 @@ class Touch:
 
 
 @pytest.mark.parametrize("place", range(5))
-def test_a_pickle_that_calls_something_is_refused_and_not_run(place: int, tmp_path: Path) -> None:
+def test_pickle_that_calls_a_function_is_refused_and_not_run(place: int, tmp_path: Path) -> None:
     pickles = [*HEADER, state_dict((2, 3), (3, 1)), KEYS]
     pickles[place] = pickle.dumps(Touch(tmp_path / "harm"), 2)
     with pytest.raises(ModelError, match=r"it asks for \w+\.mkdir"):
@@ -89,22 +89,20 @@ def test_every_other_name_is_refused(name: bytes) -> None:
     ("shape", "strides", "offset"),
     [((2, 3), (3, 1), 1), ((2, 3), (300, 1), 0), ((2, 3), (-3, 1), 0), ((2, -3), (3, 1), 0)],
 )
-def test_a_tensor_outside_of_its_storage_is_refused(
-    shape: tuple[int, int], strides: tuple[int, int], offset: int
-) -> None:
-    with pytest.raises(ModelError, match=r"bad\.pth is no PyTorch weights file"):
+def test_tensor_outside_its_storage_is_refused(shape: tuple[int, int], strides: tuple[int, int], offset: int) -> None:
+    with pytest.raises(ModelError, match=r"bad\.pth is not a PyTorch weights file"):
         read_state_dict(weights_file(state_dict(shape, strides, offset), KEYS), "bad.pth")
 
 
 @pytest.mark.parametrize("opcode", [b"r\xff\xff\xff\x7f", b"p2147483647\n"])
-def test_a_pickle_that_would_take_gigabytes_is_refused(opcode: bytes) -> None:
+def test_pickle_that_would_take_gigabytes_is_refused(opcode: bytes) -> None:
     with pytest.raises(ModelError, match="it numbers an object 2147483647"):
         read_state_dict(weights_file(b"\x80\x02}" + opcode + b"."), "big.pth")
 
 
 @settings(deadline=5000)
 @given(st.data())
-def test_a_damaged_file_is_refused_or_read_but_never_fails_otherwise(data: st.DataObject) -> None:
+def test_damaged_file_is_read_or_refused_with_model_error(data: st.DataObject) -> None:
     whole = weights_file(state_dict((2, 3), (3, 1)), KEYS)
     position = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:position] + data.draw(st.binary(max_size=3)) + whole[position + data.draw(st.integers(0, 3)) :]
@@ -113,6 +111,6 @@ def test_a_damaged_file_is_refused_or_read_but_never_fails_otherwise(data: st.Da
 
 
 @pytest.mark.parametrize("length", [0, 10, 100, -1])
-def test_a_truncated_file_is_refused(length: int) -> None:
+def test_truncated_file_is_refused(length: int) -> None:
     with pytest.raises(ModelError):
         read_state_dict(weights_file(state_dict((2, 3), (3, 1)), KEYS)[:length], "short.pth")

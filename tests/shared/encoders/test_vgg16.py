@@ -19,7 +19,7 @@ from findimg.errors import ModelError
 
 @pytest.fixture(scope="module")
 def reference() -> keras.Model:
-    """Keras' VGG16 with random weights whose classes are told apart."""
+    """Keras' VGG16 with random weights that give different probabilities for different images."""
     model = keras.applications.VGG16(weights=None)
     random = np.random.default_rng(20261123)
     for layer in model.layers:
@@ -46,14 +46,14 @@ def backbone(weights: Path) -> ImageEncoder:
 
 
 def opened(weights: Path, small: bool) -> ImageEncoder:
-    """The backbone in bfloat16 or in float32, whatever this machine does best."""
+    """Open the encoder in bfloat16 if `small`, else in float32, whatever this machine prefers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg16, "bfloat16_pays", lambda: small)
         return open_backbone("vgg16", ModelStore(weights.parent), str(weights))
 
 
 @pytest.mark.slow
-def test_embeddings_and_probabilities_are_those_of_keras(backbone: ImageEncoder, reference: keras.Model) -> None:
+def test_embeddings_and_probabilities_equal_those_of_keras(backbone: ImageEncoder, reference: keras.Model) -> None:
     images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
     batch = np.stack([backbone.preprocess(Image.fromarray(image)) for image in images])
     cut = keras.Model(reference.input, [reference.get_layer("fc2").output, reference.output])
@@ -68,7 +68,7 @@ def test_embeddings_and_probabilities_are_those_of_keras(backbone: ImageEncoder,
 
 
 @pytest.mark.slow
-def test_bfloat16_hardly_turns_the_embeddings(backbone: ImageEncoder, weights: Path) -> None:
+def test_bfloat16_embeddings_are_close_to_float32(backbone: ImageEncoder, weights: Path) -> None:
     images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
     batch = np.stack([backbone.preprocess(Image.fromarray(image)) for image in images])
     exact, near = backbone.embed(batch), opened(weights, small=True).embed(batch)
@@ -81,23 +81,23 @@ def test_bfloat16_hardly_turns_the_embeddings(backbone: ImageEncoder, weights: P
 
 
 @pytest.mark.slow
-def test_class_weights_are_the_last_layer_of_keras(backbone: ImageEncoder, reference: keras.Model) -> None:
+def test_class_weights_equal_the_last_layer_of_keras(backbone: ImageEncoder, reference: keras.Model) -> None:
     np.testing.assert_array_equal(backbone.class_weights(), reference.get_layer("predictions").get_weights()[0])
 
 
-def test_a_file_that_is_no_hdf5_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_hdf5_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "page.h5"
     path.write_text("<html>404</html>")
-    with pytest.raises(ModelError, match=r"page\.h5 is no readable HDF5 file"):
+    with pytest.raises(ModelError, match=r"page\.h5 is not a readable HDF5 file"):
         open_backbone("vgg16", ModelStore(tmp_path), str(path))
 
 
-def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+def test_truncated_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "short.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("kernel", data=np.zeros(10_000))
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(ModelError, match=r"short\.h5 is no readable HDF5 file"):
+    with pytest.raises(ModelError, match=r"short\.h5 is not a readable HDF5 file"):
         check_weights(path)
 
 
@@ -112,6 +112,6 @@ def test_weights_of_another_shape_are_refused_with_the_shape(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_weights_with_dense_layers_are_no_weights_of_vgg16_gap(weights: Path) -> None:
+def test_vgg16_gap_refuses_weights_with_dense_layers(weights: Path) -> None:
     with pytest.raises(ModelError, match=r"weights of vgg16-gap alone: .*\[25088, 4096\].* 0 times\. Received: 1"):
         open_backbone("vgg16-gap", ModelStore(weights.parent), str(weights))

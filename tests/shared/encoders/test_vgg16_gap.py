@@ -67,14 +67,14 @@ def backbone(weights: Path) -> ImageEncoder:
 
 
 def opened(weights: Path, small: bool) -> ImageEncoder:
-    """The backbone in bfloat16 or in float32, whatever this machine does best."""
+    """Open the encoder in bfloat16 if `small`, else in float32, whatever this machine prefers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg16_gap, "bfloat16_pays", lambda: small)
         return open_backbone("vgg16-gap", ModelStore(weights.parent), str(weights))
 
 
 @pytest.mark.slow
-def test_embeddings_are_those_of_the_same_convolutions_in_onnx_runtime(
+def test_embeddings_equal_those_of_the_same_convolutions_in_onnx_runtime(
     backbone: ImageEncoder, graph: onnx.ModelProto
 ) -> None:
     batch = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
@@ -90,7 +90,7 @@ def test_embeddings_are_those_of_the_same_convolutions_in_onnx_runtime(
 
 
 @pytest.mark.slow
-def test_bfloat16_hardly_turns_the_embeddings(backbone: ImageEncoder, weights: Path) -> None:
+def test_bfloat16_embeddings_are_close_to_float32(backbone: ImageEncoder, weights: Path) -> None:
     batch = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
     exact, near = backbone.embed(batch).visual, opened(weights, small=True).embed(batch).visual
     assert near.dtype == np.float32
@@ -100,7 +100,7 @@ def test_bfloat16_hardly_turns_the_embeddings(backbone: ImageEncoder, weights: P
 
 
 @pytest.mark.slow
-def test_it_names_no_classes(backbone: ImageEncoder) -> None:
+def test_it_has_no_classes(backbone: ImageEncoder) -> None:
     assert backbone.classes == 0
     assert backbone.embed(np.zeros((1, 224, 224, 3), np.uint8)).probabilities is None
     with pytest.raises(ModelError, match="use vgg16 or efficientnet-lite0"):
@@ -108,7 +108,7 @@ def test_it_names_no_classes(backbone: ImageEncoder) -> None:
 
 
 @pytest.mark.slow
-def test_weights_in_keras_old_layout_are_read_as_well(backbone: ImageEncoder, weights: Path, tmp_path: Path) -> None:
+def test_weights_in_the_old_layout_of_keras_are_read(backbone: ImageEncoder, weights: Path, tmp_path: Path) -> None:
     model = keras.applications.VGG16(weights=None, include_top=False)
     model.load_weights(weights)
     with h5py.File(tmp_path / "old.h5", "w") as file:
