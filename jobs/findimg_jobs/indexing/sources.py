@@ -114,7 +114,7 @@ def _branch(source: str) -> tuple[list[_Branch], list[SourceImage]]:
     for _ in range(_BRANCHES):
         if not 0 < len(folders) < _BRANCHES:
             break
-        below, entries = storage.branch(folders.popleft())
+        below, entries = storage.list_level(folders.popleft())
         folders += below
         images += _images(entries)
     return [_Branch(source, folder) for folder in folders], images

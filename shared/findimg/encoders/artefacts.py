@@ -221,7 +221,7 @@ class ModelStore:
                 os.replace(file, kept)
         return kept
 
-    def made(self, name: str, make: Callable[[], bytes]) -> bytes:
+    def get_or_make(self, name: str, make: Callable[[], bytes]) -> bytes:
         """Return the converted model `name` from the cache. If it is not there, make it, and keep it if possible."""
         kept = self.folder / "made" / name
         with suppress(OSError):

@@ -14,6 +14,7 @@ classes that get the right class:
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -34,8 +35,9 @@ from findimg.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
+_log = logging.getLogger(__name__)
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-SIDE = 224
+SIDE = 224  # pixels per side of the input
 SHAPES = ((SIDE, SIDE, 3), (1280,), (1000,))  # of one image's pixels, visual embedding and probabilities
 # Kernel size, stride of the first block, expansion, channels, blocks.
 STAGES = (
@@ -79,7 +81,12 @@ class EfficientNetLite0(RegisteredEncoder):
     def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
         tensors = read_tensors(weights)
         name = f"{cls.name}-{fingerprint}.tflite"
-        converted = store.made(name, lambda: convert_to_litert(build(tensors, threads)))
+
+        def convert() -> bytes:
+            _log.info("Converting %s for LiteRT. The result is kept in %s.", cls.name, store.folder)
+            return convert_to_litert(build(tensors, threads))
+
+        converted = store.get_or_make(name, convert)
         try:
             model = LiteRTModel(converted, SHAPES, threads)
         except ModelError as error:

@@ -36,7 +36,7 @@ class LiteRTModel:
         """
         self.model = model
         self._shapes = [[1, *shape] for shape in shapes]
-        self._own = threading.local()  # one interpreter per thread, because an interpreter computes one image at a time
+        self._thread_local = threading.local()  # holds the interpreter of a thread, which computes one image at a time
         self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1)
         self._pool.submit(self._interpreter).result()
 
@@ -58,7 +58,7 @@ class LiteRTModel:
         return [interpreter.get_tensor(output["index"])[0] for output in interpreter.get_output_details()]
 
     def _interpreter(self) -> Any:
-        if not hasattr(self._own, "interpreter"):
+        if not hasattr(self._thread_local, "interpreter"):
             from ai_edge_litert.interpreter import Interpreter
 
             try:
@@ -72,8 +72,8 @@ class LiteRTModel:
             kinds = [end["dtype"] for end in ends]
             if shapes != self._shapes or kinds != [np.uint8] + [np.float32] * (len(shapes) - 1):
                 raise ModelError(f"The model has the input and output shapes {shapes} instead of {self._shapes}.")
-            self._own.interpreter = interpreter
-        return self._own.interpreter
+            self._thread_local.interpreter = interpreter
+        return self._thread_local.interpreter
 
 
 def convert_to_litert(model: "keras.Model", examples: NDArray[np.uint8] | None = None) -> bytes:

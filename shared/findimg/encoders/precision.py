@@ -16,7 +16,7 @@ _ROUNDS = 4
 
 
 @cache
-def bfloat16_pays() -> bool:
+def bfloat16_is_faster() -> bool:
     """Return whether convolutions are faster in bfloat16 on this machine.
 
     The first call measures it in about 0.2 seconds. A processor without bfloat16 instructions is many times slower, and
@@ -37,17 +37,17 @@ def bfloat16_pays() -> bool:
     return best[tensorflow.bfloat16] < _GAIN * best[tensorflow.float32]
 
 
-def in_bfloat16(model: "keras.Model", but: tuple[str, ...] = ()) -> "keras.Model":
+def to_bfloat16(model: "keras.Model", keep_float32: tuple[str, ...] = ()) -> "keras.Model":
     """Return a copy of a model with weights and activations in bfloat16.
 
     Args:
         model: in float32.
-        but: names of the layers that stay in float32.
+        keep_float32: names of the layers that stay in float32.
     """
     import keras
 
     def changed(layer: "keras.Layer") -> "keras.Layer":
-        dtype = "float32" if layer.name in but else "bfloat16"
+        dtype = "float32" if layer.name in keep_float32 else "bfloat16"
         return type(layer).from_config(layer.get_config() | {"dtype": dtype})
 
     copy = keras.models.clone_model(model, clone_function=changed)

@@ -1,7 +1,7 @@
 """The image encoders by name. Importing this module imports no encoder and no TensorFlow.
 
-To add an encoder, write one module in this folder with a class that is decorated with `register_encoder`. The settings
-call an encoder a backbone.
+To add an encoder, write one module in this folder. It holds a subclass of `RegisteredEncoder`, decorated with
+`register_encoder`. `vgg16_gap.py` is a short example. The settings call an encoder a backbone.
 """
 
 import hashlib

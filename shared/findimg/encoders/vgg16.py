@@ -18,7 +18,7 @@ from PIL import Image
 from findimg.encoders.artefacts import Artefact, Download, ModelStore, register_artefact, weights_of
 from findimg.encoders.base import Features
 from findimg.encoders.keras_model import KerasModel, start_tensorflow
-from findimg.encoders.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.precision import bfloat16_is_faster, to_bfloat16
 from findimg.encoders.registry import RegisteredEncoder, register_encoder
 from findimg.encoders.resize import resize_to_square
 from findimg.errors import ModelError
@@ -26,7 +26,7 @@ from findimg.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-SIDE = 224
+SIDE = 224  # pixels per side of the input
 # Mean of ImageNet's pixels in blue, green and red. Keras' `preprocess_input` (mode "caffe") subtracts it.
 MEAN = (103.939, 116.779, 123.68)
 CONVOLUTIONS = ((3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 512)) + (
@@ -73,10 +73,10 @@ class Vgg16(RegisteredEncoder):
         vgg = keras.applications.VGG16(weights=None)
         load_weights(vgg, weights)
         class_weights = vgg.get_layer("predictions").get_weights()[0]
-        if bfloat16_pays():
-            vgg = in_bfloat16(vgg, but=("predictions",))
+        if bfloat16_is_faster():
+            vgg = to_bfloat16(vgg, keep_float32=("predictions",))
         outputs = [vgg.get_layer("fc2").output, vgg.get_layer("predictions").output]
-        return cls(fingerprint, KerasModel(with_pixels(keras.Model(vgg.input, outputs))), class_weights)
+        return cls(fingerprint, KerasModel(with_preprocessing(keras.Model(vgg.input, outputs))), class_weights)
 
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         return resize_to_square(image, SIDE)
@@ -89,7 +89,7 @@ class Vgg16(RegisteredEncoder):
         return self._class_weights
 
 
-def with_pixels(vgg: "keras.Model") -> "keras.Model":
+def with_preprocessing(vgg: "keras.Model") -> "keras.Model":
     """Return a model that takes uint8[n, SIDE, SIDE, 3] in RGB and applies Keras' VGG preprocessing first."""
     import keras
 

@@ -10,10 +10,10 @@ from PIL import Image
 from findimg.encoders.artefacts import Artefact, Download, ModelStore, register_artefact, weights_of
 from findimg.encoders.base import Features
 from findimg.encoders.keras_model import KerasModel, start_tensorflow
-from findimg.encoders.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.precision import bfloat16_is_faster, to_bfloat16
 from findimg.encoders.registry import RegisteredEncoder, register_encoder
 from findimg.encoders.resize import resize_to_square
-from findimg.encoders.vgg16 import KERAS_DOWNLOADS, SIDE, check_weights, load_weights, with_pixels
+from findimg.encoders.vgg16 import KERAS_DOWNLOADS, SIDE, check_weights, load_weights, with_preprocessing
 
 
 @register_encoder
@@ -49,9 +49,9 @@ class Vgg16Gap(RegisteredEncoder):
 
         vgg = keras.applications.VGG16(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3), pooling="avg")
         load_weights(vgg, weights)
-        if bfloat16_pays():
-            vgg = in_bfloat16(vgg, but=(vgg.layers[-1].name,))
-        return cls(fingerprint, KerasModel(with_pixels(keras.Model(vgg.input, [vgg.output]))))
+        if bfloat16_is_faster():
+            vgg = to_bfloat16(vgg, keep_float32=(vgg.layers[-1].name,))
+        return cls(fingerprint, KerasModel(with_preprocessing(keras.Model(vgg.input, [vgg.output]))))
 
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         return resize_to_square(image, SIDE)

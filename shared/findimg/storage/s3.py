@@ -4,6 +4,7 @@ boto3 finds credentials, region and endpoint in its usual places. `AWS_ENDPOINT_
 Amazon's.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -28,6 +29,7 @@ from botocore.exceptions import (
 from findimg.errors import ObjectMissingError, StorageError
 from findimg.storage.base import Entry, check_version, count_retries, register_scheme
 
+_log = logging.getLogger(__name__)
 _client_lock = threading.Lock()
 _DOWNLOAD_ATTEMPTS = 5  # requests for one object when its download is interrupted
 
@@ -47,7 +49,7 @@ class S3Storage:
         for page in self._pages(prefix):
             yield from self._entries(page)
 
-    def branch(self, prefix: str = "") -> tuple[Sequence[str], Sequence[Entry]]:
+    def list_level(self, prefix: str = "") -> tuple[Sequence[str], Sequence[Entry]]:
         """Return the sub-folders of the folder `prefix`, each as a prefix, and the objects directly in it."""
         folders: deque[str] = deque()
         entries: deque[Entry] = deque()
@@ -82,9 +84,10 @@ class S3Storage:
                     with closing(answer["Body"]) as body:
                         data: bytes = body.read(limit)
                 # boto3 retries a request without a response, but not a response interrupted in its body.
-                except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError) as error:
                     if not left:
                         raise
+                    _log.info("The download of %s was interrupted: %s. Retrying.", self.uri(key), error)
                 else:
                     # boto3 does not report a short body when it reads with a limit.
                     if len(data) >= expected:

@@ -307,13 +307,13 @@ def test_unwritable_cache_is_named(tmp_path: Path) -> None:
 
 def test_converted_model_is_kept(tmp_path: Path) -> None:
     store = ModelStore(tmp_path)
-    assert store.made("model", lambda: b"first") == b"first"
-    assert store.made("model", lambda: b"second") == b"first"
-    assert ModelStore(tmp_path).made("model", lambda: b"third") == b"first"
+    assert store.get_or_make("model", lambda: b"first") == b"first"
+    assert store.get_or_make("model", lambda: b"second") == b"first"
+    assert ModelStore(tmp_path).get_or_make("model", lambda: b"third") == b"first"
 
 
 def test_converted_model_is_made_again_if_it_cannot_be_kept(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = ModelStore(tmp_path / "file" / "below")
-    assert store.made("model", lambda: b"first") == b"first"
-    assert store.made("model", lambda: b"second") == b"second"
+    assert store.get_or_make("model", lambda: b"first") == b"first"
+    assert store.get_or_make("model", lambda: b"second") == b"second"

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 
 from findimg.encoders.keras_model import KerasModel
-from findimg.encoders.precision import bfloat16_pays, in_bfloat16
+from findimg.encoders.precision import bfloat16_is_faster, to_bfloat16
 
 
 def test_excluded_layers_stay_in_float32() -> None:
@@ -11,7 +11,7 @@ def test_excluded_layers_stay_in_float32() -> None:
     outputs = keras.layers.Dense(4, name="last")(keras.layers.Flatten(name="flat")(hidden))
     model = keras.Model(inputs, outputs)
 
-    small = in_bfloat16(model, but=("last",))
+    small = to_bfloat16(model, keep_float32=("last",))
 
     assert {layer.name: layer.compute_dtype for layer in small.layers[1:]} == {
         "hidden": "bfloat16",
@@ -23,5 +23,5 @@ def test_excluded_layers_stay_in_float32() -> None:
 
 
 def test_bfloat16_is_measured_once() -> None:
-    assert bfloat16_pays() is bfloat16_pays()
-    assert bfloat16_pays.cache_info().misses == 1
+    assert bfloat16_is_faster() is bfloat16_is_faster()
+    assert bfloat16_is_faster.cache_info().misses == 1

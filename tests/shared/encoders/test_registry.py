@@ -1,11 +1,24 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
+from findimg.encoders import registry
 from findimg.encoders.artefacts import ModelStore
-from findimg.encoders.registry import backbone_names, fingerprint, open_backbone
+from findimg.encoders.base import Features
+from findimg.encoders.registry import (
+    RegisteredEncoder,
+    backbone_names,
+    fingerprint,
+    open_backbone,
+    open_portable,
+    register_encoder,
+)
 from findimg.errors import ModelError, SettingsError
 
 
@@ -80,3 +93,38 @@ def test_fingerprint_depends_on_the_preprocessing(tmp_path: Path, monkeypatch: p
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no file '.*gone\.h5'"):
         fingerprint("vgg16", ModelStore(tmp_path), str(tmp_path / "gone.h5"))
+
+
+def test_encoder_is_added_with_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_encoders", dict(registry._encoders))
+
+    @register_encoder
+    class Mean(RegisteredEncoder):
+        name, dim, classes, preprocessing = "mean", 3, 0, 1
+        weights_help = "Name a file with --weights."
+
+        def __init__(self, fingerprint: str):
+            self.fingerprint = fingerprint
+
+        @classmethod
+        def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
+            return cls(fingerprint)
+
+        def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
+            return np.asarray(image.resize((1, 1)))
+
+        def embed(self, pixels: NDArray[np.uint8]) -> Features:
+            return Features(pixels[:, 0, 0].astype(np.float32), None)
+
+    assert "mean" in backbone_names()
+    with pytest.raises(ModelError, match=r"^Name a file with --weights\.$"):
+        open_backbone("mean", ModelStore(tmp_path))
+    (tmp_path / "weights").write_bytes(b"1")
+    encoder = open_backbone("mean", ModelStore(tmp_path), str(tmp_path / "weights"))
+    pixels = encoder.preprocess(Image.new("RGB", (5, 5), (1, 2, 3)))
+    assert encoder.embed(pixels[None]).visual.tolist() == [[1, 2, 3]]
+    assert encoder.portable_model() is None
+    with pytest.raises(ModelError, match="mean has no portable model"):
+        open_portable("mean", b"", encoder.fingerprint)
+    with pytest.raises(ModelError, match="mean has no classes"):
+        encoder.class_weights()

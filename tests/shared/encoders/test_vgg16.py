@@ -48,7 +48,7 @@ def backbone(weights: Path) -> ImageEncoder:
 def opened(weights: Path, small: bool) -> ImageEncoder:
     """Open the encoder in bfloat16 if `small`, else in float32, whatever this machine prefers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vgg16, "bfloat16_pays", lambda: small)
+        patch.setattr(vgg16, "bfloat16_is_faster", lambda: small)
         return open_backbone("vgg16", ModelStore(weights.parent), str(weights))
 
 
