@@ -21,7 +21,7 @@ from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.installations import ciphers
 from findimg_bot.slack.manifest import bot_scopes
-from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, upload
+from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, upload, wait_until_ready
 from findimg_bot.state.store import Store
 
 _STALE = timedelta(days=3)
@@ -187,6 +187,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         try:
             async with asyncio.timeout(_ROUND_TRIP_SECONDS):
                 file = await upload(client, data, "findimg-doctor.jpg", "Test of findimg-bot doctor")
+                await wait_until_ready(client, file)
             await client.files_delete(file=file)
         except UPLOAD_ERRORS as error:
             raise _ProblemError(

@@ -85,6 +85,17 @@ class Person:
             "action", channel=channel, ts=message["ts"], block_id=block["block_id"], action_id=element["action_id"]
         )
 
+    def choose(self, channel: str, message: Json, what: str, number: int = 0) -> Json:
+        """Choose what to do with an image of an answer, from the menu below it."""
+        block, element = next(each for each in elements(message["blocks"]) if each[1]["action_id"] == "choose_hit")
+        value = next(
+            option["value"]
+            for option in element["option_groups"][number]["options"]
+            if option["value"].endswith(f".{what}")
+        )
+        ids = {"block_id": block["block_id"], "action_id": element["action_id"]}
+        return self.ask("action", channel=channel, ts=message["ts"], value=value, **ids)
+
     def _post(self, path: str, body: bytes, kind: str) -> Json:
         headers = {"Content-Type": kind, "Origin": self._address}
         request = urllib.request.Request(self._address + path, body, headers)
@@ -111,8 +122,10 @@ def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
 
 
 def images(message: Json) -> list[Json]:
-    """The pictures of a message."""
-    return [block for block in message.get("blocks", ()) if block["type"] == "image"]
+    """The pictures of a message, large ones and thumbnails."""
+    blocks = message.get("blocks", ())
+    shown = [block if block["type"] == "image" else block.get("accessory", {}) for block in blocks]
+    return [each for each in shown if each.get("type") == "image"]
 
 
 def words(message: Json) -> str:

@@ -57,7 +57,7 @@ def test_each_installed_workspace_gets_its_own_files(teams: ManyTeams) -> None:
     for name in ("alpha", "beta"):
         person = teams.install(name)
         answer = person.command(person.channel(), "/findimg animal")
-        assert len(images(answer)) == 5
+        assert len(images(answer)) == 8
         files.append({image["slack_file"]["id"] for image in images(answer)})
     assert not files[0] & files[1]
 

@@ -20,7 +20,7 @@ def test_replica_answers_clicks_of_another(team: Team) -> None:
             answer = team.person.command(channel, "/findimg animal")
             team.person.click(channel, answer, "next")
             answer = team.person.wait(channel, lambda each: "6 to 10" in words(each))
-            assert len(images(answer)) == 5
+            assert len(images(answer)) == 8
         for address in (team.monitor, monitor):
             with urllib.request.urlopen(f"{address}/metrics") as figures:
                 counts = re.findall(r"^findimg_queries_total\{.*\} ([\d.]+)$", figures.read().decode(), re.MULTILINE)

@@ -15,7 +15,7 @@ from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import add_uploaded_image, read_image_question, unescaped
 from findimg_bot.slack.blocks.guidance import help_message
 from findimg_bot.slack.blocks.image_modal import image_modal
-from findimg_bot.slack.replies import EphemeralReply, Reply, ThreadReply
+from findimg_bot.slack.replies import ConversationReply, EphemeralReply, Reply
 from findimg_bot.slack.uploads import SlackFile
 from findimg_bot.state.store import StoredQuestion
 
@@ -106,35 +106,36 @@ async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQu
     return stored
 
 
-async def find_hit_uri(context: AsyncBoltContext, value: str) -> str:
-    """Return the URI of the image that a button is about.
-
-    Raises:
-        QueryError: the answer has expired, or belongs to somebody else.
-    """
-    question_id, _, number = value.rpartition(".")
-    stored = await find_question(context, question_id)
-    if not number.isdecimal() or int(number) >= len(stored.uris):
-        raise QueryError("That button belongs to no image. Ask again.")
-    return stored.uris[int(number)]
+def thread_of_click(body: dict[str, Any]) -> str | None:
+    """Return the thread that contains the clicked message, None when it is not in a thread."""
+    container = body["container"]
+    thread = container.get("thread_ts") or body.get("message", {}).get("thread_ts")
+    # The first message of a thread is shown in the channel.
+    return str(thread) if thread and thread != container.get("message_ts") else None
 
 
-def error_reply(body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> EphemeralReply:
+def reply_to_errors(body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> EphemeralReply:
     """Return a reply for the errors of a click whose answer is sent another way."""
-    return EphemeralReply(respond, client, body["channel"]["id"], body["user"]["id"], answered=True)
+    channel, user = body["channel"]["id"], body["user"]["id"]
+    return EphemeralReply(respond, client, channel, user, thread_of_click(body), answered=True)
 
 
 def reply_to_click(
     body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond, replace: bool = False
-) -> EphemeralReply | ThreadReply:
-    """Return the reply to a click.
+) -> EphemeralReply | ConversationReply:
+    """Return the reply to a click, in the thread of the clicked message.
 
     Args:
         replace: whether the answer replaces the message with the button.
     """
     container, user, channel = body["container"], body["user"]["id"], body["channel"]["id"]
-    if replace and not container.get("is_ephemeral"):
-        message = body["message"]
-        thread = message.get("thread_ts", message["ts"])
-        return ThreadReply(client, channel, user, thread, instead_of=message["ts"])
-    return EphemeralReply(respond, client, channel, user, replace=replace)
+    thread = thread_of_click(body)
+    public = not container.get("is_ephemeral")
+    if public and (replace or is_direct(channel)):
+        return ConversationReply(client, channel, user, thread, container["message_ts"] if replace else None)
+    return EphemeralReply(respond, client, channel, user, thread, replace)
+
+
+def is_direct(channel: str) -> bool:
+    """Return whether a channel id is that of a direct message with the bot."""
+    return channel.startswith("D")

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Literal
 
 from findimg.errors import QueryError
 from findimg.search.query import Query, parse
@@ -10,6 +11,7 @@ from findimg.search.searcher import MOST_HITS, Hit, ImageFeatures, Searcher
 from findimg.search.tags import Tag
 from findimg.text.vectors import WordVectors
 
+Layout = Literal["list", "grid"]
 COMMANDS = ("/findimg", "/similar", "/tag", "/words")
 
 
@@ -22,6 +24,7 @@ class Question:
     like: str | None = None  # URI of the indexed image it is about, where the text names none
     features: ImageFeatures | None = None  # of the uploaded image it is about
     name: str = ""  # file name of that image
+    layout: Layout = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class ImageResults:
     version: str
     took_ms: float
     more: bool = False  # whether there are further hits
+    total: int | None = None  # number of hits on all pages, where it is known
 
 
 @dataclass(frozen=True, slots=True)

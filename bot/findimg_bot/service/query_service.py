@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import aiohttp
@@ -26,13 +26,19 @@ from findimg_bot.service.answers import (
 )
 from findimg_bot.service.errors import explain, slack_failure
 from findimg_bot.service.executor import BoundedExecutor
-from findimg_bot.service.links import Links, path_below
+from findimg_bot.service.links import SECONDS, Links, path_below
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.version_watcher import ClientOfTeam, VersionWatcher
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.message import Message, text_message
-from findimg_bot.slack.blocks.results import HitDetails, HitPictures, results_message, shared_by_block
+from findimg_bot.slack.blocks.results import (
+    HitDetails,
+    HitPictures,
+    ResultsPage,
+    results_message,
+    shared_image_message,
+)
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.replies import RefusedError, Reply
@@ -40,9 +46,10 @@ from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.slack.uploads import SlackFile, download
 from findimg_bot.state.store import Store, StoredQuestion
 
-PAGE = 5  # hits in one answer
+PAGE = 8  # hits in one answer
 TAGS = 10
 _ALT_TAGS = 3
+_ATTEMPTS = 3  # to send a message with thumbnails
 _ACKNOWLEDGE_DELAY = 0.05  # seconds; unnoticeable, and enough to acknowledge 50 commands that come at once
 _PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
 _MAX_QUESTIONS = 200  # waiting or running; the next one is refused
@@ -94,24 +101,38 @@ class QueryService:
         self.live.close()
         self.store.close()
 
-    async def search(
-        self,
-        client: AsyncWebClient,
-        team: str,
-        reply: Reply,
-        question: Question,
-        skip: int = 0,
-        shared_by: str | None = None,
-    ) -> None:
-        """Answer with one page of images, and buttons for more.
+    async def search(self, client: AsyncWebClient, team: str, reply: Reply, question: Question, skip: int = 0) -> None:
+        """Answer with one page of images, and controls for more.
 
         Args:
             skip: number of hits on earlier pages.
-            shared_by: id of the person who shares the answer with a channel.
         """
         page = await self._find_page(question, skip)
-        lead = [shared_by_block(shared_by)] if shared_by else []
-        await self._send_page(client, team, reply, question, page, skip, lead)
+        await self._send_page(client, team, reply, question, page)
+
+    async def share(self, client: AsyncWebClient, team: str, reply: Reply, uri: str) -> None:
+        """Show one indexed image to everybody in the channel of `reply`.
+
+        Raises:
+            QueryError: the image is no longer indexed.
+        """
+
+        def find() -> HitDetails:
+            with self.live.lease() as searcher:
+                item, _ = searcher.look_up(uri)
+                row = searcher.catalog.row(item)
+                hit = Hit(row.uri, 1.0, item, row.width, row.height, row.sha256, row.taken)
+                return self._details(searcher, hit)
+
+        details = await self._search_pool.run(find)
+        question = Question("/similar", "", like=uri)
+        question_id = await self._store_question(team, reply, question, 0, (uri,))
+
+        def build(pictures: HitPictures, attempt: int) -> Message:
+            source = pictures.sources.get(details.hit.sha256)
+            return shared_image_message(details, source, reply.user, f"{question_id}.0")
+
+        await self._send_with_pictures(client, team, reply, [details.hit], build)
 
     async def tag(self, team: str, reply: Reply, question: Question, file: SlackFile | None) -> None:
         """Answer with the tags of an image.
@@ -138,7 +159,7 @@ class QueryService:
             results = await self._search_pool.run(lambda: self._tags(question))
             lead = tags_blocks(results, question.name, None, None)
         page = await self._find_page(question, 0)
-        await self._send_page(client, team, reply, question, page, 0, lead)
+        await self._send_page(client, team, reply, question, page, lead)
 
     async def words(self, reply: Reply, word: str) -> None:
         """Answer with the nearest words."""
@@ -153,6 +174,16 @@ class QueryService:
         """
         data = await download(client, file)
         return await self._embed_pool.run(lambda: self.live.embed(data))
+
+    def image_link(self, uri: str) -> tuple[str, int]:
+        """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
+
+        Raises:
+            StorageError: S3 cannot be used.
+        """
+        with self.live.lease() as searcher:
+            link = self.links.link(uri, searcher.manifest.sources)
+        return (link, 0) if link else (self.links.make(uri), SECONDS // 60)
 
     async def manifest(self) -> Manifest:
         """Return the live version's manifest.
@@ -191,40 +222,48 @@ class QueryService:
         team: str,
         reply: Reply,
         question: Question,
-        page: "_Page",
-        skip: int,
+        page: ResultsPage,
         lead: Sequence[Block] = (),
     ) -> None:
         hits = page.results.hits
-        question_id = await self._store_question(team, reply, question, skip, tuple(hit.uri for hit in hits))
+        question_id = await self._store_question(team, reply, question, page.skip, tuple(hit.uri for hit in hits))
 
-        def message(pictures: HitPictures) -> Message:
-            return results_message(
-                page.results,
-                page.details,
-                pictures,
-                page.manifest,
-                _title(question),
-                question_id,
-                skip,
-                by_similarity=page.by_similarity,
-                lead=lead,
-                shared=not reply.private,
+        def build(pictures: HitPictures, attempt: int) -> Message:
+            return results_message(page, pictures, question_id, lead, private=reply.private, cards=attempt == 0)
+
+        await self._send_with_pictures(client, team, reply, hits, build, grid=page.grid)
+
+    async def _send_with_pictures(
+        self,
+        client: AsyncWebClient,
+        team: str,
+        reply: Reply,
+        hits: Sequence[Hit],
+        build: Callable[[HitPictures, int], Message],
+        grid: bool = False,
+    ) -> None:
+        """Send a message with thumbnails, and try again when Slack refuses them.
+
+        Slack refuses a message when it still scans a new file, or when somebody deleted a file.
+
+        Args:
+            build: returns the message for pictures, in the given attempt from 0 on.
+        """
+        for attempt in range(_ATTEMPTS):
+            pictures = await self.thumbnails.show(
+                client, team, self.library.storage, hits, grid=grid, ready=attempt > 0
             )
-
-        pictures = await self.thumbnails.show(client, team, self.library.storage, hits)
-        try:
-            await reply.send(message(pictures), pictures.fresh)
-        except RefusedError:
-            # Slack refuses a message when somebody deleted a thumbnail. Upload it again, once.
-            await self.thumbnails.refused(team, hits)
-            pictures = await self.thumbnails.show(client, team, self.library.storage, hits)
             try:
-                await reply.send(message(pictures), pictures.fresh)
+                await reply.send(build(pictures, attempt), pictures.fresh)
+                break
             except RefusedError as error:
-                _log.warning("Slack refuses the thumbnails of an answer: %s", error)
-                pictures = HitPictures(note="Slack does not show the thumbnails.")
-                await reply.send(message(pictures))
+                _log.info("Slack refused the thumbnails of an answer: %s", error)
+                if attempt or not pictures.fresh:
+                    await self.thumbnails.refused(team, hits)
+        else:
+            _log.warning("Slack refuses the thumbnails of an answer.")
+            pictures = HitPictures(note="Slack does not show the thumbnails.")
+            await reply.send(build(pictures, _ATTEMPTS))
         if pictures.note:
             self.metrics.thumbnail_failures.inc()
 
@@ -234,14 +273,20 @@ class QueryService:
         stored = StoredQuestion(team, reply.user if reply.private else "", question, skip, uris)
         return await asyncio.to_thread(self.store.save_question, stored)
 
-    async def _find_page(self, question: Question, skip: int) -> "_Page":
-        def find() -> _Page:
+    async def _find_page(self, question: Question, skip: int) -> ResultsPage:
+        def find() -> ResultsPage:
             with self.live.lease() as searcher:
                 results = answer_question(searcher, question, PAGE, skip)
                 assert isinstance(results, ImageResults)
-                details = [self._details(searcher, hit) for hit in results.hits]
-                by_similarity = question.features is not None or parse_question(question).like is not None
-                return _Page(results, details, searcher.manifest, by_similarity)
+                return ResultsPage(
+                    results,
+                    [self._details(searcher, hit) for hit in results.hits],
+                    searcher.manifest,
+                    _title(question),
+                    skip,
+                    by_similarity=question.features is not None or parse_question(question).like is not None,
+                    grid=question.layout == "grid",
+                )
 
         return await self._search_pool.run(find)
 
@@ -275,16 +320,6 @@ class QueryService:
             await self._embed_pool.run(self.live.warm_encoder)
         except FindimgError as error:
             _log.warning("Uploaded images cannot be embedded: %s", error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """One page of hits, all from one version."""
-
-    results: ImageResults
-    details: Sequence[HitDetails]
-    manifest: Manifest
-    by_similarity: bool  # whether the scores are similarities of images
 
 
 def _title(question: Question) -> str:

@@ -8,11 +8,12 @@ from datetime import date
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.search.query import parse
-from findimg_bot.service.answers import Question
+from findimg_bot.service.answers import Layout, Question
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.text import plain
 from findimg_bot.slack.uploads import SlackFile, find_linked, find_newest, is_link
 
+_GRID = re.compile(r"grid\s+(?=\S)", re.IGNORECASE)
 _BRACKETS = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _LIKE = re.compile(r"""(?:like:)?["“”]?(?P<link>https://[^\s"“”]+)["“”]?""")
 
@@ -40,7 +41,10 @@ async def read_search_question(
     Raises:
         FindimgError: the text cannot be parsed, or the person may not see the image.
     """
-    question = Question("/findimg", text)
+    layout: Layout = "list"
+    if match := _GRID.match(text):
+        layout, text = "grid", text[match.end() :]
+    question = Question("/findimg", text, layout=layout)
     like = parse(text, today=date.today()).like
     if like is None or not is_link(like):
         return question

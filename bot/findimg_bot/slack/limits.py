@@ -28,6 +28,13 @@ VIEW_BUTTON = 24
 LABEL_TEXT = 2000
 PRIVATE_METADATA = 3000
 FILES = 10
+OPTION_TEXT = 75
+OPTION_VALUE = 150
+OPTIONS = 100
+CAROUSEL_CARDS = 10
+CARD_TITLE = 150  # and subtitle
+CARD_BODY = 200
+PLACEHOLDER = 150
 
 
 class LimitError(Exception):
@@ -90,6 +97,10 @@ def _blocks(blocks: Sequence[Mapping[str, Any]], most: int) -> None:
                 _distinct(block["elements"])
                 for element in block["elements"]:
                     _element(element)
+            case "carousel":
+                _count("cards", block["elements"], CAROUSEL_CARDS)
+                for card in block["elements"]:
+                    _card(card)
             case "input":
                 _length("label", block["label"]["text"], LABEL_TEXT)
                 _element(block["element"])
@@ -110,6 +121,19 @@ def _section(block: Mapping[str, Any]) -> None:
             _length("field", field["text"], FIELD_TEXT)
     if "accessory" in block:
         _element(block["accessory"])
+
+
+def _card(card: Mapping[str, Any]) -> None:
+    for name, most in (("title", CARD_TITLE), ("subtitle", CARD_TITLE), ("body", CARD_BODY)):
+        if name in card:
+            _length(f"card {name}", card[name]["text"], most)
+    if "hero_image" in card:
+        _image(card["hero_image"])
+        if "slack_file" in card["hero_image"]:
+            raise LimitError("a card shows a slack_file as an empty space")
+    _distinct(card.get("actions", ()))
+    for element in card.get("actions", ()):
+        _element(element)
 
 
 def _image(image: Mapping[str, Any]) -> None:
@@ -133,6 +157,19 @@ def _element(element: Mapping[str, Any]) -> None:
                 raise LimitError(f"a button's value has more than {BUTTON_VALUE} characters")
             if len(element.get("url", "")) > IMAGE_URL:
                 raise LimitError(f"a button's url has more than {IMAGE_URL} characters")
+        case "static_select":
+            _identifier(element["action_id"])
+            if "placeholder" in element:
+                _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
+            groups = element.get("option_groups") or [element]
+            _count("option groups", groups, OPTIONS)
+            for group in groups:
+                if "label" in group:
+                    _length("option group", group["label"]["text"], OPTION_TEXT)
+                _count("options", group["options"], OPTIONS)
+                for option in group["options"]:
+                    _length("option", option["text"]["text"], OPTION_TEXT)
+                    _length("option's value", option["value"], OPTION_VALUE)
         case "image":
             _image(element)
         case "mrkdwn" | "plain_text":

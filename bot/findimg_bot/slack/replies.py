@@ -1,8 +1,9 @@
-"""The ways to send an answer: to one person only, into a thread, to a channel, or as a direct message."""
+"""The ways to send an answer: to one person only, into a conversation, to a channel, or as a direct message."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from slack_bolt.context.respond.async_respond import AsyncRespond
@@ -11,9 +12,25 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
+from findimg_bot.slack.blocks.elements import context
 from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.limits import MESSAGE_BLOCKS
 
 SEARCHING = "Searching…"
+# Slack's errors for a conversation in which the bot may not post.
+_MAY_NOT_POST = {
+    "cannot_reply_to_message": "this message takes no replies",
+    "channel_not_found": "findimg is not in the channel",
+    "ekm_access_denied": "an administrator suspended posting",
+    "is_archived": "the channel is archived",
+    "not_in_channel": "findimg is not in the channel",
+    "restricted_action": "a workspace setting restricts posting",
+    "restricted_action_non_threadable_channel": "the channel has no threads",
+    "restricted_action_read_only_channel": "the channel is read-only",
+    "restricted_action_thread_locked": "the thread is locked",
+    "restricted_action_thread_only_channel": "the channel allows only replies",
+}
+_CANNOT_UPDATE = {"cant_update_message", "edit_window_closed", "message_not_found"}
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +46,7 @@ class Reply(Protocol):
     private: bool  # whether only this person sees the answer
 
     async def begin(self) -> None:
-        """Tell the person that the search is running."""
+        """Tell the person that the search is running. Has no effect after the first call or after the answer."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """Send the answer.
@@ -56,37 +73,41 @@ class EphemeralReply:
     client: AsyncWebClient
     channel: str
     user: str
+    thread: str | None = None  # timestamp of the thread in which the person asked
     replace: bool = False  # whether it replaces the message with the button
     private: bool = True
     answered: bool = False  # then no progress is shown
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def begin(self) -> None:
         """See `Reply.begin`."""
-        if not self.answered and not self.replace:
-            await _hook(self.respond, self.client).send(
-                text=SEARCHING, response_type="ephemeral", replace_original=False
-            )
+        async with self._sending:
+            if not self.answered and not self.replace:
+                self.answered = True
+                await self._respond(text=SEARCHING, response_type="ephemeral", replace_original=False)
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
-        self.answered = True
-        if fresh and await self._post(message):
-            if self.replace:
-                await _hook(self.respond, self.client).send(delete_original=True)
-            return
-        answer = await _hook(self.respond, self.client).send(
-            text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=self.replace
-        )
-        if _is_accepted(answer):
-            return
-        _log.info("A response_url refused an answer: %s %s", answer.status_code, answer.body[:200])
-        if not await self._post(message):
-            raise _refusal(answer)
+        async with self._sending:
+            self.answered = True
+            if fresh and await self._post(message):
+                if self.replace:
+                    await self._respond(delete_original=True)
+                return
+            answer = await self._respond(**_content(message), response_type="ephemeral", replace_original=self.replace)
+            if _is_accepted(answer):
+                return
+            _log.info("A response_url refused an answer: %s %s", answer.status_code, answer.body[:200])
+            if not await self._post(message):
+                raise _refusal(answer)
+
+    async def _respond(self, **body: Any) -> WebhookResponse:
+        return await _respond(self.respond, self.client, self.thread, **body)
 
     async def _post(self, message: Message) -> bool:
         try:
             await self.client.chat_postEphemeral(
-                channel=self.channel, user=self.user, text=message.text, blocks=list(message.blocks)
+                channel=self.channel, user=self.user, thread_ts=self.thread, **_content(message)
             )
         except SlackApiError as error:
             if error.response.get("error") == "invalid_blocks":
@@ -96,32 +117,58 @@ class EphemeralReply:
 
 
 @dataclass(slots=True)
-class ThreadReply:
-    """Sends an answer into a thread, where everybody in the conversation sees it."""
+class ConversationReply:
+    """Sends an answer into a conversation, where everybody in it sees it.
+
+    Where the bot may not post, the person gets the answer privately, with the reason.
+    """
 
     client: AsyncWebClient
     channel: str
-    user: str
-    thread: str
+    user: str  # empty for a workflow or another app
+    thread: str | None = None  # timestamp of the thread; None posts beside the question
     instead_of: str | None = None  # timestamp of the message that the answer replaces
     private: bool = False
+    _answered: bool = False
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def begin(self) -> None:
         """See `Reply.begin`. The answer replaces this message."""
-        if self.instead_of is None:
-            posted = await self.client.chat_postMessage(channel=self.channel, thread_ts=self.thread, text=SEARCHING)
-            self.instead_of = posted["ts"]
+        async with self._sending:
+            if self.instead_of is None and not self._answered:
+                posted = await self.client.chat_postMessage(channel=self.channel, text=SEARCHING, thread_ts=self.thread)
+                self.instead_of = posted["ts"]
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
-        content: dict[str, Any] = {"text": message.text, "blocks": list(message.blocks)}
+        async with self._sending:
+            self._answered = True
+            try:
+                await self._post(message)
+            except SlackApiError as error:
+                reason = _MAY_NOT_POST.get(str(error.response.get("error")))
+                if reason is None or not self.user:
+                    raise
+                _log.info("An answer is sent privately, because %s.", reason)
+                await self._send_privately(message, reason)
+
+    async def _post(self, message: Message) -> None:
         if self.instead_of:
-            call = self.client.chat_update(channel=self.channel, ts=self.instead_of, **content)
-        else:
-            call = self.client.chat_postMessage(
-                channel=self.channel, thread_ts=self.thread, unfurl_links=False, unfurl_media=False, **content
-            )
-        await _raise_refusal(call)
+            try:
+                await _raise_refusal(
+                    self.client.chat_update(channel=self.channel, ts=self.instead_of, **_content(message))
+                )
+                return
+            except SlackApiError as error:
+                if error.response.get("error") not in _CANNOT_UPDATE:
+                    raise
+        await _raise_refusal(_post(self.client, self.channel, self.thread, message))
+
+    async def _send_privately(self, message: Message, reason: str) -> None:
+        note = context(f"Only you see this, because {reason}.")
+        shown = Message(message.text, [note, *message.blocks][:MESSAGE_BLOCKS])
+        reply = PrivateReply(self.client, self.channel, self.user, self.thread)
+        await reply.send(shown)
 
 
 @dataclass(slots=True)
@@ -132,6 +179,7 @@ class ChannelReply:
     client: AsyncWebClient
     channel: str
     user: str
+    thread: str | None = None
     private: bool = False
 
     async def begin(self) -> None:
@@ -139,51 +187,69 @@ class ChannelReply:
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
-        content: dict[str, Any] = {"text": message.text, "blocks": list(message.blocks)}
         try:
-            await _raise_refusal(
-                self.client.chat_postMessage(channel=self.channel, unfurl_links=False, unfurl_media=False, **content)
-            )
+            await _raise_refusal(_post(self.client, self.channel, self.thread, message))
         except SlackApiError as error:
             _log.info("A shared answer is sent by its response_url: %s", error.response.get("error"))
-            hook = _hook(self.respond, self.client)
-            answer = await hook.send(**content, response_type="in_channel", replace_original=False)
+            answer = await _respond(
+                self.respond,
+                self.client,
+                self.thread,
+                **_content(message),
+                response_type="in_channel",
+                replace_original=False,
+            )
             if not _is_accepted(answer):
                 raise _refusal(answer) from error
 
 
 @dataclass(slots=True)
 class PrivateReply:
-    """Sends an answer to one person after a modal: in the channel of the question, else as a direct message."""
+    """Sends an answer to one person without a response_url: in the channel of the question, else directly."""
 
     client: AsyncWebClient
     channel: str
     user: str
+    thread: str | None = None
     private: bool = True
 
     async def begin(self) -> None:
-        """See `Reply.begin`. Nothing is shown, because the modal has just closed."""
+        """See `Reply.begin`. Nothing is shown, because a modal has just closed."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
-        content: dict[str, Any] = {"text": message.text, "blocks": list(message.blocks)}
         if self.channel:
             try:
-                await _raise_refusal(self.client.chat_postEphemeral(channel=self.channel, user=self.user, **content))
+                await _raise_refusal(
+                    self.client.chat_postEphemeral(
+                        channel=self.channel, user=self.user, thread_ts=self.thread, **_content(message)
+                    )
+                )
                 return
             except SlackApiError as error:
                 _log.info("An answer is sent as a direct message: %s", error.response.get("error"))
-        await _raise_refusal(self.client.chat_postMessage(channel=self.user, **content))
+        await _raise_refusal(self.client.chat_postMessage(channel=self.user, **_content(message)))
+
+
+def _content(message: Message) -> dict[str, Any]:
+    return {"text": message.text, "blocks": list(message.blocks)}
+
+
+def _post(client: AsyncWebClient, channel: str, thread: str | None, message: Message) -> Awaitable[Any]:
+    return client.chat_postMessage(
+        channel=channel, unfurl_links=False, unfurl_media=False, thread_ts=thread, **_content(message)
+    )
+
+
+async def _respond(respond: AsyncRespond, client: AsyncWebClient, thread: str | None, **body: Any) -> WebhookResponse:
+    """Send to a response_url over the client's open connections. Bolt's own `respond` opens one each time."""
+    hook = AsyncWebhookClient(str(respond.response_url), proxy=client.proxy, ssl=client.ssl, session=client.session)
+    return await hook.send_dict(body | ({"thread_ts": thread} if thread else {}))
 
 
 def _is_accepted(answer: WebhookResponse) -> bool:
     """Return whether a response_url accepted a message. It can refuse one with status 200."""
     return answer.status_code == 200 and answer.body in ("ok", "", '{"ok":true}')
-
-
-def _hook(respond: AsyncRespond, client: AsyncWebClient) -> AsyncWebhookClient:
-    """Return a client of the response_url that reuses open connections. Bolt's own `respond` opens one each time."""
-    return AsyncWebhookClient(str(respond.response_url), proxy=client.proxy, ssl=client.ssl, session=client.session)
 
 
 def _refusal(answer: WebhookResponse) -> Exception:

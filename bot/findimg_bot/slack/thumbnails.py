@@ -1,8 +1,10 @@
 """Thumbnails in Slack: from a public address, else uploaded once to each workspace."""
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import aiohttp
@@ -10,7 +12,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.contact_sheet import Cell, Row, draw_sheet
-from findimg.errors import FindimgError, StorageError
+from findimg.errors import FindimgError
 from findimg.search.searcher import Hit
 from findimg.storage.base import Storage
 from findimg_bot.service.errors import slack_failure
@@ -31,6 +33,14 @@ _log = logging.getLogger(__name__)
 UPLOAD_ERRORS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
 
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """A running upload, which all answers that need the file share."""
+
+    uploaded: asyncio.Future[str]  # the file's id, as soon as Slack has the file
+    ready: asyncio.Task[str]  # the same, as soon as Slack can show it
+
+
 class Thumbnails:
     """Makes thumbnails visible in a workspace."""
 
@@ -40,16 +50,30 @@ class Thumbnails:
         """
         self._store = store
         self._base_url = base_url
-        self._uploads: dict[tuple[str, str], asyncio.Task[str]] = {}
+        self._uploads: dict[tuple[str, str], _Upload] = {}
         self._places = asyncio.Semaphore(_PARALLEL_UPLOADS)
 
-    async def show(self, client: AsyncWebClient, team: str, storage: Storage, hits: Sequence[Hit]) -> HitPictures:
-        """Return a picture of each hit, or one of all hits when uploading takes too long.
+    async def show(
+        self,
+        client: AsyncWebClient,
+        team: str,
+        storage: Storage,
+        hits: Sequence[Hit],
+        *,
+        grid: bool = False,
+        ready: bool = False,
+    ) -> HitPictures:
+        """Return a picture of each hit, or one of all hits for a grid and when uploading takes too long.
 
         Args:
             client: with the team's token.
             storage: the library.
+            grid: whether to show all hits on one contact sheet.
+            ready: whether to wait until Slack can show what was uploaded. Slack scans a new file for a moment and
+                refuses a message that comes too early. Trying without waiting saves a call in most cases.
         """
+        if grid and hits:
+            return await self._sheet(client, team, storage, hits, ready, "Slack takes long to accept the contact sheet")
         if self._base_url:
             urls = {hit.sha256: self._base_url + quote(hit.thumbnail) for hit in hits}
             return HitPictures({sha256: {"image_url": url} for sha256, url in urls.items() if len(url) <= IMAGE_URL})
@@ -57,32 +81,27 @@ class Thumbnails:
         missing = {hit.sha256: hit for hit in hits if hit.sha256 not in files}
         if not missing:
             return HitPictures(_files(files))
-        tasks = {sha256: self._upload(client, team, storage, hit) for sha256, hit in missing.items()}
+        uploads = {sha256: self._upload_hit(client, team, storage, hit) for sha256, hit in missing.items()}
+        waiting = {sha256: each.ready if ready else each.uploaded for sha256, each in uploads.items()}
         # Late uploads are not cancelled, because the next answer can use them.
-        await asyncio.wait(tasks.values(), timeout=EACH_SECONDS)
+        await asyncio.wait(waiting.values(), timeout=EACH_SECONDS)
         reasons = []
-        for sha256, task in tasks.items():
-            if not task.done():
+        for sha256, upload in waiting.items():
+            if not upload.done():
                 reasons.append("Slack takes long to accept thumbnails")
-            elif error := task.exception():
+            elif error := upload.exception():
                 reasons.append(slack_failure(error))
             else:
-                files[sha256] = task.result()
+                files[sha256] = upload.result()
         if not reasons:
             return HitPictures(_files(files), fresh=True)
-        try:
-            async with asyncio.timeout(SHEET_SECONDS):
-                sheet = await self._upload_sheet(client, storage, hits)
-        except (*UPLOAD_ERRORS, FindimgError) as error:
-            _log.warning(
-                "Thumbnails cannot be shown: %s. Nor can a contact sheet: %s", reasons[0], slack_failure(error)
-            )
-            return HitPictures(_files(files), note=f"Some thumbnails are missing: {reasons[0]}.", fresh=True)
-        return HitPictures(sheet=_file(sheet), fresh=True)
+        sheet = await self._sheet(client, team, storage, hits, ready, reasons[0])
+        return sheet if sheet.sheet else HitPictures(_files(files), note=sheet.note, fresh=True)
 
     async def refused(self, team: str, hits: Sequence[Hit]) -> None:
         """Delete the stored ids of an answer's thumbnails after Slack refused to show them."""
-        await asyncio.to_thread(self._store.forget_thumbnails, team, [hit.sha256 for hit in hits])
+        hashes = [*(hit.sha256 for hit in hits), _sheet_hash(hits)]
+        await asyncio.to_thread(self._store.forget_thumbnails, team, hashes)
 
     async def remove(self, client: AsyncWebClient, team: str, hashes: Sequence[str]) -> None:
         """Delete the thumbnails of removed images, in Slack and in the state."""
@@ -98,41 +117,76 @@ class Thumbnails:
 
     async def stop(self) -> None:
         """Cancel running uploads."""
-        tasks = list(self._uploads.values())
+        tasks = [upload.ready for upload in self._uploads.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _upload(self, client: AsyncWebClient, team: str, storage: Storage, hit: Hit) -> asyncio.Task[str]:
-        """Return the upload of one thumbnail, which all answers that need it share."""
-        key = team, hit.sha256
+    async def _sheet(
+        self, client: AsyncWebClient, team: str, storage: Storage, hits: Sequence[Hit], ready: bool, reason: str
+    ) -> HitPictures:
+        """Return a contact sheet of all hits, else a note with `reason`."""
+        name = _sheet_hash(hits)
+        known = await asyncio.to_thread(self._store.thumbnails, team, [name])
+        if name in known:
+            return HitPictures(sheet=_file(known[name]))
+
+        def draw() -> bytes:
+            cells = [
+                Cell(storage.read(hit.thumbnail), f"{number}  {file_name(hit.uri)}")
+                for number, hit in enumerate(hits, start=1)
+            ]
+            return draw_sheet([Row("", hits=cells)])
+
+        # Stored under the hash of its images, so that a new version without one of them deletes the sheet.
+        upload = self._upload(client, team, name, draw, "Contact sheet")
+        waiting: asyncio.Future[str] = upload.ready if ready else upload.uploaded
+        try:
+            async with asyncio.timeout(SHEET_SECONDS):
+                return HitPictures(sheet=_file(await asyncio.shield(waiting)), fresh=True)
+        except (*UPLOAD_ERRORS, FindimgError) as error:
+            _log.warning("Neither thumbnails nor a contact sheet: %s; %s", reason, slack_failure(error))
+            return HitPictures(note=f"Some thumbnails are missing: {reason}.")
+
+    def _upload_hit(self, client: AsyncWebClient, team: str, storage: Storage, hit: Hit) -> _Upload:
+        title = plain(file_name(hit.uri))
+        return self._upload(client, team, hit.sha256, lambda: storage.read(hit.thumbnail), title)
+
+    def _upload(self, client: AsyncWebClient, team: str, sha256: str, read: Callable[[], bytes], title: str) -> _Upload:
+        """Return the upload of a picture, started now unless it is running."""
+        key = team, sha256
         if key not in self._uploads:
-            task = asyncio.create_task(self._upload_and_store(client, team, storage, hit))
-            task.add_done_callback(lambda done: self._finished(key, done))
-            self._uploads[key] = task
+            uploaded: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+            async def run() -> str:
+                async with asyncio.timeout(READY_SECONDS):
+                    async with self._places:
+                        data = await asyncio.to_thread(read)
+                        file = await upload(client, data, f"{sha256[:16]}.jpg", title)
+                    if not uploaded.done():
+                        uploaded.set_result(file)
+                    await wait_until_ready(client, file)
+                await asyncio.to_thread(self._store.save_thumbnail, team, sha256, file)
+                return file
+
+            task = asyncio.create_task(run())
+            task.add_done_callback(lambda done: self._finished(key, uploaded, done))
+            self._uploads[key] = _Upload(uploaded, task)
         return self._uploads[key]
 
-    def _finished(self, key: tuple[str, str], done: asyncio.Task[str]) -> None:
+    def _finished(self, key: tuple[str, str], uploaded: asyncio.Future[str], done: asyncio.Task[str]) -> None:
         del self._uploads[key]
-        if not done.cancelled() and (error := done.exception()):
-            _log.info(
-                "A thumbnail was not uploaded: %s", error if isinstance(error, StorageError) else slack_failure(error)
-            )
-
-    async def _upload_and_store(self, client: AsyncWebClient, team: str, storage: Storage, hit: Hit) -> str:
-        async with self._places, asyncio.timeout(READY_SECONDS):
-            data = await asyncio.to_thread(storage.read, hit.thumbnail)
-            file = await upload(client, data, f"{hit.sha256[:16]}.jpg", plain(file_name(hit.uri)))
-        await asyncio.to_thread(self._store.save_thumbnail, team, hit.sha256, file)
-        return file
-
-    async def _upload_sheet(self, client: AsyncWebClient, storage: Storage, hits: Sequence[Hit]) -> str:
-        sheet = await asyncio.to_thread(_sheet, storage, hits)
-        return await upload(client, sheet, "images.jpg", "Contact sheet")
+        if done.cancelled():
+            uploaded.cancel()
+        elif error := done.exception():
+            _log.info("A thumbnail was not uploaded: %s", error if _is_named(error) else slack_failure(error))
+            if not uploaded.done():
+                uploaded.set_exception(error)
+                uploaded.exception()  # retrieved, also when nobody waits
 
 
 async def upload(client: AsyncWebClient, data: bytes, filename: str, title: str) -> str:
-    """Upload a JPEG, wait until Slack can show it, and return the file's id.
+    """Upload a JPEG and return the file's id. Slack may not be able to show it yet.
 
     Raises:
         SlackClientError, aiohttp.ClientError, OSError: Slack refuses the file or cannot be reached.
@@ -141,15 +195,32 @@ async def upload(client: AsyncWebClient, data: bytes, filename: str, title: str)
     done = await client.files_upload_v2(
         file_uploads=[{"file": data, "filename": filename, "title": title}], request_file_info=False
     )
-    file: str = done["files"][0]["id"]
+    return str(done["files"][0]["id"])
+
+
+async def wait_until_ready(client: AsyncWebClient, file: str) -> None:
+    """Wait until Slack can show a file. Slack scans a new file, and sets its type afterwards.
+
+    Raises:
+        SlackClientError, aiohttp.ClientError, OSError: Slack refuses the call or cannot be reached.
+    """
     wait = _FIRST_WAIT
     while True:
         info = await client.files_info(file=file)
-        # Slack scans a file before it shows it, and sets its type afterwards.
         if info["file"].get("mimetype"):
-            return file
+            return
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def _is_named(error: BaseException) -> bool:
+    """Return whether an error's text may be logged: findimg's own texts hold no token."""
+    return isinstance(error, FindimgError)
+
+
+def _sheet_hash(hits: Sequence[Hit]) -> str:
+    text = "\n".join(f"{hit.sha256} {hit.uri}" for hit in hits)
+    return hashlib.sha256(f"contact sheet\n{text}".encode()).hexdigest()
 
 
 def _files(files: dict[str, str]) -> dict[str, Block]:
@@ -158,8 +229,3 @@ def _files(files: dict[str, str]) -> dict[str, Block]:
 
 def _file(file: str) -> Block:
     return {"slack_file": {"id": file}}
-
-
-def _sheet(storage: Storage, hits: Sequence[Hit]) -> bytes:
-    cells = [Cell(storage.read(hit.thumbnail), f"{hit.score:.2f}  {file_name(hit.uri)}") for hit in hits]
-    return draw_sheet([Row("", hits=cells)])

@@ -28,7 +28,8 @@ _SWEEP = 3600.0  # seconds between two deletions of expired rows
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS questions (
     id TEXT PRIMARY KEY, team TEXT NOT NULL, user TEXT NOT NULL, command TEXT NOT NULL, text TEXT NOT NULL,
-    about TEXT, seen BLOB, name TEXT NOT NULL, skip INTEGER NOT NULL, uris TEXT NOT NULL, created REAL NOT NULL) STRICT;
+    about TEXT, seen BLOB, name TEXT NOT NULL, skip INTEGER NOT NULL, uris TEXT NOT NULL, created REAL NOT NULL,
+    layout TEXT NOT NULL DEFAULT 'list') STRICT;
 CREATE INDEX IF NOT EXISTS questions_created ON questions (created);
 CREATE TABLE IF NOT EXISTS thumbnails (
     team TEXT NOT NULL, sha256 TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY (team, sha256)) STRICT;
@@ -77,7 +78,7 @@ class Store:
         question = stored.question
         with self._writing() as connection:
             connection.execute(
-                "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     question_id,
                     stored.team,
@@ -90,6 +91,7 @@ class Store:
                     stored.skip,
                     json.dumps(stored.uris),
                     time.time(),
+                    question.layout,
                 ),
             )
         return question_id
@@ -98,16 +100,15 @@ class Store:
         """Return the question with this id, None when the id is unknown or expired."""
         with self._reading() as connection:
             row = connection.execute(
-                "SELECT team, user, command, text, about, seen, name, skip, uris FROM questions"
+                "SELECT team, user, command, text, about, seen, name, skip, uris, layout FROM questions"
                 " WHERE id = ? AND created > ?",
                 (question_id, time.time() - QUESTION_SECONDS),
             ).fetchone()
         if row is None:
             return None
-        team, user, command, text, about, seen, image, skip, uris = row
-        return StoredQuestion(
-            team, user, Question(command, text, about, _unpack(seen), image), skip, tuple(json.loads(uris))
-        )
+        team, user, command, text, about, seen, image, skip, uris, layout = row
+        question = Question(command, text, about, _unpack(seen), image, layout)
+        return StoredQuestion(team, user, question, skip, tuple(json.loads(uris)))
 
     def is_new(self, event: str) -> bool:
         """Return whether an event is new, and remember it."""
@@ -175,6 +176,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_SCHEMA}")
+            columns = [row[1] for row in connection.execute("PRAGMA table_info(questions)")]
+            if "layout" not in columns:  # the file is from an earlier version
+                connection.execute("ALTER TABLE questions ADD COLUMN layout TEXT NOT NULL DEFAULT 'list'")
             return
         except sqlite3.OperationalError as error:
             # SQLite refuses to switch the journal of a new file while another process does the same.

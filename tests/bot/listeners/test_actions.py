@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.person import Json, elements, images, until, words
+from tests.bot.person import Json, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -15,45 +15,88 @@ def after(team: Team, channel: str, answer: Json, action: str, number: int = 0) 
     return team.person.wait(channel, lambda message: message != known.get(message["ts"]))
 
 
+def after_choice(team: Team, channel: str, answer: Json, what: str, number: int = 0) -> Json:
+    """The message that a choice from the menu brings."""
+    known = {message["ts"]: message for message in team.person.messages(channel)}
+    team.person.choose(channel, answer, what, number)
+    return team.person.wait(channel, lambda message: message != known.get(message["ts"]))
+
+
+def names(message: Json) -> list[str]:
+    """The file names of an answer's images."""
+    return [image["alt_text"].split(":")[0] for image in images(message)]
+
+
 def test_more_like_this_finds_similar_images(team: Team) -> None:
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg motorcycle")
-    more = after(team, channel, answer, "more_like_this")
+    more = after_choice(team, channel, answer, "similar")
     assert more["ephemeral"]
     assert "Images like *motorcycle-" in words(more)
-    assert len(images(more)) == 5
+    assert len(images(more)) == 8
 
 
-def test_next_replaces_the_page(team: Team) -> None:
+def test_pages_replace_each_other_in_both_directions(team: Team) -> None:
     channel = team.person.channel()
     first = team.person.command(channel, "/findimg animal")
     count = len(team.person.messages(channel))
     second = after(team, channel, first, "next")
-    assert "6 to 10" in words(second)
-    names = [image["alt_text"].split(":")[0] for page in (first, second) for image in images(page)]
-    assert len(set(names)) == 10
-    # A page with new thumbnails is posted before the one that it takes the place of is deleted.
+    assert "9 to 12" in words(second)
+    assert len({*names(first), *names(second)}) == 12
+    # A page with new thumbnails is posted before the one that it replaces is deleted.
+    until(lambda: len(team.person.messages(channel)) == count)
+    back = after(team, channel, second, "previous")
+    assert "1 to 8" in words(back)
+    assert names(back) == names(first)
     until(lambda: len(team.person.messages(channel)) == count)
 
 
-def test_share_posts_to_the_channel(team: Team) -> None:
+def test_grid_shows_the_page_on_one_contact_sheet(team: Team) -> None:
     channel = team.person.channel()
-    answer = team.person.command(channel, "/findimg cat")
-    shared = after(team, channel, answer, "share")
+    listed = team.person.command(channel, "/findimg animal")
+    grid = after(team, channel, listed, "change_layout")
+    (sheet,) = images(grid)
+    assert sheet["alt_text"].startswith("In this order: ")
+    assert [name in sheet["alt_text"] for name in names(listed)] == [True] * 8
+    (again,) = images(team.person.command(channel, "/findimg grid animal"))
+    assert again["slack_file"] == sheet["slack_file"]
+    assert names(after(team, channel, grid, "change_layout")) == names(listed)
+
+
+def test_share_posts_one_image_to_the_channel(team: Team) -> None:
+    channel = team.person.channel()
+    answer = team.person.command(channel, "/findimg animal")
+    shared = after_choice(team, channel, answer, "share", number=1)
     assert not shared.get("ephemeral")
     assert "with findimg" in words(shared)
-    assert [image["slack_file"] for image in images(shared)] == [image["slack_file"] for image in images(answer)]
-    assert "share" not in {element["action_id"] for _, element in elements(shared["blocks"])}
+    assert [image["slack_file"] for image in images(shared)] == [images(answer)[1]["slack_file"]]
+    more = after(team, channel, shared, "more_like_this")
+    assert f"Images like *{names(answer)[1]}*" in words(more)
+
+
+def test_share_in_a_thread_stays_in_the_thread(team: Team) -> None:
+    channel = team.person.channel()
+    team.person.ask("send", channel=channel, text="a thread")
+    first = team.person.messages(channel)[-1]
+    bot = team.person.state()["bot"]["id"]
+    team.person.ask("send", channel=channel, text=f"<@{bot}> animal", thread_ts=first["ts"])
+    answer = team.person.wait(channel, lambda each: "Images for *animal*" in words(each))
+    similar = after_choice(team, channel, answer, "similar")
+    assert (similar["thread_ts"], similar["ephemeral"]) == (first["ts"], True)
+    shared = after_choice(team, channel, similar, "share")
+    assert shared["thread_ts"] == first["ts"]
+    assert not shared.get("ephemeral")
 
 
 def test_buttons_of_a_public_answer_work_for_everybody(team: Team) -> None:
     channel = team.person.channel()
-    shared = after(team, channel, team.person.command(channel, "/findimg animal"), "share")
-    more = after(team, channel, shared, "more_like_this")
-    assert "Images like" in words(more)
-    changed = after(team, channel, shared, "next")
-    assert changed["ts"] == shared["ts"]
-    assert "6 to 10" in words(changed)
+    bot = team.person.state()["bot"]["id"]
+    team.person.ask("send", channel=channel, text=f"<@{bot}> animal")
+    public = team.person.wait(channel, lambda each: "Images for *animal*" in words(each))
+    assert "Images like" in words(after_choice(team, channel, public, "similar"))
+    changed = after(team, channel, public, "next")
+    assert changed["ts"] == public["ts"]
+    assert "9 to 12" in words(changed)
 
 
 def test_find_similar_uses_the_tagged_image(team: Team, samples: Path) -> None:
@@ -70,7 +113,7 @@ def test_buttons_work_after_a_restart(team: Team, samples: Path) -> None:
     found, tagged = team.person.command(channel, "/findimg animal"), team.person.command(channel, "/tag")
     team.restart()
     assert "Images like *cat.png*" in words(after(team, channel, tagged, "find_similar"))
-    assert "6 to 10" in words(after(team, channel, found, "next"))
+    assert "9 to 12" in words(after(team, channel, found, "next"))
 
 
 def test_another_image_can_be_chosen_in_a_modal(team: Team, samples: Path) -> None:

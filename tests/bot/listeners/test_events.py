@@ -19,7 +19,7 @@ def test_mention_is_answered_in_its_thread(team: Team) -> None:
     answer = team.person.wait(channel, lambda each: "Images for *animal*" in words(each))
     assert answer["thread_ts"] == question["ts"]
     assert not answer.get("ephemeral")
-    assert len(images(answer)) == 5
+    assert len(images(answer)) == 8
     assert not [each for each in team.person.messages(channel) if "Searching" in each["text"]]
 
 

@@ -15,6 +15,7 @@ from findimg.search.query import LONGEST
 from findimg.search.searcher import Hit
 from findimg.search.tags import Tag
 from findimg_bot.service.answers import ImageResults, TagResults, WordResults
+from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.guidance import HELP, help_message
 from findimg_bot.slack.blocks.home_tab import home_tab
 from findimg_bot.slack.blocks.image_modal import image_modal
@@ -22,9 +23,12 @@ from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import (
     HitDetails,
     HitPictures,
+    ResultsPage,
+    copies_message,
+    image_choice_message,
     link_message,
     results_message,
-    shared_by_block,
+    shared_image_message,
 )
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.text import escaped, file_name, plain
@@ -79,14 +83,25 @@ def hits(count: int) -> list[Hit]:
     return [replace(CAT, sha256=f"{i:064x}", uri=f"/photos/2024/party/cat{i}.jpg") for i in range(count)]
 
 
-def found(
-    count: int, note: str = "", more: bool = False, pictures: HitPictures | None = None, skip: int = 0, **how: Any
-) -> Message:
-    answered = ImageResults("cat", hits(count), note, MANIFEST.version, 1.0, more)
-    shown = [HitDetails(hit, "party", ("cat", "animal")) for hit in answered.hits]
-    return results_message(
-        answered, shown, pictures or all_pictures(count), MANIFEST, "Images for *cat*", "id", skip, **how
+def page(details: Sequence[HitDetails], note: str = "", more: bool = False, **how: Any) -> ResultsPage:
+    results = ImageResults(
+        "cat", [each.hit for each in details], note, MANIFEST.version, 1.0, more, how.pop("total", None)
     )
+    return ResultsPage(results, details, MANIFEST, how.pop("title", "Images for *cat*"), **how)
+
+
+def found(
+    count: int,
+    note: str = "",
+    more: bool = False,
+    pictures: HitPictures | None = None,
+    lead: Sequence[Block] = (),
+    private: bool = True,
+    **how: Any,
+) -> Message:
+    details = [HitDetails(hit, "party", ("cat", "animal")) for hit in hits(count)]
+    shown = pictures or all_pictures(count)
+    return results_message(page(details, note, more, **how), shown, "id", lead, private)
 
 
 def all_pictures(count: int) -> HitPictures:
@@ -126,10 +141,10 @@ def check_harmless(message: Message) -> None:
 
 def hostile_message(name: str, folder: str, query: str, note: str, tags: tuple[str, ...]) -> Message:
     many = [replace(hit, uri=f"/photos/{name}") for hit in hits(5)]
-    shown = [HitDetails(hit, folder, tags, "https://files.example/a%20b", True) for hit in many]
-    answered = ImageResults(query, many, note, MANIFEST.version, 1.0, True)
+    details = [HitDetails(hit, folder, tags, "https://files.example/a%20b", True, 3) for hit in many]
     pictures = replace(all_pictures(5), note=note)
-    return results_message(answered, shown, pictures, MANIFEST, f"Images for *{escaped(query)}*", "x" * 16)
+    shown = page(details, note, True, title=f"Images for *{escaped(query)}*", skip=8, total=100)
+    return results_message(shown, pictures, "x" * 16)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -209,7 +224,7 @@ def test_escaped_text_neither_notifies_nor_formats(text: str, shown: str) -> Non
     ],
 )
 def test_relevance_is_shown_in_words(score: float, words: str) -> None:
-    assert f"{words} ({score:.2f})" in "".join(mrkdwn(of_score(score, by_similarity=False)))
+    check_score(score, words, by_similarity=False)
 
 
 @pytest.mark.parametrize(
@@ -226,86 +241,151 @@ def test_relevance_is_shown_in_words(score: float, words: str) -> None:
     ],
 )
 def test_similarity_is_shown_in_words(score: float, words: str) -> None:
-    assert f"  {words} ({score:.2f})" in "".join(mrkdwn(of_score(score, by_similarity=True)))
+    check_score(score, words, by_similarity=True)
 
 
-def of_score(score: float, by_similarity: bool) -> Sequence[dict[str, Any]]:
-    shown = [HitDetails(replace(CAT, score=score), "", ())]
-    answered = ImageResults("cat", [shown[0].hit], "", MANIFEST.version, 1.0)
-    return results_message(answered, shown, HitPictures(), MANIFEST, "Images", "id", by_similarity=by_similarity).blocks
+def check_score(score: float, words: str, by_similarity: bool) -> None:
+    """Check that the row says the score in words and the menu gives the number."""
+    details = [HitDetails(replace(CAT, score=score), "", ())]
+    blocks = results_message(page(details, by_similarity=by_similarity), HitPictures(), "id").blocks
+    row = next(text for text in mrkdwn(blocks) if "cat.jpg" in text)
+    assert row.splitlines()[0] == f"*cat.jpg*  {words}"
+    (group,) = menu(blocks)["option_groups"]
+    assert group["label"]["text"] == f"1. cat.jpg · {words} {score:.2f}"
 
 
-def test_row_shows_name_folder_and_date() -> None:
-    shown = [HitDetails(CAT, "2024/party", ("cat", "animal"), "https://files.example/cat.jpg")]
-    answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
-    pictures = HitPictures({CAT.sha256: {"image_url": "https://files.example/t.jpg"}})
-    title, image, about, row, *_ = results_message(answered, shown, pictures, MANIFEST, "Images for *cat*", "id").blocks
+def menu(blocks: Sequence[Block]) -> dict[str, Any]:
+    """The menu of an answer's images."""
+    return next(each for each in objects(blocks) if each.get("action_id") == "choose_hit")
+
+
+def choices(blocks: Sequence[Block]) -> list[tuple[str, str]]:
+    """Text and value of each choice in the menu."""
+    groups = menu(blocks)["option_groups"]
+    return [(option["text"]["text"], option["value"]) for group in groups for option in group["options"]]
+
+
+def test_row_shows_name_folder_date_and_thumbnail() -> None:
+    details = [HitDetails(CAT, "2024/party", ("cat", "animal"), "https://files.example/cat.jpg", copies=11)]
+    pictures = HitPictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
+    title, row, *_ = results_message(page(details), pictures, "id").blocks
     assert title["text"]["text"] == "Images for *cat*"
-    assert image == {"type": "image", "image_url": "https://files.example/t.jpg", "alt_text": "cat.jpg: cat, animal"}
-    assert about["text"]["text"] == (
-        "*cat.jpg*  strong match (0.83)\n2024/party · 1 June 2024 · 640 × 480 · <https://files.example/cat.jpg|Open>"
+    assert row["accessory"] == {"type": "image", "slack_file": {"id": "F1"}, "alt_text": "cat.jpg: cat, animal"}
+    assert row["text"]["text"] == (
+        "*cat.jpg* · <https://files.example/cat.jpg|Open>  strong match\n"
+        "2024/party · 1 June 2024 · 640 × 480 · and 11 copies"
     )
-    assert [(each["action_id"], each["value"]) for each in row["elements"]] == [("more_like_this", "id.0")]
 
 
 def test_row_without_folder_date_and_tags() -> None:
     hit = replace(CAT, taken=None)
     pictures = HitPictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
-    answered = ImageResults("cat", [hit], "", MANIFEST.version, 1.0)
-    blocks = results_message(answered, [HitDetails(hit, "", ())], pictures, MANIFEST, "Images", "id").blocks
-    assert "*cat.jpg*  strong match (0.83)\n640 × 480" in mrkdwn(blocks)
+    blocks = results_message(page([HitDetails(hit, "", ())]), pictures, "id").blocks
+    assert "*cat.jpg*  strong match\n640 × 480" in mrkdwn(blocks)
     assert alt_texts(blocks) == ["cat.jpg"]
 
 
-def test_link_on_request_is_offered_without_a_public_address() -> None:
-    answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
-    blocks = results_message(
-        answered, [HitDetails(CAT, "", (), on_request=True)], HitPictures(), MANIFEST, "Images", "id"
-    ).blocks
-    assert [each["value"] for each in objects(blocks) if each.get("action_id") == "open_image"] == ["id.0"]
-    assert "open_image" not in json.dumps(found(5).blocks)
+def test_menu_offers_only_what_an_image_allows() -> None:
+    plain_hit = [HitDetails(CAT, "", ())]
+    every = [HitDetails(CAT, "", (), on_request=True, copies=1)]
+    assert choices(results_message(page(plain_hit), HitPictures(), "id").blocks) == [
+        ("More like this", "id.0.similar"),
+        ("Share this one", "id.0.share"),
+    ]
+    assert choices(results_message(page(every), HitPictures(), "id").blocks)[2:] == [
+        ("Open", "id.0.open"),
+        ("Copies (1)", "id.0.copies"),
+    ]
+    public = results_message(page(plain_hit), HitPictures(), "id", private=False).blocks
+    assert choices(public) == [("More like this", "id.0.similar")]
+
+
+def test_images_with_a_public_address_are_cards() -> None:
+    details = [HitDetails(CAT, "2024/party", ("cat",), on_request=True)]
+    pictures = HitPictures({CAT.sha256: {"image_url": "https://files.example/t.jpg"}})
+    blocks = results_message(page(details), pictures, "id").blocks
+    (card,) = next(block for block in blocks if block["type"] == "carousel")["elements"]
+    assert card["hero_image"] == {
+        "type": "image",
+        "image_url": "https://files.example/t.jpg",
+        "alt_text": "cat.jpg: cat",
+    }
+    assert [card[name]["text"] for name in ("title", "subtitle", "body")] == [
+        "cat.jpg",
+        "strong match",
+        "2024/party · 1 June 2024",
+    ]
+    assert [(each["action_id"], each["value"]) for each in card["actions"]] == [
+        ("more_like_this", "id.0"),
+        ("open_image", "id.0"),
+    ]
+    rows = results_message(page(details), pictures, "id", cards=False).blocks
+    assert "carousel" not in [block["type"] for block in rows]
 
 
 def test_link_that_is_too_long_is_left_out() -> None:
-    shown = [HitDetails(CAT, "party", (), "https://files.example/" + "%E7%8C%AB" * 340)]
-    answered = ImageResults("cat", [CAT], "", MANIFEST.version, 1.0)
-    message = results_message(answered, shown, HitPictures(), MANIFEST, "Images", "id")
+    details = [HitDetails(CAT, "party", (), "https://files.example/" + "%E7%8C%AB" * 340)]
+    message = results_message(page(details), HitPictures(), "id")
     check_harmless(message)
-    assert "640 × 480" in message.blocks[1]["text"]["text"]
+    assert message.blocks[1]["text"]["text"].startswith("*cat.jpg*  strong match\n")
 
 
 def test_full_page_fits_slacks_limits() -> None:
     tagged = TagResults([Tag("cat", 0.9)] * 10, MANIFEST.version, 1.0)
-    lead = [shared_by_block("U1"), *tags_blocks(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")]
-    pictures = replace(all_pictures(5), sheet={"slack_file": {"id": "F2"}}, note="Slack is slow")
-    message = found(5, note="A note.", more=True, pictures=pictures, skip=5, lead=lead)
+    lead = tags_blocks(tagged, "cat.jpg", {"slack_file": {"id": "F1"}}, "id")
+    pictures = replace(all_pictures(8), sheet={"slack_file": {"id": "F2"}}, note="Slack is slow")
+    message = found(8, note="A note.", more=True, pictures=pictures, skip=8, lead=lead)
     assert len(message.blocks) <= 50
-    assert len(alt_texts(message.blocks)) == 7
+    assert len(alt_texts(message.blocks)) == 10
 
 
 def test_each_choice_carries_the_hits_number() -> None:
-    values = [each["value"] for each in objects(found(5).blocks) if each.get("action_id") == "more_like_this"]
-    assert values == ["id.0", "id.1", "id.2", "id.3", "id.4"]
+    similar = [value for text, value in choices(found(5).blocks) if text == "More like this"]
+    assert similar == [f"id.{number}.similar" for number in range(5)]
 
 
-def test_next_button_appears_only_before_further_hits() -> None:
-    assert "Next" in buttons(found(5, more=True).blocks)
-    assert "Next" not in buttons(found(5).blocks)
-    assert "Next" not in buttons(found(0).blocks)
+def test_buttons_lead_to_the_pages_before_and_after() -> None:
+    assert buttons(found(8, more=True).blocks) == ["Next", "Grid"]
+    assert buttons(found(8, more=True, skip=8).blocks) == ["Previous", "Next", "Grid"]
+    assert buttons(found(3, skip=8).blocks) == ["Previous", "Grid"]
+    assert buttons(found(0, skip=8).blocks) == ["Previous"]
+    assert buttons(found(0).blocks) == []
 
 
-def test_shared_answer_has_no_share_choice() -> None:
-    assert "Share to channel" in buttons(found(5).blocks)
-    assert "Share to channel" not in buttons(found(5, shared=True, more=True).blocks)
-    assert "Share to channel" not in buttons(found(0).blocks)
+def test_grid_shows_the_sheet_and_no_rows() -> None:
+    message = found(8, pictures=HitPictures(sheet={"slack_file": {"id": "F1"}}), grid=True, skip=8)
+    assert len(alt_texts(message.blocks)) == 1
+    assert [block["type"] for block in message.blocks] == ["section", "image", "context", "actions", "context"]
+    assert mrkdwn(message.blocks)[1].startswith("9. cat0.jpg · 10. cat1.jpg")
+    assert "List" in buttons(message.blocks)
 
 
 def test_page_shows_its_position() -> None:
     assert mrkdwn(found(5).blocks)[0] == "Images for *cat*"
-    assert mrkdwn(found(5, more=True).blocks)[0] == "Images for *cat* · 1 to 5"
-    assert mrkdwn(found(2, skip=5).blocks)[0] == "Images for *cat* · 6 to 7"
-    assert mrkdwn(found(0, skip=5).blocks)[0] == "Images for *cat*: no more images."
+    assert mrkdwn(found(8, more=True).blocks)[0] == "Images for *cat* · 1 to 8"
+    assert mrkdwn(found(8, more=True, total=1042).blocks)[0] == "Images for *cat* · 1 to 8 of 1,042"
+    assert mrkdwn(found(2, skip=8, total=10).blocks)[0] == "Images for *cat* · 9 to 10 of 10"
+    assert mrkdwn(found(0, skip=8).blocks)[0] == "Images for *cat*: no more images."
     assert mrkdwn(found(0).blocks)[0] == "Images for *cat*: nothing found."
+
+
+def test_shared_image_is_large_and_names_the_person() -> None:
+    details = HitDetails(CAT, "2024/party", ("cat",))
+    message = shared_image_message(details, {"slack_file": {"id": "F1"}}, "U1", "id.0")
+    check_harmless(message)
+    assert [block["type"] for block in message.blocks] == ["section", "image", "context", "actions"]
+    assert mrkdwn(message.blocks)[1].endswith("shared by <@U1> with findimg")
+    assert buttons(message.blocks) == ["More like this"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_stay_plain_text_in_other_messages(text: str) -> None:
+    details = HitDetails(replace(CAT, uri=f"/photos/{text}"), text, (text,))
+    check_harmless(shared_image_message(details, {"slack_file": {"id": "F1"}}, "U1", "id.0"))
+    check_harmless(
+        image_choice_message(f"Which picture of {plain(text, 50)}?", [(text, "id.0.similar")] * 8, "choose_hit")
+    )
+    check_harmless(copies_message(f"/photos/{text}", [f"/backup/{text}"] * 3))
 
 
 def test_note_is_shown_when_nothing_is_found() -> None:

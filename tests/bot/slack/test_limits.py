@@ -164,7 +164,7 @@ def test_two_rows_may_hold_the_same_actions() -> None:
     check_message("x", [actions(button()), actions(button())])
 
 
-@pytest.mark.parametrize("block", [{"type": "carousel"}, actions({"type": "rich_text_input", "action_id": "x"})])
+@pytest.mark.parametrize("block", [{"type": "video"}, actions({"type": "rich_text_input", "action_id": "x"})])
 def test_unknown_blocks_are_invalid(block: Block) -> None:
     with pytest.raises(LimitError, match="are not known"):
         check(block)

@@ -103,11 +103,13 @@ def test_events_match_listeners(registered: dict[str, list[str]]) -> None:
 
 
 def test_buttons_match_listeners(registered: dict[str, list[str]]) -> None:
-    made = {
-        str(ast.literal_eval(node.args[1]))
+    place = {"button": 1, "menu": 1, "image_choice_message": 2}  # of the action_id among the arguments
+    arguments = [
+        node.args[place[ast.unparse(node.func)]]
         for node in nodes()
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("button", "actions.button")
-    }
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in place
+    ]
+    made = {str(each.value) for each in arguments if isinstance(each, ast.Constant)}
     assert registered["action"] == sorted(made)
     assert read_manifest()["settings"]["interactivity"]["is_enabled"]
 

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.slack.blocks.message import text_message
-from findimg_bot.slack.replies import ChannelReply, EphemeralReply, PrivateReply, RefusedError, Reply, ThreadReply
+from findimg_bot.slack.replies import ChannelReply, ConversationReply, EphemeralReply, PrivateReply, RefusedError, Reply
 
 ANSWER = text_message("Here they are.")
 HOOK, EPHEMERAL, POST, UPDATE = "/hook", "/api/chat.postEphemeral", "/api/chat.postMessage", "/api/chat.update"
@@ -66,7 +66,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def whispers(replace: bool = False, fresh: bool = False) -> Way:
-    return lambda respond, client: EphemeralReply(respond, client, "C1", "U1", replace).send(ANSWER, fresh)
+    return lambda respond, client: EphemeralReply(respond, client, "C1", "U1", replace=replace).send(ANSWER, fresh)
 
 
 def shares(respond: AsyncRespond, client: AsyncWebClient) -> Awaitable[None]:
@@ -74,7 +74,7 @@ def shares(respond: AsyncRespond, client: AsyncWebClient) -> Awaitable[None]:
 
 
 def threads(respond: AsyncRespond, client: AsyncWebClient) -> Awaitable[None]:
-    return ThreadReply(client, "C1", "U1", "1717243100.000100").send(ANSWER)
+    return ConversationReply(client, "C1", "U1", "1717243100.000100").send(ANSWER)
 
 
 def answers_privately(channel: str) -> Way:
@@ -152,7 +152,7 @@ def test_ephemeral_reply_shows_progress_unless_answered() -> None:
 
 def test_thread_reply_replaces_the_progress_message() -> None:
     slack = Slack()
-    slack.ask(begun(lambda respond, client: ThreadReply(client, "C1", "U1", "1717243100.000100")))
+    slack.ask(begun(lambda respond, client: ConversationReply(client, "C1", "U1", "1717243100.000100")))
     assert slack.paths == [POST, UPDATE]
     (_, searching), (_, answer) = slack.sent
     assert (searching["thread_ts"], searching["text"]) == ("1717243100.000100", "Searching…")
@@ -164,6 +164,56 @@ def test_thread_reply_stays_in_its_thread() -> None:
     slack.ask(threads)
     ((path, body),) = slack.sent
     assert (path, body["thread_ts"], body["unfurl_links"]) == (POST, "1717243100.000100", False)
+
+
+def test_replies_in_a_thread_stay_in_it() -> None:
+    thread = "1717243100.000100"
+
+    async def use(respond: AsyncRespond, client: AsyncWebClient) -> None:
+        await EphemeralReply(respond, client, "C1", "U1", thread).send(ANSWER)
+        await EphemeralReply(respond, client, "C1", "U1", thread).send(ANSWER, fresh=True)
+        await ChannelReply(respond, client, "C1", "U1", thread).send(ANSWER)
+        await PrivateReply(client, "C1", "U1", thread).send(ANSWER)
+
+    slack = Slack()
+    slack.ask(use)
+    assert slack.paths == [HOOK, EPHEMERAL, POST, EPHEMERAL]
+    assert {body["thread_ts"] for _, body in slack.sent} == {thread}
+
+
+def test_conversation_reply_without_a_thread_is_posted_beside_the_question() -> None:
+    slack = Slack()
+    slack.ask(lambda respond, client: ConversationReply(client, "D1", "U1").send(ANSWER))
+    ((path, body),) = slack.sent
+    assert path == POST
+    assert "thread_ts" not in body
+
+
+@pytest.mark.parametrize("error", ["not_in_channel", "restricted_action", "is_archived"])
+def test_answer_is_private_where_posting_is_restricted(error: str) -> None:
+    slack = Slack({POST: {"ok": False, "error": error}})
+    slack.ask(threads)
+    assert slack.paths == [POST, EPHEMERAL]
+    assert slack.sent[1][1]["thread_ts"] == "1717243100.000100"
+    assert "Only you see this, because" in str(slack.sent[1][1]["blocks"])
+
+
+def test_answer_is_posted_when_the_progress_message_is_gone() -> None:
+    slack = Slack({UPDATE: {"ok": False, "error": "message_not_found"}})
+    slack.ask(begun(lambda respond, client: ConversationReply(client, "C1", "U1", "1717243100.000100")))
+    assert slack.paths == [POST, UPDATE, POST]
+
+
+def test_progress_is_shown_once_and_replaced_when_it_comes_late() -> None:
+    async def use(respond: AsyncRespond, client: AsyncWebClient) -> None:
+        reply = ConversationReply(client, "C1", "U1", "1717243100.000100")
+        # Both start before the first call of Slack has ended.
+        await asyncio.gather(reply.begin(), reply.begin(), reply.send(ANSWER))
+        await reply.begin()
+
+    slack = Slack()
+    slack.ask(use)
+    assert slack.paths == [POST, UPDATE]
 
 
 def test_shared_answer_is_posted_to_the_channel() -> None:
@@ -220,6 +270,6 @@ def test_other_errors_of_slack_are_raised(use: Way) -> None:
 
 def test_only_thread_and_channel_replies_are_public() -> None:
     client, respond = AsyncWebClient(), AsyncRespond(response_url=None)
-    public: list[Reply] = [ThreadReply(client, "C1", "U1", "1"), ChannelReply(respond, client, "C1", "U1")]
+    public: list[Reply] = [ConversationReply(client, "C1", "U1", "1"), ChannelReply(respond, client, "C1", "U1")]
     private: list[Reply] = [EphemeralReply(respond, client, "C1", "U1"), PrivateReply(client, "C1", "U1")]
     assert [reply.private for reply in public + private] == [False, False, True, True]

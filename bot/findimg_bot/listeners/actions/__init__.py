@@ -1,21 +1,23 @@
-"""Buttons."""
+"""Buttons and menus."""
 
 from slack_bolt.async_app import AsyncApp
 
+from findimg_bot.listeners.actions.choose_hit import choose_hit
 from findimg_bot.listeners.actions.choose_image import choose_image
 from findimg_bot.listeners.actions.find_similar import find_similar
 from findimg_bot.listeners.actions.more_like_this import more_like_this
-from findimg_bot.listeners.actions.next_page import next_page
 from findimg_bot.listeners.actions.open_image import open_image
-from findimg_bot.listeners.actions.share import share
+from findimg_bot.listeners.actions.turn_page import turn_page
 
 
 def register(app: AsyncApp) -> None:
-    """Register the buttons with the app."""
+    """Register the buttons and menus with the app."""
+    app.action("change_layout")(turn_page)
     app.action("choose_for_similar")(choose_image)
+    app.action("choose_hit")(choose_hit)
     app.action("choose_to_tag")(choose_image)
     app.action("find_similar")(find_similar)
     app.action("more_like_this")(more_like_this)
-    app.action("next")(next_page)
+    app.action("next")(turn_page)
     app.action("open_image")(open_image)
-    app.action("share")(share)
+    app.action("previous")(turn_page)

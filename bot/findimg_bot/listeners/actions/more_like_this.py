@@ -1,4 +1,4 @@
-"""`More like this` below an image."""
+"""`More like this` below one image."""
 
 from typing import Any
 
@@ -7,9 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import find_hit_uri, reply_to_click, team_of
-from findimg_bot.service.answers import Question
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.actions.hit_actions import Click, answer_similar
 
 
 async def more_like_this(
@@ -22,8 +20,4 @@ async def more_like_this(
 ) -> None:
     """Answer the person who clicked with images like this one."""
     await ack()
-    service: QueryService = context["service"]
-    reply = reply_to_click(body, client, respond)
-    async with service.answering("similar", reply):
-        question = Question("/similar", "", like=await find_hit_uri(context, action["value"]))
-        await service.search(client, team_of(context), reply, question)
+    await answer_similar(Click(body, context, client, respond), action["value"])

@@ -1,6 +1,5 @@
-"""`Open…` below an image: a link that is valid for some minutes."""
+"""`Open` on a card: a link to the original image."""
 
-import asyncio
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -8,10 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import find_hit_uri, reply_to_click
-from findimg_bot.service.links import SECONDS
-from findimg_bot.service.query_service import QueryService
-from findimg_bot.slack.blocks.results import link_message
+from findimg_bot.listeners.actions.hit_actions import Click, answer_link
 
 
 async def open_image(
@@ -24,9 +20,4 @@ async def open_image(
 ) -> None:
     """Answer the person who clicked with a link to the original image."""
     await ack()
-    service: QueryService = context["service"]
-    reply = reply_to_click(body, client, respond)
-    async with service.answering("open", reply):
-        uri = await find_hit_uri(context, action["value"])
-        link = await asyncio.to_thread(service.links.make, uri)
-        await reply.send(link_message(uri, link, SECONDS // 60))
+    await answer_link(Click(body, context, client, respond), action["value"])

@@ -7,8 +7,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.events.conversation import answer_message
 
+# Subtypes of new messages. A broadcast is a reply that is "also sent to the channel".
+_NEW_MESSAGES = (None, "file_share", "thread_broadcast")
+
 
 async def message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Answer new messages of people, and ignore all others."""
-    if event.get("channel_type") == "im" and event.get("subtype") in (None, "file_share") and "bot_id" not in event:
+    if event.get("channel_type") == "im" and event.get("subtype") in _NEW_MESSAGES and "bot_id" not in event:
         await answer_message(event, context, client)

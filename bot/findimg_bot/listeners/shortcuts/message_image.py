@@ -20,8 +20,12 @@ async def answer_shortcut(
     respond: AsyncRespond,
 ) -> None:
     """Answer `/tag` or `/similar` about the message's first image."""
-    reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"])
-    file = image_among(shortcut["message"].get("files"))
+    message = shortcut["message"]
+    thread = message.get("thread_ts")
+    # The first message of a thread is shown in the channel, so its answer is, too.
+    thread = thread if thread != message["ts"] else None
+    reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"], thread)
+    file = image_among(message.get("files"))
     if file is None:
         await reply.send(text_message("That message has no image. Choose one that has an image."))
     else:

@@ -1,7 +1,7 @@
 """What Slack refuses of blocks and views, in its own words.
 
 Written from Slack's reference of blocks, elements and composition objects alone, and not from the bot's code, which is
-tested against it. Blocks that the bot has no use for (video, file, carousel, table …) are refused as unknown.
+tested against it. Blocks that the bot has no use for (video, file, table …) are refused as unknown.
 """
 
 import json
@@ -239,8 +239,18 @@ _BUTTON = _element(
         "accessibility_label": _string(75),
     },
 )
+_GROUP = _object({"label": _plain(75), "options": _list(_OPTION, 100)})
+
+
+def _static_select(value: Any, where: str, report: Report) -> None:
+    optional = {**_SELECT, **_OPTIONS, "option_groups": _list(_GROUP, 100), "initial_option": _OPTION}
+    _element({}, optional)(value, where, report)
+    if ("options" in value) == ("option_groups" in value):
+        report.add("must provide exactly one of options and option_groups", where)
+
+
 _CHOICES: dict[str, Check] = {
-    "static_select": _element(_OPTIONS, {**_SELECT, "initial_option": _OPTION}),
+    "static_select": _static_select,
     "users_select": _element({}, {**_SELECT, "initial_user": _string(255)}),
     "channels_select": _element({}, {**_SELECT, "initial_channel": _string(255)}),
     "conversations_select": _element({}, {**_SELECT, "initial_conversation": _string(255), "filter": _anything}),
@@ -321,7 +331,27 @@ _COMMON: dict[str, Check] = {
     ),
     "rich_text": _block({"elements": _list(_anything, 1000)}),
 }
-_MESSAGE_BLOCKS: dict[str, Check] = {**_COMMON, "markdown": _block({"text": _string(12_000)})}
+_CARD = _kinds(
+    {
+        "card": _block(
+            {},
+            {
+                "hero_image": _IMAGE_ELEMENT,
+                "icon": _IMAGE_ELEMENT,
+                "title": _text(150),
+                "subtitle": _text(150),
+                "body": _text(200),
+                "actions": _list(_kinds({"button": _BUTTON}), 5),
+            },
+        )
+    }
+)
+_MESSAGE_BLOCKS: dict[str, Check] = {
+    **_COMMON,
+    "markdown": _block({"text": _string(12_000)}),
+    "card": _CARD,
+    "carousel": _block({"elements": _list(_CARD, 10)}),
+}
 _META: dict[str, Check] = {
     "private_metadata": _string(3000, 0),
     "callback_id": _string(255, 0),

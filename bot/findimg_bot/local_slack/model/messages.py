@@ -154,6 +154,10 @@ def named_blocks(blocks: Iterable[Json]) -> list[Json]:
                 copy[name] = _named(copy[name])
         if copy["type"] in ("actions", "context"):
             copy["elements"] = [_named(element) for element in copy["elements"]]
+        if copy["type"] == "carousel":
+            copy["elements"] = named_blocks(copy["elements"])
+        if copy["type"] == "card" and "actions" in copy:
+            copy["actions"] = [_named(element) for element in copy["actions"]]
         named.append(copy)
     return named
 

@@ -347,10 +347,12 @@ def _channel(channel: Channel) -> Json:
 
 
 def _element(blocks: Sequence[Json], block_id: str, action_id: str) -> Json:
-    for block in blocks:
+    cards = [card for block in blocks if block["type"] == "carousel" for card in block["elements"]]
+    for block in [*blocks, *cards]:
         if block["block_id"] == block_id:
             elements = [
                 *block.get("elements", ()),
+                *block.get("actions", ()),
                 *(block[name] for name in ("accessory", "element") if name in block),
             ]
             for element in elements:
@@ -381,7 +383,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _option(element: Json, value: Any) -> Json:
-    for option in element["options"]:
+    groups = element.get("option_groups", [element])
+    for option in [each for group in groups for each in group["options"]]:
         if option.get("value") == value:
             return dict(option)
     raise UserActionError(f"There is no choice {value!r}.")

@@ -6,17 +6,22 @@ from typing import Any
 from slack_sdk.models.blocks import (
     ActionsBlock,
     ButtonElement,
+    CardBlock,
+    CarouselBlock,
     ContextBlock,
     DividerBlock,
     HeaderBlock,
     ImageBlock,
     ImageElement,
     MarkdownTextObject,
+    Option,
+    OptionGroup,
     PlainTextObject,
     SectionBlock,
+    StaticSelectElement,
 )
 
-from findimg_bot.slack.limits import SECTION_TEXT, clip
+from findimg_bot.slack.limits import CARD_BODY, CARD_TITLE, OPTION_TEXT, SECTION_TEXT, clip
 
 Block = dict[str, Any]
 
@@ -78,6 +83,55 @@ def button(text: str, action: str, value: str, style: str = "") -> Block:
         text=PlainTextObject(text=text, emoji=False), action_id=action, value=value, style=style or None
     )
     return dict(element.to_dict())
+
+
+def menu(placeholder: str, action: str, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> Block:
+    """Return a menu of grouped choices.
+
+    Args:
+        action: its action_id, which names its listener.
+        groups: for each group its label, and the text and value of each choice.
+    """
+    element = StaticSelectElement(
+        placeholder=PlainTextObject(text=placeholder, emoji=False),
+        action_id=action,
+        option_groups=[
+            OptionGroup(
+                label=PlainTextObject(text=clip(label, OPTION_TEXT), emoji=False),
+                options=[
+                    Option(text=PlainTextObject(text=clip(text, OPTION_TEXT), emoji=False), value=value)
+                    for text, value in choices
+                ],
+            )
+            for label, choices in groups
+        ],
+    )
+    return dict(element.to_dict())
+
+
+def card(hero_image: Block, title: str, subtitle: str, body: str, buttons: Sequence[Block]) -> Block:
+    """Return a card with a picture, for a carousel.
+
+    Args:
+        hero_image: as `thumbnail` returns it, with a public address.
+        title: plain text.
+        subtitle: plain text.
+        body: plain text, may be empty.
+        buttons: of the card.
+    """
+    block = CardBlock(
+        hero_image=hero_image,
+        title=PlainTextObject(text=clip(title, CARD_TITLE), emoji=False),
+        subtitle=PlainTextObject(text=clip(subtitle, CARD_TITLE), emoji=False),
+        body=PlainTextObject(text=clip(body, CARD_BODY), emoji=False) if body else None,
+        actions=list(buttons),
+    )
+    return dict(block.to_dict())
+
+
+def carousel(cards: Sequence[Block]) -> Block:
+    """Return cards in a row that scrolls sideways."""
+    return dict(CarouselBlock(elements=list(cards)).to_dict())
 
 
 def actions(elements: Sequence[Block]) -> Block:

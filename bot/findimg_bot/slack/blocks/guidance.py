@@ -13,7 +13,8 @@ HELP = {
         '`/findimg "fire engine" -truck`  a phrase, without trucks\n'
         "`/findimg cat:2 sofa`  the cat counts twice as much\n"
         "`/findimg beach in:2024/party before:2024-06-01 type:png`  by folder, by the camera's date, by format\n"
-        "`/findimg like:LINK`  images that look like one"
+        "`/findimg like:LINK`  images that look like one\n"
+        "`/findimg grid cat`  all images of a page on one contact sheet"
     ),
     "/tag": (
         "*Name what an image shows*\n"

@@ -1,4 +1,4 @@
-"""Messages that show found images."""
+"""Messages that show found images: one page of compact rows, of cards, or on a contact sheet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,18 @@ from findimg.errors import QueryError
 from findimg.library.manifest import Manifest
 from findimg.search.searcher import Hit
 from findimg_bot.service.answers import ImageResults
-from findimg_bot.slack.blocks.elements import Block, actions, button, context, image, section
+from findimg_bot.slack.blocks.elements import (
+    Block,
+    actions,
+    button,
+    card,
+    carousel,
+    context,
+    image,
+    menu,
+    section,
+    thumbnail,
+)
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.text import escaped, file_name, local_date, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT, SECTION_TEXT, clip
@@ -21,7 +32,7 @@ class HitPictures:
     """Where Slack finds the pictures of an answer's hits."""
 
     sources: Mapping[str, Block] = field(default_factory=dict)  # SHA-256 → {"image_url"} or {"slack_file"}
-    sheet: Block | None = None  # one picture of all hits, where some hits have no picture of their own
+    sheet: Block | None = None  # one picture of all hits: the grid, or where some hits have no picture of their own
     note: str = ""  # why some pictures are missing
     fresh: bool = False  # whether some were uploaded just now
 
@@ -35,66 +46,98 @@ class HitDetails:
     tags: tuple[str, ...]  # best first
     link: str = ""  # where the image can be opened
     on_request: bool = False  # whether a link can be made when somebody asks for it
+    copies: int = 0  # other files with equal content
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsPage:
+    """One page of hits, all from one version of the library."""
+
+    results: ImageResults
+    details: Sequence[HitDetails]  # of the hits of `results`, in their order
+    manifest: Manifest
+    title: str  # what was asked for, in mrkdwn
+    skip: int = 0  # number of hits on earlier pages
+    by_similarity: bool = False  # whether the scores are similarities of images, not relevance to words
+    grid: bool = False  # whether the person asked for a contact sheet
 
 
 def results_message(
-    results: ImageResults,
-    details: Sequence[HitDetails],
+    page: ResultsPage,
     pictures: HitPictures,
-    manifest: Manifest,
-    title: str,
     question_id: str,
-    skip: int = 0,
-    by_similarity: bool = False,
     lead: Sequence[Block] = (),
-    shared: bool = False,
+    private: bool = True,
+    cards: bool = True,
 ) -> Message:
     """Return the answer that shows one page of hits.
 
     Args:
-        details: of the hits of `results`, in their order.
-        title: what was asked for, in mrkdwn.
         question_id: id of the stored question, which the buttons carry.
-        skip: number of hits on earlier pages.
-        by_similarity: whether the scores are similarities of images, not relevance to words.
         lead: blocks that come first.
-        shared: whether everybody in a channel sees the answer, which then needs no button to share it.
+        private: whether one person sees the answer, who may share its images.
+        cards: whether images with a public address may be shown as a carousel of cards.
     """
-    blocks = [*lead]
-    if results.hits:
-        place = f" · {skip + 1} to {skip + len(results.hits)}" if skip or results.more else ""
-        blocks.append(section(f"{title}{place}"))
-    else:
-        blocks.append(section(f"{title}: no more images." if skip else f"{title}: nothing found."))
-    if results.note:
-        blocks.append(context(f":information_source: {escaped(results.note, SECTION_TEXT // 4)}"))
-    names = ", ".join(plain(file_name(hit.uri), 60) for hit in results.hits)
-    if pictures.sheet and results.hits:
+    hits, note = page.results.hits, page.results.note
+    blocks = [*lead, section(_heading(page))]
+    if note:
+        blocks.append(context(f":information_source: {escaped(note, SECTION_TEXT // 4)}"))
+    names = ", ".join(plain(file_name(hit.uri), 60) for hit in hits)
+    if pictures.sheet and hits:
         blocks.append(image(pictures.sheet, clip(f"In this order: {names}", ALT_TEXT)))
-    for number, each in enumerate(details):
-        blocks += _hit(each, pictures, f"{question_id}.{number}", _SIMILARITY if by_similarity else _RELEVANCE)
+    if page.grid and pictures.sheet:
+        blocks.append(context(clip(" · ".join(_numbered_names(page)), SECTION_TEXT)))
+    elif cards and hits and all("image_url" in pictures.sources.get(hit.sha256, ()) for hit in hits):
+        choices = [f"{question_id}.{number}" for number in range(len(hits))]
+        shown = [_card(each, choice, pictures, page) for each, choice in zip(page.details, choices, strict=True)]
+        blocks.append(carousel(shown))
+    else:
+        blocks += [_row(each, pictures, page) for each in page.details]
     if pictures.note:
         blocks.append(context(f":warning: {escaped(pictures.note, SECTION_TEXT // 4)}"))
-    buttons = [button("Next", "next", question_id, "primary")] if results.more else []
-    if results.hits and not shared:
-        buttons.append(button("Share to channel", "share", question_id))
-    if buttons:
-        blocks.append(actions(buttons))
-    blocks.append(context(f"{manifest.images:,} images · indexed {local_date(manifest.created)}"))
-    count = f"{len(results.hits)} image{'s' * (len(results.hits) != 1)}"
-    return Message(notification_text(f"{count}: {names}" if names else f"Nothing found. {results.note}"), blocks)
+    if controls := _controls(page, question_id, private):
+        blocks.append(actions(controls))
+    blocks.append(context(f"{page.manifest.images:,} images · indexed {local_date(page.manifest.created)}"))
+    count = f"{len(hits)} image{'s' * (len(hits) != 1)}"
+    return Message(notification_text(f"{count}: {names}" if names else f"Nothing found. {note}"), blocks)
 
 
-def shared_by_block(user: str) -> Block:
-    """Return the line that names the person who shared an answer."""
-    return context(f"Shared by <@{user}> with findimg")
+def shared_image_message(details: HitDetails, source: Block | None, user: str, choice: str) -> Message:
+    """Return a message that shows one image to everybody in a channel.
+
+    Args:
+        source: where Slack finds the picture; None shows only its name.
+        user: id of the person who shares it.
+        choice: value of the button for similar images.
+    """
+    name = file_name(details.hit.uri)
+    blocks = [section(_name_and_link(details))]
+    if source:
+        blocks.append(image(source, _alt_text(details)))
+    facts = " · ".join([*_facts(details), f"shared by <@{user}> with findimg"])
+    blocks += [context(facts), actions([button("More like this", "more_like_this", choice)])]
+    return Message(notification_text(f"Shared image: {name}"), blocks)
+
+
+def image_choice_message(text: str, choices: Sequence[tuple[str, str]], action: str) -> Message:
+    """Return a question with a menu of images.
+
+    Args:
+        text: the question, plain text.
+        choices: name and value of each image.
+        action: action_id of the menu.
+    """
+    groups = [("Pictures", [(plain(name, 60) or "image", value) for name, value in choices])]
+    return Message(
+        notification_text(text), [section(escaped(text)), actions([menu("Choose a picture…", action, groups)])]
+    )
 
 
 def link_message(uri: str, link: str, minutes: int) -> Message:
     """Return a message with a link to an image.
 
     Args:
-        minutes: how long the link is valid.
+        minutes: how long the link is valid; 0 for a public address, which stays valid.
 
     Raises:
         QueryError: the link is too long for a message.
@@ -102,32 +145,102 @@ def link_message(uri: str, link: str, minutes: int) -> Message:
     name = escaped(file_name(uri))
     if len(f"<{link}|Open {name}>") > SECTION_TEXT:
         raise QueryError("The link to that image is longer than Slack can show. Ask the operator of findimg for it.")
-    return Message(
-        notification_text(f"A link to {file_name(uri)}"),
-        [
-            section(f"<{link}|Open {name}>"),
-            context(f"Anyone with this link can open the image for {minutes} minutes."),
-        ],
-    )
+    blocks = [section(f"<{link}|Open {name}>")]
+    if minutes:
+        blocks.append(context(f"Anyone with this link can open the image for {minutes} minutes."))
+    return Message(notification_text(f"A link to {file_name(uri)}"), blocks)
 
 
-def _hit(each: HitDetails, pictures: HitPictures, value: str, scale: Sequence[tuple[float, str]]) -> list[Block]:
-    hit, name = each.hit, file_name(each.hit.uri)
-    blocks: list[Block] = []
-    if source := pictures.sources.get(hit.sha256):
-        about = f"{plain(name)}: {', '.join(each.tags)}" if each.tags else plain(name)
-        blocks.append(image(source, plain(about, ALT_TEXT) or "image"))
-    words = next(word for least, word in scale if hit.score >= least)
-    facts = [escaped(each.folder)] if each.folder else []
+def copies_message(uri: str, copies: Sequence[str]) -> Message:
+    """Return the list of an image's copies.
+
+    Args:
+        copies: URIs of files with equal content, without `uri` itself.
+    """
+    lines = [f"• {escaped(copy)}" for copy in copies]
+    title = f"*{escaped(file_name(uri))}* has {len(copies)} cop{'y' if len(copies) == 1 else 'ies'}:"
+    return Message(notification_text(f"Copies of {file_name(uri)}"), [section("\n".join([title, *lines]))])
+
+
+def _heading(page: ResultsPage) -> str:
+    count, total = len(page.results.hits), page.results.total
+    if not count:
+        return f"{page.title}: no more images." if page.skip else f"{page.title}: nothing found."
+    if page.skip or page.results.more:
+        of_total = f" of {total:,}" if total is not None else ""
+        return f"{page.title} · {page.skip + 1:,} to {page.skip + count:,}{of_total}"
+    return page.title
+
+
+def _row(details: HitDetails, pictures: HitPictures, page: ResultsPage) -> Block:
+    text = f"{_name_and_link(details)}  {_match(details.hit, page)}\n{' · '.join(_facts(details))}"
+    source = pictures.sources.get(details.hit.sha256)
+    return section(text, thumbnail(source, _alt_text(details)) if source else None)
+
+
+def _card(details: HitDetails, choice: str, pictures: HitPictures, page: ResultsPage) -> Block:
+    hit = details.hit
+    facts = [plain(details.folder, 80)] if details.folder else []
+    facts += [f"{hit.taken:%-d %B %Y}"] if hit.taken else []
+    buttons = [button("More like this", "more_like_this", choice)]
+    if details.on_request or details.link:
+        buttons.append(button("Open", "open_image", choice))
+    picture = thumbnail(pictures.sources[hit.sha256], _alt_text(details))
+    return card(picture, plain(file_name(hit.uri)) or "image", _match(hit, page), " · ".join(facts), buttons)
+
+
+def _controls(page: ResultsPage, question_id: str, private: bool) -> list[Block]:
+    controls = []
+    if page.details:
+        groups = []
+        for number, (each, name) in enumerate(zip(page.details, _numbered_names(page), strict=True)):
+            choices = [("More like this", "similar")]
+            if private:
+                choices.append(("Share this one", "share"))
+            if each.on_request or each.link:
+                choices.append(("Open", "open"))
+            if each.copies:
+                choices.append((f"Copies ({each.copies})", "copies"))
+            label = f"{name} · {_match(each.hit, page)} {each.hit.score:.2f}"
+            groups.append((label, [(text, f"{question_id}.{number}.{what}") for text, what in choices]))
+        controls.append(menu("Choose a picture…", "choose_hit", groups))
+    if page.skip:
+        controls.append(button("Previous", "previous", question_id))
+    if page.results.more:
+        controls.append(button("Next", "next", question_id))
+    if page.details:
+        controls.append(button("List" if page.grid else "Grid", "change_layout", question_id))
+    return controls
+
+
+def _numbered_names(page: ResultsPage) -> list[str]:
+    return [f"{page.skip + i + 1}. {plain(file_name(each.hit.uri), 40)}" for i, each in enumerate(page.details)]
+
+
+def _match(hit: Hit, page: ResultsPage) -> str:
+    scale: Sequence[tuple[float, str]] = _SIMILARITY if page.by_similarity else _RELEVANCE
+    return next(words for least, words in scale if hit.score >= least)
+
+
+def _facts(details: HitDetails) -> list[str]:
+    hit = details.hit
+    facts = [escaped(details.folder)] if details.folder else []
     if hit.taken:
         facts.append(f"{hit.taken:%-d %B %Y}")
     facts.append(f"{hit.width} × {hit.height}")
-    text = f"*{escaped(name)}*  {words} ({hit.score:.2f})\n{' · '.join(facts)}"
-    link = f" · <{each.link}|Open>" if each.link else ""
+    if details.copies:
+        facts.append(f"and {details.copies} cop{'y' if details.copies == 1 else 'ies'}")
+    return facts
+
+
+def _name_and_link(details: HitDetails) -> str:
+    name = f"*{escaped(file_name(details.hit.uri))}*"
+    link = f"{name} · <{details.link}|Open>"
     # A clipped link would show its markup.
-    blocks.append(section(text + link if len(text + link) <= SECTION_TEXT else text))
-    buttons = [button("More like this", "more_like_this", value)]
-    if each.on_request:
-        buttons.append(button("Open…", "open_image", value))
-    blocks.append(actions(buttons))
-    return blocks
+    return link if details.link and len(link) <= SECTION_TEXT // 2 else name
+
+
+def _alt_text(details: HitDetails) -> str:
+    name = plain(file_name(details.hit.uri))
+    about = f"{name}: {', '.join(details.tags)}" if details.tags else name
+    return plain(about, ALT_TEXT) or "image"

@@ -51,6 +51,19 @@ const DRAWN = {
     ),
   context: (block, context) => block.elements.map((each) => part(block, each, context)),
   actions: (block, context) => block.elements.map((each) => part(block, each, context)),
+  carousel: (block, context) => draw(block.elements, context),
+  card: (block, context) => [
+    block.hero_image && picture(block.hero_image),
+    block.title && element("p", { class: "card-title" }, textObject(block.title, context.store)),
+    block.subtitle && element("p", { class: "faint" }, textObject(block.subtitle, context.store)),
+    block.body && element("p", {}, textObject(block.body, context.store)),
+    block.actions &&
+      element(
+        "div",
+        { class: "actions" },
+        block.actions.map((each) => part(block, each, context)),
+      ),
+  ],
   input(block, context) {
     const id = `input-${++made}`;
     return [

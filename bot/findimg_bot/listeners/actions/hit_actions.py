@@ -1,0 +1,80 @@
+"""What a person can do with one image of an answer."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import QueryError
+from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, team_of, thread_of_click
+from findimg_bot.service.answers import Question
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.results import link_message
+from findimg_bot.slack.replies import ChannelReply
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A click on a button or a menu, with what is needed to answer it."""
+
+    body: dict[str, Any]
+    context: AsyncBoltContext
+    client: AsyncWebClient
+    respond: AsyncRespond
+
+    @property
+    def service(self) -> QueryService:
+        """The query service."""
+        service: QueryService = self.context["service"]
+        return service
+
+
+async def find_hit(context: AsyncBoltContext, choice: str) -> str:
+    """Return the URI of the image that a choice such as `<question id>.<number>` is about.
+
+    Raises:
+        QueryError: the answer has expired, or belongs to somebody else.
+    """
+    question_id, _, number = choice.rpartition(".")
+    stored = await find_question(context, question_id)
+    if not number.isdecimal() or int(number) >= len(stored.uris):
+        raise QueryError("That button belongs to no image. Ask again.")
+    return stored.uris[int(number)]
+
+
+async def answer_similar(click: Click, choice: str) -> None:
+    """Answer the person who clicked with images like this one."""
+    reply = reply_to_click(click.body, click.client, click.respond)
+    async with click.service.answering("similar", reply):
+        question = Question("/similar", "", like=await find_hit(click.context, choice))
+        await click.service.search(click.client, team_of(click.context), reply, question)
+
+
+async def answer_tags(click: Click, choice: str) -> None:
+    """Answer the person who clicked with the image's tags."""
+    reply = reply_to_click(click.body, click.client, click.respond)
+    async with click.service.answering("tag", reply):
+        question = Question("/tag", "", like=await find_hit(click.context, choice))
+        await click.service.tag(team_of(click.context), reply, question, None)
+
+
+async def share_hit(click: Click, choice: str) -> None:
+    """Post the image to the channel, or to the thread of the answer."""
+    body = click.body
+    async with click.service.answering("share", reply_to_errors(body, click.client, click.respond)):
+        uri = await find_hit(click.context, choice)
+        channel, user = body["channel"]["id"], body["user"]["id"]
+        reply = ChannelReply(click.respond, click.client, channel, user, thread_of_click(body))
+        await click.service.share(click.client, team_of(click.context), reply, uri)
+
+
+async def answer_link(click: Click, choice: str) -> None:
+    """Answer the person who clicked with a link to the original image."""
+    reply = reply_to_click(click.body, click.client, click.respond)
+    async with click.service.answering("open", reply):
+        uri = await find_hit(click.context, choice)
+        link, minutes = await asyncio.to_thread(click.service.image_link, uri)
+        await reply.send(link_message(uri, link, minutes))
