@@ -21,6 +21,7 @@ from findimg.settings import Settings
 from findimg_bot.listeners import register_listeners
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.admission import Admission
+from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import (
     Installations,
     ManyWorkspaces,
@@ -31,7 +32,6 @@ from findimg_bot.slack.installations import (
     with_token,
 )
 from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
-from findimg_bot.slack.uploads import SLACK_API
 
 _TIMEOUT = 15  # seconds for one call of Slack's Web API
 _AUTHORIZE = "https://slack.com/oauth/v2/authorize"

@@ -1,6 +1,7 @@
 """Shared by listeners: acknowledging, answering about images, and finding what a button is about."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -11,13 +12,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg_bot.service.answers import Question
-from findimg_bot.service.query_service import QueryService
-from findimg_bot.service.questions import add_uploaded_image, read_image_question, unescaped
-from findimg_bot.slack.blocks.guidance import help_message
+from findimg_bot.service.errors import access_error
+from findimg_bot.service.query_service import MAX_TAGGED, QueryService
+from findimg_bot.service.questions import add_uploaded_image, read_image_question
+from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message
 from findimg_bot.slack.blocks.image_modal import image_modal
+from findimg_bot.slack.blocks.message import text_message
+from findimg_bot.slack.blocks.results import image_choice_message
+from findimg_bot.slack.blocks.text import file_name
+from findimg_bot.slack.image_files import SlackFile
+from findimg_bot.slack.message_text import MessageText, read_message
 from findimg_bot.slack.replies import ConversationReply, EphemeralReply, Reply
-from findimg_bot.slack.uploads import SlackFile
 from findimg_bot.state.store import StoredQuestion
+
+# Elements of an answer whose value starts with the id of its question.
+_HIT_ACTIONS = ("choose_hit", "more_like_this")
 
 
 def team_of(context: AsyncBoltContext) -> str:
@@ -26,14 +35,18 @@ def team_of(context: AsyncBoltContext) -> str:
     return str((result and result.team_id) or context.team_id or context.enterprise_id)
 
 
-async def acknowledge(ack: AsyncAck, command: str, text: str, needs_text: bool = False) -> bool:
-    """Acknowledge a command, with help if requested. Return whether it still needs an answer."""
-    if text.lower() == "help" or (needs_text and not text):
-        message = help_message(command)
-        await ack(text=message.text, blocks=list(message.blocks), response_type="ephemeral")
-        return False
-    await ack()
-    return True
+async def acknowledge(ack: AsyncAck, command: str, message: MessageText, needs_text: bool = False) -> bool:
+    """Acknowledge a command, with help or a friendly line if that answers it. Return whether it needs an answer."""
+    without_links = not message.links and not message.web_links
+    if message.intent == "help" or (needs_text and message.intent == "nothing" and without_links):
+        answer = help_message(command)
+    elif message.intent == "small_talk" and without_links:
+        answer = text_message(SMALL_TALK)
+    else:
+        await ack()
+        return True
+    await ack(text=answer.text, blocks=list(answer.blocks), response_type="ephemeral")
+    return False
 
 
 async def answer_image_command(
@@ -45,16 +58,16 @@ async def answer_image_command(
     respond: AsyncRespond,
 ) -> None:
     """Answer `/tag` and `/similar`, or open a modal where there is no image."""
-    text = unescaped(command.get("text", ""))
-    if not await acknowledge(ack, name, text):
+    message = read_message(command.get("text", ""))
+    if not await acknowledge(ack, name, message):
         return
     service: QueryService = context["service"]
     user, channel = command["user_id"], command["channel_id"]
     reply = EphemeralReply(respond, client, channel, user)
     async with service.answering(name[1:], reply):
-        found = await read_image_question(service, client, name, text, user, channel)
+        found = await read_image_question(service, client, name, message, user, channel)
         if found is None:
-            await open_modal(client, command["trigger_id"], name, channel, text)
+            await open_modal(client, command["trigger_id"], name, channel, message.text)
         else:
             await answer_image(service, client, team_of(context), reply, *found)
 
@@ -79,18 +92,51 @@ async def answer_uploaded(
         await answer_image(service, client, team_of(context), reply, question, file)
 
 
+async def answer_uploads(
+    wish: str, files: Sequence[SlackFile], context: AsyncBoltContext, client: AsyncWebClient, reply: Reply
+) -> None:
+    """Answer about the images of one message: the tags of each, or images like the one that the person chooses.
+
+    Args:
+        wish: `tag` or `similar`.
+    """
+    service: QueryService = context["service"]
+    if len(files) == 1:
+        question = await add_uploaded_image(service, client, Question(f"/{wish}", ""), files[0])
+        await answer_image(service, client, team_of(context), reply, question, files[0])
+    elif wish == "tag":
+        questions = [
+            await add_uploaded_image(service, client, Question("/tag", ""), file) for file in files[:MAX_TAGGED]
+        ]
+        await service.tag_all(team_of(context), reply, list(zip(questions, files, strict=False)), len(files))
+    else:
+        choices = [(str(file.get("name") or "image"), f"{file['id']}.similar") for file in files]
+        await reply.send(image_choice_message("Similar images to which picture?", choices, "choose_file"))
+
+
+async def hits_of_answer(context: AsyncBoltContext, message: Mapping[str, Any]) -> dict[str, str]:
+    """Return the images in one of findimg's own answers: their choices `<question id>.<number>`, and their names."""
+    for block in message.get("blocks") or ():
+        for element in block.get("elements") or ():
+            value = str(element.get("value") or "")
+            for group in element.get("option_groups") or ():
+                value = value or str(group["options"][0].get("value") or "")
+            if element.get("action_id") in _HIT_ACTIONS and value:
+                stored = await find_question(context, value.split(".")[0])
+                return {f"{value.split('.')[0]}.{i}": file_name(uri) for i, uri in enumerate(stored.uris)}
+    return {}
+
+
 async def open_modal(client: AsyncWebClient, trigger: str, command: str, channel: str, text: str = "") -> None:
     """Open the modal that asks for an image.
 
     Raises:
-        QueryError: Slack refused, because a modal must open within 3 seconds of a click or command.
+        SlackAccessError: Slack refused, mostly because a modal must open within 3 seconds of a click or command.
     """
     try:
         await client.views_open(trigger_id=trigger, view=image_modal(command, channel, text))
     except SlackApiError as error:
-        raise QueryError(
-            f"No image was found in this channel. Upload one, or use `{command}` with a link to one."
-        ) from error
+        raise access_error(error) from error
 
 
 async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQuestion:

@@ -3,19 +3,34 @@
 import logging
 
 import aiohttp
-from slack_sdk.errors import SlackClientError
+from slack_sdk.errors import SlackApiError, SlackClientError
 
 from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
 
 NOT_READY = (
     "Images cannot be searched at the moment. The operator of findimg can find the cause with findimg-bot doctor."
 )
+RATE_LIMITED = "Slack limits how often findimg may call it. Try again in a minute."
+_NOT_A_MEMBER = "findimg is not a member of that channel. Invite it with /invite @findimg."
+_TOO_LATE = "Slack allows only 3 seconds for that, and the answer came later. Try again."
+_ACCESS = {
+    "channel_not_found": _NOT_A_MEMBER,
+    "not_in_channel": _NOT_A_MEMBER,
+    "expired_trigger_id": _TOO_LATE,
+    "trigger_expired": _TOO_LATE,
+    "trigger_exchanged": "Slack already used that click. Click again.",
+    "ratelimited": RATE_LIMITED,
+}
 _BROKEN = "An internal error prevented an answer. The operator of findimg finds the cause in the bot's log."
 _log = logging.getLogger(__name__)
 
 
 class BusyError(FindimgError):
     """The bot has too much to do to accept another question."""
+
+
+class SlackAccessError(FindimgError):
+    """Slack does not let findimg do what an answer needs. The text tells the person the reason."""
 
 
 def is_user_fault(error: BaseException) -> bool:
@@ -27,17 +42,33 @@ def explain(error: Exception) -> str:
     """Return what to tell the person who asked, and log errors that the operator has to repair."""
     if is_user_fault(error) or isinstance(error, BusyError):
         return str(error)
+    if isinstance(error, SlackAccessError):
+        _log.warning("Slack denied access: %s", error)
+        return str(error)
     if isinstance(error, LibraryError | StorageError):
         _log.error("The library cannot be searched: %s", error)
         return NOT_READY
     if isinstance(error, FindimgError):
         _log.error("A question could not be answered: %s", error)
         return _BROKEN
+    if isinstance(error, SlackApiError) and error.response.get("error") in {*_ACCESS, "missing_scope"}:
+        return explain(access_error(error))
     if isinstance(error, SlackClientError | aiohttp.ClientError | OSError):
         _log.warning("An answer could not be sent: %s", slack_failure(error))
         return f"The answer is ready but cannot be shown: {slack_failure(error)}. Try again in a minute."
     _log.error("A question could not be answered.", exc_info=error)
     return _BROKEN
+
+
+def access_error(error: SlackApiError) -> SlackAccessError:
+    """Return the reason for an error that Slack answered, as a sentence for the person who asked."""
+    code = str(error.response.get("error"))
+    if code == "missing_scope":
+        needed = error.response.get("needed") or "that it needs"
+        return SlackAccessError(
+            f"findimg lacks the permission {needed}. Ask the operator of findimg to install the app again."
+        )
+    return SlackAccessError(_ACCESS.get(code, f"Slack answered {code}. Try again in a minute."))
 
 
 def slack_failure(error: BaseException) -> str:

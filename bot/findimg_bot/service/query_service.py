@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 
 import aiohttp
@@ -30,7 +31,7 @@ from findimg_bot.service.links import SECONDS, Links, path_below
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.version_watcher import ClientOfTeam, VersionWatcher
-from findimg_bot.slack.blocks.elements import Block
+from findimg_bot.slack.blocks.elements import Block, context
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import (
     HitDetails,
@@ -40,14 +41,16 @@ from findimg_bot.slack.blocks.results import (
     shared_image_message,
 )
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
-from findimg_bot.slack.blocks.text import escaped, file_name
+from findimg_bot.slack.blocks.text import escaped, file_name, notification_text
+from findimg_bot.slack.download import download
+from findimg_bot.slack.image_files import SlackFile
 from findimg_bot.slack.replies import RefusedError, Reply
 from findimg_bot.slack.thumbnails import Thumbnails
-from findimg_bot.slack.uploads import SlackFile, download
 from findimg_bot.state.store import Store, StoredQuestion
 
 PAGE = 8  # hits in one answer
 TAGS = 10
+MAX_TAGGED = 5  # images of one message
 _ALT_TAGS = 3
 _ATTEMPTS = 3  # to send a message with thumbnails
 _ACKNOWLEDGE_DELAY = 0.05  # seconds; unnoticeable, and enough to acknowledge 50 commands that come at once
@@ -150,6 +153,22 @@ class QueryService:
             if source is None:
                 raise
             await reply.send(tags_message(results, name, None, question_id))
+
+    async def tag_all(self, team: str, reply: Reply, images: Sequence[tuple[Question, SlackFile]], count: int) -> None:
+        """Answer with the tags of several uploaded images.
+
+        Args:
+            count: number of images in the message, of which `images` are the first.
+        """
+        blocks: list[Block] = []
+        for question, file in images:
+            results = await self._search_pool.run(partial(self._tags, question))
+            question_id = await self._store_question(team, reply, question)
+            blocks += tags_blocks(results, question.name, _source_in_slack(file), question_id)
+        if count > len(images):
+            blocks.append(context(f"The first {len(images)} of {count} images."))
+        names = ", ".join(question.name for question, _ in images)
+        await reply.send(Message(notification_text(f"Tags of {names}"), blocks))
 
     async def describe(self, client: AsyncWebClient, team: str, reply: Reply, question: Question) -> None:
         """Answer with an uploaded image's tags and the most similar images."""

@@ -14,8 +14,8 @@ from slack_sdk.errors import SlackApiError
 
 from findimg.settings import Settings
 from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces
-from findimg_bot.slack.uploads import SLACK_API
 
 _HOOKS = "https://hooks.slack.com"
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."

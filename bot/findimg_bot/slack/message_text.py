@@ -19,7 +19,7 @@ from typing import Literal
 
 from findimg.search.normalise import plain_characters
 from findimg.text.emoji import open_emoji
-from findimg_bot.slack.uploads import is_link
+from findimg_bot.slack.image_files import is_link
 
 ONLY_SLACK = "I can look only at pictures in Slack. Upload the picture here, or send a link to one that is in Slack."
 

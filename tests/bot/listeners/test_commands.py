@@ -48,13 +48,13 @@ def test_filters_are_noted(team: Team) -> None:
     ("text", "sentence"),
     [
         ("/findimg elephantx", "'elephantx' is unknown"),
-        ("/findimg cat -", "a word is missing"),
+        ("/findimg -cat", "Say what to look for"),
         ("/findimg like:/nowhere.jpg", "No image '/nowhere.jpg' is indexed"),
         ("/words elefantx", "'elefantx' is unknown"),
         ("/words fire engine", "/words takes one word"),
         ("/tag like:/nowhere.jpg", "No image '/nowhere.jpg' is indexed"),
         ("/tag https://example.slack.com/files/U1/F0NOTHING/x.jpg", "That image is not visible"),
-        ("/similar cat", "likeness goes with class: and filters"),
+        ("/similar cat", "A search for similar images takes filters and class:, but no words"),
     ],
 )
 def test_unanswerable_question_gets_a_sentence(team: Team, text: str, sentence: str) -> None:

@@ -58,7 +58,7 @@ def test_blocks_at_their_limits_are_taken(block: Any) -> None:
             "must be less than 2001 characters [json-pointer:/blocks/0/fields/0/text]",
         ),
         ({"type": "sections"}, "unsupported type: sections [json-pointer:/blocks/0/type]"),
-        ({"type": "carousel", "elements": []}, "unsupported type: carousel [json-pointer:/blocks/0/type]"),
+        ({"type": "carousel", "elements": []}, "must provide at least 1 items [json-pointer:/blocks/0/elements]"),
         ("text", "unsupported type:  [json-pointer:/blocks/0/type]"),
         (
             {"type": "header", "text": plain("x" * 151)},

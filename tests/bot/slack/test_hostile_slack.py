@@ -178,12 +178,13 @@ def test_button_of_another_person_is_refused(team: Team) -> None:
     workspace = team.slack.workspace
     channel = workspace.team.channel("general").id
     mine, other = team.person, Person(workspace.address, team.slack.call(workspace.team.add_user, "curious").token)
-    secret = next(e["value"] for _, e in elements(mine.command(channel, "/findimg animal")["blocks"]))
+    animals = mine.command(channel, "/findimg animal")["blocks"]
+    secret = next(e["value"] for _, e in elements(animals) if e["action_id"] == "next")
     theirs = other.command(channel, "/findimg dalmatian")
     kept = workspace.team.message(channel, theirs["ts"]).content["blocks"]
     for _, element in elements(kept):
-        team.slack.call(element.update, value=secret.partition(".")[0])
-    other.click(channel, theirs, "share")
+        team.slack.call(element.update, value=secret)
+    other.click(channel, theirs, "change_layout")
     other.wait(channel, lambda message: "That answer has expired" in words(message))
 
 
@@ -209,12 +210,12 @@ def test_rate_limit_is_waited_out(team: Team) -> None:
 
 
 def test_slow_uploads_fall_back_to_a_contact_sheet(team: Team) -> None:
-    # Each of five uploads is refused, asked again after a second, and refused again; then the limit is over.
-    team.faults.rate_limited["files.getUploadURLExternal"] = 10
+    # Each of eight uploads is refused, retried after a second, and refused again. Then the limit is over.
+    team.faults.rate_limited["files.getUploadURLExternal"] = 16
     answer = team.person.command(team.person.channel(), "/findimg animal")
     (sheet,) = images(answer)
     assert sheet["alt_text"].startswith("In this order: ")
-    assert sheet["alt_text"].count(",") == 4
+    assert sheet["alt_text"].count(",") == 7
     assert "missing" not in words(answer)
 
 
@@ -260,5 +261,5 @@ def test_slow_next_page_leaves_no_progress_message(team: Team) -> None:
     answer = team.person.command(channel, "/findimg animal")
     team.faults.ready_after = 2.5
     team.person.click(channel, answer, "next")
-    team.person.wait(channel, lambda each: "6 to 10" in words(each))
+    team.person.wait(channel, lambda each: "9 to 12" in words(each))
     assert not [each for each in team.person.messages(channel) if "Searching" in each["text"]]

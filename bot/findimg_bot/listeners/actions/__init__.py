@@ -2,6 +2,7 @@
 
 from slack_bolt.async_app import AsyncApp
 
+from findimg_bot.listeners.actions.choose_file import choose_file
 from findimg_bot.listeners.actions.choose_hit import choose_hit
 from findimg_bot.listeners.actions.choose_image import choose_image
 from findimg_bot.listeners.actions.find_similar import find_similar
@@ -13,6 +14,7 @@ from findimg_bot.listeners.actions.turn_page import turn_page
 def register(app: AsyncApp) -> None:
     """Register the buttons and menus with the app."""
     app.action("change_layout")(turn_page)
+    app.action("choose_file")(choose_file)
     app.action("choose_for_similar")(choose_image)
     app.action("choose_hit")(choose_hit)
     app.action("choose_to_tag")(choose_image)

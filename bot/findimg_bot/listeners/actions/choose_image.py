@@ -3,13 +3,28 @@
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import open_modal
+from findimg_bot.listeners.common import open_modal, reply_to_errors
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.replies import PrivateReply
 
 
-async def choose_image(ack: AsyncAck, action: dict[str, Any], body: dict[str, Any], client: AsyncWebClient) -> None:
+async def choose_image(
+    ack: AsyncAck,
+    action: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
     """Open the modal for the command that the button names."""
     await ack()
+    service: QueryService = context["service"]
     channel = body.get("channel", {}).get("id", "")
-    await open_modal(client, body["trigger_id"], "/similar" if action["value"] == "/similar" else "/tag", channel)
+    # The Home tab is in no channel.
+    reply = reply_to_errors(body, client, respond) if channel else PrivateReply(client, "", body["user"]["id"])
+    async with service.answering("modal", reply):
+        await open_modal(client, body["trigger_id"], "/similar" if action["value"] == "/similar" else "/tag", channel)

@@ -9,7 +9,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import acknowledge, team_of
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.service.questions import read_search_question, unescaped
+from findimg_bot.service.questions import read_search_question
+from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import EphemeralReply
 
 
@@ -17,12 +18,12 @@ async def findimg(
     ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
     """Answer one person with thumbnails and buttons."""
-    text = unescaped(command.get("text", ""))
-    if not await acknowledge(ack, "/findimg", text, needs_text=True):
+    message = read_message(command.get("text", ""))
+    if not await acknowledge(ack, "/findimg", message, needs_text=True):
         return
     service: QueryService = context["service"]
     user, channel = command["user_id"], command["channel_id"]
     reply = EphemeralReply(respond, client, channel, user)
     async with service.answering("findimg", reply):
-        question = await read_search_question(service, client, text, user, channel)
+        question = await read_search_question(service, client, message, user, channel)
         await service.search(client, team_of(context), reply, question)

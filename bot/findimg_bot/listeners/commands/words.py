@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import acknowledge
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.service.questions import unescaped
+from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import EphemeralReply
 
 
@@ -17,10 +17,10 @@ async def words(
     ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
     """Answer one person with the nearest words."""
-    text = unescaped(command.get("text", ""))
-    if not await acknowledge(ack, "/words", text, needs_text=True):
+    message = read_message(command.get("text", ""))
+    if not await acknowledge(ack, "/words", message, needs_text=True):
         return
     service: QueryService = context["service"]
     reply = EphemeralReply(respond, client, command["channel_id"], command["user_id"])
     async with service.answering("words", reply):
-        await service.words(reply, text)
+        await service.words(reply, message.text)

@@ -1,4 +1,4 @@
-"""Answers about the image of a message whose menu was used."""
+"""Answers about the images of a message whose menu was used."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import answer_uploaded
-from findimg_bot.slack.blocks.message import text_message
+from findimg.errors import QueryError
+from findimg_bot.listeners.common import answer_uploads, hits_of_answer
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.results import image_choice_message
+from findimg_bot.slack.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
-from findimg_bot.slack.uploads import image_among
 
 
 async def answer_shortcut(
@@ -19,14 +21,19 @@ async def answer_shortcut(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Answer `/tag` or `/similar` about the message's first image."""
+    """Answer `/tag` or `/similar` about the message's images."""
     message = shortcut["message"]
     thread = message.get("thread_ts")
     # The first message of a thread is shown in the channel, so its answer is, too.
     thread = thread if thread != message["ts"] else None
     reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"], thread)
-    file = image_among(message.get("files"))
-    if file is None:
-        await reply.send(text_message("That message has no image. Choose one that has an image."))
-    else:
-        await answer_uploaded(command, file, context, client, reply)
+    service: QueryService = context["service"]
+    wish = command.removeprefix("/")
+    async with service.answering(wish, reply):
+        if hits := await hits_of_answer(context, message):
+            choices = [(name, f"{choice}.{wish}") for choice, name in hits.items()]
+            await reply.send(image_choice_message("Which picture of this answer?", choices, "choose_hit"))
+        elif files := await images_of(client, message):
+            await answer_uploads(wish, files, context, client, reply)
+        else:
+            raise QueryError("That message has no image. Choose one that has an image.")

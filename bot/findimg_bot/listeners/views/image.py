@@ -8,8 +8,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import answer_uploaded
+from findimg_bot.slack.image_files import image_among
 from findimg_bot.slack.replies import PrivateReply
-from findimg_bot.slack.uploads import image_among
 
 
 async def image(

@@ -32,6 +32,8 @@ HELP = {
     "/words": "*Find words with a similar meaning*\n`/words dog`  the nearest words, with their distances",
 }
 
+SMALL_TALK = "Type what a picture shows to find it, such as: cat sofa. Type help to see what else works."
+
 
 def help_message(command: str) -> Message:
     """Return the help of a command."""

@@ -10,8 +10,9 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import ImageError
-from findimg_bot.slack import uploads
-from findimg_bot.slack.uploads import SLACK_API, _is_trusted, _may_see, download, image_among, is_link
+from findimg_bot.service.errors import SlackAccessError
+from findimg_bot.slack import download as download_module
+from findimg_bot.slack.download import SLACK_API, _is_trusted, download
 
 TOKEN = "xoxb-secret"
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(2000)
@@ -154,71 +155,6 @@ def test_other_api_address_serves_its_own_files() -> None:
     assert not _is_trusted("http://localhost:8099/files/F1", "http://127.0.0.1:8099/api/")
 
 
-@pytest.mark.parametrize(
-    ("file", "sees"),
-    [
-        ({"user": "U1"}, True),
-        ({"user": "U2"}, False),
-        ({"user": "U2", "is_public": True}, True),
-        ({"user": "U2", "is_public": False}, False),
-        ({"user": "U2", "channels": ["C1"]}, True),
-        ({"user": "U2", "groups": ["C0", "C1"]}, True),
-        ({"user": "U2", "ims": ["C1"]}, True),
-        ({"user": "U2", "channels": ["C2"], "groups": ["G1"], "ims": ["D1"]}, False),
-        ({}, False),
-    ],
-)
-def test_link_shows_only_what_the_person_may_see(file: dict[str, Any], sees: bool) -> None:
-    assert _may_see(file, "U1", "C1") is sees
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        "https://team.slack.com/files/U1ABC/F1ABC/holiday.jpg",
-        "https://team.slack.com/files/U1ABC/F1ABC",
-        "https://team.enterprise.slack.com/files/W1ABC/F1ABC/größe_%20.jpg?origin_team=T1",
-        "https://files.slack.com/files-pri/T1ABC-F1ABC/holiday.jpg",
-        "https://files.slack.com/files-tmb/T1ABC-F1ABC-0a1b2c/holiday_360.jpg",
-        "https://team.slack.com/archives/C1ABC/p1717243200123456",
-        "https://team.slack.com/archives/D1ABC/p1717243200123456?thread_ts=1717243100.000100&cid=C1ABC",
-    ],
-)
-def test_file_and_message_links_are_recognised(link: str) -> None:
-    assert is_link(link)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "cat",
-        "s3://photos/cat.jpg",
-        "https://example.com/cat.jpg",
-        "https://team.slack.com/archives/C1ABC",
-        "https://team.slack.com/archives/C1ABC/p17172432001234567",
-        "https://team.slack.com/files/U1ABC/holiday.jpg",
-        "http://team.slack.com/files/U1ABC/F1ABC/holiday.jpg",
-        "see https://team.slack.com/files/U1ABC/F1ABC",
-        "https://team.slack.com/files/U1ABC/F1ABC/a b.jpg",
-        "https://evil.example/x?https://team.slack.com/files/U1ABC/F1ABC",
-    ],
-)
-def test_other_text_is_not_a_link(text: str) -> None:
-    assert not is_link(text)
-
-
-def test_first_image_of_a_message_is_chosen() -> None:
-    text, cat, dog = (
-        {"id": each, "mimetype": kind}
-        for each, kind in zip("tcd", ("text/plain", "image/png", "image/heic"), strict=True)
-    )
-    assert image_among([text, cat, dog]) == cat
-    assert image_among([text, {"id": "x"}, {"id": "y", "mimetype": None}]) is None
-    assert image_among([]) is None
-    assert image_among(None) is None
-
-
 def test_download_uses_the_teams_token() -> None:
     server = FileServer(hands_out(IMAGE))
     assert ask(server, size=len(IMAGE)) == IMAGE
@@ -243,10 +179,29 @@ def test_redirects_are_not_followed(status: int) -> None:
     assert elsewhere.requests == []
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_error_status_is_reported(status: int) -> None:
     with pytest.raises(ImageError, match=f"Slack refused to send that image with status {status}"):
         brought(hands_out(IMAGE, status=status))
+
+
+def test_rate_limit_is_reported() -> None:
+    with pytest.raises(SlackAccessError, match="Slack limits how often"):
+        brought(hands_out(IMAGE, status=429))
+
+
+@pytest.mark.parametrize(
+    ("about", "size"),
+    [
+        ({"mimetype": "image/heic"}, 10),
+        ({"mimetype": "image/png"}, 10**9),
+    ],
+)
+def test_slacks_own_conversion_is_preferred_for_heic_and_large_files(about: dict[str, Any], size: int) -> None:
+    server = FileServer(hands_out(IMAGE))
+    thumbs = {"thumb_360": "{here}/360", "thumb_1024": "{here}/1024"}
+    assert ask(server, url_private="{here}/original", size=size, **thumbs, **about) == IMAGE
+    assert [request.path for request in server.requests] == ["/1024"]
 
 
 def test_other_server_gets_no_request_and_no_token() -> None:
@@ -269,7 +224,7 @@ def test_external_files_are_not_requested(about: dict[str, Any]) -> None:
 
 
 def test_login_page_is_not_an_image() -> None:
-    with pytest.raises(ImageError, match="a login page instead of that image: the app lacks files:read") as error:
+    with pytest.raises(SlackAccessError, match="a login page instead of that image") as error:
         brought(hands_out(b"<!DOCTYPE html><title>Sign in</title>", content_type="text/html"))
     assert TOKEN not in str(error.value)
 
@@ -299,7 +254,7 @@ def endless(server: FileServer, **headers: str) -> Handler:
 
 
 def test_endless_body_is_read_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "LIMIT_BYTES", 1_000_000)
+    monkeypatch.setattr(download_module, "LIMIT_BYTES", 1_000_000)
     server = FileServer(hands_out(b""))
     server.handler = endless(server)
     with pytest.raises(ImageError, match="more than the limit of 1,000,000"):
@@ -309,7 +264,7 @@ def test_endless_body_is_read_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_body_that_decompresses_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "LIMIT_BYTES", 1_000_000)
+    monkeypatch.setattr(download_module, "LIMIT_BYTES", 1_000_000)
     packed = gzip.compress(bytes(200 * 2**20), 1)
     assert len(packed) < 1_000_000
     with pytest.raises(ImageError, match="more than the limit of 1,000,000"):
@@ -317,7 +272,7 @@ def test_body_that_decompresses_over_the_limit_is_refused(monkeypatch: pytest.Mo
 
 
 def test_size_limit_is_inclusive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "LIMIT_BYTES", len(IMAGE))
+    monkeypatch.setattr(download_module, "LIMIT_BYTES", len(IMAGE))
     assert brought(hands_out(IMAGE)) == IMAGE
     with pytest.raises(ImageError, match="2,009 bytes, more than the limit of 2,008"):
         brought(hands_out(IMAGE + b"x"))
@@ -343,7 +298,7 @@ def test_server_that_does_not_speak_http_is_reported(answer: bytes) -> None:
 
 
 def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "_SECONDS", 0.2)
+    monkeypatch.setattr(download_module, "_SECONDS", 0.2)
 
     async def handler(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(30)
@@ -354,7 +309,7 @@ def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_trickling_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "_SECONDS", 0.3)
+    monkeypatch.setattr(download_module, "_SECONDS", 0.3)
 
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "image/png"})

@@ -1,0 +1,30 @@
+"""The menu of a message's pictures: similar images to the chosen one."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.common import answer_uploads, reply_to_click
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.image_files import find_file
+
+
+async def choose_file(
+    ack: AsyncAck,
+    action: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Answer the person who chose, if that person may see the file; the value is `<file id>.<what>`."""
+    await ack()
+    service: QueryService = context["service"]
+    file_id, _, wish = str(action["selected_option"]["value"]).rpartition(".")
+    reply = reply_to_click(body, client, respond)
+    async with service.answering("similar", reply):
+        file = await find_file(client, file_id, body["user"]["id"], body["channel"]["id"])
+        await answer_uploads(wish, [file], context, client, reply)

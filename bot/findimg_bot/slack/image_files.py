@@ -1,0 +1,176 @@
+"""Images that people uploaded to Slack: finds those of a message, a link or a channel, and checks who may see them."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import ImageError, QueryError
+from findimg.search.query import FORMATS
+from findimg_bot.service.errors import access_error
+
+_FILE_LINK = re.compile(r"https://[\w.-]+/files/[A-Z0-9]+/(?P<file>F[A-Z0-9]+)(?:/\S*)?")
+_FILE_HOST_LINK = re.compile(r"https://[\w.-]+/files-(?:pri|tmb)/[A-Z0-9]+-(?P<file>F[A-Z0-9]+)(?:-\w+)?/\S*")
+_MESSAGE_LINK = re.compile(
+    r"https://[\w.-]+/archives/(?P<channel>[A-Z0-9]+)/p(?P<seconds>\d{10})(?P<micros>\d{6})(?:\?\S*)?"
+)
+_NOT_VISIBLE = (
+    "That image is not visible to findimg. Share it in this channel, and invite findimg with /invite if it is not here."
+)
+_UNUSABLE = {
+    "tombstone": "That file was deleted from Slack. Upload it again.",
+    "hidden_by_limit": "Slack hides that file, because the workspace has reached its storage limit. Upload it again.",
+}
+_NOT_FOUND = {
+    "channel_not_found",
+    "file_deleted",
+    "file_not_found",
+    "message_not_found",
+    "not_in_channel",
+    "thread_not_found",
+}
+_WAITS = (0.2, 0.4, 0.8)  # seconds between requests for the type of a file that Slack still scans
+
+SlackFile = Mapping[str, Any]  # a file object of Slack's Web API
+
+
+def is_link(text: str) -> bool:
+    """Return whether a text is a link to a file or a message in Slack."""
+    return any(pattern.fullmatch(text) for pattern in (_FILE_LINK, _FILE_HOST_LINK, _MESSAGE_LINK))
+
+
+def image_among(files: Iterable[SlackFile] | None) -> SlackFile | None:
+    """Return the first image among files, None when there is none."""
+    return next((file for file in files or () if _is_image(file)), None)
+
+
+async def images_of(client: AsyncWebClient, message: Mapping[str, Any]) -> list[SlackFile]:
+    """Return the images of a message and of the messages that it forwards.
+
+    An event may describe a file without its type, or not at all. Then Slack is asked for it, for a short time.
+
+    Raises:
+        ImageError: the message has files but no image, and one of them was deleted or is hidden.
+        SlackAccessError: Slack refuses to describe the only files.
+    """
+    attached = [attachment.get("files") or () for attachment in message.get("attachments") or ()]
+    files = {file["id"]: file for group in (message.get("files") or (), *attached) for file in group if "id" in file}
+    described = await asyncio.gather(*(_describe(client, file) for file in files.values()), return_exceptions=True)
+    for each in described:
+        if isinstance(each, BaseException) and not isinstance(each, SlackApiError):
+            raise each
+    found = [each for each in described if not isinstance(each, BaseException) and _is_image(each)]
+    if not found:
+        for file in described:
+            if isinstance(file, SlackApiError):
+                raise access_error(file) from file
+            if not isinstance(file, BaseException) and (reason := _UNUSABLE.get(str(file.get("mode")))):
+                raise ImageError(reason)
+    return found
+
+
+async def find_linked(client: AsyncWebClient, link: str, user: str, channel: str) -> SlackFile:
+    """Return the image that a link leads to, if the person who asks may see it.
+
+    The bot can read channels that this person is not in. So the image must be the person's own, public in the
+    workspace, or shared in the channel of the question.
+
+    Raises:
+        QueryError: there is no image, or the person may not see it.
+        SlackAccessError: Slack limits findimg's calls or lacks its permission.
+    """
+    if match := _FILE_LINK.fullmatch(link) or _FILE_HOST_LINK.fullmatch(link):
+        return await find_file(client, match["file"], user, channel)
+    if match := _MESSAGE_LINK.fullmatch(link):
+        message = await _message(client, match["channel"], f"{match['seconds']}.{match['micros']}")
+        images = await images_of(client, message or {})
+        if images:
+            return await find_file(client, images[0]["id"], user, channel)
+        raise QueryError(_NOT_VISIBLE)
+    raise QueryError("That is not a link to an image in Slack. Use Copy link in the image's menu.")
+
+
+async def find_file(client: AsyncWebClient, file_id: str, user: str, channel: str) -> SlackFile:
+    """Return an image by its file id, if the person who asks may see it. See `find_linked`."""
+    try:
+        file: SlackFile = (await client.files_info(file=file_id))["file"]
+    except SlackApiError as error:
+        if error.response.get("error") in _NOT_FOUND:
+            raise QueryError(_NOT_VISIBLE) from error
+        raise access_error(error) from error
+    if not _is_image(file) or not _may_see(file, user, channel):
+        raise QueryError(_NOT_VISIBLE)
+    return file
+
+
+async def find_newest(client: AsyncWebClient, channel: str) -> SlackFile | None:
+    """Return the newest image in a channel, None when there is none or the bot is not a member.
+
+    Raises:
+        SlackAccessError: Slack limits findimg's calls or lacks its permission.
+    """
+    try:
+        found = await client.files_list(channel=channel, types="images", count=1)
+    except SlackApiError as error:
+        if error.response.get("error") in _NOT_FOUND:
+            return None
+        raise access_error(error) from error
+    return image_among(found["files"])
+
+
+async def thread_start(client: AsyncWebClient, channel: str, thread: str) -> Mapping[str, Any] | None:
+    """Return the message that starts a thread, None when the bot cannot see it.
+
+    Raises:
+        SlackAccessError: Slack limits findimg's calls or lacks its permission.
+    """
+    return await _message(client, channel, thread)
+
+
+def _is_image(file: SlackFile) -> bool:
+    if file.get("mode") in _UNUSABLE:
+        return False
+    if kind := file.get("mimetype"):
+        return str(kind).startswith("image/")
+    ending = PurePosixPath(str(file.get("name") or "")).suffix.lower().lstrip(".")
+    return str(file.get("filetype") or ending).lower() in FORMATS and bool(file.get("url_private"))
+
+
+async def _describe(client: AsyncWebClient, file: SlackFile) -> SlackFile:
+    """Return a file with its type, if Slack gives it soon."""
+    for wait in (*_WAITS, 0.0):
+        stub = file.get("file_access") == "check_file_info"
+        if file.get("mode") in _UNUSABLE or (file.get("mimetype") and not stub):
+            return file
+        try:
+            file = (await client.files_info(file=file["id"]))["file"]
+        except SlackApiError:
+            if _is_image(file):  # the event holds enough to go on
+                return file
+            raise
+        if file.get("mimetype"):
+            return file
+        await asyncio.sleep(wait)
+    return file
+
+
+def _may_see(file: SlackFile, user: str, channel: str) -> bool:
+    places = [*file.get("channels", ()), *file.get("groups", ()), *file.get("ims", ())]
+    return file.get("user") == user or bool(file.get("is_public")) or channel in places
+
+
+async def _message(client: AsyncWebClient, channel: str, timestamp: str) -> Mapping[str, Any] | None:
+    try:
+        answer = await client.conversations_replies(
+            channel=channel, ts=timestamp, latest=timestamp, inclusive=True, limit=1
+        )
+    except SlackApiError as error:
+        if error.response.get("error") in _NOT_FOUND:
+            return None
+        raise access_error(error) from error
+    messages: list[Mapping[str, Any]] = answer["messages"]
+    return next((message for message in messages if message["ts"] == timestamp), None)
