@@ -13,7 +13,7 @@ def test_findimg_answers_only_the_person(team: Team) -> None:
     answer = team.person.command(channel, "/findimg animal")
     assert answer["ephemeral"]
     assert len(images(answer)) == 8
-    assert "5 images: " in answer["text"]
+    assert "8 images: " in answer["text"]
     assert words(team.person.command(channel, "/findimg cat")).index("cat.png") < 60
 
 

@@ -38,17 +38,17 @@ def calm(team: Team):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("cat " * 2500, "shorten it to 1000"),
+        ("cat " * 2500, "Shorten it to 1000"),
         ("\u202ecat\u200b", "Images for *cat*"),
         ("<@U123|anna> dalmatian", "unknown"),
-        ("<!channel> dalmatian", "unknown"),
+        ("<!channel> dalmatian", "Nothing here shows 'channel'"),
         ("&lt;!channel&gt;", "."),
         ("<https://example.com|example.com>", "."),
-        ("*dalmatian* `x`", "unknown"),
+        ("*dalmatian* `x`", "Images for *dalmatian x*"),
         ("in:../../etc dalmatian", "0 of"),
         ("like:file:///etc/passwd", "No image"),
         ("\x00\x01dalmatian", "Images for *dalmatian*"),
-        ("🐘", "unknown"),
+        ("🐘", "Images for *🐘*"),
         ("'; DROP TABLE images; --", "."),
     ],
 )
