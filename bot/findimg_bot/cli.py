@@ -17,7 +17,8 @@ from rich.text import Text
 from findimg.contact_sheet import draw_sheet
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
-from findimg.search.searcher import MOST_HITS, ImageFeatures
+from findimg.search.results import ImageFeatures
+from findimg.search.searcher import MAX_HITS
 from findimg.settings import Settings, load_settings
 from findimg.storage.base import read_uri
 from findimg_bot.service.answers import Results, WordResults, answer_question, read_command, related_words
@@ -69,7 +70,7 @@ def ask(
     ],
     library: LibraryFlag = None,
     image: Annotated[str | None, typer.Option(help="Image for /similar and /tag.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=MOST_HITS, help="Maximum number of hits, tags or words.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=MAX_HITS, help="Maximum number of hits, tags or words.")] = 10,
     sheet: Annotated[
         Path | None, typer.Option(help="Write a contact sheet to this JPEG, with one row for each TEXT.")
     ] = None,

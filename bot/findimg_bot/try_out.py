@@ -122,7 +122,7 @@ def _welcome(settings: Settings) -> Message:
             images = searcher.manifest.images
             sure: dict[str, float] = {}
             for item in range(0, images, -(-images // _SAMPLED)):
-                seen = searcher.seen(item)
+                seen = searcher.features(item)
                 for chosen, probability in zip(seen.classes[:1], seen.probabilities[:1], strict=True):
                     name = searcher.lexicon.names[int(chosen)][0]
                     sure[name] = max(sure.get(name, 0), float(probability))

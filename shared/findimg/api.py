@@ -19,9 +19,10 @@ from findimg.errors import QueryError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library
-from findimg.search import searcher
+from findimg.search import results
 from findimg.search.query import Query, parse
-from findimg.search.searcher import MOST_HITS, ImageFeatures, Searcher
+from findimg.search.results import ImageFeatures
+from findimg.search.searcher import MAX_HITS, Searcher
 from findimg.storage.base import read_uri
 from findimg.text.vectors import open_words
 
@@ -170,8 +171,8 @@ class OpenedLibrary:
             uri = os.path.abspath(os.path.expanduser(uri))
         item = self._searcher.catalog.item(uri)
         if item is not None:
-            return item, self._searcher.seen(item)
-        return None, self._searcher.see(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoder)
+            return item, self._searcher.features(item)
+        return None, self._searcher.embed(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoder)
 
     @cached_property
     def _encoder(self) -> ImageEncoder:
@@ -198,9 +199,9 @@ def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = 
 
 
 def _check_count(k: int) -> None:
-    if not 1 <= k <= MOST_HITS:
-        raise QueryError(f"k must be from 1 to {MOST_HITS}. Received: {k}.")
+    if not 1 <= k <= MAX_HITS:
+        raise QueryError(f"k must be from 1 to {MAX_HITS}. Received: {k}.")
 
 
-def _hits(found: list[searcher.Hit]) -> list[Hit]:
+def _hits(found: list[results.Hit]) -> list[Hit]:
     return [Hit(hit.uri, hit.score, hit.width, hit.height, hit.sha256, hit.taken) for hit in found]

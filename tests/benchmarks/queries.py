@@ -9,13 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from findimg.index import annoy as ann
-from findimg.index.postings import Postings
-from findimg.library.layout import JOINT_FILE, VISUAL_FILE
 from findimg.library.library import Library
-from findimg.search.expansion import meaning, rerank, score
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, FREQUENT, open_words
@@ -23,7 +18,6 @@ from tests.benchmarks.figures import Figure, load
 from tests.benchmarks.made_up import publish_made_up
 
 K = 10
-_LOOKED_AT = 70
 _MEMORY = """
 import sys
 from pathlib import Path
@@ -66,7 +60,6 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
     for name, queries in (("", texts), (" asked again", texts), (" after: (half match)", dated), (" in:", placed)):
         told += _times(f"text query{name}, {images:,} images", lambda query: searcher.find(query, K), queries)
     told += _times(f"image query, {images:,} images", lambda uri: _similar(searcher, uri), uris)
-    told.append(_figure(f"text query, {images:,} images, recall@10", _text_recall(searcher, folder, texts[:50])))
     told.append(_figure(f"image query, {images:,} images, recall@10", _image_recall(searcher, uris[:50])))
     for name in ("visual", "joint"):
         index = getattr(searcher.manifest, name)
@@ -110,43 +103,14 @@ def _similar(searcher: Searcher, uri: str) -> list[int]:
     return [hit.item for hit in searcher.similar(seen, Query(""), K, without=item).hits]
 
 
-def _text_recall(searcher: Searcher, folder: Path, queries: Sequence[Query]) -> float:
-    """The share of what the plain formula over all images finds."""
-    manifest = searcher.manifest
-    version = Library(str(folder / "library"), folder / "cache").open()
-    postings = Postings(version.folder, manifest.images)
-    joint = np.fromfile(version.folder / JOINT_FILE, np.float16).reshape(manifest.images, -1).astype(np.float32)
-    visual = np.memmap(version.folder / VISUAL_FILE, np.float16, "r", shape=(manifest.images, manifest.dim))
-    shares = []
-    for query in queries:
-        found = {hit.item for hit in searcher.find(query, K).hits}
-        meant = [meaning(term.text, searcher.lexicon, searcher.words) for term in query.terms]
-        category = np.stack([postings.sum(each.classes, each.power) for each in meant])
-        cosine = np.stack([joint @ _vector(each.vector, joint.shape[1]) for each in meant])
-        scores = score(category, cosine, np.asarray([each.certainty for each in meant], np.float32))
-        best = np.argsort(-scores, kind="stable")[:_LOOKED_AT]
-        again = rerank(scores[best], np.asarray(visual[best], np.float32))
-        # Equal scores may stand in any order; and where nothing is relevant, nothing is shown.
-        least = np.sort(again)[-K] - 1e-5
-        right = set(best[again >= least].tolist())
-        if found:
-            shares.append(len(found & right) / len(found))
-    return float(np.mean(shares))
-
-
-def _vector(vector: NDArray[np.float32] | None, dim: int) -> NDArray[np.float32]:
-    return np.zeros(dim, np.float32) if vector is None else vector
-
-
 def _image_recall(searcher: Searcher, uris: Sequence[str]) -> float:
     """The share of the exact neighbours, by the projected visual embeddings of all images."""
-    starts = range(0, len(searcher._visual), 8192)
-    visual = np.concatenate([searcher._looks(searcher._visual[start : start + 8192]) for start in starts])
-    items = [searcher.look_up(uri)[0] for uri in uris]
-    exact, _ = ann.exact(visual, visual[items], K + 1)
+    everything = np.arange(searcher.manifest.images)
     shares = []
-    for uri, item, near in zip(uris, items, exact.tolist(), strict=True):
-        right = set(near) - {item}
+    for uri in uris:
+        item, features = searcher.look_up(uri)
+        cosines = searcher._similarity.nearest(features.visual, K + 1, everything)[1]
+        right = set(np.argsort(-cosines)[: K + 1].tolist()) - {item}
         shares.append(len(right & set(_similar(searcher, uri))) / len(right))
     return float(np.mean(shares))
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from findimg.errors import QueryError
 from findimg.search.query import Query, parse
-from findimg.search.searcher import MOST_HITS, Hit, ImageFeatures, Searcher
+from findimg.search.results import Hit, ImageFeatures
+from findimg.search.searcher import MAX_HITS, Searcher
 from findimg.search.tags import Tag
 from findimg.text.vectors import WordVectors
 
@@ -105,7 +106,7 @@ def answer_question(searcher: Searcher, question: Question, k: int, skip: int = 
     features, item = question.features, None
     if query.like is not None:
         item, features = searcher.look_up(query.like)
-    wanted = min(skip + k + 1, MOST_HITS)
+    wanted = min(skip + k + 1, MAX_HITS)
     if features is None:
         if question.command != "/findimg":
             raise QueryError(f"{question.command} needs an image, or like: with the URI of an indexed one.")

@@ -16,7 +16,8 @@ from findimg.images import decode
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library, Version
 from findimg.search.query import parse
-from findimg.search.searcher import ImageFeatures, Searcher
+from findimg.search.results import ImageFeatures
+from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
@@ -130,7 +131,7 @@ class LiveLibrary:
         """
         image = decode(data)
         with self.lease() as searcher:
-            return searcher.see(image, self._open_encoder(searcher.version))
+            return searcher.embed(image, self._open_encoder(searcher.version))
 
     def warm_encoder(self) -> None:
         """Load the encoder and run it once, so that the first uploaded image does not wait.
@@ -180,7 +181,7 @@ def _warm(searcher: Searcher) -> None:
     """Run one query of each kind, which loads everything that is loaded lazily."""
     if searcher.manifest.joint:
         searcher.find(parse("dog"), 1)
-    seen = searcher.seen(0)
+    seen = searcher.features(0)
     searcher.similar(seen, parse("", image=True), 1)
     if searcher.manifest.joint:
         searcher.tags(seen, 1)

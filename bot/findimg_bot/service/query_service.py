@@ -14,8 +14,9 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError, QueryError
-from findimg.library.manifest import Manifest
-from findimg.search.searcher import Hit, ImageFeatures, Searcher
+from findimg.library.library import Manifest
+from findimg.search.results import Hit, ImageFeatures
+from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg_bot.service.answers import (
     ImageResults,
@@ -319,7 +320,7 @@ class QueryService:
         sources = searcher.manifest.sources
         tags: tuple[str, ...] = ()
         if searcher.manifest.joint:
-            tags = tuple(tag.word for tag in searcher.tags(searcher.seen(hit.item), _ALT_TAGS))
+            tags = tuple(tag.word for tag in searcher.tags(searcher.features(hit.item), _ALT_TAGS))
         folder = str(PurePosixPath(path_below(hit.uri, sources)).parent)
         return HitDetails(
             hit,

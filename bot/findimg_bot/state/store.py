@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from findimg.errors import SettingsError
-from findimg.search.searcher import ImageFeatures
+from findimg.search.results import ImageFeatures
 from findimg_bot.service.answers import Question
 
 QUESTION_SECONDS = 30 * 86400.0  # until a question is deleted and its buttons stop working

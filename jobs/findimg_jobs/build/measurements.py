@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from findimg.index import annoy as ann
 from findimg.index.postings import Postings
-from findimg.search.expansion import meaning, noise, strength, unrelated_terms
+from findimg.search.expansion import expand, noise_floor, peak_relevance, unrelated_terms
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
 
@@ -51,6 +51,6 @@ def measure_coherence(vectors: NDArray[Any], classes: NDArray[np.uint16]) -> flo
 def measure_noise_floor(postings: Postings, words: WordVectors) -> float:
     """Return the relevance that words of invisible things reach on these images, 0 to 1."""
     lexicon = open_lexicon()
-    meanings = [meaning(term, lexicon, words) for term in unrelated_terms(lexicon, words)]
-    best = [postings.sum(each.classes, each.power).max() for each in meanings]
-    return noise(strength(np.asarray(best, np.float32)[:, None], np.asarray([each.certainty for each in meanings])))
+    terms = [expand(term, lexicon, words) for term in unrelated_terms(lexicon, words)]
+    peaks = np.asarray([postings.sum(term.classes, term.power).max() for term in terms], np.float32)
+    return noise_floor(peak_relevance(peaks[:, None], np.asarray([term.certainty for term in terms])))

@@ -21,7 +21,8 @@ from findimg.library.layout import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, thu
 from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry
 from findimg.search.query import Query, Term
-from findimg.search.searcher import MOST_HITS, Hit, ImageFeatures, Searcher
+from findimg.search.results import Hit, ImageFeatures
+from findimg.search.searcher import MAX_HITS, Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import Lexicon
@@ -206,7 +207,7 @@ def _query_image(searcher: Searcher, label_of: Mapping[int, str], relevant: int,
     hits = searcher.similar(image.features, Query(""), TOP, without=image.item).hits
     right = _right(hits, image.label, label_of)
     if len(right) < min(TOP, len(label_of) - 1):
-        deeper = searcher.similar(image.features, Query(""), MOST_HITS, without=image.item).hits
+        deeper = searcher.similar(image.features, Query(""), MAX_HITS, without=image.item).hits
         right = _right([*hits, *deeper], image.label, label_of)
     return JudgedAnswer(
         image.uri,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
-from findimg.search.searcher import Hit
+from findimg.search.results import Hit
 
 TOP = 10  # judged hits of a query
 # Column titles of the tables, by key of `as_dict`.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from findimg.errors import QueryError
 from findimg.library.manifest import IndexEntry, Manifest
 from findimg.search.query import LONGEST
-from findimg.search.searcher import Hit
+from findimg.search.results import Hit
 from findimg.search.tags import Tag
 from findimg_bot.service.answers import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block

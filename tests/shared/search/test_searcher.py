@@ -44,68 +44,85 @@ def names(searcher: Searcher, text: str, k: int = 3) -> list[str]:
         ("musical instrument", {"drum"}),
     ],
 )
-def test_words_find_what_they_name(searcher: Searcher, text: str, right: set[str]) -> None:
+def test_words_find_their_images(searcher: Searcher, text: str, right: set[str]) -> None:
     assert set(names(searcher, text, len(right))) == right
 
 
-def test_scores_fall_and_lie_between_0_and_1(searcher: Searcher) -> None:
+def test_scores_are_sorted_and_between_0_and_1(searcher: Searcher) -> None:
     scores = [hit.score for hit in searcher.find(parse("dog"), 20).hits]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 for score in scores)
 
 
-def test_a_word_after_a_minus_moves_down(searcher: Searcher) -> None:
+def test_unwanted_word_moves_images_down(searcher: Searcher) -> None:
     assert names(searcher, "dog", 2) == ["bull-mastiff", "dalmatian"]
     assert names(searcher, "dog -dalmatian", 1) == ["bull-mastiff"]
     assert names(searcher, 'dog -"bull mastiff"', 1) == ["dalmatian"]
 
 
-def test_an_unknown_word_is_named_with_known_spellings(searcher: Searcher) -> None:
+def test_unknown_word_error_suggests_spellings(searcher: Searcher) -> None:
     with pytest.raises(QueryError, match=r"'elephantx' is unknown.*elephant"):
         searcher.find(parse("elephantx"), 10)
 
 
-def test_a_word_that_nothing_shows_is_said_and_noise_is_not_shown(searcher: Searcher) -> None:
+def test_word_that_nothing_shows_is_named_and_has_no_hits(searcher: Searcher) -> None:
     answer = searcher.find(parse("democracy"), 10)
     assert answer.hits == []
     assert answer.note == "Nothing here shows 'democracy'."
 
 
-def test_a_misspelt_word_gets_a_suggestion(searcher: Searcher) -> None:
+def test_misspelt_word_gets_a_suggestion(searcher: Searcher) -> None:
     assert "Did you mean elephant" in searcher.find(parse("elefant"), 10).note
 
 
-def test_one_of_two_words_that_nothing_shows_is_noted(searcher: Searcher) -> None:
+def test_word_that_nothing_shows_is_left_out_of_the_ranking(searcher: Searcher) -> None:
     answer = searcher.find(parse("cat democracy"), 10)
     assert Path(answer.hits[0].uri).name == "cat.png"
     assert answer.note == "Nothing here shows 'democracy'."
+    alone = searcher.find(parse("cat"), 10)
+    assert [(hit.uri, hit.score) for hit in answer.hits] == [(hit.uri, hit.score) for hit in alone.hits]
 
 
-def test_images_without_the_thing_are_left_out(searcher: Searcher) -> None:
+def test_either_of_two_words_is_enough(searcher: Searcher) -> None:
+    assert set(names(searcher, "cat or dalmatian", 2)) == {"cat", "dalmatian"}
+    assert searcher.find(parse("cat or democracy"), 5).note == ""
+
+
+@pytest.mark.parametrize("text", ["dog", "dog cat", "bird -eagle", "animal or car", "type:jpg dog", "type:png"])
+def test_pages_add_up_to_one_long_answer(searcher: Searcher, text: str) -> None:
+    whole = searcher.find(parse(text), 1000)
+    assert whole.total == len(whole.hits) > 2
+    for size in (1, 3, 4):
+        pages = [searcher.find(parse(text), size, skip) for skip in range(0, whole.total, size)]
+        assert [hit for page in pages for hit in page.hits] == whole.hits
+        assert {page.total for page in pages} == {whole.total}
+
+
+def test_irrelevant_images_are_left_out(searcher: Searcher) -> None:
     assert len(searcher.find(parse("cat"), 31).hits) < 10
 
 
-def test_two_words_that_no_image_shows_together_are_noted(searcher: Searcher) -> None:
-    assert "No image here shows all of that" in searcher.find(parse("cat strawberry"), 10).note
+def test_words_that_no_image_combines_are_noted(searcher: Searcher) -> None:
+    assert "No image shows all of these" in searcher.find(parse("cat strawberry"), 10).note
 
 
-def test_words_that_name_one_thing_need_no_quotes(searcher: Searcher) -> None:
+def test_known_phrase_needs_no_quotes(searcher: Searcher) -> None:
     assert names(searcher, "bull mastiff", 1) == names(searcher, '"bull mastiff"', 1) == ["bull-mastiff"]
 
 
-def test_a_class_says_which_features_count(searcher: Searcher, samples: Path) -> None:
+def test_class_weights_the_similarity(searcher: Searcher, samples: Path) -> None:
     item, seen = searcher.look_up(str(samples / "dalmatian.jpg"))
     answer = searcher.similar(seen, parse('class:"bull mastiff"', image=True), 1, without=item)
     assert Path(answer.hits[0].uri).stem == "bull-mastiff"
 
 
-def test_an_unknown_class_gets_a_suggestion(searcher: Searcher, samples: Path) -> None:
+def test_unknown_class_error_suggests_spellings(searcher: Searcher, samples: Path) -> None:
     item, seen = searcher.look_up(str(samples / "dalmatian.jpg"))
     with pytest.raises(QueryError, match=r"No class is called 'siamese cart'.*Siamese cat"):
         searcher.similar(seen, parse('class:"siamese cart"', image=True), 1, without=item)
 
 
-def test_filters_are_answered_exactly(searcher: Searcher, samples: Path) -> None:
+def test_filters_are_exact(searcher: Searcher, samples: Path) -> None:
     answer = searcher.find(parse("dog type:png"), 100)
     assert {Path(hit.uri).name for hit in answer.hits} == {path.name for path in samples.glob("*.png")}
     assert f"{len(answer.hits)} of {searcher.manifest.images} images match" in answer.note
@@ -114,35 +131,35 @@ def test_filters_are_answered_exactly(searcher: Searcher, samples: Path) -> None
     assert "0 of" in nowhere.note
 
 
-def test_a_date_filter_says_how_many_images_have_no_date(searcher: Searcher) -> None:
+def test_date_filter_reports_undated_images(searcher: Searcher) -> None:
     answer = searcher.find(parse(f"dog before:{date.today().isoformat()}"), 10)
     assert "carry no date" in answer.note
 
 
-def test_an_image_is_most_like_itself(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
-    seen = searcher.see(decode((samples / "cat.png").read_bytes()), backbone)
+def test_image_is_most_similar_to_itself(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
+    seen = searcher.embed(decode((samples / "cat.png").read_bytes()), backbone)
     hits = searcher.similar(seen, Query(""), 5).hits
     assert Path(hits[0].uri).name == "cat.png"
     assert hits[0].score == pytest.approx(1, abs=0.01)
     assert len(hits) == 5
 
 
-def test_what_was_asked_with_can_be_left_out(searcher: Searcher, samples: Path) -> None:
+def test_query_image_can_be_left_out(searcher: Searcher, samples: Path) -> None:
     item, seen = searcher.look_up(str(samples / "motorcycle-left.png"))
     hits = searcher.similar(seen, Query(""), 3, without=item).hits
     assert Path(hits[0].uri).name == "motorcycle-right.png"
     assert item not in [hit.item for hit in hits]
 
 
-def test_an_indexed_image_is_seen_as_it_was_embedded(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
+def test_stored_features_equal_new_ones(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
     _, stored = searcher.look_up(str(samples / "dalmatian.jpg"))
-    fresh = searcher.see(decode((samples / "dalmatian.jpg").read_bytes()), backbone)
+    fresh = searcher.embed(decode((samples / "dalmatian.jpg").read_bytes()), backbone)
     np.testing.assert_allclose(stored.visual, fresh.visual, atol=0.02)
     assert stored.classes[0] == fresh.classes[0] == 251
     assert len(stored.classes) == 20
 
 
-def test_tags_name_what_is_shown(searcher: Searcher, samples: Path) -> None:
+def test_tags_name_the_content(searcher: Searcher, samples: Path) -> None:
     _, seen = searcher.look_up(str(samples / "dalmatian.jpg"))
     tags = searcher.tags(seen)
     assert {"dalmatian", "dog"} <= {tag.word for tag in tags[:5]}
@@ -151,17 +168,15 @@ def test_tags_name_what_is_shown(searcher: Searcher, samples: Path) -> None:
     assert all(0 < score <= 1 for score in scores)
 
 
-def test_an_image_that_is_not_indexed_is_said(searcher: Searcher) -> None:
+def test_image_that_is_not_indexed_is_rejected(searcher: Searcher) -> None:
     with pytest.raises(QueryError, match=r"No image '/etc/passwd' is indexed"):
         searcher.look_up("/etc/passwd")
 
 
-def test_another_backbone_than_the_librarys_is_refused(
-    searcher: Searcher, samples: Path, backbone: ImageEncoder
-) -> None:
+def test_other_encoder_is_rejected(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
     class Other:
         name = "vgg16"
         fingerprint = "other"
 
-    with pytest.raises(LibraryError, match=r"made with efficientnet-lite0 .* this backbone is vgg16 other"):
-        searcher.see(decode((samples / "cat.png").read_bytes()), Other())  # type: ignore[arg-type]
+    with pytest.raises(LibraryError, match=r"made with efficientnet-lite0 .* This encoder is vgg16 other"):
+        searcher.embed(decode((samples / "cat.png").read_bytes()), Other())  # type: ignore[arg-type]

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from findimg.errors import QueryError
-from findimg.library.manifest import Manifest
-from findimg.search.searcher import Hit
+from findimg.library.library import Manifest
+from findimg.search.results import Hit
 from findimg_bot.service.answers import ImageResults
 from findimg_bot.slack.blocks.elements import (
     Block,

@@ -1,0 +1,1 @@
+"""Sources of evidence for words: each one says how well every image shows a term."""

@@ -1,0 +1,26 @@
+"""The interface of a source of evidence."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.search.expansion import ExpandedTerm
+
+
+class Evidence(Protocol):
+    """Says how well the images of a version show a term.
+
+    To add a source, write one module in this folder and list it in `Searcher`. The first source that knows a term
+    decides about it.
+    """
+
+    def knows(self, term: ExpandedTerm) -> bool:
+        """Return whether this source can judge the term."""
+
+    def relevance(self, term: ExpandedTerm) -> NDArray[np.float32]:
+        """Return the relevance of every image for a term that the source knows.
+
+        Returns:
+            float32[images], at least 0. Values of 1 and more mean certainty.
+        """

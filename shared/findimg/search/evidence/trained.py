@@ -1,0 +1,31 @@
+"""Evidence from a trained head: the relevance of its labels, computed when the version was built."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.heads.devise import Devise
+from findimg.index.float16 import Float16Matrix
+from findimg.search.expansion import ExpandedTerm
+from findimg.text.lexicon import Lexicon
+
+
+class TrainedEvidence:
+    """Knows the labels of a trained head, in singular and plural."""
+
+    def __init__(self, head: Devise, relevance: Float16Matrix, lexicon: Lexicon):
+        """Use a head's labels.
+
+        Args:
+            relevance: float16[labels, images], `Devise.relevance` of every image.
+        """
+        labels = enumerate(head.labels)
+        self.labels = {lexicon.singular(label) or label.lower(): row for row, label in labels}
+        self._relevance = relevance
+
+    def knows(self, term: ExpandedTerm) -> bool:
+        """See `Evidence.knows`."""
+        return term.term in self.labels
+
+    def relevance(self, term: ExpandedTerm) -> NDArray[np.float32]:
+        """See `Evidence.relevance`."""
+        return self._relevance[self.labels[term.term]]

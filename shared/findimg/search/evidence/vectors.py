@@ -1,0 +1,38 @@
+"""Evidence from word vectors: the cosine between an image's joint embedding and a term's vector."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.index.float16 import Float16Matrix
+
+
+class VectorEvidence:
+    """Orders images that no other source has evidence for."""
+
+    def __init__(self, joint: Float16Matrix):
+        """Use a version's joint embeddings, float16[images, dim]."""
+        self._joint = joint
+
+    def cosines(self, vectors: Sequence[NDArray[np.float32] | None], items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the cosines of some images to the terms' vectors.
+
+        Args:
+            vectors: float32[dim] of length 1 for each term, None for an unknown one.
+            items: int64[n].
+
+        Returns:
+            float32[terms, n], 0 for a term without a vector.
+        """
+        cosines = np.zeros((len(vectors), len(items)), np.float32)
+        known = [place for place, vector in enumerate(vectors) if vector is not None]
+        if known and len(items):
+            matrix = np.stack([vector for vector in vectors if vector is not None])
+            for start in range(0, len(items), _PIECE):
+                piece = slice(start, start + _PIECE)
+                cosines[known, piece] = matrix @ self._joint[items[piece]].T
+        return cosines
+
+
+_PIECE = 65_536  # images read at a time

@@ -1,0 +1,45 @@
+"""The data that a search returns."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.library.library import thumbnail_key
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One image of an answer."""
+
+    uri: str
+    score: float  # words: relevance, 0 to 1. Similarity: cosine, -1 to 1.
+    item: int  # row in the catalog and in the indexes
+    width: int  # pixels
+    height: int
+    sha256: str  # of the image's bytes, hex
+    taken: datetime | None  # by the camera's clock
+
+    @property
+    def thumbnail(self) -> str:
+        """Return the key of the thumbnail in the library."""
+        return thumbnail_key(self.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page of hits, best first."""
+
+    hits: list[Hit]
+    note: str = ""  # remarks for a person
+    total: int = 0  # hits of the query on all pages
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFeatures:
+    """The encoder's output for one image."""
+
+    visual: NDArray[np.float32]  # float32[dim]
+    classes: NDArray[np.integer]  # int[m], most probable first. Empty for an encoder without classes.
+    probabilities: NDArray[np.float32]  # float32[m]
