@@ -13,17 +13,15 @@ RERANK_BY = 5  # best images that say what the others should look like
 _SAMPLED = 20  # minimum number of sampled scores above the estimated cut-off
 
 
-def combine(relevance: Floats, cosine: Floats, weights: Floats, ceilings: Floats) -> Floats:
+def combine(relevance: Floats, cosine: Floats, weights: Floats) -> Floats:
     """Return the relevance of images for a whole query.
 
-    It is the weighted geometric mean of the wanted terms' relevances. Each unwanted term takes away its share. A term
-    with a low ceiling hardly counts beside one with a high ceiling: its evidence is too weak to exclude an image.
+    It is the weighted geometric mean of the wanted terms' relevances. Each unwanted term takes away its share.
 
     Args:
         relevance: float32[terms, n], 0 to 1.
         cosine: float32[terms, n], cosines of the joint embeddings to the terms' vectors, 0 for a term without one.
         weights: float32[terms], negative for unwanted terms.
-        ceilings: float32[terms], `ExpandedTerm.ceiling` of each term, above 0 and at most 1.
 
     Returns:
         float32[n], 0 to 1.
@@ -32,9 +30,7 @@ def combine(relevance: Floats, cosine: Floats, weights: Floats, ceilings: Floats
     total = np.ones(relevance.shape[1], dtype=np.float32)
     if wanted.any():
         share = weights[wanted] / weights[wanted].sum()
-        trust = (ceilings[wanted] / ceilings[wanted].max())[:, None]
-        evidence = relevance[wanted] + FLOOR * (1 + cosine[wanted])
-        total = np.exp(share @ np.log(1 - trust + trust * evidence)) * np.exp(share @ np.log(ceilings[wanted]))
+        total = np.exp(share @ np.log(relevance[wanted] + FLOOR * (1 + cosine[wanted])))
     for weight, shown in zip(weights[unwanted], relevance[unwanted], strict=True):
         total = total * (1 - shown) ** -weight
     return np.asarray(np.clip(total, 0, 1), dtype=np.float32)

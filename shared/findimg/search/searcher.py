@@ -20,10 +20,10 @@ from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
-from findimg.search.expansion import ExpandedTerm, expand, peak_relevance
+from findimg.search.expansion import CEILING, ExpandedTerm, expand, peak_relevance
 from findimg.search.filters import Filters
 from findimg.search.query import Query, Term
-from findimg.search.ranking import RERANKED, best_first, combine, rerank, top_k
+from findimg.search.ranking import FLOOR, RERANKED, best_first, combine, rerank, top_k
 from findimg.search.results import Answer, Hit, ImageFeatures
 from findimg.search.similarity import SimilaritySearch
 from findimg.search.tags import LEAST, Tag, Tagger
@@ -104,7 +104,7 @@ class Searcher:
                 f"The backbone {self.manifest.backbone} has no classes, so this library cannot be searched by words. "
                 "Search it by image with /similar, or index it with another backbone."
             )
-        groups = [self._group(term) for term in self._join(query.terms)]
+        groups = [group for term in self._join(query.terms) for group in self._groups(term)]
         within = self._matching(query.filters) if query.filters else None
         note = self._filter_note(query.filters)
         wanted = [group for group in groups if group.weight > 0]
@@ -116,10 +116,20 @@ class Searcher:
             if len(missing) < len(wanted):
                 groups = [group for group in groups if group.shown or group.weight < 0]
         items, scores = self._rank(groups, within)
+        guessed = [group for group in groups if group.weight > 0 and group.ceiling < 1]
+        named = [group for group in groups if group.weight > 0 and group.ceiling == 1]
+        if named and guessed and len(scores) and scores[0] <= _score_without(guessed, groups):
+            note = " ".join(filter(None, [self._missing_note(guessed), note]))
+            groups = [group for group in groups if group not in guessed]
+            guessed = []
+            items, scores = self._rank(groups, within)
         if within is None and len(scores):
-            if not missing and scores[0] <= self.manifest.noise and len(wanted) > 1:
+            if len(named) > 1 and not missing and not guessed and scores[0] <= self.manifest.noise:
                 note = "No image shows all of these. The nearest images follow."
-            items = items[scores >= scores[0] * _RELEVANT]
+            kept = scores >= scores[0] * _RELEVANT
+            items, scores = items[kept], scores[kept]
+        if guessed:
+            scores = np.minimum.accumulate(self._cautious_scores(groups, items)) if named else scores * CEILING
         total = len(items) if within is None else len(within)
         return Answer(self._hits(items, scores, k, skip), note, total)
 
@@ -221,6 +231,15 @@ class Searcher:
         scores = np.ones(len(items), np.float32)
         return Answer(self._hits(items, scores, k, skip), self._filter_note(query.filters), len(items))
 
+    def _groups(self, term: Term) -> list[_Group]:
+        """Return a term's group. A phrase that nobody quoted and nothing shows is split: `car wheel`."""
+        group = self._group(term)
+        parts = term.text.split()
+        if group.shown or term.phrase or term.alternatives or len(parts) == 1 or term.weight < 0:
+            return [group]
+        split = [self._group(Term(part)) for part in parts if part in self.lexicon]
+        return split if any(part.shown for part in split) else [group]
+
     def _group(self, term: Term) -> _Group:
         expanded = tuple(self._expand_term(text) for text in term.texts)
         ceiling = max(each.ceiling for each in expanded)
@@ -257,11 +276,10 @@ class Searcher:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the best MAX_HITS images, best first, and their scores. Without evidence, word vectors decide."""
         weights = np.asarray([group.weight for group in groups], np.float32)
-        ceilings = np.asarray([group.ceiling for group in groups], np.float32)
         vectors = [next((each.vector for each in group.expanded if each.vector is not None), None) for group in groups]
-        items = self._candidates(groups, weights, ceilings, vectors, within)
+        items = self._candidates(groups, weights, vectors, within)
         relevance = np.stack([group.relevance[items] for group in groups])
-        scores = combine(relevance, self._vectors.cosines(vectors, items), weights, ceilings)
+        scores = combine(relevance, self._vectors.cosines(vectors, items), weights)
         order = best_first(scores)
         items, scores = items[order], scores[order]
         reranked = rerank(scores[:RERANKED].copy(), self._similarity.visual[items[:RERANKED]])
@@ -273,11 +291,19 @@ class Searcher:
         order = best_first(scores)
         return items[order], scores[order]
 
+    def _cautious_scores(self, groups: Sequence[_Group], items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return scores in which a guessed term's evidence counts no more than its ceiling allows."""
+        weights = np.asarray([group.weight for group in groups], np.float32)
+        relevance = np.stack([1 - group.ceiling + group.ceiling * group.relevance[items] for group in groups])
+        for row, group in zip(relevance, groups, strict=True):
+            if group.weight < 0:
+                row[:] = group.relevance[items]
+        return combine(relevance.astype(np.float32), np.zeros(relevance.shape, np.float32), weights)
+
     def _candidates(
         self,
         groups: Sequence[_Group],
         weights: NDArray[np.float32],
-        ceilings: NDArray[np.float32],
         vectors: Sequence[NDArray[np.float32] | None],
         within: NDArray[np.int64] | None,
     ) -> NDArray[np.int64]:
@@ -291,7 +317,7 @@ class Searcher:
         items = np.flatnonzero(evidence) if within is None else within[evidence[within]]
         if len(items) > MAX_HITS:
             relevance = np.stack([group.relevance[items] for group in groups])
-            return items[top_k(combine(relevance, np.zeros_like(relevance), weights, ceilings), MAX_HITS)]
+            return items[top_k(combine(relevance, np.zeros_like(relevance), weights), MAX_HITS)]
         # Too few images have evidence, so those nearest by word vectors follow.
         others = np.flatnonzero(~evidence) if within is None else within[~evidence[within]]
         wanted = [vector for vector, weight in zip(vectors, weights, strict=True) if weight > 0]
@@ -344,3 +370,12 @@ class Searcher:
         note = f"{len(self._matching(filters))} of {self.manifest.images} images match the filters."
         undated = self.catalog.undated() if filters.dated else 0
         return f"{note} {undated} images carry no date." if undated else note
+
+
+def _score_without(guessed: Sequence[_Group], groups: Sequence[_Group]) -> float:
+    """Return the highest score of an image without evidence for the guessed terms.
+
+    Measured on 69 pairs of a named and a guessed word: one of the 16 pairs below it has a correct first hit.
+    """
+    total = sum(group.weight for group in groups if group.weight > 0)
+    return float(1.5 * FLOOR ** (sum(group.weight for group in guessed) / total))

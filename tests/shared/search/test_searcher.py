@@ -83,6 +83,13 @@ def test_word_that_nothing_shows_is_left_out_of_the_ranking(searcher: Searcher) 
     assert [(hit.uri, hit.score) for hit in answer.hits] == [(hit.uri, hit.score) for hit in alone.hits]
 
 
+def test_weak_word_does_not_spoil_another(searcher: Searcher) -> None:
+    answer = searcher.find(parse("red cat"), 10)
+    assert Path(answer.hits[0].uri).name == "cat.png"
+    assert answer.hits[0].score > 0.4
+    assert "'red'" in answer.note
+
+
 def test_either_of_two_words_is_enough(searcher: Searcher) -> None:
     assert set(names(searcher, "cat or dalmatian", 2)) == {"cat", "dalmatian"}
     assert searcher.find(parse("cat or democracy"), 5).note == ""
