@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError, QueryError
-from findimg.library.library import Manifest
+from findimg.library.manifest import Manifest
 from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.library.library import thumbnail_key
+from findimg.library.layout import thumbnail_key
 
 
 @dataclass(frozen=True, slots=True)

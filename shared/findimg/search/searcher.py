@@ -15,7 +15,8 @@ from findimg.images import Image
 from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import Postings
 from findimg.library.catalog import Catalog
-from findimg.library.library import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE, Version
+from findimg.library.layout import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE
+from findimg.library.library import Version
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.evidence.trained import TrainedEvidence

@@ -3,17 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.annoy import AnnoyPartitions
+from findimg.index.annoy import AnnoyPartitions, index_files
 from findimg.index.float16 import Float16Matrix
 from findimg.index.projection import open_projection
-from findimg.library.library import (
-    CLASSIFIER_FILE,
-    PROJECTION_FILE,
-    VISUAL_FILE,
-    Index,
-    Version,
-    index_files,
-)
+from findimg.library.layout import CLASSIFIER_FILE, PROJECTION_FILE, VISUAL_FILE
+from findimg.library.library import Version
+from findimg.library.manifest import IndexEntry
 from findimg.search.evidence.classes import ClassEvidence
 
 _CANDIDATES = 20  # candidates per hit where the index's ranking is not the final one
@@ -102,7 +97,7 @@ class SimilaritySearch:
         return cosines
 
 
-def open_index(version: Version, name: str, index: Index) -> AnnoyPartitions:
+def open_index(version: Version, name: str, index: IndexEntry) -> AnnoyPartitions:
     """Open one of a version's Annoy indexes."""
     paths = [version.folder / file for file in index_files(name, index)]
     return AnnoyPartitions(paths, index.dim, index.counts, index.search_k)

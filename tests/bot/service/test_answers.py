@@ -123,5 +123,5 @@ def test_words_takes_one_known_word(live: LiveLibrary, text: str, sentence: str)
 
 
 def test_empty_library_raises_library_error(tmp_path: Path, cache: Path) -> None:
-    with pytest.raises(LibraryError, match="No version is published in"):
+    with pytest.raises(LibraryError, match="Nothing is published in"):
         asked(LiveLibrary(Settings(library=str(tmp_path), cache=cache)), "/findimg cat", 10)

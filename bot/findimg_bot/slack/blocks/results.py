@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from findimg.errors import QueryError
-from findimg.library.library import Manifest
+from findimg.library.manifest import Manifest
 from findimg.search.results import Hit
 from findimg_bot.service.answers import ImageResults
 from findimg_bot.slack.blocks.elements import (
