@@ -55,7 +55,7 @@ def test_words_need_no_library(cache: Path, tmp_path: Path) -> None:
     ("arguments", "part"),
     [
         (["ask", "/findimg cat"], "No library is named"),
-        (["ask", "/findimg cat", "--library", "/no/such/library"], "No version is published in /no/such/library"),
+        (["ask", "/findimg cat", "--library", "/no/such/library"], "Nothing is published in /no/such/library"),
         (["ask", "/tag", "--library", "LIBRARY", "--image", "/no/such/image.jpg"], "/no/such/image.jpg does not exist"),
         (["ask", "/findimg elephantx", "--library", "LIBRARY"], "Did you mean"),
         (

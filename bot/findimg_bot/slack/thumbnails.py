@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.contact_sheet import Cell, Row, draw_sheet
 from findimg.errors import FindimgError
-from findimg.search.searcher import Hit
+from findimg.search.results import Hit
 from findimg.storage.base import Storage
 from findimg_bot.service.errors import slack_failure
 from findimg_bot.slack.blocks.elements import Block
