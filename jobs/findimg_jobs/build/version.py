@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from findimg.errors import NotPublishedError
 from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
 from findimg.index.annoy import Vectors
+from findimg.index.duplicates import group_duplicates, near_duplicate_cosine, write_duplicates
 from findimg.index.mapped_files import new_array
 from findimg.index.postings import Postings, write_postings
 from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
 from findimg.library.layout import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
+    DUPLICATES_FILE,
     ENCODER_FILE,
     JOINT_FILE,
     PROJECTION_FILE,
@@ -79,6 +81,10 @@ def build_version(storage: Storage, request: BuildRequest, folder: Path, engine:
     specs = [IndexSpec("visual", indexed, sample_rows(indexed))]
     if (folder / PROJECTION_FILE).exists():
         files.append(PROJECTION_FILE)
+    cosine = near_duplicate_cosine(config.backbone)
+    groups = group_duplicates(request.images.sha256, visual, indexed, cosine)
+    write_duplicates(folder / DUPLICATES_FILE, groups)
+    files.append(DUPLICATES_FILE)
     noise_floor = 0.0
     if classes is not None and probabilities is not None:
         files += write_postings(folder, classes, probabilities)

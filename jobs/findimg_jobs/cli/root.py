@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from findimg.errors import FindimgError
-from findimg_jobs.cli import cleanup, indexing, models, samples, training, versions
+from findimg_jobs.cli import cleanup, duplicates, indexing, models, samples, training, versions
 
 app = typer.Typer(no_args_is_help=True)
 for _command in (
@@ -20,6 +20,7 @@ for _command in (
     versions.verify,
     versions.versions,
     versions.rollback,
+    duplicates.duplicates,
     cleanup.prune,
     cleanup.forget,
     training.quantize,

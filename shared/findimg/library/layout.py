@@ -17,6 +17,7 @@ VISUAL_FILE = "visual.f16"  # float16[images, dim], row i is item i
 JOINT_FILE = "joint.f16"  # float16[images, joint dim]
 CATALOG_FILE = "catalog.sqlite"
 PROJECTION_FILE = "projection.npy"  # float32[1 + n, dim], mean and directions; absent without a projection
+DUPLICATES_FILE = "duplicates.npy"  # int32[images], first item of each image's group; absent in older versions
 CLASSIFIER_FILE = "classifier.npy"  # float16[1000, dim], the encoder's last layer, one row per class
 ENCODER_FILE = "encoder.tflite"  # the encoder's portable model
 

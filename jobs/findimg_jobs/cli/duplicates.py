@@ -1,0 +1,45 @@
+"""The command that lists copies and near-duplicates."""
+
+import json
+from dataclasses import asdict
+
+from rich.filesize import decimal
+from rich.table import Table
+
+from findimg.library.library import Library
+from findimg.settings import load_settings
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, print_table
+from findimg_jobs.maintenance.duplicates import find_duplicates
+
+
+def duplicates(library: LibraryOption = None, cache: CacheOption = None, as_json: JsonOption = False) -> None:
+    """List images with equal bytes and images that look the same, with their sizes."""
+    settings = load_settings(library=library, cache=cache)
+    report = find_duplicates(Library(settings.library, settings.cache))
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "version": report.version,
+                    "images": report.images,
+                    "copies": {"images": report.count("copy"), "bytes": report.bytes("copy")},
+                    "near_duplicates": {
+                        "images": report.count("near-duplicate"),
+                        "bytes": report.bytes("near-duplicate"),
+                    },
+                    "groups": [[asdict(image) for image in group] for group in report.groups],
+                }
+            )
+        )
+        return
+    table = Table("Group", "Kind", "Size", "Pixels", "Image", box=None)
+    for number, group in enumerate(report.groups, 1):
+        for image in group:
+            pixels = f"{image.width} × {image.height}"
+            table.add_row(str(number), image.kind, decimal(image.bytes), pixels, image.uri)
+    if report.groups:
+        print_table(table)
+    print(
+        f"{report.images} images: {report.count('copy')} copies take {decimal(report.bytes('copy'))}, "
+        f"{report.count('near-duplicate')} near-duplicates take {decimal(report.bytes('near-duplicate'))}."
+    )

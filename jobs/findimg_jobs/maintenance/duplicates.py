@@ -1,0 +1,88 @@
+"""List the copies and near-duplicates of a library, with the space they take in their sources."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from findimg.index.duplicates import Duplicates, group_duplicates, near_duplicate_cosine, open_duplicates
+from findimg.index.float16 import Float16Matrix
+from findimg.library.catalog import Catalog, CatalogRow
+from findimg.library.layout import CATALOG_FILE, DUPLICATES_FILE, VISUAL_FILE
+from findimg.library.library import Library, Version
+
+_ROWS = 1000  # catalog rows read at a time
+
+Kind = Literal["first", "copy", "near-duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateImage:
+    """One image of a group."""
+
+    uri: str
+    kind: Kind  # towards the other images: the first, a copy of an earlier one, or a near-duplicate of the first
+    bytes: int
+    width: int  # pixels
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatesReport:
+    """The groups of a version, those that take the most space beyond one image first."""
+
+    version: str
+    images: int  # in the version
+    groups: tuple[tuple[DuplicateImage, ...], ...]
+
+    def count(self, kind: Kind) -> int:
+        """Return the number of images of one kind."""
+        return sum(image.kind == kind for group in self.groups for image in group)
+
+    def bytes(self, kind: Kind) -> int:
+        """Return the space that the images of one kind take."""
+        return sum(image.bytes for group in self.groups for image in group if image.kind == kind)
+
+
+def find_duplicates(library: Library) -> DuplicatesReport:
+    """Return the groups of the live version.
+
+    Raises:
+        LibraryError: nothing is published, or the version is damaged.
+    """
+    version = library.open()
+    catalog = Catalog(version.folder / CATALOG_FILE)
+    try:
+        groups = tuple(_described(catalog, group.tolist()) for group in open_groups(version, catalog))
+    finally:
+        catalog.close()
+    ordered = sorted(groups, key=lambda group: (-sum(image.bytes for image in group[1:]), group[0].uri))
+    return DuplicatesReport(version.manifest.version, version.manifest.images, tuple(ordered))
+
+
+def open_groups(version: Version, catalog: Catalog) -> Duplicates:
+    """Return a version's groups; those of an older version are computed.
+
+    Raises:
+        LibraryError: the version is damaged.
+    """
+    manifest = version.manifest
+    if DUPLICATES_FILE in manifest.files:
+        return open_duplicates(version.folder / DUPLICATES_FILE, manifest.images)
+    hashes = [row.sha256 for row in _rows(catalog, list(range(manifest.images)))]
+    visual = Float16Matrix(version.folder / VISUAL_FILE, manifest.images, manifest.dim)[:]
+    return Duplicates(group_duplicates(hashes, visual, visual, near_duplicate_cosine(manifest.backbone)))
+
+
+def _described(catalog: Catalog, items: list[int]) -> tuple[DuplicateImage, ...]:
+    images: list[DuplicateImage] = []
+    seen: set[str] = set()
+    for row in _rows(catalog, items):
+        kind: Kind = "copy" if row.sha256 in seen else "near-duplicate" if images else "first"
+        seen.add(row.sha256)
+        images.append(DuplicateImage(row.uri, kind, row.bytes, row.width, row.height))
+    return tuple(images)
+
+
+def _rows(catalog: Catalog, items: list[int]) -> Iterator[CatalogRow]:
+    for start in range(0, len(items), _ROWS):
+        yield from catalog.rows(items[start : start + _ROWS])
