@@ -54,7 +54,10 @@ def imports_at_start(source: str, known: set[str]) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+            # `from package import module` needs the module, and from the package itself only that it is a package.
+            found |= {
+                name if (name := f"{node.module}.{each.name}") in known else str(node.module) for each in node.names
+            }
     return found & known
 
 

@@ -114,7 +114,7 @@ def test_encoder_that_needs_tensorflow_names_the_extra(base: Environment, tmp_pa
     (tmp_path / "vgg.h5").write_bytes(b"")
     code = (
         "from pathlib import Path\n"
-        "from findimg.encoders.artefacts import ModelStore\n"
+        "from findimg.models.store import ModelStore\n"
         "from findimg.encoders.registry import open_backbone\n"
         "from findimg.errors import ModelError\n"
         "try:\n"

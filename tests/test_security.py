@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from findimg.encoders.artefacts import Download, known_artefacts
+from findimg.models.artefacts import Download, known_artefacts
 from findimg_bot.state.store import EVENT_SECONDS, QUESTION_SECONDS
 from findimg_jobs.maintenance.prune import DAY, GRACE, HISTORY, KEEP
 

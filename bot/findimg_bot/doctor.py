@@ -11,10 +11,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
 from findimg.library.layout import ENCODER_FILE, thumbnail_key
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg_bot.app import build_client
 from findimg_bot.service.errors import slack_failure

@@ -13,12 +13,12 @@ from typing import Self
 
 from platformdirs import user_cache_path
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import QueryError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library
+from findimg.models.store import ModelStore
 from findimg.search import results
 from findimg.search.query import Query, parse
 from findimg.search.results import ImageFeatures

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.efficientnet_lite0 import SIDE, build, read_tensors
-from findimg.encoders.keras_model import start_tensorflow
 from findimg.encoders.registry import fingerprint
+from findimg.encoders.runtimes.keras_model import start_tensorflow
 from findimg.encoders.vgg16 import MEAN
 from findimg.images import decode, thumbnail
 from findimg.library.library import Library
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg_jobs.indexing.embed import BATCH, Embedder, EmbedTask
 from findimg_jobs.indexing.run import index

@@ -24,8 +24,8 @@ import numpy as np
 import psutil
 import typer
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.library.library import Library
+from findimg.models.store import ModelStore
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import findimg_jobs.indexing.embed
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import open_backbone
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.reporting.run_report import RunReport

@@ -9,12 +9,12 @@ from functools import cached_property
 
 import PIL.Image
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import FindimgError
 from findimg.images import decode
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library, Version
+from findimg.models.store import ModelStore
 from findimg.search.query import parse
 from findimg.search.results import ImageFeatures
 from findimg.search.searcher import Searcher

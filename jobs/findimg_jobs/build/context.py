@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.errors import LibraryError, SettingsError
 from findimg.heads.conse import Head
@@ -13,6 +12,7 @@ from findimg.heads.devise import Devise, open_head
 from findimg.index.projection import DEFAULT, FULL
 from findimg.library.library import Library
 from findimg.library.manifest import SCHEMA, Manifest
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words

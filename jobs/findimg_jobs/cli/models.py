@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from findimg.encoders.artefacts import ModelStore
+from findimg.models.store import ModelStore
 from findimg.settings import load_settings
 from findimg_jobs.cli.options import CacheOption, print_table
 from findimg_jobs.reporting.progress import download_bar

@@ -11,7 +11,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.heads.devise import open_version_head
@@ -20,6 +19,7 @@ from findimg.index.projection import open_projection
 from findimg.library.layout import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry
+from findimg.models.store import ModelStore
 from findimg.search.query import Query, Term
 from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import MAX_HITS, Searcher

@@ -14,13 +14,13 @@ from threading import BoundedSemaphore
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import Features
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.library.encoder import keep_encoder
 from findimg.library.layout import classifier_key, thumbnail_key
+from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg_jobs.indexing.sources import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory

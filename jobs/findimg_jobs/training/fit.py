@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.keras_model import start_tensorflow
+from findimg.encoders.runtimes.keras_model import start_tensorflow
 from findimg.heads.conse import Conse
 from findimg.heads.devise import Weights, centre, scaled
 from findimg.text.lexicon import open_lexicon

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 from findimg.encoders.efficientnet_lite0_int8 import EfficientNetLite0Int8
 from findimg.encoders.efficientnet_lite0_int8 import quantize as make
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ImageError, ModelError, SettingsError, StorageError
 from findimg.images import LIMIT_BYTES, decode
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
 from findimg.text.vectors import normalised

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.heads.conse import Conse
 from findimg.heads.devise import Devise, head_key, head_name, pack
 from findimg.library.library import Library
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors, open_words

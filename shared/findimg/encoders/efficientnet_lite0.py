@@ -23,14 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from findimg.encoders.artefacts import Artefact, Embedded, ModelStore, register_artefact, weights_of
 from findimg.encoders.base import Features
-from findimg.encoders.keras_model import start_tensorflow
-from findimg.encoders.litert import LiteRTModel, convert_to_litert
 from findimg.encoders.registry import RegisteredEncoder, register_encoder
-from findimg.encoders.resize import resize_to_square
-from findimg.encoders.torch_file import read_state_dict
+from findimg.encoders.runtimes.keras_model import start_tensorflow
+from findimg.encoders.runtimes.litert import LiteRTModel, convert_to_litert
+from findimg.encoders.runtimes.resize import resize_to_square
+from findimg.encoders.runtimes.torch_file import read_state_dict
 from findimg.errors import ModelError
+from findimg.models.artefacts import Artefact, Embedded, register_artefact, weights_of
+from findimg.models.store import ModelStore
 
 if TYPE_CHECKING:
     import keras

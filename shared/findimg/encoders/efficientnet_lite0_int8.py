@@ -12,11 +12,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.efficientnet_lite0 import SHAPES, EfficientNetLite0, build, read_tensors
-from findimg.encoders.litert import LiteRTModel, convert_to_litert
 from findimg.encoders.registry import register_encoder
+from findimg.encoders.runtimes.litert import LiteRTModel, convert_to_litert
 from findimg.errors import ModelError
+from findimg.models.store import ModelStore
 
 
 @register_encoder

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from findimg.discovery import import_modules
-from findimg.encoders.artefacts import Artefact, ModelStore
 from findimg.encoders.base import Features, ImageEncoder
 from findimg.errors import ModelError, SettingsError
+from findimg.models.artefacts import Artefact
+from findimg.models.store import ModelStore
 
 
 class RegisteredEncoder(ABC):

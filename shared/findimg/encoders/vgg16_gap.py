@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from findimg.encoders.artefacts import Artefact, Download, ModelStore, register_artefact, weights_of
 from findimg.encoders.base import Features
-from findimg.encoders.keras_model import KerasModel, start_tensorflow
-from findimg.encoders.precision import bfloat16_is_faster, to_bfloat16
 from findimg.encoders.registry import RegisteredEncoder, register_encoder
-from findimg.encoders.resize import resize_to_square
+from findimg.encoders.runtimes.keras_model import KerasModel, start_tensorflow
+from findimg.encoders.runtimes.precision import bfloat16_is_faster, to_bfloat16
+from findimg.encoders.runtimes.resize import resize_to_square
 from findimg.encoders.vgg16 import KERAS_DOWNLOADS, SIDE, check_weights, load_weights, with_preprocessing
+from findimg.models.artefacts import Artefact, Download, register_artefact, weights_of
+from findimg.models.store import ModelStore
 
 
 @register_encoder

@@ -2,12 +2,12 @@
 
 import hashlib
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import open_backbone, open_portable
 from findimg.errors import LibraryError, ModelError
 from findimg.library.layout import ENCODER_FILE, encoder_key
 from findimg.library.library import Version
+from findimg.models.store import ModelStore
 from findimg.storage.base import Storage
 
 

@@ -4,8 +4,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from findimg.encoders.artefacts import Artefact, Download, Embedded, Kind, register_artefact
 from findimg.errors import ModelError
+from findimg.models.artefacts import Artefact, Download, Embedded, Kind, register_artefact
 from findimg.text.glove_import import convert_glove
 
 # SHA-256 as published by Embeddings.jl and others.

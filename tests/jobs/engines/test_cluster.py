@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import ray
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.errors import NotPublishedError, SettingsError, StorageError
+from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
 from findimg_jobs.engines import cluster
 from findimg_jobs.engines.cluster import embed_on_ray

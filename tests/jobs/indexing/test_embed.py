@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import fingerprint
 from findimg.images import decode
 from findimg.library.layout import thumbnail_key
+from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import Failure, list_sources

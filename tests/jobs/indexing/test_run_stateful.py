@@ -25,13 +25,13 @@ import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
 import findimg_jobs.store.compaction
-from findimg.encoders.artefacts import ModelStore
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.images import decode
 from findimg.library.catalog import Catalog
 from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library, Version
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError, SettingsError
 from findimg.library.library import Library
+from findimg.models.store import ModelStore
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings

@@ -7,11 +7,11 @@ import skimage.data
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.efficientnet_lite0 import EPSILON, _folded, build, read_tensors
 from findimg.encoders.registry import fingerprint, open_backbone
 from findimg.errors import ModelError
+from findimg.models.store import ModelStore
 
 PHOTOS = Path(__file__).parents[4] / "shared" / "photos"
 # What ImageNet calls the things in a folder of photographs; folders without such a class are left out. Named right:

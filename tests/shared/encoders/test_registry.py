@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from findimg.encoders import registry
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import Features
 from findimg.encoders.registry import (
     RegisteredEncoder,
@@ -20,12 +19,13 @@ from findimg.encoders.registry import (
     register_encoder,
 )
 from findimg.errors import ModelError, SettingsError
+from findimg.models.store import ModelStore
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     prelude = (
         "import sys\nfrom pathlib import Path\nfrom findimg.encoders.registry import fingerprint, open_backbone\n"
-        f"from findimg.encoders.artefacts import ModelStore\nstore = ModelStore(Path({str(folder)!r}))\n"
+        f"from findimg.models.store import ModelStore\nstore = ModelStore(Path({str(folder)!r}))\n"
     )
     root = Path(__file__).parents[3]
     return subprocess.run([sys.executable, "-c", prelude + code], cwd=root, capture_output=True, text=True, check=False)
@@ -52,7 +52,7 @@ def test_default_encoder_needs_tensorflow_only_for_its_conversion(tmp_path: Path
 
 def test_number_of_tensorflow_threads_cannot_change(tmp_path: Path) -> None:
     done = run(
-        "from findimg.encoders.keras_model import start_tensorflow\n"
+        "from findimg.encoders.runtimes.keras_model import start_tensorflow\n"
         "tensorflow = start_tensorflow(1)\n"
         "assert tensorflow.config.threading.get_intra_op_parallelism_threads() == 1\n"
         "start_tensorflow(1)\n"

@@ -10,11 +10,11 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from findimg.encoders import vgg16
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import open_backbone
 from findimg.encoders.vgg16 import check_weights
 from findimg.errors import ModelError
+from findimg.models.store import ModelStore
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from findimg.encoders import vgg16_gap
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ModelError
+from findimg.models.store import ModelStore
 
 PHOTOGRAPHS = {
     "chelsea": skimage.data.chelsea,

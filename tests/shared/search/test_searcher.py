@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg.encoders.artefacts import ModelStore
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import open_backbone
 from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
 from findimg.library.library import Library
+from findimg.models.store import ModelStore
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, open_words

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg.encoders.torch_file import read_state_dict
+from findimg.encoders.runtimes.torch_file import read_state_dict
 from findimg.errors import ModelError
 
 HEADER = [pickle.dumps(0x1950A86A20F9469CFC6C, 2), pickle.dumps(1001, 2), pickle.dumps({"little_endian": True}, 2)]

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from findimg.encoders.library_messages import without_library_messages
+from findimg.encoders.runtimes.library_messages import without_library_messages
 
 
 def test_messages_of_the_libraries_are_dropped_and_all_others_pass(capfd: pytest.CaptureFixture[str]) -> None:
@@ -21,7 +21,7 @@ def test_messages_of_the_libraries_are_dropped_and_all_others_pass(capfd: pytest
 def test_lines_pass_before_the_block_ends() -> None:
     code = (
         "import os, sys\n"
-        "from findimg.encoders.library_messages import without_library_messages\n"
+        "from findimg.encoders.runtimes.library_messages import without_library_messages\n"
         "with without_library_messages():\n"
         "    os.write(2, b'now\\n')\n"
         "    sys.stdin.read(1)\n"

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from findimg.encoders.litert import LiteRTModel, convert_to_litert
+from findimg.encoders.runtimes.litert import LiteRTModel, convert_to_litert
 from findimg.errors import ModelError
 
 SHAPES = ((8, 8, 3), (4,), (2,))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.library_messages import without_library_messages
+from findimg.encoders.runtimes.library_messages import without_library_messages
 from findimg.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from findimg.encoders.resize import resize_to_square
+from findimg.encoders.runtimes.resize import resize_to_square
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (224, 224), (300, 200), (37, 4000)])

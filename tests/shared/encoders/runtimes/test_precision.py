@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 
-from findimg.encoders.keras_model import KerasModel
-from findimg.encoders.precision import bfloat16_is_faster, to_bfloat16
+from findimg.encoders.runtimes.keras_model import KerasModel
+from findimg.encoders.runtimes.precision import bfloat16_is_faster, to_bfloat16
 
 
 def test_excluded_layers_stay_in_float32() -> None:

@@ -1,86 +1,20 @@
-"""The model store: weights and word vectors by name, from the local cache, a pip package or an official download.
-
-The store knows no model by name. Each module that needs a file registers an `Artefact` for it.
-"""
+"""The model store: weights and word vectors by name, from the local cache, a pip package or an official download."""
 
 import hashlib
-import importlib.util
-import logging
 import os
 import re
 import shutil
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
-from http.client import HTTPException
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
-from findimg.discovery import import_modules
 from findimg.errors import ModelError
+from findimg.models.artefacts import Artefact, Embedded, Kind, known_artefacts
+from findimg.models.download import DownloadProgress, download, no_progress, remedies
 from findimg.storage.base import open_storage
-
-_log = logging.getLogger(__name__)
-_TIMEOUT = 30  # seconds without a byte
-_REGISTERING_PACKAGES = ("findimg.encoders", "findimg.text")
-
-# Takes an artefact's name and its size in bytes when a download begins. Returns a context for the time of the download,
-# whose value is called with the number of bytes received so far.
-DownloadProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-
-
-def _no_progress(_: str, __: int) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda _: None)
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A file on an official server."""
-
-    url: str
-    size: int  # bytes
-    digest: str  # "<algorithm>:<hex>", as published
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """A file in an installed pip package."""
-
-    package: str  # the name that pip knows
-    module: str
-    path: str  # below the module's folder
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of artefact.
-
-    Attributes:
-        name: also the folder in the cache.
-        prepare: takes an artefact's name, a file and an empty temporary folder. Checks the file, and returns what the
-            cache keeps: the file itself, or what it was converted to inside the folder. Raises ModelError if the file
-            is not what it should be.
-        own_names: regular expression of further names that an operator may give to files of this kind.
-        own_names_example: the same for people, for example "glove.…".
-    """
-
-    name: str
-    prepare: Callable[[str, Path, Path], Path]
-    own_names: str = ""
-    own_names_example: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Artefact:
-    """A file that findimg knows by name."""
-
-    name: str
-    kind: Kind
-    origin: Download | Embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,35 +28,6 @@ class Status:
     size: int | None  # bytes on disk, or of the download when absent; None when unknown
 
 
-_registered: dict[str, Artefact] = {}
-
-
-def register_artefact(artefact: Artefact) -> Artefact:
-    """Register an artefact under its name."""
-    _registered[artefact.name] = artefact
-    return artefact
-
-
-def known_artefacts() -> tuple[Artefact, ...]:
-    """Return all registered artefacts, by kind and name."""
-    _import_packages()
-    return tuple(sorted(_registered.values(), key=lambda each: (each.kind.name != "weights", _natural(each.name))))
-
-
-def weights_of(check: Callable[[Path], object]) -> Kind:
-    """Return the kind of an encoder's weights file.
-
-    Args:
-        check: raises ModelError if a file is not the encoder's weights.
-    """
-
-    def prepare(_: str, file: Path, __: Path) -> Path:
-        check(file)
-        return file
-
-    return Kind("weights", prepare)
-
-
 class ModelStore:
     """The local cache of models.
 
@@ -131,7 +36,7 @@ class ModelStore:
     """
 
     def __init__(
-        self, folder: Path, artefacts: Sequence[Artefact] | None = None, progress: DownloadProgress = _no_progress
+        self, folder: Path, artefacts: Sequence[Artefact] | None = None, progress: DownloadProgress = no_progress
     ):
         """Name the cache; nothing is read yet.
 
@@ -162,7 +67,7 @@ class ModelStore:
         """
         found = self._status(name).path
         if found is None:
-            raise ModelError(f"{name} is not on this machine; {_remedies(name)}.")
+            raise ModelError(f"{name} is not on this machine; {remedies(name)}.")
         return found
 
     def pull(self, name: str, source: str | None = None) -> Path:
@@ -186,7 +91,7 @@ class ModelStore:
             return status.path
         target = self.folder / status.kind / name
         with self._draft() as draft:
-            file = _fetch(source, draft) if source else _download(self._artefacts[name], draft, self._progress)
+            file = _fetch(source, draft) if source else self._download(self._artefacts[name], draft)
             work = draft / "work"
             work.mkdir()
             prepared = self._kind(name).prepare(name, file, work)
@@ -266,11 +171,19 @@ class ModelStore:
                 )
             return Status(name, kind, "absent", None, None)
         if isinstance(artefact.origin, Embedded):
-            embedded = _embedded(artefact.origin)
+            embedded = artefact.origin.find()
             if embedded is None:
                 return Status(name, kind, "absent", None, None)
             return Status(name, kind, "embedded", embedded, _size(embedded))
         return Status(name, kind, "absent", None, artefact.origin.size)
+
+    def _download(self, artefact: Artefact, folder: Path) -> Path:
+        if isinstance(artefact.origin, Embedded):
+            raise ModelError(
+                f"{artefact.name} comes with the package {artefact.origin.package}, which is missing; install it with "
+                f"pip, or run `findimg-jobs models pull {artefact.name} --from FILE`."
+            )
+        return download(artefact.name, artefact.origin, folder, self._progress)
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:
@@ -286,31 +199,8 @@ class ModelStore:
             ) from error
 
 
-@cache
-def _import_packages() -> None:
-    for package in _REGISTERING_PACKAGES:
-        import_modules(package)
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts 50d before 100d."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
-
-
-def _remedies(name: str) -> str:
-    return f"go online and run `findimg-jobs models pull {name}`, or `findimg-jobs models pull {name} --from FILE`"
-
-
 def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
-
-
-def _embedded(origin: Embedded) -> Path | None:
-    spec = importlib.util.find_spec(origin.module)
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent / origin.path
-    return path if path.exists() else None
 
 
 def _existing(source: str) -> Path:
@@ -330,43 +220,3 @@ def _fetch(source: str, draft: Path) -> Path:
         vocabulary = Path(name).with_suffix(".txt").name
         storage.fetch(vocabulary, draft / vocabulary)
     return draft / name
-
-
-def _download(artefact: Artefact, draft: Path, progress: DownloadProgress) -> Path:
-    origin = artefact.origin
-    if isinstance(origin, Embedded):
-        raise ModelError(
-            f"{artefact.name} comes with the package {origin.package}, which is missing; install it with pip, "
-            f"or run `findimg-jobs models pull {artefact.name} --from FILE`."
-        )
-    _log.info("Downloading %s (%d MB) from %s.", artefact.name, origin.size // 1_000_000, origin.url)
-    path = draft / Path(origin.url).name
-    algorithm, _, expected = origin.digest.partition(":")
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    received = 0
-    try:
-        request = urllib.request.Request(origin.url, headers={"User-Agent": "findimg"})
-        with (
-            urllib.request.urlopen(request, timeout=_TIMEOUT) as response,
-            path.open("wb") as file,
-            progress(artefact.name, origin.size) as show,
-        ):
-            while received <= origin.size and (block := response.read(1 << 20)):
-                file.write(block)
-                digest.update(block)
-                received += len(block)
-                show(received)
-    except (OSError, HTTPException) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        status = f"HTTP status {error.code} " if isinstance(error, urllib.error.HTTPError) else ""
-        raise ModelError(
-            f"{artefact.name} is not on this machine and cannot be downloaded from {origin.url} ({status}{reason}); "
-            f"{_remedies(artefact.name)}."
-        ) from error
-    if received != origin.size:
-        fault = f"{'more' if received > origin.size else 'less'} than its {origin.size} bytes"
-    elif digest.hexdigest() != expected:
-        fault = f"a file with the {algorithm} {digest.hexdigest()} instead of {expected}"
-    else:
-        return path
-    raise ModelError(f"{artefact.name}: {origin.url} gave {fault}, so nothing is kept; {_remedies(artefact.name)}.")

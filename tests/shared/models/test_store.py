@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
-from findimg.encoders.artefacts import Artefact, Download, Embedded, ModelStore, known_artefacts, weights_of
 from findimg.encoders.vgg16 import CONVOLUTIONS
 from findimg.errors import ModelError, StorageError
+from findimg.models.artefacts import Artefact, Download, Embedded, known_artefacts, weights_of
+from findimg.models.store import ModelStore
 from findimg.storage.s3 import reset_client
 from findimg.text.vectors import open_words
 
