@@ -109,7 +109,7 @@ def _image_recall(searcher: Searcher, uris: Sequence[str]) -> float:
     shares = []
     for uri in uris:
         item, features = searcher.look_up(uri)
-        cosines = searcher._similarity.nearest(features.visual, K + 1, everything)[1]
+        cosines = searcher._similarity.nearest(features.visual, K + 1, K + 1, everything)[1]
         right = set(np.argsort(-cosines)[: K + 1].tolist()) - {item}
         shares.append(len(right & set(_similar(searcher, uri))) / len(right))
     return float(np.mean(shares))

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index import annoy as ann
+from findimg.index.base import NEIGHBOURS
+from findimg.index.exact import exact_neighbours
 from findimg.index.postings import Postings
 from findimg.search.expansion import expand, noise_floor, peak_relevance, unrelated_terms
 from findimg.text.lexicon import open_lexicon
@@ -19,13 +20,6 @@ def sample_rows(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Return evenly spread rows, float32[at most 400, dim]. Rows of zeros have no direction and are left out."""
     chosen = np.asarray(vectors[:: max(1, len(vectors) // _QUERIES)][:_QUERIES], np.float32)
     return chosen[np.any(chosen, axis=1)]
-
-
-def sample_word_directions(words: WordVectors) -> NDArray[np.float32]:
-    """Return the directions of evenly chosen nouns of visible things, float32[at most 400, dim]."""
-    nouns = open_lexicon().visible_nouns()
-    directions, known = words.directions(nouns[:: -(-len(nouns) // _QUERIES)])
-    return directions[known]
 
 
 def measure_coherence(vectors: NDArray[Any], classes: NDArray[np.uint16]) -> float:
@@ -43,7 +37,7 @@ def measure_coherence(vectors: NDArray[Any], classes: NDArray[np.uint16]) -> flo
     vectors, classes = vectors[sample], np.asarray(classes[sample])
     step = max(1, len(vectors) // _QUERIES)
     queries = np.asarray(vectors[::step], np.float32)
-    items, _ = ann.exact(vectors, queries, min(ann.NEIGHBOURS + 1, len(vectors)))
+    items, _ = exact_neighbours(vectors, queries, min(NEIGHBOURS + 1, len(vectors)))
     expected = classes[::step]
     return round(float(np.mean(classes[items[:, 1:]] == expected[:, None])), 4)
 

@@ -1,10 +1,14 @@
 """Build a version's vector indexes, partition by partition, in this process or on workers.
 
+A small index is exact. For a large one, approximate indexes are built and calibrated too, and the index with the
+cheapest search is kept.
+
 Annoy cannot join trees that were built separately, so one worker builds a whole partition. The worker reads the
 partition's vectors from the library and writes the index file there, so it may run on any machine.
 """
 
 import errno
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,13 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import NotPublishedError
-from findimg.index import annoy as ann
-from findimg.index.annoy import Calibration, Vectors, index_files
+from findimg.index.base import RECALL_GOAL, Calibration, Vectors, approximate_types, index_files, index_type
+from findimg.index.exact import ALWAYS_EXACT
+from findimg.library.layout import VERSIONS, version_key
 from findimg.library.manifest import FileEntry, IndexEntry
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.engines.base import Engine
 
 _SMALL = 50_000  # this process indexes so few vectors sooner than a worker starts
+_EXACT = "exact"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +41,22 @@ class IndexSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class BuildTarget:
+    """Where and how indexes are built."""
+
+    storage: Storage  # the library. Workers write their files into the version.
+    version: str  # the version's name
+    folder: Path  # a folder on this machine, for the files that this process builds
+    engine: Engine  # runs the workers
+    partition_size: int  # maximum number of items in one partition
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Partition:
     """One partition for a worker to build."""
 
     library: str
+    type: str  # of the index
     vectors: str  # key of a draft that holds the vectors
     dtype: str
     count: int
@@ -52,72 +71,112 @@ class _BuiltPartition:
     calibration: Calibration
 
 
-def build_indexes(
-    specs: Sequence[IndexSpec], partition_size: int, storage: Storage, version: str, folder: Path, engine: Engine
-) -> tuple[dict[str, IndexEntry], dict[str, FileEntry]]:
-    """Build and calibrate indexes.
+@dataclass(frozen=True, slots=True)
+class _BuiltIndex:
+    entry: IndexEntry
+    files: dict[str, FileEntry]
+    cost: float  # of one search, see Calibration
 
-    Args:
-        specs: the indexes.
-        partition_size: maximum number of items in one partition.
-        storage: the library. Workers write their files into the version.
-        version: the version's name.
-        folder: a folder on this machine, for the files that this process builds.
-        engine: runs the workers.
+
+def build_indexes(
+    specs: Sequence[IndexSpec], target: BuildTarget
+) -> tuple[dict[str, IndexEntry], dict[str, FileEntry]]:
+    """Build and calibrate indexes, and keep the cheapest type of each.
 
     Returns:
-        The indexes by name, and their files by name.
+        The indexes by name, and their own files by name.
 
     Raises:
         NotPublishedError: a worker could not build a partition.
-        OSError: `folder` has no room.
+        OSError: the target's folder has no room.
     """
-    indexes = {}
+    entries: dict[str, IndexEntry] = {}
+    files: dict[str, FileEntry] = {}
     for spec in specs:
-        images, dim = spec.vectors.shape
-        counts = [min(partition_size, images - start) for start in range(0, images, partition_size)]
-        indexes[spec.name] = IndexEntry(dim=dim, counts=counts, search_k=0, recall=0)
-    in_this_process = engine.is_local or all(len(spec.vectors) <= min(_SMALL, partition_size) for spec in specs)
-    if in_this_process:
-        partitions = _split(specs, indexes)
-        built = [_build_partition(vectors, queries, folder / file) for file, vectors, queries in partitions]
+        built = _build_best(spec, target)
+        entries[spec.name] = built.entry
+        files |= built.files
+    return entries, files
+
+
+def _build_best(spec: IndexSpec, target: BuildTarget) -> _BuiltIndex:
+    exact_cost = spec.vectors.size
+    if exact_cost > ALWAYS_EXACT:
+        for name in approximate_types():
+            built = _build_partitions(spec, name, target)
+            if built.cost < exact_cost and built.entry.recall >= RECALL_GOAL:
+                return built
+            _log.info("An exact scan searches the %s vectors faster than the index type %s.", spec.name, name)
+            _discard(built, target)
+    return _build_exact(spec, target)
+
+
+def _build_exact(spec: IndexSpec, target: BuildTarget) -> _BuiltIndex:
+    count, dim = spec.vectors.shape
+    entry = IndexEntry(type=_EXACT, dim=dim, counts=[count], search_k=0, recall=1.0)
+    (file,) = index_files(spec.name, entry)
+    built = _build_partition(_EXACT, spec.vectors, spec.queries, target.folder / file)
+    return _BuiltIndex(entry, {file: built.file}, built.calibration.cost)
+
+
+def _build_partitions(spec: IndexSpec, type_name: str, target: BuildTarget) -> _BuiltIndex:
+    count, dim = spec.vectors.shape
+    size = target.partition_size
+    counts = [min(size, count - start) for start in range(0, count, size)]
+    entry = IndexEntry(type=type_name, dim=dim, counts=counts, search_k=0, recall=0)
+    files = index_files(spec.name, entry)
+    if target.engine.is_local or count <= min(_SMALL, size):
+        built = [
+            _build_partition(type_name, vectors, spec.queries, target.folder / file)
+            for file, vectors in zip(files, _split(spec.vectors, counts), strict=True)
+        ]
     else:
-        built = list(engine.map(_build_on_worker, _upload_partitions(specs, indexes, storage, version, folder)))
-        storage.clear(_drafts(version))
-    files = [file for name, index in indexes.items() for file in index_files(name, index)]
-    built_files = dict(zip(files, built, strict=True))
-    for name, index in indexes.items():
-        calibrations = [built_files[file].calibration for file in index_files(name, index)]
-        # Each partition finds its own nearest items with at least this recall, and the nearest of all are among them.
-        search_k = max(each.search_k for each in calibrations)
-        recall = min(each.recall for each in calibrations)
-        indexes[name] = index.model_copy(update={"search_k": search_k, "recall": recall})
-    return indexes, {file: partition.file for file, partition in built_files.items()}
+        built = list(target.engine.map(_build_on_worker, _upload_partitions(spec, entry, target)))
+        target.storage.clear(_drafts(target.version))
+    calibrations = [each.calibration for each in built]
+    # Each partition finds its own nearest items with at least this recall, and the nearest of all are among them.
+    search_k = max(each.search_k for each in calibrations)
+    recall = min(each.recall for each in calibrations)
+    return _BuiltIndex(
+        entry.model_copy(update={"search_k": search_k, "recall": recall}),
+        {file: each.file for file, each in zip(files, built, strict=True)},
+        sum(each.cost for each in calibrations),
+    )
 
 
-def _split(
-    specs: Sequence[IndexSpec], indexes: dict[str, IndexEntry]
-) -> Iterator[tuple[str, Vectors, NDArray[np.float32]]]:
-    """Yield (file name, vectors, queries) of every partition."""
-    for spec in specs:
-        index = indexes[spec.name]
-        ends = np.cumsum(index.counts).tolist()
-        for file, count, end in zip(index_files(spec.name, index), index.counts, ends, strict=True):
-            yield file, spec.vectors[end - count : end], spec.queries
+def _discard(built: _BuiltIndex, target: BuildTarget) -> None:
+    for file in built.files:
+        (target.folder / file).unlink(missing_ok=True)
+        target.storage.delete(version_key(target.version, file))
 
 
-def _upload_partitions(
-    specs: Sequence[IndexSpec], indexes: dict[str, IndexEntry], storage: Storage, version: str, folder: Path
-) -> Iterator[_Partition]:
+def _split(vectors: Vectors, counts: Sequence[int]) -> Iterator[Vectors]:
+    """Yield the vectors of every partition."""
+    start = 0
+    for count in counts:
+        yield vectors[start : start + count]
+        start += count
+
+
+def _upload_partitions(spec: IndexSpec, entry: IndexEntry, target: BuildTarget) -> Iterator[_Partition]:
     """Write the vectors of every partition into the library, and yield the partition."""
-    draft = folder / "partition.draft"
-    for file, vectors, queries in _split(specs, indexes):
+    draft = target.folder / "partition.draft"
+    storage, version = target.storage, target.version
+    for file, vectors in zip(index_files(spec.name, entry), _split(spec.vectors, entry.counts), strict=True):
         vectors.tofile(draft)
         key = f"{_drafts(version)}/{file}"
         storage.upload(draft, key)
         draft.unlink()
-        count, dim = vectors.shape
-        yield _Partition(storage.root, key, str(vectors.dtype), count, dim, queries, f"versions/{version}/{file}")
+        yield _Partition(
+            library=storage.root,
+            type=entry.type,
+            vectors=key,
+            dtype=str(vectors.dtype),
+            count=len(vectors),
+            dim=entry.dim,
+            queries=spec.queries,
+            key=version_key(version, file),
+        )
 
 
 def _build_on_worker(partition: _Partition) -> _BuiltPartition:
@@ -128,7 +187,7 @@ def _build_on_worker(partition: _Partition) -> _BuiltPartition:
             draft, path = Path(name, "vectors"), Path(name, "index")
             storage.fetch(partition.vectors, draft)
             vectors = np.memmap(draft, partition.dtype, "r", shape=(partition.count, partition.dim))
-            built = _build_partition(vectors, partition.queries, path)
+            built = _build_partition(partition.type, vectors, partition.queries, path)
             storage.upload(path, partition.key)
             return built
     except OSError as error:
@@ -138,16 +197,15 @@ def _build_on_worker(partition: _Partition) -> _BuiltPartition:
         ) from error
 
 
-def _build_partition(vectors: Vectors, queries: NDArray[np.float32], path: Path) -> _BuiltPartition:
-    count, dim = vectors.shape
-    # Annoy writes through a memory map, so a full disk would kill the process instead of raising an error.
-    needed = 2 * (4 * dim + 12) * (count * (1 + 3 * ann.TREES / dim) + 4 * ann.TREES)
+def _build_partition(type_name: str, vectors: Vectors, queries: NDArray[np.float32], path: Path) -> _BuiltPartition:
+    index = index_type(type_name)
+    # Indexes are written through memory maps, so a full disk would kill the process instead of raising an error.
+    needed = index.needed_space(*vectors.shape)
     if shutil.disk_usage(path.parent).free < needed:
         raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB are needed for an index")
-    ann.build(vectors, [path], count)
-    calibration = ann.calibrate([path], [count], vectors, queries)
-    return _BuiltPartition(FileEntry.of(path), calibration)
+    index.build(vectors, path)
+    return _BuiltPartition(FileEntry.of(path), index.calibrate(path, vectors, queries))
 
 
 def _drafts(version: str) -> str:
-    return f"versions/{version}/drafts"
+    return f"{VERSIONS}/{version}/drafts"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from findimg.errors import NotPublishedError
 from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
-from findimg.index.annoy import Vectors
+from findimg.index.base import Vectors
 from findimg.index.duplicates import group_duplicates, near_duplicate_cosine, write_duplicates
 from findimg.index.mapped_files import new_array
 from findimg.index.postings import Postings, write_postings
@@ -26,7 +26,7 @@ from findimg.library.layout import (
     classifier_key,
     encoder_key,
 )
-from findimg.library.manifest import FileEntry, Manifest
+from findimg.library.manifest import FileEntry, IndexEntry, Manifest
 from findimg.storage.base import Storage
 from findimg_jobs.build.assemble import VersionImages, assemble
 from findimg_jobs.build.context import BuildContext, hash_inputs
@@ -34,9 +34,8 @@ from findimg_jobs.build.measurements import (
     measure_coherence,
     measure_noise_floor,
     sample_rows,
-    sample_word_directions,
 )
-from findimg_jobs.build.vector_indexes import IndexSpec, build_indexes
+from findimg_jobs.build.vector_indexes import BuildTarget, IndexSpec, build_indexes
 from findimg_jobs.engines.base import Engine
 
 _CHUNK = 8192  # images whose joint embeddings are computed at a time
@@ -86,6 +85,7 @@ def build_version(storage: Storage, request: BuildRequest, folder: Path, engine:
     write_duplicates(folder / DUPLICATES_FILE, groups)
     files.append(DUPLICATES_FILE)
     noise_floor = 0.0
+    joint_entry = None
     if classes is not None and probabilities is not None:
         files += write_postings(folder, classes, probabilities)
         storage.fetch(classifier_key(config.fingerprint), folder / CLASSIFIER_FILE)
@@ -101,12 +101,12 @@ def build_version(storage: Storage, request: BuildRequest, folder: Path, engine:
         for chunk in _chunks(count):
             joint[chunk] = head.embed(np.asarray(visual[chunk], np.float32), classes[chunk], probabilities[chunk])
         files.append(JOINT_FILE)
-        # Queries of this index are words, and words are farther from the images than images are from each other.
-        specs.append(IndexSpec("joint", joint, sample_word_directions(words)))
+        # Words are far from all images, so Annoy would visit nearly all of them. The file itself is scanned instead.
+        joint_entry = IndexEntry(type="exact", dim=words.dim, counts=[count], search_k=0, recall=1.0, file=JOINT_FILE)
     if storage.exists(encoder_key(config.fingerprint)):
         storage.fetch(encoder_key(config.fingerprint), folder / ENCODER_FILE)
         files.append(ENCODER_FILE)
-    indexes, index_files = build_indexes(specs, config.partition_size, storage, version, folder, engine)
+    indexes, index_files = build_indexes(specs, BuildTarget(storage, version, folder, engine, config.partition_size))
     return Manifest(
         version=version,
         created=created.isoformat(timespec="seconds"),
@@ -124,7 +124,7 @@ def build_version(storage: Storage, request: BuildRequest, folder: Path, engine:
         failed=request.failed,
         visual=indexes["visual"],
         noise=round(noise_floor, 4),
-        joint=indexes.get("joint"),
+        joint=joint_entry,
         files={name: FileEntry.of(folder / name) for name in files} | index_files,
     )
 

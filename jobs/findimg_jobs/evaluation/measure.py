@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads.conse import open_head
 from findimg.heads.devise import open_version_head
-from findimg.index.annoy import AnnoyPartitions, index_files, recall
-from findimg.index.projection import open_projection
+from findimg.index.base import VectorRows, open_index
+from findimg.index.exact import measure_recall
+from findimg.index.projection import ProjectedVectors, open_projection
 from findimg.library.layout import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry
@@ -253,12 +254,14 @@ def _recalls(
     version: Version, words: WordVectors, asked: Sequence[_QueryImage], labels: Sequence[str], lexicon: Lexicon
 ) -> tuple[IndexRecall, ...]:
     """Measure the visual index with images, and the joint index with labels and nouns."""
-    manifest, visual = version.manifest, _vectors(version, VISUAL_FILE, version.manifest.dim)
-    images = visual[[image.item for image in _evenly(asked, MAX_RECALL_QUERIES)]]
+    manifest = version.manifest
+    embeddings = _vectors(version, VISUAL_FILE, manifest.dim)
+    visual: VectorRows = embeddings
     if manifest.visual.dim < manifest.dim:
         projection = open_projection(version.folder / PROJECTION_FILE, manifest.dim, manifest.visual.dim)
-        visual, images = projection(visual), projection(images)
-    measured = [_recall(version, "visual", manifest.visual, visual, np.asarray(images, np.float32))]
+        visual = ProjectedVectors(embeddings, projection)
+    images = np.asarray(visual[np.array([image.item for image in _evenly(asked, MAX_RECALL_QUERIES)])], np.float32)
+    measured = [_recall(version, "visual", manifest.visual, visual, images)]
     if manifest.joint:
         nouns = _evenly(lexicon.visible_nouns(), MAX_RECALL_QUERIES)
         joint = _vectors(version, JOINT_FILE, manifest.joint.dim)
@@ -267,12 +270,11 @@ def _recalls(
 
 
 def _recall(
-    version: Version, name: str, index: IndexEntry, vectors: NDArray[np.floating], queries: NDArray[np.float32]
+    version: Version, name: str, index: IndexEntry, vectors: VectorRows, queries: NDArray[np.float32]
 ) -> IndexRecall:
     queries = queries[np.any(queries, axis=1)]
-    paths = [version.folder / part for part in index_files(name, index)]
-    with closing(AnnoyPartitions(paths, index.dim, index.counts, index.search_k)) as ann:
-        return IndexRecall(name, index.recall, recall(ann, vectors, queries), len(queries))
+    with closing(open_index(version.folder, name, index)) as opened:
+        return IndexRecall(name, index.recall, measure_recall(opened, vectors, queries), len(queries))
 
 
 def _vectors(version: Version, file: str, dim: int) -> NDArray[np.floating]:

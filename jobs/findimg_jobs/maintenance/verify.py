@@ -5,15 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index import annoy as ann
-from findimg.index.annoy import AnnoyPartitions, index_files
-from findimg.index.projection import open_projection
+from findimg.index.base import NEIGHBOURS, VectorIndex, VectorRows, open_index
+from findimg.index.exact import measure_recall
+from findimg.index.projection import ProjectedVectors, open_projection
 from findimg.library.catalog import Catalog, CatalogRow
 from findimg.library.layout import CATALOG_FILE, JOINT_FILE, PROJECTION_FILE, VISUAL_FILE
 from findimg.library.library import Library
@@ -25,7 +24,6 @@ from findimg_jobs.store.shards import read_committed, read_vectors
 _ROWS = 200  # sampled rows for each check
 _MISSED = 0.05  # share of rows that an approximate index may miss by their own vectors
 _TOLERANCE = 0.02  # accepted difference to the recall in the manifest, which was measured with other queries
-_CHUNK = 8192  # images projected at a time
 
 
 @dataclass(slots=True)
@@ -60,14 +58,14 @@ def verify(library: Library, manifest: Manifest) -> VerifyReport:
     items = range(0, manifest.images, -(-manifest.images // _ROWS))
     with closing(Catalog(folder / CATALOG_FILE)) as catalog:
         rows = {item: catalog.row(item) for item in items}
-    report.compared, different = _compare(library.storage, manifest.fingerprint, rows, arrays[VISUAL_FILE])
+    visual = arrays[VISUAL_FILE]
+    report.compared, different = _compare(library.storage, manifest.fingerprint, rows, visual)
     report.problems += different
     for name, index in indexes.items():
-        vectors = arrays[JOINT_FILE] if name == "joint" else _indexed_vectors(arrays[VISUAL_FILE], folder, index)
-        paths = [folder / file for file in index_files(name, index)]
-        with closing(AnnoyPartitions(paths, index.dim, index.counts, index.search_k)) as opened:
+        vectors: VectorRows = arrays[JOINT_FILE] if name == "joint" else _indexed_vectors(visual, folder, index)
+        with closing(open_index(folder, name, index)) as opened:
             missed = _count_missed(opened, vectors, items)
-            found = ann.recall(opened, vectors, _nonzero(vectors, items))
+            found = measure_recall(opened, vectors, _nonzero(vectors, items))
         if missed > _MISSED * len(items):
             report.problems.append(
                 f"{missed} of {len(items)} images are not found by their own vectors in the {name} index."
@@ -121,27 +119,26 @@ def _compare(
     return compared, wrong
 
 
-def _indexed_vectors(visual: NDArray[np.float16], folder: Path, index: IndexEntry) -> NDArray[Any]:
+def _indexed_vectors(visual: NDArray[np.float16], folder: Path, index: IndexEntry) -> VectorRows:
     """Return the vectors of the visual index: embeddings, or projections where the version has them."""
     if not (folder / PROJECTION_FILE).exists():
         return visual
-    projection = open_projection(folder / PROJECTION_FILE, visual.shape[1], index.dim)
-    return np.concatenate([projection(visual[start : start + _CHUNK]) for start in range(0, len(visual), _CHUNK)])
+    return ProjectedVectors(visual, open_projection(folder / PROJECTION_FILE, visual.shape[1], index.dim))
 
 
-def _count_missed(index: AnnoyPartitions, vectors: NDArray[Any], items: Sequence[int]) -> int:
+def _count_missed(index: VectorIndex, vectors: VectorRows, items: Sequence[int]) -> int:
     """Return the number of items that the index does not find by their own vectors."""
     missed = 0
     for item in items:
         vector = np.asarray(vectors[item], np.float32)
         if vector.any():
-            found, cosines = index.nearest(vector, ann.NEIGHBOURS)
+            found, cosines = index.search(vector, NEIGHBOURS)
             # Copies of an image have equal vectors, so the index may return other copies.
             missed += item not in found and cosines[-1] < 1 - 1e-4
     return missed
 
 
-def _nonzero(vectors: NDArray[Any], items: Sequence[int]) -> NDArray[np.float32]:
+def _nonzero(vectors: VectorRows, items: Sequence[int]) -> NDArray[np.float32]:
     """Return the rows with a non-zero vector, float32[n, dim]."""
-    chosen = np.asarray(vectors[items], np.float32)
+    chosen = np.asarray(vectors[np.asarray(items)], np.float32)
     return chosen[np.any(chosen, axis=1)]

@@ -1,19 +1,23 @@
-"""Arrays of float16 in files, read as float32."""
+"""Memory-mapped float16 arrays, read as float32."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-_PIECE = 2**17  # numbers widened at a time, so that they stay in the processor's caches
+_CHUNK = 2**17  # numbers converted at a time, so that they fit into the processor's caches
+_SMALLEST = 1e-12  # lengths below this count as zero
 
 
 class Float16Matrix:
-    """A memory-mapped file of float16[rows, dim]."""
+    """A memory-mapped file of float16[rows, dim].
+
+    Methods that take many rows convert them chunk by chunk, so that memory does not grow with the number of rows.
+    """
 
     def __init__(self, path: Path, rows: int, dim: int):
-        # Seen as a plain array, because a memmap does some work of its own at every look.
+        # A plain array view, because every access to a memmap has overhead.
         self._mapped: NDArray[np.float16] = np.memmap(path, np.float16, "r", shape=(rows, dim)).view(np.ndarray)
 
     def __len__(self) -> int:
@@ -21,32 +25,56 @@ class Float16Matrix:
 
     @property
     def size(self) -> int:
-        """How many numbers there are in all."""
+        """Return the number of elements."""
         return self._mapped.size
 
     def __getitem__(self, rows: int | slice | NDArray[np.integer]) -> NDArray[np.float32]:
-        """Reads one row or several, float32[…, dim]."""
+        """Return one row or several, float32[…, dim]."""
         return widened(self._mapped[rows])
 
-    def times(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Multiplies every row with a vector, float32[rows]; a piece of the file at a time."""
-        return np.concatenate([piece @ vector for piece in self._pieces()])
+    def times(self, vector: NDArray[np.float32], rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
+        """Return the product of each row with a vector, float32[rows].
 
-    def _pieces(self) -> Iterator[NDArray[np.float32]]:
-        rows = max(1, _PIECE // self._mapped.shape[1])
-        for start in range(0, len(self), rows):
-            yield self[start : start + rows]
+        Args:
+            vector: float32[dim].
+            rows: int[m], the rows. The default is all of them.
+        """
+        return self._per_chunk(rows, lambda chunk: chunk @ vector)
+
+    def cosines(self, vector: NDArray[np.float32], rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
+        """Return the cosine similarity of each row to a vector, float32[rows]; 0 for a row of zeros.
+
+        Args:
+            vector: float32[dim], not zero.
+            rows: int[m], the rows. The default is all of them.
+        """
+        unit = np.asarray(vector / max(float(np.linalg.norm(vector)), _SMALLEST), np.float32)
+        return self._per_chunk(
+            rows, lambda chunk: chunk @ unit / np.maximum(np.sqrt(np.vecdot(chunk, chunk)), _SMALLEST)
+        )
+
+    def _per_chunk(
+        self, rows: NDArray[np.integer] | None, function: Callable[[NDArray[np.float32]], NDArray[np.floating]]
+    ) -> NDArray[np.float32]:
+        count = len(self) if rows is None else len(rows)
+        result = np.empty(count, np.float32)
+        step = max(1, _CHUNK // self._mapped.shape[1])
+        for start in range(0, count, step):
+            chunk = slice(start, start + step)
+            result[chunk] = function(self[chunk if rows is None else rows[chunk]])
+        return result
 
 
 def widened(halves: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Makes float16 to the float32 of the same values, six times as fast as NumPy does; infinity becomes 65,536.
+    """Convert float16 to float32, six times as fast as NumPy. Infinity becomes 65,536.
 
-    Source: IEEE 754. Both have the same sign bit, and the fraction stands behind the exponent, whose zero point differs
-    by 112. So the bits are moved to where float32 has them, and the value is multiplied by 2 ** 112.
+    Source: IEEE 754. Both formats begin with the sign bit, and in both the fraction follows the exponent. The biases of
+    the exponents differ by 112. So the bits are shifted to their float32 positions and the value is multiplied by
+    2 ** 112.
     """
     bits = halves.view(np.int16).astype(np.int32)
     bits <<= 13
-    # The sign was copied into what is now the upper part of the exponent.
+    # The shift left copies of the sign in the upper bits of the exponent. Clear them.
     bits &= np.int32(-0x70002000)
     wide = bits.view(np.float32)
     wide *= np.float32(2.0**112)

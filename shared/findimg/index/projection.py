@@ -1,14 +1,14 @@
-"""Projections: visual embeddings seen from their mean along the directions in which they differ most (PCA).
+"""Projection of visual embeddings to their main principal components (PCA).
 
-On 1,400 photographs in 40 classes, embedded by efficientnet-lite0, of the 10 nearest images by cosine this share is of
+On 1,400 photographs in 40 classes, embedded by efficientnet-lite0, this share of the 10 nearest images by cosine has
 the query's class:
 
 | 1280 dimensions | 512 | 256 | 128 | 64 |
 |---|---|---|---|---|
 | 0.921 | 0.925 | 0.926 | 0.929 | 0.934 |
 
-What all images have in common no longer counts, nor what differs by chance. More classes need more directions than
-these 40, so 128 is the default rather than 64.
+The projection removes what all images have in common, and random differences. A library with more than these 40 classes
+needs more dimensions, so the default is 128 rather than 64.
 """
 
 from dataclasses import dataclass
@@ -21,28 +21,48 @@ from findimg.errors import LibraryError
 
 DEFAULT = "128"
 FULL = "full"
-IMAGES_PER_DIMENSION = 10  # with fewer there is too little to learn directions from
-_SAMPLE = 20_000  # images that the directions are learnt from, at the most
+IMAGES_PER_DIMENSION = 10  # fewer images do not determine the components
+_SAMPLE = 20_000  # maximum number of images that the components are computed from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """A learnt projection."""
+    """A fitted projection."""
 
     mean: NDArray[np.float32]  # float32[dim]
     directions: NDArray[np.float32]  # float32[n, dim], orthonormal
 
     def __call__(self, visual: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Projects visual embeddings, float[..., dim], to float32[..., n]."""
+        """Return projected visual embeddings, float32[..., n], of float[..., dim]."""
         return np.asarray((np.asarray(visual, np.float32) - self.mean) @ self.directions.T, np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ProjectedVectors:
+    """Vectors that are projected when they are read, so that they need not fit into memory."""
+
+    vectors: NDArray[np.floating]  # float[rows, dim], usually memory-mapped
+    projection: Projection
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the number of rows and of projected dimensions."""
+        return len(self.vectors), len(self.projection.directions)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, rows: int | slice | NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return one row or several, float32[…, n]."""
+        return self.projection(self.vectors[rows])
+
+
 def fit_projection(visual: NDArray[np.floating], dimensions: int) -> Projection:
-    """Learns the directions in which evenly chosen rows differ most.
+    """Return the projection to the main principal components of evenly chosen rows.
 
     Args:
         visual: float[n, dim].
-        dimensions: how many directions, at most dim.
+        dimensions: number of components, at most dim.
     """
     rows = np.asarray(visual[:: -(-len(visual) // _SAMPLE)], np.float32)
     mean = rows.mean(axis=0)
@@ -52,15 +72,15 @@ def fit_projection(visual: NDArray[np.floating], dimensions: int) -> Projection:
 
 
 def write_projection(path: Path, projection: Projection) -> None:
-    """Writes a projection, the same bytes for the same one."""
+    """Write a projection. Equal projections give equal bytes."""
     np.save(path, np.concatenate([projection.mean[None], projection.directions]))
 
 
 def open_projection(path: Path, dim: int, dimensions: int) -> Projection:
-    """Opens what `write_projection` wrote.
+    """Open a file that `write_projection` wrote.
 
     Raises:
-        LibraryError: it is damaged, or not from `dim` to `dimensions`.
+        LibraryError: the file is damaged, or does not project from `dim` to `dimensions`.
     """
     try:
         both = np.load(path)

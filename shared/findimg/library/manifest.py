@@ -35,10 +35,12 @@ class IndexEntry(BaseModel):
     """One vector index of a version."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    type: str = "annoy"  # name of an index type, see findimg.index
     dim: PositiveInt
     counts: list[PositiveInt]  # items in each partition
-    search_k: NonNegativeInt  # calibrated search effort for recall@10
+    search_k: NonNegativeInt  # calibrated search effort for recall@10; 0 for a type without effort
     recall: float  # recall@10 measured with this effort
+    file: Annotated[str, AfterValidator(_check_file_name)] | None = None  # the only file, if not named by default
 
 
 class Manifest(BaseModel):

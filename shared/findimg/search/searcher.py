@@ -150,12 +150,13 @@ class Searcher:
             QueryError: `class:` names no class.
         """
         within = self._matching(query.filters) if query.filters else None
-        depth = MAX_HITS + 1
         if query.of_class is None:
-            items, scores = self._similarity.nearest(features.visual, depth, within)
+            # One more, because one may be left out.
+            needed = min(MAX_HITS, skip + k) + 1
+            items, scores = self._similarity.nearest(features.visual, needed, MAX_HITS + 1, within)
         else:
             named = self._classes_named(query.of_class)
-            items, scores = self._similarity.nearest_in_class(features.visual, named, depth, within)
+            items, scores = self._similarity.nearest_in_class(features.visual, named, MAX_HITS + 1, within)
         kept = items != without
         items, scores = items[kept], scores[kept]
         order = best_first(scores)[:MAX_HITS]

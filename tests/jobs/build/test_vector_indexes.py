@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.errors import NotPublishedError
-from findimg.index.annoy import AnnoyPartitions, index_files
+from findimg.index.base import open_index
 from findimg.library.manifest import IndexEntry, hash_file
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.build.vector_indexes import IndexSpec, build_indexes
+from findimg_jobs.build.vector_indexes import BuildTarget, IndexSpec, build_indexes
 from findimg_jobs.engines.base import Engine
 
 
@@ -33,20 +33,32 @@ def wanted() -> list[IndexSpec]:
     return [IndexSpec("visual", visual, visual[::10]), IndexSpec("joint", joint, joint[::10].astype(np.float32))]
 
 
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treats the few vectors of a test as so many that Annoy may win."""
+    monkeypatch.setattr("findimg_jobs.build.vector_indexes.ALWAYS_EXACT", 0)
+    monkeypatch.setattr("findimg.index.annoy._NODE_COST", -1000)
+
+
 def nearest(folder: Path, name: str, index: IndexEntry, query: NDArray[np.float32]) -> list[int]:
-    paths = [folder / file for file in index_files(name, index)]
-    return AnnoyPartitions(paths, index.dim, index.counts, index.search_k).nearest(query, 5)[0].tolist()
+    return open_index(folder, name, index).search(query, 5)[0].tolist()
 
 
+def target(storage: Storage, folder: Path, engine: Engine, partition_size: int) -> BuildTarget:
+    return BuildTarget(storage, "v", folder, engine, partition_size)
+
+
+@pytest.mark.usefixtures("large")
 def test_workers_build_the_same_bytes_as_this_process(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     storage = open_storage(place)
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     with Engine(Settings(engine="local")) as engine:
-        ours, our_files = build_indexes(wanted, 100, storage, "v", here, engine)
-    theirs, their_files = build_indexes(wanted, 100, storage, "v", there, Workers())
+        ours, our_files = build_indexes(wanted, target(storage, here, engine, 100))
+    theirs, their_files = build_indexes(wanted, target(storage, there, Workers(), 100))
     assert (ours, our_files) == (theirs, their_files)
+    assert ours["visual"].type == "annoy"
     assert ours["visual"].counts == ours["joint"].counts == [100, 100, 50]
     assert list(there.iterdir()) == []
     assert {entry.key for entry in storage.list("versions/v")} == {f"versions/v/{file}" for file in their_files}
@@ -56,9 +68,10 @@ def test_workers_build_the_same_bytes_as_this_process(place: str, wanted: list[I
         assert hash_file(there / file) == stated.sha256
 
 
+@pytest.mark.usefixtures("large")
 def test_partitions_together_find_the_nearest_items(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     with Engine(Settings(engine="local")) as engine:
-        indexes, _ = build_indexes(wanted, 60, open_storage(place), "v", tmp_path, engine)
+        indexes, _ = build_indexes(wanted, target(open_storage(place), tmp_path, engine, 60))
     visual = wanted[0].vectors
     unit = visual / np.linalg.norm(visual, axis=1, keepdims=True)
     found = [nearest(tmp_path, "visual", indexes["visual"], visual[item]) for item in range(0, 250, 10)]
@@ -68,17 +81,51 @@ def test_partitions_together_find_the_nearest_items(place: str, wanted: list[Ind
     assert indexes["visual"].recall >= 0.98
 
 
+@pytest.mark.usefixtures("large")
 def test_small_indexes_are_built_in_this_process(place: str, wanted: list[IndexSpec], tmp_path: Path) -> None:
     storage = open_storage(place)
-    _, files = build_indexes(wanted, 250, storage, "v", tmp_path, Workers())
+    _, files = build_indexes(wanted, target(storage, tmp_path, Workers(), 250))
     assert {path.name for path in tmp_path.iterdir()} == set(files)
     assert list(storage.list()) == []
 
 
+@pytest.mark.usefixtures("large")
 def test_worker_without_disk_space_is_reported(
     place: str, wanted: list[IndexSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage: Storage = open_storage(place)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 0}))
     with pytest.raises(NotPublishedError, match=r"worker cannot build versions/v/visual-000\.ann .*MB are needed"):
-        build_indexes(wanted, 100, storage, "v", tmp_path, Workers())
+        build_indexes(wanted, target(storage, tmp_path, Workers(), 100))
+
+
+def test_few_vectors_get_an_exact_index_without_trees(
+    place: str, wanted: list[IndexSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("findimg.index.annoy.AnnoyIndex", None)  # building trees would fail
+    indexes, files = build_indexes(wanted, target(open_storage(place), tmp_path, Workers(), 100))
+    assert {(index.type, index.search_k, index.recall) for index in indexes.values()} == {("exact", 0, 1.0)}
+    assert indexes["visual"].counts == [250]
+    visual = wanted[0].vectors.astype(np.float32)
+    unit = visual / np.linalg.norm(visual, axis=1, keepdims=True)
+    for item in range(0, 250, 10):
+        assert (
+            nearest(tmp_path, "visual", indexes["visual"], visual[item])
+            == np.argsort(-(unit @ unit[item]))[:5].tolist()
+        )
+    assert {path.name for path in tmp_path.iterdir()} == set(files)
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_trees_that_are_slower_than_a_scan_are_discarded(
+    place: str, wanted: list[IndexSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setattr("findimg_jobs.build.vector_indexes.ALWAYS_EXACT", 0)
+    storage, folder = open_storage(place), tmp_path / "build"
+    folder.mkdir()
+    workers = Workers() if engine == "ray" else Engine(Settings(engine="local"))
+    with workers:
+        indexes, files = build_indexes(wanted, target(storage, folder, workers, 100))
+    assert {index.type for index in indexes.values()} == {"exact"}
+    assert {path.name for path in folder.iterdir()} == set(files)
+    assert list(storage.list()) == []

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg.index import annoy as ann
-from findimg.index.annoy import index_files
+from findimg.index.base import index_files, index_type
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.maintenance.verify import verify
@@ -100,13 +99,12 @@ def test_row_with_wrong_content_hash_is_found(library: Library) -> None:
 
 def test_index_of_other_images_is_found(library: Library) -> None:
     manifest = live(library)
-    assert manifest.joint
-    others = np.random.default_rng(1).standard_normal((40, manifest.joint.dim)).astype(np.float32)
-    (name,) = index_files("joint", manifest.joint)
-    ann.build(others, [folder_of(library) / name], 1000)
+    others = np.random.default_rng(1).standard_normal((40, manifest.visual.dim)).astype(np.float32)
+    (name,) = index_files("visual", manifest.visual)
+    index_type(manifest.visual.type).build(others, folder_of(library) / name)
     problems = verify(library, restate(library)).problems
-    assert any("images are not found by their own vectors in the joint index." in problem for problem in problems)
-    assert any(problem.startswith("The joint index has a recall of") for problem in problems)
+    assert any("images are not found by their own vectors in the visual index." in problem for problem in problems)
+    assert any(problem.startswith("The visual index has a recall of") for problem in problems)
 
 
 def test_damaged_shard_is_reported_and_removed_shard_is_ignored(library: Library) -> None:
