@@ -17,21 +17,24 @@ from findimg.errors import (
     LibraryError,
     ModelError,
     QueryError,
+    SettingsError,
     StorageError,
 )
 
 if TYPE_CHECKING:
-    from findimg.api import Hit, OpenedLibrary, RelatedWord, Tag, open
+    from findimg.api import Hit, Hits, OpenedLibrary, RelatedWord, Tag, open
 
 __all__ = [
     "FindimgError",
     "Hit",
+    "Hits",
     "ImageError",
     "LibraryError",
     "ModelError",
     "OpenedLibrary",
     "QueryError",
     "RelatedWord",
+    "SettingsError",
     "StorageError",
     "Tag",
     "open",

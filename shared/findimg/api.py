@@ -4,14 +4,13 @@ Everything here is available from `findimg` itself.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from platformdirs import user_cache_path
 
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import QueryError
@@ -19,10 +18,10 @@ from findimg.images import LIMIT_BYTES, decode
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
-from findimg.search import results
 from findimg.search.query import Query, parse
-from findimg.search.results import ImageFeatures
+from findimg.search.results import Answer, ImageFeatures
 from findimg.search.searcher import MAX_HITS, Searcher
+from findimg.settings import load_settings
 from findimg.storage.base import read_uri
 from findimg.text.vectors import open_words
 
@@ -46,6 +45,20 @@ class Hit:
     height: int
     sha256: str
     taken: datetime | None
+
+
+class Hits(list[Hit]):
+    """One page of hits, best first.
+
+    Attributes:
+        note: remarks on the query in plain text, for example words that match no image. Empty if there are none.
+        total: number of hits on all pages.
+    """
+
+    def __init__(self, hits: Iterable[Hit], note: str = "", total: int = 0):
+        super().__init__(hits)
+        self.note = note
+        self.total = total
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,38 +114,41 @@ class OpenedLibrary:
         """Close the library's files. The library must not be used afterwards."""
         self._searcher.close()
 
-    def search(self, text: str, k: int = 10) -> list[Hit]:
+    def search(self, text: str, k: int = 10, skip: int = 0) -> Hits:
         """Return the images that fit a query, best first.
 
         Args:
             text: a query as in Slack, for example `cat sofa`, `"fire engine" -dog` or `beach after:2024-06-01`.
             k: the most images to return, 1 to 1000.
+            skip: number of hits to leave out at the start, for paging.
 
         Raises:
-            QueryError: the query cannot be understood, or a word is unknown.
+            QueryError: the query cannot be parsed, or all its words are unknown.
         """
-        _check_count(k)
-        query = parse(text)
+        _check_page(k, skip)
+        query = parse(text, today=date.today())
         if query.like is None:
-            return _hits(self._searcher.find(query, k).hits)
+            return _hits(self._searcher.find(query, k, skip))
         item, features = self._searcher.look_up(query.like)
-        return _hits(self._searcher.similar(features, query, k, without=item).hits)
+        return _hits(self._searcher.similar(features, query, k, without=item, skip=skip))
 
-    def similar(self, image: str | os.PathLike[str], k: int = 10) -> list[Hit]:
+    def similar(self, image: str | os.PathLike[str], k: int = 10, skip: int = 0) -> Hits:
         """Return the images that look most like an image, best first.
 
         Args:
             image: path or s3:// address of an image file. An image of the library is left out of its own results.
             k: the most images to return, 1 to 1000.
+            skip: number of hits to leave out at the start, for paging.
 
         Raises:
             ImageError: the file is not an image that findimg reads.
+            SettingsError: the address is not valid.
             StorageError: the file cannot be read.
             ModelError: the library does not carry its image encoder, and the encoder is not installed.
         """
-        _check_count(k)
+        _check_page(k, skip)
         item, features = self._features(image)
-        return _hits(self._searcher.similar(features, Query(""), k, without=item).hits)
+        return _hits(self._searcher.similar(features, Query(""), k, without=item, skip=skip))
 
     def tags(self, image: str | os.PathLike[str], k: int = 10) -> list[Tag]:
         """Return words for what an image shows, best first.
@@ -143,11 +159,12 @@ class OpenedLibrary:
 
         Raises:
             ImageError: the file is not an image that findimg reads.
+            SettingsError: the address is not valid.
             StorageError: the file cannot be read.
             ModelError: the library does not carry its image encoder, and the encoder is not installed.
             QueryError: the library's encoder has no classes, so it cannot tag.
         """
-        _check_count(k)
+        _check_page(k)
         _, features = self._features(image)
         return [Tag(tag.word, tag.score) for tag in self._searcher.tags(features, k)]
 
@@ -161,7 +178,7 @@ class OpenedLibrary:
         Raises:
             QueryError: the word is unknown. The message names similar spellings.
         """
-        _check_count(k)
+        _check_page(k)
         return [RelatedWord(found, distance) for found, distance in self._searcher.words.nearest(word, k)]
 
     def _features(self, image: str | os.PathLike[str]) -> tuple[int | None, ImageFeatures]:
@@ -184,24 +201,29 @@ def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = 
 
     Args:
         uri: the library, a folder or `s3://bucket/prefix`.
-        cache: a folder for models and for copies of libraries in S3. None uses the user's cache folder.
+        cache: a folder for models and for copies of libraries in S3. None takes the setting `cache`, which is
+            FINDIMG_CACHE, else the key in findimg.toml, else the user's cache folder.
 
     Raises:
+        SettingsError: the address or the setting is not valid.
         LibraryError: nothing is published at `uri`, or the library is damaged.
         StorageError: the library cannot be reached.
         ModelError: the library's word vectors are not on this machine.
     """
-    folder = user_cache_path("findimg") if cache is None else Path(cache)
+    folder = load_settings().cache if cache is None else Path(cache)
     models = ModelStore(folder / "models")
     version = Library(os.fspath(uri), folder).open()
     words = version.manifest.words
     return OpenedLibrary(Searcher(version, open_words(words, models.words(words))), models)
 
 
-def _check_count(k: int) -> None:
+def _check_page(k: int, skip: int = 0) -> None:
     if not 1 <= k <= MAX_HITS:
         raise QueryError(f"k must be from 1 to {MAX_HITS}. Received: {k}.")
+    if skip < 0:
+        raise QueryError(f"skip must be 0 or more. Received: {skip}.")
 
 
-def _hits(found: list[results.Hit]) -> list[Hit]:
-    return [Hit(hit.uri, hit.score, hit.width, hit.height, hit.sha256, hit.taken) for hit in found]
+def _hits(answer: Answer) -> Hits:
+    hits = (Hit(hit.uri, hit.score, hit.width, hit.height, hit.sha256, hit.taken) for hit in answer.hits)
+    return Hits(hits, answer.note, answer.total)

@@ -20,6 +20,33 @@ def test_search_by_words_returns_the_image_with_them_first(opened: findimg.Opene
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
+def test_pages_add_up_to_one_ranking(opened: findimg.OpenedLibrary, samples: Path) -> None:
+    whole = opened.search("animal", k=6)
+    assert [*opened.search("animal", k=2), *opened.search("animal", k=4, skip=2)] == whole
+    assert whole.total >= len(whole)
+    image = samples / "cat.png"
+    assert [*opened.similar(image, k=1), *opened.similar(image, k=2, skip=1)] == opened.similar(image, k=3)
+
+
+def test_note_names_words_that_match_no_image(opened: findimg.OpenedLibrary) -> None:
+    assert opened.search("cat").note == ""
+    assert "submarine" in opened.search("cat submarine").note
+
+
+def test_library_in_s3_is_copied_to_the_cache_of_the_settings(
+    library: str, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = open_storage(library), open_storage(f"{s3}/photos")
+    for entry in source.list():
+        if entry.key.startswith(("CURRENT", "versions/")):
+            target.write(entry.key, source.read(entry.key))
+    monkeypatch.setenv("FINDIMG_CACHE", str(tmp_path / "setting"))
+    for cache, folder in ((tmp_path / "given", tmp_path / "given"), (None, tmp_path / "setting")):
+        with findimg.open(f"{s3}/photos", cache=cache) as opened:
+            assert Path(opened.search("cat", k=1)[0].uri).stem == "cat"
+        assert list(folder.rglob("encoder.tflite"))
+
+
 def test_search_takes_like_in_its_query(opened: findimg.OpenedLibrary, samples: Path) -> None:
     uri = str(samples / "cat.png")
     assert [hit.uri for hit in opened.search(f'like:"{uri}"', k=4)] == [hit.uri for hit in opened.similar(uri, k=4)]
@@ -70,6 +97,8 @@ def test_counts_outside_the_range_are_refused(opened: findimg.OpenedLibrary, k: 
     for ask in (opened.search, opened.similar, opened.tags, opened.words):
         with pytest.raises(findimg.QueryError, match=f"k must be from 1 to 1000. Received: {k}"):
             ask("cat", k=k)
+    with pytest.raises(findimg.QueryError, match=r"skip must be 0 or more\. Received: -1"):
+        opened.search("cat", skip=-1)
 
 
 def test_errors_are_of_the_public_classes(opened: findimg.OpenedLibrary, tmp_path: Path) -> None:
