@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 
 from findimg.encoders.registry import fingerprint
 from findimg.errors import LibraryError, SettingsError
-from findimg.heads.conse import Head
-from findimg.heads.devise import Devise, open_head
+from findimg.heads.base import Head
+from findimg.heads.devise import Devise
+from findimg.heads.loading import open_head
 from findimg.index.projection import DEFAULT, FULL
 from findimg.library.library import Library
 from findimg.library.manifest import SCHEMA, Manifest

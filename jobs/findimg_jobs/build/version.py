@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import NotPublishedError
-from findimg.heads.devise import HEAD_FILE, RELEVANCE_FILE, Devise, pack
+from findimg.heads.devise import RELEVANCE_FILE, Devise
+from findimg.heads.loading import HEAD_FILE
+from findimg.heads.weights import pack
 from findimg.index.base import Vectors
 from findimg.index.duplicates import group_duplicates, near_duplicate_cosine, write_duplicates
 from findimg.index.mapped_files import new_array

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, QueryError, SettingsError
-from findimg.heads.conse import open_head
-from findimg.heads.devise import open_version_head
+from findimg.heads.conse import Conse
+from findimg.heads.loading import open_version_head
 from findimg.index.base import VectorRows, open_index
 from findimg.index.exact import measure_recall
 from findimg.index.projection import ProjectedVectors, open_projection
@@ -26,7 +26,7 @@ from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import MAX_HITS, Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
-from findimg.text.lexicon import Lexicon
+from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import WordVectors, open_words
 from findimg_jobs.evaluation.metrics import (
     TOP,
@@ -292,7 +292,7 @@ def _compare_heads(
     embedded = {manifest.head: np.asarray(joint[[image.item for image in asked]], np.float32)}
     seen = [image.features for image in asked]
     if manifest.head != "conse" and len(seen[0].classes):
-        embedded["conse"] = open_head("conse", words).embed(
+        embedded["conse"] = Conse(words, open_lexicon()).embed(
             np.stack([each.visual for each in seen]),
             np.stack([each.classes for each in seen]),
             np.stack([each.probabilities for each in seen]),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import HeadError, LibraryError
-from findimg.heads.conse import Head
+from findimg.heads.base import Head
 from findimg.library.manifest import Manifest
 from findimg.storage.base import Storage
 from findimg.text.spelling import did_you_mean

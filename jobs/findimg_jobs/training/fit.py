@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from findimg.encoders.runtimes.keras_model import start_tensorflow
 from findimg.heads.conse import Conse
-from findimg.heads.devise import Weights, centre, scaled
+from findimg.heads.devise import centre, layer_input
+from findimg.heads.weights import Weights
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors, normalised
 from findimg_jobs.training.examples import SEED, Examples
@@ -42,12 +43,12 @@ BORDER = 0.1
 
 
 def fit(
-    name: str, examples: Examples, fingerprint: str, words: WordVectors, chance: tuple[float, float] = (0, 0)
+    name: str, examples: Examples, fingerprint: str, words: WordVectors, calibration: tuple[float, float] = (0, 0)
 ) -> tuple[Weights, int]:
     """Train the two layers and compute the other fields of `Weights`. Equal examples give equal weights.
 
     Args:
-        chance: see `Weights`.
+        calibration: see `Weights`.
 
     Returns:
         The weights and the number of epochs.
@@ -55,17 +56,17 @@ def fit(
     directions, _ = words.directions(list(examples.labels))
     mean = normalised(examples.visual).mean(axis=0)
     centred = centre(examples.visual, mean)
-    (hidden, hidden_bias, out, out_bias), epochs = _fit_layers(scaled(centred), directions[examples.label])
+    (hidden, hidden_bias, out, out_bias), epochs = _fit_layers(layer_input(centred), directions[examples.label])
     sums = np.zeros((len(examples.labels), centred.shape[1]), np.float32)
     np.add.at(sums, examples.label, centred)
     # Compare each image with the other images of its label, as a new image will be.
     similarity = np.einsum("nd,nd->n", centred, normalised(sums[examples.label] - centred))
-    familiar = float(np.quantile(similarity, STRANGE)), max(BORDER * float(similarity.std()), 1e-4)
-    reach = np.ones(len(examples.labels))
+    membership = float(np.quantile(similarity, STRANGE)), max(BORDER * float(similarity.std()), 1e-4)
+    target_cosines = np.ones(len(examples.labels))
     if examples.classes.shape[1]:
         cosines = examples.embed(Conse(words, open_lexicon())) @ directions.T
-        others = [np.quantile(cosines[examples.label != each, each], OTHERS) for each in range(len(reach))]
-        reach = np.minimum(np.array(others) + MARGIN, 1)
+        others = [np.quantile(cosines[examples.label != each, each], OTHERS) for each in range(len(target_cosines))]
+        target_cosines = np.minimum(np.array(others) + MARGIN, 1)
     weights = Weights(
         name=name,
         labels=examples.labels,
@@ -77,20 +78,20 @@ def fit(
         hidden_bias=hidden_bias,
         out=out,
         out_bias=out_bias,
-        looks=normalised(sums),
-        reach=np.asarray(reach, np.float32),
-        familiar=np.array(familiar, np.float32),
-        chance=np.array(chance, np.float32),
+        centroids=normalised(sums),
+        target_cosines=np.asarray(target_cosines, np.float32),
+        membership=np.array(membership, np.float32),
+        calibration=np.array(calibration, np.float32),
     )
     return weights, epochs
 
 
 def calibrate(own: NDArray[np.float32], strange: NDArray[np.float32]) -> tuple[float, float]:
-    """Return slope and offset of the log odds that an image shows one of the head's labels, given its nearness.
+    """Return slope and offset of the log odds that an image shows one of the head's labels, given a cosine.
 
     Args:
-        own: float32[n], `Devise.nearness` of images with a known label.
-        strange: float32[m], `Devise.nearness` of images with an unknown label.
+        own: float32[n], `Devise.centroid_cosine` of images with a known label.
+        strange: float32[m], `Devise.centroid_cosine` of images with an unknown label.
 
     Source: linear discriminant analysis in one dimension, with equal variances and equal priors.
     """

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.heads.conse import Conse
-from findimg.heads.devise import Devise, head_key, head_name, pack
+from findimg.heads.devise import Devise
+from findimg.heads.loading import head_key, head_name
+from findimg.heads.weights import pack
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
@@ -111,12 +113,13 @@ def train(settings: Settings, labelled: str) -> TrainReport:
         stranger = left_out[examples.label]
         weights, _ = fit(name, examples.select(~stranger & ~testing), manifest.fingerprint, words)
         first = Devise(weights, words)
-        chance = calibrate(
-            first.nearness(examples.visual[~stranger & testing]), first.nearness(examples.visual[stranger])
+        calibration = calibrate(
+            first.centroid_cosine(examples.visual[~stranger & testing]),
+            first.centroid_cosine(examples.visual[stranger]),
         )
         untrained = tuple(label for label, out in zip(examples.labels, left_out, strict=True) if out)
         held_out = compare(first, examples.select(stranger | testing), untrained, words)
-        weights, epochs = fit(name, examples.select(~testing), manifest.fingerprint, words, chance)
+        weights, epochs = fit(name, examples.select(~testing), manifest.fingerprint, words, calibration)
         head = Devise(weights, words)
         report = TrainReport(
             head=name,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import LibraryError, QueryError
-from findimg.heads.devise import RELEVANCE_FILE, Devise, open_version_head
+from findimg.heads.devise import RELEVANCE_FILE, Devise
+from findimg.heads.loading import open_version_head
 from findimg.images import Image
 from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import Postings

@@ -26,7 +26,7 @@ import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
 import findimg_jobs.store.compaction
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
-from findimg.heads.conse import open_head
+from findimg.heads.conse import Conse
 from findimg.images import decode
 from findimg.library.catalog import Catalog
 from findimg.library.layout import thumbnail_key
@@ -36,6 +36,7 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage
+from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.prune import prune
@@ -268,7 +269,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HOUR", 0)
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HISTORY", 0)
     words = remember(open_words)
-    head = open_head("conse", words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)))
+    head = Conse(words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)), open_lexicon())
     monkeypatch.setattr(findimg_jobs.build.context, "open_words", words)
     monkeypatch.setattr(findimg_jobs.build.context, "open_head", lambda name, words, *_: head)
     monkeypatch.setattr(findimg_jobs.build.version, "measure_noise_floor", lambda postings, words: 0.0)

@@ -19,7 +19,8 @@ from PIL import Image
 
 from findimg.errors import FindimgError, HeadError, LibraryError, LockedError
 from findimg.heads.conse import Conse
-from findimg.heads.devise import head_key, unpack
+from findimg.heads.loading import head_key
+from findimg.heads.weights import unpack
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
