@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +94,7 @@ def unpack(data: bytes) -> Weights:
     return weights
 
 
-def _read(data: bytes) -> tuple[list[object], dict[str, Floats]]:
+def _read(data: bytes) -> tuple[list[Any], dict[str, Floats]]:
     """Return the metadata in the order of `_METADATA`, and the arrays by attribute, unchecked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
