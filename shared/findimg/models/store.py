@@ -155,7 +155,7 @@ class ModelStore:
                 return kind
         known = ", ".join(self._artefacts)
         own = "".join(f", and any {kind.own_names_example} pulled --from a file" for kind in self._own_names.values())
-        raise ModelError(f"There is no model {name!r}; known are {known}{own}.")
+        raise ModelError(f"There is no model {name!r}. Known names are {known}{own}.")
 
     def _status(self, name: str, from_file: bool = False) -> Status:
         kind = self._kind(name).name

@@ -15,6 +15,7 @@ _MESSAGE = re.compile(
     rb"|INFO: Created TensorFlow Lite "
 )
 _STDERR = 2
+_LAST_LINES = 1.0  # seconds to wait for the last lines
 _lock = threading.RLock()
 
 
@@ -24,21 +25,26 @@ def without_library_messages() -> Iterator[None]:
     with _lock:
         original = os.dup(_STDERR)
         reading, writing = os.pipe()
-        pump = threading.Thread(target=_forward, args=(reading, original), daemon=True)
+        pump = threading.Thread(target=_forward, args=(reading, os.dup(original)), daemon=True)
         pump.start()
         os.dup2(writing, _STDERR)
         os.close(writing)
         try:
             yield
         finally:
-            os.dup2(original, _STDERR)  # closes the pipe's last writing end, which ends the thread
-            pump.join()
+            # This closes the pipe's writing end, which ends the thread. A child process that was started meanwhile has
+            # another writing end. Then the thread goes on forwarding until the child ends.
+            os.dup2(original, _STDERR)
             os.close(original)
+            pump.join(_LAST_LINES)
 
 
 def _forward(source: int, target: int) -> None:
-    """Copy lines from one file descriptor to another until the source ends, without the libraries' messages."""
-    with open(source, "rb", buffering=0) as lines, open(target, "wb", buffering=0, closefd=False) as kept:
+    """Copy lines from one file descriptor to another until the source ends, without the libraries' messages.
+
+    Closes both.
+    """
+    with open(source, "rb", buffering=0) as lines, open(target, "wb", buffering=0) as kept:
         rest = b""
         while block := lines.read(65536):
             *whole, rest = (rest + block).split(b"\n")

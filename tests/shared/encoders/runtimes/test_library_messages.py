@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -38,3 +39,17 @@ def test_an_error_inside_the_block_restores_standard_error(capfd: pytest.Capture
         raise RuntimeError
     os.write(2, b"WARNING:absl:after the block, everything passes\n")
     assert capfd.readouterr().err == "WARNING:absl:after the block, everything passes\n"
+
+
+def test_child_process_does_not_delay_the_end_of_the_block(capfd: pytest.CaptureFixture[str]) -> None:
+    with without_library_messages():
+        child = subprocess.Popen(["sh", "-c", "read line; echo late >&2"], stdin=subprocess.PIPE)
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    assert child.poll() is None
+    child.communicate(b"\n")
+    deadline = time.monotonic() + 5
+    said = ""
+    while "late" not in said and time.monotonic() < deadline:
+        said += capfd.readouterr().err
+    assert said == "late\n", "the child's messages still arrive"
