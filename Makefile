@@ -18,7 +18,7 @@ SOUND_PYTHON := 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c $(SOUND_PYTHON) 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test test-quick test-long test-all bench lint format machine clean
+.PHONY: help demo test test-quick test-long test-all bench lint lint-js format machine clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -79,10 +79,28 @@ lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@if node -e $(SOUND_NODE) 2>/dev/null && command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory lint-js; \
+	elif [ -n "$${CI:-}" ]; then \
+		echo "The page's JavaScript cannot be linted: install node 20.19 or newer and npm." >&2; exit 1; \
+	else \
+		echo "NOT LINTED: the page's JavaScript needs node 20.19 or newer and npm." >&2; \
+	fi
+
+# The linter's versions are in package-lock.json; `npm ci` checks each package's hash.
+SOUND_NODE := 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
+NODE_STAMP := node_modules/.installed
+
+$(NODE_STAMP): package.json package-lock.json
+	@npm ci --silent
+	@touch $@
+
+lint-js: $(NODE_STAMP)
+	@npm run --silent lint
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf "$(VENV)" "$(DEMO)" *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf "$(VENV)" "$(DEMO)" node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -101,7 +101,7 @@ export class Composer {
     const command = !this.#place.thread && /^\/\S*$/.exec(before);
     if (command) {
       const options = state.commands
-        .filter(({ command }) => command.startsWith(before.toLowerCase()))
+        .filter((each) => each.command.startsWith(before.toLowerCase()))
         .map((each) => ({ name: each.command, hint: each.usage_hint, detail: each.description }));
       return { start: 0, options };
     }

@@ -48,7 +48,7 @@ function pretty(date) {
 
 function ago(date) {
   const seconds = Math.round((date - Date.now()) / 1000);
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
+  const [unit, size] = UNITS.find((each) => Math.abs(seconds) >= each[1]) ?? UNITS.at(-1);
   return RELATIVE.format(Math.trunc(seconds / size), unit);
 }
 

@@ -204,13 +204,13 @@ function files(block, each, context, label) {
   const accept = types?.map((type) => `.${type}`).join(",");
   const add = (chosen) => uploads.add(chosen);
   const attributes = { type: "button", class: "button", "data-key": keyOf(block, each) };
-  const button = element("button", attributes, most === 1 ? "Choose a file…" : "Choose files…");
-  const input = chooser(button, { accept, multiple: most > 1 }, add);
+  const choose = element("button", attributes, most === 1 ? "Choose a file…" : "Choose files…");
+  const input = chooser(choose, { accept, multiple: most > 1 }, add);
   const note = element("span", { class: "faint" }, "or drop or paste it here");
   const node = element(
     "div",
     { class: "file-input", role: "group", "aria-labelledby": label },
-    element("p", {}, button, " ", note, input),
+    element("p", {}, choose, " ", note, input),
     uploads.tiles,
   );
   takeDrops(node, add);

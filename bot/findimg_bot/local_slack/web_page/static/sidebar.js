@@ -66,7 +66,7 @@ export class Sidebar {
   }
 
   #list(title, channels, open, mark) {
-    const id = `list-${title.toLowerCase()}`;
+    const heading = `list-${title.toLowerCase()}`;
     const rows = channels.map(({ id, name }) => {
       const count = this.#unread.get(id);
       const row = element(
@@ -79,6 +79,6 @@ export class Sidebar {
       row.addEventListener("click", () => this.isOpen && this.close());
       return element("li", {}, row);
     });
-    return [element("h2", { id }, title), element("ul", { "aria-labelledby": id }, rows)];
+    return [element("h2", { id: heading }, title), element("ul", { "aria-labelledby": heading }, rows)];
   }
 }
