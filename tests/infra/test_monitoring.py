@@ -106,6 +106,8 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Labels:
     with pytest.raises(QueryError), metrics.answering("findimg"):
         raise QueryError("no")
     metrics.serving("v", 1, 0.0)
+    metrics.add_connection_gauge()
+    metrics.set_connected(True)
     file = tmp_path_factory.mktemp("metrics") / "findimg.prom"
     report = RunReport("r", "published", "v", 1, 1, 0, 0, 0, 1, 1.0, 1.0, {"embed": 1.0}, {}, 1, 0, 1, [])
     with notify_when_done(Settings(library="l"), file) as ended:

@@ -131,7 +131,7 @@ async def open_modal(client: AsyncWebClient, trigger: str, command: str, channel
     """Open the modal that asks for an image.
 
     Raises:
-        SlackAccessError: Slack refused, mostly because a modal must open within 3 seconds of a click or command.
+        FindimgError: Slack refused, mostly because a modal must open within 3 seconds of a click or command.
     """
     try:
         await client.views_open(trigger_id=trigger, view=image_modal(command, channel, text))

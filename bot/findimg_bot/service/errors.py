@@ -13,14 +13,15 @@ NOT_READY = (
 RATE_LIMITED = "Slack limits how often findimg may call it. Try again in a minute."
 _NOT_A_MEMBER = "findimg is not a member of that channel. Invite it with /invite @findimg."
 _TOO_LATE = "Slack allows only 3 seconds for that, and the answer came later. Try again."
-_ACCESS = {
+# Errors of Slack that the person who asked can resolve.
+_BY_PERSON = {
     "channel_not_found": _NOT_A_MEMBER,
     "not_in_channel": _NOT_A_MEMBER,
     "expired_trigger_id": _TOO_LATE,
     "trigger_expired": _TOO_LATE,
     "trigger_exchanged": "Slack already used that click. Click again.",
-    "ratelimited": RATE_LIMITED,
 }
+_EXPLAINED = {*_BY_PERSON, "missing_scope", "ratelimited"}
 _BROKEN = "An internal error prevented an answer. The operator of findimg finds the cause in the bot's log."
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,11 @@ def explain(error: Exception) -> str:
     if isinstance(error, FindimgError):
         _log.error("A question could not be answered: %s", error)
         return _BROKEN
-    if isinstance(error, SlackApiError) and error.response.get("error") in {*_ACCESS, "missing_scope"}:
+    if isinstance(error, SlackApiError) and error.response.get("error") in {
+        *_BY_PERSON,
+        "missing_scope",
+        "ratelimited",
+    }:
         return explain(access_error(error))
     if isinstance(error, SlackClientError | aiohttp.ClientError | OSError):
         _log.warning("An answer could not be sent: %s", slack_failure(error))
@@ -60,7 +65,7 @@ def explain(error: Exception) -> str:
     return _BROKEN
 
 
-def access_error(error: SlackApiError) -> SlackAccessError:
+def access_error(error: SlackApiError) -> FindimgError:
     """Return the reason for an error that Slack answered, as a sentence for the person who asked."""
     code = str(error.response.get("error"))
     if code == "missing_scope":
@@ -68,7 +73,9 @@ def access_error(error: SlackApiError) -> SlackAccessError:
         return SlackAccessError(
             f"findimg lacks the permission {needed}. Ask the operator of findimg to install the app again."
         )
-    return SlackAccessError(_ACCESS.get(code, f"Slack answered {code}. Try again in a minute."))
+    if code in _BY_PERSON:
+        return QueryError(_BY_PERSON[code])
+    return SlackAccessError(RATE_LIMITED if code == "ratelimited" else f"Slack answered {code}. Try again in a minute.")
 
 
 def slack_failure(error: BaseException) -> str:

@@ -251,7 +251,7 @@ class QueryService:
         def build(pictures: HitPictures, attempt: int) -> Message:
             return results_message(page, pictures, question_id, lead, private=reply.private, cards=attempt == 0)
 
-        await self._send_with_pictures(client, team, reply, hits, build, grid=page.grid)
+        await self._send_with_pictures(client, team, reply, hits, build, page.skip + 1, page.grid)
 
     async def _send_with_pictures(
         self,
@@ -260,6 +260,7 @@ class QueryService:
         reply: Reply,
         hits: Sequence[Hit],
         build: Callable[[HitPictures, int], Message],
+        first: int = 1,
         grid: bool = False,
     ) -> None:
         """Send a message with thumbnails, and try again when Slack refuses them.
@@ -268,10 +269,12 @@ class QueryService:
 
         Args:
             build: returns the message for pictures, in the given attempt from 0 on.
+            first: number of the first hit in the answer.
+            grid: whether the person asked for a contact sheet.
         """
         for attempt in range(_ATTEMPTS):
             pictures = await self.thumbnails.show(
-                client, team, self.library.storage, hits, grid=grid, ready=attempt > 0
+                client, team, self.library.storage, hits, first=first, grid=grid, ready=attempt > 0
             )
             try:
                 await reply.send(build(pictures, attempt), pictures.fresh)
@@ -279,7 +282,7 @@ class QueryService:
             except RefusedError as error:
                 _log.info("Slack refused the thumbnails of an answer: %s", error)
                 if attempt or not pictures.fresh:
-                    await self.thumbnails.refused(team, hits)
+                    await self.thumbnails.refused(team, hits, first)
         else:
             _log.warning("Slack refuses the thumbnails of an answer.")
             pictures = HitPictures(note="Slack does not show the thumbnails.")

@@ -30,7 +30,7 @@ async def download(client: AsyncWebClient, file: SlackFile) -> bytes:
 
     Raises:
         ImageError: the file is stored elsewhere, is too large, or cannot be downloaded.
-        SlackAccessError: findimg may not read the file, or Slack limits its calls.
+        SlackAccessError: Slack limits findimg's calls.
     """
     if file.get("mode") in ("external", "hidden_by_limit", "tombstone") or file.get("is_external"):
         raise ImageError("That image is not stored in Slack. Upload it here, then ask again.")
@@ -54,7 +54,7 @@ async def download(client: AsyncWebClient, file: SlackFile) -> bytes:
                 raise ImageError(f"Slack refused to send that image with status {answer.status}. Try again.")
             # Without access Slack answers with status 200 and its login page.
             if answer.content_type.startswith("text/"):
-                raise SlackAccessError(
+                raise ImageError(
                     "Slack sent a login page instead of that image. Invite findimg with /invite @findimg. "
                     "If it is in the channel, its token or files:read is missing. The operator of findimg can find the "
                     "cause with findimg-bot doctor."

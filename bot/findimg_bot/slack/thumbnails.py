@@ -11,7 +11,6 @@ import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg.contact_sheet import Cell, Row, draw_sheet
 from findimg.errors import FindimgError
 from findimg.search.results import Hit
 from findimg.storage.base import Storage
@@ -20,6 +19,7 @@ from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.results import HitPictures
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import IMAGE_URL
+from findimg_bot.slack.picture_grid import draw_grid
 from findimg_bot.state.store import Store
 
 EACH_SECONDS = 4.0  # for uploading thumbnails; an answer that takes longer shows one contact sheet
@@ -60,6 +60,7 @@ class Thumbnails:
         storage: Storage,
         hits: Sequence[Hit],
         *,
+        first: int = 1,
         grid: bool = False,
         ready: bool = False,
     ) -> HitPictures:
@@ -68,12 +69,13 @@ class Thumbnails:
         Args:
             client: with the team's token.
             storage: the library.
+            first: number of the first hit in the answer.
             grid: whether to show all hits on one contact sheet.
             ready: whether to wait until Slack can show what was uploaded. Slack scans a new file for a moment and
                 refuses a message that comes too early. Trying without waiting saves a call in most cases.
         """
         if grid and hits:
-            return await self._sheet(client, team, storage, hits, ready, "Slack takes long to accept the contact sheet")
+            return await self._sheet(client, team, storage, (hits, first), ready, "Slack takes long to accept it")
         if self._base_url:
             urls = {hit.sha256: self._base_url + quote(hit.thumbnail) for hit in hits}
             return HitPictures({sha256: {"image_url": url} for sha256, url in urls.items() if len(url) <= IMAGE_URL})
@@ -95,12 +97,12 @@ class Thumbnails:
                 files[sha256] = upload.result()
         if not reasons:
             return HitPictures(_files(files), fresh=True)
-        sheet = await self._sheet(client, team, storage, hits, ready, reasons[0])
+        sheet = await self._sheet(client, team, storage, (hits, first), ready, reasons[0])
         return sheet if sheet.sheet else HitPictures(_files(files), note=sheet.note, fresh=True)
 
-    async def refused(self, team: str, hits: Sequence[Hit]) -> None:
+    async def refused(self, team: str, hits: Sequence[Hit], first: int = 1) -> None:
         """Delete the stored ids of an answer's thumbnails after Slack refused to show them."""
-        hashes = [*(hit.sha256 for hit in hits), _sheet_hash(hits)]
+        hashes = [*(hit.sha256 for hit in hits), _sheet_hash(hits, first)]
         await asyncio.to_thread(self._store.forget_thumbnails, team, hashes)
 
     async def remove(self, client: AsyncWebClient, team: str, hashes: Sequence[str]) -> None:
@@ -123,20 +125,23 @@ class Thumbnails:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _sheet(
-        self, client: AsyncWebClient, team: str, storage: Storage, hits: Sequence[Hit], ready: bool, reason: str
+        self,
+        client: AsyncWebClient,
+        team: str,
+        storage: Storage,
+        page: tuple[Sequence[Hit], int],
+        ready: bool,
+        reason: str,
     ) -> HitPictures:
         """Return a contact sheet of all hits, else a note with `reason`."""
-        name = _sheet_hash(hits)
+        hits, first = page
+        name = _sheet_hash(hits, first)
         known = await asyncio.to_thread(self._store.thumbnails, team, [name])
         if name in known:
             return HitPictures(sheet=_file(known[name]))
 
         def draw() -> bytes:
-            cells = [
-                Cell(storage.read(hit.thumbnail), f"{number}  {file_name(hit.uri)}")
-                for number, hit in enumerate(hits, start=1)
-            ]
-            return draw_sheet([Row("", hits=cells)])
+            return draw_grid([storage.read(hit.thumbnail) for hit in hits], first)
 
         # Stored under the hash of its images, so that a new version without one of them deletes the sheet.
         upload = self._upload(client, team, name, draw, "Contact sheet")
@@ -218,9 +223,9 @@ def _is_named(error: BaseException) -> bool:
     return isinstance(error, FindimgError)
 
 
-def _sheet_hash(hits: Sequence[Hit]) -> str:
+def _sheet_hash(hits: Sequence[Hit], first: int) -> str:
     text = "\n".join(f"{hit.sha256} {hit.uri}" for hit in hits)
-    return hashlib.sha256(f"contact sheet\n{text}".encode()).hexdigest()
+    return hashlib.sha256(f"contact sheet from {first}\n{text}".encode()).hexdigest()
 
 
 def _files(files: dict[str, str]) -> dict[str, Block]:

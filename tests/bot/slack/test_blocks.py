@@ -249,7 +249,7 @@ def check_score(score: float, words: str, by_similarity: bool) -> None:
     details = [HitDetails(replace(CAT, score=score), "", ())]
     blocks = results_message(page(details, by_similarity=by_similarity), HitPictures(), "id").blocks
     row = next(text for text in mrkdwn(blocks) if "cat.jpg" in text)
-    assert row.splitlines()[0] == f"*cat.jpg*  {words}"
+    assert row.splitlines()[0] == f"1. *cat.jpg*  {words}"
     (group,) = menu(blocks)["option_groups"]
     assert group["label"]["text"] == f"1. cat.jpg · {words} {score:.2f}"
 
@@ -272,7 +272,7 @@ def test_row_shows_name_folder_date_and_thumbnail() -> None:
     assert title["text"]["text"] == "Images for *cat*"
     assert row["accessory"] == {"type": "image", "slack_file": {"id": "F1"}, "alt_text": "cat.jpg: cat, animal"}
     assert row["text"]["text"] == (
-        "*cat.jpg* · <https://files.example/cat.jpg|Open>  strong match\n"
+        "1. *cat.jpg* · <https://files.example/cat.jpg|Open>  strong match\n"
         "2024/party · 1 June 2024 · 640 × 480 · and 11 copies"
     )
 
@@ -281,7 +281,7 @@ def test_row_without_folder_date_and_tags() -> None:
     hit = replace(CAT, taken=None)
     pictures = HitPictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
     blocks = results_message(page([HitDetails(hit, "", ())]), pictures, "id").blocks
-    assert "*cat.jpg*  strong match\n640 × 480" in mrkdwn(blocks)
+    assert "1. *cat.jpg*  strong match\n640 × 480" in mrkdwn(blocks)
     assert alt_texts(blocks) == ["cat.jpg"]
 
 
@@ -327,7 +327,7 @@ def test_link_that_is_too_long_is_left_out() -> None:
     details = [HitDetails(CAT, "party", (), "https://files.example/" + "%E7%8C%AB" * 340)]
     message = results_message(page(details), HitPictures(), "id")
     check_harmless(message)
-    assert message.blocks[1]["text"]["text"].startswith("*cat.jpg*  strong match\n")
+    assert message.blocks[1]["text"]["text"].startswith("1. *cat.jpg*  strong match\n")
 
 
 def test_full_page_fits_slacks_limits() -> None:

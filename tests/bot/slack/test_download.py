@@ -224,7 +224,7 @@ def test_external_files_are_not_requested(about: dict[str, Any]) -> None:
 
 
 def test_login_page_is_not_an_image() -> None:
-    with pytest.raises(SlackAccessError, match="a login page instead of that image") as error:
+    with pytest.raises(ImageError, match="a login page instead of that image") as error:
         brought(hands_out(b"<!DOCTYPE html><title>Sign in</title>", content_type="text/html"))
     assert TOKEN not in str(error.value)
 

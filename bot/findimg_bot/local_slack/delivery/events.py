@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from copy import deepcopy
+from typing import Any
 
 from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, Retry
 from findimg_bot.local_slack.faults import Timing
@@ -75,6 +76,15 @@ class Events:
         tokens = {"oauth": [], "bot": [team.bot.id]}
         self._send(team, "tokens_revoked", {"type": "tokens_revoked", "tokens": tokens, "event_ts": team.next_ts()})
 
+    def send(self, team: Team, name: str, event: Json, **envelope: Any) -> None:
+        """Send an event as it is, such as a forwarded message or a mention by a workflow.
+
+        Args:
+            name: the event's name in the app's manifest, such as `app_mention` or `message.im`.
+            envelope: fields of the payload around the event, such as `is_ext_shared_channel`.
+        """
+        self._send(team, name, event, envelope)
+
     async def settle(self) -> None:
         """Waits until every event was acknowledged or given up."""
         while self._tasks:
@@ -93,7 +103,7 @@ class Events:
                 team, f"message.{message.channel.kind}", about | {"channel_type": _channel_type(message)} | event
             )
 
-    def _send(self, team: Team, name: str, event: Json) -> None:
+    def _send(self, team: Team, name: str, event: Json, envelope: Json | None = None) -> None:
         scope = _SCOPES.get(name)
         if name not in self._subscribed or (scope and scope not in team.scopes) or not team.installed:
             return
@@ -110,6 +120,7 @@ class Events:
             "event_time": int(time.time()),
             "authorizations": [authorization | {"is_bot": True, "is_enterprise_install": False}],
             "is_ext_shared_channel": False,
+            **(envelope or {}),
         }
         task = asyncio.create_task(self._send_until_acknowledged(payload))
         self._tasks.add(task)

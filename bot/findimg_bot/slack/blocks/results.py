@@ -92,7 +92,7 @@ def results_message(
         shown = [_card(each, choice, pictures, page) for each, choice in zip(page.details, choices, strict=True)]
         blocks.append(carousel(shown))
     else:
-        blocks += [_row(each, pictures, page) for each in page.details]
+        blocks += [_row(number, pictures, page) for number in range(len(hits))]
     if pictures.note:
         blocks.append(context(f":warning: {escaped(pictures.note, SECTION_TEXT // 4)}"))
     if controls := _controls(page, question_id, private):
@@ -172,8 +172,10 @@ def _heading(page: ResultsPage) -> str:
     return page.title
 
 
-def _row(details: HitDetails, pictures: HitPictures, page: ResultsPage) -> Block:
-    text = f"{_name_and_link(details)}  {_match(details.hit, page)}\n{' · '.join(_facts(details))}"
+def _row(number: int, pictures: HitPictures, page: ResultsPage) -> Block:
+    details = page.details[number]
+    name = f"{page.skip + number + 1}. {_name_and_link(details)}"
+    text = f"{name}  {_match(details.hit, page)}\n{' · '.join(_facts(details))}"
     source = pictures.sources.get(details.hit.sha256)
     return section(text, thumbnail(source, _alt_text(details)) if source else None)
 

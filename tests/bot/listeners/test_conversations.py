@@ -1,0 +1,194 @@
+"""Messages as they really arrive: forwards, several pictures, workflows, threads, direct messages, small talk."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+
+from tests.bot.person import Json, elements, images, until, words
+from tests.bot.team import Team
+
+pytestmark = pytest.mark.slow
+
+
+def send_event(team: Team, name: str, event: Json, **envelope: Any) -> None:
+    """Let Slack send an event as it is."""
+    workspace = team.slack.workspace
+    team.slack.call(workspace.office.events.send, workspace.team, name, event, **envelope)
+
+
+def mention(team: Team, channel: str, text: str, **more: Any) -> str:
+    """Let Slack send a mention of the bot; return its timestamp."""
+    workspace = team.slack.workspace
+    ts = team.slack.call(workspace.team.next_ts)
+    content = {"text": f"<@{workspace.team.bot.id}> {text}", "user": workspace.me.id, **more}
+    content = {name: value for name, value in content.items() if value is not None}
+    send_event(team, "app_mention", {"type": "app_mention", "channel": channel, "ts": ts, "event_ts": ts, **content})
+    return str(ts)
+
+
+def shared_file(team: Team, channel: str, path: Path) -> Json:
+    """A file in a channel, as messages describe it."""
+    workspace = team.slack.workspace
+    file = team.person.share(channel, path)["files"][0]["id"]
+    client = WebClient(workspace.bot_token, base_url=workspace.api_url)
+    return dict(client.files_info(file=file)["file"])
+
+
+def test_forwarded_picture_is_answered(team: Team, samples: Path) -> None:
+    channel = team.person.channel()
+    file = shared_file(team, team.person.channel(), samples / "dalmatian.jpg")
+    mention(team, channel, "", attachments=[{"is_share": True, "text": "look", "files": [file]}])
+    team.person.wait(channel, lambda each: "Tags of *dalmatian.jpg*" in words(each))
+
+
+def test_file_that_must_be_requested_is_answered(team: Team, samples: Path) -> None:
+    channel = team.person.channel()
+    file = shared_file(team, channel, samples / "dalmatian.jpg")
+    mention(team, channel, "", files=[{"id": file["id"], "file_access": "check_file_info"}])
+    team.person.wait(channel, lambda each: "Tags of *dalmatian.jpg*" in words(each))
+
+
+@pytest.mark.parametrize(("mode", "reason"), [("tombstone", "was deleted"), ("hidden_by_limit", "storage limit")])
+def test_unusable_file_is_explained(team: Team, mode: str, reason: str) -> None:
+    channel = team.person.channel()
+    mention(team, channel, "", files=[{"id": "F0GONE", "mode": mode}])
+    team.person.wait(channel, lambda each: reason in words(each))
+
+
+def test_every_picture_of_a_message_is_tagged(team: Team, samples: Path) -> None:
+    channel = team.person.channel()
+    files = [shared_file(team, channel, samples / name) for name in ("dalmatian.jpg", "cat.png")]
+    mention(team, channel, "what is this?", files=files)
+    answer = team.person.wait(channel, lambda each: "Tags of *cat.png*" in words(each))
+    assert "Tags of *dalmatian.jpg*" in words(answer)
+
+
+def test_similar_asks_which_of_several_pictures(team: Team, samples: Path) -> None:
+    channel = team.person.channel()
+    files = [shared_file(team, channel, samples / name) for name in ("dalmatian.jpg", "cat.png")]
+    mention(team, channel, "similar", files=files)
+    question = team.person.wait(channel, lambda each: "Similar images to which picture?" in words(each))
+    ((block, menu),) = elements(question["blocks"])
+    (group,) = menu["option_groups"]
+    assert [option["text"]["text"] for option in group["options"]] == ["dalmatian.jpg", "cat.png"]
+    ids = {"block_id": block["block_id"], "action_id": menu["action_id"]}
+    value = group["options"][1]["value"]
+    team.person.ask("action", channel=channel, ts=question["ts"], value=value, **ids)
+    team.person.wait(channel, lambda each: "Images like *cat.png*" in words(each))
+
+
+def test_filters_beside_a_picture_narrow_the_similar_images(team: Team, samples: Path) -> None:
+    channel = team.person.channel()
+    file = shared_file(team, channel, samples / "cat.png")
+    mention(team, channel, "type:png", files=[file])
+    answer = team.person.wait(channel, lambda each: "Images like *cat.png*" in words(each))
+    names = [image["alt_text"].split(":")[0] for image in images(answer)]
+    assert {Path(name).suffix for name in names[1:]} == {".png"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("what is this?", "Tags of *dalmatian.jpg*"), ("tag", "Tags of *dalmatian.jpg*"), ("similar", "Images like")],
+)
+def test_words_in_a_pictures_thread_are_about_the_picture(team: Team, samples: Path, text: str, said: str) -> None:
+    channel = team.person.channel()
+    first = team.person.share(channel, samples / "dalmatian.jpg")
+    mention(team, channel, text, thread_ts=first["ts"])
+    answer = team.person.wait(channel, lambda each: said in words(each) and each.get("thread_ts") == first["ts"])
+    assert "dalmatian.jpg" in words(answer)
+
+
+def test_shortcut_on_an_answer_asks_which_picture(team: Team) -> None:
+    channel = team.person.channel()
+    ts = mention(team, channel, "animal")
+    answer = team.person.wait(channel, lambda each: "Images for *animal*" in words(each))
+    assert answer["thread_ts"] == ts
+    team.person.ask("shortcut", callback_id="tag_image", channel=channel, ts=answer["ts"])
+    question = team.person.wait(channel, lambda each: "Which picture of this answer?" in words(each))
+    ((block, menu),) = elements(question["blocks"])
+    option = menu["option_groups"][0]["options"][2]
+    ids = {"block_id": block["block_id"], "action_id": menu["action_id"]}
+    team.person.ask("action", channel=channel, ts=question["ts"], value=option["value"], **ids)
+    team.person.wait(channel, lambda each: f"Tags of *{option['text']['text']}*" in words(each))
+
+
+def test_mention_by_a_workflow_is_answered_in_its_thread(team: Team) -> None:
+    channel = team.person.channel()
+    ts = mention(team, channel, "dalmatian", user=None, bot_id="B0WORKFLOW", subtype="bot_message")
+    answer = team.person.wait(channel, lambda each: "Images for *dalmatian*" in words(each))
+    assert answer["thread_ts"] == ts
+    assert "Traceback" not in team.log.read_text()
+
+
+def test_direct_message_is_answered_in_the_conversation(team: Team) -> None:
+    channel = team.person.direct()
+    team.person.ask("send", channel=channel, text="bird")
+    answer = team.person.wait(channel, lambda each: "Images for *bird*" in words(each))
+    assert "thread_ts" not in answer
+    following = len(team.person.messages(channel))
+    team.person.choose(channel, answer, "similar")
+    until(lambda: len(team.person.messages(channel)) > following)
+    assert "thread_ts" not in team.person.messages(channel)[-1]
+
+
+def test_reply_that_is_also_sent_to_the_channel_is_answered(team: Team) -> None:
+    workspace, channel = team.slack.workspace, team.person.direct()
+    ts = team.slack.call(workspace.team.next_ts)
+    content = {"text": "eagle", "user": workspace.me.id, "channel": channel, "channel_type": "im"}
+    event = {"type": "message", "subtype": "thread_broadcast", "ts": ts, "event_ts": ts, **content}
+    send_event(team, "message.im", event)
+    team.person.wait(channel, lambda each: "Images for *eagle*" in words(each))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hi", "Find any of *31 images* here"),
+        ("thanks!", "Type what a picture shows to find it"),
+        ("help!", "Find images by what they show"),
+        ("?", "Find images by what they show"),
+        ("https://example.com/cat.jpg", "only at pictures in Slack"),
+    ],
+)
+def test_small_talk_and_help_get_one_friendly_answer(team: Team, text: str, said: str) -> None:
+    channel = team.person.channel()
+    mention(team, channel, text)
+    team.person.wait(channel, lambda each: said in words(each))
+
+
+@pytest.mark.parametrize("error", ["restricted_action", "is_archived"])
+def test_answer_is_private_where_posting_is_restricted(team: Team, error: str, failing: Callable[..., None]) -> None:
+    channel = team.person.channel()
+    failing("chat.postMessage", error)
+    mention(team, channel, "dalmatian")
+    answer = team.person.wait(channel, lambda each: "Images for *dalmatian*" in words(each))
+    assert answer["ephemeral"]
+    assert "Only you see this, because" in words(answer)
+
+
+def test_rate_limit_is_named(team: Team, samples: Path, failing: Callable[..., None]) -> None:
+    channel = team.person.channel()
+    failing("files.info", "ratelimited")
+    mention(team, channel, "", files=[{"id": "F0STUB", "file_access": "check_file_info"}])
+    team.person.wait(channel, lambda each: "Slack limits how often findimg may call it" in words(each))
+
+
+@pytest.fixture
+def failing(team: Team) -> Any:
+    """Lets a method of the Web API fail until the end of the test."""
+
+    def fail(method: str, error: str) -> None:
+        team.faults.failing[method] = error
+
+    yield fail
+    team.faults.failing.clear()
+
+
+def test_expired_trigger_is_explained(team: Team, failing: Callable[..., None]) -> None:
+    channel = team.person.channel()
+    failing("views.open", "expired_trigger_id")
+    team.person.ask("send", channel=channel, text="/tag")
+    team.person.wait(channel, lambda each: "Slack allows only 3 seconds" in words(each))
