@@ -10,6 +10,7 @@ from rich.text import Text
 from findimg.contact_sheet import Cell, Row
 from findimg.errors import ObjectMissingError
 from findimg.library.library import Library
+from findimg.search.results import Hit
 from findimg_bot.service.answers import ImageResults, Results, TagResults, WordResults
 
 _BAR = 12  # characters that a score of 1 fills
@@ -34,12 +35,15 @@ def as_json(results: Results, library: Library | None) -> dict[str, Any]:
             "width": hit.width,
             "height": hit.height,
             "thumbnail": library.storage.uri(hit.thumbnail),
+            "copies": list(hit.copies),
+            "near_duplicates": list(hit.near_duplicates),
         }
         for hit in results.hits
     ]
     return {
         "query": results.query,
         "hits": hits,
+        "total": results.total,
         "note": results.note,
         "version": results.version,
         "took_ms": results.took_ms,
@@ -50,7 +54,7 @@ def print_results(console: Console, text: str, results: Results) -> None:
     """Print results for a person."""
     console.print(Text.assemble((text, "bold"), (f"  {results.took_ms:.0f} ms", "dim")))
     if isinstance(results, ImageResults):
-        lines = [(hit.score, f"{hit.width:>5} × {hit.height:<5} {hit.uri}") for hit in results.hits]
+        lines = [(hit.score, f"{hit.width:>5} × {hit.height:<5} {hit.uri}{_others(hit)}") for hit in results.hits]
     elif isinstance(results, TagResults):
         lines = [(tag.score, f" {tag.word}") for tag in results.tags]
     else:
@@ -61,9 +65,17 @@ def print_results(console: Console, text: str, results: Results) -> None:
         console.print(Text.assemble(f"  {score:.2f} ", (bar, "green"), line), soft_wrap=True)
     if not lines:
         console.print("  nothing found", style="dim")
+    if isinstance(results, ImageResults) and results.hits and results.total is not None:
+        console.print(f"  1 to {len(results.hits):,} of {results.total:,}", style="dim")
     if isinstance(results, ImageResults) and results.note:
         console.print(Text(results.note, style="yellow"))
     console.print()
+
+
+def _others(hit: Hit) -> str:
+    """Return how many images are folded behind a hit, as in ` and 11 copies`."""
+    kinds = [(len(hit.copies), "copy", "copies"), (len(hit.near_duplicates), "near-duplicate", "near-duplicates")]
+    return "".join(f" and {count:,} {one if count == 1 else many}" for count, one, many in kinds if count)
 
 
 def sheet_row(text: str, results: Results, library: Library, image: PIL.Image.Image | None) -> Row:

@@ -8,7 +8,7 @@ from typing import Literal
 from findimg.errors import QueryError
 from findimg.search.query import Query, parse
 from findimg.search.results import Hit, ImageFeatures
-from findimg.search.searcher import MAX_HITS, Searcher
+from findimg.search.searcher import Searcher
 from findimg.search.tags import Tag
 from findimg.text.vectors import WordVectors
 
@@ -38,7 +38,7 @@ class ImageResults:
     version: str
     took_ms: float
     more: bool = False  # whether there are further hits
-    total: int | None = None  # number of hits on all pages, where it is known
+    total: int | None = None  # number of hits on all pages, where it is known. Copies are one hit.
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +106,19 @@ def answer_question(searcher: Searcher, question: Question, k: int, skip: int = 
     features, item = question.features, None
     if query.like is not None:
         item, features = searcher.look_up(query.like)
-    wanted = min(skip + k + 1, MAX_HITS)
     if features is None:
         if question.command != "/findimg":
             raise QueryError(f"{question.command} needs an image, or like: with the URI of an indexed one.")
-        found = searcher.find(query, wanted)
+        found = searcher.find(query, k + 1, skip)
     elif features.visual.shape != (searcher.manifest.dim,):
         raise QueryError("The library was rebuilt with another encoder since you sent this image. Send it again.")
     elif question.command == "/tag":
         return TagResults(searcher.tags(features, k), version, _milliseconds_since(start))
     else:
-        found = searcher.similar(features, query, wanted, without=item)
-    hits, more = found.hits[skip : skip + k], len(found.hits) > skip + k
-    return ImageResults(query.text, hits, found.note, version, _milliseconds_since(start), more)
+        found = searcher.similar(features, query, k + 1, without=item, skip=skip)
+    more = len(found.hits) > k
+    took = _milliseconds_since(start)
+    return ImageResults(query.text, found.hits[:k], found.note, version, took, more, found.total)
 
 
 def related_words(words: WordVectors, text: str, k: int) -> WordResults:

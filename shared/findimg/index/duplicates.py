@@ -150,7 +150,8 @@ class Duplicates:
         """Use groups as `group_duplicates` returns them."""
         self._groups = groups
         sizes = np.bincount(groups, minlength=len(groups))
-        members = np.flatnonzero(sizes[groups] > 1)
+        self._is_large = sizes[groups] > 1
+        members = np.flatnonzero(self._is_large)
         self._members = members[np.argsort(groups[members], kind="stable")]  # of large groups, group by group
         self._names = groups[self._members]
 
@@ -162,6 +163,14 @@ class Duplicates:
         """Yield the items of each group with more than one image, ascending."""
         starts = np.flatnonzero(np.diff(self._names)) + 1
         yield from (items for items in np.split(self._members, starts) if len(items))
+
+    def count(self, items: NDArray[np.int64] | None) -> int:
+        """Return the number of groups among some different items, or among all; an image alone is a group."""
+        if items is None:
+            return len(self._groups) - len(self._members) + len(self)
+        names = self._groups[items]
+        large = self._is_large[items]
+        return int(len(items) - large.sum() + len(np.unique(names[large])))
 
     def fold(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the places of `items` that are the first of their group among them, ascending."""

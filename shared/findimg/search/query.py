@@ -129,6 +129,8 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     if image and query.like is not None:
         raise QueryError("The query comes with an image and has like: too. Leave out one of the two.")
     if image or query.like is not None:
+        if query.order != "best":
+            raise QueryError("Similar images come in the order of their similarity. Leave out sort:.")
         query = replace(query, terms=(terms := tuple(term for term in terms if not _is_about_image(term))))
         if terms:
             raise QueryError(

@@ -20,6 +20,8 @@ class Hit:
     height: int
     sha256: str  # of the image's bytes, hex
     taken: datetime | None  # by the camera's clock
+    copies: tuple[str, ...] = ()  # URIs of images with equal bytes, at most 1,000 together with the next ones
+    near_duplicates: tuple[str, ...] = ()  # URIs of images that look the same
 
     @property
     def thumbnail(self) -> str:

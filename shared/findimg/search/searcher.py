@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,9 @@ from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
 from findimg.search.expansion import CEILING, ExpandedTerm, expand, peak_relevance
 from findimg.search.filters import Filters
+from findimg.search.folders import nearest_folders
+from findimg.search.folding import Folding
+from findimg.search.phrases import join_terms
 from findimg.search.query import Query, Term
 from findimg.search.ranking import FLOOR, RERANKED, best_first, combine, rerank, top_k
 from findimg.search.results import Answer, Hit, ImageFeatures
@@ -36,6 +38,7 @@ from findimg.text.vectors import WordVectors
 # Hits of a query at most. All of them are ranked together, so that a page does not depend on its place or its length.
 MAX_HITS = 1000
 _RELEVANT = 0.01  # a hit below this share of the best score is noise
+_ORDERED = 0.25  # an image below this share of the best score is no hit of a query that asks for another order
 _TERMS = 2048  # expanded terms that are kept, about 5 KB each
 _FILTERS = 16  # filters whose matches are kept, 8 bytes for each matching image
 
@@ -50,6 +53,17 @@ class _Group:
     weight: float  # negative for an unwanted term
     ceiling: float
     shown: bool  # whether any image shows the term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Page:
+    """The page of an answer that is asked for."""
+
+    k: int  # hits on the page
+    skip: int  # hits on the pages before
+    note: str
+    total: int  # hits on all pages
+    within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
 
 
 class Searcher:
@@ -70,6 +84,7 @@ class Searcher:
         self.words = words
         self.lexicon = open_lexicon()
         self.catalog = Catalog(version.folder / CATALOG_FILE)
+        self._folding = Folding(version, self.catalog)
         self._head = open_version_head(version, words)
         self._tagger = Tagger(words, self.lexicon)
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=self.lexicon, words=words))
@@ -106,7 +121,9 @@ class Searcher:
                 f"The backbone {self.manifest.backbone} has no classes, so this library cannot be searched by words. "
                 "Search it by image with /similar, or index it with another backbone."
             )
-        groups = [group for term in self._join(query.terms) for group in self._groups(term)]
+        labels = self._trained.labels if self._trained else {}
+        terms = join_terms(query.terms, self.lexicon, labels)
+        groups = [group for term in terms for group in self._groups(term)]
         within = self._matching(query.filters) if query.filters else None
         note = self._filter_note(query.filters)
         wanted = [group for group in groups if group.weight > 0]
@@ -132,8 +149,12 @@ class Searcher:
             items, scores = items[kept], scores[kept]
         if guessed:
             scores = np.minimum.accumulate(self._cautious_scores(groups, items)) if named else scores * CEILING
-        total = len(items) if within is None else len(within)
-        return Answer(self._hits(items, scores, k, skip), note, total)
+        if query.order != "best":
+            items = items[scores >= scores.max(initial=0) * _ORDERED]
+            items = self.catalog.by_date(items, oldest_first=query.order == "oldest")
+            scores = np.ones(len(items), np.float32)
+        complete = items if within is None or query.order != "best" else within
+        return self._page(items, scores, _Page(k, skip, note, self._folding.count(complete), within))
 
     def similar(
         self, features: ImageFeatures, query: Query, k: int, without: int | None = None, skip: int = 0
@@ -161,8 +182,11 @@ class Searcher:
         kept = items != without
         items, scores = items[kept], scores[kept]
         order = best_first(scores)[:MAX_HITS]
-        total = self.manifest.images - (without is not None) if within is None else len(items)
-        return Answer(self._hits(items[order], scores[order], k, skip), self._filter_note(query.filters), total)
+        total = self._folding.count(items if within is not None else None)
+        if within is None and without is not None and not self._folding.has_others(without):
+            total -= 1
+        page = _Page(k, skip, self._filter_note(query.filters), total, within)
+        return self._page(items[order], scores[order], page)
 
     def tags(self, features: ImageFeatures, k: int = 10) -> list[Tag]:
         """Return words for the content of an image, best first.
@@ -231,8 +255,8 @@ class Searcher:
     def _browse(self, query: Query, k: int, skip: int) -> Answer:
         """Return one page of all images that match the filters, by date."""
         items = self.catalog.by_date(self._matching(query.filters), oldest_first=query.order == "oldest")
-        scores = np.ones(len(items), np.float32)
-        return Answer(self._hits(items, scores, k, skip), self._filter_note(query.filters), len(items))
+        page = _Page(k, skip, self._filter_note(query.filters), self._folding.count(items), np.sort(items))
+        return self._page(items, np.ones(len(items), np.float32), page)
 
     def _groups(self, term: Term) -> list[_Group]:
         """Return a term's group. A phrase that nobody quoted and nothing shows is split: `car wheel`."""
@@ -262,17 +286,6 @@ class Searcher:
         if self._trained and self._trained.knows(expanded):
             return replace(expanded, certainty=1, ceiling=1)
         return expanded
-
-    def _join(self, terms: Sequence[Term]) -> list[Term]:
-        """Join neighbouring plain words that name one thing: `grand piano` needs no quotes."""
-        labels = self._trained.labels if self._trained else {}
-        joined: list[Term] = []
-        for plain, run in groupby(terms, key=lambda term: term == Term(term.text)):
-            if plain:
-                joined += [Term(text) for text in self.lexicon.join_phrases([term.text for term in run], labels)]
-            else:
-                joined += run
-        return joined
 
     def _rank(
         self, groups: Sequence[_Group], within: NDArray[np.int64] | None
@@ -351,26 +364,37 @@ class Searcher:
     def _nouns(self) -> list[str]:
         return self.lexicon.visible_nouns()
 
-    def _hits(self, items: NDArray[np.int64], scores: NDArray[np.float32], k: int, skip: int) -> list[Hit]:
-        page = slice(skip, skip + k)
-        rows = self.catalog.rows(items[page].tolist())
-        return [
-            Hit(
-                uri=row.uri,
-                score=round(float(score), 4),
-                item=int(item),
-                width=row.width,
-                height=row.height,
-                sha256=row.sha256,
-                taken=row.taken,
+    def _page(self, items: NDArray[np.int64], scores: NDArray[np.float32], page: _Page) -> Answer:
+        """Return one page of ranked images, with copies and near-duplicates folded behind the best of them."""
+        places = self._folding.first_places(items)[page.skip : page.skip + page.k]
+        rows = self.catalog.rows(items[places].tolist())
+        hits = []
+        for row, item, score in zip(rows, items[places].tolist(), scores[places].tolist(), strict=True):
+            copies, near_duplicates = self._folding.others(row, item, page.within)
+            hits.append(
+                Hit(
+                    uri=row.uri,
+                    score=round(score, 4),
+                    item=item,
+                    width=row.width,
+                    height=row.height,
+                    sha256=row.sha256,
+                    taken=row.taken,
+                    copies=tuple(copies),
+                    near_duplicates=tuple(near_duplicates),
+                )
             )
-            for row, item, score in zip(rows, items[page], scores[page], strict=False)
-        ]
+        return Answer(hits, page.note, page.total)
 
     def _filter_note(self, filters: Filters) -> str:
         if not filters:
             return ""
-        note = f"{len(self._matching(filters))} of {self.manifest.images} images match the filters."
+        found = len(self._matching(filters))
+        note = f"{found} of {self.manifest.images} images match the filters."
+        if not found:
+            for folder in filters.folders:
+                if not len(self._matching(Filters(folders=(folder,)))):
+                    return nearest_folders(folder, self.catalog.folders())
         undated = self.catalog.undated() if filters.dated else 0
         return f"{note} {undated} images carry no date." if undated else note
 

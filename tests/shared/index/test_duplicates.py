@@ -79,6 +79,9 @@ def test_folding_keeps_the_first_of_each_group(names: list[int], random: Random)
     for item in range(len(names)):
         others = [other for other in range(len(names)) if first[other] == first[item] and other != item]
         assert duplicates.members(item).tolist() == others
+    some = ranking[: len(ranking) // 2]
+    assert duplicates.count(np.asarray(some, np.int64)) == len({first[item] for item in some})
+    assert duplicates.count(None) == len(set(first))
     large = {name for name in first if first.count(name) > 1}
     assert len(duplicates) == len(large)
     assert [group.tolist() for group in duplicates] == [

@@ -211,6 +211,7 @@ def test_an_image_stands_in_the_place_of_like() -> None:
         ("cat after:2023-01-01 after:2023-01-02", "`after:2023-01-02`: the query has after: twice"),
         ("like:a like:b", "`like:b`: the query has like: twice"),
         ("after:2024 before:2023", "No day is both after 2024-01-01 and before 2023-01-01. Change one of the dates"),
+        ("like:a sort:date", "Similar images come in the order of their similarity. Leave out sort:"),
         ("cat class:tabby", "class: goes with an image, as in `like:<uri> class:"),
         ("like:a in:b cat dog", "A search for similar images takes filters and class:, but no words. Leave out `cat`"),
         ("cat " * MOST_TERMS + "dog", "The query has 21 words. Leave out all but 20"),

@@ -131,7 +131,8 @@ def test_unknown_class_error_suggests_spellings(searcher: Searcher, samples: Pat
 
 def test_filters_are_exact(searcher: Searcher, samples: Path) -> None:
     answer = searcher.find(parse("dog type:png"), 100)
-    assert {Path(hit.uri).name for hit in answer.hits} == {path.name for path in samples.glob("*.png")}
+    found = {Path(uri).name for hit in answer.hits for uri in (hit.uri, *hit.copies, *hit.near_duplicates)}
+    assert found == {path.name for path in samples.glob("*.png")}
     assert f"{len(answer.hits)} of {searcher.manifest.images} images match" in answer.note
     nowhere = searcher.find(parse("dog in:nowhere"), 100)
     assert nowhere.hits == []

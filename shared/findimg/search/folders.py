@@ -1,0 +1,31 @@
+"""Suggestions for a folder that a filter asks for and the library does not have."""
+
+from collections.abc import Sequence
+
+from rapidfuzz import fuzz, process
+
+from findimg.search.filters import fold
+
+_SUGGESTED = 3
+_LEAST = 60  # of 100, how similar a suggestion's name is at least
+
+
+def nearest_folders(wanted: str, folders: Sequence[str]) -> str:
+    """Return a sentence that names the existing folders nearest to one that does not exist.
+
+    Args:
+        wanted: part of a folder's path, as `fold` gives it.
+        folders: paths of all folders.
+    """
+    # A path is compared by as many of its last names as were asked for.
+    names = wanted.strip("/").count("/") + 1
+    tails = dict.fromkeys("/".join(folder.strip("/").split("/")[-names:]) for folder in folders)
+    tails.pop("", None)
+    folded = {tail: fold(tail) for tail in tails}
+    found = process.extract(wanted.strip("/"), folded, scorer=fuzz.ratio, limit=_SUGGESTED, score_cutoff=_LEAST)
+    note = f"No folder has {wanted!r} in its path."
+    if not found:
+        return note
+    written = [f'in:"{tail}"' if " " in tail else f"in:{tail}" for _, _, tail in found]
+    several = f"{', '.join(written[:-1])} or {written[-1]}" if len(written) > 1 else written[0]
+    return f"{note} Try {several}."

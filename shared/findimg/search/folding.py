@@ -1,0 +1,55 @@
+"""Folding: copies and near-duplicates of an image appear behind it, not as hits of their own."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.index.duplicates import Duplicates, no_duplicates, open_duplicates
+from findimg.library.catalog import Catalog, CatalogRow
+from findimg.library.layout import DUPLICATES_FILE
+from findimg.library.library import Version
+
+_LISTED = 1000  # images of a group that are read at most
+
+
+class Folding:
+    """The groups of a version's images."""
+
+    def __init__(self, version: Version, catalog: Catalog):
+        """Open the groups. A version that an earlier findimg built has none.
+
+        Raises:
+            LibraryError: the file is damaged.
+        """
+        images = version.manifest.images
+        known = DUPLICATES_FILE in version.manifest.files
+        self._groups: Duplicates = (
+            open_duplicates(version.folder / DUPLICATES_FILE, images) if known else no_duplicates(images)
+        )
+        self._catalog = catalog
+
+    def first_places(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places of ranked items that are the best of their group, ascending."""
+        return self._groups.fold(items)
+
+    def count(self, within: NDArray[np.int64] | None) -> int:
+        """Return how many hits some items give, or all items."""
+        return self._groups.count(within)
+
+    def has_others(self, item: int) -> bool:
+        """Return whether an image has copies or near-duplicates."""
+        return len(self._groups.members(item)) > 0
+
+    def others(self, row: CatalogRow, item: int, within: NDArray[np.int64] | None) -> tuple[list[str], list[str]]:
+        """Return the URIs of an image's copies and of its near-duplicates.
+
+        Args:
+            row: the image's row in the catalog.
+            item: its item.
+            within: int64[n], ascending, the only images that count, or None for all.
+        """
+        members = self._groups.members(item)
+        if within is not None and len(members):
+            members = members[np.isin(members, within, assume_unique=True)]
+        rows = self._catalog.rows(members[:_LISTED].tolist())
+        copies = [other.uri for other in rows if other.sha256 == row.sha256]
+        return copies, [other.uri for other in rows if other.sha256 != row.sha256]
