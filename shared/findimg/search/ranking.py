@@ -61,8 +61,8 @@ def rerank(scores: Floats, visual: Floats) -> Floats:
 
 def top_k(scores: Floats, count: int) -> npt.NDArray[np.int64]:
     """Return the places of the `count` best scores, int64[<= count], ascending. The first of equal scores win."""
-    if len(scores) <= count:
-        return np.arange(len(scores))
+    if len(scores) <= count or count == 0:
+        return np.arange(min(len(scores), count))
     likely = np.arange(0)
     step = min(2 * count // _SAMPLED, len(scores) // (4 * count))
     if step > 1:

@@ -173,9 +173,7 @@ class Searcher:
         """
         within = self._matching(query.filters) if query.filters else None
         if query.of_class is None:
-            # One more, because one may be left out.
-            needed = min(MAX_HITS, skip + k) + 1
-            items, scores = self._similarity.nearest(features.visual, needed, MAX_HITS + 1, within)
+            items, scores = self._nearest(features, skip + k, without, within)
         else:
             named = self._classes_named(query.of_class)
             items, scores = self._similarity.nearest_in_class(features.visual, named, MAX_HITS + 1, within)
@@ -187,6 +185,19 @@ class Searcher:
             total -= 1
         page = _Page(k, skip, self._filter_note(query.filters), total, within)
         return self._page(items[order], scores[order], page)
+
+    def _nearest(
+        self, features: ImageFeatures, hits: int, without: int | None, within: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the nearest images and their cosines: enough for some hits, or MAX_HITS images."""
+        needed = min(MAX_HITS, hits) + 1  # one more, because one may be left out
+        while True:
+            items, scores = self._similarity.nearest(features.visual, needed, MAX_HITS + 1, within)
+            # Copies and near-duplicates are no hits of their own.
+            found = len(self._folding.first_places(items[items != without]))
+            if found >= hits or needed > MAX_HITS or needed > len(items):
+                return items, scores
+            needed = min(MAX_HITS + 1, 4 * needed)
 
     def tags(self, features: ImageFeatures, k: int = 10) -> list[Tag]:
         """Return words for the content of an image, best first.
@@ -329,6 +340,10 @@ class Searcher:
             places = top_k(groups[0].relevance, MAX_HITS)
             if len(places) < MAX_HITS or groups[0].relevance[places].min() > 0:
                 return places
+        if within is not None and not any(group.weight > 0 for group in groups):
+            # Only unwanted terms and a filter: any image that matches may be a hit.
+            relevance = np.stack([group.relevance[within] for group in groups])
+            return within[top_k(combine(relevance, np.zeros_like(relevance), weights), MAX_HITS)]
         evidence = np.logical_or.reduce([group.relevance > 0 for group in groups if group.weight > 0])
         items = np.flatnonzero(evidence) if within is None else within[evidence[within]]
         if len(items) > MAX_HITS:
