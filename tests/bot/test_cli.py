@@ -23,8 +23,10 @@ def test_ask_json_has_the_documented_fields(library: str, cache: Path, tmp_path:
     done = findimg_bot("ask", "/findimg cat", "--json", "-k", "2", cwd=tmp_path, cache=cache, FINDIMG_LIBRARY=library)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert list(answer) == ["query", "hits", "note", "version", "took_ms"]
-    assert [list(hit) for hit in answer["hits"]] == [["uri", "score", "width", "height", "thumbnail"]] * 2
+    assert list(answer) == ["query", "hits", "total", "note", "version", "took_ms"]
+    fields = ["uri", "score", "width", "height", "thumbnail", "copies", "near_duplicates"]
+    assert [list(hit) for hit in answer["hits"]] == [fields] * 2
+    assert answer["total"] > 2
     assert answer["hits"][0]["uri"].endswith("/cat.png")
     with Image.open(answer["hits"][0]["thumbnail"]) as thumbnail:
         assert max(thumbnail.size) == 320

@@ -133,10 +133,11 @@ def test_filters_are_exact(searcher: Searcher, samples: Path) -> None:
     answer = searcher.find(parse("dog type:png"), 100)
     found = {Path(uri).name for hit in answer.hits for uri in (hit.uri, *hit.copies, *hit.near_duplicates)}
     assert found == {path.name for path in samples.glob("*.png")}
-    assert f"{len(answer.hits)} of {searcher.manifest.images} images match" in answer.note
+    assert f"{len(found)} of {searcher.manifest.images} images match" in answer.note
+    assert answer.total == len(answer.hits)
     nowhere = searcher.find(parse("dog in:nowhere"), 100)
     assert nowhere.hits == []
-    assert "0 of" in nowhere.note
+    assert nowhere.note.startswith("No folder has 'nowhere' in its path.")
 
 
 def test_date_filter_reports_undated_images(searcher: Searcher) -> None:
