@@ -17,6 +17,7 @@ from rich.text import Text
 from findimg.contact_sheet import draw_sheet
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
+from findimg.images.decode import ignore_pillow_warnings
 from findimg.search.results import ImageFeatures
 from findimg.search.searcher import MAX_HITS
 from findimg.settings import Settings, load_settings
@@ -256,6 +257,7 @@ def start_log(level: int, libraries: int = logging.WARNING) -> None:
 
 def main() -> None:
     """Run the command line. An error becomes one sentence on standard error and an exit code."""
+    ignore_pillow_warnings()
     try:
         app()
     except FindimgError as error:

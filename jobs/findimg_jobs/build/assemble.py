@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.images.capture_date import from_name
 from findimg.index.mapped_files import new_array
 from findimg.library.catalog import CatalogRow, write_catalog
 from findimg.library.layout import CATALOG_FILE, VISUAL_FILE
@@ -102,7 +103,16 @@ def _catalog_rows(images: VersionImages, metadata: NDArray[Any], formats: Sequen
         chunk = metadata[start : start + _CATALOG_CHUNK].tolist()
         for item, (width, height, kind, size, taken) in enumerate(chunk, start):
             image = images.images[item]
-            yield CatalogRow(image.uri, image.version, images.sha256[item], width, height, formats[kind], size, taken)
+            yield CatalogRow(
+                image.uri,
+                image.version,
+                images.sha256[item],
+                width,
+                height,
+                formats[kind],
+                size,
+                taken or from_name(image.uri),
+            )
 
 
 def _read_ahead(storage: Storage, fingerprint: str, images: VersionImages) -> Iterator[tuple[list[int], ContentRows]]:

@@ -18,6 +18,7 @@ from findimg.encoders.base import Features
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
+from findimg.images.decode import ignore_pillow_warnings
 from findimg.library.encoder import keep_encoder
 from findimg.library.layout import classifier_key, thumbnail_key
 from findimg.models.store import ModelStore
@@ -66,6 +67,7 @@ class Embedder:
         self._task = task
         self._threads = threads or os.cpu_count() or 1
         # One image per core at a time: decoding the largest image takes 300 MB.
+        ignore_pillow_warnings()
         self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(task.library)
         self._backbone = open_backbone(task.backbone, ModelStore(task.models), task.weights or None, threads=threads)

@@ -1,0 +1,226 @@
+"""Decode an image file once, for the encoder and for the thumbnail. Every input is treated as hostile."""
+
+import hashlib
+import io
+import re
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import PIL.Image
+import pillow_heif
+from PIL.ExifTags import IFD, Base
+from PIL.Image import Resampling, Transpose
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from pillow_heif.as_plugin import HeifImageFile
+
+from findimg.errors import ImageError
+from findimg.images.capture_date import parse_exif
+from findimg.images.colour import on_white, to_eight_bit, to_srgb
+from findimg.images.formats import FORMATS, too_large, unreadable
+from findimg.images.repair import completed, missing_rows, without_metadata
+from findimg.images.tiff import decode_tiff, is_safe_for_pillow, is_tiff
+
+LIMIT_BYTES = 64 * 2**20
+LIMIT_PIXELS = 100_000_000
+MODEL_SIDE = 256  # pixels, the short side that encoders need at least
+THUMBNAIL_SIDE = 320  # pixels
+_MAX_MISSING = 0.1  # share of rows that an incomplete JPEG may lack
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One decoded image with the facts that its file states."""
+
+    pixels: PIL.Image.Image  # RGB, upright, sRGB. Reduced, but not below MODEL_SIDE and THUMBNAIL_SIDE.
+    width: int  # pixels of the upright original
+    height: int
+    format: str  # Pillow's name: "JPEG", "MPO", "PNG", "HEIF" …
+    bytes: int
+    sha256: str  # of the file's bytes, hex
+    taken: datetime | None  # EXIF capture time by the camera's clock
+    incomplete: bool = False  # whether the end of the file is missing
+
+
+def decode(data: bytes) -> Image:
+    """Decode the first frame of a JPEG, MPO, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC file.
+
+    The format is recognised by content. The pixels are upright, in sRGB, and on white where they were transparent. A
+    large image is reduced by a whole factor, a JPEG during decoding. Broken metadata is ignored. A JPEG that lacks less
+    than a tenth of its rows is decoded and marked as incomplete.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        The image. Several threads may use it.
+
+    Raises:
+        ImageError: the file is empty, not an image, of an unsupported format, broken, or beyond a limit. The message
+            names neither the image nor sizes in bytes, so that equal reasons can be counted.
+
+    Source: EXIF 2.32 for the orientation (tag 274) and the capture times (tags 36867 and 36868).
+    """
+    if not data:
+        raise ImageError("The file is empty (0 bytes). Store the image again.")
+    if len(data) > LIMIT_BYTES:
+        raise ImageError(f"The file is larger than the limit of {LIMIT_BYTES:,} bytes. Store a smaller copy of it.")
+    try:
+        return _decode(data, data)
+    except ImageError as error:
+        # Repairs copy the file, so they run only after a failure.
+        for repair in (without_metadata, completed):
+            repaired = repair(data)
+            if repaired is not None:
+                with suppress(ImageError):
+                    return _decode(repaired, data, incomplete=repair is completed)
+        raise error
+
+
+def thumbnail(image: Image, side: int = THUMBNAIL_SIDE) -> bytes:
+    """Return a small JPEG of an image, without metadata.
+
+    Args:
+        image: a decoded image.
+        side: pixels of the longer side at most. A smaller image is not enlarged.
+    """
+    small = image.pixels.copy()
+    # As sharp as Pillow's default filter when an image shrinks, in two thirds of the time.
+    small.thumbnail((side, side), Resampling.HAMMING)
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+def ignore_pillow_warnings() -> None:
+    """Turn off Pillow's warnings in this process. Call it where a process starts.
+
+    Pillow warns of files that `decode` rejects with a reason, and of metadata that it ignores.
+    """
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
+    """Decode `data`, which is `original` or a repaired copy of it."""
+    picture = _open(data)
+    width, height = picture.size
+    if width * height > LIMIT_PIXELS:
+        raise too_large(f"{width * height:,} ({width:,} x {height:,})", LIMIT_PIXELS)
+    try:
+        # A HEIC file would draft its embedded thumbnail, which may show something else.
+        if isinstance(picture, JpegImageFile):
+            picture.draft(None, _least(width, height))
+        picture.load()
+        if incomplete and missing_rows(picture) > _MAX_MISSING:
+            raise ValueError("most of its end is missing")
+        orientation, taken = _exif(picture)
+        if picture.mode in ("I", "F"):
+            picture = _reduced(picture)
+        pixels = to_srgb(_reduced(on_white(to_eight_bit(picture))))
+        if orientation in _UPRIGHT:
+            pixels = pixels.transpose(_UPRIGHT[orientation])
+    except Exception as error:
+        # A decoder may raise any exception for hostile bytes.
+        raise ImageError(
+            f"The {picture.format} image is truncated or broken ({_reason(error)}). Store it again from its source."
+        ) from error
+    if orientation >= 5:
+        width, height = height, width
+    # Metadata would be copied to the thumbnail.
+    pixels.info = {}
+    return Image(
+        pixels=pixels,
+        width=width,
+        height=height,
+        format=picture.format or "",
+        bytes=len(original),
+        sha256=hashlib.sha256(original).hexdigest(),
+        taken=taken,
+        incomplete=incomplete,
+    )
+
+
+def _open(data: bytes) -> PIL.Image.Image:
+    """Open a file by its content, without decoding its pixels. TIFFs that Pillow cannot decode are decoded here.
+
+    The decoders are called directly: `PIL.Image.open` has a process-wide limit of pixels, and HEIF would have to be
+    registered for the whole process.
+    """
+    picture = _open_with_pillow(data)
+    if is_tiff(data) and not (isinstance(picture, TiffImageFile) and is_safe_for_pillow(picture)):
+        try:
+            decoded = decode_tiff(data, LIMIT_PIXELS)
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageError(
+                f"The TIFF image is truncated or broken ({_reason(error)}). Store it again from its source."
+            ) from error
+        decoded.format = "TIFF"
+        return decoded
+    if picture is None:
+        raise unreadable(data)
+    return picture
+
+
+def _open_with_pillow(data: bytes) -> PIL.Image.Image | None:
+    PIL.Image.init()
+    start = data[:16]
+    for name in FORMATS:
+        # A decoder may raise any exception for hostile bytes.
+        with suppress(Exception):
+            if name == "HEIF":
+                if pillow_heif.is_supported(data):
+                    heif: PIL.Image.Image = HeifImageFile(io.BytesIO(data), "")  # type: ignore[no-untyped-call]
+                    return heif
+                continue
+            opens, accepts = PIL.Image.OPEN[name]
+            if accepts is None or accepts(start) is True:
+                return opens(io.BytesIO(data), "")
+    return None
+
+
+def _least(width: int, height: int) -> tuple[int, int]:
+    """Return the smallest (width, height) that suffices for encoders and thumbnails."""
+    return (THUMBNAIL_SIDE, MODEL_SIDE) if width >= height else (MODEL_SIDE, THUMBNAIL_SIDE)
+
+
+def _exif(picture: PIL.Image.Image) -> tuple[int, datetime | None]:
+    """Return the orientation, 1 to 8, and the capture time."""
+    orientation: Any = 1
+    details: dict[int, Any] = {}
+    # Broken metadata must not cost the pixels, nor what was read before the break.
+    with suppress(Exception):
+        exif = picture.getexif()
+        orientation = exif.get(Base.Orientation)
+        details = exif.get_ifd(IFD.Exif)
+    times = (parse_exif(details.get(tag)) for tag in (Base.DateTimeOriginal, Base.DateTimeDigitized))
+    return (
+        orientation if isinstance(orientation, int) and orientation in _UPRIGHT else 1,
+        next((time for time in times if time), None),
+    )
+
+
+def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Average blocks of pixels if the image is at least twice as large as needed."""
+    least_width, least_height = _least(*picture.size)
+    factor = min(picture.width // least_width, picture.height // least_height)
+    return picture.reduce(factor) if factor > 1 else picture
+
+
+def _reason(error: Exception) -> str:
+    """Return a decoder's message in one line, without byte counts."""
+    words = re.sub(r"\(?\d+ bytes?[^)]*\)?", "", " ".join(str(error).split())).strip() or type(error).__name__
+    return words if len(words) <= 120 else words[:119] + "…"

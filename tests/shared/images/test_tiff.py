@@ -1,0 +1,126 @@
+"""TIFFs that Pillow refuses or decodes wrongly have correct pixels, or a reason."""
+
+import io
+import sys
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from numpy.typing import NDArray
+
+from findimg.errors import ImageError
+from findimg.images import decode
+
+tifffile = pytest.importorskip("tifffile")
+pytest.importorskip("imagecodecs")
+
+COLOURS = {"r": (220, 30, 30), "g": (30, 200, 30), "b": (30, 30, 220), "y": (230, 220, 30)}
+
+
+def flag() -> NDArray[np.uint8]:
+    """Four rectangles: red and green above, blue and yellow below."""
+    pixels = np.zeros((240, 320, 3), np.uint8)
+    for place, colour in zip([(0, 0), (0, 160), (120, 0), (120, 160)], COLOURS.values(), strict=True):
+        pixels[place[0] : place[0] + 120, place[1] : place[1] + 160] = colour
+    return pixels
+
+
+RGB = flag()
+GREY = np.asarray(PIL.Image.fromarray(RGB).convert("L"))
+CMYK = np.asarray(PIL.Image.fromarray(RGB).convert("CMYK"))
+OPAQUE = np.full((*GREY.shape, 1), 255, np.uint8)
+
+
+def wide(values: NDArray[Any]) -> NDArray[np.uint16]:
+    return values.astype(np.uint16) * 257
+
+
+def written(values: NDArray[Any], **options: Any) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, metadata=None, **options)
+    return file.getvalue()
+
+
+def corners(data: bytes) -> list[tuple[int, ...]]:
+    pixels = decode(data).pixels
+    assert pixels.mode == "RGB"
+    return [pixels.getpixel(place) for place in ((80, 60), (240, 60), (80, 180), (240, 180))]
+
+
+def assert_close(found: list[tuple[int, ...]], expected: NDArray[np.uint8], tolerance: int = 3) -> None:
+    places = ((60, 80), (60, 240), (180, 80), (180, 240))
+    for pixel, place in zip(found, places, strict=True):
+        colour = np.broadcast_to(expected[place], 3)
+        assert np.abs(np.asarray(pixel, int) - colour).max() <= tolerance, (found, place)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        written(RGB, photometric="rgb"),
+        written(wide(RGB), photometric="rgb"),
+        written(np.moveaxis(wide(RGB), -1, 0), photometric="rgb", planarconfig="separate"),
+        written(np.moveaxis(RGB, -1, 0), photometric="rgb", planarconfig="separate"),
+        written(wide(np.dstack([RGB, OPAQUE])), photometric="rgb", extrasamples=["unassalpha"]),
+        written(np.dstack([RGB, OPAQUE, OPAQUE]), photometric="rgb", extrasamples=["assocalpha", "unspecified"]),
+        written((RGB / 255).astype(np.float32), photometric="rgb"),
+        written(wide(RGB), photometric="rgb", compression="zlib", predictor=True),
+        written(wide(RGB), photometric="rgb", compression="lerc"),
+        written(wide(RGB), photometric="rgb", compression="jpeg2000"),
+        written(RGB, photometric="rgb", compression="jpegxl"),
+        written(RGB.astype(np.uint32) * 16_843_009, photometric="rgb"),
+        written(wide(RGB), photometric="rgb", bigtiff=True, byteorder=">"),
+    ],
+    ids=range(13),
+)
+def test_rgb_kinds_have_correct_colours(data: bytes) -> None:
+    assert_close(corners(data), RGB)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        written(GREY, photometric="minisblack"),
+        written(wide(GREY), photometric="minisblack"),
+        written(65535 - wide(GREY), photometric="miniswhite"),
+        written(GREY.astype(np.uint32) * 16_843_009, photometric="minisblack"),
+        written(np.dstack([GREY, OPAQUE]), photometric="minisblack", extrasamples=["assocalpha"]),
+        written(np.dstack([wide(GREY), wide(OPAQUE)]), photometric="minisblack", extrasamples=["unassalpha"]),
+    ],
+    ids=range(6),
+)
+def test_grey_kinds_have_correct_values(data: bytes) -> None:
+    assert_close(corners(data), GREY)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        written(CMYK, photometric="separated"),
+        written(np.dstack([CMYK, OPAQUE]), photometric="separated", extrasamples=["unassalpha"]),
+        written(np.moveaxis(wide(CMYK), -1, 0), photometric="separated", planarconfig="separate"),
+    ],
+    ids=range(3),
+)
+def test_cmyk_kinds_have_correct_colours(data: bytes) -> None:
+    assert_close(corners(data), RGB, tolerance=6)
+
+
+def test_transparent_pixels_are_white() -> None:
+    clear = np.dstack([wide(RGB), np.zeros_like(wide(OPAQUE))])
+    found = corners(written(clear, photometric="rgb", extrasamples=["unassalpha"]))
+    assert found == [(255, 255, 255)] * 4
+
+
+def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    with pytest.raises(ImageError, match=r"findimg\[tiff\]"):
+        decode(written(wide(RGB), photometric="rgb"))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_truncated_tiff_is_rejected(share: float) -> None:
+    data = written(wide(RGB), photometric="rgb")
+    with pytest.raises(ImageError, match="truncated or broken"):
+        decode(data[: int(len(data) * share)])
