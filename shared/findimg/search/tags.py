@@ -1,4 +1,4 @@
-"""Tags: the words that an image's classes and joint embedding speak for."""
+"""Tags: words for the content of an image, from its classes and its joint embedding."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,28 +10,27 @@ from findimg.heads.conse import node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon
 from findimg.text.vectors import FREQUENT, WordVectors, normalised
 
-LEAST = 0.03  # a word with a lower score is no tag, nor is one with less than a tenth of the best score
-# A word for a kind of things is a tag if it lies this near, as a cosine, to what it is the word for: "bird" does,
-# "placental" and "artifact" do not.
+LEAST = 0.03  # lowest score of a tag. A tag also needs a tenth of the best score.
+# Least cosine of a category word to the centre of its classes: "bird" reaches it, "placental" and "artifact" do not.
 NEAR = 0.5
-GENERAL = 0.25  # the power of `Lexicon.specific` that a word's likelihood is multiplied by
-# A word that the classes know nothing of is a tag if the joint embedding points at it more surely than this.
+GENERAL = 0.25  # exponent of `Lexicon.specific` in a score, so that general words score less
+# Least cosine of the joint embedding to a word without classes.
 POINTED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One word for an image."""
+    """A word for the content of an image."""
 
     word: str
-    score: float  # 0 to 1: how likely the image shows it, and the less the more general the word is
+    score: float  # 0 to 1, the probability that the image shows it. General words score less.
 
 
 class Tagger:
-    """Names what images show.
+    """Compute the tags of images.
 
-    A class or a right word for what it is (specific enough: "animal" is, "object" is not) stands among the first 5
-    tags of this share of 1,000 Caltech-101 photographs in 20 classes, 5 of which ImageNet does not have:
+    The table shows the share of 1,000 Caltech-101 photographs with a correct word among the first 5 tags. Correct are the
+    class and its specific ancestors: "animal" is, "object" is not. ImageNet lacks 5 of the 20 classes.
 
     | | share |
     |---|---|
@@ -51,13 +50,13 @@ class Tagger:
         probabilities: npt.NDArray[np.float32],
         k: int = 10,
     ) -> list[Tag]:
-        """Returns up to `k` words for one image, best first; fewer when only few fit.
+        """Return up to `k` words for one image, best first.
 
-        A class counts for everything that it is, and the joint embedding adds words that name no class.
+        A class's probability also counts for its ancestors. The joint embedding adds words that name no class.
 
         Args:
             joint: float32[dim], the image's joint embedding.
-            classes: int[m], its likeliest classes.
+            classes: int[m], its most probable classes.
             probabilities: float32[m], theirs.
         """
         likely = self._lexicon.covers[:, classes] @ probabilities
@@ -76,7 +75,7 @@ class Tagger:
 
     @cached_property
     def _tag_words(self) -> list[str | None]:
-        """The word for each node: a class's usual name, or the name of a kind that lies nearest to its classes."""
+        """Return a word for each node: a class's usual name, or a node's name that is similar to its classes."""
         vectors = node_vectors(self._words, self._lexicon)
         centres = normalised(self._lexicon.covers.astype(np.float32) @ vectors[:CLASSES])
         names = [name for kind in self._lexicon.names for name in kind]
@@ -94,7 +93,7 @@ class Tagger:
 
     @cached_property
     def _others(self) -> tuple[list[str], npt.NDArray[np.float32]]:
-        """Common nouns that name something to be seen but no node, and where they point."""
+        """Return common nouns for visible things that name no node, and their directions."""
         known = {name.lower() for names in self._lexicon.names for name in names}
         nouns = [noun for noun in self._lexicon.visible_nouns() if noun not in known and len(noun) > 2]
         rows = self._words.rows(nouns)

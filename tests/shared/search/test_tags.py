@@ -30,14 +30,14 @@ def tags(tagger: Tagger, words: WordVectors, lexicon: Lexicon, seen: dict[int, f
     return tagger.tags(joint[0], classes[0], probabilities[0], k)
 
 
-def test_a_dalmatian_is_tagged_with_what_it_is(tagger: Tagger, words: WordVectors, lexicon: Lexicon) -> None:
+def test_dalmatian_is_tagged_with_its_ancestors(tagger: Tagger, words: WordVectors, lexicon: Lexicon) -> None:
     found = tags(tagger, words, lexicon, {DALMATIAN: 0.9, GREAT_DANE: 0.04})
 
     assert [tag.word for tag in found[:2]] == ["dalmatian", "dog"]
     assert {"animal"} < {tag.word for tag in found} <= {"dalmatian", "dog", "canine", "animal", "mammal"}
 
 
-def test_the_surest_tag_comes_first_and_scores_are_readable(
+def test_best_tag_is_first(
     tagger: Tagger, words: WordVectors, lexicon: Lexicon
 ) -> None:
     scores = [tag.score for tag in tags(tagger, words, lexicon, {DALMATIAN: 0.5, SIAMESE: 0.4})]
@@ -46,7 +46,7 @@ def test_the_surest_tag_comes_first_and_scores_are_readable(
     assert all(0 < score <= 1 for score in scores)
 
 
-def test_an_unsure_image_is_tagged_with_what_its_classes_share(
+def test_uncertain_image_is_tagged_with_common_ancestors(
     tagger: Tagger, words: WordVectors, lexicon: Lexicon
 ) -> None:
     found = tags(tagger, words, lexicon, {DALMATIAN: 0.3, GREAT_DANE: 0.3, 247: 0.3})
@@ -62,12 +62,12 @@ def test_no_word_comes_twice_and_none_only_experts_know(tagger: Tagger, words: W
     assert not {"vertebrate", "chordate", "artifact", "instrumentality", "entity", "object"} & set(found)
 
 
-def test_an_image_of_nothing_known_has_few_tags(tagger: Tagger, words: WordVectors, lexicon: Lexicon) -> None:
+def test_unknown_content_has_few_tags(tagger: Tagger, words: WordVectors, lexicon: Lexicon) -> None:
     assert len(tags(tagger, words, lexicon, {DALMATIAN: 0.9})) < 10
     assert tags(tagger, words, lexicon, dict.fromkeys(range(0, 1000, 50), 0.004)) == []
 
 
-def test_a_joint_embedding_that_points_at_a_word_brings_it(tagger: Tagger, words: WordVectors) -> None:
+def test_joint_embedding_adds_words_without_classes(tagger: Tagger, words: WordVectors) -> None:
     helicopter = words.direction("helicopter")
     assert helicopter is not None
     found = tagger.tags(helicopter, np.array([AIRLINER]), np.array([0.3], np.float32))
