@@ -29,8 +29,8 @@ class Tag:
 class Tagger:
     """Compute the tags of images.
 
-    The table shows the share of 1,000 Caltech-101 photographs with a correct word among the first 5 tags. Correct are the
-    class and its specific ancestors: "animal" is, "object" is not. ImageNet lacks 5 of the 20 classes.
+    The table shows the share of 1,000 Caltech-101 photographs with a correct word among the first 5 tags. The class
+    and its specific ancestors are correct: "animal" is, "object" is not. ImageNet lacks 5 of the 20 classes.
 
     | | share |
     |---|---|
