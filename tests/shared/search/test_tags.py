@@ -37,18 +37,14 @@ def test_dalmatian_is_tagged_with_its_ancestors(tagger: Tagger, words: WordVecto
     assert {"animal"} < {tag.word for tag in found} <= {"dalmatian", "dog", "canine", "animal", "mammal"}
 
 
-def test_best_tag_is_first(
-    tagger: Tagger, words: WordVectors, lexicon: Lexicon
-) -> None:
+def test_best_tag_is_first(tagger: Tagger, words: WordVectors, lexicon: Lexicon) -> None:
     scores = [tag.score for tag in tags(tagger, words, lexicon, {DALMATIAN: 0.5, SIAMESE: 0.4})]
 
     assert scores == sorted(scores, reverse=True)
     assert all(0 < score <= 1 for score in scores)
 
 
-def test_uncertain_image_is_tagged_with_common_ancestors(
-    tagger: Tagger, words: WordVectors, lexicon: Lexicon
-) -> None:
+def test_uncertain_image_is_tagged_with_common_ancestors(tagger: Tagger, words: WordVectors, lexicon: Lexicon) -> None:
     found = tags(tagger, words, lexicon, {DALMATIAN: 0.3, GREAT_DANE: 0.3, 247: 0.3})
 
     assert found[0].word == "dog"
