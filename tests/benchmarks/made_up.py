@@ -26,7 +26,7 @@ from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuildRequest, build_version
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.indexing.sources import Listing, SourceImage
+from findimg_jobs.indexing.records import Listing, SourceImage
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import (
     TOP_CLASSES,

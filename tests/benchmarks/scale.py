@@ -36,7 +36,7 @@ from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuildRequest, build_version
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.indexing.sources import Listing
+from findimg_jobs.indexing.records import Listing
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import read_committed
 from tests.benchmarks.made_up import RUN, commit_made_up, made_up_images

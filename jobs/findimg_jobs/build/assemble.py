@@ -19,7 +19,7 @@ from findimg.index.mapped_files import new_array
 from findimg.library.catalog import CatalogRow, write_catalog
 from findimg.library.layout import CATALOG_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.shards import CommittedImages, ContentRows, read_rows
 
 _SHARDS_AHEAD = 4  # shards read while another is written

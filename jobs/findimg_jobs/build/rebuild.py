@@ -11,7 +11,7 @@ from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import read_images
-from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import read_committed

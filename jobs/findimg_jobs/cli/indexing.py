@@ -1,21 +1,53 @@
 """Commands that build and publish versions: index and merge."""
 
 import json
+import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from findimg.settings import load_settings
+from findimg.errors import SettingsError
+from findimg.settings import Settings, load_settings
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
+from findimg_jobs.indexing.skip_rules import SkipRules
+from findimg_jobs.indexing.sources import read_source_list, split_sources
 from findimg_jobs.reporting.notifications import notify_when_done
+from findimg_jobs.reporting.run_report import RunReport
 
 
 def index(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders and s3:// prefixes.")],
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")
+    ] = None,
+    from_file: Annotated[
+        str | None,
+        typer.Option(
+            "--from-file", metavar="FILE", help="Read further sources from this file, one a line; - is standard input."
+        ),
+    ] = None,
+    sources_text: Annotated[
+        str | None,
+        typer.Option(
+            "--sources",
+            metavar="TEXT",
+            help="Further sources in one text, for schedules: one a line, or words. Quotes keep a name with blanks "
+            "together.",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
+    ] = None,
     library: LibraryOption = None,
     backbone: Annotated[str | None, setting("backbone")] = None,
     weights: Annotated[str | None, setting("weights")] = None,
@@ -56,13 +88,39 @@ def index(
         cache=cache,
         report_channel=report_channel,
     )
-    options = IndexOptions(strict, allow_shrink, retry_failed)
-    with notify_when_done(settings, metrics_file) as on_end:
-        report = run_index(settings, sources, options, on_end)
+    named = [*(sources or ()), *split_sources(sources_text or "")]
+    if from_file:
+        named += read_source_list(from_file)
+    if not named:
+        raise SettingsError("No source is named. Give a folder, an image or an s3://bucket/prefix.")
+    options = IndexOptions(
+        strict=strict,
+        allow_shrink=allow_shrink,
+        retry_failed=retry_failed,
+        rules=SkipRules(tuple(exclude or ()), tuple(include or ())),
+        from_list=bool(from_file),
+    )
+    try:
+        with notify_when_done(settings, metrics_file) as on_end:
+            report = run_index(settings, named, options, on_end)
+    except KeyboardInterrupt:
+        print(
+            "Interrupted. Everything embedded so far is kept: run the same command again, and it continues.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(report.summary()))
     else:
-        print("\n".join(report.lines()))
+        print("\n".join([*report.lines(), *_next_steps(settings, report)]))
+
+
+def _next_steps(settings: Settings, report: RunReport) -> list[str]:
+    """Return what to type next."""
+    if not report.images:
+        return []
+    library = "" if os.environ.get("FINDIMG_LIBRARY") else f" --library {shlex.quote(settings.library)}"
+    return [f"Search it: findimg-bot ask '/findimg cat'{library}, or in a browser: findimg-bot try{library}"]
 
 
 def merge(

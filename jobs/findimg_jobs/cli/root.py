@@ -49,6 +49,7 @@ def root(
 def main() -> None:
     """Run the command line. Print a findimg error as one sentence, and exit with its code."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("findimg_jobs").setLevel(logging.INFO)
     # A scheduler stops a run with SIGTERM. Exit normally, so that the lock is released.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

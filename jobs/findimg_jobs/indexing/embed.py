@@ -23,7 +23,7 @@ from findimg.library.encoder import keep_encoder
 from findimg.library.layout import classifier_key, thumbnail_key
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
-from findimg_jobs.indexing.sources import Failure, SourceImage
+from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard
 
@@ -145,9 +145,9 @@ class Embedder:
                 small = thumbnail(decoded)
                 spent = time.perf_counter() - start
         except ImageError as error:
-            return Failure(image.uri, image.version, str(error), transient=False)
+            return Failure(image.uri, image.version, _reason(error, image.uri), transient=False)
         except StorageError as error:
-            return Failure(image.uri, image.version, str(error), transient=True)
+            return Failure(image.uri, image.version, _reason(error, image.uri), transient=True)
         start = time.perf_counter()
         self._storage.write(thumbnail_key(decoded.sha256), small)
         seconds = {"read": read, "decode": spent, "thumbnail": time.perf_counter() - start}
@@ -160,6 +160,11 @@ def commit_as_failed(task: EmbedTask, shard: Shard, reason: str) -> Stats:
     stats = Stats(shard.name, 0, 0, len(failures), 0)
     commit_shard(open_storage(task.library), task.fingerprint, [], failures, stats)
     return stats
+
+
+def _reason(error: Exception, uri: str) -> str:
+    """Return an error's message without the image's address, so that equal reasons can be counted."""
+    return str(error).replace(uri, "The file", 1).replace(uri, "the file")
 
 
 def _row(prepared: _Prepared, content: Content | None) -> EmbeddedImage:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.sources import Listing, SourceImage
+from findimg_jobs.indexing.records import Listing, SourceImage
 from findimg_jobs.store.shards import CommittedImages, Shard, make_shards
 
 

@@ -1,6 +1,7 @@
 """Run the indexing pipeline: list, plan, embed, build, publish, report."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,9 @@ from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_images, write_plan
-from findimg_jobs.indexing.sources import Failure, Listing, list_sources, map_in_threads
+from findimg_jobs.indexing.records import Failure, Listing, SourceImage
+from findimg_jobs.indexing.skip_rules import SkipRules
+from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
@@ -35,6 +38,8 @@ class IndexOptions:
     strict: bool = False  # publish nothing if any image cannot be read
     allow_shrink: bool = False  # publish even if more than half of the images are gone
     retry_failed: bool = False  # read broken images again although they did not change
+    rules: SkipRules = field(default_factory=SkipRules)  # which files and folders to skip
+    from_list: bool = False  # the sources come from a list, in which single paths may be missing
 
 
 @dataclass(slots=True)
@@ -44,7 +49,8 @@ class _Progress:
     plan: Plan
     committed: CommittedImages  # everything committed for the run's fingerprint
     failures: list[Failure]
-    unlisted: int  # images that have no valid name
+    unlisted: int  # images without a valid name, and unreadable folders
+    skipped: Counter[str]  # reason → number of files and folders
     reused: int  # images that were embedded before the run
     removed: int  # images of the live version that the sources no longer hold
     shards: list[Stats] = field(default_factory=list)  # embedded in this run
@@ -72,9 +78,10 @@ def index(
     clock = StageClock()
     library = Library(settings.library, settings.cache)
     live = _live_manifest(library)
-    context = make_build_context(settings, live, sources)
+    context = make_build_context(settings, live, [])
     with Engine(settings) as engine:
-        listing = _list(sources, library, engine, clock)
+        listing = _list(sources, library, engine, clock, options)
+        context = replace(context, config=replace(context.config, sources=listing.roots))
         with hold_lock(library.storage) as lock:
             session = WriteSession(library, lock, engine, clock)
             _check_not_published_meanwhile(library, live)
@@ -100,10 +107,15 @@ def _live_manifest(library: Library) -> Manifest | None:
     return library.manifest(name) if name else None
 
 
-def _list(sources: Sequence[str], library: Library, engine: Engine, clock: StageClock) -> Listing:
+def _list(
+    sources: Sequence[str], library: Library, engine: Engine, clock: StageClock, options: IndexOptions
+) -> Listing:
+    _log.info("Listing the images of %s.", ", ".join(sources[:3]) + (" …" if len(sources) > 3 else ""))
+    parallel_map = engine.map if engine.joins_cluster else map_in_threads
+    on_missing: OnMissing = "fail" if options.from_list else "empty" if options.allow_shrink else "refuse"
     with clock.stage("list"):
-        listing = list_sources(sources, library.uri, engine.map if engine.joins_cluster else map_in_threads)
-    _log.info("Listed %d images.", len(listing.images))
+        listing = list_sources(sources, library.uri, parallel_map, options.rules, on_missing)
+    _log.info("Found %d images. Comparing them with the library.", len(listing.images))
     return listing
 
 
@@ -124,32 +136,71 @@ def _plan(
     storage, fingerprint = session.library.storage, context.config.fingerprint
     with session.clock.stage("plan"):
         committed = read_committed(storage, fingerprint)
-        listing = replace(listing, images=without_blocked(storage, listing.images))
+        before = _live_images(session.library, live, committed)
+        if not options.allow_shrink:
+            _check_not_emptied(listing, before)
+        images, skipped = _images_of_version(listing, before, committed)
+        listing = replace(listing, images=without_blocked(storage, images))
         run = new_run_id()
         plan = make_plan(run, listing, committed, fingerprint, settings.shard_size, options.retry_failed)
         write_plan(storage, plan)
-    _log.info("Run %s embeds %d shards.", run, len(plan.shards))
+    to_embed = sum(len(shard.images) for shard in plan.shards)
+    if to_embed:
+        _log.info("Embedding %d new or changed images. Loading the model.", to_embed)
+    planned = {image.uri for image in plan.images}
     return _Progress(
         plan=plan,
         committed=committed,
         failures=list(listing.failures),
         unlisted=len(listing.failures),
+        skipped=skipped,
         reused=sum(map(committed.is_embedded, plan.images)),
-        removed=_count_removed(session.library, live, plan, committed),
+        removed=sum(image.uri not in planned for image in before),
     )
 
 
-def _count_removed(library: Library, live: Manifest | None, plan: Plan, committed: CommittedImages) -> int:
-    """Return how many images of the live version the plan no longer has."""
+def _live_images(library: Library, live: Manifest | None, committed: CommittedImages) -> Sequence[SourceImage]:
+    """Return the images of the live version."""
     if live is None:
-        return 0
+        return ()
     try:
         planned = read_images(library.storage, live.run)
     except LibraryError as error:
-        _log.warning("The number of removed images is not known: %s", error)
-        return 0
-    before = {image.uri for image in find_embedded(planned, committed).images}
-    return len(before - {image.uri for image in plan.images})
+        _log.warning("The images of the live version are not known: %s", error)
+        return ()
+    return find_embedded(planned, committed).images
+
+
+def _check_not_emptied(listing: Listing, before: Sequence[SourceImage]) -> None:
+    """Check that no source lost all its images, because then its disk is probably not mounted."""
+    for root in listing.empty_sources:
+        lost = sum(_is_below(image.uri, (root,)) for image in before)
+        if lost:
+            raise NotPublishedError(
+                f"The source {root} has no image any more, but the library holds {lost} of its images. If its disk is "
+                "not mounted, mount it and run again. If the images are really gone, run again with --allow-shrink."
+            )
+
+
+def _images_of_version(
+    listing: Listing, before: Sequence[SourceImage], committed: CommittedImages
+) -> tuple[list[SourceImage], Counter[str]]:
+    """Return the images for the next version, and the number of skipped files by reason.
+
+    Images that cannot be read now are kept if they were embedded before: those in unreadable folders, and those that
+    S3 archived.
+    """
+    kept = [image for image in before if _is_below(image.uri, listing.unreadable)]
+    archived = [image for image in listing.archived if committed.is_embedded(image)]
+    skipped = listing.skipped.copy()
+    if len(archived) < len(listing.archived):
+        skipped["archived in S3"] += len(listing.archived) - len(archived)
+    listed = {image.uri: image for image in [*kept, *archived, *listing.images]}
+    return sorted(listed.values()), skipped
+
+
+def _is_below(uri: str, roots: Sequence[str]) -> bool:
+    return any(uri == root or uri.startswith(f"{root.rstrip('/')}/") for root in roots)
 
 
 def _embed(session: WriteSession, settings: Settings, context: BuildContext, progress: _Progress) -> None:
@@ -230,4 +281,5 @@ def _make_report(progress: _Progress, clock: StageClock, outcome: str, manifest:
         retries=totals.retries,
         peak_memory=max(totals.memory, peak_memory()),
         failures=progress.failures,
+        skipped=dict(progress.skipped.most_common()),
     )

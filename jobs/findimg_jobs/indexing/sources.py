@@ -1,141 +1,197 @@
-"""Sources: the folders and s3:// prefixes whose images a run indexes."""
+"""List the images of all sources of a run: folders, single images and s3:// prefixes."""
 
 import os
-from collections import deque
+import shlex
+import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import chain
-from typing import Protocol, TypeVar
+from typing import Literal, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from findimg.errors import SettingsError
 from findimg.images import EXTENSIONS
-from findimg.storage.base import Entry, open_storage
-from findimg.storage.folder import FolderStorage
-from findimg.storage.s3 import S3Storage
+from findimg.storage.base import open_storage
+from findimg_jobs.indexing.bucket_list import ParallelMap, list_bucket
+from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
+from findimg_jobs.indexing.records import Failure, Found, Listing, SourceImage
+from findimg_jobs.indexing.skip_rules import SkipRules
+from findimg_jobs.reporting.run_report import describe_skipped
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-_BRANCHES = 64  # folders of a bucket that are listed side by side are so many at the least, where there are so many
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class SourceImage:
-    """An image as a listing names it, not looked at yet."""
-
-    uri: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An image that cannot be indexed, and why."""
-
-    uri: str
-    version: str
-    reason: str
-    transient: bool  # worth another try although the image did not change
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Everything that the sources hold, in URI order, each image once."""
-
-    images: list[SourceImage]
-    failures: list[Failure]  # images that cannot even be named
-
-
-@dataclass(frozen=True, slots=True)
-class _Branch:
-    """A part of a source that is listed alone."""
-
-    source: str
-    folder: str  # below it; empty for all of it
-
-
-class ParallelMap(Protocol):
-    """Calls a function with every item, side by side, and gives the results in order."""
-
-    def __call__(self, function: Callable[[In], Out], items: Iterable[In], /) -> Iterable[Out]: ...
+OnMissing = Literal["refuse", "empty", "fail"]
 
 
 def map_in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """Calls a function with every item, in threads of this process."""
+    """Call a function with every item, in threads of this process, and yield the results in order."""
     with ThreadPoolExecutor(16) as pool:
         yield from pool.map(function, items)
 
 
-def list_sources(sources: Sequence[str], library: str, each: ParallelMap = map_in_threads) -> Listing:
-    """Lists the images of all sources; what lies inside the library itself is no source.
+def list_sources(
+    sources: Sequence[str],
+    library: str,
+    parallel_map: ParallelMap = map_in_threads,
+    rules: SkipRules | None = None,
+    on_missing: OnMissing = "refuse",
+) -> Listing:
+    """Return the images of all sources, each image once. Libraries are not listed.
 
     Args:
-        sources: folders and s3:// prefixes; they may overlap.
-        library: the library's own address, as `Library.uri`; empty where there is none.
-        each: how the folders of a bucket are listed side by side.
+        sources: folders, images and s3:// prefixes. They may overlap.
+        library: the address of the library that is being written, as `Library.uri`; empty if there is none.
+        parallel_map: lists parts of buckets in parallel.
+        rules: which files and folders to skip, besides the default rules.
+        on_missing: what to do with a path that does not exist: refuse it, list it as an empty source, or record a
+            failure.
 
     Raises:
-        SettingsError: a source is no folder, or there is no image in any of them.
+        SettingsError: a source does not exist, or no source has an image.
         StorageError: a source cannot be listed.
     """
-    images: dict[str, SourceImage] = {}
-    failures = []
-    branches: list[_Branch] = []
-    found: list[SourceImage] = []
-    for source in sources:
-        parts, lying = _branch(source)
-        branches += parts
-        found += lying
-    for image in chain(found, chain.from_iterable(each(_list, branches))):
-        if library and image.uri.startswith(library + "/"):
+    rules = rules or SkipRules()
+    rules.check()
+    roots = [_root(source) for source in sources]
+    paths = []
+    missing = []
+    for source, root in zip(sources, roots, strict=True):
+        if "://" in root:
             continue
-        if not _writable(image.uri):
-            name = image.uri.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            failures.append(Failure(name, image.version, "Its name is not UTF-8; rename it.", transient=False))
-            continue
-        images[image.uri] = image
-    if not images and not failures:
-        raise SettingsError(
-            f"There is no image in {', '.join(sources)}; findimg reads {', '.join(sorted(EXTENSIONS))}."
+        if on_missing == "refuse":
+            check_exists(root, source)
+        if os.path.exists(root):
+            paths.append(root)
+        elif on_missing == "fail":
+            missing.append(Failure(root, "", "The file does not exist.", transient=True))
+    walk = FolderWalk(rules, None if "://" in library else library or None)
+    found = walk.list(paths)
+    found.failures += missing
+    for root in roots:
+        if "://" in root:
+            found.add(list_bucket(root, rules, parallel_map))
+    return _make_listing(found, roots, walk.shared_roots, library, sources)
+
+
+def split_sources(text: str) -> list[str]:
+    """Return the sources that one text names: one a line, or several in one line.
+
+    A line that is an existing path is one source, whatever blanks it has. Another line is split like the words of a
+    shell, so that quotes keep a name with blanks together.
+    """
+    sources: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        try:
+            words = shlex.split(line)
+        except ValueError:  # an apostrophe in a name
+            words = [line]
+        is_one_bucket = line.startswith("s3://") and not any(
+            word.startswith(("s3://", "/", "~", "./")) for word in words[1:]
         )
-    return Listing(sorted(images.values()), failures)
+        whole = os.path.exists(_root(line)) if "://" not in line else is_one_bucket and "'" not in line
+        sources += [line] if whole and '"' not in line else words
+    return sources
 
 
-def _branch(source: str) -> tuple[list[_Branch], list[SourceImage]]:
-    """Cuts a source into branches, and lists what lies in none of them."""
-    storage = open_storage(source)
-    if isinstance(storage, FolderStorage):
-        if not os.path.isdir(storage.root):
-            raise SettingsError(f"The source {source!r} is no folder; give a folder or an s3://bucket/prefix.")
-        # One look tells of links that lead to the same folder.
-        return [_Branch(source, "")], []
-    assert isinstance(storage, S3Storage)
-    folders, images = deque([""]), []
-    for _ in range(_BRANCHES):
-        if not 0 < len(folders) < _BRANCHES:
-            break
-        below, entries = storage.list_level(folders.popleft())
-        folders += below
-        images += _images(entries)
-    return [_Branch(source, folder) for folder in folders], images
+def read_source_list(path: str) -> list[str]:
+    """Return the sources in a file, one a line.
 
+    Args:
+        path: the file, or "-" for standard input.
 
-def _list(branch: _Branch) -> list[SourceImage]:
-    return _images(open_storage(branch.source).list(branch.folder))
-
-
-def _images(entries: Iterable[Entry]) -> list[SourceImage]:
-    return [
-        SourceImage(entry.uri, entry.version)
-        for entry in entries
-        if os.path.splitext(entry.key)[1].lower() in EXTENSIONS
-    ]
-
-
-def _writable(uri: str) -> bool:
-    """Whether the name can be written to Parquet, SQLite and JSON: file systems allow bytes that are no text."""
+    Raises:
+        SettingsError: the file cannot be read, or it names no source.
+    """
     try:
-        uri.encode()
+        data = sys.stdin.buffer.read() if path == "-" else open(os.path.expanduser(path), "rb").read()  # noqa: SIM115
+    except OSError as error:
+        raise SettingsError(f"The list of sources {path} cannot be read: {error.strerror}.") from error
+    lines = [os.fsdecode(line.rstrip(b"\r")) for line in data.split(b"\n")]
+    sources = [line for line in lines if line.strip()]
+    if not sources:
+        raise SettingsError(f"The list of sources {path} is empty. Write one folder, image or s3:// URI a line.")
+    return sources
+
+
+def _root(source: str) -> str:
+    """Return the address of a source: an absolute path or an s3:// URI.
+
+    Raises:
+        SettingsError: the source has an unknown scheme.
+    """
+    if source.startswith("file://"):
+        source = unquote(urlsplit(source).path)
+    return open_storage(source).root
+
+
+def _make_listing(
+    found: Found, roots: Sequence[str], shared_roots: set[str], library: str, sources: Sequence[str]
+) -> Listing:
+    images: dict[str, SourceImage] = {}
+    failures = list(found.failures)
+    for image in found.images:
+        if "://" in library and image.uri.startswith(f"{library}/"):
+            continue
+        if _is_utf8(image.uri):
+            images[image.uri] = image
+        else:
+            reason = "The name is not valid UTF-8. Rename the file."
+            failures.append(Failure(_printable(image.uri), image.version, reason, transient=False))
+    failures = [
+        failure if _is_utf8(failure.uri) else Failure(_printable(failure.uri), "", failure.reason, True)
+        for failure in failures
+    ]
+    if not images and not failures and not found.archived:
+        raise SettingsError(_nothing_found(found, sources))
+    ordered = sorted(images.values())
+    held = sorted(image.uri for image in [*ordered, *found.archived])
+    return Listing(
+        images=ordered,
+        failures=failures,
+        unreadable=tuple(found.unreadable),
+        archived=tuple(found.archived),
+        skipped=found.skipped,
+        empty_sources=tuple(
+            root
+            for root in dict.fromkeys(roots)
+            if root not in shared_roots and root not in found.unreadable and not _holds(held, root)
+        ),
+        roots=tuple(dict.fromkeys(os.path.dirname(root) if root in images else root for root in roots)),
+    )
+
+
+def _holds(ordered: Sequence[str], root: str) -> bool:
+    """Return whether one of the sorted URIs is `root` or below it."""
+    for start in (root, f"{root.rstrip('/')}/"):
+        position = bisect_left(ordered, start)
+        if position < len(ordered) and (ordered[position] == root or ordered[position].startswith(f"{root}/")):
+            return True
+    return False
+
+
+def _nothing_found(found: Found, sources: Sequence[str]) -> str:
+    names = ", ".join(sources)
+    if found.libraries:
+        libraries = ", ".join(sorted(found.libraries))
+        return (
+            f"There is no image in {names} outside the findimg library {libraries}. "
+            "A library is never indexed. Choose a library folder outside the photographs."
+        )
+    skipped = f" Skipped: {describe_skipped(found.skipped)}." if found.skipped else ""
+    return (
+        f"There is no image in {names}; findimg reads {', '.join(sorted(EXTENSIONS))}.{skipped} "
+        "If its disk is not mounted, mount it and run again."
+    )
+
+
+def _is_utf8(name: str) -> bool:
+    """Return whether a name can be written to Parquet, SQLite and JSON. File systems allow other bytes."""
+    try:
+        name.encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -14,7 +14,7 @@ from findimg_jobs.build.rebuild import publish_images
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import Plan, delete_plan, new_run_id, planned_runs, read_images, write_plan
-from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.delete_rows import delete_rows

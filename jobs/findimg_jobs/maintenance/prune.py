@@ -16,7 +16,7 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
 from findimg_jobs.build.publish import delete_version
 from findimg_jobs.indexing.plan import last_run, read_images
-from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.compaction import compact
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import read_committed

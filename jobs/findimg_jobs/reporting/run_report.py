@@ -3,10 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.sources import Failure
+from findimg_jobs.indexing.records import Failure
 from findimg_jobs.store.shards import Stats
 
 _CONTRACT = (
@@ -44,6 +44,7 @@ class RunReport:
     retries: int  # requests to S3 that were retried while embedding
     peak_memory: int  # bytes, of the largest process: this one or a worker
     failures: list[Failure]
+    skipped: dict[str, int] = field(default_factory=dict)  # reason → number of files and folders
 
     def summary(self) -> dict[str, str | int | float | None]:
         """Return the values that `index --json` prints."""
@@ -66,12 +67,33 @@ class RunReport:
             + (f" {self.retries} requests to S3 were retried." if self.retries else ""),
             f"{self.bytes_read / 1e6:.1f} MB read; peak memory of one process {self.peak_memory / 1e6:.0f} MB.",
         ]
-        lines += [f"{count} × {reason} For example {uri}" for reason, count, uri in self.top_errors()]
+        errors = self.top_errors()
+        lines += [f"{count} × {reason} For example {printable(uri)}" for reason, count, uri in errors]
+        others = self.failed - sum(count for _, count, _ in errors)
+        if others:
+            lines.append(f"{others} other failures.")
+        if self.failed:
+            lines.append(f"runs/{self.run}.json in the library lists every failure.")
+        if self.skipped:
+            lines.append(f"Skipped: {describe_skipped(self.skipped)}.")
         live = f"Version {self.version} with {self.images} images is live." if self.version else "Nothing is live."
         return [
             *lines,
             {"published": f"Published. {live}", "unchanged": f"Nothing changed. {live}"}.get(self.outcome, live),
         ]
+
+
+def describe_skipped(skipped: dict[str, int], most: int = 8) -> str:
+    """Return the most frequent reasons for skipped files with their counts, for example "2 hidden, 1 @eaDir"."""
+    ordered = sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
+    text = ", ".join(f"{count} {reason}" for reason, count in ordered[:most])
+    rest = sum(count for _, count in ordered[most:])
+    return f"{text}, {rest} others" if rest else text
+
+
+def printable(uri: str) -> str:
+    """Return a URI for a terminal: control characters are escaped, so that a file name cannot change the terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in uri)
 
 
 def write_report(storage: Storage, report: RunReport) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.indexing.records import SourceImage
 
 # One empty object per image, named after the SHA-256 of its URI, because a file name can contain a person's name.
 _PREFIX = "forgotten"

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from findimg.errors import LibraryError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.sources import Failure, SourceImage
+from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.store.shards import (
     CommittedImages,
     CommittedShard,

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 import pyarrow as pa
 
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.sources import SourceImage
+from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.shards import (
     CommittedShard,
     ImageKey,

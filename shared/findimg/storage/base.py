@@ -26,6 +26,7 @@ class Entry:
     version: str  # S3: the ETag; folder: "<size>-<mtime in ns>"
     size: int  # bytes
     modified: float  # seconds since the epoch, by the storage's clock
+    archived: bool = False  # the object must be restored before it can be read
 
 
 class Storage(Protocol):

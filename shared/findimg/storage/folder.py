@@ -56,12 +56,12 @@ class FolderStorage:
                     (links if each.is_symlink() else folders).append(each.path)
                 elif stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
                     key = os.path.relpath(each.path, self.root)
-                    yield Entry(key, each.path, _version(status), status.st_size, status.st_mtime)
+                    yield Entry(key, each.path, file_version(status), status.st_size, status.st_mtime)
 
     def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
         with self._translated_errors(self.uri(key), "read"), self.path(key).open("rb") as file:
             data = file.read(-1 if limit is None else limit)
-            check_version(version, _version(os.fstat(file.fileno())), self.uri(key))
+            check_version(version, file_version(os.fstat(file.fileno())), self.uri(key))
             return data
 
     def fetch(self, key: str, path: Path) -> None:
@@ -154,7 +154,8 @@ class FolderStorage:
             ) from error
 
 
-def _version(status: os.stat_result) -> str:
+def file_version(status: os.stat_result) -> str:
+    """Return the `Entry.version` of a file."""
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 

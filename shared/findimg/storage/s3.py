@@ -1,10 +1,11 @@
 """A prefix of an S3 bucket as a storage.
 
 boto3 finds credentials, region and endpoint in its usual places. `AWS_ENDPOINT_URL_S3` names an S3 server other than
-Amazon's.
+Amazon's. `AWS_REQUEST_PAYER=requester` agrees to pay for requests to requester-pays buckets.
 """
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -31,6 +32,7 @@ from findimg.storage.base import Entry, check_version, count_retries, register_s
 
 _log = logging.getLogger(__name__)
 _client_lock = threading.Lock()
+_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")  # storage classes whose objects must be restored before they can be read
 _DOWNLOAD_ATTEMPTS = 5  # requests for one object when its download is interrupted
 
 
@@ -46,29 +48,46 @@ class S3Storage:
         return f"{self.root}/{key}" if key else self.root
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        for page in self._pages(prefix):
+        below = self._key(prefix)
+        start = f"{below}/" if below else ""
+        return self.list_from(start[self._start() :] if prefix else "")
+
+    def list_from(self, start: str) -> Iterator[Entry]:
+        """Yield every object whose key begins with `start`, which is not necessarily a folder."""
+        for page in self._pages(start):
             yield from self._entries(page)
 
-    def list_level(self, prefix: str = "") -> tuple[Sequence[str], Sequence[Entry]]:
-        """Return the sub-folders of the folder `prefix`, each as a prefix, and the objects directly in it."""
+    def list_level(self, start: str = "") -> tuple[Sequence[str], Sequence[Entry]]:
+        """Return the sub-folders and the objects of one folder.
+
+        Args:
+            start: the folder with a trailing slash, or empty for the root. A folder's name may be empty, as in the key
+                `//a.jpg`.
+
+        Returns:
+            The sub-folders, each with a trailing slash, and the objects directly in the folder.
+        """
         folders: deque[str] = deque()
         entries: deque[Entry] = deque()
-        for page in self._pages(prefix, Delimiter="/"):
-            folders += [each["Prefix"][self._start() : -1] for each in page.get("CommonPrefixes", [])]
+        for page in self._pages(start, Delimiter="/"):
+            folders += [each["Prefix"][self._start() :] for each in page.get("CommonPrefixes", [])]
             entries += self._entries(page)
         return folders, entries
 
-    def _pages(self, prefix: str, **options: str) -> Iterator[Any]:
-        below = self._key(prefix)
-        pages = {"Bucket": self.bucket, "Prefix": below + "/" if below else "", **options}
-        with _translated_errors(self.uri(prefix)):
-            yield from shared_client().get_paginator("list_objects_v2").paginate(**pages)
+    def _pages(self, start: str, **options: str) -> Iterator[Any]:
+        # Without RestoreStatus, restored objects of an archive look like archived ones.
+        options["OptionalObjectAttributes"] = ["RestoreStatus"]  # type: ignore[assignment]
+        root = f"{self.prefix}/" if self.prefix else ""
+        with _translated_errors(self.uri(start.rstrip("/"))):
+            paginator = shared_client().get_paginator("list_objects_v2")
+            yield from paginator.paginate(Bucket=self.bucket, Prefix=root + start, **options)
 
     def _entries(self, page: Any) -> Iterator[Entry]:
         for item in page.get("Contents", []):
             if not item["Key"].endswith("/"):
                 key = item["Key"][self._start() :]
-                yield Entry(key, self.uri(key), item["ETag"].strip('"'), item["Size"], item["LastModified"].timestamp())
+                version, modified = item["ETag"].strip('"'), item["LastModified"].timestamp()
+                yield Entry(key, self.uri(key), version, item["Size"], modified, _is_archived(item))
 
     def _start(self) -> int:
         """Return the position in a bucket's key at which this storage's key starts."""
@@ -93,7 +112,7 @@ class S3Storage:
                     if len(data) >= expected:
                         return data
                 count_retries(1)
-        raise StorageError(f"{self.uri(key)} was interrupted after {len(data)} of {expected} bytes; try again.")
+        raise StorageError(f"The download of {self.uri(key)} was interrupted; try again.")
 
     def fetch(self, key: str, path: Path) -> None:
         with _translated_errors(self.uri(key)):
@@ -169,6 +188,11 @@ class S3Storage:
         return "/".join(part for part in (self.prefix, key) if part)
 
 
+def _is_archived(item: Any) -> bool:
+    """Return whether an object of a listing must be restored before it can be read."""
+    return item.get("StorageClass") in _ARCHIVES and "RestoreExpiryDate" not in item.get("RestoreStatus", {})
+
+
 def presigned(uri: str, seconds: int) -> str:
     """Return an https:// address that gives read access to an object without credentials.
 
@@ -200,11 +224,19 @@ def _client() -> Any:
     try:
         client = boto3.client("s3", config=config)
         client.meta.events.register("after-call.s3", _count_answer)
+        if os.environ.get("AWS_REQUEST_PAYER") == "requester":
+            client.meta.events.register("before-parameter-build.s3", _pay_requests)
         return client
     except ValueError as error:
         raise StorageError(
             f"S3 cannot be used: {error}. AWS_ENDPOINT_URL_S3 must begin with http:// or https://."
         ) from error
+
+
+def _pay_requests(params: dict[str, Any], model: Any, **_: Any) -> None:
+    """Agree to pay for the requests to a bucket whose owner demands it."""
+    if "RequestPayer" in model.input_shape.members:
+        params.setdefault("RequestPayer", "requester")
 
 
 def _count_answer(parsed: dict[str, Any], **_: Any) -> None:
@@ -240,6 +272,8 @@ def _translated_errors(uri: str) -> Iterator[None]:
             raise StorageError(
                 f"{uri} cannot be reached: there is no such bucket; create it or check its name."
             ) from error
+        if code == "InvalidObjectState":
+            raise StorageError(f"{uri} is archived. Restore it in S3 first.") from error
         busy = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
         advice = "Try again later" if busy else "Check the name and your permissions"
         raise StorageError(f"{uri} cannot be reached: S3 answered {code or error}. {advice}.") from error
@@ -260,7 +294,8 @@ def _open_root(rest: str) -> S3Storage:
     bucket, _, prefix = rest.partition("/")
     if not bucket:
         raise ValueError("no bucket")
-    return S3Storage(bucket, prefix.strip("/"))
+    # A key may begin with a slash, so only the end is stripped: s3://bucket//dir is the folder "/dir".
+    return S3Storage(bucket, prefix.rstrip("/"))
 
 
 def _open_object(rest: str) -> tuple[S3Storage, str]:

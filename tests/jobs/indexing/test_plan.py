@@ -3,7 +3,7 @@ import pytest
 from findimg.errors import LibraryError
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.plan import last_run, make_plan, read_images, write_plan
-from findimg_jobs.indexing.sources import Failure, Listing, SourceImage
+from findimg_jobs.indexing.records import Failure, Listing, SourceImage
 from findimg_jobs.store.shards import CommittedImages, ImageKey
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))

@@ -65,7 +65,7 @@ def test_source_without_images_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="'/no/such/place' is no folder"):
+    with pytest.raises(SettingsError, match="'/no/such/place' does not exist"):
         names(str(tmp_path), "/no/such/place")
 
 

@@ -10,7 +10,7 @@ import findimg_jobs.store.compaction
 from findimg.errors import NotPublishedError, StorageError
 from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
-from findimg_jobs.indexing.sources import Failure, SourceImage
+from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.store.compaction import MANY, compact, is_crowded
 from findimg_jobs.store.shards import (
     CommittedImages,

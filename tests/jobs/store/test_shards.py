@@ -4,7 +4,7 @@ from datetime import datetime
 import numpy as np
 
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.sources import Failure, SourceImage
+from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.store.shards import (
     Content,
     EmbeddedImage,

@@ -106,7 +106,7 @@ def test_interrupted_download_is_an_error_not_a_short_object(monkeypatch: pytest
     try:
         with pytest.raises(StorageError, match=r"/x cannot be reached: .*Check credentials"):
             open_storage(s3).read("x")
-        with pytest.raises(StorageError, match=r"/x was interrupted after 9 of 500 bytes; try again"):
+        with pytest.raises(StorageError, match=r"/x was interrupted; try again"):
             open_storage(s3).read("x", 500)
     finally:
         server.shutdown()

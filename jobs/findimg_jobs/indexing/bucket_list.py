@@ -1,0 +1,171 @@
+"""List the images of an s3:// prefix.
+
+A large bucket is listed in branches, which are parts that begin with the same folder. Several branches are listed at
+the same time, in threads or on Ray.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from findimg.errors import SettingsError
+from findimg.storage.base import Entry, Storage, open_storage
+from findimg.storage.s3 import S3Storage
+from findimg_jobs.indexing.image_names import extension_of, is_image_name
+from findimg_jobs.indexing.records import Found, SourceImage
+from findimg_jobs.indexing.skip_rules import IGNORE_FILE, FolderRules, SkipRules
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+_BRANCHES = 64  # branches of a bucket, if it has that many folders
+_IGNORE_FILE_BYTES = 1 << 20
+# Objects that every findimg library has, published or not.
+_LIBRARY_OBJECT = re.compile(
+    r"(?P<library>.*?)/?(versions/[0-9A-Za-z-]+/manifest\.json|plans/\d{8}T\d{12}Z-[0-9a-f]{4}\.parquet)"
+)
+
+
+class ParallelMap(Protocol):
+    """A function that calls another one with every item, in parallel, and yields the results in order."""
+
+    def __call__(self, function: Callable[[In], Out], items: Iterable[In], /) -> Iterable[Out]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A part of a source that is listed at once."""
+
+    source: str
+    start: str  # the beginning of its keys
+    rules: FolderRules
+
+
+def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap) -> Found:
+    """List the images of an s3:// prefix, or the single object with that address.
+
+    Args:
+        source: the address.
+        rules: the operator's patterns.
+        parallel_map: lists the branches.
+
+    Raises:
+        SettingsError: there is no object at this address.
+        StorageError: the bucket cannot be listed.
+    """
+    storage = open_storage(source)
+    found = Found()
+    folder_rules = FolderRules(rules)
+    branches: list[_Branch] = []
+    if isinstance(storage, S3Storage):
+        starts, entries = _split(storage, folder_rules, found)
+        folder_rules = _read_ignore_files(storage, folder_rules, entries)
+        if not starts and not entries and not found.skipped:
+            return _single_object(storage, source)
+        _sort_in(found, entries, folder_rules, storage)
+        branches = [_Branch(source, start, folder_rules) for start in starts]
+    else:
+        branches = [_Branch(source, "", folder_rules)]
+    for part in parallel_map(_list_branch, branches):
+        found.add(part)
+    _drop_libraries(found)
+    return found
+
+
+def _split(storage: S3Storage, rules: FolderRules, found: Found) -> tuple[Sequence[str], list[Entry]]:
+    """Return the beginnings of the branches, and the objects that are in none of them."""
+    folders, entries = deque([""]), list[Entry]()
+    for _ in range(_BRANCHES):
+        if not 0 < len(folders) < _BRANCHES:
+            break
+        below, objects = storage.list_level(folders.popleft())
+        entries += objects
+        for folder in below:
+            # A skipped folder costs no further request.
+            reason = rules.reason(folder)
+            if reason and not rules.searches_skipped_folders:
+                found.skipped[f"{reason} (folder)"] += 1
+            else:
+                folders.append(folder)
+    return folders, entries
+
+
+def _list_branch(branch: _Branch) -> Found:
+    storage = open_storage(branch.source)
+    found = Found()
+    listed = storage.list_from(branch.start) if isinstance(storage, S3Storage) else storage.list(branch.start)
+    entries = list(listed)
+    _sort_in(found, entries, _read_ignore_files(storage, branch.rules, entries), storage)
+    return found
+
+
+def _read_ignore_files(storage: Storage, rules: FolderRules, entries: Iterable[Entry]) -> FolderRules:
+    for entry in sorted(entries, key=lambda entry: len(entry.key)):
+        folder, slash, name = entry.key.rpartition("/")
+        if name == IGNORE_FILE:
+            lines = storage.read(entry.key, _IGNORE_FILE_BYTES).decode("utf-8", "replace").splitlines()
+            rules = rules.with_ignore_file(folder + slash, lines)
+    return rules
+
+
+def _sort_in(found: Found, entries: Iterable[Entry], rules: FolderRules, storage: Storage) -> None:
+    """Add the images among `entries`, and count the other objects."""
+    skipped_folders: dict[str, str | None] = {"": None}
+    counted: set[str] = set()
+    for entry in entries:
+        if library := _LIBRARY_OBJECT.fullmatch(entry.key):
+            found.libraries.add(storage.uri(library["library"]))
+        folder, slash, name = entry.key.rpartition("/")
+        skipped = _skipped_folder(folder + slash, rules, skipped_folders)
+        if skipped and not rules.searches_skipped_folders:
+            if skipped not in counted:
+                counted.add(skipped)
+                found.skipped[f"{rules.reason(skipped)} (folder)"] += 1
+            continue
+        if reason := rules.reason(entry.key):
+            found.skipped[reason] += 1
+        elif not is_image_name(name):
+            found.skipped[f"not an image: {extension_of(name)}"] += 1
+        else:
+            (found.archived if entry.archived else found.images).append(SourceImage(entry.uri, entry.version))
+
+
+def _skipped_folder(folder: str, rules: FolderRules, known: dict[str, str | None]) -> str | None:
+    """Return the outermost skipped folder that contains `folder` or is `folder`, None if there is none."""
+    if folder not in known:
+        parent = folder[:-1].rpartition("/")
+        above = _skipped_folder(parent[0] + parent[1], rules, known)
+        known[folder] = above or (folder if rules.reason(folder) else None)
+    return known[folder]
+
+
+def _single_object(storage: S3Storage, source: str) -> Found:
+    folder, _, name = storage.prefix.rpartition("/")
+    parent = S3Storage(storage.bucket, folder)
+    for entry in parent.list_from(name) if name else ():
+        if entry.key == name:
+            image = SourceImage(entry.uri, entry.version)
+            return Found(archived=[image]) if entry.archived else Found(images=[image])
+    return Found()
+
+
+def _drop_libraries(found: Found) -> None:
+    """Remove the files of libraries, which are known once everything is listed."""
+    roots = tuple(f"{library}/" for library in found.libraries)
+    if roots:
+        found.images = [image for image in found.images if not image.uri.startswith(roots)]
+        found.archived = [image for image in found.archived if not image.uri.startswith(roots)]
+
+
+def check_not_in_library(source: str, library: str) -> None:
+    """Check that a source is not inside the library that is being written.
+
+    Raises:
+        SettingsError: it is.
+    """
+    if library and f"{source}/".startswith(f"{library}/"):
+        raise SettingsError(
+            f"The source {source} is inside the library {library}. Choose a library outside the photographs."
+        )

@@ -1,0 +1,235 @@
+"""List the images of folders on this machine.
+
+Folders are told apart by device and inode, so that a folder with several paths is listed once. Links are followed
+last: an image that can be reached with and without a link gets the path without one.
+"""
+
+import errno
+import os
+import re
+import stat
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from findimg.errors import SettingsError
+from findimg.storage.folder import file_version
+from findimg_jobs.indexing.image_names import extension_of, is_image_name
+from findimg_jobs.indexing.records import Failure, Found, SourceImage
+from findimg_jobs.indexing.skip_rules import IGNORE_FILE, FolderRules, SkipRules
+
+# The path was deleted since it was listed, or it is a link to nothing.
+_NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_VERSION_NAME = re.compile(rb"[0-9A-Za-z-]{1,100}\s*")
+_IGNORE_FILE_BYTES = 1 << 20
+_Inode = tuple[int, int]  # device and inode
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    path: str
+    root: str  # the source that it is in
+    rules: FolderRules
+
+
+class FolderWalk:
+    """Lists folders and single files. Folders that were listed once are not listed again."""
+
+    def __init__(self, rules: SkipRules, library: str | None):
+        """Prepare a walk.
+
+        Args:
+            rules: the operator's patterns.
+            library: the path of the library that is being written, None if it is not a folder.
+        """
+        self.found = Found()
+        self.shared_roots: set[str] = set()  # sources whose folder was listed as part of another source
+        self._rules = FolderRules(rules)
+        self._library = _inode(library) if library else None
+        self._seen: set[_Inode] = set()
+        self._links: list[tuple[str, _Folder]] = []  # linked files
+
+    def list(self, roots: Sequence[str]) -> Found:
+        """List the images of sources.
+
+        Args:
+            roots: absolute paths of existing folders or files.
+        """
+        plain, linked = deque[_Folder](), deque[_Folder]()
+        for root in roots:
+            if not os.path.isdir(root):
+                self._add_file(root)
+            elif library := self._library_above(root):
+                self.found.libraries.add(library)
+            else:
+                queue = plain if os.path.realpath(root) == root else linked
+                queue.append(_Folder(root, root, self._rules))
+        while plain or linked:
+            folder = (plain or linked).popleft()
+            for below, is_link in self._list_folder(folder):
+                (linked if is_link else plain).append(below)
+        for path, folder in self._links:
+            self._add_linked_file(path, folder)
+        return self.found
+
+    def _list_folder(self, folder: _Folder) -> Iterable[tuple[_Folder, bool]]:
+        """List one folder. Return the folders in it, each with whether it is a link."""
+        try:
+            status = os.stat(folder.path)
+            inode = status.st_dev, status.st_ino
+            if inode in self._seen:
+                if folder.path == folder.root:
+                    self.shared_roots.add(folder.root)
+                return []
+            with os.scandir(folder.path) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            self._add_unreadable(folder.path, error)
+            return []
+        self._seen.add(inode)
+        if inode == self._library or is_library(folder.path, {entry.name for entry in entries}):
+            self.found.libraries.add(folder.path)
+            return []
+        rules = folder.rules
+        if any(entry.name == IGNORE_FILE for entry in entries):
+            rules = self._read_ignore_file(folder)
+        below = []
+        try:
+            for entry in entries:
+                if entry.is_symlink() and not self._can_follow(entry.path):
+                    continue
+                if entry.is_dir():
+                    if self._is_wanted(entry.path + "/", folder.root, rules, rules.searches_skipped_folders):
+                        below.append((_Folder(entry.path, folder.root, rules), entry.is_symlink()))
+                else:
+                    self._add_entry(entry, _Folder(folder.path, folder.root, rules))
+        except PermissionError as error:
+            # A folder with read permission, but without search permission: its names are known and nothing else.
+            self._add_unreadable(folder.path, error)
+            return []
+        return below
+
+    def _add_entry(self, entry: os.DirEntry[str], folder: _Folder) -> None:
+        if not self._is_wanted(entry.path, folder.root, folder.rules):
+            return
+        if not is_image_name(entry.name):
+            self.found.skipped[f"not an image: {extension_of(entry.name)}"] += 1
+        elif entry.is_symlink():
+            self._links.append((entry.path, folder))
+        else:
+            self._add_file(entry.path)
+
+    def _can_follow(self, link: str) -> bool:
+        """Return whether a link has a readable target. Count or record it if it has not."""
+        try:
+            os.stat(link)
+        except OSError as error:
+            if error.errno in _NOT_FOUND:
+                self.found.skipped["link to nothing"] += 1
+            else:
+                reason = f"The target of a link cannot be read: {error.strerror}."
+                self.found.failures.append(Failure(link, "", reason, transient=True))
+            return False
+        return True
+
+    def _add_linked_file(self, path: str, folder: _Folder) -> None:
+        target = _inode(os.path.dirname(os.path.realpath(path)))
+        # If the target's folder was listed, the target itself was listed or skipped there.
+        if target not in self._seen:
+            self._add_file(path)
+
+    def _add_file(self, path: str) -> None:
+        try:
+            status = os.stat(path)
+        except PermissionError:
+            raise  # the folder has no search permission, so the caller records the folder
+        except OSError as error:
+            if error.errno not in _NOT_FOUND:
+                self.found.failures.append(Failure(path, "", f"The file cannot be read: {error.strerror}.", True))
+            return
+        if stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
+            self.found.images.append(SourceImage(path, file_version(status)))
+        else:
+            self.found.skipped["pipe or device"] += 1
+
+    def _is_wanted(self, path: str, root: str, rules: FolderRules, searched_anyway: bool = False) -> bool:
+        """Return whether the rules keep a path, and count it if they skip it."""
+        reason = rules.reason(path[len(root.rstrip("/")) + 1 :])
+        if reason and not searched_anyway:
+            self.found.skipped[f"{reason} (folder)" if path.endswith("/") else reason] += 1
+        return not reason or searched_anyway
+
+    def _read_ignore_file(self, folder: _Folder) -> FolderRules:
+        try:
+            with open(os.path.join(folder.path, IGNORE_FILE), "rb") as file:
+                lines = file.read(_IGNORE_FILE_BYTES).decode("utf-8", "replace").splitlines()
+        except OSError as error:
+            path = os.path.join(folder.path, IGNORE_FILE)
+            self.found.failures.append(Failure(path, "", f"The file cannot be read: {error.strerror}.", True))
+            return folder.rules
+        below = folder.path[len(folder.root.rstrip("/")) + 1 :]
+        return folder.rules.with_ignore_file(f"{below}/" if below else "", lines)
+
+    def _add_unreadable(self, path: str, error: OSError) -> None:
+        if error.errno in _NOT_FOUND:
+            return  # deleted since it was listed
+        reason = f"The folder cannot be read: {error.strerror}. Its images of the last version are kept."
+        self.found.failures.append(Failure(path, "", reason, transient=True))
+        self.found.unreadable.append(path)
+
+    def _library_above(self, root: str) -> str | None:
+        """Return the library that contains a source, None if there is none."""
+        folder = os.path.realpath(root)
+        while True:
+            if self._library and _inode(folder) == self._library:
+                return folder
+            parent = os.path.dirname(folder)
+            if parent == folder:
+                return None
+            folder = parent
+            try:
+                names = set(os.listdir(folder))
+            except OSError:
+                continue
+            if is_library(folder, names):
+                return folder
+
+
+def is_library(folder: str, names: set[str]) -> bool:
+    """Return whether a folder is a findimg library, published or not.
+
+    Args:
+        folder: its path.
+        names: the names of the files and folders in it.
+    """
+    try:
+        if {"CURRENT", "versions"} <= names:
+            with open(os.path.join(folder, "CURRENT"), "rb") as file:
+                return bool(_VERSION_NAME.fullmatch(file.read(200)))
+        # Before the first publish there is no CURRENT.
+        if {"plans", "embeddings"} <= names or {"plans", "LOCK"} <= names:
+            return any(name.endswith(".parquet") for name in os.listdir(os.path.join(folder, "plans")))
+    except OSError:
+        return False
+    return False
+
+
+def check_exists(path: str, source: str) -> None:
+    """Check that a source exists.
+
+    Raises:
+        SettingsError: there is neither a folder nor a file at `path`.
+    """
+    if not os.path.exists(path):
+        raise SettingsError(
+            f"The source {source!r} does not exist. Give a folder, an image or an s3://bucket/prefix. "
+            "If its disk is not mounted, mount it and run again."
+        )
+
+
+def _inode(path: str) -> _Inode | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,56 @@
+"""The records that a listing of the sources consists of."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SourceImage:
+    """An image in a source, not decoded yet."""
+
+    uri: str
+    version: str  # changes with the content
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image or a folder that cannot be read, and the reason."""
+
+    uri: str
+    version: str
+    reason: str  # names neither a path nor a size, so that equal reasons can be counted
+    transient: bool  # another attempt may succeed although the image did not change
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All images of the sources, in URI order, each image once."""
+
+    images: list[SourceImage]
+    failures: list[Failure] = field(default_factory=list)  # images without a valid name, and unreadable folders
+    unreadable: tuple[str, ...] = ()  # folders whose content is not known
+    archived: tuple[SourceImage, ...] = ()  # objects that S3 must restore before they can be read
+    skipped: Counter[str] = field(default_factory=Counter)  # reason → number of files and folders
+    empty_sources: tuple[str, ...] = ()  # roots of sources without an image
+    roots: tuple[str, ...] = ()  # the sources' addresses; of a single image its folder
+
+
+@dataclass(slots=True)
+class Found:
+    """What listing a part of the sources found. Parts are added up."""
+
+    images: list[SourceImage] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    archived: list[SourceImage] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
+
+    def add(self, other: "Found") -> None:
+        """Add another part."""
+        self.images += other.images
+        self.failures += other.failures
+        self.unreadable += other.unreadable
+        self.archived += other.archived
+        self.skipped += other.skipped
+        self.libraries |= other.libraries
