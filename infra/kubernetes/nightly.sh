@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates the RayJob of this night and waits for it, so that the CronJob knows when it ends and how.
+# Create the nightly RayJob and wait until it ends, so that the CronJob has its result.
 set -eu
 job=$(kubectl create --filename /nightly/rayjob.yaml --output name)
 trap 'kubectl delete "$job" --wait=false; exit 143' TERM
@@ -10,7 +10,7 @@ while sleep "${EVERY:-15}"; do
     exit 0
     ;;
   Failed)
-    # Left for somebody to look at; its cluster is gone after an hour.
+    # Keep the RayJob for inspection. Its cluster is deleted after an hour.
     kubectl get "$job" --output 'jsonpath={.status.reason}: {.status.message}'
     exit 1
     ;;

@@ -80,4 +80,4 @@ def test_only_failed_runs_send_mail(line: str, code: int, printed: str, tmp_path
     )
     assert (done.stdout, done.stderr) == (printed, "")
     assert (done.returncode == 0) is (printed == "")
-    assert (tmp_path / "asked").read_text() in ("index one two\n", "prune\n")
+    assert (tmp_path / "asked").read_text() in ("index --sources one two\n", "prune\n")

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -117,7 +119,7 @@ def test_retry_failed_reads_broken_images_again(findimg_jobs: Command, pictures:
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (["index", "/no/such/folder", "--library", "l"], 2, "'/no/such/folder' is no folder"),
+        (["index", "/no/such/folder", "--library", "l"], 2, "'/no/such/folder' does not exist"),
         (["index", "."], 2, "No library is named"),
         (["index", ".", "--library", "l"], 2, "There is no image in"),
         (["index", ".", "--library", "l", "--backbone", "resnet"], 2, "There is no backbone 'resnet'"),
@@ -160,3 +162,72 @@ def test_models_list_shows_their_state(findimg_jobs: Command) -> None:
     for name in ("vgg16", "vgg16-gap", "efficientnet-lite0", "glove.6B.50d", "glove.6B.300d"):
         assert name in listed
     assert Path(findimg_jobs("models", "path", "efficientnet-lite0").stdout.strip()).is_file()
+
+
+def test_version_option_prints_the_version(findimg_jobs: Command) -> None:
+    done = findimg_jobs("--version")
+    assert (done.returncode, done.stdout) == (0, f"findimg-jobs {version('findimg')}\n")
+
+
+def test_shell_completion_is_offered(findimg_jobs: Command) -> None:
+    done = findimg_jobs("--show-completion", "bash")
+    assert done.returncode == 0
+    assert "findimg-jobs" in done.stdout
+
+
+def test_versions_are_printed_as_json(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    findimg_jobs("index", pictures, "--library", library)
+    (pictures / "0.png").unlink()
+    findimg_jobs("index", pictures, "--library", library)
+    rows = json.loads(findimg_jobs("versions", "--library", library, "--json").stdout)
+    assert [(row["images"], row["failed"], row["live"]) for row in rows] == [(6, 0, False), (5, 0, True)]
+    assert rows[0]["backbone"] == "efficientnet-lite0"
+
+
+def test_sources_can_come_from_standard_input_and_from_one_text(
+    findimg_jobs: Command, pictures: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "Team Photos"
+    pictures.rename(folder)
+    done = findimg_jobs("index", "--sources", f"'{folder}'", "--library", tmp_path / "a", "--json")
+    assert json.loads(done.stdout)["images"] == 6
+    listed = f"{folder}/0.png\n{folder}/1.png\n{folder}/missing.png\n"
+    done = subprocess.run(
+        [COMMAND, "index", "--from-file", "-", "--library", tmp_path / "b", "--json", "--engine", "local"],
+        input=listed,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    report = json.loads(done.stdout)
+    assert (report["seen"], report["embedded"], report["failed"], report["images"]) == (3, 2, 1, 2)
+    assert_one_sentence(findimg_jobs("index", "--library", tmp_path / "c"), 2, "No source is named")
+
+
+def test_report_tells_what_was_skipped_and_what_to_type_next(
+    findimg_jobs: Command, pictures: Path, tmp_path: Path
+) -> None:
+    (pictures / "@eaDir").mkdir()
+    (pictures / "notes.txt").write_text("x")
+    (pictures / "bad\x1b[31m.jpg").write_text("x")
+    library = tmp_path / "my library"
+    done = findimg_jobs("index", pictures, "--library", library, "--exclude", "5.*")
+    assert "Skipped: 1 --exclude 5.*, 1 @eaDir (folder), 1 not an image: .txt." in done.stdout
+    assert f"findimg-bot try --library '{library}'" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert json.loads(done.stderr.splitlines()[0])["status"] == f"Listing the images of {pictures}."
+
+
+def test_interrupted_run_says_that_a_rerun_continues(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+    arguments = [COMMAND, "index", pictures, "--library", tmp_path / "library", "--engine", "local"]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    for line in process.stderr:
+        if "Embedding" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "run the same command again, and it continues" in rest
+    assert not (tmp_path / "library" / "LOCK").exists()

@@ -60,8 +60,7 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap) -> Fou
     folder_rules = FolderRules(rules)
     branches: list[_Branch] = []
     if isinstance(storage, S3Storage):
-        starts, entries = _split(storage, folder_rules, found)
-        folder_rules = _read_ignore_files(storage, folder_rules, entries)
+        starts, entries, folder_rules = _split(storage, folder_rules, found)
         if not starts and not entries and not found.skipped:
             return _single_object(storage, source)
         _sort_in(found, entries, folder_rules, storage)
@@ -74,14 +73,15 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap) -> Fou
     return found
 
 
-def _split(storage: S3Storage, rules: FolderRules, found: Found) -> tuple[Sequence[str], list[Entry]]:
-    """Return the beginnings of the branches, and the objects that are in none of them."""
+def _split(storage: S3Storage, rules: FolderRules, found: Found) -> tuple[Sequence[str], list[Entry], FolderRules]:
+    """Return the beginnings of the branches, the objects that are in none of them, and the rules."""
     folders, entries = deque([""]), list[Entry]()
     for _ in range(_BRANCHES):
         if not 0 < len(folders) < _BRANCHES:
             break
         below, objects = storage.list_level(folders.popleft())
         entries += objects
+        rules = _read_ignore_files(storage, rules, objects)
         for folder in below:
             # A skipped folder costs no further request.
             reason = rules.reason(folder)
@@ -89,7 +89,7 @@ def _split(storage: S3Storage, rules: FolderRules, found: Found) -> tuple[Sequen
                 found.skipped[f"{reason} (folder)"] += 1
             else:
                 folders.append(folder)
-    return folders, entries
+    return folders, entries, rules
 
 
 def _list_branch(branch: _Branch) -> Found:
@@ -119,7 +119,7 @@ def _sort_in(found: Found, entries: Iterable[Entry], rules: FolderRules, storage
             found.libraries.add(storage.uri(library["library"]))
         folder, slash, name = entry.key.rpartition("/")
         skipped = _skipped_folder(folder + slash, rules, skipped_folders)
-        if skipped and not rules.searches_skipped_folders:
+        if skipped and not rules.includes(entry.key):
             if skipped not in counted:
                 counted.add(skipped)
                 found.skipped[f"{rules.reason(skipped)} (folder)"] += 1

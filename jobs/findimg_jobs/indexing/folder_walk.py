@@ -10,7 +10,7 @@ import re
 import stat
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from findimg.errors import SettingsError
 from findimg.storage.folder import file_version
@@ -78,8 +78,7 @@ class FolderWalk:
             status = os.stat(folder.path)
             inode = status.st_dev, status.st_ino
             if inode in self._seen:
-                if folder.path == folder.root:
-                    self.shared_roots.add(folder.root)
+                self.shared_roots.add(folder.root)
                 return []
             with os.scandir(folder.path) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
@@ -99,8 +98,9 @@ class FolderWalk:
                 if entry.is_symlink() and not self._can_follow(entry.path):
                     continue
                 if entry.is_dir():
-                    if self._is_wanted(entry.path + "/", folder.root, rules, rules.searches_skipped_folders):
-                        below.append((_Folder(entry.path, folder.root, rules), entry.is_symlink()))
+                    inside = self._rules_below(entry.path, folder.root, rules)
+                    if inside:
+                        below.append((_Folder(entry.path, folder.root, inside), entry.is_symlink()))
                 else:
                     self._add_entry(entry, _Folder(folder.path, folder.root, rules))
         except PermissionError as error:
@@ -110,9 +110,9 @@ class FolderWalk:
         return below
 
     def _add_entry(self, entry: os.DirEntry[str], folder: _Folder) -> None:
-        if not self._is_wanted(entry.path, folder.root, folder.rules):
-            return
-        if not is_image_name(entry.name):
+        if reason := folder.rules.reason(_key(entry.path, folder.root)):
+            self.found.skipped[reason] += 1
+        elif not is_image_name(entry.name):
             self.found.skipped[f"not an image: {extension_of(entry.name)}"] += 1
         elif entry.is_symlink():
             self._links.append((entry.path, folder))
@@ -135,7 +135,9 @@ class FolderWalk:
     def _add_linked_file(self, path: str, folder: _Folder) -> None:
         target = _inode(os.path.dirname(os.path.realpath(path)))
         # If the target's folder was listed, the target itself was listed or skipped there.
-        if target not in self._seen:
+        if target in self._seen:
+            self.shared_roots.add(folder.root)
+        else:
             self._add_file(path)
 
     def _add_file(self, path: str) -> None:
@@ -152,12 +154,15 @@ class FolderWalk:
         else:
             self.found.skipped["pipe or device"] += 1
 
-    def _is_wanted(self, path: str, root: str, rules: FolderRules, searched_anyway: bool = False) -> bool:
-        """Return whether the rules keep a path, and count it if they skip it."""
-        reason = rules.reason(path[len(root.rstrip("/")) + 1 :])
-        if reason and not searched_anyway:
-            self.found.skipped[f"{reason} (folder)" if path.endswith("/") else reason] += 1
-        return not reason or searched_anyway
+    def _rules_below(self, path: str, root: str, rules: FolderRules) -> FolderRules | None:
+        """Return the rules for a sub-folder. Return None if it is skipped, and count it."""
+        reason = rules.reason(_key(path, root) + "/")
+        if reason and rules.searches_skipped_folders:
+            return replace(rules, skipped_by=reason)
+        if reason:
+            self.found.skipped[f"{reason} (folder)"] += 1
+            return None
+        return replace(rules, skipped_by=None)
 
     def _read_ignore_file(self, folder: _Folder) -> FolderRules:
         try:
@@ -167,7 +172,7 @@ class FolderWalk:
             path = os.path.join(folder.path, IGNORE_FILE)
             self.found.failures.append(Failure(path, "", f"The file cannot be read: {error.strerror}.", True))
             return folder.rules
-        below = folder.path[len(folder.root.rstrip("/")) + 1 :]
+        below = _key(folder.path, folder.root)
         return folder.rules.with_ignore_file(f"{below}/" if below else "", lines)
 
     def _add_unreadable(self, path: str, error: OSError) -> None:
@@ -225,6 +230,11 @@ def check_exists(path: str, source: str) -> None:
             f"The source {source!r} does not exist. Give a folder, an image or an s3://bucket/prefix. "
             "If its disk is not mounted, mount it and run again."
         )
+
+
+def _key(path: str, root: str) -> str:
+    """Return a path relative to the source that contains it."""
+    return path[len(root.rstrip("/")) + 1 :]
 
 
 def _inode(path: str) -> _Inode | None:

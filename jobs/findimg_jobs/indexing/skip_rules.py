@@ -94,6 +94,7 @@ class FolderRules:
     rules: SkipRules
     # (folder below the source with a trailing slash, its patterns), the deepest folder last
     ignore_files: tuple[tuple[str, GitIgnoreSpec], ...] = field(default=())
+    skipped_by: str | None = None  # the rule that skips this whole folder, except for what `--include` matches
 
     def with_ignore_file(self, folder: str, lines: Iterable[str]) -> "FolderRules":
         """Return the rules for a folder that has a `.findimgignore` file with these lines.
@@ -102,6 +103,10 @@ class FolderRules:
         """
         spec = parse_lines(lines)
         return replace(self, ignore_files=(*self.ignore_files, (folder, spec)))
+
+    def includes(self, key: str) -> bool:
+        """Return whether `--include` matches a path below the source."""
+        return bool(self.rules.include) and _spec(self.rules.include).match_file(key)
 
     @property
     def searches_skipped_folders(self) -> bool:
@@ -119,8 +124,10 @@ class FolderRules:
         name = key.rstrip("/").rpartition("/")[2]
         if name.startswith("._") and not key.endswith("/"):
             return APPLE_DOUBLE
-        if self.rules.include and _spec(self.rules.include).match_file(key):
+        if self.includes(key):
             return None
+        if self.skipped_by:
+            return self.skipped_by
         if self.rules.exclude:
             result = _spec(self.rules.exclude).check_file(key)
             if result.include and result.index is not None:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import pytest
 
 import findimg_jobs.indexing.embed
@@ -410,3 +411,81 @@ def test_incomplete_live_version_is_published_again(
     assert run(library.uri, pictures).outcome == "published"
     assert library.open().manifest.version != damaged
     assert reads == []
+
+
+def test_images_of_an_unreadable_folder_are_kept(
+    tmp_path: Path, run: Run, draw: Callable[[Path, int], None], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, library = tmp_path / "source", str(tmp_path / "library")
+    for number in range(4):
+        draw(source / f"album{number % 2}" / f"{number}.png", number)
+    run(library, source)
+    scandir = os.scandir
+
+    def refuse(path: str = ".") -> object:
+        if path == str(source / "album1"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    draw(source / "album0" / "new.png", 9)
+    report = run(library, source)
+    assert counts(report) == (6, 1, 4, 0, 1)
+    assert indexed(library, cache) == {"0.png", "1.png", "2.png", "3.png", "new.png"}
+    monkeypatch.undo()
+    (source / "album1" / "1.png").unlink()
+    run(library, source)
+    assert "1.png" not in indexed(library, cache)
+
+
+def test_source_that_became_empty_is_refused_unless_allowed(
+    place: str, pictures: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
+) -> None:
+    first, second, library = f"{place}/a", f"{place}/b", f"{place}/library"
+    upload(pictures, first)
+    open_storage(second).write("x.png", (pictures / "0.png").read_bytes())
+    version = run(library, first, second).version
+    open_storage(second).write("notes.txt", b"x")
+    open_storage(second).delete("x.png")
+    with pytest.raises(NotPublishedError, match=r"/b has no image any more, but the library holds 1 of its images"):
+        run(library, first, second)
+    assert Library(library, cache).current() == version
+    assert run(library, first, second, allow_shrink=True).images == 6
+
+
+def test_missing_source_is_an_empty_one_with_allow_shrink(tmp_path: Path, pictures: Path, run: Run) -> None:
+    library = str(tmp_path / "library")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    (gone / "x.png").write_bytes((pictures / "0.png").read_bytes())
+    run(library, pictures, gone)
+    (gone / "x.png").unlink()
+    gone.rmdir()
+    with pytest.raises(SettingsError, match="gone' does not exist"):
+        run(library, pictures, gone)
+    assert run(library, pictures, gone, allow_shrink=True).removed == 1
+
+
+def test_archived_image_is_kept_if_it_was_embedded_before(s3: str, pictures: Path, run: Run, cache: Path) -> None:
+    client, bucket = boto3.client("s3"), s3.removeprefix("s3://")
+    for number in range(3):
+        body = (pictures / f"{number}.png").read_bytes()
+        client.put_object(Bucket=bucket, Key=f"photos/{number}.png", Body=body)
+    run(f"{s3}/library", f"{s3}/photos")
+    for number in (1, 4):
+        body = (pictures / f"{number}.png").read_bytes()
+        client.put_object(Bucket=bucket, Key=f"photos/{number}.png", Body=body, StorageClass="GLACIER")
+    report = run(f"{s3}/library", f"{s3}/photos")
+    assert counts(report) == (3, 0, 3, 0, 0)
+    assert report.skipped == {"archived in S3": 1}
+    assert indexed(f"{s3}/library", cache) == {"0.png", "1.png", "2.png"}
+
+
+def test_equal_failures_have_equal_reasons(tmp_path: Path, pictures: Path, run: Run, reads: list[str]) -> None:
+    for number in range(5):
+        (pictures / f"broken{number}.jpg").write_bytes(b"x")
+    report = run(str(tmp_path / "library"), pictures)
+    ((reason, count, uri),) = report.top_errors()
+    assert count == 5
+    assert uri == f"{pictures}/broken0.jpg"
+    assert str(tmp_path) not in reason
