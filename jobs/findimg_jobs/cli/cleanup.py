@@ -1,14 +1,17 @@
 """Commands that delete: prune and forget."""
 
 import os
+import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from findimg.errors import LibraryError
 from findimg.library.library import Library
 from findimg.settings import load_settings
 from findimg_jobs.cli.options import CacheOption, LibraryOption
-from findimg_jobs.maintenance.forget import allow
+from findimg_jobs.maintenance.forget import allow, preview_forget
 from findimg_jobs.maintenance.forget import forget as run_forget
 from findimg_jobs.maintenance.prune import GRACE, KEEP
 from findimg_jobs.maintenance.prune import prune as prune_library
@@ -37,6 +40,14 @@ def forget(
     again: Annotated[
         bool, typer.Option("--allow", help="The opposite: let the next run index forgotten images again.")
     ] = False,
+    copies: Annotated[bool, typer.Option("--copies", help="Forget the images' copies, too.")] = False,
+    near_duplicates: Annotated[
+        bool, typer.Option("--near-duplicates", help="Forget the images that look the same, too.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be removed, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before earlier versions are deleted.")] = False,
     cache: CacheOption = None,
 ) -> None:
     """Delete images at once, with their embeddings and thumbnails, and never index them again."""
@@ -46,5 +57,35 @@ def forget(
     if again:
         allow(settings, named)
         print(f"The next run that finds them indexes {len(named)} images again.")
-    else:
-        print("\n".join(run_forget(settings, named).lines()))
+        return
+    preview = preview_forget(settings, named)
+    if sys.stdin.isatty() and not dry_run and preview.near_duplicates and not near_duplicates:
+        print("\n".join(f"Near-duplicate: {uri}" for uri in preview.near_duplicates))
+        near_duplicates = typer.confirm(f"Forget these {len(preview.near_duplicates)} near-duplicates, too?")
+    others = [*(preview.copies if copies else ()), *(preview.near_duplicates if near_duplicates else ())]
+    if others:
+        # Near-duplicates may have copies of their own, which are named now.
+        preview = preview_forget(settings, [*named, *others])
+    if dry_run:
+        print("\n".join([*preview.lines(), "Nothing was changed."]))
+        return
+    if preview.versions and not yes:
+        _confirm_versions(preview.versions)
+    print("\n".join(run_forget(settings, preview.uris).lines()))
+    if preview.near_duplicates:
+        print("Near-duplicates that stay, unless --near-duplicates is given:", *preview.near_duplicates, sep="\n  ")
+
+
+def _confirm_versions(versions: Sequence[str]) -> None:
+    """Ask whether earlier versions may be deleted.
+
+    Raises:
+        LibraryError: the answer is no, or nobody can answer.
+    """
+    print("These earlier versions hold one of the images:", *versions, sep="\n  ")
+    try:
+        agreed = typer.confirm("Delete them? A rollback to them is impossible then.")
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise LibraryError("Nothing was changed. Confirm that earlier versions may be deleted, or add --yes.")

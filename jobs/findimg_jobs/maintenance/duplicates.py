@@ -1,14 +1,18 @@
 """List the copies and near-duplicates of a library, with the space they take in their sources."""
 
+import tempfile
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from findimg.index.duplicates import Duplicates, group_duplicates, near_duplicate_cosine, open_duplicates
 from findimg.index.float16 import Float16Matrix
 from findimg.library.catalog import Catalog, CatalogRow
-from findimg.library.layout import CATALOG_FILE, DUPLICATES_FILE, VISUAL_FILE
+from findimg.library.layout import CATALOG_FILE, DUPLICATES_FILE, VISUAL_FILE, version_key
 from findimg.library.library import Library, Version
+from findimg.library.manifest import Manifest
 
 _ROWS = 1000  # catalog rows read at a time
 
@@ -57,6 +61,38 @@ def find_duplicates(library: Library) -> DuplicatesReport:
         catalog.close()
     ordered = sorted(groups, key=lambda group: (-sum(image.bytes for image in group[1:]), group[0].uri))
     return DuplicatesReport(version.manifest.version, version.manifest.images, tuple(ordered))
+
+
+def find_others(library: Library, manifest: Manifest, uris: AbstractSet[str]) -> tuple[set[str], set[str]]:
+    """Return the other images of a version that are copies, and those that are near-duplicates, of some images.
+
+    Only the catalog and the groups are fetched.
+
+    Raises:
+        LibraryError: the version is damaged.
+        StorageError: the library cannot be read.
+    """
+    if DUPLICATES_FILE not in manifest.files:
+        return _others(library.open(manifest.version), uris)
+    with tempfile.TemporaryDirectory(prefix="findimg-") as name:
+        for file in (CATALOG_FILE, DUPLICATES_FILE):
+            library.storage.fetch(version_key(manifest.version, file), Path(name, file))
+        return _others(Version(manifest, Path(name)), uris)
+
+
+def _others(version: Version, uris: AbstractSet[str]) -> tuple[set[str], set[str]]:
+    copies: set[str] = set()
+    near_duplicates: set[str] = set()
+    catalog = Catalog(version.folder / CATALOG_FILE)
+    try:
+        groups = open_groups(version, catalog)
+        for item in [item for item in map(catalog.item, uris) if item is not None]:
+            sha256 = catalog.row(item).sha256
+            for row in _rows(catalog, groups.members(item).tolist()):
+                (copies if row.sha256 == sha256 else near_duplicates).add(row.uri)
+    finally:
+        catalog.close()
+    return copies - uris, near_duplicates - copies - uris
 
 
 def open_groups(version: Version, catalog: Catalog) -> Duplicates:

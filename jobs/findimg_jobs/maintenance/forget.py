@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from findimg.errors import LibraryError
 from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.publish import delete_version
@@ -15,6 +16,7 @@ from findimg_jobs.build.session import WriteSession
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import Plan, delete_plan, new_run_id, planned_runs, read_images, write_plan
 from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.maintenance.duplicates import find_others
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.delete_rows import delete_rows
@@ -44,6 +46,45 @@ class ForgetReport:
         return lines
 
 
+@dataclass(frozen=True, slots=True)
+class ForgetPreview:
+    """What `forget` would remove, and what it would leave."""
+
+    uris: tuple[str, ...]  # the images to forget
+    copies: tuple[str, ...]  # URIs in the live version with the same content, which stay
+    near_duplicates: tuple[str, ...]  # URIs in the live version that look the same, which stay
+    versions: tuple[str, ...]  # earlier versions that hold one of the images and would be deleted
+
+    def lines(self) -> list[str]:
+        """Return the preview as lines of text for a person."""
+        return [
+            *(f"Forget: {uri}" for uri in self.uris),
+            *(f"Copy, stays: {uri}" for uri in self.copies),
+            *(f"Near-duplicate, stays: {uri}" for uri in self.near_duplicates),
+            *(f"Earlier version, deleted: {version}" for version in self.versions),
+        ]
+
+
+def preview_forget(settings: Settings, uris: Sequence[str]) -> ForgetPreview:
+    """Return what `forget` would do, without changing anything.
+
+    Raises:
+        LibraryError: an image is not in the library.
+    """
+    library, wanted = Library(settings.library, settings.cache), frozenset(uris)
+    live = library.manifest(library.live_version())
+    stores = _read_stores(library.storage)
+    _check_known(library, wanted, read_images(library.storage, live.run), stores)
+    copies, near_duplicates = find_others(library, live, wanted)
+    rows = {key.sha256 for key in _keys(stores) if key.uri in wanted}
+    kept = {key.sha256 for key in _keys(stores) if key.uri in copies}
+    named = wanted | {key.uri for key in _keys(stores) if key.sha256 in rows - kept}
+    versions = [manifest.version for manifest in _versions_naming(library, named) if manifest.version != live.version]
+    return ForgetPreview(
+        tuple(sorted(wanted)), tuple(sorted(copies)), tuple(sorted(near_duplicates)), tuple(sorted(versions))
+    )
+
+
 def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
     """Remove images from the library and block later runs from indexing them.
 
@@ -61,15 +102,10 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
     library.live_version()  # taking the lock of a library that does not exist would create it
     with Engine(settings) as engine, hold_lock(storage) as lock:
         live = library.manifest(library.live_version())
-        stores = {name: read_shards(storage, name) for name in _fingerprints(storage)}
+        stores = _read_stores(storage)
         known = combine_shards(stores.get(live.fingerprint, []))
         planned = read_images(storage, live.run)
-        for uri in sorted(wanted - _uris(planned, stores)):
-            if not is_blocked(storage, uri):
-                raise LibraryError(
-                    f"{uri} is not in {library.uri}, so nothing was changed. "
-                    "Use a URI that findimg-bot ask --json prints."
-                )
+        _check_known(library, wanted, planned, stores)
         held = [image for image in planned if known.is_embedded(image)]
         stay = {known.keys[image.uri, image.version] for image in held if image.uri not in wanted}
         if not stay:
@@ -85,9 +121,9 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
             write_plan(storage, Plan(run, images, ()))
             session = WriteSession(library, lock, engine, StageClock())
             live = publish_images(session, settings, live, run, images, allow_shrink=True)
-        kept = {key.sha256: key.uri for key in stay}
+        kept = {key.sha256 for key in stay}
         rows = [key for key in _keys(stores) if key.uri in wanted]
-        gone = {key.sha256 for key in rows} - kept.keys()
+        gone = {key.sha256 for key in rows} - kept
         lock.check()
         versions = _withdraw(library, wanted | {key.uri for key in _keys(stores) if key.sha256 in gone}, live.version)
         # Delete the rows last: a second call needs them to find the content hashes.
@@ -95,7 +131,8 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
             storage.delete(thumbnail_key(sha256))
         lock.check()
         erased = sum(delete_rows(storage, name, shards, wanted, gone) for name, shards in stores.items())
-    copies = tuple(sorted({kept[key.sha256] for key in rows if key.sha256 in kept}))
+    contents = {key.sha256 for key in rows}
+    copies = tuple(sorted(key.uri for key in stay if key.sha256 in contents))
     return ForgetReport(live.version, live.images, erased, len(gone), versions, copies)
 
 
@@ -116,6 +153,24 @@ def allow(settings: Settings, uris: Sequence[str]) -> None:
             unblock(library.storage, uri)
 
 
+def _check_known(
+    library: Library,
+    wanted: AbstractSet[str],
+    planned: Sequence[SourceImage],
+    stores: dict[str, list[CommittedShard]],
+) -> None:
+    for uri in sorted(wanted - _uris(planned, stores)):
+        if not is_blocked(library.storage, uri):
+            raise LibraryError(
+                f"{uri} is not in {library.uri}, so nothing was changed. Use a URI that findimg-bot ask --json prints."
+            )
+
+
+def _read_stores(storage: Storage) -> dict[str, list[CommittedShard]]:
+    """Return the committed shards of each encoder, by fingerprint."""
+    return {name: read_shards(storage, name) for name in _fingerprints(storage)}
+
+
 def _fingerprints(storage: Storage) -> set[str]:
     return {entry.key.split("/")[1] for entry in storage.list("embeddings")}
 
@@ -132,16 +187,23 @@ def _uris(planned: Sequence[SourceImage], stores: dict[str, list[CommittedShard]
 
 def _withdraw(library: Library, uris: AbstractSet[str], live: str) -> int:
     """Delete all versions and plans that may name one of the images. Return the number of versions."""
-    runs = planned_runs(library.storage)
-    unrelated = {run for run in runs if _names_none_of(library.storage, run, uris)}
     manifests = [library.manifest(version) for version in library.versions()]
-    old = [manifest for manifest in manifests if manifest.version != live and manifest.run not in unrelated]
+    old = [manifest for manifest in _versions_naming(library, uris) if manifest.version != live]
     for manifest in old:
         delete_version(library, manifest.version)
     library.drop_cached(before=live)
-    for run in runs - unrelated - {manifest.run for manifest in manifests if manifest.version == live}:
-        delete_plan(library.storage, run)
+    kept = {manifest.run for manifest in manifests if manifest.version == live}
+    for run in planned_runs(library.storage) - kept:
+        if not _names_none_of(library.storage, run, uris):
+            delete_plan(library.storage, run)
     return len(old)
+
+
+def _versions_naming(library: Library, uris: AbstractSet[str]) -> list[Manifest]:
+    """Return the versions that may hold one of the images."""
+    manifests = [library.manifest(version) for version in library.versions()]
+    unrelated = {run for run in planned_runs(library.storage) if _names_none_of(library.storage, run, uris)}
+    return [manifest for manifest in manifests if manifest.run not in unrelated]
 
 
 def _names_none_of(storage: Storage, run: str, uris: AbstractSet[str]) -> bool:

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
 from findimg.errors import LibraryError
-from findimg.library.layout import DUPLICATES_FILE
+from findimg.library.catalog import Catalog
+from findimg.library.layout import CATALOG_FILE, DUPLICATES_FILE
 from findimg.library.library import Library
+from findimg.settings import Settings
 from findimg_jobs.cli.root import app
 from findimg_jobs.maintenance.duplicates import find_duplicates
+from findimg_jobs.maintenance.forget import forget as run_forget
 from findimg_jobs.reporting.run_report import RunReport
 
 Run = Callable[..., RunReport]
@@ -95,3 +99,76 @@ def test_library_without_duplicates_says_so(tmp_path: Path, cache: Path, run: Ru
 def test_nothing_published_is_an_error(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(LibraryError, match="Nothing is published"):
         find_duplicates(Library(str(tmp_path / "none"), cache))
+
+
+def forget(library: Library, *arguments: str | Path, typed: str = "") -> Result:
+    return CliRunner().invoke(
+        app, ["forget", *map(str, arguments), "--library", library.uri], input=typed, catch_exceptions=True
+    )
+
+
+def indexed(library: Library, photos: Path) -> set[str]:
+    catalog = Catalog(library.open().folder / CATALOG_FILE)
+    names = {str(Path(catalog.row(item).uri).relative_to(photos)) for item in range(catalog.images)}
+    catalog.close()
+    return names
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDIMG_ENGINE", "local")
+
+
+@pytest.mark.usefixtures("engine")
+def test_dry_run_names_everything_and_changes_nothing(library: Library, photos: Path) -> None:
+    before = library.current()
+    told = forget(library, photos / "cat.png", photos / "mirrored.png", "--dry-run")
+    assert told.exit_code == 0, told.output
+    assert told.stdout.splitlines() == [
+        f"Forget: {photos / 'cat.png'}",
+        f"Forget: {photos / 'mirrored.png'}",
+        f"Copy, stays: {photos / 'backup/cat (1).png'}",
+        f"Copy, stays: {photos / 'backup/cat.png'}",
+        f"Near-duplicate, stays: {photos / 'coffee-small.jpg'}",
+        f"Near-duplicate, stays: {photos / 'coffee.png'}",
+        "Nothing was changed.",
+    ]
+    assert (library.current(), len(indexed(library, photos))) == (before, 7)
+
+
+@pytest.mark.usefixtures("engine")
+def test_copies_and_near_duplicates_are_forgotten_on_request(library: Library, photos: Path) -> None:
+    told = forget(library, photos / "cat.png", photos / "coffee.png", "--copies", "--near-duplicates")
+    assert told.exit_code == 0, told.output
+    assert indexed(library, photos) == {"rocket.png"}
+
+
+@pytest.mark.usefixtures("engine")
+def test_earlier_versions_are_deleted_only_after_a_yes(library: Library, photos: Path, run: Run) -> None:
+    first = library.current()
+    assert first
+    (photos / "rocket.png").unlink()
+    run(library.uri, photos)
+    told = forget(library, photos / "mirrored.png", typed="n\n")
+    assert first in told.stdout
+    assert isinstance(told.exception, LibraryError)
+    assert "Nothing was changed." in str(told.exception)
+    assert isinstance(forget(library, photos / "mirrored.png").exception, LibraryError)
+    assert first in library.versions()
+    assert "mirrored.png" in indexed(library, photos)
+    told = forget(library, photos / "mirrored.png", typed="y\n")
+    assert told.exit_code == 0, told.output
+    assert str(photos / "coffee.png") in told.stdout, "near-duplicates that stay are named"
+    assert first not in library.versions()
+    assert indexed(library, photos) == {
+        "backup/cat (1).png",
+        "backup/cat.png",
+        "cat.png",
+        "coffee-small.jpg",
+        "coffee.png",
+    }
+
+
+def test_every_copy_of_a_forgotten_image_is_named(library: Library, photos: Path, cache: Path) -> None:
+    report = run_forget(Settings(library=library.uri, cache=cache, engine="local"), [str(photos / "cat.png")])
+    assert report.copies == (str(photos / "backup/cat (1).png"), str(photos / "backup/cat.png"))
