@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from findimg_bot.local_slack.delivery.events import Events
+from findimg_bot.local_slack.model.emoji import with_emoji_names
 from findimg_bot.local_slack.model.files import describe
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, new_id
 from findimg_bot.local_slack.web_page.feeds import Feeds
@@ -169,4 +170,4 @@ def _named(element: Any) -> Any:
 
 
 def _escaped_plain(text: str) -> str:
-    return _LINK.sub(r"<\g<0>>", entities(text))
+    return _LINK.sub(r"<\g<0>>", entities(with_emoji_names(text)))

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from findimg_bot.local_slack.model.emoji import emoji_by_name
 from findimg_bot.local_slack.model.files import FileTooLargeError, image_type, read_form_file
 from findimg_bot.local_slack.model.state import Json
 from findimg_bot.local_slack.web_page.feeds import shown_file
@@ -36,6 +37,7 @@ class PageApi:
         router.add_get("/", self._index)
         router.add_get("/page/static/{name}", self._static)
         router.add_get("/page/file/{file}", self._file)
+        router.add_get("/page/emoji", self._emoji)
         router.add_get("/page/state", self._state)
         router.add_get("/page/live", self._updates)
         router.add_post("/page/upload", self._upload)
@@ -84,6 +86,10 @@ class PageApi:
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._person(request).state())
+
+    async def _emoji(self, request: web.Request) -> web.StreamResponse:
+        self._person(request)
+        return web.json_response(emoji_by_name(), headers={"Cache-Control": "private, max-age=3600"})
 
     async def _updates(self, request: web.Request) -> web.StreamResponse:
         person = self._person(request)

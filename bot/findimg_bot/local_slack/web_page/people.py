@@ -11,6 +11,7 @@ from findimg_bot.local_slack.delivery.events import Events
 from findimg_bot.local_slack.delivery.http import COMMANDS, INTERACTIVE, Delivery, DeliveryError
 from findimg_bot.local_slack.delivery.response_urls import Hooks
 from findimg_bot.local_slack.faults import Timing
+from findimg_bot.local_slack.model.emoji import with_emoji_names
 from findimg_bot.local_slack.model.files import FILE_BYTES, Files, describe
 from findimg_bot.local_slack.model.messages import Messages, entities
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
@@ -235,7 +236,8 @@ class Person:
     async def _command(self, place: Channel, text: str, thread: str) -> None:
         name, _, rest = text.partition(" ")
         commands = self._office.manifest.get("features", {}).get("slash_commands", ())
-        if not self.team.installed or not any(each["command"] == name for each in commands):
+        command = next((each for each in commands if each["command"] == name), None)
+        if not self.team.installed or command is None:
             raise UserActionError(f"{name} is not a valid command.")
         if thread:
             raise UserActionError(f"{name} is not supported in threads. Sorry!")
@@ -248,7 +250,7 @@ class Person:
             "user_id": self.user.id,
             "user_name": self.user.name,
             "command": name,
-            "text": entities(rest.strip()),
+            "text": self._command_text(command, rest.strip()),
             "api_app_id": self._office.app_id,
             "is_enterprise_install": "false",
             "response_url": self._office.hooks.new("commands", self.team, place, self.user.id),
@@ -264,6 +266,18 @@ class Person:
             said = f'{name} failed with the error "{wrong}"'
             self._notice(place, said)
             raise UserActionError(said)
+
+    def _command_text(self, command: Json, text: str) -> str:
+        """Return a command's text as Slack sends it: names of people and channels become ids with `should_escape`."""
+        text = entities(with_emoji_names(text))
+        if not command.get("should_escape"):
+            return text
+        people = {f"@{user.name}": f"<@{user.id}|{user.name}>" for user in self.team.users.values()}
+        channels = {
+            f"#{each.name}": f"<#{each.id}|{each.name}>" for each in self.team.channels.values() if not each.is_im
+        }
+        ids = people | channels
+        return re.sub(r"(?<!\S)[@#][\w-]+", lambda name: ids.get(name[0], name[0]), text)
 
     async def _interact(self, payload: Json, trouble: str = "") -> Json:
         common = {

@@ -58,6 +58,8 @@ export const PAGE = new URL("../../../../bot/findimg_bot/local_slack/web_page/st
 /** Import a module of the page. */
 export const page = (name) => import(new URL(name, PAGE));
 
+(await page("emoji.js")).addEmoji({ tada: "🎉" });
+
 /** What the page knows of people and channels. */
 export const store = {
   state: { me: { id: "U1" }, users: {}, channels: [] },

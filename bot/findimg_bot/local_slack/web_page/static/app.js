@@ -2,6 +2,7 @@
 
 import { Channel } from "./channel.js";
 import { Connection } from "./connection.js";
+import { addEmoji } from "./emoji.js";
 import { spoken } from "./message.js";
 import { Modal } from "./modal.js";
 import { Sidebar } from "./sidebar.js";
@@ -12,6 +13,9 @@ const BANNERS = {
   lost: "The connection to the workspace is lost. Trying again…",
   ended: "The workspace was started anew. Open the address that findimg-bot printed.",
 };
+
+const answer = await fetch("/page/emoji");
+if (answer.ok) addEmoji(await answer.json());
 
 const store = new Store();
 const connection = new Connection();
