@@ -143,7 +143,7 @@ class Room:
 
     def post(self, text: str, blocks: list[Json] | None = None, **more: Any) -> str:
         """The bot says something; returns its ts."""
-        messages = self.workspace.office.messages
+        messages = self.workspace.services.messages
         said = self._slack.call(messages.post, self.workspace.team, self.channel, text, blocks or [], **more)
         return str(said.ts)
 
@@ -865,7 +865,7 @@ def test_new_messages_are_said_and_counted(opened: Page, room: Room, slack: Thre
 def test_a_message_that_is_deleted_or_changed_is_so_on_the_page(opened: Page, room: Room, slack: Threaded) -> None:
     kept, gone = room.post("first"), room.post("second")
     expect(messages(opened)).to_have_count(2)
-    store, team = room.workspace.office.messages, room.workspace.team
+    store, team = room.workspace.services.messages, room.workspace.team
     slack.call(store.change, team, team.message(room.id, kept), "changed", None)
     slack.call(store.delete, team, team.message(room.id, gone))
     expect(messages(opened)).to_have_count(1)

@@ -16,7 +16,7 @@ from findimg_bot.local_slack.model.files import FILE_BYTES, Files, can_be_shown
 from findimg_bot.local_slack.model.messages import Messages
 from findimg_bot.local_slack.model.state import Channel, File, Json, Team, User, new_id
 from findimg_bot.local_slack.model.views import Views
-from findimg_bot.local_slack.web_api.api import Api, Arguments
+from findimg_bot.local_slack.web_api.api import Api, ApiError, Arguments
 from findimg_bot.local_slack.web_api.chat import Chat
 from findimg_bot.local_slack.web_api.conversations import Conversations
 from findimg_bot.local_slack.web_api.modals import Modals
@@ -70,7 +70,7 @@ class Workspace:
         self._port = port
         self._host = host
         self._runner: web.AppRunner | None = None
-        self._office: WorkspaceServices | None = None
+        self._services: WorkspaceServices | None = None
 
     @property
     def address(self) -> str:
@@ -103,35 +103,35 @@ class Workspace:
         """Ends everything; a workspace that was never started is left as it is."""
         if self._runner is None:
             return
-        self.office.events.stop()
-        self.office.files.stop()
+        self.services.events.stop()
+        self.services.files.stop()
         await self._delivery.close()
         await self.sockets.close()
         await self._runner.cleanup()
 
     @property
-    def office(self) -> WorkspaceServices:
+    def services(self) -> WorkspaceServices:
         """What people's deeds go through.
 
         Raises:
             RuntimeError: the workspace was not started.
         """
-        if self._office is None:
+        if self._services is None:
             raise RuntimeError("The workspace is not started; await start() first.")
-        return self._office
+        return self._services
 
     def person(self, user: User | None = None) -> Person:
         """Acts as a person, the first one when None; what they do reaches the bot as from the page."""
         user = user or self.me
         team = next(team for team in self.teams.values() if user.id in team.users)
-        return Person(self.office, team, user)
+        return Person(self.services, team, user)
 
     def post(self, channel_name: str, text: str, blocks: Sequence[Json] | None = None) -> str:
         """The bot says something in a channel of the first team; returns the message's ts."""
         channel = self.team.channel(channel_name)
         if channel is None:
             raise ValueError(f"There is no channel {channel_name!r} in {self.team.name}.")
-        return self.office.messages.post(self.team, channel, text, blocks or ()).ts
+        return self.services.messages.post(self.team, channel, text, blocks or ()).ts
 
     def add_team(self, name: str, *, installed: bool = True, token: str | None = None) -> Team:
         """A team with a person, the bot and a channel `general`.
@@ -150,6 +150,11 @@ class Workspace:
         self.teams[team.id] = team
         return team
 
+    def post_as_workflow(self, channel: Channel, text: str, team: Team | None = None) -> str:
+        """Post a message as a workflow, which has a name but no user. Returns the message's ts."""
+        team = team or self.team
+        return self.services.messages.post_as_workflow(team, channel, "Workflow", text).ts
+
     def add_remote_file(self, name: str, url: str, channel: Channel, user: User | None = None) -> File:
         """A person shares a file that lies elsewhere, as apps for other storage let them: `mode` is `external`.
 
@@ -159,25 +164,25 @@ class Workspace:
         person = self.person(user)
         file = File(new_id("F"), person.user.id, name, name, mimetype="image/jpeg", complete=True, external_url=url)
         person.team.files[file.id] = file
-        self.office.messages.say(person.team, channel, person.user, "", files=[file])
+        self.services.messages.say(person.team, channel, person.user, "", files=[file])
         return file
 
     def uninstall(self, team: Team | None = None) -> None:
         """The app is removed from a team, the first one when None."""
         team = team or self.team
-        self.office.events.tokens_revoked(team)
-        self.office.events.uninstalled(team)
+        self.services.events.tokens_revoked(team)
+        self.services.events.uninstalled(team)
         team.installed = False
 
     def revoke(self, team: Team | None = None) -> None:
         """A team's bot token is revoked, the first one's when None."""
         team = team or self.team
-        self.office.events.tokens_revoked(team)
+        self.services.events.tokens_revoked(team)
         team.installed = False
 
     async def settle(self) -> None:
         """Waits until the bot has acknowledged every event, or they were given up."""
-        await self.office.events.settle()
+        await self.services.events.settle()
 
     async def verify_request_url(self) -> bool:
         """Asks the request URL for its challenge, as Slack does when it is saved."""
@@ -195,12 +200,12 @@ class Workspace:
         subscribed = settings.get("event_subscriptions", {}).get("bot_events", ())
         feeds = Feeds(self.manifest, FILE_BYTES)
         files = Files(feeds, self.faults)
-        events = Events(self._delivery, subscribed, self.app_id, self.timing)
+        events = Events(self._delivery, subscribed, self.app_id, self.timing, lambda: self.faults.file_stubs)
         messages = Messages(feeds, events, self.address)
         hooks = Hooks(messages, _showable, self.timing, self.faults, self.address)
         has_home = bool(features.get("app_home", {}).get("home_tab_enabled"))
         views = Views(feeds, _showable, self.timing, self.app_id, has_home)
-        self._office = WorkspaceServices(
+        self._services = WorkspaceServices(
             self.manifest,
             self.app_id,
             self.address,
@@ -223,7 +228,7 @@ class Workspace:
         oauth.register(api)
         api.app_methods["apps.connections.open"] = self._open_connection
         guard = Guard(self._port, self.teams)
-        page = PageApi(self._office, guard)
+        page = PageApi(self._services, guard)
 
         async def authorize(request: web.Request) -> web.StreamResponse:
             found = guard.signed_in(request)
@@ -245,6 +250,8 @@ class Workspace:
         return app
 
     def _open_connection(self, arguments: Arguments, request: web.Request) -> Json:
+        if not self.sockets.switched_on:
+            raise ApiError("link_disabled")
         return {"url": self.sockets.new_address(self.address)}
 
 

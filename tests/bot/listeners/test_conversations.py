@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def send_event(team: Team, name: str, event: Json, **envelope: Any) -> None:
     """Let Slack send an event as it is."""
     workspace = team.slack.workspace
-    team.slack.call(workspace.office.events.send, workspace.team, name, event, **envelope)
+    team.slack.call(workspace.services.events.send, workspace.team, name, event, **envelope)
 
 
 def mention(team: Team, channel: str, text: str, **more: Any) -> str:

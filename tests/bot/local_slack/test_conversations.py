@@ -62,7 +62,8 @@ def test_channels_and_people_are_described(slack: Threaded, client: WebClient) -
     slack.call(team.add_channel, "secret", private=True, bot=False)
     listed = client.conversations_list(types="public_channel,private_channel")["channels"]
     assert {channel["name"]: channel["is_member"] for channel in listed} == {"general": True, "public": False}
-    assert refused(client.conversations_list, types="mpim")["error"] == "invalid_types"
+    assert refused(client.conversations_list, types="no_such_type")["error"] == "invalid_types"
+    assert refused(client.conversations_list, types="mpim")["needed"] == "mpim:read"
     opened = client.conversations_open(users=workspace.me.id)["channel"]
     assert (opened["is_im"], opened["user"]) == (True, workspace.me.id)
     assert client.conversations_info(channel=opened["id"])["channel"]["id"] == opened["id"]

@@ -95,7 +95,7 @@ def test_without_the_scope_or_the_subscription_there_is_no_event(
 ) -> None:
     team = slack.workspace.team
     team.scopes -= {scope}
-    slack.workspace.office.events._subscribed -= {subscription}
+    slack.workspace.services.events._subscribed -= {subscription}
     bot = connect()
     person.ask("send", channel="general", text=f"<@{team.bot.id}> cat")
     slack.run(slack.workspace.settle())

@@ -2,27 +2,40 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
 from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, Retry
 from findimg_bot.local_slack.faults import Timing
 from findimg_bot.local_slack.model.files import describe
-from findimg_bot.local_slack.model.state import Json, Message, Team, new_id
+from findimg_bot.local_slack.model.state import File, Json, Message, Team, new_id
 
 _SCOPES = {
     "app_mention": "app_mentions:read",
     "message.im": "im:history",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
+    "message.mpim": "mpim:history",
 }
 
 
 class Events:
     """Sends events to the bot."""
 
-    def __init__(self, delivery: Delivery, subscribed: Iterable[str], app_id: str, timing: Timing):
+    def __init__(
+        self,
+        delivery: Delivery,
+        subscribed: Iterable[str],
+        app_id: str,
+        timing: Timing,
+        file_stubs: Callable[[], bool] = lambda: False,
+    ):
+        """Args:
+        subscribed: the events of the app's manifest.
+        file_stubs: whether messages name their files by id only.
+        """
+        self._file_stubs = file_stubs
         self._delivery = delivery
         self._subscribed = frozenset(subscribed)
         self._app_id = app_id
@@ -38,16 +51,22 @@ class Events:
         channel, event = message.channel, dict(message.content)
         event |= {"channel": channel.id, "event_ts": message.ts}
         if "files" in event:
-            event["files"] = [describe(team, team.files[file["id"]], address) for file in event["files"]]
+            about = _stub if self._file_stubs() else describe
+            event["files"] = [about(team, team.files[file["id"]], address) for file in event["files"]]
             event["upload"] = False
         if team.bot.id not in channel.members:
             return
-        mentioned = f"<@{team.bot.id}>" in str(event["text"]) and event["user"] != team.bot.id
+        envelope: Json = {"is_ext_shared_channel": channel.is_ext_shared}
+        sender = team.users.get(str(event.get("user")))
+        if sender and sender.home_team:
+            event |= {"team": sender.home_team, "user_team": sender.home_team, "source_team": sender.home_team}
+        mentioned = f"<@{team.bot.id}>" in str(event["text"]) and event.get("user") != team.bot.id
         # In a direct message a mention is no event of its own.
         if mentioned and not channel.is_im:
-            self._send(team, "app_mention", event | {"type": "app_mention"})
+            self._send(team, "app_mention", event | {"type": "app_mention"}, envelope)
         subtype = {"subtype": "file_share"} if "files" in event and "bot_id" not in event else {}
-        self._send(team, f"message.{channel.kind}", event | {"channel_type": _channel_type(message)} | subtype)
+        event |= {"channel_type": _channel_type(message)} | subtype
+        self._send(team, f"message.{channel.kind}", event, envelope)
 
     def changed(self, team: Team, message: Message, before: Json) -> None:
         """A message was changed."""
@@ -140,4 +159,16 @@ class Events:
 
 
 def _channel_type(message: Message) -> str:
-    return "im" if message.channel.is_im else "group" if message.channel.is_private else "channel"
+    return {"im": "im", "mpim": "mpim", "groups": "group", "channels": "channel"}[message.channel.kind]
+
+
+def _stub(team: Team, file: File, address: str) -> Json:
+    """Return a file as Slack names it where the app must ask `files.info` for the rest."""
+    created = int(file.created)
+    return {
+        "id": file.id,
+        "created": created,
+        "timestamp": created,
+        "mode": "file_access",
+        "file_access": "check_file_info",
+    }

@@ -28,6 +28,7 @@ class Sockets:
 
     def __init__(self, app_id: str):
         self._app_id = app_id
+        self.switched_on = True
         self._tickets: dict[str, float] = {}  # secret part of an address → until when it is good
         self._open: list[_Connection] = []
         self._waiting: dict[str, asyncio.Future[Json]] = {}  # envelope id → its acknowledgement
@@ -96,6 +97,13 @@ class Sockets:
         """Asks for new connections and ends these, as Slack does every few hours."""
         for each in list(self._open):
             await each.socket.send_json(self._disconnect("refresh_requested"))
+        await self.close()
+
+    async def switch_off(self) -> None:
+        """End every connection and refuse new ones, as when Socket Mode is switched off in the app's settings."""
+        self.switched_on = False
+        for each in list(self._open):
+            await each.socket.send_json(self._disconnect("link_disabled"))
         await self.close()
 
     def drop(self) -> None:

@@ -12,6 +12,7 @@ from findimg_bot.local_slack.web_page.feeds import Feeds
 
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
 _REFERENCE = re.compile(r"<(?=[@#!][^<>\s]+>|https?://[^<>\s]+>)([^<>]+)>")
+_RICH = re.compile(r"<(?P<reference>[^<>]+)>|(?<!\w):(?P<emoji>[a-z0-9_+-]*[a-z+-][a-z0-9_+-]*):", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s<>|]+")
 
 
@@ -27,12 +28,20 @@ class Messages:
         self._address = address
 
     def say(
-        self, team: Team, channel: Channel, user: User, text: str, thread: str = "", files: Sequence[File] = ()
+        self,
+        team: Team,
+        channel: Channel,
+        user: User,
+        text: str,
+        thread: str = "",
+        files: Sequence[File] = (),
+        attachments: Sequence[Json] = (),
     ) -> Message:
-        """A person sends a message; the bot gets the events it asked for.
+        """Send a person's message; the bot gets the events that it subscribed to.
 
         Args:
             text: as it was typed, or with `<@U…>` for a mention.
+            attachments: forwarded messages.
         """
         content: Json = {
             "type": "message",
@@ -41,6 +50,10 @@ class Messages:
             "team": team.id,
             "client_msg_id": new_id("M").lower(),
         }
+        if content["text"]:
+            content["blocks"] = [rich_text(content["text"])]
+        if attachments:
+            content["attachments"] = list(attachments)
         message = self._add(team, channel, content, thread, files)
         self._events.said(team, message, self._address)
         return message
@@ -62,6 +75,51 @@ class Messages:
         message = self._add(team, channel, content, thread, files, only_for)
         if not only_for:
             self._events.said(team, message, self._address)
+        return message
+
+    def edit(self, team: Team, message: Message, text: str) -> None:
+        """Replace the text of a person's message; the bot gets `message_changed`."""
+        before = dict(message.content)
+        user = message.content["user"]
+        message.content |= {"text": escaped_text(text), "edited": {"user": user, "ts": team.next_ts()}}
+        message.content["blocks"] = [rich_text(message.content["text"])]
+        self._events.changed(team, message, before)
+        self._feeds.message(team, message)
+
+    def forwarded(self, team: Team, message: Message) -> Json:
+        """Return a message as an attachment of the message that forwards it, with its files."""
+        user = str(message.content.get("user", ""))
+        original = self.described(team, message)
+        attachment: Json = {
+            "is_share": True,
+            "is_msg_unfurl": True,
+            "id": 1,
+            "ts": message.ts,
+            "author_id": user,
+            "author_name": team.users[user].name if user in team.users else message.content.get("username", ""),
+            "channel_id": message.channel.id,
+            "channel_team": team.id,
+            "from_url": f"{team.url}archives/{message.channel.id}/p{message.ts.replace('.', '')}",
+            "text": message.content["text"],
+            "fallback": message.content["text"],
+            "mrkdwn_in": ["text"],
+        }
+        if "files" in original:
+            attachment["files"] = original["files"]
+        return attachment
+
+    def post_as_workflow(self, team: Team, channel: Channel, name: str, text: str) -> Message:
+        """Post a workflow's message: it has a name and a bot id, but no user."""
+        content: Json = {
+            "type": "message",
+            "subtype": "bot_message",
+            "bot_id": new_id("B"),
+            "username": name,
+            "team": team.id,
+            "text": escaped_text(text),
+        }
+        message = self._add(team, channel, content, "", ())
+        self._events.said(team, message, self._address)
         return message
 
     def change(self, team: Team, message: Message, text: str, blocks: Sequence[Json] | None) -> None:
@@ -99,7 +157,7 @@ class Messages:
             shown |= {
                 "thread_ts": message.ts,
                 "reply_count": len(replies),
-                "reply_users_count": len({each.content["user"] for each in replies}),
+                "reply_users_count": len({each.content.get("user") for each in replies}),
                 "latest_reply": replies[-1].ts,
             }
         return shown
@@ -118,7 +176,7 @@ class Messages:
             parent = team.message(channel.id, thread)
             content["thread_ts"] = parent.content.get("thread_ts", thread) if parent else thread
             if parent:
-                content["parent_user_id"] = parent.content["user"]
+                content["parent_user_id"] = parent.content.get("user", "")
         message = Message(channel, content, only_for)
         shared = list(files)
         if shared:
@@ -143,6 +201,43 @@ def escaped_text(text: str) -> str:
 def entities(text: str) -> str:
     """Text with entities for & < >; those that are there already stay."""
     return _ENTITY.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
+
+
+def rich_text(text: str) -> Json:
+    """Return the `rich_text` block that Slack's composer makes of a person's message.
+
+    Args:
+        text: the message's text as Slack passes it on, with entities and references in angle brackets.
+    """
+    elements: list[Json] = []
+    end = 0
+    for match in _RICH.finditer(text):
+        elements += _plain_elements(text[end : match.start()])
+        elements.append(_rich_element(match))
+        end = match.end()
+    elements += _plain_elements(text[end:])
+    section: Json = {"type": "rich_text_section", "elements": elements}
+    return {"type": "rich_text", "block_id": new_id("b"), "elements": [section]}
+
+
+def _plain_elements(text: str) -> list[Json]:
+    plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return [{"type": "text", "text": plain}] if plain else []
+
+
+def _rich_element(match: re.Match[str]) -> Json:
+    if name := match["emoji"]:
+        return {"type": "emoji", "name": name}
+    target, _, label = match["reference"].partition("|")
+    match target[0]:
+        case "@":
+            return {"type": "user", "user_id": target[1:]}
+        case "#":
+            return {"type": "channel", "channel_id": target[1:]}
+        case "!":
+            return {"type": "broadcast", "range": target[1:]}
+        case _:
+            return {"type": "link", "url": target.replace("&amp;", "&")} | ({"text": label} if label else {})
 
 
 def named_blocks(blocks: Iterable[Json]) -> list[Json]:

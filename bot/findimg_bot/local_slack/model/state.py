@@ -24,24 +24,30 @@ class User:
     id: str
     name: str
     is_bot: bool = False
+    home_team: str = ""  # for a member of another organisation, in a channel shared by Slack Connect
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)  # opens the page as this person
 
 
 @dataclass(slots=True)
 class Channel:
-    """A channel, or with `is_im` a direct message of two."""
+    """A channel, with `is_im` a direct message of two, with `is_mpim` one of more."""
 
     id: str
     name: str
     members: set[str]  # user ids
     is_private: bool = False
     is_im: bool = False
+    is_mpim: bool = False
+    is_archived: bool = False
+    is_ext_shared: bool = False  # shared with another organisation by Slack Connect
     created: int = field(default_factory=lambda: int(time.time()))
 
     @property
     def kind(self) -> str:
-        """`im`, `groups` or `channels`: how scopes and events name it."""
-        return "im" if self.is_im else "groups" if self.is_private else "channels"
+        """Return `im`, `mpim`, `groups` or `channels`, as scopes and events name it."""
+        if self.is_im or self.is_mpim:
+            return "im" if self.is_im else "mpim"
+        return "groups" if self.is_private else "channels"
 
 
 @dataclass(slots=True)
@@ -132,6 +138,27 @@ class Team:
                 channel.members.add(user.id)
         self.direct(user.id)
         return user
+
+    def add_stranger(self, name: str, channel: Channel, token: str | None = None) -> User:
+        """Add a member of another organisation to a channel, which Slack Connect then shares.
+
+        Args:
+            token: opens the page as this person. None generates one.
+        """
+        user = User(new_id("U"), name, home_team=new_id("T"), token=token or secrets.token_urlsafe(32))
+        self.users[user.id] = user
+        channel.members.add(user.id)
+        channel.is_ext_shared = True
+        return user
+
+    def group_direct(self, people: Iterable[User]) -> Channel:
+        """Return a new group direct message of these people and the bot."""
+        users = [*people, self.bot]
+        name = f"mpdm-{'--'.join(user.name for user in users)}-1"
+        channel = Channel(new_id("G"), name, {user.id for user in users}, is_private=True, is_mpim=True)
+        self.channels[channel.id] = channel
+        self.messages[channel.id] = {}
+        return channel
 
     def add_channel(
         self, name: str, *, members: Iterable[str] | None = None, private: bool = False, bot: bool = True

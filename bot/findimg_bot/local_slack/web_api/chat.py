@@ -92,7 +92,7 @@ class Chat:
         # Nobody but a response_url reaches what only one person sees.
         if message is None or message.only_for:
             raise ApiError("message_not_found")
-        if message.content["user"] != call.team.bot.id:
+        if message.content.get("user") != call.team.bot.id:
             raise ApiError(refused)
         return message
 
@@ -111,6 +111,8 @@ def writable_channel(team: Team, name: str, by_user: bool = True) -> Channel:
     channel = team.channel(name)
     if channel is None:
         raise ApiError("channel_not_found")
+    if channel.is_archived:
+        raise ApiError("is_archived")
     if team.bot.id not in channel.members:
         # Slack doesn't let on that a private channel exists.
         raise ApiError("channel_not_found" if channel.is_private else "not_in_channel")

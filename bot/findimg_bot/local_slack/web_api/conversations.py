@@ -68,7 +68,7 @@ class Conversations:
 
     def list(self, call: Call) -> Json:
         """`conversations.list`."""
-        kinds = {"public_channel": "channels", "private_channel": "groups", "im": "im"}
+        kinds = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
         wanted = [kinds.get(kind) for kind in call.arguments.text("types", "public_channel").split(",")]
         if None in wanted:
             raise ApiError("invalid_types")
@@ -134,13 +134,14 @@ def _readable(call: Call, what: str) -> Channel:
 
 
 def _described(channel: Channel, bot: str) -> Json:
-    described: Json = {"id": channel.id, "created": channel.created, "is_archived": False, "is_im": channel.is_im}
+    described: Json = {"id": channel.id, "created": channel.created, "is_archived": channel.is_archived}
+    described |= {"is_im": channel.is_im, "is_mpim": channel.is_mpim, "is_ext_shared": channel.is_ext_shared}
     if channel.is_im:
         return described | {"user": next(iter(channel.members - {bot})), "is_open": True}
     return described | {
         "name": channel.name,
         "is_channel": not channel.is_private,
-        "is_group": channel.is_private,
+        "is_group": channel.is_private and not channel.is_mpim,
         "is_private": channel.is_private,
         "is_member": bot in channel.members,
         "num_members": len(channel.members),
@@ -150,7 +151,8 @@ def _described(channel: Channel, bot: str) -> Json:
 def _person(user: User, team: str) -> Json:
     return {
         "id": user.id,
-        "team_id": team,
+        "team_id": user.home_team or team,
+        "is_stranger": bool(user.home_team),
         "name": user.name,
         "real_name": user.name,
         "deleted": False,

@@ -74,7 +74,11 @@ class Feeds:
             "users": {
                 each.id: {"id": each.id, "name": each.name, "is_bot": each.is_bot} for each in team.users.values()
             },
-            "channels": [{"id": each.id, "name": each.name, "is_im": each.is_im} for each in channels],
+            "channels": [
+                {"id": each.id, "name": _channel_name(team, each), "is_im": each.is_im, "is_mpim": each.is_mpim}
+                for each in channels
+                if not each.is_archived
+            ],
             "messages": {
                 channel.id: [
                     shown_message(team, message)
@@ -120,14 +124,24 @@ def shown_file(team: Team, file: File) -> Json:
 def shown_message(team: Team, message: Message) -> Json:
     """A message as the page paints it."""
     shown = dict(message.content)
+    if "bot_id" not in shown:
+        shown.pop("blocks", None)  # a person's rich text is their text
     if "blocks" in shown:
         shown["blocks"] = _painted(shown["blocks"])
+    if "attachments" in shown:
+        shown["attachments"] = [_shown_attachment(team, each) for each in shown["attachments"]]
     if "files" in shown:
         files = [team.files[file["id"]] for file in shown["files"]]
         shown["files"] = [shown_file(team, file) for file in files if not file.deleted]
     if message.only_for:
         shown["ephemeral"] = True
     return shown
+
+
+def _shown_attachment(team: Team, attachment: Json) -> Json:
+    files = [team.files[file["id"]] for file in attachment.get("files", ()) if file["id"] in team.files]
+    about = {name: attachment.get(name, "") for name in ("author_name", "text", "channel_id")}
+    return about | {"files": [shown_file(team, file) for file in files if not file.deleted]}
 
 
 def shown_view(team: Team, view: View) -> Json:
@@ -142,6 +156,13 @@ def file_named(slack_file: Json) -> str:
     # …/files-pri/T…-F…/name and https://….slack.com/files/U…/F…/name
     parts = str(slack_file.get("url", "")).split("/")
     return next((name for part in parts for name in [part.rpartition("-")[2]] if name.startswith("F")), "")
+
+
+def _channel_name(team: Team, channel: Channel) -> str:
+    """Return a channel's name, or for a group direct message the names of its people."""
+    if not channel.is_mpim:
+        return channel.name
+    return ", ".join(sorted(team.users[user].name for user in channel.members if not team.users[user].is_bot))
 
 
 def _painted(value: Any) -> Any:

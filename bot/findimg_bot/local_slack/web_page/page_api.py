@@ -27,8 +27,8 @@ Deed = Callable[[Person, Json], Awaitable[Json]]
 class PageApi:
     """Serves the page."""
 
-    def __init__(self, office: WorkspaceServices, guard: Guard):
-        self._office = office
+    def __init__(self, services: WorkspaceServices, guard: Guard):
+        self._services = services
         self._guard = guard
         self._live: set[web.WebSocketResponse] = set()
 
@@ -95,7 +95,7 @@ class PageApi:
         person = self._person(request)
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=4096)
         await socket.prepare(request)
-        feed = self._office.feeds.open(person.team, person.user)
+        feed = self._services.feeds.open(person.team, person.user)
         self._live.add(socket)
         sending = asyncio.create_task(_pass_on(feed, socket))
         try:
@@ -104,7 +104,7 @@ class PageApi:
         finally:
             sending.cancel()
             self._live.discard(socket)
-            self._office.feeds.close(person.user, feed)
+            self._services.feeds.close(person.user, feed)
         return socket
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
@@ -144,7 +144,7 @@ class PageApi:
         found = self._guard.signed_in(request)
         if found is None:
             raise web.HTTPForbidden(text=_closed().text)
-        return Person(self._office, *found)
+        return Person(self._services, *found)
 
 
 async def _send(person: Person, body: Json) -> Json:

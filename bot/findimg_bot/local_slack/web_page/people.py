@@ -59,8 +59,8 @@ class WorkspaceServices:
 class Person:
     """One person in a team."""
 
-    def __init__(self, office: WorkspaceServices, team: Team, user: User):
-        self._office = office
+    def __init__(self, services: WorkspaceServices, team: Team, user: User):
+        self._services = services
         self.team = team
         self.user = user
 
@@ -75,9 +75,9 @@ class Person:
             The message's ts; empty for a command.
 
         Raises:
-            DeedError: it cannot be sent, or the bot did not acknowledge the command.
+            UserActionError: it cannot be sent, or the bot did not acknowledge the command.
         """
-        place = self._place(channel)
+        place = self._writable(channel)
         if text.startswith("/"):
             await self._command(place, text, thread_ts)
             return ""
@@ -86,22 +86,45 @@ class Person:
         if thread_ts and self.team.message(place.id, thread_ts) is None:
             raise UserActionError("The message that this answers is gone.")
         shared = [self._own_file(name) for name in files]
-        message = self._office.messages.say(self.team, place, self.user, text, thread_ts, shared)
+        message = self._services.messages.say(self.team, place, self.user, text, thread_ts, shared)
         if f"<@{self.team.bot.id}>" in text and self.team.bot.id not in place.members:
             self._notice(place, f"@{self.team.bot.name} isn't in this channel.")
         return message.ts
+
+    def edit(self, channel: str, ts: str, text: str) -> None:
+        """Replace the text of one of this person's messages.
+
+        Raises:
+            UserActionError: there is no such message of theirs.
+        """
+        message = self._message(self._place(channel), ts)
+        if message.content.get("user") != self.user.id:
+            raise UserActionError("Only your own messages can be edited.")
+        self._services.messages.edit(self.team, message, text)
+
+    def forward(self, channel: str, ts: str, to: str, text: str = "") -> str:
+        """Forward a message to another channel and return the new message's ts.
+
+        Raises:
+            UserActionError: the message or the channel does not exist.
+        """
+        message = self._message(self._place(channel), ts)
+        place = self._writable(to)
+        attachment = self._services.messages.forwarded(self.team, message)
+        said = self._services.messages.say(self.team, place, self.user, text, attachments=[attachment])
+        return said.ts
 
     def upload(self, name: str, data: bytes) -> File:
         """Uploads a file, which is not shared anywhere yet.
 
         Raises:
-            DeedError: it is empty or too large.
+            UserActionError: it is empty or too large.
         """
         if not data:
             raise UserActionError(f"{name or 'The file'} is empty.")
         if len(data) > FILE_BYTES:
             raise UserActionError(f"{name} has {len(data):,} bytes; {FILE_BYTES:,} are the most.")
-        return self._office.files.add(self.team, self.user.id, name, data)
+        return self._services.files.add(self.team, self.user.id, name, data)
 
     async def act(
         self, block_id: str, action_id: str, channel: str = "", ts: str = "", view_id: str = "", value: Any = None
@@ -112,7 +135,7 @@ class Person:
             value: what was chosen or typed; a button needs none.
 
         Raises:
-            DeedError: it isn't there, or the bot did not acknowledge.
+            UserActionError: it isn't there, or the bot did not acknowledge.
         """
         if view_id:
             view = self._view(view_id)
@@ -130,10 +153,10 @@ class Person:
             }
             if "thread_ts" in message.content:
                 container["thread_ts"] = message.content["thread_ts"]
-            url = self._office.hooks.new("actions", self.team, place, self.user.id, message)
+            url = self._services.hooks.new("actions", self.team, place, self.user.id, message)
             about = {"container": container, "channel": _channel(place), "response_url": url}
             if message.only_for is None:  # Slack keeps no copy of what only one person sees
-                about["message"] = self._office.messages.described(self.team, message)
+                about["message"] = self._services.messages.described(self.team, message)
         element = _element(blocks, block_id, action_id)
         action = {"block_id": block_id, "action_id": action_id, "type": element["type"], "action_ts": self._now()}
         action |= {name: element[name] for name in ("text", "value", "style", "url") if name in element}
@@ -145,11 +168,11 @@ class Person:
         """Uses a message shortcut.
 
         Raises:
-            DeedError: there is no such shortcut or message, or the bot did not acknowledge.
+            UserActionError: there is no such shortcut or message, or the bot did not acknowledge.
         """
         place = self._place(channel)
         message = self._message(place, ts)
-        known = self._office.manifest.get("features", {}).get("shortcuts", ())
+        known = self._services.manifest.get("features", {}).get("shortcuts", ())
         if message.only_for or not any(each["callback_id"] == callback_id for each in known):
             raise UserActionError(f"There is no shortcut {callback_id!r} on that message.")
         await self._interact(
@@ -158,8 +181,8 @@ class Person:
                 "callback_id": callback_id,
                 "channel": _channel(place),
                 "message_ts": message.ts,
-                "message": self._office.messages.described(self.team, message),
-                "response_url": self._office.hooks.new("app", self.team, place, self.user.id),
+                "message": self._services.messages.described(self.team, message),
+                "response_url": self._services.hooks.new("app", self.team, place, self.user.id),
             }
         )
 
@@ -171,7 +194,7 @@ class Person:
 
         Raises:
             ModalError: an input is refused, here or by the bot.
-            DeedError: there is no such modal, or the bot did not acknowledge.
+            UserActionError: there is no such modal, or the bot did not acknowledge.
         """
         view = self._view(view_id)
         if view.content["type"] != "modal":
@@ -182,13 +205,13 @@ class Person:
         try:
             match answer.get("response_action"):
                 case None:
-                    self._office.views.close(self.team, view)
+                    self._services.views.close(self.team, view)
                 case "clear":
-                    self._office.views.close(self.team, view, everything=True)
+                    self._services.views.close(self.team, view, everything=True)
                 case "update":
-                    self._office.views.update(self.team, view.id, answer.get("view"))
+                    self._services.views.update(self.team, view.id, answer.get("view"))
                 case "push":
-                    self._office.views.push_on(self.team, self.user.id, answer.get("view"))
+                    self._services.views.push_on(self.team, self.user.id, answer.get("view"))
                 case "errors" if isinstance(answer.get("errors"), dict) and answer["errors"]:
                     raise ModalError(answer["errors"])
                 case _:
@@ -200,11 +223,11 @@ class Person:
         """Closes a modal; the bot is told if it asked for that.
 
         Raises:
-            DeedError: there is no such modal.
+            UserActionError: there is no such modal.
         """
         view = self._view(view_id)
         everything = bool(view.content["clear_on_close"])
-        self._office.views.close(self.team, view, everything)
+        self._services.views.close(self.team, view, everything)
         if view.content["notify_on_close"]:
             closed = {"type": "view_closed", "view": view.content, "is_cleared": everything}
             # To the person it is closed, whether the bot hears of it or not.
@@ -213,29 +236,29 @@ class Person:
 
     def open_home(self, tab: str = "home") -> None:
         """Opens one of the app's tabs, `home` or `messages`."""
-        self._office.events.home_opened(self.team, self.user.id, tab)
+        self._services.events.home_opened(self.team, self.user.id, tab)
 
     def new_channel(self, name: str) -> Channel:
         """Makes a channel with everybody and the bot in it.
 
         Raises:
-            DeedError: the name is none, or is taken.
+            UserActionError: the name is none, or is taken.
         """
         if not _CHANNEL_NAME.fullmatch(name) or self.team.channel(name):
             raise UserActionError(
                 f"A channel cannot be called {name!r}; use letters, digits and dashes that are not taken."
             )
         channel = self.team.add_channel(name)
-        self._office.feeds.channel(self.team, channel)
+        self._services.feeds.channel(self.team, channel)
         return channel
 
     def state(self) -> Json:
         """Everything that this person sees, as the page gets it."""
-        return self._office.feeds.state(self.team, self.user)
+        return self._services.feeds.state(self.team, self.user)
 
     async def _command(self, place: Channel, text: str, thread: str) -> None:
         name, _, rest = text.partition(" ")
-        commands = self._office.manifest.get("features", {}).get("slash_commands", ())
+        commands = self._services.manifest.get("features", {}).get("slash_commands", ())
         command = next((each for each in commands if each["command"] == name), None)
         if not self.team.installed or command is None:
             raise UserActionError(f"{name} is not a valid command.")
@@ -251,18 +274,18 @@ class Person:
             "user_name": self.user.name,
             "command": name,
             "text": self._command_text(command, rest.strip()),
-            "api_app_id": self._office.app_id,
+            "api_app_id": self._services.app_id,
             "is_enterprise_install": "false",
-            "response_url": self._office.hooks.new("commands", self.team, place, self.user.id),
-            "trigger_id": self._office.views.new_trigger(self.team, self.user.id),
+            "response_url": self._services.hooks.new("commands", self.team, place, self.user.id),
+            "trigger_id": self._services.views.new_trigger(self.team, self.user.id),
         }
         try:
-            answer = await self._office.delivery.send(COMMANDS, payload, self._office.timing.acknowledge)
+            answer = await self._services.delivery.send(COMMANDS, payload, self._services.timing.acknowledge)
         except DeliveryError as error:
             said = f'{name} failed with the error "{error}"'
             self._notice(place, said)
             raise UserActionError(said) from error
-        if answer and (wrong := self._office.hooks.acknowledged(self.team, place, self.user.id, answer)):
+        if answer and (wrong := self._services.hooks.acknowledged(self.team, place, self.user.id, answer)):
             said = f'{name} failed with the error "{wrong}"'
             self._notice(place, said)
             raise UserActionError(said)
@@ -280,21 +303,22 @@ class Person:
         return re.sub(r"(?<!\S)[@#][\w-]+", lambda name: ids.get(name[0], name[0]), text)
 
     async def _interact(self, payload: Json, trouble: str = "") -> Json:
+        home = self.user.home_team or self.team.id
         common = {
             "token": "deprecated",
             "team": {"id": self.team.id, "domain": self.team.name},
-            "user": {"id": self.user.id, "username": self.user.name, "name": self.user.name, "team_id": self.team.id},
-            "api_app_id": self._office.app_id,
+            "user": {"id": self.user.id, "username": self.user.name, "name": self.user.name, "team_id": home},
+            "api_app_id": self._services.app_id,
             "enterprise": None,
             "is_enterprise_install": False,
             "action_ts": self._now(),
         }
         if payload["type"] != "view_closed":
-            common["trigger_id"] = self._office.views.new_trigger(self.team, self.user.id)
+            common["trigger_id"] = self._services.views.new_trigger(self.team, self.user.id)
         if not self.team.installed:
             raise UserActionError(f"{self.team.bot.name} is not in this team any more.")
         try:
-            return await self._office.delivery.send(INTERACTIVE, common | payload, self._office.timing.acknowledge)
+            return await self._services.delivery.send(INTERACTIVE, common | payload, self._services.timing.acknowledge)
         except DeliveryError as error:
             raise UserActionError(trouble or f'{self.team.bot.name} failed with the error "{error}"') from error
 
@@ -310,7 +334,7 @@ class Person:
             value["type"] = element["type"]
             if element["type"] == "file_input":
                 files = [self._own_file(file) for file in _listed(value.get("files"))]
-                value["files"] = [describe(self.team, file, self._office.address) for file in files]
+                value["files"] = [describe(self.team, file, self._services.address) for file in files]
                 if wrong := _refused_files(element, files):
                     errors[name] = wrong
                 for file in files:
@@ -327,6 +351,12 @@ class Person:
         if channel is None or self.user.id not in channel.members:
             raise UserActionError(f"There is no channel {name!r} that you are in.")
         return channel
+
+    def _writable(self, name: str) -> Channel:
+        place = self._place(name)
+        if place.is_archived:
+            raise UserActionError("This channel is archived.")
+        return place
 
     def _message(self, channel: Channel, ts: str) -> Message:
         message = self.team.message(channel.id, ts)
@@ -347,7 +377,7 @@ class Person:
         return file
 
     def _notice(self, channel: Channel, text: str) -> None:
-        self._office.feeds.notice(self.user.id, channel.id, text)
+        self._services.feeds.notice(self.user.id, channel.id, text)
 
     @staticmethod
     def _now() -> str:
@@ -357,6 +387,7 @@ class Person:
 def _channel(channel: Channel) -> Json:
     """A channel as payloads name it."""
     name = "directmessage" if channel.is_im else "privategroup" if channel.is_private else channel.name
+    name = channel.name if channel.is_mpim else name
     return {"id": channel.id, "name": name}
 
 

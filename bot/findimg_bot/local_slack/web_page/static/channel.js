@@ -15,7 +15,7 @@ export class Channel {
     const channel = store.channel(id);
     this.id = id;
     this.home = home;
-    this.name = channel.is_im ? channel.name : `#${channel.name}`;
+    this.name = channel.is_im || channel.is_mpim ? channel.name : `#${channel.name}`;
     this.content = home ? new Home(store, connection) : new Conversation(store, connection, id, null, this.name);
     const drawer = iconButton("drawer", "Channels and apps", { class: "quiet drawer", "aria-controls": "sidebar" });
     drawer.addEventListener("click", openDrawer);
@@ -25,7 +25,7 @@ export class Channel {
         "header",
         { class: "heading" },
         drawer,
-        element("h2", {}, channel.is_im ? icon("chat") : icon("channel"), channel.name),
+        element("h2", {}, channel.is_im || channel.is_mpim ? icon("chat") : icon("channel"), channel.name),
         channel.is_im && element("nav", { class: "tabs", "aria-label": channel.name }, tabs),
       ),
       this.content.node,

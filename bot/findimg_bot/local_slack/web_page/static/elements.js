@@ -141,7 +141,7 @@ function listed(type, store) {
   const people = Object.values(store.state.users).map((user) => ({ value: user.id, text: { text: user.name } }));
   const places = store.state.channels.map((each) => ({
     value: each.id,
-    text: { text: each.is_im ? each.name : `#${each.name}` },
+    text: { text: each.is_im || each.is_mpim ? each.name : `#${each.name}` },
   }));
   return type === "users_select" ? people : places;
 }

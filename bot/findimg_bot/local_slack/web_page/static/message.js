@@ -22,7 +22,7 @@ const HUES = 6; // of the avatars, in the style sheet
  * @param {function(object, HTMLElement)} place.shortcut runs a message shortcut
  */
 export function drawMessage(message, store, connection, place) {
-  const user = store.user(message.user);
+  const user = sender(message, store);
   const context = { store, connection, act: (...used) => place.act(message, ...used) };
   const name = element("span", { class: "name" }, user.name);
   const more = iconButton("more", "More actions", { "aria-haspopup": "menu", "aria-expanded": "false" });
@@ -46,6 +46,7 @@ export function drawMessage(message, store, connection, place) {
       element("header", {}, name, user.is_bot && element("span", { class: "badge" }, "app"), time(message.ts)),
       body(message, store, context),
       message.files?.map((file) => drawFile(file)),
+      message.attachments?.map((attachment) => drawForwarded(attachment, store)),
       place.replies.length > 0 && replyLink(place, message, store),
     ),
     tools,
@@ -64,13 +65,19 @@ export function drawMessage(message, store, connection, place) {
 /** What a screen reader is told of a message. */
 export function spoken(message, store) {
   const files = message.files?.map((file) => file.name).join(", ");
-  return `${store.user(message.user).name}: ${plainText(message.text ?? "", store)}${files ? ` (${files})` : ""}`;
+  return `${sender(message, store).name}: ${plainText(message.text ?? "", store)}${files ? ` (${files})` : ""}`;
 }
 
 function body(message, store, context) {
   const edited = message.edited && element("span", { class: "faint" }, " (edited)");
   if (message.blocks?.length) return [element("div", { class: "blocks" }, draw(message.blocks, context)), edited];
   return message.text ? element("div", { class: "text" }, mrkdwn(message.text, store), edited) : null;
+}
+
+/** Return who sent a message: a person, an app, or a workflow, which has only a name. */
+function sender(message, store) {
+  if (message.user) return store.user(message.user);
+  return { id: message.bot_id, name: message.username ?? "Workflow", is_bot: true };
 }
 
 /** A person's or an app's picture. */
@@ -104,12 +111,24 @@ function drawFile(file) {
   return element("p", { class: "file card" }, icon("file"), element("span", {}, about, size));
 }
 
+/** Draw a forwarded message with its files. */
+function drawForwarded(attachment, store) {
+  return element(
+    "blockquote",
+    { class: "forwarded" },
+    element("b", {}, attachment.author_name),
+    attachment.text && element("div", { class: "text" }, mrkdwn(attachment.text, store)),
+    attachment.files.map((file) => drawFile(file)),
+  );
+}
+
 function threadLink(channel, ts, attributes, ...children) {
   return element("a", { href: `#${channel}/${ts}`, ...attributes }, ...children);
 }
 
 function replyLink({ channel, replies }, message, store) {
-  const people = [...new Set(replies.map((reply) => reply.user))].slice(0, 3).map((id) => avatar(store.user(id)));
+  const senders = new Map(replies.map((reply) => [reply.user ?? reply.bot_id, sender(reply, store)]));
+  const people = [...senders.values()].slice(0, 3).map((user) => avatar(user));
   const count = replies.length === 1 ? "1 reply" : `${replies.length} replies`;
   const last = element("span", { class: "faint" }, `Last ${timeText(dateOf(replies.at(-1).ts))}`);
   return threadLink(channel, message.ts, { class: "replies" }, people, element("b", {}, count), last);

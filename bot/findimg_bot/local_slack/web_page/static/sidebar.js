@@ -58,7 +58,7 @@ export class Sidebar {
         element("img", { src: "/page/static/icon.svg", alt: "", width: 32, height: 32 }),
         element("div", {}, element("h1", {}, `${state.team.name} workspace`), element("p", {}, "on this machine")),
       ),
-      ...this.#list("Channels", channels, open, () => icon("channel")),
+      ...this.#list("Channels", channels, open, (each) => icon(each.is_mpim ? "chat" : "channel")),
       ...this.#list("Apps", direct, open, () => avatar({ ...this.#store.user(state.bot.id), is_bot: true })),
       element("footer", {}, avatar(this.#store.user(state.me.id)), element("span", {}, state.me.name)),
     );
@@ -67,12 +67,13 @@ export class Sidebar {
 
   #list(title, channels, open, mark) {
     const heading = `list-${title.toLowerCase()}`;
-    const rows = channels.map(({ id, name }) => {
+    const rows = channels.map((channel) => {
+      const { id, name } = channel;
       const count = this.#unread.get(id);
       const row = element(
         "a",
         { href: `#${id}`, "aria-current": id === open ? "page" : null, class: count ? "unread" : null },
-        mark(),
+        mark(channel),
         element("span", {}, name),
         count && element("b", { class: "count", "aria-label": `${count} new` }, String(count)),
       );
