@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization.async_authorize import AsyncCallableAuthorize
-from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
     AsyncRateLimitErrorRetryHandler,
 )
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL, create_engine
 
@@ -32,6 +32,7 @@ from findimg_bot.slack.installations import (
     with_token,
 )
 from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
+from findimg_bot.slack.oauth_flow import RestrictedOAuthFlow
 
 _TIMEOUT = 15  # seconds for one call of Slack's Web API
 _AUTHORIZE = "https://slack.com/oauth/v2/authorize"
@@ -60,12 +61,17 @@ def build_app(settings: Settings, service: QueryService, client: AsyncWebClient)
         SettingsError: neither a bot token nor the app's client id, secret and key are set.
     """
     workspaces: Workspaces
-    flow: AsyncOAuthFlow | None = None
+    flow: RestrictedOAuthFlow | None = None
     if settings.slack_bot_token.get_secret_value():
         workspaces = SingleWorkspace(client)
     elif settings.slack_client_id:
         flow = _oauth_flow(settings, client)
-        workspaces = ManyWorkspaces(client, flow.settings.installation_store)
+        rotator = AsyncTokenRotator(
+            client_id=settings.slack_client_id,
+            client_secret=settings.slack_client_secret.get_secret_value(),
+            client=with_token(client, None),
+        )
+        workspaces = ManyWorkspaces(client, flow.installations, rotator)
     else:
         raise SettingsError(
             "No workspace is set. Set FINDIMG_SLACK_BOT_TOKEN for one workspace, or FINDIMG_SLACK_CLIENT_ID, "
@@ -95,7 +101,7 @@ def build_app(settings: Settings, service: QueryService, client: AsyncWebClient)
     return app, workspaces
 
 
-def _oauth_flow(settings: Settings, client: AsyncWebClient) -> AsyncOAuthFlow:
+def _oauth_flow(settings: Settings, client: AsyncWebClient) -> RestrictedOAuthFlow:
     """Return the OAuth flow that installs the app in many workspaces. Installations are stored in the state file."""
     secret = settings.slack_client_secret.get_secret_value()
     key = settings.slack_token_key.get_secret_value()
@@ -105,6 +111,7 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient) -> AsyncOAuthFlow:
         )
     engine = create_engine(URL.create("sqlite", database=str(settings.state)))
     api = urlsplit(settings.slack_api_url)
+    installations = Installations(engine, settings.slack_client_id, ciphers(key))
     oauth = AsyncOAuthSettings(
         client_id=settings.slack_client_id,
         client_secret=secret,
@@ -115,8 +122,8 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient) -> AsyncOAuthFlow:
         authorization_url=_AUTHORIZE
         if settings.slack_api_url == SLACK_API
         else f"{api.scheme}://{api.netloc}/oauth/v2/authorize",
-        installation_store=Installations(engine, settings.slack_client_id, ciphers(key)),
+        installation_store=installations,
         state_store=States(engine),
         logger=_log,
     )
-    return AsyncOAuthFlow(client=with_token(client, None), logger=_log, settings=oauth)
+    return RestrictedOAuthFlow(with_token(client, None), oauth, settings, installations)

@@ -57,6 +57,7 @@ ImageBaseUrlFlag = Annotated[str | None, _flag("image_base_url")]
 ThumbnailBaseUrlFlag = Annotated[str | None, _flag("thumbnail_base_url")]
 AllowChannelsFlag = Annotated[str | None, _flag("allow_channels")]
 AllowUsersFlag = Annotated[str | None, _flag("allow_users")]
+AllowTeamsFlag = Annotated[str | None, _flag("allow_teams")]
 SlackApiUrlFlag = Annotated[str | None, _flag("slack_api_url")]
 SlackClientIdFlag = Annotated[str | None, _flag("slack_client_id")]
 
@@ -128,6 +129,7 @@ def serve(
     thumbnail_base_url: ThumbnailBaseUrlFlag = None,
     allow_channels: AllowChannelsFlag = None,
     allow_users: AllowUsersFlag = None,
+    allow_teams: AllowTeamsFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Include the log of the Slack libraries.")] = False,
@@ -145,6 +147,7 @@ def serve(
         thumbnail_base_url=thumbnail_base_url,
         allow_channels=allow_channels,
         allow_users=allow_users,
+        allow_teams=allow_teams,
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
     )
@@ -211,6 +214,7 @@ def doctor(
     thumbnail_base_url: ThumbnailBaseUrlFlag = None,
     allow_channels: AllowChannelsFlag = None,
     allow_users: AllowUsersFlag = None,
+    allow_teams: AllowTeamsFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
 ) -> None:
@@ -226,6 +230,7 @@ def doctor(
         thumbnail_base_url=thumbnail_base_url,
         allow_channels=allow_channels,
         allow_users=allow_users,
+        allow_teams=allow_teams,
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
     )

@@ -117,6 +117,11 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         if missing:
             raise _ProblemError(f"{' and '.join(missing)} must be set together with FINDIMG_SLACK_CLIENT_ID.")
         ciphers(settings.slack_token_key.get_secret_value())
+        if not settings.teams:
+            raise _ProblemError(
+                "No workspace may install the app. Set FINDIMG_ALLOW_TEAMS to the ids of the allowed workspaces, or to * "
+                "for any workspace."
+            )
         return f"The app {settings.slack_client_id} can be installed at /slack/install."
 
     async def token() -> AsyncSlackResponse:
@@ -160,6 +165,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         for name, ids, form in (
             ("ALLOW_CHANNELS", settings.channels, r"[CGD][A-Z0-9]+"),
             ("ALLOW_USERS", settings.users, r"[UW][A-Z0-9]+"),
+            ("ALLOW_TEAMS", settings.teams, r"[TE][A-Z0-9]+|\*"),
         ):
             if wrong := sorted(each for each in ids if not re.fullmatch(form, each)):
                 raise _ProblemError(

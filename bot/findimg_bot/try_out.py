@@ -107,6 +107,7 @@ async def _bot(settings: Settings, workspace: Workspace, monitor: str | None) ->
             "slack_client_id": "",
             "allow_channels": "",
             "allow_users": "",
+            "allow_teams": "",
         }
         async with running(settings.model_copy(update=here), monitor=monitor) as bot:
             assert bot.connection

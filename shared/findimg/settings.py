@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     )
     allow_channels: str = Field(default="", description="Ids of the channels in which the bot answers. Default: all.")
     allow_users: str = Field(default="", description="Ids of the people whom the bot answers. Default: all.")
+    allow_teams: str = Field(
+        default="",
+        description="Ids of the workspaces that may install findimg, and of other organisations whose people the bot "
+        "answers in shared channels; * allows all. Default: only the workspace of the bot token.",
+    )
     slack_api_url: _Address = Field(default="https://slack.com/api/", description="Address of Slack's Web API.")
     slack_client_id: str = Field(default="", description="Client id of an app for many workspaces.")
     slack_bot_token: SecretStr = Field(default=SecretStr(""), description="Bot token of one workspace, xoxb-…")
@@ -94,6 +99,11 @@ class Settings(BaseSettings):
     def users(self) -> frozenset[str]:
         """Return the ids in `allow_users`."""
         return frozenset(_NAMES.findall(self.allow_users))
+
+    @property
+    def teams(self) -> frozenset[str]:
+        """Return the ids in `allow_teams`."""
+        return frozenset(_NAMES.findall(self.allow_teams))
 
     @classmethod
     def is_secret(cls, name: str) -> bool:

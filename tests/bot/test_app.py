@@ -26,6 +26,7 @@ class ManyTeams(Team):
         workspace = self.slack.workspace
         self.environment |= {
             "FINDIMG_SLACK_BOT_TOKEN": "",
+            "FINDIMG_ALLOW_TEAMS": self.environment.get("FINDIMG_ALLOW_TEAMS", "*"),
             "FINDIMG_SLACK_CLIENT_ID": workspace.client_id,
             "FINDIMG_SLACK_CLIENT_SECRET": workspace.client_secret,
             "FINDIMG_SLACK_TOKEN_KEY": self.environment.get("FINDIMG_SLACK_TOKEN_KEY", Fernet.generate_key().decode()),
@@ -105,6 +106,28 @@ def test_uninstalling_deletes_all_data_of_the_workspace(teams: ManyTeams) -> Non
 def test_unknown_oauth_state_is_refused(teams: ManyTeams) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400"):
         urllib.request.urlopen(f"{teams.monitor}/slack/oauth_redirect?code=1&state=2", timeout=30)
+
+
+def test_workspace_that_is_not_allowed_cannot_install(teams: ManyTeams) -> None:
+    person = teams.install("zeta")
+    known = teams.slack.workspace.teams.values()
+    zeta = next(team for team in known if team.name == "zeta")
+    teams.stop()
+    teams.environment["FINDIMG_ALLOW_TEAMS"] = "T0OTHER"
+    teams.start()
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+            teams.install("eta")
+        assert "may not install findimg" in refused.value.read().decode()
+        answer = person.command(person.channel(), "/findimg animal")
+        assert "only people of the workspace that installed it" in answer["text"]
+        teams.stop()
+        teams.environment["FINDIMG_ALLOW_TEAMS"] = zeta.id
+        teams.start()
+        assert images(person.command(person.channel(), "/findimg animal"))
+    finally:
+        teams.environment["FINDIMG_ALLOW_TEAMS"] = "*"
+        teams.restart()
 
 
 def test_rotated_key_still_reads_old_tokens(teams: ManyTeams) -> None:

@@ -16,6 +16,7 @@ from findimg_bot.doctor import Finding, examine
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.team import Threaded
 
+KEY = "A" * 43 + "="
 NAMES = ["state", "library", "word vectors", "encoder", "bot token", "app token", "allowed", "thumbnail"]
 
 
@@ -78,7 +79,7 @@ def lose_thumbnails(bench: Bench) -> None:
 
 
 def lose_index(bench: Bench) -> None:
-    for path in (bench.library / "versions").rglob("visual-000.ann"):
+    for path in (bench.library / "versions").rglob("visual.f16"):
         path.unlink()
 
 
@@ -137,7 +138,7 @@ def many(**values: str) -> Callable[[Bench], None]:
         (plain(library=""), False, "library", "No library is named"),
         (unpublish, False, "library", "Nothing is published in"),
         (scramble, False, "library", "names no version"),
-        (lose_index, False, "library", "visual-000.ann is missing or incomplete"),
+        (lose_index, False, "library", "visual.f16 is missing or incomplete"),
         (age, False, "library", "days old. Check the last report"),
         (plain(words="glove.6B.300d"), False, "word vectors", "models pull glove.6B.300d"),
         (plain(weights="/no/such/weights.h5"), False, "encoder", "/no/such/weights.h5"),
@@ -150,6 +151,8 @@ def many(**values: str) -> Callable[[Bench], None]:
         (plain(thumbnail_base_url="http://127.0.0.1:9/"), False, "thumbnail", "--thumbnail-base-url"),
         (many(), True, "installation", "FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY must be set"),
         (many(slack_client_secret="x", slack_token_key="y"), True, "installation", "must hold a Fernet key"),
+        (many(slack_client_secret="x", slack_token_key=KEY), True, "installation", "Set FINDIMG_ALLOW_TEAMS"),
+        (plain(allow_teams="acme"), False, "allowed", "FINDIMG_ALLOW_TEAMS holds 'acme'"),
     ],
 )
 def test_problem_is_named_with_its_fix(

@@ -32,7 +32,8 @@ _HIT_ACTIONS = ("choose_hit", "more_like_this")
 def team_of(context: AsyncBoltContext) -> str:
     """Return the id of the workspace that sent a request, or of the organisation for an org-wide installation."""
     result = context.authorize_result
-    return str((result and result.team_id) or context.team_id or context.enterprise_id)
+    installed = result and (result.team_id or result.enterprise_id)
+    return str(installed or context.team_id or context.enterprise_id)
 
 
 async def acknowledge(ack: AsyncAck, command: str, message: MessageText, needs_text: bool = False) -> bool:

@@ -66,7 +66,13 @@ class VersionWatcher:
         for team, hashes in uploaded.items():
             if removed := await asyncio.to_thread(self._removed, hashes):
                 client = await client_of(team)
-                if client:
+                if client is None:
+                    _log.error(
+                        "%d thumbnails of removed images stay in %s, because findimg has no token for it.",
+                        len(removed),
+                        team,
+                    )
+                else:
                     await self._thumbnails.remove(client, team, sorted(removed))
 
     def _removed(self, hashes: Sequence[str]) -> set[str]:

@@ -1,8 +1,8 @@
-"""Decides which requests the bot answers: genuine, not repeated, and from allowed channels and people."""
+"""Decides which requests the bot answers: genuine, not repeated, and from allowed teams, channels and people."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,10 +15,11 @@ from slack_sdk.errors import SlackApiError
 from findimg.settings import Settings
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.download import SLACK_API
-from findimg_bot.slack.installations import Workspaces
+from findimg_bot.slack.installations import Workspaces, may_install
 
 _HOOKS = "https://hooks.slack.com"
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
+_OTHER_TEAM = "findimg answers only people of the workspace that installed it."
 _log = logging.getLogger(__name__)
 
 
@@ -29,9 +30,8 @@ class Admission(AsyncMiddleware):
         api = urlsplit(settings.slack_api_url)
         hooks = urlsplit(_HOOKS) if settings.slack_api_url == SLACK_API else api
         self._hooks = hooks.scheme, hooks.netloc
-        self._channels = settings.channels
-        self._users = settings.users
-        self._desk = service
+        self._settings = settings
+        self._service = service
         self._workspaces = workspaces
 
     async def async_process(
@@ -43,11 +43,11 @@ class Admission(AsyncMiddleware):
             _log.warning("A request was refused because its response_url is not Slack's.")
             return BoltResponse(status=403, body="This response_url is not Slack's.")
         event = body.get("event_id")
-        if event and not await asyncio.to_thread(self._desk.store.is_new, event):
+        if event and not await asyncio.to_thread(self._service.store.is_new, event):
             return BoltResponse(status=200)
-        if not self._is_allowed(context):
-            return await self._refuse(body, context)
-        context["service"] = self._desk
+        if reason := self._refusal(body, context):
+            return await self._refuse(body, context, reason)
+        context["service"] = self._service
         context["workspaces"] = self._workspaces
         return await next()
 
@@ -57,21 +57,65 @@ class Admission(AsyncMiddleware):
         parts = urlsplit(response_url)
         return (parts.scheme, parts.netloc) == self._hooks
 
-    def _is_allowed(self, context: AsyncBoltContext) -> bool:
+    def _refusal(self, body: Mapping[str, Any], context: AsyncBoltContext) -> str:
+        """Return why a request is refused, empty when it is not."""
+        if body.get("event", {}).get("type") in ("app_uninstalled", "tokens_revoked"):
+            return ""  # must be handled for every workspace
+        if not self._is_own_team(body, context):
+            return _OTHER_TEAM
         if context.user_id is None:
-            return True
-        # The Home tab and a modal are in no channel.
-        channel = not self._channels or context.channel_id is None or context.channel_id in self._channels
-        return channel and (not self._users or context.user_id in self._users)
+            return ""
+        # The Home tab and a modal are in no channel, although the event of the Home tab names the direct message.
+        channel = None if body.get("event", {}).get("type") == "app_home_opened" else context.channel_id
+        if self._settings.channels and channel is not None and channel not in self._settings.channels:
+            return _NOT_ALLOWED
+        if self._settings.users and context.user_id not in self._settings.users:
+            return _NOT_ALLOWED
+        return ""
 
-    async def _refuse(self, body: dict[str, Any], context: AsyncBoltContext) -> BoltResponse:
+    def _is_own_team(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
+        """Return whether the person is in the workspace or organisation that installed the app, or in an allowed one.
+
+        With Slack Connect, people of other organisations share channels with the bot.
+        """
+        result = context.authorize_result
+        installed = {result.team_id, result.enterprise_id} - {None} if result else set()
+        if self._settings.slack_client_id and not any(may_install(self._settings, each) for each in installed):
+            return False
+        team = person_team(body)
+        shared = bool(body.get("is_ext_shared_channel"))
+        if team is None:
+            return not shared  # a workflow of the own workspace has no team
+        if team in installed or may_install(self._settings, team):
+            return True
+        # An org-wide installation serves all workspaces of the organisation.
+        enterprise = body.get("enterprise_id") or (body.get("enterprise") or {}).get("id")
+        return not shared and result is not None and enterprise is not None and enterprise == result.enterprise_id
+
+    async def _refuse(self, body: dict[str, Any], context: AsyncBoltContext, reason: str) -> BoltResponse:
         if "command" in body:
-            return BoltResponse(status=200, body=_NOT_ALLOWED)
-        if context.channel_id and context.user_id:
+            return BoltResponse(status=200, body=reason)
+        event = body.get("event")
+        # Only a new message expects an answer: not an edit, a message of an app, or opening the Home tab.
+        asked = event is None or (
+            event.get("type") in ("app_mention", "message")
+            and event.get("subtype") in (None, "file_share")
+            and "bot_id" not in event
+        )
+        if asked and context.channel_id and context.user_id:
             try:
-                await context.client.chat_postEphemeral(
-                    channel=context.channel_id, user=context.user_id, text=_NOT_ALLOWED
-                )
+                await context.client.chat_postEphemeral(channel=context.channel_id, user=context.user_id, text=reason)
             except SlackApiError as error:
                 _log.info("A person was refused without a message: %s", error.response.get("error"))
         return BoltResponse(status=200)
+
+
+def person_team(body: Mapping[str, Any]) -> str | None:
+    """Return the team of the person who caused a request, None where Slack does not give it."""
+    if event := body.get("event"):
+        team = event.get("user_team") or event.get("source_team") or event.get("team")
+    elif "command" in body:
+        team = body.get("team_id")
+    else:
+        team = (body.get("user") or {}).get("team_id") or (body.get("team") or {}).get("id")
+    return str(team) if team else None

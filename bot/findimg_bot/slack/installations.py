@@ -20,15 +20,23 @@ from slack_sdk.oauth.installation_store.models.installation import Installation
 from slack_sdk.oauth.installation_store.sqlalchemy import SQLAlchemyInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import and_, or_, select
 from sqlalchemy.engine import Engine
 
 from findimg.errors import SettingsError
+from findimg.settings import Settings
 
 _STATE_SECONDS = 600
 _TOKENS = ("bot_token", "bot_refresh_token", "user_token", "user_refresh_token", "incoming_webhook_url")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+def may_install(settings: Settings, team: str | None) -> bool:
+    """Return whether the settings allow a workspace or organisation."""
+    return "*" in settings.teams or (team is not None and team in settings.teams)
 
 
 class SingleWorkspace:
@@ -70,18 +78,40 @@ class SingleWorkspace:
 class ManyWorkspaces:
     """The workspaces that installed the app by OAuth."""
 
-    def __init__(self, client: AsyncWebClient, installations: AsyncInstallationStore):
+    def __init__(self, client: AsyncWebClient, installations: "Installations", rotator: AsyncTokenRotator):
         """Args:
         client: without a token.
+        rotator: renews tokens of apps with token rotation, which are valid for 12 hours.
         """
         self._client = client
         self._installations = installations
+        self._rotator = rotator
+        self._rotating = asyncio.Lock()
 
     async def authorize(self, enterprise: str | None, team: str | None) -> AuthorizeResult | None:
         """Return the bot's identity in a workspace, None when the app is not installed there."""
+        # A request from an organisation names its workspace, also where the app is installed for the organisation.
         bot = await self._installations.async_find_bot(enterprise_id=enterprise, team_id=team)
-        if bot is None:
-            return None
+        if bot is None and enterprise is not None:
+            bot = await self._installations.async_find_bot(
+                enterprise_id=enterprise, team_id=None, is_enterprise_install=True
+            )
+        return await self._result(bot) if bot else None
+
+    async def _result(self, bot: Bot) -> AuthorizeResult:
+        if bot.bot_refresh_token:
+            # A refresh token is valid once, so one request at a time renews the token.
+            async with self._rotating:
+                newest = await self._installations.async_find_bot(
+                    enterprise_id=bot.enterprise_id,
+                    team_id=bot.team_id,
+                    is_enterprise_install=bot.is_enterprise_install,
+                )
+                bot = newest or bot
+                renewed = await self._rotator.perform_bot_token_rotation(bot=bot)
+                if renewed:
+                    await self._installations.async_save_bot(renewed)
+                    bot = renewed
         return AuthorizeResult(
             enterprise_id=bot.enterprise_id,
             team_id=bot.team_id,
@@ -92,13 +122,20 @@ class ManyWorkspaces:
         )
 
     async def client(self, team: str) -> AsyncWebClient | None:
-        """Return a client with a team's token, None when the app is not installed there."""
-        result = await self.authorize(None, team)
-        return with_token(self._client, result.bot_token) if result else None
+        """Return a client with a team's token, None when the app is not installed there.
+
+        Args:
+            team: id of a workspace, or of an organisation for an org-wide installation.
+        """
+        bot = await self._installations.find_by_team(team)
+        return with_token(self._client, (await self._result(bot)).bot_token) if bot else None
 
     async def forget(self, enterprise: str | None, team: str | None) -> None:
-        """Delete the tokens of a workspace."""
+        """Delete the tokens of a workspace or an organisation."""
         await self._installations.async_delete_all(enterprise_id=enterprise, team_id=team)
+        left = await self._installations.async_find_bot(enterprise_id=enterprise, team_id=team)
+        if left:
+            _log.error("The tokens of %s could not be deleted.", team or enterprise)
 
 
 def with_token(client: AsyncWebClient, token: str | None) -> AsyncWebClient:
@@ -161,6 +198,27 @@ class Installations(AsyncInstallationStore):
             is_enterprise_install=is_enterprise_install,
         )
         return found and self._decrypted(found)
+
+    async def find_by_team(self, team: str) -> Bot | None:
+        """Return the newest bot of a workspace or organisation by its id alone, None when the app is not installed."""
+        table = self._store.bots.c
+
+        def find() -> tuple[str | None, str | None, bool] | None:
+            query = (
+                select(table.enterprise_id, table.team_id, table.is_enterprise_install)
+                .where(table.client_id == self._store.client_id)
+                .where(or_(table.team_id == team, and_(table.enterprise_id == team, table.is_enterprise_install)))
+                .order_by(table.installed_at.desc())
+            )
+            with self._store.engine.connect() as connection:
+                row = connection.execute(query).first()
+            return row and (row[0], row[1], bool(row[2]))
+
+        found = await asyncio.to_thread(find)
+        if found is None:
+            return None
+        enterprise, workspace, org_wide = found
+        return await self.async_find_bot(enterprise_id=enterprise, team_id=workspace, is_enterprise_install=org_wide)
 
     async def async_find_installation(
         self,

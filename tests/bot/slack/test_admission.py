@@ -38,3 +38,47 @@ def test_only_allowed_channels_and_people_get_answers(choosy, samples: Path) -> 
     refused = [each for each in team.person.messages(elsewhere) if "not allowed" in each["text"]]
     until(lambda: len([e for e in team.person.messages(elsewhere) if "not allowed" in e["text"]]) > len(refused) - 1)
     assert not any(images(each) for each in team.person.messages(elsewhere))
+
+
+def test_home_tab_and_direct_message_are_not_disturbed_by_channel_rules(choosy) -> None:
+    team, _, _ = choosy
+    before = team.person.state()["home"]
+    team.person.ask("home")
+    shown = until(lambda: (now := team.person.state()["home"]) != before and now)
+    assert "images* are indexed" in words(shown)
+    assert not [each for each in team.person.messages(team.person.direct()) if "not allowed" in each["text"]]
+
+
+def send_mention(slack: Team, channel: str, **event: str) -> None:
+    """Let Slack send a mention from a shared channel."""
+    workspace = slack.slack.workspace
+    ts = slack.slack.call(workspace.team.next_ts)
+    content = {"text": f"<@{workspace.team.bot.id}> dalmatian", "user": workspace.me.id, **event}
+    about = {"type": "app_mention", "channel": channel, "ts": ts, "event_ts": ts, **content}
+    slack.slack.call(workspace.office.events.send, workspace.team, "app_mention", about, is_ext_shared_channel=True)
+
+
+@pytest.mark.parametrize("team", ["socket", "http"], indirect=True)
+@pytest.mark.parametrize("stranger", [{"user_team": "T0OTHER"}, {"source_team": "T0OTHER"}, {"team": "T0OTHER"}, {}])
+def test_people_of_other_organisations_are_refused(team: Team, stranger: dict[str, str]) -> None:
+    channel = team.person.channel()
+    send_mention(team, channel, **stranger)
+    refused = team.person.wait(channel, lambda each: "only people of the workspace" in each["text"])
+    assert refused["ephemeral"]
+    send_mention(team, channel, user_team=team.slack.workspace.team.id)
+    answer = team.person.wait(channel, lambda each: "Images for *dalmatian*" in words(each))
+    assert len([each for each in team.person.messages(channel) if "Images for" in words(each)]) == 1, answer
+
+
+@pytest.mark.parametrize("team", ["socket"], indirect=True)
+def test_allowed_organisations_get_answers(team: Team) -> None:
+    team.stop()
+    team.environment["FINDIMG_ALLOW_TEAMS"] = "T0FRIENDS"
+    team.start()
+    try:
+        channel = team.person.channel()
+        send_mention(team, channel, user_team="T0FRIENDS")
+        team.person.wait(channel, lambda each: "Images for *dalmatian*" in words(each))
+    finally:
+        del team.environment["FINDIMG_ALLOW_TEAMS"]
+        team.restart()

@@ -1,12 +1,16 @@
 import asyncio
 import logging
 import re
+import time
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from cryptography.fernet import Fernet
 from slack_sdk.oauth.installation_store.models.installation import Installation
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import URL, Engine, create_engine
 
@@ -179,7 +183,7 @@ def test_many_workspaces_use_their_own_tokens(installations: Callable[[str], Ins
         await store.async_save(installation("T1", bot_token="xoxb-one"))
         await store.async_save(installation("T2", bot_token="xoxb-two"))
         client = AsyncWebClient(base_url="http://127.0.0.1:1/api/")
-        workspaces = ManyWorkspaces(client, store)
+        workspaces = ManyWorkspaces(client, store, rotator(client))
         one, two, three = [await workspaces.client(team) for team in ("T1", "T2", "T3")]
         assert one
         assert two
@@ -193,6 +197,80 @@ def test_many_workspaces_use_their_own_tokens(installations: Callable[[str], Ins
         assert await workspaces.client("T2")
 
     asyncio.run(run())
+
+
+def test_org_wide_installation_is_found_from_each_of_its_workspaces(
+    installations: Callable[[str], Installations],
+) -> None:
+    async def run() -> None:
+        store = installations(OLD)
+        org = {"enterprise_id": "E1", "is_enterprise_install": True}
+        await store.async_save(installation(None, bot_token="xoxb-org", **org))
+        client = AsyncWebClient(base_url="http://127.0.0.1:1/api/")
+        workspaces = ManyWorkspaces(client, store, rotator(client))
+        for team in ("T1", "T2"):
+            who = await workspaces.authorize("E1", team)
+            assert who
+            assert (who.enterprise_id, who.team_id, who.bot_token) == ("E1", None, "xoxb-org")
+        assert await workspaces.authorize("E2", "T1") is None
+        assert await workspaces.authorize(None, "T1") is None
+        found = await workspaces.client("E1")
+        assert found
+        assert found.token == "xoxb-org"
+        await workspaces.forget("E1", None)
+        assert await workspaces.client("E1") is None
+        assert await workspaces.authorize("E1", "T1") is None
+
+    asyncio.run(run())
+
+
+def test_client_of_a_grid_workspace_needs_only_its_id(installations: Callable[[str], Installations]) -> None:
+    async def run() -> None:
+        store = installations(OLD)
+        await store.async_save(installation("T1", bot_token="xoxb-grid", enterprise_id="E1"))
+        client = AsyncWebClient(base_url="http://127.0.0.1:1/api/")
+        workspaces = ManyWorkspaces(client, store, rotator(client))
+        found = await workspaces.client("T1")
+        assert found
+        assert found.token == "xoxb-grid"
+        assert await workspaces.client("E1") is None
+
+    asyncio.run(run())
+
+
+def test_token_is_renewed_once_before_it_expires(installations: Callable[[str], Installations]) -> None:
+    calls: list[dict[str, str]] = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        calls.append(dict(urllib.parse.parse_qsl(await request.text())))
+        renewed = {"access_token": "xoxe.xoxb-new", "refresh_token": "xoxe-2", "expires_in": 43200}
+        return web.json_response({"ok": True, "token_type": "bot", **renewed})
+
+    async def run() -> list[str | None]:
+        runner = web.ServerRunner(web.Server(answer))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        try:
+            client = AsyncWebClient(base_url=f"http://{host}:{port}/api/")
+            store = installations(OLD)
+            soon = {"bot_refresh_token": "xoxe-1", "bot_token_expires_at": int(time.time()) + 60}
+            await store.async_save(installation("T1", bot_token="xoxe.xoxb-old", **soon))
+            workspaces = ManyWorkspaces(client, store, rotator(client))
+            both = await asyncio.gather(*(workspaces.authorize(None, "T1") for _ in range(2)))
+            later = await workspaces.client("T1")
+            assert later
+            return [*(each and each.bot_token for each in both), later.token]
+        finally:
+            await runner.cleanup()
+
+    assert asyncio.run(run()) == ["xoxe.xoxb-new"] * 3
+    (call,) = calls
+    assert (call["grant_type"], call["refresh_token"]) == ("refresh_token", "xoxe-1")
+
+
+def rotator(client: AsyncWebClient) -> AsyncTokenRotator:
+    return AsyncTokenRotator(client_id="1.2", client_secret="secret", client=client)
 
 
 def test_client_copy_leaves_the_original_unchanged() -> None:

@@ -25,6 +25,7 @@ OWN_SLACK = PROJECT / "bot" / "findimg_bot" / "local_slack"
 HISTORY = {"channels:history", "groups:history", "im:history", "mpim:history"}
 METHODS: dict[str, set[str]] = {
     "apps_connections_open": set(),  # connections:write, of the app's own token
+    "auth_revoke": set(),
     "auth_test": set(),
     "chat_postEphemeral": {"chat:write"},
     "chat_postMessage": {"chat:write"},

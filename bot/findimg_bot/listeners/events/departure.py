@@ -15,7 +15,8 @@ async def forget_workspace(context: AsyncBoltContext) -> None:
     """Delete a workspace's tokens, questions and thumbnail ids."""
     service: QueryService = context["service"]
     workspaces: Workspaces = context["workspaces"]
-    team = str(context.team_id or context.enterprise_id)
-    await workspaces.forget(context.enterprise_id, context.team_id)
+    org_wide = bool(context.is_enterprise_install)
+    team = str(context.enterprise_id if org_wide else context.team_id or context.enterprise_id)
+    await workspaces.forget(context.enterprise_id, None if org_wide else context.team_id)
     await asyncio.to_thread(service.store.forget_team, team)
     _log.info("The workspace %s removed the app. Its stored data is deleted.", team)
