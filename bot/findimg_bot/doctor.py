@@ -119,8 +119,8 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         ciphers(settings.slack_token_key.get_secret_value())
         if not settings.teams:
             raise _ProblemError(
-                "No workspace may install the app. Set FINDIMG_ALLOW_TEAMS to the ids of the allowed workspaces, or to * "
-                "for any workspace."
+                "No workspace may install the app. Set FINDIMG_ALLOW_TEAMS to the ids of the allowed workspaces, or to "
+                "* for any workspace."
             )
         return f"The app {settings.slack_client_id} can be installed at /slack/install."
 
