@@ -38,6 +38,7 @@ from findimg_bot.slack.blocks.results import (
     HitDetails,
     HitPictures,
     ResultsPage,
+    copies_message,
     results_message,
     shared_image_message,
 )
@@ -195,6 +196,24 @@ class QueryService:
         data = await download(client, file)
         return await self._embed_pool.run(lambda: self.live.embed(data))
 
+    async def copies(self, reply: Reply, stored: StoredQuestion, uri: str) -> None:
+        """Answer with the images that an answer folded behind one of its hits.
+
+        Raises:
+            QueryError: the library has changed, and the image has no copies in this answer any more.
+        """
+
+        def find() -> Hit | None:
+            with self.live.lease() as searcher:
+                results = answer_question(searcher, stored.question, PAGE, stored.skip)
+            hits = results.hits if isinstance(results, ImageResults) else []
+            return next((hit for hit in hits if hit.uri == uri), None)
+
+        hit = await self._search_pool.run(find)
+        if hit is None or not (hit.copies or hit.near_duplicates):
+            raise QueryError("The library has changed since this answer. Ask again.")
+        await reply.send(copies_message(uri, hit.copies, hit.near_duplicates))
+
     def image_link(self, uri: str) -> tuple[str, int]:
         """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
 
@@ -331,6 +350,7 @@ class QueryService:
             tags,
             self.links.link(hit.uri, sources),
             self.links.on_request(hit.uri),
+            len(hit.copies) + len(hit.near_duplicates),
         )
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

@@ -46,7 +46,7 @@ def test_pages_replace_each_other_in_both_directions(team: Team) -> None:
     # A page with new thumbnails is posted before the one that it replaces is deleted.
     until(lambda: len(team.person.messages(channel)) == count)
     back = after(team, channel, second, "previous")
-    assert "1 to 8" in words(back)
+    assert "1 to 8 of 12" in words(back)
     assert names(back) == names(first)
     until(lambda: len(team.person.messages(channel)) == count)
 

@@ -385,7 +385,7 @@ def test_hostile_names_stay_plain_text_in_other_messages(text: str) -> None:
     check_harmless(
         image_choice_message(f"Which picture of {plain(text, 50)}?", [(text, "id.0.similar")] * 8, "choose_hit")
     )
-    check_harmless(copies_message(f"/photos/{text}", [f"/backup/{text}"] * 3))
+    check_harmless(copies_message(f"/photos/{text}", [f"/backup/{text}"] * 30, [f"/raw/{text}"] * 3))
 
 
 def test_note_is_shown_when_nothing_is_found() -> None:

@@ -7,9 +7,22 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.actions.hit_actions import Click, answer_link, answer_similar, answer_tags, share_hit
+from findimg_bot.listeners.actions.hit_actions import (
+    Click,
+    answer_copies,
+    answer_link,
+    answer_similar,
+    answer_tags,
+    share_hit,
+)
 
-_ANSWERS = {"similar": answer_similar, "tag": answer_tags, "share": share_hit, "open": answer_link}
+_ANSWERS = {
+    "similar": answer_similar,
+    "tag": answer_tags,
+    "share": share_hit,
+    "open": answer_link,
+    "copies": answer_copies,
+}
 
 
 async def choose_hit(

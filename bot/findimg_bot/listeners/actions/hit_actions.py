@@ -71,6 +71,15 @@ async def share_hit(click: Click, choice: str) -> None:
         await click.service.share(click.client, team_of(click.context), reply, uri)
 
 
+async def answer_copies(click: Click, choice: str) -> None:
+    """Answer the person who clicked with the copies of the image."""
+    reply = reply_to_click(click.body, click.client, click.respond)
+    async with click.service.answering("copies", reply):
+        uri = await find_hit(click.context, choice)
+        stored = await find_question(click.context, choice.rpartition(".")[0])
+        await click.service.copies(reply, stored, uri)
+
+
 async def answer_link(click: Click, choice: str) -> None:
     """Answer the person who clicked with a link to the original image."""
     reply = reply_to_click(click.body, click.client, click.respond)

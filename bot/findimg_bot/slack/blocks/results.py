@@ -23,6 +23,7 @@ from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.text import escaped, file_name, local_date, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT, SECTION_TEXT, clip
 
+_MAX_COPIES = 10  # of each kind that a message lists
 _RELEVANCE = ((0.75, "strong match"), (0.4, "good match"), (0.15, "fair match"), (-1.0, "faint match"))
 _SIMILARITY = ((0.98, "nearly identical"), (0.8, "very similar"), (0.6, "similar"), (-1.0, "somewhat similar"))
 
@@ -46,7 +47,7 @@ class HitDetails:
     tags: tuple[str, ...]  # best first
     link: str = ""  # where the image can be opened
     on_request: bool = False  # whether a link can be made when somebody asks for it
-    copies: int = 0  # other files with equal content
+    copies: int = 0  # other images that are folded behind it: equal bytes, or nearly the same picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +152,20 @@ def link_message(uri: str, link: str, minutes: int) -> Message:
     return Message(notification_text(f"A link to {file_name(uri)}"), blocks)
 
 
-def copies_message(uri: str, copies: Sequence[str]) -> Message:
-    """Return the list of an image's copies.
+def copies_message(uri: str, copies: Sequence[str], near_duplicates: Sequence[str]) -> Message:
+    """Return the list of the images that an answer folds behind one.
 
     Args:
-        copies: URIs of files with equal content, without `uri` itself.
+        copies: URIs of images with equal bytes.
+        near_duplicates: URIs of images that look nearly the same.
     """
-    lines = [f"• {escaped(copy)}" for copy in copies]
-    title = f"*{escaped(file_name(uri))}* has {len(copies)} cop{'y' if len(copies) == 1 else 'ies'}:"
-    return Message(notification_text(f"Copies of {file_name(uri)}"), [section("\n".join([title, *lines]))])
+    blocks = [section(f"Copies of *{escaped(file_name(uri))}*")]
+    for title, uris in (("Equal files", copies), ("Nearly the same picture", near_duplicates)):
+        if uris:
+            lines = [f"• {escaped(each)}" for each in uris[:_MAX_COPIES]]
+            more = [f"and {len(uris) - _MAX_COPIES:,} more"] if len(uris) > _MAX_COPIES else []
+            blocks.append(section("\n".join([f"{title}:", *lines, *more])))
+    return Message(notification_text(f"Copies of {file_name(uri)}"), blocks)
 
 
 def _heading(page: ResultsPage) -> str:
