@@ -53,6 +53,8 @@ class Assembled:
     visual: NDArray[np.float16]  # float16[images, dim]
     classes: NDArray[np.uint16] | None  # uint16[images, 20]; None for a backbone without classes
     probabilities: NDArray[np.float32] | None  # float32[images, 20]
+    region_classes: NDArray[np.uint16] | None  # uint16[images, 20]; None if no image was embedded with regions
+    region_probabilities: NDArray[np.float32] | None  # float32[images, 20], zero for an image without regions
 
 
 def find_embedded(images: Sequence[SourceImage], committed: CommittedImages) -> VersionImages:
@@ -95,7 +97,13 @@ def assemble(storage: Storage, fingerprint: str, images: VersionImages, folder: 
         formats += sorted(set(names) - set(formats))
         metadata["format"][items] = [formats.index(name) for name in names]
     write_catalog(folder / CATALOG_FILE, _catalog_rows(images, metadata, formats))
-    return Assembled(arrays["visual"], arrays.get("classes"), arrays.get("probabilities"))
+    return Assembled(
+        arrays["visual"],
+        arrays.get("classes"),
+        arrays.get("probabilities"),
+        arrays.get("region_classes"),
+        arrays.get("region_probabilities"),
+    )
 
 
 def _catalog_rows(images: VersionImages, metadata: NDArray[Any], formats: Sequence[str]) -> Iterator[CatalogRow]:

@@ -15,7 +15,7 @@ from findimg.heads.weights import pack
 from findimg.index.base import Vectors
 from findimg.index.duplicates import group_duplicates, near_duplicate_cosine, write_duplicates
 from findimg.index.mapped_files import new_array
-from findimg.index.postings import Postings, write_postings
+from findimg.index.postings import MIN_REGION_PROBABILITY, REGIONS, Postings, write_postings
 from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
 from findimg.library.layout import (
     CATALOG_FILE,
@@ -90,6 +90,10 @@ def build_version(storage: Storage, request: BuildRequest, folder: Path, engine:
     joint_entry = None
     if classes is not None and probabilities is not None:
         files += write_postings(folder, classes, probabilities)
+        if assembled.region_classes is not None and assembled.region_probabilities is not None:
+            files += write_postings(
+                folder, assembled.region_classes, assembled.region_probabilities, REGIONS, MIN_REGION_PROBABILITY
+            )
         storage.fetch(classifier_key(config.fingerprint), folder / CLASSIFIER_FILE)
         files.append(CLASSIFIER_FILE)
         noise_floor = measure_noise_floor(Postings(folder, count), words)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
 from threading import BoundedSemaphore
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,11 +173,18 @@ def _row(prepared: _Prepared, content: Content | None) -> EmbeddedImage:
 
 
 def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:
-    order: Iterable[NDArray[np.uint16] | None] = repeat(None)
-    best: Iterable[NDArray[np.float32] | None] = repeat(None)
-    if features.probabilities is not None:
-        top = np.argsort(-features.probabilities, axis=1, kind="stable")[:, :TOP_CLASSES]
-        order, best = top.astype(np.uint16), features.probabilities[np.arange(len(top))[:, None], top]
+    whole, regions = _top_classes(features.probabilities), _top_classes(features.regions)
     # Not strict: without classes the last two are endless.
-    for image, visual, classes, probabilities in zip(images, features.visual, order, best, strict=False):
-        yield Content(image.width, image.height, image.format, image.bytes, image.taken, visual, classes, probabilities)
+    for image, visual, of_image, of_regions in zip(images, features.visual, whole, regions, strict=False):
+        yield Content(image.width, image.height, image.format, image.bytes, image.taken, visual, *of_image, *of_regions)
+
+
+_TopClasses: TypeAlias = tuple[NDArray[np.uint16], NDArray[np.float32]] | tuple[None, None]
+
+
+def _top_classes(probabilities: NDArray[np.float32] | None) -> Iterable[_TopClasses]:
+    """Return the most probable classes of each image and their probabilities, best first. Endless for None."""
+    if probabilities is None:
+        return repeat((None, None))
+    top = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP_CLASSES]
+    return zip(top.astype(np.uint16), np.take_along_axis(probabilities, top, axis=1), strict=True)

@@ -33,7 +33,13 @@ _METADATA = {
     "bytes": pa.int64(),
     "taken": pa.timestamp("s"),
 }
-_VECTORS: dict[str, type[np.generic]] = {"visual": np.float16, "classes": np.uint16, "probabilities": np.float32}
+_VECTORS: dict[str, type[np.generic]] = {
+    "visual": np.float16,
+    "classes": np.uint16,
+    "probabilities": np.float32,
+    "region_classes": np.uint16,
+    "region_probabilities": np.float32,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Content:
     visual: NDArray[np.float32]  # float32[dim]
     classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None if the backbone has no classes
     probabilities: NDArray[np.float32] | None = None  # float32[20]
+    region_classes: NDArray[np.uint16] | None = None  # uint16[20], by `Features.regions`; None without regions
+    region_probabilities: NDArray[np.float32] | None = None  # float32[20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +269,9 @@ class ContentRows:
     """The content of n images of a shard, one row each."""
 
     metadata: pa.Table  # n rows: width, height, format, bytes, taken
-    vectors: dict[
-        str, NDArray[Any]
-    ]  # each [n, length]: visual, and if the backbone has classes also classes and probabilities
+    # Each [n, length]: visual, and also the classes, probabilities and regions that the backbone has. A row that was
+    # embedded before the backbone had regions has zeros there.
+    vectors: dict[str, NDArray[Any]]
 
 
 def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[str]) -> ContentRows:
@@ -334,6 +342,12 @@ def _vectors(values: Sequence[NDArray[Any] | None], dtype: type[np.generic]) -> 
 
 
 def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Return a Parquet column of vectors as a matrix. A row without a vector is zero."""
     whole = column.combine_chunks()
-    matrix: NDArray[Any] = whole.flatten().to_numpy(zero_copy_only=False).reshape(len(whole), -1)
+    valid = np.asarray(whole.is_valid())
+    vectors: NDArray[Any] = whole.flatten().to_numpy(zero_copy_only=False).reshape(valid.sum(), -1)
+    if valid.all():
+        return vectors
+    matrix = np.zeros((len(whole), vectors.shape[1]), vectors.dtype)
+    matrix[valid] = vectors
     return matrix

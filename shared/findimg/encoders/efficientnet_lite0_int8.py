@@ -12,9 +12,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.efficientnet_lite0 import SHAPES, EfficientNetLite0, build, read_tensors
+from findimg.encoders.efficientnet_lite0 import EfficientNetLite0, build, open_converted, read_tensors
 from findimg.encoders.registry import register_encoder
-from findimg.encoders.runtimes.litert import LiteRTModel, convert_to_litert
+from findimg.encoders.runtimes.litert import convert_to_litert
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
 
@@ -34,7 +34,7 @@ class EfficientNetLite0Int8(EfficientNetLite0):
     def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
         class_weights = read_tensors(store.path(EfficientNetLite0.name))["_fc.weight"].T
         try:
-            return cls(fingerprint, LiteRTModel(weights.read_bytes(), SHAPES, threads), class_weights)
+            return cls(fingerprint, open_converted(weights.read_bytes(), threads), class_weights)
         except (OSError, ModelError) as error:
             raise ModelError(f"{weights} is not what findimg-jobs quantize makes: {error}") from error
 

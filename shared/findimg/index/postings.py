@@ -11,17 +11,27 @@ from findimg.index.mapped_files import reserve
 
 CLASSES = 1000
 _TOGETHER = 100_000  # entries added at a time: fewer cost more calls, more leave the processor's caches
-_FILES = ("postings.offsets.npy", "postings.items.npy", "postings.probabilities.npy")
+WHOLE = "postings"  # name of the lists for whole images
+REGIONS = "regions"  # name of the lists for regions of images, see `Features.regions`
+MIN_REGION_PROBABILITY = 0.01  # less probable classes of regions are not stored: it keeps XXX of 20 entries per image
 _PIECE = 65_536  # items written at a time
 
 
-def write_postings(folder: Path, classes: NDArray[np.uint16], probabilities: NDArray[np.float32]) -> list[str]:
-    """Turns each item's best classes round into each class's items, sorted by item.
+def write_postings(
+    folder: Path,
+    classes: NDArray[np.uint16],
+    probabilities: NDArray[np.float32],
+    name: str = WHOLE,
+    minimum: float = 0.0,
+) -> list[str]:
+    """Write for each class the items that may show it, in ascending order, with its probability.
 
     Args:
-        folder: exists; files of the same names are replaced.
-        classes: uint16[n, m], below `CLASSES`; each row's m classes differ.
-        probabilities: float32[n, m], theirs.
+        folder: an existing folder. Files of the same names are replaced.
+        classes: uint16[n, m], below `CLASSES`. The classes of a row differ if their probabilities reach `minimum`.
+        probabilities: float32[n, m], the probabilities of these classes.
+        name: first part of the file names, WHOLE or REGIONS.
+        minimum: less probable classes are left out.
 
     Returns:
         The names of the files written to `folder`.
@@ -30,21 +40,28 @@ def write_postings(folder: Path, classes: NDArray[np.uint16], probabilities: NDA
     parts = [slice(start, min(start + _PIECE, images)) for start in range(0, images, _PIECE)]
     counts = np.zeros(CLASSES, np.int64)
     for part in parts:
-        counts += np.bincount(classes[part].ravel(), minlength=CLASSES)
+        counts += np.bincount(classes[part][probabilities[part] >= minimum], minlength=CLASSES)
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    np.save(folder / _FILES[0], offsets)
-    items = _new_list(folder / _FILES[1], np.dtype(np.uint32), images * each)
-    values = _new_list(folder / _FILES[2], np.dtype(np.float32), images * each)
-    free = offsets[:-1].copy()  # where each class's next item goes
+    files = posting_files(name)
+    np.save(folder / files[0], offsets)
+    items = _new_list(folder / files[1], np.dtype(np.uint32), int(offsets[-1]))
+    values = _new_list(folder / files[2], np.dtype(np.float32), int(offsets[-1]))
+    free = offsets[:-1].copy()  # the place of each class's next item
     for part in parts:
-        flat = classes[part].ravel()
+        kept = np.flatnonzero(probabilities[part] >= minimum)
+        flat = classes[part].ravel()[kept]
         order = np.argsort(flat, kind="stable")
-        met = np.bincount(flat, minlength=CLASSES)
-        places = np.arange(len(flat)) + np.repeat(free - (np.cumsum(met) - met), met)
-        items[places] = part.start + order // each
-        values[places] = probabilities[part].ravel()[order]
-        free += met
-    return list(_FILES)
+        found = np.bincount(flat, minlength=CLASSES)
+        places = np.arange(len(flat)) + np.repeat(free - (np.cumsum(found) - found), found)
+        items[places] = part.start + kept[order] // each
+        values[places] = probabilities[part].ravel()[kept[order]]
+        free += found
+    return files
+
+
+def posting_files(name: str) -> list[str]:
+    """Return the names of the files with the lists `name`, WHOLE or REGIONS."""
+    return [f"{name}.{part}.npy" for part in ("offsets", "items", "probabilities")]
 
 
 def _new_list(path: Path, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
@@ -57,18 +74,19 @@ def _new_list(path: Path, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
 class Postings:
     """A version's posting lists, opened for reading."""
 
-    def __init__(self, folder: Path, images: int):
-        """Maps the files into memory.
+    def __init__(self, folder: Path, images: int, name: str = WHOLE):
+        """Map the files into memory.
 
         Args:
-            folder: the version's.
-            images: how many items there are.
+            folder: the version's folder.
+            images: number of items.
+            name: first part of the file names, WHOLE or REGIONS.
 
         Raises:
             LibraryError: they are damaged.
         """
         try:
-            mapped = [np.load(folder / name, mmap_mode="r") for name in _FILES]
+            mapped = [np.load(folder / file, mmap_mode="r") for file in posting_files(name)]
         except (OSError, EOFError, ValueError) as error:
             raise LibraryError(
                 f"The posting lists in {folder} cannot be opened: {error}. Publish again with index."

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from findimg.heads.devise import RELEVANCE_FILE, Devise
 from findimg.heads.loading import open_version_head
 from findimg.images import Image
 from findimg.index.float16 import Float16Matrix
-from findimg.index.postings import Postings
+from findimg.index.postings import REGIONS, Postings, posting_files
 from findimg.library.catalog import Catalog
 from findimg.library.layout import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE
 from findimg.library.library import Version
@@ -37,6 +38,7 @@ from findimg.text.vectors import WordVectors
 
 # Hits of a query at most. All of them are ranked together, so that a page does not depend on its place or its length.
 MAX_HITS = 1000
+_SAME_THING = 0.7  # two terms overlap if a class has at least this weight in both
 _RELEVANT = 0.01  # a hit below this share of the best score is noise
 _ORDERED = 0.25  # an image below this share of the best score is no hit of a query that asks for another order
 _TERMS = 2048  # expanded terms that are kept, about 5 KB each
@@ -90,7 +92,11 @@ class Searcher:
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=self.lexicon, words=words))
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
         postings = Postings(version.folder, manifest.images) if CLASSIFIER_FILE in manifest.files else None
-        classes = ClassEvidence(postings, manifest.images)
+        regions = None
+        if manifest.files.keys() >= set(posting_files(REGIONS)):
+            regions = Postings(version.folder, manifest.images, REGIONS)
+        classes = ClassEvidence(postings, manifest.images, regions)
+        self._classes = classes
         self._postings = postings
         self._similarity = SimilaritySearch(version, classes)
         self._trained: TrainedEvidence | None = None
@@ -134,6 +140,8 @@ class Searcher:
                 return Answer([], note)
             if len(missing) < len(wanted):
                 groups = [group for group in groups if group.shown or group.weight < 0]
+        if _name_different_things(groups):
+            groups = [self._with_regions(group) for group in groups]
         items, scores = self._rank(groups, within)
         guessed = [group for group in groups if group.weight > 0 and group.ceiling < 1]
         named = [group for group in groups if group.weight > 0 and group.ceiling == 1]
@@ -292,6 +300,17 @@ class Searcher:
         certainty = max(each.certainty for each in expanded)
         return _Group(term, expanded, relevance, term.weight * certainty, ceiling, shown)
 
+    def _with_regions(self, group: _Group) -> _Group:
+        """Return a wanted group whose relevance counts the regions of images as well."""
+        relevance = group.relevance
+        for each in group.expanded:
+            known = next(source for source in self._evidence if source.knows(each)) is self._classes
+            found = self._classes.relevance_in_regions(each) if known and group.weight > 0 else None
+            if found is not None:
+                scaled = found * np.float32(each.ceiling / group.ceiling / max(1, found.max(initial=0)))
+                relevance = np.maximum(relevance, scaled)
+        return replace(group, relevance=relevance)
+
     def _expand_term(self, text: str) -> ExpandedTerm:
         expanded = self._expand(text)
         if self._trained and self._trained.knows(expanded):
@@ -421,3 +440,11 @@ def _score_without(guessed: Sequence[_Group], groups: Sequence[_Group]) -> float
     """
     total = sum(group.weight for group in groups if group.weight > 0)
     return float(1.5 * FLOOR ** (sum(group.weight for group in guessed) / total))
+
+
+def _name_different_things(groups: Sequence[_Group]) -> bool:
+    """Return whether a query wants several things, and none of them includes another: `cat dog`, not `dog animal`."""
+    wanted = [np.max([each.classes for each in group.expanded], axis=0) for group in groups if group.weight > 0]
+    return len(wanted) > 1 and all(
+        float(np.minimum(first, second).max()) < _SAME_THING for first, second in combinations(wanted, 2)
+    )

@@ -101,7 +101,7 @@ def convert_to_litert(model: "keras.Model", examples: NDArray[np.uint8] | None =
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([each[None]] for each in examples)
         exact = tensorflow.lite.experimental.QuantizationDebugOptions(
-            denylisted_ops=["MEAN", "FULLY_CONNECTED", "SOFTMAX"]
+            denylisted_ops=["MEAN", "AVERAGE_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX", "REDUCE_MAX"]
         )
         debugger = tensorflow.lite.experimental.QuantizationDebugger(
             converter=converter, debug_dataset=converter.representative_dataset, debug_options=exact
