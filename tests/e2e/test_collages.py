@@ -11,6 +11,7 @@ from PIL import Image
 
 from findimg.errors import QueryError
 from findimg.library.library import Library
+from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
@@ -85,6 +86,27 @@ def test_two_words_find_the_images_with_both_far_better_than_their_average(
         average.append(sum(shown[item] == pair for item in nearest) / relevant)
     print(f"both things: precision@10 {np.mean(both):.3f}, by the plain average {np.mean(average):.3f}")
     assert np.mean(both) >= np.mean(average) + 0.2
+
+
+def find_pairs(searcher: Searcher, shown: list[frozenset[str]]) -> float:
+    """Return the mean share of the collages of a pair that its two names find among the first 10."""
+    figures = []
+    for pair in {labels for labels in shown if len(labels) == 2}:
+        relevant = min(10, sum(labels == pair for labels in shown))
+        hits = searcher.find(parse(" ".join(f'"{words(label)}"' for label in sorted(pair))), 10).hits
+        figures.append(sum(shown[hit.item] == pair for hit in hits) / relevant)
+    return float(np.mean(figures))
+
+
+def test_regions_find_more_images_with_both_things(
+    searcher: Searcher, shown: list[frozenset[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_regions = find_pairs(searcher, shown)
+    monkeypatch.setattr(ClassEvidence, "relevance_in_regions", lambda *_: None)
+    without = find_pairs(searcher, shown)
+    print(f"two names on 200 collages: {with_regions:.3f}, without regions {without:.3f}")
+    assert with_regions >= 0.55
+    assert with_regions >= without + 0.08
 
 
 def test_a_class_moves_up_what_it_names(searcher: Searcher, shown: list[frozenset[str]]) -> None:

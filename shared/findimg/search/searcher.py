@@ -38,7 +38,7 @@ from findimg.text.vectors import WordVectors
 
 # Hits of a query at most. All of them are ranked together, so that a page does not depend on its place or its length.
 MAX_HITS = 1000
-_SAME_THING = 0.7  # two terms overlap if a class has at least this weight in both
+_SAME_THING = 0.7  # two terms may mean the same thing if a class has at least this weight in both
 _RELEVANT = 0.01  # a hit below this share of the best score is noise
 _ORDERED = 0.25  # an image below this share of the best score is no hit of a query that asks for another order
 _TERMS = 2048  # expanded terms that are kept, about 5 KB each
@@ -96,7 +96,6 @@ class Searcher:
         if manifest.files.keys() >= set(posting_files(REGIONS)):
             regions = Postings(version.folder, manifest.images, REGIONS)
         classes = ClassEvidence(postings, manifest.images, regions)
-        self._classes = classes
         self._postings = postings
         self._similarity = SimilaritySearch(version, classes)
         self._trained: TrainedEvidence | None = None
@@ -301,11 +300,13 @@ class Searcher:
         return _Group(term, expanded, relevance, term.weight * certainty, ceiling, shown)
 
     def _with_regions(self, group: _Group) -> _Group:
-        """Return a wanted group whose relevance counts the regions of images as well."""
+        """Return a group with a relevance that also counts regions, if it is wanted and its terms name classes."""
+        if group.weight < 0 or group.ceiling < 1:
+            return group
         relevance = group.relevance
         for each in group.expanded:
-            known = next(source for source in self._evidence if source.knows(each)) is self._classes
-            found = self._classes.relevance_in_regions(each) if known and group.weight > 0 else None
+            source = next(source for source in self._evidence if source.knows(each))
+            found = source.relevance_in_regions(each)
             if found is not None:
                 scaled = found * np.float32(each.ceiling / group.ceiling / max(1, found.max(initial=0)))
                 relevance = np.maximum(relevance, scaled)
@@ -443,8 +444,9 @@ def _score_without(guessed: Sequence[_Group], groups: Sequence[_Group]) -> float
 
 
 def _name_different_things(groups: Sequence[_Group]) -> bool:
-    """Return whether a query wants several things, and none of them includes another: `cat dog`, not `dog animal`."""
-    wanted = [np.max([each.classes for each in group.expanded], axis=0) for group in groups if group.weight > 0]
-    return len(wanted) > 1 and all(
-        float(np.minimum(first, second).max()) < _SAME_THING for first, second in combinations(wanted, 2)
+    """Return whether a query wants several things that share no class: `cat dog`, but not `dog animal` or `red dog`."""
+    named = [group for group in groups if group.weight > 0 and group.ceiling == 1]
+    classes = [np.max([each.classes for each in group.expanded], axis=0) for group in named]
+    return len(classes) > 1 and all(
+        float(np.minimum(first, second).max()) < _SAME_THING for first, second in combinations(classes, 2)
     )

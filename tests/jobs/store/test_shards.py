@@ -13,6 +13,7 @@ from findimg_jobs.store.shards import (
     make_shards,
     name_shard,
     read_committed,
+    read_rows,
     read_vectors,
 )
 
@@ -48,6 +49,23 @@ def test_backbone_without_classes_has_no_class_columns(place: str) -> None:
     ((_, back),) = read_vectors(storage, "f", "s1")
     assert back.classes is None
     assert back.probabilities is None
+
+
+def test_rows_without_regions_read_as_zeros(place: str) -> None:
+    storage = open_storage(place)
+    regions = np.arange(20, 40, dtype=np.uint16), np.linspace(0.9, 0.1, 20, dtype=np.float32)
+    newer = replace(CONTENT, region_classes=regions[0], region_probabilities=regions[1])
+    hashes = [character * 64 for character in "abc"]
+    # Compaction copies rows of earlier versions and newer ones into one shard.
+    rows = [
+        EmbeddedImage(f"/photos/{sha256[0]}.jpg", "v1", sha256, content)
+        for sha256, content in zip(hashes, (CONTENT, newer, CONTENT), strict=True)
+    ]
+    commit_shard(storage, "f", rows, [], STATS)
+    found = read_rows(storage, "f", "s1", [hashes[1], hashes[2], hashes[0]]).vectors
+    np.testing.assert_array_equal(found["region_classes"], np.stack([regions[0], 0 * regions[0], 0 * regions[0]]))
+    np.testing.assert_array_equal(found["region_probabilities"], np.stack([regions[1], 0 * regions[1], 0 * regions[1]]))
+    np.testing.assert_array_equal(found["classes"], np.stack([CONTENT.classes] * 3))
 
 
 def test_rows_of_copies_have_no_vectors(place: str) -> None:

@@ -9,7 +9,8 @@ from sklearn.datasets import load_sample_image
 
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.efficientnet_lite0 import EPSILON, _folded, build, read_tensors
-from findimg.encoders.registry import fingerprint, open_backbone
+from findimg.encoders.registry import fingerprint, open_backbone, open_portable
+from findimg.encoders.runtimes.litert import convert_to_litert
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
 
@@ -100,10 +101,38 @@ def test_embedding_does_not_depend_on_its_batch(backbone: ImageEncoder, count: i
 def test_outputs_equal_those_of_keras(backbone: ImageEncoder) -> None:
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
     model = build(read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
-    visual, probabilities = model.predict(batch, verbose=0)
+    visual, probabilities, regions = model.predict(batch, verbose=0)
     features = backbone.embed(batch)
     np.testing.assert_allclose(features.visual, visual, atol=1e-3)
     np.testing.assert_allclose(features.probabilities, probabilities, atol=1e-4)
+    np.testing.assert_allclose(features.regions, regions, atol=1e-4)
+
+
+def test_regions_show_both_things_of_a_collage(backbone: ImageEncoder) -> None:
+    cat, cup = (Image.fromarray(array).resize((300, 300)) for array in (skimage.data.chelsea(), skimage.data.coffee()))
+    collage = Image.new("RGB", (600, 300))
+    collage.paste(cat, (0, 0))
+    collage.paste(cup, (300, 0))
+    features = backbone.embed(backbone.preprocess(collage)[None])
+    assert features.probabilities is not None
+    assert features.regions is not None
+    whole, regions = (
+        [float(array[0, classes].sum()) for classes in ([281, 282, 285], [504, 967, 968])]
+        for array in (features.probabilities, features.regions)
+    )
+    assert min(regions) > 0.5
+    assert min(regions) > 3 * min(whole)
+
+
+def test_model_without_regions_from_an_older_library_opens(backbone: ImageEncoder) -> None:
+    import keras
+
+    model = build(read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
+    older = convert_to_litert(keras.Model(model.input, model.outputs[:2]))
+    batch = np.stack([backbone.preprocess(image) for image in photographs()])
+    features = open_portable("efficientnet-lite0", older, backbone.fingerprint).embed(batch)
+    assert features.regions is None
+    np.testing.assert_allclose(features.visual, backbone.embed(batch).visual, atol=1e-3)
 
 
 def test_several_threads_can_embed_at_the_same_time(backbone: ImageEncoder) -> None:
@@ -150,7 +179,7 @@ def test_other_weights_are_refused_before_unpickling(tmp_path: Path) -> None:
 
 def test_damaged_converted_model_is_named(tmp_path: Path) -> None:
     store = ModelStore(tmp_path)
-    kept = tmp_path / "made" / f"efficientnet-lite0-{fingerprint('efficientnet-lite0', store)}.tflite"
+    kept = tmp_path / "made" / f"efficientnet-lite0-{fingerprint('efficientnet-lite0', store)}-regions.tflite"
     kept.parent.mkdir()
     kept.write_bytes(b"no model")
     with pytest.raises(ModelError, match=rf"{kept}.*delete it"):

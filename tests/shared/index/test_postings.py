@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.postings import CLASSES, Postings, write_postings
+from findimg.index.postings import CLASSES, REGIONS, Postings, write_postings
 
 
 def random_rows(seed: int, images: int, top: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
@@ -48,6 +48,21 @@ def test_sums_and_rows_are_those_of_the_dense_matrix(
                 zip(classes[item].tolist(), probabilities[item].tolist(), strict=True)
             )
             assert np.all(np.diff(values) <= 0)
+
+
+def test_improbable_classes_are_left_out(tmp_path: Path) -> None:
+    classes = np.array([[3, 5], [5, 3], [0, 0]], np.uint16)
+    probabilities = np.array([[0.9, 0.2], [0.6, 0.05], [0, 0]], np.float32)
+    write_postings(tmp_path, classes, probabilities, REGIONS, minimum=0.1)
+    postings = Postings(tmp_path, 3, REGIONS)
+    np.testing.assert_allclose(postings.sum(np.ones(CLASSES, np.float32)), [1.1, 0.6, 0], atol=1e-6)
+    assert postings.classes_of(1)[0].tolist() == [5]
+    assert postings.classes_of(2)[0].tolist() == []
+
+
+def test_posting_lists_may_be_empty(tmp_path: Path) -> None:
+    write_postings(tmp_path, np.zeros((4, 20), np.uint16), np.zeros((4, 20), np.float32), REGIONS, minimum=0.1)
+    assert Postings(tmp_path, 4, REGIONS).sum(np.ones(CLASSES, np.float32)).tolist() == [0, 0, 0, 0]
 
 
 def test_equal_rows_give_equal_files_which_are_all_named(tmp_path: Path) -> None:

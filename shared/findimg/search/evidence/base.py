@@ -24,3 +24,12 @@ class Evidence(Protocol):
         Returns:
             float32[images], at least 0. Values of 1 and more mean certainty.
         """
+
+    def relevance_in_regions(self, term: ExpandedTerm) -> NDArray[np.float32] | None:
+        """Return the relevance of every image by its most relevant region.
+
+        It counts only if a query names several things, because a region shows less than the whole image does.
+
+        Returns:
+            float32[images], at least 0, or None if this source has no regions.
+        """

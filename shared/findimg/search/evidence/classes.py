@@ -1,7 +1,24 @@
 """Evidence from class probabilities: the probabilities of the classes that a term stands for, added up.
 
-One embedding of a whole photograph hides the smaller of two things. For queries of several things, the classifier's
-result in overlapping windows of the photograph counts as well, see `Features.regions`. TABLE
+One embedding of a whole photograph hides the smaller of two things. If a query names several things, the classifier's
+results in nine overlapping windows count as well: each class has the largest of its probabilities in any window, see
+`Features.regions`. A term's relevance is then max(whole image, REGION_WEIGHT × regions).
+
+Precision@10 of two class names on 1,400 Caltech-101 photographs and collages of two of them: 50 pairs with 10 collages
+in each of three layouts, and 200 collages of unequal width side by side. The last column has 25 queries of two words for
+one thing, such as `dog animal`.
+
+| windows of the 7 × 7 map, REGION_WEIGHT | side by side | inset | overlapping | unequal | one thing |
+|---|---|---|---|---|---|
+| none | 0.52 | 0.30 | 0.52 | 0.49 | 0.936 |
+| 3 × 3, stride 2, 0.5 (chosen) | 0.62 | 0.41 | 0.61 | 0.60 | 0.932 |
+| 3 × 3, stride 2, 0.3 / 1 | 0.62 / 0.63 | 0.40 / 0.41 | 0.61 / 0.62 | 0.60 / 0.61 | 0.936 / 0.928 |
+| 3 × 3, stride 1, 0.5 | 0.63 | 0.41 | 0.62 | 0.60 | 0.932 |
+| 4 × 4, stride 3, 0.5 | 0.62 | 0.37 | 0.62 | 0.58 | 0.936 |
+| 4 × 4, stride 1, 0.5 | 0.62 | 0.38 | 0.62 | 0.59 | 0.932 |
+
+Single words do not use regions: 40 class names would fall from 0.935 to 0.905. Words that name no class do not use them
+either, because some window resembles nearly any guess. The windows take the model 6 % more time per image.
 """
 
 import numpy as np
@@ -38,11 +55,7 @@ class ClassEvidence:
         return self.probability(term.classes, term.power)
 
     def relevance_in_regions(self, term: ExpandedTerm) -> NDArray[np.float32] | None:
-        """Return the relevance of every image by its most relevant region, or None without regions.
-
-        Returns:
-            float32[images], at least 0.
-        """
+        """See `Evidence.relevance_in_regions`."""
         if self._regions is None:
             return None
         return REGION_WEIGHT * self._regions.sum(term.classes, term.power)

@@ -29,3 +29,6 @@ class TrainedEvidence:
     def relevance(self, term: ExpandedTerm) -> NDArray[np.float32]:
         """See `Evidence.relevance`."""
         return self._relevance[self.labels[term.term]]
+
+    def relevance_in_regions(self, term: ExpandedTerm) -> None:
+        """See `Evidence.relevance_in_regions`. A trained head knows only whole images."""
