@@ -4,9 +4,9 @@ One embedding of a whole photograph hides the smaller of two things. If a query 
 results in nine overlapping windows count as well: each class has the largest of its probabilities in any window, see
 `Features.regions`. A term's relevance is then max(whole image, REGION_WEIGHT × regions).
 
-Precision@10 of two class names on 1,400 Caltech-101 photographs and collages of two of them: 50 pairs with 10 collages
-in each of three layouts, and 200 collages of unequal width side by side. The last column has 25 queries of two words for
-one thing, such as `dog animal`.
+Precision@10 of two class names on 1,400 Caltech-101 photographs and collages of two of them: about 50 pairs with 10
+collages in each of three layouts, and 200 collages of unequal width side by side. The last column has 25 queries of two
+words for one thing, such as `dog animal`.
 
 | windows of the 7 × 7 map, REGION_WEIGHT | side by side | inset | overlapping | unequal | one thing |
 |---|---|---|---|---|---|
