@@ -28,6 +28,21 @@ def _address(url: str) -> str:
 _Address = Annotated[str, AfterValidator(_address)]
 
 
+def _default_cache() -> Path:
+    try:
+        return user_cache_path("findimg")
+    except RuntimeError as error:
+        # In a container a user may have neither a name nor a home.
+        raise SettingsError("This user has no home folder. Set HOME, FINDIMG_CACHE or --cache.") from error
+
+
+def _default_state() -> Path:
+    try:
+        return user_state_path("findimg") / "bot.sqlite"
+    except RuntimeError:
+        return Path("findimg-bot.sqlite")  # only the bot needs it, and its doctor names the file
+
+
 class Settings(BaseSettings):
     """All settings. The field `shard_size` is the flag `--shard-size`, FINDIMG_SHARD_SIZE and the TOML key."""
 
@@ -56,11 +71,11 @@ class Settings(BaseSettings):
         default=1_000_000, ge=1, description="Images per index partition. One worker builds one partition."
     )
     cache: _Path = Field(
-        default_factory=lambda: user_cache_path("findimg"),
+        default_factory=_default_cache,
         description="Folder for models and for copies of libraries in S3.",
     )
     state: _Path = Field(
-        default_factory=lambda: user_state_path("findimg") / "bot.sqlite",
+        default_factory=_default_state,
         description="SQLite file for the bot's stored queries, thumbnail ids and installations.",
     )
     image_base_url: _Address = Field(

@@ -170,9 +170,8 @@ def test_version_option_prints_the_version(findimg_jobs: Command) -> None:
 
 
 def test_shell_completion_is_offered(findimg_jobs: Command) -> None:
-    done = findimg_jobs("--show-completion", "bash")
-    assert done.returncode == 0
-    assert "findimg-jobs" in done.stdout
+    typed = {"COMP_WORDS": "findimg-jobs ver", "COMP_CWORD": "1", "_FINDIMG_JOBS_COMPLETE": "complete_bash"}
+    assert findimg_jobs(**typed).stdout.split() == ["verify", "versions"]
 
 
 def test_versions_are_printed_as_json(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
@@ -231,3 +230,30 @@ def test_interrupted_run_says_that_a_rerun_continues(findimg_jobs: Command, pict
     assert process.returncode == 130
     assert "run the same command again, and it continues" in rest
     assert not (tmp_path / "library" / "LOCK").exists()
+
+
+@pytest.mark.long
+def test_ray_runs_with_a_long_temporary_folder_and_files_that_shadow_modules(
+    findimg_jobs: Command, pictures: Path, tmp_path: Path
+) -> None:
+    long = tmp_path / ("long-" * 10) / "folder"
+    long.mkdir(parents=True)
+    for name in ("numpy.py", "jobs.py", "findimg_jobs.py"):
+        (tmp_path / name).write_text("raise SystemExit('shadowed')")
+    arguments = ("index", pictures, "--library", tmp_path / "library", "--json")
+    done = findimg_jobs(*arguments, FINDIMG_ENGINE="ray", TMPDIR=str(long))
+    assert json.loads(done.stdout)["embedded"] == 6, done.stderr
+
+
+def test_user_without_a_home_folder_can_index(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+    # `sitecustomize` stands for a system that knows neither the user nor HOME.
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import os, pwd\nos.environ.pop('HOME', None)\n"
+        "def unknown(uid):\n    raise KeyError(uid)\n"
+        "pwd.getpwuid = unknown\n"
+    )
+    arguments = ("index", pictures, "--library", tmp_path / "library", "--json")
+    done = findimg_jobs(*arguments, PYTHONPATH=str(tmp_path / "site"))
+    assert json.loads(done.stdout)["embedded"] == 6, done.stderr
+    assert not (tmp_path / "~").exists()

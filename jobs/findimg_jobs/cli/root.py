@@ -1,9 +1,13 @@
 """The root of the `findimg-jobs` command: its sub-commands, its version and its exit codes."""
 
+import atexit
 import json
 import logging
+import os
+import shutil
 import signal
 import sys
+import tempfile
 from importlib.metadata import version
 from typing import Annotated
 
@@ -17,10 +21,13 @@ from findimg_jobs.cli.models import app as models
 from findimg_jobs.cli.samples import samples
 from findimg_jobs.cli.training import evaluate, quantize, train
 from findimg_jobs.cli.versions import rollback, verify, versions
+from findimg_jobs.cli.watch import watch
 
+_log = logging.getLogger(__name__)
 app = typer.Typer(no_args_is_help=True)
 for _command in (
     index,
+    watch,
     train,
     merge,
     evaluate,
@@ -63,12 +70,25 @@ class _StatusFormatter(logging.Formatter):
         return json.dumps({"status": message, "images_per_second": 0.0})
 
 
+def _ensure_home() -> None:
+    """Give this process a home folder if its user has none, as in a container. Ray and Keras need one."""
+    if os.path.expanduser("~") != "~":
+        return
+    home = os.environ.get("FINDIMG_CACHE")
+    if not home:
+        home = tempfile.mkdtemp(prefix="findimg-home-")
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        _log.warning("This user has no home folder, so models are cached for this run only. Set HOME or FINDIMG_CACHE.")
+    os.environ["HOME"] = os.path.abspath(home)
+
+
 def main() -> None:
     """Run the command line. Print a findimg error as one sentence, and exit with its code."""
     handler = logging.StreamHandler()
     handler.setFormatter(_StatusFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("findimg_jobs").setLevel(logging.INFO)
+    _ensure_home()
     # A scheduler stops a run with SIGTERM. Exit normally, so that the lock is released.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

@@ -21,6 +21,7 @@ os.environ.setdefault("RAY_USAGE_STATS_REPORT_URL", "http://127.0.0.1:9")  # a r
 import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import RayError, RayTaskError
+from ray.job_config import JobConfig
 
 import findimg
 import findimg_jobs
@@ -34,6 +35,7 @@ Out = TypeVar("Out")
 ATTEMPTS = 3
 _ACTOR_MEMORY = 3_200_000_000  # bytes; the peak of VGG16 in TensorFlow while its weights are converted to bfloat16
 _CONNECT_TIMEOUT = 10.0  # seconds
+_LONGEST_TEMP_DIR = 41  # characters; Ray's sockets are in this folder, and their paths have at most 107 characters
 _ACTOR_CPUS = 4  # more threads do not make one model faster
 
 
@@ -117,6 +119,8 @@ def _connect(address: str) -> None:
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": False}
     try:
+        if RAY_JOB_CONFIG_JSON_ENV_VAR not in os.environ:
+            options["job_config"] = _job_config()
         if address:
             if address != "auto":
                 # Without this check Ray would retry for many minutes.
@@ -127,6 +131,8 @@ def _connect(address: str) -> None:
                 options["runtime_env"] = {"py_modules": [each.__path__[0] for each in (findimg, findimg_jobs)]}
             ray.init(address=address, **options)
         else:
+            if temp_dir := _short_temp_dir():
+                options["_temp_dir"] = temp_dir
             # Pixels and vectors never pass through the object store, so it can be small.
             ray.init("local", include_dashboard=False, object_store_memory=256 * 2**20, **options)
     except Exception as error:  # Ray raises a plain Exception when its raylet does not start
@@ -136,6 +142,40 @@ def _connect(address: str) -> None:
         raise NotPublishedError(
             f"Ray cannot be started on this machine: {reason} Run again, or use --engine local."
         ) from error
+
+
+def _short_temp_dir() -> str | None:
+    """Return a folder for Ray's sockets, None if Ray's own choice is short enough.
+
+    Raises:
+        NotPublishedError: no short folder can be written.
+    """
+    chosen = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    if len(os.path.abspath(chosen)) <= _LONGEST_TEMP_DIR:
+        return None
+    for folder in ("/tmp", "/var/tmp", "/dev/shm"):
+        if os.access(folder, os.W_OK | os.X_OK):
+            return f"{folder}/ray"
+    raise NotPublishedError(
+        f"Ray cannot be started: the path of the temporary folder {chosen} has more than {_LONGEST_TEMP_DIR} "
+        "characters. Set RAY_TMPDIR to a shorter path, or use --engine local."
+    )
+
+
+class _NoDriverPaths(list[str]):
+    """A list of import paths to which Ray cannot add the working folder of this process.
+
+    Python files there, such as `numpy.py`, would hide the installed modules in the workers.
+    """
+
+    def extend(self, _paths: Iterable[str]) -> None:
+        """Add nothing."""
+
+
+def _job_config() -> JobConfig:
+    config = JobConfig()
+    config._py_driver_sys_path = _NoDriverPaths()
+    return config
 
 
 def _plan_actors(shards: int) -> _ActorPlan:

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import abspath
 
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, StorageError
 from findimg.library.library import Library
@@ -209,8 +210,9 @@ def _embed(session: WriteSession, settings: Settings, context: BuildContext, pro
     with session.clock.stage("embed"):
         task = EmbedTask(
             backbone=context.config.backbone,
-            weights=settings.weights,
-            models=settings.cache / "models",
+            # A worker may have another working folder.
+            weights=settings.weights if "://" in settings.weights else settings.weights and abspath(settings.weights),
+            models=(settings.cache / "models").absolute(),
             library=session.library.uri,
             fingerprint=fingerprint,
             contents=frozenset(progress.committed.contents),

@@ -52,7 +52,7 @@ def list_sources(
     """
     rules = rules or SkipRules()
     rules.check()
-    roots = [_root(source) for source in sources]
+    roots = [source_root(source) for source in sources]
     paths = []
     missing = []
     for source, root in zip(sources, roots, strict=True):
@@ -88,7 +88,7 @@ def split_sources(text: str) -> list[str]:
         is_one_bucket = line.startswith("s3://") and not any(
             word.startswith(("s3://", "/", "~", "./")) for word in words[1:]
         )
-        whole = os.path.exists(_root(line)) if "://" not in line else is_one_bucket and "'" not in line
+        whole = os.path.exists(source_root(line)) if "://" not in line else is_one_bucket and "'" not in line
         sources += [line] if whole and '"' not in line else words
     return sources
 
@@ -113,7 +113,7 @@ def read_source_list(path: str) -> list[str]:
     return sources
 
 
-def _root(source: str) -> str:
+def source_root(source: str) -> str:
     """Return the address of a source: an absolute path or an s3:// URI.
 
     Raises:

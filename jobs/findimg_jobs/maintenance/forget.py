@@ -1,8 +1,10 @@
 """Remove images from a library at once, and keep later runs from indexing them again."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 
 from findimg.errors import LibraryError
 from findimg.library.layout import thumbnail_key
@@ -105,6 +107,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         stores = _read_stores(storage)
         known = combine_shards(stores.get(live.fingerprint, []))
         planned = read_images(storage, live.run)
+        wanted = _in_stored_form(wanted, _uris(planned, stores))
         _check_known(library, wanted, planned, stores)
         held = [image for image in planned if known.is_embedded(image)]
         stay = {known.keys[image.uri, image.version] for image in held if image.uri not in wanted}
@@ -169,6 +172,19 @@ def _check_known(
 def _read_stores(storage: Storage) -> dict[str, list[CommittedShard]]:
     """Return the committed shards of each encoder, by fingerprint."""
     return {name: read_shards(storage, name) for name in _fingerprints(storage)}
+
+
+def _in_stored_form(uris: AbstractSet[str], stored: AbstractSet[str]) -> frozenset[str]:
+    """Return the URIs as the library stores them.
+
+    A keyboard types composed characters, while macOS writes decomposed ones. Both forms name the same image.
+    """
+    by_form: dict[str, list[str]] = {}
+    if not uris <= stored:
+        for uri in stored:
+            by_form.setdefault(unicodedata.normalize("NFC", uri), []).append(uri)
+    forms = ([uri] if uri in stored else by_form.get(unicodedata.normalize("NFC", uri), [uri]) for uri in uris)
+    return frozenset(chain.from_iterable(forms))
 
 
 def _fingerprints(storage: Storage) -> set[str]:

@@ -1,6 +1,7 @@
 """The blocklist of a library: forgotten images, which no run indexes again until they are allowed."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -13,28 +14,30 @@ _PREFIX = "forgotten"
 
 def block(storage: Storage, uri: str) -> None:
     """Add an image to the blocklist."""
-    storage.create(_key(uri), b"")
+    storage.create(f"{_PREFIX}/{_names(uri)[0]}", b"")
 
 
 def unblock(storage: Storage, uri: str) -> None:
     """Remove an image from the blocklist."""
-    storage.delete(_key(uri))
+    for name in _names(uri):
+        storage.delete(f"{_PREFIX}/{name}")
 
 
 def is_blocked(storage: Storage, uri: str) -> bool:
     """Return whether an image is on the blocklist."""
-    return storage.exists(_key(uri))
+    return any(storage.exists(f"{_PREFIX}/{name}") for name in _names(uri))
 
 
 def without_blocked(storage: Storage, images: Iterable[SourceImage]) -> list[SourceImage]:
     """Return the images that are not on the blocklist."""
     blocked = {PurePosixPath(entry.key).name for entry in storage.list(_PREFIX)}
-    return [image for image in images if not blocked or _name(image.uri) not in blocked]
+    return [image for image in images if not blocked or blocked.isdisjoint(_names(image.uri))]
 
 
-def _key(uri: str) -> str:
-    return f"{_PREFIX}/{_name(uri)}"
+def _names(uri: str) -> list[str]:
+    """Return the names of an image's object: for its URI with composed characters, and for its URI as it is.
 
-
-def _name(uri: str) -> str:
-    return hashlib.sha256(uri.encode()).hexdigest()
+    Composed and decomposed characters name the same image. Libraries from before used the URI as it is.
+    """
+    forms = dict.fromkeys((unicodedata.normalize("NFC", uri), uri))
+    return [hashlib.sha256(form.encode()).hexdigest() for form in forms]

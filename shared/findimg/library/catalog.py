@@ -1,6 +1,7 @@
 """The catalog of a version: row i of the table is item i of its indexes; filters are answered here."""
 
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -70,6 +71,10 @@ def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
         connection.executescript("CREATE INDEX taken ON images (taken); CREATE INDEX format ON images (format);")
 
 
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
 class Catalog:
     """A catalog opened for reading; may be used from several threads."""
 
@@ -84,6 +89,7 @@ class Catalog:
         try:
             self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
             self._connection.create_function("fold", 1, fold, deterministic=True)
+            self._connection.create_function("nfc", 1, _composed, deterministic=True)
             self._connection.execute(f"PRAGMA mmap_size = {path.stat().st_size}")
             (self.images,) = self._connection.execute("SELECT count(*) FROM images").fetchone()
         except sqlite3.DatabaseError as error:
@@ -102,8 +108,14 @@ class Catalog:
         return [found[item] for item in items]
 
     def item(self, uri: str) -> int | None:
-        """The item of the image at `uri`, None when it is not indexed."""
+        """Return the item of the image at `uri`, None if it is not indexed.
+
+        Composed and decomposed characters name the same image: a keyboard types the first, and macOS writes the second.
+        """
         found = self._connection.execute("SELECT item FROM images WHERE uri = ?", (uri,)).fetchone()
+        if not found and not uri.isascii():
+            query = "SELECT item FROM images WHERE nfc(uri) = ?"
+            found = self._connection.execute(query, (_composed(uri),)).fetchone()
         return found and int(found[0])
 
     def matching(self, filters: Filters) -> NDArray[np.int64]:

@@ -1,0 +1,65 @@
+"""The command that keeps a library up to date: watch."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from findimg.errors import FindimgError, SettingsError
+from findimg.settings import Settings, load_settings
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
+from findimg_jobs.indexing.run import IndexOptions
+from findimg_jobs.indexing.run import index as run_index
+from findimg_jobs.indexing.skip_rules import SkipRules
+from findimg_jobs.indexing.watch import ChangeWatcher, WatchTimes, watch_folders
+
+
+def watch(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")],
+    library: LibraryOption = None,
+    settle: Annotated[float, typer.Option(min=0, help="Seconds without a change before a run starts.")] = 10.0,
+    every: Annotated[
+        float,
+        typer.Option(min=1, help="Seconds between checks without an event, for S3 and for folders of other machines."),
+    ] = 300.0,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
+    ] = None,
+    engine: Annotated[str | None, setting("engine")] = None,
+    ray_address: Annotated[str | None, setting("ray_address")] = None,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Index the sources, and again whenever something in them changes. Stop with Ctrl-C."""
+    settings = load_settings(library=library, engine=engine, ray_address=ray_address, cache=cache)
+    if not settings.library:
+        raise SettingsError("No library is named. Give --library or set FINDIMG_LIBRARY.")
+    options = IndexOptions(rules=SkipRules(tuple(exclude or ()), tuple(include or ())))
+    options.rules.check()
+    watcher = ChangeWatcher(settings.library, WatchTimes(settle, every))
+    try:
+        with watch_folders(sources, watcher):
+            while True:
+                _run_once(settings, sources, options, as_json)
+                watcher.wait()
+    except KeyboardInterrupt:
+        print("Stopped. Everything embedded so far is kept.", file=sys.stderr)
+
+
+def _run_once(settings: Settings, sources: list[str], options: IndexOptions, as_json: bool) -> None:
+    """Index once. An error is printed, and the next run may succeed."""
+    try:
+        report = run_index(settings, sources, options)
+    except FindimgError as error:
+        print(error, file=sys.stderr, flush=True)
+        return
+    if as_json:
+        print(json.dumps(report.summary()), flush=True)
+    elif report.outcome == "published" or report.failed:
+        print("\n".join(report.lines()), flush=True)
