@@ -141,12 +141,16 @@ def test_cycle_check_counts_the_imports_of_the_start(source: str, counts: bool) 
 def test_importing_every_module_changes_no_global_setting(package: str) -> None:
     names = [name for name in modules(package) if not name.endswith("__main__")]
     code = (
-        "import importlib, logging, os, sys\n"
+        "import importlib, logging, os, sys, warnings\n"
+        "import PIL.Image, PIL.ImageFile\n"
         "def state():\n"
         "    return {\n"
         # Ray sets variables of its own, and its telemetry must be off before it is imported.
         "        'environment': {name: os.environ[name] for name in os.environ if not name.startswith('RAY_')},\n"
         "        'logging': (logging.root.level, list(logging.root.handlers)),\n"
+        "        'pillow': (PIL.Image.MAX_IMAGE_PIXELS, PIL.ImageFile.LOAD_TRUNCATED_IMAGES),\n"
+        # Other libraries add filters for their own modules.
+        "        'warnings': [each for each in warnings.filters if 'PIL' in f'{each[2].__module__} {each[3]}'],\n"
         "        'streams': (sys.stderr, sys.stdout),\n"
         "    }\n"
         "before = state()\n"
