@@ -37,6 +37,8 @@ class Hit:
         height: pixels.
         sha256: hash of the image file, in hex.
         taken: when the photograph was taken, by the camera's clock. None if the file does not say.
+        copies: addresses of images with equal bytes, which are no hits of their own.
+        near_duplicates: addresses of images that look the same, likewise.
     """
 
     uri: str
@@ -45,6 +47,8 @@ class Hit:
     height: int
     sha256: str
     taken: datetime | None
+    copies: tuple[str, ...] = ()
+    near_duplicates: tuple[str, ...] = ()
 
 
 class Hits(list[Hit]):
@@ -225,5 +229,8 @@ def _check_page(k: int, skip: int = 0) -> None:
 
 
 def _hits(answer: Answer) -> Hits:
-    hits = (Hit(hit.uri, hit.score, hit.width, hit.height, hit.sha256, hit.taken) for hit in answer.hits)
+    hits = (
+        Hit(hit.uri, hit.score, hit.width, hit.height, hit.sha256, hit.taken, hit.copies, hit.near_duplicates)
+        for hit in answer.hits
+    )
     return Hits(hits, answer.note, answer.total)

@@ -169,18 +169,23 @@ class Duplicates:
         if items is None:
             return len(self._groups) - len(self._members) + len(self)
         names = self._groups[items]
-        large = self._is_large[items]
-        return int(len(items) - large.sum() + len(np.unique(names[large])))
+        large = np.flatnonzero(self._is_large[items])
+        return len(items) - len(large) + (len(np.unique(names[large])) if len(large) else 0)
 
     def fold(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the places of `items` that are the first of their group among them, ascending."""
-        if not len(self._members):
+        large = np.flatnonzero(self._is_large[items])
+        if not len(large):
             return np.arange(len(items))
-        _, places = np.unique(self._groups[items], return_index=True)
-        return np.asarray(np.sort(places), np.int64)
+        _, first = np.unique(self._groups[items[large]], return_index=True)
+        kept = ~self._is_large[items]
+        kept[large[first]] = True
+        return np.flatnonzero(kept)
 
     def members(self, item: int) -> NDArray[np.int64]:
         """Return the other items of an item's group, ascending."""
+        if not self._is_large[item]:
+            return np.empty(0, np.int64)
         name = self._groups[item]
         start, end = np.searchsorted(self._names, [name, name + 1])
         found = self._members[start:end]

@@ -48,7 +48,9 @@ class Folding:
             within: int64[n], ascending, the only images that count, or None for all.
         """
         members = self._groups.members(item)
-        if within is not None and len(members):
+        if not len(members):
+            return [], []
+        if within is not None:
             members = members[np.isin(members, within, assume_unique=True)]
         rows = self._catalog.rows(members[:_LISTED].tolist())
         copies = [other.uri for other in rows if other.sha256 == row.sha256]

@@ -179,7 +179,7 @@ class _Scanner:
         if quoted := _QUOTED.match(self._text, self._at):
             self._at = quoted.end()
             return _unquoted(quoted)
-        if name in _DATES and self._today and (words := self._date(self._today)):
+        if name in _DATES and (words := self._date()):
             return words
         end = self._at
         while end < len(self._text) and not self._text[end].isspace():
@@ -190,12 +190,12 @@ class _Scanner:
             value = value.rstrip(".")
         return value if any(bracket in value for bracket in "([{") else value.rstrip(",;!?)]}")
 
-    def _date(self, today: date) -> str | None:
+    def _date(self) -> str | None:
         """Return as many words as together are a date: `1 June 2024`."""
         words = list(islice(re.compile(r"\S+").finditer(self._text, self._at), _WORDS_IN_A_DATE))
         for count in range(len(words), 0, -1):
             text = " ".join(word.group() for word in words[:count]).rstrip(",;!?")
-            if read_range(text, today):
+            if _read_dates(text, self._today):
                 self._at = words[count - 1].end()
                 return text
         return None
@@ -361,11 +361,10 @@ def _filtered(query: Query, pieces: list[_Piece], today: date | None) -> Query:
 
 def _set_dates(found: _Conditions, piece: _Piece, today: date | None) -> None:
     """Narrow the dates down: `before:` ends where a period begins, `after:` begins where it begins."""
-    dates = read_range(piece.value, today) if today else _full_date(piece.value)
+    dates = _read_dates(piece.value, today)
     if dates is None:
-        raise QueryError(
-            f"`{piece}` is no date. Write it as `{_EXAMPLES[piece.field]}`, `2024`, `June` or `yesterday`."
-        )
+        others = ", `2024`, `June` or `yesterday`" if today else " or `2024`"
+        raise QueryError(f"`{piece}` is no date. Write it as `{_EXAMPLES[piece.field]}`{others}.")
     first, end = dates
     if piece.field == "before":
         found.before = min(filter(None, (found.before, first or end)))
@@ -378,8 +377,10 @@ def _set_dates(found: _Conditions, piece: _Piece, today: date | None) -> None:
         raise QueryError(f"No day is both after {found.after} and before {found.before}. Change one of the dates.")
 
 
-def _full_date(text: str) -> tuple[date | None, date | None] | None:
-    # Any day does: only a date that leaves something out depends on it, and such a text differs from day to day.
+def _read_dates(text: str, today: date | None) -> tuple[date | None, date | None] | None:
+    """Return what `read_range` returns; without today, only if it is the same on every day."""
+    if today:
+        return read_range(text, today)
     one, other = (read_range(text, day) for day in (date(2000, 1, 1), date(2001, 7, 15)))
     return one if one == other else None
 
