@@ -18,6 +18,7 @@ from findimg_bot.local_slack.server import Workspace
 from findimg_jobs.datasets.samples import copy_samples
 from findimg_jobs.indexing.run import index
 from tests.benchmarks.figures import Figure, load
+from tests.bot.person import images
 from tests.bot.team import Team
 
 _PATIENCE = 60.0  # seconds for one answer
@@ -102,7 +103,7 @@ async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, 
             acknowledged.append(time.perf_counter() - start)
             answer = await asyncio.wait_for(waiting[channel], _PATIENCE)
             answered.append(time.perf_counter() - start)
-            failed += not any(block["type"] == "image" for block in answer["blocks"])
+            failed += not images(answer)
         except Exception:
             failed += 1
 
