@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.text.lexicon.plurals import regular_singulars
+from findimg.text.lexicon.translations import QueryTranslation, open_translations
 
 FOLDER = Path(__file__).parent
 CLASSES = 1000
@@ -67,8 +68,27 @@ class Lexicon:
     def __contains__(self, term: str) -> bool:
         return self.singular(term) is not None
 
+    def translation(self, words: Sequence[str]) -> QueryTranslation:
+        """Return the translation of a query into English.
+
+        Args:
+            words: all words of the query.
+        """
+        return QueryTranslation(words, open_translations(), self.is_english)
+
+    def is_english(self, term: str) -> bool:
+        """Return whether a term is an English noun of the lexicon, singular or plural."""
+        return self._english_singular(term) is not None
+
     def singular(self, term: str) -> str | None:
-        """Returns the noun that `term` is, in lower case: itself, or what it is the plural of; None if unknown."""
+        """Return the lexicon's noun for a term in lower case, or None for an unknown term.
+
+        It is the term itself, its singular, or the English translation of a foreign noun.
+        """
+        english = self.translation([term]).phrase(term)
+        return self._english_singular(english)
+
+    def _english_singular(self, term: str) -> str | None:
         term = " ".join(term.lower().replace("_", " ").split())
         forms = [form for form in self._forms(term) if form in self.nouns]
         # "men" is a noun by itself, but the one that can be seen is "man".

@@ -1,0 +1,229 @@
+"""Nouns of other languages and their English translations.
+
+The data is made by `findimg.text.lexicon.build_translations`. Its sources and licences are in `LICENSE.translations`.
+"""
+
+import gzip
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from findimg.text.lexicon.folding import UNSPACED, fold_accents, fold_case
+
+FILE = "translations.txt.gz"
+LONGEST_PHRASE = 4  # words
+_LONGEST_UNSPACED = 12  # characters of a word in a script without spaces
+# Endings of plurals and their singular, by language.
+_PLURALS = {
+    "de": (("en", ""), ("n", ""), ("e", ""), ("er", ""), ("s", "")),
+    "nl": (("en", ""), ("s", "")),
+    "es": (("ces", "z"), ("es", ""), ("s", "")),
+    "pt": (("ões", "ão"), ("ns", "m"), ("es", ""), ("s", "")),
+    "fr": (("aux", "al"), ("s", ""), ("x", "")),
+    "it": (("he", "a"), ("hi", "o"), ("i", "o"), ("i", "e"), ("e", "a")),
+}
+_SHORTEST_STEM = 3
+_WIDESPREAD = frozenset(["de", "es", "fr", "it", "ja", "nl", "pl", "pt", "ru", "zh"])
+_WIDESPREAD_WEIGHT = 3
+ENGLISH_WORD, RARE_IN_ENGLISH = "!", "*"  # marks in the data
+# Words that name nothing, by language.
+_FUNCTION_WORDS = {
+    language: frozenset(words.split())
+    for language, words in {
+        "de": "auf aus bei das dem den der des die ein eine einem einen einer im in mit und vom von vor zum zur über",
+        "fr": "au aux avec d' dans de des du en et l' la le les ou par pour sous sur un une",
+        "es": "a al con de del el en la las los o para por sobre un una y",
+        "it": "a al alla con da dal del della di e ed i il in la le lo nel nella o per su sul sulla un una uno",
+        "pt": "a ao as com da das de do dos e em na nas no nos o os ou para por sobre um uma",
+        "nl": "aan bij de een en het in met naar of om onder op te uit van voor",
+        "pl": "a do i lub na o od po pod przed przy w z za ze",
+        "ru": "а в во для до за и из к на над о от по под при с со у",
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """One foreign word with its English translation."""
+
+    word: str  # as `fold_case` returns it
+    english: str  # a noun of the lexicon
+    languages: frozenset[str]  # ISO 639-1 codes of the languages in which the word has this meaning
+    is_english_word: bool  # the word is also an English verb, adjective or function word
+    beats_english: bool  # the word is also an English noun, but a very rare one
+
+    @property
+    def weight(self) -> int:
+        """Return how many people may mean this: widespread languages count more."""
+        return sum(_WIDESPREAD_WEIGHT if language in _WIDESPREAD else 1 for language in self.languages)
+
+
+class Translations:
+    """Looks up words in one sorted block of text, because a dictionary would take tens of megabytes."""
+
+    def __init__(self, data: bytes):
+        """Index the lines of a data file, decompressed.
+
+        Args:
+            data: the English nouns separated by tabs on the first line, then one line for each translation. Its fields,
+                separated by tabs, are the folded word, the word if it differs, the number of the English noun, and the
+                languages. A mark may follow the number. The lines are sorted by the folded word.
+        """
+        first, _, self._lines = data.partition(b"\n")
+        self._english = first.decode().split("\t")
+        self._ends = np.flatnonzero(np.frombuffer(self._lines, np.uint8) == ord("\n")).astype(np.int32)
+
+    def __len__(self) -> int:
+        """Return the number of translations."""
+        return len(self._ends)
+
+    def look_up(self, word: str) -> list[Translation]:
+        """Return the translations of a word, the most probable first.
+
+        A word with accents finds the same word without accents only if there is none with the accents, and the reverse.
+        A plural with a regular ending finds its singular.
+        """
+        word = fold_case(word)
+        found = self._exact(word)
+        if not found:
+            for language, endings in _PLURALS.items():
+                for ending, singular in endings:
+                    if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+                        stem = self._exact(word.removesuffix(ending) + singular)
+                        found += [each for each in stem if language in each.languages and each not in found]
+        return sorted(found, key=lambda each: -each.weight)
+
+    def split(self, text: str) -> list[str]:
+        """Split a text at the known words of scripts without spaces, longest match from the left.
+
+        The rest of these scripts, such as particles, is left out: `犬と猫` becomes `犬` and `猫`. A text without a known
+        word, and a text in other scripts, stays whole.
+        """
+        parts: list[str] = []
+        start = 0
+        for run in UNSPACED.finditer(text):
+            parts += text[start : run.start()].split()
+            parts += self._split_run(run[0])
+            start = run.end()
+        parts += text[start:].split()
+        return parts or [text]
+
+    def _split_run(self, run: str) -> list[str]:
+        parts = []
+        start = 0
+        while start < len(run):
+            lengths = range(min(_LONGEST_UNSPACED, len(run) - start), 0, -1)
+            length = next((n for n in lengths if self._exact(fold_case(run[start : start + n]))), 0)
+            if length:
+                parts.append(run[start : start + length])
+            start += length or 1
+        return parts
+
+    def _exact(self, word: str) -> list[Translation]:
+        key = fold_accents(word)
+        found = self._with_key(key, with_accents=word != key)
+        return [each for each in found if each.word == word] or found
+
+    def _with_key(self, key: str, with_accents: bool) -> list[Translation]:
+        wanted = key.encode(errors="replace")
+        place = bisect_left(range(len(self._ends)), wanted, key=lambda row: self._line(row).partition(b"\t")[0])
+        found = []
+        while place < len(self._ends):
+            folded, word, number, languages = self._line(place).decode().split("\t")
+            if folded != key:
+                break
+            mark = number[-1] if number[-1] in (ENGLISH_WORD, RARE_IN_ENGLISH) else ""
+            found.append(
+                Translation(
+                    word=word or folded,
+                    english=self._english[int(number.removesuffix(mark))],
+                    languages=frozenset(languages.split(" ")),
+                    is_english_word=mark == ENGLISH_WORD and not with_accents,
+                    beats_english=mark == RARE_IN_ENGLISH,
+                )
+            )
+            place += 1
+        return found
+
+    def _line(self, row: int) -> bytes:
+        start = int(self._ends[row - 1]) + 1 if row else 0
+        return self._lines[start : int(self._ends[row])]
+
+
+@cache
+def open_translations() -> Translations:
+    """Open the translations that are part of findimg. The file is read on the first call."""
+    return Translations(gzip.decompress((Path(__file__).parent / FILE).read_bytes()))
+
+
+class QueryTranslation:
+    """Puts English nouns in place of the foreign words of one query.
+
+    A word that is English stays, unless another word of the query is known only in one of its other languages: in
+    `chien chat`, `chat` is a cat.
+    """
+
+    def __init__(self, words: Sequence[str], translations: Translations, is_english: Callable[[str], bool]):
+        """Find the languages of the query.
+
+        Args:
+            words: all words of the query.
+            translations: the foreign words.
+            is_english: whether the lexicon knows an English noun or phrase.
+        """
+        self._translations = translations
+        self._is_english = is_english
+        votes: Counter[str] = Counter()
+        for word in words:
+            found = translations.look_up(word)
+            if is_english(word):
+                found = [each for each in found if each.beats_english]
+            if not any(each.is_english_word for each in found):
+                votes.update({language for each in found for language in each.languages})
+        most = max(votes.values(), default=0)
+        # The languages that know most of the words that are not English.
+        self._languages = frozenset(language for language, count in votes.items() if count == most)
+
+    def phrase(self, text: str) -> str:
+        """Return the English noun for a word or phrase, or the text itself."""
+        return self._english(text) or text
+
+    def words(self, words: Sequence[str]) -> list[str]:
+        """Return neighbouring words with English nouns in place of foreign words and phrases.
+
+        Function words of the query's languages, such as `und`, are left out.
+        """
+        translated = []
+        start = 0
+        while start < len(words):
+            for length in range(min(LONGEST_PHRASE, len(words) - start), 0, -1):
+                text = " ".join(words[start : start + length])
+                if length > 1 and self._is_english(text):
+                    translated.append(text)
+                    start += length
+                    break
+                if english := self._english(text):
+                    translated.append(english)
+                    start += length
+                    break
+            else:
+                if not self._is_function_word(words[start]):
+                    translated.append(words[start])
+                start += 1
+        return translated
+
+    def _english(self, text: str) -> str | None:
+        found = self._translations.look_up(text)
+        if native := [each for each in found if each.languages & self._languages]:
+            return native[0].english
+        if not found or any(each.is_english_word for each in found):
+            return None
+        return found[0].english if found[0].beats_english or not self._is_english(text) else None
+
+    def _is_function_word(self, word: str) -> bool:
+        return any(fold_case(word) in _FUNCTION_WORDS.get(language, ()) for language in self._languages)
