@@ -59,7 +59,7 @@ def test_words_need_no_library(cache: Path, tmp_path: Path) -> None:
         (["ask", "/findimg cat"], "No library is named"),
         (["ask", "/findimg cat", "--library", "/no/such/library"], "Nothing is published in /no/such/library"),
         (["ask", "/tag", "--library", "LIBRARY", "--image", "/no/such/image.jpg"], "/no/such/image.jpg does not exist"),
-        (["ask", "/findimg elephantx", "--library", "LIBRARY"], "Did you mean"),
+        (["ask", "/findimg elephhhantx", "--library", "LIBRARY"], "Did you mean"),
         (
             ["ask", "/words said", "--sheet", "/no/such/folder/sheet.jpg", "--library", "LIBRARY"],
             "Cannot write the",

@@ -160,7 +160,7 @@ def test_repeated_event_is_answered_once(http: Team) -> None:
 
 def test_health_readiness_and_metrics_are_served(http: Team) -> None:
     http.person.command(http.person.channel(), "/findimg dalmatian")
-    http.person.command(http.person.channel(), "/findimg elephantx")
+    http.person.command(http.person.channel(), "/findimg elephhhantx")
     assert get(http, "/healthz") == "ok"
     version = get(http, "/readyz")
     assert version in Path(http.environment["FINDIMG_LIBRARY"], "CURRENT").read_text()

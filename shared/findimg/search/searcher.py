@@ -1,8 +1,8 @@
 """Search a version: by words, by image, and for tags."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from itertools import combinations
 
 import numpy as np
@@ -18,6 +18,7 @@ from findimg.index.postings import REGIONS, Postings, posting_files
 from findimg.library.catalog import Catalog
 from findimg.library.layout import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE
 from findimg.library.library import Version
+from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.evidence.trained import TrainedEvidence
@@ -32,6 +33,7 @@ from findimg.search.ranking import FLOOR, RERANKED, best_first, combine, rerank,
 from findimg.search.results import Answer, Hit, ImageFeatures
 from findimg.search.similarity import SimilaritySearch
 from findimg.search.tags import LEAST, Tag, Tagger
+from findimg.search.translation import translate_terms
 from findimg.text.lexicon import open_lexicon
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vectors import WordVectors
@@ -104,6 +106,8 @@ class Searcher:
             relevance = Float16Matrix(version.folder / RELEVANCE_FILE, rows, manifest.images)
             self._trained = TrainedEvidence(self._head, relevance, self.lexicon)
         self._evidence: list[Evidence] = [*([self._trained] if self._trained else []), classes]
+        self._labels: Mapping[str, int] = self._trained.labels if self._trained else {}
+        self._spelling = SpellingChecker(self.lexicon, words, self._labels)
         if manifest.joint:
             joint = Float16Matrix(version.folder / JOINT_FILE, manifest.images, manifest.joint.dim)
             self._vectors = VectorEvidence(joint)
@@ -126,8 +130,16 @@ class Searcher:
                 f"The backbone {self.manifest.backbone} has no classes, so this library cannot be searched by words. "
                 "Search it by image with /similar, or index it with another backbone."
             )
-        labels = self._trained.labels if self._trained else {}
-        terms = join_terms(query.terms, self.lexicon, labels)
+        terms, corrections = self._spelling.correct(translate_terms(query.terms, self.lexicon, self._labels))
+        answer = self._find_terms(join_terms(terms, self.lexicon, self._labels), query, k, skip)
+        if not corrections:
+            return answer
+        used = " and ".join(repr(each.used) for each in corrections)
+        note = f"Showing results for {used}. {answer.note}".rstrip()
+        return replace(answer, note=note, corrections=corrections)
+
+    def _find_terms(self, terms: Sequence[Term], query: Query, k: int, skip: int) -> Answer:
+        """Return one page of the images that fit terms and the filters of a query."""
         groups = [group for term in terms for group in self._groups(term)]
         within = self._matching(query.filters) if query.filters else None
         note = self._filter_note(query.filters)
@@ -378,11 +390,8 @@ class Searcher:
     def _missing_note(self, groups: Sequence[_Group]) -> str:
         texts = [text for group in groups for text in group.term.texts]
         note = f"Nothing here shows {' or '.join(repr(text) for text in texts)}."
-        # A word that only the word vectors know is often misspelt, because they were made from web pages.
-        odd = [text for text in texts if text not in self.lexicon]
-        return note + (
-            did_you_mean([each for text in odd for each in nearest_spellings(text, self._nouns)]) if odd else ""
-        )
+        suggestions = [each for text in texts for each in self._spelling.suggestions(text)]
+        return note + (did_you_mean(suggestions) if suggestions else "")
 
     def _classes_named(self, name: str) -> NDArray[np.bool_]:
         """Return the classes that a word names, bool[1000]: one class, or all classes below a node."""
@@ -394,10 +403,6 @@ class Searcher:
                 return np.asarray(self.lexicon.covers[named].any(axis=0))
         known = [name for names in self.lexicon.names for name in names]
         raise QueryError(f"No class is called {name!r}.{did_you_mean(nearest_spellings(name, known))}")
-
-    @cached_property
-    def _nouns(self) -> list[str]:
-        return self.lexicon.visible_nouns()
 
     def _page(self, items: NDArray[np.int64], scores: NDArray[np.float32], page: _Page) -> Answer:
         """Return one page of ranked images, with copies and near-duplicates folded behind the best of them."""

@@ -47,7 +47,7 @@ def test_filters_are_noted(team: Team) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("/findimg elephantx", "'elephantx' is unknown"),
+        ("/findimg elephhhantx", "'elephhhantx' is unknown"),
         ("/findimg -cat", "Say what to look for"),
         ("/findimg like:/nowhere.jpg", "No image '/nowhere.jpg' is indexed"),
         ("/words elefantx", "'elefantx' is unknown"),

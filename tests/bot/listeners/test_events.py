@@ -60,8 +60,8 @@ def test_direct_message_with_an_image_gets_tags_and_similar_images(team: Team, s
 
 def test_error_is_reported_in_the_thread(team: Team) -> None:
     channel = team.person.channel()
-    team.person.ask("send", channel=channel, text=mention(team, "elephantx"))
-    team.person.wait(channel, lambda each: "'elephantx' is unknown" in words(each) and "thread_ts" in each)
+    team.person.ask("send", channel=channel, text=mention(team, "elephhhantx"))
+    team.person.wait(channel, lambda each: "'elephhhantx' is unknown" in words(each) and "thread_ts" in each)
 
 
 def home(team: Team) -> Json:

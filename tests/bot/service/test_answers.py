@@ -101,7 +101,7 @@ def test_words_match_the_published_neighbours(cache: Path) -> None:
         ("", "Say what to look for"),
         ("/cat", "'/cat' is not a command. Start with one of /findimg"),
         ("/findimg", "Say what to look for"),
-        ("/findimg elephantx", "'elephantx' is unknown"),
+        ("/findimg elephhhantx", "'elephhhantx' is unknown"),
         ("/similar", "/similar needs an image, or like:"),
         ("/similar cat", "/similar needs an image, or like:"),
         ("/tag", "/tag needs an image, or like:"),

@@ -13,6 +13,7 @@ from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
+from findimg.text.spelling import Correction
 from findimg.text.vectors import EMBEDDED, open_words
 
 
@@ -61,8 +62,8 @@ def test_unwanted_word_moves_images_down(searcher: Searcher) -> None:
 
 
 def test_unknown_word_error_suggests_spellings(searcher: Searcher) -> None:
-    with pytest.raises(QueryError, match=r"'elephantx' is unknown.*elephant"):
-        searcher.find(parse("elephantx"), 10)
+    with pytest.raises(QueryError, match=r"'elephhhantx' is unknown.*elephant"):
+        searcher.find(parse("elephhhantx"), 10)
 
 
 def test_word_that_nothing_shows_is_named_and_has_no_hits(searcher: Searcher) -> None:
@@ -71,8 +72,26 @@ def test_word_that_nothing_shows_is_named_and_has_no_hits(searcher: Searcher) ->
     assert answer.note == "Nothing here shows 'democracy'."
 
 
-def test_misspelt_word_gets_a_suggestion(searcher: Searcher) -> None:
-    assert "Did you mean elephant" in searcher.find(parse("elefant"), 10).note
+@pytest.mark.parametrize(
+    ("typed", "used"), [("dalmattian", "dalmatian"), ("strawbery", "strawberry"), ("dalmatain -cat", "dalmatian -cat")]
+)
+def test_clearly_misspelt_word_is_searched_in_its_correct_spelling(searcher: Searcher, typed: str, used: str) -> None:
+    answer, expected = searcher.find(parse(typed), 10), searcher.find(parse(used), 10)
+    assert answer.hits == expected.hits != []
+    assert answer.corrections == (Correction(typed.split()[0], used.split()[0]),)
+    assert answer.note == f"Showing results for {used.split()[0]!r}. {expected.note}".strip()
+
+
+@pytest.mark.parametrize("word", ["sunset", "dalmatian", "geese", "chien", "Paris"])
+def test_correctly_spelt_word_is_not_corrected(searcher: Searcher, word: str) -> None:
+    answer = searcher.find(parse(word), 10)
+    assert answer.corrections == ()
+    assert "Did you mean" not in answer.note
+
+
+def test_quoted_word_is_not_corrected(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match="'dalmattian' is unknown"):
+        searcher.find(parse('"dalmattian"'), 10)
 
 
 def test_word_that_nothing_shows_is_left_out_of_the_ranking(searcher: Searcher) -> None:

@@ -29,7 +29,9 @@ def test_the_data_is_what_the_script_makes_of_wordnet() -> None:
 
 
 def test_the_data_is_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.glob("*.[tg]*")) < 500_000
+    sizes = {path.name: path.stat().st_size for path in FOLDER.glob("*.[tg]*")}
+    del sizes["translations.txt.gz"]  # test_translations.py limits its size
+    assert sum(sizes.values()) < 500_000
 
 
 def test_every_class_is_there_under_what_it_is(lexicon: Lexicon) -> None:

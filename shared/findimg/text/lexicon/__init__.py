@@ -68,13 +68,14 @@ class Lexicon:
     def __contains__(self, term: str) -> bool:
         return self.singular(term) is not None
 
-    def translation(self, words: Sequence[str]) -> QueryTranslation:
+    def translation(self, words: Sequence[str], labels: Container[str] = ()) -> QueryTranslation:
         """Return the translation of a query into English.
 
         Args:
             words: all words of the query.
+            labels: words and phrases in lower case that are not translated.
         """
-        return QueryTranslation(words, open_translations(), self.is_english)
+        return QueryTranslation(words, open_translations(), self.is_english, labels)
 
     def is_english(self, term: str) -> bool:
         """Return whether a term is an English noun of the lexicon, singular or plural."""

@@ -27,13 +27,13 @@ _MAX_STEPS = 2  # from the English noun to a node of the lexicon
 _MAIN_SHARE = 0.2  # share of a word's uses that make a synset one of its main meanings
 _LANGUAGES_PER_POINT = 15  # languages with a noun for a synset that count as much as e-fold English frequency
 # English words that are no lemma of WordNet.
-_FUNCTION_WORDS = frozenset(
-    """a about after all also an and any are as at be because been before being between both but by can could did do
-    does during each few for from had has have he her here hers him his how i if in into is it its me mine more most my
-    no nor not of off on once only or other our ours out over own same she should so some such than that the their
-    theirs them then there these they this those through to too under until up us very was we were what when where
-    which while who whom why will with would you your yours""".split()
-)
+_FUNCTION_WORDS = """
+a about after all also an and any are as at be because been before being between both but by can could did do does
+during each few for from had has have he her here hers him his how i if in into is it its me mine more most my no nor
+not of off on once only or other our ours out over own same she should so some such than that the their theirs them
+then there these they this those through to too under until up us very was we were what when where which while who
+whom why will with would you your yours
+"""
 
 
 def build(wordnet: WordNet, english_words: frozenset[str], rows: list[tuple[str, str, list[str]]]) -> bytes:
@@ -82,7 +82,7 @@ def build(wordnet: WordNet, english_words: frozenset[str], rows: list[tuple[str,
 
 def read_english_words(folder: Path) -> frozenset[str]:
     """Return WordNet's verbs, adjectives and adverbs with their regular and irregular forms, and function words."""
-    words: set[str] = set(_FUNCTION_WORDS)
+    words: set[str] = set(_FUNCTION_WORDS.split())
     for kind in ("verb", "adj", "adv"):
         for line in (folder / f"index.{kind}").read_text("latin-1").splitlines():
             if line.startswith("  "):

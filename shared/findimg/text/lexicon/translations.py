@@ -6,7 +6,7 @@ The data is made by `findimg.text.lexicon.build_translations`. Its sources and l
 import gzip
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,15 +82,18 @@ class Translations:
         """Return the number of translations."""
         return len(self._ends)
 
-    def look_up(self, word: str) -> list[Translation]:
+    def look_up(self, word: str, plurals: bool = True) -> list[Translation]:
         """Return the translations of a word, the most probable first.
 
         A word with accents finds the same word without accents only if there is none with the accents, and the reverse.
-        A plural with a regular ending finds its singular.
+
+        Args:
+            word: a word or phrase.
+            plurals: whether an unknown word is also looked up as a plural with a regular ending.
         """
         word = fold_case(word)
         found = self._exact(word)
-        if not found:
+        if plurals and not found:
             for language, endings in _PLURALS.items():
                 for ending, singular in endings:
                     if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
@@ -101,8 +104,8 @@ class Translations:
     def split(self, text: str) -> list[str]:
         """Split a text at the known words of scripts without spaces, longest match from the left.
 
-        The rest of these scripts, such as particles, is left out: `犬と猫` becomes `犬` and `猫`. A text without a known
-        word, and a text in other scripts, stays whole.
+        The rest of these scripts, such as particles, is left out: `犬と猫` becomes `犬` and `猫`. A text without a
+        known word, and a text in other scripts, stays whole.
         """
         parts: list[str] = []
         start = 0
@@ -168,20 +171,28 @@ class QueryTranslation:
     `chien chat`, `chat` is a cat.
     """
 
-    def __init__(self, words: Sequence[str], translations: Translations, is_english: Callable[[str], bool]):
+    def __init__(
+        self,
+        words: Sequence[str],
+        translations: Translations,
+        is_english: Callable[[str], bool],
+        labels: Container[str] = (),
+    ):
         """Find the languages of the query.
 
         Args:
             words: all words of the query.
             translations: the foreign words.
             is_english: whether the lexicon knows an English noun or phrase.
+            labels: words and phrases in lower case that are not translated.
         """
         self._translations = translations
         self._is_english = is_english
+        self._labels = labels
         votes: Counter[str] = Counter()
         for word in words:
-            found = translations.look_up(word)
-            if is_english(word):
+            english, found = self._look_up(word)
+            if english:
                 found = [each for each in found if each.beats_english]
             if not any(each.is_english_word for each in found):
                 votes.update({language for each in found for language in each.languages})
@@ -191,39 +202,47 @@ class QueryTranslation:
 
     def phrase(self, text: str) -> str:
         """Return the English noun for a word or phrase, or the text itself."""
-        return self._english(text) or text
+        return self._translate(text) or text
 
     def words(self, words: Sequence[str]) -> list[str]:
         """Return neighbouring words with English nouns in place of foreign words and phrases.
 
         Function words of the query's languages, such as `und`, are left out.
         """
-        translated = []
+        translated: list[str] = []
+        longest = LONGEST_PHRASE if self._languages else 1
         start = 0
         while start < len(words):
-            for length in range(min(LONGEST_PHRASE, len(words) - start), 0, -1):
-                text = " ".join(words[start : start + length])
-                if length > 1 and self._is_english(text):
-                    translated.append(text)
-                    start += length
-                    break
-                if english := self._english(text):
-                    translated.append(english)
-                    start += length
-                    break
-            else:
-                if not self._is_function_word(words[start]):
-                    translated.append(words[start])
-                start += 1
+            length, english = self._translate_start(words[start : start + longest])
+            if english or not self._is_function_word(words[start]):
+                translated += [english] if english else words[start : start + length]
+            start += length
         return translated
 
-    def _english(self, text: str) -> str | None:
-        found = self._translations.look_up(text)
+    def _translate_start(self, words: Sequence[str]) -> tuple[int, str | None]:
+        """Return the number of first words that are one noun, and its translation; None to keep them as they are."""
+        for length in range(len(words), 1, -1):
+            text = " ".join(words[:length])
+            if self._is_english(text) or text.lower() in self._labels:
+                return length, None
+            if english := self._translate(text):
+                return length, english
+        return 1, self._translate(words[0])
+
+    def _translate(self, text: str) -> str | None:
+        if text.lower() in self._labels:
+            return None
+        is_english, found = self._look_up(text)
         if native := [each for each in found if each.languages & self._languages]:
             return native[0].english
         if not found or any(each.is_english_word for each in found):
             return None
-        return found[0].english if found[0].beats_english or not self._is_english(text) else None
+        return found[0].english if found[0].beats_english or not is_english else None
+
+    def _look_up(self, text: str) -> tuple[bool, list[Translation]]:
+        """Return whether a text is an English noun, and its translations."""
+        is_english = self._is_english(text)
+        return is_english, self._translations.look_up(text, plurals=not is_english)
 
     def _is_function_word(self, word: str) -> bool:
         return any(fold_case(word) in _FUNCTION_WORDS.get(language, ()) for language in self._languages)
