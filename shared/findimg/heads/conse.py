@@ -13,7 +13,7 @@ class Conse:
     """A head without training. The weights of the classes are their probabilities.
 
     Source: Norouzi et al., Zero-Shot Learning by Convex Combination of Semantic Embeddings, 2014. Unlike there, the
-    vector of a class also contains its ancestors in WordNet, see `class_space`.
+    vector of a class also contains its ancestors in WordNet, see `class_vectors`.
 
     Precision@10 on 1,400 Caltech-101 photographs, ranked by the joint embedding's cosine alone:
 
@@ -30,7 +30,7 @@ class Conse:
     def __init__(self, words: WordVectors, lexicon: Lexicon):
         """Compute the vectors of the classes."""
         self.dim = words.dim
-        self._class_space = class_space(words, lexicon)
+        self._class_vectors = class_vectors(words, lexicon)
 
     def embed(
         self,
@@ -39,7 +39,7 @@ class Conse:
         probabilities: npt.NDArray[np.float32],
     ) -> npt.NDArray[np.float32]:
         """See `Head.embed`. This head does not use `visual`."""
-        return normalised(np.einsum("nm,nmd->nd", probabilities, self._class_space[classes]))
+        return normalised(np.einsum("nm,nmd->nd", probabilities, self._class_vectors[classes]))
 
 
 @lru_cache(maxsize=4)
@@ -58,7 +58,7 @@ def node_vectors(words: WordVectors, lexicon: Lexicon) -> npt.NDArray[np.float32
 
 
 @lru_cache(maxsize=4)
-def class_space(words: WordVectors, lexicon: Lexicon) -> npt.NDArray[np.float32]:
+def class_vectors(words: WordVectors, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Return the vector of each class: its own names and, with equal weight, its ancestors in WordNet.
 
     The vector of an ancestor has the weight log(1000 / number of classes below it), so that general words count less.

@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.errors import QueryError
-from findimg.heads.conse import class_space, node_vectors
+from findimg.heads.conse import class_vectors, node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon, Sense
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vectors import FREQUENT, WordVectors, normalised
@@ -126,7 +126,7 @@ def _readings(
 ) -> list[_Reading]:
     near = np.zeros(CLASSES, dtype=np.float32)
     if vector is not None:
-        near += class_space(words, lexicon) @ vector / GLOVE
+        near += class_vectors(words, lexicon) @ vector / GLOVE
     readings = []
     main_is_named = False
     for sense in senses:
@@ -192,11 +192,11 @@ def noise_floor(peaks: npt.NDArray[np.float32]) -> float:
 def _similarity_of_common_words(words: WordVectors, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Return the cosine of each common word to its nearest class, in ascending order."""
     common = normalised(words.centred(np.asarray(words.matrix[:COMMON], dtype=np.float32)))
-    return np.sort((common @ class_space(words, lexicon).T).max(axis=1))
+    return np.sort((common @ class_vectors(words, lexicon).T).max(axis=1))
 
 
 def _certainty(vector: npt.NDArray[np.float32], lexicon: Lexicon, words: WordVectors) -> float:
     """Return the certainty of a word that only GloVe knows: its rank among common words by similarity to a class."""
     usual = _similarity_of_common_words(words, lexicon)
-    nearest = (class_space(words, lexicon) @ vector).max()
+    nearest = (class_vectors(words, lexicon) @ vector).max()
     return float(max(LEAST, 2 * np.searchsorted(usual, nearest) / len(usual) - 1))

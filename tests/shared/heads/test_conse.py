@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from findimg.heads.conse import Conse, class_space, node_vectors
+from findimg.heads.conse import Conse, class_vectors, node_vectors
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
@@ -59,4 +59,4 @@ def test_every_class_has_a_vector_and_nearly_every_node(words: WordVectors, lexi
 
     assert set(np.round(lengths, 4)) <= {0, 1}
     assert lengths.mean() > 0.95
-    np.testing.assert_allclose(np.linalg.norm(class_space(words, lexicon), axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(class_vectors(words, lexicon), axis=1), 1, atol=1e-5)

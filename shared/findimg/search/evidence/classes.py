@@ -11,14 +11,17 @@ words for one thing, such as `dog animal`.
 | windows of the 7 × 7 map, REGION_WEIGHT | side by side | inset | overlapping | unequal | one thing |
 |---|---|---|---|---|---|
 | none | 0.52 | 0.30 | 0.52 | 0.49 | 0.936 |
-| 3 × 3, stride 2, 0.5 (chosen) | 0.62 | 0.41 | 0.61 | 0.60 | 0.932 |
-| 3 × 3, stride 2, 0.3 / 1 | 0.62 / 0.63 | 0.40 / 0.41 | 0.61 / 0.62 | 0.60 / 0.61 | 0.936 / 0.928 |
+| 3 × 3, stride 2, 0.3 (chosen) | 0.62 | 0.40 | 0.61 | 0.60 | 0.936 |
+| 3 × 3, stride 2, 0.5 / 1 | 0.62 / 0.63 | 0.41 / 0.41 | 0.61 / 0.62 | 0.60 / 0.61 | 0.932 / 0.928 |
 | 3 × 3, stride 1, 0.5 | 0.63 | 0.41 | 0.62 | 0.60 | 0.932 |
 | 4 × 4, stride 3, 0.5 | 0.62 | 0.37 | 0.62 | 0.58 | 0.936 |
 | 4 × 4, stride 1, 0.5 | 0.62 | 0.38 | 0.62 | 0.59 | 0.932 |
 
-Single words do not use regions: 40 class names would fall from 0.935 to 0.905. Words that name no class do not use them
-either, because some window resembles nearly any guess. The windows take the model 6 % more time per image.
+Through the product, the names find 0.575 of the 200 collages instead of 0.466, and 0.69 instead of 0.49 if both name
+classes.
+
+Single words do not use regions, because 40 class names would fall from 0.935 to 0.905. Words that name no class do not
+use them either, because some window resembles nearly any guess. The windows take the model 6 % more time per image.
 """
 
 import numpy as np
@@ -28,7 +31,7 @@ from findimg.index.postings import Postings
 from findimg.search.expansion import ExpandedTerm
 
 # Regions are less reliable than whole images, because a small window shows less.
-REGION_WEIGHT = np.float32(0.5)
+REGION_WEIGHT = np.float32(0.3)
 
 
 class ClassEvidence:
