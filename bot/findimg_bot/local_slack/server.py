@@ -237,6 +237,9 @@ class Workspace:
         async def download(request: web.Request) -> web.StreamResponse:
             return await files.hand_out(request, api.reader(request))
 
+        async def download_thumbnail(request: web.Request) -> web.StreamResponse:
+            return await files.hand_out_thumbnail(request, api.reader(request))
+
         app = web.Application(client_max_size=_BODY_BYTES, middlewares=[guard.middleware()])
         app.on_response_prepare.append(guard.add_headers)
         app.router.add_route("*", "/api/{method}", api.take)
@@ -244,6 +247,7 @@ class Workspace:
         app.router.add_post("/hooks/{name:.+}", hooks.take)
         app.router.add_post("/upload/v1/{ticket}", files.take_upload)
         app.router.add_get("/files-pri/{file}/{name:.+}", download)
+        app.router.add_get("/files-tmb/{file}/{name:.+}", download_thumbnail)
         app.router.add_get("/oauth/v2/authorize", authorize)
         page.register(app.router)
         app.on_shutdown.append(page.close)

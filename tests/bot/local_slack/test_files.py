@@ -1,11 +1,14 @@
 import http.client
+import io
 import struct
 import urllib.error
 import urllib.request
 import zlib
 from email.message import Message
 
+import pillow_heif
 import pytest
+from PIL import Image
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.model.files import image_type, safe_name
@@ -122,3 +125,31 @@ def test_images_are_known_by_their_first_bytes(data: bytes, expected: tuple[str,
 )
 def test_a_files_name_leads_nowhere_else(given: str, expected: str) -> None:
     assert safe_name(given) == expected
+
+
+def test_large_image_has_thumbnails_that_the_token_opens(
+    slack: Threaded, workspace: Workspace, client: WebClient
+) -> None:
+    file = slack.call(workspace.person().upload, "wide cat.png", png(1000, 500))
+    slack.run(workspace.person().send("general", "look", files=[file.id]))
+    shown = client.files_info(file=file.id)["file"]
+    assert (shown["thumb_480_w"], shown["thumb_480_h"]) == (480, 240)
+    assert "thumb_1024" not in shown
+    for name, size in {"thumb_64": (64, 64), "thumb_480": (480, 240), "thumb_960": (960, 480)}.items():
+        request = urllib.request.Request(shown[name], headers={"Authorization": f"Bearer {workspace.bot_token}"})
+        with urllib.request.urlopen(request) as answer, Image.open(io.BytesIO(answer.read())) as image:
+            assert (image.format, image.size) == ("JPEG", size)
+    with urllib.request.urlopen(shown["thumb_64"]) as answer:
+        assert answer.headers.get_content_type() == "text/html"
+
+
+def test_heic_image_has_thumbnails(slack: Threaded, workspace: Workspace, client: WebClient) -> None:
+    data = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (800, 400), "teal")).save(data)
+    file = slack.call(workspace.person().upload, "IMG_1.HEIC", data.getvalue())
+    slack.run(workspace.person().send("general", "look", files=[file.id]))
+    shown = client.files_info(file=file.id)["file"]
+    assert (shown["mimetype"], shown["thumb_720_w"]) == ("image/heic", 720)
+    request = urllib.request.Request(shown["thumb_720"], headers={"Authorization": f"Bearer {workspace.bot_token}"})
+    with urllib.request.urlopen(request) as answer, Image.open(io.BytesIO(answer.read())) as image:
+        assert image.size == (720, 360)

@@ -1,10 +1,8 @@
 """Files: how Slack describes them, the external upload, readiness, and what is handed out to whom."""
 
 import asyncio
-import io
 import re
 import secrets
-import warnings
 from collections.abc import AsyncIterable, AsyncIterator
 from urllib.parse import quote
 
@@ -13,11 +11,11 @@ from PIL import Image
 
 from findimg_bot.local_slack.faults import Faults
 from findimg_bot.local_slack.model.state import File, Json, Team, new_id
+from findimg_bot.local_slack.model.thumbnails import SIZES, describe_thumbnails, open_image, thumbnail
 from findimg_bot.local_slack.web_page.feeds import Feeds
 
 FILE_BYTES = 64 * 2**20
 _CHUNK = 65536
-_IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 # By their first bytes, as Slack tells types apart: what follows may be anything.
 _SIGNATURES = (
     (re.compile(rb"\xff\xd8\xff"), "jpeg"),
@@ -102,9 +100,8 @@ class Files:
         Args:
             team: whose bot token came with the request, if one did, and the token may read files.
         """
-        team_id, _, file_id = request.match_info["file"].partition("-")
-        file = team.files.get(file_id) if team and team.id == team_id else None
-        if team is None or file is None or file.deleted or not team.bot_sees(file) or self._faults.login_page:
+        file = self._requested(request, team)
+        if file is None:
             return web.Response(text=_LOGIN_PAGE, content_type="text/html")
         if self._faults.files_moved_to:
             raise web.HTTPFound(self._faults.files_moved_to)
@@ -116,6 +113,25 @@ class Files:
         if response.content_length > len(data) and request.transport:
             request.transport.close()
         return response
+
+    async def hand_out_thumbnail(self, request: web.Request, team: Team | None) -> web.StreamResponse:
+        """Answer `GET /files-tmb/T…-F…/…_360.jpg` with a smaller JPEG of an image. `team` is as for `hand_out`."""
+        file = self._requested(request, team)
+        size = request.match_info["name"].removesuffix(".jpg").rpartition("_")[2]
+        if file is None:
+            return web.Response(text=_LOGIN_PAGE, content_type="text/html")
+        if not file.width or size not in map(str, SIZES):
+            return web.Response(status=404, text="There is no such thumbnail.")
+        data = await asyncio.to_thread(thumbnail, file.data or b"", int(size))
+        return web.Response(body=data, content_type="image/jpeg")
+
+    def _requested(self, request: web.Request, team: Team | None) -> File | None:
+        """Return the file that a download names, or None where its token does not open it."""
+        team_id, _, file_id = request.match_info["file"].partition("-")
+        file = team.files.get(file_id) if team and team.id == team_id else None
+        if team is None or file is None or file.deleted or not team.bot_sees(file) or self._faults.login_page:
+            return None
+        return file
 
     async def _look_later(self, team: Team, file: File, wait: float) -> None:
         await asyncio.sleep(wait)
@@ -172,6 +188,7 @@ def describe(team: Team, file: File, address: str) -> Json:
         shown["url_private_download"] = f"{private}/download/{quote(file.name)}"
     if file.width:
         shown |= {"original_w": file.width, "original_h": file.height}
+        shown |= describe_thumbnails(team, file, address)
     return shown
 
 
@@ -207,10 +224,8 @@ def image_type(data: bytes) -> tuple[str, int, int]:
     if not kind:
         return "", 0, 0
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=_IMAGE_FORMATS) as image:
-                return kind, *image.size
+        with open_image(data) as image:
+            return kind, *image.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return kind, 0, 0
 
