@@ -82,7 +82,7 @@ async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, 
     person = workspace.person()
     channels = [workspace.team.add_channel(f"load{number}", bot=True).id for number in range(people)]
     waiting: dict[str, asyncio.Future[Json]] = {}
-    page = workspace.services.feeds.open(workspace.team, workspace.me)
+    page = workspace.services.page_updates.open(workspace.team, workspace.me)
     acknowledged: list[float] = []
     answered: list[float] = []
     failed = tagged = 0
@@ -127,5 +127,5 @@ async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, 
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        workspace.services.feeds.close(workspace.me, page)
+        workspace.services.page_updates.close(workspace.me, page)
     return Load(people * rounds, failed, tagged, acknowledged, answered)

@@ -1,1 +1,1 @@
-"""A small Slack on this machine: to try the bot without an account, and to test it against."""
+"""A local Slack workspace to try and to test the bot without an account."""

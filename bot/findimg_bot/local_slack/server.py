@@ -1,4 +1,4 @@
-"""The workspace: one app, its teams, and everything that Slack would do for them."""
+"""The workspace: one app, its teams, and Slack's services for them."""
 
 import secrets
 import socket
@@ -9,11 +9,12 @@ from aiohttp import web
 
 from findimg_bot.local_slack.delivery.events import Events
 from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, SignedHttp
-from findimg_bot.local_slack.delivery.response_urls import Hooks
-from findimg_bot.local_slack.delivery.socket_mode import Sockets
-from findimg_bot.local_slack.faults import Faults, Timing
+from findimg_bot.local_slack.delivery.response_urls import ResponseUrls
+from findimg_bot.local_slack.delivery.socket_mode import SocketModeServer
+from findimg_bot.local_slack.fault_injection import FaultInjection, Timing
 from findimg_bot.local_slack.model.files import FILE_BYTES, Files, can_be_shown
 from findimg_bot.local_slack.model.messages import Messages
+from findimg_bot.local_slack.model.page_updates import PageUpdates, file_named
 from findimg_bot.local_slack.model.state import Channel, File, Json, Team, User, new_id
 from findimg_bot.local_slack.model.views import Views
 from findimg_bot.local_slack.web_api.api import Api, ApiError, Arguments
@@ -22,17 +23,16 @@ from findimg_bot.local_slack.web_api.conversations import Conversations
 from findimg_bot.local_slack.web_api.modals import Modals
 from findimg_bot.local_slack.web_api.oauth import OAuth
 from findimg_bot.local_slack.web_api.uploads import Uploads
-from findimg_bot.local_slack.web_page.feeds import Feeds, file_named
+from findimg_bot.local_slack.web_page.access_control import AccessControl
+from findimg_bot.local_slack.web_page.member_actions import MemberActions, WorkspaceServices
 from findimg_bot.local_slack.web_page.page_api import PageApi
-from findimg_bot.local_slack.web_page.people import Person, WorkspaceServices
-from findimg_bot.local_slack.web_page.security import Guard
 
 HOST = "127.0.0.1"
 _BODY_BYTES = 2**20  # of everything but uploads
 
 
 class Workspace:
-    """A small Slack at 127.0.0.1: one app, one or more teams, state in memory."""
+    """A local Slack at 127.0.0.1 with one app and one or more teams. Its state is in memory."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class Workspace:
         token: str | None = None,
         request_url: str | None = None,
     ):
-        """Prepares a workspace with a team `findimg`, a person in it and a channel `general`.
+        """Create a workspace with a team `findimg`, a person in it and a channel `general`.
 
         Args:
-            manifest: the app's; says its commands, shortcuts, scopes and events.
-            port: 0 takes a free one.
-            host: what it listens at; whoever reaches it must still call it 127.0.0.1 or localhost.
-            token: opens the page as the first person; made up when None.
-            request_url: where signed HTTP is delivered to, instead of Socket Mode.
+            manifest: the app's manifest, with its commands, shortcuts, scopes and events.
+            port: 0 chooses a free port.
+            host: the address to listen on. Requests must still name the host 127.0.0.1 or localhost.
+            token: opens the page as the first person. None generates one.
+            request_url: the address for signed HTTP, which then replaces Socket Mode.
         """
         self.manifest: Json = dict(manifest)
         self.app_id = new_id("A")
@@ -58,10 +58,10 @@ class Workspace:
         self.signing_secret = secrets.token_hex(16)
         self.client_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}"
         self.client_secret = secrets.token_hex(16)
-        self.faults = Faults()
+        self.faults = FaultInjection()
         self.timing = Timing()
         self.teams: dict[str, Team] = {}
-        self.sockets = Sockets(self.app_id)
+        self.sockets = SocketModeServer(self.app_id)
         self.faults.drop_sockets = self.sockets.drop
         self.team = self.add_team("findimg", token=token)
         self.me = next(user for user in self.team.users.values() if not user.is_bot)
@@ -79,16 +79,16 @@ class Workspace:
 
     @property
     def api_url(self) -> str:
-        """The base_url of slack-sdk's clients."""
+        """Return the base_url for slack-sdk's clients."""
         return f"{self.address}/api/"
 
     @property
     def bot_token(self) -> str:
-        """The first team's."""
+        """Return the first team's bot token."""
         return self.team.bot_token
 
     async def start(self) -> None:
-        """Begins to listen.
+        """Start to listen.
 
         Raises:
             OSError: the port is taken.
@@ -100,7 +100,7 @@ class Workspace:
         await web.SockSite(self._runner, listening).start()
 
     async def stop(self) -> None:
-        """Ends everything; a workspace that was never started is left as it is."""
+        """Stop the workspace. This has no effect on a workspace that was not started."""
         if self._runner is None:
             return
         self.services.events.stop()
@@ -111,7 +111,7 @@ class Workspace:
 
     @property
     def services(self) -> WorkspaceServices:
-        """What people's deeds go through.
+        """Return the parts that people's actions use.
 
         Raises:
             RuntimeError: the workspace was not started.
@@ -120,26 +120,26 @@ class Workspace:
             raise RuntimeError("The workspace is not started; await start() first.")
         return self._services
 
-    def person(self, user: User | None = None) -> Person:
-        """Acts as a person, the first one when None; what they do reaches the bot as from the page."""
+    def person(self, user: User | None = None) -> MemberActions:
+        """Return the actions of a person, by default the first one. They reach the bot as those of the page do."""
         user = user or self.me
         team = next(team for team in self.teams.values() if user.id in team.users)
-        return Person(self.services, team, user)
+        return MemberActions(self.services, team, user)
 
     def post(self, channel_name: str, text: str, blocks: Sequence[Json] | None = None) -> str:
-        """The bot says something in a channel of the first team; returns the message's ts."""
+        """Post a message of the bot in a channel of the first team, and return its ts."""
         channel = self.team.channel(channel_name)
         if channel is None:
             raise ValueError(f"There is no channel {channel_name!r} in {self.team.name}.")
         return self.services.messages.post(self.team, channel, text, blocks or ()).ts
 
     def add_team(self, name: str, *, installed: bool = True, token: str | None = None) -> Team:
-        """A team with a person, the bot and a channel `general`.
+        """Add a team with a person, the bot and a channel `general`.
 
         Args:
             name: also its part of addresses, so letters, digits and dashes.
             installed: whether the app is in it already; else OAuth brings it there.
-            token: opens the page as the person; made up when None.
+            token: opens the page as the person. None generates one.
         """
         shown = self.manifest.get("features", {}).get("bot_user", {}).get("display_name", "app")
         bot = User(new_id("U"), shown, is_bot=True)
@@ -156,10 +156,10 @@ class Workspace:
         return self.services.messages.post_as_workflow(team, channel, "Workflow", text).ts
 
     def add_remote_file(self, name: str, url: str, channel: Channel, user: User | None = None) -> File:
-        """A person shares a file that lies elsewhere, as apps for other storage let them: `mode` is `external`.
+        """Share a file that is stored outside Slack. Its `mode` is `external`.
 
         Args:
-            url: where it is said to lie; anything goes.
+            url: its address, which is not checked.
         """
         person = self.person(user)
         file = File(new_id("F"), person.user.id, name, name, mimetype="image/jpeg", complete=True, external_url=url)
@@ -168,24 +168,24 @@ class Workspace:
         return file
 
     def uninstall(self, team: Team | None = None) -> None:
-        """The app is removed from a team, the first one when None."""
+        """Remove the app from a team, by default the first one."""
         team = team or self.team
         self.services.events.tokens_revoked(team)
         self.services.events.uninstalled(team)
         team.installed = False
 
     def revoke(self, team: Team | None = None) -> None:
-        """A team's bot token is revoked, the first one's when None."""
+        """Revoke a team's bot token, by default the first team's."""
         team = team or self.team
         self.services.events.tokens_revoked(team)
         team.installed = False
 
     async def settle(self) -> None:
-        """Waits until the bot has acknowledged every event, or they were given up."""
+        """Wait until every event is acknowledged or given up."""
         await self.services.events.settle()
 
     async def verify_request_url(self) -> bool:
-        """Asks the request URL for its challenge, as Slack does when it is saved."""
+        """Check the request URL with a challenge, as Slack does when the URL is saved."""
         challenge = secrets.token_urlsafe(24)
         payload = {"type": "url_verification", "token": "deprecated", "challenge": challenge}
         try:
@@ -195,25 +195,25 @@ class Workspace:
         return challenge in (answer.get("challenge"), answer.get("text"))
 
     def _build(self) -> web.Application:
-        """Puts the parts together, now that the address is known."""
+        """Build the web application. The port must be known."""
         features, settings = self.manifest.get("features", {}), self.manifest.get("settings", {})
         subscribed = settings.get("event_subscriptions", {}).get("bot_events", ())
-        feeds = Feeds(self.manifest, FILE_BYTES)
-        files = Files(feeds, self.faults)
+        page_updates = PageUpdates(self.manifest, FILE_BYTES)
+        files = Files(page_updates, self.faults)
         events = Events(self._delivery, subscribed, self.app_id, self.timing, lambda: self.faults.file_stubs)
-        messages = Messages(feeds, events, self.address)
-        hooks = Hooks(messages, _showable, self.timing, self.faults, self.address)
+        messages = Messages(page_updates, events, self.address)
+        response_urls = ResponseUrls(messages, _showable, self.timing, self.faults, self.address)
         has_home = bool(features.get("app_home", {}).get("home_tab_enabled"))
-        views = Views(feeds, _showable, self.timing, self.app_id, has_home)
+        views = Views(page_updates, _showable, self.timing, self.app_id, has_home)
         self._services = WorkspaceServices(
             self.manifest,
             self.app_id,
             self.address,
             self._delivery,
             events,
-            feeds,
+            page_updates,
             files,
-            hooks,
+            response_urls,
             messages,
             self.timing,
             views,
@@ -227,7 +227,7 @@ class Workspace:
         Modals(views).register(api)
         oauth.register(api)
         api.app_methods["apps.connections.open"] = self._open_connection
-        guard = Guard(self._port, self.teams)
+        guard = AccessControl(self._port, self.teams)
         page = PageApi(self._services, guard)
 
         async def authorize(request: web.Request) -> web.StreamResponse:
@@ -244,7 +244,7 @@ class Workspace:
         app.on_response_prepare.append(guard.add_headers)
         app.router.add_route("*", "/api/{method}", api.take)
         app.router.add_get("/link/", self.sockets.take)
-        app.router.add_post("/hooks/{name:.+}", hooks.take)
+        app.router.add_post("/hooks/{name:.+}", response_urls.take)
         app.router.add_post("/upload/v1/{ticket}", files.take_upload)
         app.router.add_get("/files-pri/{file}/{name:.+}", download)
         app.router.add_get("/files-tmb/{file}/{name:.+}", download_thumbnail)

@@ -76,7 +76,7 @@ async def ask_while_flipping(team: Team, library: Path, names: list[str]) -> tup
     """Asks QUERIES questions, AT_ONCE at a time, while CURRENT changes; gives the answers and how often it changed."""
     workspace = team.slack.workspace
     person, numbers = workspace.person(), iter(range(QUERIES))
-    page = workspace.services.feeds.open(workspace.team, workspace.me)
+    page = workspace.services.page_updates.open(workspace.team, workspace.me)
     waiting: dict[str, asyncio.Future[Json]] = {}
     answers: list[Json] = []
 

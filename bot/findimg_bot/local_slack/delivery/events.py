@@ -1,4 +1,4 @@
-"""The Events API: what the app subscribed to in its manifest, sent until it is acknowledged."""
+"""The Events API: sends the events of the app's manifest until they are acknowledged."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, Retry
-from findimg_bot.local_slack.faults import Timing
+from findimg_bot.local_slack.fault_injection import Timing
 from findimg_bot.local_slack.model.files import describe
 from findimg_bot.local_slack.model.state import File, Json, Message, Team, new_id
 
@@ -43,10 +43,10 @@ class Events:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def said(self, team: Team, message: Message, address: str) -> None:
-        """Somebody wrote something.
+        """Send the events of a new message.
 
         Args:
-            address: where files are handed out.
+            address: the base address of downloads.
         """
         channel, event = message.channel, dict(message.content)
         event |= {"channel": channel.id, "event_ts": message.ts}
@@ -61,7 +61,7 @@ class Events:
         if sender and sender.home_team:
             event |= {"team": sender.home_team, "user_team": sender.home_team, "source_team": sender.home_team}
         mentioned = f"<@{team.bot.id}>" in str(event["text"]) and event.get("user") != team.bot.id
-        # In a direct message a mention is no event of its own.
+        # Slack sends no app_mention for direct messages.
         if mentioned and not channel.is_im:
             self._send(team, "app_mention", event | {"type": "app_mention"}, envelope)
         subtype = {"subtype": "file_share"} if "files" in event and "bot_id" not in event else {}
@@ -69,29 +69,29 @@ class Events:
         self._send(team, f"message.{channel.kind}", event, envelope)
 
     def changed(self, team: Team, message: Message, before: Json) -> None:
-        """A message was changed."""
+        """Send that a message was changed."""
         self._hidden(
             team, message, {"subtype": "message_changed", "message": message.content, "previous_message": before}
         )
 
     def deleted(self, team: Team, message: Message) -> None:
-        """A message was deleted."""
+        """Send that a message was deleted."""
         event = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": message.content}
         self._hidden(team, message, event)
 
     def home_opened(self, team: Team, user: str, tab: str) -> None:
-        """A person opened one of the app's tabs, `home` or `messages`."""
+        """Send that a person opened one of the app's tabs, `home` or `messages`."""
         event: Json = {"type": "app_home_opened", "user": user, "channel": team.direct(user).id, "tab": tab}
         if tab == "home" and user in team.homes:
             event["view"] = team.homes[user].content
         self._send(team, "app_home_opened", event | {"event_ts": team.next_ts()})
 
     def uninstalled(self, team: Team) -> None:
-        """The app was removed from a team."""
+        """Send that the app was removed from a team."""
         self._send(team, "app_uninstalled", {"type": "app_uninstalled", "event_ts": team.next_ts()})
 
     def tokens_revoked(self, team: Team) -> None:
-        """A team's bot token was revoked."""
+        """Send that a team's bot token was revoked."""
         tokens = {"oauth": [], "bot": [team.bot.id]}
         self._send(team, "tokens_revoked", {"type": "tokens_revoked", "tokens": tokens, "event_ts": team.next_ts()})
 
@@ -105,12 +105,12 @@ class Events:
         self._send(team, name, event, envelope)
 
     async def settle(self) -> None:
-        """Waits until every event was acknowledged or given up."""
+        """Wait until every event is acknowledged or given up."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     def stop(self) -> None:
-        """No event is sent any more."""
+        """Cancel all pending events."""
         for task in self._tasks:
             task.cancel()
 

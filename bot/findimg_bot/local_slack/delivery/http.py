@@ -1,4 +1,4 @@
-"""How the workspace reaches the bot: the ways have one interface, and signed HTTP is one of them."""
+"""Delivery to the bot: the interface, and signed HTTP."""
 
 import hashlib
 import hmac
@@ -16,22 +16,22 @@ COMMANDS, INTERACTIVE, EVENTS = "slash_commands", "interactive", "events_api"
 
 
 class DeliveryError(Exception):
-    """The bot did not acknowledge; the text is Slack's name for why."""
+    """The bot did not acknowledge. The text is Slack's error code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """That something was sent before."""
+    """The number and the reason of a repeated delivery."""
 
     attempt: int  # 1 is the first repetition
     reason: str  # `timeout` or `error`
 
 
 class Delivery(Protocol):
-    """A way to the bot."""
+    """A transport to the bot."""
 
     async def send(self, kind: str, payload: Json, seconds: float, retry: Retry | None = None) -> Json:
-        """Sends one thing and waits until it is acknowledged.
+        """Send one payload and wait for its acknowledgement.
 
         Args:
             kind: `COMMANDS`, `INTERACTIVE` or `EVENTS`.
@@ -45,11 +45,11 @@ class Delivery(Protocol):
         """
 
     async def close(self) -> None:
-        """Nothing is sent any more."""
+        """Close the transport."""
 
 
 class SignedHttp:
-    """Requests to one address, signed with the app's secret."""
+    """HTTP requests to one address, signed with the app's secret."""
 
     def __init__(self, url: str, signing_secret: str):
         self._url = url
@@ -92,7 +92,7 @@ class SignedHttp:
 
 
 def signature(secret: str, body: str, timestamp: int | None = None) -> dict[str, str]:
-    """The headers that prove a request to be Slack's.
+    """Return the headers with Slack's signature of a request.
 
     Args:
         timestamp: seconds since 1970; now when None.

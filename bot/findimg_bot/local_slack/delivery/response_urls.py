@@ -1,4 +1,4 @@
-"""The response_url of commands and interactions: five answers within half an hour."""
+"""The response_url of commands and interactions, which takes five responses within 30 minutes."""
 
 import json
 import secrets
@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from findimg_bot.local_slack.faults import Faults, Timing
+from findimg_bot.local_slack.fault_injection import FaultInjection, Timing
 from findimg_bot.local_slack.model.limits import message_problems
 from findimg_bot.local_slack.model.messages import Messages
 from findimg_bot.local_slack.model.state import Channel, Json, Message, Team
@@ -18,8 +18,8 @@ _USES = 5
 
 
 @dataclass(slots=True)
-class Hook:
-    """One response_url: where its answers go."""
+class ResponseUrl:
+    """A response_url and the place of its responses."""
 
     team: Team
     channel: Channel
@@ -29,7 +29,7 @@ class Hook:
     uses: int = 0
 
 
-class Hooks:
+class ResponseUrls:
     """The response_urls of all teams."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Hooks:
         messages: Messages,
         showable: Callable[[Team, Mapping[str, Any]], bool],
         timing: Timing,
-        faults: Faults,
+        faults: FaultInjection,
         address: str,
     ):
         """Args:
@@ -48,28 +48,30 @@ class Hooks:
         self._timing = timing
         self._faults = faults
         self._address = address
-        self._hooks: dict[str, Hook] = {}
+        self._response_urls: dict[str, ResponseUrl] = {}
 
     def new(self, kind: str, team: Team, channel: Channel, user: str, original: Message | None = None) -> str:
-        """A response_url.
+        """Return a new response_url.
 
         Args:
             kind: `commands`, `actions` or `app`, as Slack's addresses say.
-            original: only a click has one. A command's answers stand beside each other whatever `replace_original`
-                says, and so do those of a message shortcut.
+            original: the message with the clicked element. Commands and message shortcuts have none, so
+                `replace_original` has no effect for them.
         """
         name = f"{kind}/{team.id}/{secrets.token_urlsafe(18)}"
-        self._hooks[name] = Hook(team, channel, user, original, time.monotonic() + self._timing.response_url)
+        self._response_urls[name] = ResponseUrl(
+            team, channel, user, original, time.monotonic() + self._timing.response_url
+        )
         return f"{self._address}/hooks/{name}"
 
     async def take(self, request: web.Request) -> web.Response:
         """`POST /hooks/…`: one answer."""
-        hook = self._hooks.get(request.match_info["name"])
-        if hook is None:
+        response_url = self._response_urls.get(request.match_info["name"])
+        if response_url is None:
             return _refused("invalid_token")
-        if hook.expires < time.monotonic():
+        if response_url.expires < time.monotonic():
             return _refused("expired_url")
-        if hook.uses >= _USES:
+        if response_url.uses >= _USES:
             return _refused("used_url")
         try:
             body = json.loads(await request.text())
@@ -77,43 +79,43 @@ class Hooks:
             return _refused("invalid_payload", 400)
         if not isinstance(body, dict):
             return _refused("invalid_payload", 400)
-        if error := self.answer(hook, body):
+        if error := self.answer(response_url, body):
             return _refused(error)
-        hook.uses += 1
+        response_url.uses += 1
         return web.Response(text="ok")
 
     def acknowledged(self, team: Team, channel: Channel, user: str, payload: Json) -> str | None:
-        """The answer that came with a command's acknowledgement; returns Slack's error, None when it was taken."""
-        return self.answer(Hook(team, channel, user, None, 0.0), payload)
+        """Post the response in a command's acknowledgement; return Slack's error, or None."""
+        return self.answer(ResponseUrl(team, channel, user, None, 0.0), payload)
 
-    def answer(self, hook: Hook, body: Json) -> str | None:
-        """Does what an answer says; returns Slack's error, None when it was taken."""
-        original = hook.original
-        if original and hook.team.message(hook.channel.id, original.ts) is not original:
+    def answer(self, response_url: ResponseUrl, body: Json) -> str | None:
+        """Carry out a response; return Slack's error, or None."""
+        original = response_url.original
+        if original and response_url.team.message(response_url.channel.id, original.ts) is not original:
             original = None  # it was deleted meanwhile
         if body.get("delete_original"):
             if original is None:
                 return "message_not_found"
-            self._messages.delete(hook.team, original)
+            self._messages.delete(response_url.team, original)
             return None
         text, blocks = str(body.get("text") or ""), body.get("blocks") or []
         if not text and not blocks:
             return "no_text"
-        if message_problems(blocks, lambda slack_file: self._can_show(hook.team, slack_file)):
+        if message_problems(blocks, lambda slack_file: self._can_show(response_url.team, slack_file)):
             return "invalid_blocks"
         # Without either field an answer to a click takes the place of the message.
         replace = body.get("replace_original", "response_type" not in body)
         if original and replace:
-            # Whoever sees the original sees the new one: what was for one person never becomes public in place.
-            self._messages.change(hook.team, original, text, blocks)
+            # An ephemeral message stays ephemeral.
+            self._messages.change(response_url.team, original, text, blocks)
             return None
-        only_for = None if body.get("response_type") == "in_channel" else hook.user
+        only_for = None if body.get("response_type") == "in_channel" else response_url.user
         thread = str(body.get("thread_ts") or "")
-        self._messages.post(hook.team, hook.channel, text, blocks, thread, only_for=only_for)
+        self._messages.post(response_url.team, response_url.channel, text, blocks, thread, only_for=only_for)
         return None
 
     def _can_show(self, team: Team, slack_file: Mapping[str, Any]) -> bool:
-        return not self._faults.hooks_refuse_files and self._showable(team, slack_file)
+        return not self._faults.response_urls_refuse_files and self._showable(team, slack_file)
 
 
 def _refused(error: str, status: int = 404) -> web.Response:

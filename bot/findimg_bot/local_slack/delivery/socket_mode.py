@@ -1,4 +1,4 @@
-"""Socket Mode: the bot connects, and gets everything over its WebSockets."""
+"""Socket Mode: delivery over WebSockets that the bot opens."""
 
 import asyncio
 import json
@@ -23,8 +23,8 @@ class _Connection:
     transport: asyncio.Transport
 
 
-class Sockets:
-    """The bot's connections; what is sent goes to any one of them."""
+class SocketModeServer:
+    """The bot's connections. A payload goes to one of them."""
 
     def __init__(self, app_id: str):
         self._app_id = app_id
@@ -35,11 +35,11 @@ class Sockets:
 
     @property
     def connections(self) -> int:
-        """How many there are."""
+        """Return the number of open connections."""
         return len(self._open)
 
     def new_address(self, address: str) -> str:
-        """An address that takes one connection."""
+        """Return an address for one connection."""
         ticket = secrets.token_urlsafe(24)
         self._tickets[ticket] = asyncio.get_running_loop().time() + _TICKET_SECONDS
         return f"{address.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self._app_id}"
@@ -71,7 +71,7 @@ class Sockets:
                 if frame.type == WSMsgType.TEXT:
                     self._acknowledged(frame.data)
         except ConnectionError:
-            pass  # cut while it was greeted
+            pass  # the connection ended during the first message
         finally:
             self._open.remove(connection)
         return socket
@@ -94,7 +94,7 @@ class Sockets:
             del self._waiting[envelope]
 
     async def refresh(self) -> None:
-        """Asks for new connections and ends these, as Slack does every few hours."""
+        """Request new connections and close the current ones, as Slack does every few hours."""
         for each in list(self._open):
             await each.socket.send_json(self._disconnect("refresh_requested"))
         await self.close()
@@ -107,7 +107,7 @@ class Sockets:
         await self.close()
 
     def drop(self) -> None:
-        """Cuts every connection without a word."""
+        """Abort every connection without a message."""
         for each in self._open:
             each.transport.abort()
 
@@ -133,7 +133,7 @@ class Sockets:
         try:
             said = json.loads(text)
         except ValueError:
-            return  # Slack says nothing to what it does not understand either
+            return  # Slack also ignores frames that it cannot parse
         waiting = self._waiting.get(str(said.get("envelope_id"))) if isinstance(said, dict) else None
         if waiting and not waiting.done():
             payload = said.get("payload")

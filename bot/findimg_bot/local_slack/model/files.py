@@ -1,4 +1,4 @@
-"""Files: how Slack describes them, the external upload, readiness, and what is handed out to whom."""
+"""Files: their description, upload, processing and download."""
 
 import asyncio
 import re
@@ -9,14 +9,14 @@ from urllib.parse import quote
 from aiohttp import BodyPartReader, hdrs, web
 from PIL import Image
 
-from findimg_bot.local_slack.faults import Faults
+from findimg_bot.local_slack.fault_injection import FaultInjection
+from findimg_bot.local_slack.model.page_updates import PageUpdates
 from findimg_bot.local_slack.model.state import File, Json, Team, new_id
 from findimg_bot.local_slack.model.thumbnails import SIZES, describe_thumbnails, open_image, thumbnail
-from findimg_bot.local_slack.web_page.feeds import Feeds
 
 FILE_BYTES = 64 * 2**20
 _CHUNK = 65536
-# By their first bytes, as Slack tells types apart: what follows may be anything.
+# Slack determines types by a file's first bytes.
 _SIGNATURES = (
     (re.compile(rb"\xff\xd8\xff"), "jpeg"),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
@@ -34,20 +34,20 @@ _LOGIN_PAGE = (
 
 
 class FileTooLargeError(Exception):
-    """More bytes came than the workspace takes."""
+    """An upload is larger than the workspace accepts."""
 
 
 class Files:
     """The files of all teams."""
 
-    def __init__(self, feeds: Feeds, faults: Faults):
-        self._feeds = feeds
+    def __init__(self, page_updates: PageUpdates, faults: FaultInjection):
+        self._page_updates = page_updates
         self._faults = faults
         self._tasks: set[asyncio.Task[None]] = set()
         self._tickets: dict[str, tuple[Team, File]] = {}  # the secret part of an upload's address → for which file
 
     def new_ticket(self, team: Team, name: str) -> tuple[str, File]:
-        """A place to upload one file of the bot's to: the secret of its address, and the file."""
+        """Return the secret part of an upload address for the bot, and its file."""
         file = File(new_id("F"), team.bot.id, safe_name(name), name, seen_by_bot=True)
         team.files[file.id] = file
         ticket = secrets.token_urlsafe(24)
@@ -55,14 +55,14 @@ class Files:
         return ticket, file
 
     def add(self, team: Team, user: str, name: str, data: bytes) -> File:
-        """A person's file, as after a finished upload."""
+        """Add a person's file, as after a complete upload."""
         file = File(new_id("F"), user, safe_name(name), name, data)
         team.files[file.id] = file
         self.finish(team, file)
         return file
 
     def finish(self, team: Team, file: File) -> None:
-        """An upload is complete; the file gets ready at once, or as late as the faults say."""
+        """Complete an upload. The file is processed at once, or after the delay of the injected faults."""
         file.complete = True
         wait = self._faults.ready_after
         if wait == 0:
@@ -73,7 +73,7 @@ class Files:
             task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """No file gets ready any more."""
+        """Cancel the processing of files."""
         for task in self._tasks:
             task.cancel()
 
@@ -91,7 +91,7 @@ class Files:
         except FileTooLargeError:
             return web.Response(status=413, text=f"At most {FILE_BYTES} bytes are taken.")
         found[1].data = data
-        del self._tickets[ticket]  # kept until here, so that a broken upload can be tried again
+        del self._tickets[ticket]  # a failed upload can be repeated
         return web.Response(text=f"OK - {len(data)}")
 
     async def hand_out(self, request: web.Request, team: Team | None) -> web.StreamResponse:
@@ -136,14 +136,14 @@ class Files:
     async def _look_later(self, team: Team, file: File, wait: float) -> None:
         await asyncio.sleep(wait)
         _look_through(file)
-        self._feeds.file(team, file)
+        self._page_updates.file(team, file)
 
 
 def describe(team: Team, file: File, address: str) -> Json:
-    """A file as Slack's Web API and events show it.
+    """Return a file as Slack's Web API and events describe it.
 
     Args:
-        address: where the workspace hands out files.
+        address: the base address of downloads.
     """
     if file.deleted:
         return {"id": file.id, "mode": "tombstone"}
@@ -193,15 +193,15 @@ def describe(team: Team, file: File, address: str) -> Json:
 
 
 def can_be_shown(file: File) -> bool:
-    """Whether an image block can show a file."""
+    """Return whether an image block can show a file."""
     return file.complete and not file.deleted and file.mimetype in _SHOWN_IN_BLOCKS
 
 
 async def read_form_file(request: web.Request) -> tuple[str, bytes]:
-    """The name and the bytes of the first file in a form; an empty name when there is none.
+    """Return the name and the bytes of a form's first file; the name is empty when there is no file.
 
     Raises:
-        FileTooLargeError: it is larger than the workspace takes.
+        FileTooLargeError: it is larger than the workspace accepts.
     """
     async for part in await request.multipart():
         if isinstance(part, BodyPartReader):
@@ -210,15 +210,15 @@ async def read_form_file(request: web.Request) -> tuple[str, bytes]:
 
 
 def safe_name(name: str) -> str:
-    """A file's name without what could lead elsewhere in an address or a header."""
+    """Return a file's name without characters that are unsafe in an address or a header."""
     return _UNSAFE.sub("_", name.replace("\\", "/").rpartition("/")[2]).strip(". ")[:120] or "file"
 
 
 def image_type(data: bytes) -> tuple[str, int, int]:
-    """The type, width and height of an image by its first bytes.
+    """Return the type, width and height of an image.
 
     Returns:
-        An empty type for everything else; no width and height for what is too large or too broken to tell.
+        The type is empty for other files. Width and height are 0 when the image is broken or too large.
     """
     kind = next((f"image/{name}" for signature, name in _SIGNATURES if signature.match(data)), "")
     if not kind:

@@ -1,7 +1,7 @@
-"""What Slack refuses of blocks and views, in its own words.
+"""Slack's limits for blocks and views, with Slack's error messages.
 
-Written from Slack's reference of blocks, elements and composition objects alone, and not from the bot's code, which is
-tested against it. Blocks that the bot has no use for (video, file, table …) are refused as unknown.
+The rules come from Slack's reference of blocks, elements and composition objects. They share nothing with the bot's own
+checks, because they test the bot. Block types that the bot does not use, such as video and table, are refused as unknown.
 """
 
 import json
@@ -19,24 +19,24 @@ Check = Callable[[Any, str, "Report"], None]
 
 @dataclass(slots=True)
 class Report:
-    """What is wrong, and where."""
+    """The problems of one message or view, with their places."""
 
     slack_file: Callable[[Mapping[str, Any]], bool]  # whether a file can be shown
     messages: list[str] = field(default_factory=list)
 
     def add(self, what: str, where: str) -> None:
-        """Notes one thing."""
+        """Add a problem."""
         self.messages.append(f"{what} [json-pointer:{where}]")
 
 
 def message_problems(blocks: Any, slack_file: Callable[[Mapping[str, Any]], bool]) -> list[str]:
-    """What Slack refuses of a message's blocks.
+    """Return the problems for which Slack refuses a message's blocks.
 
     Args:
         slack_file: whether a block's `slack_file` names a file that the app may see and that is ready.
 
     Returns:
-        One sentence each; none when the blocks are taken.
+        One sentence for each problem. The list is empty when Slack accepts the blocks.
     """
     report = Report(slack_file)
     _blocks(MESSAGE_BLOCKS, _MESSAGE_BLOCKS)(blocks, "/blocks", report)
@@ -44,7 +44,7 @@ def message_problems(blocks: Any, slack_file: Callable[[Mapping[str, Any]], bool
 
 
 def view_problems(view: Any, slack_file: Callable[[Mapping[str, Any]], bool]) -> list[str]:
-    """What Slack refuses of a view; as `message_problems`."""
+    """Return the problems for which Slack refuses a view, as `message_problems` does."""
     report = Report(slack_file)
     kind = str(view.get("type")) if isinstance(view, dict) else ""
     if kind not in _VIEWS:
@@ -61,7 +61,7 @@ def view_problems(view: Any, slack_file: Callable[[Mapping[str, Any]], bool]) ->
 
 
 def is_too_large(view: Any) -> bool:
-    """Whether Slack takes no view of this size."""
+    """Return whether a view is larger than Slack accepts."""
     return len(json.dumps(view).encode()) > VIEW_BYTES
 
 
@@ -144,7 +144,7 @@ def _object(required: Mapping[str, Check], optional: Mapping[str, Check] | None 
 
 
 def _kinds(kinds: Mapping[str, Check]) -> Check:
-    """One of several objects, told apart by `type`."""
+    """Return a check for an object of one of several types, named by `type`."""
 
     def check(value: Any, where: str, report: Report) -> None:
         kind = str(value.get("type")) if isinstance(value, dict) else ""
@@ -191,7 +191,7 @@ def _image(optional: Mapping[str, Check]) -> Check:
 
 
 def _distinct(inner: Check, list_name: str, id_name: str) -> Check:
-    """As `inner`, and no id in the named list stands twice."""
+    """Return `inner` with a check that no id occurs twice in the named list."""
 
     def check(value: Any, where: str, report: Report) -> None:
         inner(value, where, report)

@@ -1,4 +1,4 @@
-"""Messages: sending, changing and deleting them, and who is told."""
+"""Messages: post, update and delete them, and notify the bot and the pages."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 from findimg_bot.local_slack.delivery.events import Events
 from findimg_bot.local_slack.model.emoji import with_emoji_names
 from findimg_bot.local_slack.model.files import describe
+from findimg_bot.local_slack.model.page_updates import PageUpdates
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, new_id
-from findimg_bot.local_slack.web_page.feeds import Feeds
 
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
 _REFERENCE = re.compile(r"<(?=[@#!][^<>\s]+>|https?://[^<>\s]+>)([^<>]+)>")
@@ -19,11 +19,11 @@ _LINK = re.compile(r"https?://[^\s<>|]+")
 class Messages:
     """The messages of all teams."""
 
-    def __init__(self, feeds: Feeds, events: Events, address: str):
+    def __init__(self, page_updates: PageUpdates, events: Events, address: str):
         """Args:
         address: where the workspace lives, for the addresses of files.
         """
-        self._feeds = feeds
+        self._page_updates = page_updates
         self._events = events
         self._address = address
 
@@ -68,7 +68,7 @@ class Messages:
         files: Sequence[File] = (),
         only_for: str | None = None,
     ) -> Message:
-        """The bot sends a message, to a channel or to one person in it."""
+        """Post the bot's message to a channel, or to one person in it."""
         content: Json = {"type": "message", "user": team.bot.id, "bot_id": team.bot_id, "team": team.id, "text": text}
         if blocks:
             content["blocks"] = named_blocks(blocks)
@@ -84,7 +84,7 @@ class Messages:
         message.content |= {"text": escaped_text(text), "edited": {"user": user, "ts": team.next_ts()}}
         message.content["blocks"] = [rich_text(message.content["text"])]
         self._events.changed(team, message, before)
-        self._feeds.message(team, message)
+        self._page_updates.message(team, message)
 
     def forwarded(self, team: Team, message: Message) -> Json:
         """Return a message as an attachment of the message that forwards it, with its files."""
@@ -123,10 +123,10 @@ class Messages:
         return message
 
     def change(self, team: Team, message: Message, text: str, blocks: Sequence[Json] | None) -> None:
-        """The bot replaces what a message says.
+        """Replace the text and the blocks of the bot's message.
 
         Args:
-            blocks: None leaves none, as Slack does when only a text is given.
+            blocks: None removes the blocks, as Slack does when it gets only a text.
         """
         before = dict(message.content)
         message.content["text"] = text
@@ -136,19 +136,19 @@ class Messages:
         if not message.only_for:
             message.content["edited"] = {"user": team.bot.id, "ts": team.next_ts()}
             self._events.changed(team, message, before)
-        self._feeds.message(team, message)
+        self._page_updates.message(team, message)
 
     def delete(self, team: Team, message: Message) -> None:
-        """A message disappears."""
+        """Delete a message."""
         del team.messages[message.channel.id][message.ts]
         for file in message.content.get("files", ()):
             team.files[file["id"]].shares[message.channel.id].remove(message.ts)
-        self._feeds.deleted(message)
+        self._page_updates.deleted(message)
         if not message.only_for:
             self._events.deleted(team, message)
 
     def described(self, team: Team, message: Message) -> Json:
-        """A message as the Web API and events show it."""
+        """Return a message as the Web API and events describe it."""
         shown = dict(message.content)
         if "files" in shown:
             shown["files"] = [describe(team, team.files[file["id"]], self._address) for file in shown["files"]]
@@ -184,12 +184,12 @@ class Messages:
             for file in shared:
                 file.shares.setdefault(channel.id, []).append(message.ts)
         team.messages[channel.id][message.ts] = message
-        self._feeds.message(team, message)
+        self._page_updates.message(team, message)
         return message
 
 
 def escaped_text(text: str) -> str:
-    """What a person typed as Slack passes it on: entities for & < >, and links in angle brackets."""
+    """Return typed text as Slack sends it: entities for & < >, and links in angle brackets."""
     pieces = []
     end = 0
     for match in _REFERENCE.finditer(text):
@@ -199,7 +199,7 @@ def escaped_text(text: str) -> str:
 
 
 def entities(text: str) -> str:
-    """Text with entities for & < >; those that are there already stay."""
+    """Return text with entities for & < >. Entities in the text are kept."""
     return _ENTITY.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -241,7 +241,7 @@ def _rich_element(match: re.Match[str]) -> Json:
 
 
 def named_blocks(blocks: Iterable[Json]) -> list[Json]:
-    """Blocks with a block_id each, and an action_id for every element that can be used, as Slack gives them."""
+    """Return blocks with the block_id and action_id values that Slack adds where they are missing."""
     named: list[Json] = []
     for block in blocks:
         copy: Json = {"block_id": new_id("b"), **block}

@@ -1,4 +1,4 @@
-"""What the workspace knows: teams, people, channels, messages, files, views. All of it in memory."""
+"""The workspace's state, in memory: teams, people, channels, messages, files and views."""
 
 import secrets
 import string
@@ -13,7 +13,7 @@ _ID_LETTERS = string.ascii_uppercase + string.digits
 
 
 def new_id(kind: str) -> str:
-    """An id as Slack's: a letter that says what it is, and ten letters or digits."""
+    """Return an id in Slack's form: a letter for the kind, and ten letters or digits."""
     return kind + "".join(secrets.choice(_ID_LETTERS) for _ in range(10))
 
 
@@ -52,7 +52,7 @@ class Channel:
 
 @dataclass(slots=True)
 class Message:
-    """A message as Slack describes it, and who sees it."""
+    """A message's content in Slack's form, and the person who alone sees it."""
 
     channel: Channel
     content: Json
@@ -60,13 +60,13 @@ class Message:
 
     @property
     def ts(self) -> str:
-        """Its name within the channel, which is the time it was sent."""
+        """Return the time it was sent, which identifies it within its channel."""
         return str(self.content["ts"])
 
 
 @dataclass(slots=True)
 class File:
-    """A file: uploaded, or external with an address of anybody's choice."""
+    """An uploaded file, or an external one with an arbitrary address."""
 
     id: str
     user: str
@@ -93,13 +93,13 @@ class View:
 
     @property
     def id(self) -> str:
-        """Slack's id of it."""
+        """Return the view's id."""
         return str(self.content["id"])
 
 
 @dataclass(slots=True)
 class Team:
-    """A team with the app in it."""
+    """A Slack team that can have the app installed."""
 
     id: str
     name: str
@@ -118,18 +118,18 @@ class Team:
 
     @property
     def url(self) -> str:
-        """Where the team would live; permalinks begin with it."""
+        """Return the address with which permalinks begin."""
         return f"https://{self.name}.slack.com/"
 
     def permalink(self, file: File) -> str:
-        """Where a person would find a file."""
+        """Return a file's permalink."""
         return f"{self.url}files/{file.user}/{file.id}/{quote(file.name)}"
 
     def add_user(self, name: str, token: str | None = None) -> User:
-        """A person joins the team and its `general`, and can write to the bot.
+        """Add a person to the team, to its `general` and to a direct message with the bot.
 
         Args:
-            token: opens the page as this person; made up when None.
+            token: opens the page as this person. None generates one.
         """
         user = User(new_id("U"), name, token=token or secrets.token_urlsafe(32))
         self.users[user.id] = user
@@ -163,7 +163,7 @@ class Team:
     def add_channel(
         self, name: str, *, members: Iterable[str] | None = None, private: bool = False, bot: bool = True
     ) -> Channel:
-        """A new channel.
+        """Return a new channel.
 
         Args:
             members: ids of the people in it; None is everybody.
@@ -176,14 +176,14 @@ class Team:
         return channel
 
     def channel(self, name: str) -> Channel | None:
-        """The channel with this id or name."""
+        """Return the channel with this id or name."""
         if found := self.channels.get(name):
             return found
         plain = name.removeprefix("#")
         return next((each for each in self.channels.values() if not each.is_im and each.name == plain), None)
 
     def direct(self, user: str) -> Channel:
-        """The direct message of a person and the bot."""
+        """Return the direct message of a person and the bot."""
         members = {user, self.bot.id}
         for channel in self.channels.values():
             if channel.is_im and channel.members == members:
@@ -194,16 +194,16 @@ class Team:
         return channel
 
     def next_ts(self) -> str:
-        """The time as Slack names messages, later than every one before."""
+        """Return the current time as a message's ts, later than every earlier one."""
         self._last_ts = max(time.time_ns() // 1000, self._last_ts + 1)
         return f"{self._last_ts // 10**6}.{self._last_ts % 10**6:06d}"
 
     def message(self, channel: str, ts: str) -> Message | None:
-        """The message that was sent to a channel at this time."""
+        """Return the message of a channel with this ts."""
         return self.messages.get(channel, {}).get(ts)
 
     def thread(self, channel: str, ts: str) -> list[Message]:
-        """A message and the replies to it, by time; without what only one person sees."""
+        """Return a message and its replies, oldest first, without ephemeral messages."""
         return [
             each
             for each in self.messages[channel].values()
@@ -211,7 +211,7 @@ class Team:
         ]
 
     def view(self, name: str) -> View | None:
-        """The open modal or Home tab with this id, or the modal with this external id."""
+        """Return the open view with this id or external id."""
         modals = [view for stack in self.modals.values() for view in stack]
         return next(
             (view for view in (*modals, *self.homes.values()) if name in (view.id, view.content.get("external_id"))),
@@ -219,5 +219,5 @@ class Team:
         )
 
     def bot_sees(self, file: File) -> bool:
-        """Whether the app may see a file: its own, given to it, or shared where the bot is."""
+        """Return whether the app can access a file: its own, from a modal, or in a channel with the bot."""
         return file.seen_by_bot or any(self.bot.id in self.channels[channel].members for channel in file.shares)

@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from findimg_bot.local_slack.faults import Timing
+from findimg_bot.local_slack.fault_injection import Timing
 from findimg_bot.local_slack.model.limits import is_too_large, view_problems
 from findimg_bot.local_slack.model.messages import named_blocks
+from findimg_bot.local_slack.model.page_updates import PageUpdates
 from findimg_bot.local_slack.model.state import Json, Team, View, new_id
-from findimg_bot.local_slack.web_page.feeds import Feeds
 
 _STACK = 3
 
 
 class ViewError(Exception):
-    """Slack refuses a view.
+    """A view that Slack refuses.
 
     Attributes:
-        messages: what is wrong with its blocks, if that is the reason.
+        messages: the problems of its blocks, if they are the reason.
     """
 
     def __init__(self, error: str, messages: list[str] | None = None):
@@ -40,7 +40,7 @@ class Views:
 
     def __init__(
         self,
-        feeds: Feeds,
+        page_updates: PageUpdates,
         showable: Callable[[Team, Mapping[str, Any]], bool],
         timing: Timing,
         app_id: str,
@@ -50,7 +50,7 @@ class Views:
         showable: whether a block's `slack_file` can be shown in a team.
         has_home: whether the manifest enables the Home tab.
         """
-        self._feeds = feeds
+        self._page_updates = page_updates
         self._showable = showable
         self._timing = timing
         self._app_id = app_id
@@ -58,13 +58,13 @@ class Views:
         self._triggers: dict[str, _Trigger] = {}
 
     def new_trigger(self, team: Team, user: str) -> str:
-        """A trigger_id: opens one modal for this person, soon."""
+        """Return a trigger_id, which opens one modal for this person within a few seconds."""
         name = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         self._triggers[name] = _Trigger(team, user, time.monotonic() + self._timing.trigger)
         return name
 
     def open(self, team: Team, trigger: str, content: Any) -> View:
-        """Opens a modal.
+        """Open a modal.
 
         Raises:
             ViewError: the trigger is used, expired or another's, or the view is refused.
@@ -72,7 +72,7 @@ class Views:
         return self._show(team, self._pull(team, trigger), content, [])
 
     def push(self, team: Team, trigger: str, content: Any) -> View:
-        """Opens a modal on top of another; as `open`."""
+        """Open a modal on top of another, as `open` does."""
         user = self._pull(team, trigger)
         stack = team.modals.get(user, [])
         if not stack:
@@ -80,7 +80,7 @@ class Views:
         return self.push_on(team, user, content)
 
     def push_on(self, team: Team, user: str, content: Any) -> View:
-        """Puts a modal on top of a person's others.
+        """Open a modal on top of a person's other modals.
 
         Raises:
             ViewError: there are three, or the view is refused.
@@ -91,7 +91,7 @@ class Views:
         return self._show(team, user, content, stack)
 
     def update(self, team: Team, name: str, content: Any, hash_: str = "") -> View:
-        """Replaces what a view shows.
+        """Replace a view's content.
 
         Args:
             name: its id or external id.
@@ -109,13 +109,13 @@ class Views:
         kept = {key: view.content[key] for key in ("id", "root_view_id", "previous_view_id")}
         view.content = self._completed(team, content) | kept
         if view.content["type"] == "home":
-            self._feeds.home(team, view)
+            self._page_updates.home(team, view)
         else:
-            self._feeds.modal(team, view.user)
+            self._page_updates.modal(team, view.user)
         return view
 
     def publish(self, team: Team, user: str, content: Any, hash_: str = "") -> View:
-        """Shows a Home tab; as `update`."""
+        """Publish a Home tab, as `update` does."""
         if not self._has_home:
             raise ViewError("not_enabled")
         if user not in team.users:
@@ -128,14 +128,14 @@ class Views:
         if old:
             view.content["id"] = view.content["root_view_id"] = old.id
         team.homes[user] = view
-        self._feeds.home(team, view)
+        self._page_updates.home(team, view)
         return view
 
     def close(self, team: Team, view: View, everything: bool = False) -> None:
-        """A modal disappears, or all that the person has open."""
+        """Close a modal, or all modals of the person."""
         stack = team.modals.get(view.user, [])
         team.modals[view.user] = [] if everything else [each for each in stack if each is not view]
-        self._feeds.modal(team, view.user)
+        self._page_updates.modal(team, view.user)
 
     def _pull(self, team: Team, name: str) -> str:
         trigger = self._triggers.get(name)
@@ -156,7 +156,7 @@ class Views:
         view.content["root_view_id"] = below[0].id if below else view.id
         view.content["previous_view_id"] = below[-1].id if below else None
         team.modals[user] = [*below, view]
-        self._feeds.modal(team, user)
+        self._page_updates.modal(team, user)
         return view
 
     def _check(self, team: Team, content: Any, old: View | None = None) -> None:

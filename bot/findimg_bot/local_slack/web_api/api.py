@@ -1,4 +1,4 @@
-"""The Web API's frame: who calls, with which arguments and scopes, and how the answer looks."""
+"""The Web API: authentication, arguments, scopes and the form of responses."""
 
 import asyncio
 import json
@@ -8,15 +8,15 @@ from typing import Any
 
 from aiohttp import web
 
-from findimg_bot.local_slack.faults import Faults
+from findimg_bot.local_slack.fault_injection import FaultInjection
 from findimg_bot.local_slack.model.state import Json, Team
 
 
 class ApiError(Exception):
-    """The Web API refuses a call; the text is Slack's error code.
+    """A refused Web API call. The text is Slack's error code.
 
     Attributes:
-        more: what else the answer says.
+        more: further fields of the response.
     """
 
     def __init__(self, error: str, **more: Any):
@@ -25,16 +25,16 @@ class ApiError(Exception):
 
 
 class Arguments:
-    """A call's arguments, whether they came as a form or as JSON."""
+    """A call's arguments, sent as a form or as JSON."""
 
     def __init__(self, values: Mapping[str, Any]):
         self.values = values
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A string.
+        """Return a string argument.
 
         Raises:
-            ApiError: it is missing, and there is no default.
+            ApiError: the argument is missing and has no default.
         """
         value = self.values.get(name)
         if value is None or value == "":
@@ -47,15 +47,15 @@ class Arguments:
         return str(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean; forms say `1` or `true`."""
+        """Return a boolean argument. Forms send `1` or `true`."""
         value = self.values.get(name, default)
         return value if isinstance(value, bool) else str(value).lower() in ("1", "true")
 
     def number(self, name: str, default: int, most: int) -> int:
-        """A number from 1 to `most`.
+        """Return a number from 1 to `most`.
 
         Raises:
-            ApiError: it is none.
+            ApiError: the argument is not a number.
         """
         try:
             return max(1, min(most, int(self.values.get(name) or default)))
@@ -63,10 +63,10 @@ class Arguments:
             raise ApiError("invalid_arguments") from error
 
     def json(self, name: str, error: str) -> Any:
-        """Something nested, which forms carry as a string; None when it is missing.
+        """Return a nested argument, which forms send as JSON text; None when it is missing.
 
         Raises:
-            ApiError: `error`, when it is no JSON.
+            ApiError: the text is not JSON; `error` is its code.
         """
         value = self.values.get(name)
         if not isinstance(value, str) or not value:
@@ -79,14 +79,14 @@ class Arguments:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the bot's."""
+    """A call by the bot."""
 
     team: Team
     arguments: Arguments
     request: web.Request
 
     def need(self, scope: str) -> None:
-        """Refuses the call without this scope.
+        """Refuse the call unless the token has this scope.
 
         Raises:
             ApiError: `missing_scope`.
@@ -101,11 +101,11 @@ OpenHandler = Callable[[Arguments, web.Request], Json]
 
 @dataclass(slots=True)
 class Api:
-    """The methods, and what goes before each of them."""
+    """The methods, and the checks that run before each of them."""
 
     app_token: str
     teams: Mapping[str, Team]  # by id
-    faults: Faults
+    faults: FaultInjection
     methods: dict[str, tuple[Handler, str]] = field(default_factory=dict)  # name → what it does, the scope it needs
     app_methods: dict[str, OpenHandler] = field(default_factory=dict)  # those that take the app's token
     open_methods: dict[str, OpenHandler] = field(default_factory=dict)  # those that take none
@@ -131,7 +131,7 @@ class Api:
         return _answer({"ok": True, **result}, headers)
 
     def team_of(self, token: str) -> Team:
-        """The team whose bot token this is.
+        """Return the team of a bot token.
 
         Raises:
             ApiError: `not_authed`, `invalid_auth`, `account_inactive` or `token_revoked`.
@@ -150,7 +150,7 @@ class Api:
         return team
 
     def reader(self, request: web.Request) -> Team | None:
-        """The team whose files a download's token opens, None when it opens none."""
+        """Return the team whose files a download's token can read, or None."""
         try:
             team = self.team_of(request.headers.get("Authorization", "").removeprefix("Bearer "))
         except ApiError:

@@ -12,17 +12,17 @@ _TEXT, _UPDATED_TEXT = 40_000, 4_000  # characters that Slack takes in a new mes
 
 
 class Chat:
-    """Sends, changes and deletes messages for the bot."""
+    """Posts, updates and deletes the bot's messages."""
 
     def __init__(self, messages: Messages, showable: Callable[[Team, Mapping[str, Any]], bool]):
         self._messages = messages
         self._showable = showable
 
     def register(self, api: Api) -> None:
-        """Adds the methods."""
+        """Register the methods."""
         api.methods |= {
             "chat.postMessage": (self.post, "chat:write"),
-            "chat.postEphemeral": (self.whisper, "chat:write"),
+            "chat.postEphemeral": (self.post_ephemeral, "chat:write"),
             "chat.update": (self.update, "chat:write"),
             "chat.delete": (self.delete, "chat:write"),
             "chat.getPermalink": (self.permalink, ""),
@@ -37,7 +37,7 @@ class Chat:
         described = self._messages.described(call.team, message)
         return {"channel": channel.id, "ts": message.ts, "message": described}
 
-    def whisper(self, call: Call) -> Json:
+    def post_ephemeral(self, call: Call) -> Json:
         """`chat.postEphemeral`."""
         channel = writable_channel(call.team, call.arguments.text("channel", ""))
         user = call.arguments.text("user")
@@ -89,7 +89,7 @@ class Chat:
     def _own(self, call: Call, refused: str) -> Message:
         channel = writable_channel(call.team, call.arguments.text("channel", ""), by_user=False)
         message = call.team.message(channel.id, call.arguments.text("ts", ""))
-        # Nobody but a response_url reaches what only one person sees.
+        # Only a response_url can change an ephemeral message.
         if message is None or message.only_for:
             raise ApiError("message_not_found")
         if message.content.get("user") != call.team.bot.id:
@@ -98,7 +98,7 @@ class Chat:
 
 
 def writable_channel(team: Team, name: str, by_user: bool = True) -> Channel:
-    """Where the bot may write.
+    """Return a channel in which the bot can post.
 
     Args:
         name: a channel's id or name; with `by_user` a person's id too, which is the direct message with them.
@@ -114,13 +114,13 @@ def writable_channel(team: Team, name: str, by_user: bool = True) -> Channel:
     if channel.is_archived:
         raise ApiError("is_archived")
     if team.bot.id not in channel.members:
-        # Slack doesn't let on that a private channel exists.
+        # Slack hides that a private channel exists.
         raise ApiError("channel_not_found" if channel.is_private else "not_in_channel")
     return channel
 
 
 def check_blocks(blocks: Any, slack_file: Callable[[Mapping[str, Any]], bool]) -> None:
-    """Refuses blocks as Slack does.
+    """Refuse invalid blocks, as Slack does.
 
     Raises:
         ApiError: `invalid_blocks`, with what is wrong and where.

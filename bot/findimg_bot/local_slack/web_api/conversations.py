@@ -1,4 +1,4 @@
-"""The Web API's methods about channels and people."""
+"""The Web API's methods for channels and people."""
 
 from collections.abc import Iterable
 
@@ -10,13 +10,13 @@ _PAGE = 1000  # messages or channels at most in one answer
 
 
 class Conversations:
-    """Shows the bot what is where."""
+    """Describes channels, messages and people to the bot."""
 
     def __init__(self, messages: Messages):
         self._messages = messages
 
     def register(self, api: Api) -> None:
-        """Adds the methods; which scope most of them need depends on the channel."""
+        """Register the methods. The scope of most of them depends on the channel."""
         api.methods |= {
             "conversations.history": (self.history, ""),
             "conversations.replies": (self.replies, ""),

@@ -1,4 +1,4 @@
-"""The Web API's methods about views."""
+"""The Web API's view methods."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 
 
 class Modals:
-    """Opens and changes views for the bot."""
+    """Opens and updates views for the bot."""
 
     def __init__(self, views: Views):
         self._views = views
 
     def register(self, api: Api) -> None:
-        """Adds the methods; none needs a scope."""
+        """Register the methods. None needs a scope."""
         api.methods |= {
             "views.open": (self.open, ""),
             "views.push": (self.push, ""),

@@ -1,4 +1,4 @@
-"""Who the bot is: installing it in a team by OAuth, what its token says, and giving it up."""
+"""Installation by OAuth, and the methods that test and revoke tokens."""
 
 import secrets
 import time
@@ -45,7 +45,7 @@ class OAuth:
         self._codes: dict[str, _Grant] = {}
 
     def register(self, api: Api) -> None:
-        """Adds the methods."""
+        """Register the methods."""
         api.methods |= {"auth.test": (self.test, ""), "auth.revoke": (self.revoke, "")}
         api.open_methods |= {"oauth.v2.access": self.access, "api.test": self.echo}
 

@@ -1,4 +1,4 @@
-"""The Web API's methods about files."""
+"""The Web API's file methods."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from findimg_bot.local_slack.web_api.chat import check_blocks, writable_channel
 
 
 class Uploads:
-    """Takes the bot's files, and shows it those it may see."""
+    """Receives the bot's files, and describes those that it can access."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Uploads:
         self._address = address
 
     def register(self, api: Api) -> None:
-        """Adds the methods."""
+        """Register the methods."""
         api.methods |= {
             "files.getUploadURLExternal": (self.begin, "files:write"),
             "files.completeUploadExternal": (self.complete, "files:write"),

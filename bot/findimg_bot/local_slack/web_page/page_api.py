@@ -12,28 +12,33 @@ from aiohttp import web
 
 from findimg_bot.local_slack.model.emoji import emoji_by_name
 from findimg_bot.local_slack.model.files import FileTooLargeError, image_type, read_form_file
+from findimg_bot.local_slack.model.page_updates import shown_file
 from findimg_bot.local_slack.model.state import Json
-from findimg_bot.local_slack.web_page.feeds import shown_file
-from findimg_bot.local_slack.web_page.people import ModalError, Person, UserActionError, WorkspaceServices
-from findimg_bot.local_slack.web_page.security import Guard
+from findimg_bot.local_slack.web_page.access_control import AccessControl
+from findimg_bot.local_slack.web_page.member_actions import (
+    MemberActions,
+    ModalError,
+    UserActionError,
+    WorkspaceServices,
+)
 
 PAGE = Path(__file__).parent / "static"
 _HEARTBEAT = 20.0  # seconds
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
-Deed = Callable[[Person, Json], Awaitable[Json]]
+PageAction = Callable[[MemberActions, Json], Awaitable[Json]]
 
 
 class PageApi:
-    """Serves the page."""
+    """The page's routes."""
 
-    def __init__(self, services: WorkspaceServices, guard: Guard):
+    def __init__(self, services: WorkspaceServices, guard: AccessControl):
         self._services = services
         self._guard = guard
         self._live: set[web.WebSocketResponse] = set()
 
     def register(self, router: web.UrlDispatcher) -> None:
-        """Adds the routes."""
+        """Register the routes."""
         router.add_get("/", self._index)
         router.add_get("/page/static/{name}", self._static)
         router.add_get("/page/file/{file}", self._file)
@@ -41,7 +46,7 @@ class PageApi:
         router.add_get("/page/state", self._state)
         router.add_get("/page/live", self._updates)
         router.add_post("/page/upload", self._upload)
-        for name, deed in {
+        for name, action in {
             "send": _send,
             "action": _action,
             "shortcut": _shortcut,
@@ -50,10 +55,10 @@ class PageApi:
             "home": _home,
             "channel": _channel,
         }.items():
-            router.add_post(f"/page/{name}", self._doing(deed))
+            router.add_post(f"/page/{name}", self._handler(action))
 
     async def close(self, app: web.Application) -> None:
-        """Signal handler: ends the pages' connections."""
+        """Close the pages' connections. This is a signal handler."""
         for socket in list(self._live):
             await socket.close()
 
@@ -95,7 +100,7 @@ class PageApi:
         person = self._person(request)
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=4096)
         await socket.prepare(request)
-        feed = self._services.feeds.open(person.team, person.user)
+        feed = self._services.page_updates.open(person.team, person.user)
         self._live.add(socket)
         sending = asyncio.create_task(_pass_on(feed, socket))
         try:
@@ -104,23 +109,23 @@ class PageApi:
         finally:
             sending.cancel()
             self._live.discard(socket)
-            self._services.feeds.close(person.user, feed)
+            self._services.page_updates.close(person.user, feed)
         return socket
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         person = self._person(request)
         if not request.content_type.startswith("multipart/"):
-            return _refused("The file must come as a form.")
+            return _refused("Send the file as a form.")
         try:
             name, data = await read_form_file(request)
             file = person.upload(name, data)
         except FileTooLargeError:
-            return _refused("The file is larger than this workspace takes.")
+            return _refused("The file is larger than this workspace accepts.")
         except UserActionError as error:
             return _refused(str(error))
         return web.json_response({"ok": True, "file": shown_file(person.team, file)})
 
-    def _doing(self, deed: Deed) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _handler(self, action: PageAction) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             person = self._person(request)
             if request.content_type != "application/json":
@@ -130,9 +135,9 @@ class PageApi:
                 if not isinstance(body, dict):
                     raise ValueError("not an object")
             except ValueError:
-                return _refused("The request is no JSON object.")
+                return _refused("The request is not a JSON object.")
             try:
-                return web.json_response({"ok": True, **await deed(person, body)})
+                return web.json_response({"ok": True, **await action(person, body)})
             except ModalError as error:
                 return web.json_response({"ok": False, "errors": error.errors})
             except UserActionError as error:
@@ -140,14 +145,14 @@ class PageApi:
 
         return handle
 
-    def _person(self, request: web.Request) -> Person:
+    def _person(self, request: web.Request) -> MemberActions:
         found = self._guard.signed_in(request)
         if found is None:
             raise web.HTTPForbidden(text=_closed().text)
-        return Person(self._services, *found)
+        return MemberActions(self._services, *found)
 
 
-async def _send(person: Person, body: Json) -> Json:
+async def _send(person: MemberActions, body: Json) -> Json:
     files = body.get("files") or []
     if not isinstance(files, list):
         raise UserActionError("The files must be a list of ids.")
@@ -155,18 +160,18 @@ async def _send(person: Person, body: Json) -> Json:
     return {"ts": ts} if ts else {}
 
 
-async def _action(person: Person, body: Json) -> Json:
+async def _action(person: MemberActions, body: Json) -> Json:
     names = ("block_id", "action_id", "channel", "ts", "view_id")
     await person.act(**{name: _text(body, name) for name in names}, value=body.get("value"))
     return {}
 
 
-async def _shortcut(person: Person, body: Json) -> Json:
+async def _shortcut(person: MemberActions, body: Json) -> Json:
     await person.shortcut(_text(body, "callback_id"), _text(body, "channel"), _text(body, "ts"))
     return {}
 
 
-async def _submit(person: Person, body: Json) -> Json:
+async def _submit(person: MemberActions, body: Json) -> Json:
     values = body.get("values")
     if not isinstance(values, dict) or not all(
         isinstance(block, dict) and all(isinstance(value, dict) for value in block.values())
@@ -177,17 +182,17 @@ async def _submit(person: Person, body: Json) -> Json:
     return {}
 
 
-async def _close(person: Person, body: Json) -> Json:
+async def _close(person: MemberActions, body: Json) -> Json:
     await person.close(_text(body, "view_id"))
     return {}
 
 
-async def _home(person: Person, body: Json) -> Json:
+async def _home(person: MemberActions, body: Json) -> Json:
     person.open_home(_text(body, "tab") or "home")
     return {}
 
 
-async def _channel(person: Person, body: Json) -> Json:
+async def _channel(person: MemberActions, body: Json) -> Json:
     channel = person.new_channel(_text(body, "name"))
     return {"channel": {"id": channel.id, "name": channel.name, "is_im": False}}
 

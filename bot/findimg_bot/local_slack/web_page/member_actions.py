@@ -1,4 +1,4 @@
-"""What a person does: writes, uses commands, buttons and shortcuts, fills in modals; for the page and for tests."""
+"""A person's actions, for the page and for tests: messages, commands, buttons, shortcuts and modals."""
 
 import re
 import time
@@ -9,14 +9,14 @@ from typing import Any
 
 from findimg_bot.local_slack.delivery.events import Events
 from findimg_bot.local_slack.delivery.http import COMMANDS, INTERACTIVE, Delivery, DeliveryError
-from findimg_bot.local_slack.delivery.response_urls import Hooks
-from findimg_bot.local_slack.faults import Timing
+from findimg_bot.local_slack.delivery.response_urls import ResponseUrls
+from findimg_bot.local_slack.fault_injection import Timing
 from findimg_bot.local_slack.model.emoji import with_emoji_names
 from findimg_bot.local_slack.model.files import FILE_BYTES, Files, describe
 from findimg_bot.local_slack.model.messages import Messages, entities
+from findimg_bot.local_slack.model.page_updates import PageUpdates
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
 from findimg_bot.local_slack.model.views import ViewError, Views
-from findimg_bot.local_slack.web_page.feeds import Feeds
 
 _INPUT_FILES, _INPUT_BYTES = 10, 10 * 2**20
 _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
@@ -24,14 +24,14 @@ _TROUBLE = "We had some trouble connecting. Try again?"
 
 
 class UserActionError(Exception):
-    """What a person wanted cannot be done; the text is what Slack would say, or a sentence."""
+    """An action that is not possible. The text is shown to the person."""
 
 
 class ModalError(Exception):
-    """A modal's inputs were refused.
+    """Refused inputs of a modal.
 
     Attributes:
-        errors: block id → what is wrong.
+        errors: block id → the problem.
     """
 
     def __init__(self, errors: Mapping[str, str]):
@@ -41,23 +41,23 @@ class ModalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceServices:
-    """What deeds go through."""
+    """The parts of a workspace that actions use."""
 
     manifest: Json
     app_id: str
     address: str
     delivery: Delivery
     events: Events
-    feeds: Feeds
+    page_updates: PageUpdates
     files: Files
-    hooks: Hooks
+    response_urls: ResponseUrls
     messages: Messages
     timing: Timing
     views: Views
 
 
-class Person:
-    """One person in a team."""
+class MemberActions:
+    """The actions of one person in a team."""
 
     def __init__(self, services: WorkspaceServices, team: Team, user: User):
         self._services = services
@@ -65,7 +65,7 @@ class Person:
         self.user = user
 
     async def send(self, channel: str, text: str, thread_ts: str = "", files: Sequence[str] = ()) -> str:
-        """Writes, or uses a command where the text begins with one; returns once a command is acknowledged.
+        """Send a message, or run a command and wait for its acknowledgement.
 
         Args:
             channel: id or name.
@@ -75,7 +75,7 @@ class Person:
             The message's ts; empty for a command.
 
         Raises:
-            UserActionError: it cannot be sent, or the bot did not acknowledge the command.
+            UserActionError: the message cannot be sent, or the bot did not acknowledge the command.
         """
         place = self._writable(channel)
         if text.startswith("/"):
@@ -115,10 +115,10 @@ class Person:
         return said.ts
 
     def upload(self, name: str, data: bytes) -> File:
-        """Uploads a file, which is not shared anywhere yet.
+        """Upload a file without sharing it.
 
         Raises:
-            UserActionError: it is empty or too large.
+            UserActionError: the file is empty or too large.
         """
         if not data:
             raise UserActionError(f"{name or 'The file'} is empty.")
@@ -129,13 +129,13 @@ class Person:
     async def act(
         self, block_id: str, action_id: str, channel: str = "", ts: str = "", view_id: str = "", value: Any = None
     ) -> None:
-        """Uses a button or another element of a message or a view.
+        """Use a button or another element of a message or a view.
 
         Args:
             value: what was chosen or typed; a button needs none.
 
         Raises:
-            UserActionError: it isn't there, or the bot did not acknowledge.
+            UserActionError: the element does not exist, or the bot did not acknowledge.
         """
         if view_id:
             view = self._view(view_id)
@@ -153,7 +153,7 @@ class Person:
             }
             if "thread_ts" in message.content:
                 container["thread_ts"] = message.content["thread_ts"]
-            url = self._services.hooks.new("actions", self.team, place, self.user.id, message)
+            url = self._services.response_urls.new("actions", self.team, place, self.user.id, message)
             about = {"container": container, "channel": _channel(place), "response_url": url}
             if message.only_for is None:  # Slack keeps no copy of what only one person sees
                 about["message"] = self._services.messages.described(self.team, message)
@@ -165,7 +165,7 @@ class Person:
         await self._interact({"type": "block_actions", "actions": [action], **about})
 
     async def shortcut(self, callback_id: str, channel: str, ts: str) -> None:
-        """Uses a message shortcut.
+        """Use a message shortcut.
 
         Raises:
             UserActionError: there is no such shortcut or message, or the bot did not acknowledge.
@@ -182,12 +182,12 @@ class Person:
                 "channel": _channel(place),
                 "message_ts": message.ts,
                 "message": self._services.messages.described(self.team, message),
-                "response_url": self._services.hooks.new("app", self.team, place, self.user.id),
+                "response_url": self._services.response_urls.new("app", self.team, place, self.user.id),
             }
         )
 
     async def submit(self, view_id: str, values: Mapping[str, Mapping[str, Json]]) -> None:
-        """Submits a modal.
+        """Submit a modal.
 
         Args:
             values: block id → action id → the value, as in a view's `state.values`; files by their ids.
@@ -220,7 +220,7 @@ class Person:
             raise UserActionError(_TROUBLE) from error
 
     async def close(self, view_id: str) -> None:
-        """Closes a modal; the bot is told if it asked for that.
+        """Close a modal, and notify the bot if the modal requests it.
 
         Raises:
             UserActionError: there is no such modal.
@@ -230,31 +230,31 @@ class Person:
         self._services.views.close(self.team, view, everything)
         if view.content["notify_on_close"]:
             closed = {"type": "view_closed", "view": view.content, "is_cleared": everything}
-            # To the person it is closed, whether the bot hears of it or not.
+            # The modal is closed for the person even if the bot does not acknowledge.
             with suppress(UserActionError):
                 await self._interact(closed)
 
     def open_home(self, tab: str = "home") -> None:
-        """Opens one of the app's tabs, `home` or `messages`."""
+        """Open one of the app's tabs, `home` or `messages`."""
         self._services.events.home_opened(self.team, self.user.id, tab)
 
     def new_channel(self, name: str) -> Channel:
-        """Makes a channel with everybody and the bot in it.
+        """Create a channel of all people and the bot.
 
         Raises:
-            UserActionError: the name is none, or is taken.
+            UserActionError: the name is not valid or already used.
         """
         if not _CHANNEL_NAME.fullmatch(name) or self.team.channel(name):
             raise UserActionError(
                 f"A channel cannot be called {name!r}; use letters, digits and dashes that are not taken."
             )
         channel = self.team.add_channel(name)
-        self._services.feeds.channel(self.team, channel)
+        self._services.page_updates.channel(self.team, channel)
         return channel
 
     def state(self) -> Json:
-        """Everything that this person sees, as the page gets it."""
-        return self._services.feeds.state(self.team, self.user)
+        """Return all that this person can see, as the page needs it."""
+        return self._services.page_updates.state(self.team, self.user)
 
     async def _command(self, place: Channel, text: str, thread: str) -> None:
         name, _, rest = text.partition(" ")
@@ -276,7 +276,7 @@ class Person:
             "text": self._command_text(command, rest.strip()),
             "api_app_id": self._services.app_id,
             "is_enterprise_install": "false",
-            "response_url": self._services.hooks.new("commands", self.team, place, self.user.id),
+            "response_url": self._services.response_urls.new("commands", self.team, place, self.user.id),
             "trigger_id": self._services.views.new_trigger(self.team, self.user.id),
         }
         try:
@@ -285,7 +285,7 @@ class Person:
             said = f'{name} failed with the error "{error}"'
             self._notice(place, said)
             raise UserActionError(said) from error
-        if answer and (wrong := self._services.hooks.acknowledged(self.team, place, self.user.id, answer)):
+        if answer and (wrong := self._services.response_urls.acknowledged(self.team, place, self.user.id, answer)):
             said = f'{name} failed with the error "{wrong}"'
             self._notice(place, said)
             raise UserActionError(said)
@@ -316,14 +316,14 @@ class Person:
         if payload["type"] != "view_closed":
             common["trigger_id"] = self._services.views.new_trigger(self.team, self.user.id)
         if not self.team.installed:
-            raise UserActionError(f"{self.team.bot.name} is not in this team any more.")
+            raise UserActionError(f"{self.team.bot.name} is no longer in this team.")
         try:
             return await self._services.delivery.send(INTERACTIVE, common | payload, self._services.timing.acknowledge)
         except DeliveryError as error:
             raise UserActionError(trouble or f'{self.team.bot.name} failed with the error "{error}"') from error
 
     def _filled(self, view: View, given: Mapping[str, Mapping[str, Json]]) -> Json:
-        """The inputs' values; refuses what is missing or is no file that the input takes."""
+        """Return the values of a modal's inputs. Missing values and unsuitable files raise `ModalError`."""
         values: Json = {}
         errors: dict[str, str] = {}
         for block in view.content["blocks"]:
@@ -377,7 +377,7 @@ class Person:
         return file
 
     def _notice(self, channel: Channel, text: str) -> None:
-        self._services.feeds.notice(self.user.id, channel.id, text)
+        self._services.page_updates.notice(self.user.id, channel.id, text)
 
     @staticmethod
     def _now() -> str:
@@ -385,7 +385,7 @@ class Person:
 
 
 def _channel(channel: Channel) -> Json:
-    """A channel as payloads name it."""
+    """Return a channel as payloads describe it."""
     name = "directmessage" if channel.is_im else "privategroup" if channel.is_private else channel.name
     name = channel.name if channel.is_mpim else name
     return {"id": channel.id, "name": name}
@@ -403,11 +403,11 @@ def _element(blocks: Sequence[Json], block_id: str, action_id: str) -> Json:
             for element in elements:
                 if element.get("action_id") == action_id:
                     return dict(element)
-    raise UserActionError("There is no such button any more.")
+    raise UserActionError("This button no longer exists.")
 
 
 def _chosen(element: Json, value: Any) -> Json:
-    """What was chosen, as Slack says it for each kind of element."""
+    """Return the chosen values in the form that Slack uses for an element's type."""
     match element["type"]:
         case "static_select" | "radio_buttons" | "overflow":
             return {"selected_option": _option(element, value)}

@@ -141,7 +141,7 @@ def test_a_response_url_can_refuse_files_that_a_message_takes(
     file = client.files_upload_v2(file=png(), filename="a.png")["file"]["id"]
     blocks = [{"type": "image", "slack_file": {"id": file}, "alt_text": "a cat"}]
     assert command.send(text="x", blocks=blocks).body == "ok"
-    workspace.faults.hooks_refuse_files = True
+    workspace.faults.response_urls_refuse_files = True
     assert error(command.send(text="x", blocks=blocks)) == (404, '{"ok": false, "error": "invalid_blocks"}')
     assert client.chat_postMessage(channel="general", text="x", blocks=blocks)["ok"]
 

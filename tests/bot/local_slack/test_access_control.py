@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from findimg_bot.local_slack.server import Workspace
-from findimg_bot.local_slack.web_page.security import Guard
+from findimg_bot.local_slack.web_page.access_control import AccessControl
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import png
 from tests.bot.person import Person
@@ -148,7 +148,7 @@ def test_bodies_have_limits(slack: Threaded, person: Person) -> None:
 
 
 def test_tokens_are_compared_whole(workspace: Workspace) -> None:
-    guard = Guard(1, workspace.teams)
+    guard = AccessControl(1, workspace.teams)
     assert guard.person(workspace.token) == (workspace.team, workspace.me)
     for wrong in ("", workspace.token[:-1], f"{workspace.token}x", "ünïcode"):
         assert guard.person(wrong) is None

@@ -1,4 +1,4 @@
-"""What keeps other pages and other machines out of the workspace."""
+"""Access control: refuses requests of other pages and other machines."""
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,23 +20,23 @@ _HEADERS = {
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Guard:
-    """Knows the workspace's own addresses and its people's tokens."""
+class AccessControl:
+    """Checks requests against the workspace's addresses and its people's tokens."""
 
     def __init__(self, port: int, teams: Mapping[str, Team]):
         """Args:
         teams: live; who joins later is known too.
         """
         self._own = (f"127.0.0.1:{port}", f"localhost:{port}")
-        # slack-sdk's built-in WebSocket client leaves the port out, which no browser does.
+        # slack-sdk's built-in WebSocket client omits the port; browsers do not.
         self._hosts = {*self._own, "127.0.0.1", "localhost"}
         self._teams = teams
-        # Cookies do not tell ports apart, and several workspaces may run.
+        # Browsers send cookies to all ports of a host, and several workspaces may run.
         self._cookie = f"workspace-{port}"
 
     @property
     def page_policy(self) -> str:
-        """The content security policy of the page: its own files, and images of this machine."""
+        """Return the page's content security policy, which allows its own files and images of this machine."""
         sockets = " ".join(f"ws://{host}" for host in self._own)
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: http://127.0.0.1:* "
@@ -45,7 +45,7 @@ class Guard:
         )
 
     def person(self, token: str) -> tuple[Team, User] | None:
-        """Whose token this is."""
+        """Return the team and the person of a token."""
         found = None
         for team in self._teams.values():
             for user in team.users.values():
@@ -54,22 +54,22 @@ class Guard:
         return found
 
     def signed_in(self, request: web.Request) -> tuple[Team, User] | None:
-        """Who uses the page."""
+        """Return the team and the person who are signed in."""
         return self.person(request.cookies.get(self._cookie, ""))
 
     def sign_in(self, token: str) -> web.Response:
-        """Sets the cookie, and leads to the page under an address without the token."""
+        """Set the cookie, and redirect to the page's address without the token."""
         response = web.Response(status=302, headers={hdrs.LOCATION: "/"})
         response.set_cookie(self._cookie, token, httponly=True, samesite="Strict", path="/")
         return response
 
     def middleware(self) -> Middleware:
-        """Refuses what was not meant for this address, and adds the headers that every answer has."""
+        """Refuse requests for other hosts or from other origins."""
 
         @web.middleware
         async def guard(request: web.Request, handler: Next) -> web.StreamResponse:
             host, origin = request.headers.get(hdrs.HOST, ""), request.headers.get(hdrs.ORIGIN)
-            # A name that leads here by a rebound DNS entry, and a page of another origin.
+            # Refuse DNS rebinding and pages of other origins.
             if host not in self._hosts or (origin is not None and origin != f"http://{host}"):
                 return web.Response(status=403, text="This address is for the workspace's own page only.")
             return await handler(request)
@@ -78,6 +78,6 @@ class Guard:
 
     @staticmethod
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-        """Signal handler: the headers that every answer has unless it says otherwise."""
+        """Add the default headers to a response. This is a signal handler."""
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""What each person's open pages are told, and how things look there."""
+"""Updates for people's open pages, and the form in which pages get messages, files and views."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import Any
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
 
 
-class Feeds:
+class PageUpdates:
     """The open pages of one workspace; each is a queue of JSON objects."""
 
     def __init__(self, manifest: Json, file_bytes: int):
@@ -19,51 +19,51 @@ class Feeds:
         self._pages: dict[str, set[asyncio.Queue[Json]]] = {}  # user id → their open pages
 
     def open(self, team: Team, user: User) -> asyncio.Queue[Json]:
-        """A page opens; what it gets first is the whole state."""
+        """Return the queue of a new page, which starts with the whole state."""
         page: asyncio.Queue[Json] = asyncio.Queue()
         page.put_nowait(self.state(team, user))
         self._pages.setdefault(user.id, set()).add(page)
         return page
 
     def close(self, user: User, page: asyncio.Queue[Json]) -> None:
-        """A page is closed."""
+        """Remove a closed page."""
         self._pages[user.id].discard(page)
 
     def message(self, team: Team, message: Message) -> None:
-        """A message is new or was changed."""
+        """Send a new or changed message."""
         told = {"type": "message", "channel": message.channel.id, "message": shown_message(team, message)}
         self._tell(_readers(message), told)
 
     def deleted(self, message: Message) -> None:
-        """A message is gone."""
+        """Send that a message was deleted."""
         self._tell(_readers(message), {"type": "deleted", "channel": message.channel.id, "ts": message.ts})
 
     def modal(self, team: Team, user: str) -> None:
-        """Another modal is on top, or none."""
+        """Send the topmost modal of a person, or that none is open."""
         stack = team.modals.get(user)
         self._tell([user], {"type": "modal", "view": shown_view(team, stack[-1]) if stack else None})
 
     def home(self, team: Team, view: View) -> None:
-        """A Home tab was published."""
+        """Send a published Home tab."""
         self._tell([view.user], {"type": "home", "view": shown_view(team, view)})
 
     def notice(self, user: str, channel: str, text: str) -> None:
-        """Slackbot tells one person something."""
+        """Send one person a note of the workspace, which is not kept."""
         self._tell([user], {"type": "notice", "channel": channel, "text": text})
 
     def file(self, team: Team, file: File) -> None:
-        """A file became ready."""
+        """Send a processed file."""
         readers = {file.user, *(user for channel in file.shares for user in team.channels[channel].members)}
         self._tell(readers, {"type": "file", "file": shown_file(team, file)})
 
     def channel(self, team: Team, channel: Channel) -> None:
-        """A channel is new; pages get their state again."""
+        """Send the whole state again to the members of a new channel."""
         for user in channel.members:
             for page in self._pages.get(user, ()):
                 page.put_nowait(self.state(team, team.users[user]))
 
     def state(self, team: Team, user: User) -> Json:
-        """Everything that a person sees."""
+        """Return all that a person can see."""
         channels = [channel for channel in team.channels.values() if user.id in channel.members]
         stack, home = team.modals.get(user.id), team.homes.get(user.id)
         return {
@@ -108,7 +108,7 @@ class Feeds:
 
 
 def shown_file(team: Team, file: File) -> Json:
-    """A file as the page paints it."""
+    """Return a file as the page needs it."""
     return {
         "id": file.id,
         "name": file.name,
@@ -122,7 +122,7 @@ def shown_file(team: Team, file: File) -> Json:
 
 
 def shown_message(team: Team, message: Message) -> Json:
-    """A message as the page paints it."""
+    """Return a message as the page needs it."""
     shown = dict(message.content)
     if "bot_id" not in shown:
         shown.pop("blocks", None)  # a person's rich text is their text
@@ -145,12 +145,12 @@ def _shown_attachment(team: Team, attachment: Json) -> Json:
 
 
 def shown_view(team: Team, view: View) -> Json:
-    """A view as the page paints it."""
+    """Return a view as the page needs it."""
     return view.content | {"blocks": _painted(view.content["blocks"])}
 
 
 def file_named(slack_file: Json) -> str:
-    """The id of the file that a block's `slack_file` names; empty when it names none."""
+    """Return the id of the file in a block's `slack_file`, or an empty string."""
     if "id" in slack_file:
         return str(slack_file["id"])
     # …/files-pri/T…-F…/name and https://….slack.com/files/U…/F…/name

@@ -1,4 +1,4 @@
-"""What tests break in the workspace, and how long it waits."""
+"""Faults that tests inject into the workspace, and its timeouts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Faults:
-    """What goes wrong; nothing does by default."""
+class FaultInjection:
+    """The injected faults. There are none by default."""
 
     ready_after: float | None = 0.0  # seconds until an uploaded file gets its mimetype; None never
     rate_limited: dict[str, int] = field(default_factory=dict)  # method → how many calls are answered with 429
@@ -19,14 +19,14 @@ class Faults:
     login_page: bool = False  # downloads answer 200 and HTML, as without files:read
     file_length: int | None = None  # the Content-Length that downloads announce, whatever follows
     files_moved_to: str | None = None  # where downloads are redirected to
-    hooks_refuse_files: bool = False  # a response_url takes no slack_file, as seen of real ones with fresh files
+    response_urls_refuse_files: bool = False  # a response_url rejects slack_file, as Slack does for new files
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # every Web API call, with its arguments
     drop_sockets: Callable[[], None] = lambda: None  # cuts every Socket Mode connection; set by the workspace
 
 
 @dataclass(slots=True)
 class Timing:
-    """Slack's patience, in seconds; tests that wait for it to end make it shorter."""
+    """Slack's timeouts in seconds. Tests shorten them."""
 
     acknowledge: float = 3.0
     trigger: float = 3.0
