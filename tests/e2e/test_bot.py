@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from tests.bot.team import Team
+from tests.e2e.conftest import Screen, new_page
 
 pytestmark = pytest.mark.slow
 
@@ -68,33 +69,67 @@ def choose(page: Page, path: Path, then: Locator) -> None:
     chooser.value.set_files(path)
 
 
+def choose_action(page: Page, message: Locator, label: str) -> None:
+    """Choose an action for the first picture in an answer's menu."""
+    menu = message.get_by_role("combobox").first
+    menu.select_option(value=menu.locator("option", has_text=label).first.get_attribute("value"))
+
+
+def count_in_view(page: Page, pictures: Locator) -> int:
+    """Return how many pictures are completely inside the list of messages."""
+    view = page.locator("#main .scroller").bounding_box()
+    assert view
+    boxes = [picture.bounding_box() for picture in pictures.all()]
+    top, bottom = view["y"], view["y"] + view["height"]
+    return sum(box is not None and box["y"] >= top and box["y"] + box["height"] <= bottom for box in boxes)
+
+
 @pytest.mark.usefixtures("channel")
-def test_answer_shows_thumbnails_and_buttons_work(page: Page, shoot: Callable[[str], Path]) -> None:
+def test_answer_shows_thumbnails_and_buttons_work(page: Page) -> None:
     type_in(page, "/findimg animal")
     answer = messages(page).last
-    expect(answer).to_contain_text("Images for animal · 1 to 5")
+    expect(answer).to_contain_text("Images for animal · 1 to 8 of 11")
     expect(answer).to_contain_text("Only visible to you")
-    expect_painted(answer.locator(".block.image img, figure img"), 5)
+    expect_painted(answer.locator(".accessory img"), 8)
     first = answer.inner_text()
-    page.locator("#main article").last.evaluate("message => message.scrollIntoView()")
-    shoot("findimg")
     answer.get_by_role("button", name="Next").click()
-    expect(answer).to_contain_text("Images for animal · 6 to 10")
+    expect(answer).to_contain_text("Images for animal · 9 to 11 of 11")
     assert answer.inner_text() != first
-    answer.get_by_role("button", name="More like this").first.click()
+    answer.get_by_role("button", name="Previous").click()
+    expect(answer).to_contain_text("Images for animal · 1 to 8 of 11")
+    choose_action(page, answer, "More like this")
     expect(messages(page)).to_have_count(2)
     expect(messages(page).last).to_contain_text("Images like ")
-    expect_painted(messages(page).last.locator("figure img"), 5)
+    expect_painted(messages(page).last.locator(".accessory img"), 8)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (390, 844)], ids=str)
+def test_six_pictures_are_in_view_without_scrolling(
+    browser: Browser, team: Team, complaints: list[str], pictures: Path, size: tuple[int, int], scheme: str
+) -> None:
+    width, height = size
+    workspace, channel = team.slack.workspace, team.person.channel()
+    with new_page(browser, Screen(width, height, scheme, touch=width < 720), complaints) as page:
+        page.goto(f"{workspace.address}/?token={workspace.token}#{channel}")
+        type_in(page, "/findimg animal")
+        thumbnails = messages(page).last.locator(".accessory img")
+        expect(thumbnails).to_have_count(8)
+        for thumbnail in thumbnails.all()[:6]:
+            expect(thumbnail).to_have_js_property("complete", True)
+            assert thumbnail.evaluate("image => image.naturalWidth") > 0
+        assert count_in_view(page, thumbnails) >= 6
+        page.screenshot(path=pictures / f"answer-{width}-{scheme}.png", animations="disabled")
+    assert complaints == []
 
 
 @pytest.mark.usefixtures("channel")
-def test_share_posts_the_answer_to_the_channel(page: Page) -> None:
+def test_share_posts_one_picture_to_the_channel(page: Page) -> None:
     type_in(page, "/findimg dalmatian")
     expect(messages(page)).to_have_count(1)
-    messages(page).last.get_by_role("button", name="Share to channel").click()
+    choose_action(page, messages(page).last, "Share this one")
     expect(messages(page)).to_have_count(2)
     shared = messages(page).last
-    expect(shared).to_contain_text("found this with findimg")
     expect(shared).not_to_contain_text("Only visible to you")
     expect(shared).to_contain_text("dalmatian.jpg")
 
@@ -113,7 +148,7 @@ def test_uploaded_photograph_is_tagged_from_the_message_menu(
     message.get_by_role("button", name=re.compile("more actions", re.I)).click()
     page.get_by_role("menuitem", name="Tag this image").click()
     expect(messages(page)).to_have_count(2)
-    expect(messages(page).last).to_contain_text("On dalmatian.jpg:")
+    expect(messages(page).last).to_contain_text("Tags of dalmatian.jpg:")
     expect_painted(messages(page).last.locator("figure img"), 1)
     shoot("tag")
 
@@ -126,7 +161,7 @@ def test_tag_asks_for_an_image_when_there_is_none(page: Page, samples: Path) -> 
     modal.locator("input[type=file]").set_input_files(samples / "cat.png")
     modal.get_by_role("button", name="Tag it").click()
     expect(modal).to_be_hidden()
-    expect(messages(page).last).to_contain_text("On cat.png:")
+    expect(messages(page).last).to_contain_text("Tags of cat.png:")
 
 
 def test_mention_in_an_image_thread_is_answered_in_the_thread(
@@ -139,9 +174,9 @@ def test_mention_in_an_image_thread_is_answered_in_the_thread(
     page.get_by_text("2 replies").click()
     thread = page.get_by_role("complementary", name=re.compile("thread", re.I))
     answer = thread.locator("article").last
-    expect(answer).to_contain_text("On motorcycle-left.png:")
-    expect(answer).to_contain_text("motorcycle-right.png")
-    expect_painted(answer.locator("figure img"), 5)
+    expect(answer).to_contain_text("Tags of motorcycle-left.png:")
+    expect(answer).to_contain_text("Similar images")
+    expect(answer.locator(".accessory img").first).to_be_visible()
     shoot("thread")
 
 
@@ -162,10 +197,10 @@ def test_home_tab_shows_the_library(page: Page, shoot: Callable[[str], Path]) ->
 @pytest.mark.usefixtures("channel")
 def test_click_works_after_a_restart(page: Page, team: Team) -> None:
     type_in(page, "/findimg animal")
-    expect(messages(page).last).to_contain_text("1 to 5")
+    expect(messages(page).last).to_contain_text("1 to 8")
     team.restart()
     messages(page).last.get_by_role("button", name="Next").click()
-    expect(messages(page).last).to_contain_text("6 to 10")
+    expect(messages(page).last).to_contain_text("9 to 11")
 
 
 @pytest.mark.usefixtures("channel")

@@ -152,8 +152,8 @@ def test_what_is_not_there_cannot_be_clicked(
         return str(person.try_to("action", **where)["error"])
 
     assert error(ts, "b", "next") == "That message is gone."
-    assert error(own, "c", "next") == "There is no such button any more."
-    assert error(own, "b", "last") == "There is no such button any more."
+    assert error(own, "c", "next") == "This button no longer exists."
+    assert error(own, "b", "last") == "This button no longer exists."
     assert person.try_to("action", view_id="V1", block_id="b", action_id="a")["error"] == "That window is closed."
     assert bot.seen == []
 

@@ -172,17 +172,17 @@ def test_an_upload_that_cannot_be_is_refused_in_words(workspace: Workspace, pers
         person.upload("empty.png", b"")
     with pytest.raises(AssertionError, match="The file is empty"):
         person.upload("", b"")
-    with pytest.raises(AssertionError, match="larger than this workspace takes"):
+    with pytest.raises(AssertionError, match="larger than this workspace accepts"):
         person.upload("large.png", b"x" * (FILE_BYTES + 1))
-    assert person.try_to("upload")["error"] == "The file must come as a form."
+    assert person.try_to("upload")["error"] == "Send the file as a form."
 
 
 @pytest.mark.parametrize(
     ("body", "kind", "error"),
     [
         (b"{}", "text/plain", "The request must be JSON."),
-        (b"{", "application/json", "The request is no JSON object."),
-        (b"[]", "application/json", "The request is no JSON object."),
+        (b"{", "application/json", "The request is not a JSON object."),
+        (b"[]", "application/json", "The request is not a JSON object."),
         (b'{"channel": 7, "text": ["x"]}', "application/json", "There is no channel '' that you are in."),
     ],
 )

@@ -1,7 +1,7 @@
 """Slack's limits for blocks and views, with Slack's error messages.
 
 The rules come from Slack's reference of blocks, elements and composition objects. They share nothing with the bot's own
-checks, because they test the bot. Block types that the bot does not use, such as video and table, are refused as unknown.
+checks, because they test the bot. Block types that the bot does not use, such as video, are refused as unknown.
 """
 
 import json
