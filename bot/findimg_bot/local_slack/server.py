@@ -24,8 +24,9 @@ from findimg_bot.local_slack.web_api.modals import Modals
 from findimg_bot.local_slack.web_api.oauth import OAuth
 from findimg_bot.local_slack.web_api.uploads import Uploads
 from findimg_bot.local_slack.web_page.access_control import AccessControl
-from findimg_bot.local_slack.web_page.member_actions import MemberActions, WorkspaceServices
+from findimg_bot.local_slack.web_page.member_actions import MemberActions
 from findimg_bot.local_slack.web_page.page_api import PageApi
+from findimg_bot.local_slack.web_page.services import WorkspaceServices
 
 HOST = "127.0.0.1"
 _BODY_BYTES = 2**20  # of everything but uploads

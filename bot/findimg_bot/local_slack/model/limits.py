@@ -6,27 +6,26 @@ checks, because they test the bot. Block types that the bot does not use, such a
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+
+from findimg_bot.local_slack.model.json_checks import (
+    Check,
+    Report,
+    anything,
+    boolean,
+    choice,
+    distinct,
+    list_of,
+    number,
+    object_with,
+    one_of_types,
+    string,
+    url,
+)
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
 VIEW_BYTES = 250_000
-
-Check = Callable[[Any, str, "Report"], None]
-
-
-@dataclass(slots=True)
-class Report:
-    """The problems of one message or view, with their places."""
-
-    slack_file: Callable[[Mapping[str, Any]], bool]  # whether a file can be shown
-    messages: list[str] = field(default_factory=list)
-
-    def add(self, what: str, where: str) -> None:
-        """Add a problem."""
-        self.messages.append(f"{what} [json-pointer:{where}]")
 
 
 def message_problems(blocks: Any, slack_file: Callable[[Mapping[str, Any]], bool]) -> list[str]:
@@ -52,10 +51,10 @@ def view_problems(view: Any, slack_file: Callable[[Mapping[str, Any]], bool]) ->
         return report.messages
     _VIEWS[kind](view, "/view", report)
     if kind == "modal" and not report.messages and "submit" not in view:
-        for number, block in enumerate(view["blocks"]):
+        for position, block in enumerate(view["blocks"]):
             if block["type"] == "input":
                 report.add(
-                    "must define `submit` to use an `input` block in modals", f"/view/blocks/{number}/{block['type']}"
+                    "must define `submit` to use an `input` block in modals", f"/view/blocks/{position}/{block['type']}"
                 )
     return report.messages
 
@@ -65,108 +64,13 @@ def is_too_large(view: Any) -> bool:
     return len(json.dumps(view).encode()) > VIEW_BYTES
 
 
-def _string(most: int, least: int = 1) -> Check:
-    def check(value: Any, where: str, report: Report) -> None:
-        if not isinstance(value, str):
-            report.add("must be a string", where)
-        elif len(value) > most:
-            report.add(f"must be less than {most + 1} characters", where)
-        elif len(value) < least:
-            report.add(f"must be more than {least - 1} characters", where)
-
-    return check
-
-
-def _url(most: int) -> Check:
-    length = _string(most)
-
-    def check(value: Any, where: str, report: Report) -> None:
-        length(value, where, report)
-        if isinstance(value, str) and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).netloc):
-            report.add("must be a valid URL", where)
-
-    return check
-
-
-def _boolean(value: Any, where: str, report: Report) -> None:
-    if not isinstance(value, bool):
-        report.add("must be a boolean", where)
-
-
-def _number(least: int, most: int) -> Check:
-    def check(value: Any, where: str, report: Report) -> None:
-        if not isinstance(value, int) or not least <= value <= most:
-            report.add(f"must be a number from {least} to {most}", where)
-
-    return check
-
-
-def _choice(*values: str) -> Check:
-    def check(value: Any, where: str, report: Report) -> None:
-        if value not in values:
-            report.add(f"must be one of {', '.join(values)}", where)
-
-    return check
-
-
-def _list(each: Check, most: int, least: int = 1) -> Check:
-    def check(value: Any, where: str, report: Report) -> None:
-        if not isinstance(value, list):
-            report.add("must be an array", where)
-            return
-        if len(value) > most:
-            report.add(f"no more than {most} items allowed", where)
-        if len(value) < least:
-            report.add(f"must provide at least {least} items", where)
-        for number, item in enumerate(value):
-            each(item, f"{where}/{number}", report)
-
-    return check
-
-
-def _object(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    known = {**(optional or {}), **required}
-
-    def check(value: Any, where: str, report: Report) -> None:
-        if not isinstance(value, dict):
-            report.add("must be an object", where)
-            return
-        for name in required:
-            if name not in value:
-                report.add(f"missing required field: {name}", where)
-        for name, item in value.items():
-            if name in known:
-                known[name](item, f"{where}/{name}", report)
-            else:
-                report.add(f"invalid additional property: {name}", where)
-
-    return check
-
-
-def _kinds(kinds: Mapping[str, Check]) -> Check:
-    """Return a check for an object of one of several types, named by `type`."""
-
-    def check(value: Any, where: str, report: Report) -> None:
-        kind = str(value.get("type")) if isinstance(value, dict) else ""
-        if kind in kinds:
-            kinds[kind](value, where, report)
-        else:
-            report.add(f"unsupported type: {kind}", f"{where}/type")
-
-    return check
-
-
-def _anything(value: Any, where: str, report: Report) -> None:
-    pass
-
-
 def _plain(most: int) -> Check:
-    return _object({"type": _choice("plain_text"), "text": _string(most)}, {"emoji": _boolean})
+    return object_with({"type": choice("plain_text"), "text": string(most)}, {"emoji": boolean})
 
 
 def _text(most: int) -> Check:
-    mrkdwn = _object({"type": _anything, "text": _string(most)}, {"verbatim": _boolean})
-    return _kinds({"plain_text": _plain(most), "mrkdwn": mrkdwn})
+    mrkdwn = object_with({"type": anything, "text": string(most)}, {"verbatim": boolean})
+    return one_of_types({"plain_text": _plain(most), "mrkdwn": mrkdwn})
 
 
 def _slack_file(value: Any, where: str, report: Report) -> None:
@@ -177,9 +81,9 @@ def _slack_file(value: Any, where: str, report: Report) -> None:
 
 
 def _image(optional: Mapping[str, Check]) -> Check:
-    shape = _object(
-        {"type": _anything, "alt_text": _string(2000)},
-        {"image_url": _url(3000), "slack_file": _slack_file, **optional},
+    shape = object_with(
+        {"type": anything, "alt_text": string(2000)},
+        {"image_url": url(3000), "slack_file": _slack_file, **optional},
     )
 
     def check(value: Any, where: str, report: Report) -> None:
@@ -190,60 +94,43 @@ def _image(optional: Mapping[str, Check]) -> Check:
     return check
 
 
-def _distinct(inner: Check, list_name: str, id_name: str) -> Check:
-    """Return `inner` with a check that no id occurs twice in the named list."""
-
-    def check(value: Any, where: str, report: Report) -> None:
-        inner(value, where, report)
-        items = value.get(list_name) if isinstance(value, dict) else value
-        seen: set[str] = set()
-        for item in items if isinstance(items, list) else ():
-            name = item.get(id_name) if isinstance(item, dict) else None
-            if isinstance(name, str):
-                if name in seen:
-                    report.add(f"{id_name} must be unique: {name}", where)
-                seen.add(name)
-
-    return check
-
-
 def _blocks(most: int, kinds: Mapping[str, Check]) -> Check:
-    return _distinct(_list(_kinds(kinds), most, least=0), "", "block_id")
+    return distinct(list_of(one_of_types(kinds), most, least=0), "", "block_id")
 
 
 def _element(required: Mapping[str, Check], optional: Mapping[str, Check]) -> Check:
-    return _object({"type": _anything, **required}, {"action_id": _string(255), **optional})
+    return object_with({"type": anything, **required}, {"action_id": string(255), **optional})
 
 
-_OPTION = _object(
-    {"text": _text(75), "value": _string(150)}, {"description": _text(75), "url": _url(3000)}
+_OPTION = object_with(
+    {"text": _text(75), "value": string(150)}, {"description": _text(75), "url": url(3000)}
 )  # Slack's reference: an option's text and description 75, value 150
-_CONFIRM = _object(
+_CONFIRM = object_with(
     {"title": _plain(100), "text": _text(300), "confirm": _plain(30), "deny": _plain(30)},
-    {"style": _choice("primary", "danger")},
+    {"style": choice("primary", "danger")},
 )
-_FOCUS: dict[str, Check] = {"focus_on_load": _boolean}
+_FOCUS: dict[str, Check] = {"focus_on_load": boolean}
 _ASKED: dict[str, Check] = {"confirm": _CONFIRM, **_FOCUS}
 _SELECT: dict[str, Check] = {"placeholder": _plain(150), **_ASKED}
-_OPTIONS: dict[str, Check] = {"options": _list(_OPTION, 100)}
-_FEW: dict[str, Check] = {"options": _list(_OPTION, 10)}
-_TYPED: dict[str, Check] = {"placeholder": _plain(150), "dispatch_action_config": _anything, **_FOCUS}
+_OPTIONS: dict[str, Check] = {"options": list_of(_OPTION, 100)}
+_FEW: dict[str, Check] = {"options": list_of(_OPTION, 10)}
+_TYPED: dict[str, Check] = {"placeholder": _plain(150), "dispatch_action_config": anything, **_FOCUS}
 
 _BUTTON = _element(
     {"text": _plain(75)},
     {
-        "value": _string(2000),
-        "url": _url(3000),
-        "style": _choice("primary", "danger"),
+        "value": string(2000),
+        "url": url(3000),
+        "style": choice("primary", "danger"),
         "confirm": _CONFIRM,
-        "accessibility_label": _string(75),
+        "accessibility_label": string(75),
     },
 )
-_GROUP = _object({"label": _plain(75), "options": _list(_OPTION, 100)})
+_GROUP = object_with({"label": _plain(75), "options": list_of(_OPTION, 100)})
 
 
 def _static_select(value: Any, where: str, report: Report) -> None:
-    optional = {**_SELECT, **_OPTIONS, "option_groups": _list(_GROUP, 100), "initial_option": _OPTION}
+    optional = {**_SELECT, **_OPTIONS, "option_groups": list_of(_GROUP, 100), "initial_option": _OPTION}
     _element({}, optional)(value, where, report)
     if ("options" in value) == ("option_groups" in value):
         report.add("must provide exactly one of options and option_groups", where)
@@ -251,17 +138,17 @@ def _static_select(value: Any, where: str, report: Report) -> None:
 
 _CHOICES: dict[str, Check] = {
     "static_select": _static_select,
-    "users_select": _element({}, {**_SELECT, "initial_user": _string(255)}),
-    "channels_select": _element({}, {**_SELECT, "initial_channel": _string(255)}),
-    "conversations_select": _element({}, {**_SELECT, "initial_conversation": _string(255), "filter": _anything}),
-    "datepicker": _element({}, {**_SELECT, "initial_date": _string(10)}),
-    "timepicker": _element({}, {**_SELECT, "initial_time": _string(5), "timezone": _string(255)}),
-    "checkboxes": _element(_FEW, {**_ASKED, "initial_options": _list(_OPTION, 10)}),
+    "users_select": _element({}, {**_SELECT, "initial_user": string(255)}),
+    "channels_select": _element({}, {**_SELECT, "initial_channel": string(255)}),
+    "conversations_select": _element({}, {**_SELECT, "initial_conversation": string(255), "filter": anything}),
+    "datepicker": _element({}, {**_SELECT, "initial_date": string(10)}),
+    "timepicker": _element({}, {**_SELECT, "initial_time": string(5), "timezone": string(255)}),
+    "checkboxes": _element(_FEW, {**_ASKED, "initial_options": list_of(_OPTION, 10)}),
     "radio_buttons": _element(_FEW, {**_ASKED, "initial_option": _OPTION}),
 }
-_OVERFLOW = _element({"options": _list(_OPTION, 5)}, {"confirm": _CONFIRM})
+_OVERFLOW = _element({"options": list_of(_OPTION, 5)}, {"confirm": _CONFIRM})
 _MULTIPLE = _element(
-    _OPTIONS, {**_SELECT, "initial_options": _list(_OPTION, 100), "max_selected_items": _number(1, 100)}
+    _OPTIONS, {**_SELECT, "initial_options": list_of(_OPTION, 100), "max_selected_items": number(1, 100)}
 )
 _IMAGE_ELEMENT = _image({})
 _INPUTS: dict[str, Check] = {
@@ -271,19 +158,19 @@ _INPUTS: dict[str, Check] = {
         {},
         {
             **_TYPED,
-            "initial_value": _string(3000, 0),
-            "multiline": _boolean,
-            "min_length": _number(0, 3000),
-            "max_length": _number(1, 3000),
+            "initial_value": string(3000, 0),
+            "multiline": boolean,
+            "min_length": number(0, 3000),
+            "max_length": number(1, 3000),
         },
     ),
-    "email_text_input": _element({}, {**_TYPED, "initial_value": _string(3000, 0)}),
-    "url_text_input": _element({}, {**_TYPED, "initial_value": _string(3000, 0)}),
+    "email_text_input": _element({}, {**_TYPED, "initial_value": string(3000, 0)}),
+    "url_text_input": _element({}, {**_TYPED, "initial_value": string(3000, 0)}),
     "number_input": _element(
-        {"is_decimal_allowed": _boolean},
-        {**_TYPED, "initial_value": _string(40, 0), "min_value": _string(40), "max_value": _string(40)},
+        {"is_decimal_allowed": boolean},
+        {**_TYPED, "initial_value": string(40, 0), "min_value": string(40), "max_value": string(40)},
     ),
-    "file_input": _element({}, {"filetypes": _list(_string(40), 100), "max_files": _number(1, 10)}),
+    "file_input": _element({}, {"filetypes": list_of(string(40), 100), "max_files": number(1, 10)}),
 }
 _ACCESSORIES = {
     **_CHOICES,
@@ -295,7 +182,7 @@ _ACCESSORIES = {
 
 
 def _block(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    return _object({"type": _anything, **required}, {"block_id": _string(255), **(optional or {})})
+    return object_with({"type": anything, **required}, {"block_id": string(255), **(optional or {})})
 
 
 def _section(value: Any, where: str, report: Report) -> None:
@@ -303,35 +190,44 @@ def _section(value: Any, where: str, report: Report) -> None:
         {},
         {
             "text": _text(3000),
-            "fields": _list(_text(2000), 10),
-            "accessory": _kinds(_ACCESSORIES),
-            "expand": _boolean,
+            "fields": list_of(_text(2000), 10),
+            "accessory": one_of_types(_ACCESSORIES),
+            "expand": boolean,
         },
     )(value, where, report)
     if "text" not in value and "fields" not in value:
         report.add("missing required field: text", where)
 
 
+_CONTEXT_ELEMENTS: dict[str, Check] = {
+    "mrkdwn": _text(3000),
+    "plain_text": _text(3000),
+    "image": _IMAGE_ELEMENT,
+}
 _COMMON: dict[str, Check] = {
     "section": _section,
     "divider": _block({}),
-    "header": _block({"text": _plain(150)}, {"level": _number(1, 4)}),
-    "image": _image({"title": _plain(2000), "block_id": _string(255)}),
+    "header": _block({"text": _plain(150)}, {"level": number(1, 4)}),
+    "image": _image({"title": _plain(2000), "block_id": string(255)}),
     "context": _block(
-        {"elements": _list(_kinds({"mrkdwn": _text(3000), "plain_text": _text(3000), "image": _IMAGE_ELEMENT}), 10)}
+        {
+            "elements": list_of(
+                one_of_types({"mrkdwn": _text(3000), "plain_text": _text(3000), "image": _IMAGE_ELEMENT}), 10
+            )
+        }
     ),
-    "actions": _distinct(
-        _block({"elements": _list(_kinds({**_CHOICES, "button": _BUTTON, "overflow": _OVERFLOW}), 25)}),
+    "actions": distinct(
+        _block({"elements": list_of(one_of_types({**_CHOICES, "button": _BUTTON, "overflow": _OVERFLOW}), 25)}),
         "elements",
         "action_id",
     ),
     "input": _block(
-        {"label": _plain(2000), "element": _kinds(_INPUTS)},
-        {"hint": _plain(2000), "optional": _boolean, "dispatch_action": _boolean},
+        {"label": _plain(2000), "element": one_of_types(_INPUTS)},
+        {"hint": _plain(2000), "optional": boolean, "dispatch_action": boolean},
     ),
-    "rich_text": _block({"elements": _list(_anything, 1000)}),
+    "rich_text": _block({"elements": list_of(anything, 1000)}),
 }
-_CARD = _kinds(
+_CARD = one_of_types(
     {
         "card": _block(
             {},
@@ -341,33 +237,33 @@ _CARD = _kinds(
                 "title": _text(150),
                 "subtitle": _text(150),
                 "body": _text(200),
-                "actions": _list(_kinds({"button": _BUTTON}), 5),
+                "actions": list_of(one_of_types({"button": _BUTTON}), 5),
             },
         )
     }
 )
 _MESSAGE_BLOCKS: dict[str, Check] = {
     **_COMMON,
-    "markdown": _block({"text": _string(12_000)}),
+    "markdown": _block({"text": string(12_000)}),
     "card": _CARD,
-    "carousel": _block({"elements": _list(_CARD, 10)}),
+    "carousel": _block({"elements": list_of(_CARD, 10)}),
 }
 _META: dict[str, Check] = {
-    "private_metadata": _string(3000, 0),
-    "callback_id": _string(255, 0),
-    "external_id": _string(255, 0),
+    "private_metadata": string(3000, 0),
+    "callback_id": string(255, 0),
+    "external_id": string(255, 0),
 }
 _VIEWS: dict[str, Check] = {
-    "modal": _object(
-        {"type": _anything, "title": _plain(24), "blocks": _blocks(VIEW_BLOCKS, _COMMON)},
+    "modal": object_with(
+        {"type": anything, "title": _plain(24), "blocks": _blocks(VIEW_BLOCKS, _COMMON)},
         {
             **_META,
             "submit": _plain(24),
             "close": _plain(24),
-            "clear_on_close": _boolean,
-            "notify_on_close": _boolean,
-            "submit_disabled": _boolean,
+            "clear_on_close": boolean,
+            "notify_on_close": boolean,
+            "submit_disabled": boolean,
         },
     ),
-    "home": _object({"type": _anything, "blocks": _blocks(VIEW_BLOCKS, _COMMON)}, _META),
+    "home": object_with({"type": anything, "blocks": _blocks(VIEW_BLOCKS, _COMMON)}, _META),
 }

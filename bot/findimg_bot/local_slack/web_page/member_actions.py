@@ -4,56 +4,19 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from findimg_bot.local_slack.delivery.events import Events
-from findimg_bot.local_slack.delivery.http import COMMANDS, INTERACTIVE, Delivery, DeliveryError
-from findimg_bot.local_slack.delivery.response_urls import ResponseUrls
-from findimg_bot.local_slack.fault_injection import Timing
+from findimg_bot.local_slack.delivery.http import COMMANDS, INTERACTIVE, DeliveryError
 from findimg_bot.local_slack.model.emoji import with_emoji_names
-from findimg_bot.local_slack.model.files import FILE_BYTES, Files, describe
-from findimg_bot.local_slack.model.messages import Messages, entities
-from findimg_bot.local_slack.model.page_updates import PageUpdates
+from findimg_bot.local_slack.model.files import FILE_BYTES, describe
+from findimg_bot.local_slack.model.messages import entities
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
-from findimg_bot.local_slack.model.views import ViewError, Views
+from findimg_bot.local_slack.model.views import ViewError
+from findimg_bot.local_slack.web_page.element_values import chosen_values, file_problem, find_element, listed
+from findimg_bot.local_slack.web_page.services import ModalError, UserActionError, WorkspaceServices
 
-_INPUT_FILES, _INPUT_BYTES = 10, 10 * 2**20
 _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
 _TROUBLE = "We had some trouble connecting. Try again?"
-
-
-class UserActionError(Exception):
-    """An action that is not possible. The text is shown to the person."""
-
-
-class ModalError(Exception):
-    """Refused inputs of a modal.
-
-    Attributes:
-        errors: block id → the problem.
-    """
-
-    def __init__(self, errors: Mapping[str, str]):
-        super().__init__("; ".join(errors.values()))
-        self.errors = dict(errors)
-
-
-@dataclass(frozen=True, slots=True)
-class WorkspaceServices:
-    """The parts of a workspace that actions use."""
-
-    manifest: Json
-    app_id: str
-    address: str
-    delivery: Delivery
-    events: Events
-    page_updates: PageUpdates
-    files: Files
-    response_urls: ResponseUrls
-    messages: Messages
-    timing: Timing
-    views: Views
 
 
 class MemberActions:
@@ -157,11 +120,11 @@ class MemberActions:
             about = {"container": container, "channel": _channel(place), "response_url": url}
             if message.only_for is None:  # Slack keeps no copy of what only one person sees
                 about["message"] = self._services.messages.described(self.team, message)
-        element = _element(blocks, block_id, action_id)
+        element = find_element(blocks, block_id, action_id)
         action = {"block_id": block_id, "action_id": action_id, "type": element["type"], "action_ts": self._now()}
         action |= {name: element[name] for name in ("text", "value", "style", "url") if name in element}
         if element["type"] != "button":
-            action |= _chosen(element, value)
+            action |= chosen_values(element, value)
         await self._interact({"type": "block_actions", "actions": [action], **about})
 
     async def shortcut(self, callback_id: str, channel: str, ts: str) -> None:
@@ -333,9 +296,9 @@ class MemberActions:
             value = dict(given.get(name, {}).get(element["action_id"], {}))
             value["type"] = element["type"]
             if element["type"] == "file_input":
-                files = [self._own_file(file) for file in _listed(value.get("files"))]
+                files = [self._own_file(file) for file in listed(value.get("files"))]
                 value["files"] = [describe(self.team, file, self._services.address) for file in files]
-                if wrong := _refused_files(element, files):
+                if wrong := file_problem(element, files):
                     errors[name] = wrong
                 for file in files:
                     file.seen_by_bot = True
@@ -389,59 +352,3 @@ def _channel(channel: Channel) -> Json:
     name = "directmessage" if channel.is_im else "privategroup" if channel.is_private else channel.name
     name = channel.name if channel.is_mpim else name
     return {"id": channel.id, "name": name}
-
-
-def _element(blocks: Sequence[Json], block_id: str, action_id: str) -> Json:
-    cards = [card for block in blocks if block["type"] == "carousel" for card in block["elements"]]
-    for block in [*blocks, *cards]:
-        if block["block_id"] == block_id:
-            elements = [
-                *block.get("elements", ()),
-                *block.get("actions", ()),
-                *(block[name] for name in ("accessory", "element") if name in block),
-            ]
-            for element in elements:
-                if element.get("action_id") == action_id:
-                    return dict(element)
-    raise UserActionError("This button no longer exists.")
-
-
-def _chosen(element: Json, value: Any) -> Json:
-    """Return the chosen values in the form that Slack uses for an element's type."""
-    match element["type"]:
-        case "static_select" | "radio_buttons" | "overflow":
-            return {"selected_option": _option(element, value)}
-        case "checkboxes" | "multi_static_select":
-            return {"selected_options": [_option(element, each) for each in _listed(value)]}
-        case "users_select" | "channels_select" | "conversations_select":
-            return {f"selected_{element['type'].removesuffix('s_select')}": value}
-        case "datepicker":
-            return {"selected_date": value}
-        case "timepicker":
-            return {"selected_time": value}
-        case _:
-            return {"value": value}
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _option(element: Json, value: Any) -> Json:
-    groups = element.get("option_groups", [element])
-    for option in [each for group in groups for each in group["options"]]:
-        if option.get("value") == value:
-            return dict(option)
-    raise UserActionError(f"There is no choice {value!r}.")
-
-
-def _refused_files(element: Json, files: Sequence[File]) -> str:
-    most = element.get("max_files", _INPUT_FILES)
-    if len(files) > most:
-        return f"Choose at most {most} file{'s' * (most != 1)}."
-    if any(len(file.data or b"") > _INPUT_BYTES for file in files):
-        return f"A file may have at most {_INPUT_BYTES // 2**20} MB."
-    types = [str(each).lower().lstrip(".") for each in element.get("filetypes", ())]
-    if types and any(file.name.lower().rpartition(".")[2] not in types for file in files):
-        return f"Choose a file of these types: {', '.join(types)}."
-    return ""

@@ -15,12 +15,8 @@ from findimg_bot.local_slack.model.files import FileTooLargeError, image_type, r
 from findimg_bot.local_slack.model.page_updates import shown_file
 from findimg_bot.local_slack.model.state import Json
 from findimg_bot.local_slack.web_page.access_control import AccessControl
-from findimg_bot.local_slack.web_page.member_actions import (
-    MemberActions,
-    ModalError,
-    UserActionError,
-    WorkspaceServices,
-)
+from findimg_bot.local_slack.web_page.member_actions import MemberActions
+from findimg_bot.local_slack.web_page.services import ModalError, UserActionError, WorkspaceServices
 
 PAGE = Path(__file__).parent / "static"
 _HEARTBEAT = 20.0  # seconds
