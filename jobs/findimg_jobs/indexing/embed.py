@@ -94,11 +94,12 @@ class Embedder:
         failures: list[Failure] = []
         seconds: dict[str, float] = defaultdict(float)
         seen = set(self._task.contents)
-        bytes_read, retried = 0, retries()
+        bytes_read, incomplete, retried = 0, 0, retries()
         with ThreadPoolExecutor(max(_READ_AHEAD, 2 * self._threads)) as pool:
             prepared_images = self._prepare_all(pool, shard, failures)
             while batch := list(islice(prepared_images, BATCH)):
                 fresh: list[_Prepared] = []
+                incomplete += sum(prepared.image.incomplete for prepared in batch)
                 for prepared in batch:
                     for stage, spent in prepared.seconds.items():
                         seconds[stage] += spent
@@ -120,7 +121,15 @@ class Embedder:
         computed = sum(row.content is not None for row in rows)
         rounded = {stage: round(spent, 3) for stage, spent in seconds.items()}
         stats = Stats(
-            shard.name, len(rows), computed, len(failures), bytes_read, rounded, retries() - retried, peak_memory()
+            shard=shard.name,
+            images=len(rows),
+            embedded=computed,
+            failed=len(failures),
+            bytes_read=bytes_read,
+            seconds=rounded,
+            retries=retries() - retried,
+            incomplete=incomplete,
+            memory=peak_memory(),
         )
         commit_shard(self._storage, self._task.fingerprint, rows, failures, stats)
         return stats

@@ -283,5 +283,6 @@ def _make_report(progress: _Progress, clock: StageClock, outcome: str, manifest:
         retries=totals.retries,
         peak_memory=max(totals.memory, peak_memory()),
         failures=progress.failures,
+        incomplete=totals.incomplete,
         skipped=dict(progress.skipped.most_common()),
     )

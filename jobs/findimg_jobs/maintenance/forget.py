@@ -76,7 +76,9 @@ def preview_forget(settings: Settings, uris: Sequence[str]) -> ForgetPreview:
     library, wanted = Library(settings.library, settings.cache), frozenset(uris)
     live = library.manifest(library.live_version())
     stores = _read_stores(library.storage)
-    _check_known(library, wanted, read_images(library.storage, live.run), stores)
+    planned = read_images(library.storage, live.run)
+    wanted = _in_stored_form(wanted, _uris(planned, stores))
+    _check_known(library, wanted, planned, stores)
     copies, near_duplicates = find_others(library, live, wanted)
     rows = {key.sha256 for key in _keys(stores) if key.uri in wanted}
     kept = {key.sha256 for key in _keys(stores) if key.uri in copies}

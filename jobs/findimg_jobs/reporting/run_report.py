@@ -44,6 +44,7 @@ class RunReport:
     retries: int  # requests to S3 that were retried while embedding
     peak_memory: int  # bytes, of the largest process: this one or a worker
     failures: list[Failure]
+    incomplete: int = 0  # images embedded in this run although the end of their file is missing
     skipped: dict[str, int] = field(default_factory=dict)  # reason → number of files and folders
 
     def summary(self) -> dict[str, str | int | float | None]:
@@ -74,6 +75,8 @@ class RunReport:
             lines.append(f"{others} other failures.")
         if self.failed:
             lines.append(f"runs/{self.run}.json in the library lists every failure.")
+        if self.incomplete:
+            lines.append(f"{self.incomplete} images are incomplete: the end of the file is missing. They are indexed.")
         if self.skipped:
             lines.append(f"Skipped: {describe_skipped(self.skipped)}.")
         live = f"Version {self.version} with {self.images} images is live." if self.version else "Nothing is live."
@@ -111,18 +114,20 @@ class ShardTotals:
     embedded: int
     bytes_read: int
     retries: int
+    incomplete: int
     memory: int  # bytes, of the worker with the highest peak
     seconds: dict[str, float]  # by step, summed over threads
 
 
 def add_up_shards(stats: Iterable[Stats]) -> ShardTotals:
     """Return the totals of the shards' statistics."""
-    embedded, bytes_read, retries, memory, seconds = 0, 0, 0, 0, Counter[str]()
+    embedded, bytes_read, retries, incomplete, memory, seconds = 0, 0, 0, 0, 0, Counter[str]()
     for shard in stats:
         embedded += shard.embedded
         bytes_read += shard.bytes_read
         retries += shard.retries
+        incomplete += shard.incomplete
         memory = max(memory, shard.memory)
         seconds.update(shard.seconds)
     rounded: dict[str, float] = {step: round(spent, 2) for step, spent in seconds.items()}
-    return ShardTotals(embedded, bytes_read, retries, memory, rounded)
+    return ShardTotals(embedded, bytes_read, retries, incomplete, memory, rounded)

@@ -87,6 +87,7 @@ class Stats:
     bytes_read: int
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, summed over threads
     retries: int = 0  # requests to S3 that were retried
+    incomplete: int = 0  # rows of files whose end is missing
     memory: int = 0  # bytes, the worker's peak so far
 
 

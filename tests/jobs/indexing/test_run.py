@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import boto3
+import numpy as np
 import pytest
+from PIL import Image
 
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
@@ -489,3 +491,14 @@ def test_equal_failures_have_equal_reasons(tmp_path: Path, pictures: Path, run: 
     assert count == 5
     assert uri == f"{pictures}/broken0.jpg"
     assert str(tmp_path) not in reason
+
+
+def test_jpeg_without_its_end_is_indexed_and_reported(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "source").mkdir()
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "source" / "a.jpg")
+    data = (tmp_path / "source" / "a.jpg").read_bytes()
+    (tmp_path / "source" / "cut.jpg").write_bytes(data[:-2])
+    report = run(str(tmp_path / "library"), tmp_path / "source")
+    assert (report.images, report.failed, report.incomplete) == (2, 0, 1)
+    assert any(line.startswith("1 images are incomplete") for line in report.lines())

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from findimg.errors import SettingsError, StorageError
 from findimg.storage.base import open_storage
@@ -245,3 +246,12 @@ def test_source_list_has_one_source_a_line(tmp_path: Path) -> None:
         read_source_list(str(path))
     with pytest.raises(SettingsError, match="cannot be read: No such file"):
         read_source_list(str(tmp_path / "missing"))
+
+
+def test_image_without_an_extension_is_recognised_by_its_content(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "scan", "PNG")
+    (tmp_path / "README").write_text("notes")
+    (tmp_path / "empty").touch()
+    listing = list_sources([str(tmp_path)], "/nowhere")
+    assert [image.uri for image in listing.images] == [f"{tmp_path}/scan"]
+    assert listing.skipped == {"not an image: no extension": 2}

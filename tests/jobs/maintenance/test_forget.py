@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,3 +158,14 @@ def test_forget_command_accepts_relative_paths_and_prints_a_report(
     assert "with 5 images is live. It does not contain the forgotten images" in done.stdout
     allowed = subprocess.run([*command, "--allow"], cwd=pictures, capture_output=True, text=True, timeout=300)
     assert "indexes 1 images again" in allowed.stdout
+
+
+def test_forget_accepts_composed_and_decomposed_names(
+    settings: Settings, library: Library, pictures: Path, run: Run
+) -> None:
+    stored = unicodedata.normalize("NFD", "Zürich.png")
+    (pictures / "3.png").rename(pictures / stored)
+    run(library.uri, pictures)
+    forget(settings, [unicodedata.normalize("NFC", str(pictures / stored))])
+    assert stored not in shown(library)
+    assert run(library.uri, pictures).images == 5

@@ -68,4 +68,4 @@ def test_shard_statistics_are_added_up() -> None:
         Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}, memory=300),
         Stats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3, memory=200),
     ]
-    assert add_up_shards(shards) == ShardTotals(9, 150, 3, 300, {"read": 0.75, "model": 2.0})
+    assert add_up_shards(shards) == ShardTotals(9, 150, 3, 0, 300, {"read": 0.75, "model": 2.0})
