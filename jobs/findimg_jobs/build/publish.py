@@ -22,8 +22,8 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
         NotPublishedError: too many images would be lost, a file is not complete in storage, or the lock was lost.
         StorageError: the library cannot be written.
     """
-    name = library.current()
-    before = library.manifest(name).images if name else 0
+    live = library.live_manifest()
+    before = live.images if live else 0
     if manifest.images * 2 < before and not allow_shrink:
         raise NotPublishedError(
             f"The new version would hold {manifest.images} images where the live one holds {before}. "

@@ -78,14 +78,14 @@ def index(
     options = options or IndexOptions()
     clock = StageClock()
     library = Library(settings.library, settings.cache)
-    live = _live_manifest(library)
+    live_name, live = library.current(), library.live_manifest()
     context = make_build_context(settings, live, [])
     with Engine(settings) as engine:
         listing = _list(sources, library, engine, clock, options)
         context = replace(context, config=replace(context.config, sources=listing.roots))
         with hold_lock(library.storage) as lock:
             session = WriteSession(library, lock, engine, clock)
-            _check_not_published_meanwhile(library, live)
+            _check_not_published_meanwhile(library, live_name)
             progress = _plan(session, settings, listing, context, live, options)
             try:
                 _embed(session, settings, context, progress)
@@ -102,12 +102,6 @@ def index(
             return report
 
 
-def _live_manifest(library: Library) -> Manifest | None:
-    """Return the live version's manifest, None before the first publish."""
-    name = library.current()
-    return library.manifest(name) if name else None
-
-
 def _list(
     sources: Sequence[str], library: Library, engine: Engine, clock: StageClock, options: IndexOptions
 ) -> Listing:
@@ -120,9 +114,9 @@ def _list(
     return listing
 
 
-def _check_not_published_meanwhile(library: Library, live: Manifest | None) -> None:
+def _check_not_published_meanwhile(library: Library, live: str | None) -> None:
     # The sources were listed without the lock.
-    if library.current() != (live.version if live else None):
+    if library.current() != live:
         raise NotPublishedError(f"Another run published to {library.uri} while this run was listing. Run again.")
 
 

@@ -1,6 +1,7 @@
 """A library at a folder or in S3, and its versions."""
 
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
 
 _RECOVERY = "Go back with findimg-jobs rollback, or publish again with index."
+_log = logging.getLogger(__name__)
 _VERSION_NAME = re.compile(r"[0-9A-Za-z-]{1,100}")
 
 
@@ -118,6 +120,21 @@ class Library:
                 f"{self.storage.uri(key)} is the manifest of {manifest.version!r}. Publish again with index."
             )
         return manifest
+
+    def live_manifest(self) -> Manifest | None:
+        """Return the live version's manifest; None before the first publish, or if this findimg cannot read it.
+
+        An unreadable manifest is logged. It must not prevent a new version.
+
+        Raises:
+            LibraryError: CURRENT does not hold a version's name.
+        """
+        name = self.current()
+        try:
+            return self.manifest(name) if name else None
+        except LibraryError as error:
+            _log.warning("The live version is ignored: %s", error)
+            return None
 
     def open(self, version: str | None = None) -> Version:
         """Make a version's files available on this machine.

@@ -502,3 +502,17 @@ def test_jpeg_without_its_end_is_indexed_and_reported(tmp_path: Path, run: Run) 
     report = run(str(tmp_path / "library"), tmp_path / "source")
     assert (report.images, report.failed, report.incomplete) == (2, 0, 1)
     assert any(line.startswith("1 images are incomplete") for line in report.lines())
+
+
+@pytest.mark.parametrize("manifest", [b'{"schema": 2}', b"\xff{", b""])
+def test_unreadable_live_version_does_not_prevent_a_new_one(
+    tmp_path: Path, pictures: Path, run: Run, cache: Path, manifest: bytes
+) -> None:
+    library = Library(str(tmp_path / "library"), cache)
+    first = run(library.uri, pictures)
+    library.storage.write(f"versions/{first.version}/manifest.json", manifest)
+    with pytest.raises(LibraryError, match=r"Update findimg, or publish again with index\."):
+        library.open()
+    second = run(library.uri, pictures)
+    assert (second.outcome, second.embedded) == ("published", 0)
+    assert library.open().manifest.images == first.images

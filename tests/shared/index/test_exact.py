@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, QueryError
 from findimg.index.base import index_type, open_index
-from findimg.index.exact import exact_neighbours, measure_recall
+from findimg.index.exact import ExactIndex, exact_neighbours, measure_recall
 from findimg.library.manifest import IndexEntry
 
 DIM = 12
@@ -117,3 +118,18 @@ def test_neighbours_of_many_queries_are_those_of_a_full_sort() -> None:
         right = cosines(vectors, query)
         assert row.tolist() == np.argsort(-right, kind="stable")[:10].tolist()
         np.testing.assert_allclose(similarity, right[row], atol=1e-5)
+
+
+@pytest.mark.parametrize("matches", [1_000_000, 400_000])
+def test_a_million_similarities_take_little_memory(tmp_path: Path, matches: int) -> None:
+    path = tmp_path / "visual-000.f32"
+    with path.open("wb") as empty:
+        empty.truncate(1_000_000 * 64 * 4)  # 256 MB, without space on disk
+    index = ExactIndex(path, 1_000_000, 64)
+    items = np.arange(matches)
+    tracemalloc.start()
+    found = index.similarities(np.ones(64, np.float32), items)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == matches
+    assert peak < 50_000_000
