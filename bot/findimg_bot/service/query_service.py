@@ -350,7 +350,8 @@ class QueryService:
             tags,
             self.links.link(hit.uri, sources),
             self.links.on_request(hit.uri),
-            len(hit.copies) + len(hit.near_duplicates),
+            len(hit.copies),
+            len(hit.near_duplicates),
         )
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

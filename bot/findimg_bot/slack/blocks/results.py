@@ -47,7 +47,8 @@ class HitDetails:
     tags: tuple[str, ...]  # best first
     link: str = ""  # where the image can be opened
     on_request: bool = False  # whether a link can be made when somebody asks for it
-    copies: int = 0  # other images that are folded behind it: equal bytes, or nearly the same picture
+    copies: int = 0  # images with equal bytes, folded behind it
+    near_duplicates: int = 0  # images that look nearly the same, folded behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +208,8 @@ def _controls(page: ResultsPage, question_id: str, private: bool) -> list[Block]
                 choices.append(("Share this one", "share"))
             if each.on_request or each.link:
                 choices.append(("Open", "open"))
-            if each.copies:
-                choices.append((f"Copies ({each.copies})", "copies"))
+            if folded := each.copies + each.near_duplicates:
+                choices.append((f"Copies ({folded})", "copies"))
             label = f"{name} · {_match(each.hit, page)} {each.hit.score:.2f}"
             groups.append((label, [(text, f"{question_id}.{number}.{what}") for text, what in choices]))
         controls.append(menu("Choose a picture…", "choose_hit", groups))
@@ -238,6 +239,8 @@ def _facts(details: HitDetails) -> list[str]:
     facts.append(f"{hit.width} × {hit.height}")
     if details.copies:
         facts.append(f"and {details.copies} cop{'y' if details.copies == 1 else 'ies'}")
+    if details.near_duplicates:
+        facts.append(f"and {details.near_duplicates} near-duplicate{'s' * (details.near_duplicates != 1)}")
     return facts
 
 
