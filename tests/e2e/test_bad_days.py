@@ -18,9 +18,11 @@ from botocore.config import Config
 from PIL import Image
 
 import findimg_jobs.indexing.run
+from findimg.encoders.registry import open_backbone
 from findimg.errors import NotPublishedError
 from findimg.library.catalog import Catalog
 from findimg.library.library import Library
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage import s3 as s3_storage
 from findimg.storage.base import open_storage
@@ -79,14 +81,17 @@ def run(library: Path | str, cache: Path, source: Path | str, **flags: Any) -> R
 
 
 def test_run_continues_after_a_full_disk(small_disk: Callable[[str], Path], source: Path, cache: Path) -> None:
-    library = small_disk("3200k") / "library"
+    # The library also holds the encoder.
+    store = ModelStore(cache / "models")
+    encoder = len(open_backbone("efficientnet-lite0", store).portable_model() or b"") // 1024
+    library = small_disk(f"{encoder + 3200}k") / "library"
     with pytest.raises(NotPublishedError, match="No space left on device"):
         run(library, cache, source, shard_size=20)
     committed = len(list(library.glob("embeddings/*/*/stats.json")))
     assert 0 < committed < 10
     assert Library(str(library), cache).current() is None
     # Room for all embeddings, and too little for a version.
-    small_disk("4800k")
+    small_disk(f"{encoder + 4800}k")
     with pytest.raises(NotPublishedError, match="No space left on device"):
         run(library, cache, source, shard_size=20)
     assert Library(str(library), cache).current() is None

@@ -131,7 +131,7 @@ def assert_all_are_published_once(report: RunReport, bucket: str, cache: Path) -
     catalog = Catalog(version.folder / "catalog.sqlite")
     names = [Path(catalog.row(item).uri).name for item in range(catalog.images)]
     assert sorted(names) == sorted(f"{number}.png" for number in range(IMAGES))
-    assert version.manifest.visual.counts == [10, 10, 4]
+    assert sum(version.manifest.visual.counts) == IMAGES
     findings = verify(library, version.manifest)
     assert (findings.problems, findings.compared) == ([], IMAGES)
     assert len(read_committed(library.storage, version.manifest.fingerprint).contents) == IMAGES

@@ -200,8 +200,8 @@ def no_name(library: Library, new: str) -> None:
     library.storage.write("CURRENT", b"../../etc")
 
 
-def no_index(library: Library, new: str) -> None:
-    library.storage.delete(f"versions/{new}/visual-000.ann")
+def no_embeddings(library: Library, new: str) -> None:
+    library.storage.delete(f"versions/{new}/visual.f16")
 
 
 def no_catalog(library: Library, new: str) -> None:
@@ -213,7 +213,7 @@ def no_words(library: Library, new: str) -> None:
     publish(library, add_version(library, new, words="glove.6B.300d"))
 
 
-@pytest.mark.parametrize("damage", [no_manifest, no_version, no_name, no_index, no_catalog, no_words])
+@pytest.mark.parametrize("damage", [no_manifest, no_version, no_name, no_embeddings, no_catalog, no_words])
 def test_unreadable_version_leaves_the_old_one_live(
     ours: Library, live: LiveLibrary, two_versions: Library, damage: Callable[[Library, str], None]
 ) -> None:

@@ -237,7 +237,7 @@ def test_invalid_evaluation_is_rejected(settings: Settings, labelled: Path, samp
     shutil.copytree(labelled / "car", tmp_path / "else" / "car")
     with pytest.raises(LibraryError, match=r"None of the 2 labelled images, such as .*car-blue\.jpg, is in .*index"):
         evaluate(settings, [str(tmp_path / "else")])
-    with pytest.raises(SettingsError, match="is no folder"):
+    with pytest.raises(SettingsError, match="does not exist"):
         evaluate(settings, [str(tmp_path / "nowhere")])
     with pytest.raises(LibraryError, match="Nothing is published"):
         evaluate(settings.model_copy(update={"library": str(tmp_path / "empty")}), [str(labelled)])
