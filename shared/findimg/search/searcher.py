@@ -338,7 +338,10 @@ class Searcher:
         vectors = [next((each.vector for each in group.expanded if each.vector is not None), None) for group in groups]
         items = self._candidates(groups, weights, vectors, within)
         relevance = np.stack([group.relevance[items] for group in groups])
-        scores = combine(relevance, self._vectors.cosines(vectors, items), weights)
+        # Word vectors only order images without evidence.
+        has_evidence = relevance.min(initial=1) > 0
+        cosines = np.zeros_like(relevance) if has_evidence else self._vectors.cosines(vectors, items)
+        scores = combine(relevance, cosines, weights)
         order = best_first(scores)
         items, scores = items[order], scores[order]
         reranked = rerank(scores[:RERANKED].copy(), self._similarity.visual[items[:RERANKED]])
@@ -370,7 +373,12 @@ class Searcher:
         if within is None and len(groups) == 1:
             # The score of a single term rises with its relevance.
             places = top_k(groups[0].relevance, MAX_HITS)
-            if len(places) < MAX_HITS or groups[0].relevance[places].min() > 0:
+            relevance = groups[0].relevance[places]
+            # Reranking at most halves a score. Beyond the reranked images, these cannot become relevant hits.
+            relevant = relevance >= relevance.max(initial=0) * _RELEVANT / 2
+            if relevance.max(initial=0) > 0 and relevant.sum() >= RERANKED:
+                return np.asarray(places[relevant], np.int64)
+            if len(places) < MAX_HITS or relevance.min() > 0:
                 return places
         if within is not None and not any(group.weight > 0 for group in groups):
             # Only unwanted terms and a filter: any image that matches may be a hit.

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,7 @@ _FUNCTION_WORDS = {
         "ru": "а в во для до за и из к на над о от по под при с со у",
     }.items()
 }
+_CACHED = 8192  # folded words whose translations are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Translations:
         first, _, self._lines = data.partition(b"\n")
         self._english = first.decode().split("\t")
         self._ends = np.flatnonzero(np.frombuffer(self._lines, np.uint8) == ord("\n")).astype(np.int32)
+        self._with_key = lru_cache(_CACHED)(self._find_key)
 
     def __len__(self) -> int:
         """Return the number of translations."""
@@ -132,7 +134,7 @@ class Translations:
         found = self._with_key(key, with_accents=word != key)
         return [each for each in found if each.word == word] or found
 
-    def _with_key(self, key: str, with_accents: bool) -> list[Translation]:
+    def _find_key(self, key: str, with_accents: bool) -> list[Translation]:
         wanted = key.encode(errors="replace")
         place = bisect_left(range(len(self._ends)), wanted, key=lambda row: self._line(row).partition(b"\t")[0])
         found = []
