@@ -55,7 +55,7 @@ def send_mention(slack: Team, channel: str, **event: str) -> None:
     ts = slack.slack.call(workspace.team.next_ts)
     content = {"text": f"<@{workspace.team.bot.id}> dalmatian", "user": workspace.me.id, **event}
     about = {"type": "app_mention", "channel": channel, "ts": ts, "event_ts": ts, **content}
-    slack.slack.call(workspace.office.events.send, workspace.team, "app_mention", about, is_ext_shared_channel=True)
+    slack.slack.call(workspace.services.events.send, workspace.team, "app_mention", about, is_ext_shared_channel=True)
 
 
 @pytest.mark.parametrize("team", ["socket", "http"], indirect=True)

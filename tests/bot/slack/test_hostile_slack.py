@@ -45,10 +45,10 @@ def calm(team: Team):
         ("&lt;!channel&gt;", "."),
         ("<https://example.com|example.com>", "."),
         ("*dalmatian* `x`", "Images for *dalmatian x*"),
-        ("in:../../etc dalmatian", "0 of"),
+        ("in:../../etc dalmatian", "No folder has"),
         ("like:file:///etc/passwd", "No image"),
         ("\x00\x01dalmatian", "Images for *dalmatian*"),
-        ("🐘", "Images for *🐘*"),
+        ("🐘", "Images for *:elephant:*"),
         ("'; DROP TABLE images; --", "."),
     ],
 )
