@@ -72,7 +72,7 @@ def test_serve_starts_and_stops(home: Home, command: str) -> None:
     ) as bot:
         assert bot.stderr
         said = ""
-        while not re.search("Connected to Slack|Listening at", said):
+        while not re.search("Connected to Slack|Listening on", said):
             line = bot.stderr.readline()
             assert line, said
             said += line
