@@ -17,8 +17,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from findimg.search.normalise import plain_characters
 from findimg.text.emoji import open_emoji
+from findimg.text.normalise import plain_characters
 from findimg_bot.slack.image_files import is_link
 
 ONLY_SLACK = "I can look only at pictures in Slack. Upload the picture here, or send a link to one that is in Slack."

@@ -177,12 +177,12 @@ def _open(data: bytes) -> PIL.Image.Image:
 
 def _open_with_pillow(data: bytes) -> PIL.Image.Image | None:
     PIL.Image.init()
-    start = data[:16]
+    start = data[:16].ljust(16, b"\0")
     for name in FORMATS:
         # A decoder may raise any exception for hostile bytes.
         with suppress(Exception):
             if name == "HEIF":
-                if pillow_heif.is_supported(data):
+                if pillow_heif.is_supported(start):
                     heif: PIL.Image.Image = HeifImageFile(io.BytesIO(data), "")  # type: ignore[no-untyped-call]
                     return heif
                 continue

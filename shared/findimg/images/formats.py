@@ -21,7 +21,7 @@ def unreadable(data: bytes) -> ImageError:
     """Return an error that says why no decoder accepted the file, judged by its first bytes."""
     start = data[:16].ljust(16, b"\0")
     alike = [name for name, (_, accepts) in PIL.Image.OPEN.items() if accepts and accepts(start)]
-    if pillow_heif.is_supported(data):
+    if pillow_heif.is_supported(start):
         alike.append("HEIF")
     if known := next((name for name in FORMATS if name in alike), None):
         return ImageError(f"The file begins like {known}, but is truncated or broken. Store it again from its source.")

@@ -50,6 +50,8 @@ def _png(data: bytes) -> bytes:
         (length,) = struct.unpack_from(">I", data, at)
         kind = data[at + 4 : at + 8]
         end = at + 12 + length
+        if end > len(data) and kind not in _PIXELS:
+            break
         chunk = data[at:end]
         if kind in _PIXELS or (kind in _METADATA and _is_sound(kind, chunk)):
             kept.append(chunk)
@@ -61,7 +63,12 @@ def _png(data: bytes) -> bytes:
 
 def _is_sound(kind: bytes, chunk: bytes) -> bool:
     body = chunk[8:-4]
-    if not body or len(body) > _MAX_METADATA or zlib.crc32(chunk[4:-4]) != struct.unpack(">I", chunk[-4:])[0]:
+    if (
+        len(chunk) < 12
+        or not body
+        or len(body) > _MAX_METADATA
+        or zlib.crc32(chunk[4:-4]) != struct.unpack(">I", chunk[-4:])[0]
+    ):
         return False
     if kind != b"iCCP":
         return True

@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
-from findimg.search.normalise import plain_characters
+from findimg.text.normalise import plain_characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Literal
 
 from findimg.errors import QueryError
-from findimg.search.dates import read_range
 from findimg.search.filters import NO_FILTERS, Filters, fold
-from findimg.search.normalise import normalise
+from findimg.text.dates import read_range
 from findimg.text.lexicon import FILLERS
+from findimg.text.normalise import normalise
 
 LONGEST = 1000  # characters
 MOST_TERMS = 20
@@ -103,7 +103,7 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     `after:June`, `date:2024`; `in:`, `name:` and `type:` can be excluded with a minus. `sort:date` shows the newest
     first. `like:<uri>` and `class:"siamese cat"` ask for similar images.
 
-    Punctuation and emoji are understood as `findimg.search.normalise` says. Nothing that people type is a syntax error.
+    Punctuation and emoji are understood as `findimg.text.normalise` says. Nothing that people type is a syntax error.
 
     Args:
         text: at most `LONGEST` characters.

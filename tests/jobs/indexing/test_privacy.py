@@ -56,7 +56,13 @@ def test_library_contains_no_private_metadata(tmp_path: Path, run: Run, cache: P
     assert len(PIL.Image.open(BytesIO(thumbnail)).getexif()) == 0
     # The columns are compressed, so what they are is told, not what they hold.
     known = {"uri", "version", "sha256", "width", "height", "format", "bytes", "taken"}
-    assert columns(library.storage) == known | {"visual", "classes", "probabilities"}
+    assert columns(library.storage) == known | {
+        "visual",
+        "classes",
+        "probabilities",
+        "region_classes",
+        "region_probabilities",
+    }
     with closing(sqlite3.connect(library.open().folder / "catalog.sqlite")) as catalog:
         assert {row[1] for row in catalog.execute("PRAGMA table_info(images)")} == known | {"item"}
         assert catalog.execute("SELECT taken FROM images").fetchall() == [("2024-06-01 12:30:05",)]

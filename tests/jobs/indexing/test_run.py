@@ -408,7 +408,7 @@ def test_incomplete_live_version_is_published_again(
     library = Library(str(tmp_path / "library"), cache)
     run(library.uri, pictures)
     damaged = library.current()
-    damage(library.open().folder / "visual-000.ann")
+    damage(library.open().folder / "visual.f16")
     reads.clear()
     assert run(library.uri, pictures).outcome == "published"
     assert library.open().manifest.version != damaged

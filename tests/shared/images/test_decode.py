@@ -326,6 +326,12 @@ def test_large_image_is_reduced_without_visible_change(name: str) -> None:
     assert corners(image.pixels) == "rgby"
 
 
+@pytest.mark.parametrize("length", range(1, 20))
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "HEIF"])
+def test_file_of_few_bytes_is_rejected(name: str, length: int) -> None:
+    assert refusal(file(flag(), name)[:length])
+
+
 def test_empty_file_is_rejected() -> None:
     assert "empty" in refusal(b"")
 
