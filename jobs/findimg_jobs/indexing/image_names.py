@@ -25,7 +25,9 @@ def is_image_content(path: str) -> bool:
     with open(path, "rb") as file:
         head = file.read(_HEAD)
     accepts = (PIL.Image.OPEN[name][1] for name in FORMATS if name in PIL.Image.OPEN)
-    return bool(head) and (any(accept and accept(head) for accept in accepts) or pillow_heif.is_supported(head))
+    # Decoders read the first bytes without a check of their number.
+    start = head.ljust(16, b"\0")
+    return bool(head) and (any(accept and accept(start) for accept in accepts) or pillow_heif.is_supported(start))
 
 
 def extension_of(name: str) -> str:
