@@ -199,11 +199,12 @@ def _vgg(name: str, **inputs: Any) -> Any:
 
 
 def _keras(name: str, weights: str) -> Any:
-    """The model as a tutorial has it: Keras, float32, from arrays of pixels."""
+    """Return the model as a tutorial has it: Keras, float32, from arrays of pixels, without region probabilities."""
     import keras
 
     if name in (FLOAT32, INT8):
-        return build(read_tensors(ModelStore(Path()).path(FLOAT32)))
+        model = build(read_tensors(ModelStore(Path()).path(FLOAT32)))
+        return keras.Model(model.inputs, model.outputs[:2])
     pixels = keras.Input((SIDE, SIDE, 3))
     vgg = _vgg(name, input_tensor=keras.layers.Rescaling(1.0, offset=[-mean for mean in MEAN])(pixels))
     vgg.load_weights(weights)

@@ -43,7 +43,7 @@ class GreedyEmbedder(Embedder):
     """Takes all memory once, the first time it meets `3.png`."""
 
     def embed(self, shard: Shard) -> Stats:
-        met = open_storage(f"{self._work.library}/met")
+        met = open_storage(f"{self._task.library}/met")
         if any(image.uri.endswith("/3.png") for image in shard.images) and met.create("met", b""):
             hoard = []
             while True:
