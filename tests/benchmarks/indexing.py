@@ -199,12 +199,11 @@ def _vgg(name: str, **inputs: Any) -> Any:
 
 
 def _keras(name: str, weights: str) -> Any:
-    """Return the model as a tutorial has it: Keras, float32, from arrays of pixels, without region probabilities."""
+    """Return the model as a tutorial has it: Keras, float32, from arrays of pixels."""
     import keras
 
     if name in (FLOAT32, INT8):
-        model = build(read_tensors(ModelStore(Path()).path(FLOAT32)))
-        return keras.Model(model.inputs, model.outputs[:2])
+        return build(read_tensors(ModelStore(Path()).path(FLOAT32)))
     pixels = keras.Input((SIDE, SIDE, 3))
     vgg = _vgg(name, input_tensor=keras.layers.Rescaling(1.0, offset=[-mean for mean in MEAN])(pixels))
     vgg.load_weights(weights)

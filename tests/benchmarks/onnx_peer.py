@@ -68,12 +68,29 @@ def in_onnx_runtime(model: Any) -> Callable[[NDArray[np.uint8]], list[NDArray[np
     pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", *model.input_shape[1:]])
     start = add("Transpose", add("Cast", "pixels", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
     names = {id(model.inputs[0]): start}
+    # Regions are left out: ONNX Runtime is a peer for the embedding and the classes.
+    needed = _layers_of(model, model.outputs[:2])
     for layer in model.layers[1:]:  # in an order in which each layer's inputs come before it
+        if id(layer) not in needed:
+            continue
         given = layer.input if isinstance(layer.input, list) else [layer.input]
         names[id(layer.output)] = translated(layer, [names[id(each)] for each in given])
-    outputs = [names[id(output)] for output in model.outputs]
+    outputs = [names[id(output)] for output in model.outputs[:2]]
     told = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     graph = helper.make_graph(nodes, "peer", [pixels], told, constants)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     session = onnxruntime.InferenceSession(proto.SerializeToString())
     return lambda batch: session.run(outputs, {"pixels": batch})
+
+
+def _layers_of(model: Any, outputs: list[Any]) -> set[int]:
+    """Return the ids of the layers that compute some outputs."""
+    makers = {id(layer.output): layer for layer in model.layers[1:]}
+    needed: set[int] = set()
+    queue = [id(output) for output in outputs]
+    for key in queue:
+        layer = makers.get(key)
+        if layer is not None and id(layer) not in needed:
+            needed.add(id(layer))
+            queue += [id(each) for each in (layer.input if isinstance(layer.input, list) else [layer.input])]
+    return needed
