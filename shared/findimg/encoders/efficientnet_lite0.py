@@ -193,9 +193,10 @@ def build(tensors: Mapping[str, NDArray[np.float32]], threads: int | None = None
     visual = layers.GlobalAveragePooling2D()(x)
     classifier = layers.Dense(1000, activation="softmax")
     weights[classifier] = [tensors["_fc.weight"].T, tensors["_fc.bias"]]
+    probabilities = classifier(visual)
     windows = layers.Reshape((-1, 1280))(layers.AveragePooling2D(WINDOW, STRIDE)(x))
     regions = layers.GlobalMaxPooling1D()(classifier(windows))
-    model = keras.Model(pixels, [visual, classifier(visual), regions])
+    model = keras.Model(pixels, [visual, probabilities, regions])
     for layer, values in weights.items():
         layer.set_weights(values)
     return model
