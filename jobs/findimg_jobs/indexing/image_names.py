@@ -2,11 +2,8 @@
 
 import os
 
-import PIL.Image
-import pillow_heif
-
 from findimg.images import EXTENSIONS
-from findimg.images.formats import FORMATS
+from findimg.images.formats import readable_formats
 
 _HEAD = 64  # bytes
 
@@ -24,10 +21,7 @@ def is_image_content(path: str) -> bool:
     """
     with open(path, "rb") as file:
         head = file.read(_HEAD)
-    accepts = (PIL.Image.OPEN[name][1] for name in FORMATS if name in PIL.Image.OPEN)
-    # Decoders read the first bytes without a check of their number.
-    start = head.ljust(16, b"\0")
-    return bool(head) and (any(accept and accept(start) for accept in accepts) or pillow_heif.is_supported(start))
+    return bool(head) and any(readable_formats(head))
 
 
 def extension_of(name: str) -> str:

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 import PIL.Image
-import pillow_heif
 from PIL.ExifTags import IFD, Base
 from PIL.Image import Resampling, Transpose
 from PIL.JpegImagePlugin import JpegImageFile
@@ -20,7 +19,7 @@ from pillow_heif.as_plugin import HeifImageFile
 from findimg.errors import ImageError
 from findimg.images.capture_date import parse_exif
 from findimg.images.colour import on_white, to_eight_bit, to_srgb
-from findimg.images.formats import FORMATS, too_large, unreadable
+from findimg.images.formats import readable_formats, too_large, unreadable
 from findimg.images.repair import completed, missing_rows, without_metadata
 from findimg.images.tiff import decode_tiff, is_safe_for_pillow, is_tiff
 
@@ -133,9 +132,7 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
             pixels = pixels.transpose(_UPRIGHT[orientation])
     except Exception as error:
         # A decoder may raise any exception for hostile bytes.
-        raise ImageError(
-            f"The {picture.format} image is truncated or broken ({_reason(error)}). Store it again from its source."
-        ) from error
+        raise _broken(picture.format, error) from error
     if orientation >= 5:
         width, height = height, width
     # Metadata would be copied to the thumbnail.
@@ -165,9 +162,7 @@ def _open(data: bytes) -> PIL.Image.Image:
         except ImageError:
             raise
         except Exception as error:
-            raise ImageError(
-                f"The TIFF image is truncated or broken ({_reason(error)}). Store it again from its source."
-            ) from error
+            raise _broken("TIFF", error) from error
         decoded.format = "TIFF"
         return decoded
     if picture is None:
@@ -176,19 +171,11 @@ def _open(data: bytes) -> PIL.Image.Image:
 
 
 def _open_with_pillow(data: bytes) -> PIL.Image.Image | None:
-    PIL.Image.init()
-    start = data[:16].ljust(16, b"\0")
-    for name in FORMATS:
+    for name in readable_formats(data):
+        opens = HeifImageFile if name == "HEIF" else PIL.Image.OPEN[name][0]
         # A decoder may raise any exception for hostile bytes.
         with suppress(Exception):
-            if name == "HEIF":
-                if pillow_heif.is_supported(start):
-                    heif: PIL.Image.Image = HeifImageFile(io.BytesIO(data), "")  # type: ignore[no-untyped-call]
-                    return heif
-                continue
-            opens, accepts = PIL.Image.OPEN[name]
-            if accepts is None or accepts(start) is True:
-                return opens(io.BytesIO(data), "")
+            return opens(io.BytesIO(data), "")
     return None
 
 
@@ -220,7 +207,8 @@ def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
     return picture.reduce(factor) if factor > 1 else picture
 
 
-def _reason(error: Exception) -> str:
-    """Return a decoder's message in one line, without byte counts."""
+def _broken(kind: str | None, error: Exception) -> ImageError:
+    """Return an error with a decoder's message in one line, without byte counts."""
     words = re.sub(r"\(?\d+ bytes?[^)]*\)?", "", " ".join(str(error).split())).strip() or type(error).__name__
-    return words if len(words) <= 120 else words[:119] + "…"
+    reason = words if len(words) <= 120 else words[:119] + "…"
+    return ImageError(f"The {kind} image is truncated or broken ({reason}). Store it again from its source.")

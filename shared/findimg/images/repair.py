@@ -63,12 +63,7 @@ def _png(data: bytes) -> bytes:
 
 def _is_sound(kind: bytes, chunk: bytes) -> bool:
     body = chunk[8:-4]
-    if (
-        len(chunk) < 12
-        or not body
-        or len(body) > _MAX_METADATA
-        or zlib.crc32(chunk[4:-4]) != struct.unpack(">I", chunk[-4:])[0]
-    ):
+    if not body or len(body) > _MAX_METADATA or zlib.crc32(chunk[4:-4]) != struct.unpack(">I", chunk[-4:])[0]:
         return False
     if kind != b"iCCP":
         return True

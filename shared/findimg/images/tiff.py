@@ -19,6 +19,7 @@ _STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LAB: 3}
+_UNSUPPORTED = "This kind of TIFF is not supported. Convert the image to JPEG or PNG."
 
 
 def is_tiff(data: bytes) -> bool:
@@ -80,7 +81,7 @@ def decode_tiff(data: bytes, limit_pixels: int) -> PIL.Image.Image:
         if samples.ndim == 2:
             samples = samples[..., None]
         if samples.ndim != 3 or photometric not in _COLOURS:
-            raise ImageError("This kind of TIFF is not supported. Convert the image to JPEG or PNG.")
+            raise ImageError(_UNSUPPORTED)
         if photometric == _YCBCR and page.compression in (6, 7):
             photometric = _RGB  # the JPEG decoder converts it
         extra = tuple(int(kind) for kind in page.extrasamples)
@@ -96,7 +97,7 @@ def _compose(
 ) -> PIL.Image.Image:
     colours = _COLOURS[photometric]
     if samples.shape[2] < colours:
-        raise ImageError("This kind of TIFF is not supported. Convert the image to JPEG or PNG.")
+        raise ImageError(_UNSUPPORTED)
     if palette is not None:
         return PIL.Image.fromarray((np.moveaxis(palette, 0, -1)[samples[..., 0]] >> 8).astype(np.uint8))
     if photometric == _LAB:
