@@ -19,7 +19,7 @@ def join_terms(terms: Sequence[Term], lexicon: Lexicon, labels: Container[str] =
         labels: phrases in lower case that name one thing too.
     """
     joined: list[Term] = []
-    for plain, run in groupby(_join_alternatives(terms, lexicon, labels), key=_is_plain):
+    for plain, run in groupby(_join_alternatives(terms, lexicon, labels), key=lambda term: term.is_plain):
         if plain:
             joined += [Term(text) for text in lexicon.join_phrases([term.text for term in run], labels)]
         else:
@@ -49,14 +49,10 @@ def _words(
     neighbours: Sequence[Term], lexicon: Lexicon, labels: Container[str], words: list[str], at_end: bool = False
 ) -> int:
     """Return how many neighbouring plain words, the nearest first, make a phrase with `words`."""
-    count = next((n for n, term in enumerate(neighbours) if not _is_plain(term)), len(neighbours))
+    count = next((n for n, term in enumerate(neighbours) if not term.is_plain), len(neighbours))
     for length in range(min(count, LONGEST_PHRASE - 1), 0, -1):
         others = [term.text for term in neighbours[:length]]
         phrase = " ".join([*words, *others] if at_end else [*others[::-1], *words]).lower()
         if phrase in labels or lexicon.senses(phrase):
             return length
     return 0
-
-
-def _is_plain(term: Term) -> bool:
-    return term == Term(term.text)

@@ -64,6 +64,11 @@ class Term:
         """The term's words or phrases, of which an image needs only one."""
         return (self.text, *(other.text for other in self.alternatives))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the term is one word without quotes, weight or alternatives."""
+        return self == Term(self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

@@ -52,7 +52,7 @@ def rerank(scores: Floats, visual: Floats) -> Floats:
     """
     if len(scores) <= RERANK_BY:
         return scores
-    best = np.argsort(-scores, kind="stable")[:RERANK_BY]
+    best = best_first(scores)[:RERANK_BY]
     visual -= visual.mean(axis=0)
     centroid = normalised(scores[best] @ normalised(visual[best]))
     cosine = visual @ centroid / np.maximum(np.sqrt(np.vecdot(visual, visual)), np.finfo(np.float32).tiny)

@@ -303,7 +303,7 @@ class Searcher:
         relevance = np.zeros(self.manifest.images, np.float32)
         shown = False
         for each in expanded:
-            found = next(source for source in self._evidence if source.knows(each)).relevance(each)
+            found = self._source(each).relevance(each)
             peak = found.max(initial=0)
             shown |= bool(peak_relevance(found[None], np.asarray([each.certainty]))[0] > self.manifest.noise)
             scaled = found * np.float32(each.ceiling / ceiling / max(1, peak))
@@ -317,12 +317,15 @@ class Searcher:
             return group
         relevance = group.relevance
         for each in group.expanded:
-            source = next(source for source in self._evidence if source.knows(each))
-            found = source.relevance_in_regions(each)
+            found = self._source(each).relevance_in_regions(each)
             if found is not None:
                 scaled = found * np.float32(each.ceiling / group.ceiling / max(1, found.max(initial=0)))
                 relevance = np.maximum(relevance, scaled)
         return replace(group, relevance=relevance)
+
+    def _source(self, term: ExpandedTerm) -> Evidence:
+        """Return the first source of evidence that knows a term. The last source knows every term."""
+        return next(source for source in self._evidence if source.knows(term))
 
     def _expand_term(self, text: str) -> ExpandedTerm:
         expanded = self._expand(text)
@@ -356,10 +359,8 @@ class Searcher:
     def _cautious_scores(self, groups: Sequence[_Group], items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return scores in which a guessed term's evidence counts no more than its ceiling allows."""
         weights = np.asarray([group.weight for group in groups], np.float32)
-        relevance = np.stack([1 - group.ceiling + group.ceiling * group.relevance[items] for group in groups])
-        for row, group in zip(relevance, groups, strict=True):
-            if group.weight < 0:
-                row[:] = group.relevance[items]
+        ceilings = np.asarray([1 if group.weight < 0 else group.ceiling for group in groups], np.float32)[:, None]
+        relevance = 1 - ceilings + ceilings * np.stack([group.relevance[items] for group in groups])
         return combine(relevance.astype(np.float32), np.zeros(relevance.shape, np.float32), weights)
 
     def _candidates(

@@ -23,7 +23,7 @@ def translate_terms(terms: Sequence[Term], lexicon: Lexicon, labels: Container[s
     texts = [part for term in terms for text in term.texts for part in translations.split(text)]
     translation = lexicon.translation(texts, labels)
     translated: list[Term] = []
-    for plain, run in groupby(terms, key=lambda term: term == Term(term.text)):
+    for plain, run in groupby(terms, key=lambda term: term.is_plain):
         if plain:
             words = [part for term in run for part in translations.split(term.text)]
             translated += [Term(text) for text in translation.words(words)]

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from findimg.index.float16 import Float16Matrix
 
+_PIECE = 65_536  # images read at a time
+
 
 class VectorEvidence:
     """Orders images that no other source has evidence for."""
@@ -33,6 +35,3 @@ class VectorEvidence:
                 piece = slice(start, start + _PIECE)
                 cosines[known, piece] = matrix @ self._joint[items[piece]].T
         return cosines
-
-
-_PIECE = 65_536  # images read at a time
