@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from findimg.errors import NotPublishedError, ObjectMissingError
+from findimg.library.layout import CURRENT, MANIFEST_FILE, VERSIONS, version_key
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.store.lock import Lock
@@ -31,10 +32,9 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
         )
     for file in manifest.files:
         if (folder / file).exists():
-            library.storage.upload(folder / file, f"versions/{manifest.version}/{file}")
-    library.storage.write(
-        f"versions/{manifest.version}/manifest.json", manifest.model_dump_json(by_alias=True, indent=1).encode()
-    )
+            library.storage.upload(folder / file, version_key(manifest.version, file))
+    data = manifest.model_dump_json(by_alias=True, indent=1).encode()
+    library.storage.write(version_key(manifest.version, MANIFEST_FILE), data)
     problems = list(library.check(manifest))
     if not problems and library.manifest(manifest.version) != manifest:
         problems = ["The manifest in storage differs from the one written."]
@@ -51,19 +51,19 @@ def set_current(library: Library, version: str, lock: Lock) -> None:
     """
     storage, name = library.storage, f"{version}\n".encode()
     try:
-        before = storage.read("CURRENT")
+        before = storage.read(CURRENT)
     except ObjectMissingError:
         before = None
     lock.check()
     # If this process sleeps here until another run has taken the lock and published, the write fails as well.
-    written = storage.create("CURRENT", name) if before is None else storage.swap("CURRENT", before, name)
+    written = storage.create(CURRENT, name) if before is None else storage.swap(CURRENT, before, name)
     # If the answer to a successful write was lost, the retried write is refused although CURRENT is right.
-    if not written and storage.read("CURRENT") != name:
+    if not written and storage.read(CURRENT) != name:
         raise NotPublishedError("Another run published first, so this run publishes nothing. Run again.")
 
 
 def delete_version(library: Library, version: str) -> None:
     """Delete a version that is not the live one."""
     # Delete the manifest first: without it, what is left is not a version.
-    library.storage.delete(f"versions/{version}/manifest.json")
-    library.storage.clear(f"versions/{version}")
+    library.storage.delete(version_key(version, MANIFEST_FILE))
+    library.storage.clear(f"{VERSIONS}/{version}")

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from findimg.errors import SettingsError
 from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import extension_of, is_image_name
@@ -157,15 +156,3 @@ def _drop_libraries(found: Found) -> None:
     if roots:
         found.images = [image for image in found.images if not image.uri.startswith(roots)]
         found.archived = [image for image in found.archived if not image.uri.startswith(roots)]
-
-
-def check_not_in_library(source: str, library: str) -> None:
-    """Check that a source is not inside the library that is being written.
-
-    Raises:
-        SettingsError: it is.
-    """
-    if library and f"{source}/".startswith(f"{library}/"):
-        raise SettingsError(
-            f"The source {source} is inside the library {library}. Choose a library outside the photographs."
-        )

@@ -163,7 +163,7 @@ def _live_images(library: Library, live: Manifest | None, committed: CommittedIm
     except LibraryError as error:
         _log.warning("The images of the live version are not known: %s", error)
         return ()
-    return find_embedded(planned, committed).images
+    return [image for image in planned if committed.is_embedded(image)]
 
 
 def _check_not_emptied(listing: Listing, before: Sequence[SourceImage]) -> None:

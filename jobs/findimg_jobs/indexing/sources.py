@@ -6,6 +6,7 @@ import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -103,7 +104,7 @@ def read_source_list(path: str) -> list[str]:
         SettingsError: the file cannot be read, or it names no source.
     """
     try:
-        data = sys.stdin.buffer.read() if path == "-" else open(os.path.expanduser(path), "rb").read()  # noqa: SIM115
+        data = sys.stdin.buffer.read() if path == "-" else Path(os.path.expanduser(path)).read_bytes()
     except OSError as error:
         raise SettingsError(f"The list of sources {path} cannot be read: {error.strerror}.") from error
     lines = [os.fsdecode(line.rstrip(b"\r")) for line in data.split(b"\n")]

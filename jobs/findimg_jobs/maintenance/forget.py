@@ -23,7 +23,7 @@ from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.shards import CommittedShard, ImageKey, combine_shards, read_shards
+from findimg_jobs.store.shards import CommittedShard, ImageKey, combine_shards, fingerprints, read_shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def preview_forget(settings: Settings, uris: Sequence[str]) -> ForgetPreview:
     rows = {key.sha256 for key in _keys(stores) if key.uri in wanted}
     kept = {key.sha256 for key in _keys(stores) if key.uri in copies}
     named = wanted | {key.uri for key in _keys(stores) if key.sha256 in rows - kept}
-    versions = [manifest.version for manifest in _versions_naming(library, named) if manifest.version != live.version]
+    versions = [manifest.version for manifest in _naming(library, named)[0] if manifest.version != live.version]
     return ForgetPreview(
         tuple(sorted(wanted)), tuple(sorted(copies)), tuple(sorted(near_duplicates)), tuple(sorted(versions))
     )
@@ -173,7 +173,7 @@ def _check_known(
 
 def _read_stores(storage: Storage) -> dict[str, list[CommittedShard]]:
     """Return the committed shards of each encoder, by fingerprint."""
-    return {name: read_shards(storage, name) for name in _fingerprints(storage)}
+    return {name: read_shards(storage, name) for name in fingerprints(storage)}
 
 
 def _in_stored_form(uris: AbstractSet[str], stored: AbstractSet[str]) -> frozenset[str]:
@@ -189,10 +189,6 @@ def _in_stored_form(uris: AbstractSet[str], stored: AbstractSet[str]) -> frozens
     return frozenset(chain.from_iterable(forms))
 
 
-def _fingerprints(storage: Storage) -> set[str]:
-    return {entry.key.split("/")[1] for entry in storage.list("embeddings")}
-
-
 def _keys(stores: dict[str, list[CommittedShard]]) -> Iterator[ImageKey]:
     return (key for shards in stores.values() for shard in shards for key in shard.keys)
 
@@ -205,23 +201,22 @@ def _uris(planned: Sequence[SourceImage], stores: dict[str, list[CommittedShard]
 
 def _withdraw(library: Library, uris: AbstractSet[str], live: str) -> int:
     """Delete all versions and plans that may name one of the images. Return the number of versions."""
-    manifests = [library.manifest(version) for version in library.versions()]
-    old = [manifest for manifest in _versions_naming(library, uris) if manifest.version != live]
+    manifests, runs = _naming(library, uris)
+    old = [manifest for manifest in manifests if manifest.version != live]
     for manifest in old:
         delete_version(library, manifest.version)
     library.drop_cached(before=live)
-    kept = {manifest.run for manifest in manifests if manifest.version == live}
-    for run in planned_runs(library.storage) - kept:
-        if not _names_none_of(library.storage, run, uris):
-            delete_plan(library.storage, run)
+    for run in runs - {library.manifest(live).run}:
+        delete_plan(library.storage, run)
     return len(old)
 
 
-def _versions_naming(library: Library, uris: AbstractSet[str]) -> list[Manifest]:
-    """Return the versions that may hold one of the images."""
+def _naming(library: Library, uris: AbstractSet[str]) -> tuple[list[Manifest], set[str]]:
+    """Return the versions and the planned runs that may hold one of the images."""
+    planned = planned_runs(library.storage)
+    unrelated = {run for run in planned if _names_none_of(library.storage, run, uris)}
     manifests = [library.manifest(version) for version in library.versions()]
-    unrelated = {run for run in planned_runs(library.storage) if _names_none_of(library.storage, run, uris)}
-    return [manifest for manifest in manifests if manifest.run not in unrelated]
+    return [manifest for manifest in manifests if manifest.run not in unrelated], planned - unrelated
 
 
 def _names_none_of(storage: Storage, run: str, uris: AbstractSet[str]) -> bool:

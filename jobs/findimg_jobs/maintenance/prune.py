@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from findimg.errors import LibraryError
-from findimg.library.layout import shards_prefix, thumbnail_key
+from findimg.library.layout import MANIFEST_FILE, VERSIONS, shards_prefix, thumbnail_key
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
@@ -19,7 +19,7 @@ from findimg_jobs.indexing.plan import last_run, read_images
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.compaction import compact
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.shards import read_committed
+from findimg_jobs.store.shards import fingerprints, read_committed
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -76,7 +76,7 @@ def prune(library: Library, shard_size: int, keep: int = KEEP, grace: float = GR
     storage = library.storage
     with hold_lock(storage) as lock:
         kept = _prune_versions(library, keep, report)
-        report.drafts += storage.sweep(HOUR) + _clear_drafts(storage, "versions", "manifest.json")
+        report.drafts += storage.sweep(HOUR) + _clear_drafts(storage, VERSIONS, MANIFEST_FILE)
         lock.check()
         if not report.notes:
             _prune_store(storage, kept, shard_size, grace * DAY, report)
@@ -125,7 +125,7 @@ def _prune_store(
         report.notes.append(f"{error} All embeddings and thumbnails were kept.")
         return
     hashes: set[str] = set()
-    for fingerprint in sorted({entry.key.split("/")[1] for entry in storage.list("embeddings")}):
+    for fingerprint in sorted(fingerprints(storage)):
         prefix = shards_prefix(fingerprint)
         report.drafts += _clear_drafts(storage, prefix, "stats.json")
         needed = wanted[fingerprint] and wanted[fingerprint] | planned

@@ -112,6 +112,11 @@ class CommittedShard:
     modified: float  # time of the commit, seconds since the epoch
 
 
+def fingerprints(storage: Storage) -> set[str]:
+    """Return the fingerprints of all encoders that the library has embeddings of."""
+    return {entry.key.split("/")[1] for entry in storage.list("embeddings")}
+
+
 def make_shards(images: Iterable[SourceImage], fingerprint: str, size: int) -> list[Shard]:
     """Return shards of at most `size` images, in URI order."""
     ordered = sorted(images)
@@ -143,7 +148,7 @@ def commit_table(
     """Write a shard, like `commit_shard`, with rows from `read_table`."""
     folder = shard_folder(fingerprint, stats.shard)
     # A shard that is embedded again must not count while its files are from two attempts.
-    storage.delete(f"{folder}/stats.json")
+    uncommit(storage, fingerprint, stats.shard)
     buffer = io.BytesIO()
     # Vectors hardly repeat and nobody filters by them. Dictionaries and statistics would take longer than writing.
     metadata = [name for name in table.column_names if name not in _VECTORS]
