@@ -2,8 +2,10 @@
 
 import importlib
 import pkgutil
+from functools import cache
 
 
+@cache
 def import_modules(package: str) -> None:
     """Import every module that is directly in a package, but none of its sub-packages.
 

@@ -51,18 +51,3 @@ class ImageEncoder(Protocol):
 
         `open_portable` in the registry opens it. `index` keeps it in the library for readers.
         """
-
-
-class TextEncoder(Protocol):
-    """A model that turns text into a vector in the space of an image encoder."""
-
-    dim: int
-
-    def embed(self, text: str) -> NDArray[np.float32]:
-        """Return the text's vector, float32[dim], of length 1.
-
-        Its cosine similarity to an image's vector says how well the text describes the image.
-
-        Raises:
-            QueryError: the encoder cannot embed `text`.
-        """

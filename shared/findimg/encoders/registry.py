@@ -6,7 +6,6 @@ To add an encoder, write one module in this folder. It holds a subclass of `Regi
 
 import hashlib
 from abc import ABC, abstractmethod
-from functools import cache
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -140,13 +139,8 @@ def fingerprint(name: str, store: ModelStore, weights: str | None = None) -> str
     return _fingerprint(encoder, _weights(encoder, store, weights))
 
 
-@cache
-def _import_encoders() -> None:
-    import_modules("findimg.encoders")
-
-
 def _registered() -> dict[str, type[RegisteredEncoder]]:
-    _import_encoders()
+    import_modules("findimg.encoders")
     return dict(sorted(_encoders.items()))
 
 

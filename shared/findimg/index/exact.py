@@ -116,7 +116,7 @@ class _Exact:
         written = new_array(path, np.float32, (count, dim))
         for chunk in _chunks(count, dim):
             part = np.asarray(vectors[chunk], np.float32)
-            written[chunk] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), _SMALLEST)
+            written[chunk] = normalised_rows(part)
 
     def calibrate(self, path: Path, vectors: Vectors, queries: NDArray[np.float32]) -> Calibration:
         return Calibration(0, 1.0, vectors.shape[0] * vectors.shape[1])
@@ -150,7 +150,7 @@ def exact_neighbours(
     cosines = np.full((len(queries), k), -2, np.float32)
     for chunk in _chunks(len(vectors), max(1, vectors.shape[1])):
         part = np.asarray(vectors[chunk], np.float32)
-        part = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), _SMALLEST)
+        part = normalised_rows(part)
         near = unit @ part.T
         # Sort only what is nearer than the best so far. Of equal vectors the first row comes first.
         if chunk.start == 0 and k < len(part):
@@ -199,6 +199,11 @@ def mean_recall(values: NDArray[np.floating]) -> float:
 def tenth_similarities(vectors: VectorRows, queries: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the cosine similarity of each query's tenth (or last) exact neighbour, float32[q]."""
     return exact_neighbours(vectors, queries, min(NEIGHBOURS, len(vectors)))[1][:, -1]
+
+
+def normalised_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows, float32[n, dim], divided by their length."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SMALLEST), np.float32)
 
 
 def _unit(query: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,6 @@ import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from findimg.discovery import import_modules
@@ -80,7 +79,8 @@ def register_artefact(artefact: Artefact) -> Artefact:
 
 def known_artefacts() -> tuple[Artefact, ...]:
     """Return all registered artefacts, by kind and name."""
-    _import_packages()
+    for package in _REGISTERING_PACKAGES:
+        import_modules(package)
     return tuple(sorted(_registered.values(), key=lambda each: (each.kind.name != "weights", _natural(each.name))))
 
 
@@ -96,12 +96,6 @@ def weights_of(check: Callable[[Path], object]) -> Kind:
         return file
 
     return Kind("weights", prepare)
-
-
-@cache
-def _import_packages() -> None:
-    for package in _REGISTERING_PACKAGES:
-        import_modules(package)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

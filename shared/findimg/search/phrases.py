@@ -5,7 +5,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from findimg.search.query import Term
-from findimg.text.lexicon import LONGEST_PHRASE, Lexicon
+from findimg.text.lexicon import Lexicon
+from findimg.text.lexicon.translations import LONGEST_PHRASE
 
 
 def join_terms(terms: Sequence[Term], lexicon: Lexicon, labels: Container[str] = ()) -> list[Term]:

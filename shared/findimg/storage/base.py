@@ -9,7 +9,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -180,7 +179,7 @@ def count_retries(number: int) -> None:
 
 def _scheme(uri: str) -> tuple[_Scheme, str]:
     """Return the scheme of an address and the part behind `://`."""
-    _import_storages()
+    import_modules("findimg.storage")
     scheme, separator, rest = uri.partition("://")
     if not separator:
         # "s3:/bucket" lacks a slash. Without this check it would become a folder of that name.
@@ -194,9 +193,3 @@ def _scheme(uri: str) -> tuple[_Scheme, str]:
 
 def _not_a_storage(uri: str) -> SettingsError:
     return SettingsError(f"{uri!r} is neither a folder nor an s3:// prefix; write a path or s3://bucket/prefix.")
-
-
-@cache
-def _import_storages() -> None:
-    """Import the modules of this folder, so that each one registers its scheme."""
-    import_modules("findimg.storage")

@@ -43,14 +43,13 @@ class S3Storage:
         self.bucket = bucket
         self.prefix = prefix
         self.root = f"s3://{bucket}/{prefix}".rstrip("/")
+        self._start = f"{prefix}/" if prefix else ""  # with which each key of the bucket starts
 
     def uri(self, key: str) -> str:
         return f"{self.root}/{key}" if key else self.root
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        below = self._key(prefix)
-        start = f"{below}/" if below else ""
-        return self.list_from(start[self._start() :] if prefix else "")
+        return self.list_from(f"{prefix}/" if prefix else "")
 
     def list_from(self, start: str) -> Iterator[Entry]:
         """Yield every object whose key begins with `start`, which is not necessarily a folder."""
@@ -70,28 +69,23 @@ class S3Storage:
         folders: deque[str] = deque()
         entries: deque[Entry] = deque()
         for page in self._pages(start, Delimiter="/"):
-            folders += [each["Prefix"][self._start() :] for each in page.get("CommonPrefixes", [])]
+            folders += [each["Prefix"].removeprefix(self._start) for each in page.get("CommonPrefixes", [])]
             entries += self._entries(page)
         return folders, entries
 
     def _pages(self, start: str, **options: str) -> Iterator[Any]:
         # Without RestoreStatus, restored objects of an archive look like archived ones.
         options["OptionalObjectAttributes"] = ["RestoreStatus"]  # type: ignore[assignment]
-        root = f"{self.prefix}/" if self.prefix else ""
         with _translated_errors(self.uri(start.rstrip("/"))):
             paginator = shared_client().get_paginator("list_objects_v2")
-            yield from paginator.paginate(Bucket=self.bucket, Prefix=root + start, **options)
+            yield from paginator.paginate(Bucket=self.bucket, Prefix=self._start + start, **options)
 
     def _entries(self, page: Any) -> Iterator[Entry]:
         for item in page.get("Contents", []):
             if not item["Key"].endswith("/"):
-                key = item["Key"][self._start() :]
+                key = item["Key"].removeprefix(self._start)
                 version, modified = item["ETag"].strip('"'), item["LastModified"].timestamp()
                 yield Entry(key, self.uri(key), version, item["Size"], modified, _is_archived(item))
-
-    def _start(self) -> int:
-        """Return the position in a bucket's key at which this storage's key starts."""
-        return len(self.prefix) + 1 if self.prefix else 0
 
     def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
         with _translated_errors(self.uri(key)):
@@ -172,10 +166,10 @@ class S3Storage:
             self.delete(entry.key)
 
     def sweep(self, age: float) -> int:
-        below = self._key("") + "/" if self.prefix else ""
         swept = 0
         with _translated_errors(self.root):
-            pages = shared_client().get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=below)
+            paginator = shared_client().get_paginator("list_multipart_uploads")
+            pages = paginator.paginate(Bucket=self.bucket, Prefix=self._start)
             for upload in (upload for page in pages for upload in page.get("Uploads", [])):
                 if time.time() - upload["Initiated"].timestamp() >= age:
                     shared_client().abort_multipart_upload(

@@ -12,8 +12,8 @@ _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>(?:1[89]|20|21)\d\d)"
 _GAP = r"[\s,./-]*(?:of[\s-]+)?"
 _NUMERIC = re.compile(r"(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})(?:[-/.](?P<day>\d{1,2}))?)?")
-_DAY_FIRST = re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>(?:1[89]|20|21)\d\d)")
-_EITHER_FIRST = re.compile(r"(?P<one>\d{1,2})[/-](?P<two>\d{1,2})[/-](?P<year>(?:1[89]|20|21)\d\d)")
+_DAY_FIRST = re.compile(rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.{_YEAR}")
+_EITHER_FIRST = re.compile(rf"(?P<one>\d{{1,2}})[/-](?P<two>\d{{1,2}})[/-]{_YEAR}")
 _NAMED = [
     re.compile(pattern)
     for pattern in (
@@ -99,13 +99,11 @@ def _unit(unit: str, back: int, today: date) -> Period:
 
 
 def _numeric(text: str) -> Period | None:
-    if match := _NUMERIC.fullmatch(text):
+    if match := _NUMERIC.fullmatch(text) or _DAY_FIRST.fullmatch(text):
         if match["month"] is None:
             return _year(int(match["year"]))
         if match["day"] is None:
             return _month(int(match["year"]), int(match["month"]))
-        return _day(date(int(match["year"]), int(match["month"]), int(match["day"])))
-    if match := _DAY_FIRST.fullmatch(text):
         return _day(date(int(match["year"]), int(match["month"]), int(match["day"])))
     if match := _EITHER_FIRST.fullmatch(text):
         one, two = int(match["one"]), int(match["two"])

@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.text.lexicon.plurals import regular_singulars
-from findimg.text.lexicon.translations import QueryTranslation, open_translations
+from findimg.text.lexicon.translations import LONGEST_PHRASE, QueryTranslation, open_translations
 
 FOLDER = Path(__file__).parent
 CLASSES = 1000
-LONGEST_PHRASE = 4  # words
 _FILLERS = """
 a an and are as at be by for from have having he her his i image images in is it its me my near of on or our over photo
 photograph photographs photos pic pics picture pictures she show some that the their them there these they this those
