@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.text.lines import Lines
+
 _SCAN_FROM = 1000  # words to look up at once from which reading the whole list is faster than binary searches
 
 
@@ -18,19 +20,19 @@ class Vocabulary:
     """
 
     def __init__(self, lines: bytes, order: NDArray[np.uint32] | None = None):
-        """Find the line ends.
+        """Index the words.
 
         Args:
             lines: the words, each followed by a line feed.
             order: rows sorted by their word, uint32[n]. None computes it at the first look-up.
         """
-        self._lines = lines
-        self._ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
+        self._text = lines
+        self._lines = Lines(lines)
         if order is not None:
             self.order = order
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._lines)
 
     @cached_property
     def order(self) -> NDArray[np.uint32]:
@@ -40,7 +42,7 @@ class Vocabulary:
 
     def word(self, row: int) -> str:
         """Return the word of a row."""
-        return self._bytes(row).decode(errors="replace")
+        return self._lines[row].decode(errors="replace")
 
     def first(self, count: int) -> list[str]:
         """Return the words of the first `count` rows."""
@@ -49,11 +51,11 @@ class Vocabulary:
     def row(self, word: str) -> int | None:
         """Return the row of a word in lower case, or None if it is not in the list."""
         wanted = _encoded(word)
-        place = bisect_left(self.order, wanted, key=self._bytes)
+        place = bisect_left(self.order, wanted, key=self._lines.__getitem__)
         if place == len(self.order):
             return None
         row = int(self.order[place])
-        return row if self._bytes(row) == wanted else None
+        return row if self._lines[row] == wanted else None
 
     def rows(self, words: Sequence[str]) -> NDArray[np.int64]:
         """Return the row of each word in lower case, int64[len(words)], -1 for a word that is not in the list."""
@@ -68,11 +70,7 @@ class Vocabulary:
         return np.array([rows[word] for word in wanted], dtype=np.int64)
 
     def _split(self) -> list[bytes]:
-        return self._lines.split(b"\n")[: len(self)]
-
-    def _bytes(self, row: int) -> bytes:
-        start = int(self._ends[row - 1]) + 1 if row else 0
-        return self._lines[start : int(self._ends[row])]
+        return self._text.split(b"\n")[: len(self)]
 
 
 def _encoded(word: str) -> bytes:

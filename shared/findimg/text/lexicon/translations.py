@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from findimg.text.lexicon.folding import UNSPACED, fold_accents, fold_case
+from findimg.text.lines import Lines
 
 FILE = "translations.txt.gz"
 LONGEST_PHRASE = 4  # words
@@ -75,14 +74,14 @@ class Translations:
                 separated by tabs, are the folded word, the word if it differs, the number of the English noun, and the
                 languages. A mark may follow the number. The lines are sorted by the folded word.
         """
-        first, _, self._lines = data.partition(b"\n")
+        first, _, rest = data.partition(b"\n")
         self._english = first.decode().split("\t")
-        self._ends = np.flatnonzero(np.frombuffer(self._lines, np.uint8) == ord("\n")).astype(np.int32)
+        self._lines = Lines(rest)
         self._with_key = lru_cache(_CACHED)(self._find_key)
 
     def __len__(self) -> int:
         """Return the number of translations."""
-        return len(self._ends)
+        return len(self._lines)
 
     def look_up(self, word: str, plurals: bool = True) -> list[Translation]:
         """Return the translations of a word, the most probable first.
@@ -136,10 +135,10 @@ class Translations:
 
     def _find_key(self, key: str, with_accents: bool) -> list[Translation]:
         wanted = key.encode(errors="replace")
-        place = bisect_left(range(len(self._ends)), wanted, key=lambda row: self._line(row).partition(b"\t")[0])
+        place = bisect_left(self._lines, wanted, key=lambda line: line.partition(b"\t")[0])
         found = []
-        while place < len(self._ends):
-            folded, word, number, languages = self._line(place).decode().split("\t")
+        while place < len(self._lines):
+            folded, word, number, languages = self._lines[place].decode().split("\t")
             if folded != key:
                 break
             mark = number[-1] if number[-1] in (ENGLISH_WORD, RARE_IN_ENGLISH) else ""
@@ -154,10 +153,6 @@ class Translations:
             )
             place += 1
         return found
-
-    def _line(self, row: int) -> bytes:
-        start = int(self._ends[row - 1]) + 1 if row else 0
-        return self._lines[start : int(self._ends[row])]
 
 
 @cache
