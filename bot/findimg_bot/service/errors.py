@@ -52,11 +52,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, FindimgError):
         _log.error("A question could not be answered: %s", error)
         return _BROKEN
-    if isinstance(error, SlackApiError) and error.response.get("error") in {
-        *_BY_PERSON,
-        "missing_scope",
-        "ratelimited",
-    }:
+    if isinstance(error, SlackApiError) and error.response.get("error") in _EXPLAINED:
         return explain(access_error(error))
     if isinstance(error, SlackClientError | aiohttp.ClientError | OSError):
         _log.warning("An answer could not be sent: %s", slack_failure(error))

@@ -209,13 +209,7 @@ _COMMON: dict[str, Check] = {
     "divider": _block({}),
     "header": _block({"text": _plain(150)}, {"level": number(1, 4)}),
     "image": _image({"title": _plain(2000), "block_id": string(255)}),
-    "context": _block(
-        {
-            "elements": list_of(
-                one_of_types({"mrkdwn": _text(3000), "plain_text": _text(3000), "image": _IMAGE_ELEMENT}), 10
-            )
-        }
-    ),
+    "context": _block({"elements": list_of(one_of_types(_CONTEXT_ELEMENTS), 10)}),
     "actions": distinct(
         _block({"elements": list_of(one_of_types({**_CHOICES, "button": _BUTTON, "overflow": _OVERFLOW}), 25)}),
         "elements",
