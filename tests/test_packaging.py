@@ -125,11 +125,14 @@ def test_encoder_that_needs_tensorflow_names_the_extra(base: Environment, tmp_pa
     assert base.run(base.python, "-c", code).strip().endswith("is not installed; run pip install 'findimg[vgg]'.")
 
 
-def test_wheel_installs_only_packages_named_findimg(base: Environment) -> None:
+def test_wheel_holds_the_three_packages_whole_and_nothing_else(base: Environment) -> None:
     (installed,) = base.folder.glob("lib/python*/site-packages/findimg-*.dist-info")
     record = (installed / "RECORD").read_text().splitlines()
     tops = {line.split("/")[0] for line in record if not line.startswith(("../", installed.name))}
     assert tops == {"findimg", "findimg_jobs", "findimg_bot"}
+    packed = {line.split(",")[0] for line in record}
+    tracked = subprocess.check_output(["git", "ls-files", "shared", "jobs", "bot"], cwd=PROJECT, text=True)
+    assert packed >= {path.split("/", 1)[1] for path in tracked.splitlines()}
 
 
 def test_unrelated_packages_named_shared_and_jobs_do_no_harm(

@@ -3,10 +3,8 @@
 import ast
 import inspect
 import json
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +194,3 @@ def test_address_may_have_a_path() -> None:
 def test_address_must_be_https(url: str) -> None:
     with pytest.raises(SettingsError, match=r"starts with https://\. Received: "):
         read_manifest(url)
-
-
-def test_manifest_is_installed_with_the_package() -> None:
-    assert files("findimg_bot.slack").joinpath("manifest.json").is_file()
-    packed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert "slack/manifest.json" in packed["package-data"]["findimg_bot"]
