@@ -34,6 +34,8 @@ def as_json(results: Results, library: Library | None) -> dict[str, Any]:
             "score": hit.score,
             "width": hit.width,
             "height": hit.height,
+            "taken": hit.taken.isoformat(" ") if hit.taken else None,
+            "dated_by": hit.dated_by,
             "thumbnail": library.storage.uri(hit.thumbnail),
             "copies": list(hit.copies),
             "near_duplicates": list(hit.near_duplicates),

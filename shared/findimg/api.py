@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import QueryError
@@ -36,9 +36,11 @@ class Hit:
         width: pixels.
         height: pixels.
         sha256: hash of the image file, in hex.
-        taken: when the photograph was taken, by the camera's clock. None if the file does not say.
+        taken: when the photograph was taken, by the camera's clock. None if it has no date.
         copies: addresses of images with equal bytes, which are no hits of their own.
         near_duplicates: addresses of images that look the same, likewise.
+        dated_by: the source of `taken`: "camera", "name" (the file's name) or "file" (the file's modification time).
+            None without a date, and in libraries that an older release published.
     """
 
     uri: str
@@ -49,6 +51,7 @@ class Hit:
     taken: datetime | None
     copies: tuple[str, ...] = ()
     near_duplicates: tuple[str, ...] = ()
+    dated_by: Literal["camera", "name", "file"] | None = None
 
 
 class Hits(list[Hit]):
@@ -230,7 +233,17 @@ def _check_page(k: int, skip: int = 0) -> None:
 
 def _hits(answer: Answer) -> Hits:
     hits = (
-        Hit(hit.uri, hit.score, hit.width, hit.height, hit.sha256, hit.taken, hit.copies, hit.near_duplicates)
+        Hit(
+            uri=hit.uri,
+            score=hit.score,
+            width=hit.width,
+            height=hit.height,
+            sha256=hit.sha256,
+            taken=hit.taken,
+            copies=hit.copies,
+            near_duplicates=hit.near_duplicates,
+            dated_by=hit.dated_by,
+        )
         for hit in answer.hits
     )
     return Hits(hits, answer.note, answer.total)

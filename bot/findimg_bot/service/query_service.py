@@ -126,7 +126,7 @@ class QueryService:
             with self.live.lease() as searcher:
                 item, _ = searcher.look_up(uri)
                 row = searcher.catalog.row(item)
-                hit = Hit(row.uri, 1.0, item, row.width, row.height, row.sha256, row.taken)
+                hit = Hit(row.uri, 1.0, item, row.width, row.height, row.sha256, row.taken, dated_by=row.dated_by)
                 return self._details(searcher, hit)
 
         details = await self._search_pool.run(find)

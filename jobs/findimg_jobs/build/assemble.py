@@ -8,15 +8,16 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.images.capture_date import from_name
+from findimg.images.capture_date import from_file_time, from_name
 from findimg.index.mapped_files import new_array
-from findimg.library.catalog import CatalogRow, write_catalog
+from findimg.library.catalog import CatalogRow, DateSource, write_catalog
 from findimg.library.layout import CATALOG_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.records import SourceImage
@@ -111,16 +112,20 @@ def _catalog_rows(images: VersionImages, metadata: NDArray[Any], formats: Sequen
         chunk = metadata[start : start + _CATALOG_CHUNK].tolist()
         for item, (width, height, kind, size, taken) in enumerate(chunk, start):
             image = images.images[item]
+            taken, dated_by = _date(image, taken)
             yield CatalogRow(
-                image.uri,
-                image.version,
-                images.sha256[item],
-                width,
-                height,
-                formats[kind],
-                size,
-                taken or from_name(image.uri),
+                image.uri, image.version, images.sha256[item], width, height, formats[kind], size, taken, dated_by
             )
+
+
+def _date(image: SourceImage, taken: datetime | None) -> tuple[datetime | None, DateSource | None]:
+    """Return an image's date and its source: the camera's date, else the file name's, else the file's time."""
+    if taken:
+        return taken, "camera"
+    if named := from_name(image.uri):
+        return named, "name"
+    modified = from_file_time(image.modified)
+    return modified, "file" if modified else None
 
 
 def _read_ahead(storage: Storage, fingerprint: str, images: VersionImages) -> Iterator[tuple[list[int], ContentRows]]:

@@ -94,7 +94,7 @@ def hash_inputs(config: BuildConfig, images: VersionImages) -> str:
     """Return a hash of everything a version depends on. Equal inputs give equal versions."""
     digest = hashlib.sha256(json.dumps([SCHEMA, *asdict(config).values()]).encode())
     for image, sha256 in zip(images.images, images.sha256, strict=True):
-        digest.update(json.dumps([image.uri, image.version, sha256]).encode())
+        digest.update(json.dumps([image.uri, image.version, sha256, image.modified and int(image.modified)]).encode())
     return digest.hexdigest()
 
 

@@ -128,7 +128,8 @@ def _sort_in(found: Found, entries: Iterable[Entry], rules: FolderRules, storage
         elif not is_image_name(name):
             found.skipped[f"not an image: {extension_of(name)}"] += 1
         else:
-            (found.archived if entry.archived else found.images).append(SourceImage(entry.uri, entry.version))
+            image = SourceImage(entry.uri, entry.version, entry.modified)
+            (found.archived if entry.archived else found.images).append(image)
 
 
 def _skipped_folder(folder: str, rules: FolderRules, known: dict[str, str | None]) -> str | None:
@@ -145,7 +146,7 @@ def _single_object(storage: S3Storage, source: str) -> Found:
     parent = S3Storage(storage.bucket, folder)
     for entry in parent.list_from(name) if name else ():
         if entry.key == name:
-            image = SourceImage(entry.uri, entry.version)
+            image = SourceImage(entry.uri, entry.version, entry.modified)
             return Found(archived=[image]) if entry.archived else Found(images=[image])
     return Found()
 

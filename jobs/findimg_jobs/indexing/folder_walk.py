@@ -159,7 +159,7 @@ class FolderWalk:
                 self.found.failures.append(Failure(path, "", f"The file cannot be read: {error.strerror}.", True))
             return
         if stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
-            self.found.images.append(SourceImage(path, file_version(status)))
+            self.found.images.append(SourceImage(path, file_version(status), status.st_mtime))
         else:
             self.found.skipped["pipe or device"] += 1
 

@@ -63,6 +63,7 @@ def write_plan(storage: Storage, plan: Plan) -> None:
             "uri": pa.array([image.uri for image in plan.images], pa.string()),
             "version": pa.array([image.version for image in plan.images], pa.string()),
             "shard": pa.array([shard_of.get(image) for image in plan.images], pa.string()),
+            "modified": pa.array([image.modified for image in plan.images], pa.float64()),
         }
     )
     buffer = io.BytesIO()
@@ -77,11 +78,12 @@ def read_images(storage: Storage, run: str) -> list[SourceImage]:
         LibraryError: the plan is missing or damaged.
     """
     try:
-        table = pq.read_table(io.BytesIO(storage.read(_key(run))), columns=["uri", "version"])
+        # Plans of older releases have no modification times.
+        table = pq.ParquetFile(io.BytesIO(storage.read(_key(run)))).read(["uri", "version", "modified"])
     except (ObjectMissingError, pa.ArrowException) as error:
         problem = "missing from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
         raise LibraryError(f"The plan of run {run} is {problem}. Run index instead of merge.") from error
-    return [SourceImage(row["uri"], row["version"]) for row in table.to_pylist()]
+    return [SourceImage(**row) for row in table.to_pylist()]
 
 
 def planned_runs(storage: Storage) -> set[str]:

@@ -10,6 +10,7 @@ class SourceImage:
 
     uri: str
     version: str  # changes with the content
+    modified: float | None = field(default=None, compare=False)  # seconds since the epoch; None if not known
 
 
 @dataclass(frozen=True, slots=True)

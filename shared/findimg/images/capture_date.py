@@ -1,10 +1,12 @@
-"""Capture dates: from EXIF in the forms that cameras, phones and messengers write, and from file names."""
+"""Capture dates: from EXIF in the forms that cameras, phones and messengers write, from file names and file times."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _FIRST_PHOTOGRAPH = 1826
+_FIRST_FILE_TIME = datetime(1980, 1, 3, tzinfo=UTC).timestamp()  # one day and all time zones after FAT's start
+_CLOCK_ERROR = 86_400.0  # seconds
 # Date, then optionally a time, fractions of a second and an offset. Only digits and separators vary.
 _EXIF = re.compile(
     r"\s*(?P<year>\d{4})[:/.\-](?P<month>\d{1,2})[:/.\-](?P<day>\d{1,2})"
@@ -32,6 +34,20 @@ def from_name(uri: str) -> datetime | None:
     """Return the date in a file's name, such as `IMG_20240601_101112.jpg`. Return None if there is none."""
     name = uri.rpartition("/")[2]
     return next((time for found in _NAME.finditer(name) if (time := _time(found))), None)
+
+
+def from_file_time(modified: float | None) -> datetime | None:
+    """Return a file's modification time by this machine's clock. Return None if it says nothing about the image.
+
+    Archives and file systems that store no time give the start of their calendar, 1970 or 1980. A time in the future
+    comes from a wrong clock.
+
+    Args:
+        modified: seconds since the epoch, None if not known.
+    """
+    if modified is None or not _FIRST_FILE_TIME < modified < datetime.now().timestamp() + _CLOCK_ERROR:
+        return None
+    return datetime.fromtimestamp(int(modified))
 
 
 def _time(found: re.Match[str]) -> datetime | None:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.search.filters import Filters, fold
+
+# What an image's date is from: the camera's metadata, the file's name, or the file's modification time.
+DateSource: TypeAlias = Literal["camera", "name", "file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,14 @@ class CatalogRow:
     height: int
     format: str  # Pillow's name: JPEG, PNG, …
     bytes: int
-    taken: datetime | None  # capture time by the camera's clock
+    taken: datetime | None  # capture time by the camera's clock, or another time by `dated_by`
+    dated_by: DateSource | None = None  # None without a date, and in catalogs of older releases
 
 
 # The folder of an image's URI, with a slash at both ends. rtrim takes all characters that are no slash from the end.
 _FOLDER = "'/' || rtrim(uri, replace(uri, '/', ''))"
 _NAME = "substr(uri, length(rtrim(uri, replace(uri, '/', ''))) + 1)"
-_COLUMNS = "uri, version, sha256, width, height, format, bytes, taken"
+_COLUMNS = "uri, version, sha256, width, height, format, bytes, taken, dated_by"
 
 
 def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
@@ -48,10 +53,10 @@ def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "CREATE TABLE images (item INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, version TEXT NOT NULL,"
             " sha256 TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,"
-            " bytes INTEGER NOT NULL, taken TEXT) STRICT;"
+            " bytes INTEGER NOT NULL, taken TEXT, dated_by TEXT) STRICT;"
         )
         connection.executemany(
-            f"INSERT INTO images (item, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO images (item, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     item,
@@ -63,6 +68,7 @@ def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
                     r.format,
                     r.bytes,
                     r.taken and r.taken.isoformat(" "),
+                    r.dated_by,
                 )
                 for item, r in enumerate(rows)
             ),
@@ -92,6 +98,8 @@ class Catalog:
             self._connection.create_function("nfc", 1, _composed, deterministic=True)
             self._connection.execute(f"PRAGMA mmap_size = {path.stat().st_size}")
             (self.images,) = self._connection.execute("SELECT count(*) FROM images").fetchone()
+            names = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(images)")}
+            self._columns = _COLUMNS if "dated_by" in names else _COLUMNS.replace("dated_by", "NULL AS dated_by")
         except sqlite3.DatabaseError as error:
             raise LibraryError(f"{path} cannot be opened as a catalog: {error}. Publish again with index.") from error
 
@@ -101,10 +109,10 @@ class Catalog:
 
     def rows(self, items: Sequence[int]) -> list[CatalogRow]:
         """The images behind items of the catalog's, at most some thousands, in the items' order."""
-        query = f"SELECT item, {_COLUMNS} FROM images WHERE item IN ({', '.join('?' * len(items))})"
+        query = f"SELECT item, {self._columns} FROM images WHERE item IN ({', '.join('?' * len(items))})"
         found = {}
-        for item, *known, taken in self._connection.execute(query, items):
-            found[item] = CatalogRow(*(*known, taken and datetime.fromisoformat(taken)))
+        for item, *known, taken, dated_by in self._connection.execute(query, items):
+            found[item] = CatalogRow(*(*known, taken and datetime.fromisoformat(taken), dated_by))
         return [found[item] for item in items]
 
     def item(self, uri: str) -> int | None:
@@ -152,6 +160,15 @@ class Catalog:
         for (sha256,) in self._connection.execute("SELECT sha256 FROM images"):
             missing.discard(sha256)
         return missing
+
+    def dated_by_file(self, filters: Filters) -> int:
+        """Return how many of the images that match the filters are dated by their file's time."""
+        if self._columns != _COLUMNS:
+            return 0
+        conditions, values = _conditions(filters)
+        query = f"SELECT count(*) FROM images WHERE dated_by = 'file' AND {conditions}"
+        (count,) = self._connection.execute(query, values).fetchone()
+        return int(count)
 
     def undated(self) -> int:
         """How many images carry no capture time, so that no date filter finds them."""

@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.library.catalog import DateSource
 from findimg.library.layout import thumbnail_key
 from findimg.text.spelling import Correction
 
@@ -20,9 +21,10 @@ class Hit:
     width: int  # pixels
     height: int
     sha256: str  # of the image's bytes, hex
-    taken: datetime | None  # by the camera's clock
+    taken: datetime | None  # by the camera's clock, or another time by `dated_by`
     copies: tuple[str, ...] = ()  # URIs of images with equal bytes, at most 1,000 together with the next ones
     near_duplicates: tuple[str, ...] = ()  # URIs of images that look the same
+    dated_by: DateSource | None = None  # what `taken` is from
 
     @property
     def thumbnail(self) -> str:

@@ -431,6 +431,7 @@ class Searcher:
                     taken=row.taken,
                     copies=tuple(copies),
                     near_duplicates=tuple(near_duplicates),
+                    dated_by=row.dated_by,
                 )
             )
         return Answer(hits, page.note, page.total)
@@ -444,7 +445,13 @@ class Searcher:
             for folder in filters.folders:
                 if not len(self._matching(Filters(folders=(folder,)))):
                     return nearest_folders(folder, self.catalog.folders())
-        undated = self.catalog.undated() if filters.dated else 0
+        if not filters.dated:
+            return note
+        by_file = self.catalog.dated_by_file(replace(filters, before=None, after=None))
+        undated = self.catalog.undated()
+        if by_file:
+            images = "1 image has" if by_file == 1 else f"{by_file} images have"
+            note += f" {images} no camera date, so the time of the file counts."
         return f"{note} {undated} images carry no date." if undated else note
 
 

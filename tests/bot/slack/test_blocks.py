@@ -285,6 +285,12 @@ def test_row_without_folder_date_and_tags() -> None:
     assert alt_texts(blocks) == ["cat.jpg"]
 
 
+def test_date_of_the_file_is_marked() -> None:
+    details = [HitDetails(replace(CAT, dated_by="file"), "2024/party", ())]
+    blocks = results_message(page(details), HitPictures(), "id").blocks
+    assert any("2024/party · file of 1 June 2024 · 640 × 480" in text for text in mrkdwn(blocks))
+
+
 def test_menu_offers_only_what_an_image_allows() -> None:
     plain_hit = [HitDetails(CAT, "", ())]
     every = [HitDetails(CAT, "", (), on_request=True, copies=1)]

@@ -2,10 +2,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import boto3
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -25,6 +27,7 @@ from findimg.images import decode
 from findimg.library.catalog import Catalog
 from findimg.library.library import Library
 from findimg.library.manifest import hash_file
+from findimg.search.filters import Filters
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.build.rebuild import rebuild
@@ -199,6 +202,38 @@ def test_restored_image_costs_nothing(
     opened = Library(library, cache)
     files = [opened.manifest(str(report.version)).files for report in (before, restored)]
     assert files[0] == files[1]
+
+
+def test_image_without_a_camera_date_is_dated_by_its_name_or_its_file(
+    place: str, tmp_path: Path, pictures: Path, run: Run, cache: Path
+) -> None:
+    source, library = f"{place}/source", str(tmp_path / "library")
+    details = Image.Exif()
+    details.get_ifd(0x8769)[0x9003] = "2023:05:04 03:02:01"
+    picture = Image.open(pictures / "0.png")
+    picture.save(pictures / "IMG_20200101_camera.jpg", exif=details)
+    picture.transpose(Image.Transpose.ROTATE_90).save(pictures / "IMG-20240601-WA0001.jpg")
+    upload(pictures, source)
+    run(library, source)
+    before = datetime.now() - timedelta(minutes=5)
+    catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
+    rows = {Path(row.uri).name: row for row in catalog.rows(range(catalog.images))}
+    camera, name, file = (rows[each] for each in ("IMG_20200101_camera.jpg", "IMG-20240601-WA0001.jpg", "1.png"))
+    assert (camera.taken, camera.dated_by) == (datetime(2023, 5, 4, 3, 2, 1), "camera")
+    assert (name.taken, name.dated_by) == (datetime(2024, 6, 1), "name")
+    assert file.dated_by == "file"
+    assert file.taken is not None
+    assert before < file.taken < datetime.now() + timedelta(minutes=5)
+    assert catalog.dated_by_file(Filters()) == 6
+
+
+def test_plan_of_an_older_release_without_file_times_is_read(tmp_path: Path, pictures: Path, run: Run) -> None:
+    library = tmp_path / "library"
+    run(str(library), pictures)
+    (plan,) = (library / "plans").iterdir()
+    pq.write_table(pq.read_table(plan).drop_columns("modified"), plan)
+    (pictures / "0.png").unlink()
+    assert counts(run(str(library), pictures)) == (5, 0, 5, 1, 0)
 
 
 def test_version_published_while_listing_is_not_undone(

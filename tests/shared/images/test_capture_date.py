@@ -1,8 +1,9 @@
-from datetime import datetime
+import time
+from datetime import UTC, datetime
 
 import pytest
 
-from findimg.images.capture_date import from_name, parse_exif
+from findimg.images.capture_date import from_file_time, from_name, parse_exif
 
 MORNING = datetime(2025, 1, 8, 7, 18, 55)
 
@@ -58,3 +59,20 @@ def test_exif_date_is_read_as_cameras_and_phones_write_it(text: object, expected
 )
 def test_date_is_read_from_the_file_name(uri: str, expected: datetime | None) -> None:
     assert from_name(uri) == expected
+
+
+def test_file_time_is_a_date_by_the_clock_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    midnight = datetime(2024, 6, 1, tzinfo=UTC).timestamp()
+    try:
+        for zone, expected in (("UTC", datetime(2024, 6, 1)), ("EST5", datetime(2024, 5, 31, 19))):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            assert from_file_time(midnight + 0.7) == expected
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("modified", [None, 0.0, 86_400.0, 315_532_800.0, 4_000_000_000.0, -1.0])
+def test_file_time_that_says_nothing_is_no_date(modified: float | None) -> None:
+    assert from_file_time(modified) is None

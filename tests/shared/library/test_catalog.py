@@ -1,7 +1,7 @@
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import LibraryError
-from findimg.library.catalog import Catalog, CatalogRow, write_catalog
+from findimg.library.catalog import Catalog, CatalogRow, DateSource, write_catalog
 from findimg.search.filters import Filters, fold
 
 
-def row(uri: str, taken: datetime | None = None, form: str = "JPEG") -> CatalogRow:
-    return CatalogRow(uri, '"etag"', "ab" * 32, 640, 480, form, 12345, taken)
+def row(uri: str, taken: datetime | None = None, form: str = "JPEG", dated_by: DateSource | None = None) -> CatalogRow:
+    return CatalogRow(uri, '"etag"', "ab" * 32, 640, 480, form, 12345, taken, dated_by)
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def matching(filters: Filters, *rows: CatalogRow) -> list[str]:
 
 def test_rows_come_back_equal_and_are_found_by_their_uri() -> None:
     rows = (
-        row("/photos/a.jpg", datetime(2024, 5, 31, 23, 59, 59)),
+        row("/photos/a.jpg", datetime(2024, 5, 31, 23, 59, 59), dated_by="name"),
         row("s3://bucket/ä%_'\"\\ 猫.png", datetime(1, 1, 1, 0, 0, 0, 1), "PNG"),
         row("/photos/c.jpg"),
     )
@@ -49,6 +49,26 @@ def test_rows_come_back_equal_and_are_found_by_their_uri() -> None:
         assert [opened.item(each.uri) for each in rows] == [0, 1, 2]
         assert opened.item("/photos/A.jpg") is None
         assert opened.undated() == 1
+
+
+def test_images_dated_by_their_file_are_counted() -> None:
+    day = datetime(2024, 6, 1)
+    rows = (row("/a/1.jpg", day, dated_by="file"), row("/a/2.jpg", day, dated_by="camera"), row("/b/3.jpg"))
+    with catalog(*rows) as opened:
+        assert opened.dated_by_file(Filters()) == 1
+        assert opened.dated_by_file(Filters(folders=("/b/",))) == 0
+
+
+def test_catalog_of_an_older_release_is_read(tmp_path: Path) -> None:
+    path, old = tmp_path / "catalog.sqlite", row("/a/1.jpg", datetime(2024, 6, 1))
+    write_catalog(path, [old])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE images DROP COLUMN dated_by")
+        connection.commit()
+    opened = Catalog(path)
+    assert opened.row(0) == old
+    assert opened.dated_by_file(Filters()) == 0
+    opened.close()
 
 
 def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:

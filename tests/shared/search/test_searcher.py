@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -159,9 +158,13 @@ def test_filters_are_exact(searcher: Searcher, samples: Path) -> None:
     assert nowhere.note.startswith("No folder has 'nowhere' in its path.")
 
 
-def test_date_filter_reports_undated_images(searcher: Searcher) -> None:
-    answer = searcher.find(parse(f"dog before:{date.today().isoformat()}"), 10)
-    assert "carry no date" in answer.note
+def test_date_filter_reports_images_that_only_the_file_dates(searcher: Searcher) -> None:
+    images = searcher.manifest.images
+    for word in ("after", "before"):
+        note = searcher.find(parse(f"dog {word}:2001-01-01"), 10).note
+        assert note.endswith(f"{images} images have no camera date, so the time of the file counts.")
+    hits = searcher.find(parse("dog after:2001-01-01"), 10).hits
+    assert {hit.dated_by for hit in hits} == {"file"}
 
 
 def test_image_is_most_similar_to_itself(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:

@@ -190,7 +190,7 @@ def _row(number: int, pictures: HitPictures, page: ResultsPage) -> Block:
 def _card(details: HitDetails, choice: str, pictures: HitPictures, page: ResultsPage) -> Block:
     hit = details.hit
     facts = [plain(details.folder, 80)] if details.folder else []
-    facts += [f"{hit.taken:%-d %B %Y}"] if hit.taken else []
+    facts += _date(hit)
     buttons = [button("More like this", "more_like_this", choice)]
     if details.on_request or details.link:
         buttons.append(button("Open", "open_image", choice))
@@ -231,11 +231,17 @@ def _match(hit: Hit, page: ResultsPage) -> str:
     return next(words for least, words in scale if hit.score >= least)
 
 
+def _date(hit: Hit) -> list[str]:
+    """Return the image's date, marked if it is only the file's time."""
+    if not hit.taken:
+        return []
+    return [f"{'file of ' if hit.dated_by == 'file' else ''}{hit.taken:%-d %B %Y}"]
+
+
 def _facts(details: HitDetails) -> list[str]:
     hit = details.hit
     facts = [escaped(details.folder)] if details.folder else []
-    if hit.taken:
-        facts.append(f"{hit.taken:%-d %B %Y}")
+    facts += _date(hit)
     facts.append(f"{hit.width} × {hit.height}")
     if details.copies:
         facts.append(f"and {details.copies} cop{'y' if details.copies == 1 else 'ies'}")
