@@ -1,4 +1,4 @@
-"""A local workspace without the bot, and slack-sdk's own clients to talk to it."""
+"""Fixtures: a local workspace without the bot, and slack-sdk's own clients for it."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -23,19 +23,19 @@ Answer = Callable[[SocketModeRequest], Json | None]
 
 
 class Bot:
-    """slack-sdk's Socket Mode client: notes what comes, and acknowledges as it is told."""
+    """slack-sdk's Socket Mode client. It records requests and acknowledges them with given payloads."""
 
     def __init__(self, workspace: Workspace, answer: Answer = lambda request: {}):
         """Args:
         answer: what to send with the acknowledgement; None sends none.
         """
         self.seen: list[SocketModeRequest] = []
-        self.frames: list[Json] = []  # as they came
+        self.frames: list[Json] = []  # as received
         self._workspace = workspace
         self._answer = answer
 
     async def connect(self) -> None:
-        """Connects; runs in the workspace's thread."""
+        """Connect. Must run in the workspace's thread."""
         web = AsyncWebClient(base_url=self._workspace.api_url)
         self.client = SocketModeClient(self._workspace.app_token, web_client=web, ping_interval=0.5)
         self.client.message_listeners.append(self._note)
@@ -44,7 +44,7 @@ class Bot:
         await self.client.connect()
 
     def wait(self, count: int = 1) -> SocketModeRequest:
-        """The newest thing that came, once there are as many."""
+        """Return the newest request, after waiting for `count` of them."""
         until(lambda: len(self.seen) >= count)
         return self.seen[-1]
 
@@ -60,7 +60,7 @@ class Bot:
 
 @pytest.fixture
 def slack() -> Iterator[Threaded]:
-    """A fresh workspace."""
+    """Return a new workspace in its own thread."""
     threaded = Threaded(read_manifest())
     yield threaded
     threaded.stop()
@@ -68,25 +68,25 @@ def slack() -> Iterator[Threaded]:
 
 @pytest.fixture
 def workspace(slack: Threaded) -> Workspace:
-    """The fresh workspace itself."""
+    """Return the new workspace itself."""
     return slack.workspace
 
 
 @pytest.fixture
 def client(workspace: Workspace) -> WebClient:
-    """The Web API as the bot."""
+    """Return a Web API client with the bot's token."""
     return WebClient(token=workspace.bot_token, base_url=workspace.api_url)
 
 
 @pytest.fixture
 def person(workspace: Workspace) -> Person:
-    """The first person, at the page."""
+    """Return the workspace's first member, who uses the page."""
     return Person(workspace.address, workspace.token)
 
 
 @pytest.fixture
 def connect(slack: Threaded) -> Iterator[Callable[..., Bot]]:
-    """Connects a bot by Socket Mode."""
+    """Return a function that connects a bot by Socket Mode."""
     bots: list[Bot] = []
 
     def connected(*arguments: Any) -> Bot:
@@ -101,30 +101,30 @@ def connect(slack: Threaded) -> Iterator[Callable[..., Bot]]:
 
 
 def refused(call: Callable[..., object], *arguments: Any, **more: Any) -> Json:
-    """What Slack answers to a call that it refuses."""
+    """Return the response to a call that Slack refuses."""
     with pytest.raises(SlackApiError) as caught:
         call(*arguments, **more)
     return dict(caught.value.response.data)
 
 
 def png(width: int = 30, height: int = 20) -> bytes:
-    """A small image."""
+    """Return a small PNG image."""
     file = io.BytesIO()
     Image.new("RGB", (width, height), "teal").save(file, "PNG")
     return file.getvalue()
 
 
 def section(text: str, **more: Any) -> Json:
-    """A block of text."""
+    """Return a section block."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}, **more}
 
 
 def button(action: str, **more: Any) -> Json:
-    """A button."""
+    """Return a button element."""
     return {"type": "button", "text": {"type": "plain_text", "text": action}, "action_id": action, **more}
 
 
 def modal(*blocks: Json, **more: Any) -> Json:
-    """A modal."""
+    """Return a modal view."""
     title, submit = {"type": "plain_text", "text": "A modal"}, {"type": "plain_text", "text": "Go"}
     return {"type": "modal", "title": title, "submit": submit, "blocks": list(blocks), **more}

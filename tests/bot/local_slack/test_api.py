@@ -10,14 +10,14 @@ from tests.bot.local_slack.conftest import refused, section
 
 
 def raw(workspace: Workspace, method: str, body: bytes, kind: str) -> dict[str, object]:
-    """A call as a client of one's own would make it."""
+    """Call a method without slack-sdk, with a given body and content type."""
     headers = {"Content-Type": kind, "Authorization": f"Bearer {workspace.bot_token}"}
     request = urllib.request.Request(workspace.api_url + method, body, headers)
     with urllib.request.urlopen(request, timeout=10) as answer:
         return dict(json.load(answer))
 
 
-def test_a_token_says_whose_it_is(workspace: Workspace, client: WebClient) -> None:
+def test_auth_test_returns_the_tokens_team_and_user(workspace: Workspace, client: WebClient) -> None:
     answer = client.auth_test()
     assert (answer["team_id"], answer["user_id"]) == (workspace.team.id, workspace.team.bot.id)
     assert answer["bot_id"] == workspace.team.bot_id
@@ -25,7 +25,7 @@ def test_a_token_says_whose_it_is(workspace: Workspace, client: WebClient) -> No
     assert set(answer.headers["X-OAuth-Scopes"].split(",")) == workspace.team.scopes
 
 
-def test_tokens_that_are_no_good_are_told_apart(workspace: Workspace) -> None:
+def test_each_kind_of_invalid_token_has_its_own_error(workspace: Workspace) -> None:
     def error(token: str | None) -> str:
         return str(refused(WebClient(token=token, base_url=workspace.api_url).auth_test)["error"])
 
@@ -39,7 +39,7 @@ def test_tokens_that_are_no_good_are_told_apart(workspace: Workspace) -> None:
     assert error(workspace.bot_token) == "account_inactive"
 
 
-def test_only_the_apps_own_token_opens_connections(workspace: Workspace, client: WebClient) -> None:
+def test_only_the_app_level_token_opens_connections(workspace: Workspace, client: WebClient) -> None:
     assert client.apps_connections_open(app_token=workspace.app_token)["url"].startswith("ws://127.0.0.1:")
     answer = refused(client.apps_connections_open, app_token=workspace.bot_token)
     assert answer["error"] == "not_allowed_token_type"
@@ -58,7 +58,7 @@ def test_only_the_apps_own_token_opens_connections(workspace: Workspace, client:
         ("im:write", "conversations.open", {"users": "U1"}),
     ],
 )
-def test_a_missing_scope_is_named(
+def test_missing_scope_is_named(
     workspace: Workspace, client: WebClient, scope: str, method: str, arguments: dict[str, object]
 ) -> None:
     workspace.team.scopes -= {scope}
@@ -67,11 +67,11 @@ def test_a_missing_scope_is_named(
     assert set(answer["provided"].split(",")) == workspace.team.scopes
 
 
-def test_an_unknown_method_is_refused(client: WebClient) -> None:
+def test_unknown_method_is_refused(client: WebClient) -> None:
     assert refused(client.api_call, "chat.shout")["error"] == "unknown_method"
 
 
-def test_arguments_come_as_a_form_or_as_json_and_blocks_as_a_string_too(workspace: Workspace) -> None:
+def test_form_json_and_blocks_as_a_string_are_accepted(workspace: Workspace) -> None:
     blocks = json.dumps([section("hello")])
     form = f"channel=general&text=x&blocks={blocks}".encode()
     kinds = "application/x-www-form-urlencoded", "application/json"
@@ -84,13 +84,13 @@ def test_arguments_come_as_a_form_or_as_json_and_blocks_as_a_string_too(workspac
     assert raw(workspace, "chat.postMessage", b"[1]", kinds[1])["error"] == "invalid_form_data"
 
 
-def test_the_api_can_be_tried_without_a_token(workspace: Workspace) -> None:
+def test_api_test_needs_no_token(workspace: Workspace) -> None:
     client = WebClient(base_url=workspace.api_url)
     assert client.api_test(foo="bar")["args"] == {"foo": "bar"}
     assert refused(client.api_test, error="my_error")["error"] == "my_error"
 
 
-def test_a_rate_limit_says_when_to_come_again(workspace: Workspace, client: WebClient) -> None:
+def test_client_retries_after_a_rate_limit(workspace: Workspace, client: WebClient) -> None:
     workspace.faults.rate_limited["auth.test"] = 2
     workspace.faults.retry_after = 0
     answer = refused(client.auth_test)
@@ -100,12 +100,12 @@ def test_a_rate_limit_says_when_to_come_again(workspace: Workspace, client: WebC
     assert [method for method, _ in workspace.faults.calls] == ["auth.test"] * 3
 
 
-def test_a_method_can_be_made_to_fail(workspace: Workspace, client: WebClient) -> None:
+def test_injected_fault_makes_a_method_fail(workspace: Workspace, client: WebClient) -> None:
     workspace.faults.failing["auth.test"] = "fatal_error"
     assert refused(client.auth_test)["error"] == "fatal_error"
 
 
-def test_calls_are_noted_without_their_token(workspace: Workspace, client: WebClient) -> None:
+def test_recorded_calls_contain_no_token(workspace: Workspace, client: WebClient) -> None:
     client.chat_postMessage(channel="general", text="hello")
     [(method, arguments)] = workspace.faults.calls
     assert method == "chat.postMessage"

@@ -7,9 +7,7 @@ from tests.bot.person import Person
 from tests.bot.team import Threaded
 
 
-def test_a_message_is_posted_changed_linked_to_and_deleted(
-    workspace: Workspace, client: WebClient, person: Person
-) -> None:
+def test_message_is_posted_changed_linked_and_deleted(workspace: Workspace, client: WebClient, person: Person) -> None:
     posted = client.chat_postMessage(channel="#general", text="hello", blocks=[section("hello")])
     channel = posted["channel"]
     [seen] = person.messages(channel)
@@ -41,7 +39,7 @@ def test_blocks_and_elements_without_an_id_get_one(client: WebClient) -> None:
     assert second["accessory"]["action_id"]
 
 
-def test_a_thread_hangs_on_its_first_message(client: WebClient) -> None:
+def test_reply_to_a_reply_joins_the_same_thread(client: WebClient) -> None:
     first = client.chat_postMessage(channel="general", text="first")["ts"]
     second = client.chat_postMessage(channel="general", text="second", thread_ts=first)
     third = client.chat_postMessage(channel="general", text="third", thread_ts=second["ts"])
@@ -50,15 +48,13 @@ def test_a_thread_hangs_on_its_first_message(client: WebClient) -> None:
     assert link.endswith(f"?thread_ts={first}&cid={third['channel']}")
 
 
-def test_writing_to_a_person_opens_the_direct_message(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_message_to_a_user_id_opens_the_direct_message(workspace: Workspace, client: WebClient, person: Person) -> None:
     posted = client.chat_postMessage(channel=workspace.me.id, text="hello")
     assert posted["channel"] == person.direct()
     assert [message["text"] for message in person.messages(person.direct())] == ["hello"]
 
 
-def test_an_ephemeral_message_is_seen_by_one_person_and_no_method_reaches_it(
-    slack: Threaded, client: WebClient, person: Person
-) -> None:
+def test_ephemeral_message_is_visible_to_one_person_only(slack: Threaded, client: WebClient, person: Person) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.team.add_user, "ann")
     channel = workspace.team.channel("general").id
@@ -70,7 +66,7 @@ def test_an_ephemeral_message_is_seen_by_one_person_and_no_method_reaches_it(
         assert refused(call, channel=channel, ts=ts, text="x")["error"] == "message_not_found"
 
 
-def test_an_ephemeral_message_needs_the_person_and_the_bot_in_the_channel(slack: Threaded, client: WebClient) -> None:
+def test_ephemeral_message_needs_person_and_bot_in_the_channel(slack: Threaded, client: WebClient) -> None:
     team, me = slack.workspace.team, slack.workspace.me
     other = slack.call(team.add_user, "ann")
     small = slack.call(team.add_channel, "small", members=[me.id])
@@ -84,7 +80,7 @@ def test_an_ephemeral_message_needs_the_person_and_the_bot_in_the_channel(slack:
     assert error("C0NOWHERE", me.id) == "channel_not_found"
 
 
-def test_the_bot_writes_only_where_it_is(slack: Threaded, client: WebClient) -> None:
+def test_bot_posts_only_in_its_own_channels(slack: Threaded, client: WebClient) -> None:
     team = slack.workspace.team
     slack.call(team.add_channel, "public", bot=False)
     slack.call(team.add_channel, "secret", private=True, bot=False)
@@ -96,14 +92,14 @@ def test_the_bot_writes_only_where_it_is(slack: Threaded, client: WebClient) -> 
     assert list(errors.values()) == ["not_in_channel", "channel_not_found", "channel_not_found", "channel_not_found"]
 
 
-def test_only_its_own_messages_can_be_changed(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_bot_changes_only_its_own_messages(workspace: Workspace, client: WebClient, person: Person) -> None:
     channel = workspace.team.channel("general").id
     ts = person.ask("send", channel=channel, text="mine")["ts"]
     assert refused(client.chat_update, channel=channel, ts=ts, text="x")["error"] == "cant_update_message"
     assert refused(client.chat_delete, channel=channel, ts=ts)["error"] == "cant_delete_message"
 
 
-def test_a_message_needs_words_and_not_too_many(client: WebClient) -> None:
+def test_message_text_has_a_minimum_and_a_maximum_length(client: WebClient) -> None:
     assert refused(client.api_call, "chat.postMessage", json={"channel": "general"})["error"] == "no_text"
     assert refused(client.chat_postMessage, channel="general", text="x" * 40_001)["error"] == "msg_too_long"
     posted = client.chat_postMessage(channel="general", text="x" * 40_000)
@@ -112,7 +108,7 @@ def test_a_message_needs_words_and_not_too_many(client: WebClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.postEphemeral", "chat.update"])
-def test_refused_blocks_are_named_with_their_place(workspace: Workspace, client: WebClient, method: str) -> None:
+def test_error_for_blocks_has_a_json_pointer(workspace: Workspace, client: WebClient, method: str) -> None:
     posted = client.chat_postMessage(channel="general", text="x")
     arguments = {"channel": posted["channel"], "ts": posted["ts"], "user": workspace.me.id, "text": "x"}
     blocks = [{"type": "actions", "elements": [button("a", value="x" * 2001)]}]

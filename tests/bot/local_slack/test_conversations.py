@@ -10,7 +10,7 @@ def texts(answer: object) -> list[str]:
     return [message["text"] for message in answer["messages"]]  # type: ignore[index]
 
 
-def test_a_channels_history_is_newest_first_and_comes_in_pages(client: WebClient, workspace: Workspace) -> None:
+def test_history_is_paged_newest_first(client: WebClient, workspace: Workspace) -> None:
     channel = workspace.team.channel("general").id
     sent = [client.chat_postMessage(channel=channel, text=f"message {number}")["ts"] for number in range(5)]
     client.chat_postMessage(channel=channel, text="a reply", thread_ts=sent[4])
@@ -25,7 +25,7 @@ def test_a_channels_history_is_newest_first_and_comes_in_pages(client: WebClient
     assert refused(client.conversations_history, channel=channel, cursor="x")["error"] == "invalid_cursor"
 
 
-def test_a_thread_is_read_oldest_first(client: WebClient, workspace: Workspace, person: Person) -> None:
+def test_replies_are_listed_oldest_first(client: WebClient, workspace: Workspace, person: Person) -> None:
     channel = workspace.team.channel("general").id
     ts = person.ask("send", channel=channel, text="a question")["ts"]
     client.chat_postMessage(channel=channel, text="an answer", thread_ts=ts)
@@ -38,7 +38,7 @@ def test_a_thread_is_read_oldest_first(client: WebClient, workspace: Workspace, 
     assert refused(client.conversations_replies, channel=channel, ts="1.2")["error"] == "thread_not_found"
 
 
-def test_where_the_bot_is_not_it_reads_nothing(slack: Threaded, client: WebClient) -> None:
+def test_bot_reads_only_its_own_channels(slack: Threaded, client: WebClient) -> None:
     team = slack.workspace.team
     public = slack.call(team.add_channel, "public", bot=False)
     secret = slack.call(team.add_channel, "secret", private=True, bot=False)
@@ -47,7 +47,7 @@ def test_where_the_bot_is_not_it_reads_nothing(slack: Threaded, client: WebClien
     assert refused(client.conversations_replies, channel="C0NOWHERE", ts="1.2")["error"] == "channel_not_found"
 
 
-def test_private_channels_need_a_scope_of_their_own(slack: Threaded, client: WebClient) -> None:
+def test_private_channels_need_the_groups_scope(slack: Threaded, client: WebClient) -> None:
     team = slack.workspace.team
     team.scopes -= {"groups:history"}
     secret = slack.call(team.add_channel, "secret", private=True)
@@ -55,7 +55,7 @@ def test_private_channels_need_a_scope_of_their_own(slack: Threaded, client: Web
     assert client.conversations_history(channel=team.channel("general").id)["ok"]
 
 
-def test_channels_and_people_are_described(slack: Threaded, client: WebClient) -> None:
+def test_channels_and_users_are_described(slack: Threaded, client: WebClient) -> None:
     workspace, team = slack.workspace, slack.workspace.team
     team.scopes |= {"channels:read", "groups:read", "im:read", "im:write", "users:read"}
     slack.call(team.add_channel, "public", bot=False)

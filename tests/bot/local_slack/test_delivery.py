@@ -14,7 +14,7 @@ from tests.bot.team import Threaded
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An app's request URL: notes what comes, and answers what it is told."""
+    """An app's request URL. It records requests and answers as configured."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Request)
@@ -66,7 +66,7 @@ def slack(endpoint: Endpoint) -> Iterator[Threaded]:
     threaded.stop()
 
 
-def test_a_command_comes_as_a_signed_form(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
+def test_command_is_sent_as_a_signed_form(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
     person.ask("send", channel="general", text="/findimg cat & dog")
     [(headers, body)] = endpoint.seen
     assert headers["content-type"] == "application/x-www-form-urlencoded"
@@ -75,9 +75,7 @@ def test_a_command_comes_as_a_signed_form(slack: Threaded, endpoint: Endpoint, p
     assert not SignatureVerifier("another secret").is_valid_request(body, headers)
 
 
-def test_a_click_comes_as_json_within_a_form_and_an_event_as_json(
-    slack: Threaded, endpoint: Endpoint, person: Person
-) -> None:
+def test_click_is_sent_as_a_form_and_event_as_json(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
     ts = person.ask("send", channel="general", text="look")["ts"]
     person.ask("shortcut", callback_id="tag_image", channel="general", ts=ts)
     person.ask("home")
@@ -90,7 +88,7 @@ def test_a_click_comes_as_json_within_a_form_and_an_event_as_json(
 
 
 @pytest.mark.parametrize(("content_type", "text"), [("text/plain", "wait"), ("application/json", '{"text": "wait"}')])
-def test_the_answer_may_carry_words(endpoint: Endpoint, person: Person, content_type: str, text: str) -> None:
+def test_response_body_becomes_a_message(endpoint: Endpoint, person: Person, content_type: str, text: str) -> None:
     endpoint.content_type, endpoint.text = content_type, text
     person.ask("send", channel="general", text="/findimg cat")
     [channel] = [channel["id"] for channel in person.state()["channels"] if channel["name"] == "general"]
@@ -98,20 +96,20 @@ def test_the_answer_may_carry_words(endpoint: Endpoint, person: Person, content_
 
 
 @pytest.mark.parametrize(("status", "text"), [(500, ""), (404, ""), (200, "{broken")])
-def test_an_answer_that_is_none_is_told(endpoint: Endpoint, person: Person, status: int, text: str) -> None:
+def test_failed_response_is_reported_to_the_person(endpoint: Endpoint, person: Person, status: int, text: str) -> None:
     endpoint.status, endpoint.content_type, endpoint.text = status, "application/json", text
     answer = person.try_to("send", channel="general", text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "dispatch_failed"'
 
 
-def test_an_answer_that_comes_late_is_told(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
+def test_late_response_is_reported_to_the_person(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
     slack.workspace.timing.acknowledge = 0.2
     endpoint.wait.clear()
     answer = person.try_to("send", channel="general", text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "operation_timeout"'
 
 
-def test_an_event_comes_again_with_its_number_and_reason(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
+def test_event_is_retried_with_retry_headers(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
     slack.workspace.timing.retries = (0.0, 0.0)
     endpoint.status = 500
     person.ask("home")
@@ -123,7 +121,7 @@ def test_an_event_comes_again_with_its_number_and_reason(slack: Threaded, endpoi
     assert len({event["event_id"] for event in events}) == 1
 
 
-def test_the_address_is_asked_for_its_challenge(slack: Threaded, endpoint: Endpoint) -> None:
+def test_request_url_is_verified_by_a_challenge(slack: Threaded, endpoint: Endpoint) -> None:
     assert slack.run(slack.workspace.verify_request_url())
     endpoint.text = "something else"
     assert not slack.run(slack.workspace.verify_request_url())
@@ -131,9 +129,9 @@ def test_the_address_is_asked_for_its_challenge(slack: Threaded, endpoint: Endpo
     assert not slack.run(slack.workspace.verify_request_url())
 
 
-def test_a_signature_is_of_its_time() -> None:
+def test_signature_covers_its_timestamp() -> None:
     headers = signature("secret", "body", timestamp=1_600_000_000)
     assert headers["X-Slack-Request-Timestamp"] == "1600000000"
     verifier = SignatureVerifier("secret")
     assert verifier.generate_signature(timestamp="1600000000", body="body") == headers["X-Slack-Signature"]
-    assert not verifier.is_valid_request("body", headers)  # five minutes are over
+    assert not verifier.is_valid_request("body", headers)  # signatures expire after five minutes

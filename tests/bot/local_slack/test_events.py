@@ -23,9 +23,7 @@ def bot(connect: Callable[..., Bot]) -> Bot:
     return connect()
 
 
-def test_a_mention_comes_with_its_thread_and_files(
-    slack: Threaded, bot: Bot, person: Person, client: WebClient
-) -> None:
+def test_mention_event_has_its_thread_and_files(slack: Threaded, bot: Bot, person: Person, client: WebClient) -> None:
     team = slack.workspace.team
     channel = team.channel("general").id
     ts = person.ask("send", channel=channel, text="no event for this")["ts"]
@@ -41,7 +39,7 @@ def test_a_mention_comes_with_its_thread_and_files(
     assert event["files"][0] == client.files_info(file=file["id"])["file"]
 
 
-def test_an_event_says_for_whom_it_is(workspace: Workspace, bot: Bot, person: Person) -> None:
+def test_event_names_its_team_app_and_bot(workspace: Workspace, bot: Bot, person: Person) -> None:
     person.ask("home")
     payload = bot.wait().payload
     assert payload["type"] == "event_callback"
@@ -51,7 +49,7 @@ def test_an_event_says_for_whom_it_is(workspace: Workspace, bot: Bot, person: Pe
     assert (authorization["team_id"], authorization["user_id"]) == (workspace.team.id, workspace.team.bot.id)
 
 
-def test_direct_messages_are_events_the_bots_own_too(
+def test_direct_messages_are_events_including_the_bots_own(
     slack: Threaded, bot: Bot, person: Person, client: WebClient
 ) -> None:
     direct, team = person.direct(), slack.workspace.team
@@ -79,9 +77,7 @@ def test_direct_messages_are_events_the_bots_own_too(
     assert (changed["previous_message"]["text"], changed["message"]["text"]) == ("hello", "goodbye")
 
 
-def test_where_the_bot_is_not_it_hears_nothing_and_the_person_is_told(
-    slack: Threaded, bot: Bot, person: Person
-) -> None:
+def test_mention_outside_the_bots_channels_is_no_event(slack: Threaded, bot: Bot, person: Person) -> None:
     team = slack.workspace.team
     channel = slack.call(team.add_channel, "foreign", bot=False)
     person.ask("send", channel=channel.id, text=f"<@{team.bot.id}> cat")
@@ -90,7 +86,7 @@ def test_where_the_bot_is_not_it_hears_nothing_and_the_person_is_told(
 
 
 @pytest.mark.parametrize(("scope", "subscription"), [("app_mentions:read", ""), ("", "app_mention")])
-def test_without_the_scope_or_the_subscription_there_is_no_event(
+def test_event_needs_its_scope_and_subscription(
     person: Person, slack: Threaded, connect: Callable[..., Bot], scope: str, subscription: str
 ) -> None:
     team = slack.workspace.team
@@ -102,7 +98,7 @@ def test_without_the_scope_or_the_subscription_there_is_no_event(
     assert bot.seen == []
 
 
-def test_what_is_not_acknowledged_comes_again_under_the_same_event_id(
+def test_unacknowledged_event_is_retried_with_the_same_event_id(
     slack: Threaded, connect: Callable[..., Bot], person: Person
 ) -> None:
     slack.workspace.timing.acknowledge = 0.1
@@ -120,7 +116,7 @@ def test_what_is_not_acknowledged_comes_again_under_the_same_event_id(
     assert len({request.envelope_id for request in bot.seen}) == 4
 
 
-def test_an_event_that_nobody_took_comes_to_whoever_connects_next(
+def test_undelivered_event_goes_to_the_next_connection(
     slack: Threaded, connect: Callable[..., Bot], person: Person
 ) -> None:
     slack.workspace.timing.retries = (0.0, 1.0)
@@ -130,7 +126,7 @@ def test_an_event_that_nobody_took_comes_to_whoever_connects_next(
     assert bot.seen[0].retry_reason == "error"
 
 
-def test_the_home_tab_comes_with_what_it_shows(
+def test_home_tab_event_contains_the_published_view(
     workspace: Workspace, bot: Bot, person: Person, client: WebClient
 ) -> None:
     person.ask("home")
@@ -144,7 +140,7 @@ def test_the_home_tab_comes_with_what_it_shows(
     assert bot.wait(3).payload["event"]["tab"] == "messages"
 
 
-def test_a_removed_app_is_told_once_and_then_locked_out(
+def test_uninstalled_app_gets_two_events_and_no_more(
     slack: Threaded, bot: Bot, person: Person, client: WebClient
 ) -> None:
     slack.call(slack.workspace.uninstall)

@@ -18,7 +18,7 @@ from tests.bot.team import Threaded
 
 
 def fetch(url: str, token: str = "") -> tuple[bytes, Message]:
-    """The bytes and headers at an address."""
+    """Return the bytes and headers at an address."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
         assert answer.status == 200
@@ -26,17 +26,17 @@ def fetch(url: str, token: str = "") -> tuple[bytes, Message]:
 
 
 def address(client: WebClient) -> str:
-    """Where an uploaded image can be fetched."""
+    """Upload an image and return its download address."""
     return str(client.files_upload_v2(file=png(), filename="cat.png")["file"]["url_private_download"])
 
 
-def test_the_bots_token_opens_its_files(workspace: Workspace, client: WebClient) -> None:
+def test_bot_token_downloads_files(workspace: Workspace, client: WebClient) -> None:
     for url in (address(client), address(client).replace("/download/", "/")):
         data, headers = fetch(url, workspace.bot_token)
         assert (data, headers.get_content_type()) == (png(), "image/png")
 
 
-def test_without_a_good_token_a_login_page_is_handed_out(slack: Threaded, client: WebClient) -> None:
+def test_download_without_a_valid_token_returns_the_login_page(slack: Threaded, client: WebClient) -> None:
     workspace, url = slack.workspace, address(client)
     stranger = slack.call(workspace.add_team, "strangers")
 
@@ -52,7 +52,7 @@ def test_without_a_good_token_a_login_page_is_handed_out(slack: Threaded, client
     assert is_login_page(workspace.bot_token)
 
 
-def test_a_download_can_lie_about_its_length(workspace: Workspace, client: WebClient) -> None:
+def test_injected_fault_cuts_a_download_short(workspace: Workspace, client: WebClient) -> None:
     url = address(client)
     workspace.faults.file_length = 5 * 2**30
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {workspace.bot_token}"})
@@ -63,7 +63,7 @@ def test_a_download_can_lie_about_its_length(workspace: Workspace, client: WebCl
     assert caught.value.partial == png()
 
 
-def test_a_download_can_lead_elsewhere(workspace: Workspace, client: WebClient) -> None:
+def test_injected_fault_redirects_a_download(workspace: Workspace, client: WebClient) -> None:
     url = address(client)
     workspace.faults.files_moved_to = f"{workspace.address}/elsewhere"
     with pytest.raises(urllib.error.HTTPError) as caught:
@@ -72,7 +72,7 @@ def test_a_download_can_lead_elsewhere(workspace: Workspace, client: WebClient) 
     caught.value.close()
 
 
-def test_a_remote_file_is_external_and_lies_where_it_says(slack: Threaded, client: WebClient) -> None:
+def test_remote_file_is_external_with_its_own_address(slack: Threaded, client: WebClient) -> None:
     workspace = slack.workspace
     channel = workspace.team.channel("general")
     url = "http://169.254.169.254/latest/meta-data/"
@@ -85,7 +85,7 @@ def test_a_remote_file_is_external_and_lies_where_it_says(slack: Threaded, clien
 
 
 def bomb() -> bytes:
-    """A PNG of a few bytes that claims to be as large as a city."""
+    """Return a PNG of a few bytes whose header declares 100,000 × 100,000 pixels."""
     chunk = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
@@ -103,8 +103,8 @@ def bomb() -> bytes:
         (b"", ("", 0, 0)),
     ],
 )
-def test_images_are_known_by_their_first_bytes(data: bytes, expected: tuple[str, int, int]) -> None:
-    # Whatever follows GIF89a is read as a screen's width and height.
+def test_image_type_is_read_from_the_first_bytes(data: bytes, expected: tuple[str, int, int]) -> None:
+    # The bytes after GIF89a are read as width and height, so only the type is compared.
     kind, width, height = image_type(data)
     assert kind == expected[0]
     if not data.startswith(b"GIF"):
@@ -123,7 +123,7 @@ def test_images_are_known_by_their_first_bytes(data: bytes, expected: tuple[str,
         ("", "file"),
     ],
 )
-def test_a_files_name_leads_nowhere_else(given: str, expected: str) -> None:
+def test_file_name_is_made_safe(given: str, expected: str) -> None:
     assert safe_name(given) == expected
 
 

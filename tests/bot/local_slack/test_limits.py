@@ -39,7 +39,7 @@ def plain(text: str) -> dict[str, str]:
         {"type": "input", "label": plain("x"), "element": {"type": "plain_text_input", "action_id": "a"}},
     ],
 )
-def test_blocks_at_their_limits_are_taken(block: Any) -> None:
+def test_blocks_at_their_limits_are_accepted(block: Any) -> None:
     assert problems(block) == []
 
 
@@ -125,11 +125,11 @@ def test_blocks_at_their_limits_are_taken(block: Any) -> None:
         (section("x", block_id="b" * 256), "must be less than 256 characters [json-pointer:/blocks/0/block_id]"),
     ],
 )
-def test_what_slack_refuses_is_named_with_its_place(block: Any, problem: str) -> None:
+def test_invalid_block_is_reported_with_its_json_pointer(block: Any, problem: str) -> None:
     assert problems(block) == [problem]
 
 
-def test_a_message_has_at_most_50_blocks_and_a_view_100() -> None:
+def test_message_has_at_most_50_blocks_and_view_100() -> None:
     divider = {"type": "divider"}
     assert problems(*[divider] * 50) == []
     assert problems(*[divider] * 51) == ["no more than 50 items allowed [json-pointer:/blocks]"]
@@ -139,13 +139,13 @@ def test_a_message_has_at_most_50_blocks_and_a_view_100() -> None:
     assert view_problems({"type": "home", "blocks": [divider] * 101}, is_known) == too_many
 
 
-def test_a_block_id_stands_once() -> None:
+def test_duplicate_block_id_is_refused() -> None:
     assert problems(section("x", block_id="a"), section("y", block_id="a")) == [
         "block_id must be unique: a [json-pointer:/blocks]"
     ]
 
 
-def test_blocks_that_are_no_list_are_refused() -> None:
+def test_blocks_must_be_a_list() -> None:
     assert message_problems({"type": "divider"}, is_known) == ["must be an array [json-pointer:/blocks]"]
 
 
@@ -175,11 +175,11 @@ INPUT = {"type": "input", "label": plain("File"), "element": {"type": "file_inpu
         ("modal", "unsupported type:  [json-pointer:/view/type]"),
     ],
 )
-def test_what_slack_refuses_of_a_view_is_named_with_its_place(view: Any, problem: str) -> None:
+def test_invalid_view_is_reported_with_its_json_pointer(view: Any, problem: str) -> None:
     assert view_problems(view, is_known) == [problem]
 
 
-def test_a_modal_with_an_input_needs_a_submit_button() -> None:
+def test_modal_with_an_input_needs_a_submit_button() -> None:
     view = modal({"type": "divider"}, INPUT)
     assert view_problems(view, is_known) == []
     del view["submit"]
@@ -197,13 +197,13 @@ JSON = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(JSON)
-def test_nothing_that_json_can_say_is_more_than_refused(value: Any) -> None:
+def test_any_json_value_gives_problems_and_no_exception(value: Any) -> None:
     for said in (value, [value], [{"type": "section", "accessory": value}], [{"type": "input", "element": value}]):
         assert all(isinstance(each, str) for each in message_problems(said, is_known))
     for view in (value, modal(value), {"type": "home", "blocks": value}):
         assert all(isinstance(each, str) for each in view_problems(view, is_known))
 
 
-def test_a_view_has_at_most_250_kb() -> None:
+def test_view_has_at_most_250_kb() -> None:
     assert not is_too_large(modal(*[section("x" * 2000)] * 100))
     assert is_too_large(modal(*[section("x" * 3000)] * 100))

@@ -29,13 +29,15 @@ def channel(workspace: Workspace) -> str:
 
 
 def opened(bot: Bot, person: Person, client: WebClient, view: Json) -> Json:
-    """A modal that the bot opened after a command."""
+    """Let the bot open a modal after a command and return it."""
     seen = len(bot.seen)
     person.ask("send", channel="general", text="/tag")
     return dict(client.views_open(trigger_id=bot.wait(seen + 1).payload["trigger_id"], view=view)["view"])
 
 
-def test_a_command_says_who_used_it_where(workspace: Workspace, connect: Connect, person: Person, channel: str) -> None:
+def test_command_payload_has_person_and_channel(
+    workspace: Workspace, connect: Connect, person: Person, channel: str
+) -> None:
     bot = connect()
     person.ask("send", channel=channel, text='/findimg cat & <dog> like:https://example.com @you "fire engine"')
     payload = bot.wait().payload
@@ -45,7 +47,7 @@ def test_a_command_says_who_used_it_where(workspace: Workspace, connect: Connect
         workspace.team.id,
     )
     assert (payload["channel_id"], payload["channel_name"]) == (channel, "general")
-    # Entities as everywhere, but neither people nor links: the manifest asks for that.
+    # Entities are escaped. Users and links are not, because the manifest sets should_escape to false.
     assert payload["text"] == 'cat &amp; &lt;dog&gt; like:https://example.com @you "fire engine"'
     assert payload["response_url"].startswith(f"{workspace.address}/hooks/commands/")
     person.ask("send", channel=person.direct(), text="/words")
@@ -62,7 +64,7 @@ def test_a_command_says_who_used_it_where(workspace: Workspace, connect: Connect
         ({"blocks": [section("found")], "text": "found"}, [("found", True)]),
     ],
 )
-def test_an_acknowledgement_can_carry_an_answer(
+def test_acknowledgement_can_contain_a_message(
     connect: Connect, person: Person, channel: str, acknowledgement: Json, expected: list[tuple[str, bool]]
 ) -> None:
     connect(lambda request: acknowledgement)
@@ -71,13 +73,13 @@ def test_an_acknowledgement_can_carry_an_answer(
     assert seen == expected
 
 
-def test_an_acknowledgement_that_slack_refuses_is_a_notice(connect: Connect, person: Person, channel: str) -> None:
+def test_invalid_acknowledgement_is_reported_to_the_person(connect: Connect, person: Person, channel: str) -> None:
     connect(lambda request: {"text": "x", "blocks": [section("")]})
     answer = person.try_to("send", channel=channel, text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "invalid_blocks"'
 
 
-def test_what_cannot_be_sent_is_refused_in_words(
+def test_invalid_message_is_refused_with_a_sentence(
     connect: Connect, person: Person, channel: str, workspace: Workspace
 ) -> None:
     bot = connect()
@@ -96,7 +98,7 @@ def test_what_cannot_be_sent_is_refused_in_words(
     assert bot.seen == []
 
 
-def test_a_click_says_what_was_clicked_where(
+def test_click_payload_has_action_and_message(
     workspace: Workspace, connect: Connect, person: Person, client: WebClient, channel: str
 ) -> None:
     bot = connect()
@@ -126,7 +128,7 @@ def test_a_click_says_what_was_clicked_where(
     }
 
 
-def test_a_click_on_an_ephemeral_message_carries_no_message(
+def test_click_on_an_ephemeral_message_has_no_message(
     workspace: Workspace, connect: Connect, person: Person, client: WebClient, channel: str
 ) -> None:
     bot = connect()
@@ -138,7 +140,7 @@ def test_a_click_on_an_ephemeral_message_carries_no_message(
     assert "message" not in payload
 
 
-def test_what_is_not_there_cannot_be_clicked(
+def test_missing_element_cannot_be_clicked(
     slack: Threaded, connect: Connect, person: Person, client: WebClient, channel: str
 ) -> None:
     bot = connect()
@@ -169,7 +171,7 @@ def test_what_is_not_there_cannot_be_clicked(
         ({"type": "timepicker", "action_id": "order"}, "10:30", {"selected_time": "10:30"}),
     ],
 )
-def test_what_was_chosen_is_said_as_each_element_does(
+def test_selected_value_has_the_elements_own_key(
     connect: Connect, person: Person, client: WebClient, channel: str, element: Json, value: object, expected: Json
 ) -> None:
     bot = connect()
@@ -180,9 +182,7 @@ def test_what_was_chosen_is_said_as_each_element_does(
     assert {name: action[name] for name in expected} == expected
 
 
-def test_a_choice_that_is_not_offered_is_refused(
-    connect: Connect, person: Person, client: WebClient, channel: str
-) -> None:
+def test_unknown_option_is_refused(connect: Connect, person: Person, client: WebClient, channel: str) -> None:
     connect()
     blocks = [{"type": "actions", "block_id": "b", "elements": [SELECT]}]
     ts = client.chat_postMessage(channel=channel, text="x", blocks=blocks)["ts"]
@@ -190,7 +190,7 @@ def test_a_choice_that_is_not_offered_is_refused(
     assert answer["error"] == "There is no choice 'best'."
 
 
-def test_a_click_that_nobody_acknowledges_is_told(
+def test_unacknowledged_click_is_reported_to_the_person(
     workspace: Workspace, connect: Connect, person: Person, client: WebClient, channel: str
 ) -> None:
     workspace.timing.acknowledge = 0.1
@@ -201,7 +201,7 @@ def test_a_click_that_nobody_acknowledges_is_told(
     assert answer["error"] == 'findimg failed with the error "operation_timeout"'
 
 
-def test_a_shortcut_carries_the_message_with_its_files(
+def test_shortcut_payload_has_the_message_and_its_files(
     workspace: Workspace, connect: Connect, person: Person, client: WebClient, channel: str
 ) -> None:
     bot = connect()
@@ -217,7 +217,7 @@ def test_a_shortcut_carries_the_message_with_its_files(
     assert answer["error"] == "There is no shortcut 'unknown' on that message."
 
 
-def test_a_modals_inputs_come_with_full_files_which_the_bot_may_then_see(
+def test_submitted_files_are_complete_and_visible_to_the_bot(
     connect: Connect, person: Person, client: WebClient
 ) -> None:
     bot = connect()
@@ -234,9 +234,7 @@ def test_a_modals_inputs_come_with_full_files_which_the_bot_may_then_see(
     assert person.state()["modal"] is None
 
 
-def test_a_modals_inputs_are_checked_before_the_bot_sees_them(
-    connect: Connect, person: Person, client: WebClient
-) -> None:
+def test_modal_inputs_are_checked_before_submission(connect: Connect, person: Person, client: WebClient) -> None:
     bot = connect()
     text = {"type": "input", "block_id": "text", "label": FILE_INPUT["label"], "optional": True}
     text["element"] = {"type": "plain_text_input", "action_id": "text"}
@@ -256,7 +254,9 @@ def test_a_modals_inputs_are_checked_before_the_bot_sees_them(
     person.ask("submit", view_id=view["id"], values={"image": {"file": {"files": files[:1]}}})
 
 
-def test_the_bot_answers_a_submission(connect: Connect, person: Person, client: WebClient) -> None:
+def test_bot_answers_a_submission_with_errors_update_push_and_clear(
+    connect: Connect, person: Person, client: WebClient
+) -> None:
     answers: list[Json] = [
         {},  # the command
         {"response_action": "errors", "errors": {"image": "That is no cat."}},
@@ -288,7 +288,7 @@ def test_the_bot_answers_a_submission(connect: Connect, person: Person, client: 
         {"response_action": "dance"},
     ],
 )
-def test_a_submission_that_goes_wrong_keeps_the_modal_open(
+def test_failed_submission_keeps_the_modal_open(
     workspace: Workspace, connect: Connect, person: Person, client: WebClient, acknowledgement: Json | None
 ) -> None:
     workspace.timing.acknowledge = 0.3
@@ -302,7 +302,7 @@ def test_a_submission_that_goes_wrong_keeps_the_modal_open(
     assert person.state()["modal"]["id"] == view["id"]
 
 
-def test_closing_a_modal_is_told_where_that_is_asked_for(connect: Connect, person: Person, client: WebClient) -> None:
+def test_view_closed_is_sent_only_with_notify_on_close(connect: Connect, person: Person, client: WebClient) -> None:
     bot = connect()
     quiet = opened(bot, person, client, modal())
     person.ask("close", view_id=quiet["id"])
@@ -314,7 +314,7 @@ def test_closing_a_modal_is_told_where_that_is_asked_for(connect: Connect, perso
     assert person.try_to("close", view_id=loud["id"])["error"] == "That window is closed."
 
 
-def test_home_tabs_have_buttons_but_are_not_submitted(
+def test_home_tab_has_buttons_but_no_submission(
     workspace: Workspace, connect: Connect, person: Person, client: WebClient
 ) -> None:
     bot = connect()

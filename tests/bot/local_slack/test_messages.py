@@ -17,10 +17,10 @@ from findimg_bot.local_slack.model.messages import entities, escaped_text
         ("", ""),
     ],
 )
-def test_what_a_person_typed_is_passed_on_as_slack_does(typed: str, passed_on: str) -> None:
+def test_typed_text_is_escaped_as_slack_does(typed: str, passed_on: str) -> None:
     assert escaped_text(typed) == passed_on
 
 
-def test_entities_are_not_made_twice() -> None:
+def test_entities_are_escaped_once() -> None:
     assert entities("a & b &lt; c < d") == "a &amp; b &lt; c &lt; d"
     assert entities(entities("&<>")) == entities("&<>") == "&amp;&lt;&gt;"

@@ -16,7 +16,7 @@ BACK = "http://127.0.0.1:9/slack/oauth_redirect"
 
 
 class Browser(urllib.request.HTTPRedirectHandler):
-    """Signed in, and follows no redirect."""
+    """A signed-in browser that does not follow redirects."""
 
     def __init__(self, workspace: Workspace, user: User):
         self._address = workspace.address
@@ -28,7 +28,7 @@ class Browser(urllib.request.HTTPRedirectHandler):
         return None
 
     def install(self, **query: str) -> tuple[int, Message, str]:
-        """Status, headers and text of the page that asks whether the app may come in."""
+        """Return status, headers and text of the page that asks for permission to install the app."""
         with pytest.raises(urllib.error.HTTPError) as caught:
             self._opener.open(f"{self._address}/oauth/v2/authorize?{urlencode(query)}", timeout=10)
         return caught.value.code, caught.value.headers, caught.value.read().decode()
@@ -39,7 +39,7 @@ def asked(workspace: Workspace) -> dict[str, str]:
     return {"client_id": workspace.client_id, "scope": scopes, "state": "s&t", "redirect_uri": BACK}
 
 
-def test_the_app_is_installed_with_a_code_that_is_good_once(slack: Threaded) -> None:
+def test_installation_code_works_once(slack: Threaded) -> None:
     workspace = slack.workspace
     team = slack.call(workspace.add_team, "newcomers", installed=False)
     [user] = [user for user in team.users.values() if not user.is_bot]
@@ -76,17 +76,17 @@ def test_the_app_is_installed_with_a_code_that_is_good_once(slack: Threaded) -> 
         ({"scope": ""}, "invalid_scope"),
     ],
 )
-def test_a_wrong_question_is_not_even_asked(workspace: Workspace, change: dict[str, str], error: str) -> None:
+def test_invalid_installation_request_is_refused(workspace: Workspace, change: dict[str, str], error: str) -> None:
     status, _, text = Browser(workspace, workspace.me).install(**asked(workspace) | change)
     assert (status, text.partition(":")[0]) == (400, error)
 
 
-def test_only_who_is_signed_in_installs(workspace: Workspace) -> None:
+def test_installation_needs_a_signed_in_person(workspace: Workspace) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{workspace.address}/oauth/v2/authorize?{urlencode(asked(workspace))}", timeout=10)
 
 
-def test_a_token_that_was_given_up_is_not_good_again(workspace: Workspace, client: WebClient) -> None:
+def test_revoked_token_stays_invalid_after_reinstallation(workspace: Workspace, client: WebClient) -> None:
     assert client.auth_revoke(test=True)["revoked"] is False
     assert client.auth_revoke()["revoked"] is True
     assert refused(client.auth_test)["error"] == "account_inactive"

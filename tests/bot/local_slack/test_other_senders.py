@@ -1,4 +1,4 @@
-"""Messages that are not a member's own plain text: edits, forwards, workflows, other organisations, group messages."""
+"""Test edits, forwards, workflows, other organisations and group messages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ Connect = Callable[..., Bot]
 
 @pytest.fixture
 def slack() -> Any:
-    """A workspace whose app subscribes to every kind of message."""
+    """Return a workspace with an app that subscribes to every kind of message."""
     manifest = read_manifest()
     kinds = ("channels", "groups", "mpim")
     manifest["settings"]["event_subscriptions"]["bot_events"] += [f"message.{kind}" for kind in kinds]
@@ -30,7 +30,7 @@ def slack() -> Any:
 
 
 def events(bot: Bot, count: int) -> list[Json]:
-    """The payloads of the events that came, once there are as many."""
+    """Return the payloads of the received events, after waiting for `count` of them."""
     bot.wait(count)
     return [each.payload for each in bot.seen]
 
@@ -66,7 +66,7 @@ def test_forwarded_message_carries_its_files(
     assert [each["name"] for each in shown["files"]] == ["cat.png"]
 
 
-def test_workflow_has_no_user(slack: Threaded, workspace: Workspace, connect: Connect, person: Person) -> None:
+def test_workflow_message_has_no_user(slack: Threaded, workspace: Workspace, connect: Connect, person: Person) -> None:
     bot = connect()
     general = workspace.team.channel("general")
     assert general
@@ -101,7 +101,7 @@ def test_group_direct_message_is_an_mpim(
     assert "friend, you" in [each["name"] for each in person.state()["channels"]]
 
 
-def test_archived_channel_takes_no_message(
+def test_archived_channel_refuses_messages(
     slack: Threaded, workspace: Workspace, client: WebClient, person: Person
 ) -> None:
     channel = person.channel("old")
@@ -124,7 +124,7 @@ def test_file_stub_leads_to_files_info(
     assert client.files_info(file=stub["id"])["file"]["mimetype"] == "image/png"
 
 
-def test_socket_mode_that_is_switched_off_says_so(slack: Threaded, workspace: Workspace) -> None:
+def test_disabled_socket_mode_is_reported(slack: Threaded, workspace: Workspace) -> None:
     web = WebClient(base_url=workspace.api_url)
     url = str(web.apps_connections_open(app_token=workspace.app_token)["url"])
 

@@ -15,7 +15,7 @@ from tests.bot.team import Threaded
 
 
 class Page:
-    """An open page: what the workspace tells it, one after the other."""
+    """An open page that receives the workspace's updates one after the other."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse):
         self._socket = socket
@@ -26,7 +26,7 @@ class Page:
 
 @asynccontextmanager
 async def page(workspace: Workspace) -> AsyncIterator[Page]:
-    """Opens the page and takes the state that comes first."""
+    """Open the page and receive the initial state."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         async with session.get(f"{workspace.address}/?token={workspace.token}") as answer:
             assert answer.status == 200
@@ -36,7 +36,7 @@ async def page(workspace: Workspace) -> AsyncIterator[Page]:
             yield opened
 
 
-def test_the_state_is_all_that_a_person_sees(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_state_contains_only_what_the_person_may_see(slack: Threaded, client: WebClient, person: Person) -> None:
     workspace, team = slack.workspace, slack.workspace.team
     hidden = slack.call(team.add_channel, "hidden", members=[])
     general = team.channel("general").id
@@ -59,7 +59,7 @@ def test_the_state_is_all_that_a_person_sees(slack: Threaded, client: WebClient,
     assert state["limits"] == {"file_bytes": FILE_BYTES}
 
 
-def test_images_of_the_bots_can_be_painted_by_the_page(client: WebClient, person: Person) -> None:
+def test_images_in_bot_messages_get_an_address_for_the_page(client: WebClient, person: Person) -> None:
     file = client.files_upload_v2(file=png(), filename="cat.png")["file"]["id"]
     element = {"type": "image", "slack_file": {"id": file}, "alt_text": "a cat"}
     blocks = [element, section("x", accessory=element), {"type": "context", "elements": [element]}]
@@ -71,7 +71,7 @@ def test_images_of_the_bots_can_be_painted_by_the_page(client: WebClient, person
     assert "page_url" not in str(posted["message"])
 
 
-def test_an_upload_is_shown_once_it_is_sent(person: Person, workspace: Workspace) -> None:
+def test_uploaded_file_appears_with_its_message(person: Person, workspace: Workspace) -> None:
     file = person.upload("cat & dog.png", png())
     assert {name: file[name] for name in ("name", "mimetype", "size", "width", "height")} == {
         "name": "cat _ dog.png",
@@ -86,7 +86,7 @@ def test_an_upload_is_shown_once_it_is_sent(person: Person, workspace: Workspace
     assert [message["files"] for message in person.messages(general)] == [[file]]
 
 
-def test_open_pages_are_told_of_everything_at_once(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_open_page_receives_each_change_at_once(slack: Threaded, client: WebClient, person: Person) -> None:
     workspace = slack.workspace
     general = workspace.team.channel("general").id
 
@@ -122,7 +122,7 @@ def test_open_pages_are_told_of_everything_at_once(slack: Threaded, client: WebC
     asyncio.run(scenario())
 
 
-def test_a_modal_opens_and_closes_on_the_page(
+def test_modal_opens_and_closes_on_the_page(
     workspace: Workspace, client: WebClient, person: Person, connect: Callable[..., Bot]
 ) -> None:
     bot = connect()
@@ -139,7 +139,7 @@ def test_a_modal_opens_and_closes_on_the_page(
     asyncio.run(scenario())
 
 
-def test_a_file_that_gets_ready_late_is_told(workspace: Workspace, person: Person) -> None:
+def test_open_page_is_notified_when_a_file_is_ready(workspace: Workspace, person: Person) -> None:
     workspace.faults.ready_after = 0.1
 
     async def scenario() -> None:
@@ -152,7 +152,7 @@ def test_a_file_that_gets_ready_late_is_told(workspace: Workspace, person: Perso
     asyncio.run(scenario())
 
 
-def test_a_message_for_one_person_is_told_to_that_person_alone(slack: Threaded, client: WebClient) -> None:
+def test_ephemeral_message_reaches_one_page_only(slack: Threaded, client: WebClient) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.team.add_user, "ann")
     general = workspace.team.channel("general").id
@@ -167,7 +167,7 @@ def test_a_message_for_one_person_is_told_to_that_person_alone(slack: Threaded, 
     asyncio.run(scenario())
 
 
-def test_an_upload_that_cannot_be_is_refused_in_words(workspace: Workspace, person: Person) -> None:
+def test_invalid_upload_is_refused_with_a_sentence(workspace: Workspace, person: Person) -> None:
     with pytest.raises(AssertionError, match=r"empty\.png is empty"):
         person.upload("empty.png", b"")
     with pytest.raises(AssertionError, match="The file is empty"):
@@ -186,18 +186,18 @@ def test_an_upload_that_cannot_be_is_refused_in_words(workspace: Workspace, pers
         (b'{"channel": 7, "text": ["x"]}', "application/json", "There is no channel '' that you are in."),
     ],
 )
-def test_a_request_that_is_none_is_refused_in_words(
+def test_invalid_request_is_refused_with_a_sentence(
     workspace: Workspace, person: Person, body: bytes, kind: str, error: str
 ) -> None:
     assert person._post("/page/send", body, kind) == {"ok": False, "error": error}
 
 
-def test_a_channels_name_is_plain_and_new(person: Person) -> None:
+def test_invalid_or_taken_channel_name_is_refused(person: Person) -> None:
     for name in ("general", "Two Words", ""):
         assert person.try_to("channel", name=name)["error"].startswith(f"A channel cannot be called {name!r}")
 
 
-def test_files_of_another_team_are_not_handed_out(slack: Threaded, person: Person) -> None:
+def test_files_of_another_team_are_not_found(slack: Threaded, person: Person) -> None:
     workspace = slack.workspace
     stranger = slack.call(workspace.add_team, "strangers")
     [user] = [user for user in stranger.users.values() if not user.is_bot]
@@ -208,7 +208,7 @@ def test_files_of_another_team_are_not_handed_out(slack: Threaded, person: Perso
     assert person._opener.open(workspace.address + file["url"]).read() == png()
 
 
-def test_the_page_comes_with_its_scripts(workspace: Workspace, person: Person) -> None:
+def test_page_and_its_scripts_are_served(workspace: Workspace, person: Person) -> None:
     with person._opener.open(workspace.address) as answer:
         assert answer.headers.get_content_type() == "text/html"
         assert b"/page/static/app.js" in answer.read()

@@ -1,4 +1,4 @@
-"""The pure functions of the page's JavaScript, tested by node's own test runner."""
+"""Run the unit tests of the page's JavaScript with node's own test runner."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-def test_page_functions_pass_their_own_tests() -> None:
+def test_javascript_unit_tests_pass() -> None:
     """Run every `*.test.js` beside this file."""
     node = shutil.which("node")
     if node is None:

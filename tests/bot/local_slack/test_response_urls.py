@@ -14,7 +14,7 @@ BLOCKS = [{"type": "actions", "elements": [button("next", value="1")]}]
 
 @pytest.fixture
 def command(connect: Callable[..., Bot], person: Person) -> WebhookClient:
-    """The response_url of a command in `general`."""
+    """Return a client for the response_url of a command in `general`."""
     bot = connect()
     person.ask("send", channel="general", text="/findimg cat")
     return WebhookClient(str(bot.wait().payload["response_url"]))
@@ -24,7 +24,7 @@ def command(connect: Callable[..., Bot], person: Person) -> WebhookClient:
 def click(
     connect: Callable[..., Bot], person: Person, client: WebClient, workspace: Workspace
 ) -> Callable[..., tuple[WebhookClient, Json]]:
-    """Clicks a button of a message that all see, or one person; gives the response_url and the channel's id."""
+    """Return a function that clicks a button. It returns a client for the response_url, and the message."""
     bot = connect()
 
     def clicked(ephemeral: bool) -> tuple[WebhookClient, Json]:
@@ -50,21 +50,21 @@ def general(person: Person) -> list[Json]:
     return list(state["messages"][channel])
 
 
-def test_a_response_url_takes_five_answers(command: WebhookClient, person: Person) -> None:
+def test_response_url_accepts_five_answers(command: WebhookClient, person: Person) -> None:
     for number in range(5):
         assert command.send(text=f"answer {number}").body == "ok"
     assert error(command.send(text="one more")) == (404, '{"ok": false, "error": "used_url"}')
     assert [message["text"] for message in general(person)] == [f"answer {number}" for number in range(5)]
 
 
-def test_an_answer_is_for_that_person_unless_it_says_otherwise(command: WebhookClient, person: Person) -> None:
+def test_answer_is_ephemeral_by_default(command: WebhookClient, person: Person) -> None:
     command.send(text="for you")
     command.send(text="for you", response_type="ephemeral")
     command.send(text="for all", response_type="in_channel")
     assert [message.get("ephemeral", False) for message in general(person)] == [True, True, False]
 
 
-def test_a_response_url_expires(connect: Callable[..., Bot], person: Person, workspace: Workspace) -> None:
+def test_response_url_expires(connect: Callable[..., Bot], person: Person, workspace: Workspace) -> None:
     bot = connect()
     workspace.timing.response_url = 0.0
     person.ask("send", channel="general", text="/findimg cat")
@@ -72,9 +72,7 @@ def test_a_response_url_expires(connect: Callable[..., Bot], person: Person, wor
     assert error(answer) == (404, '{"ok": false, "error": "expired_url"}')
 
 
-def test_an_unknown_response_url_and_an_answer_that_is_none_are_refused(
-    command: WebhookClient, workspace: Workspace
-) -> None:
+def test_unknown_response_url_and_invalid_answers_are_refused(command: WebhookClient, workspace: Workspace) -> None:
     unknown = WebhookClient(f"{workspace.address}/hooks/commands/{workspace.team.id}/made-up")
     assert error(unknown.send(text="x")) == (404, '{"ok": false, "error": "invalid_token"}')
     assert error(command.send(text="")) == (404, '{"ok": false, "error": "no_text"}')
@@ -82,7 +80,7 @@ def test_an_unknown_response_url_and_an_answer_that_is_none_are_refused(
     assert error(too_long) == (404, '{"ok": false, "error": "invalid_blocks"}')
 
 
-def test_a_command_has_no_original_to_replace(command: WebhookClient, person: Person) -> None:
+def test_replace_original_after_a_command_adds_a_message(command: WebhookClient, person: Person) -> None:
     command.send(text="Searching…")
     command.send(text="Found", replace_original=True)
     assert [message["text"] for message in general(person)] == ["Searching…", "Found"]
@@ -90,7 +88,7 @@ def test_a_command_has_no_original_to_replace(command: WebhookClient, person: Pe
 
 
 @pytest.mark.parametrize("ephemeral", [False, True])
-def test_an_answer_to_a_click_replaces_the_message(
+def test_answer_to_a_click_replaces_the_message(
     click: Callable[..., tuple[WebhookClient, Json]], person: Person, ephemeral: bool
 ) -> None:
     hook, message = click(ephemeral)
@@ -101,9 +99,7 @@ def test_an_answer_to_a_click_replaces_the_message(
     assert [message["text"] for message in general(person)] == ["page 3"]
 
 
-def test_an_answer_to_a_click_can_stand_beside_the_message(
-    click: Callable[..., tuple[WebhookClient, Json]], person: Person
-) -> None:
+def test_answer_to_a_click_can_add_a_message(click: Callable[..., tuple[WebhookClient, Json]], person: Person) -> None:
     hook, _ = click(True)
     hook.send(text="shared", replace_original=False, response_type="in_channel")
     hook.send(text="shared as well", response_type="in_channel")
@@ -114,7 +110,7 @@ def test_an_answer_to_a_click_can_stand_beside_the_message(
     ]
 
 
-def test_an_ephemeral_message_does_not_become_public_in_place(
+def test_replaced_ephemeral_message_stays_ephemeral(
     click: Callable[..., tuple[WebhookClient, Json]], slack: Threaded, person: Person
 ) -> None:
     hook, _ = click(True)
@@ -125,7 +121,7 @@ def test_an_ephemeral_message_does_not_become_public_in_place(
 
 
 @pytest.mark.parametrize("ephemeral", [False, True])
-def test_an_answer_to_a_click_deletes_the_message(
+def test_answer_to_a_click_deletes_the_message(
     click: Callable[..., tuple[WebhookClient, Json]], person: Person, ephemeral: bool
 ) -> None:
     hook, _ = click(ephemeral)
@@ -135,7 +131,7 @@ def test_an_answer_to_a_click_deletes_the_message(
     assert [message["text"] for message in general(person)] == ["page 2"]
 
 
-def test_a_response_url_can_refuse_files_that_a_message_takes(
+def test_injected_fault_makes_response_urls_refuse_files(
     command: WebhookClient, client: WebClient, workspace: Workspace
 ) -> None:
     file = client.files_upload_v2(file=png(), filename="a.png")["file"]["id"]
@@ -146,7 +142,7 @@ def test_a_response_url_can_refuse_files_that_a_message_takes(
     assert client.chat_postMessage(channel="general", text="x", blocks=blocks)["ok"]
 
 
-def test_a_shortcuts_response_url_answers_where_the_message_is(
+def test_answer_to_a_shortcut_is_posted_beside_the_message(
     connect: Callable[..., Bot], person: Person, workspace: Workspace
 ) -> None:
     bot = connect()

@@ -19,7 +19,7 @@ from tests.bot.team import Threaded
 MANIFEST = read_manifest()
 
 
-def test_bolts_asynchronous_handler_runs_unmodified() -> None:
+def test_bolts_asynchronous_handler_connects() -> None:
     async def scenario() -> None:
         workspace = Workspace(MANIFEST)
         await workspace.start()
@@ -92,7 +92,7 @@ def test_bolts_asynchronous_handler_runs_unmodified() -> None:
     asyncio.run(scenario())
 
 
-def test_bolts_built_in_handler_runs_unmodified(slack: Threaded, person: Person) -> None:
+def test_bolts_built_in_handler_connects(slack: Threaded, person: Person) -> None:
     workspace = slack.workspace
     app = App(client=WebClient(token=workspace.bot_token, base_url=workspace.api_url))
 
@@ -109,7 +109,7 @@ def test_bolts_built_in_handler_runs_unmodified(slack: Threaded, person: Person)
     handler.close()
 
 
-def test_the_bot_can_be_spoken_for(slack: Threaded, person: Person) -> None:
+def test_workspace_posts_in_the_bots_name(slack: Threaded, person: Person) -> None:
     workspace = slack.workspace
     ts = slack.call(workspace.post, "general", "welcome", [{"type": "divider"}])
     [message] = person.messages(workspace.team.channel("general").id)
@@ -118,7 +118,7 @@ def test_the_bot_can_be_spoken_for(slack: Threaded, person: Person) -> None:
         slack.call(workspace.post, "nowhere", "welcome")
 
 
-def test_teams_are_apart(slack: Threaded, client: WebClient) -> None:
+def test_teams_do_not_see_each_others_messages(slack: Threaded, client: WebClient) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.add_team, "others")
     [user] = [user for user in other.users.values() if not user.is_bot]
@@ -134,19 +134,19 @@ def test_teams_are_apart(slack: Threaded, client: WebClient) -> None:
     assert texts == {workspace.token: ["for us"], user.token: ["for the others"]}
 
 
-def test_a_port_that_is_taken_is_said(workspace: Workspace) -> None:
+def test_port_in_use_is_an_error(workspace: Workspace) -> None:
     late = Workspace(MANIFEST, port=int(workspace.address.rpartition(":")[2]))
     with pytest.raises(OSError, match="in use"):
         asyncio.run(late.start())
     asyncio.run(late.stop())
 
 
-def test_nobody_can_act_before_the_start() -> None:
+def test_acting_before_the_start_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="not started"):
         Workspace(MANIFEST).person()
 
 
-def test_a_workspace_stops_with_its_pages_and_connections_open() -> None:
+def test_workspace_stops_while_pages_and_connections_are_open() -> None:
     async def scenario() -> None:
         workspace = Workspace(MANIFEST)
         await workspace.start()

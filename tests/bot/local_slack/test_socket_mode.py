@@ -11,14 +11,14 @@ from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
 
 
-def test_a_connection_is_greeted(workspace: Workspace, connect: Callable[..., Bot]) -> None:
+def test_new_connection_receives_hello(workspace: Workspace, connect: Callable[..., Bot]) -> None:
     bot = connect()
     until(lambda: bot.frames)
     assert (bot.frames[0]["type"], bot.frames[0]["num_connections"]) == ("hello", 1)
     assert bot.frames[0]["connection_info"] == {"app_id": workspace.app_id}
 
 
-def test_an_address_takes_one_connection_and_nothing_else_does(slack: Threaded, connect: Callable[..., Bot]) -> None:
+def test_connection_address_works_once(slack: Threaded, connect: Callable[..., Bot]) -> None:
     used = connect().client.wss_uri
 
     async def status(url: str) -> int:
@@ -28,14 +28,14 @@ def test_an_address_takes_one_connection_and_nothing_else_does(slack: Threaded, 
     assert [asyncio.run(status(str(url))) for url in (used, f"{slack.workspace.address}/link/")] == [403, 403]
 
 
-def test_each_thing_goes_to_one_connection_and_all_get_their_share(connect: Callable[..., Bot], person: Person) -> None:
+def test_requests_are_spread_over_connections(connect: Callable[..., Bot], person: Person) -> None:
     bots = [connect() for _ in range(3)]
     for _ in range(6):
         person.ask("send", channel="general", text="/findimg cat")
     assert [len(bot.seen) for bot in bots] == [2, 2, 2]
 
 
-def test_one_connection_too_many_is_sent_away(workspace: Workspace, connect: Callable[..., Bot]) -> None:
+def test_connection_beyond_the_maximum_is_disconnected(workspace: Workspace, connect: Callable[..., Bot]) -> None:
     for _ in range(CONNECTIONS):
         connect()
     client = WebClient(base_url=workspace.api_url)
@@ -50,7 +50,7 @@ def test_one_connection_too_many_is_sent_away(workspace: Workspace, connect: Cal
     assert workspace.sockets.connections == CONNECTIONS
 
 
-def test_what_is_not_acknowledged_in_time_is_a_notice_to_that_person(
+def test_unacknowledged_command_is_reported_to_the_person(
     workspace: Workspace, connect: Callable[..., Bot], person: Person
 ) -> None:
     workspace.timing.acknowledge = 0.2
@@ -59,12 +59,12 @@ def test_what_is_not_acknowledged_in_time_is_a_notice_to_that_person(
     assert answer == {"ok": False, "error": '/findimg failed with the error "operation_timeout"'}
 
 
-def test_without_a_connection_nothing_is_dispatched(person: Person) -> None:
+def test_command_without_a_connection_is_an_error(person: Person) -> None:
     answer = person.try_to("send", channel="general", text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "dispatch_failed"'
 
 
-def test_a_cut_connection_is_made_again(slack: Threaded, connect: Callable[..., Bot], person: Person) -> None:
+def test_lost_connection_is_opened_again(slack: Threaded, connect: Callable[..., Bot], person: Person) -> None:
     bot = connect()
     slack.call(slack.workspace.faults.drop_sockets)
     until(lambda: slack.workspace.sockets.connections == 0)
@@ -73,7 +73,7 @@ def test_a_cut_connection_is_made_again(slack: Threaded, connect: Callable[..., 
     assert bot.wait().payload["command"] == "/findimg"
 
 
-def test_slack_asks_for_new_connections_now_and_then(
+def test_refreshed_connection_replaces_the_old_one(
     slack: Threaded, connect: Callable[..., Bot], person: Person
 ) -> None:
     bot = connect()
@@ -84,7 +84,7 @@ def test_slack_asks_for_new_connections_now_and_then(
     assert bot.wait().payload["command"] == "/findimg"
 
 
-def test_envelopes_say_what_they_carry(connect: Callable[..., Bot], person: Person) -> None:
+def test_envelopes_have_type_and_retry_fields(connect: Callable[..., Bot], person: Person) -> None:
     bot = connect()
     person.ask("send", channel="general", text="/findimg cat")
     person.ask("home")
@@ -97,9 +97,7 @@ def test_envelopes_say_what_they_carry(connect: Callable[..., Bot], person: Pers
     assert len({frame["envelope_id"] for frame in bot.frames[1:]}) == 2
 
 
-def test_an_acknowledgement_that_is_none_is_no_harm(
-    slack: Threaded, connect: Callable[..., Bot], person: Person
-) -> None:
+def test_malformed_acknowledgement_is_ignored(slack: Threaded, connect: Callable[..., Bot], person: Person) -> None:
     bot = connect()
     for text in ("{", "[]", '{"envelope_id": "made-up"}'):
         slack.run(bot.client.send_message(text))

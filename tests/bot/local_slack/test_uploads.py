@@ -22,7 +22,7 @@ def upload(client: WebClient, **more: Any) -> Json:
     return dict(client.files_upload_v2(**arguments)["files"][0])
 
 
-def test_an_uploaded_image_is_private_until_it_is_shared(workspace: Workspace, client: WebClient) -> None:
+def test_uploaded_image_is_private_until_shared(workspace: Workspace, client: WebClient) -> None:
     file = upload(client)
     assert (file["mimetype"], file["filetype"], file["title"], file["size"]) == (
         "image/png",
@@ -36,7 +36,7 @@ def test_an_uploaded_image_is_private_until_it_is_shared(workspace: Workspace, c
     assert client.files_info(file=file["id"])["file"] == file
 
 
-def test_an_image_is_shared_with_the_upload(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_upload_can_share_the_image_at_once(workspace: Workspace, client: WebClient, person: Person) -> None:
     channel = workspace.team.channel("general").id
     file = upload(client, channel=channel, initial_comment="Look")
     [message] = person.messages(channel)
@@ -48,7 +48,7 @@ def test_an_image_is_shared_with_the_upload(workspace: Workspace, client: WebCli
     assert refused(client.files_upload_v2, **bad)["error"] == "invalid_channel"
 
 
-def test_a_comment_makes_blocks_be_ignored(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_initial_comment_replaces_blocks(workspace: Workspace, client: WebClient, person: Person) -> None:
     blocks = json.dumps([{"type": "divider"}])
     for comment in ("Look", ""):
         begun = client.files_getUploadURLExternal(filename="a.png", length=3)
@@ -62,7 +62,7 @@ def test_a_comment_makes_blocks_be_ignored(workspace: Workspace, client: WebClie
     assert ["blocks" in message for message in person.messages(workspace.team.channel("general").id)] == [False, True]
 
 
-def test_bytes_can_come_as_a_form_and_each_address_takes_them_once(client: WebClient) -> None:
+def test_upload_address_accepts_a_form_and_works_once(client: WebClient) -> None:
     begun = client.files_getUploadURLExternal(filename="a.png", length=len(png()))
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + png() + b"\r\n--x--\r\n"
     request = urllib.request.Request(
@@ -87,18 +87,18 @@ def test_bytes_can_come_as_a_form_and_each_address_takes_them_once(client: WebCl
         ({"filename": "a.png", "length": 3, "alt_txt": "x" * 1001}, "alt_txt_too_large"),
     ],
 )
-def test_an_upload_that_cannot_be_is_refused_at_once(client: WebClient, arguments: Json, error: str) -> None:
+def test_invalid_upload_request_is_refused(client: WebClient, arguments: Json, error: str) -> None:
     assert refused(client.files_getUploadURLExternal, **arguments)["error"] == error
 
 
-def test_an_upload_without_bytes_cannot_be_completed(client: WebClient) -> None:
+def test_upload_without_bytes_cannot_be_completed(client: WebClient) -> None:
     begun = client.files_getUploadURLExternal(filename="a.png", length=3)
     for name in (begun["file_id"], "F0NOTHING"):
         answer = refused(client.files_completeUploadExternal, files=[{"id": name, "title": "x"}])
         assert answer["error"] == "file_not_found"
 
 
-def test_a_file_that_is_not_ready_cannot_be_shown(workspace: Workspace, client: WebClient) -> None:
+def test_file_that_is_not_ready_is_refused_in_a_block(workspace: Workspace, client: WebClient) -> None:
     workspace.faults.ready_after = 0.3
     file = upload(client)
     assert file["mimetype"] == ""
@@ -109,22 +109,20 @@ def test_a_file_that_is_not_ready_cannot_be_shown(workspace: Workspace, client: 
     assert client.chat_postMessage(channel="general", text="x", blocks=[image_block(id=file["id"])])["ok"]
 
 
-def test_a_file_can_stay_unready_for_ever(workspace: Workspace, client: WebClient) -> None:
+def test_injected_fault_keeps_a_file_unready(workspace: Workspace, client: WebClient) -> None:
     workspace.faults.ready_after = None
     file = upload(client)
     assert client.files_info(file=file["id"])["file"]["mimetype"] == ""
     assert "original_w" not in client.files_info(file=file["id"])["file"]
 
 
-def test_a_block_names_a_file_by_id_address_or_permalink(client: WebClient) -> None:
+def test_block_names_a_file_by_id_address_or_permalink(client: WebClient) -> None:
     file = upload(client)
     for slack_file in ({"id": file["id"]}, {"url": file["url_private"]}, {"url": file["permalink"]}):
         assert client.chat_postMessage(channel="general", text="x", blocks=[image_block(**slack_file)])["ok"]
 
 
-def test_a_block_shows_no_file_that_is_unknown_deleted_of_another_team_or_no_image(
-    slack: Threaded, client: WebClient
-) -> None:
+def test_block_with_an_unusable_file_is_refused(slack: Threaded, client: WebClient) -> None:
     stranger = slack.call(slack.workspace.add_team, "strangers")
     foreign = upload(WebClient(token=stranger.bot_token, base_url=slack.workspace.api_url))
     deleted = upload(client)
@@ -137,7 +135,7 @@ def test_a_block_shows_no_file_that_is_unknown_deleted_of_another_team_or_no_ima
         assert answer["errors"] == ["invalid slack file [json-pointer:/blocks/0/slack_file]"]
 
 
-def test_the_bot_sees_files_only_where_it_is(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_bot_sees_files_of_its_own_channels_only(slack: Threaded, client: WebClient, person: Person) -> None:
     team = slack.workspace.team
     foreign = slack.call(team.add_channel, "foreign", bot=False)
     general = team.channel("general")
@@ -170,7 +168,7 @@ def test_files_are_listed_newest_first_by_channel_and_type(
     assert refused(client.files_list, ts_to="now")["error"] == "invalid_arguments"
 
 
-def test_the_bot_deletes_its_own_files_only(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_bot_deletes_only_its_own_files(workspace: Workspace, client: WebClient, person: Person) -> None:
     channel = workspace.team.channel("general").id
     mine = upload(client, channel=channel)
     theirs = person.upload("a.png", png())

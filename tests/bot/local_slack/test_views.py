@@ -13,7 +13,7 @@ Trigger = Callable[[], str]
 
 @pytest.fixture
 def trigger(connect: Callable[..., Bot], person: Person) -> Trigger:
-    """A fresh trigger_id."""
+    """Return a function that returns a new trigger_id."""
     bot = connect()
 
     def triggered() -> str:
@@ -24,7 +24,7 @@ def trigger(connect: Callable[..., Bot], person: Person) -> Trigger:
     return triggered
 
 
-def test_a_trigger_opens_one_modal_and_soon(
+def test_trigger_opens_one_modal_before_it_expires(
     workspace: Workspace, client: WebClient, trigger: Trigger, slack: Threaded
 ) -> None:
     used = trigger()
@@ -38,7 +38,7 @@ def test_a_trigger_opens_one_modal_and_soon(
     assert refused(client.views_open, trigger_id=trigger(), view=modal())["error"] == "expired_trigger_id"
 
 
-def test_a_view_that_slack_refuses_is_named_with_its_place(client: WebClient, trigger: Trigger) -> None:
+def test_invalid_view_is_refused_with_a_json_pointer(client: WebClient, trigger: Trigger) -> None:
     bad = modal(title={"type": "plain_text", "text": "x" * 25})
     answer = refused(client.views_open, trigger_id=trigger(), view=bad)
     assert answer["error"] == "invalid_arguments"
@@ -52,7 +52,7 @@ def test_a_view_that_slack_refuses_is_named_with_its_place(client: WebClient, tr
     assert refused(client.api_call, "views.open", json={"trigger_id": "x", "view": "{"})["error"] == "invalid_arguments"
 
 
-def test_modals_are_stacked_three_high(client: WebClient, trigger: Trigger, person: Person) -> None:
+def test_at_most_three_modals_are_stacked(client: WebClient, trigger: Trigger, person: Person) -> None:
     assert refused(client.views_push, trigger_id=trigger(), view=modal())["error"] == "not_found"
     root = client.views_open(trigger_id=trigger(), view=modal())["view"]
     for _ in range(2):
@@ -63,7 +63,7 @@ def test_modals_are_stacked_three_high(client: WebClient, trigger: Trigger, pers
     assert person.state()["modal"]["id"] == top["previous_view_id"]
 
 
-def test_a_view_is_updated_by_its_id_external_id_and_hash(client: WebClient, trigger: Trigger, person: Person) -> None:
+def test_view_is_updated_by_id_external_id_and_hash(client: WebClient, trigger: Trigger, person: Person) -> None:
     view = client.views_open(trigger_id=trigger(), view=modal(external_id="mine"))["view"]
     updated = client.views_update(view_id=view["id"], hash=view["hash"], view=modal(section("1"), external_id="mine"))
     assert updated["view"]["id"] == view["id"]
@@ -76,7 +76,7 @@ def test_a_view_is_updated_by_its_id_external_id_and_hash(client: WebClient, tri
     assert refused(client.views_update, view_id="V0NOTHING", view=modal())["error"] == "not_found"
 
 
-def test_a_home_tab_is_each_persons_own(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_each_person_has_their_own_home_tab(slack: Threaded, client: WebClient, person: Person) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.team.add_user, "ann")
     view = client.views_publish(user_id=workspace.me.id, view={"type": "home", "blocks": [section("1")]})["view"]

@@ -35,7 +35,7 @@ def matching(filters: Filters, *rows: CatalogRow) -> list[str]:
         return [opened.row(int(item)).uri for item in opened.matching(filters)]
 
 
-def test_rows_come_back_equal_and_are_found_by_their_uri() -> None:
+def test_rows_are_read_back_and_found_by_uri() -> None:
     rows = (
         row("/photos/a.jpg", datetime(2024, 5, 31, 23, 59, 59), dated_by="name"),
         row("s3://bucket/ä%_'\"\\ 猫.png", datetime(1, 1, 1, 0, 0, 0, 1), "PNG"),
@@ -99,14 +99,14 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
         ("anna's “best”", ['/p/Anna`s "best"/h.jpg', "/p/Anna’s „best“/k.jpg"]),
     ],
 )
-def test_a_folder_filter_takes_parts_of_names_in_any_case_and_unicode_form(folder: str, found: list[str]) -> None:
+def test_folder_filter_matches_parts_in_any_case_and_unicode_form(folder: str, found: list[str]) -> None:
     uris = ["/p/2024/a.jpg", "/p/2024/Party Ä/b.jpg", "s3://bucket/2024/c.jpg", "/p/50%/d.jpg", "/p/a_b/e.jpg"]
     uris += ["/p/axb/f.jpg", "/p/a\\b/g.jpg", '/p/Anna`s "best"/h.jpg', "/p/12024/i.jpg", "/p/500/2024.jpg"]
     uris += ["/p/Anna’s „best“/k.jpg"]
     assert matching(Filters(folders=(fold(folder),)), *map(row, uris)) == found
 
 
-def test_a_name_filter_ignores_folders_and_a_minus_excludes() -> None:
+def test_name_filter_ignores_folders_and_minus_excludes() -> None:
     rows = (row("/beach/Sun.jpg"), row("/x/my BEACH.jpg"), row("/x/Été.jpg"), row("/x/y.png", form="PNG"))
     assert matching(Filters(names=("beach",)), *rows) == ["/x/my BEACH.jpg"]
     assert matching(Filters(names=(fold("E\u0301T"),)), *rows) == ["/x/Été.jpg"]
@@ -127,11 +127,11 @@ def test_folders_are_listed_once() -> None:
         assert opened.folders() == ["/", "/a/c/", "/b/", "s3://x/y/"]
 
 
-def test_a_root_filter_keeps_everything() -> None:
+def test_root_folder_filter_keeps_every_image() -> None:
     assert matching(Filters(folders=("/",)), row("/a.jpg"), row("s3://b/c.jpg")) == ["/a.jpg", "s3://b/c.jpg"]
 
 
-def test_before_leaves_out_its_day_and_after_takes_it_in() -> None:
+def test_before_excludes_its_day_and_after_includes_it() -> None:
     moments = [
         datetime(2024, 5, 31, 23, 59, 59, 999999),
         datetime(2024, 6, 1),
@@ -145,14 +145,14 @@ def test_before_leaves_out_its_day_and_after_takes_it_in() -> None:
     assert matching(Filters(after=day, before=date(2024, 6, 2)), *rows) == [str(moment) for moment in moments[1:3]]
 
 
-def test_formats_are_alternatives_and_other_filters_add_up() -> None:
+def test_formats_are_alternatives_and_other_filters_are_combined() -> None:
     rows = (row("/a/1", form="PNG"), row("/a/2", form="MPO"), row("/a/3"), row("/b/4"))
     assert matching(Filters(formats=("JPEG", "MPO")), *rows) == ["/a/2", "/a/3", "/b/4"]
     assert matching(Filters(folders=("a",), formats=("JPEG", "MPO")), *rows) == ["/a/2", "/a/3"]
     assert matching(Filters(folders=("a", "b")), *rows) == []
 
 
-def test_only_filters_that_ask_for_something_are_true() -> None:
+def test_empty_filters_are_false() -> None:
     assert not Filters()
     assert all([Filters(("a",)), Filters(before=date.max), Filters(after=date.min), Filters(formats=("PNG",))])
 
@@ -172,7 +172,7 @@ formats = st.sampled_from(["JPEG", "PNG", "MPO"])
     after=days,
     wanted=st.lists(formats, max_size=2),
 )
-def test_filters_answer_as_plain_python_does(
+def test_filters_match_a_plain_python_filter(
     rows: list[CatalogRow], folders: list[str], before: date | None, after: date | None, wanted: list[str]
 ) -> None:
     def holds(each: CatalogRow) -> bool:
@@ -203,7 +203,7 @@ def test_many_threads_read_one_catalog() -> None:
         assert all(pool.map(read, range(8)))
 
 
-def test_what_is_no_catalog_is_named_and_nothing_is_created(tmp_path: Path) -> None:
+def test_file_that_is_not_a_catalog_is_named_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database" * 100)
     (tmp_path / "empty").write_bytes(b"")
     sqlite3.connect(tmp_path / "other").execute("CREATE TABLE x (y)").connection.close()
@@ -213,7 +213,7 @@ def test_what_is_no_catalog_is_named_and_nothing_is_created(tmp_path: Path) -> N
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_catalog_is_opened_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catalog_is_opened_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_catalog(Path("a?b#c%20.sqlite"), [row("/x")])
     assert Catalog(Path("a?b#c%20.sqlite")).row(0).uri == "/x"

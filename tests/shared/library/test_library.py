@@ -56,7 +56,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_live_version_is_opened_with_its_files_on_this_machine(place: str, tmp_path: Path) -> None:
+def test_live_version_is_opened_from_local_files(place: str, tmp_path: Path) -> None:
     published = publish(place)
     version = Library(place, tmp_path / "cache").open()
     assert version.manifest == published
@@ -64,7 +64,7 @@ def test_the_live_version_is_opened_with_its_files_on_this_machine(place: str, t
     assert version.folder.is_absolute()
 
 
-def test_an_earlier_version_is_opened_by_name(place: str, tmp_path: Path) -> None:
+def test_earlier_version_is_opened_by_name(place: str, tmp_path: Path) -> None:
     publish(place, "20250101T000000Z-old")
     publish(place)
     library = Library(place, tmp_path / "cache")
@@ -72,7 +72,7 @@ def test_an_earlier_version_is_opened_by_name(place: str, tmp_path: Path) -> Non
     assert library.current() == NAME
 
 
-def test_versions_are_the_complete_ones_oldest_first(place: str, tmp_path: Path) -> None:
+def test_complete_versions_are_listed_oldest_first(place: str, tmp_path: Path) -> None:
     for name in ("20260101T000000Z-b", "20250101T000000Z-c", "20260101T000000Z-a"):
         publish(place, name)
     storage = open_storage(place)
@@ -84,7 +84,7 @@ def test_versions_are_the_complete_ones_oldest_first(place: str, tmp_path: Path)
     assert names == ["20250101T000000Z-c", "20260101T000000Z-a", "20260101T000000Z-b"]
 
 
-def test_a_library_where_nothing_is_says_so(place: str, tmp_path: Path) -> None:
+def test_error_for_a_missing_library_names_its_place(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path)
     assert library.current() is None
     assert library.versions() == []
@@ -96,21 +96,21 @@ def test_a_library_where_nothing_is_says_so(place: str, tmp_path: Path) -> None:
         Library("", tmp_path)
 
 
-def test_a_library_whose_name_is_no_text_has_a_cache_too(tmp_path: Path) -> None:
+def test_library_name_that_is_not_utf8_has_a_cache(tmp_path: Path) -> None:
     assert Library(f"{tmp_path}/\udcff", tmp_path).current() is None
 
 
 @pytest.mark.parametrize(
     "name", ["../../etc", "/etc", ".", "..", "", "\n", "a/b", "a.b", "\0", "x" * 150, "é", "x" * 10**6]
 )
-def test_a_hostile_current_is_refused(place: str, tmp_path: Path, name: str) -> None:
+def test_path_in_current_is_refused(place: str, tmp_path: Path, name: str) -> None:
     open_storage(place).write("CURRENT", name.encode())
     with pytest.raises(LibraryError, match=r"CURRENT names no version\. Write the name of a folder in .*Received: '"):
         Library(place, tmp_path).open()
 
 
 @pytest.mark.parametrize("name", ["../versions/x", "..", "/etc", "a/../b"])
-def test_a_version_asked_for_by_a_path_does_not_exist(place: str, tmp_path: Path, name: str) -> None:
+def test_version_name_that_is_a_path_does_not_exist(place: str, tmp_path: Path, name: str) -> None:
     publish(place, "x")
     with pytest.raises(LibraryError, match="has no version"):
         Library(place, tmp_path).open(name)
@@ -130,7 +130,7 @@ def test_a_version_asked_for_by_a_path_does_not_exist(place: str, tmp_path: Path
         ),
     ],
 )
-def test_a_manifest_that_is_not_as_it_should_be_is_refused_in_a_sentence(
+def test_invalid_manifest_is_refused_with_a_sentence(
     place: str, tmp_path: Path, changes: dict[str, object], problem: str
 ) -> None:
     publish(place, changes=changes)
@@ -139,7 +139,7 @@ def test_a_manifest_that_is_not_as_it_should_be_is_refused_in_a_sentence(
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_manifest_that_is_no_json_is_refused(place: str, tmp_path: Path) -> None:
+def test_manifest_that_is_not_json_is_refused(place: str, tmp_path: Path) -> None:
     publish(place)
     open_storage(place).write(f"versions/{NAME}/manifest.json", b"\xff{")
     with pytest.raises(LibraryError, match=r"knows schema 1 \(Invalid JSON: .*\)\. Update findimg"):
@@ -147,7 +147,7 @@ def test_a_manifest_that_is_no_json_is_refused(place: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("data", [None, b"row"])
-def test_a_missing_or_short_file_is_named(place: str, tmp_path: Path, data: bytes | None) -> None:
+def test_missing_or_short_file_is_named(place: str, tmp_path: Path, data: bytes | None) -> None:
     publish(place)
     storage = open_storage(place)
     storage.delete(f"versions/{NAME}/catalog.sqlite")
@@ -157,7 +157,7 @@ def test_a_missing_or_short_file_is_named(place: str, tmp_path: Path, data: byte
         Library(place, tmp_path / "cache").open()
 
 
-def test_a_damaged_object_never_reaches_the_cache(s3: str, tmp_path: Path) -> None:
+def test_damaged_object_is_not_stored_in_the_cache(s3: str, tmp_path: Path) -> None:
     publish(s3)
     storage = open_storage(s3)
     storage.write(f"versions/{NAME}/catalog.sqlite", b"swor")  # of the same size
@@ -169,7 +169,7 @@ def test_a_damaged_object_never_reaches_the_cache(s3: str, tmp_path: Path) -> No
     assert files_in(tmp_path) == sorted(FILES)
 
 
-def test_a_version_is_fetched_once_and_a_cache_with_holes_is_filled(s3: str, tmp_path: Path) -> None:
+def test_version_is_downloaded_once_and_missing_files_again(s3: str, tmp_path: Path) -> None:
     publish(s3)
     folder = Library(s3, tmp_path).open().folder
     first = (folder / "visual-000.ann").stat()
@@ -179,20 +179,20 @@ def test_a_version_is_fetched_once_and_a_cache_with_holes_is_filled(s3: str, tmp
     assert (folder / "visual-000.ann").stat() == first
 
 
-def test_a_cache_that_cannot_be_written_is_named(s3: str, tmp_path: Path) -> None:
+def test_unwritable_cache_is_named(s3: str, tmp_path: Path) -> None:
     publish(s3)
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"The cache .*/file/libraries/.* cannot be written: .* with --cache\."):
         Library(s3, tmp_path / "file").open()
 
 
-def test_two_libraries_in_one_cache_do_not_meet(s3: str, tmp_path: Path) -> None:
+def test_two_libraries_in_one_cache_are_separate(s3: str, tmp_path: Path) -> None:
     publish(f"{s3}/one")
     publish(f"{s3}/two")
     assert Library(f"{s3}/one", tmp_path).open().folder != Library(f"{s3}/two", tmp_path).open().folder
 
 
-def test_many_threads_may_open_a_version_at_once(place: str, tmp_path: Path) -> None:
+def test_many_threads_can_open_a_version_at_once(place: str, tmp_path: Path) -> None:
     publish(place)
 
     def read(_: int) -> dict[str, bytes]:
@@ -204,7 +204,7 @@ def test_many_threads_may_open_a_version_at_once(place: str, tmp_path: Path) -> 
     assert [name for name in files_in(tmp_path) if name.startswith(".draft-")] == []
 
 
-def test_a_check_finds_what_is_missing_and_what_is_changed(place: str, tmp_path: Path) -> None:
+def test_check_finds_missing_and_changed_files(place: str, tmp_path: Path) -> None:
     manifest = publish(place)
     library = Library(place, tmp_path)
     assert list(library.check(manifest)) == []
@@ -215,7 +215,7 @@ def test_a_check_finds_what_is_missing_and_what_is_changed(place: str, tmp_path:
     assert missing == f"{library.uri}/versions/{NAME}/visual-000.ann is missing."
 
 
-def test_a_check_names_what_cannot_be_read(tmp_path: Path) -> None:
+def test_check_names_unreadable_files(tmp_path: Path) -> None:
     manifest = publish(str(tmp_path))
     path = tmp_path / "versions" / NAME / "catalog.sqlite"
     path.unlink()

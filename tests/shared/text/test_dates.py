@@ -54,7 +54,7 @@ TODAY = date(2026, 11, 26)  # a Thursday
         ("one year ago", "2025-01-01", "2025-12-31"),
     ],
 )
-def test_a_period_is_read_as_people_type_it(text: str, first: str, last: str) -> None:
+def test_period_is_parsed(text: str, first: str, last: str) -> None:
     expected = Period(date.fromisoformat(first), date.fromisoformat(last) + timedelta(1))
     assert read_period(text, TODAY) == expected
 
@@ -63,7 +63,7 @@ def test_a_period_is_read_as_people_type_it(text: str, first: str, last: str) ->
     "text",
     ["", "soon", "2024-13", "2023-02-29", "31 June", "3/4/2024", "junebug", "9999 years ago", "24", "0000", "٢٠٢٤-٠٦x"],
 )
-def test_what_is_no_date_gives_nothing(text: str) -> None:
+def test_text_without_a_date_is_not_parsed(text: str) -> None:
     assert read_period(text, TODAY) is None
     assert read_range(text, TODAY) is None
 
@@ -81,17 +81,17 @@ def test_what_is_no_date_gives_nothing(text: str) -> None:
         ("2024", date(2024, 1, 1), date(2025, 1, 1)),
     ],
 )
-def test_a_range_includes_both_of_its_periods(text: str, first: date | None, end: date | None) -> None:
+def test_range_includes_both_periods(text: str, first: date | None, end: date | None) -> None:
     assert read_range(text, TODAY) == (first, end)
 
 
 @pytest.mark.parametrize("text", ["..", "2022..2020", "2020..x", "x..2020", "2022-2020"])
-def test_a_range_without_sense_gives_nothing(text: str) -> None:
+def test_invalid_range_is_not_parsed(text: str) -> None:
     assert read_range(text, TODAY) is None
 
 
 @given(st.dates(), st.dates())
-def test_any_iso_day_is_read_whatever_the_day_is(day: date, today: date) -> None:
+def test_any_iso_date_is_parsed(day: date, today: date) -> None:
     period = read_period(day.isoformat(), today)
     assert period is not None
     assert period.start == day
@@ -101,6 +101,6 @@ pieces = st.sampled_from(["2024", "june", "1", "31", "ago", "days", "last", "wee
 
 
 @given(st.lists(pieces | st.text(max_size=3), max_size=6).map("".join), st.dates())
-def test_any_text_is_a_range_or_nothing(text: str, today: date) -> None:
+def test_any_text_gives_a_range_or_none(text: str, today: date) -> None:
     dates = read_range(text, today)
     assert dates is None or dates != (None, None)

@@ -40,7 +40,7 @@ from findimg.text.lexicon import open_lexicon
         ("café 猫", "café 猫"),
     ],
 )
-def test_emoji_become_the_things_they_show(text: str, words: str) -> None:
+def test_emoji_are_replaced_by_nouns(text: str, words: str) -> None:
     assert open_emoji().replace(text).split() == words.split()
 
 

@@ -19,7 +19,7 @@ def places(lexicon: Lexicon, term: str) -> set[str]:
     return {lexicon.label(node) for sense in lexicon.senses(term) for node, _ in sense.places}
 
 
-def test_the_data_is_what_the_script_makes_of_wordnet() -> None:
+def test_data_equals_the_output_of_the_build_script() -> None:
     if WORDNET is None:
         pytest.skip(
             "no WordNet 3.0 files on this machine (Debian: wordnet-base): the lexicon is not compared with them"
@@ -28,13 +28,13 @@ def test_the_data_is_what_the_script_makes_of_wordnet() -> None:
         assert (FOLDER / name).read_bytes() == content, f"{name}: run python -m findimg.text.lexicon.build {WORDNET}"
 
 
-def test_the_data_is_small() -> None:
+def test_data_is_small() -> None:
     sizes = {path.name: path.stat().st_size for path in FOLDER.glob("*.[tg]*")}
     del sizes["translations.txt.gz"]  # test_translations.py limits its size
     assert sum(sizes.values()) < 500_000
 
 
-def test_every_class_is_there_under_what_it_is(lexicon: Lexicon) -> None:
+def test_every_class_is_below_its_hypernyms(lexicon: Lexicon) -> None:
     assert lexicon.ids[:1000] == tuple("n" + offset for offset in class_ids())
     assert (lexicon.label(0), lexicon.label(284), lexicon.label(999)) == ("tench", "Siamese cat", "toilet tissue")
     assert {"cat", "feline", "animal", "entity"} <= {lexicon.label(node) for node in lexicon.above(284)}
@@ -42,7 +42,7 @@ def test_every_class_is_there_under_what_it_is(lexicon: Lexicon) -> None:
     assert lexicon.covers.any(axis=1).all()
 
 
-def test_the_further_up_the_less_a_node_says(lexicon: Lexicon) -> None:
+def test_specificity_falls_towards_the_root(lexicon: Lexicon) -> None:
     for node, parents in enumerate(lexicon.parents):
         assert all(lexicon.specific[up] < lexicon.specific[node] for up in parents)
         assert all((lexicon.covers[up] >= lexicon.covers[node]).all() for up in parents)
@@ -68,13 +68,13 @@ def test_the_further_up_the_less_a_node_says(lexicon: Lexicon) -> None:
         ("rings", "ring"),
     ],
 )
-def test_a_plural_means_what_its_singular_means(lexicon: Lexicon, plural: str, single: str) -> None:
+def test_plural_has_the_senses_of_its_singular(lexicon: Lexicon, plural: str, single: str) -> None:
     assert lexicon.singular(plural) == single
     assert lexicon.senses(plural) == lexicon.senses(single) != ()
 
 
 @pytest.mark.parametrize("noun", ["scissors", "glasses", "sunglasses", "binoculars", "shorts", "bus", "glass"])
-def test_a_noun_that_ends_like_a_plural_stays(lexicon: Lexicon, noun: str) -> None:
+def test_noun_that_looks_like_a_plural_is_not_changed(lexicon: Lexicon, noun: str) -> None:
     assert lexicon.singular(noun) == noun
 
 
@@ -87,11 +87,11 @@ def test_a_noun_that_ends_like_a_plural_stays(lexicon: Lexicon, noun: str) -> No
         ("wild cat", "wildcat"),
     ],
 )
-def test_hyphens_spaces_and_case_do_not_matter(lexicon: Lexicon, written: str, noun: str) -> None:
+def test_hyphens_spaces_and_case_are_ignored(lexicon: Lexicon, written: str, noun: str) -> None:
     assert lexicon.singular(written) == noun
 
 
-def test_a_noun_beside_the_classes_hangs_under_what_it_is(lexicon: Lexicon) -> None:
+def test_noun_without_a_class_is_below_its_hypernym(lexicon: Lexicon) -> None:
     assert "bird" in {
         lexicon.label(up) for s in lexicon.senses("pigeon") for n, _ in s.places for up in lexicon.above(n)
     }
@@ -99,11 +99,11 @@ def test_a_noun_beside_the_classes_hangs_under_what_it_is(lexicon: Lexicon) -> N
     assert places(lexicon, "mandolin") == {"chordophone"}
 
 
-def test_a_rooster_is_a_cock(lexicon: Lexicon) -> None:
+def test_synonym_of_a_class_has_that_class(lexicon: Lexicon) -> None:
     assert [sense.places for sense in lexicon.senses("rooster")] == [((7, 0),)]
 
 
-def test_the_commonest_meaning_comes_first(lexicon: Lexicon) -> None:
+def test_most_frequent_sense_comes_first(lexicon: Lexicon) -> None:
     shares = [sense.share for sense in lexicon.senses("dog")]
 
     assert lexicon.label(lexicon.senses("dog")[0].places[0][0]) == "dog"
@@ -111,13 +111,13 @@ def test_the_commonest_meaning_comes_first(lexicon: Lexicon) -> None:
     assert sum(shares) <= 1.01
 
 
-def test_a_noun_that_nobody_can_see_is_known_without_a_sense(lexicon: Lexicon) -> None:
+def test_abstract_noun_is_known_without_senses(lexicon: Lexicon) -> None:
     assert "music" in lexicon
     assert lexicon.senses("music") == ()
     assert "xyzzy" not in lexicon
 
 
-def test_words_are_joined_where_they_name_one_thing(lexicon: Lexicon) -> None:
+def test_words_that_form_a_noun_are_joined(lexicon: Lexicon) -> None:
     assert lexicon.join_phrases(["grand", "piano", "sofa"]) == ["grand piano", "sofa"]
     assert lexicon.join_phrases(["cat", "sofa"]) == ["cat", "sofa"]
     assert lexicon.join_phrases(["a", "photo", "of", "fire", "engines", "at", "sea"]) == ["fire engines", "sea"]
@@ -125,7 +125,7 @@ def test_words_are_joined_where_they_name_one_thing(lexicon: Lexicon) -> None:
     assert lexicon.join_phrases(["the"]) == ["the"]
 
 
-def test_a_word_is_found_in_the_names_of_kinds(lexicon: Lexicon) -> None:
+def test_word_within_node_names_is_found(lexicon: Lexicon) -> None:
     assert {lexicon.label(node) for node in lexicon.part_of_names("Kitchen")} == {
         "kitchen appliance",
         "kitchen utensil",
@@ -141,5 +141,5 @@ def test_any_text_can_be_looked_up(text: str) -> None:
     lexicon.join_phrases(text.split())
 
 
-def test_phrases_that_only_the_asker_knows_are_joined_too() -> None:
+def test_phrases_of_the_caller_are_joined() -> None:
     assert open_lexicon().join_phrases(["Acme", "office", "dog"], {"acme office"}) == ["Acme office", "dog"]

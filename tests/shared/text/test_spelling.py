@@ -21,7 +21,7 @@ RANKS = [100, 500, 90, 4000, 3900, 8000, 2000, 30_000, 3000, 40_000]
         ("zzzzzzzz", None),
     ],
 )
-def test_only_a_clear_winner_is_intended(word: str, intended: str | None) -> None:
+def test_only_an_unambiguous_spelling_is_corrected(word: str, intended: str | None) -> None:
     assert intended_spelling(word, KNOWN, RANKS) == intended
 
 

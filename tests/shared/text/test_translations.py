@@ -52,7 +52,7 @@ def test_words_are_found_without_case_and_accents(translations: Translations, wo
     assert [each.english for each in translations.look_up(word)] == english
 
 
-def test_plural_is_not_looked_up_when_it_is_an_english_word(translations: Translations) -> None:
+def test_plural_is_not_translated_if_it_is_an_english_word(translations: Translations) -> None:
     assert translations.look_up("gatos", plurals=False) == []
 
 
@@ -82,7 +82,7 @@ def test_scripts_without_spaces_are_split(translations: Translations, text: str,
 @pytest.mark.parametrize(
     ("word", "key"), [("Sofá", "sofa"), ("ŁÓŻKO", "lozko"), ("Straße", "strasse"), ("ガ", "ガ"), ("чайка", "чайка")]
 )
-def test_accents_are_folded_but_letters_of_their_own_stay(word: str, key: str) -> None:
+def test_accents_are_folded_and_distinct_letters_kept(word: str, key: str) -> None:
     assert fold_accents(fold_case(word)) == key
 
 

@@ -29,7 +29,7 @@ def converted(tmp_path: Path, content: bytes, name: str = "glove.txt") -> Path:
     return folder
 
 
-def test_said_has_the_neighbours_of_the_tutorial(words: WordVectors) -> None:
+def test_nearest_words_of_said_match_the_tutorial(words: WordVectors) -> None:
     assert words.nearest("said", 4) == [
         ("said", pytest.approx(0.00, abs=0.01)),
         ("told", pytest.approx(0.44, abs=0.01)),
@@ -38,7 +38,7 @@ def test_said_has_the_neighbours_of_the_tutorial(words: WordVectors) -> None:
     ]
 
 
-def test_nearest_takes_a_vector_of_any_length(words: WordVectors) -> None:
+def test_nearest_accepts_a_vector_of_any_length(words: WordVectors) -> None:
     assert words.nearest(5 * words.vector("said"), 1)[0][0] == "said"
 
 
@@ -61,12 +61,12 @@ def test_upper_and_lower_case_are_the_same_word(words: WordVectors) -> None:
     np.testing.assert_array_equal(words.vector("ELEPHANT"), words.vector("elephant"))
 
 
-def test_an_unknown_word_is_named_with_spellings_that_are_known(words: WordVectors) -> None:
+def test_error_for_an_unknown_word_suggests_known_spellings(words: WordVectors) -> None:
     with pytest.raises(QueryError, match=r"'pizzza' is unknown to glove\.6B\.50d\. Did you mean pizza"):
         words.vector("pizzza")
 
 
-def test_a_word_like_no_other_is_unknown_without_suggestions(words: WordVectors) -> None:
+def test_error_for_a_word_like_no_other_has_no_suggestions(words: WordVectors) -> None:
     with pytest.raises(QueryError, match=r"'xyzzyqq' is unknown to glove\.6B\.50d\. Check its spelling"):
         words.vector("xyzzyqq")
 
@@ -81,12 +81,12 @@ def test_any_text_is_in_the_vocabulary_or_a_query_error(text: str) -> None:
 
 
 @pytest.mark.parametrize("vector", [np.zeros(50, np.float32), np.ones(3, np.float32), np.full(50, np.nan, np.float32)])
-def test_a_vector_that_points_nowhere_is_refused(words: WordVectors, vector: np.ndarray) -> None:
+def test_vector_without_a_direction_is_refused(words: WordVectors, vector: np.ndarray) -> None:
     with pytest.raises(QueryError):
         words.nearest(vector, 1)
 
 
-def test_a_phrase_points_between_its_words(words: WordVectors) -> None:
+def test_phrase_vector_is_between_its_words(words: WordVectors) -> None:
     phrase, fire, engine = (words.direction(text) for text in ("fire engine", "fire", "engine"))
 
     assert phrase is not None
@@ -95,7 +95,7 @@ def test_a_phrase_points_between_its_words(words: WordVectors) -> None:
     assert words.direction("xyzzyqq") is None
 
 
-def test_directions_of_many_texts_are_those_of_each(words: WordVectors) -> None:
+def test_directions_of_many_texts_equal_single_ones(words: WordVectors) -> None:
     texts = ["grand piano", "xyzzyqq", "cat"]
     vectors, known = words.directions(texts)
 
@@ -110,12 +110,12 @@ def test_centred_words_have_no_common_direction(words: WordVectors) -> None:
     assert np.linalg.norm(vectors.mean(axis=0)) < 1e-3
 
 
-def test_words_that_were_not_embedded_must_be_pulled() -> None:
+def test_error_for_missing_word_vectors_names_the_pull_command() -> None:
     with pytest.raises(ModelError, match=r"models pull glove\.6B\.300d"):
         open_words("glove.6B.300d")
 
 
-def test_a_converted_glove_file_opens_with_every_word_and_number(tmp_path: Path) -> None:
+def test_converted_glove_file_keeps_every_word_and_number(tmp_path: Path) -> None:
     words = open_words("glove.test", converted(tmp_path, b"\n".join(LINES) + b"\n"))
 
     assert (len(words), words.dim) == (5, 3)
@@ -124,13 +124,13 @@ def test_a_converted_glove_file_opens_with_every_word_and_number(tmp_path: Path)
     np.testing.assert_array_equal(words.vector(". . ."), [0, 0, 1])
 
 
-def test_a_word_that_is_not_utf8_is_shown_but_hurts_nobody(tmp_path: Path) -> None:
+def test_word_that_is_not_utf8_has_replacement_characters(tmp_path: Path) -> None:
     words = open_words("glove.test", converted(tmp_path, b"\n".join(LINES)))
 
     assert words.nearest(np.ones(3, np.float32), 1)[0][0] == "\ufffd\ufffd"
 
 
-def test_an_array_with_its_vocabulary_is_converted(tmp_path: Path) -> None:
+def test_array_with_its_vocabulary_is_converted(tmp_path: Path) -> None:
     np.save(tmp_path / "own.npy", np.eye(3, dtype=np.float16))
     (tmp_path / "own.txt").write_text("cat\ndog\nsofa\n")
     convert_glove(tmp_path / "own.npy", tmp_path / "words")
@@ -153,7 +153,7 @@ def test_an_array_with_its_vocabulary_is_converted(tmp_path: Path) -> None:
         (b"\x00" * 1000, "line 1: expected a word and some numbers"),
     ],
 )
-def test_a_damaged_glove_file_is_refused_with_its_line(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_damaged_glove_file_is_refused_with_the_line_number(tmp_path: Path, content: bytes, problem: str) -> None:
     with pytest.raises(ModelError, match=problem):
         converted(tmp_path, content)
     assert not (tmp_path / "words" / "glove.test").exists()
@@ -167,21 +167,21 @@ def test_a_damaged_glove_file_is_refused_with_its_line(tmp_path: Path, content: 
         ("cat\n\nsofa\n", "there is no word"),
     ],
 )
-def test_an_array_with_another_vocabulary_is_refused(tmp_path: Path, vocabulary: str, problem: str) -> None:
+def test_array_with_another_vocabulary_is_refused(tmp_path: Path, vocabulary: str, problem: str) -> None:
     np.save(tmp_path / "own.npy", np.eye(3, dtype=np.float32))
     (tmp_path / "own.txt").write_text(vocabulary)
     with pytest.raises(ModelError, match=problem):
         convert_glove(tmp_path / "own.npy", tmp_path / "words")
 
 
-def test_a_pickle_named_npy_is_not_loaded(tmp_path: Path) -> None:
+def test_pickle_named_npy_is_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "own.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     (tmp_path / "own.txt").write_text("cat\n")
     with pytest.raises(ModelError, match="is not an array of numbers"):
         convert_glove(tmp_path / "own.npy", tmp_path / "words")
 
 
-def test_a_failed_conversion_leaves_the_old_words(tmp_path: Path) -> None:
+def test_failed_conversion_keeps_the_old_files(tmp_path: Path) -> None:
     folder = converted(tmp_path, b"cat 1 2\n")
     with pytest.raises(ModelError):
         converted(tmp_path, b"dog 1 two\n")
@@ -190,7 +190,7 @@ def test_a_failed_conversion_leaves_the_old_words(tmp_path: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["glove.test"]
 
 
-def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+def test_words_and_vectors_of_different_length_are_refused(tmp_path: Path) -> None:
     folder = converted(tmp_path, b"cat 1 2\ndog 3 4\n")
     (folder / "vocabulary.txt").write_bytes(b"cat\n")
     with pytest.raises(ModelError, match="are damaged: 1 words, but an array"):

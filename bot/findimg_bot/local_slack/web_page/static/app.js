@@ -1,9 +1,9 @@
-// The page of the workspace: what is shown, and where its parts meet.
+// The entry point: connects the page's parts and shows the conversation that the address names.
 
 import { Channel } from "./channel.js";
 import { Connection } from "./connection.js";
 import { addEmoji } from "./emoji.js";
-import { spoken } from "./message.js";
+import { announcement } from "./message.js";
 import { Modal } from "./modal.js";
 import { Sidebar } from "./sidebar.js";
 import { Store } from "./store.js";
@@ -11,7 +11,7 @@ import { Thread } from "./thread.js";
 
 const BANNERS = {
   lost: "The connection to the workspace is lost. Trying again…",
-  ended: "The workspace was started anew. Open the address that findimg-bot printed.",
+  ended: "The workspace was restarted. Open the address that findimg-bot printed.",
 };
 
 const answer = await fetch("/page/emoji");
@@ -27,30 +27,30 @@ const banner = document.getElementById("connection");
 const announcer = document.getElementById("announcer");
 let channel = null;
 
-connection.addEventListener("told", ({ detail }) => store.apply(detail));
+connection.addEventListener("update", ({ detail }) => store.apply(detail));
 connection.addEventListener("status", ({ detail }) => {
   banner.hidden = detail === "open";
   banner.textContent = BANNERS[detail] ?? "";
 });
 store.addEventListener("change", ({ detail }) => changed(detail));
 addEventListener("hashchange", () => store.state && show());
-// A file that is dropped beside a conversation would be opened in the page's place.
+// Without this, the browser would leave the page to open a file that is dropped outside a conversation.
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address is where the page is
+  event.preventDefault(); // the link's address would replace the conversation's
   channel?.focus();
 });
 
 function changed(change) {
-  if (change.fresh) came(change);
-  // The address may name a thread whose message only now came, or is gone.
+  if (change.fresh) announce(change);
+  // The address may name a thread whose first message has just arrived or was just deleted.
   if (change.type === "state" || change.type === "deleted" || change.fresh) show();
   if (change.type === "modal" || change.type === "state") modal.update();
   channel?.changed(change);
   thread.changed(change);
 }
 
-/** Shows what the address says: `#channel`, `#channel/home` or `#channel/ts of a thread`. */
+/** Show what the address names: `#channel`, `#channel/home` or `#channel/ts` for a thread. */
 function show() {
   const [id, rest] = location.hash.slice(1).split("/");
   const open = store.channel(id) ? id : store.state.channels[0].id;
@@ -58,17 +58,17 @@ function show() {
   if (channel?.id !== open || channel.home !== home) {
     channel = new Channel(store, connection, open, home, () => sidebar.open());
     main.replaceChildren(...channel.nodes);
-    if (matchMedia("(pointer: fine)").matches) channel.focus(); // a touch screen would show its keyboard
+    if (matchMedia("(pointer: fine)").matches) channel.focus(); // on a touch screen, this would open the keyboard
   }
   const ts = !home && store.messages(open).some((message) => message.ts === rest) ? rest : null;
   thread.show(open, ts, channel.name);
   update();
 }
 
-/** Tells of a new message: to those who listen, and in the list of channels. */
-function came({ channel: id, message }) {
+/** Announce a new message to screen readers, and count it as unread in the list of channels. */
+function announce({ channel: id, message }) {
   if (message.user === store.state.me.id) return;
-  announcer.append(Object.assign(document.createElement("p"), { textContent: spoken(message, store) }));
+  announcer.append(Object.assign(document.createElement("p"), { textContent: announcement(message, store) }));
   while (announcer.childElementCount > 5) announcer.firstChild.remove();
   sidebar.count(id);
 }

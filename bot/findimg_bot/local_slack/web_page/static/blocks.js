@@ -1,4 +1,4 @@
-// Block Kit, drawn. Source: Slack's reference of blocks, https://docs.slack.dev/reference/block-kit/blocks
+// Block Kit as DOM nodes. Source: Slack's reference of blocks, https://docs.slack.dev/reference/block-kit/blocks
 
 import { enlarge } from "./dialogs.js";
 import { element } from "./dom.js";
@@ -9,10 +9,10 @@ import { link, mention, textObject } from "./mrkdwn.js";
 
 const STYLES = { bold: "strong", italic: "em", strike: "s", code: "code", underline: "u" };
 const LOCAL = new Set(["127.0.0.1", "localhost"]);
-let made = 0; // for ids that are the page's own
+let lastId = 0; // for the ids of labels
 
 /**
- * Draws blocks, each in an element of its own.
+ * Return one element for each block.
  * @param {object[]} blocks
  * @param {import("./elements.js").Context} context
  */
@@ -65,7 +65,7 @@ const DRAWN = {
       ),
   ],
   input(block, context) {
-    const id = `input-${++made}`;
+    const id = `input-${++lastId}`;
     return [
       element(
         "p",
@@ -82,7 +82,7 @@ const DRAWN = {
   rich_text: (block, context) => block.elements.map((each) => rich(each, context)),
 };
 
-/** An element of a section, context or actions block. */
+/** Return the node of an element in a section, context, actions or card block. */
 function part(block, each, context) {
   if (each.type === "image") return picture(each);
   if (each.type === "mrkdwn" || each.type === "plain_text") {
@@ -91,7 +91,7 @@ function part(block, each, context) {
   return interactive(block, each, context) ?? unknown(each);
 }
 
-/** An image, which a click enlarges. The page fetches nothing from other machines, so an address there stays a link. */
+/** Return an image that a click enlarges. An image on another machine becomes a link, because the page loads none. */
 function picture(image, title) {
   const source = image.page_url ?? image.image_url ?? "";
   const address = URL.canParse(source, location.href) ? new URL(source, location.href) : null;
@@ -101,7 +101,7 @@ function picture(image, title) {
   return enlargeable(address.href, image.alt_text, title);
 }
 
-/** An image of the workspace in a button that enlarges it; its alternative text when it cannot be painted. */
+/** Return an image in a button that enlarges it. If the browser cannot show the image, its name replaces it. */
 export function enlargeable(source, alt, title, size = {}) {
   const painted = element("img", { src: source, alt, loading: "lazy", decoding: "async", ...size });
   const button = element(

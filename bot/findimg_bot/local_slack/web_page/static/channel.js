@@ -1,15 +1,15 @@
-// The main part: a channel or the direct message with its heading, or the app's Home tab.
+// The main part of the page: a heading, and below it a conversation or the app's Home tab.
 
 import { Conversation } from "./conversation.js";
 import { element, icon, iconButton } from "./dom.js";
 import { Home } from "./home.js";
 
-/** What the main part shows. */
+/** A channel or direct message with its heading. */
 export class Channel {
   /**
-   * @param {string} id the channel
-   * @param {boolean} home whether its Home tab is open, for the direct message
-   * @param {function()} openDrawer
+   * @param {string} id of the channel
+   * @param {boolean} home whether to show the Home tab (only in the direct message with the bot)
+   * @param {function()} openDrawer opens the list of channels on a phone
    */
   constructor(store, connection, id, home, openDrawer) {
     const channel = store.channel(id);
@@ -36,7 +36,7 @@ export class Channel {
     this.content.changed(change);
   }
 
-  /** Puts the cursor where the person writes. */
+  /** Put the cursor into the message field. */
   focus() {
     this.content.composer?.field.focus({ preventScroll: true });
   }

@@ -1,10 +1,10 @@
-// The list that opens above the message field for commands and names, worked with the arrow keys.
+// The list of commands or names that opens above the message field.
 
 import { element } from "./dom.js";
 
-let made = 0; // for ids
+let lastId = 0; // for the ids of lists
 
-/** Completes words of a text field. */
+/** Completes words of a text field. The arrow keys choose an option, Enter or Tab takes it. */
 export class Completion {
   #field;
   #offers;
@@ -13,13 +13,14 @@ export class Completion {
 
   /**
    * @param {HTMLTextAreaElement} field
-   * @param {function(string): {start: number, options: object[]}|null} offers what can stand from `start` to the caret;
-   *   each option has a `name`, which is what is written, a `detail` and perhaps a `hint`.
+   * @param {function(string): {start: number, options: object[]}|null} offers returns the options for
+   *   the text before the caret. An option replaces the text from `start` by its `name`. It also has a `detail` and
+   *   sometimes a `hint`.
    */
   constructor(field, offers) {
     this.#field = field;
     this.#offers = offers;
-    this.id = `completion-${++made}`;
+    this.id = `completion-${++lastId}`;
     const named = { class: "completion", role: "listbox", "aria-label": "Suggestions" };
     this.list = element("ul", { id: this.id, hidden: true, ...named });
     field.setAttribute("role", "combobox");
@@ -34,7 +35,7 @@ export class Completion {
     return !this.list.hidden;
   }
 
-  /** Opens or closes the list, as the text before the caret asks. */
+  /** Open the list if there are options for the text before the caret, otherwise close it. */
   open() {
     const before = this.#field.value.slice(0, this.#field.selectionStart);
     const offered = this.#offers(before);
@@ -67,7 +68,7 @@ export class Completion {
     this.#field.removeAttribute("aria-activedescendant");
   }
 
-  /** Whether a key was for the list. */
+  /** Handle a key press. Return whether the list has used it. */
   key(event) {
     if (!this.isOpen || event.isComposing) return false;
     const last = this.#options.length - 1;
@@ -97,7 +98,7 @@ export class Completion {
     this.#field.setAttribute("aria-activedescendant", `${this.id}-${number}`);
   }
 
-  /** Takes an option; where it stands there in full, Enter only closes the list and is not for it. */
+  /** Take an option. Return false if its name is already typed and Enter was pressed, so that Enter sends the text. */
   #finish(option, entered) {
     const written = this.#field.value.slice(option.start, this.#field.selectionStart);
     if (entered && written === option.name) {

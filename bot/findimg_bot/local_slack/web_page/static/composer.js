@@ -1,10 +1,10 @@
-// The field in which a person writes, with its completion and the files that go along.
+// The message field, with completion and attached files.
 
 import { Completion } from "./completion.js";
 import { element, iconButton } from "./dom.js";
 import { chooser, takePastes, Uploads } from "./uploads.js";
 
-const drafts = new Map(); // what was written and not sent, by channel and thread
+const drafts = new Map(); // text that was typed but not sent, by channel and thread
 
 /** The message field of a channel or a thread. */
 export class Composer {
@@ -16,8 +16,8 @@ export class Composer {
 
   /**
    * @param {{channel: string, thread: string|null}} place
-   * @param {string} label names the field
-   * @param {function()} sent is called when something was sent
+   * @param {string} label of the field
+   * @param {function()} sent is called when a message is sent
    */
   constructor(store, connection, place, label, sent) {
     this.#store = store;
@@ -56,14 +56,14 @@ export class Composer {
     this.#typed();
   }
 
-  /** Adds files to the message. */
+  /** Attach files to the message. */
   add(files) {
     this.uploads.add(files);
     this.field.focus();
   }
 
-  /** The person was told something elsewhere, and needs not be told it here too. */
-  told(sentence) {
+  /** Hide the problem if the conversation now shows the same sentence. */
+  noticed(sentence) {
     if (this.problem.textContent === sentence) this.#say("");
   }
 
@@ -95,7 +95,7 @@ export class Composer {
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  /** What can be completed: a command at the beginning, a name after an @. */
+  /** Return the options for completion: commands at the beginning, names after an @. */
   #offers(before) {
     const { state } = this.#store;
     const command = !this.#place.thread && /^\/\S*$/.exec(before);
@@ -162,10 +162,10 @@ export class Composer {
     if (answer.ok) return;
     if (!this.field.value) this.field.value = text;
     this.#typed();
-    if (!this.#store.told(answer.error)) this.#say(answer.error);
+    if (!this.#store.isLastNotice(answer.error)) this.#say(answer.error);
   }
 
-  /** A message's text as Slack's own clients send it; a command's as it was typed. */
+  /** Return the text as Slack's own clients send it: a message escaped and with user ids, a command as typed. */
   #outgoing(text) {
     if (this.#command(text)) return text;
     const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

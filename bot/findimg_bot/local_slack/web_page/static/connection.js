@@ -1,9 +1,9 @@
-// The way to the server: one WebSocket on which it tells what happens, and requests for what the person does.
+// The connection to the server: a WebSocket for updates, and HTTP requests for the person's actions.
 
-const FIRST_WAIT = 300; // milliseconds until a lost connection is tried again; doubled each time
-const LONGEST_WAIT = 5000;
+const FIRST_WAIT = 300; // milliseconds before the first attempt to reconnect; doubled after each attempt
+const LONGEST_WAIT = 5000; // milliseconds
 
-/** Fires "told" with each object that the server sends, and "status" with "open", "lost" or "ended". */
+/** Fires "update" with each object that the server sends, and "status" with "open", "lost" or "ended". */
 export class Connection extends EventTarget {
   #wait = FIRST_WAIT;
 
@@ -13,14 +13,14 @@ export class Connection extends EventTarget {
   }
 
   /**
-   * Asks the server to do something.
-   * @returns {Promise<{ok: boolean}>} never rejects: without a connection it is a sentence in `error`.
+   * Send an action to the server.
+   * @returns {Promise<{ok: boolean, error?: string}>} Never rejects. `error` is a sentence, also without a connection.
    */
   request(path, body) {
     return this.#fetch(path, { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   }
 
-  /** Uploads a file; it is in no message yet. */
+  /** Upload a file that a later message will contain. */
   upload(file) {
     const form = new FormData();
     form.append("file", file, file.name);
@@ -48,7 +48,7 @@ export class Connection extends EventTarget {
       this.#status("open");
     });
     socket.addEventListener("message", (event) => {
-      this.dispatchEvent(new CustomEvent("told", { detail: JSON.parse(event.data) }));
+      this.dispatchEvent(new CustomEvent("update", { detail: JSON.parse(event.data) }));
     });
     socket.addEventListener("close", () => this.#retry());
   }
@@ -57,7 +57,7 @@ export class Connection extends EventTarget {
     this.#status("lost");
     await new Promise((resolve) => setTimeout(resolve, this.#wait));
     this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT);
-    // A WebSocket does not say why it was refused; after a restart the server knows no session of before.
+    // A WebSocket does not report why it was refused. A restarted server refuses the old session with 403.
     const refused = await fetch("/page/state").then((response) => response.status === 403, () => false);
     if (refused) this.#status("ended");
     else this.#open();

@@ -1,16 +1,16 @@
-// A channel or a thread: its messages and the field below them.
+// A channel or a thread: its messages and the message field below them.
 
 import { Composer } from "./composer.js";
 import { element } from "./dom.js";
 import { Messages } from "./messages.js";
 import { takeDrops } from "./uploads.js";
 
-/** Messages and composer of one channel, or of one thread of it. */
+/** Messages and composer of one channel or one thread. */
 export class Conversation {
   #store;
   #connection;
 
-  /** @param {string|null} thread the ts of its first message */
+  /** @param {string|null} thread ts of the thread's first message; null for the channel */
   constructor(store, connection, channel, thread, name) {
     this.#store = store;
     this.#connection = connection;
@@ -36,11 +36,11 @@ export class Conversation {
     this.messages.update();
   }
 
-  /** Takes in a change of the store. */
+  /** Apply a change of the store. */
   changed(change) {
     if (change.channel && change.channel !== this.channel) return;
     this.messages.update();
-    if (change.type === "notice") this.composer.told(change.message.text);
+    if (change.type === "notice") this.composer.noticed(change.message.text);
     if (change.fresh && this.#holds(change.message)) this.messages.arrived();
   }
 

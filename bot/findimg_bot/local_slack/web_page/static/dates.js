@@ -1,4 +1,4 @@
-// Times as a person reads them, in the browser's language and time zone.
+// Dates and times as text, in the browser's language and time zone.
 
 const format = (options) => new Intl.DateTimeFormat(undefined, options);
 const TIME = format({ hour: "numeric", minute: "2-digit" });
@@ -12,19 +12,19 @@ const LONGEST = format({ weekday: "long", year: "numeric", month: "long", day: "
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
-/** The date of a message's `ts`, which is seconds since 1970 and a counter. */
+/** Return the date of a message's `ts`: seconds since 1970 with a counter as decimals. */
 export const dateOf = (ts) => new Date(Number(ts) * 1000);
 
 export const timeText = (date) => TIME.format(date);
 export const fullText = (date) => FULL.format(date);
 
-/** "Today", "Yesterday" or the day. */
+/** Return "Today", "Yesterday" or the day. */
 export function dayText(date) {
   const text = pretty(date) ?? DAY.format(date);
   return text[0].toUpperCase() + text.slice(1);
 }
 
-/** Fills the placeholders of Slack's date token, as `{date_short_pretty} at {time}`. */
+/** Fill the placeholders of Slack's date token, such as `{date_short_pretty} at {time}`. */
 export function dateText(date, pattern) {
   const values = {
     date_num: () => NUMBERS.format(date),

@@ -1,31 +1,31 @@
-// Dialogs that are ours: an image enlarged, a question before something is done, a word in passing.
+// The page's own dialogs: an enlarged image, a confirmation, and a toast (a short message that disappears).
 
 import { element, iconButton } from "./dom.js";
 import { textObject } from "./mrkdwn.js";
 
-const MOST = 2; // times its size that an image is enlarged, beyond which one sees squares
-const TOAST = 4000; // milliseconds that a word in passing stays
+const MAX_SCALE = 2; // enlarge an image at most to twice its size, because more shows single pixels
+const TOAST_TIME = 4000; // milliseconds
 
-/** Shows an image as large as the window. */
+/** Show an image as large as the window allows. */
 export function enlarge(source, alt, title) {
   const close = iconButton("close", "Close");
   const image = element("img", { src: source, alt });
-  image.addEventListener("load", () => (image.style.maxWidth = `${image.naturalWidth * MOST}px`));
+  image.addEventListener("load", () => (image.style.maxWidth = `${image.naturalWidth * MAX_SCALE}px`));
   const dialog = element(
     "dialog",
     { class: "lightbox", "aria-label": title || alt || "Image" },
     element("header", {}, element("p", {}, title || alt), close),
     image,
   );
-  // Anything but the image closes it, as the dark around a picture does elsewhere.
+  // A click outside the image closes the dialog.
   dialog.addEventListener("click", (event) => event.target.localName !== "img" && dialog.close());
   show(dialog);
 }
 
 /**
- * Asks before something is done.
- * @param {object} question Block Kit's confirmation dialog.
- * @returns {Promise<boolean>}
+ * Ask the person to confirm an action.
+ * @param {object} question Block Kit's confirmation object
+ * @returns {Promise<boolean>} whether the person has confirmed
  */
 export function confirmed(question, store) {
   const answer = (value, label, style) =>
@@ -52,11 +52,11 @@ export function confirmed(question, store) {
   });
 }
 
-/** Says something in passing. */
+/** Show a sentence for a few seconds. */
 export function toast(sentence) {
-  const said = element("p", { class: "toast" }, sentence);
-  document.getElementById("toasts").replaceChildren(said);
-  setTimeout(() => said.remove(), TOAST);
+  const shown = element("p", { class: "toast" }, sentence);
+  document.getElementById("toasts").replaceChildren(shown);
+  setTimeout(() => shown.remove(), TOAST_TIME);
 }
 
 function show(dialog) {

@@ -1,12 +1,12 @@
-// Elements. What people and bots wrote goes in as text nodes only, so nothing of it becomes markup.
+// Create DOM elements. Text of people and bots is added as text nodes only, so it cannot become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Makes an element.
+ * Return a new element.
  * @param {string} name
- * @param {Object<string, *>} attributes `on` holds listeners by event; true is an empty attribute, false, null and
- *   undefined are none.
+ * @param {Object<string, *>} attributes `on` maps events to listeners. True sets an empty attribute. False, null and
+ *   undefined set none.
  * @param {...(Node|string|null|undefined|false|Array)} children
  */
 export function element(name, attributes = {}, ...children) {
@@ -43,7 +43,7 @@ const STROKES = {
   copy: "M8.5 8.5v-5h12v12h-5M3.5 8.5h12v12h-12z",
 };
 
-/** Makes an icon, which screen readers pass over. */
+/** Return a new icon that screen readers ignore. */
 export function icon(name) {
   const drawing = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
@@ -55,7 +55,7 @@ export function icon(name) {
   return drawing;
 }
 
-/** Makes a button that shows only an icon. */
+/** Return a new button that shows only an icon. */
 export function iconButton(name, label, attributes = {}) {
   const all = { type: "button", class: "quiet", "aria-label": label, title: label, ...attributes };
   return element("button", all, icon(name));

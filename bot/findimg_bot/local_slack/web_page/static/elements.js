@@ -1,4 +1,4 @@
-// Block Kit's interactive elements: what a person uses, and what of it the bot is told.
+// Block Kit's interactive elements: show them, read their values, and send the person's actions to the bot.
 
 import { confirmed } from "./dialogs.js";
 import { element, iconButton } from "./dom.js";
@@ -19,25 +19,25 @@ const SELECTED = { datepicker: "selected_date", timepicker: "selected_time" };
 const MOST_FILES = 10;
 
 /**
- * A block's context: where it stands and what its elements do.
+ * What the elements of a message or view need.
  * @typedef {object} Context
  * @property {import("./store.js").Store} store
  * @property {import("./connection.js").Connection} connection
- * @property {function(object, object, *): Promise<void>} act tells the bot (block, element, value); resolves when the
- *   bot has answered.
- * @property {Map<string, Input>} inputs of a view, by block_id and action_id
+ * @property {function(object, object, *): Promise<void>} act sends an action (block, element, value) to the bot and
+ *   resolves when the bot has answered
+ * @property {Map<string, Input>} inputs of a view by `keyOf`; undefined in a message
  *
- * What a person put into an element.
+ * The state of an element that a person can fill in.
  * @typedef {object} Input
  * @property {Node} node
- * @property {function(): object} read the value as in Slack's `view.state.values`
- * @property {function(): boolean} filled
+ * @property {function(): object} read returns the value as in Slack's `view.state.values`
+ * @property {function(): boolean} filled returns whether there is a value
  */
 
 /**
- * Draws an interactive element.
- * @param {string|null} label id of the element that names it
- * @returns {Node|null} null when it is none that is known here.
+ * Return the node of an interactive element.
+ * @param {string|null} label id of the node that contains the element's label
+ * @returns {Node|null} null if the page does not know the element's type
  */
 export function interactive(block, each, context, label = null) {
   switch (each.type) {
@@ -61,7 +61,7 @@ export function interactive(block, each, context, label = null) {
   }
 }
 
-/** What tells an element from all others of a message or a view. */
+/** Return a key that is unique among the elements of a message or view. */
 export const keyOf = (block, each) => `${block.block_id}/${each.action_id}`;
 
 function button(block, each, context) {
@@ -94,7 +94,7 @@ function overflow(block, each, context) {
   return made;
 }
 
-/** Tells the bot that an element was used; until it answers, the element shows that it is working. */
+/** Send an action to the bot. The element is shown as busy until the bot has answered. */
 async function use(node, block, each, context, value) {
   if (node.getAttribute("aria-busy") === "true") return;
   if (each.confirm && !(await confirmed(each.confirm, context.store))) return;
@@ -136,7 +136,7 @@ function select(block, each, context, label) {
   return stateful(block, each, context, node, { read, filled: () => node.value !== "" }, value);
 }
 
-/** The people or channels to choose from. */
+/** Return the people or channels to choose from. */
 function listed(type, store) {
   const people = Object.values(store.state.users).map((user) => ({ value: user.id, text: { text: user.name } }));
   const places = store.state.channels.map((each) => ({
@@ -223,7 +223,7 @@ function files(block, each, context, label) {
   return stateful(block, each, context, node, made, () => uploads.ids);
 }
 
-/** Keeps what a person put in for when the view is submitted, and tells the bot at once where it asked for that. */
+/** Register an element's value for the view's submission. Send each change to the bot if the block asks for that. */
 function stateful(block, each, context, node, input, value) {
   context.inputs?.set(keyOf(block, each), { ...input, node, block, action: each.action_id });
   if (block.type !== "input" || block.dispatch_action) {

@@ -4,9 +4,9 @@ import { toast } from "./dialogs.js";
 import { element } from "./dom.js";
 import { View } from "./view.js";
 
-const PATIENCE = 5000; // milliseconds that the bot has to publish its Home tab
+const TIMEOUT = 5000; // milliseconds until the page reports that the bot has published no Home tab
 
-/** Asks the bot for its Home tab and shows it. */
+/** Requests the bot's Home tab and shows it. */
 export class Home {
   #store;
   #view;
@@ -30,7 +30,7 @@ export class Home {
     if (!answer.ok) this.waiting.textContent = answer.error;
     setTimeout(() => {
       if (answer.ok) this.waiting.textContent = `${this.#store.state.bot.name} has not published a Home tab.`;
-    }, PATIENCE);
+    }, TIMEOUT);
   }
 
   #update() {

@@ -3,11 +3,12 @@
 import { element } from "./dom.js";
 
 /**
- * Opens a menu; it closes by a choice, Escape, Tab or a click elsewhere, and the focus goes back to the button.
- * @param {HTMLElement} anchor
+ * Open a menu beside a button. A choice, Escape, Tab or a click elsewhere closes it. The focus then returns to the
+ * button.
+ * @param {HTMLElement} anchor the button
  * @param {string} label
  * @param {Array<{text: string, detail?: string, icon?: Node, run: function}|null>} entries
- *   null is a line between groups.
+ *   null draws a line between groups
  */
 export function openMenu(anchor, label, entries) {
   const menu = element("div", { role: "menu", class: "menu", "aria-label": label, popover: "auto" });
@@ -40,7 +41,8 @@ export function openMenu(anchor, label, entries) {
     anchor.setAttribute("aria-expanded", "false");
     menu.remove();
   });
-  // Beside the button it would vanish with it; outside a modal it could not be used.
+  // Do not add the menu beside the button: it would disappear when the message is drawn again. While a modal is open,
+  // only its own content can be used.
   (anchor.closest("dialog") ?? document.body).append(menu);
   anchor.setAttribute("aria-expanded", "true");
   menu.showPopover();
@@ -48,7 +50,7 @@ export function openMenu(anchor, label, entries) {
   items[0].focus({ preventScroll: true });
 }
 
-/** The item after `at` whose text begins with a typed letter. */
+/** Return the position of the next item after `at` that begins with the typed letter, or undefined. */
 function initial(key, items, at) {
   if (key.length !== 1 || key === " ") return undefined;
   const order = [...items.keys()].map((number) => (at + 1 + number) % items.length);

@@ -9,16 +9,16 @@ import { mrkdwn, plainText } from "./mrkdwn.js";
 import { sizeText } from "./uploads.js";
 
 const PAINTED = new Set(["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"]);
-const HUES = 6; // of the avatars, in the style sheet
+const HUES = 6; // number of avatar colours in the style sheet
 
 /**
- * Draws a message.
- * @param {object} place where it stands
+ * Return the element of a message.
+ * @param {object} place the message's conversation and neighbours
  * @param {string} place.channel
- * @param {string|null} place.thread of a thread's panel its parent's ts
- * @param {boolean} place.follows whether the same person wrote the message before, just now
- * @param {object[]} place.replies to it, empty in a thread
- * @param {function} place.act tells the bot that an element was used, see `Context` in elements.js; the message first
+ * @param {string|null} place.thread ts of the thread's first message; null in the channel
+ * @param {boolean} place.follows whether the same person wrote the previous message shortly before
+ * @param {object[]} place.replies to the message; empty in a thread
+ * @param {function} place.act like `act` of `Context` in elements.js, with the message as first argument
  * @param {function(object, HTMLElement)} place.shortcut runs a message shortcut
  */
 export function drawMessage(message, store, connection, place) {
@@ -62,8 +62,8 @@ export function drawMessage(message, store, connection, place) {
   return made;
 }
 
-/** What a screen reader is told of a message. */
-export function spoken(message, store) {
+/** Return the text that a screen reader announces for a new message. */
+export function announcement(message, store) {
   const files = message.files?.map((file) => file.name).join(", ");
   return `${sender(message, store).name}: ${plainText(message.text ?? "", store)}${files ? ` (${files})` : ""}`;
 }
@@ -80,7 +80,7 @@ function sender(message, store) {
   return { id: message.bot_id, name: message.username ?? "Workflow", is_bot: true };
 }
 
-/** A person's or an app's picture. */
+/** Return the picture of a person or an app. */
 export function avatar(user) {
   if (user.is_bot && user.id !== "WORKSPACE") {
     return element("img", { class: "avatar", src: "/page/static/icon.svg", alt: "", width: 36, height: 36 });
@@ -141,8 +141,8 @@ function entries(message, store, place, more) {
     icon: icon("wand"),
     run: () => place.shortcut(shortcut, message, more.closest(".message")),
   }));
-  const copy = (text, said) => () => navigator.clipboard.writeText(text).then(
-    () => toast(said),
+  const copy = (text, confirmation) => () => navigator.clipboard.writeText(text).then(
+    () => toast(confirmation),
     () => toast("The browser did not let the page copy."),
   );
   const files = message.files ?? [];

@@ -1,16 +1,16 @@
-// The messages of a channel or a thread, which stay where the person is reading.
+// The list of messages of a channel or a thread. New messages do not move what the person reads.
 
 import { dateOf, dayText } from "./dates.js";
 import { element, icon } from "./dom.js";
 import { drawMessage } from "./message.js";
 
-const CLOSE = 300; // seconds within which messages of one person stand together
-const NEAR = 60; // pixels from the newest message within which it is followed
-const MARGIN = 12;
+const GROUP_TIME = 300; // seconds; later messages of one person show the name again
+const FOLLOW_DISTANCE = 60; // pixels; the list follows new messages if its end is at most this far away
+const MARGIN = 12; // pixels above a message that is scrolled to
 
 /** A scrolling list of messages. */
 export class Messages {
-  expecting = false; // whether the person asked for something, so that the next message is shown in any case
+  expecting = false; // whether an answer is expected; the list scrolls to it from anywhere
   #store;
   #connection;
   #place;
@@ -18,7 +18,7 @@ export class Messages {
   #days = new Map(); // day → node
   #following = true;
 
-  /** @param {object} place as for `drawMessage`, without what is of each message */
+  /** @param {object} place as for `drawMessage`, without `follows` and `replies` */
   constructor(store, connection, place, label) {
     this.#store = store;
     this.#connection = connection;
@@ -34,7 +34,7 @@ export class Messages {
     sizes.observe(this.scroller);
   }
 
-  /** Draws what is not as before. */
+  /** Draw the messages that have changed. */
   update() {
     const { channel, thread } = this.#place;
     const messages = thread ? this.#store.thread(channel, thread) : this.#store.shown(channel);
@@ -60,13 +60,13 @@ export class Messages {
     this.#keep();
   }
 
-  /** A message came. */
+  /** Scroll to a new message, or show the button that does so. */
   arrived() {
     if (this.#following || this.expecting) this.follow();
     else this.newer.hidden = false;
   }
 
-  /** Goes to the newest message and stays there. */
+  /** Scroll to the newest message and follow later ones. */
   follow() {
     this.#following = true;
     this.expecting = false;
@@ -78,7 +78,7 @@ export class Messages {
     const { channel, thread } = this.#place;
     const replies = thread ? [] : this.#store.replies(channel, message.ts);
     const follows =
-      before?.user === message.user && !before.ephemeral && !message.ephemeral && message.ts - before.ts < CLOSE;
+      before?.user === message.user && !before.ephemeral && !message.ephemeral && message.ts - before.ts < GROUP_TIME;
     const signature = JSON.stringify([message, replies.length, follows]);
     const old = this.#drawn.get(message.ts);
     if (old?.signature === signature) return old.node;
@@ -92,7 +92,7 @@ export class Messages {
     return this.#days.get(day);
   }
 
-  /** Brings the nodes into the list; those that are in place stay untouched, and so keep focus and images. */
+  /** Put the nodes into the list. Do not touch nodes that are in place, so that they keep focus and images. */
   #arrange(nodes) {
     const wanted = new Set(nodes);
     for (const node of [...this.list.children]) if (!wanted.has(node)) node.remove();
@@ -107,7 +107,7 @@ export class Messages {
     return message && this.list.contains(message) ? { ts: message.dataset.ts, active } : null;
   }
 
-  /** Gives the focus to what took the place of the element that had it, and shows it from its top. */
+  /** If the focused element was replaced, focus the new message and scroll to its top. */
   #refocus(focused) {
     if (!focused || focused.active.isConnected) return;
     const message = this.#drawn.get(focused.ts)?.node ?? this.list.lastElementChild;
@@ -117,7 +117,7 @@ export class Messages {
     }
   }
 
-  /** Where the newest message is in sight: its end, or its top where it is higher than the window. */
+  /** Return the scroll position that shows the end of the newest message, or its top if it is higher than the list. */
   get #target() {
     const { scrollHeight, clientHeight } = this.scroller;
     const top = (this.list.lastElementChild?.offsetTop ?? 0) - MARGIN;
@@ -130,7 +130,7 @@ export class Messages {
   }
 
   #scrolled() {
-    this.#following = this.scroller.scrollTop >= this.#target - NEAR;
+    this.#following = this.scroller.scrollTop >= this.#target - FOLLOW_DISTANCE;
     if (this.#following) this.newer.hidden = true;
   }
 

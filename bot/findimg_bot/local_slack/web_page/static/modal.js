@@ -5,7 +5,7 @@ import { textObject } from "./mrkdwn.js";
 import { takePastes } from "./uploads.js";
 import { View } from "./view.js";
 
-/** Shows the store's modal; the browser's own dialog keeps the focus inside and closes with Escape. */
+/** Shows the store's modal in a `dialog` element, which keeps the focus inside and closes with Escape. */
 export class Modal {
   #store;
   #connection;
@@ -52,7 +52,7 @@ export class Modal {
     const dialog = element("dialog", { class: "dialog modal", "aria-labelledby": "modal-title" }, form);
     close.addEventListener("click", () => this.#close(view));
     dialog.addEventListener("cancel", (event) => {
-      if (event.target !== dialog) return; // a choice of files that was left comes up to here too
+      if (event.target !== dialog) return; // a cancelled file chooser fires this event too
       event.preventDefault();
       this.#close(view);
     });
@@ -64,7 +64,7 @@ export class Modal {
       event.preventDefault();
       this.#submit(form);
     });
-    // An image can be pasted anywhere in the modal, when it asks for one.
+    // If the modal has a file input, an image can be pasted anywhere in it.
     takePastes(form, (files) => this.#view.addFiles(files));
     this.#dialog = dialog;
     document.body.append(dialog);

@@ -1,4 +1,4 @@
-// Slack's mrkdwn as DOM nodes. Source: "Formatting text" of Slack's documentation.
+// Slack's mrkdwn as DOM nodes. Source: "Formatting message text" in Slack's documentation.
 
 import { dateText } from "./dates.js";
 import { element } from "./dom.js";
@@ -7,12 +7,13 @@ import { emoji, withEmoji } from "./emoji.js";
 const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
 const TOKEN = /`|<([^<>\n]+)>|\bhttps?:\/\/[^\s<>|]+[^\s<>|.,;:!?)'"\]]|:([a-z0-9_+-]+):|[*_~]/gi;
 const MARKS = { "*": "strong", _: "em", "~": "s", "`": "code" };
-// What can stand beside a mark; invisible characters can't, so that a bot can put them there to write a plain mark.
+// Characters that may be beside a mark. Invisible ones are not among them: a bot adds one to show a mark as it is.
 const EDGE = /[\s\p{P}\p{S}]/u;
 
 /**
- * The nodes of a mrkdwn text.
- * @param {import("./store.js").Store} store knows the names of people and channels.
+ * Return the nodes of a mrkdwn text.
+ * @param {string} text
+ * @param {import("./store.js").Store} store for the names of people and channels
  * @returns {DocumentFragment}
  */
 export function mrkdwn(text, store) {
@@ -24,18 +25,18 @@ export function mrkdwn(text, store) {
   return made;
 }
 
-/** The text of a mrkdwn text, as for a screen reader. */
+/** Return a mrkdwn text without its marks. */
 export function plainText(text, store) {
   return mrkdwn(text, store).textContent;
 }
 
-/** The nodes of a text object of Block Kit, `{type, text, emoji?}`. */
+/** Return the node of a Block Kit text object, `{type, text, emoji?}`. */
 export function textObject(object, store) {
   if (object.type === "mrkdwn") return mrkdwn(object.text, store);
   return document.createTextNode(object.emoji === false ? object.text : withEmoji(object.text));
 }
 
-/** A link that opens beside the workspace, or null where the address is none that a page may open. */
+/** Return a link that opens a new tab, or null if the address's scheme is not allowed. */
 export function link(address, ...children) {
   if (!URL.canParse(address) || !SCHEMES.has(new URL(address).protocol)) return null;
   return element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, ...children);
@@ -81,7 +82,7 @@ function inline(text, store) {
   return nodes;
 }
 
-/** The node of a token and where it ends; null where it is only text. */
+/** Return a token's node and the position behind it, or null if the token is plain text. */
 function token(text, found, store) {
   const [whole, reference, name] = found;
   const after = found.index + whole.length;
@@ -98,11 +99,11 @@ function token(text, found, store) {
   if (end < 0) return null;
   const inner = text.slice(after, end);
   const mark = text[found.index];
-  // The token's position is kept by the one regular expression: nested marks are read before it goes on.
+  // `inline` resets TOKEN.lastIndex. The caller sets it again, to the end that is returned here.
   return [element(MARKS[mark], {}, ...(mark === "`" ? [decoded(inner)] : inline(inner, store))), end + 1];
 }
 
-/** Where the mark that opens at `start` closes; -1 where it opens nothing. */
+/** Return the position of the mark that closes the one at `start`, or -1. */
 function closing(text, start) {
   const mark = text[start];
   if (start > 0 && !EDGE.test(text[start - 1])) return -1;
@@ -114,7 +115,7 @@ function closing(text, start) {
   return -1;
 }
 
-/** The node of what stands between < and >; null where it is nothing that can be shown. */
+/** Return the node of a reference (the text between < and >), or null if it cannot be shown. */
 function referenced(reference, store) {
   const bar = reference.indexOf("|");
   const target = bar < 0 ? reference : reference.slice(0, bar);

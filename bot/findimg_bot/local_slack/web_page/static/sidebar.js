@@ -1,12 +1,12 @@
-// The list of channels; at phone width a drawer.
+// The list of channels. On a phone it is a drawer that a button opens.
 
 import { avatar } from "./message.js";
 import { element, icon } from "./dom.js";
 
-/** Channels, the direct message with the bot, and what is unread in them. */
+/** The list of channels and direct messages, with the number of unread messages. */
 export class Sidebar {
   #store;
-  #unread = new Map(); // channel → messages that came while it was not open
+  #unread = new Map(); // channel → number of unread messages
   #veil = document.getElementById("veil");
 
   constructor(store) {
@@ -24,7 +24,7 @@ export class Sidebar {
     return this.node.classList.contains("open");
   }
 
-  /** Opens the drawer. */
+  /** Open the drawer. */
   open() {
     this.node.classList.add("open");
     this.#veil.hidden = false;
@@ -42,8 +42,9 @@ export class Sidebar {
   }
 
   /**
+   * Draw the list.
    * @param {string} open the channel that is shown
-   * @param {boolean} seen whether its messages are in sight
+   * @param {boolean} seen whether the person can see its messages
    */
   update(open, seen) {
     if (seen) this.#unread.delete(open);

@@ -1,44 +1,44 @@
-// What the page knows: the server's state, kept up to date with what the server tells.
+// The page's copy of the server's state.
 
 const WORKSPACE = { id: "WORKSPACE", name: "Workspace", is_bot: true };
-const QUIET = 5000; // milliseconds after which a bot that acknowledged and said nothing is no longer waited for
+const ANSWER_TIMEOUT = 5000; // milliseconds to wait for a visible answer of the bot
 
-/** Fires "change" with `{type, channel?, message?, fresh?}` whenever something is not as before. */
+/** Fires "change" with `{type, channel?, message?, fresh?}` when the state has changed. `fresh` marks a new message. */
 export class Store extends EventTarget {
   state = null;
-  #notices = []; // [channel, message], which the server does not keep
+  #notices = []; // [channel, message]; the server does not store them
 
-  /** Takes in what the server told. */
-  apply(told) {
-    switch (told.type) {
+  /** Apply an update from the server. */
+  apply(update) {
+    switch (update.type) {
       case "state":
-        this.state = told;
+        this.state = update;
         for (const [channel, message] of this.#notices) this.#put(channel, message);
-        this.#changed(told);
+        this.#changed(update);
         break;
       case "message": {
-        const fresh = this.#put(told.channel, told.message);
-        this.#changed({ ...told, fresh });
+        const fresh = this.#put(update.channel, update.message);
+        this.#changed({ ...update, fresh });
         break;
       }
       case "deleted":
-        this.state.messages[told.channel] = this.messages(told.channel).filter((each) => each.ts !== told.ts);
-        this.#changed(told);
+        this.state.messages[update.channel] = this.messages(update.channel).filter((each) => each.ts !== update.ts);
+        this.#changed(update);
         break;
       case "notice":
-        this.notice(told.channel, told.text, told.thread_ts);
+        this.notice(update.channel, update.text, update.thread_ts);
         break;
       case "file":
-        for (const channel of Object.keys(this.state.messages)) this.#ready(channel, told.file);
+        for (const channel of Object.keys(this.state.messages)) this.#ready(channel, update.file);
         break;
       case "modal":
       case "home":
-        this.state[told.type] = told.view;
-        this.#changed(told);
+        this.state[update.type] = update.view;
+        this.#changed(update);
     }
   }
 
-  /** Tells the person something in a channel that nobody else sees. */
+  /** Add a notice to a channel that only this person sees. */
   notice(channel, text, thread) {
     const message = { ts: (Date.now() / 1000).toFixed(6), user: WORKSPACE.id, text, ephemeral: true, notice: true };
     if (thread) message.thread_ts = thread;
@@ -47,10 +47,10 @@ export class Store extends EventTarget {
     this.#changed({ type: "notice", channel, message, fresh: true });
   }
 
-  /** Resolves when the bot has done something that can be seen, or is unlikely to. */
+  /** Resolve when the bot's answer is visible, or after `ANSWER_TIMEOUT`. */
   async answer(channel) {
     await new Promise((resolve) => {
-      const timer = setTimeout(resolve, QUIET);
+      const timer = setTimeout(resolve, ANSWER_TIMEOUT);
       const look = ({ detail }) => {
         if (channel && detail.channel && detail.channel !== channel) return;
         clearTimeout(timer);
@@ -61,8 +61,8 @@ export class Store extends EventTarget {
     });
   }
 
-  /** Whether a sentence is the last that the person was told. */
-  told(sentence) {
+  /** Return whether the last notice is this sentence. */
+  isLastNotice(sentence) {
     return this.#notices.at(-1)?.[1].text === sentence;
   }
 
@@ -70,12 +70,12 @@ export class Store extends EventTarget {
     return this.state.messages[channel] ?? [];
   }
 
-  /** The messages of a channel's main view, oldest first. */
+  /** Return the messages of a channel outside threads, oldest first. */
   shown(channel) {
     return this.messages(channel).filter((each) => !each.thread_ts || each.thread_ts === each.ts);
   }
 
-  /** A thread, its parent first. */
+  /** Return the messages of a thread, oldest first. */
   thread(channel, ts) {
     return this.messages(channel).filter((each) => each.ts === ts || each.thread_ts === ts);
   }
@@ -92,7 +92,7 @@ export class Store extends EventTarget {
     return id === WORKSPACE.id ? WORKSPACE : (this.state.users[id] ?? { id, name: id ?? "unknown", is_bot: false });
   }
 
-  /** A file that was sent is ready now. */
+  /** Replace a file that the server has finished processing. */
   #ready(channel, file) {
     for (const message of this.messages(channel)) {
       if (!message.files?.some((each) => each.id === file.id)) continue;

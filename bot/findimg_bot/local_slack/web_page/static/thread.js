@@ -1,4 +1,4 @@
-// The panel of a thread, beside its channel.
+// The panel beside the channel that shows a thread.
 
 import { Conversation } from "./conversation.js";
 import { element, iconButton } from "./dom.js";
@@ -10,7 +10,7 @@ export class Thread {
   #node = document.getElementById("thread");
   #conversation = null;
 
-  /** @param {function()} close leaves the thread */
+  /** @param {function()} close is called to leave the thread */
   constructor(store, connection, close) {
     this.#store = store;
     this.#connection = connection;
@@ -23,8 +23,8 @@ export class Thread {
   }
 
   /**
-   * Shows a thread, or none.
-   * @param {string|null} ts of its first message
+   * Show a thread, or hide the panel.
+   * @param {string|null} ts of the thread's first message; null hides the panel
    */
   show(channel, ts, name) {
     if (this.#conversation?.channel === channel && this.ts === ts) return;

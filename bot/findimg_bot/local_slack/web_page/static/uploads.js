@@ -1,14 +1,14 @@
-// Files that a person chose and that are in no message yet, with their previews.
+// Files that are attached to an unsent message, with their previews.
 
 import { element, icon, iconButton } from "./dom.js";
 
-/** Fires "change" when files were added or removed, or one arrived at the server. */
+/** Fires "change" when a file is added, removed or uploaded. */
 export class Uploads extends EventTarget {
   #connection;
   #limits;
   #files = []; // {name, id?, error?, preview?, tile}
 
-  /** @param {{bytes: number, most?: number, types?: string[]}} limits of the files; types are file name endings. */
+  /** @param {{bytes: number, most?: number, types?: string[]}} limits `types` are file name endings */
   constructor(connection, limits) {
     super();
     this.#connection = connection;
@@ -16,7 +16,7 @@ export class Uploads extends EventTarget {
     this.tiles = element("ul", { class: "uploads", "aria-label": "Files to send", hidden: true });
   }
 
-  /** Uploads files and shows them. */
+  /** Upload files and show them. */
   async add(files) {
     await Promise.all([...files].map((file) => this.#upload(file)));
   }
@@ -25,7 +25,7 @@ export class Uploads extends EventTarget {
     return this.#files.filter((file) => file.id).map((file) => file.id);
   }
 
-  /** Whether some are still on their way. */
+  /** Return whether an upload is still running. */
   get busy() {
     return this.#files.some((file) => !file.id && !file.error);
   }
@@ -38,7 +38,7 @@ export class Uploads extends EventTarget {
     return this.#files.length === 0;
   }
 
-  /** Takes away what was sent, and what cannot be. */
+  /** Remove the files that were sent, and those with an error. */
   sent(ids) {
     for (const file of [...this.#files]) if (file.error || ids.includes(file.id)) this.#remove(file);
   }
@@ -69,7 +69,7 @@ export class Uploads extends EventTarget {
     if (!file.type.startsWith("image/")) return icon("file");
     entry.preview = URL.createObjectURL(file);
     const image = element("img", { src: entry.preview, alt: "" });
-    // Some formats, like HEIC, no browser paints, but the bot reads them.
+    // Browsers cannot show some formats that the bot reads, such as HEIC.
     image.addEventListener("error", () => image.replaceWith(icon("file")));
     return image;
   }
@@ -82,7 +82,7 @@ export class Uploads extends EventTarget {
     if (types?.length && !types.includes(file.name.split(".").at(-1).toLowerCase())) {
       return `Only ${types.join(", ")} files are taken.`;
     }
-    if (file.size > bytes) return `It has ${sizeText(file.size)}, ${sizeText(bytes)} are the most.`;
+    if (file.size > bytes) return `The file has ${sizeText(file.size)}. The limit is ${sizeText(bytes)}.`;
     return null;
   }
 
@@ -99,9 +99,9 @@ export class Uploads extends EventTarget {
   }
 }
 
-/** Lets files be dropped on a place, which is marked meanwhile. */
+/** Accept files that are dropped on an element. Highlight it while files are over it. */
 export function takeDrops(place, add) {
-  let depth = 0; // dragenter and dragleave fire for every element inside too
+  let depth = 0; // dragenter and dragleave also fire for each inner element
   const over = (event, step) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -117,7 +117,7 @@ export function takeDrops(place, add) {
   });
 }
 
-/** Lets files be pasted into a field. */
+/** Accept files that are pasted into a field. */
 export function takePastes(field, add) {
   field.addEventListener("paste", (event) => {
     if (!event.clipboardData.files.length) return;
@@ -126,7 +126,7 @@ export function takePastes(field, add) {
   });
 }
 
-/** The input behind a button that opens the system's choice of files. */
+/** Return a hidden file input, and let a button open its file chooser. */
 export function chooser(button, attributes, add) {
   const unseen = { class: "unseen", tabindex: "-1", "aria-hidden": "true" };
   const input = element("input", { type: "file", ...unseen, ...attributes });
@@ -138,7 +138,7 @@ export function chooser(button, attributes, add) {
   return input;
 }
 
-/** A number of bytes as a person reads it. */
+/** Return a number of bytes as text. */
 export function sizeText(bytes) {
   if (bytes < 1000) return `${bytes} bytes`;
   if (bytes < 1e6) return `${Math.round(bytes / 1000)} kB`;

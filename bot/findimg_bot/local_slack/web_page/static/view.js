@@ -1,9 +1,9 @@
-// The blocks of a modal or a Home tab, and what a person put into them.
+// The blocks of a modal or a Home tab, and their input values.
 
 import { draw } from "./blocks.js";
 import { element } from "./dom.js";
 
-/** Blocks of a view. What is the same in the view's next state keeps its elements, and so what was put in. */
+/** The blocks of a view. A block that an update does not change keeps its element, and so its input value. */
 export class View {
   #store;
   #connection;
@@ -12,7 +12,7 @@ export class View {
   #drawn = new Map(); // block → {signature, node}
   #inputs = new Map();
 
-  /** @param {function(string)} fail tells the person that something did not work */
+  /** @param {function(string)} fail shows an error to the person */
   constructor(store, connection, fail) {
     this.#store = store;
     this.#connection = connection;
@@ -44,7 +44,7 @@ export class View {
     if (focused) this.node.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  /** What was put in, as Slack's `view.state.values`. */
+  /** Return the input values as in Slack's `view.state.values`. */
   get values() {
     const values = {};
     for (const { block, action, read } of this.#inputs.values()) {
@@ -53,24 +53,24 @@ export class View {
     return values;
   }
 
-  /** What is missing or not ready, by block_id. */
+  /** Return the inputs that are empty or invalid: a sentence by block_id. */
   get problems() {
     const problems = {};
     for (const { block, node, filled, problem } of this.#inputs.values()) {
       if (block.type !== "input") continue;
-      const said = problem?.() || node.validationMessage;
-      if (said) problems[block.block_id] = said;
+      const message = problem?.() || node.validationMessage;
+      if (message) problems[block.block_id] = message;
       else if (!block.optional && !filled()) problems[block.block_id] = "Please fill this in.";
     }
     return problems;
   }
 
-  /** Gives files to the first input that takes some. */
+  /** Add files to the first file input. */
   addFiles(files) {
     [...this.#inputs.values()].find((input) => input.add)?.add(files);
   }
 
-  /** Shows what is wrong with which block, and goes to the first; returns whether there is such a block. */
+  /** Show errors at their blocks and focus the first. Return whether the view has such a block. */
   showErrors(errors) {
     let first = null;
     for (const place of this.node.querySelectorAll(".block.input")) {
