@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from findimg.errors import SettingsError
 from findimg.storage.folder import file_version
 from findimg_jobs.indexing.image_names import extension_of, is_image_content, is_image_name
-from findimg_jobs.indexing.records import Failure, Found, SourceImage
+from findimg_jobs.indexing.records import Failure, FolderIdentity, Found, SourceImage
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, FolderRules, SkipRules
 
 # The path was deleted since it was listed, or it is a link to nothing.
@@ -30,6 +30,7 @@ class _Folder:
     path: str
     root: str  # the source that it is in
     rules: FolderRules
+    device: int | None = None  # of the folder above it, None for a source
 
 
 class FolderWalk:
@@ -89,6 +90,8 @@ class FolderWalk:
         if inode == self._library or is_library(folder.path, {entry.name for entry in entries}):
             self.found.libraries.add(folder.path)
             return []
+        above = status.st_dev if folder.device is None else folder.device
+        self.found.folders[folder.path] = FolderIdentity(status.st_ino, mounted=status.st_dev != above)
         rules = folder.rules
         if any(entry.name == IGNORE_FILE for entry in entries):
             rules = self._read_ignore_file(folder)
@@ -100,7 +103,7 @@ class FolderWalk:
                 if entry.is_dir():
                     inside = self._rules_below(entry.path, folder.root, rules)
                     if inside:
-                        below.append((_Folder(entry.path, folder.root, inside), entry.is_symlink()))
+                        below.append((_Folder(entry.path, folder.root, inside, status.st_dev), entry.is_symlink()))
                 else:
                     self._add_entry(entry, _Folder(folder.path, folder.root, rules))
         except PermissionError as error:

@@ -4,8 +4,11 @@ A plan is written before the work starts and never changed.
 """
 
 import io
+import json
+import os
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -14,8 +17,10 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import Listing, SourceImage
+from findimg_jobs.indexing.records import FolderIdentity, Listing, SourceImage
 from findimg_jobs.store.shards import CommittedImages, Shard, make_shards
+
+_FOLDERS = b"findimg.folders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class Plan:
     run: str
     images: tuple[SourceImage, ...]  # every image of the sources with a valid name
     shards: tuple[Shard, ...]  # the images that are not embedded yet
+    folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # folders of this machine, by path
 
 
 def new_run_id() -> str:
@@ -52,11 +58,14 @@ def make_plan(
     """
     is_done = committed.is_embedded if retry_failed else committed.is_settled
     to_embed = [image for image in listing.images if not is_done(image)]
-    return Plan(run, tuple(listing.images), tuple(make_shards(to_embed, fingerprint, shard_size)))
+    return Plan(run, tuple(listing.images), tuple(make_shards(to_embed, fingerprint, shard_size)), listing.folders)
 
 
 def write_plan(storage: Storage, plan: Plan) -> None:
-    """Write `plans/<run>.parquet`: one row per image, with the shard to embed it in, if any."""
+    """Write `plans/<run>.parquet`: one row per image, with the shard to embed it in, if any.
+
+    The file's metadata holds the folders that have images.
+    """
     shard_of = {image: shard.name for shard in plan.shards for image in shard.images}
     table = pa.table(
         {
@@ -66,6 +75,9 @@ def write_plan(storage: Storage, plan: Plan) -> None:
             "modified": pa.array([image.modified for image in plan.images], pa.float64()),
         }
     )
+    in_use = folders_above(image.uri for image in plan.images)
+    folders = {path: astuple(folder) for path, folder in plan.folders.items() if path in in_use}
+    table = table.replace_schema_metadata({_FOLDERS: json.dumps(folders)})
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     storage.write(_key(plan.run), buffer.getvalue())
@@ -77,13 +89,30 @@ def read_images(storage: Storage, run: str) -> list[SourceImage]:
     Raises:
         LibraryError: the plan is missing or damaged.
     """
-    try:
-        # Plans of older releases have no modification times.
-        table = pq.ParquetFile(io.BytesIO(storage.read(_key(run)))).read(["uri", "version", "modified"])
-    except (ObjectMissingError, pa.ArrowException) as error:
-        problem = "missing from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
-        raise LibraryError(f"The plan of run {run} is {problem}. Run index instead of merge.") from error
+    # Plans of older releases have no modification times.
+    table = _open(storage, run).read(["uri", "version", "modified"])
     return [SourceImage(**row) for row in table.to_pylist()]
+
+
+def read_folders(storage: Storage, run: str) -> dict[str, FolderIdentity]:
+    """Return the folders that had images when a run was planned. Plans of older releases have none.
+
+    Raises:
+        LibraryError: the plan is missing or damaged.
+    """
+    metadata = _open(storage, run).schema_arrow.metadata or {}
+    return {path: FolderIdentity(*values) for path, values in json.loads(metadata.get(_FOLDERS, b"{}")).items()}
+
+
+def folders_above(uris: Iterable[str]) -> set[str]:
+    """Return the paths of all folders above some images."""
+    folders: set[str] = set()
+    for uri in uris:
+        folder = os.path.dirname(uri)
+        while folder not in folders and folder:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    return folders
 
 
 def planned_runs(storage: Storage) -> set[str]:
@@ -99,6 +128,14 @@ def last_run(storage: Storage) -> str | None:
 def delete_plan(storage: Storage, run: str) -> None:
     """Delete a run's plan."""
     storage.delete(_key(run))
+
+
+def _open(storage: Storage, run: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(io.BytesIO(storage.read(_key(run))))
+    except (ObjectMissingError, pa.ArrowException) as error:
+        problem = "missing from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
+        raise LibraryError(f"The plan of run {run} is {problem}. Run index instead of merge.") from error
 
 
 def _key(run: str) -> str:

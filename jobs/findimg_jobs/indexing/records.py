@@ -1,6 +1,7 @@
 """The records that a listing of the sources consists of."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -24,6 +25,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderIdentity:
+    """Which folder a path led to. Another disk, or none, gives a path another identity."""
+
+    inode: int
+    mounted: bool  # on another device than the folder above it
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """All images of the sources, in URI order, each image once."""
 
@@ -34,6 +43,7 @@ class Listing:
     skipped: Counter[str] = field(default_factory=Counter)  # reason → number of files and folders
     empty_sources: tuple[str, ...] = ()  # roots of sources without an image
     roots: tuple[str, ...] = ()  # the sources' addresses; of a single image its folder
+    folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # listed folders of this machine, by path
 
 
 @dataclass(slots=True)
@@ -46,6 +56,7 @@ class Found:
     archived: list[SourceImage] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
+    folders: dict[str, FolderIdentity] = field(default_factory=dict)
 
     def add(self, other: "Found") -> None:
         """Add another part."""
@@ -55,3 +66,4 @@ class Found:
         self.archived += other.archived
         self.skipped += other.skipped
         self.libraries |= other.libraries
+        self.folders |= other.folders

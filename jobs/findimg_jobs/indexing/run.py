@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import abspath
 
@@ -16,10 +16,11 @@ from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask
-from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_images, write_plan
-from findimg_jobs.indexing.records import Failure, Listing, SourceImage
+from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
+from findimg_jobs.indexing.records import Failure, FolderIdentity, Listing, SourceImage
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
+from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
@@ -131,9 +132,10 @@ def _plan(
     storage, fingerprint = session.library.storage, context.config.fingerprint
     with session.clock.stage("plan"):
         committed = read_committed(storage, fingerprint)
-        before = _live_images(session.library, live, committed)
+        before, folders = _live_images(session.library, live, committed)
         if not options.allow_shrink:
             _check_not_emptied(listing, before)
+            listing = _keep_vanished(listing, before, folders)
         images, skipped = _images_of_version(listing, before, committed)
         listing = replace(listing, images=without_blocked(storage, images))
         run = new_run_id()
@@ -154,27 +156,42 @@ def _plan(
     )
 
 
-def _live_images(library: Library, live: Manifest | None, committed: CommittedImages) -> Sequence[SourceImage]:
-    """Return the images of the live version."""
+def _live_images(
+    library: Library, live: Manifest | None, committed: CommittedImages
+) -> tuple[Sequence[SourceImage], Mapping[str, FolderIdentity]]:
+    """Return the images of the live version, and the folders that they were in."""
     if live is None:
-        return ()
+        return (), {}
     try:
-        planned = read_images(library.storage, live.run)
+        planned, folders = read_images(library.storage, live.run), read_folders(library.storage, live.run)
     except LibraryError as error:
         _log.warning("The images of the live version are not known: %s", error)
-        return ()
-    return [image for image in planned if committed.is_embedded(image)]
+        return (), {}
+    return [image for image in planned if committed.is_embedded(image)], folders
 
 
 def _check_not_emptied(listing: Listing, before: Sequence[SourceImage]) -> None:
     """Check that no source lost all its images, because then its disk is probably not mounted."""
     for root in listing.empty_sources:
-        lost = sum(_is_below(image.uri, (root,)) for image in before)
+        lost = sum(is_below(image.uri, (root,)) for image in before)
         if lost:
             raise NotPublishedError(
                 f"The source {root} has no image any more, but the library holds {lost} of its images. If its disk is "
                 "not mounted, mount it and run again. If the images are really gone, run again with --allow-shrink."
             )
+
+
+def _keep_vanished(listing: Listing, before: Sequence[SourceImage], folders: Mapping[str, FolderIdentity]) -> Listing:
+    """Return the listing with the folders whose disk is not mounted among the unreadable ones, and their identity."""
+    vanished = vanished_folders(before, folders, listing)
+    kept = (*listing.unreadable, *vanished)
+    return replace(
+        listing,
+        failures=[*listing.failures, *(Failure(path, "", VANISHED, transient=True) for path in vanished)],
+        unreadable=kept,
+        # The next run must still know which folder the path led to.
+        folders={**listing.folders, **{path: folder for path, folder in folders.items() if is_below(path, kept)}},
+    )
 
 
 def _images_of_version(
@@ -185,17 +202,13 @@ def _images_of_version(
     Images that cannot be read now are kept if they were embedded before: those in unreadable folders, and those that
     S3 archived.
     """
-    kept = [image for image in before if _is_below(image.uri, listing.unreadable)]
+    kept = [image for image in before if is_below(image.uri, listing.unreadable)]
     archived = [image for image in listing.archived if committed.is_embedded(image)]
     skipped = listing.skipped.copy()
     if len(archived) < len(listing.archived):
         skipped["archived in S3"] += len(listing.archived) - len(archived)
     listed = {image.uri: image for image in [*kept, *archived, *listing.images]}
     return sorted(listed.values()), skipped
-
-
-def _is_below(uri: str, roots: Sequence[str]) -> bool:
-    return any(uri == root or uri.startswith(f"{root.rstrip('/')}/") for root in roots)
 
 
 def _embed(session: WriteSession, settings: Settings, context: BuildContext, progress: _Progress) -> None:

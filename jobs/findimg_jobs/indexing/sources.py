@@ -64,10 +64,12 @@ def list_sources(
         if os.path.exists(root):
             paths.append(root)
         elif on_missing == "fail":
-            missing.append(Failure(root, "", "The file does not exist.", transient=True))
+            missing.append(Failure(root, "", "The file or folder does not exist.", transient=True))
     walk = FolderWalk(rules, None if "://" in library else library or None)
     found = walk.list(paths)
     found.failures += missing
+    # A missing folder may be a disk that is not mounted. With the slash, a deleted image is not kept.
+    found.unreadable += [f"{failure.uri}/" for failure in missing]
     for root in roots:
         if "://" in root:
             found.add(list_bucket(root, rules, parallel_map))
@@ -144,7 +146,7 @@ def _make_listing(
     ]
     if not images and not failures and not found.archived:
         raise SettingsError(_nothing_found(found, sources))
-    ordered = sorted(images.values())
+    ordered, unreadable = sorted(images.values()), set(found.unreadable)
     held = sorted(image.uri for image in [*ordered, *found.archived])
     return Listing(
         images=ordered,
@@ -155,9 +157,10 @@ def _make_listing(
         empty_sources=tuple(
             root
             for root in dict.fromkeys(roots)
-            if root not in shared_roots and root not in found.unreadable and not _holds(held, root)
+            if root not in shared_roots and not {root, f"{root}/"} & unreadable and not _holds(held, root)
         ),
         roots=tuple(dict.fromkeys(os.path.dirname(root) if root in images else root for root in roots)),
+        folders=found.folders,
     )
 
 

@@ -16,7 +16,15 @@ from findimg_jobs.build.publish import delete_version
 from findimg_jobs.build.rebuild import publish_images
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.indexing.plan import Plan, delete_plan, new_run_id, planned_runs, read_images, write_plan
+from findimg_jobs.indexing.plan import (
+    Plan,
+    delete_plan,
+    new_run_id,
+    planned_runs,
+    read_folders,
+    read_images,
+    write_plan,
+)
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.duplicates import find_others
 from findimg_jobs.reporting.stage_clock import StageClock
@@ -123,7 +131,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         if len(stay) < len(held):
             run = new_run_id()
             images = tuple(image for image in planned if image.uri not in wanted)
-            write_plan(storage, Plan(run, images, ()))
+            write_plan(storage, Plan(run, images, (), read_folders(storage, live.run)))
             session = WriteSession(library, lock, engine, StageClock())
             live = publish_images(session, settings, live, run, images, allow_shrink=True)
         kept = {key.sha256 for key in stay}

@@ -32,6 +32,7 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.records import Listing
+from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.lock import hold_lock
@@ -473,6 +474,77 @@ def test_images_of_an_unreadable_folder_are_kept(
     (source / "album1" / "1.png").unlink()
     run(library, source)
     assert "1.png" not in indexed(library, cache)
+
+
+@pytest.fixture
+def disks(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
+    """A folder with two disks, with four and two images."""
+    for number in range(6):
+        draw(tmp_path / "source" / ("disk1" if number < 4 else "disk2/2024") / f"{number}.png", number)
+    return tmp_path / "source"
+
+
+def test_images_of_a_disk_that_is_not_mounted_are_kept(
+    tmp_path: Path, disks: Path, run: Run, draw: Callable[[Path, int], None], cache: Path
+) -> None:
+    library = str(tmp_path / "library")
+    run(library, disks)
+    (disks / "disk2").rename(tmp_path / "unmounted")
+    (disks / "disk2").mkdir()
+    draw(disks / "disk1" / "new.png", 9)
+    for new in (1, 0):  # the second run knows it, too
+        report = run(library, disks)
+        assert counts(report) == (8, new, 7 - new, 0, 1)
+        assert indexed(library, cache) == {f"{number}.png" for number in range(6)} | {"new.png"}
+        (failure,) = report.failures
+        assert (failure.uri, failure.reason.partition(".")[0]) == (
+            str(disks / "disk2"),
+            "The folder lost all its images, probably because its disk is not mounted",
+        )
+    assert counts(run(library, disks, allow_shrink=True)) == (5, 0, 5, 2, 0)
+    (disks / "disk2").rmdir()
+    (tmp_path / "unmounted").rename(disks / "disk2")
+    assert counts(run(library, disks)) == (7, 0, 7, 0, 0)
+
+
+def test_images_behind_a_link_to_nothing_are_kept(tmp_path: Path, disks: Path, run: Run, cache: Path) -> None:
+    library = str(tmp_path / "library")
+    (disks / "disk2").rename(tmp_path / "stick")
+    (disks / "disk2").symlink_to(tmp_path / "stick")
+    run(library, disks)
+    (tmp_path / "stick").rename(tmp_path / "unplugged")
+    assert counts(run(library, disks)) == (7, 0, 6, 0, 1)
+    (disks / "disk2").unlink()
+    assert counts(run(library, disks)) == (4, 0, 4, 2, 0)
+
+
+def test_deleted_and_moved_folders_are_no_missing_disks(
+    tmp_path: Path, disks: Path, run: Run, draw: Callable[[Path, int], None]
+) -> None:
+    library = str(tmp_path / "library")
+    draw(disks / "inbox" / "7.png", 7)
+    draw(disks / "inbox" / "8.png", 8)
+    run(library, disks)
+    (disks / "inbox" / "7.png").unlink()
+    (disks / "inbox" / "8.png").unlink()
+    assert counts(run(library, disks)) == (6, 0, 6, 2, 0)
+    (disks / "disk2").rename(disks / "renamed")
+    (disks / "disk2").mkdir()
+    assert counts(run(library, disks)) == (6, 0, 6, 2, 0)
+    shutil.rmtree(disks / "renamed")
+    assert counts(run(library, disks)) == (4, 0, 4, 2, 0)
+
+
+def test_missing_folder_of_a_list_keeps_its_images(tmp_path: Path, disks: Path, cache: Path) -> None:
+    settings = Settings(library=str(tmp_path / "library"), cache=cache, engine="local")
+    listed = [str(disks / name) for name in ("disk1/0.png", "disk1/1.png", "disk1/2.png", "disk2")]
+    index(settings, listed, IndexOptions(from_list=True))
+    (disks / "disk1/0.png").unlink()
+    (disks / "disk2").rename(tmp_path / "unmounted")
+    report = index(settings, listed, IndexOptions(from_list=True))
+    assert counts(report) == (6, 0, 4, 1, 2)
+    assert {failure.reason for failure in report.failures} == {"The file or folder does not exist."}
+    assert indexed(settings.library, cache) == {"1.png", "2.png", "4.png", "5.png"}
 
 
 def test_source_that_became_empty_is_refused_unless_allowed(

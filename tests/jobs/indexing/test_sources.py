@@ -199,7 +199,7 @@ def test_missing_source_can_be_an_empty_one_or_a_failure(tmp_path: Path) -> None
     missing = str(tmp_path / "b.jpg")
     assert list_sources([str(tmp_path), missing], "/nowhere", on_missing="empty").failures == []
     (failure,) = list_sources([str(tmp_path), missing], "/nowhere", on_missing="fail").failures
-    assert (failure.uri, failure.reason) == (missing, "The file does not exist.")
+    assert (failure.uri, failure.reason) == (missing, "The file or folder does not exist.")
 
 
 def test_single_images_are_sources(place: str) -> None:
