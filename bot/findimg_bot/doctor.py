@@ -16,6 +16,7 @@ from findimg.errors import FindimgError, ObjectMissingError
 from findimg.library.layout import ENCODER_FILE, thumbnail_key
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
+from findimg.text.enumeration import enumerated
 from findimg_bot.app import build_client
 from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.live_library import LiveLibrary
@@ -115,7 +116,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
             if not getattr(settings, name).get_secret_value()
         ]
         if missing:
-            raise _ProblemError(f"{' and '.join(missing)} must be set together with FINDIMG_SLACK_CLIENT_ID.")
+            raise _ProblemError(f"{enumerated(missing, 'and')} must be set together with FINDIMG_SLACK_CLIENT_ID.")
         ciphers(settings.slack_token_key.get_secret_value())
         if not settings.teams:
             raise _ProblemError(

@@ -14,13 +14,12 @@ from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import extension_of, is_image_name
 from findimg_jobs.indexing.records import Found, SourceImage
-from findimg_jobs.indexing.skip_rules import IGNORE_FILE, FolderRules, SkipRules
+from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 _BRANCHES = 64  # branches of a bucket, if it has that many folders
-_IGNORE_FILE_BYTES = 1 << 20
 # Objects that every findimg library has, published or not.
 _LIBRARY_OBJECT = re.compile(
     r"(?P<library>.*?)/?(versions/[0-9A-Za-z-]+/manifest\.json|plans/\d{8}T\d{12}Z-[0-9a-f]{4}\.parquet)"
@@ -104,8 +103,7 @@ def _read_ignore_files(storage: Storage, rules: FolderRules, entries: Iterable[E
     for entry in sorted(entries, key=lambda entry: len(entry.key)):
         folder, slash, name = entry.key.rpartition("/")
         if name == IGNORE_FILE:
-            lines = storage.read(entry.key, _IGNORE_FILE_BYTES).decode("utf-8", "replace").splitlines()
-            rules = rules.with_ignore_file(folder + slash, lines)
+            rules = rules.with_ignore_file(folder + slash, storage.read(entry.key, IGNORE_FILE_BYTES))
     return rules
 
 

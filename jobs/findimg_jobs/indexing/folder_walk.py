@@ -16,12 +16,11 @@ from findimg.errors import SettingsError
 from findimg.storage.folder import file_version
 from findimg_jobs.indexing.image_names import extension_of, is_image_content, is_image_name
 from findimg_jobs.indexing.records import Failure, FolderIdentity, Found, SourceImage
-from findimg_jobs.indexing.skip_rules import IGNORE_FILE, FolderRules, SkipRules
+from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 
 # The path was deleted since it was listed, or it is a link to nothing.
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _VERSION_NAME = re.compile(rb"[0-9A-Za-z-]{1,100}\s*")
-_IGNORE_FILE_BYTES = 1 << 20
 _Inode = tuple[int, int]  # device and inode
 
 
@@ -179,13 +178,13 @@ class FolderWalk:
     def _read_ignore_file(self, folder: _Folder) -> FolderRules:
         try:
             with open(os.path.join(folder.path, IGNORE_FILE), "rb") as file:
-                lines = file.read(_IGNORE_FILE_BYTES).decode("utf-8", "replace").splitlines()
+                content = file.read(IGNORE_FILE_BYTES)
         except OSError as error:
             path = os.path.join(folder.path, IGNORE_FILE)
             self.found.failures.append(Failure(path, "", f"The file cannot be read: {error.strerror}.", True))
             return folder.rules
         below = _key(folder.path, folder.root)
-        return folder.rules.with_ignore_file(f"{below}/" if below else "", lines)
+        return folder.rules.with_ignore_file(f"{below}/" if below else "", content)
 
     def _add_unreadable(self, path: str, error: OSError) -> None:
         if error.errno in _NOT_FOUND:

@@ -22,6 +22,7 @@ from pathspec import GitIgnoreSpec
 from findimg.errors import SettingsError
 
 IGNORE_FILE = ".findimgignore"
+IGNORE_FILE_BYTES = 1 << 20  # longer files are cut off
 APPLE_DOUBLE = "._*"
 _HIDDEN = ".*"
 # Names, matched without regard to case. Hidden ones are listed for the report.
@@ -96,12 +97,14 @@ class FolderRules:
     ignore_files: tuple[tuple[str, GitIgnoreSpec], ...] = field(default=())
     skipped_by: str | None = None  # the rule that skips this whole folder, except for what `--include` matches
 
-    def with_ignore_file(self, folder: str, lines: Iterable[str]) -> "FolderRules":
-        """Return the rules for a folder that has a `.findimgignore` file with these lines.
+    def with_ignore_file(self, folder: str, content: bytes) -> "FolderRules":
+        """Return the rules for a folder that has a `.findimgignore` file.
 
-        Lines that are not valid patterns are ignored.
+        Args:
+            folder: the folder below the source with a trailing slash. The source itself is empty.
+            content: the file's first `IGNORE_FILE_BYTES`. Lines that are not valid patterns are ignored.
         """
-        spec = parse_lines(lines)
+        spec = parse_lines(content.decode("utf-8", "replace").splitlines())
         return replace(self, ignore_files=(*self.ignore_files, (folder, spec)))
 
     def includes(self, key: str) -> bool:

@@ -166,9 +166,10 @@ def _make_listing(
 
 def _holds(ordered: Sequence[str], root: str) -> bool:
     """Return whether one of the sorted URIs is `root` or below it."""
-    for start in (root, f"{root.rstrip('/')}/"):
+    below = f"{root.rstrip('/')}/"
+    for start in (root, below):
         position = bisect_left(ordered, start)
-        if position < len(ordered) and (ordered[position] == root or ordered[position].startswith(f"{root}/")):
+        if position < len(ordered) and (ordered[position] == root or ordered[position].startswith(below)):
             return True
     return False
 

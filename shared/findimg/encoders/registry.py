@@ -16,6 +16,7 @@ from PIL import Image
 from findimg.discovery import import_modules
 from findimg.encoders.base import Features, ImageEncoder
 from findimg.errors import ModelError, SettingsError
+from findimg.library.manifest import hash_file
 from findimg.models.artefacts import Artefact
 from findimg.models.store import ModelStore
 
@@ -160,8 +161,7 @@ def _weights(encoder: type[RegisteredEncoder], store: ModelStore, named: str | N
 
 def _fingerprint(encoder: type[RegisteredEncoder], weights: Path) -> str:
     try:
-        with weights.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hash_file(weights)
     except OSError as error:
         raise ModelError(f"The weights {weights} cannot be read: {error.strerror}.") from error
     return hashlib.sha256(f"{encoder.name} {digest} {encoder.preprocessing}".encode()).hexdigest()[:16]

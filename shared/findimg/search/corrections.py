@@ -6,7 +6,7 @@ from functools import cached_property
 
 from findimg.search.query import Term
 from findimg.text.lexicon import Lexicon
-from findimg.text.spelling import Correction, intended_spelling, nearest_spellings
+from findimg.text.spelling import intended_spelling, nearest_spellings
 from findimg.text.vectors import FREQUENT, WordVectors
 
 
@@ -34,24 +34,22 @@ class SpellingChecker:
         """Return up to three similar words for a misspelt word; none for a known one."""
         return [] if self.is_known(text) else nearest_spellings(text, self._nouns)
 
-    def correct(self, terms: Sequence[Term]) -> tuple[list[Term], tuple[Correction, ...]]:
-        """Return a query's terms with misspelt words replaced where one other word is clearly meant.
-
-        Quoted phrases stay.
+    def correct(self, terms: Sequence[Term]) -> tuple[list[Term], list[str]]:
+        """Replace a query's misspelt words if one other word is clearly meant. Quoted phrases are not changed.
 
         Returns:
-            The terms, and the corrections.
+            The terms, and the words that replaced misspelt ones.
         """
-        corrections: list[Correction] = []
+        corrections: list[str] = []
 
         def corrected(term: Term) -> Term:
             used = None if term.phrase else self._intended(term.text)
             if used is not None:
-                corrections.append(Correction(term.text, used))
+                corrections.append(used)
                 term = replace(term, text=used)
             return replace(term, alternatives=tuple(corrected(other) for other in term.alternatives))
 
-        return [corrected(term) for term in terms], tuple(corrections)
+        return [corrected(term) for term in terms], corrections
 
     def _intended(self, text: str) -> str | None:
         if " " in text or "-" in text or not text.isalpha() or self.is_known(text):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rapidfuzz import fuzz, process
 
 from findimg.search.filters import fold
+from findimg.text.enumeration import enumerated
 
 _SUGGESTED = 3
 _LEAST = 60  # of 100, how similar a suggestion's name is at least
@@ -27,5 +28,4 @@ def nearest_folders(wanted: str, folders: Sequence[str]) -> str:
     if not found:
         return note
     written = [f'in:"{tail}"' if " " in tail else f"in:{tail}" for _, _, tail in found]
-    several = f"{', '.join(written[:-1])} or {written[-1]}" if len(written) > 1 else written[0]
-    return f"{note} Try {several}."
+    return f"{note} Try {enumerated(written, 'or')}."

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from findimg.library.catalog import DateSource
 from findimg.library.layout import thumbnail_key
-from findimg.text.spelling import Correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,6 @@ class Answer:
     hits: list[Hit]
     note: str = ""  # remarks for a person
     total: int = 0  # hits of the query on all pages
-    corrections: tuple[Correction, ...] = ()  # misspelt words of the query and the words that were searched
 
 
 @dataclass(frozen=True, slots=True)

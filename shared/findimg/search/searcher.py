@@ -34,6 +34,7 @@ from findimg.search.results import Answer, Hit, ImageFeatures
 from findimg.search.similarity import SimilaritySearch
 from findimg.search.tags import LEAST, Tag, Tagger
 from findimg.search.translation import translate_terms
+from findimg.text.enumeration import enumerated
 from findimg.text.lexicon import open_lexicon
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vectors import WordVectors
@@ -134,9 +135,8 @@ class Searcher:
         answer = self._find_terms(join_terms(terms, self.lexicon, self._labels), query, k, skip)
         if not corrections:
             return answer
-        used = " and ".join(repr(each.used) for each in corrections)
-        note = f"Showing results for {used}. {answer.note}".rstrip()
-        return replace(answer, note=note, corrections=corrections)
+        used = enumerated([repr(word) for word in corrections], "and")
+        return replace(answer, note=f"Showing results for {used}. {answer.note}".rstrip())
 
     def _find_terms(self, terms: Sequence[Term], query: Query, k: int, skip: int) -> Answer:
         """Return one page of the images that fit terms and the filters of a query."""
@@ -398,7 +398,7 @@ class Searcher:
 
     def _missing_note(self, groups: Sequence[_Group]) -> str:
         texts = [text for group in groups for text in group.term.texts]
-        note = f"Nothing here shows {' or '.join(repr(text) for text in texts)}."
+        note = f"Nothing here shows {enumerated([repr(text) for text in texts], 'or')}."
         suggestions = [each for text in texts for each in self._spelling.suggestions(text)]
         return note + (did_you_mean(suggestions) if suggestions else "")
 

@@ -1,8 +1,5 @@
 """Conversion of GloVe files into the memory-mapped form of `WordVectors`."""
 
-import os
-import shutil
-import tempfile
 from itertools import islice
 from pathlib import Path
 
@@ -16,38 +13,30 @@ _BATCH = 8192  # lines converted at a time
 
 
 def convert_glove(source: Path, folder: Path) -> None:
-    """Convert a GloVe file into a folder for `open_words`. The folder appears complete or not at all.
+    """Convert a GloVe file into a folder for `open_words`. If it fails, the folder is incomplete.
 
     Args:
         source: GloVe's text format (on each line a word and its numbers, separated by spaces), or a `.npy` file of
             float[n, dim] with its vocabulary in a `.txt` file of the same name, one word per line.
-        folder: destination of `vectors.npy`, `vocabulary.txt` and `order.npy`. An existing folder is replaced.
+        folder: a new folder for `vectors.npy`, `vocabulary.txt` and `order.npy`.
 
     Raises:
         ModelError: the file is missing, empty or malformed. The message names the line.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    folder.mkdir()
     try:
-        try:
-            words = _convert_npy(source, draft) if source.suffix == ".npy" else _convert_text(source, draft)
-        except OSError as error:
-            raise ModelError(f"{source} cannot be read: {error.strerror or error}.") from error
-        lines = b"".join(word + b"\n" for word in words)
-        (draft / "vocabulary.txt").write_bytes(lines)
-        np.save(draft / "order.npy", Vocabulary(lines).order)
-        draft.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        words = _convert_npy(source, folder) if source.suffix == ".npy" else _convert_text(source, folder)
+    except OSError as error:
+        raise ModelError(f"{source} cannot be read: {error.strerror or error}.") from error
+    lines = b"".join(word + b"\n" for word in words)
+    (folder / "vocabulary.txt").write_bytes(lines)
+    np.save(folder / "order.npy", Vocabulary(lines).order)
 
 
-def _convert_text(source: Path, draft: Path) -> list[bytes]:
+def _convert_text(source: Path, folder: Path) -> list[bytes]:
     words: dict[bytes, int] = {}
     dim = 0
-    with source.open("rb") as file, (draft / "raw").open("wb") as raw:
+    with source.open("rb") as file, (folder / "raw").open("wb") as raw:
         number = 0
         while batch := list(islice(file, _BATCH)):
             rows = []
@@ -65,9 +54,9 @@ def _convert_text(source: Path, draft: Path) -> list[bytes]:
             raw.write(np.array(rows, dtype=np.float32).tobytes())
     if not words:
         raise ModelError(f"{source} is empty. A GloVe file has a word and its numbers on every line.")
-    vectors = np.memmap(draft / "raw", dtype=np.float32, mode="r", shape=(len(words), dim))
-    np.save(draft / "vectors.npy", vectors)
-    (draft / "raw").unlink()
+    vectors = np.memmap(folder / "raw", dtype=np.float32, mode="r", shape=(len(words), dim))
+    np.save(folder / "vectors.npy", vectors)
+    (folder / "raw").unlink()
     return list(words)
 
 
@@ -103,7 +92,7 @@ def _excerpt(line: bytes) -> str:
     return repr(text if len(line) <= 60 else text + "…")
 
 
-def _convert_npy(source: Path, draft: Path) -> list[bytes]:
+def _convert_npy(source: Path, folder: Path) -> list[bytes]:
     listed = source.with_suffix(".txt")
     try:
         vectors = np.load(source, mmap_mode="r")
@@ -124,7 +113,7 @@ def _convert_npy(source: Path, draft: Path) -> list[bytes]:
                 else "there is no word"
             )
             raise ModelError(f"{listed}, line {number}: {what}. Every line must have a different word.")
-    whole = np.lib.format.open_memmap(draft / "vectors.npy", mode="w+", dtype=np.float32, shape=vectors.shape)
+    whole = np.lib.format.open_memmap(folder / "vectors.npy", mode="w+", dtype=np.float32, shape=vectors.shape)
     for start in range(0, len(vectors), _BATCH):
         block = np.asarray(vectors[start : start + _BATCH], dtype=np.float32)
         broken = ~np.isfinite(block).all(axis=1)

@@ -1,22 +1,15 @@
 """Similar spellings of a word: suggestions, and corrections where one spelling is clearly meant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from findimg.text.enumeration import enumerated
+
 _SHORTEST = 4  # letters of a word that is corrected
 _LONG = 7  # letters of a word that may have two mistakes
 _MUCH_RARER = 10  # factor between the ranks of a probable word and of an improbable one
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """A word that was searched in place of a misspelt one."""
-
-    typed: str
-    used: str
 
 
 def nearest_spellings(word: str, known: Sequence[str], k: int = 3) -> list[str]:
@@ -52,5 +45,4 @@ def did_you_mean(suggestions: Sequence[str]) -> str:
     """Return ` Did you mean cat, car or cot?`, or advice when there is nothing to suggest."""
     if not suggestions:
         return " Check its spelling, or use a more common word."
-    *others, last = suggestions
-    return f" Did you mean {', '.join(others)} or {last}?" if others else f" Did you mean {last}?"
+    return f" Did you mean {enumerated(suggestions, 'or')}?"

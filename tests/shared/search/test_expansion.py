@@ -22,12 +22,12 @@ def lexicon() -> Lexicon:
 
 
 def best_classes(term: str, lexicon: Lexicon, words: WordVectors, least: float = 0.5) -> set[str]:
-    return {lexicon.label(int(node)) for node in np.flatnonzero(expand(term, lexicon, words).classes >= least)}
+    return {lexicon.names[int(node)][0] for node in np.flatnonzero(expand(term, lexicon, words).classes >= least)}
 
 
 def kind(lexicon: Lexicon, label: str) -> set[str]:
     node = next(node for node, names in enumerate(lexicon.names) if names[0] == label)
-    return {lexicon.label(int(below)) for below in np.flatnonzero(lexicon.covers[node])}
+    return {lexicon.names[int(below)][0] for below in np.flatnonzero(lexicon.covers[node])}
 
 
 def test_class_name_selects_its_class(lexicon: Lexicon, words: WordVectors) -> None:
@@ -49,7 +49,7 @@ def test_instrument_selects_musical_instruments(lexicon: Lexicon, words: WordVec
 
 def test_relatives_of_named_classes_get_a_low_weight(lexicon: Lexicon, words: WordVectors) -> None:
     weights = expand("boat", lexicon, words).classes
-    label = {lexicon.label(node): node for node in range(1000)}
+    label = {lexicon.names[node][0]: node for node in range(1000)}
 
     assert 0 < weights[label["catamaran"]] <= 0.1
     assert weights[label["speedboat"]] == 1
@@ -178,7 +178,7 @@ def test_every_name_of_the_lexicon_with_a_fair_share_selects_its_classes(lexicon
 )
 def test_word_selects_its_only_class(lexicon: Lexicon, words: WordVectors, word: str, label: str) -> None:
     found = expand(word, lexicon, words)
-    assert lexicon.label(int(found.classes.argmax())) == label
+    assert lexicon.names[int(found.classes.argmax())][0] == label
     assert found.power == 1
 
 

@@ -14,6 +14,7 @@ from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.results import link_message
 from findimg_bot.slack.replies import ChannelReply
+from findimg_bot.state.store import StoredQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,15 @@ async def find_hit(context: AsyncBoltContext, choice: str) -> str:
     Raises:
         QueryError: the answer has expired, or belongs to somebody else.
     """
+    return (await _find_question_and_hit(context, choice))[1]
+
+
+async def _find_question_and_hit(context: AsyncBoltContext, choice: str) -> tuple[StoredQuestion, str]:
     question_id, _, number = choice.rpartition(".")
     stored = await find_question(context, question_id)
     if not number.isdecimal() or int(number) >= len(stored.uris):
         raise QueryError("That button belongs to no image. Ask again.")
-    return stored.uris[int(number)]
+    return stored, stored.uris[int(number)]
 
 
 async def answer_similar(click: Click, choice: str) -> None:
@@ -75,8 +80,7 @@ async def answer_copies(click: Click, choice: str) -> None:
     """Answer the person who clicked with the copies of the image."""
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.service.answering("copies", reply):
-        uri = await find_hit(click.context, choice)
-        stored = await find_question(click.context, choice.rpartition(".")[0])
+        stored, uri = await _find_question_and_hit(click.context, choice)
         await click.service.copies(reply, stored, uri)
 
 

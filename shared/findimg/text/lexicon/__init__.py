@@ -60,10 +60,6 @@ class Lexicon:
     nouns: dict[str, str]  # noun → its senses, as nouns.txt.gz writes them; empty when none can be seen
     plurals: dict[str, str]  # irregular plural → singular
 
-    def label(self, node: int) -> str:
-        """Returns the usual word of a node: `Siamese cat` for class 284."""
-        return self.names[node][0]
-
     def __contains__(self, term: str) -> bool:
         return self.singular(term) is not None
 
