@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.efficientnet_lite0 import EfficientNetLite0, build, open_converted, read_tensors
+from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 from findimg.encoders.registry import register_encoder
 from findimg.encoders.runtimes.litert import convert_to_litert
 from findimg.errors import ModelError
@@ -32,9 +32,9 @@ class EfficientNetLite0Int8(EfficientNetLite0):
 
     @classmethod
     def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
-        class_weights = read_tensors(store.path(EfficientNetLite0.name))["_fc.weight"].T
+        class_weights = cls.read_tensors(store.path(EfficientNetLite0.name))["_fc.weight"].T
         try:
-            return cls(fingerprint, open_converted(weights.read_bytes(), threads), class_weights)
+            return cls(fingerprint, cls.open_converted(weights.read_bytes(), threads), class_weights)
         except (OSError, ModelError) as error:
             raise ModelError(f"{weights} is not what findimg-jobs quantize makes: {error}") from error
 
@@ -49,4 +49,5 @@ def quantize(examples: NDArray[np.uint8], store: ModelStore) -> bytes:
     Raises:
         ModelError: the weights in float32 are missing.
     """
-    return convert_to_litert(build(read_tensors(store.path(EfficientNetLite0.name))), examples)
+    tensors = EfficientNetLite0.read_tensors(store.path(EfficientNetLite0.name))
+    return convert_to_litert(EfficientNetLite0.build(tensors), examples)

@@ -280,6 +280,7 @@ def test_list_shows_the_state_of_each_model(tmp_path: Path, weights: bytes) -> N
     store = ModelStore(tmp_path / "store")
     assert {status.name: status.state for status in store.list()} == {
         "efficientnet-lite0": "embedded",
+        "efficientnet-lite2": "embedded",
         "vgg16": "absent",
         "vgg16-gap": "absent",
         "glove.6B.50d": "embedded",

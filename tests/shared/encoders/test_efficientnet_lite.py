@@ -8,15 +8,17 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from findimg.encoders.base import ImageEncoder
-from findimg.encoders.efficientnet_lite0 import EPSILON, _folded, build, read_tensors
+from findimg.encoders.efficientnet_lite import EPSILON, EfficientNetLite, _folded
+from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
+from findimg.encoders.efficientnet_lite2 import EfficientNetLite2
 from findimg.encoders.registry import fingerprint, open_backbone, open_portable
 from findimg.encoders.runtimes.litert import convert_to_litert
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
 
 PHOTOS = Path(__file__).parents[4] / "shared" / "photos"
-# What ImageNet calls the things in a folder of photographs; folders without such a class are left out. Named right:
-# 0.78 on average, from 0.44 (butterfly), 0.55 (panda) and 0.58 (pizza) to 0.98 (lamp) and 1.00 (starfish).
+# What ImageNet calls the things in a folder of photographs; folders without such a class are left out. Lite0 names
+# 0.78 right on average, from 0.44 (butterfly), 0.55 (panda) and 0.58 (pizza) to 0.98 (lamp) and 1.00 (starfish).
 CLASSES: dict[str, set[int]] = {
     "labelled/airplane": {404},
     "labelled/butterfly": set(range(321, 327)),
@@ -51,8 +53,18 @@ CLASSES: dict[str, set[int]] = {
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> ImageEncoder:
-    return open_backbone("efficientnet-lite0", ModelStore(tmp_path_factory.mktemp("models")))
+def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    return ModelStore(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def backbone(store: ModelStore) -> ImageEncoder:
+    return open_backbone("efficientnet-lite0", store)
+
+
+@pytest.fixture(scope="module")
+def lite2(store: ModelStore) -> ImageEncoder:
+    return open_backbone("efficientnet-lite2", store)
 
 
 def photographs() -> list[Image.Image]:
@@ -74,6 +86,16 @@ def test_photograph_gets_its_class(backbone: ImageEncoder, pixels: object, right
     features = backbone.embed(backbone.preprocess(Image.fromarray(pixels()))[None])
     assert features.probabilities is not None
     assert int(features.probabilities[0].argmax()) in right
+
+
+def test_lite2_has_a_larger_input_and_names_photographs(lite2: ImageEncoder) -> None:
+    pixels = np.stack([lite2.preprocess(image) for image in photographs()])
+    assert pixels.shape == (4, 260, 260, 3)
+    features = lite2.embed(pixels)
+    assert features.probabilities is not None
+    best = features.probabilities.argmax(axis=1)
+    assert best[0] in {281, 282, 285}  # tabby, tiger cat, Egyptian cat
+    assert best[1] in {504, 967, 968}  # coffee mug, espresso, cup
 
 
 def test_embeddings_have_the_documented_shapes_and_probabilities_sum_to_one(backbone: ImageEncoder) -> None:
@@ -98,9 +120,11 @@ def test_embedding_does_not_depend_on_its_batch(backbone: ImageEncoder, count: i
     np.testing.assert_array_equal(together, alone[np.arange(count) % len(images)])
 
 
-def test_outputs_equal_those_of_keras(backbone: ImageEncoder) -> None:
+@pytest.mark.parametrize("encoder", [EfficientNetLite0, EfficientNetLite2])
+def test_outputs_equal_those_of_keras(store: ModelStore, encoder: type[EfficientNetLite]) -> None:
+    backbone = open_backbone(encoder.name, store)
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
-    model = build(read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
+    model = encoder.build(encoder.read_tensors(store.path(encoder.name)))
     visual, probabilities, regions = model.predict(batch, verbose=0)
     features = backbone.embed(batch)
     np.testing.assert_allclose(features.visual, visual, atol=1e-3)
@@ -127,7 +151,7 @@ def test_regions_show_both_things_of_a_collage(backbone: ImageEncoder) -> None:
 def test_model_without_regions_from_an_older_library_opens(backbone: ImageEncoder) -> None:
     import keras
 
-    model = build(read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
+    model = EfficientNetLite0.build(EfficientNetLite0.read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
     older = convert_to_litert(keras.Model(model.input, model.outputs[:2]))
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
     features = open_portable("efficientnet-lite0", older, backbone.fingerprint).embed(batch)
@@ -170,11 +194,16 @@ def test_folded_batch_norm_equals_a_separate_one() -> None:
 
 
 def test_other_weights_are_refused_before_unpickling(tmp_path: Path) -> None:
-    changed = bytearray(ModelStore(tmp_path).path("efficientnet-lite0").read_bytes())
+    store = ModelStore(tmp_path)
+    changed = bytearray(store.path("efficientnet-lite0").read_bytes())
     changed[-1] ^= 1
     (tmp_path / "changed.pth").write_bytes(changed)
-    with pytest.raises(ModelError, match="SHA-256"):
-        open_backbone("efficientnet-lite0", ModelStore(tmp_path), str(tmp_path / "changed.pth"))
+    for name, weights in (
+        ("efficientnet-lite0", tmp_path / "changed.pth"),
+        ("efficientnet-lite2", store.path("efficientnet-lite0")),
+    ):
+        with pytest.raises(ModelError, match=f"not the weights file of {name}: its SHA-256"):
+            open_backbone(name, store, str(weights))
 
 
 def test_damaged_converted_model_is_named(tmp_path: Path) -> None:
@@ -187,13 +216,15 @@ def test_damaged_converted_model_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_photographs_of_imagenet_classes_get_the_right_class(backbone: ImageEncoder) -> None:
+@pytest.mark.parametrize(("name", "least"), [("efficientnet-lite0", 0.76), ("efficientnet-lite2", 0.79)])
+def test_photographs_of_imagenet_classes_get_the_right_class(store: ModelStore, name: str, least: float) -> None:
     if not PHOTOS.is_dir():
         pytest.skip(f"The photographs of the handbook are not at {PHOTOS}.")
+    backbone = open_backbone(name, store)
     right: dict[str, float] = {}
     for folder, classes in CLASSES.items():
         images = [Image.open(path).convert("RGB") for path in sorted((PHOTOS / folder).glob("*.jpg"))]
         features = backbone.embed(np.stack([backbone.preprocess(image) for image in images]))
         assert features.probabilities is not None
         right[folder] = float(np.isin(features.probabilities.argmax(axis=1), list(classes)).mean())
-    assert sum(right.values()) / len(right) >= 0.76, right
+    assert sum(right.values()) / len(right) >= least, right
