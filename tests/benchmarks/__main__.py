@@ -14,14 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import indexing, queries, serving
+from tests.benchmarks import indexing, painting, queries, serving
 from tests.benchmarks.figures import Figure, machine
 
 
 def main(
     short: Annotated[bool, typer.Option(help="As little as shows that it works; its figures say nothing.")] = False,
     million: Annotated[bool, typer.Option(help="Merge and queries at 1,000,000 images too.")] = False,
-    only: Annotated[str, typer.Option(help="indexing, queries or serving; else all.")] = "",
+    only: Annotated[str, typer.Option(help="indexing, queries, serving or painting; else all.")] = "",
     photos: Annotated[Path | None, typer.Option(help="A folder of photographs; else some are drawn.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of vgg16; else random ones, as fast.")] = None,
     libraries: Annotated[
@@ -41,6 +41,8 @@ def main(
                 figures += queries.measure((libraries or folder) / str(images), images, short)
         if only in ("", "serving"):
             figures += serving.measure(folder, short)
+        if only in ("", "painting"):
+            figures += painting.measure(folder, short)
     host = machine()
     title = f"{host['cpu']}, {host['cpus']} CPUs, load {host['load']}"
     table = Table("figure", "median", "beside", "ratio", "of CPU time", "load", title=title)

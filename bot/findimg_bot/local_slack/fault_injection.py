@@ -14,6 +14,7 @@ class FaultInjection:
     retry_after: int = 1  # seconds, said with each 429
     failing: dict[str, str] = field(default_factory=dict)  # method → the error that each call is answered with
     delays: dict[str, float] = field(default_factory=dict)  # method → seconds until it is looked at
+    latency: float = 0.0  # seconds until any request of the bot is looked at: calls, uploads and response_urls
     file_stubs: bool = False  # events name files only by id, with `file_access: check_file_info`, as in Slack Connect
     revoked: bool = False  # whether every token is
     login_page: bool = False  # downloads answer 200 and HTML, as without files:read

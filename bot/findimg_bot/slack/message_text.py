@@ -17,43 +17,97 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from findimg.text.emoji import open_emoji
-from findimg.text.normalise import plain_characters
+from findimg.text.normalise import normalise, plain_text
+from findimg.text.politeness import COURTESIES, without_politeness
 from findimg_bot.slack.image_files import is_link
 
 ONLY_SLACK = "I can look only at pictures in Slack. Upload the picture here, or send a link to one that is in Slack."
 
 Intent = Literal["query", "help", "small_talk", "nothing"]
 _PLACE = "\ue000"  # of a link while the text around it is read
+_LONGEST = 3000  # characters that are read; a query has at most 1,000
 _BRACKETS = re.compile(r"<(?P<target>[^<>|\s][^<>|]*)(?:\|(?P<label>[^<>]*))?>")
+# A channel or a person as the value of a filter, as in Slack's own search; findimg has no such filter.
+_SLACK_FILTER = re.compile(r"(?i)(?<!\S)-?(?:in|from|to|with|by):\s*<[#@][^<>|]*(?:\|[^<>]*)?>")
+_COPY = re.compile(r"(?i)(?<!\S)(?:/?cc|fyi|ping)[:,]?\s*(?=<[@!])")
+_NAME = re.compile(r"(?<![\w@＠.:/'\"])[@＠][\w-][\w.-]*")
 _QUOTE = "[\"'“”„«»‘’‚「」『』＂]?"
-_ADDRESS = re.compile(r"(?i)(?<![^\s(\[:：\"'“”„«»‘’‚「『＂])https?://[^\s<>\"“”„«»’」』＂]+")
-_LINK = re.compile(rf"(?i)\s*(?:like[:：]\s*)?{_QUOTE}{_PLACE}{_QUOTE}\s*")
+_ADDRESS = re.compile(r"(?i)(?<![^\s(\[:：\"'“”„«»‘’‚「『＂])(?:https?://|www\.)[^\s<>\"“”„«»’」』＂]+")
+_LINK = re.compile(rf"(?i)(?:(?<!\s)\s+)?(?:like[:：]\s*)?{_QUOTE}{_PLACE}{_QUOTE}\s*")
 _CODE_BLOCK = re.compile(r"```(?:\n)?(.*?)```", re.DOTALL)
-_LINE_START = re.compile(r"(?m)^[ \t]*(?:(?:>{1,3}|[•◦▪‣])[ \t]*|[*][ \t]+|\d{1,2}[.)][ \t]+|-[ \t]+)+(?=\S)")
+_LINE_START = re.compile(
+    r"(?m)^[ \t]*+(?:(?:>{1,3}|[•◦▪‣])[ \t]*|[*–—-][ \t]+|\d{1,2}[.)][ \t]+|[a-zA-Z][)][ \t]+)++(?=\S)"
+)
 # Formatting touches the words inside it and no letters outside, and no part of a filter or an address.
 _FORMATTED = re.compile(r"(?<![\w:/.])(?P<mark>[*_~`])(?P<inside>(?=\S)[^\n]*?(?<=\S))(?P=mark)(?!\w)")
+_SALUTATION = re.compile(r"(?i)(?:hi|hello|hey|dear|hallo|liebe[rs]?|bonjour|hola|ciao)(?:[ ,]+[\w@.'-]+){0,3}[ ,!.:]*")
+_SIGNATURE = re.compile(
+    r"""(?ix) (?: --+ | (?:sent|get)\s(?:from|with)\smy\s.* | get\soutlook\sfor\s.* | gesendet\svon\smeinem?\s.*
+      | envoyé\sde\smon\s.* | (?:(?:best|kind|warm)\s)?regards | best(?:\swishes)? | cheers | yours(?:\s\w+)? | sincerely
+      | br | lg | vg | mfg | (?:many\s)?thanks | thank\syou | thx | danke | merci | gracias | grazie
+      | (?:viele|liebe|beste|schöne)\sgrüße | (?:mit\s)?freundliche[nm]?\sgr(?:üßen?|uß) | cordialement | saludos
+    ) [\s,.!]*"""
+)
 _HELP = """
 help; h; usage; commands; manual; instructions; help me; help please; please help; i need help; need help; can you help
 can you help me; how does this work; how does it work; how do you work; how do i use this; how do i use you; how to use
 what can you do; what can i ask; what can i type; what do you do; who are you; what are you; what is findimg
+how to use this; how to use findimg; how do i search; how do i use findimg; what is this bot; help pls; any help
+hilfe; hilfe bitte; bitte hilfe; wie geht das; wie funktioniert das; was kannst du; wer bist du
+aide; à l'aide; aide moi; comment ça marche; ayuda; cómo funciona; aiuto; come funziona; ajuda; como funciona; помощь
 """
 _HELP_TEXTS = frozenset(text.strip() for line in _HELP.splitlines() for text in line.split(";") if text.strip())
-_SMALL_TALK = re.compile(
-    r"""(?ix) (?: (?:
-      hi+ | hiya | hello+ | hey+ | yo | howdy | greetings | good\s(?:morning|afternoon|evening|night|day) | morning
-    | (?:many\s|ok(?:ay)?\s)?thanks | thanx | thx | ty | tysm | thank\s(?:you|u) | cheers | much\sappreciated
-    | (?:a\slot|so\smuch|very\smuch|in\sadvance|a\sbunch|again)
-    | (?:that(?:'s|\sis|\swas)\s)?(?:great|nice|cool|awesome|perfect|amazing|lovely|excellent|wonderful|brilliant)
-    | (?:good|nice|great)\s(?:one|job|work|bot) | well\sdone | love\sit | wow | lol | haha(?:ha)* | yay
-    | ok | okay | k | yes | yep | yeah | no | nope | sure | got\sit | never\smind | nvm | sorry | oops | my\sbad
-    | bye | goodbye | good\sbye | see\s(?:you|ya) | later | how\sare\syou(?:\sdoing)? | how's\sit\sgoing | what's\sup
-    | sup | you're\swelcome | no\s(?:problem|worries|thanks) | test | testing | ping
+# The longest first: a phrase that matches is not tried again.
+_PHRASE = rf"""
+      guten\stag | gute\snacht | bis\s(?:bald|später|dann) | au\srevoir | à\sbientôt | wie\sgeht's | ça\sva
+    | good\snight | (?:much|very)\sappreciated | appreciate(?:d|\sit) | a\slot | so\smuch | very\smuch | in\sadvance
+    | (?:good|nice|great|bad)\s(?:one|job|work|bot) | well\sdone | love\s(?:it|this|you) | not\s(?:really|sure|yet|now)
+    | (?:(?:that|this|it)(?:'s|\sis|\swas)\s)? (?:(?:so|very|really|just)\s)?
+      (?:great|nice|cool|awesome|perfect|amazing|lovely|excellent|wonderful|brilliant|super|fantastic|genial|parfait)
+    | oh(?:\s(?:no|yes|well|ok|nice|wow))? | got\sit | sounds\sgood | makes\ssense | i\s(?:see|know|got\sit)
+    | that(?:'s|\sis)?\s(?:helped|right|wrong|it|all) | (?:that|it|this)\s(?:works|helps|helped|worked)
+    | never\smind | my\sbad | bye(?:\sbye)? | good\sbye | see\s(?:you|ya)(?:\slater)?
+    | happy\s(?:monday|friday|new\syear)
+    | how\sare\syou(?:\sdoing)? | how's\sit\sgoing | what's\s(?:up|new) | anybody\s(?:here|there) | you\sthere
+    | are\syou\s(?:there|ok|alive|awake|working|real|a\s(?:bot|robot|human))
+    | (?:is|does)\s(?:this|it)\s(?:working|work|on)
+    | you're\swelcome | no\s(?:problem|worries|idea)
+    | {COURTESIES.replace(chr(92) + "s+", chr(92) + "s")}
+    | wow | woohoo | yay | omg | h+m+ | u+h+ | u+m+ | a+h+a* | idk | np | yw | brb | gm | gn | lgtm | whatever
+    | ok | okay | okey | kk? | yes | yep | yeah | ja | oui | si | sí | no | nope | nein | non | sure | maybe
+    | nevermind | nvm | sorry | oops | goodbye | later | whatsup | sup | test(?:ing|123)? | ping | helo | heya | thank
+    | tschüss? | tschau | adiós
     | there | everyone | everybody | all | team | folks | friend | findimg | bot | you | so | very | really | just
-    ) (?: [\s,;.!?…'-]+ | $ ) )+"""
+"""
+# Possessive: a text that is no small talk is given up at its first other word.
+_SMALL_TALK = re.compile(rf"(?ix) (?: (?>(?:{_PHRASE}) (?!\w)) (?: [\s,;.!?…'-]++ | $ ) )++")
+_FILLERS = (
+    "there everyone everybody all team folks friend bot you so very really just later dear morning greetings salve"
 )
-_FILLERS = "there everyone everybody all team folks friend bot you so very really just later"
 _NO_SMALL_TALK = frozenset(_FILLERS.split())  # a query when they are alone
+# Words that name nothing: a text of them alone points at a picture, or at the answer before.
+_POINTING_WORDS = """
+a an another any again anything else give here i it its me more my next one ones other others same show some something
+that the these this those us we what which
+"""
+_POINTING = frozenset(_POINTING_WORDS.split())
+_TAG = re.compile(
+    r"""(?ix) (?: /?tags? | (?:tag|describe|identify|explain|recogni[sz]e) (?:\s(?:this|that|it|these|them))?
+      | what(?:'s|s|\sis|\sare)? (?:\s(?:this|that|these|it|here|on\s(?:this|that|it)|in\s(?:this|that|it|here)))+
+      | what(?:'s|s|\sis)\s(?:in|on)\sthe | what\s(?:do|can)\syou\ssee(?:\s(?:here|in\s(?:this|it)|on\s(?:this|it)))?
+      | (?:what|which)\s(?:kind\sof\s|sort\sof\s|type\sof\s)?\w+\s(?:is|are)\s(?:this|that|these|it)
+      | was\sist\sdas | was\ssieht\sman(?:\shier)? | qu'est-ce\sque\sc'est(?:\sque\sça)? | c'est\squoi
+      | qué\ses\s(?:esto|eso) | (?:che\s)?cos'è(?:\squesto)?
+    ) (?:\sa)? (?:\s(?:image|picture|photo|pic)s?)? (?:\sof)? \W*"""
+)
+_SIMILAR = re.compile(
+    r"""(?ix) (?: (?:find\s|search\s|any(?:thing)?\s|something\s|some\s)?(?:/?similar|alike)
+      (?:\sto\s(?:this|that|it|these))?
+      | (?:find\s|(?:do\s(?:we|you)\shave\s)?any\s)?more(?:\s(?:like|of)\s(?:this|that|it|these|those))?
+      | (?:find\s)?(?:others?|some|something|ones|anything)?\s?like\s(?:this|that|it|these)
+      | (?:ähnliche|mehr\s(?:davon|wie\sdas))(?:\sbilder)? | similaires?
+    ) (?:\s(?:ones?|image|picture|photo|pic)s?)? \W*"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +124,11 @@ def read_message(text: str, names: Collection[str] = ("findimg",)) -> MessageTex
     """Return what a text means.
 
     Args:
-        text: as Slack sends it, with `<@U…>`, `<https://…|label>`, `&amp;` and formatting.
+        text: as Slack sends it, with `<@U…>`, `<https://…|label>`, `&amp;` and formatting. Only its beginning is read
+            where it is much longer than a query may be.
         names: what people call the bot.
     """
+    text = text[:_LONGEST].encode(errors="ignore").decode()
     links: list[str] = []
     web_links: list[str] = []
 
@@ -87,7 +143,7 @@ def read_message(text: str, names: Collection[str] = ("findimg",)) -> MessageTex
         target, label = html.unescape(match["target"]), match["label"]
         if target.startswith("!date^"):
             return label or ""
-        if target[0] in "@#!":
+        if target[0] in "@#!" or target.startswith(("mailto:", "tel:")):
             return " "
         if not re.match(r"https?://", target, re.IGNORECASE):
             return target if label is None else label
@@ -95,34 +151,51 @@ def read_message(text: str, names: Collection[str] = ("findimg",)) -> MessageTex
             return place(target)
         # Slack makes a link of a name with a dot: `st.bernard` is typed, not sent as an address.
         bare = re.sub(r"(?i)^https?://|/$", "", target)
-        if label is not None and label == bare:
+        if label is not None and label == bare and not label.lower().startswith("www."):
             return label
         place(target)
-        return " " if label is None or re.match(r"https?://", label, re.IGNORECASE) else label
+        return " " if label is None or re.match(r"(?i)https?://|www\.", label) else label
 
-    plain = html.unescape(_BRACKETS.sub(typed, text.replace(_PLACE, "")))
+    referred = _COPY.sub(" ", _SLACK_FILTER.sub(" ", text.replace(_PLACE, "")))
+    plain = html.unescape(_BRACKETS.sub(typed, referred))
     plain = _ADDRESS.sub(lambda match: place(match[0].rstrip(".,;!?)")), plain)
     plain = _LINK.sub(" ", plain)
     asked = _without_address(_without_formatting(plain), names)
     return MessageText(asked, tuple(links), tuple(dict.fromkeys(web_links)), _intent(asked))
 
 
+def picture_wish(message: MessageText) -> Literal["tag", "similar"] | None:
+    """Return what a message asks about a picture beside it: its tags, similar images, or nothing in particular."""
+    asked = normalise(message.text).lstrip("¿¡ ")
+    if _TAG.fullmatch(asked):
+        return "tag"
+    return "similar" if _SIMILAR.fullmatch(asked) else None
+
+
 def _without_formatting(text: str) -> str:
     text = _LINE_START.sub("", _CODE_BLOCK.sub(r" \1 ", text))
     while (simpler := _FORMATTED.sub(r"\g<inside>", text)) != text:
         text = simpler
-    return " ".join(line.strip() for line in text.splitlines()).strip()
+    return " ".join(_without_letter_frame([line.strip() for line in text.splitlines()])).strip()
+
+
+def _without_letter_frame(lines: list[str]) -> list[str]:
+    """Return the lines of a mail-like text between its salutation and its signature."""
+    lines = [line for line in lines if line]
+    end = next((number for number, line in enumerate(lines) if number and _SIGNATURE.fullmatch(line)), len(lines))
+    start = len(lines) > 1 and _SALUTATION.fullmatch(lines[0]) is not None and end > 1
+    return lines[int(start) : end]
 
 
 def _without_address(text: str, names: Collection[str]) -> str:
-    """Return a text without the name of the bot: `@findimg: pizza`, `hey findimg, pizza`, `/findimg pizza`."""
+    """Return a text without names of people and of the bot: `@findimg: pizza`, `hey findimg, pizza`."""
     name = "|".join(map(re.escape, names))
     called = re.compile(
         rf"(?i)^\W*(?:(?:hi|hey|hello|ok|dear)[\s,]+)?(?:[@＠/](?:{name})(?!\w)|(?:{name})(?:\s*[:：,]|\s+(?=\S)))"
         r"[\s:：,;.!]*"
     )
-    shorter = re.sub(r"^[\s:：,;]+(?=\s)", "", called.sub("", text))
-    return re.sub(rf"(?i)(?<!\S)[@＠](?:{name})(?!\w)", "", shorter).strip()
+    shorter = re.sub(r"^[\s:：,;]++(?<=\s)", "", called.sub("", text))
+    return _NAME.sub(" ", shorter).strip()
 
 
 def _intent(text: str) -> Intent:
@@ -130,13 +203,13 @@ def _intent(text: str) -> Intent:
         return "nothing"
     if re.fullmatch(r"[?？\s]+", text):
         return "help"
-    plain = plain_characters(open_emoji().replace(text)).lower()
-    words = re.sub(r"[^\w\s']+", " ", plain)
-    words = " ".join(words.split())
+    plain = plain_text(text).lower().strip(" \n¿¡")
+    words = " ".join(re.sub(r"[^\w\s'à-ÿ]+", " ", plain).split())
     if words in _HELP_TEXTS:
         return "help"
-    if not words:
+    if not re.search(r"\w", words):
         return "small_talk"  # only emoji or punctuation
-    if _SMALL_TALK.fullmatch(plain.strip()) and words not in _NO_SMALL_TALK:
+    if _SMALL_TALK.fullmatch(plain) and words not in _NO_SMALL_TALK:
         return "small_talk"
-    return "query"
+    pointing = re.findall(r"\w+", without_politeness(plain))
+    return "nothing" if set(pointing) <= _POINTING else "query"

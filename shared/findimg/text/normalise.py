@@ -8,6 +8,7 @@ import re
 import unicodedata
 
 from findimg.text.emoji import open_emoji
+from findimg.text.politeness import without_politeness
 
 _SINGLE_QUOTES = "'‘’‚‛`´′ʼ＇"
 _DOUBLE_QUOTES = '"“”„‟«»‹›「」『』｢｣〝〞〟＂″'
@@ -30,28 +31,16 @@ _VALUE = re.compile(
       | [{_SINGLE_QUOTES}](?P<single>.*?)[{_SINGLE_QUOTES}](?!\w) | (?P<plain>[^\s{_DOUBLE_QUOTES}]\S*) )"""
 )
 _PLACE = "\ue000"  # of a value while the rest is read; a control code that no normalised text has
-_ASKED = re.compile(rf"[\w{_PLACE}]")
 _SHORT_FORMS = [
     (re.compile(r"(?i)(?<!\S)w/o(?!\S)"), "without"),
     (re.compile(r"(?i)(?<!\S)w/(?!\S)"), "with"),
     (re.compile(r"(?i)(?<!\S)and/or(?!\S)"), "or"),
+    (re.compile(r"(?i)(?<![^\s,;])(?:do not|don't|dont) (?:show|want|include)(?: me| us)?(?: any)?(?=\s)"), "not"),
+    (re.compile(r"(?i)(?<=\s)(?:(?:but|and|with) no|except for|other than|excluding|minus)(?=\s+\w)"), "not"),
 ]
-_POLITE = re.compile(
-    r"(?ix) (?P<quoted>\"[^\"]*\")"
-    r"| (?<![^\s,;.!?]) (?:please|pls|plz|kindly) (?![^\s,;.!?])"
-    r"| (?:[,;.!\s]|^)+ (?:(?:many\s)?thanks|thank\syou|thx|ty|cheers)"
-    r"  (?:\s(?:a\slot|so\smuch|very\smuch|in\sadvance))? [\s,;.!]* $"
-)
-_REQUEST = re.compile(
-    r"""(?ix) ^[\s,;.!]* (?:
-      (?:hi|hey|hello|ok(?:ay)?)(?:\s(?:there|all|team))?(?:\s*[,;.!]+|(?=\s))
-    | (?:can|could|would|will)\s(?:you|u|we|i)(?:\s(?:please|pls|plz))?
-    | (?:i(?:'m|\sam)?\s|we(?:'re|\sare)?\s)?(?:looking|searching|search|look)\sfor
-    | (?:i|we)(?:'d|\swould)?\s(?:need|want|like)(?:\sto\s(?:see|find|have))?
-    | (?:do\s(?:you|we)\shave|have\s(?:you|we)\sgot|have\s(?:you|we)|(?:is|are)\sthere)(?:\sany)?
-    | (?:show|find|get|give|send|bring)\s(?:me|us)
-    | find | let\s(?:me|us)\ssee
-    ) (?=[\s,;:.!]|$) [\s,;:.!]*"""
+_EMOTICON = re.compile(
+    r"(?<!\S)(?:[:;=][-'^o]?[()\[\]DPpOo3*|/\\]+|[xX]D+|<+3+|</3|\^_*\^|[oO]_[oO]|-_+-|T_T|\\?o/|¯\\?_?\(ツ\)_?/¯)"
+    r"(?![^\s.,!?])"
 )
 
 
@@ -67,9 +56,9 @@ def normalise(text: str) -> str:
     end = 0
     for match in _VALUE.finditer(text):
         values.append(_written(match))
-        parts += [_plain(text[end : match.start()]), _PLACE]
+        parts += [plain_text(text[end : match.start()]), _PLACE]
         end = match.end()
-    asked = without_politeness("".join([*parts, _plain(text[end:])]))
+    asked = without_politeness("".join([*parts, plain_text(text[end:])]))
     return re.sub(_PLACE, lambda _: values.pop(0), asked)
 
 
@@ -82,12 +71,15 @@ def plain_characters(text: str) -> str:
     return "".join(c for c in plain if c.isspace() or unicodedata.category(c)[0] != "C")
 
 
-def without_politeness(text: str) -> str:
-    """Return `text` without "please", "show me" and "thanks"; all of it when nothing else would be left."""
-    asked = _POLITE.sub(lambda match: match["quoted"] or " ", text)
-    while (shorter := _REQUEST.sub("", asked, count=1)) != asked and _ASKED.search(shorter):
-        asked = shorter
-    return asked.strip() if _ASKED.search(asked) else text.strip()
+def plain_text(text: str) -> str:
+    """Return `text` in plain characters, with words for emoji, without emoticons and short forms such as `w/o`."""
+    text = _LONG_DASH.sub(" , ", _EMOTICON.sub(" ", text))
+    text = re.sub(f"[{_LONG_DASHES}]", "-", text)
+    # Emoji come first: NFKC would take some of them apart.
+    text = plain_characters(open_emoji().replace(text.replace("：", ":")))
+    for form, words in _SHORT_FORMS:
+        text = form.sub(words, text)
+    return text
 
 
 def _written(match: re.Match[str]) -> str:
@@ -99,12 +91,3 @@ def _written(match: re.Match[str]) -> str:
     if value is None:
         value = next(filter(None, (match["curly"], match["single"], match["plain"])), "").replace('"', '\\"')
     return f'{field}:"{value}"'
-
-
-def _plain(text: str) -> str:
-    text = re.sub(f"[{_LONG_DASHES}]", "-", _LONG_DASH.sub(" , ", text))
-    # Emoji come first: NFKC would take some of them apart.
-    text = plain_characters(open_emoji().replace(text.replace("：", ":")))
-    for form, words in _SHORT_FORMS:
-        text = form.sub(words, text)
-    return text

@@ -1,5 +1,6 @@
 """`/words dog`: find words with a similar meaning."""
 
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -18,7 +19,9 @@ async def words(
 ) -> None:
     """Answer one person with the nearest words."""
     message = read_message(command.get("text", ""))
-    if not await acknowledge(ack, "/words", message, needs_text=True):
+    # Any other text is a word to look up, also "hello" and "it".
+    message = replace(message, intent="query" if message.text and message.intent != "help" else "help")
+    if not await acknowledge(ack, "/words", message):
         return
     service: QueryService = context["service"]
     reply = EphemeralReply(respond, client, command["channel_id"], command["user_id"])

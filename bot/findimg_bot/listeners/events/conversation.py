@@ -1,6 +1,5 @@
 """Answers messages to the bot. Words start a search. An image gets its tags and similar images."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -8,6 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
+from findimg.text.politeness import is_greeting
 from findimg_bot.listeners.common import answer_uploads, hits_of_answer, is_direct, team_of
 from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
@@ -16,18 +16,8 @@ from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import image_choice_message
 from findimg_bot.slack.image_files import SlackFile, images_of, thread_start
-from findimg_bot.slack.message_text import MessageText, read_message
+from findimg_bot.slack.message_text import MessageText, picture_wish, read_message
 from findimg_bot.slack.replies import ConversationReply
-
-_TAG = re.compile(
-    r"(?i)(?:/?tags?|what(?:'s|’s| is| are)?(?: (?:this|that|these|it|here|on (?:this|that|it)|in (?:this|that|it)))+"
-    r"|describe(?: (?:this|that|it))?|tag (?:this|that|it|these))(?: (?:image|picture|photo)s?)?\W*"
-)
-_SIMILAR = re.compile(
-    r"(?i)(?:/?similar|find similar|more|more like (?:this|that|it)|like (?:this|that|it)|similar to (?:this|that)"
-    r"|(?:others|some) like (?:this|that))(?: (?:ones|images|pictures|photos))?\W*"
-)
-_GREETING = re.compile(r"(?i)\W*(?:hi+|hiya|hello+|hey+|howdy|greetings|good (?:morning|afternoon|evening|day))\b")
 
 
 async def answer_message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
@@ -43,7 +33,7 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
     reply = ConversationReply(client, channel, user, thread or (None if is_direct(channel) else event["ts"]))
     async with service.answering("message", reply):
         message = read_message(event.get("text") or "")
-        wish = _wish(message)
+        wish = picture_wish(message)
         files = await images_of(client, event)
         if not files and thread and (wish or message.intent == "nothing") and not message.links:
             start = await thread_start(client, channel, thread)
@@ -80,18 +70,11 @@ async def _answer_images(
 
 
 async def _answer_small_talk(service: QueryService, reply: ConversationReply, message: MessageText) -> None:
-    if _GREETING.match(message.text):
+    if is_greeting(message.text):
         manifest = await service.manifest()
         await reply.send(welcome_message(manifest.images, ()))
     else:
         await reply.send(text_message(SMALL_TALK))
-
-
-def _wish(message: MessageText) -> Literal["tag", "similar"] | None:
-    """Return what a message asks about a picture: its tags, similar images, or nothing in particular."""
-    if _TAG.fullmatch(message.text):
-        return "tag"
-    return "similar" if _SIMILAR.fullmatch(message.text) else None
 
 
 def _which_hit(choices: Mapping[str, str], wish: Literal["tag", "similar"] | None) -> Message:

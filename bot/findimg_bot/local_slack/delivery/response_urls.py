@@ -1,5 +1,6 @@
 """The response_url of commands and interactions, which takes five responses within 30 minutes."""
 
+import asyncio
 import json
 import secrets
 import time
@@ -66,6 +67,7 @@ class ResponseUrls:
 
     async def take(self, request: web.Request) -> web.Response:
         """`POST /hooks/…`: one answer."""
+        await asyncio.sleep(self._faults.latency)
         response_url = self._response_urls.get(request.match_info["name"])
         if response_url is None:
             return _refused("invalid_token")

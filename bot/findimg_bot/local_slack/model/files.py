@@ -79,6 +79,7 @@ class Files:
 
     async def take_upload(self, request: web.Request) -> web.Response:
         """`POST /upload/v1/<ticket>`: the bytes of a file, as they are or as a form."""
+        await asyncio.sleep(self._faults.latency)
         ticket = request.match_info["ticket"]
         found = self._tickets.get(ticket)
         if found is None:

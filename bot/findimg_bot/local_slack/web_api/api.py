@@ -119,7 +119,7 @@ class Api:
             return _answer({"ok": False, "error": "invalid_form_data"})
         token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip() or str(values.pop("token", ""))
         self.faults.calls.append((method, dict(values)))
-        await asyncio.sleep(self.faults.delays.get(method, 0.0))
+        await asyncio.sleep(self.faults.latency + self.faults.delays.get(method, 0.0))
         if self.faults.rate_limited.get(method, 0) > 0:
             self.faults.rate_limited[method] -= 1
             headers = {"Retry-After": str(self.faults.retry_after)}
