@@ -122,7 +122,7 @@ def test_encoder_that_needs_tensorflow_names_the_extra(base: Environment, tmp_pa
         "except ModelError as error:\n"
         "    print(error)\n"
     )
-    assert base.run(base.python, "-c", code).strip().endswith("is not installed; run pip install 'findimg[vgg]'.")
+    assert base.run(base.python, "-c", code).strip().endswith("is not installed. Run pip install 'findimg[vgg]'.")
 
 
 def test_wheel_holds_the_three_packages_whole_and_nothing_else(base: Environment) -> None:

@@ -114,7 +114,8 @@ def ask(
 @app.command()
 def serve(
     http: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Listen here for requests from Slack; else use Socket Mode.")
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Listen here for requests from Slack. Default: use Socket Mode."),
     ] = None,
     monitor: Annotated[
         str | None,
@@ -159,7 +160,9 @@ def serve(
 def manifest(
     url: Annotated[
         str | None,
-        typer.Option(metavar="https://HOST", help="Public address of the bot; else for Socket Mode."),
+        typer.Option(
+            metavar="https://HOST", help="Public address of the bot. Default: write a manifest for Socket Mode."
+        ),
     ] = None,
 ) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
@@ -171,7 +174,7 @@ def manifest(
 @app.command("try")
 def try_it(
     library: LibraryFlag = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 chooses a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page. 0 chooses a free one.")] = 0,
     host: Annotated[
         str,
         typer.Option(

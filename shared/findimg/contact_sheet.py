@@ -59,8 +59,8 @@ def draw_sheet(rows: Sequence[Row]) -> bytes:
     height = 2 * MARGIN + sum(heights) + 2 * MARGIN * max(len(rows) - 1, 0)
     if height > MAX_HEIGHT:
         raise SettingsError(
-            f"A sheet of {len(rows)} rows would be {height:,} pixels high. A JPEG has at most {MAX_HEIGHT:,}; "
-            "draw fewer rows on one sheet."
+            f"A sheet of {len(rows)} rows would be {height:,} pixels high. A JPEG has at most {MAX_HEIGHT:,}. "
+            "Draw fewer rows on one sheet."
         )
     sheet = Image.new("RGB", (WIDTH, height), PAPER)
     pen = ImageDraw.Draw(sheet)

@@ -153,7 +153,7 @@ def load_settings(**flags: Any) -> Settings:
         name = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             known = ", ".join(Settings.model_fields)
-            raise SettingsError(f"findimg.toml has an unknown key {name!r}; the known keys are {known}.") from error
+            raise SettingsError(f"findimg.toml has an unknown key {name!r}. The known keys are {known}.") from error
         secret = Settings.is_secret(name)
         flag = "" if secret else f"--{name.replace('_', '-')}, "
         received = "" if secret else f" Received: {first['input']!r}."

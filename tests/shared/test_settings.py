@@ -62,7 +62,7 @@ def test_settings_are_immutable() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ('libary = "x"', r"^findimg\.toml has an unknown key 'libary'; the known keys are library, backbone, .*\.$"),
+        ('libary = "x"', r"^findimg\.toml has an unknown key 'libary'\. The known keys are library, backbone, .*\.$"),
         ("library = []]", r"^findimg\.toml cannot be read: .*line 1.*\. Fix or remove it\.$"),
         ("library = '\udcff'", r"^findimg\.toml cannot be read: .*utf-8.*\. Fix or remove it\.$"),
         ("library = 3", r"^Setting library \(--library, FINDIMG_LIBRARY or findimg\.toml\) .*string\. Received: 3\.$"),

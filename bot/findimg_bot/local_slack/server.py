@@ -118,7 +118,7 @@ class Workspace:
             RuntimeError: the workspace was not started.
         """
         if self._services is None:
-            raise RuntimeError("The workspace is not started; await start() first.")
+            raise RuntimeError("The workspace is not started. Await start() first.")
         return self._services
 
     def person(self, user: User | None = None) -> MemberActions:

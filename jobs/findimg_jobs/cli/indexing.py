@@ -28,7 +28,7 @@ def index(
     from_file: Annotated[
         str | None,
         typer.Option(
-            "--from-file", metavar="FILE", help="Read further sources from this file, one a line; - is standard input."
+            "--from-file", metavar="FILE", help="Read further sources from this file, one a line. - is standard input."
         ),
     ] = None,
     sources_text: Annotated[

@@ -184,7 +184,7 @@ def _nothing_found(found: Found, sources: Sequence[str]) -> str:
         )
     skipped = f" Skipped: {describe_skipped(found.skipped)}." if found.skipped else ""
     return (
-        f"There is no image in {names}; findimg reads {', '.join(sorted(EXTENSIONS))}.{skipped} "
+        f"There is no image in {names}. findimg reads {', '.join(sorted(EXTENSIONS))}.{skipped} "
         "If its disk is not mounted, mount it and run again."
     )
 

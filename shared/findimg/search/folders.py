@@ -1,4 +1,4 @@
-"""Suggestions for a folder that a filter asks for and the library does not have."""
+"""Suggestions for a folder in a filter that the library does not have."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from findimg.search.filters import fold
 from findimg.text.enumeration import enumerated
 
 _SUGGESTED = 3
-_LEAST = 60  # of 100, how similar a suggestion's name is at least
+_LEAST = 60  # minimum similarity of a suggestion's name, of 100
 
 
 def nearest_folders(wanted: str, folders: Sequence[str]) -> str:
@@ -18,7 +18,7 @@ def nearest_folders(wanted: str, folders: Sequence[str]) -> str:
         wanted: part of a folder's path, as `fold` gives it.
         folders: paths of all folders.
     """
-    # A path is compared by as many of its last names as were asked for.
+    # Compare as many names at the end of each path as `wanted` has.
     names = wanted.strip("/").count("/") + 1
     tails = dict.fromkeys("/".join(folder.strip("/").split("/")[-names:]) for folder in folders)
     tails.pop("", None)

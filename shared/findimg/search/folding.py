@@ -1,4 +1,4 @@
-"""Folding: copies and near-duplicates of an image appear behind it, not as hits of their own."""
+"""Folding: copies and near-duplicates of a hit are listed with it and are not hits themselves."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from findimg.library.catalog import Catalog, CatalogRow
 from findimg.library.layout import DUPLICATES_FILE
 from findimg.library.library import Version
 
-_LISTED = 1000  # images of a group that are read at most
+_LISTED = 1000  # maximum number of images of a group that are read
 
 
 class Folding:

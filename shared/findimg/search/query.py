@@ -142,7 +142,7 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
                 f"A search for similar images takes filters and class:, but no words. Leave out `{terms[0].text}`."
             )
     elif not any(term.weight > 0 for term in terms) and not query.filters and (terms or query.order == "best"):
-        raise QueryError("Say what to look for, such as `cat sofa`; `-dog` only narrows that down.")
+        raise QueryError("Say what to look for, such as `cat sofa`. `-dog` only narrows that down.")
     return query
 
 

@@ -23,7 +23,7 @@ class Hit:
     taken: datetime | None  # by the camera's clock, or another time by `dated_by`
     copies: tuple[str, ...] = ()  # URIs of images with equal bytes, at most 1,000 together with the next ones
     near_duplicates: tuple[str, ...] = ()  # URIs of images that look the same
-    dated_by: DateSource | None = None  # what `taken` is from
+    dated_by: DateSource | None = None  # source of `taken`
 
     @property
     def thumbnail(self) -> str:

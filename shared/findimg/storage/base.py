@@ -162,7 +162,7 @@ def check_version(expected: str | None, found: str, uri: str) -> None:
         StorageError: the versions differ.
     """
     if expected not in (None, found):
-        raise StorageError(f"{uri} has changed since it was listed; run again.")
+        raise StorageError(f"{uri} has changed since it was listed. Run again.")
 
 
 def retries() -> int:
@@ -192,4 +192,4 @@ def _scheme(uri: str) -> tuple[_Scheme, str]:
 
 
 def _not_a_storage(uri: str) -> SettingsError:
-    return SettingsError(f"{uri!r} is neither a folder nor an s3:// prefix; write a path or s3://bucket/prefix.")
+    return SettingsError(f"{uri!r} is neither a folder nor an s3:// prefix. Write a path or s3://bucket/prefix.")

@@ -146,7 +146,7 @@ class FolderStorage:
         try:
             yield
         except FileNotFoundError as error:
-            raise ObjectMissingError(f"{error.filename} does not exist; check the path.") from error
+            raise ObjectMissingError(f"{error.filename} does not exist. Check the path.") from error
         except OSError as error:
             problem = error.strerror or error
             raise StorageError(

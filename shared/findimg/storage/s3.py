@@ -106,7 +106,7 @@ class S3Storage:
                     if len(data) >= expected:
                         return data
                 count_retries(1)
-        raise StorageError(f"The download of {self.uri(key)} was interrupted; try again.")
+        raise StorageError(f"The download of {self.uri(key)} was interrupted. Try again.")
 
     def fetch(self, key: str, path: Path) -> None:
         with _translated_errors(self.uri(key)):
@@ -261,10 +261,10 @@ def _translated_errors(uri: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code in ("404", "NoSuchKey", "NotFound"):
-            raise ObjectMissingError(f"{uri} does not exist; check the address.") from error
+            raise ObjectMissingError(f"{uri} does not exist. Check the address.") from error
         if code == "NoSuchBucket":
             raise StorageError(
-                f"{uri} cannot be reached: there is no such bucket; create it or check its name."
+                f"{uri} cannot be reached: there is no such bucket. Create it or check its name."
             ) from error
         if code == "InvalidObjectState":
             raise StorageError(f"{uri} is archived. Restore it in S3 first.") from error
@@ -272,7 +272,7 @@ def _translated_errors(uri: str) -> Iterator[None]:
         advice = "Try again later" if busy else "Check the name and your permissions"
         raise StorageError(f"{uri} cannot be reached: S3 answered {code or error}. {advice}.") from error
     except ParamValidationError as error:
-        raise StorageError(f"{uri} is not a valid S3 address; write s3://bucket/key.") from error
+        raise StorageError(f"{uri} is not a valid S3 address. Write s3://bucket/key.") from error
     except (BotoCoreError, Boto3Error) as error:
         raise StorageError(
             f"{uri} cannot be reached: {error}. Check credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a "

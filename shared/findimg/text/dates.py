@@ -38,12 +38,12 @@ class Period:
 
 
 def read_period(text: str, today: date) -> Period | None:
-    """Return the day, month or year that a text names, None when it names none.
+    """Return the day, month or year that a text names, None if it names none.
 
     A month or a day without a year is the latest one that has begun.
 
     Args:
-        today: the current day of whoever asks.
+        today: the current day in the time zone of the person who asks.
     """
     text = " ".join(text.lower().split())
     try:
@@ -53,9 +53,9 @@ def read_period(text: str, today: date) -> Period | None:
 
 
 def read_range(text: str, today: date) -> tuple[date | None, date | None] | None:
-    """Return the first day of a period or range and the day after its last, None when the text names none.
+    """Return the first day of a period or range and the day after its last. None if the text names none.
 
-    `2024-06-01..2024-07-01` includes both days; `2020..` and `..2020` are open on one side.
+    `2024-06-01..2024-07-01` includes both days. `2020..` and `..2020` are open on one side.
     """
     first, dots, last = text.partition("..")
     if years := _YEARS.fullmatch(text):
@@ -86,7 +86,7 @@ def _relative(text: str, today: date) -> Period | None:
 
 
 def _unit(unit: str, back: int, today: date) -> Period:
-    """Return the day, week, month or year that was so many of them ago; 0 is the current one."""
+    """Return the day, week, month or year that is `back` units before the current one."""
     if unit == "day":
         return _day(today - timedelta(back))
     if unit == "week":

@@ -1,4 +1,4 @@
-"""Lines of a text in memory, found by their number. A list of them would take several times as much memory."""
+"""Lines of a text in memory by number. A list of them would take several times as much memory."""
 
 import numpy as np
 

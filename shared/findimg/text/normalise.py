@@ -1,7 +1,7 @@
-"""Text as people type it, brought into the plain form that the query parser reads.
+"""Normalise typed text for the query parser.
 
-Phones, desktops and office programs replace quotation marks, dashes, colons and spaces by others that look alike, and
-people are polite to a machine. None of that may change the answer to a query.
+Phones and office programs replace quotation marks, dashes, colons and spaces by similar characters, and people add
+polite words. Neither may change the answer to a query.
 """
 
 import re
@@ -47,9 +47,8 @@ _EMOTICON = re.compile(
 def normalise(text: str) -> str:
     """Return a query in plain characters, without emoji and polite words.
 
-    The result is in Unicode form NFKC. Every kind of quotation mark is `"` or `'`, every dash is `-`, a word stands for
-    each emoji that shows a thing, and characters that cannot be seen are gone. The values of `like:`, `in:` and `name:`
-    stay as they are.
+    The result is in Unicode form NFKC. Every kind of quotation mark is `"` or `'`, every dash is `-`, emoji are
+    replaced by nouns, and invisible characters are removed. The values of `like:`, `in:` and `name:` are not changed.
     """
     parts: list[str] = []
     values: list[str] = []
@@ -75,7 +74,7 @@ def plain_text(text: str) -> str:
     """Return `text` in plain characters, with words for emoji, without emoticons and short forms such as `w/o`."""
     text = _LONG_DASH.sub(" , ", _EMOTICON.sub(" ", text))
     text = re.sub(f"[{_LONG_DASHES}]", "-", text)
-    # Emoji come first: NFKC would take some of them apart.
+    # Replace emoji before NFKC, which would decompose some of them.
     text = plain_characters(open_emoji().replace(text.replace("：", ":")))
     for form, words in _SHORT_FORMS:
         text = form.sub(words, text)
@@ -83,7 +82,7 @@ def plain_text(text: str) -> str:
 
 
 def _written(match: re.Match[str]) -> str:
-    """Return a filter with its value as it was typed, in plain double quotes where it is more than a word."""
+    """Return a filter with its value as typed, in plain double quotes if it is more than one word."""
     field = match["field"].lower()
     if match["plain"] is not None and field != "like":
         return f"{field}:{match['plain']}"

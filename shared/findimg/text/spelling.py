@@ -1,4 +1,4 @@
-"""Similar spellings of a word: suggestions, and corrections where one spelling is clearly meant."""
+"""Similar spellings of a word, to suggest and to correct."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from rapidfuzz.distance import OSA
 
 from findimg.text.enumeration import enumerated
 
-_SHORTEST = 4  # letters of a word that is corrected
-_LONG = 7  # letters of a word that may have two mistakes
-_MUCH_RARER = 10  # factor between the ranks of a probable word and of an improbable one
+_SHORTEST = 4  # letters; shorter words are not corrected
+_LONG = 7  # letters; words of this length and more may have two mistakes
+_MUCH_RARER = 10  # factor between the frequency ranks of two words, so that only the first can be meant
 
 
 def nearest_spellings(word: str, known: Sequence[str], k: int = 3) -> list[str]:
-    """Return up to `k` of `known` that are spelt like `word`, best first; ties in the order of `known`."""
+    """Return up to `k` of `known` that are spelt like `word`, best first. Ties keep the order of `known`."""
     found = process.extract(word.lower(), known, scorer=OSA.normalized_similarity, limit=k, score_cutoff=0.6)
     return [match for match, _, _ in found]
 
@@ -42,7 +42,7 @@ def intended_spelling(word: str, known: Sequence[str], ranks: Sequence[int], mis
 
 
 def did_you_mean(suggestions: Sequence[str]) -> str:
-    """Return ` Did you mean cat, car or cot?`, or advice when there is nothing to suggest."""
+    """Return ` Did you mean cat, car or cot?`, or advice if there are no suggestions."""
     if not suggestions:
         return " Check its spelling, or use a more common word."
     return f" Did you mean {enumerated(suggestions, 'or')}?"

@@ -1,4 +1,4 @@
-"""The words of word vectors, with little memory: a dictionary of 400,000 words would take tens of megabytes."""
+"""The words of word vectors in one sorted block of text. A dictionary of 400,000 words would take tens of megabytes."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from findimg.text.lines import Lines
 
-_SCAN_FROM = 1000  # words to look up at once from which reading the whole list is faster than binary searches
+_SCAN_FROM = 1000  # From this number of words on, reading the whole list is faster than one binary search for each.
 
 
 class Vocabulary:
@@ -36,7 +36,7 @@ class Vocabulary:
 
     @cached_property
     def order(self) -> NDArray[np.uint32]:
-        """Rows sorted by their word, uint32[n]."""
+        """The rows, sorted by word, uint32[n]."""
         words = self._split()
         return np.array(sorted(range(len(words)), key=words.__getitem__), dtype=np.uint32)
 

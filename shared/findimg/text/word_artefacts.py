@@ -44,7 +44,7 @@ def _unzipped(file: Path, name: str, folder: Path) -> Path:
         with zipfile.ZipFile(file) as archive, archive.open(f"{name}.txt") as member, text.open("wb") as target:
             shutil.copyfileobj(member, target)
     except KeyError as error:
-        raise ModelError(f"{file} holds no {name}.txt; name the file with these word vectors.") from error
+        raise ModelError(f"{file} holds no {name}.txt. Name the file with these word vectors.") from error
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise ModelError(f"{file} cannot be unzipped: {error}.") from error
     return text

@@ -162,7 +162,7 @@ def test_unreachable_image_is_read_again_until_it_is_known_to_be_broken(
 
 
 def unreachable(uri: str, *_: object) -> bytes:
-    raise StorageError(f"{uri} cannot be reached; try again.")
+    raise StorageError(f"{uri} cannot be reached. Try again.")
 
 
 def test_image_changed_after_listing_is_left_to_the_next_run(

@@ -63,7 +63,7 @@ def test_name_that_is_not_utf8_is_a_failure(tmp_path: Path) -> None:
 
 def test_source_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(SettingsError, match=r"no image in .*; findimg reads .*\.jpg"):
+    with pytest.raises(SettingsError, match=r"no image in .*\. findimg reads .*\.jpg"):
         names(str(tmp_path))
 
 

@@ -141,7 +141,7 @@ def test_failed_download_is_not_kept_and_names_both_remedies(
     tmp_path: Path, server: str, weights: bytes, path: str, why: str
 ) -> None:
     store = store_with(tmp_path, "vgg16-gap", server + path, weights)
-    with pytest.raises(ModelError, match=f"{why}.*go online.*models pull vgg16-gap --from FILE"):
+    with pytest.raises(ModelError, match=f"{why}.*Go online.*models pull vgg16-gap --from FILE"):
         store.pull("vgg16-gap")
     assert left_behind(tmp_path) == []
 
@@ -158,7 +158,7 @@ def test_error_without_a_network_names_both_remedies(tmp_path: Path, weights: by
     with pytest.raises(ModelError) as caught:
         store.weights("vgg16-gap")
     assert "refused" in str(caught.value)
-    assert "go online and run `findimg-jobs models pull vgg16-gap`" in str(caught.value)
+    assert "Go online and run `findimg-jobs models pull vgg16-gap`" in str(caught.value)
     assert "`findimg-jobs models pull vgg16-gap --from FILE`" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -271,7 +271,7 @@ def test_pulled_word_vectors_override_embedded_ones(tmp_path: Path) -> None:
 
 def test_missing_package_is_an_error_that_names_it(tmp_path: Path) -> None:
     gone = Artefact("efficientnet-lite0", weights_of(lambda _: None), Embedded("the-package", "no_such_module", "file"))
-    with pytest.raises(ModelError, match="comes with the package the-package, which is missing; install it"):
+    with pytest.raises(ModelError, match=r"comes with the package the-package, which is missing\. Install it"):
         ModelStore(tmp_path, [gone]).pull("efficientnet-lite0")
 
 
@@ -294,7 +294,7 @@ def test_list_shows_the_state_of_each_model(tmp_path: Path, weights: bytes) -> N
 
 
 def test_path_of_an_absent_model_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="vgg16 is not on this machine; go online"):
+    with pytest.raises(ModelError, match=r"vgg16 is not on this machine\. Go online"):
         ModelStore(tmp_path).path("vgg16")
     with pytest.raises(ModelError, match=r"no official download; run .*glove\.840B\.300d --from FILE"):
         ModelStore(tmp_path).pull("glove.840B.300d")

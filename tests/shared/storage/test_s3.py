@@ -57,7 +57,7 @@ def test_missing_bucket_is_an_error_that_names_it(tmp_path: Path) -> None:
         lambda: opened.create("x", b""),
         lambda: opened.delete("x"),
     ):
-        with pytest.raises(StorageError, match=r"no-such-bucket/lib.* no such bucket; create it") as caught:
+        with pytest.raises(StorageError, match=r"no-such-bucket/lib.* no such bucket\. Create it") as caught:
             attempt()
         assert not isinstance(caught.value, ObjectMissingError)
 
@@ -65,7 +65,7 @@ def test_missing_bucket_is_an_error_that_names_it(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("s3")
 def test_invalid_s3_address_gives_a_one_line_error() -> None:
     for wrong in ("s3://Not A Bucket/x", "s3://bucket"):
-        with pytest.raises(StorageError, match=r"^s3://.* is not a valid S3 address; write s3://bucket/key\.$"):
+        with pytest.raises(StorageError, match=r"^s3://.* is not a valid S3 address\. Write s3://bucket/key\.$"):
             read_uri(wrong)
 
 
@@ -106,7 +106,7 @@ def test_interrupted_download_is_an_error_not_a_short_object(monkeypatch: pytest
     try:
         with pytest.raises(StorageError, match=r"/x cannot be reached: .*Check credentials"):
             open_storage(s3).read("x")
-        with pytest.raises(StorageError, match=r"/x was interrupted; try again"):
+        with pytest.raises(StorageError, match=r"/x was interrupted\. Try again"):
             open_storage(s3).read("x", 500)
     finally:
         server.shutdown()

@@ -137,7 +137,7 @@ def test_reading_an_object_changed_since_its_listing_is_an_error(place: str) -> 
     (before,) = opened.list()
     assert read_uri(before.uri, 10, before.version) == b"old"
     opened.write("x", b"newer")
-    with pytest.raises(StorageError, match=r"/x has changed since it was listed; run again\."):
+    with pytest.raises(StorageError, match=r"/x has changed since it was listed\. Run again\."):
         read_uri(before.uri, 10, before.version)
 
 

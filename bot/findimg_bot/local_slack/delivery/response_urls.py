@@ -66,7 +66,7 @@ class ResponseUrls:
         return f"{self._address}/hooks/{name}"
 
     async def take(self, request: web.Request) -> web.Response:
-        """`POST /hooks/…`: one answer."""
+        """Serve `POST /hooks/…`: accept one answer."""
         await asyncio.sleep(self._faults.latency)
         response_url = self._response_urls.get(request.match_info["name"])
         if response_url is None:

@@ -45,7 +45,7 @@ class SocketModeServer:
         return f"{address.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self._app_id}"
 
     async def take(self, request: web.Request) -> web.StreamResponse:
-        """`GET /link/`: one connection, until it ends."""
+        """Serve `GET /link/`: one connection until it ends."""
         until = self._tickets.pop(request.query.get("ticket", ""), 0.0)
         if until < asyncio.get_running_loop().time():
             return web.Response(status=403, text="This address was used or has expired.")

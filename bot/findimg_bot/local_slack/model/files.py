@@ -78,7 +78,7 @@ class Files:
             task.cancel()
 
     async def take_upload(self, request: web.Request) -> web.Response:
-        """`POST /upload/v1/<ticket>`: the bytes of a file, as they are or as a form."""
+        """Serve `POST /upload/v1/<ticket>`: accept a file's bytes, plain or as a form."""
         await asyncio.sleep(self._faults.latency)
         ticket = request.match_info["ticket"]
         found = self._tickets.get(ticket)
@@ -90,7 +90,7 @@ class Files:
             else:
                 data = await _read(request.content.iter_chunked(_CHUNK))
         except FileTooLargeError:
-            return web.Response(status=413, text=f"At most {FILE_BYTES} bytes are taken.")
+            return web.Response(status=413, text=f"The limit is {FILE_BYTES} bytes.")
         found[1].data = data
         del self._tickets[ticket]  # a failed upload can be repeated
         return web.Response(text=f"OK - {len(data)}")

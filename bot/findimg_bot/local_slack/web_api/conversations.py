@@ -38,7 +38,7 @@ class Conversations:
         return self._page(call, list(reversed(found)), 100)
 
     def replies(self, call: Call) -> Json:
-        """`conversations.replies`: a message and what answers it, oldest first."""
+        """`conversations.replies`: a message and its replies, oldest first."""
         channel = _readable(call, "history")
         ts = call.arguments.text("ts", "")
         found = call.team.thread(channel.id, ts)

@@ -50,7 +50,7 @@ class OAuth:
         api.open_methods |= {"oauth.v2.access": self.access, "api.test": self.echo}
 
     def authorize(self, request: web.Request, team: Team, user: User) -> web.Response:
-        """`GET /oauth/v2/authorize`: the person who is signed in agrees, and goes back to the app with a code."""
+        """Serve `GET /oauth/v2/authorize`: the signed-in person agrees and returns to the app with a code."""
         query = request.query
         back = query.get("redirect_uri") or next(iter(self._redirect_urls), "")
         if query.get("client_id") != self._client_id:

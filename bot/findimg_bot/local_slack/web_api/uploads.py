@@ -49,7 +49,7 @@ class Uploads:
         return {"upload_url": f"{self._address}/upload/v1/{ticket}", "file_id": file.id}
 
     def complete(self, call: Call) -> Json:
-        """`files.completeUploadExternal`; with a channel it shares the files there."""
+        """`files.completeUploadExternal`. With a channel, it shares the files there."""
         given = call.arguments.json("files", "invalid_arguments")
         if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
             raise ApiError("invalid_arguments")

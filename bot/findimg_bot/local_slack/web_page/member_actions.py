@@ -86,7 +86,7 @@ class MemberActions:
         if not data:
             raise UserActionError(f"{name or 'The file'} is empty.")
         if len(data) > FILE_BYTES:
-            raise UserActionError(f"{name} has {len(data):,} bytes; {FILE_BYTES:,} are the most.")
+            raise UserActionError(f"{name} has {len(data):,} bytes. The limit is {FILE_BYTES:,}.")
         return self._services.files.add(self.team, self.user.id, name, data)
 
     async def act(
@@ -209,7 +209,7 @@ class MemberActions:
         """
         if not _CHANNEL_NAME.fullmatch(name) or self.team.channel(name):
             raise UserActionError(
-                f"A channel cannot be called {name!r}; use letters, digits and dashes that are not taken."
+                f"A channel cannot be called {name!r}. Use letters, digits and dashes that are not taken."
             )
         channel = self.team.add_channel(name)
         self._services.page_updates.channel(self.team, channel)

@@ -35,8 +35,8 @@ def start_tensorflow(threads: int | None) -> ModuleType:
             import tensorflow
         except ModuleNotFoundError as error:
             raise ModelError(
-                f"This backbone runs in TensorFlow, and the package {error.name} is not installed; "
-                "run pip install 'findimg[vgg]'."
+                f"This backbone runs in TensorFlow, and the package {error.name} is not installed. "
+                "Run pip install 'findimg[vgg]'."
             ) from error
 
         if threads is not None:
@@ -46,8 +46,8 @@ def start_tensorflow(threads: int | None) -> ModuleType:
             except RuntimeError as error:
                 running = tensorflow.config.threading.get_intra_op_parallelism_threads()
                 raise SettingsError(
-                    f"TensorFlow runs in this process with {running or 'all'} threads and cannot change to {threads}; "
-                    "open every backbone of one process with the same number of threads."
+                    f"TensorFlow runs in this process with {running or 'all'} threads and cannot change to {threads}. "
+                    "Open every backbone of one process with the same number of threads."
                 ) from error
         tensorflow.config.list_logical_devices()
     module: ModuleType = tensorflow

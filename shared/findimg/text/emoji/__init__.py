@@ -1,6 +1,6 @@
-"""The things that emoji show: 🍕 and `:pizza:` are pizza, 😀 and `:smile:` are nothing.
+"""The nouns for emoji: `pizza` for 🍕 and `:pizza:`, none for 😀 and `:smile:`.
 
-The table is made from emoji-data by `findimg.text.emoji.build`; its licence is in `LICENSE.emoji-data`.
+The table is made from emoji-data by `findimg.text.emoji.build`. Its licence is in `LICENSE.emoji-data`.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 TABLE = "things.txt"
-# Keyboards add or leave out the selector of the coloured form, and people choose skin tones.
+# The selector of the coloured form and skin tones are ignored.
 _MODIFIERS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 _MINUSES = tuple("-‐‑‒–—−－﹣")
 _JOINED = re.compile("[^\\w\\s\u200d](?:\u200d[^\\w\\s\u200d])+")
@@ -25,10 +25,10 @@ class EmojiTable:
 
     by_name: dict[str, str]  # name in Slack, without colons → noun
     by_characters: dict[str, str]  # emoji, without modifiers → noun
-    pattern: re.Pattern[str]  # any of the emoji, the longest first
+    pattern: re.Pattern[str]  # matches any emoji, the longest first
 
     def replace(self, text: str) -> str:
-        """Return `text` with the noun in place of each emoji and emoji name, or a space where it shows no thing."""
+        """Return `text` with each emoji and emoji name replaced by its noun, or by a space if it has none."""
         text = _SHORT_NAME.sub(lambda match: _spaced(match, self.by_name.get(match["name"].lower())), text)
         if text.isascii():
             return text
@@ -37,14 +37,14 @@ class EmojiTable:
         return "".join(" " if _is_picture(character) else character for character in text)
 
     def _joined(self, match: re.Match[str]) -> str:
-        """Return the noun of emoji that are joined into one: a woman who runs is a runner, a family is nothing."""
+        """Return the noun of joined emoji: `runner` for a running woman, an empty text for a family."""
         first, second, *_ = match[0].split("\u200d")
         noun = self.by_characters.get(match[0]) or (self.by_characters.get(first) if second in "♀♂" else None)
         return _spaced(match, noun)
 
 
 def _spaced(match: re.Match[str], noun: str | None) -> str:
-    """Return a noun between spaces; a minus before the emoji still touches it."""
+    """Return a noun between spaces, but without a space after a minus."""
     touched = noun is not None and match.string[: match.start()].endswith(_MINUSES)
     return f"{'' if touched else ' '}{noun or ''} "
 
@@ -56,7 +56,7 @@ def _is_picture(character: str) -> bool:
 
 @cache
 def open_emoji() -> EmojiTable:
-    """Return the table that ships with findimg; the same one every time."""
+    """Return the table of findimg. The file is read on the first call."""
     by_name, by_characters = {}, {}
     for line in (FOLDER / TABLE).read_text("utf-8").splitlines():
         characters, noun, *names = line.split("\t")

@@ -1,4 +1,4 @@
-"""Makes the table of emoji from emoji-data: `python -m findimg.text.emoji.build EMOJI_JSON`.
+"""Make the table of emoji from emoji-data: `python -m findimg.text.emoji.build EMOJI_JSON`.
 
 Reads `emoji.json` of the npm package `emoji-datasource` (https://github.com/iamcal/emoji-data), which holds the names
 that Slack uses. Writes beside this file `things.txt`, with one line for each emoji that shows a thing:
@@ -15,7 +15,7 @@ from pathlib import Path
 from findimg.text.emoji import FOLDER, TABLE
 from findimg.text.lexicon import Lexicon, open_lexicon
 
-# Emoji of these categories and subcategories show moods, gestures and signs, which are no request for a picture.
+# Emoji of these categories and subcategories show moods, gestures and signs. They have no noun.
 _NO_THINGS = frozenset(
     [
         "Smileys & Emotion",
@@ -37,7 +37,7 @@ _NO_THINGS = frozenset(
         "hands",
     ]
 )
-# Words that end a name without naming the thing: "high voltage sign".
+# Last words that do not name the thing: "high voltage sign".
 _NO_NOUNS = frozenset(["", "left", "mark", "right", "sign", "symbol"])
 
 
@@ -63,7 +63,7 @@ def _noun(lexicon: Lexicon, short_names: list[str], name: str, whole: bool) -> s
     """Return the first name that is a visible noun, else the last word of one: `evergreen_tree` is a tree.
 
     Args:
-        whole: only a whole name counts, for `man_with_probing_cane` is no cane.
+        whole: whether to look up whole names only. `man_with_probing_cane` does not show a cane.
     """
     names = [_plain(each) for each in [*short_names, name]]
     shorter = [re.split(" (?:with|without|on|over|and) ", each)[0] for each in names]
@@ -72,7 +72,7 @@ def _noun(lexicon: Lexicon, short_names: list[str], name: str, whole: bool) -> s
 
 
 def _plain(name: str) -> str:
-    """Return the words of an emoji's name without a number, a sex, a direction or the picture's frame."""
+    """Return the words of an emoji's name without number, sex, direction and frame."""
     words = re.sub(r"[_\s-]+", " ", re.sub(r"\d+$", "", name)).strip().lower()
     return re.sub(r"^(?:fe)?male (?=\w)| face$| facing (?:left|right)$", "", words)
 

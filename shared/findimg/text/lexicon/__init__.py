@@ -1,6 +1,7 @@
-"""What nouns mean: the 1,000 ImageNet classes, everything above them, and where other nouns hang beside them.
+"""The meanings of nouns: a hierarchy of the 1,000 ImageNet classes and their hypernyms, and the nouns attached to it.
 
-The data is made from WordNet 3.0 by `findimg.text.lexicon.build`; its licence is in `LICENSE.wordnet`.
+A hypernym is a more general term: `animal` is a hypernym of `cat`. The data is made from WordNet 3.0 by
+`findimg.text.lexicon.build`. Its licence is in `LICENSE.wordnet`.
 """
 
 import gzip
@@ -24,30 +25,30 @@ a an and are as at be by for from have having he her his i image images in is it
 photograph photographs photos pic pics picture pictures she show some that the their them there these they this those
 to under us was we were what where which who with your
 """
-# Words of a sentence that name nothing. Without this list "a" would be a vitamin and "in" an inch.
+# Function words. Without this list, "a" would be a vitamin and "in" an inch.
 FILLERS = frozenset(_FILLERS.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Sense:
-    """One meaning of a noun, by its place in the hierarchy."""
+    """One meaning of a noun, as places in the hierarchy."""
 
-    places: tuple[tuple[int, int], ...]  # (node, steps up to it); 0 steps: the noun names that node
-    share: float  # how common the meaning is among all meanings of the noun, 0 to 1
+    places: tuple[tuple[int, int], ...]  # (node, steps from the noun up to it); after 0 steps the noun names the node
+    share: float  # share of the uses of the noun, 0 to 1
 
 
 @dataclass(frozen=True, eq=False)
 class Lexicon:
     """The class hierarchy and the nouns of WordNet that can be seen in a photograph.
 
-    Nodes 0 to 999 are the classes in the models' order, the others are what those classes are.
+    Nodes 0 to 999 are the classes in the order of the encoders' output. The other nodes are their hypernyms.
 
     Attributes:
         ids: WordNet id of each node, as ImageNet writes it: `n02110341`.
-        names: words of each node, the usual first.
+        names: words of each node, the most usual first.
         parents: the nodes directly above each node.
-        covers: bool[nodes, 1000], whether a class is the node or lies below it.
-        specific: float32[nodes], how much a node says, from 0 (entity) to 1 (nothing lies below it):
+        covers: bool[nodes, 1000], whether a class is the node or is below it.
+        specific: float32[nodes], information content: 0 for `entity`, 1 for a node with nothing below it. It is
             1 - log(meanings at or below it) / log(all meanings). Source: Seco et al., An Intrinsic Information Content
             Metric for Semantic Similarity in WordNet, 2004.
     """
@@ -57,7 +58,7 @@ class Lexicon:
     parents: tuple[tuple[int, ...], ...]
     covers: npt.NDArray[np.bool_]
     specific: npt.NDArray[np.float32]
-    nouns: dict[str, str]  # noun → its senses, as nouns.txt.gz writes them; empty when none can be seen
+    nouns: dict[str, str]  # noun → its senses as in nouns.txt.gz; empty for a noun without a visible sense
     plurals: dict[str, str]  # irregular plural → singular
 
     def __contains__(self, term: str) -> bool:
@@ -87,34 +88,34 @@ class Lexicon:
     def _english_singular(self, term: str) -> str | None:
         term = " ".join(term.lower().replace("_", " ").split())
         forms = [form for form in self._forms(term) if form in self.nouns]
-        # "men" is a noun by itself, but the one that can be seen is "man".
+        # "men" is a noun of its own, but only "man" has a visible sense.
         return next((form for form in forms if self.nouns[form]), forms[0] if forms else None)
 
     def senses(self, term: str) -> tuple[Sense, ...]:
-        """Returns the meanings of a noun, singular or plural, that can be seen; the commonest first.
+        """Return the visible senses of a noun, singular or plural, the most frequent first.
 
-        Empty when the term is no noun that WordNet knows, or names nothing that can be seen (`music`).
+        The result is empty for an unknown term and for a noun without a visible sense (`music`).
         """
         noun = self.singular(term)
         return () if noun is None else tuple(_sense(text) for text in self.nouns[noun].split())
 
     def above(self, node: int) -> frozenset[int]:
-        """Returns a node and everything that it is."""
+        """Return a node and all its hypernyms."""
         return self._above[node]
 
     def part_of_names(self, word: str) -> list[int]:
-        """Returns the nodes with `word` as one of several in a name: `kitchen` is part of `kitchen utensil`."""
+        """Return the nodes with a name of several words that has `word` among them: `kitchen utensil` for `kitchen`."""
         return self._by_part.get(word.lower(), [])
 
     def join_phrases(self, words: Sequence[str], also: Container[str] = ()) -> list[str]:
-        """Makes a list of words into what was asked for.
+        """Join neighbouring words that are one noun, and leave out function words such as `a`, `of` and `photo`.
 
-        Neighbours that name one thing are joined, the longest phrase from the left first; words that name nothing
-        (`a`, `of`, `photo`) are left out unless there is nothing else.
-        `a grand piano on the sofa` → `grand piano`, `sofa`.
+        `a grand piano on the sofa` becomes `grand piano` and `sofa`. The longest phrase from the left is joined first.
+        If there are only function words, they are returned.
 
         Args:
-            also: phrases in lower case that name one thing too.
+            words: the words.
+            also: further phrases to join, in lower case.
         """
 
         def is_one(phrase: str) -> bool:
@@ -130,7 +131,7 @@ class Lexicon:
         return [term for term in terms if term.lower() not in FILLERS] or terms
 
     def visible_nouns(self) -> list[str]:
-        """Returns every noun that has a meaning to be seen, in alphabetical order."""
+        """Return all nouns with a visible sense, in alphabetical order."""
         return [noun for noun, senses in self.nouns.items() if senses]
 
     def _forms(self, term: str) -> Iterator[str]:
@@ -173,7 +174,7 @@ class Lexicon:
 
 @cache
 def open_lexicon() -> Lexicon:
-    """Opens the lexicon that ships with findimg; the same one every time."""
+    """Open the lexicon of findimg. The files are read on the first call."""
     rows = [line.split("\t") for line in (FOLDER / "nodes.txt").read_text("utf-8").splitlines()]
     parents = tuple(tuple(int(up) for up in row[1].split(",") if up) for row in rows)
     covers = np.zeros((len(rows), CLASSES), dtype=np.bool_)
@@ -195,7 +196,7 @@ def open_lexicon() -> Lexicon:
 
 
 def _pairs(lines: bytes) -> dict[str, str]:
-    # One split of everything makes no list a line, which took most of the time to open.
+    # Split the whole text at once. A list for each line would take most of the time to open the lexicon.
     cells = lines.decode("utf-8").replace("\n", "\t").split("\t")
     return dict(zip(cells[:-1:2], cells[1::2], strict=True))
 

@@ -1,15 +1,15 @@
-"""Makes the lexicon's data from WordNet 3.0: `python -m findimg.text.lexicon.build WORDNET_DIR`.
+"""Make the lexicon's data from WordNet 3.0: `python -m findimg.text.lexicon.build WORDNET_DIR`.
 
-Reads `data.noun`, `index.noun`, `noun.exc` and `cntlist.rev` (formats: man pages wndb(5), senseidx(5), morphy(7)) and
-the 1,000 class ids from `classes.txt`, and writes beside this file:
+The input is `data.noun`, `index.noun`, `noun.exc` and `cntlist.rev` of WordNet (formats: man pages wndb(5),
+senseidx(5), morphy(7)) and the 1,000 class ids in `classes.txt`. The output is written beside this file:
 
-- `nodes.txt`: the classes in their order, then everything above them; id, parents (node numbers), how many of
-  WordNet's meanings are the node or lie below it, words.
-- `nouns.txt.gz`: every noun that names something to be seen, and the other nouns in common use with no sense.
+- `nodes.txt`: the classes in their order, then their hypernyms. Columns: id, parents (node numbers), number of
+  WordNet's meanings at or below the node, words.
+- `nouns.txt.gz`: every noun with a visible sense, and other frequent nouns without senses.
 - `plurals.txt`: irregular plurals of those nouns.
 - `LICENSE.wordnet`: WordNet's licence, from the head of its own files.
 
-The same input gives the same bytes.
+Equal input gives equal bytes.
 """
 
 import gzip
@@ -23,13 +23,13 @@ from pathlib import Path
 from findimg.text.lexicon.plurals import regular_singulars
 
 FOLDER = Path(__file__).parent
-PHYSICAL = "00001930"  # physical entity: what has no place below it cannot be seen
-# A meaning with the same usual word as a class (cock: the male bird, or the chicken) is that class when something
-# that covers fewer classes than this is above both.
+PHYSICAL = "00001930"  # physical entity; only meanings below it are visible
+# A meaning with the same first word as a class (cock: the male bird, or the chicken) counts as that class if a common
+# hypernym covers fewer classes than this.
 SAME_KIND = 100
-# A noun under a node that covers more classes than this ("artifact", "object") says nothing about what to show.
+# Nodes that cover more classes than this ("artifact", "object") are too general to attach a noun to.
 TOO_GENERAL = 400
-# A plural that is a noun itself (shorts, chips) keeps its meanings unless its singular is this much commoner.
+# A plural that is also a noun (shorts, chips) keeps its meanings unless its singular is this many times as frequent.
 PLURAL_IS_ITS_OWN = 3
 
 
@@ -75,7 +75,7 @@ class WordNet:
 
 
 def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
-    """Returns the data files, name → content."""
+    """Return the data files, content by name."""
     covers = Counter(above for offset in classes for above in wordnet.above(offset))
     kinds = Counter(above for offset in wordnet.synsets for above in wordnet.above(offset))
     nodes = classes + sorted(covers.keys() - set(classes))
@@ -91,7 +91,7 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
     usual = {wordnet.synsets[offset].words[0].lower(): offset for offset in classes}
 
     def same_kind(offset: str) -> str | None:
-        """The class that a meaning is in all but WordNet's fine distinctions."""
+        """Return the class that has nearly the same meaning, None if there is none."""
         twin = usual.get(wordnet.synsets[offset].words[0].lower())
         if twin is None or offset in number:
             return None
@@ -99,7 +99,7 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
         return twin if min((covers[up] for up in shared), default=SAME_KIND) < SAME_KIND else None
 
     def attached(offset: str) -> list[tuple[int, int]]:
-        """The nodes nearest above a meaning, as (node, steps up); none when they say too little."""
+        """Return the nearest nodes above a meaning as (node, steps up), without nodes that are too general."""
         if PHYSICAL not in wordnet.above(offset) and offset not in number:
             return []
         if twin := same_kind(offset):
@@ -120,7 +120,7 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
         return sorted((number[up], found[up]) for up in lowest)
 
     nouns: dict[str, str] = {}
-    common: dict[str, int] = {}  # how often the noun was met in WordNet's own texts, plus one
+    common: dict[str, int] = {}  # number of times that the noun occurs in WordNet's own texts, plus one
     for word, offsets in wordnet.senses.items():
         counts = [wordnet.counts.get((word, i), 0) for i in range(1, len(offsets) + 1)]
         senses = []
@@ -129,7 +129,7 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
             latin = "_" in written and written.split("_")[0] in genera
             places = [] if latin and offset not in number else attached(offset)
             if places:
-                # One is added because most meanings were never counted.
+                # Add one, because most meanings never occur in these texts.
                 share = max(1, round(100 * (count + 1) / (sum(counts) + len(counts))))
                 senses.append(",".join(f"{node}+{up}" for node, up in places) + f"*{share}")
         if senses or (sum(counts) and "_" not in word):
@@ -138,7 +138,7 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
             common[noun] = sum(counts) + 1
 
     def just_a_plural(noun: str) -> bool:
-        """Whether a rare meaning of the plural (`clocks`, a plant) would hide the plural of a common noun."""
+        """Return whether a rare noun (`clocks`, a plant) would hide the plural of a frequent one."""
         return any(
             single in nouns
             and "+0" not in nouns[noun]
@@ -165,7 +165,7 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
 
 
 def class_ids() -> list[str]:
-    """Returns the 1,000 ImageNet classes in the models' order, as WordNet offsets."""
+    """Return the 1,000 ImageNet classes in the order of the encoders' output, as WordNet offsets."""
     return [line.removeprefix("n") for line in (FOLDER / "classes.txt").read_text().split()]
 
 

@@ -6,7 +6,7 @@ import unicodedata
 # Letters with a stroke or a ligature have no decomposition in Unicode.
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"})
 _ACCENTS = re.compile("[\u0300-\u036f]")
-# Letters of their own, which have a decomposition although nobody leaves the mark out.
+# Distinct letters. They have a decomposition, but are never written without their mark.
 _KEPT = {"й", "ї"}
 # Scripts that are written without spaces between words: Thai, Lao, Khmer, Burmese, kana and Chinese characters.
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")

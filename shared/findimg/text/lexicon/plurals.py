@@ -1,8 +1,8 @@
-"""Regular English plurals, undone."""
+"""Singulars of regular English plurals."""
 
 from collections.abc import Iterator
 
-# Ends of plurals and what the singular has instead (WordNet's morphy(7)).
+# Endings of plurals and of their singulars (WordNet's morphy(7)).
 ENDINGS = [
     ("ses", "s"),
     ("xes", "x"),
@@ -16,7 +16,7 @@ ENDINGS = [
 
 
 def regular_singulars(noun: str) -> Iterator[str]:
-    """Yields what `noun` may be the plural of, by the form of its last word alone; the likelier first."""
+    """Yield possible singulars of a noun by the ending of its last word, the more probable first."""
     last = noun.rpartition(" ")[2]
     for ending, single in ENDINGS:
         if last.endswith(ending) and not last.endswith("ss") and len(last) > len(ending) + 1:

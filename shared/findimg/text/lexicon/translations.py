@@ -30,7 +30,7 @@ _SHORTEST_STEM = 3
 _WIDESPREAD = frozenset(["de", "es", "fr", "it", "ja", "nl", "pl", "pt", "ru", "zh"])
 _WIDESPREAD_WEIGHT = 3
 ENGLISH_WORD, RARE_IN_ENGLISH = "!", "*"  # marks in the data
-# Words that name nothing, by language.
+# Function words, by language.
 _FUNCTION_WORDS = {
     language: frozenset(words.split())
     for language, words in {
@@ -106,7 +106,7 @@ class Translations:
         """Split a text at the known words of scripts without spaces, longest match from the left.
 
         The rest of these scripts, such as particles, is left out: `犬と猫` becomes `犬` and `猫`. A text without a
-        known word, and a text in other scripts, stays whole.
+        known word, and a text in other scripts, is returned whole.
         """
         parts: list[str] = []
         start = 0
@@ -162,7 +162,7 @@ def open_translations() -> Translations:
 
 
 class QueryTranslation:
-    """Puts English nouns in place of the foreign words of one query.
+    """Replaces the foreign words of one query by English nouns.
 
     A word that is English stays, unless another word of the query is known only in one of its other languages: in
     `chien chat`, `chat` is a cat.
@@ -202,7 +202,7 @@ class QueryTranslation:
         return self._translate(text) or text
 
     def words(self, words: Sequence[str]) -> list[str]:
-        """Return neighbouring words with English nouns in place of foreign words and phrases.
+        """Return words with foreign words and phrases replaced by English nouns.
 
         Function words of the query's languages, such as `und`, are left out.
         """
@@ -217,7 +217,7 @@ class QueryTranslation:
         return translated
 
     def _translate_start(self, words: Sequence[str]) -> tuple[int, str | None]:
-        """Return the number of first words that are one noun, and its translation; None to keep them as they are."""
+        """Return how many of the first words are one noun, and its translation. None means: keep them as they are."""
         for length in range(len(words), 1, -1):
             text = " ".join(words[:length])
             if self._is_english(text) or text.lower() in self._labels:
