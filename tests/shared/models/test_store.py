@@ -296,7 +296,7 @@ def test_list_shows_the_state_of_each_model(tmp_path: Path, weights: bytes) -> N
 def test_path_of_an_absent_model_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"vgg16 is not on this machine\. Go online"):
         ModelStore(tmp_path).path("vgg16")
-    with pytest.raises(ModelError, match=r"no official download; run .*glove\.840B\.300d --from FILE"):
+    with pytest.raises(ModelError, match=r"no official download\. Run .*glove\.840B\.300d --from FILE"):
         ModelStore(tmp_path).pull("glove.840B.300d")
 
 

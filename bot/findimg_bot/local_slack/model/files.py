@@ -96,10 +96,10 @@ class Files:
         return web.Response(text=f"OK - {len(data)}")
 
     async def hand_out(self, request: web.Request, team: Team | None) -> web.StreamResponse:
-        """`GET /files-pri/T…-F…/…`: the bytes, or what Slack shows to whoever is not signed in.
+        """Answer `GET /files-pri/T…-F…/…` with the file, or with a login page.
 
         Args:
-            team: whose bot token came with the request, if one did, and the token may read files.
+            team: the team whose bot token came with the request. None without a token that may read files.
         """
         file = self._requested(request, team)
         if file is None:
