@@ -1,7 +1,8 @@
-"""How long a person waits from a command to an answer with painted pictures, when each call of Slack takes 200 ms.
+"""Measure the time from a command to an answer with visible pictures, while each call of Slack takes 200 ms.
 
 Everything is real but Slack: `findimg-bot serve` in Socket Mode, the local workspace, and its page in a browser. The
-time begins with the key that sends the command. It ends with the first frame after every picture of the answer is decoded.
+time begins with the key that sends the command. It ends with the first frame after every picture of the answer is
+decoded.
 """
 
 import shutil

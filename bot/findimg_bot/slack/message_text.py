@@ -43,8 +43,8 @@ _FORMATTED = re.compile(r"(?<![\w:/.])(?P<mark>[*_~`])(?P<inside>(?=\S)[^\n]*?(?
 _SALUTATION = re.compile(r"(?i)(?:hi|hello|hey|dear|hallo|liebe[rs]?|bonjour|hola|ciao)(?:[ ,]+[\w@.'-]+){0,3}[ ,!.:]*")
 _SIGNATURE = re.compile(
     r"""(?ix) (?: --+ | (?:sent|get)\s(?:from|with)\smy\s.* | get\soutlook\sfor\s.* | gesendet\svon\smeinem?\s.*
-      | envoyé\sde\smon\s.* | (?:(?:best|kind|warm)\s)?regards | best(?:\swishes)? | cheers | yours(?:\s\w+)? | sincerely
-      | br | lg | vg | mfg | (?:many\s)?thanks | thank\syou | thx | danke | merci | gracias | grazie
+      | envoyé\sde\smon\s.* | (?:(?:best|kind|warm)\s)?regards | best(?:\swishes)? | cheers | yours(?:\s\w+)?
+      | sincerely | br | lg | vg | mfg | (?:many\s)?thanks | thank\syou | thx | danke | merci | gracias | grazie
       | (?:viele|liebe|beste|schöne)\sgrüße | (?:mit\s)?freundliche[nm]?\sgr(?:üßen?|uß) | cordialement | saludos
     ) [\s,.!]*"""
 )
