@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from findimg.encoders.base import ImageEncoder
-from findimg.encoders.efficientnet_lite0 import SIDE, build, read_tensors
+from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 from findimg.encoders.registry import fingerprint
 from findimg.encoders.runtimes.keras_model import start_tensorflow
-from findimg.encoders.vgg16 import MEAN
+from findimg.encoders.vgg16 import MEAN, SIDE
 from findimg.images import decode, thumbnail
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
@@ -203,7 +203,7 @@ def _keras(name: str, weights: str) -> Any:
     import keras
 
     if name in (FLOAT32, INT8):
-        return build(read_tensors(ModelStore(Path()).path(FLOAT32)))
+        return EfficientNetLite0.build(EfficientNetLite0.read_tensors(ModelStore(Path()).path(FLOAT32)))
     pixels = keras.Input((SIDE, SIDE, 3))
     vgg = _vgg(name, input_tensor=keras.layers.Rescaling(1.0, offset=[-mean for mean in MEAN])(pixels))
     vgg.load_weights(weights)
