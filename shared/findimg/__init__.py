@@ -22,7 +22,7 @@ from findimg.errors import (
 )
 
 if TYPE_CHECKING:
-    from findimg.api import Hit, Hits, OpenedLibrary, RelatedWord, Tag, open
+    from findimg.api import Hit, Hits, OpenedLibrary, RelatedWord, Tag, TaughtName, open
 
 __all__ = [
     "FindimgError",
@@ -37,6 +37,7 @@ __all__ = [
     "SettingsError",
     "StorageError",
     "Tag",
+    "TaughtName",
     "open",
 ]
 

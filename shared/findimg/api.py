@@ -3,7 +3,10 @@
 Everything here is available from `findimg` itself.
 """
 
+import getpass
+import logging
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,18 +15,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from findimg.encoders.base import ImageEncoder
-from findimg.errors import QueryError
-from findimg.images import LIMIT_BYTES, decode
+from findimg.errors import FindimgError, QueryError, StorageError
+from findimg.images import LIMIT_BYTES, decode, thumbnail
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.search.query import Query, parse
 from findimg.search.results import Answer, ImageFeatures
 from findimg.search.searcher import MAX_HITS, Searcher
+from findimg.search.taught.examples import embed_thumbnail, indexed_example, outside_example
 from findimg.settings import load_settings
 from findimg.storage.base import read_uri
+from findimg.taught.events import Example
+from findimg.taught.log import TaughtLog
+from findimg.taught.state import TaughtState
+from findimg.taught.teaching import Lesson, TeachReport, find_name, remove_name, teach
 from findimg.text.vectors import open_words
+
+_TAUGHT_INTERVAL = 2.0  # seconds until what the team taught is read again
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,23 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class TaughtName:
+    """A name that the team taught with examples.
+
+    Attributes:
+        name: the word or phrase.
+        like: number of images that show it.
+        unlike: number of images that do not show it.
+        by: who taught it, the first person first: `<team>/<user>` in Slack, `terminal/<user>` elsewhere.
+    """
+
+    name: str
+    like: int
+    unlike: int
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RelatedWord:
     """A word with a similar meaning.
 
@@ -101,9 +132,35 @@ class OpenedLibrary:
     was published when it was opened.
     """
 
-    def __init__(self, searcher: Searcher, models: ModelStore):
-        self._searcher = searcher
+    def __init__(self, library: Library, searcher: Searcher, models: ModelStore):
+        self._opened = searcher
         self._models = models
+        self._storage = library.storage
+        self._taught = TaughtLog(library.storage)
+        self._refreshed = float("-inf")
+
+    @property
+    def _searcher(self) -> Searcher:
+        """Return the searcher, with what the team has taught by now."""
+        if time.monotonic() - self._refreshed > _TAUGHT_INTERVAL:
+            self._refreshed = time.monotonic()
+            try:
+                self._use(self._taught.refresh())
+            except StorageError as error:
+                _log.warning("Taught names cannot be read: %s", error)
+        return self._opened
+
+    def _use(self, state: TaughtState) -> None:
+        if state is not self._opened.taught:
+            self._opened.use_taught(state, self._vector_of)
+
+    def _vector_of(self, example: Example) -> NDArray[np.floating] | None:
+        """Return the features of an example that another encoder embedded."""
+        try:
+            return embed_thumbnail(self._storage, example, lambda data: self._opened.embed(decode(data), self._encoder))
+        except FindimgError as error:
+            _log.warning("The example %s cannot be embedded: %s", example.sha256, error)
+            return None
 
     def __enter__(self) -> Self:
         return self
@@ -115,11 +172,11 @@ class OpenedLibrary:
 
     def __len__(self) -> int:
         """Return the number of images in the library."""
-        return self._searcher.manifest.images
+        return self._opened.manifest.images
 
     def close(self) -> None:
         """Close the library's files. The library must not be used afterwards."""
-        self._searcher.close()
+        self._opened.close()
 
     def search(self, text: str, k: int = 10, skip: int = 0) -> Hits:
         """Return the images that fit a query, best first.
@@ -188,11 +245,100 @@ class OpenedLibrary:
         _check_page(k)
         return [RelatedWord(found, distance) for found, distance in self._searcher.words.nearest(word, k)]
 
+    def teach(
+        self,
+        name: str,
+        like: Iterable[str | os.PathLike[str]] = (),
+        unlike: Iterable[str | os.PathLike[str]] = (),
+        *,
+        by: str = "",
+    ) -> TaughtName:
+        """Teach a name with example images, for everybody who searches this library.
+
+        Args:
+            name: a word or phrase of at most 60 characters and 6 words. A search for it uses the examples from now on.
+            like: paths and s3:// addresses of images that show it, in the library or not.
+            unlike: images that do not show it.
+            by: who teaches. The default is `terminal/<user>`.
+
+        Raises:
+            QueryError: the name is not valid, an image is given as both, or there are too many names or examples.
+            ImageError: a file is not an image that findimg reads.
+            StorageError: a file cannot be read, or the library cannot be written.
+            ModelError: an image is not indexed, and the library does not carry its image encoder.
+        """
+        thumbnails: dict[str, bytes] = {}
+        lesson = Lesson(
+            name,
+            [self._example(image, thumbnails) for image in like],
+            [self._example(image, thumbnails) for image in unlike],
+            thumbnails,
+        )
+        report = self.teach_lesson(lesson, by)
+        return next(each for each in self.taught() if each.name == report.name)
+
+    def teach_lesson(self, lesson: Lesson, by: str = "") -> TeachReport:
+        """Teach a name with examples that are embedded already, and return what changed. Errors as of `teach`."""
+        report = teach(self._storage, self._taught, by or local_person(), lesson)
+        self._use(self._taught.state)
+        return report
+
+    def untaught(self, name: str, *, by: str = "") -> int:
+        """Take a taught name back, with all its examples, and return their number.
+
+        Args:
+            name: as a person would search for it.
+            by: who does it. The default is `terminal/<user>`.
+
+        Raises:
+            QueryError: nobody taught the name.
+            StorageError: the library cannot be written.
+        """
+        removed = remove_name(self._taught, by or local_person(), name)
+        self._use(self._taught.state)
+        return removed
+
+    def taught(self, name: str = "") -> list[TaughtName]:
+        """Return the names that the team taught, the oldest first.
+
+        Args:
+            name: return only this name. The default is all.
+
+        Raises:
+            QueryError: nobody taught `name`.
+            StorageError: the library cannot be read.
+        """
+        state = self._taught.refresh()
+        self._use(state)
+        names = [find_name(state, name)] if name else state.names.values()
+        return [
+            TaughtName(
+                each.name,
+                sum(example.shows for example in each.taught),
+                sum(not example.shows for example in each.taught),
+                each.people,
+            )
+            for each in names
+        ]
+
+    @property
+    def taught_log(self) -> TaughtLog:
+        """Return the events that people taught, for export and audit."""
+        return self._taught
+
+    def _example(self, image: str | os.PathLike[str], thumbnails: dict[str, bytes]) -> Example:
+        """Return an image as an example. The thumbnail of one that is not indexed is added to `thumbnails`."""
+        uri = _absolute(image)
+        item = self._searcher.catalog.item(uri)
+        if item is not None:
+            return indexed_example(self._searcher, item)
+        decoded = decode(read_uri(uri, LIMIT_BYTES + 1))
+        thumbnails[decoded.sha256] = thumbnail(decoded)
+        return outside_example(self._searcher, decoded.sha256, self._searcher.embed(decoded, self._encoder))
+
     def _features(self, image: str | os.PathLike[str]) -> tuple[int | None, ImageFeatures]:
         """Return an image's item in the library, None if it is not in the library, and its features."""
-        uri = os.fspath(image)
-        if "://" not in uri:
-            uri = os.path.abspath(os.path.expanduser(uri))
+        uri = _absolute(image)
         item = self._searcher.catalog.item(uri)
         if item is not None:
             return item, self._searcher.features(item)
@@ -200,7 +346,7 @@ class OpenedLibrary:
 
     @cached_property
     def _encoder(self) -> ImageEncoder:
-        return open_encoder(self._searcher.version, self._models)
+        return open_encoder(self._opened.version, self._models)
 
 
 def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> OpenedLibrary:
@@ -219,9 +365,24 @@ def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = 
     """
     folder = load_settings().cache if cache is None else Path(cache)
     models = ModelStore(folder / "models")
-    version = Library(os.fspath(uri), folder).open()
+    library = Library(os.fspath(uri), folder)
+    version = library.open()
     words = version.manifest.words
-    return OpenedLibrary(Searcher(version, open_words(words, models.words(words))), models)
+    return OpenedLibrary(library, Searcher(version, open_words(words, models.words(words))), models)
+
+
+def local_person() -> str:
+    """Return who teaches from this machine, as events name a person: `terminal/<user>`."""
+    try:
+        return f"terminal/{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"terminal/{os.getuid()}"  # in a container a user may have no name
+
+
+def _absolute(image: str | os.PathLike[str]) -> str:
+    """Return the address of an image as the library would write it."""
+    uri = os.fspath(image)
+    return uri if "://" in uri else os.path.abspath(os.path.expanduser(uri))
 
 
 def _check_page(k: int, skip: int = 0) -> None:

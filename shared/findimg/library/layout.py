@@ -6,6 +6,8 @@
 | `versions/<version>/` | one version: `manifest.json` and the files below |
 | `embeddings/<fingerprint>/` | embedding store of one encoder |
 | `thumbnails/` | thumbnails by content hash |
+| `taught/events/<day>/` | what people taught, one object an event |
+| `taught/thumbnails/` | thumbnails of examples that are not in the library |
 """
 
 CURRENT = "CURRENT"
@@ -30,6 +32,11 @@ def version_key(version: str, file: str) -> str:
 def thumbnail_key(sha256: str) -> str:
     """Return the key of the thumbnail of an image with this content hash."""
     return f"thumbnails/{sha256[:2]}/{sha256}.jpg"
+
+
+def taught_thumbnail_key(sha256: str) -> str:
+    """Return the key of the thumbnail of an example that is not in the library."""
+    return f"taught/thumbnails/{sha256}.jpg"
 
 
 def shards_prefix(fingerprint: str) -> str:

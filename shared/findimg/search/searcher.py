@@ -21,6 +21,14 @@ from findimg.library.library import Version
 from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
+from findimg.search.evidence.taught import (
+    PSEUDO_GUESSED,
+    PSEUDO_NAMED,
+    PSEUDO_TRAINED,
+    SHOWN,
+    TaughtEvidence,
+    VectorOf,
+)
 from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
 from findimg.search.expansion import CEILING, ExpandedTerm, expand, peak_relevance
@@ -33,9 +41,11 @@ from findimg.search.ranking import FLOOR, RERANKED, best_first, combine, rerank,
 from findimg.search.results import Answer, Hit, ImageFeatures
 from findimg.search.similarity import SimilaritySearch
 from findimg.search.tags import LEAST, Tag, Tagger
+from findimg.search.taught.query_names import Labels, join_taught, without_fillers
 from findimg.search.translation import translate_terms
+from findimg.taught.state import TaughtName, TaughtState
 from findimg.text.enumeration import enumerated
-from findimg.text.lexicon import open_lexicon
+from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vectors import WordVectors
 
@@ -58,6 +68,7 @@ class _Group:
     weight: float  # negative for an unwanted term
     ceiling: float
     shown: bool  # whether any image shows the term
+    class_share: float = 1.0  # how much classes count beside the examples of a taught name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +112,7 @@ class Searcher:
         classes = ClassEvidence(postings, manifest.images, regions)
         self._postings = postings
         self._similarity = SimilaritySearch(version, classes)
+        self._taught = TaughtEvidence(self._similarity, self.catalog, manifest)
         self._trained: TrainedEvidence | None = None
         if isinstance(self._head, Devise):
             rows = len(self._head.labels)
@@ -112,6 +124,21 @@ class Searcher:
         if manifest.joint:
             joint = Float16Matrix(version.folder / JOINT_FILE, manifest.images, manifest.joint.dim)
             self._vectors = VectorEvidence(joint)
+
+    def use_taught(self, state: TaughtState, vector_of: VectorOf | None = None) -> None:
+        """Answer with these taught names from now on.
+
+        Args:
+            state: what is taught.
+            vector_of: returns the visual features of an example that another encoder embedded, None where they cannot
+                be had.
+        """
+        self._taught.use(state, vector_of)
+
+    @property
+    def taught(self) -> TaughtState:
+        """Return the taught names that answers use."""
+        return self._taught.state
 
     def find(self, query: Query, k: int, skip: int = 0) -> Answer:
         """Return one page of the images that fit a query's words and filters.
@@ -131,8 +158,14 @@ class Searcher:
                 f"The backbone {self.manifest.backbone} has no classes, so this library cannot be searched by words. "
                 "Search it by image with /similar, or index it with another backbone."
             )
-        terms, corrections = self._spelling.correct(translate_terms(query.terms, self.lexicon, self._labels))
-        answer = self._find_terms(join_terms(terms, self.lexicon, self._labels), query, k, skip)
+        state = self._taught.state
+        labels = Labels(self._labels, state.lookup) if state.names else self._labels
+        asked = join_taught(query.terms, state.lookup) if state.names else query.terms
+        terms, corrections = self._spelling.correct(translate_terms(asked, self.lexicon, labels))
+        joined = join_terms(terms, self.lexicon, labels)
+        if state.names:
+            joined = without_fillers(joined, state.lookup)
+        answer = self._find_terms(joined, query, k, skip)
         if not corrections:
             return answer
         used = enumerated([repr(word) for word in corrections], "and")
@@ -229,12 +262,16 @@ class Searcher:
         visual, classes, probabilities = features.visual, features.classes, features.probabilities
         joint = self._head.embed(visual[None], classes[None], probabilities[None])[0]
         tags = self._tagger.tags(joint, classes, probabilities, k)
-        if not isinstance(self._head, Devise):
+        taught = self._taught.tags(visual)
+        if not isinstance(self._head, Devise) and not taught:
             return tags
         scores = {tag.word: tag.score for tag in tags}
-        for label, relevance in zip(self._head.labels, self._head.relevance(visual[None])[0], strict=True):
-            if relevance >= LEAST:
-                scores[label] = max(scores.get(label, 0), round(float(relevance), 3))
+        if isinstance(self._head, Devise):
+            for label, relevance in zip(self._head.labels, self._head.relevance(visual[None])[0], strict=True):
+                if relevance >= LEAST:
+                    scores[label] = max(scores.get(label, 0), round(float(relevance), 3))
+        for name, relevance in taught.items():
+            scores[name] = max(scores.get(name, 0), relevance)
         return [Tag(word, scores[word]) for word in sorted(scores, key=lambda word: (-scores[word], word))[:k]]
 
     def look_up(self, uri: str) -> tuple[int, ImageFeatures]:
@@ -300,6 +337,8 @@ class Searcher:
     def _group(self, term: Term) -> _Group:
         expanded = tuple(self._expand_term(text) for text in term.texts)
         ceiling = max(each.ceiling for each in expanded)
+        if any(names := [self._taught.state.find(text) for text in term.texts]):
+            return self._taught_group(term, expanded, names)
         relevance = np.zeros(self.manifest.images, np.float32)
         shown = False
         for each in expanded:
@@ -311,6 +350,33 @@ class Searcher:
         certainty = max(each.certainty for each in expanded)
         return _Group(term, expanded, relevance, term.weight * certainty, ceiling, shown)
 
+    def _taught_group(self, term: Term, expanded: Sequence[ExpandedTerm], names: Sequence[TaughtName | None]) -> _Group:
+        """Return the group of a term that has a taught name among its alternatives."""
+        relevance = np.zeros(self.manifest.images, np.float32)
+        shown, shares = False, []
+        for each, name in zip(expanded, names, strict=True):
+            known = each.classes.any() or (self._trained is not None and self._trained.knows(each))
+            found = self._source(each).relevance(each) if known else None
+            if found is not None:
+                peak = found.max(initial=0)
+                certain = peak_relevance(found[None], np.asarray([each.certainty]))[0] > self.manifest.noise
+                found = found * np.float32(each.ceiling / max(1, peak))
+            if name is None:
+                shown |= found is not None and bool(certain)
+            else:
+                found, share = self._taught.relevance(name, found, self._pseudo_examples(each), each.term)
+                shown |= bool(found.max(initial=0) >= SHOWN)
+                shares.append(share)
+            if found is not None:
+                relevance = found if len(expanded) == 1 else np.maximum(relevance, found)
+        return _Group(term, tuple(expanded), relevance, term.weight, 1, shown, min(shares))
+
+    def _pseudo_examples(self, term: ExpandedTerm) -> float:
+        """Return the number of examples that other evidence for a term counts as."""
+        if self._trained is not None and self._trained.knows(term):
+            return PSEUDO_TRAINED
+        return PSEUDO_NAMED if term.ceiling == 1 else PSEUDO_GUESSED
+
     def _with_regions(self, group: _Group) -> _Group:
         """Return a group with a relevance that also counts regions, if it is wanted and its terms name classes."""
         if group.weight < 0 or group.ceiling < 1:
@@ -319,7 +385,8 @@ class Searcher:
         for each in group.expanded:
             found = self._source(each).relevance_in_regions(each)
             if found is not None:
-                scaled = found * np.float32(each.ceiling / group.ceiling / max(1, found.max(initial=0)))
+                share = group.class_share * each.ceiling / group.ceiling
+                scaled = found * np.float32(share / max(1, found.max(initial=0)))
                 relevance = np.maximum(relevance, scaled)
         return replace(group, relevance=relevance)
 
@@ -328,7 +395,13 @@ class Searcher:
         return next(source for source in self._evidence if source.knows(term))
 
     def _expand_term(self, text: str) -> ExpandedTerm:
-        expanded = self._expand(text)
+        try:
+            expanded = self._expand(text)
+        except QueryError:
+            if self._taught.state.find(text) is None:
+                raise
+            # Only examples say what the word means.
+            return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1)
         if self._trained and self._trained.knows(expanded):
             return replace(expanded, certainty=1, ceiling=1)
         return expanded

@@ -11,6 +11,7 @@ from findimg.library.library import Version
 from findimg.search.evidence.classes import ClassEvidence
 
 _CANDIDATES = 20  # candidates per hit where the index's ranking is not the final one
+_NEAREST = 5000  # images whose cosines are returned by an approximate index
 
 Floats = NDArray[np.float32]
 
@@ -51,7 +52,7 @@ class SimilaritySearch:
         Returns:
             int64[m] and float32[m] with m >= min(k, n), in no particular order.
         """
-        query = self._projected(visual)
+        query = self.projected(visual)
         if within is None:
             return self._index.search(query, k if self._index.is_exact else depth)
         return within, self._index.similarities(query, within)
@@ -76,15 +77,39 @@ class SimilaritySearch:
         items = within
         if items is None:
             count = min(len(self.visual), k * _CANDIDATES)
-            near = self._index.search(self._projected(visual), count)[0]
+            near = self._index.search(self.projected(visual), count)[0]
             shown = self._classes.probability(named.astype(np.float32))
             items = np.union1d(near, np.argpartition(-shown, count - 1)[:count])
         weights = np.maximum(np.asarray(self._classifier[named], np.float32).mean(axis=0), 0)
         return items, self.visual.cosines(weights**2 * visual, items)
 
+    @property
+    def is_projected(self) -> bool:
+        """Whether the index holds projected features."""
+        return self._projection is not None
+
+    def cosines(self, query: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """Return the cosines of all images to a query, or of the nearest ones if the index is approximate.
+
+        Args:
+            query: float32[dim], in the space of the index.
+
+        Returns:
+            int64[m] and float32[m], in no particular order.
+        """
+        if not self._index.is_exact:
+            return self._index.search(query, min(len(self.visual), _NEAREST))
+        items = np.arange(len(self.visual))
+        return items, self._index.similarities(query, items)
+
+    def similarities(self, query: Floats, items: NDArray[np.int64]) -> Floats:
+        """Return the cosines of some images to a query, in the space of the index."""
+        return self._index.similarities(query, items)
+
     def close(self) -> None:
         """Close the index."""
         self._index.close()
 
-    def _projected(self, visual: Floats) -> Floats:
+    def projected(self, visual: Floats) -> Floats:
+        """Return visual features in the space of the index, float32[..., dim]."""
         return self._projection(visual) if self._projection else np.asarray(visual, np.float32)

@@ -30,7 +30,7 @@ def translate_terms(terms: Sequence[Term], lexicon: Lexicon, labels: Container[s
         else:
             for term in run:
                 parts = [translation.phrase(term.text)]
-                if parts == [term.text] and not term.alternatives:
+                if parts == [term.text] and not term.alternatives and term.text.lower() not in labels:
                     parts = [translation.phrase(part) for part in translations.split(term.text)]
                     parts = parts if len(parts) > 1 and not term.phrase else [" ".join(parts)]
                 others = tuple(replace(other, text=translation.phrase(other.text)) for other in term.alternatives)

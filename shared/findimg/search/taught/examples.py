@@ -1,0 +1,57 @@
+"""Examples for taught names: from indexed images, and from images outside the library."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.errors import ImageError, ObjectMissingError
+from findimg.library.layout import taught_thumbnail_key, thumbnail_key
+from findimg.search.results import ImageFeatures
+from findimg.search.searcher import Searcher
+from findimg.storage.base import Storage
+from findimg.taught.events import Example
+
+_LARGEST_THUMBNAIL = 1_000_000  # bytes
+
+
+def indexed_example(searcher: Searcher, item: int) -> Example:
+    """Return an indexed image as an example, by its item in the catalog."""
+    row = searcher.catalog.row(item)
+    return _example(row.sha256, searcher.features(item).visual, searcher, row.uri)
+
+
+def outside_example(searcher: Searcher, sha256: str, features: ImageFeatures) -> Example:
+    """Return an image that is not indexed as an example.
+
+    Args:
+        searcher: the version whose encoder made the features.
+        sha256: of the image file, hex.
+        features: of the image.
+    """
+    return _example(sha256, features.visual, searcher, "")
+
+
+def embed_thumbnail(
+    storage: Storage, example: Example, embed: Callable[[bytes], ImageFeatures]
+) -> NDArray[np.floating] | None:
+    """Return an example's visual features by another encoder, from its thumbnail. None if it has no thumbnail.
+
+    Args:
+        storage: of the library.
+        example: its own features are not used.
+        embed: returns the features of an image file.
+
+    Raises:
+        FindimgError: the library cannot be reached, or the encoder is missing.
+    """
+    for key in (taught_thumbnail_key(example.sha256), thumbnail_key(example.sha256)):
+        try:
+            return embed(storage.read(key, limit=_LARGEST_THUMBNAIL)).visual
+        except (ObjectMissingError, ImageError):
+            continue
+    return None
+
+
+def _example(sha256: str, visual: NDArray[np.floating], searcher: Searcher, uri: str) -> Example:
+    return Example(sha256, np.asarray(visual, np.float16), searcher.manifest.fingerprint, uri)
