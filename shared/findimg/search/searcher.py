@@ -104,6 +104,7 @@ class Searcher:
         self._head = open_version_head(version, words)
         self._tagger = Tagger(words, self.lexicon)
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=self.lexicon, words=words))
+        self._expand_taught = lru_cache(_TERMS)(self._expand_or_only_name)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
         postings = Postings(version.folder, manifest.images) if CLASSIFIER_FILE in manifest.files else None
         regions = None
@@ -394,14 +395,16 @@ class Searcher:
         """Return the first source of evidence that knows a term. The last source knows every term."""
         return next(source for source in self._evidence if source.knows(term))
 
-    def _expand_term(self, text: str) -> ExpandedTerm:
+    def _expand_or_only_name(self, text: str) -> ExpandedTerm:
+        """Return an expanded term. Only examples say what a word means that no other source knows."""
         try:
-            expanded = self._expand(text)
+            return self._expand(text)
         except QueryError:
-            if self._taught.state.find(text) is None:
-                raise
-            # Only examples say what the word means.
             return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1)
+
+    def _expand_term(self, text: str) -> ExpandedTerm:
+        is_taught = self._taught.state.find(text) is not None
+        expanded = self._expand_taught(text) if is_taught else self._expand(text)
         if self._trained and self._trained.knows(expanded):
             return replace(expanded, certainty=1, ceiling=1)
         return expanded
