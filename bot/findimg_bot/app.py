@@ -109,6 +109,11 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient) -> RestrictedOAuthFl
         raise SettingsError(
             "FINDIMG_SLACK_CLIENT_ID also needs FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY. Set both."
         )
+    if not settings.teams:
+        _log.warning(
+            "Every workspace is refused, because FINDIMG_ALLOW_TEAMS is empty. Set it to the ids of the allowed "
+            "workspaces, or to * for any workspace."
+        )
     engine = create_engine(URL.create("sqlite", database=str(settings.state)))
     api = urlsplit(settings.slack_api_url)
     installations = Installations(engine, settings.slack_client_id, ciphers(key))

@@ -5,14 +5,17 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
+from findimg_bot.local_slack.model.installation import Organisation
 from tests.bot.person import Person, images, until, words
 from tests.bot.team import Team
 
@@ -33,10 +36,10 @@ class ManyTeams(Team):
         }
         super().start()
 
-    def install(self, name: str) -> Person:
+    def install(self, name: str, **more: Any) -> Person:
         """A new team installs the app; gives a person in it."""
         workspace = self.slack.workspace
-        new = self.slack.call(workspace.add_team, name, installed=False)
+        new = self.slack.call(workspace.add_team, name, installed=False, **more)
         owner = next(user for user in new.users.values() if not user.is_bot)
         jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(secure_protocols=("http", "https")))
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
@@ -118,9 +121,13 @@ def test_workspace_that_is_not_allowed_cannot_install(teams: ManyTeams) -> None:
     try:
         with pytest.raises(urllib.error.HTTPError, match="403") as refused:
             teams.install("eta")
-        assert "may not install findimg" in refused.value.read().decode()
+        eta = next(team for team in known if team.name == "eta")
+        assert f"may not install findimg. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {eta.id}" in (
+            refused.value.read().decode()
+        )
         answer = person.command(person.channel(), "/findimg animal")
-        assert "only people of the workspace that installed it" in answer["text"]
+        assert f"FINDIMG_ALLOW_TEAMS needs {zeta.id}" in answer["text"]
+        assert f"The workspace {zeta.id} is refused." in teams.log.read_text()
         teams.stop()
         teams.environment["FINDIMG_ALLOW_TEAMS"] = zeta.id
         teams.start()
@@ -128,6 +135,78 @@ def test_workspace_that_is_not_allowed_cannot_install(teams: ManyTeams) -> None:
     finally:
         teams.environment["FINDIMG_ALLOW_TEAMS"] = "*"
         teams.restart()
+
+
+def test_operator_is_told_when_every_workspace_is_refused(teams: ManyTeams) -> None:
+    teams.stop()
+    teams.environment["FINDIMG_ALLOW_TEAMS"] = ""
+    teams.start()
+    try:
+        assert "Every workspace is refused, because FINDIMG_ALLOW_TEAMS is empty." in teams.log.read_text()
+    finally:
+        teams.environment["FINDIMG_ALLOW_TEAMS"] = "*"
+        teams.restart()
+
+
+def test_rotated_tokens_are_renewed_before_they_expire(teams: ManyTeams) -> None:
+    workspace = teams.slack.workspace
+    workspace.timing.token = 2.0
+    try:
+        person = teams.install("theta")
+        theta = next(team for team in workspace.teams.values() if team.name == "theta")
+        first = theta.bot_token
+        time.sleep(2.5)
+        assert teams.slack.call(theta.installation.is_expired, first)
+        assert images(person.command(person.channel(), "/findimg animal"))
+        assert theta.bot_token.startswith("xoxe.xoxb-1-")
+        assert theta.bot_token != first
+        # A refresh that fails leaves a token that is still valid in use.
+        workspace.timing.token = 60.0
+        person.command(person.channel(), "/findimg animal")
+        newest = theta.bot_token
+        workspace.faults.failing["oauth.v2.access"] = "internal_error"
+        assert images(person.command(person.channel(), "/findimg dog"))
+        assert theta.bot_token == newest
+        assert f"The token of {theta.id} could not be renewed" in teams.log.read_text()
+    finally:
+        workspace.timing.token = None
+        workspace.faults.failing.clear()
+
+
+@pytest.mark.parametrize("way", ["uninstall", "revoke"])
+def test_org_wide_installation_serves_every_workspace_of_the_organisation(
+    teams: ManyTeams, samples: Path, way: str
+) -> None:
+    workspace = teams.slack.workspace
+    acme = Organisation(f"E0ACME{way.upper()}", "Acme")
+    first = teams.install(f"acme-{way}", organisation=acme, org_wide=True)
+    other = teams.slack.call(workspace.add_team, f"acme-{way}-2", organisation=acme, org_wide=True)
+    second = Person(workspace.address, next(user.token for user in other.users.values() if not user.is_bot))
+    for person in (first, second):
+        channel = person.channel()
+        answer = person.command(channel, "/findimg animal")
+        assert len(images(answer)) == 8
+        person.click(channel, answer, "next")
+        person.wait(channel, lambda each: "9 to " in words(each))
+        person.share(channel, samples / "cat.png")
+        assert "Tags of *cat.png*" in words(person.command(channel, "/tag"))
+        person.ask("send", channel=channel, text=f"<@{other.bot.id}> dalmatian")
+        person.wait(channel, lambda each: "Images for *dalmatian*" in words(each))
+    with sqlite3.connect(teams.environment["FINDIMG_STATE"]) as connection:
+        count = "SELECT count(*) FROM slack_bots WHERE enterprise_id = ?"
+        assert connection.execute(count, (acme.id,)).fetchone()[0] > 0
+        teams.slack.call(getattr(workspace, way), other)
+        until(lambda: connection.execute(count, (acme.id,)).fetchone()[0] == 0)
+
+
+def test_installation_in_one_workspace_of_an_organisation_serves_only_that_one(teams: ManyTeams) -> None:
+    workspace = teams.slack.workspace
+    umbrella = Organisation("E0UMBRELLA", "Umbrella")
+    person = teams.install("umbrella-1", organisation=umbrella)
+    assert images(person.command(person.channel(), "/findimg animal"))
+    other = teams.slack.call(workspace.add_team, "umbrella-2", organisation=umbrella)
+    stranger = Person(workspace.address, next(user.token for user in other.users.values() if not user.is_bot))
+    assert "no longer valid" in stranger.command(stranger.channel(), "/findimg animal")["text"]
 
 
 def test_rotated_key_still_reads_old_tokens(teams: ManyTeams) -> None:

@@ -13,6 +13,7 @@ from findimg_bot.local_slack.delivery.response_urls import ResponseUrls
 from findimg_bot.local_slack.delivery.socket_mode import SocketModeServer
 from findimg_bot.local_slack.fault_injection import FaultInjection, Timing
 from findimg_bot.local_slack.model.files import FILE_BYTES, Files, can_be_shown
+from findimg_bot.local_slack.model.installation import Organisation
 from findimg_bot.local_slack.model.messages import Messages
 from findimg_bot.local_slack.model.page_updates import PageUpdates, file_named
 from findimg_bot.local_slack.model.state import Channel, File, Json, Team, User, new_id
@@ -134,18 +135,34 @@ class Workspace:
             raise ValueError(f"There is no channel {channel_name!r} in {self.team.name}.")
         return self.services.messages.post(self.team, channel, text, blocks or ()).ts
 
-    def add_team(self, name: str, *, installed: bool = True, token: str | None = None) -> Team:
+    def add_team(
+        self,
+        name: str,
+        *,
+        installed: bool = True,
+        token: str | None = None,
+        organisation: Organisation | None = None,
+        org_wide: bool = False,
+    ) -> Team:
         """Add a team with a person, the bot and a channel `general`.
 
         Args:
             name: also its part of addresses, so letters, digits and dashes.
             installed: whether the app is in it already; else OAuth brings it there.
             token: opens the page as the person. None generates one.
+            organisation: of Enterprise Grid, to which the team belongs.
+            org_wide: whether the app is installed for the whole organisation. Its teams then have one bot, one token
+                and common files.
         """
         shown = self.manifest.get("features", {}).get("bot_user", {}).get("display_name", "app")
         bot = User(new_id("U"), shown, is_bot=True)
         scopes = frozenset(self.manifest.get("oauth_config", {}).get("scopes", {}).get("bot", ()))
-        team = Team(new_id("T"), name, bot, scopes, installed=installed, users={bot.id: bot})
+        team = Team(new_id("T"), name, bot, scopes, organisation=organisation, users={bot.id: bot})
+        team.installation.installed, team.installation.org_wide = installed, org_wide
+        sibling = next((each for each in self.teams.values() if org_wide and each.organisation == organisation), None)
+        if sibling:
+            team.bot, team.bot_id, team.users = sibling.bot, sibling.bot_id, {sibling.bot.id: sibling.bot}
+            team.installation, team.files = sibling.installation, sibling.files
         team.add_channel("general")
         team.add_user("you", token)
         self.teams[team.id] = team
@@ -167,6 +184,23 @@ class Workspace:
         person.team.files[file.id] = file
         self.services.messages.say(person.team, channel, person.user, "", files=[file])
         return file
+
+    def install(self, team: Team) -> None:
+        """Put the app into a team, or into its organisation, with a new token. Earlier tokens stay revoked."""
+        team.installation.expiries.clear()
+        team.installation.renew(self.timing.token)
+        team.installation.installed = True
+
+    def refresh(self, refresh_token: str) -> Team | None:
+        """Use a refresh token, which is valid once, and return its team; None where it is not valid."""
+        teams = self.teams.values()
+        team = next(
+            (each for each in teams if refresh_token and each.installation.refresh_token == refresh_token), None
+        )
+        if team and team.installed:
+            team.installation.renew(self.timing.token)
+            return team
+        return None
 
     def uninstall(self, team: Team | None = None) -> None:
         """Remove the app from a team, by default the first one."""
@@ -220,8 +254,17 @@ class Workspace:
             views,
         )
         redirect_urls = self.manifest.get("oauth_config", {}).get("redirect_urls", ())
-        oauth = OAuth(self.app_id, self.client_id, self.client_secret, redirect_urls, self.revoke)
-        api = Api(self.app_token, self.teams, self.faults)
+        oauth = OAuth(
+            self.app_id,
+            self.client_id,
+            self.client_secret,
+            redirect_urls,
+            self.revoke,
+            self.install,
+            self.refresh,
+            lambda: self.timing.token,
+        )
+        api = Api(self.app_token, self.teams, self.faults, team_of_trigger=views.team_of_trigger)
         Chat(messages, _showable).register(api)
         Conversations(messages).register(api)
         Uploads(files, messages, _showable, self.address).register(api)

@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackClientError
 
 from findimg.settings import Settings
+from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
@@ -20,6 +22,9 @@ from findimg_bot.slack.installations import Workspaces, may_install
 _HOOKS = "https://hooks.slack.com"
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
 _OTHER_TEAM = "findimg answers only people of the workspace that installed it."
+_TEAM_NOT_ALLOWED = (
+    "findimg is not allowed to answer in this workspace. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {team}."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -33,6 +38,7 @@ class Admission(AsyncMiddleware):
         self._settings = settings
         self._service = service
         self._workspaces = workspaces
+        self._warned: set[str] = set()  # teams whose refusal was logged
 
     async def async_process(
         self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
@@ -61,6 +67,14 @@ class Admission(AsyncMiddleware):
         """Return why a request is refused, empty when it is not."""
         if body.get("event", {}).get("type") in ("app_uninstalled", "tokens_revoked"):
             return ""  # must be handled for every workspace
+        result = context.authorize_result
+        installed = {result.team_id, result.enterprise_id} - {None} if result else set()
+        if self._settings.slack_client_id and not any(may_install(self._settings, each) for each in installed):
+            team = str(result and (result.team_id or result.enterprise_id))
+            if team not in self._warned:
+                self._warned.add(team)
+                _log.warning("The workspace %s is refused. To allow it, add its id to FINDIMG_ALLOW_TEAMS.", team)
+            return _TEAM_NOT_ALLOWED.format(team=team)
         if not self._is_own_team(body, context):
             return _OTHER_TEAM
         if context.user_id is None:
@@ -80,8 +94,9 @@ class Admission(AsyncMiddleware):
         """
         result = context.authorize_result
         installed = {result.team_id, result.enterprise_id} - {None} if result else set()
-        if self._settings.slack_client_id and not any(may_install(self._settings, each) for each in installed):
-            return False
+        if result and result.team_id is None:
+            # An org-wide installation serves the workspaces for which Slack delivers an event.
+            installed |= {each.get("team_id") for each in body.get("authorizations") or ()} - {None}
         team = person_team(body)
         shared = bool(body.get("is_ext_shared_channel"))
         if team is None:
@@ -99,15 +114,23 @@ class Admission(AsyncMiddleware):
         # Only a new message expects an answer: not an edit, a message of an app, or opening the Home tab.
         asked = event is None or (
             event.get("type") in ("app_mention", "message")
-            and event.get("subtype") in (None, "file_share")
+            and event.get("subtype") in (None, "file_share", "thread_broadcast")
             and "bot_id" not in event
         )
         if asked and context.channel_id and context.user_id:
             try:
-                await context.client.chat_postEphemeral(channel=context.channel_id, user=context.user_id, text=reason)
-            except SlackApiError as error:
-                _log.info("A person was refused without a message: %s", error.response.get("error"))
+                await context.client.chat_postEphemeral(
+                    channel=context.channel_id, user=context.user_id, text=reason, thread_ts=_thread(body)
+                )
+            except (SlackClientError, aiohttp.ClientError, OSError) as error:
+                _log.info("A person was refused without a message: %s", slack_failure(error))
         return BoltResponse(status=200)
+
+
+def _thread(body: Mapping[str, Any]) -> str | None:
+    """Return the thread in which somebody asked, None outside of threads."""
+    about = body.get("event") or body.get("container") or body.get("message") or {}
+    return about.get("thread_ts")
 
 
 def person_team(body: Mapping[str, Any]) -> str | None:

@@ -11,9 +11,10 @@ from functools import partial
 from logging import Logger
 from typing import Any, TypeVar
 
+import aiohttp
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError, SlackTokenRotationError
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.installation_store.models.bot import Bot
 from slack_sdk.oauth.installation_store.models.installation import Installation
@@ -102,16 +103,7 @@ class ManyWorkspaces:
         if bot.bot_refresh_token:
             # A refresh token is valid once, so one request at a time renews the token.
             async with self._rotating:
-                newest = await self._installations.async_find_bot(
-                    enterprise_id=bot.enterprise_id,
-                    team_id=bot.team_id,
-                    is_enterprise_install=bot.is_enterprise_install,
-                )
-                bot = newest or bot
-                renewed = await self._rotator.perform_bot_token_rotation(bot=bot)
-                if renewed:
-                    await self._installations.async_save_bot(renewed)
-                    bot = renewed
+                bot = await self._renewed(bot)
         return AuthorizeResult(
             enterprise_id=bot.enterprise_id,
             team_id=bot.team_id,
@@ -120,6 +112,28 @@ class ManyWorkspaces:
             bot_token=bot.bot_token,
             bot_scopes=list(bot.bot_scopes),
         )
+
+    async def _renewed(self, bot: Bot) -> Bot:
+        """Return a bot with a token that does not expire soon, else with its newest token."""
+        bot = await self._newest(bot)
+        try:
+            renewed = await self._rotator.perform_bot_token_rotation(bot=bot)
+        except (SlackTokenRotationError, SlackClientError, aiohttp.ClientError, OSError) as error:
+            # Another replica may have used the refresh token. Otherwise the token is often valid for some time.
+            newest = await self._newest(bot)
+            if newest.bot_token == bot.bot_token:
+                _log.warning("The token of %s could not be renewed: %s", bot.team_id or bot.enterprise_id, error)
+            return newest
+        if renewed is None:
+            return bot
+        await self._installations.async_save_bot(renewed)
+        return renewed
+
+    async def _newest(self, bot: Bot) -> Bot:
+        found = await self._installations.async_find_bot(
+            enterprise_id=bot.enterprise_id, team_id=bot.team_id, is_enterprise_install=bot.is_enterprise_install
+        )
+        return found or bot
 
     async def client(self, team: str) -> AsyncWebClient | None:
         """Return a client with a team's token, None when the app is not installed there.

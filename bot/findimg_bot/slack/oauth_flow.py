@@ -13,7 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.settings import Settings
 from findimg_bot.slack.installations import Installations, may_install
 
-_REFUSED = "This workspace may not install findimg. Its operator can allow it with FINDIMG_ALLOW_TEAMS."
+_REFUSED = (
+    "This workspace may not install findimg. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {team}. Then install "
+    "it again."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +35,7 @@ class RestrictedOAuthFlow(AsyncOAuthFlow):
         super().__init__(client=client, logger=_log, settings=oauth)
         self.installations = installations
         self._allowed = settings
-        self._refused: set[str] = set()  # codes of refused installations
+        self._refused: dict[str, str] = {}  # codes of refused installations → the team
         self.failure_handler = self._fail
 
     async def run_installation(self, code: str) -> Installation | None:
@@ -40,8 +43,9 @@ class RestrictedOAuthFlow(AsyncOAuthFlow):
         installation = await super().run_installation(code)
         if installation is None or self._is_allowed(installation):
             return installation
-        _log.warning("The workspace %s was not allowed to install the app.", installation.team_id)
-        self._refused.add(code)
+        team = str(installation.team_id or installation.enterprise_id)
+        _log.warning("The workspace %s was not allowed to install the app. FINDIMG_ALLOW_TEAMS lacks its id.", team)
+        self._refused[code] = team
         try:
             await self.client.auth_revoke(token=installation.bot_token)
         except SlackClientError as error:
@@ -53,7 +57,6 @@ class RestrictedOAuthFlow(AsyncOAuthFlow):
 
     async def _fail(self, args: AsyncFailureArgs) -> BoltResponse:
         code = args.request.query.get("code", [""])[0]
-        if code in self._refused:
-            self._refused.discard(code)
-            return BoltResponse(status=403, body=_REFUSED)
+        if team := self._refused.pop(code, ""):
+            return BoltResponse(status=403, body=_REFUSED.format(team=team))
         return await args.default.failure(args)

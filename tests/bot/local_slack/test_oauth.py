@@ -7,9 +7,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from slack_sdk import WebClient
 
+from findimg_bot.local_slack.model.installation import Organisation
 from findimg_bot.local_slack.model.state import User
 from findimg_bot.local_slack.server import Workspace
 from tests.bot.local_slack.conftest import refused
+from tests.bot.person import until
 from tests.bot.team import Threaded
 
 BACK = "http://127.0.0.1:9/slack/oauth_redirect"
@@ -95,3 +97,39 @@ def test_revoked_token_stays_invalid_after_reinstallation(workspace: Workspace, 
     new = client.oauth_v2_access(client_id=workspace.client_id, client_secret=workspace.client_secret, code=code)
     assert new["access_token"] != client.token
     assert refused(client.auth_test)["error"] == "invalid_auth"
+
+
+def test_rotated_token_expires_and_its_refresh_token_works_once(slack: Threaded) -> None:
+    workspace = slack.workspace
+    workspace.timing.token = 0.5
+    team = slack.call(workspace.add_team, "rotating", installed=False)
+    slack.call(workspace.install, team)
+    client = WebClient(token=team.bot_token, base_url=workspace.api_url)
+    assert client.auth_test()["team_id"] == team.id
+    refresh = {
+        "client_id": workspace.client_id,
+        "client_secret": workspace.client_secret,
+        "grant_type": "refresh_token",
+        "refresh_token": team.installation.refresh_token,
+    }
+    renewed = WebClient(base_url=workspace.api_url).oauth_v2_access(**refresh)
+    assert (renewed["token_type"], renewed["team"]["id"]) == ("bot", team.id)
+    assert client.auth_test()["ok"]  # the earlier token stays valid until it expires
+    assert refused(WebClient(base_url=workspace.api_url).oauth_v2_access, **refresh)["error"] == "invalid_refresh_token"
+    until(lambda: slack.call(team.installation.is_expired, team.bot_token))
+    assert refused(client.auth_test)["error"] == "token_expired"
+
+
+def test_organisation_has_one_token_for_its_teams(slack: Threaded) -> None:
+    workspace = slack.workspace
+    acme = Organisation("E0ACME", "Acme")
+    one, two = (slack.call(workspace.add_team, name, organisation=acme, org_wide=True) for name in ("one", "two"))
+    client = WebClient(token=one.bot_token, base_url=workspace.api_url)
+    about = client.auth_test()
+    assert (about["is_enterprise_install"], about["enterprise_id"]) == (True, "E0ACME")
+    for team in (one, two):
+        channel = team.channel("general")
+        assert channel
+        assert client.chat_postMessage(channel=channel.id, text="hello")["channel"] == channel.id
+        assert client.files_list(team_id=team.id)["files"] == []
+    assert refused(client.files_list)["error"] == "missing_argument"

@@ -126,19 +126,21 @@ class Events:
         scope = _SCOPES.get(name)
         if name not in self._subscribed or (scope and scope not in team.scopes) or not team.installed:
             return
-        authorization = {"enterprise_id": None, "team_id": team.id, "user_id": team.bot.id}
+        organisation, org_wide = team.organisation and team.organisation.id, team.installation.org_wide
+        authorization = {"enterprise_id": organisation, "team_id": team.id, "user_id": team.bot.id}
         payload: Json = {
             "token": "deprecated",
             "team_id": team.id,
             "context_team_id": team.id,
-            "context_enterprise_id": None,
+            "context_enterprise_id": organisation,
             "api_app_id": self._app_id,
             "event": deepcopy(event),  # as it was when it happened, however late it is taken
             "type": "event_callback",
             "event_id": new_id("Ev"),
             "event_time": int(time.time()),
-            "authorizations": [authorization | {"is_bot": True, "is_enterprise_install": False}],
+            "authorizations": [authorization | {"is_bot": True, "is_enterprise_install": org_wide}],
             "is_ext_shared_channel": False,
+            **({"enterprise_id": organisation} if organisation else {}),
             **(envelope or {}),
         }
         task = asyncio.create_task(self._send_until_acknowledged(payload))

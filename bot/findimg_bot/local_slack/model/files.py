@@ -129,7 +129,7 @@ class Files:
     def _requested(self, request: web.Request, team: Team | None) -> File | None:
         """Return the file that a download names, or None where its token does not open it."""
         team_id, _, file_id = request.match_info["file"].partition("-")
-        file = team.files.get(file_id) if team and team.id == team_id else None
+        file = team.files.get(file_id) if team and (team.id == team_id or team.installation.org_wide) else None
         if team is None or file is None or file.deleted or not team.bot_sees(file) or self._faults.login_page:
             return None
         return file
@@ -148,7 +148,9 @@ def describe(team: Team, file: File, address: str) -> Json:
     """
     if file.deleted:
         return {"id": file.id, "mode": "tombstone"}
-    places = {channel: team.channels[channel] for channel, times in file.shares.items() if times}
+    # Teams of an organisation have common files.
+    shared = {channel: times for channel, times in file.shares.items() if channel in team.channels}
+    places = {channel: team.channels[channel] for channel, times in shared.items() if times}
     filetype = file.mimetype.rpartition("/")[2].replace("jpeg", "jpg").replace("octet-stream", "binary")
     shares: dict[str, dict[str, list[Json]]] = {}
     for name, place in places.items():

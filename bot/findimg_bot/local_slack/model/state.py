@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from findimg_bot.local_slack.model.installation import Installation, Organisation
+
 Json = dict[str, Any]
 _ID_LETTERS = string.ascii_uppercase + string.digits
 
@@ -106,8 +108,8 @@ class Team:
     bot: User
     scopes: frozenset[str]
     bot_id: str = field(default_factory=lambda: new_id("B"))
-    bot_token: str = field(default_factory=lambda: f"xoxb-{secrets.token_hex(16)}", repr=False)
-    installed: bool = True
+    installation: Installation = field(default_factory=Installation)
+    organisation: Organisation | None = None  # of Enterprise Grid
     users: dict[str, User] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     messages: dict[str, dict[str, Message]] = field(default_factory=dict)  # channel id → ts → message
@@ -115,6 +117,20 @@ class Team:
     modals: dict[str, list[View]] = field(default_factory=dict)  # user id → from the root to the topmost
     homes: dict[str, View] = field(default_factory=dict)  # user id → Home tab
     _last_ts: int = 0
+
+    @property
+    def bot_token(self) -> str:
+        """Return the app's newest token."""
+        return self.installation.token
+
+    @property
+    def installed(self) -> bool:
+        """Return whether the app is in the team."""
+        return self.installation.installed
+
+    @installed.setter
+    def installed(self, installed: bool) -> None:
+        self.installation.installed = installed
 
     @property
     def url(self) -> str:
@@ -220,4 +236,6 @@ class Team:
 
     def bot_sees(self, file: File) -> bool:
         """Return whether the app can access a file: its own, from a modal, or in a channel with the bot."""
-        return file.seen_by_bot or any(self.bot.id in self.channels[channel].members for channel in file.shares)
+        return file.seen_by_bot or any(
+            self.bot.id in self.channels[channel].members for channel in file.shares if channel in self.channels
+        )

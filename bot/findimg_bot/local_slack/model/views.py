@@ -63,6 +63,11 @@ class Views:
         self._triggers[name] = _Trigger(team, user, time.monotonic() + self._timing.trigger)
         return name
 
+    def team_of_trigger(self, trigger: str) -> Team | None:
+        """Return the team of a trigger_id."""
+        found = self._triggers.get(trigger)
+        return found.team if found else None
+
     def open(self, team: Team, trigger: str, content: Any) -> View:
         """Open a modal.
 

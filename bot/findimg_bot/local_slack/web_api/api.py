@@ -109,6 +109,7 @@ class Api:
     methods: dict[str, tuple[Handler, str]] = field(default_factory=dict)  # name → what it does, the scope it needs
     app_methods: dict[str, OpenHandler] = field(default_factory=dict)  # those that take the app's token
     open_methods: dict[str, OpenHandler] = field(default_factory=dict)  # those that take none
+    team_of_trigger: Callable[[str], Team | None] = lambda trigger: None
 
     async def take(self, request: web.Request) -> web.Response:
         """`POST /api/<method>`, or `GET`."""
@@ -130,11 +131,14 @@ class Api:
             return _answer({"ok": False, "error": str(error), **error.more})
         return _answer({"ok": True, **result}, headers)
 
-    def team_of(self, token: str) -> Team:
+    def team_of(self, token: str, arguments: Mapping[str, Any] | None = None) -> Team:
         """Return the team of a bot token.
 
+        Args:
+            arguments: of the call, which decide between the teams of an organisation.
+
         Raises:
-            ApiError: `not_authed`, `invalid_auth`, `account_inactive` or `token_revoked`.
+            ApiError: `not_authed`, `invalid_auth`, `account_inactive`, `token_expired` or `token_revoked`.
         """
         if not token:
             raise ApiError("not_authed")
@@ -142,17 +146,30 @@ class Api:
             raise ApiError("token_revoked")
         if token == self.app_token:
             raise ApiError("not_allowed_token_type")
-        team = next((team for team in self.teams.values() if team.bot_token == token), None)
-        if team is None:
+        teams = [team for team in self.teams.values() if team.installation.knows(token)]
+        if not teams:
             raise ApiError("invalid_auth")
-        if not team.installed:
+        if not teams[0].installed:
             raise ApiError("account_inactive")
-        return team
+        if teams[0].installation.is_expired(token):
+            raise ApiError("token_expired")
+        # The token of an organisation is for many teams. What a call is about names one of them.
+        return next((team for team in teams if self._is_about(team, arguments or {})), teams[0])
+
+    def _is_about(self, team: Team, arguments: Mapping[str, Any]) -> bool:
+        named = {str(arguments.get(name) or "") for name in ("team_id", "channel", "channel_id", "user", "user_id")}
+        trigger = self.team_of_trigger(str(arguments.get("trigger_id") or ""))
+        file = team.files.get(str(arguments.get("file") or ""))
+        if file and any(channel in team.channels for channel in file.shares):
+            return True
+        places = {team.id, *team.channels, *team.users}
+        return team is trigger or bool(named & places) or team.view(str(arguments.get("view_id") or "")) is not None
 
     def reader(self, request: web.Request) -> Team | None:
         """Return the team whose files a download's token can read, or None."""
+        about = {"team_id": request.match_info["file"].partition("-")[0]}
         try:
-            team = self.team_of(request.headers.get("Authorization", "").removeprefix("Bearer "))
+            team = self.team_of(request.headers.get("Authorization", "").removeprefix("Bearer "), about)
         except ApiError:
             return None
         return team if "files:read" in team.scopes else None
@@ -173,7 +190,7 @@ class Api:
             return app_method(arguments, request), {}
         if method not in self.methods:
             raise ApiError("unknown_method", req_method=method)
-        team = self.team_of(token)
+        team = self.team_of(token, arguments.values)
         handler, scope = self.methods[method]
         call = Call(team, arguments, request)
         if scope:

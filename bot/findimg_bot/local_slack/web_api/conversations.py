@@ -68,6 +68,8 @@ class Conversations:
 
     def list(self, call: Call) -> Json:
         """`conversations.list`."""
+        if call.team.installation.org_wide and not call.arguments.text("team_id", ""):
+            raise ApiError("missing_argument", needed="team_id")
         kinds = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
         wanted = [kinds.get(kind) for kind in call.arguments.text("types", "public_channel").split(",")]
         if None in wanted:

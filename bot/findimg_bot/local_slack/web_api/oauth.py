@@ -32,11 +32,20 @@ class OAuth:
         client_secret: str,
         redirect_urls: Sequence[str],
         revoke: Callable[[Team], None],
+        install: Callable[[Team], None],
+        refresh: Callable[[str], Team | None],
+        token_seconds: Callable[[], float | None],
     ):
         """Args:
         redirect_urls: the manifest's; the first is taken where the app names none.
         revoke: what happens when a team's token is given up.
+        install: puts the app into a team, or into its organisation.
+        refresh: uses a refresh token; returns its team, or None where the token is used or unknown.
+        token_seconds: validity of tokens with rotation, else None.
         """
+        self._install = install
+        self._refresh = refresh
+        self._token_seconds = token_seconds
         self._redirect_urls = redirect_urls
         self._app_id = app_id
         self._client_id = client_id
@@ -75,37 +84,50 @@ class OAuth:
             raise ApiError("invalid_client_id")
         if not secrets.compare_digest(secret.encode(), self._client_secret.encode()):
             raise ApiError("bad_client_secret")
+        if arguments.text("grant_type", "") == "refresh_token":
+            team = self._refresh(arguments.text("refresh_token", ""))
+            if team is None:
+                raise ApiError("invalid_refresh_token")
+            return self._granted(team)
         grant = self._codes.pop(arguments.text("code", ""), None)
         if grant is None or grant.expires < time.monotonic():
             raise ApiError("invalid_code")
         if arguments.text("redirect_uri", grant.redirect_uri) != grant.redirect_uri:
             raise ApiError("bad_redirect_uri")
         if not grant.team.installed:
-            grant.team.bot_token = f"xoxb-{secrets.token_hex(16)}"  # the one it had stays revoked
-            grant.team.installed = True
-        return {
-            "access_token": grant.team.bot_token,
+            self._install(grant.team)
+        return self._granted(grant.team) | {"authed_user": {"id": grant.user.id}}
+
+    def _granted(self, team: Team) -> Json:
+        organisation, org_wide = team.organisation, team.installation.org_wide
+        granted: Json = {
+            "access_token": team.bot_token,
             "token_type": "bot",
-            "scope": ",".join(sorted(grant.team.scopes)),
-            "bot_user_id": grant.team.bot.id,
+            "scope": ",".join(sorted(team.scopes)),
+            "bot_user_id": team.bot.id,
             "app_id": self._app_id,
-            "team": {"id": grant.team.id, "name": grant.team.name},
-            "enterprise": None,
-            "is_enterprise_install": False,
-            "authed_user": {"id": grant.user.id},
+            "team": None if org_wide else {"id": team.id, "name": team.name},
+            "enterprise": organisation and {"id": organisation.id, "name": organisation.name},
+            "is_enterprise_install": org_wide,
         }
+        if team.installation.refresh_token:
+            seconds = int(self._token_seconds() or 0)
+            granted |= {"refresh_token": team.installation.refresh_token, "expires_in": seconds}
+        return granted
 
     def test(self, call: Call) -> Json:
         """`auth.test`."""
-        return {
+        organisation, org_wide = call.team.organisation, call.team.installation.org_wide
+        shown: Json = {
             "url": call.team.url,
-            "team": call.team.name,
+            "team": organisation.name if organisation and org_wide else call.team.name,
             "user": call.team.bot.name,
-            "team_id": call.team.id,
+            "team_id": organisation.id if organisation and org_wide else call.team.id,
             "user_id": call.team.bot.id,
             "bot_id": call.team.bot_id,
-            "is_enterprise_install": False,
+            "is_enterprise_install": org_wide,
         }
+        return shown | ({"enterprise_id": organisation.id} if organisation else {})
 
     def revoke(self, call: Call) -> Json:
         """`auth.revoke`."""

@@ -93,6 +93,9 @@ class Uploads:
         types = call.arguments.text("types", "all").split(",")
         if set(types) - {"all", "images"}:
             raise ApiError("unknown_type")
+        # The token of an organisation lists files of the team that the call names.
+        if call.team.installation.org_wide and not call.arguments.text("team_id", ""):
+            raise ApiError("missing_argument", needed="team_id")
         channel, user = call.arguments.text("channel", ""), call.arguments.text("user", "")
         try:
             since = float(call.arguments.text("ts_from", "0"))

@@ -238,10 +238,12 @@ class MemberActions:
             "command": name,
             "text": self._command_text(command, rest.strip()),
             "api_app_id": self._services.app_id,
-            "is_enterprise_install": "false",
+            "is_enterprise_install": str(self.team.installation.org_wide).lower(),
             "response_url": self._services.response_urls.new("commands", self.team, place, self.user.id),
             "trigger_id": self._services.views.new_trigger(self.team, self.user.id),
         }
+        if organisation := self.team.organisation:
+            payload |= {"enterprise_id": organisation.id, "enterprise_name": organisation.name}
         try:
             answer = await self._services.delivery.send(COMMANDS, payload, self._services.timing.acknowledge)
         except DeliveryError as error:
@@ -266,14 +268,14 @@ class MemberActions:
         return re.sub(r"(?<!\S)[@#][\w-]+", lambda name: ids.get(name[0], name[0]), text)
 
     async def _interact(self, payload: Json, trouble: str = "") -> Json:
-        home = self.user.home_team or self.team.id
+        home, organisation = self.user.home_team or self.team.id, self.team.organisation
         common = {
             "token": "deprecated",
             "team": {"id": self.team.id, "domain": self.team.name},
             "user": {"id": self.user.id, "username": self.user.name, "name": self.user.name, "team_id": home},
             "api_app_id": self._services.app_id,
-            "enterprise": None,
-            "is_enterprise_install": False,
+            "enterprise": organisation and {"id": organisation.id, "name": organisation.name},
+            "is_enterprise_install": self.team.installation.org_wide,
             "action_ts": self._now(),
         }
         if payload["type"] != "view_closed":
