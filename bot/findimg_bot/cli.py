@@ -22,6 +22,7 @@ from findimg.search.results import ImageFeatures
 from findimg.search.searcher import MAX_HITS
 from findimg.settings import Settings, load_settings
 from findimg.storage.base import read_uri
+from findimg.terminal import LineFormatter, print_lines, printable
 from findimg_bot.service.answers import Results, WordResults, answer_question, read_command, related_words
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.terminal import as_json, print_results, sheet_row
@@ -108,7 +109,7 @@ def ask(
         except OSError as error:
             raise SettingsError(f"Cannot write the contact sheet to {sheet}: {error.strerror}.") from error
         if not json_:
-            print(f"Contact sheet: {sheet}")
+            print_lines([f"Contact sheet: {sheet}"])
 
 
 @app.command()
@@ -242,7 +243,7 @@ def doctor(
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = ("ok  ", "green") if finding.ok else ("fix ", "bold red")
-        console.print(Text.assemble(mark, f"  {finding.name:<{width}}  {finding.text}"), soft_wrap=True)
+        console.print(Text.assemble(mark, f"  {finding.name:<{width}}  {printable(finding.text)}"), soft_wrap=True)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(FindimgError.exit_code)
 
@@ -256,7 +257,9 @@ def start_log(level: int, libraries: int = logging.WARNING) -> None:
     """
     # A separate descriptor, because standard error is redirected while TensorFlow loads.
     stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1, closefd=False)
-    logging.basicConfig(stream=stream, format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     for name in ("findimg", "findimg_bot"):
         logging.getLogger(name).setLevel(level)
     for name in ("slack_sdk", "slack_bolt"):
@@ -269,5 +272,5 @@ def main() -> None:
     try:
         app()
     except FindimgError as error:
-        print(error, file=sys.stderr)
+        print_lines([error], to_stderr=True)
         sys.exit(error.exit_code)

@@ -11,6 +11,7 @@ from findimg.contact_sheet import Cell, Row
 from findimg.errors import ObjectMissingError
 from findimg.library.library import Library
 from findimg.search.results import Hit
+from findimg.terminal import printable
 from findimg_bot.service.answers import ImageResults, Results, TagResults, WordResults
 
 _BAR = 12  # characters that a score of 1 fills
@@ -54,9 +55,11 @@ def as_json(results: Results, library: Library | None) -> dict[str, Any]:
 
 def print_results(console: Console, text: str, results: Results) -> None:
     """Print results for a person."""
-    console.print(Text.assemble((text, "bold"), (f"  {results.took_ms:.0f} ms", "dim")))
+    console.print(Text.assemble((printable(text), "bold"), (f"  {results.took_ms:.0f} ms", "dim")))
     if isinstance(results, ImageResults):
-        lines = [(hit.score, f"{hit.width:>5} × {hit.height:<5} {hit.uri}{_others(hit)}") for hit in results.hits]
+        lines = [
+            (hit.score, f"{hit.width:>5} × {hit.height:<5} {printable(hit.uri)}{_others(hit)}") for hit in results.hits
+        ]
     elif isinstance(results, TagResults):
         lines = [(tag.score, f" {tag.word}") for tag in results.tags]
     else:
@@ -70,7 +73,7 @@ def print_results(console: Console, text: str, results: Results) -> None:
     if isinstance(results, ImageResults) and results.hits and results.total is not None:
         console.print(f"  1 to {len(results.hits):,} of {results.total:,}", style="dim")
     if isinstance(results, ImageResults) and results.note:
-        console.print(Text(results.note, style="yellow"))
+        console.print(Text(printable(results.note), style="yellow"))
     console.print()
 
 

@@ -10,6 +10,7 @@ import typer
 from findimg.errors import LibraryError
 from findimg.library.library import Library
 from findimg.settings import load_settings
+from findimg.terminal import print_lines
 from findimg_jobs.cli.options import CacheOption, LibraryOption
 from findimg_jobs.maintenance.forget import allow, preview_forget
 from findimg_jobs.maintenance.forget import forget as run_forget
@@ -31,7 +32,7 @@ def prune(
     settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     opened.check_published()
-    print("\n".join(prune_library(opened, settings.shard_size, keep, grace).lines()))
+    print_lines(prune_library(opened, settings.shard_size, keep, grace).lines())
 
 
 def forget(
@@ -60,20 +61,21 @@ def forget(
         return
     preview = preview_forget(settings, named)
     if sys.stdin.isatty() and not dry_run and preview.near_duplicates and not near_duplicates:
-        print("\n".join(f"Near-duplicate: {uri}" for uri in preview.near_duplicates))
+        print_lines(f"Near-duplicate: {uri}" for uri in preview.near_duplicates)
         near_duplicates = typer.confirm(f"Forget these {len(preview.near_duplicates)} near-duplicates, too?")
     others = [*(preview.copies if copies else ()), *(preview.near_duplicates if near_duplicates else ())]
     if others:
         # Near-duplicates may have copies of their own, which are named now.
         preview = preview_forget(settings, [*named, *others])
     if dry_run:
-        print("\n".join([*preview.lines(), "Nothing was changed."]))
+        print_lines([*preview.lines(), "Nothing was changed."])
         return
     if preview.versions and not yes:
         _confirm_versions(preview.versions)
-    print("\n".join(run_forget(settings, preview.uris).lines()))
+    print_lines(run_forget(settings, preview.uris).lines())
     if preview.near_duplicates:
-        print("Near-duplicates that stay, unless --near-duplicates is given:", *preview.near_duplicates, sep="\n  ")
+        print_lines(["Near-duplicates that stay, unless --near-duplicates is given:"])
+        print_lines(f"  {uri}" for uri in preview.near_duplicates)
 
 
 def _confirm_versions(versions: Sequence[str]) -> None:
@@ -82,7 +84,7 @@ def _confirm_versions(versions: Sequence[str]) -> None:
     Raises:
         LibraryError: the answer is no, or nobody can answer.
     """
-    print("These earlier versions hold one of the images:", *versions, sep="\n  ")
+    print_lines(["These earlier versions hold one of the images:", *(f"  {version}" for version in versions)])
     try:
         agreed = typer.confirm("Delete them? A rollback to them is impossible then.")
     except typer.Abort:

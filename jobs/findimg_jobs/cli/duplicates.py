@@ -4,11 +4,10 @@ import json
 from dataclasses import asdict
 
 from rich.filesize import decimal
-from rich.table import Table
 
 from findimg.library.library import Library
 from findimg.settings import load_settings
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, print_table
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
 from findimg_jobs.maintenance.duplicates import find_duplicates
 
 
@@ -32,13 +31,13 @@ def duplicates(library: LibraryOption = None, cache: CacheOption = None, as_json
             )
         )
         return
-    table = Table("Group", "Kind", "Size", "Pixels", "Image", box=None)
-    for number, group in enumerate(report.groups, 1):
-        for image in group:
-            pixels = f"{image.width} × {image.height}"
-            table.add_row(str(number), image.kind, decimal(image.bytes), pixels, image.uri)
-    if report.groups:
-        print_table(table)
+    rows = [
+        (number, image.kind, decimal(image.bytes), f"{image.width} × {image.height}", image.uri)
+        for number, group in enumerate(report.groups, 1)
+        for image in group
+    ]
+    if rows:
+        print_table(make_table(("Group", "Kind", "Size", "Pixels", "Image"), rows))
     print(
         f"{report.images} images: {report.count('copy')} copies take {decimal(report.bytes('copy'))}, "
         f"{report.count('near-duplicate')} near-duplicates take {decimal(report.bytes('near-duplicate'))}."

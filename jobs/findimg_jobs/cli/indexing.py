@@ -11,12 +11,13 @@ import typer
 
 from findimg.errors import SettingsError
 from findimg.settings import Settings, load_settings
+from findimg.terminal import print_lines
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.skip_rules import SkipRules
-from findimg_jobs.indexing.sources import read_source_list, split_sources
+from findimg_jobs.indexing.sources import join_words, read_source_list, split_sources
 from findimg_jobs.reporting.notifications import notify_when_done
 from findimg_jobs.reporting.run_report import RunReport
 
@@ -88,7 +89,7 @@ def index(
         cache=cache,
         report_channel=report_channel,
     )
-    named = [*(sources or ()), *split_sources(sources_text or "")]
+    named = [*join_words(sources or ()), *split_sources(sources_text or "")]
     if from_file:
         named += read_source_list(from_file)
     if not named:
@@ -112,7 +113,7 @@ def index(
     if as_json:
         print(json.dumps(report.summary()))
     else:
-        print("\n".join([*report.lines(), *_next_steps(settings, report)]))
+        print_lines([*report.lines(), *_next_steps(settings, report)])
 
 
 def _next_steps(settings: Settings, report: RunReport) -> list[str]:

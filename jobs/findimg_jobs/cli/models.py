@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from findimg.models.store import ModelStore
 from findimg.settings import load_settings
-from findimg_jobs.cli.options import CacheOption, print_table
+from findimg_jobs.cli.options import CacheOption, make_table, print_table
 from findimg_jobs.reporting.progress import download_bar
 
 app = typer.Typer(no_args_is_help=True, help="Manage weights and word vectors on this machine.")
@@ -17,11 +16,11 @@ app = typer.Typer(no_args_is_help=True, help="Manage weights and word vectors on
 @app.command("list")
 def list_models(cache: CacheOption = None) -> None:
     """List the known models and where they are."""
-    table = Table("Model", "Kind", "State", "MB", "Where", box=None)
-    for status in _store(cache).list():
-        size = f"{status.size / 1e6:.0f}" if status.size else ""
-        table.add_row(status.name, status.kind, status.state, size, str(status.path or ""))
-    print_table(table)
+    rows = [
+        (status.name, status.kind, status.state, f"{status.size / 1e6:.0f}" if status.size else "", status.path or "")
+        for status in _store(cache).list()
+    ]
+    print_table(make_table(("Model", "Kind", "State", "MB", "Where"), rows))
 
 
 @app.command()

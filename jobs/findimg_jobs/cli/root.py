@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from findimg.errors import FindimgError
+from findimg.terminal import LineFormatter, print_lines
 from findimg_jobs.cli.cleanup import forget, prune
 from findimg_jobs.cli.duplicates import duplicates
 from findimg_jobs.cli.indexing import index, merge
@@ -60,14 +61,13 @@ def root(
     """Index photographs and maintain libraries."""
 
 
-class _StatusFormatter(logging.Formatter):
+class _StatusFormatter(LineFormatter):
     """Formats messages as text, except status messages that do not go to a terminal: they are JSON, like progress."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = super().format(record)
         if record.levelno > logging.INFO or sys.stderr.isatty():
-            return message
-        return json.dumps({"status": message, "images_per_second": 0.0})
+            return super().format(record)
+        return json.dumps({"status": record.getMessage(), "images_per_second": 0.0})
 
 
 def _ensure_home() -> None:
@@ -94,5 +94,5 @@ def main() -> None:
     try:
         app()
     except FindimgError as error:
-        print(error, file=sys.stderr)
+        print_lines([error], to_stderr=True)
         sys.exit(error.exit_code)

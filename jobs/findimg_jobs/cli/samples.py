@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from findimg.terminal import print_lines
 from findimg_jobs.datasets.pascal import download
 from findimg_jobs.datasets.samples import copy_samples
 
@@ -22,7 +23,7 @@ def samples(
 ) -> None:
     """Copy real photographs from installed pip packages, to try findimg with."""
     if pascal:
-        print(f"All {download(folder):,} photographs of UIUC Pascal Sentences are in {folder}.")
+        print_lines([f"All {download(folder):,} photographs of UIUC Pascal Sentences are in {folder}."])
         return
     copied = copy_samples(folder)
-    print(f"{len(copied)} photographs are in {folder}. SOURCES.md there lists their sources and licences.")
+    print_lines([f"{len(copied)} photographs are in {folder}. SOURCES.md there lists their sources and licences."])

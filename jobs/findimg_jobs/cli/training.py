@@ -9,6 +9,7 @@ import typer
 
 from findimg.library.library import Library
 from findimg.settings import load_settings
+from findimg.terminal import print_lines
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, print_table, setting
 from findimg_jobs.evaluation.measure import evaluate as run_evaluation
 from findimg_jobs.reporting.html_report import write_html_report
@@ -33,7 +34,7 @@ def train(
     if as_json:
         print(json.dumps(asdict(report)))
     else:
-        print("\n".join(report.lines(settings.library)))
+        print_lines(report.lines(settings.library))
 
 
 def evaluate(
@@ -59,11 +60,11 @@ def evaluate(
     if as_json:
         print(json.dumps(evaluation.as_dict()))
         return
-    print("\n".join(evaluation.lines()))
+    print_lines(evaluation.lines())
     for table in evaluation.tables():
         print_table(table)
     if report:
-        print(f"Report: {report}")
+        print_lines([f"Report: {report}"])
 
 
 def quantize(
@@ -77,4 +78,4 @@ def quantize(
     if as_json:
         print(json.dumps(asdict(report)))
     else:
-        print("\n".join(report.lines()))
+        print_lines(report.lines())

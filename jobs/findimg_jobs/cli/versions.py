@@ -1,17 +1,16 @@
 """Commands about published versions: verify, versions and rollback."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from findimg.errors import LibraryError
 from findimg.library.library import Library
 from findimg.settings import load_settings
+from findimg.terminal import print_lines
 from findimg_jobs.build.publish import set_current
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, print_table
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
 from findimg_jobs.maintenance.verify import verify as verify_version
 from findimg_jobs.store.lock import hold_lock
 
@@ -44,7 +43,7 @@ def versions(library: LibraryOption = None, cache: CacheOption = None, as_json: 
         if not names:
             raise
         # The list is needed to choose a version for a rollback, so print it all the same.
-        print(error, file=sys.stderr)
+        print_lines([error], to_stderr=True)
     rows = [
         {
             "version": name,
@@ -61,11 +60,8 @@ def versions(library: LibraryOption = None, cache: CacheOption = None, as_json: 
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("Version", "Created", "Images", "Failed", "Backbone", "Head", "Words", "", box=None)
-    for row in rows:
-        *cells, is_live = row.values()
-        table.add_row(*map(str, cells), "live" if is_live else "")
-    print_table(table)
+    columns = ("Version", "Created", "Images", "Failed", "Backbone", "Head", "Words", "")
+    print_table(make_table(columns, [(*list(row.values())[:-1], "live" if row["live"] else "") for row in rows]))
 
 
 def rollback(

@@ -8,6 +8,7 @@ import typer
 
 from findimg.errors import FindimgError, SettingsError
 from findimg.settings import Settings, load_settings
+from findimg.terminal import print_lines
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
@@ -57,9 +58,9 @@ def _run_once(settings: Settings, sources: list[str], options: IndexOptions, as_
     try:
         report = run_index(settings, sources, options)
     except FindimgError as error:
-        print(error, file=sys.stderr, flush=True)
+        print_lines([error], to_stderr=True)
         return
     if as_json:
         print(json.dumps(report.summary()), flush=True)
     elif report.outcome == "published" or report.failed:
-        print("\n".join(report.lines()), flush=True)
+        print_lines(report.lines())

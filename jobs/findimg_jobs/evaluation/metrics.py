@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from findimg.search.results import Hit
+from findimg.terminal import printable
 
 TOP = 10  # judged hits of a query
 # Column titles of the tables, by key of `as_dict`.
@@ -245,7 +246,7 @@ def _table(title: str, columns: Mapping[str, str], rows: Sequence[tuple[str, Map
         table.add_column(column, justify="right")
     for name, figures in rows:
         # Text, because rich would read a label in square brackets as markup.
-        table.add_row(Text(name), *(figure(figures[key]) for key in columns))
+        table.add_row(Text(printable(name)), *(figure(figures[key]) for key in columns))
     return table
 
 

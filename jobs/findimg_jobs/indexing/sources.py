@@ -92,8 +92,38 @@ def split_sources(text: str) -> list[str]:
             word.startswith(("s3://", "/", "~", "./")) for word in words[1:]
         )
         whole = os.path.exists(source_root(line)) if "://" not in line else is_one_bucket and "'" not in line
-        sources += [line] if whole and '"' not in line else words
+        sources += [line] if whole and '"' not in line else join_words(words)
     return sources
+
+
+def join_words(words: Sequence[str]) -> list[str]:
+    """Return the sources of a command line in which blanks may have split a name.
+
+    A shell splits `$NIGHTLY_SOURCES` without quotes, and keeps quotes inside it. A word that does not exist is joined
+    with the words behind it if that gives a path that exists.
+    """
+    sources: list[str] = []
+    start = 0
+    while start < len(words):
+        end = _end_of_path(words, start)
+        sources.append(words[start] if end == start + 1 else _unquoted(" ".join(words[start:end])))
+        start = end
+    return sources
+
+
+def _end_of_path(words: Sequence[str], start: int) -> int:
+    """Return where a source ends that begins at `start`."""
+    for end in range(start + 1, len(words) + 1):
+        path = " ".join(words[start:end])
+        if "://" in path or not path:
+            break
+        if os.path.exists(source_root(path if end == start + 1 else _unquoted(path))):
+            return end
+    return start + 1
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def read_source_list(path: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from findimg.storage.base import Storage
+from findimg.terminal import printable
 from findimg_jobs.indexing.records import Failure
 from findimg_jobs.store.shards import Stats
 
@@ -92,11 +93,6 @@ def describe_skipped(skipped: dict[str, int], most: int = 8) -> str:
     text = ", ".join(f"{count} {reason}" for reason, count in ordered[:most])
     rest = sum(count for _, count in ordered[most:])
     return f"{text}, {rest} others" if rest else text
-
-
-def printable(uri: str) -> str:
-    """Return a URI for a terminal: control characters are escaped, so that a file name cannot change the terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in uri)
 
 
 def write_report(storage: Storage, report: RunReport) -> None:

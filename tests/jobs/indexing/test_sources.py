@@ -8,7 +8,7 @@ from PIL import Image
 from findimg.errors import SettingsError, StorageError
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.skip_rules import SkipRules
-from findimg_jobs.indexing.sources import list_sources, read_source_list, split_sources
+from findimg_jobs.indexing.sources import join_words, list_sources, read_source_list, split_sources
 
 
 def names(*sources: str, library: str = "/nowhere") -> list[str]:
@@ -237,6 +237,7 @@ def test_file_uri_is_a_source(tmp_path: Path) -> None:
         ('"{0}/Team Photos"', ["{0}/Team Photos"]),
         ("{0}/Team Photos\n{0}/a\n", ["{0}/Team Photos", "{0}/a"]),
         ("{0}/Anna's", ["{0}/Anna's"]),
+        ("{0}/Team Photos {0}/a", ["{0}/Team Photos", "{0}/a"]),
         ("s3://b/Team Photos", ["s3://b/Team Photos"]),
         ("s3://b/x s3://b/y", ["s3://b/x", "s3://b/y"]),
         ("'s3://b/Team Photos' s3://b/y", ["s3://b/Team Photos", "s3://b/y"]),
@@ -247,6 +248,25 @@ def test_one_text_can_name_several_sources(tmp_path: Path, text: str, expected: 
     for name in ("Team Photos", "a", "b", "Anna's"):
         (tmp_path / name).mkdir()
     assert split_sources(text.format(tmp_path)) == [source.format(tmp_path) for source in expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["{0}/Team", "Photos"], ["{0}/Team Photos"]),
+        (['"{0}/Team', 'Photos"'], ["{0}/Team Photos"]),
+        (["{0}/a", "'{0}/Team", "Photos'", "s3://b/x"], ["{0}/a", "{0}/Team Photos", "s3://b/x"]),
+        (["{0}/missing", "{0}/a"], ["{0}/missing", "{0}/a"]),
+        (["{0}/missing", "s3://b/x"], ["{0}/missing", "s3://b/x"]),
+        (["{0}/Team Photos", "{0}/b"], ["{0}/Team Photos", "{0}/b"]),
+        (["", "x"], ["", "x"]),
+        ([], []),
+    ],
+)
+def test_name_that_a_shell_split_is_joined(tmp_path: Path, words: list[str], expected: list[str]) -> None:
+    for name in ("Team Photos", "a", "b"):
+        (tmp_path / name).mkdir()
+    assert join_words([word.format(tmp_path) for word in words]) == [source.format(tmp_path) for source in expected]
 
 
 def test_source_list_has_one_source_a_line(tmp_path: Path) -> None:
