@@ -16,15 +16,18 @@ from findimg_bot.service.errors import access_error
 from findimg_bot.service.query_service import MAX_TAGGED, QueryService
 from findimg_bot.service.questions import add_uploaded_image, read_image_question
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message
-from findimg_bot.slack.blocks.image_modal import image_modal
+from findimg_bot.slack.blocks.image_modal import ImageRequest, image_modal
 from findimg_bot.slack.blocks.message import text_message
 from findimg_bot.slack.blocks.results import image_choice_message
 from findimg_bot.slack.blocks.text import file_name
-from findimg_bot.slack.image_files import SlackFile
+from findimg_bot.slack.image_files import SlackFile, blocks_of
 from findimg_bot.slack.message_text import MessageText, read_message
 from findimg_bot.slack.replies import ConversationReply, EphemeralReply, Reply
 from findimg_bot.state.store import StoredQuestion
 
+NO_IMAGE_HERE = (
+    "No image was found in this channel. findimg sees only channels of which it is a member: /invite @findimg."
+)
 # Elements of an answer whose value starts with the id of its question.
 _HIT_ACTIONS = ("choose_hit", "more_like_this")
 
@@ -68,7 +71,7 @@ async def answer_image_command(
     async with service.answering(name[1:], reply):
         found = await read_image_question(service, client, name, message, user, channel)
         if found is None:
-            await open_modal(client, command["trigger_id"], name, channel, message.text)
+            await open_modal(client, command["trigger_id"], ImageRequest(name, channel, message.text), NO_IMAGE_HERE)
         else:
             await answer_image(service, client, team_of(context), reply, *found)
 
@@ -116,8 +119,11 @@ async def answer_uploads(
 
 
 async def hits_of_answer(context: AsyncBoltContext, message: Mapping[str, Any]) -> dict[str, str]:
-    """Return the images in one of findimg's own answers: their choices `<question id>.<number>`, and their names."""
-    for block in message.get("blocks") or ():
+    """Return the images in one of findimg's own answers: their choices `<question id>.<number>`, and their names.
+
+    A message that forwards an answer has the same images.
+    """
+    for block in blocks_of(message):
         for element in block.get("elements") or ():
             value = str(element.get("value") or "")
             for group in element.get("option_groups") or ():
@@ -128,14 +134,17 @@ async def hits_of_answer(context: AsyncBoltContext, message: Mapping[str, Any]) 
     return {}
 
 
-async def open_modal(client: AsyncWebClient, trigger: str, command: str, channel: str, text: str = "") -> None:
+async def open_modal(client: AsyncWebClient, trigger: str, request: ImageRequest, note: str = "") -> None:
     """Open the modal that asks for an image.
+
+    Args:
+        note: why the person has to choose one.
 
     Raises:
         FindimgError: Slack refused, mostly because a modal must open within 3 seconds of a click or command.
     """
     try:
-        await client.views_open(trigger_id=trigger, view=image_modal(command, channel, text))
+        await client.views_open(trigger_id=trigger, view=image_modal(request, note))
     except SlackApiError as error:
         raise access_error(error) from error
 

@@ -33,6 +33,8 @@ _NOT_FOUND = {
     "not_in_channel",
     "thread_not_found",
 }
+_THREAD_MESSAGES = 100  # Slack gives 15 to apps that are distributed outside its Marketplace
+ONLY_SLACK = "I can look only at pictures in Slack. Upload the picture here, or send a link to one that is in Slack."
 _WAITS = (0.2, 0.4, 0.8)  # seconds between requests for the type of a file that Slack still scans
 
 SlackFile = Mapping[str, Any]  # a file object of Slack's Web API
@@ -48,17 +50,30 @@ def image_among(files: Iterable[SlackFile] | None) -> SlackFile | None:
     return next((file for file in files or () if _is_image(file)), None)
 
 
+def blocks_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the blocks of a message and of the messages that it forwards."""
+    blocks = list(message.get("blocks") or ())
+    for attachment in message.get("attachments") or ():
+        for forwarded in attachment.get("message_blocks") or ():
+            blocks += (forwarded.get("message") or {}).get("blocks") or ()
+    return blocks
+
+
 async def images_of(client: AsyncWebClient, message: Mapping[str, Any]) -> list[SlackFile]:
-    """Return the images of a message and of the messages that it forwards.
+    """Return the images of a message and of the messages that it forwards: its files, and large ones in its blocks.
 
     An event may describe a file without its type, or not at all. Then Slack is asked for it, for a short time.
 
     Raises:
         ImageError: the message has files but no image, and one of them was deleted or is hidden.
+        QueryError: findimg may not see the only files, or the only image is at an address on the web.
         SlackAccessError: Slack refuses to describe the only files.
     """
     attached = [attachment.get("files") or () for attachment in message.get("attachments") or ()]
-    files = {file["id"]: file for group in (message.get("files") or (), *attached) for file in group if "id" in file}
+    pictures = [block for block in blocks_of(message) if block.get("type") == "image"]
+    shown = [block["slack_file"] for block in pictures if "id" in block.get("slack_file", ())]
+    groups = (message.get("files") or (), *attached, shown)
+    files = {file["id"]: file for group in groups for file in group if "id" in file}
     described = await asyncio.gather(*(_describe(client, file) for file in files.values()), return_exceptions=True)
     for each in described:
         if isinstance(each, BaseException) and not isinstance(each, SlackApiError):
@@ -67,10 +82,19 @@ async def images_of(client: AsyncWebClient, message: Mapping[str, Any]) -> list[
     if not found:
         for file in described:
             if isinstance(file, SlackApiError):
-                raise access_error(file) from file
+                code = file.response.get("error")
+                raise (
+                    QueryError(_NOT_VISIBLE) if code in ("file_not_found", "file_deleted") else access_error(file)
+                ) from file
             if not isinstance(file, BaseException) and (reason := _UNUSABLE.get(str(file.get("mode")))):
                 raise ImageError(reason)
+        if not files and any(_has_web_image(each) for each in (*pictures, *(message.get("attachments") or ()))):
+            raise QueryError(ONLY_SLACK)
     return found
+
+
+def _has_web_image(content: Mapping[str, Any]) -> bool:
+    return bool(content.get("image_url"))
 
 
 async def find_linked(client: AsyncWebClient, link: str, user: str, channel: str) -> SlackFile:
@@ -88,6 +112,8 @@ async def find_linked(client: AsyncWebClient, link: str, user: str, channel: str
     if match := _MESSAGE_LINK.fullmatch(link):
         message = await _message(client, match["channel"], f"{match['seconds']}.{match['micros']}")
         images = await images_of(client, message or {})
+        if images and match["channel"] == channel:
+            return images[0]  # the person sees the message
         if images:
             return await find_file(client, images[0]["id"], user, channel)
         raise QueryError(_NOT_VISIBLE)
@@ -122,13 +148,13 @@ async def find_newest(client: AsyncWebClient, channel: str) -> SlackFile | None:
     return image_among(found["files"])
 
 
-async def thread_start(client: AsyncWebClient, channel: str, thread: str) -> Mapping[str, Any] | None:
-    """Return the message that starts a thread, None when the bot cannot see it.
+async def thread_messages(client: AsyncWebClient, channel: str, thread: str) -> list[Mapping[str, Any]]:
+    """Return the first messages of a thread, its start first; none when the bot cannot see it.
 
     Raises:
         SlackAccessError: Slack limits findimg's calls or lacks its permission.
     """
-    return await _message(client, channel, thread)
+    return await _replies(client, channel=channel, ts=thread, limit=_THREAD_MESSAGES)
 
 
 def _is_image(file: SlackFile) -> bool:
@@ -164,13 +190,15 @@ def _may_see(file: SlackFile, user: str, channel: str) -> bool:
 
 
 async def _message(client: AsyncWebClient, channel: str, timestamp: str) -> Mapping[str, Any] | None:
+    messages = await _replies(client, channel=channel, ts=timestamp, latest=timestamp, inclusive=True, limit=1)
+    return next((message for message in messages if message["ts"] == timestamp), None)
+
+
+async def _replies(client: AsyncWebClient, **arguments: Any) -> list[Mapping[str, Any]]:
     try:
-        answer = await client.conversations_replies(
-            channel=channel, ts=timestamp, latest=timestamp, inclusive=True, limit=1
-        )
+        messages: list[Mapping[str, Any]] = (await client.conversations_replies(**arguments))["messages"]
     except SlackApiError as error:
         if error.response.get("error") in _NOT_FOUND:
-            return None
+            return []
         raise access_error(error) from error
-    messages: list[Mapping[str, Any]] = answer["messages"]
-    return next((message for message in messages if message["ts"] == timestamp), None)
+    return messages

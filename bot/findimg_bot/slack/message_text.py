@@ -21,8 +21,6 @@ from findimg.text.normalise import normalise, plain_text
 from findimg.text.politeness import COURTESIES, without_politeness
 from findimg_bot.slack.image_files import is_link
 
-ONLY_SLACK = "I can look only at pictures in Slack. Upload the picture here, or send a link to one that is in Slack."
-
 Intent = Literal["query", "help", "small_talk", "nothing"]
 _PLACE = "\ue000"  # of a link while the text around it is read
 _LONGEST = 3000  # characters that are read; a query has at most 1,000

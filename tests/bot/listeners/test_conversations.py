@@ -101,6 +101,63 @@ def test_words_in_a_pictures_thread_are_about_the_picture(team: Team, samples: P
     assert "dalmatian.jpg" in words(answer)
 
 
+def test_words_outside_of_a_thread_are_about_the_newest_picture(team: Team, samples: Path) -> None:
+    channel = team.person.channel()
+    mention(team, channel, "What’s this?")
+    team.person.wait(channel, lambda each: "There is no picture here" in words(each))
+    team.person.share(channel, samples / "dalmatian.jpg")
+    mention(team, channel, "What’s this?")
+    team.person.wait(channel, lambda each: "Tags of *dalmatian.jpg*" in words(each))
+
+
+def test_picture_in_a_reply_is_found(team: Team, samples: Path) -> None:
+    channel = team.person.channel()
+    team.person.ask("send", channel=channel, text="Look what I found")
+    first = team.person.messages(channel)[-1]["ts"]
+    team.person.share(channel, samples / "cat.png", thread_ts=first)
+    mention(team, channel, "tag please", thread_ts=first)
+    answer = team.person.wait(channel, lambda each: "Tags of *cat.png*" in words(each))
+    # A modal that is opened in a thread answers in it.
+    team.person.click(channel, answer, "choose_to_tag")
+    modal = until(lambda: team.person.state()["modal"])
+    file = team.person.upload("dalmatian.jpg", (samples / "dalmatian.jpg").read_bytes())
+    values = {"image": {"file": {"type": "file_input", "files": [file["id"]]}}}
+    team.person.ask("submit", view_id=modal["id"], values=values)
+    chosen = team.person.wait(channel, lambda each: "Tags of *dalmatian.jpg*" in words(each))
+    assert (chosen["ephemeral"], chosen["thread_ts"]) == (True, first)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ({"id": "F0PDF", "mimetype": "application/pdf", "mode": "hosted"}, "That file is not an image"),
+        ({"id": "F0OTHER", "file_access": "check_file_info"}, "not visible to findimg"),
+    ],
+)
+def test_file_that_cannot_be_used_is_named(team: Team, file: Json, said: str) -> None:
+    channel = team.person.channel()
+    mention(team, channel, "what is this?", files=[file])
+    team.person.wait(channel, lambda each: said in words(each))
+
+
+def test_forwarded_answer_asks_which_picture(team: Team) -> None:
+    channel = team.person.channel()
+    mention(team, channel, "animal")
+    answer = team.person.wait(channel, lambda each: "Images for *animal*" in words(each))
+    workspace = team.slack.workspace
+    ts = team.slack.call(workspace.person().forward, channel, answer["ts"], channel)
+    team.person.ask("shortcut", callback_id="find_similar", channel=channel, ts=ts)
+    question = team.person.wait(channel, lambda each: "Which picture of this answer?" in words(each))
+    assert len(next(elements(question["blocks"]))[1]["option_groups"][0]["options"]) == 8
+
+
+def test_failing_home_tab_leaves_no_traceback(team: Team, failing: Callable[..., None]) -> None:
+    failing("views.publish", "internal_error")
+    team.person.ask("home")
+    until(lambda: "The Home tab could not be shown" in team.log.read_text())
+    assert "Traceback" not in team.log.read_text()
+
+
 def test_shortcut_on_an_answer_asks_which_picture(team: Team) -> None:
     channel = team.person.channel()
     ts = mention(team, channel, "animal")

@@ -18,7 +18,7 @@ from findimg_bot.service.answers import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.guidance import HELP, help_message
 from findimg_bot.slack.blocks.home_tab import home_tab
-from findimg_bot.slack.blocks.image_modal import image_modal
+from findimg_bot.slack.blocks.image_modal import ImageRequest, image_modal
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import (
     HitDetails,
@@ -488,17 +488,22 @@ def test_hostile_source_names_stay_plain_text_on_the_home_tab(text: str) -> None
 @pytest.mark.parametrize("character", ["x", "🏖", '"', "\\", "é"])
 def test_modal_carries_the_longest_query(command: str, character: str) -> None:
     text = character * LONGEST
-    view = image_modal(command, "C123456789", text)
-    assert json.loads(view["private_metadata"]) == {"command": command, "channel": "C123456789", "text": text}
+    view = image_modal(ImageRequest(command, "C123456789", text, "1.000100"), "note")
+    assert json.loads(view["private_metadata"]) == {
+        "command": command,
+        "channel": "C123456789",
+        "text": text,
+        "thread": "1.000100",
+    }
 
 
 def test_modal_drops_invisible_characters() -> None:
-    view = image_modal("/tag", "", "\0" * 500 + "type:png\n" + "\0" * 400)
+    view = image_modal(ImageRequest("/tag", "", "\0" * 500 + "type:png\n" + "\0" * 400))
     assert json.loads(view["private_metadata"])["text"] == "type:png"
 
 
 def test_modal_accepts_one_file_of_a_readable_format() -> None:
-    (block,) = image_modal("/tag", "")["blocks"]
+    (block,) = image_modal(ImageRequest("/tag", ""))["blocks"]
     assert block["element"]["max_files"] == 1
     assert {"jpg", "png", "heic", "webp"} <= set(block["element"]["filetypes"])
 

@@ -19,7 +19,7 @@ from findimg_bot.slack.image_files import (
     image_among,
     images_of,
     is_link,
-    thread_start,
+    thread_messages,
 )
 
 T = TypeVar("T")
@@ -157,6 +157,23 @@ def test_forwarded_images_are_found() -> None:
     assert images(Slack(), attachments=attachments) == [CAT]
 
 
+def test_large_image_in_a_block_is_an_image_of_the_message() -> None:
+    block = {"type": "image", "slack_file": {"id": "F1"}}
+    assert images(Slack(described(CAT)), blocks=[block, {"type": "section"}]) == [CAT]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"blocks": [{"type": "image", "image_url": "https://example.com/cat.jpg"}]},
+        {"attachments": [{"image_url": "https://example.com/cat.jpg"}]},
+    ],
+)
+def test_image_on_the_web_is_named(message: dict[str, Any]) -> None:
+    with pytest.raises(QueryError, match="only at pictures in Slack"):
+        images(Slack(), **message)
+
+
 @pytest.mark.parametrize("stub", [STUB, {"id": "F1"}, {**CAT, "file_access": "check_file_info"}])
 def test_stub_is_described_by_slack(stub: dict[str, Any]) -> None:
     slack = Slack(described(CAT))
@@ -213,10 +230,8 @@ def test_missing_membership_means_no_newest_image_and_other_refusals_are_explain
     assert refused("files.list", "channel_not_found").ask(lambda client: find_newest(client, "C1")) is None
     with pytest.raises(SlackAccessError, match="Slack limits"):
         refused("files.list", "ratelimited").ask(lambda client: find_newest(client, "C1"))
-    assert (
-        refused("conversations.replies", "not_in_channel").ask(lambda client: thread_start(client, "C1", "1")) is None
-    )
+    assert refused("conversations.replies", "not_in_channel").ask(lambda c: thread_messages(c, "C1", "1")) == []
     with pytest.raises(SlackAccessError, match="channels:history"):
         refused("conversations.replies", "missing_scope", needed="channels:history").ask(
-            lambda client: thread_start(client, "C1", "1")
+            lambda client: thread_messages(client, "C1", "1")
         )

@@ -7,8 +7,9 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import open_modal, reply_to_errors
+from findimg_bot.listeners.common import open_modal, reply_to_errors, thread_of_click
 from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.image_modal import ImageRequest
 from findimg_bot.slack.replies import PrivateReply
 
 
@@ -27,4 +28,6 @@ async def choose_image(
     # The Home tab is in no channel.
     reply = reply_to_errors(body, client, respond) if channel else PrivateReply(client, "", body["user"]["id"])
     async with service.answering("modal", reply):
-        await open_modal(client, body["trigger_id"], "/similar" if action["value"] == "/similar" else "/tag", channel)
+        command = "/similar" if action["value"] == "/similar" else "/tag"
+        thread = thread_of_click(body) if channel else None
+        await open_modal(client, body["trigger_id"], ImageRequest(command, channel, thread=thread))

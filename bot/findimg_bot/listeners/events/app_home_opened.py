@@ -1,14 +1,19 @@
 """A person opens the Home tab."""
 
+import logging
 from typing import Any
 
+import aiohttp
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
-from findimg_bot.service.errors import NOT_READY
+from findimg_bot.service.errors import NOT_READY, slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.home_tab import home_tab
+
+_log = logging.getLogger(__name__)
 
 
 async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
@@ -20,4 +25,7 @@ async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, clie
         view = home_tab(await service.manifest())
     except FindimgError:
         view = home_tab(None, NOT_READY)
-    await client.views_publish(user_id=event["user"], view=view)
+    try:
+        await client.views_publish(user_id=event["user"], view=view)
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        _log.warning("The Home tab could not be shown: %s", slack_failure(error))

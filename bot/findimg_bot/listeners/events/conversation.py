@@ -15,7 +15,7 @@ from findimg_bot.service.questions import add_uploaded_image, filters_beside_ima
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import image_choice_message
-from findimg_bot.slack.image_files import SlackFile, images_of, thread_start
+from findimg_bot.slack.image_files import SlackFile, find_newest, images_of, thread_messages
 from findimg_bot.slack.message_text import MessageText, picture_wish, read_message
 from findimg_bot.slack.replies import ConversationReply
 
@@ -23,7 +23,8 @@ from findimg_bot.slack.replies import ConversationReply
 async def answer_message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Answer in the message's thread, in a direct message beside the message.
 
-    Without words of its own, a message in a thread is about the image that starts the thread.
+    Without words of its own, a message in a thread is about the image that starts the thread, else about the newest
+    one in it. Outside of threads, a message that asks about an image is about the newest one in the conversation.
     """
     service: QueryService = context["service"]
     channel = event["channel"]
@@ -35,12 +36,20 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
         message = read_message(event.get("text") or "")
         wish = picture_wish(message)
         files = await images_of(client, event)
-        if not files and thread and (wish or message.intent == "nothing") and not message.links:
-            start = await thread_start(client, channel, thread)
-            if start and (uris := await hits_of_answer(context, start)):
-                await reply.send(_which_hit(uris, wish))
-                return
-            files = await images_of(client, start or {})
+        if not files and (wish or message.intent == "nothing") and not message.links and not message.web_links:
+            if event.get("files"):
+                raise QueryError("That file is not an image. Send a photo.")
+            for earlier in await _messages_with_pictures(client, event):
+                if uris := await hits_of_answer(context, earlier):
+                    await reply.send(_which_hit(uris, wish))
+                    return
+                if files := await images_of(client, earlier):
+                    break
+            if wish and not files:
+                newest = None if thread else await find_newest(client, channel)
+                if newest is None:
+                    raise QueryError("There is no picture here. Send one, or ask in the thread of one.")
+                files = [newest]
         if files:
             await _answer_images(context, client, reply, message, files, wish)
         elif message.links or message.web_links or message.intent == "query":
@@ -50,6 +59,16 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
             await _answer_small_talk(service, reply, message)
         else:
             await reply.send(help_message("/findimg"))
+
+
+async def _messages_with_pictures(client: AsyncWebClient, event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the messages of a thread that can hold the picture in question: its start, then the newest reply first."""
+    if not event.get("thread_ts"):
+        return []
+    messages = await thread_messages(client, event["channel"], event["thread_ts"])
+    earlier = [message for message in messages[1:] if message["ts"] < event["ts"]]
+    by_people = [message for message in reversed(earlier) if "bot_id" not in message and message.get("files")]
+    return [*messages[:1], *by_people]
 
 
 async def _answer_images(

@@ -8,6 +8,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import answer_uploaded
+from findimg_bot.slack.blocks.image_modal import ImageRequest
 from findimg_bot.slack.image_files import image_among
 from findimg_bot.slack.replies import PrivateReply
 
@@ -21,6 +22,6 @@ async def image(
         await ack(response_action="errors", errors={"image": "That file is not an image. Choose a photo."})
         return
     await ack()
-    metadata = json.loads(view["private_metadata"])
-    reply = PrivateReply(client, metadata["channel"], body["user"]["id"])
-    await answer_uploaded(metadata["command"], file, context, client, reply, metadata["text"])
+    request = ImageRequest(**json.loads(view["private_metadata"]))
+    reply = PrivateReply(client, request.channel, body["user"]["id"], request.thread)
+    await answer_uploaded(request.command, file, context, client, reply, request.text)

@@ -106,6 +106,9 @@ class Messages:
         }
         if "files" in original:
             attachment["files"] = original["files"]
+        if "bot_id" in original and "blocks" in original:
+            about = {"team": team.id, "channel": message.channel.id, "ts": message.ts}
+            attachment["message_blocks"] = [about | {"message": {"blocks": original["blocks"]}}]
         return attachment
 
     def post_as_workflow(self, team: Team, channel: Channel, name: str, text: str) -> Message:

@@ -1,22 +1,32 @@
 """The modal in which a person chooses an image."""
 
 import json
+from dataclasses import asdict, dataclass
 
 from findimg.search.query import FORMATS, LONGEST
-from findimg_bot.slack.blocks.elements import Block, plain_text
+from findimg_bot.slack.blocks.elements import Block, context, plain_text
 from findimg_bot.slack.blocks.text import plain
 from findimg_bot.slack.limits import check_view
 
 
-def image_modal(command: str, channel: str, text: str = "") -> Block:
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """What to do with the image that a person chooses in a modal."""
+
+    command: str  # `/tag` or `/similar`
+    channel: str  # id of the channel for the answer; empty is the direct message
+    text: str = ""  # what was typed after the command, at most `LONGEST` characters
+    thread: str | None = None  # timestamp of the thread for the answer
+
+
+def image_modal(request: ImageRequest, note: str = "") -> Block:
     """Return the modal that asks for an image.
 
     Args:
-        command: what to do with the image, `/tag` or `/similar`.
-        channel: id of the channel for the answer; empty is the direct message.
-        text: what was typed after the command, at most `LONGEST` characters.
+        note: why the person has to choose one.
     """
-    metadata = {"command": command, "channel": channel, "text": plain(text, LONGEST)}
+    command = request.command
+    metadata = asdict(request) | {"text": plain(request.text, LONGEST)}
     view = {
         "type": "modal",
         "callback_id": "image",
@@ -25,12 +35,13 @@ def image_modal(command: str, channel: str, text: str = "") -> Block:
         "close": plain_text("Cancel"),
         "private_metadata": json.dumps(metadata, ensure_ascii=False),
         "blocks": [
+            *([context(note)] if note else []),
             {
                 "type": "input",
                 "block_id": "image",
                 "label": plain_text("Image"),
                 "element": {"type": "file_input", "action_id": "file", "filetypes": list(FORMATS), "max_files": 1},
-            }
+            },
         ],
     }
     check_view(view)
