@@ -59,7 +59,7 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap) -> Fou
     branches: list[_Branch] = []
     if isinstance(storage, S3Storage):
         starts, entries, folder_rules = _split(storage, folder_rules, found)
-        if not starts and not entries and not found.skipped:
+        if not (starts or entries or found.skipped or found.libraries):
             return _single_object(storage, source)
         _sort_in(found, entries, folder_rules, storage)
         branches = [_Branch(source, start, folder_rules) for start in starts]
@@ -77,17 +77,38 @@ def _split(storage: S3Storage, rules: FolderRules, found: Found) -> tuple[Sequen
     for _ in range(_BRANCHES):
         if not 0 < len(folders) < _BRANCHES:
             break
-        below, objects = storage.list_level(folders.popleft())
+        folder = folders.popleft()
+        below, objects = storage.list_level(folder)
+        if _is_library(storage, folder, [*below, *(entry.key for entry in objects)]):
+            found.libraries.add(storage.uri(folder.rstrip("/")))
+            continue
         entries += objects
         rules = _read_ignore_files(storage, rules, objects)
-        for folder in below:
+        for each in below:
             # A skipped folder costs no further request.
-            reason = rules.reason(folder)
+            reason = rules.reason(each)
             if reason and not rules.searches_skipped_folders:
                 found.skipped[f"{reason} (folder)"] += 1
             else:
-                folders.append(folder)
+                folders.append(each)
     return folders, entries, rules
+
+
+def _is_library(storage: S3Storage, folder: str, keys: Iterable[str]) -> bool:
+    """Return whether a folder is a findimg library, published or not.
+
+    Args:
+        storage: the source.
+        folder: the folder with a trailing slash, or empty for the root.
+        keys: the folders and objects directly in it.
+    """
+    names = {key.removeprefix(folder) for key in keys}
+    if {"versions/", "CURRENT"} <= names:
+        return True
+    if {"plans/", "embeddings/"} <= names:
+        _, plans = storage.list_level(f"{folder}plans/")
+        return any(_LIBRARY_OBJECT.fullmatch(plan.key) for plan in plans)
+    return False
 
 
 def _list_branch(branch: _Branch) -> Found:
@@ -108,12 +129,16 @@ def _read_ignore_files(storage: Storage, rules: FolderRules, entries: Iterable[E
 
 
 def _sort_in(found: Found, entries: Iterable[Entry], rules: FolderRules, storage: Storage) -> None:
-    """Add the images among `entries`, and count the other objects."""
+    """Add the images among `entries`, and count the other objects. Libraries are left out."""
+    entries = list(entries)
+    libraries = {match["library"] for entry in entries if (match := _LIBRARY_OBJECT.fullmatch(entry.key))}
+    found.libraries |= {storage.uri(library) for library in libraries}
+    inside = tuple(f"{library}/" if library else "" for library in libraries)
     skipped_folders: dict[str, str | None] = {"": None}
     counted: set[str] = set()
     for entry in entries:
-        if library := _LIBRARY_OBJECT.fullmatch(entry.key):
-            found.libraries.add(storage.uri(library["library"]))
+        if inside and entry.key.startswith(inside):
+            continue
         folder, slash, name = entry.key.rpartition("/")
         skipped = _skipped_folder(folder + slash, rules, skipped_folders)
         if skipped and not rules.includes(entry.key):

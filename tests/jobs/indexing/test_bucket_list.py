@@ -3,6 +3,7 @@ from typing import Any
 import boto3
 import pytest
 
+from findimg.errors import SettingsError
 from findimg.storage.s3 import reset_client, shared_client
 from findimg_jobs.indexing.sources import list_sources
 
@@ -90,3 +91,23 @@ def test_skipped_folder_is_not_listed(s3: str, calls: list[str]) -> None:
     assert [image.uri for image in listing.images] == [f"{s3}/a.jpg"]
     assert listing.skipped == {"@eaDir (folder)": 1}
     assert calls.count("ListObjectsV2") == 1
+
+
+def test_files_of_a_library_are_neither_listed_nor_counted(s3: str, calls: list[str]) -> None:
+    put(s3, "a.jpg")
+    put(s3, "notes.txt")
+    for key in ("CURRENT", "versions/v1/manifest.json", "embeddings/f/s/stats.json", "thumbnails/ab/abc.jpg"):
+        put(s3, f"photos/library/{key}")
+    put(s3, "new/plans/20261126T021010130599Z-a1b2.parquet")
+    put(s3, "new/embeddings/f/s/vectors.parquet")
+    listing = list_sources([s3], "")
+    assert [image.uri for image in listing.images] == [f"{s3}/a.jpg"]
+    assert listing.skipped == {"not an image: .txt": 1}
+    assert calls.count("ListObjectsV2") == 5  # the root, photos, photos/library, new, new/plans
+
+
+def test_bucket_that_is_a_library_is_refused(s3: str) -> None:
+    put(s3, "library/CURRENT")
+    put(s3, "library/versions/v1/manifest.json")
+    with pytest.raises(SettingsError, match=r"outside the findimg library .*A library is never indexed"):
+        list_sources([f"{s3}/library"], "")
