@@ -19,20 +19,20 @@ from tests.bot.team import Threaded
 
 
 def shell_commands(markdown: str) -> list[str]:
-    """Every command of the fenced `sh` blocks, in order."""
+    """Return all commands in the fenced `sh` blocks, in order."""
     blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", markdown, re.MULTILINE | re.DOTALL)
     return [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A new user's home: photographs in `Pictures`, buckets on a local S3 server."""
+    """The home of a new user: photographs in `Pictures`, and buckets on a local S3 server."""
 
     folder: Path
     environment: dict[str, str]
 
     def run(self, command: str, folder: Path | None = None) -> str:
-        """Runs a command as its README reader would; returns what it printed, both streams together."""
+        """Run a command as a reader of the README would. Return its output, both streams together."""
         done = subprocess.run(
             ["sh", "-c", command],
             cwd=folder or self.folder,
@@ -49,12 +49,12 @@ class Home:
         return done.stdout
 
     def demo(self, arguments: str = "") -> str:
-        """How `make demo` is run with the environment of this test run, which is made already, into this home."""
+        """Return the command that runs `make demo` in this home, with the environment of this test run."""
         return f"make -o '{sys.prefix}/.installed' demo VENV='{sys.prefix}' DEMO='{self.folder}/demo' {arguments}"
 
 
 def label(pictures: Path, folder: Path) -> None:
-    """Sorts views of some sample photographs into `folder/<label>/`."""
+    """Write views of some sample photographs into `folder/<label>/`."""
     labelled = {
         "bird": ("eagle", "geese", "spoonbills"),
         "car": ("car-blue", "car-desert"),
@@ -72,7 +72,7 @@ def label(pictures: Path, folder: Path) -> None:
 
 @contextmanager
 def new_home(folder: Path) -> Iterator[Home]:
-    """A home in an empty folder, with S3 and Slack on this machine; its library is not there yet."""
+    """Yield a home in an empty folder, with S3 and Slack on this machine, but without a library."""
     copy_samples(folder / "Pictures")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()

@@ -1,4 +1,4 @@
-"""Fixtures that tests of several packages share: photographs, a local S3 server, indexed libraries."""
+"""Fixtures for all packages: photographs, a local S3 server, published libraries."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def make_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
 
 @pytest.fixture(scope="session")
 def photos() -> Path:
-    """The 1,400 labelled photographs that developers and CI have beside the project."""
+    """Return the folder with the 1,400 labelled photographs, which developers and CI have beside the project."""
     if not PHOTOS.is_dir():
         pytest.skip(f"the 1,400 photographs are not at {PHOTOS}: nothing is measured on them")
     return PHOTOS
@@ -45,19 +45,19 @@ def photos() -> Path:
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sample photographs."""
+    """Return a folder with the sample photographs."""
     return make_once(tmp_path_factory, "samples", copy_samples)
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder of this test run, shared by its workers."""
+    """Return a cache folder that all workers of this test run share."""
     return make_once(tmp_path_factory, "cache", Path.mkdir)
 
 
 @pytest.fixture(scope="session")
 def library(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A published library of the sample photographs, for reading only."""
+    """Return a published library of the sample photographs. Do not change it."""
 
     def publish(folder: Path) -> None:
         index(Settings(library=str(folder), engine="local", cache=cache), [str(samples)])
@@ -67,7 +67,7 @@ def library(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def photo_library(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A published library of the 1,400 photographs, for reading only."""
+    """Return a published library of the 1,400 photographs. Do not change it."""
 
     def publish(folder: Path) -> None:
         sources = [str(photos / name) for name in ("labelled", "unseen")]
@@ -79,7 +79,7 @@ def photo_library(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The address of a local S3 server."""
+    """Yield the address of a local S3 server."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
@@ -89,7 +89,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty bucket on the local S3 server, as `s3://bucket`."""
+    """Yield an empty bucket on the local S3 server, as `s3://bucket`."""
     for name, value in {
         "AWS_ENDPOINT_URL_S3": s3_server,
         "AWS_ACCESS_KEY_ID": "test",
@@ -106,7 +106,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture(params=["folder", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URI of an empty place: a folder, then an S3 prefix."""
+    """Return the URI of an empty place: first a folder, then an S3 prefix."""
     if request.param == "folder":
         return str(tmp_path / "place")
     return f"{request.getfixturevalue('s3')}/place"

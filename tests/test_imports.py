@@ -1,4 +1,4 @@
-"""The structure of the packages: who imports whom, no cycles, no crowded folders, nothing changed on import."""
+"""Test the structure of the packages: imports, cycles, size of folders, and no changes on import."""
 
 import ast
 import subprocess

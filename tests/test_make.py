@@ -1,4 +1,4 @@
-"""The Makefile checks its requirements first and installs exact versions."""
+"""Test that the Makefile checks its requirements first and installs exact versions."""
 
 import os
 import re
@@ -18,7 +18,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def said(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """What the Makefile itself said, without make's own lines."""
+    """Return the Makefile's own messages, without those of make."""
     return [line for line in (result.stdout + result.stderr).splitlines() if not line.startswith("make")]
 
 

@@ -1,4 +1,4 @@
-"""The wheel, installed into empty environments as a user would install it."""
+"""Test the wheel in empty environments."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ HEAVY = {"ray", "tensorflow", "keras", "h5py", "pyarrow", "slack_sdk", "slack_bo
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment of its own, outside the project."""
+    """A virtual environment outside the project."""
 
     folder: Path
 
@@ -70,7 +70,7 @@ def make_environment(folder: Path, *requirements: str | Path) -> Environment:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a copy of the project, because a build leaves files behind."""
+    """Return a wheel, built from a copy of the project because a build leaves files behind."""
     copy, folder = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("wheel")
     for name in PACKED:
         if (PROJECT / name).is_dir():
@@ -85,13 +85,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with findimg and nothing besides its base dependencies."""
+    """Return an environment with findimg and its base dependencies only."""
     return make_environment(tmp_path_factory.mktemp("base"), wheel)
 
 
 @pytest.fixture
 def photograph(samples: Path, tmp_path: Path) -> Path:
-    """A file that is not in the library."""
+    """Return a file that is not in the library."""
     return Path(shutil.copy(samples / "cat.png", tmp_path / "new.png"))
 
 

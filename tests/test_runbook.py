@@ -15,7 +15,7 @@ RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home whose library has two versions."""
+    """Yield a home whose library has two versions."""
     with new_home(tmp_path_factory.mktemp("runbook")) as home:
         home.environment["NIGHTLY_SOURCES"] = str(home.folder / "Pictures")
         home.environment["FINDIMG_ENGINE"] = "local"

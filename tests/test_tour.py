@@ -14,7 +14,7 @@ TOUR = (PROJECT / "docs" / "tour.md").read_text()
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home where views of some sample photographs, sorted by what is on them, stand for the download."""
+    """Yield a home with views of some sample photographs, sorted by content, in place of the download."""
     with new_home(tmp_path_factory.mktemp("tour")) as home:
         label(home.folder / "Pictures", home.folder / "pascal")
         home.environment["FINDIMG_ENGINE"] = "local"

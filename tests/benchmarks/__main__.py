@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: how fast findimg is beside its peers, as a table of ratios and as JSON.
+"""`python -m tests.benchmarks`: compare findimg's speed with its peers. Prints a table of ratios and writes JSON.
 
 Everything is measured in turns on this machine, after a warm-up, several times; figures are medians. Nothing is
 asserted: whoever reads the table judges it by the ratios, and the absolute figures by the load beside them.
@@ -29,7 +29,7 @@ def main(
     ] = None,
     output: Annotated[Path, typer.Option("--json", help="Where the JSON goes.")] = Path("benchmarks.json"),
 ) -> None:
-    """Measures, prints, writes."""
+    """Run the benchmarks, print the table and write the JSON file."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="findimg-benchmarks-") as name:
         folder = Path(name)

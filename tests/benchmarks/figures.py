@@ -1,4 +1,4 @@
-"""Figures: what was measured, in turns with its peers, and on which machine."""
+"""Measured values, the rounds in which they are measured, and the machine."""
 
 import os
 import platform
@@ -28,14 +28,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a run took, the median of several."""
+    """The median time of several runs."""
 
     wall: float  # seconds
     cpu: float  # seconds, added over threads
 
 
 def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Spent]:
-    """Times several ways of one work in turns, after each ran once."""
+    """Return the time that each way of doing one thing takes, measured in turns after a first round of each."""
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for run in runs.values():
         run()
@@ -48,12 +48,12 @@ def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
 
 
 def load() -> float:
-    """How many processes wanted to run during the last minute."""
+    """Return the number of processes that wanted to run during the last minute."""
     return round(os.getloadavg()[0], 2)
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return a description of this machine."""
     names = [line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")]
     flags = _read("/proc/cpuinfo")
     return {

@@ -1,4 +1,4 @@
-"""Indexing, from files to committed shards, beside the bare model and a plain loop of Keras over the same files."""
+"""Measure indexing, from files to committed shards, beside the bare model and a plain Keras loop over the files."""
 
 import io
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ _SIZE = (500, 375)
 
 
 def measure(folder: Path, photos: Path | None, weights: Path | None, short: bool) -> list[Figure]:
-    """Indexes photographs with each backbone, then with and without Ray, then again with nothing new."""
+    """Index photographs with each backbone, then with and without Ray, then again without new images."""
     told: list[Figure] = []
     rounds = 1 if short else 3
     store = ModelStore(folder / "models")
@@ -115,7 +115,7 @@ def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: 
 
 
 def _engines(folder: Path, source: Path, rounds: int) -> list[Figure]:
-    """A whole run on Ray and without it, each into a new library."""
+    """Measure a whole run on Ray and without it, each into a new library."""
     number = count()
 
     def run(engine: str) -> float:
@@ -135,7 +135,7 @@ def _engines(folder: Path, source: Path, rounds: int) -> list[Figure]:
 
 
 def _again(folder: Path, images: int) -> Figure:
-    """A run that finds nothing new: the second on a library whose first embedded nothing either."""
+    """Measure a second run that finds nothing new."""
     source = folder / "many"
     source.mkdir()
     buffer = io.BytesIO()
@@ -153,7 +153,7 @@ def _again(folder: Path, images: int) -> Figure:
 
 
 def _photographs(folder: Path, photos: Path | None, images: int) -> Path:
-    """So many files of 500 × 375 pixels: photographs, or noise that is as much work to decode."""
+    """Return a folder with images of 500 × 375 pixels: photographs, or noise that takes as long to decode."""
     place = folder / f"photographs-{images}"
     if place.exists():
         return place
@@ -178,7 +178,7 @@ def _pictures(given: list[Path], images: int) -> Iterator[Image.Image]:
 
 
 def _weights(folder: Path, name: str, given: Path | None) -> str:
-    """Where the weights are: random ones are as much work as any."""
+    """Return the path of the weights. Random ones take as much time as real ones."""
     if name == FLOAT32:
         return ""
     if name == "vgg16" and given:

@@ -1,4 +1,4 @@
-"""Made-up libraries: as many images as a benchmark asks for, without a photograph and without a model.
+"""Made-up libraries of any size, without photographs and without a model.
 
 They are clumped as photographs are: every image is one of a few thousand kinds, whose images look alike and name
 nearly the same classes, some kinds common and most rare.
@@ -46,7 +46,7 @@ _NEAR = 60  # the classes among which a kind's 20 are chosen, those that share m
 
 
 class _Kinds:
-    """What the images of each kind have in common."""
+    """The common features of the images of each kind."""
 
     def __init__(self, dim: int):
         random = np.random.default_rng(20)
@@ -65,14 +65,14 @@ class _Kinds:
 
 
 def made_up_images(count: int) -> list[SourceImage]:
-    """Names images as a listing of a bucket would."""
+    """Return images with names as in a listing of a bucket."""
     return [SourceImage(f"s3://made-up/{number // 1000:05}/{number:08}.jpg", "1") for number in range(count)]
 
 
 def commit_made_up(
     storage: Storage, fingerprint: str, images: Sequence[SourceImage], dim: int = DIM
 ) -> CommittedImages:
-    """Leaves the embedding store as if `images` had been embedded; the same every time.
+    """Fill the embedding store as if `images` had been embedded. Equal arguments give equal content.
 
     Args:
         storage: the library's.
@@ -99,7 +99,7 @@ def commit_made_up(
 
 
 def publish_made_up(uri: str, cache: Path, count: int) -> float:
-    """Publishes a library of made-up images, with the embedded default's words and head.
+    """Publish a library of made-up images, with the embedded default's words and head.
 
     Args:
         uri: an empty place.
@@ -139,7 +139,7 @@ def _contents(kinds: _Kinds, count: int, seed: int) -> Iterator[Content]:
 
 
 def _day(number: int) -> datetime | None:
-    """A tenth of the images carry no date."""
+    """Return an image's date, None for one image in ten."""
     return None if number % 10 == 0 else datetime(2015, 1, 1) + timedelta(days=number)
 
 

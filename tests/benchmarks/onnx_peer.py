@@ -1,4 +1,4 @@
-"""A Keras model in ONNX Runtime: what another well-kept engine makes of the same network."""
+"""A Keras model in ONNX Runtime, for comparison."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def in_onnx_runtime(model: Any) -> Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]:
-    """Translates a model of the layers that our backbones have, channels first as ONNX Runtime has them fast.
+    """Translate a model with the layers of findimg's backbones, channels first, because ONNX Runtime is faster so.
 
     Returns:
         A function from uint8[n, H, W, 3] to the model's outputs.

@@ -48,7 +48,7 @@ _PAINTED = """() => new Promise((resolve, reject) => {
 
 
 def measure(folder: Path, short: bool) -> list[Figure]:
-    """Measures answers whose thumbnails Slack has not seen, and answers whose thumbnails it has."""
+    """Measure answers with new thumbnails, and answers with thumbnails that Slack already has."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         print(f"Not measured: painting. {MISSING}", file=sys.stderr)

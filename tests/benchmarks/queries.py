@@ -1,4 +1,4 @@
-"""Queries on made-up libraries: by words, by likeness, with filters; recall, memory, and the first answer's time."""
+"""Measure queries on made-up libraries: time by words, by image and with filters, recall and memory."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ print(held() - before)
 
 
 def measure(folder: Path, images: int, short: bool) -> list[Figure]:
-    """Publishes a library of so many images in `folder`, unless it is there, and asks it."""
+    """Publish a library of `images` images in `folder` unless it exists, and measure queries."""
     uri, cache = str(folder / "library"), folder / "cache"
     told: list[Figure] = []
     if Library(uri, cache).current() is None:
@@ -77,7 +77,7 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
 
 
 def _words(searcher: Searcher, count: int) -> list[str]:
-    """Common nouns that can be seen, different ones, the same every time."""
+    """Return `count` different common nouns with a visible sense, always the same ones."""
     nouns = searcher.lexicon.visible_nouns()
     rows = searcher.words.rows(nouns)
     common = [noun for noun, row in zip(nouns, rows, strict=True) if 0 <= row < FREQUENT and " " not in noun]
@@ -104,7 +104,7 @@ def _similar(searcher: Searcher, uri: str) -> list[int]:
 
 
 def _image_recall(searcher: Searcher, uris: Sequence[str]) -> float:
-    """The share of the exact neighbours, by the projected visual embeddings of all images."""
+    """Return the share of the exact neighbours that are found, by the projected embeddings of all images."""
     everything = np.arange(searcher.manifest.images)
     shares = []
     for uri in uris:

@@ -1,4 +1,4 @@
-"""What a library of any size takes: time, memory and bytes on disk of each step, with made-up embeddings.
+"""Measure time, memory and disk space of each step for a library of any size, with made-up embeddings.
 
     python -m tests.benchmarks.scale --images 1000000 --folder FOLDER
 
@@ -47,7 +47,7 @@ _ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step took."""
+    """The cost of one step."""
 
     name: str
     seconds: float
@@ -57,14 +57,14 @@ class Step:
 
 
 def commit(settings: Settings, images: int) -> dict[str, Any]:
-    """Leaves the embedding store as if so many images had been embedded."""
+    """Fill the embedding store as if `images` images had been embedded."""
     storage = Library(settings.library, settings.cache).storage
     commit_made_up(storage, _fingerprint(settings), made_up_images(images))
     return {}
 
 
 def plan(settings: Settings, images: int) -> dict[str, Any]:
-    """Plans a night on which a hundredth of the images is new."""
+    """Plan a nightly run with one new image in a hundred."""
     storage = Library(settings.library, settings.cache).storage
     listing = Listing(made_up_images(images + images // 100), [])
     start = time.perf_counter()
@@ -77,7 +77,7 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
 
 
 def merge_and_publish(settings: Settings, images: int) -> dict[str, Any]:
-    """Builds the version and publishes it."""
+    """Build and publish the version."""
     library = Library(settings.library, settings.cache)
     context = make_build_context(settings, None, ["s3://made-up"])
     with tempfile.TemporaryDirectory(prefix="findimg-") as name, Engine(settings) as engine:
@@ -99,7 +99,7 @@ def merge_and_publish(settings: Settings, images: int) -> dict[str, Any]:
 
 
 def search(settings: Settings, images: int) -> dict[str, Any]:
-    """Opens the version and asks it."""
+    """Open the version and run queries."""
     version = Library(settings.library, settings.cache).open()
     start = time.perf_counter()
     words = open_words(version.manifest.words, ModelStore(settings.cache / "models").words(version.manifest.words))
@@ -124,7 +124,7 @@ def search(settings: Settings, images: int) -> dict[str, Any]:
 
 
 def measure(step: Callable[[Settings, int], dict[str, Any]], settings: Settings, images: int) -> Step:
-    """Runs a step in this process, watching its memory."""
+    """Run a step in this process and measure its memory."""
     process, most, done = psutil.Process(), [0], threading.Event()
 
     def watch() -> None:
@@ -157,7 +157,7 @@ def main(
     partition_size: int = 1_000_000,
     only: Annotated[list[str] | None, typer.Option(help="Steps, of a library that is there already.")] = None,
 ) -> None:
-    """Measures every step and prints a JSON object a line."""
+    """Measure every step and print one JSON object per line."""
     place = folder or Path(tempfile.mkdtemp(prefix="findimg-scale-"))
     settings = Settings(
         library=str(place / "library"), cache=place / "cache", engine=engine, partition_size=partition_size

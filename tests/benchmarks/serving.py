@@ -1,4 +1,4 @@
-"""How fast the bot acknowledges and answers when many ask at once, while uploaded images are being embedded.
+"""Measure how fast the bot acknowledges and answers while many people ask and uploaded images are embedded.
 
 Everything is real but Slack: `findimg-bot serve` as a process of its own, over HTTP or a WebSocket, against the local
 workspace, which runs here and takes its share of the same cores: what is measured is what a person there would see.
@@ -26,7 +26,7 @@ _PATIENCE = 60.0  # seconds for one answer
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What people at the workspace saw."""
+    """The times that people at the workspace measured."""
 
     asked: int
     failed: int  # commands without an acknowledgement, or without images in the answer
@@ -36,7 +36,7 @@ class Load:
 
 
 def measure(folder: Path, short: bool) -> list[Figure]:
-    """Measures the bot in both modes, with 50 people who ask at once.
+    """Measure the bot in both modes, with 50 people who ask at once.
 
     Raises:
         RuntimeError: somebody got no acknowledgement, or no images.
@@ -68,7 +68,7 @@ def measure(folder: Path, short: bool) -> list[Figure]:
 
 
 def ask_many(team: Team, text: str, image: Path, people: int, rounds: int, pause: float = 0.5) -> Load:
-    """Lets many people ask at the same moment, several times, each in a channel of their own.
+    """Let many people ask at the same moment, several times, each in their own channel.
 
     Args:
         image: uploaded and tagged again and again meanwhile.

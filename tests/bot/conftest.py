@@ -1,4 +1,4 @@
-"""What tests of the bot share: a team that asks it, in each mode."""
+"""Fixtures: a team that uses the bot, in each mode."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ MODES = ("socket", "http")
 def team(
     request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Team]:
-    """A workspace and the bot, in Socket Mode, then over HTTP."""
+    """Yield a workspace and the bot, first in Socket Mode, then over HTTP."""
     team = Team(request.param, tmp_path_factory.mktemp("team"), cache, library)
     yield team
     team.close()

@@ -1,4 +1,4 @@
-"""A person at the local workspace: does what its page does, over the same HTTP."""
+"""A person at the local workspace. It sends the same HTTP requests as the page."""
 
 import http.cookiejar
 import json
@@ -17,7 +17,7 @@ PATIENCE = 30.0  # seconds until what should come is given up
 
 
 class Person:
-    """Somebody in a browser."""
+    """A person in a browser."""
 
     def __init__(self, address: str, token: str):
         self._address = address
@@ -26,22 +26,22 @@ class Person:
         self._opener.open(f"{address}/?token={token}", timeout=PATIENCE).close()
 
     def state(self) -> Json:
-        """All that the page knows."""
+        """Return the state that the page receives."""
         with self._opener.open(f"{self._address}/page/state", timeout=PATIENCE) as answer:
             return dict(json.load(answer))
 
     def ask(self, verb: str, **arguments: Any) -> Json:
-        """Does something; what the workspace refuses fails the test."""
+        """Send an action to the workspace. A refused action fails the test."""
         answer = self.try_to(verb, **arguments)
         assert answer["ok"], answer
         return answer
 
     def try_to(self, verb: str, **arguments: Any) -> Json:
-        """Does something, and tells what the workspace says to it."""
+        """Send an action to the workspace and return its response."""
         return self._post(f"/page/{verb}", json.dumps(arguments).encode(), "application/json")
 
     def upload(self, name: str, data: bytes) -> Json:
-        """Uploads a file, shared nowhere yet."""
+        """Upload a file without sharing it."""
         mark = uuid.uuid4().hex
         head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         body = head.encode() + b"Content-Type: application/octet-stream\r\n\r\n" + data + f"\r\n--{mark}--\r\n".encode()
@@ -50,36 +50,36 @@ class Person:
         return dict(answer["file"])
 
     def share(self, channel: str, path: Path, text: str = "", **more: Any) -> Json:
-        """Uploads an image into a channel; returns the message."""
+        """Upload an image into a channel and return the message."""
         file = self.upload(path.name, path.read_bytes())
         self.ask("send", channel=channel, text=text, files=[file["id"]], **more)
         return self.wait(channel, lambda message: file["id"] in [each["id"] for each in message.get("files", ())])
 
     def channel(self, name: str = "") -> str:
-        """A new channel, with the bot in it."""
+        """Create a channel with the bot in it and return it."""
         created = self.ask("channel", name=name or f"c{uuid.uuid4().hex[:8]}")
         return str(created["channel"]["id"])
 
     def direct(self) -> str:
-        """The direct message with the bot."""
+        """Return the direct message with the bot."""
         return str(next(each["id"] for each in self.state()["channels"] if each["is_im"]))
 
     def messages(self, channel: str) -> list[Json]:
-        """What is in a channel, oldest first."""
+        """Return the messages of a channel, oldest first."""
         return list(self.state()["messages"].get(channel, []))
 
     def wait(self, channel: str, wanted: Callable[[Json], bool]) -> Json:
-        """The newest message in a channel that is as wanted, as soon as there is one."""
+        """Wait for a message that fulfils a condition and return the newest one."""
         return until(lambda: next((each for each in reversed(self.messages(channel)) if wanted(each)), None))
 
     def command(self, channel: str, text: str) -> Json:
-        """Types a command; returns its answer, once it is no longer being looked for."""
+        """Send a command and return its answer."""
         before = {each["ts"] for each in self.messages(channel)}
         self.ask("send", channel=channel, text=text)
         return self.wait(channel, lambda each: each["ts"] not in before and "Searching" not in each["text"])
 
     def click(self, channel: str, message: Json, action: str, number: int = 0) -> Json:
-        """Clicks a button of a message."""
+        """Click a button of a message."""
         block, element = [found for found in elements(message["blocks"]) if found[1]["action_id"] == action][number]
         return self.ask(
             "action", channel=channel, ts=message["ts"], block_id=block["block_id"], action_id=element["action_id"]
@@ -104,7 +104,7 @@ class Person:
 
 
 def until(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What `look` finds, as soon as it finds something."""
+    """Call `look` until it returns something, and return that."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := look():
@@ -114,7 +114,7 @@ def until(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 
 
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
-    """Every element that can be used, with its block."""
+    """Yield every interactive element with its block."""
     for block in blocks:
         for element in [*block.get("elements", ()), *([block["accessory"]] if "accessory" in block else [])]:
             if "action_id" in element:
@@ -122,14 +122,14 @@ def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
 
 
 def images(message: Json) -> list[Json]:
-    """The pictures of a message, large ones and thumbnails."""
+    """Return the pictures of a message, large ones and thumbnails."""
     blocks = message.get("blocks", ())
     shown = [block if block["type"] == "image" else block.get("accessory", {}) for block in blocks]
     return [each for each in shown if each.get("type") == "image"]
 
 
 def words(message: Json) -> str:
-    """All that can be read in a message's blocks."""
+    """Return all text in a message's blocks."""
     texts = []
     for block in message.get("blocks", ()):
         texts += [block["text"]["text"]] if "text" in block else []
@@ -138,7 +138,7 @@ def words(message: Json) -> str:
 
 
 class Recorder:
-    """A server that notes who asks it."""
+    """A server that records its requests."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []  # path and headers

@@ -1,4 +1,4 @@
-"""A team with a local workspace and the real bot in it: `findimg-bot serve`, a process of its own."""
+"""A team: a local workspace, and the real bot `findimg-bot serve` in its own process."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Threaded:
-    """A workspace in a thread of its own, so that tests can be written without waiting for it."""
+    """A workspace in its own thread, for synchronous tests."""
 
     def __init__(self, manifest: Json, **arguments: Any):
         self._loop = asyncio.new_event_loop()
@@ -30,11 +30,11 @@ class Threaded:
         self.run(self.workspace.start())
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:
-        """Runs something in the workspace's thread."""
+        """Run something in the workspace's thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
     def call(self, function: Any, *arguments: Any, **more: Any) -> Any:
-        """Calls something in the workspace's thread."""
+        """Call something in the workspace's thread."""
 
         async def called() -> Any:
             return function(*arguments, **more)
@@ -42,7 +42,7 @@ class Threaded:
         return self.run(called())
 
     def stop(self) -> None:
-        """Stops the workspace."""
+        """Stop the workspace."""
         self.run(self.workspace.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -53,7 +53,7 @@ class Team:
     """A workspace, the bot in it, and a person who asks."""
 
     def __init__(self, mode: str, folder: Path, cache: Path, library: str, path: str = "/readyz"):
-        """Starts workspace and bot.
+        """Start workspace and bot.
 
         Args:
             mode: `socket` or `http`.
@@ -87,35 +87,35 @@ class Team:
 
     @property
     def monitor(self) -> str:
-        """Where the bot shows its health."""
+        """Return the address of the bot's health checks."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Starts the bot, and waits until it can be asked."""
+        """Start the bot and wait until it is ready."""
         self._bot = self._serve(self._port)
 
     def start_another(self) -> tuple[subprocess.Popen[bytes], str]:
-        """Starts a second bot with the same state; gives it, and where it shows its health."""
+        """Start a second bot with the same state. Return it and the address of its health checks."""
         port = free_port()
         return self._serve(port), f"http://127.0.0.1:{port}"
 
     def stop(self) -> None:
-        """Stops the bot as an operator does."""
+        """Stop the bot as an operator does."""
         self._bot.terminate()
         assert self._bot.wait(30) == 0, self.log.read_text()
 
     def kill(self) -> None:
-        """Ends the bot as a crash does."""
+        """Kill the bot, as in a crash."""
         self._bot.kill()
         self._bot.wait()
 
     def restart(self) -> None:
-        """Stops the bot and starts it again."""
+        """Stop the bot and start it again."""
         self.stop()
         self.start()
 
     def close(self) -> None:
-        """Ends everything."""
+        """Stop the bot and the workspace."""
         self.kill()
         self.slack.stop()
 
@@ -140,7 +140,7 @@ class Team:
 
 
 def answers(url: str) -> bool:
-    """Whether a GET succeeds by now."""
+    """Return whether a GET succeeds now."""
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True
@@ -149,7 +149,7 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Return a port that is not in use."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

@@ -1,4 +1,4 @@
-"""One app in many workspaces, installed by OAuth."""
+"""Test one app in many workspaces, installed by OAuth."""
 
 import http.cookiejar
 import os
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 class ManyTeams(Team):
-    """A bot without a token of its own."""
+    """A bot without its own token."""
 
     def start(self) -> None:
         workspace = self.slack.workspace
@@ -37,7 +37,7 @@ class ManyTeams(Team):
         super().start()
 
     def install(self, name: str, **more: Any) -> Person:
-        """A new team installs the app; gives a person in it."""
+        """Add a team that installs the app, and return a person in it."""
         workspace = self.slack.workspace
         new = self.slack.call(workspace.add_team, name, installed=False, **more)
         owner = next(user for user in new.users.values() if not user.is_bot)

@@ -1,4 +1,4 @@
-"""findimg-bot as a person runs it: a process of its own."""
+"""Test findimg-bot in its own process."""
 
 import json
 import os

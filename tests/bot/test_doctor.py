@@ -1,4 +1,4 @@
-"""The doctor names what is wrong and how to mend it, and nothing else."""
+"""Test that the doctor names each problem and its solution, and nothing else."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ NAMES = ["state", "library", "word vectors", "encoder", "bot token", "app token"
 
 @dataclass
 class Bench:
-    """Everything the bot needs, well; each test makes one thing sick."""
+    """A complete setup of the bot. Each test breaks one part."""
 
     slack: Threaded
     settings: dict[str, Any]
@@ -32,7 +32,7 @@ class Bench:
         return asyncio.run(examine(Settings(**self.settings | changed), http))
 
     def manifest(self, **changed: Any) -> None:
-        """Changes the live version's manifest."""
+        """Change the live version's manifest."""
         path = self.library / "versions" / (self.library / "CURRENT").read_text().strip() / "manifest.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | changed))
 

@@ -1,4 +1,4 @@
-"""What the bot logs while people ask, and while things go wrong: neither their words nor a secret."""
+"""Test that the bot's log contains neither questions nor secrets."""
 
 import re
 import shutil

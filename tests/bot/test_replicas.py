@@ -1,4 +1,4 @@
-"""Two bots with one state, connected to one workspace: a click reaches either."""
+"""Test two bots with one state in one workspace. Either can receive a click."""
 
 import re
 import urllib.request

@@ -1,4 +1,4 @@
-"""What reaches the bot over HTTP, signed or not."""
+"""Test signed and unsigned HTTP requests."""
 
 import json
 import os
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 class At(Clock):
-    """A clock that stands still."""
+    """A clock that does not move."""
 
     def __init__(self, now: float):
         self._now = now
@@ -34,14 +34,14 @@ class At(Clock):
 
 @pytest.fixture(scope="module")
 def http(library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """A bot that is reached over HTTP and answers to one channel and one person only when told so."""
+    """Yield a bot over HTTP. It answers in one channel and to one person if told so."""
     team = Team("http", tmp_path_factory.mktemp("http"), cache, library)
     yield team
     team.close()
 
 
 def post(team: Team, body: str, kind: str, secret: str | None = None, age: float = 0) -> tuple[int, str]:
-    """Posts what Slack would; returns status and text."""
+    """Send a request as Slack does. Return status and text."""
     now = time.time() - age
     verifier = SignatureVerifier(secret or team.slack.workspace.signing_secret, At(now))
     headers = {
@@ -58,7 +58,7 @@ def post(team: Team, body: str, kind: str, secret: str | None = None, age: float
 
 
 def command(team: Team, text: str, **more: str) -> str:
-    """A slash command as Slack sends it."""
+    """Return a slash command as Slack sends it."""
     workspace = team.slack.workspace
     fields = {
         "command": "/findimg",

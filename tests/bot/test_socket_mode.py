@@ -1,4 +1,4 @@
-"""`serve` in Socket Mode while Slack is unreachable, refuses, or goes away."""
+"""Test `serve` in Socket Mode while Slack is unreachable, refuses, or disconnects."""
 
 import json
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def status(url: str) -> tuple[int, str]:
-    """Status and body of a GET."""
+    """Return status and body of a GET."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status, answer.read().decode()
@@ -30,7 +30,7 @@ def status(url: str) -> tuple[int, str]:
 
 @pytest.fixture
 def unreachable(library: str, cache: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
-    """A bot whose Slack does not exist, its monitor, and its log."""
+    """Yield a bot without a reachable Slack, the address of its health checks, and its log."""
     monitor, log = f"127.0.0.1:{free_port()}", tmp_path / "bot.log"
     outer = {name: value for name, value in os.environ.items() if not name.startswith(("FINDIMG_", "SLACK_"))}
     environment = outer | {

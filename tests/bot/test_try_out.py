@@ -1,4 +1,4 @@
-"""The local workspace, opened by hand for a bot of its own."""
+"""Test the local workspace with a bot in another process."""
 
 import os
 import re

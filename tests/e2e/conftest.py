@@ -1,4 +1,4 @@
-"""A real browser, and pages of it that complain about nothing and fetch nothing from elsewhere."""
+"""Fixtures: a real browser, and pages that must have no errors and load nothing from other hosts."""
 
 import os
 import re
@@ -25,7 +25,7 @@ _FAILED = pytest.StashKey[bool]()
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What a person looks at; parametrize `screen` for another one."""
+    """A screen. Parametrise `screen` for another one."""
 
     width: int = 1280
     height: int = 800
@@ -40,7 +40,7 @@ PHONE = Screen(390, 844, touch=True)
 # Of a module, not of the session: while Playwright runs, nothing else in this thread can run an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, or Playwright's own."""
+    """Yield the system's Chromium, or Playwright's own."""
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
         path = next(filter(None, map(shutil.which, NAMES)), own)
@@ -56,13 +56,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def screen() -> Screen:
-    """A desktop's, in light colours."""
+    """Return a desktop screen in light colours."""
     return Screen()
 
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What was wrong on the page: errors, alerts, requests to elsewhere. Has to be empty when the test ends."""
+    """Yield a list of the page's errors, alerts and requests to other hosts. It must be empty at the end."""
     return []
 
 
@@ -70,7 +70,7 @@ def complaints() -> list[str]:
 def page(
     browser: Browser, screen: Screen, complaints: list[str], pictures: Path, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
-    """An empty page of a browser that has been nowhere yet."""
+    """Yield an empty page of a new browser context."""
     with new_page(browser, screen, complaints) as page:
         yield page
         shoot_if_failed(page, request, pictures)
@@ -79,7 +79,7 @@ def page(
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots go: FINDIMG_SCREENSHOTS, or a folder that is thrown away."""
+    """Return the folder for screenshots: FINDIMG_SCREENSHOTS, or a temporary folder."""
     wanted = os.environ.get("FINDIMG_SCREENSHOTS")
     folder = Path(wanted) if wanted else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shoot(page: Page, pictures: Path) -> Callable[[str], Path]:
-    """Takes a screenshot under a name."""
+    """Return a function that takes a named screenshot."""
 
     def shoot(name: str) -> Path:
         path = pictures / f"{_file_name(name)}.png"
@@ -100,7 +100,7 @@ def shoot(page: Page, pictures: Path) -> Callable[[str], Path]:
 
 @contextmanager
 def new_page(browser: Browser, screen: Screen, complaints: list[str]) -> Iterator[Page]:
-    """A page without a past, whose complaints go into a list."""
+    """Yield a page of a new browser context, and collect its complaints in a list."""
     context = browser.new_context(
         viewport={"width": screen.width, "height": screen.height},
         color_scheme=screen.scheme,
@@ -118,14 +118,14 @@ def new_page(browser: Browser, screen: Screen, complaints: list[str]) -> Iterato
 
 
 def shoot_if_failed(page: Page, request: pytest.FixtureRequest, pictures: Path) -> None:
-    """Takes a screenshot of what a test that failed saw."""
+    """Take a screenshot if the test failed."""
     if request.node.stash.get(_FAILED, False):
         page.screenshot(path=pictures / f"failed-{_file_name(request.node.name)}.png")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Remembers whether a test failed, for the screenshot of what it saw."""
+    """Record whether a test failed, for its screenshot."""
     report = yield
     if call.when == "call":
         item.stash[_FAILED] = report.failed

@@ -1,4 +1,4 @@
-"""A nightly run with a full disk, with S3 out of reach, and with many broken images."""
+"""Test a nightly run with a full disk, an unreachable S3, and many broken images."""
 
 import io
 import json
@@ -38,7 +38,7 @@ THOUSAND = 1000
 
 
 def draw(seed: int, width: int = 60, height: int = 40) -> Image.Image:
-    """Images that differ when their seeds do."""
+    """Write images. Different seeds give different images."""
     blocks = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     return Image.fromarray(blocks).resize((width, height), Image.Resampling.NEAREST)
 
@@ -51,7 +51,7 @@ def encoded(image: Image.Image, kind: str) -> bytes:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a disk of a few MB, or gives it another size."""
+    """Return a function that mounts a disk of a few MB or changes its size."""
     folder = tmp_path / "disk"
     folder.mkdir()
 
@@ -68,7 +68,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Two hundred images."""
+    """Return a folder with two hundred images."""
     folder = tmp_path / "source"
     folder.mkdir()
     for number in range(200):
@@ -137,7 +137,7 @@ def test_run_continues_after_a_lost_s3_connection(
 
 @contextmanager
 def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """After two shards nothing answers at the address of S3."""
+    """Make S3 unreachable after two shards."""
     track = findimg_jobs.indexing.run.show_progress
 
     def cut_off(shards: Iterator[Stats], images: int) -> Iterator[Stats]:
@@ -161,7 +161,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def enormous() -> bytes:
-    """A PNG that says it has 30,000 × 30,000 pixels."""
+    """Return a PNG whose header declares 30,000 × 30,000 pixels."""
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 999)) + chunk(b"IEND", b"")
@@ -169,7 +169,7 @@ def enormous() -> bytes:
 
 
 def broken(number: int) -> tuple[str, bytes]:
-    """A file that looks like an image by its name and is none: its extension and its bytes, of many kinds in turn."""
+    """Return the extension and the bytes of a file that is not an image. The numbers give different kinds in turn."""
     chance = random.Random(number)
     image = draw(5000 + number, 160, 120)
     png, jpeg = encoded(image, "PNG"), encoded(image, "JPEG")

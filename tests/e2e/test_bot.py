@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def team(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """A workspace with the bot and a library of the sample photographs but one."""
+    """Yield a workspace with the bot and a library of all sample photographs but one."""
     folder = tmp_path_factory.mktemp("browser")
     shutil.copytree(samples, folder / "photos")
     (folder / "photos" / "strawberries.jpg").unlink()
@@ -30,7 +30,7 @@ def team(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def channel(team: Team, page: Page) -> str:
-    """An empty channel, opened in the browser."""
+    """Open an empty channel in the browser and return it."""
     channel = team.person.channel()
     workspace = team.slack.workspace
     page.goto(f"{workspace.address}/?token={workspace.token}#{channel}")
@@ -47,13 +47,13 @@ def messages(page: Page) -> Locator:
 
 
 def type_in(page: Page, text: str) -> None:
-    """Types and sends."""
+    """Type a message and send it."""
     field(page).fill(text)
     page.keyboard.press("Enter")
 
 
 def expect_painted(pictures: Locator, count: int) -> None:
-    """Waits until images have pixels."""
+    """Wait until images have pixels."""
     expect(pictures).to_have_count(count)
     for number in range(count):
         picture = pictures.nth(number)
@@ -63,7 +63,7 @@ def expect_painted(pictures: Locator, count: int) -> None:
 
 
 def choose(page: Page, path: Path, then: Locator) -> None:
-    """Chooses a file with what opens the browser's chooser."""
+    """Choose a file through an element that opens the browser's file chooser."""
     with page.expect_file_chooser() as chooser:
         then.click()
     chooser.value.set_files(path)

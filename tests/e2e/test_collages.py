@@ -1,4 +1,4 @@
-"""Two things in one image: 200 collages among the 1,400 photographs, through the real search."""
+"""Test queries for two things in one image, with 200 collages among the 1,400 photographs."""
 
 import random
 import shutil
@@ -23,7 +23,7 @@ COLLAGES = 200
 
 
 def draw_collages(photos: Path, folder: Path) -> None:
-    """Places two photographs of different classes side by side; the names say of which."""
+    """Draw two photographs of different classes side by side. The file names contain the classes."""
     chance = random.Random(7)
     classes = {
         path.name: sorted(path.iterdir()) for part in ("labelled", "unseen") for path in (photos / part).iterdir()
@@ -57,7 +57,7 @@ def searcher(
 
 @pytest.fixture(scope="module")
 def shown(searcher: Searcher) -> list[frozenset[str]]:
-    """What each item shows."""
+    """Return the classes that each item shows."""
 
     def labels(uri: str) -> frozenset[str]:
         *_, folder, name = uri.split("/")

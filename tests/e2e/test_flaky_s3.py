@@ -1,4 +1,4 @@
-"""S3 that answers 503 SlowDown and breaks connections."""
+"""Test an S3 that responds with 503 SlowDown and breaks connections."""
 
 import http.client
 import http.server
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.long
 
 
 class Flaky(http.server.BaseHTTPRequestHandler):
-    """Passes requests on to the real local S3 server, or spoils them."""
+    """A proxy of the real local S3 server that spoils some responses."""
 
     protocol_version = "HTTP/1.1"
     upstream: str
@@ -32,7 +32,7 @@ class Flaky(http.server.BaseHTTPRequestHandler):
     most = 3  # so often at the most, so that chance alone never ends a run
 
     def spoils(self, share: float) -> bool:
-        """Whether to spoil this request, counting it."""
+        """Return whether to spoil this request, and count it."""
         request = f"{self.command} {self.path}"
         if self.streaks[request] < self.most and self.chance.random() < share:
             self.streaks[request] += 1
@@ -79,7 +79,7 @@ class Flaky(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def flaky_s3(s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, type[Flaky]]]:
-    """A bucket behind a server that spoils answers, and the server's class to say how many."""
+    """Yield a bucket behind a server that spoils responses, and the server's class with its counts."""
     handler = type("Handler", (Flaky,), {"upstream": urlsplit(s3_server).netloc, "streaks": Counter()})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

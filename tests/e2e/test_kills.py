@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a run: the next one resumes, and no version is ever wrong.
+"""Test kill -9 at random moments of a run: the next run resumes, and no version is ever wrong.
 
 By default a few kills show that it works; `FINDIMG_KILLS=50` kills so often, and some workers and raylets besides.
 """
@@ -35,7 +35,7 @@ SHARD_SIZE = 20
 
 
 class Thumbnailer:
-    """A backbone that is built at once: what is killed here are runs, not models."""
+    """A backbone that is built at once, because these tests are not about models."""
 
     name, dim, classes, fingerprint = "thumbnailer", 48, 1000, "thumbnailer"
 
@@ -56,14 +56,14 @@ class Thumbnailer:
 
 
 def run(library: str, source: str, cache: Path) -> None:
-    """A whole run, in a process of its own."""
+    """Run the whole pipeline in its own process."""
     findimg_jobs.indexing.embed.open_backbone = lambda *_, **__: Thumbnailer()
     index(Settings(library=library, cache=cache, engine="local", shard_size=SHARD_SIZE), [source])
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 different images."""
+    """Return a folder with 300 different images."""
     folder = tmp_path_factory.mktemp("source")
     for number in range(IMAGES):
         blocks = np.random.default_rng(number).integers(0, 256, (4, 6, 3), dtype=np.uint8)
@@ -72,7 +72,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def live_manifest(library: Library) -> Manifest | None:
-    """The live version's manifest, once the version is found to be sound."""
+    """Check the live version and return its manifest."""
     if library.current() is None:
         return None
     manifest = library.open().manifest

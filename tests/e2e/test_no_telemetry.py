@@ -65,7 +65,7 @@ CLOUDS = {"169.254.169.254:80", "metadata.google.internal"}
 
 
 def on_that_network(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command there."""
+    """Run a command in that network."""
     return subprocess.run(
         ["unshare", "--net", "sh", "-ec", f'{NETWORK}\nexec "$@"', "sh", sys.executable, "-c", WATCH, *command],
         env=os.environ | {"PYTHONPATH": str(PROJECT)} | variables,

@@ -1,4 +1,4 @@
-"""From 1,400 photographs to answers, with Ray: what the first road promises."""
+"""Test the path from 1,400 photographs to answers, with Ray."""
 
 import json
 import os
@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 
 
 def run(command: str, *arguments: str | Path, cache: Path) -> dict[str, Any]:
-    """Runs one of the console scripts with --json and returns what it printed."""
+    """Run a console script with --json and return its output."""
     done = subprocess.run(
         [BIN / command, *map(str, arguments), "--json"],
         env=os.environ | {"FINDIMG_CACHE": str(cache)},

@@ -23,7 +23,7 @@ MERE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=
 
 @dataclass
 class Bench:
-    """What all commands need; each test takes one thing away."""
+    """A complete setup for all commands. Each test removes one part."""
 
     folder: Path
     variables: dict[str, str]
@@ -37,7 +37,7 @@ class Bench:
         return self.library / "versions" / (self.library / "CURRENT").read_text().strip()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command, for which the modes of files hold."""
+        """Run a command as a user whom file modes restrict."""
         name, *rest = (each.replace("PORT", str(free_port())) for each in arguments)
         command = [*MERE, str(Path(sys.executable).with_name(name)), *rest]
         return subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=300)

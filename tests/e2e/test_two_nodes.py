@@ -40,7 +40,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 class GreedyEmbedder(Embedder):
-    """Takes all memory once, the first time it meets `3.png`."""
+    """An embedder that takes all memory at its first `3.png`."""
 
     def embed(self, shard: Shard) -> Stats:
         met = open_storage(f"{self._task.library}/met")
@@ -54,7 +54,7 @@ class GreedyEmbedder(Embedder):
 
 @pytest.fixture(scope="module")
 def two_nodes(s3_server: str) -> Iterator[Cluster]:
-    """A head that computes nothing, and two nodes; workers find the local S3 server in their environment."""
+    """Yield a cluster: a head without CPUs and two nodes. Workers find the local S3 server in their environment."""
     memory = psutil.virtual_memory()
     # Beyond what the workers need the memory monitor kills one.
     threshold = (memory.total - memory.available + 6e9) / memory.total
@@ -90,7 +90,7 @@ def add_node(nodes: Cluster) -> None:
 
 @pytest.fixture
 def bucket(two_nodes: Cluster) -> str:
-    """A bucket whose `team/` holds different images in folders."""
+    """Return a bucket with different images in folders of `team/`."""
     name = f"findimg-{secrets.token_hex(4)}"
     boto3.client("s3").create_bucket(Bucket=name)
     source = open_storage(f"s3://{name}/team")
@@ -104,7 +104,7 @@ def bucket(two_nodes: Cluster) -> str:
 
 @pytest.fixture
 def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunReport]:
-    """Indexes the bucket on the cluster; `then` is called after the first shard."""
+    """Return a function that indexes the bucket on the cluster. It calls `then` after the first shard."""
 
     def run(then: Callable[[], None]) -> RunReport:
         track = findimg_jobs.indexing.run.show_progress

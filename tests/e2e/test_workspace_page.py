@@ -1,4 +1,4 @@
-"""The workspace's page in a real browser, with a tiny Bolt app behind it."""
+"""Test the workspace's page in a real browser, with a small Bolt app behind it."""
 
 import asyncio
 import base64
@@ -88,12 +88,12 @@ GIVE = """(place, [kinds, name, type, bytes]) => {
 
 
 async def acknowledge(args: AsyncArgs) -> None:
-    """What a bot does that has nothing to say."""
+    """Acknowledge without a payload."""
     await args.ack()
 
 
 class TinyBot:
-    """A Bolt app that keeps what it is told, and answers as a test wants."""
+    """A Bolt app that records its requests and answers as configured."""
 
     def __init__(self, slack: Threaded):
         self.told: queue.Queue[Json] = queue.Queue()
@@ -102,7 +102,7 @@ class TinyBot:
         self._handler: AsyncSocketModeHandler | None = None
 
     async def connect(self) -> None:
-        """Begins to listen, in the event loop that it is called in."""
+        """Connect to the workspace, in the running event loop."""
         client = AsyncWebClient(self._workspace.bot_token, base_url=self._workspace.api_url)
         app = AsyncApp(client=client, signing_secret=self._workspace.signing_secret)
         for listen in (app.command, app.action, app.shortcut, app.view):
@@ -113,12 +113,12 @@ class TinyBot:
         await self._handler.connect_async()
 
     async def close(self) -> None:
-        """Leaves."""
+        """Close the connection."""
         assert self._handler
         await self._handler.close_async()
 
     def heard(self) -> Json:
-        """The next that it was told."""
+        """Return the next request that the bot received."""
         return self.told.get(timeout=20)
 
     async def _listen(self, args: AsyncArgs) -> None:
@@ -127,7 +127,7 @@ class TinyBot:
 
 
 class Room:
-    """A channel of one test's own."""
+    """A channel of one test."""
 
     def __init__(self, slack: Threaded):
         self._slack = slack
@@ -138,30 +138,30 @@ class Room:
 
     @property
     def address(self) -> str:
-        """The page, signed in, at this channel."""
+        """Return the address of the page at this channel, with the person's token."""
         return f"{self.workspace.address}/?token={self.workspace.token}#{self.id}"
 
     def post(self, text: str, blocks: list[Json] | None = None, **more: Any) -> str:
-        """The bot says something; returns its ts."""
+        """Post a message as the bot and return its ts."""
         messages = self.workspace.services.messages
         said = self._slack.call(messages.post, self.workspace.team, self.channel, text, blocks or [], **more)
         return str(said.ts)
 
     def say(self, text: str, **more: Any) -> str:
-        """The person says something, as from another window."""
+        """Post a message as the person, from another window."""
         return self._slack.run(self.workspace.person().send(self.id, text, **more))
 
     def upload(self, name: str, data: bytes | None = None) -> str:
-        """A file of the person's, shared nowhere yet; returns its id."""
+        """Upload a file as the person, without sharing it, and return its id."""
         return str(self._slack.call(self.workspace.person().upload, name, data or picture()).id)
 
     def texts(self) -> list[str]:
-        """The texts of the messages here, oldest first."""
+        """Return the texts of the channel's messages, oldest first."""
         return [str(each.content["text"]) for each in self.workspace.team.messages[self.id].values()]
 
 
 def picture(colour: str = "orange", size: tuple[int, int] = (60, 40)) -> bytes:
-    """A small photograph."""
+    """Return a small photograph."""
     data = io.BytesIO()
     Image.new("RGB", size, colour).save(data, "JPEG")
     return data.getvalue()
@@ -207,7 +207,7 @@ def modal(*blocks: Json, title: str = "A question") -> Json:
 
 
 def opening(view: Json) -> Answer:
-    """The answer that opens a modal."""
+    """Return the response that opens a modal."""
 
     async def answer(args: AsyncArgs) -> None:
         await args.ack()
@@ -219,7 +219,7 @@ def opening(view: Json) -> Answer:
 
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Threaded]:
-    """A workspace for all tests here."""
+    """Yield one workspace for all tests of this module."""
     slack = Threaded(read_manifest())
     yield slack
     slack.stop()
@@ -227,7 +227,7 @@ def slack() -> Iterator[Threaded]:
 
 @pytest.fixture(scope="module")
 def connected(slack: Threaded) -> Iterator[TinyBot]:
-    """The bot in it."""
+    """Yield the bot of this workspace."""
     bot = TinyBot(slack)
     slack.run(bot.connect())
     yield bot
@@ -236,7 +236,7 @@ def connected(slack: Threaded) -> Iterator[TinyBot]:
 
 @pytest.fixture
 def bot(slack: Threaded, connected: TinyBot) -> Iterator[TinyBot]:
-    """The bot, which was told nothing yet; what it opened is closed afterwards."""
+    """Yield the bot without recorded requests. Close its modals afterwards."""
     slack.run(slack.workspace.settle())
     connected.answer = acknowledge
     connected.told = queue.Queue()
@@ -246,13 +246,13 @@ def bot(slack: Threaded, connected: TinyBot) -> Iterator[TinyBot]:
 
 @pytest.fixture
 def room(slack: Threaded) -> Room:
-    """An empty channel."""
+    """Return an empty channel."""
     return Room(slack)
 
 
 @pytest.fixture(scope="module")
 def window(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
-    """A page for all tests that want no other, since a new one costs a second; and what it complains about."""
+    """Yield a page that most tests share, because a new one takes a second, and its complaints."""
     complaints: list[str] = []
     with new_page(browser, Screen(), complaints) as page:
         yield page, complaints
@@ -262,7 +262,7 @@ def window(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
 def opened(
     window: tuple[Page, list[str]], room: Room, request: pytest.FixtureRequest, pictures: Path
 ) -> Iterator[Page]:
-    """The page, loaded anew, at the empty channel."""
+    """Yield the page, loaded again, at the empty channel."""
     page, complaints = window
     complaints.clear()
     page.goto(room.address)
@@ -273,17 +273,17 @@ def opened(
 
 
 def messages(page: Page) -> Locator:
-    """The messages of the channel, oldest first."""
+    """Return the messages of the channel, oldest first."""
     return page.locator("#main article")
 
 
 def field(page: Page) -> Locator:
-    """Where a message is written."""
+    """Return the message field."""
     return page.get_by_role("combobox", name=re.compile("^Message "))
 
 
 def is_painted(image: Locator) -> None:
-    """Waits until an image has pixels."""
+    """Wait until an image has pixels."""
     image.scroll_into_view_if_needed()
     expect(image).to_have_js_property("complete", True)
     assert image.evaluate("image => image.naturalWidth") > 0
@@ -999,12 +999,12 @@ def test_everything_that_can_be_used_has_a_name(opened: Page, room: Room) -> Non
 
 
 def give(place: Locator, kinds: list[str], name: str, kind: str, data: bytes) -> None:
-    """Pastes or drops a file."""
+    """Paste or drop a file."""
     place.evaluate(GIVE, [kinds, name, kind, base64.b64encode(data).decode()])
 
 
 def use_tag_shortcut(page: Page, bot: TinyBot) -> None:
-    """Opens what the bot opens for a message shortcut."""
+    """Use the message shortcut and return the modal that the bot opens."""
     field(page).fill("a message")
     field(page).press("Enter")
     mine = messages(page).filter(has_text="a message")

@@ -20,7 +20,7 @@ def config() -> dict[str, Any]:
 
 
 def mistakes(node_config: dict[str, Any]) -> str:
-    """What EC2 would refuse of the parameters that Ray starts an instance with."""
+    """Return what EC2 would refuse in the parameters that Ray starts an instance with."""
     takes = botocore.session.get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
     # Ray adds these itself.
     whole = {"MinCount": 1, "MaxCount": 1, **node_config}

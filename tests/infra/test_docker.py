@@ -33,7 +33,7 @@ SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
 
 
 def instructions(target: str) -> Iterator[tuple[str, str]]:
-    """The instructions of a target, those of the targets below it first."""
+    """Yield the instructions of a target, beginning with those of the targets that it builds on."""
     text = re.sub(r"\\\n", " ", re.sub(r"^ *#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE))
     stages: dict[str, list[tuple[str, str]]] = {}
     base = name = ""
@@ -56,18 +56,18 @@ def environment(target: str) -> dict[str, str]:
 
 
 def command(target: str) -> list[str]:
-    """What a container of a target runs when nobody says otherwise."""
+    """Return the command of a target's containers by default."""
     return [*json.loads(last(target, "ENTRYPOINT")), *json.loads(last(target, "CMD"))]
 
 
 def filled(value: Any, given: dict[str, str]) -> str:
-    """A value of the compose file, with variables put in as compose does."""
+    """Return a value of the compose file with its variables replaced as compose does."""
     text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1]) or found[2], str(value))
     return text.replace("$$", "$")
 
 
 def inside(target: str, folder: Path, **more: str) -> dict[str, str]:
-    """A container's environment, with its folders below `folder`."""
+    """Return a container's environment, with its folders below `folder`."""
     image = {
         name: re.sub(r"^/(tmp|cache|state)", rf"{folder}/\1", value) for name, value in environment(target).items()
     }
@@ -78,7 +78,7 @@ def inside(target: str, folder: Path, **more: str) -> dict[str, str]:
 
 
 def read_only(folder: Path) -> list[str]:
-    """What runs a command with nothing but `folder` to write to, where this user may arrange that."""
+    """Return a prefix that runs a command with only `folder` writable, empty if this user may not do that."""
     script = f"mount --bind '{folder}' '{folder}' && mount -o remount,ro,bind / && exec \"$@\""
     prefix = ["unshare", "--mount", "sh", "-c", script, "sh"]
     tried = subprocess.run([*prefix, "sh", "-c", "! touch /written-by-a-test"], capture_output=True)
@@ -89,7 +89,7 @@ def read_only(folder: Path) -> list[str]:
 def running(
     arguments: list[str], variables: dict[str, str], folder: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """A process that is told to stop at the end, as `docker stop` does; with what it has printed."""
+    """Yield a process and its output. Stop it at the end as `docker stop` does."""
     log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -225,7 +225,7 @@ def test_bot_image_serves_and_is_healthy(library: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def store(s3_server: str) -> dict[str, str]:
-    """What compose gives the containers, with the store's bucket on the local S3 server."""
+    """Return the variables that compose gives the containers, with the bucket on the local S3 server."""
     (bucket,) = [each.partition("=")[2] for each in SERVICES["store"]["command"] if each.startswith("-bucket=")]
     login = {"aws_access_key_id": "findimg", "aws_secret_access_key": "findimg-secret", "region_name": "us-east-1"}
     boto3.client("s3", endpoint_url=s3_server, **login).create_bucket(Bucket=bucket)
@@ -233,7 +233,7 @@ def store(s3_server: str) -> dict[str, str]:
 
 
 def of_compose(name: str, given: dict[str, str], folder: Path) -> tuple[list[str], dict[str, str]]:
-    """A service's command and environment; `given` stands for the shell that compose is called from."""
+    """Return a service's command and environment. `given` are the variables of the shell that calls compose."""
     service = SERVICES[name]
     variables = {key: filled(value, given) for key, value in service["environment"].items()}
     own = {key: value for key, value in given.items() if key in ("AWS_ENDPOINT_URL_S3", "FINDIMG_SLACK_API_URL")}
@@ -303,5 +303,5 @@ def stub(folder: Path, name: str, script: str) -> None:
 
 
 def first(folder: Path, variables: dict[str, str]) -> dict[str, str]:
-    """The same environment, in which commands in `folder` come before all others."""
+    """Return the environment with the commands in `folder` before all others."""
     return variables | {"PATH": f"{folder}{os.pathsep}{variables['PATH']}"}

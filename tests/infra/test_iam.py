@@ -46,7 +46,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of S3, as a policy sees it."""
+    """One S3 request in the terms of a policy."""
 
     action: str
     resource: str
@@ -55,7 +55,7 @@ class Request:
 
 @contextmanager
 def recorded() -> Iterator[set[Request]]:
-    """Notes the requests that are made inside."""
+    """Record the requests that are made in the block."""
     requests: set[Request] = set()
 
     def note(params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -98,7 +98,7 @@ def refused(name: str, requests: Iterable[Request]) -> list[Request]:
 
 
 def superfluous(name: str, requests: set[Request]) -> set[tuple[str, str]]:
-    """What a policy allows and none of the requests needs: (action, resource)."""
+    """Return each (action, resource) that a policy allows and no request needs."""
     return {
         (action, resource)
         for statement in statements(name)
@@ -110,7 +110,7 @@ def superfluous(name: str, requests: set[Request]) -> set[tuple[str, str]]:
 
 @pytest.fixture
 def buckets(s3: str, samples: Path, cache: Path) -> Settings:
-    """Two buckets with five photographs in one of them; `s3` names the local server."""
+    """Return two buckets, one with five photographs. `s3` names the local server."""
     client = boto3.client("s3")
     for uri in (SOURCE, LIBRARY):
         name = uri.split("/")[2]

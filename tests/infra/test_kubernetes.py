@@ -18,13 +18,13 @@ FOLDER = Path(__file__).parents[2] / "infra" / "kubernetes"
 
 
 class Strict(BaseModel):
-    """Refuses whatever it does not name."""
+    """A model that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Template(Strict):
-    """A pod template; `check_pod` looks into its spec."""
+    """A pod template. `check_pod` checks its spec."""
 
     spec: dict[str, Any]
 
@@ -169,7 +169,7 @@ def test_named_settings_exist() -> None:
 
 @pytest.fixture
 def stub(tmp_path: Path) -> Callable[[str, str], None]:
-    """Puts a command that does what a shell script says before all others."""
+    """Put a shell script before all other commands on the PATH."""
 
     def stub(name: str, script: str) -> None:
         path = tmp_path / name

@@ -26,7 +26,7 @@ Labels = dict[str, set[str]]
 
 
 class Strict(BaseModel):
-    """Refuses whatever it does not name."""
+    """A model that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -89,7 +89,7 @@ def shown() -> Iterator[str]:
 
 
 def told(text: str) -> Labels:
-    """The names that samples have, with the names of their labels."""
+    """Return the names of the samples with the names of their labels."""
     found: Labels = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -99,7 +99,7 @@ def told(text: str) -> Labels:
 
 @pytest.fixture(scope="module")
 def exposed(tmp_path_factory: pytest.TempPathFactory) -> Labels:
-    """What a bot that was asked and a run that ended expose."""
+    """Return the metrics of a bot after questions and of a finished run."""
     from prometheus_client import generate_latest
 
     metrics = Metrics()
@@ -117,7 +117,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Labels:
 
 
 def selectors(node: Any) -> Iterator[Any]:
-    """Every vector selector of an expression."""
+    """Yield every vector selector of an expression."""
     if isinstance(node, promql_parser.VectorSelector):
         yield node
     for name in ("expr", "lhs", "rhs", "vector_selector", "param"):

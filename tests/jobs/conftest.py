@@ -1,4 +1,4 @@
-"""What tests of the jobs share."""
+"""Fixtures of the jobs."""
 
 from collections.abc import Callable
 from functools import cache as remember
@@ -20,7 +20,7 @@ from findimg_jobs.reporting.run_report import RunReport
 
 @pytest.fixture(autouse=True)
 def one_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Builds the real model once for all local runs of the test session."""
+    """Build the real model once for all local runs of the test session."""
     monkeypatch.setattr(findimg_jobs.indexing.embed, "open_backbone", _open_once)
 
 
@@ -36,7 +36,7 @@ def _open_once(name: str, store: ModelStore, weights: str | None, threads: int |
 
 @pytest.fixture
 def draw() -> Callable[[Path, int], None]:
-    """Writes images that differ when their seeds do."""
+    """Write images. Different seeds give different images."""
 
     def draw(path: Path, seed: int) -> None:
         blocks = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
@@ -48,7 +48,7 @@ def draw() -> Callable[[Path, int], None]:
 
 @pytest.fixture
 def pictures(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
-    """A folder with six different small images, `0.png` to `5.png`."""
+    """Return a folder with six different small images, `0.png` to `5.png`."""
     folder = tmp_path / "pictures"
     for number in range(6):
         draw(folder / f"{number}.png", number)
@@ -57,7 +57,7 @@ def pictures(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The URIs of the images that local runs read."""
+    """Return the list of URIs that local runs read."""
     read: list[str] = []
     read_uri = findimg_jobs.indexing.embed.read_uri
 
@@ -71,7 +71,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def run(cache: Path) -> Callable[..., RunReport]:
-    """Indexes without Ray."""
+    """Index without Ray."""
 
     def run(
         library: str,

@@ -1,4 +1,4 @@
-"""findimg-jobs as an operator runs it: a process of its own."""
+"""Test findimg-jobs in its own process."""
 
 import json
 import os

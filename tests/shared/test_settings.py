@@ -11,7 +11,7 @@ from findimg.settings import Settings, load_settings
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, without any FINDIMG_* variable."""
+    """Return an empty working directory, without any FINDIMG_* variable."""
     for name in [name for name in os.environ if name.startswith("FINDIMG_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)

@@ -9,21 +9,21 @@ pytestmark = pytest.mark.slow
 
 
 def after(team: Team, channel: str, answer: Json, action: str, number: int = 0) -> Json:
-    """The message that a click brings."""
+    """Click a button and return the new message."""
     known = {message["ts"]: message for message in team.person.messages(channel)}
     team.person.click(channel, answer, action, number)
     return team.person.wait(channel, lambda message: message != known.get(message["ts"]))
 
 
 def after_choice(team: Team, channel: str, answer: Json, what: str, number: int = 0) -> Json:
-    """The message that a choice from the menu brings."""
+    """Choose from the menu and return the new message."""
     known = {message["ts"]: message for message in team.person.messages(channel)}
     team.person.choose(channel, answer, what, number)
     return team.person.wait(channel, lambda message: message != known.get(message["ts"]))
 
 
 def names(message: Json) -> list[str]:
-    """The file names of an answer's images."""
+    """Return the file names of an answer's images."""
     return [image["alt_text"].split(":")[0] for image in images(message)]
 
 

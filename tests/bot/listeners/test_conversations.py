@@ -1,4 +1,4 @@
-"""Messages as they really arrive: forwards, several pictures, workflows, threads, direct messages, small talk."""
+"""Test messages of real chats: forwards, several pictures, workflows, threads, direct messages, small talk."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def mention(team: Team, channel: str, text: str, **more: Any) -> str:
 
 
 def shared_file(team: Team, channel: str, path: Path) -> Json:
-    """A file in a channel, as messages describe it."""
+    """Return a file in a channel, as in a message."""
     workspace = team.slack.workspace
     file = team.person.share(channel, path)["files"][0]["id"]
     client = WebClient(workspace.bot_token, base_url=workspace.api_url)
@@ -235,7 +235,7 @@ def test_rate_limit_is_named(team: Team, samples: Path, failing: Callable[..., N
 
 @pytest.fixture
 def failing(team: Team) -> Any:
-    """Lets a method of the Web API fail until the end of the test."""
+    """Let a method of the Web API fail until the end of the test."""
 
     def fail(method: str, error: str) -> None:
         team.faults.failing[method] = error

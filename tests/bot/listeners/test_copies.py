@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def copied(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """A team whose library holds one photograph in three folders."""
+    """Yield a team whose library holds one photograph in three folders."""
     folder = tmp_path_factory.mktemp("copied")
     for name in ("2024", "backup", "backup of backup"):
         (folder / "photos" / name).mkdir(parents=True)

@@ -65,7 +65,7 @@ def test_error_is_reported_in_the_thread(team: Team) -> None:
 
 
 def home(team: Team) -> Json:
-    """The Home tab, opened anew."""
+    """Open the Home tab again and return it."""
     before = team.person.state()["home"]
     team.person.ask("home")
     return dict(until(lambda: (now := team.person.state()["home"]) != before and now))

@@ -23,7 +23,7 @@ QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:p
 
 @pytest.fixture(scope="module", autouse=True)
 def one_vocabulary() -> Iterator[None]:
-    """Opens the word vectors once for all tests."""
+    """Open the word vectors once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("findimg_bot.service.live_library.open_words", functools.cache(open_words))
         yield
@@ -31,7 +31,7 @@ def one_vocabulary() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def two_versions(library: str, samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """A library with a version of the sample photographs, and one of their copies elsewhere, without the cat."""
+    """Return a library with two versions: the sample photographs, and copies of them elsewhere without the cat."""
     folder = tmp_path_factory.mktemp("live")
     shutil.copytree(library, folder / "library")
     shutil.copytree(samples, folder / "copies", ignore=shutil.ignore_patterns("cat.png"))
@@ -41,7 +41,7 @@ def two_versions(library: str, samples: Path, cache: Path, tmp_path_factory: pyt
 
 @pytest.fixture
 def ours(two_versions: Library, tmp_path: Path, cache: Path) -> Library:
-    """The same library to do with as one likes; its older version is live."""
+    """Return a copy of the same library for one test. Its older version is live."""
     shutil.copytree(Path(two_versions.uri) / "versions", tmp_path / "library" / "versions")
     library = Library(str(tmp_path / "library"), cache)
     publish(library, library.versions()[0])
@@ -58,7 +58,7 @@ def publish(library: Library, version: str) -> None:
 
 
 def add_version(library: Library, like: str, **changes: object) -> str:
-    """Adds a version with the files of another one, which is newer than all."""
+    """Add a newer version with the files of another one."""
     name = f"{library.versions()[-1]}-more"
     folder = Path(library.uri) / "versions"
     shutil.copytree(folder / like, folder / name)
@@ -68,14 +68,14 @@ def add_version(library: Library, like: str, **changes: object) -> str:
 
 
 def asked(searcher: Searcher, text: str = "/findimg cat") -> tuple[str, list[str]]:
-    """The version that answers, and the URIs of the hits."""
+    """Search, and return the version that answers and the URIs of the hits."""
     found = answer_question(searcher, read_command(text), 5)
     assert isinstance(found, ImageResults)
     return found.version, [hit.uri for hit in found.hits]
 
 
 def open_versions(library: Library) -> list[str]:
-    """The versions whose files are open in this process."""
+    """Return the versions whose files are open in this process."""
     gc.collect()  # what failed to open is closed with its last reference
     paths = [Path(file.path) for file in psutil.Process().open_files()]
     return sorted(

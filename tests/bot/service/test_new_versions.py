@@ -1,4 +1,4 @@
-"""A new version is published while people ask."""
+"""Test that queries are answered while new versions are published."""
 
 import asyncio
 import itertools
@@ -24,7 +24,7 @@ FLIPS, SECONDS = 20, 1.2  # the bot looks every second
 
 @pytest.fixture(scope="module")
 def versions(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A library with two versions that have no image in common: `one` with 12 images, then `two` with 10."""
+    """Return a library with two versions without a common image: `one` with 12 images, then `two` with 10."""
     folder = tmp_path_factory.mktemp("versions")
     pictures = sorted(path for path in samples.iterdir() if path.suffix in (".jpg", ".png"))
     settings = Settings(library=str(folder / "library"), engine="local", cache=cache)
@@ -46,7 +46,7 @@ def changing(versions: tuple[Path, list[str]], cache: Path, tmp_path_factory: py
 
 
 def flip(library: Path, version: str) -> None:
-    """Publishes a version as `jobs` does: CURRENT is replaced in one step."""
+    """Publish a version as findimg-jobs does: replace CURRENT in one step."""
     (library / "CURRENT.new").write_text(version)
     (library / "CURRENT.new").replace(library / "CURRENT")
 
@@ -73,7 +73,7 @@ def test_each_answer_comes_from_one_version(changing: Team, versions: tuple[Path
 
 
 async def ask_while_flipping(team: Team, library: Path, names: list[str]) -> tuple[list[Json], int]:
-    """Asks QUERIES questions, AT_ONCE at a time, while CURRENT changes; gives the answers and how often it changed."""
+    """Ask QUERIES questions, AT_ONCE at a time, while CURRENT changes. Return the answers and the number of changes."""
     workspace = team.slack.workspace
     person, numbers = workspace.person(), iter(range(QUERIES))
     page = workspace.services.page_updates.open(workspace.team, workspace.me)

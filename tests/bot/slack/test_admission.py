@@ -1,4 +1,4 @@
-"""Who is let in, and what comes in with them."""
+"""Test which people and channels the bot answers."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", params=["socket"])
 def choosy(request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory):
-    """A bot that answers in one channel only, and not everybody."""
+    """Yield a bot that answers some people in one channel only."""
     team = Team(request.param, tmp_path_factory.mktemp("choosy"), cache, library)
     workspace = team.slack.workspace
     other = team.slack.call(workspace.team.add_user, "other")

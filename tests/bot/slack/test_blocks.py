@@ -109,7 +109,7 @@ def all_pictures(count: int) -> HitPictures:
 
 
 def objects(given: Any) -> Iterator[dict[str, Any]]:
-    """All JSON objects in what is sent."""
+    """Yield all JSON objects in a message."""
     if isinstance(given, dict):
         yield given
         given = list(given.values())
@@ -131,7 +131,7 @@ def alt_texts(blocks: Any) -> list[str]:
 
 
 def check_harmless(message: Message) -> None:
-    """What is sent calls nobody, links nowhere, is text, and describes every image."""
+    """Check that a message mentions nobody, has no foreign link, is valid text, and describes every image."""
     for text in [message.text, *mrkdwn(message.blocks)]:
         assert not {"<", ">"} & set(_OURS.sub("", text)), text
     check_message(message.text, message.blocks)
@@ -255,12 +255,12 @@ def check_score(score: float, words: str, by_similarity: bool) -> None:
 
 
 def menu(blocks: Sequence[Block]) -> dict[str, Any]:
-    """The menu of an answer's images."""
+    """Return the menu of an answer's images."""
     return next(each for each in objects(blocks) if each.get("action_id") == "choose_hit")
 
 
 def choices(blocks: Sequence[Block]) -> list[tuple[str, str]]:
-    """Text and value of each choice in the menu."""
+    """Return the text and value of each choice in the menu."""
     groups = menu(blocks)["option_groups"]
     return [(option["text"]["text"], option["value"]) for group in groups for option in group["options"]]
 

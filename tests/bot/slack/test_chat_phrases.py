@@ -1,4 +1,4 @@
-"""Sentences of real chats: requests and thanks in several languages, mail, emoticons, lists and names of people."""
+"""Test sentences of real chats: requests and thanks in several languages, mail, emoticons, lists and names."""
 
 import pytest
 

@@ -21,14 +21,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client takes a proxy from the environment, even for this machine."""
+    """Remove the proxy from the environment. The client would use it even for this machine."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 
 @dataclass(slots=True)
 class FileServer:
-    """A file server, and what it was asked for."""
+    """A file server that records its requests."""
 
     handler: Handler
     requests: list[web.Request] = field(default_factory=list)
@@ -49,12 +49,12 @@ class FileServer:
 
 
 def brought(handler: Handler, **about: Any) -> bytes:
-    """Downloads a file that a server hands out."""
+    """Download a file from the server."""
     return ask(FileServer(handler), **about)
 
 
 def ask(server: FileServer, elsewhere: FileServer | None = None, **about: Any) -> bytes:
-    """Downloads a file.
+    """Download a file.
 
     Args:
         elsewhere: a second server, which is not Slack's.
@@ -87,7 +87,7 @@ def hands_out(data: bytes, **how: Any) -> Handler:
 
 
 def writes(data: bytes) -> Handler:
-    """Answers with these bytes, whatever HTTP thinks of them, and hangs up."""
+    """Send exactly these bytes, valid HTTP or not, and close the connection."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         assert request.transport

@@ -1,4 +1,4 @@
-"""What somebody may type, upload or link to, and what Slack may do: there is an answer or a reason, and it goes on."""
+"""Test hostile text, uploads and links, and faults of Slack: the person gets an answer or a reason."""
 
 import io
 import json
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.parametrize("team", ["socket"], indi
 
 @pytest.fixture(autouse=True)
 def calm(team: Team):
-    """No thumbnail is in Slack yet; after each test nothing is broken any more, and the bot answers."""
+    """Start without thumbnails in Slack. After each test, remove all faults and check that the bot answers."""
     store = Store(Path(team.environment["FINDIMG_STATE"]))
     for name, hashes in store.uploaded_hashes().items():
         store.forget_thumbnails(name, hashes)
@@ -63,7 +63,7 @@ def test_any_typed_text_gets_an_answer_without_notifications(team: Team, typed: 
 
 
 def texts(value: Any) -> Iterator[Json]:
-    """Every text object in some blocks."""
+    """Yield every text object in blocks."""
     if isinstance(value, list):
         for each in value:
             yield from texts(each)
@@ -75,7 +75,7 @@ def texts(value: Any) -> Iterator[Json]:
 
 
 def bomb() -> bytes:
-    """A PNG of some kilobytes that says it has 40,000 × 40,000 pixels."""
+    """Return a PNG of some kilobytes whose header declares 40,000 × 40,000 pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -90,7 +90,7 @@ def bomb() -> bytes:
 
 
 def polyglot() -> bytes:
-    """A JPEG that is a page and a ZIP as well."""
+    """Return a JPEG that is also an HTML page and a ZIP file."""
     file = io.BytesIO()
     Image.new("RGB", (64, 64), "red").save(file, "JPEG", comment=b"<html><script>alert(1)</script></html>")
     return file.getvalue() + b"PK\x05\x06" + b"\0" * 18
@@ -118,7 +118,7 @@ def test_hostile_image_gets_an_error_message(team: Team, data: bytes, said: str)
 
 
 def asked_to_tag(team: Team, samples: Path) -> Json:
-    """The answer to `/tag` about an image that was just uploaded."""
+    """Upload an image and return the answer to `/tag` about it."""
     channel = team.person.channel()
     team.person.share(channel, samples / "cat.png")
     return team.person.command(channel, "/tag")
@@ -249,7 +249,7 @@ def test_command_works_after_a_dropped_websocket(team: Team) -> None:
 
 
 def delete(team: Team, file: str) -> None:
-    """Somebody deletes a file in Slack."""
+    """Delete a file in Slack."""
     from slack_sdk import WebClient
 
     workspace = team.slack.workspace

@@ -1,4 +1,4 @@
-"""Which file a question is about, and who may see it."""
+"""Test which file a question is about, and who may see it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ STUB = {"id": "F1", "file_access": "check_file_info"}
 
 @dataclass(slots=True)
 class Slack:
-    """Answers each Web API method in turn with what the test says; the last answer stays."""
+    """A Slack that gives the configured responses of each Web API method in turn, the last one repeatedly."""
 
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Slack:
         return web.json_response(answers.pop(0) if len(answers) > 1 else answers[0])
 
     def ask(self, use: Callable[[AsyncWebClient], Awaitable[T]]) -> T:
-        """Runs something with a client of this Slack."""
+        """Run something with a client of this Slack."""
 
         async def run() -> T:
             runner = web.ServerRunner(web.Server(self.answer))
@@ -60,18 +60,18 @@ class Slack:
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client takes a proxy from the environment, even for this machine."""
+    """Remove the proxy from the environment. The client would use it even for this machine."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 
 def described(*files: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Answers of files.info."""
+    """Return responses of files.info."""
     return {"files.info": [{"ok": True, "file": file} for file in files]}
 
 
 def refused(method: str, error: str, **more: Any) -> Slack:
-    """A Slack that refuses a method."""
+    """Return a Slack that refuses a method."""
     return Slack({method: [{"ok": False, "error": error, **more}]})
 
 

@@ -35,14 +35,14 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(path: Path) -> Engine:
-    """The file in which the bot's state lies, too."""
+    """Return the database with the bot's state."""
     Store(path).close()
     return create_engine(URL.create("sqlite", database=str(path)))
 
 
 @pytest.fixture
 def installations(engine: Engine) -> Callable[[str], Installations]:
-    """The same installations, opened with other keys."""
+    """Return a function that opens the same installations with other keys."""
     return lambda keys: Installations(engine, "client-id", ciphers(keys))
 
 

@@ -1,4 +1,4 @@
-"""Every limit of Slack's reference: what is just at it is sent, what is just beyond it is not."""
+"""Test every limit of Slack's reference: a message at the limit is sent, one beyond it is not."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,12 +44,12 @@ def modal(blocks: list[Block], **more: Any) -> Block:
 
 
 def check(block: Block) -> None:
-    """Checks a message of one block."""
+    """Check a message of one block."""
     check_message("x", [block])
 
 
 def check_modal(**more: Any) -> None:
-    """Checks a modal with an input, which goes nowhere else."""
+    """Check a modal with an input."""
     check_view(modal([file_input()], **more))
 
 

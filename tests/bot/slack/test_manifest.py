@@ -1,4 +1,4 @@
-"""The manifest is what the code needs, no more and no less."""
+"""Test that the manifest has exactly what the code needs."""
 
 import ast
 import inspect
@@ -46,7 +46,7 @@ EVENTS: dict[str, set[str]] = {
 
 
 class Registrations:
-    """Stands where the app does and notes what listeners are registered for."""
+    """A replacement for the app that records the registered listeners."""
 
     def __init__(self) -> None:
         self.names: dict[str, list[str]] = defaultdict(list)
@@ -68,7 +68,7 @@ def registered() -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def called() -> set[str]:
-    """The methods of Slack's Web API that the bot's code names."""
+    """Return the methods of Slack's Web API that the bot's code calls."""
     api = {
         name for name, _ in inspect.getmembers(AsyncWebClient, inspect.iscoroutinefunction) if "_" in name.strip("_")
     }

@@ -13,7 +13,7 @@ def jpeg(colour: str, size: tuple[int, int] = (320, 200)) -> bytes:
 
 
 def colour_at(grid: Image.Image, column: int, row: int) -> tuple[int, ...]:
-    """The colour in the middle of a tile."""
+    """Return the colour at the centre of a tile."""
     x, y = column * (TILE + GAP) + TILE // 2, row * (TILE + GAP) + TILE // 2
     pixel = grid.getpixel((x, y))
     assert isinstance(pixel, tuple)

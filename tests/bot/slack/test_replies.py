@@ -1,4 +1,4 @@
-"""Which way an answer goes when Slack refuses the first; that it arrives, see the tests of the listeners."""
+"""Test how an answer is sent when Slack refuses the first attempt. Tests of the listeners check its content."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ BAD_BLOCKS = {"ok": False, "error": "invalid_blocks"}
 
 @dataclass(slots=True)
 class Slack:
-    """Answers each path as the test says, and else takes everything; notes what it was sent."""
+    """A Slack with a configured response for each path. It accepts everything else and records it."""
 
     refuses: dict[str, Any] = field(default_factory=dict)
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Slack:
         return web.json_response(refusal or {"ok": True, "ts": "1717243200.000200"})
 
     def ask(self, use: Way) -> None:
-        """Runs something that sends answers here."""
+        """Run a coroutine that sends answers to this server."""
 
         async def run() -> None:
             runner = web.ServerRunner(web.Server(self.answer))
@@ -60,7 +60,7 @@ class Slack:
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clients take a proxy from the environment, even for this machine."""
+    """Remove the proxy from the environment. The clients would use it even for this machine."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
 
@@ -82,7 +82,7 @@ def answers_privately(channel: str) -> Way:
 
 
 def begun(reply: Callable[[AsyncRespond, AsyncWebClient], Reply]) -> Way:
-    """Says that the answer is being looked for, answers, and says so again too late."""
+    """Announce the search, answer, and announce it again too late."""
 
     async def use(respond: AsyncRespond, client: AsyncWebClient) -> None:
         each = reply(respond, client)

@@ -1,4 +1,4 @@
-"""Thumbnails without a Slack that takes them; with one, see the tests of the listeners."""
+"""Test thumbnails while Slack does not accept them. Tests of the listeners check accepted ones."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ NOBODY = "http://127.0.0.1:1/api/"
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client takes a proxy from the environment, even for this machine."""
+    """Remove the proxy from the environment. The client would use it even for this machine."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
 
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    """A library that holds two thumbnails."""
+    """Return a library with two thumbnails."""
     storage = open_storage(str(tmp_path / "library"))
     for hit in (CAT, DOG):
         storage.write(hit.thumbnail, b"\xff\xd8 a small photograph")
@@ -51,7 +51,7 @@ def storage(tmp_path: Path) -> Storage:
 
 @asynccontextmanager
 async def silence() -> AsyncIterator[str]:
-    """The address of a Slack that takes every call and answers none."""
+    """Yield the address of a Slack that accepts connections and never responds."""
     hold = asyncio.Event()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -71,7 +71,7 @@ def client(address: str = NOBODY) -> AsyncWebClient:
 
 
 def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> HitPictures:
-    """What can be shown where Slack cannot be reached."""
+    """Return what can be shown while Slack cannot be reached."""
     return asyncio.run(Thumbnails(store, base_url).show(client(), "T1", storage, hits))
 
 

@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def open_store(path: Path) -> Iterator[Callable[[], Store]]:
-    """Opens the same file once more, as another process would."""
+    """Return a function that opens the same file again, as another process would."""
     opened: list[Store] = []
 
     def open_once_more() -> Store:
@@ -47,7 +47,7 @@ def store(open_store: Callable[[], Store]) -> Store:
 
 @pytest.fixture
 def days_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Sets the clock forward by so many seconds."""
+    """Return a function that moves the clock forward."""
 
     def later(seconds: float) -> None:
         then = time.time() + seconds
@@ -57,7 +57,7 @@ def days_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
-    """What stands in the file, whoever has it open."""
+    """Return the content of the file."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(query).fetchall()
 

@@ -11,7 +11,7 @@ from findimg_jobs.store.lock import hold_lock
 
 
 def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
-    """A version of one file that no index was built for; publishing does not look inside."""
+    """Return a version with one file and no index. Publishing does not read the file."""
     folder.mkdir(exist_ok=True)
     (folder / "catalog.sqlite").write_text(name)
     file = FileEntry(size=len(name), sha256=hash_file(folder / "catalog.sqlite"))

@@ -16,7 +16,7 @@ from findimg_jobs.engines.base import Engine
 
 
 class Workers(Engine):
-    """An engine whose workers are calls in this process: all that they need comes from the library."""
+    """An engine whose workers are calls in this process. They get all their input from the library."""
 
     def __init__(self) -> None:
         super().__init__(Settings(engine="ray"))
@@ -35,7 +35,7 @@ def wanted() -> list[IndexSpec]:
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Treats the few vectors of a test as so many that Annoy may win."""
+    """Treat the few vectors of a test as so many that Annoy can be chosen."""
     monkeypatch.setattr("findimg_jobs.build.vector_indexes.ALWAYS_EXACT", 0)
     monkeypatch.setattr("findimg.index.annoy._NODE_COST", -1000)
 

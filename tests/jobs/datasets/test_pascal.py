@@ -1,4 +1,4 @@
-"""UIUC Pascal Sentences are downloaded from a real HTTP server with a page of the same shape."""
+"""Test the download of UIUC Pascal Sentences from a real HTTP server with a similar page."""
 
 import io
 import threading
@@ -27,7 +27,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Server(ThreadingHTTPServer):
-    """Serves a page at `/pascal-sentences/` and what it links, says what was asked for, and fails as told."""
+    """A server of `/pascal-sentences/` and its images. It records requests and fails as configured."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -48,7 +48,7 @@ class Server(ThreadingHTTPServer):
         self.files["/pascal-sentences/"] = page.encode()
 
     def fail(self, path: str, status: int, headers: dict[str, str], body: bytes = b"", times: int = 1) -> None:
-        """Makes `path` answer like this a number of times before it gives its file."""
+        """Make `path` respond like this `times` times before it returns its file."""
         self.first[path] = [(status, headers, body)] * times
 
 
@@ -78,7 +78,7 @@ def jpeg(seed: int) -> bytes:
 
 
 def files(folder: Path) -> set[str]:
-    """Every file below the folder, hidden ones too."""
+    """Return every file below the folder, including hidden ones."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
@@ -96,7 +96,7 @@ def fetch(server: Server, tmp_path: Path) -> partial[int]:
 
 
 def problems(fetch: partial[int]) -> list[str]:
-    """What a download says that stays incomplete: a line for each image, then the summary."""
+    """Return the messages of an incomplete download: one line for each image, then the summary."""
     with pytest.raises(NotPublishedError) as raised:
         fetch()
     return str(raised.value).splitlines()

@@ -1,4 +1,4 @@
-"""The sample photographs are real, named after what they show, and come with their sources."""
+"""Test that the sample photographs are real, named after their content, and have their sources listed."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Ray for real: images that kill workers, workers that cannot do their work; tests/e2e/test_two_nodes.py has more."""
+"""Test Ray with images that kill workers and with broken workers. tests/e2e/test_two_nodes.py has more tests."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 class FatalEmbedder(Embedder):
-    """Dies at the image `3.png`, as a decoder with a bug would."""
+    """An embedder that dies at the image `3.png`, like a decoder with a bug."""
 
     def embed(self, shard: Shard) -> Stats:
         if any(image.uri.endswith("/3.png") for image in shard.images):
@@ -31,14 +31,14 @@ class FatalEmbedder(Embedder):
 
 
 class StillbornEmbedder(Embedder):
-    """Never gets ready."""
+    """An embedder that dies before it is ready."""
 
     def __init__(self, work: EmbedTask, threads: int):
         raise MemoryError("no room for the model")
 
 
 class HomelessEmbedder(Embedder):
-    """Cannot write to the library."""
+    """An embedder that cannot write to the library."""
 
     def embed(self, shard: Shard) -> Stats:
         raise StorageError("The disk is full.")
@@ -61,7 +61,7 @@ def shards_of(folder: Path, work: EmbedTask, size: int) -> list[Shard]:
 
 
 def embedded(work: EmbedTask) -> list[str]:
-    """The names of all committed images, so that one committed twice shows."""
+    """Return the names of all committed images. An image that was committed twice is there twice."""
     storage = open_storage(work.library)
     return sorted(Path(uri).name for uri, _ in read_committed(storage, work.fingerprint).keys)
 

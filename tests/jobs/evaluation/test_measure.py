@@ -1,4 +1,4 @@
-"""Measuring a version: on labelled sample photographs, and on the 400 photographs of classes never tuned on."""
+"""Test the figures of a version, on labelled samples and on 400 photographs of classes that were not tuned on."""
 
 import json
 import os
@@ -38,7 +38,7 @@ UNLABELLED = ["cat.png", "eagle.jpg", "pagoda.jpg"]
 
 @pytest.fixture(scope="module")
 def labelled(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sample photographs in folders named after what they show, and some beside the folders."""
+    """Return a folder with sample photographs in sub-folders named after their content, and some beside these."""
     folder = tmp_path_factory.mktemp("labelled")
     for label, names in LABELLED.items():
         for name in names:
@@ -51,7 +51,7 @@ def labelled(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def settings(labelled: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings that name a published library of them."""
+    """Return settings with a published library of the labelled photographs."""
     settings = Settings(library=str(tmp_path_factory.mktemp("library")), cache=cache, engine="local")
     index(settings, [str(labelled)])
     return settings

@@ -1,4 +1,4 @@
-"""Figures of an evaluation, against cases computed by hand."""
+"""Test the figures of an evaluation with cases computed by hand."""
 
 from dataclasses import replace
 

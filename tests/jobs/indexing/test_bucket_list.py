@@ -10,7 +10,7 @@ from findimg_jobs.indexing.sources import list_sources
 
 @pytest.fixture
 def calls(s3: str) -> list[str]:
-    """The names of the operations sent to S3."""
+    """Return the list of the operations sent to S3."""
     names: list[str] = []
     shared_client().meta.events.register("before-call.s3", lambda model, **_: names.append(model.name))
     return names

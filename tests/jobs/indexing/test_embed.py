@@ -20,7 +20,7 @@ from findimg_jobs.store.shards import Content, Stats, name_shard, read_committed
 
 @pytest.fixture
 def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[Stats, list[Failure]]]:
-    """Embeds a folder as one shard into `tmp_path/library`."""
+    """Embed a folder as one shard into `tmp_path/library`."""
     models = cache / "models"
     library = str(tmp_path / "library")
 
@@ -35,7 +35,7 @@ def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[Stats, list[Failur
 
 
 def contents(folder: Path, stats: Stats) -> dict[str, Content]:
-    """What was embedded, by file name."""
+    """Return the embedded content by file name."""
     (made,) = (path.name for path in (folder / "library" / "embeddings").iterdir())
     storage = open_storage(folder / "library")
     names = {key.sha256: Path(key.uri).name for key in read_committed(storage, made).contents.values()}
@@ -43,7 +43,7 @@ def contents(folder: Path, stats: Stats) -> dict[str, Content]:
 
 
 def enormous_png(path: Path) -> None:
-    """A PNG that says it has 20,000 × 20,000 pixels."""
+    """Return a PNG whose header declares 20,000 × 20,000 pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,4 +1,4 @@
-"""What a library keeps of a photograph: nothing about where it was taken, nor what its owner wrote into it."""
+"""Test that a library keeps neither the place nor the text of a photograph's metadata."""
 
 import sqlite3
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SECRETS = (b"Zossener Strasse", b"Erika Mustermann", b"SN-4711-0815", b"MARK-OF-
 
 
 def photograph(path: Path) -> None:
-    """A photograph that says where it was taken, by whom and with which camera."""
+    """Return a photograph with the place, the photographer and the camera in its metadata."""
     exif = PIL.Image.Exif()
     exif[Base.Artist], exif[Base.ImageDescription] = "Erika Mustermann", "Zossener Strasse"
     exif.get_ifd(IFD.Exif).update({Base.BodySerialNumber: "SN-4711-0815", Base.DateTimeOriginal: "2024:06:01 12:30:05"})

@@ -42,7 +42,7 @@ Run = Callable[..., RunReport]
 
 
 def indexed(library: str, cache: Path) -> set[str]:
-    """The file names in the live version."""
+    """Return the file names in the live version."""
     catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
     return {Path(catalog.row(item).uri).name for item in range(catalog.images)}
 
@@ -478,7 +478,7 @@ def test_images_of_an_unreadable_folder_are_kept(
 
 @pytest.fixture
 def disks(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
-    """A folder with two disks, with four and two images."""
+    """Return a folder with two disks of four and two images."""
     for number in range(6):
         draw(tmp_path / "source" / ("disk1" if number < 4 else "disk2/2024") / f"{number}.png", number)
     return tmp_path / "source"

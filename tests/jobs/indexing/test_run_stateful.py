@@ -1,4 +1,4 @@
-"""Random histories of a library: whatever happens to images and runs, what is published is what the sources hold."""
+"""Test random histories of a library: after any events, the version holds what the sources hold."""
 
 import hashlib
 import io
@@ -61,11 +61,11 @@ _LOOKS = ("read", "fetch", "list", "exists")
 
 
 class Crash(BaseException):
-    """What nothing in findimg catches: the process is gone."""
+    """An error that nothing in findimg catches, in place of the end of the process."""
 
 
 class _Doom:
-    """Counts the changes of storage until the process dies."""
+    """A counter of the changes of storage until the crash."""
 
     def __init__(self, at: int, done: bool):
         self._left = at
@@ -92,7 +92,7 @@ class _Doom:
 
 @contextmanager
 def crashing(at: int, done: bool) -> Iterator[None]:
-    """Kills what runs inside when it changes storage for the `at`-th time: before that is done, or after."""
+    """Raise Crash at the `at`-th change of storage, before or after the change is made."""
     doom = _Doom(at, done)
     with pytest.MonkeyPatch.context() as patch, suppress(Crash):
         for kind in (FolderStorage, S3Storage):
@@ -103,7 +103,7 @@ def crashing(at: int, done: bool) -> Iterator[None]:
 
 @remember
 def picture(seed: int) -> bytes:
-    """A bitmap, so that all of them have one size."""
+    """Return a bitmap. All bitmaps have the same size."""
     buffer = io.BytesIO()
     blocks = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     Image.fromarray(blocks).resize((48, 32), Image.Resampling.NEAREST).save(buffer, "BMP")
@@ -112,14 +112,14 @@ def picture(seed: int) -> bytes:
 
 @remember
 def looks(models: Path, data: bytes) -> NDArray[np.float32]:
-    """The visual embedding of an image alone, float32[dim]."""
+    """Return the visual embedding of an image that is embedded alone, float32[dim]."""
     backbone = findimg_jobs.indexing.embed.open_backbone("efficientnet-lite0", ModelStore(models), None)
     visual: NDArray[np.float32] = backbone.embed(backbone.preprocess(decode(data).pixels)[None]).visual[0]
     return visual
 
 
 class History(RuleBasedStateMachine):
-    """Images come and go, runs publish or die."""
+    """A state machine: images appear and disappear, runs publish or crash."""
 
     place: str
     cache: Path
@@ -237,7 +237,7 @@ class History(RuleBasedStateMachine):
             self.compare(self.library.open(), self.good())
 
     def check(self) -> None:
-        """The live version is sound, and everything in it is still in the embedding store."""
+        """Check that the live version is sound and all its images are in the embedding store."""
         if self.library.current():
             live = self.library.open().manifest
             findings = verify(self.library, live)
@@ -263,7 +263,7 @@ class History(RuleBasedStateMachine):
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    """Small limits, so that short histories reach them; and what is the same in each run is made once."""
+    """Lower the limits, so that short histories reach them, and make once what all runs share."""
     monkeypatch.setattr(findimg_jobs.store.compaction, "SMALL", 2)
     monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 2)
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HOUR", 0)

@@ -17,7 +17,7 @@ LONG = 60.0  # seconds that no test waits for
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[ChangeWatcher]:
-    """A watcher of an existing folder with a library in it."""
+    """Yield a watcher of a folder with a library in it."""
     (tmp_path / "photos" / "library").mkdir(parents=True)
     (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
     watcher = ChangeWatcher(str(tmp_path / "photos" / "library"), WatchTimes(settle=0.3, every=LONG))

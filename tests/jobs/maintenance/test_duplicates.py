@@ -23,7 +23,7 @@ Run = Callable[..., RunReport]
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Photographs of a folder: one has two copies, another was encoded again and mirrored, one is alone."""
+    """Return a folder of photographs: one with two copies, one also encoded again and mirrored, one alone."""
     from skimage import data
 
     folder = tmp_path / "photos"

@@ -1,4 +1,4 @@
-"""Forgetting images: gone at once, gone for good, and nothing else is."""
+"""Test that forgotten images disappear at once and for ever, and that all others stay."""
 
 import shutil
 import subprocess
@@ -34,14 +34,14 @@ def library(settings: Settings) -> Library:
 
 
 def shown(library: Library) -> dict[str, str]:
-    """The SHA-256 of each image of the live version, by file name."""
+    """Return the SHA-256 of each image of the live version, by file name."""
     catalog = Catalog(library.open().folder / "catalog.sqlite")
     rows = [catalog.row(item) for item in range(catalog.images)]
     return {Path(row.uri).name: row.sha256 for row in rows}
 
 
 def mentions(library: Library, *texts: str) -> list[str]:
-    """The keys of everything in the library that holds one of the texts, in its name or in itself."""
+    """Return the keys of all objects in the library with one of the texts in their name or content."""
     return [
         entry.key
         for entry in library.storage.list()

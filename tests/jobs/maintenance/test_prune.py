@@ -20,7 +20,7 @@ Run = Callable[..., RunReport]
 
 @pytest.fixture
 def library(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> Library:
-    """A library with three versions that look two hours old, each of an image less; every image is its own shard."""
+    """Return a library with three versions that look two hours old. Each has an image less. A shard has one image."""
     library = Library(str(tmp_path / "library"), cache)
     run(library.uri, pictures, shard_size=1)
     for number in range(2):
@@ -32,14 +32,14 @@ def library(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> Library:
 
 
 def pretend(library: Library, version: str, **ago: float) -> None:
-    """Makes a version look so old."""
+    """Make a version look this old. The age is given as for `timedelta`."""
     created = (datetime.now(UTC) - timedelta(**ago)).isoformat(timespec="seconds")
     older = library.manifest(version).model_copy(update={"created": created})
     library.storage.write(f"versions/{version}/manifest.json", older.model_dump_json(by_alias=True).encode())
 
 
 def age(folder: Path, seconds: float) -> None:
-    """Makes all files below a folder look so old."""
+    """Make all files below a folder look this many seconds old."""
     then = time.time() - seconds
     for path in folder.rglob("*"):
         os.utime(path, (then, then))
@@ -50,7 +50,7 @@ def keys(library: Library, prefix: str) -> set[str]:
 
 
 def thumbnails(library: Library, version: str) -> set[str]:
-    """Where the thumbnails of a version's images lie."""
+    """Return the thumbnails of a version's images."""
     catalog = Catalog(library.open(version).folder / "catalog.sqlite")
     return {thumbnail_key(catalog.row(item).sha256) for item in range(catalog.images)}
 

@@ -18,7 +18,7 @@ Run = Callable[..., RunReport]
 
 @pytest.fixture
 def library(tmp_path: Path, pictures: Path, draw: Callable[[Path, int], None], run: Run, cache: Path) -> Library:
-    """A library of forty images, projected to two dimensions."""
+    """Return a library of forty images, projected to two dimensions."""
     for number in range(6, 40):
         draw(pictures / f"{number}.png", number)
     run(str(tmp_path / "library"), pictures, visual_dim="2")
@@ -34,7 +34,7 @@ def folder_of(library: Library) -> Path:
 
 
 def restate(library: Library, **changes: object) -> Manifest:
-    """Writes a manifest that states the files as they are now, however they came to be so."""
+    """Write a manifest with the current hashes and sizes of the files."""
     folder = folder_of(library)
     files = {name: FileEntry.of(folder / name) for name in live(library).files}
     manifest = live(library).model_copy(update={"files": files, **changes})

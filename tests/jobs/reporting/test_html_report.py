@@ -1,4 +1,4 @@
-"""The page of an evaluation: complete in itself, and harmless whatever files are called."""
+"""Test that the page of an evaluation needs no other file and is harmless whatever the names of images."""
 
 import os
 from dataclasses import replace
@@ -26,7 +26,7 @@ HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=ale
 
 
 class Elements(HTMLParser):
-    """What a browser makes of a page."""
+    """A parser that collects the elements of a page."""
 
     def __init__(self, page: str):
         super().__init__()

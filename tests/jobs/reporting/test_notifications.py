@@ -21,7 +21,7 @@ Nightly = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    """A workspace whose event loop runs in a thread of its own."""
+    """Yield a workspace whose event loop runs in its own thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -36,7 +36,7 @@ def workspace() -> Iterator[Workspace]:
 
 @pytest.fixture
 def nightly(tmp_path: Path, pictures: Path, cache: Path, workspace: Workspace) -> Nightly:
-    """A run that reports to the channel and writes metrics."""
+    """Return a run that reports to the channel and writes metrics."""
 
     def nightly(channel: str = "general", strict: bool = False, metrics: str = "findimg.prom") -> None:
         settings = Settings(
@@ -60,7 +60,7 @@ def posts(workspace: Workspace) -> list[str]:
 
 
 def metrics(folder: Path) -> dict[str, float]:
-    """The value of each metric, by name and labels besides the library."""
+    """Return the value of each metric by its name and its labels without the library."""
     values = {}
     for family in text_string_to_metric_families((folder / "findimg.prom").read_text()):
         for sample in family.samples:

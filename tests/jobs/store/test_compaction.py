@@ -38,7 +38,7 @@ def uri_of(number: int, copy: bool) -> str:
 
 
 def make_row(number: int, version: str = "1", copy: bool = False) -> EmbeddedImage:
-    """A made-up image; each number has vectors of its own."""
+    """Return a made-up image. Each number has different vectors."""
     rng = np.random.default_rng(number)
     content = Content(
         width=number + 1,
@@ -54,7 +54,7 @@ def make_row(number: int, version: str = "1", copy: bool = False) -> EmbeddedIma
 
 
 def put(storage: Storage, rows: Sequence[EmbeddedImage], failures: Sequence[Failure] = ()) -> str:
-    """Commits a shard as a run would."""
+    """Commit a shard as a run would."""
     images = tuple(SourceImage(each.uri, each.version) for each in (*rows, *failures))
     name = name_shard(images, "f").name
     embedded = sum(row.content is not None for row in rows)
@@ -71,7 +71,7 @@ def shards(storage: Storage) -> set[str]:
 
 
 def vectors(storage: Storage) -> dict[str, bytes]:
-    """All that the store has of each content, as bytes."""
+    """Return the content of the store as bytes."""
     found = {}
     for name in shards(storage):
         for sha256, content in read_vectors(storage, "f", name):
@@ -83,7 +83,7 @@ def vectors(storage: Storage) -> dict[str, bytes]:
 
 
 def same(one: CommittedImages, two: CommittedImages) -> bool:
-    """Whether two stores know the same of the same images, in whatever shards."""
+    """Return whether two stores hold the same images, whatever their shards."""
 
     def plain(known: CommittedImages) -> object:
         keys = {pair: (key.sha256, key.embedded) for pair, key in known.keys.items()}

@@ -1,4 +1,4 @@
-"""Erasing rows of the embedding store: what was asked for goes, and nothing else."""
+"""Test that deleting rows of the embedding store deletes these rows only."""
 
 import random
 from pathlib import Path
@@ -23,21 +23,21 @@ from findimg_jobs.store.shards import (
 
 
 def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> EmbeddedImage:
-    """An image with made-up content; each number has vectors of its own."""
+    """Return an image with made-up content. Each number has different vectors."""
     visual = np.random.default_rng(content).standard_normal(8).astype(np.float16).astype(np.float32)
     made = Content(content + 1, 20, "PNG", 99, None, visual) if vectors else None
     return EmbeddedImage(uri, version, f"{content:064x}", made)
 
 
 def put(storage: Storage, *rows: EmbeddedImage, failures: tuple[Failure, ...] = ()) -> None:
-    """Commits a shard as a run would."""
+    """Commit a shard as a run would."""
     images = tuple(SourceImage(each.uri, each.version) for each in (*rows, *failures))
     name = name_shard(images, "f").name
     commit_shard(storage, "f", rows, failures, Stats(name, len(rows), 0, len(failures), 0))
 
 
 def held(storage: Storage) -> dict[str, tuple[str, list[float]]]:
-    """What the store can give of each URI: its content's hash, and its vectors."""
+    """Return the hash of the content and the vectors by URI."""
     vectors = {
         sha256: content.visual.tolist()
         for shard in read_shards(storage, "f")

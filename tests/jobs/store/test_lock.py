@@ -30,7 +30,7 @@ def test_released_lock_is_free(place: str) -> None:
 
 
 def abandon(storage: Storage, beat: float, **more: str) -> None:
-    """Leaves a lock as a run that died elsewhere would."""
+    """Write the lock of a run that died on another machine."""
     storage.write("LOCK", json.dumps({"owner": "a:1", "token": "t", "since": 0, "beat": beat, **more}).encode())
 
 
@@ -142,7 +142,7 @@ def test_one_of_many_processes_gets_the_lock(place: str) -> None:
 
 
 def race(storage: Storage) -> list[bool]:
-    """Eight runs start at once: whether each got the lock, sorted."""
+    """Start eight runs at once. Return whether each one got the lock, sorted."""
     start, release = threading.Barrier(8), threading.Event()
     outcomes: list[bool] = []
 

@@ -21,7 +21,7 @@ from findimg_jobs.training.quantize import quantize
 
 @pytest.fixture(scope="module")
 def weights(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model in int8, calibrated on the sample photographs."""
+    """Return a model in int8, calibrated on the sample photographs."""
     path = tmp_path_factory.mktemp("quantized") / "folder that is new" / "int8.tflite"
     done = CliRunner().invoke(app, ["quantize", str(samples), "--weights", str(path), "--cache", str(cache), "--json"])
     assert done.exit_code == 0, done.output

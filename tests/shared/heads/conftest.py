@@ -15,7 +15,7 @@ def words() -> WordVectors:
 
 @pytest.fixture(scope="module")
 def weights(words: WordVectors) -> Weights:
-    """A head for which feature i shows label i. It knows nothing about the other features."""
+    """Return a head for which feature i shows label i. It knows nothing about the other features."""
     directions, _ = words.directions(list(LABELS))
     out = np.zeros((VISUAL, words.dim), np.float32)
     out[: len(LABELS)] = directions

@@ -34,7 +34,7 @@ CORNERS = {"r": (220, 30, 30), "g": (30, 200, 30), "b": (30, 30, 220), "y": (230
 
 
 def flag(width: int = 64, height: int = 48) -> PIL.Image.Image:
-    """Four rectangles: red and green above, blue and yellow below."""
+    """Return four rectangles: red and green above, blue and yellow below."""
     pixels = np.zeros((height, width, 3), np.uint8)
     rows, columns = slice(None, height // 2), slice(None, width // 2)
     pixels[...] = CORNERS["y"]
@@ -50,7 +50,7 @@ def noise(width: int, height: int) -> PIL.Image.Image:
 
 
 def file(picture: PIL.Image.Image, name: str, **options: Any) -> bytes:
-    """The bytes of `picture` as a file of format `name`."""
+    """Return the bytes of `picture` as a file of format `name`."""
     if name == "MPO":
         options |= {"save_all": True, "append_images": [PIL.Image.new("RGB", picture.size, "black")]}
     if name in ("JPEG", "MPO", "WEBP", "AVIF", "HEIF"):
@@ -69,7 +69,7 @@ def exif(orientation: int = 1, **times: str) -> bytes:
 
 
 def png(width: int, height: int, body: bytes) -> bytes:
-    """A greyscale PNG of 1 bit a pixel, from a header and compressed rows."""
+    """Return a greyscale PNG of 1 bit a pixel, from a header and compressed rows."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -79,7 +79,7 @@ def png(width: int, height: int, body: bytes) -> bytes:
 
 
 def profile(device: bytes, space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile (ICC.1:2001-04, chapter 6): a header of 128 bytes, a table of tags, their contents."""
+    """Return an ICC profile (ICC.1:2001-04, chapter 6): a header of 128 bytes, a table of tags, their contents."""
     table, content = struct.pack(">I", len(tags)), b""
     for name, value in tags.items():
         table += name + struct.pack(">II", 132 + 12 * len(tags) + len(content), len(value))
@@ -95,7 +95,7 @@ def xyz(*values: float) -> bytes:
 
 
 def display_p3() -> bytes:
-    """The RGB profile of recent phones: wider primaries (adapted to D50), the tone curve of sRGB."""
+    """Return the RGB profile of recent phones: wider primaries (adapted to D50), the tone curve of sRGB."""
     curve = b"para\0\0\0\0" + struct.pack(
         ">HH5i", 3, 0, *(round(v * 65536) for v in (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
     )
@@ -116,7 +116,7 @@ def display_p3() -> bytes:
 
 
 def odd_inks() -> bytes:
-    """A CMYK profile that no conversion could guess: cyan prints red, magenta and yellow print nothing."""
+    """Return an unusual CMYK profile: cyan prints red, magenta and yellow print nothing."""
     white, red, black = bytes([255, 128, 128]), bytes([138, 209, 195]), bytes([0, 128, 128])  # Lab, 8 bits a channel
     inks = itertools.product((False, True), repeat=4)
     colours = b"".join(black if key else red if cyan else white for cyan, _, _, key in inks)
@@ -133,7 +133,7 @@ def blue_of_palette() -> PIL.Image.Image:
 
 
 def corners(picture: PIL.Image.Image) -> str:
-    """The letters of CORNERS at top left, top right, bottom left, bottom right."""
+    """Return the letters of CORNERS at top left, top right, bottom left, bottom right."""
     width, height = picture.size
     x, y = width // 4, height // 4
     places = [(x, y), (width - 1 - x, y), (x, height - 1 - y), (width - 1 - x, height - 1 - y)]
@@ -148,7 +148,7 @@ ONE_SENTENCE = re.compile(r"\AThe .{10,300}\.\Z")
 
 
 def refusal(data: bytes) -> str:
-    """What `decode` says about bytes that it refuses."""
+    """Return the error message for bytes that `decode` refuses."""
     with pytest.raises(ImageError, match=ONE_SENTENCE) as caught:
         decode(data)
     return str(caught.value)
@@ -495,7 +495,7 @@ def test_broken_capture_time_keeps_the_orientation() -> None:
 
 
 def samples() -> dict[str, bytes]:
-    """One small valid file for every format and every road through the decoder."""
+    """Return one small valid file for every format and every path through the decoder."""
     picture = noise(40, 30)
     meta: dict[str, Any] = {"exif": exif(6, DateTimeOriginal="2024:06:01 12:30:00"), "icc_profile": display_p3()}
     return {name: file(picture, name) for name in FORMATS} | {
@@ -529,7 +529,7 @@ def test_many_threads_decode_the_same_as_one() -> None:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A valid file with some bytes overwritten, dropped or put in, most of them near its start, perhaps cut short."""
+    """Return a valid file with some bytes changed, dropped or inserted, mostly near its start, perhaps truncated."""
     data = bytearray(SAMPLES[draw(st.sampled_from(sorted(SAMPLES)))])
     for _ in range(draw(st.integers(0, 6))):
         start = draw(st.integers(0, min(draw(st.sampled_from([32, 256, 10**6])), len(data))))

@@ -1,4 +1,4 @@
-"""Files with sound pixels and broken metadata or a missing end are decoded."""
+"""Test files with sound pixels whose metadata is broken or whose end is missing."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""TIFFs that Pillow refuses or decodes wrongly have correct pixels, or a reason."""
+"""Test TIFFs that Pillow refuses or decodes wrongly."""
 
 import io
 import sys
@@ -19,7 +19,7 @@ COLOURS = {"r": (220, 30, 30), "g": (30, 200, 30), "b": (30, 30, 220), "y": (230
 
 
 def flag() -> NDArray[np.uint8]:
-    """Four rectangles: red and green above, blue and yellow below."""
+    """Return four rectangles: red and green above, blue and yellow below."""
     pixels = np.zeros((240, 320, 3), np.uint8)
     for place, colour in zip([(0, 0), (0, 160), (120, 0), (120, 160)], COLOURS.values(), strict=True):
         pixels[place[0] : place[0] + 120, place[1] : place[1] + 160] = colour

@@ -32,7 +32,7 @@ def file(request: pytest.FixtureRequest) -> str:
 
 
 def write(folder: Path, file: str, vectors: NDArray[np.float32]) -> IndexEntry:
-    """Writes a file of its own, or the file of half-precision vectors that a version has anyway."""
+    """Write a new file, or use the version's file of half-precision vectors."""
     if file.endswith(".f16"):
         vectors.astype(np.float16).tofile(folder / file)
     else:

@@ -12,7 +12,7 @@ from findimg.index.postings import CLASSES, REGIONS, Postings, write_postings
 
 
 def random_rows(seed: int, images: int, top: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
-    """Each image's `top` different classes, few enough that images share some, with probabilities, best first."""
+    """Return `top` different classes for each image, with probabilities, best first. Images share some classes."""
     random = np.random.default_rng(seed)
     known = random.choice(CLASSES, size=max(top, 30), replace=False)
     classes = np.stack([random.choice(known, size=top, replace=False) for _ in range(images)]).astype(np.uint16)

@@ -41,7 +41,7 @@ def manifest_of(files: Mapping[str, bytes], version: str = NAME) -> Manifest:
 
 
 def publish(place: str, version: str = NAME, changes: Mapping[str, object] | None = None) -> Manifest:
-    """Makes a version the live one; `changes` are written into its manifest, however hostile."""
+    """Make a version the live one. `changes` replace values of its manifest, even by invalid ones."""
     storage = open_storage(place)
     manifest = manifest_of(FILES, version)
     content = json.loads(manifest.model_dump_json(by_alias=True)) | dict(changes or {})

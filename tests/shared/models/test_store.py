@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A file with arrays of vgg16-gap's shapes."""
+    """Return a file with arrays in vgg16-gap's shapes."""
     path = tmp_path_factory.mktemp("weights") / "gap.h5"
     with h5py.File(path, "w") as file:
         for number, channels in enumerate(CONVOLUTIONS):
@@ -90,7 +90,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def store_with(folder: Path, name: str, url: str, body: bytes, digest: str | None = None) -> ModelStore:
-    """A store whose official download of `name` is `body` at `url`."""
+    """Return a store whose official download of `name` is `body` at `url`."""
     origin = Download(url, len(body), digest or "sha256:" + hashlib.sha256(body).hexdigest())
     return ModelStore(
         folder, [replace(known, origin=origin) if known.name == name else known for known in known_artefacts()]

@@ -146,7 +146,7 @@ def test_noise_floor_is_a_quantile_of_peak_relevance() -> None:
 
 
 def named_classes(lexicon: Lexicon, name: str) -> np.ndarray:
-    """The classes that any sense of a name selects, bool[1000]."""
+    """Return the classes that any sense of a name selects, bool[1000]."""
     nodes = [node for sense in lexicon.senses(name) for node, steps in sense.places if steps == 0]
     return lexicon.covers[nodes].any(axis=0)
 

@@ -18,7 +18,7 @@ from tests.conftest import make_once
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three photographs of which a cat is copied into 12 backups, and a cup is mirrored and encoded again."""
+    """Return a folder with three photographs: a cat with 12 copies, and a cup also mirrored and encoded again."""
 
     def make(folder: Path) -> None:
         (folder / "new").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Everyday nouns of ten languages find the same images as in English."""
+"""Test that everyday nouns of ten languages find the same images as in English."""
 
 from collections.abc import Iterator
 
@@ -106,7 +106,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def searcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
-    """Made-up images of all classes."""
+    """Return a searcher of made-up images of all classes."""
     folder = tmp_path_factory.mktemp("languages")
     publish_made_up(str(folder / "library"), folder, 2000)
     searcher = Searcher(Library(str(folder / "library"), folder).open(), open_words(EMBEDDED))

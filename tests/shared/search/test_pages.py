@@ -1,4 +1,4 @@
-"""Pages of an answer: together they are one long answer, and each one says how many hits there are."""
+"""Test that the pages of an answer add up to one long answer."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -23,7 +23,7 @@ NOUNS += ["fish", "clock", "horse"]
 
 @pytest.fixture(scope="module")
 def made_up(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
-    """A library of 3,000 made-up images."""
+    """Yield a library of 3,000 made-up images."""
     folder = make_once(tmp_path_factory, "made-up-3000", lambda folder: publish_made_up(str(folder), cache, 3000))
     searcher = Searcher(Library(str(folder), cache).open(), open_words(EMBEDDED))
     yield searcher
@@ -32,7 +32,7 @@ def made_up(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture(scope="module")
 def large(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
-    """A library of 20,000 made-up images."""
+    """Yield a library of 20,000 made-up images."""
     folder = make_once(tmp_path_factory, "made-up-20000", lambda folder: publish_made_up(str(folder), cache, 20_000))
     searcher = Searcher(Library(str(folder), cache).open(), open_words(EMBEDDED))
     yield searcher

@@ -1,4 +1,4 @@
-"""Minimum search quality on the 1,400 photographs beside the project, with the default backbone."""
+"""Test the minimum search quality on the 1,400 photographs, with the default backbone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -280,7 +280,7 @@ def searcher(photo_library: str, cache: Path) -> Iterator[Searcher]:
 
 @pytest.fixture(scope="module")
 def labels(searcher: Searcher) -> list[str]:
-    """The folder of each item."""
+    """Return the folder of each item."""
     return [searcher.catalog.row(item).uri.split("/")[-2] for item in range(searcher.manifest.images)]
 
 
@@ -342,7 +342,7 @@ def test_tags_name_the_content(searcher: Searcher, labels: list[str], photos: Pa
 
 
 def words_for(term: str, lexicon: Lexicon) -> set[str]:
-    """The names of a noun's nodes and their ancestors, without the most general ones."""
+    """Return the names of a noun's nodes and their ancestors, without the most general ones."""
     nodes = {up for sense in lexicon.senses(term) for node, _ in sense.places for up in lexicon.above(node)}
     return {term}.union(*(lexicon.names[node] for node in nodes if lexicon.specific[node] > 0.25))
 
