@@ -25,6 +25,7 @@ from findimg_bot.state.store import Store
 EACH_SECONDS = 4.0  # for uploading thumbnails; an answer that takes longer shows one contact sheet
 SHEET_SECONDS = 4.0  # for uploading the contact sheet
 READY_SECONDS = 60.0  # until an upload in the background is given up
+_CHECK_AFTER = 0.3  # seconds from an upload to the first check whether Slack can show it
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0  # seconds between two checks whether a file is ready
 _PARALLEL_UPLOADS = 8
 
@@ -170,6 +171,8 @@ class Thumbnails:
                         file = await upload(client, data, f"{sha256[:16]}.jpg", title)
                     if not uploaded.done():
                         uploaded.set_result(file)
+                    # Most files are shown by now, so the answer goes first.
+                    await asyncio.sleep(_CHECK_AFTER)
                     await wait_until_ready(client, file)
                 await asyncio.to_thread(self._store.save_thumbnail, team, sha256, file)
                 return file
