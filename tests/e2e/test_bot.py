@@ -1,5 +1,6 @@
 """Use the real bot in the local workspace with a browser."""
 
+import itertools
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from tests.bot.team import Team
 from tests.e2e.conftest import Screen, new_page
 
 pytestmark = pytest.mark.slow
+PLACES = ("photos", "travel", "design", "events", "press", "products")
+NAMES = (f"{place}-{year}" for year in itertools.count(2026) for place in PLACES)
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +31,15 @@ def team(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -
     team.close()
 
 
+def new_channel(team: Team) -> str:
+    """Return an empty channel with a name that screenshots can show."""
+    return team.person.channel(next(NAMES))
+
+
 @pytest.fixture
 def channel(team: Team, page: Page) -> str:
     """Open an empty channel in the browser and return it."""
-    channel = team.person.channel()
+    channel = new_channel(team)
     workspace = team.slack.workspace
     page.goto(f"{workspace.address}/?token={workspace.token}#{channel}")
     expect(field(page)).to_be_focused()
@@ -109,7 +117,7 @@ def test_six_pictures_are_in_view_without_scrolling(
     browser: Browser, team: Team, complaints: list[str], pictures: Path, size: tuple[int, int], scheme: str
 ) -> None:
     width, height = size
-    workspace, channel = team.slack.workspace, team.person.channel()
+    workspace, channel = team.slack.workspace, new_channel(team)
     with new_page(browser, Screen(width, height, scheme, touch=width < 720), complaints) as page:
         page.goto(f"{workspace.address}/?token={workspace.token}#{channel}")
         type_in(page, "/findimg animal")

@@ -273,7 +273,7 @@ def test_row_shows_name_folder_date_and_thumbnail() -> None:
     assert row["accessory"] == {"type": "image", "slack_file": {"id": "F1"}, "alt_text": "cat.jpg: cat, animal"}
     assert row["text"]["text"] == (
         "1. *cat.jpg* · <https://files.example/cat.jpg|Open>  strong match\n"
-        "2024/party · 1 June 2024 · 640 × 480 · and 11 copies"
+        "2024/party · 1 June 2024 · 640\u00a0×\u00a0480 · and 11 copies"
     )
 
 
@@ -281,14 +281,14 @@ def test_row_without_folder_date_and_tags() -> None:
     hit = replace(CAT, taken=None)
     pictures = HitPictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
     blocks = results_message(page([HitDetails(hit, "", ())]), pictures, "id").blocks
-    assert "1. *cat.jpg*  strong match\n640 × 480" in mrkdwn(blocks)
+    assert "1. *cat.jpg*  strong match\n640\u00a0×\u00a0480" in mrkdwn(blocks)
     assert alt_texts(blocks) == ["cat.jpg"]
 
 
 def test_date_of_the_file_is_marked() -> None:
     details = [HitDetails(replace(CAT, dated_by="file"), "2024/party", ())]
     blocks = results_message(page(details), HitPictures(), "id").blocks
-    assert any("2024/party · file of 1 June 2024 · 640 × 480" in text for text in mrkdwn(blocks))
+    assert any("2024/party · file of 1 June 2024 · 640\u00a0×\u00a0480" in text for text in mrkdwn(blocks))
 
 
 def test_menu_offers_only_what_an_image_allows() -> None:

@@ -242,7 +242,7 @@ def _facts(details: HitDetails) -> list[str]:
     hit = details.hit
     facts = [escaped(details.folder)] if details.folder else []
     facts += _date(hit)
-    facts.append(f"{hit.width} × {hit.height}")
+    facts.append(f"{hit.width}\u00a0×\u00a0{hit.height}")
     if details.copies:
         facts.append(f"and {details.copies} cop{'y' if details.copies == 1 else 'ies'}")
     if details.near_duplicates:
