@@ -27,7 +27,7 @@ images show both as squares side by side. Each row changes one constant.
 The average of two words' vectors finds 0.23 of the pairs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -48,6 +48,15 @@ NAMED = 2  # factor for a sense that names classes: `seal` is the animal rather 
 # Only senses that name classes count if one of them has a share of at least FAIR of the word's uses and no visible
 # sense is more common. Otherwise classes with ambiguous names lose: the only class below `sheep` is called `ram`.
 FAIR = 0.3
+# A rarer sense counts if it is a class with this share, if it is a class with the word as its usual name, or if its
+# classes have this cosine to the word and no visible sense is more common: `bell`, `cup`, `drink`, but not `killer`.
+RARE = 0.1
+CLEAR_FIT = 0.6
+# A node that says less than VAGUE (`Lexicon.specific`) must have classes that are near to the word in GloVe. Both
+# numbers add up to at least CONCRETE: `animal` 0.85 and `food` 0.87, but `part` 0.42, `matter` 0.53 and `solid` 0.59. Other
+# words select their classes, but only as a guess.
+VAGUE = 0.5
+CONCRETE = 0.68
 RELATIVE = 0.1  # weight of relatives of named classes: `boat` also finds schooners when there are no more boats
 # Exponent of probabilities for a word that names no class. Such images have some probability for many relatives.
 ROOT = 0.5
@@ -90,7 +99,7 @@ class _Reading:
     classes: npt.NDArray[np.float32]  # float32[1000], the largest is 1
     share: float  # share of the term's uses, 0 to 1
     fit: float  # cosine of the term's vector to the vectors of the sense's classes
-    named: bool  # the term names classes, or a node above classes
+    named: bool  # the term names classes, or a node above classes, and people probably mean them
 
 
 def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
@@ -128,7 +137,7 @@ def _readings(
     if vector is not None:
         near += class_vectors(words, lexicon) @ vector / GLOVE
     readings = []
-    main_is_named = False
+    any_is_clear = main_is_named = False
     for sense in senses:
         named = lexicon.covers[[node for node, steps in sense.places if steps == 0]].any(axis=0)
         above = list({up for node, _ in sense.places for up in lexicon.above(node)})
@@ -138,15 +147,17 @@ def _readings(
             pure = named if named.any() else _best_is_one(kin)
             fit = float(normalised(pure @ node_vectors(words, lexicon)[:CLASSES]) @ vector)
         beside = _best_is_one(np.where(named, -np.inf, kin + near))
+        classes = np.asarray(np.where(named, 1, beside * (RELATIVE if named.any() else 1)), dtype=np.float32)
         is_name = bool(named.any())
-        classes = np.asarray(np.where(named, 1, beside * (RELATIVE if is_name else 1)), dtype=np.float32)
         readings.append(_Reading(classes, sense.share, fit, is_name))
+        clear = is_name and _names_classes(term, sense, senses, fit, lexicon)
+        any_is_clear |= clear
         main_is_named |= is_name and sense.share >= FAIR and sense.share == max(other.share for other in senses)
-    named_readings = [reading for reading in readings if reading.named]
     if main_is_named:
-        return named_readings
-    if named_readings:
+        return [replace(reading, named=any_is_clear) for reading in readings if reading.named]
+    if any_is_clear:
         return readings
+    readings = [replace(reading, named=False) for reading in readings]
     fit = max((reading.fit for reading in readings), default=1.0)
     if parts := lexicon.part_of_names(term):
         readings.append(_Reading(np.asarray(lexicon.covers[parts].any(axis=0), dtype=np.float32), 1, fit, False))
@@ -154,6 +165,25 @@ def _readings(
     if vector is not None and unseen > 0.01:
         readings.append(_Reading(_best_is_one(near), unseen, fit, False))
     return readings
+
+
+def _names_classes(term: str, sense: Sense, senses: tuple[Sense, ...], fit: float, lexicon: Lexicon) -> bool:
+    """Return whether people who type a word probably mean the classes that one of its senses covers.
+
+    Args:
+        term: the word in its base form.
+        sense: one of its senses, with a node that the word names.
+        senses: all of them.
+        fit: cosine of the word's vector to the classes.
+        lexicon: knows the nodes.
+    """
+    nodes = [node for node, steps in sense.places if steps == 0]
+    specific = max(lexicon.specific[node] for node in nodes)
+    if specific < VAGUE and fit + specific < CONCRETE:
+        return False
+    if any(node < CLASSES and (sense.share >= RARE or lexicon.label(node).lower() == term) for node in nodes):
+        return True
+    return sense.share >= FAIR or (fit >= CLEAR_FIT and sense.share == max(other.share for other in senses))
 
 
 def _best_is_one(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -5,7 +5,7 @@ import pytest
 
 from findimg.text.lexicon import FOLDER, open_lexicon
 from findimg.text.lexicon.build import WordNet
-from findimg.text.lexicon.build_translations import build
+from findimg.text.lexicon.build_translations import Frequencies, build
 from findimg.text.lexicon.folding import fold_accents, fold_case
 from findimg.text.lexicon.translations import FILE, Translations, open_translations
 
@@ -13,6 +13,7 @@ DATA = (
     "\t".join(["banana", "cat", "chair", "dog"]).encode()
     + (
         "\n"
+        "broken\tstrange\n"
         "chat\t\t1!\tfr\n"
         "gato\t\t1\tes gl pt\n"
         "hund\t\t3\tda de\n"
@@ -56,6 +57,12 @@ def test_plural_is_not_translated_if_it_is_an_english_word(translations: Transla
     assert translations.look_up("gatos", plurals=False) == []
 
 
+def test_words_for_no_noun_are_english(translations: Translations) -> None:
+    assert translations.is_english("broken")
+    assert translations.is_english("Strange")
+    assert not translations.is_english("gato")
+
+
 def test_marks_are_read(translations: Translations) -> None:
     (chat,), (silla,) = translations.look_up("chat"), translations.look_up("silla")
     assert (chat.is_english_word, chat.beats_english) == (True, False)
@@ -90,9 +97,10 @@ def test_most_probable_synset_decides() -> None:
     folder = next((path for path in map(Path, ("/usr/share/wordnet", "/usr/share/wordnet-3.0")) if path.is_dir()), None)
     if folder is None:
         pytest.skip("no WordNet 3.0 files on this machine (Debian: wordnet-base): the translations are not built")
+    pytest.importorskip("wordfreq", reason="the package wordfreq, which only the script needs, is not installed")
     dog, hammer = "02084071", "03481824"
     rows = [("fr", "chien", [hammer, dog]), ("de", "Hund", [dog]), ("fr", "amour", ["07543288"])]
-    built = Translations(build(WordNet(folder), frozenset(), rows))
+    built = Translations(build(WordNet(folder), frozenset(), rows, Frequencies()))
     assert [each.english for each in built.look_up("chien")] == ["dog"]
     assert built.look_up("amour") == []
 

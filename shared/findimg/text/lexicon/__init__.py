@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.text.lexicon.plurals import regular_singulars
+from findimg.text.lexicon.spellings import other_spellings
 from findimg.text.lexicon.translations import LONGEST_PHRASE, QueryTranslation, open_translations
 
 FOLDER = Path(__file__).parent
@@ -135,13 +136,10 @@ class Lexicon:
         return [noun for noun, senses in self.nouns.items() if senses]
 
     def _forms(self, term: str) -> Iterator[str]:
-        joined = self._joined.get(term)
-        for form in (
-            term,
-            term.replace("-", " "),
-            term.replace("-", "").replace(" ", ""),
-            *([joined] if joined else []),
-        ):
+        joined = self._joined.get(_without_gaps(term))
+        spelt = [term, *other_spellings(term)]
+        hyphenated = [form.replace("-", " ") for form in spelt]
+        for form in (*spelt, *hyphenated, *map(_without_gaps, spelt), *([joined] if joined else [])):
             yield form
             start, _, last = form.rpartition(" ")
             if last in self.plurals:
@@ -161,7 +159,8 @@ class Lexicon:
 
     @cached_property
     def _joined(self) -> dict[str, str]:
-        return {noun.replace(" ", ""): noun for noun, senses in self.nouns.items() if senses and " " in noun}
+        gap = re.compile("[ -]")
+        return {_without_gaps(noun): noun for noun, senses in self.nouns.items() if senses and gap.search(noun)}
 
     @cached_property
     def _by_part(self) -> dict[str, list[int]]:
@@ -199,6 +198,10 @@ def _pairs(lines: bytes) -> dict[str, str]:
     # Split the whole text at once. A list for each line would take most of the time to open the lexicon.
     cells = lines.decode("utf-8").replace("\n", "\t").split("\t")
     return dict(zip(cells[:-1:2], cells[1::2], strict=True))
+
+
+def _without_gaps(noun: str) -> str:
+    return noun.replace(" ", "").replace("-", "")
 
 
 def _parts(name: str) -> list[str]:

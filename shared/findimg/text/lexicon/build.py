@@ -1,7 +1,8 @@
 """Make the lexicon's data from WordNet 3.0: `python -m findimg.text.lexicon.build WORDNET_DIR`.
 
 The input is `data.noun`, `index.noun`, `noun.exc` and `cntlist.rev` of WordNet (formats: man pages wndb(5),
-senseidx(5), morphy(7)) and the 1,000 class ids in `classes.txt`. The output is written beside this file:
+senseidx(5), morphy(7)), the 1,000 class ids in `classes.txt` and the names in `everyday_names.txt`. The output is written
+beside this file:
 
 - `nodes.txt`: the classes in their order, then their hypernyms. Columns: id, parents (node numbers), number of
   WordNet's meanings at or below the node, words.
@@ -31,14 +32,24 @@ SAME_KIND = 100
 TOO_GENERAL = 400
 # A plural that is also a noun (shorts, chips) keeps its meanings unless its singular is this many times as frequent.
 PLURAL_IS_ITS_OWN = 3
+# A direct kind of a class (cathedral: church) names the class if it is at least this share of the noun's uses, in
+# percent, because ImageNet's photographs of the class show all its kinds.
+MAINLY = 60
+# Glosses of informal names, which are kinds of what they name in WordNet: `informal terms for dogs`.
+INFORMAL = re.compile(
+    r"\(?(usually |British )?(informal|colloquial|slang)\)?( British)?( terms?| names?)?( referring to| for\b|$)"
+    r"|\(usually informal\)"
+)
+EVERYDAY_NAMES = "everyday_names.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Synset:
-    """One meaning of WordNet: its words and the meanings directly above it."""
+    """One meaning of WordNet: its words, the meanings directly above it, and its definition."""
 
     words: tuple[str, ...]
     parents: tuple[str, ...]
+    gloss: str
 
 
 class WordNet:
@@ -51,11 +62,12 @@ class WordNet:
             if line.startswith("  "):
                 self.licence.append(re.sub(r"^ +\d+ ?", "", line).rstrip())
                 continue
-            fields = line.split(" | ")[0].split()
+            data, _, gloss = line.partition(" | ")
+            fields = data.split()
             end = 4 + 2 * int(fields[3], 16)
             pointers = fields[end + 1 :]
             parents = tuple(pointers[i + 1] for i in range(0, len(pointers) - 3, 4) if pointers[i] == "@")
-            self.synsets[fields[0]] = Synset(tuple(fields[4:end:2]), parents)
+            self.synsets[fields[0]] = Synset(tuple(fields[4:end:2]), parents, gloss)
         self.senses: dict[str, list[str]] = {}
         for line in _lines(folder / "index.noun"):
             if not line.startswith("  "):
@@ -131,6 +143,11 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
             if places:
                 # Add one, because most meanings never occur in these texts.
                 share = max(1, round(100 * (count + 1) / (sum(counts) + len(counts))))
+                informal = INFORMAL.match(wordnet.synsets[offset].gloss)
+                if informal or share >= MAINLY:
+                    places = [
+                        (up, 0 if steps == 1 and (informal or up < len(classes)) else steps) for up, steps in places
+                    ]
                 senses.append(",".join(f"{node}+{up}" for node, up in places) + f"*{share}")
         if senses or (sum(counts) and "_" not in word):
             noun = word.replace("_", " ")
@@ -153,6 +170,8 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
         f"\t{kinds[offset]}\t{', '.join(word.replace('_', ' ') for word in wordnet.synsets[offset].words)}\n"
         for offset in nodes
     )
+    labels = [synset_words[0].replace("_", " ") for synset_words in (wordnet.synsets[offset].words for offset in nodes)]
+    nouns |= _everyday_senses(labels)
     nouns_text = "".join(f"{word}\t{nouns[word]}\n" for word in sorted(nouns))
     plurals = {plural.replace("_", " "): single.replace("_", " ") for plural, single, *_ in wordnet.plurals}
     plurals_text = "".join(f"{p}\t{plurals[p]}\n" for p in sorted(plurals) if plurals[p] in nouns and not nouns.get(p))
@@ -162,6 +181,22 @@ def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
         "plurals.txt": plurals_text.encode(),
         "LICENSE.wordnet": ("\n".join(wordnet.licence) + "\n").encode(),
     }
+
+
+def _everyday_senses(labels: list[str]) -> dict[str, str]:
+    """Return the senses of the everyday names, as nouns.txt.gz writes them.
+
+    Args:
+        labels: the usual word of each node. Where two nodes have the same, the first is meant.
+    """
+    senses = {}
+    for line in (FOLDER / EVERYDAY_NAMES).read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            nodes, _, names = line.partition("\t")
+            steps = int(nodes.startswith("~"))
+            places = ",".join(f"{labels.index(label)}+{steps}" for label in nodes.removeprefix("~").split("|"))
+            senses |= dict.fromkeys(names.split(", "), f"{places}*100")
+    return senses
 
 
 def class_ids() -> list[str]:

@@ -8,24 +8,47 @@ About one mapping in eight is wrong or rare, so every noun gets only its most pr
 languages have a noun for and that is most frequent in English. It is translated by the first word of the synset that
 mainly has this meaning. Nouns are left out if the translation is more than two steps from a node of the lexicon.
 
+A word that is also an English noun is meant in English, unless it is rare there and much more frequent in the other
+language: `kat` is Dutch for a cat rather than English for a shrub, but `robot` is English. Other English words, such as
+`broken` and `massive`, are listed if they would be translated and are more frequent in English. The package wordfreq
+knows the frequencies. Install it for this script alone.
+
 Equal input gives equal bytes.
 """
 
 import gzip
+import importlib
 import math
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.lexicon.build import FOLDER, WordNet
 from findimg.text.lexicon.folding import UNSPACED, fold_accents, fold_case
-from findimg.text.lexicon.translations import ENGLISH_WORD, FILE, RARE_IN_ENGLISH
+from findimg.text.lexicon.translations import (
+    ENGLISH_WORD,
+    FILE,
+    RARE_IN_ENGLISH,
+    WIDESPREAD,
+    Translation,
+    Translations,
+)
 
 _MAX_STEPS = 2  # from the English noun to a node of the lexicon
 _MAIN_SHARE = 0.2  # share of a word's uses that make a synset one of its main meanings
 _LANGUAGES_PER_POINT = 15  # languages with a noun for a synset that count as much as e-fold English frequency
+# An English noun is rare up to this frequency, and another language beats it from this difference on. Both are on the
+# Zipf scale of wordfreq: the decimal logarithm of the occurrences in a billion words.
+_RARE_ZIPF = 3.65
+_MUCH_MORE = 0.95
+_VERY_RARE_ZIPF = 3.35
+_MORE = 0.45
+_USUAL_ZIPF = 2.8  # least frequency of an English word that is no noun and is not translated
+_LONG_WORD = 5  # letters of a word that people type without its accents
+_HARDLY_MORE = 0.25  # difference up to which a word is English rather than of a widespread language
 # English words that are no lemma of WordNet.
 _FUNCTION_WORDS = """
 a about after all also an and any are as at be because been before being between both but by can could did do does
@@ -36,13 +59,35 @@ whom why will with would you your yours
 """
 
 
-def build(wordnet: WordNet, english_words: frozenset[str], rows: list[tuple[str, str, list[str]]]) -> bytes:
+class Frequencies:
+    """The frequencies of words, from the package wordfreq."""
+
+    def __init__(self) -> None:
+        self._wordfreq = importlib.import_module("wordfreq")
+        self._languages = frozenset(self._wordfreq.available_languages("small"))
+
+    def zipf(self, word: str, language: str) -> float:
+        """Return the frequency of a word on the Zipf scale, 0 for an unknown word or language."""
+        return float(self._wordfreq.zipf_frequency(word, language)) if language in self._languages else 0.0
+
+    def english(self) -> list[str]:
+        """Return the English words, most frequent first."""
+        return list(self._wordfreq.top_n_list("en", 100_000))
+
+
+def build(
+    wordnet: WordNet,
+    english_words: frozenset[str],
+    rows: list[tuple[str, str, list[str]]],
+    frequencies: Frequencies,
+) -> bytes:
     """Return the uncompressed data file, in the form that `Translations` reads.
 
     Args:
         wordnet: WordNet's nouns.
         english_words: English words besides nouns, in lower case.
         rows: language, noun and synsets.
+        frequencies: of words in each language.
     """
     lexicon = open_lexicon()
     languages: dict[str, set[str]] = defaultdict(set)
@@ -62,7 +107,8 @@ def build(wordnet: WordNet, english_words: frozenset[str], rows: list[tuple[str,
             synsets_of[language, fold_case(noun)].update(synsets)
     english_of = {synset: _english_noun(synset, wordnet, lexicon) for synset in languages}
     chosen = {key: english_of[max(synsets, key=probability)] for key, synsets in synsets_of.items()}
-    chosen |= _corrections()
+    corrections = _corrections()
+    chosen |= corrections
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for (language, noun), english in chosen.items():
         if english and _is_near(english, lexicon) and noun != english:
@@ -74,10 +120,14 @@ def build(wordnet: WordNet, english_words: frozenset[str], rows: list[tuple[str,
         key = fold_accents(noun)
         mark = ENGLISH_WORD if key in english_words else ""
         if not mark and "+0" in lexicon.nouns[english] and _is_rare(key, wordnet, lexicon):
-            mark = RARE_IN_ENGLISH
+            corrected = any((language, noun) in corrections for language in spoken)
+            mark = RARE_IN_ENGLISH if corrected or _is_more_frequent(key, noun, spoken, frequencies.zipf) else ""
         word = "" if noun == key else noun
         lines.append((key.encode(), f"{key}\t{word}\t{number[english]}{mark}\t{' '.join(sorted(spoken))}\n".encode()))
-    return "\t".join(nouns).encode() + b"\n" + b"".join(line for _, line in sorted(lines))
+    content = b"".join(line for _, line in sorted(lines))
+    header = "\t".join(nouns).encode()
+    english = _english_words(Translations(b"\n".join((header, b"", content))), lexicon, frequencies)
+    return b"\n".join((header, "\t".join(english).encode(), content))
 
 
 def read_english_words(folder: Path) -> frozenset[str]:
@@ -131,6 +181,44 @@ def _is_rare(noun: str, wordnet: WordNet, lexicon: Lexicon) -> bool:
     return noun in lexicon.nouns and not counted and "+0" not in lexicon.nouns[noun]
 
 
+def _is_more_frequent(english: str, noun: str, languages: set[str], zipf: Callable[[str, str], float]) -> bool:
+    """Return whether a word is rare in English and more frequent in another of its languages."""
+    frequency = zipf(english, "en")
+    more = max(zipf(noun, language) for language in languages) - frequency
+    return (frequency <= _VERY_RARE_ZIPF and more >= _MORE) or (frequency <= _RARE_ZIPF and more >= _MUCH_MORE)
+
+
+def _english_words(translations: Translations, lexicon: Lexicon, frequencies: Frequencies) -> list[str]:
+    """Return the English words besides nouns that have a translation but are hardly less frequent in English."""
+    found = []
+    for word in frequencies.english():
+        frequency = frequencies.zipf(word, "en")
+        if frequency < _USUAL_ZIPF:
+            break
+        if word == fold_accents(fold_case(word)) and not lexicon.is_english(word):
+            foreign = translations.look_up(word)
+            if foreign and not any(_is_meant(word, each, frequency, frequencies) for each in foreign):
+                found.append(word)
+    return sorted(found)
+
+
+def _is_meant(word: str, foreign: Translation, frequency: float, frequencies: Frequencies) -> bool:
+    """Return whether people who type an English word rather mean a foreign one.
+
+    Args:
+        word: without accents.
+        foreign: a translation of the word.
+        frequency: of the word in English.
+        frequencies: of words in each language.
+    """
+    if foreign.word != word and len(word) < _LONG_WORD:
+        return False  # `com` is no Vietnamese word without its accents
+    return any(
+        frequencies.zipf(foreign.word, language) >= frequency + (_HARDLY_MORE if language in WIDESPREAD else _MUCH_MORE)
+        for language in foreign.languages
+    )
+
+
 def _is_usable(noun: str) -> bool:
     # A single kana is a particle in most texts. Affixes are written with a hyphen.
     is_kana = len(noun) == 1 and "\u3040" <= noun <= "\u30ff"
@@ -156,7 +244,8 @@ def _read_rows(path: Path) -> list[tuple[str, str, list[str]]]:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("Usage: python -m findimg.text.lexicon.build_translations WORDNET_DIR NOUNS_FILE")
-    content = build(WordNet(Path(sys.argv[1])), read_english_words(Path(sys.argv[1])), _read_rows(Path(sys.argv[2])))
+    folder, nouns_file = map(Path, sys.argv[1:])
+    content = build(WordNet(folder), read_english_words(folder), _read_rows(nouns_file), Frequencies())
     (FOLDER / FILE).write_bytes(gzip.compress(content, 9, mtime=0))
     lines = content.count(b"\n") - 1
     print(f"{FILE}: {lines:,} translations, {(FOLDER / FILE).stat().st_size:,} bytes")

@@ -27,7 +27,7 @@ _PLURALS = {
     "it": (("he", "a"), ("hi", "o"), ("i", "o"), ("i", "e"), ("e", "a")),
 }
 _SHORTEST_STEM = 3
-_WIDESPREAD = frozenset(["de", "es", "fr", "it", "ja", "nl", "pl", "pt", "ru", "zh"])
+WIDESPREAD = frozenset(["de", "es", "fr", "it", "ja", "nl", "pl", "pt", "ru", "zh"])
 _WIDESPREAD_WEIGHT = 3
 ENGLISH_WORD, RARE_IN_ENGLISH = "!", "*"  # marks in the data
 # Function words, by language.
@@ -60,7 +60,7 @@ class Translation:
     @property
     def weight(self) -> int:
         """Return how many people may mean this: widespread languages count more."""
-        return sum(_WIDESPREAD_WEIGHT if language in _WIDESPREAD else 1 for language in self.languages)
+        return sum(_WIDESPREAD_WEIGHT if language in WIDESPREAD else 1 for language in self.languages)
 
 
 class Translations:
@@ -70,18 +70,24 @@ class Translations:
         """Index the lines of a data file, decompressed.
 
         Args:
-            data: the English nouns separated by tabs on the first line, then one line for each translation. Its fields,
-                separated by tabs, are the folded word, the word if it differs, the number of the English noun, and the
-                languages. A mark may follow the number. The lines are sorted by the folded word.
+            data: the English nouns separated by tabs on the first line, on the second line the English words besides
+                nouns that are not translated, then one line for each translation. Its fields, separated by tabs, are
+                the folded word, the word if it differs, the number of the English noun, and the languages. A mark may
+                follow the number. The lines are sorted by the folded word.
         """
-        first, _, rest = data.partition(b"\n")
+        first, second, rest = data.split(b"\n", 2)
         self._english = first.decode().split("\t")
+        self._english_words = frozenset(second.decode().split("\t"))
         self._lines = Lines(rest)
         self._with_key = lru_cache(_CACHED)(self._find_key)
 
     def __len__(self) -> int:
         """Return the number of translations."""
         return len(self._lines)
+
+    def is_english(self, word: str) -> bool:
+        """Return whether a word is English rather than foreign, though no noun: `broken`."""
+        return word.lower() in self._english_words
 
     def look_up(self, word: str, plurals: bool = True) -> list[Translation]:
         """Return the translations of a word, the most probable first.
@@ -238,7 +244,7 @@ class QueryTranslation:
 
     def _look_up(self, text: str) -> tuple[bool, list[Translation]]:
         """Return whether a text is an English noun, and its translations."""
-        is_english = self._is_english(text)
+        is_english = self._is_english(text) or self._translations.is_english(text)
         return is_english, self._translations.look_up(text, plurals=not is_english)
 
     def _is_function_word(self, word: str) -> bool:
