@@ -1,7 +1,8 @@
 """Decode untrusted image files: upright sRGB pixels, a thumbnail, and the capture date."""
 
-from findimg.images.decode import LIMIT_BYTES, LIMIT_PIXELS, MODEL_SIDE, THUMBNAIL_SIDE, Image, decode, thumbnail
+from findimg.images.decode import MODEL_SIDE, THUMBNAIL_SIDE, Image, decode, thumbnail
 from findimg.images.formats import EXTENSIONS
+from findimg.images.refusals import LIMIT_BYTES, LIMIT_PIXELS
 
 __all__ = [
     "EXTENSIONS",

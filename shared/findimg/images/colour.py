@@ -2,12 +2,15 @@
 
 import functools
 import io
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import PIL.ImageCms
+from numpy.typing import NDArray
 
 _MAX_PROFILE = 4 * 2**20  # bytes. The largest CMYK profiles of printers have about 3 MB.
+_MAX_BEYOND = 0.01  # share of values outside 0 to 1 that count as highlights, and are clipped
 _SAME = 2  # largest difference of 8-bit values at which a profile counts as sRGB
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
@@ -20,14 +23,32 @@ def to_eight_bit(picture: PIL.Image.Image) -> PIL.Image.Image:
         return scaled
     if picture.mode not in ("I", "F"):
         return picture
-    values = np.asarray(picture).astype(np.float64)
+    values = np.asarray(picture)
+    black, white = float_range(values) if picture.mode == "F" else _integer_range(values)
+    values = np.nan_to_num(values.astype(np.float64), nan=black, posinf=white, neginf=black)
+    grey = np.clip((values - black) * (255 / (white - black)), 0, 255).astype(np.uint8)
+    scaled = PIL.Image.fromarray(grey)
+    scaled.info = picture.info
+    return scaled
+
+
+def float_range(values: NDArray[Any]) -> tuple[float, float]:
+    """Return the floating point values that are black and white.
+
+    They are 0 and 1 as in other software, unless more than a hundredth of the values is beyond. Such values have no
+    stated unit, so their own range is used.
+    """
     finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    # The white level of more than 16 bits is not stated, so the image's own range decides.
-    if picture.mode == "I" and low >= 0 and high < 2**16:
-        low, high = 0, 2**16 - 1
-    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
-    return PIL.Image.fromarray(((values - low) * (255 / ((high - low) or 1))).astype(np.uint8))
+    if not finite.size or np.mean((finite < 0) | (finite > 1)) <= _MAX_BEYOND:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    return (low, high) if low < high else (min(low, 0.0), max(high, 1.0))
+
+
+def _integer_range(values: NDArray[Any]) -> tuple[float, float]:
+    """Return the values of a 32-bit image that are black and white: of 16 bits if all fit, else their own range."""
+    low, high = float(values.min()), float(values.max())
+    return (0.0, 2.0**16 - 1) if low >= 0 and high < 2**16 else (low, max(high, low + 1))
 
 
 def on_white(picture: PIL.Image.Image) -> PIL.Image.Image:

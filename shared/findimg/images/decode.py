@@ -2,8 +2,8 @@
 
 import hashlib
 import io
-import re
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,21 +13,18 @@ import PIL.Image
 from PIL.ExifTags import IFD, Base
 from PIL.Image import Resampling, Transpose
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif.as_plugin import HeifImageFile
 
 from findimg.errors import ImageError
+from findimg.images import jpeg, png
 from findimg.images.capture_date import parse_exif
 from findimg.images.colour import on_white, to_eight_bit, to_srgb
-from findimg.images.formats import readable_formats, too_large, unreadable
-from findimg.images.repair import completed, missing_rows, without_metadata
-from findimg.images.tiff import decode_tiff, is_safe_for_pillow, is_tiff
+from findimg.images.formats import readable_formats, unreadable
+from findimg.images.refusals import LIMIT_BYTES, broken, check_pixels, empty, too_complex, too_many_bytes
+from findimg.images.tiff import is_tiff, open_tiff
 
-LIMIT_BYTES = 64 * 2**20
-LIMIT_PIXELS = 100_000_000
 MODEL_SIDE = 256  # pixels, the short side that encoders need at least
 THUMBNAIL_SIDE = 320  # pixels
-_MAX_MISSING = 0.1  # share of rows that an incomplete JPEG may lack
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -73,18 +70,16 @@ def decode(data: bytes) -> Image:
     Source: EXIF 2.32 for the orientation (tag 274) and the capture times (tags 36867 and 36868).
     """
     if not data:
-        raise ImageError("The file is empty (0 bytes). Store the image again.")
+        raise empty()
     if len(data) > LIMIT_BYTES:
-        raise ImageError(f"The file is larger than the limit of {LIMIT_BYTES:,} bytes. Store a smaller copy of it.")
+        raise too_many_bytes()
     try:
         return _decode(data, data)
     except ImageError as error:
         # Repairs copy the file, so they run only after a failure.
-        for repair in (without_metadata, completed):
-            repaired = repair(data)
-            if repaired is not None:
-                with suppress(ImageError):
-                    return _decode(repaired, data, incomplete=repair is completed)
+        for repaired, incomplete in _repairs(data):
+            with suppress(ImageError):
+                return _decode(repaired, data, incomplete)
         raise error
 
 
@@ -111,19 +106,27 @@ def ignore_pillow_warnings() -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
+def _repairs(data: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield repaired copies of a file, each with whether the end of its pixels is missing."""
+    if data.startswith(png.START):
+        yield png.without_metadata(data), False
+    elif data.startswith(jpeg.START):
+        clean = jpeg.without_metadata(data)
+        yield clean, False
+        if completed := jpeg.completed(clean):
+            yield completed, True
+
+
 def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
     """Decode `data`, which is `original` or a repaired copy of it."""
     picture = _open(data)
     width, height = picture.size
-    if width * height > LIMIT_PIXELS:
-        raise too_large(f"{width * height:,} ({width:,} x {height:,})", LIMIT_PIXELS)
+    check_pixels(width, height)
     try:
         # A HEIC file would draft its embedded thumbnail, which may show something else.
         if isinstance(picture, JpegImageFile):
             picture.draft(None, _least(width, height))
         picture.load()
-        if incomplete and missing_rows(picture) > _MAX_MISSING:
-            raise ValueError("most of its end is missing")
         orientation, taken = _exif(picture)
         if picture.mode in ("I", "F"):
             picture = _reduced(picture)
@@ -132,7 +135,7 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
             pixels = pixels.transpose(_UPRIGHT[orientation])
     except Exception as error:
         # A decoder may raise any exception for hostile bytes.
-        raise _broken(picture.format, error) from error
+        raise broken(picture.format or "") from error
     if orientation >= 5:
         width, height = height, width
     # Metadata would be copied to the thumbnail.
@@ -150,33 +153,25 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
 
 
 def _open(data: bytes) -> PIL.Image.Image:
-    """Open a file by its content, without decoding its pixels. TIFFs that Pillow cannot decode are decoded here.
+    """Open a file by its content. The pixels are not decoded yet, except those of a TIFF.
 
     The decoders are called directly: `PIL.Image.open` has a process-wide limit of pixels, and HEIF would have to be
     registered for the whole process.
     """
-    picture = _open_with_pillow(data)
-    if is_tiff(data) and not (isinstance(picture, TiffImageFile) and is_safe_for_pillow(picture)):
-        try:
-            decoded = decode_tiff(data, LIMIT_PIXELS)
-        except ImageError:
-            raise
-        except Exception as error:
-            raise _broken("TIFF", error) from error
-        decoded.format = "TIFF"
-        return decoded
-    if picture is None:
-        raise unreadable(data)
-    return picture
-
-
-def _open_with_pillow(data: bytes) -> PIL.Image.Image | None:
+    if is_tiff(data):
+        return open_tiff(data)
+    if data.startswith(jpeg.START):
+        if jpeg.has_too_many_scans(data):
+            raise too_complex()
+        # The decoder takes what follows the cut for pixels, such as the zeros of an interrupted copy.
+        if jpeg.is_cut(data):
+            raise broken("JPEG")
     for name in readable_formats(data):
         opens = HeifImageFile if name == "HEIF" else PIL.Image.OPEN[name][0]
         # A decoder may raise any exception for hostile bytes.
         with suppress(Exception):
             return opens(io.BytesIO(data), "")
-    return None
+    raise unreadable(data)
 
 
 def _least(width: int, height: int) -> tuple[int, int]:
@@ -205,10 +200,3 @@ def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
     least_width, least_height = _least(*picture.size)
     factor = min(picture.width // least_width, picture.height // least_height)
     return picture.reduce(factor) if factor > 1 else picture
-
-
-def _broken(kind: str | None, error: Exception) -> ImageError:
-    """Return an error with a decoder's message in one line, without byte counts."""
-    words = re.sub(r"\(?\d+ bytes?[^)]*\)?", "", " ".join(str(error).split())).strip() or type(error).__name__
-    reason = words if len(words) <= 120 else words[:119] + "…"
-    return ImageError(f"The {kind} image is truncated or broken ({reason}). Store it again from its source.")

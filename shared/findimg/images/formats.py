@@ -6,6 +6,7 @@ import PIL.Image
 import pillow_heif
 
 from findimg.errors import ImageError
+from findimg.images.refusals import broken, not_an_image, unknown_format
 
 EXTENSIONS = frozenset(
     {
@@ -16,7 +17,6 @@ EXTENSIONS = frozenset(
 # JPEG includes MPO. AVIF comes before HEIF, because some files of both begin alike and only Pillow's AVIF decoder
 # rejects the other format.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF")
-_READABLE = "JPEG, MPO, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
 
 def readable_formats(data: bytes) -> Iterator[str]:
@@ -38,14 +38,7 @@ def readable_formats(data: bytes) -> Iterator[str]:
 def unreadable(data: bytes) -> ImageError:
     """Return an error that says why no decoder accepted the file, judged by its first bytes."""
     if known := next(readable_formats(data), None):
-        return ImageError(f"The file begins like {known}, but is truncated or broken. Store it again from its source.")
+        return broken(known)
     start = data[:16].ljust(16, b"\0")
     alike = [name for name, (_, accepts) in PIL.Image.OPEN.items() if accepts and accepts(start)]
-    if alike:
-        return ImageError(f"The file is {alike[0]}, a format that findimg does not read. Convert it to {_READABLE}.")
-    return ImageError(f"The file is not an image, it begins with {data[:16]!r}. findimg reads {_READABLE}.")
-
-
-def too_large(pixels: str, limit: int) -> ImageError:
-    """Return an error for an image with too many pixels."""
-    return ImageError(f"The image has too many pixels, {pixels}. The limit is {limit:,}. Store a smaller copy of it.")
+    return unknown_format(alike[0]) if alike else not_an_image()

@@ -1,25 +1,33 @@
-"""Decode the kinds of TIFF that Pillow refuses or decodes wrongly, by tifffile and imagecodecs.
+"""Decode the first page of a TIFF: by Pillow where it is correct, by tifffile and imagecodecs otherwise.
 
-Source: TIFF 6.0 (Adobe, 1992); ExtraSamples: section 18.
+Sources: TIFF 6.0 (Adobe, 1992), ExtraSamples in section 18; BigTIFF (AWare Systems, 2007).
 """
 
 import io
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import PIL.Image
-import PIL.ImageCms
-from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
 from findimg.errors import ImageError
-from findimg.images.formats import too_large
+from findimg.images.refusals import broken, check_pixels, needs_extra, too_complex
 
 _STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
+_COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
-_COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LAB: 3}
-_UNSUPPORTED = "This kind of TIFF is not supported. Convert the image to JPEG or PNG."
+_MAX_SEGMENTS = 200_000  # strips or tiles. Each takes time of its own.
+_STRIP_OFFSETS, _ROWS_PER_STRIP, _TILE_OFFSETS = 273, 278, 324
+_SMALL_NUMBERS = {259, 262, 266, 277, 284, 317}
+_SHORT, _BYTE_TYPES = 3, (1, 6, 7)
+# What is needed for the pixels, their colours, the orientation and the capture date.
+_NEEDED = {
+    *(256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332, 334),
+    *(336, 338, 339, 340, 341, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530, 531, 532, 34665, 34675, 50674),
+}
 
 
 def is_tiff(data: bytes) -> bool:
@@ -27,7 +35,65 @@ def is_tiff(data: bytes) -> bool:
     return data.startswith(_STARTS)
 
 
-def is_safe_for_pillow(picture: TiffImageFile) -> bool:
+def open_tiff(data: bytes) -> PIL.Image.Image:
+    """Decode the first page.
+
+    A file that neither library reads is tried again without its metadata.
+
+    Returns:
+        An image with its pixels loaded, of mode 1, L, I;16, I, F, P, RGB, RGBA, CMYK or YCbCr.
+
+    Raises:
+        ImageError: the file is broken, of an unusual kind, has too many pixels, or needs the extra `tiff`.
+    """
+    refused: ImageError | None = None
+    for candidate in _candidates(data):
+        for read in (_by_pillow, _by_tifffile):
+            try:
+                picture = read(candidate)
+            except ImageError as error:
+                refused = refused or error
+            except Exception:
+                # A decoder may raise any exception for hostile bytes.
+                refused = refused or broken("TIFF")
+            else:
+                if picture is not None:
+                    picture.format = "TIFF"
+                    return picture
+    raise refused or broken("TIFF")
+
+
+def _candidates(data: bytes) -> Iterator[bytes]:
+    yield data
+    with suppress(struct.error):
+        yield _without_metadata(data)
+
+
+def _by_pillow(data: bytes) -> PIL.Image.Image | None:
+    """Decode by Pillow, None if it does not know the kind or would decode it wrongly."""
+    for tag, count in _entries(data):
+        if tag in (_STRIP_OFFSETS, _TILE_OFFSETS) and count > _MAX_SEGMENTS:
+            raise too_complex()
+    try:
+        picture = TiffImageFile(io.BytesIO(data), "")
+    except Exception:
+        return None
+    check_pixels(*picture.size)
+    if not _is_safe_for_pillow(picture):
+        return None
+    picture.load()
+    return picture
+
+
+def _by_tifffile(data: bytes) -> PIL.Image.Image:
+    try:
+        from findimg.images.tiff_pages import PageReader
+    except ImportError as error:
+        raise needs_extra("This kind of TIFF", "tiff") from error
+    return PageReader(data).read()
+
+
+def _is_safe_for_pillow(picture: TiffImageFile) -> bool:
     """Return whether Pillow decodes this kind of TIFF correctly."""
     tags: Any = picture.tag_v2
     bits = set(tags.get(258, (1,)))
@@ -37,113 +103,53 @@ def is_safe_for_pillow(picture: TiffImageFile) -> bool:
     extra = tuple(tags.get(338, ()))
     if photometric not in _COLOURS or samples != _COLOURS[photometric] + len(extra):
         return False
+    if samples == 1 and bits == {32}:
+        return photometric == _BLACK_IS_ZERO and kinds in ({2}, {3})
+    if kinds != {1}:
+        return False
     if samples == 1:
-        if bits == {16}:
-            return photometric == _BLACK_IS_ZERO and kinds == {1}
-        if bits == {32}:
-            return photometric == _BLACK_IS_ZERO and kinds in ({2}, {3})
-        return bits <= {1, 2, 4, 8}
+        return bits <= {1, 2, 4, 8} or (bits == {16} and photometric == _BLACK_IS_ZERO)
     is_planar = tags.get(284, 1) == 2
     has_plain_alpha = photometric == _RGB and extra in ((_ASSOCIATED,), (_UNASSOCIATED,))
-    return bits == {8} and not is_planar and kinds == {1} and (not extra or has_plain_alpha)
+    return bits == {8} and not is_planar and (not extra or has_plain_alpha)
 
 
-def decode_tiff(data: bytes, limit_pixels: int) -> PIL.Image.Image:
-    """Decode the first page.
+def _without_metadata(data: bytes) -> bytes:
+    """Return a copy whose first directory has only the tags that are needed for the pixels, and no next directory."""
+    order, offset, head, entry_size = _directory(data)
+    kept = []
+    for at, (tag, count) in zip(range(offset + head, len(data), entry_size), _entries(data), strict=False):
+        entry = data[at : at + entry_size]
+        value = entry[entry_size // 2 + 2 :]
+        if tag not in _NEEDED or (tag == _ROWS_PER_STRIP and not any(value)):
+            continue
+        if tag in _SMALL_NUMBERS and count == 1 and struct.unpack_from(order + "H", entry, 2)[0] in _BYTE_TYPES:
+            # Readers expect a number of 16 bits.
+            number = struct.pack(order + "H", value[0]).ljust(len(value), b"\0")
+            entry = entry[:2] + struct.pack(order + "H", _SHORT) + entry[4 : -len(value)] + number
+        kept.append(entry)
+    number_of_entries = struct.pack(order + ("H" if head == 2 else "Q"), len(kept))
+    directory = number_of_entries + b"".join(kept) + bytes(4 if head == 2 else 8)
+    return data[:offset] + directory + data[offset + len(directory) :]
 
-    Args:
-        data: the whole file.
-        limit_pixels: width times height at most.
 
-    Returns:
-        An image of mode RGB, L or CMYK on a white background, with the embedded colour profile in `info`.
-
-    Raises:
-        ImageError: the extra `tiff` is not installed, or the image has too many pixels or an unknown layout.
-    """
+def _entries(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the tag and the number of values of each entry in the first directory."""
     try:
-        import imagecodecs  # noqa: F401  # tifffile decodes compressed pages with it
-        import tifffile
-    except ImportError as error:
-        raise ImageError(
-            "This kind of TIFF needs the extra tiff. Install it with pip install 'findimg[tiff]', or convert the image."
-        ) from error
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages[0]
-        assert isinstance(page, tifffile.TiffPage)
-        if page.imagewidth * page.imagelength * page.imagedepth > limit_pixels:
-            raise too_large(f"{page.imagewidth:,} x {page.imagelength:,}", limit_pixels)
-        profile = page.tags.get(34675)
-        photometric = int(page.photometric)
-        samples = page.asarray()
-        if page.planarconfig == 2 and samples.ndim == 3:
-            samples = np.moveaxis(samples, 0, -1)
-        if samples.ndim == 2:
-            samples = samples[..., None]
-        if samples.ndim != 3 or photometric not in _COLOURS:
-            raise ImageError(_UNSUPPORTED)
-        if photometric == _YCBCR and page.compression in (6, 7):
-            photometric = _RGB  # the JPEG decoder converts it
-        extra = tuple(int(kind) for kind in page.extrasamples)
-        palette = page.colormap if photometric == _PALETTE else None
-        picture = _compose(samples, photometric, extra, int(page.bitspersample), palette)
-    if profile is not None:
-        picture.info["icc_profile"] = bytes(profile.value)
-    return picture
+        order, offset, head, entry_size = _directory(data)
+        (count,) = struct.unpack_from(order + ("H" if head == 2 else "Q"), data, offset)
+        for at in range(offset + head, min(offset + head + count * entry_size, len(data)), entry_size):
+            tag, _, values = struct.unpack_from(order + ("HHI" if head == 2 else "HHQ"), data, at)
+            yield tag, values
+    except struct.error:
+        return
 
 
-def _compose(
-    samples: NDArray[Any], photometric: int, extra: tuple[int, ...], bits: int, palette: NDArray[np.uint16] | None
-) -> PIL.Image.Image:
-    colours = _COLOURS[photometric]
-    if samples.shape[2] < colours:
-        raise ImageError(_UNSUPPORTED)
-    if palette is not None:
-        return PIL.Image.fromarray((np.moveaxis(palette, 0, -1)[samples[..., 0]] >> 8).astype(np.uint8))
-    if photometric == _LAB:
-        return _lab(samples[..., :3])
-    colour, alpha = _to_unit(samples[..., :colours], bits), None
-    for place, kind in enumerate(extra[: samples.shape[2] - colours]):
-        if kind in (_ASSOCIATED, _UNASSOCIATED):
-            alpha = np.clip(_to_unit(samples[..., colours + place, None], bits), 0, 1)
-            break
-    if photometric == _WHITE_IS_ZERO:
-        colour = 1 - colour
-    if photometric == _CMYK:
-        inks = colour if alpha is None else colour * (1 if extra[0] == _ASSOCIATED else alpha)
-        # Pillow reads inverted inks in JPEG only: 0 is no ink here as well.
-        return PIL.Image.frombytes("CMYK", (samples.shape[1], samples.shape[0]), _bytes(inks).tobytes())
-    if alpha is not None:
-        colour = (colour if _ASSOCIATED in extra else colour * alpha) + (1 - alpha)
-    pixels = _bytes(colour)
-    if photometric == _YCBCR:
-        return PIL.Image.fromarray(pixels, "YCbCr").convert("RGB")
-    return PIL.Image.fromarray(pixels[..., 0] if colours == 1 else pixels)
-
-
-def _lab(samples: NDArray[Any]) -> PIL.Image.Image:
-    """Convert CIE L*a*b* of 8 or 16 bits: L* is unsigned, a* and b* are signed."""
-    wide = samples.dtype.itemsize == 2
-    lightness = samples[..., 0].astype(np.float64) / (65535 if wide else 255) * 255
-    signed: NDArray[Any] = samples[..., 1:].astype(np.int16 if wide else np.int8)
-    colour = signed.astype(np.float64) / (256 if wide else 1)
-    lab = np.concatenate([lightness[..., None], colour + 128], axis=2)
-    picture = PIL.Image.frombytes("LAB", lab.shape[1::-1], np.clip(lab, 0, 255).astype(np.uint8).tobytes())
-    source, target = PIL.ImageCms.createProfile("LAB"), PIL.ImageCms.createProfile("sRGB")
-    return PIL.ImageCms.buildTransform(source, target, "LAB", "RGB").apply(picture)
-
-
-def _to_unit(samples: NDArray[Any], bits: int) -> NDArray[np.float32]:
-    """Scale samples to 0 to 1. Floating point samples beyond 1 are scaled by their own range."""
-    if samples.dtype.kind == "f":
-        values = np.nan_to_num(samples.astype(np.float32), nan=0, posinf=1, neginf=0)
-        low, high = min(0.0, float(values.min())), max(1.0, float(values.max()))
-        return np.asarray((values - low) / (high - low), np.float32)
-    if samples.dtype.kind == "i":
-        span = 2.0 ** (8 * samples.dtype.itemsize)
-        return np.asarray((samples.astype(np.float64) + span / 2) / (span - 1), np.float32)
-    return np.asarray(samples / (2.0**bits - 1), np.float32)
-
-
-def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.asarray(np.clip(np.rint(values * 255), 0, 255), np.uint8)
+def _directory(data: bytes) -> tuple[str, int, int, int]:
+    """Return the byte order, the offset of the first directory, the bytes of its count and of each entry."""
+    order = "<" if data[:1] == b"I" else ">"
+    if data[2:4] in (b"+\0", b"\0+"):
+        (offset,) = struct.unpack_from(order + "Q", data, 8)
+        return order, offset, 8, 20
+    (offset,) = struct.unpack_from(order + "I", data, 4)
+    return order, offset, 2, 12

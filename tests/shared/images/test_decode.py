@@ -340,9 +340,7 @@ def test_empty_file_is_rejected() -> None:
     "data", [b"a", b"Dear all,\nhere is the text.", b"<svg xmlns='http://www.w3.org/2000/svg'/>", bytes(99)]
 )
 def test_file_that_is_not_an_image_is_rejected(data: bytes) -> None:
-    text = refusal(data)
-    assert "not an image" in text
-    assert repr(data[:16]) in text
+    assert refusal(data).startswith("The file is not an image. findimg reads JPEG,")
 
 
 @pytest.mark.parametrize("name", ["PPM", "ICO", "JPEG2000", "EPS"])
@@ -360,7 +358,7 @@ def test_truncated_image_is_rejected(name: str, share: float) -> None:
 
 
 def test_file_beyond_the_byte_limit_is_rejected() -> None:
-    assert "larger than the limit of 67,108,864 bytes" in refusal(bytes(LIMIT_BYTES + 1))
+    assert "larger than 64 MB" in refusal(bytes(LIMIT_BYTES + 1))
 
 
 @pytest.mark.filterwarnings("error")
@@ -368,7 +366,7 @@ def test_file_beyond_the_byte_limit_is_rejected() -> None:
 def test_too_many_pixels_are_rejected_before_decoding(width: int, height: int) -> None:
     data = png(width, height, zlib.compress(b"\0"))
     assert len(data) < 100
-    assert re.search(rf"{width * height:,}\b.*. The limit is {LIMIT_PIXELS:,}", refusal(data))
+    assert f"too many pixels. The limit is {LIMIT_PIXELS:,}." in refusal(data)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,10 @@ def assert_close(found: list[tuple[int, ...]], expected: NDArray[np.uint8], tole
         written(RGB, photometric="rgb", compression="jpegxl"),
         written(RGB.astype(np.uint32) * 16_843_009, photometric="rgb"),
         written(wide(RGB), photometric="rgb", bigtiff=True, byteorder=">"),
+        written(wide(RGB), photometric="rgb", tile=(64, 48)),
+        written(RGB, photometric="rgb", compression="webp", compressionargs={"level": 90}),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_rgb_kinds_have_correct_colours(data: bytes) -> None:
     assert_close(corners(data), RGB)
@@ -85,10 +88,13 @@ def test_rgb_kinds_have_correct_colours(data: bytes) -> None:
         written(wide(GREY), photometric="minisblack"),
         written(65535 - wide(GREY), photometric="miniswhite"),
         written(GREY.astype(np.uint32) * 16_843_009, photometric="minisblack"),
+        written((GREY.astype(np.int16) - 128).astype(np.int8), photometric="minisblack"),
+        written((GREY / 255).astype(np.float32), photometric="minisblack"),
+        written((GREY / 255).astype(np.float16), photometric="minisblack"),
         written(np.dstack([GREY, OPAQUE]), photometric="minisblack", extrasamples=["assocalpha"]),
         written(np.dstack([wide(GREY), wide(OPAQUE)]), photometric="minisblack", extrasamples=["unassalpha"]),
     ],
-    ids=range(6),
+    ids=range(9),
 )
 def test_grey_kinds_have_correct_values(data: bytes) -> None:
     assert_close(corners(data), GREY)
@@ -114,6 +120,7 @@ def test_transparent_pixels_are_white() -> None:
 
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "findimg.images.tiff_pages", raising=False)
     monkeypatch.setitem(sys.modules, "tifffile", None)
     with pytest.raises(ImageError, match=r"findimg\[tiff\]"):
         decode(written(wide(RGB), photometric="rgb"))
@@ -124,3 +131,32 @@ def test_truncated_tiff_is_rejected(share: float) -> None:
     data = written(wide(RGB), photometric="rgb")
     with pytest.raises(ImageError, match="truncated or broken"):
         decode(data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize("values", [RGB, wide(RGB)], ids=["8 bits", "16 bits"])
+@pytest.mark.parametrize("tag", [(700, 2, 15, "<x:xmpmeta></x>"), (33723, 4, 3, (1, 2, 3)), (34675, 2, 4, "icc")])
+def test_metadata_of_an_odd_type_costs_no_pixels(values: NDArray[Any], tag: tuple[Any, ...]) -> None:
+    assert_close(corners(written(values, photometric="rgb", extratags=[(*tag, True)])), RGB)
+
+
+def test_orientation_of_a_kind_that_pillow_does_not_read_is_applied() -> None:
+    data = written(wide(RGB), photometric="rgb", extratags=[(274, 3, 1, 3, True)])
+    assert_close(corners(data), RGB[::-1, ::-1])
+
+
+@pytest.mark.parametrize("kind", ["jpeg2000", "jpegxl", "lerc"])
+def test_codestream_larger_than_its_tiff_states_is_rejected_before_decoding(kind: str) -> None:
+    large = np.zeros((2048, 2048, 3), np.uint16)
+    codestream = written(large, photometric="rgb", compression=kind, rowsperstrip=2048)
+    with tifffile.TiffFile(io.BytesIO(codestream)) as file:
+        tags = file.pages[0].tags
+        places = [tags[number].valueoffset for number in (256, 257, 278)]
+    data = bytearray(codestream)
+    for place in places:
+        data[place : place + 2] = (160).to_bytes(2, "little")
+    tracemalloc.start()
+    with pytest.raises(ImageError, match="truncated or broken"):
+        decode(bytes(data))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
