@@ -165,11 +165,12 @@ def manifest(
             metavar="https://HOST", help="Public address of the bot. Default: write a manifest for Socket Mode."
         ),
     ] = None,
+    shortcut: Annotated[bool, typer.Option("--shortcut", help="Add the shortcut Find a picture.")] = False,
 ) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
-    from findimg_bot.slack.manifest import read_manifest
+    from findimg_bot.slack.manifest import Surfaces, read_manifest
 
-    print(json.dumps(read_manifest(url), indent=2))
+    print(json.dumps(read_manifest(url, Surfaces(shortcut=shortcut)), indent=2))
 
 
 @app.command("try")

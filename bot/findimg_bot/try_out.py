@@ -20,7 +20,7 @@ from findimg_bot.server import running
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.blocks.guidance import welcome_message
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.manifest import EVENTS_PATH, read_manifest
+from findimg_bot.slack.manifest import EVENTS_PATH, Surfaces, read_manifest
 
 CHANNEL = "general"
 _SAMPLED = 40  # images whose classes suggest what to type
@@ -80,7 +80,9 @@ async def local_workspace(
     # Report a missing version before anything starts.
     welcome = await asyncio.to_thread(_welcome, settings)
     request_url = f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None
-    workspace = Workspace(read_manifest(), port=port, host=host, request_url=request_url)
+    workspace = Workspace(
+        read_manifest(surfaces=Surfaces(shortcut=True)), port=port, host=host, request_url=request_url
+    )
     try:
         await workspace.start()
     except OSError as error:

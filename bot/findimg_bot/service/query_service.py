@@ -61,6 +61,7 @@ _MAX_QUESTIONS = 200  # waiting or running; the next one is refused
 _MAX_IMAGES = 20  # uploaded images, likewise
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
 
+ResultsBuilder = Callable[..., Message]  # takes the arguments of `results_message`
 _log = logging.getLogger(__name__)
 
 
@@ -106,14 +107,23 @@ class QueryService:
         self.live.close()
         self.store.close()
 
-    async def search(self, client: AsyncWebClient, team: str, reply: Reply, question: Question, skip: int = 0) -> None:
+    async def search(
+        self,
+        client: AsyncWebClient,
+        team: str,
+        reply: Reply,
+        question: Question,
+        skip: int = 0,
+        build: ResultsBuilder = results_message,
+    ) -> None:
         """Answer with one page of images, and controls for more.
 
         Args:
             skip: number of hits on earlier pages.
+            build: returns the answer; takes the arguments of `results_message`.
         """
         page = await self._find_page(question, skip)
-        await self._send_page(client, team, reply, question, page)
+        await self._send_page(client, team, reply, question, page, build)
 
     async def share(self, client: AsyncWebClient, team: str, reply: Reply, uri: str) -> None:
         """Show one indexed image to everybody in the channel of `reply`.
@@ -180,7 +190,7 @@ class QueryService:
             results = await self._search_pool.run(lambda: self._tags(question))
             lead = tags_blocks(results, question.name, None, None)
         page = await self._find_page(question, 0)
-        await self._send_page(client, team, reply, question, page, lead)
+        await self._send_page(client, team, reply, question, page, partial(results_message, lead=lead))
 
     async def words(self, reply: Reply, word: str) -> None:
         """Answer with the nearest words."""
@@ -262,13 +272,13 @@ class QueryService:
         reply: Reply,
         question: Question,
         page: ResultsPage,
-        lead: Sequence[Block] = (),
+        show: ResultsBuilder,
     ) -> None:
         hits = page.results.hits
         question_id = await self._store_question(team, reply, question, page.skip, tuple(hit.uri for hit in hits))
 
         def build(pictures: HitPictures, attempt: int) -> Message:
-            return results_message(page, pictures, question_id, lead, private=reply.private, cards=attempt == 0)
+            return show(page, pictures, question_id, private=reply.private, cards=attempt == 0)
 
         await self._send_with_pictures(client, team, reply, hits, build, page.skip + 1, page.grid)
 

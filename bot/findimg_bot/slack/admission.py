@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from slack_sdk.errors import SlackClientError
 from findimg.settings import Settings
 from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.picture_modal import SEARCH, SHARE, refusal_modal
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
 
@@ -45,7 +47,8 @@ class Admission(AsyncMiddleware):
     ) -> BoltResponse:
         """Pass a request on to its listener, or refuse it."""
         body, context = req.body, req.context
-        if not self._is_slack_url(body.get("response_url")):
+        addresses = [body.get("response_url"), *(each.get("response_url") for each in body.get("response_urls") or ())]
+        if not all(self._is_slack_url(each) for each in addresses):
             _log.warning("A request was refused because its response_url is not Slack's.")
             return BoltResponse(status=403, body="This response_url is not Slack's.")
         event = body.get("event_id")
@@ -83,6 +86,9 @@ class Admission(AsyncMiddleware):
         channel = None if body.get("event", {}).get("type") == "app_home_opened" else context.channel_id
         if self._settings.channels and channel is not None and channel not in self._settings.channels:
             return _NOT_ALLOWED
+        # A search outside all channels would show its images to people of any channel.
+        if self._settings.channels and _is_search_outside_channels(body):
+            return _NOT_ALLOWED
         if self._settings.users and context.user_id not in self._settings.users:
             return _NOT_ALLOWED
         return ""
@@ -110,6 +116,10 @@ class Admission(AsyncMiddleware):
     async def _refuse(self, body: dict[str, Any], context: AsyncBoltContext, reason: str) -> BoltResponse:
         if "command" in body:
             return BoltResponse(status=200, body=reason)
+        if body.get("type") == "shortcut":
+            with suppress(SlackClientError):
+                await context.client.views_open(trigger_id=body["trigger_id"], view=refusal_modal(reason))
+            return BoltResponse(status=200)
         event = body.get("event")
         # Only a new message expects an answer: not an edit, a message of an app, or opening the Home tab.
         asked = event is None or (
@@ -131,6 +141,10 @@ def _thread(body: Mapping[str, Any]) -> str | None:
     """Return the thread in which somebody asked, None outside of threads."""
     about = body.get("event") or body.get("container") or body.get("message") or {}
     return about.get("thread_ts")
+
+
+def _is_search_outside_channels(body: Mapping[str, Any]) -> bool:
+    return body.get("type") == "shortcut" or (body.get("view") or {}).get("callback_id") in (SEARCH, SHARE)
 
 
 def person_team(body: Mapping[str, Any]) -> str | None:

@@ -34,7 +34,9 @@ OPTIONS = 100
 CAROUSEL_CARDS = 10
 CARD_TITLE = 150  # and subtitle
 CARD_BODY = 200
+CARD_ACTIONS = 3
 PLACEHOLDER = 150
+INPUT_TEXT = 3000
 
 
 class LimitError(Exception):
@@ -131,6 +133,8 @@ def _card(card: Mapping[str, Any]) -> None:
         _image(card["hero_image"])
         if "slack_file" in card["hero_image"]:
             raise LimitError("a card shows a slack_file as an empty space")
+    if "actions" in card:
+        _count("buttons of a card", card["actions"], CARD_ACTIONS)
     _distinct(card.get("actions", ()))
     for element in card.get("actions", ()):
         _element(element)
@@ -180,6 +184,14 @@ def _element(element: Mapping[str, Any]) -> None:
                 raise LimitError(f"a file input takes 1 to {FILES} files")
         case "plain_text_input":
             _identifier(element["action_id"])
+            if not 1 <= element.get("max_length", INPUT_TEXT) <= INPUT_TEXT:
+                raise LimitError(f"a text input takes 1 to {INPUT_TEXT} characters")
+            if "placeholder" in element:
+                _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
+        case "conversations_select":
+            _identifier(element["action_id"])
+            if "placeholder" in element:
+                _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
         case other:
             raise LimitError(f"the limits of an element {other!r} are not known")
 

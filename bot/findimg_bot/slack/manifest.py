@@ -1,7 +1,11 @@
-"""The app's manifest, which declares its commands, scopes and events to Slack. The source is manifest.json."""
+"""The app's manifest, which declares its commands, scopes and events to Slack.
+
+The sources are manifest.json, and surfaces.json with what each optional surface adds to it.
+"""
 
 import json
 import re
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from typing import Any
 
@@ -12,16 +16,26 @@ INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
 
 
-def read_manifest(url: str | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Surfaces:
+    """The optional surfaces of Slack that the app uses."""
+
+    shortcut: bool = False  # the global shortcut `Find a picture`
+
+
+def read_manifest(url: str | None = None, surfaces: Surfaces | None = None) -> dict[str, Any]:
     """Return the manifest for Socket Mode, or for a bot that Slack reaches over HTTP.
 
     Args:
         url: the bot's public address, such as `https://findimg.example.com`; None for Socket Mode.
+        surfaces: which optional surfaces to declare; None declares none.
 
     Raises:
         SettingsError: the address does not start with https://.
     """
-    manifest: dict[str, Any] = json.loads(files("findimg_bot.slack").joinpath("manifest.json").read_text())
+    manifest = _read("manifest.json")
+    if surfaces:
+        _add_surfaces(manifest, surfaces)
     if url is None:
         return manifest
     if not re.match(r"https://[^/\s]", url):
@@ -38,7 +52,32 @@ def read_manifest(url: str | None = None) -> dict[str, Any]:
     return manifest
 
 
-def bot_scopes() -> list[str]:
+def bot_scopes(surfaces: Surfaces | None = None) -> list[str]:
     """Return the scopes that the bot needs."""
-    scopes: list[str] = read_manifest()["oauth_config"]["scopes"]["bot"]
+    scopes: list[str] = read_manifest(surfaces=surfaces)["oauth_config"]["scopes"]["bot"]
     return scopes
+
+
+def _add_surfaces(manifest: dict[str, Any], surfaces: Surfaces) -> None:
+    parts = _read("surfaces.json")
+    for field in fields(surfaces):
+        if getattr(surfaces, field.name):
+            _merge(manifest, parts[field.name])
+
+
+def _merge(target: dict[str, Any], part: dict[str, Any]) -> None:
+    """Add a part to a manifest: objects are merged, lists are joined without duplicates."""
+    for name, value in part.items():
+        present = target.get(name)
+        if isinstance(value, dict) and isinstance(present, dict):
+            _merge(present, value)
+        elif isinstance(value, list) and isinstance(present, list):
+            joined = present + [each for each in value if each not in present]
+            target[name] = sorted(joined) if all(isinstance(each, str) for each in joined) else joined
+        else:
+            target[name] = value
+
+
+def _read(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(files("findimg_bot.slack").joinpath(name).read_text("utf-8"))
+    return read

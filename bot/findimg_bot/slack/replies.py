@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,8 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
-from findimg_bot.slack.blocks.elements import context
+from findimg_bot.slack.blocks.elements import Block, context
 from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.blocks.picture_modal import picture_modal
 from findimg_bot.slack.limits import MESSAGE_BLOCKS
 
 SEARCHING = "Searching…"
@@ -229,6 +230,43 @@ class PrivateReply:
             except SlackApiError as error:
                 _log.info("An answer is sent as a direct message: %s", error.response.get("error"))
         await _raise_refusal(self.client.chat_postMessage(channel=self.user, **_content(message)))
+
+
+@dataclass(slots=True)
+class ModalReply:
+    """Shows an answer in the modal `Find a picture`, below its text field."""
+
+    client: AsyncWebClient
+    view: str  # id of the view
+    user: str
+    channel: str = ""
+    private: bool = True
+    _answered: bool = False
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def begin(self) -> None:
+        """See `Reply.begin`."""
+        async with self._sending:
+            if not self._answered:
+                await self._show([context(SEARCHING)])
+
+    async def send(self, message: Message, fresh: bool = False) -> None:
+        """See `Reply.send`. An answer to a modal that was closed meanwhile is dropped."""
+        async with self._sending:
+            self._answered = True
+            try:
+                await self._show(message.blocks)
+            except SlackApiError as error:
+                code = error.response.get("error")
+                if code == "not_found":
+                    _log.info("A modal was closed before its answer.")
+                elif code == "invalid_arguments":
+                    raise RefusedError(str(error)) from error
+                else:
+                    raise
+
+    async def _show(self, blocks: Sequence[Block]) -> None:
+        await self.client.views_update(view_id=self.view, view=picture_modal(blocks))
 
 
 def _content(message: Message) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from findimg_bot.listeners.actions.choose_image import choose_image
 from findimg_bot.listeners.actions.find_similar import find_similar
 from findimg_bot.listeners.actions.more_like_this import more_like_this
 from findimg_bot.listeners.actions.open_image import open_image
+from findimg_bot.listeners.actions.search_in_modal import search_in_modal
+from findimg_bot.listeners.actions.turn_modal_page import turn_modal_page
 from findimg_bot.listeners.actions.turn_page import turn_page
 
 
@@ -21,5 +23,8 @@ def register(app: AsyncApp) -> None:
     app.action("find_similar")(find_similar)
     app.action("more_like_this")(more_like_this)
     app.action("next")(turn_page)
+    app.action("next_in_modal")(turn_modal_page)
     app.action("open_image")(open_image)
     app.action("previous")(turn_page)
+    app.action("previous_in_modal")(turn_modal_page)
+    app.action("search_in_modal")(search_in_modal)

@@ -140,7 +140,16 @@ _CHOICES: dict[str, Check] = {
     "static_select": _static_select,
     "users_select": _element({}, {**_SELECT, "initial_user": string(255)}),
     "channels_select": _element({}, {**_SELECT, "initial_channel": string(255)}),
-    "conversations_select": _element({}, {**_SELECT, "initial_conversation": string(255), "filter": anything}),
+    "conversations_select": _element(
+        {},
+        {
+            **_SELECT,
+            "initial_conversation": string(255),
+            "filter": anything,
+            "default_to_current_conversation": boolean,
+            "response_url_enabled": boolean,
+        },
+    ),
     "datepicker": _element({}, {**_SELECT, "initial_date": string(10)}),
     "timepicker": _element({}, {**_SELECT, "initial_time": string(5), "timezone": string(255)}),
     "checkboxes": _element(_FEW, {**_ASKED, "initial_options": list_of(_OPTION, 10)}),
@@ -231,17 +240,15 @@ _CARD = one_of_types(
                 "title": _text(150),
                 "subtitle": _text(150),
                 "body": _text(200),
-                "actions": list_of(one_of_types({"button": _BUTTON}), 5),
+                "actions": list_of(one_of_types({"button": _BUTTON}), 3),
             },
         )
     }
 )
-_MESSAGE_BLOCKS: dict[str, Check] = {
-    **_COMMON,
-    "markdown": _block({"text": string(12_000)}),
-    "card": _CARD,
-    "carousel": _block({"elements": list_of(_CARD, 10)}),
-}
+# Slack's reference of blocks: cards are for all surfaces, carousels not for modals.
+_MODAL_BLOCKS: dict[str, Check] = {**_COMMON, "card": _CARD}
+_HOME_BLOCKS: dict[str, Check] = {**_MODAL_BLOCKS, "carousel": _block({"elements": list_of(_CARD, 10)})}
+_MESSAGE_BLOCKS: dict[str, Check] = {**_HOME_BLOCKS, "markdown": _block({"text": string(12_000)})}
 _META: dict[str, Check] = {
     "private_metadata": string(3000, 0),
     "callback_id": string(255, 0),
@@ -249,7 +256,7 @@ _META: dict[str, Check] = {
 }
 _VIEWS: dict[str, Check] = {
     "modal": object_with(
-        {"type": anything, "title": _plain(24), "blocks": _blocks(VIEW_BLOCKS, _COMMON)},
+        {"type": anything, "title": _plain(24), "blocks": _blocks(VIEW_BLOCKS, _MODAL_BLOCKS)},
         {
             **_META,
             "submit": _plain(24),
@@ -259,5 +266,5 @@ _VIEWS: dict[str, Check] = {
             "submit_disabled": boolean,
         },
     ),
-    "home": object_with({"type": anything, "blocks": _blocks(VIEW_BLOCKS, _COMMON)}, _META),
+    "home": object_with({"type": anything, "blocks": _blocks(VIEW_BLOCKS, _HOME_BLOCKS)}, _META),
 }

@@ -91,15 +91,19 @@ class PageUpdates:
                 {name: each.get(name, "") for name in ("command", "description", "usage_hint")}
                 for each in self._features.get("slash_commands", ())
             ],
-            "shortcuts": [
-                {"name": each["name"], "callback_id": each["callback_id"]}
-                for each in self._features.get("shortcuts", ())
-                if each["type"] == "message"
-            ],
+            "shortcuts": self._shortcuts("message"),
+            "global_shortcuts": self._shortcuts("global"),
             "home": shown_view(team, home) if home else None,
             "modal": shown_view(team, stack[-1]) if stack else None,
             "limits": {"file_bytes": self._file_bytes},
         }
+
+    def _shortcuts(self, kind: str) -> list[Json]:
+        return [
+            {name: each.get(name, "") for name in ("name", "callback_id", "description")}
+            for each in self._features.get("shortcuts", ())
+            if each["type"] == kind
+        ]
 
     def _tell(self, users: Iterable[str], told: Json) -> None:
         for user in users:

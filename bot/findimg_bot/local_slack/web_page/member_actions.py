@@ -90,18 +90,27 @@ class MemberActions:
         return self._services.files.add(self.team, self.user.id, name, data)
 
     async def act(
-        self, block_id: str, action_id: str, channel: str = "", ts: str = "", view_id: str = "", value: Any = None
+        self,
+        block_id: str,
+        action_id: str,
+        channel: str = "",
+        ts: str = "",
+        view_id: str = "",
+        value: Any = None,
+        values: Mapping[str, Mapping[str, Json]] | None = None,
     ) -> None:
         """Use a button or another element of a message or a view.
 
         Args:
             value: what was chosen or typed; a button needs none.
+            values: what is in the inputs of the view, as for `submit`.
 
         Raises:
             UserActionError: the element does not exist, or the bot did not acknowledge.
         """
         if view_id:
             view = self._view(view_id)
+            view.content["state"] = {"values": self._values(view, values or {})[0]}
             about: Json = {"view": view.content, "container": {"type": "view", "view_id": view.id}}
             blocks = view.content["blocks"]
         else:
@@ -135,8 +144,7 @@ class MemberActions:
         """
         place = self._place(channel)
         message = self._message(place, ts)
-        known = self._services.manifest.get("features", {}).get("shortcuts", ())
-        if message.only_for or not any(each["callback_id"] == callback_id for each in known):
+        if message.only_for or not self._has_shortcut("message", callback_id):
             raise UserActionError(f"There is no shortcut {callback_id!r} on that message.")
         await self._interact(
             {
@@ -148,6 +156,16 @@ class MemberActions:
                 "response_url": self._services.response_urls.new("app", self.team, place, self.user.id),
             }
         )
+
+    async def global_shortcut(self, callback_id: str) -> None:
+        """Use a global shortcut, which belongs to no channel.
+
+        Raises:
+            UserActionError: there is no such shortcut, or the bot did not acknowledge.
+        """
+        if not self._has_shortcut("global", callback_id):
+            raise UserActionError(f"There is no shortcut {callback_id!r}.")
+        await self._interact({"type": "shortcut", "callback_id": callback_id})
 
     async def submit(self, view_id: str, values: Mapping[str, Mapping[str, Json]]) -> None:
         """Submit a modal.
@@ -163,7 +181,7 @@ class MemberActions:
         if view.content["type"] != "modal":
             raise UserActionError("Only a modal can be submitted.")
         view.content["state"] = {"values": self._filled(view, values)}
-        payload = {"type": "view_submission", "view": view.content, "response_urls": []}
+        payload = {"type": "view_submission", "view": view.content, "response_urls": self._response_urls(view)}
         answer = await self._interact(payload, _TROUBLE)
         try:
             match answer.get("response_action"):
@@ -287,8 +305,32 @@ class MemberActions:
         except DeliveryError as error:
             raise UserActionError(trouble or f'{self.team.bot.name} failed with the error "{error}"') from error
 
+    def _has_shortcut(self, kind: str, callback_id: str) -> bool:
+        known = self._services.manifest.get("features", {}).get("shortcuts", ())
+        return any((each["type"], each["callback_id"]) == (kind, callback_id) for each in known)
+
+    def _response_urls(self, view: View) -> list[Json]:
+        """Return a response_url for each conversation that was chosen where the modal asks for response_urls."""
+        found = []
+        for block in view.content["blocks"]:
+            element = block.get("element", {})
+            if block["type"] == "input" and element.get("response_url_enabled"):
+                chosen = view.content["state"]["values"][block["block_id"]][element["action_id"]]
+                place = self._place(str(chosen.get("selected_conversation") or chosen.get("selected_channel")))
+                url = self._services.response_urls.new("app", self.team, place, self.user.id)
+                ids = {"block_id": block["block_id"], "action_id": element["action_id"], "channel_id": place.id}
+                found.append(ids | {"response_url": url})
+        return found
+
     def _filled(self, view: View, given: Mapping[str, Mapping[str, Json]]) -> Json:
         """Return the values of a modal's inputs. Missing values and unsuitable files raise `ModalError`."""
+        values, errors = self._values(view, given)
+        if errors:
+            raise ModalError(errors)
+        return values
+
+    def _values(self, view: View, given: Mapping[str, Mapping[str, Json]]) -> tuple[Json, dict[str, str]]:
+        """Return the values of a modal's inputs, and the problems by block id."""
         values: Json = {}
         errors: dict[str, str] = {}
         for block in view.content["blocks"]:
@@ -307,9 +349,7 @@ class MemberActions:
             if not block.get("optional") and not any(content for key, content in value.items() if key != "type"):
                 errors[name] = "Please complete this required field."
             values[name] = {element["action_id"]: value}
-        if errors:
-            raise ModalError(errors)
-        return values
+        return values, errors
 
     def _place(self, name: str) -> Channel:
         channel = self.team.channel(name)

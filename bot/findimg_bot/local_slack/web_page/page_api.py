@@ -46,6 +46,7 @@ class PageApi:
             "send": _send,
             "action": _action,
             "shortcut": _shortcut,
+            "global_shortcut": _global_shortcut,
             "submit": _submit,
             "close": _close,
             "home": _home,
@@ -158,7 +159,8 @@ async def _send(person: MemberActions, body: Json) -> Json:
 
 async def _action(person: MemberActions, body: Json) -> Json:
     names = ("block_id", "action_id", "channel", "ts", "view_id")
-    await person.act(**{name: _text(body, name) for name in names}, value=body.get("value"))
+    values = _values(body) if body.get("view_id") and "values" in body else None
+    await person.act(**{name: _text(body, name) for name in names}, value=body.get("value"), values=values)
     return {}
 
 
@@ -167,14 +169,13 @@ async def _shortcut(person: MemberActions, body: Json) -> Json:
     return {}
 
 
+async def _global_shortcut(person: MemberActions, body: Json) -> Json:
+    await person.global_shortcut(_text(body, "callback_id"))
+    return {}
+
+
 async def _submit(person: MemberActions, body: Json) -> Json:
-    values = body.get("values")
-    if not isinstance(values, dict) or not all(
-        isinstance(block, dict) and all(isinstance(value, dict) for value in block.values())
-        for block in values.values()
-    ):
-        raise UserActionError("The modal's values are missing.")
-    await person.submit(_text(body, "view_id"), values)
+    await person.submit(_text(body, "view_id"), _values(body))
     return {}
 
 
@@ -197,6 +198,16 @@ async def _pass_on(feed: asyncio.Queue[Json], socket: web.WebSocketResponse) -> 
     with suppress(ConnectionError):  # the page was closed
         while not socket.closed:
             await socket.send_str(json.dumps(await feed.get()))
+
+
+def _values(body: Json) -> dict[str, dict[str, Json]]:
+    values = body.get("values")
+    if not isinstance(values, dict) or not all(
+        isinstance(block, dict) and all(isinstance(value, dict) for value in block.values())
+        for block in values.values()
+    ):
+        raise UserActionError("The modal's values are missing.")
+    return values
 
 
 def _text(body: Json, name: str) -> str:

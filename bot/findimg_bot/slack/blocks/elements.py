@@ -9,13 +9,18 @@ from slack_sdk.models.blocks import (
     CardBlock,
     CarouselBlock,
     ContextBlock,
+    ConversationFilter,
+    ConversationSelectElement,
     DividerBlock,
     HeaderBlock,
     ImageBlock,
     ImageElement,
+    InputBlock,
+    InputInteractiveElement,
     MarkdownTextObject,
     Option,
     OptionGroup,
+    PlainTextInputElement,
     PlainTextObject,
     SectionBlock,
     StaticSelectElement,
@@ -107,6 +112,72 @@ def menu(placeholder: str, action: str, groups: Sequence[tuple[str, Sequence[tup
         ],
     )
     return dict(element.to_dict())
+
+
+def select(placeholder: str, action: str, choices: Sequence[tuple[str, str]]) -> StaticSelectElement:
+    """Return a select for an input, whose first choice is selected.
+
+    Args:
+        action: its action_id.
+        choices: text and value of each choice.
+    """
+    options = [Option(text=PlainTextObject(text=clip(text, OPTION_TEXT), emoji=False), value=v) for text, v in choices]
+    return StaticSelectElement(
+        placeholder=PlainTextObject(text=placeholder, emoji=False),
+        action_id=action,
+        options=options,
+        initial_option=options[0],
+    )
+
+
+def conversation_select(placeholder: str, action: str) -> ConversationSelectElement:
+    """Return a select of a conversation of this organisation, for an input.
+
+    The current conversation is selected. When the modal is submitted, Slack sends a response_url for the conversation.
+
+    Args:
+        action: its action_id.
+    """
+    return ConversationSelectElement(
+        placeholder=PlainTextObject(text=placeholder, emoji=False),
+        action_id=action,
+        default_to_current_conversation=True,
+        response_url_enabled=True,
+        filter=ConversationFilter(include=["im", "mpim", "private", "public"], exclude_external_shared_channels=True),
+    )
+
+
+def text_input(placeholder: str, action: str, most: int) -> PlainTextInputElement:
+    """Return a text field for an input, which sends its text when the person presses Enter.
+
+    Args:
+        action: its action_id, which names its listener.
+        most: maximum number of characters.
+    """
+    return PlainTextInputElement(
+        placeholder=PlainTextObject(text=placeholder, emoji=False),
+        action_id=action,
+        max_length=most,
+        focus_on_load=True,
+        dispatch_action_config={"trigger_actions_on": ["on_enter_pressed"]},
+    )
+
+
+def labelled(block: str, label: str, element: InputInteractiveElement, dispatches: bool = False) -> Block:
+    """Return an input.
+
+    Args:
+        block: its block_id, under which a submitted view holds its value.
+        label: plain text.
+        dispatches: whether using the element calls its listener.
+    """
+    made = InputBlock(
+        block_id=block,
+        label=PlainTextObject(text=label, emoji=False),
+        element=element,
+        dispatch_action=dispatches or None,
+    )
+    return dict(made.to_dict())
 
 
 def card(hero_image: Block, title: str, subtitle: str, body: str, buttons: Sequence[Block]) -> Block:

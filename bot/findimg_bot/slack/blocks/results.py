@@ -81,9 +81,7 @@ def results_message(
         cards: whether images with a public address may be shown as a carousel of cards.
     """
     hits, note = page.results.hits, page.results.note
-    blocks = [*lead, section(_heading(page))]
-    if note:
-        blocks.append(context(f":information_source: {escaped(note, SECTION_TEXT // 4)}"))
+    blocks = [*lead, *heading_blocks(page)]
     names = ", ".join(plain(file_name(hit.uri), 60) for hit in hits)
     if pictures.sheet and hits:
         blocks.append(image(pictures.sheet, clip(f"In this order: {names}", ALT_TEXT)))
@@ -94,9 +92,8 @@ def results_message(
         shown = [_card(each, choice, pictures, page) for each, choice in zip(page.details, choices, strict=True)]
         blocks.append(carousel(shown))
     else:
-        blocks += [_row(number, pictures, page) for number in range(len(hits))]
-    if pictures.note:
-        blocks.append(context(f":warning: {escaped(pictures.note, SECTION_TEXT // 4)}"))
+        blocks += rows(page, pictures)
+    blocks += picture_note(pictures)
     if controls := _controls(page, question_id, private):
         blocks.append(actions(controls))
     blocks.append(context(f"{page.manifest.images:,} images · indexed {local_date(page.manifest.created)}"))
@@ -169,6 +166,13 @@ def copies_message(uri: str, copies: Sequence[str], near_duplicates: Sequence[st
     return Message(notification_text(f"Copies of {file_name(uri)}"), blocks)
 
 
+def heading_blocks(page: ResultsPage) -> list[Block]:
+    """Return what was searched for and the position of the page, with the note of the search."""
+    note = page.results.note
+    noted = [context(f":information_source: {escaped(note, SECTION_TEXT // 4)}")] if note else []
+    return [section(_heading(page)), *noted]
+
+
 def _heading(page: ResultsPage) -> str:
     count, total = len(page.results.hits), page.results.total
     if not count:
@@ -177,6 +181,16 @@ def _heading(page: ResultsPage) -> str:
         of_total = f" of {total:,}" if total is not None else ""
         return f"{page.title} · {page.skip + 1:,} to {page.skip + count:,}{of_total}"
     return page.title
+
+
+def rows(page: ResultsPage, pictures: HitPictures) -> list[Block]:
+    """Return one compact row for each hit, with its thumbnail on the right."""
+    return [_row(number, pictures, page) for number in range(len(page.details))]
+
+
+def picture_note(pictures: HitPictures) -> list[Block]:
+    """Return a line that says why pictures are missing, or nothing."""
+    return [context(f":warning: {escaped(pictures.note, SECTION_TEXT // 4)}")] if pictures.note else []
 
 
 def _row(number: int, pictures: HitPictures, page: ResultsPage) -> Block:

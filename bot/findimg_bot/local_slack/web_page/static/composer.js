@@ -1,7 +1,8 @@
 // The message field, with completion and attached files.
 
 import { Completion } from "./completion.js";
-import { element, iconButton } from "./dom.js";
+import { element, icon, iconButton } from "./dom.js";
+import { openMenu } from "./menu.js";
 import { chooser, takePastes, Uploads } from "./uploads.js";
 
 const drafts = new Map(); // text that was typed but not sent, by channel and thread
@@ -84,7 +85,28 @@ export class Composer {
       input,
       !this.#place.thread && tool("slash", "Commands", "/"),
       tool("mention", `Mention ${this.#store.state.bot.name}`, "@"),
+      this.#shortcuts(),
     ];
+  }
+
+  /** Return the button for the global shortcuts, or null where the app has none. */
+  #shortcuts() {
+    const { state } = this.#store;
+    if (!state.global_shortcuts.length) return null;
+    const button = iconButton("wand", "Shortcuts", { "aria-haspopup": "menu", "aria-expanded": "false" });
+    const entries = state.global_shortcuts.map((each) => ({
+      text: each.name,
+      detail: state.bot.name,
+      icon: icon("wand"),
+      run: () => this.#run(each),
+    }));
+    button.addEventListener("click", () => openMenu(button, "Shortcuts", entries));
+    return button;
+  }
+
+  async #run({ callback_id: callback }) {
+    const answer = await this.#connection.request("/page/global_shortcut", { callback_id: callback });
+    if (!answer.ok) this.#say(answer.error);
   }
 
   #insert(text) {

@@ -107,7 +107,9 @@ function select(block, each, context, label) {
   const { store } = context;
   const groups = each.option_groups ?? [{ options: each.options ?? listed(each.type, store) }];
   const many = each.type === "multi_static_select";
-  const one = each.initial_option?.value ?? each.initial_user ?? each.initial_channel ?? each.initial_conversation;
+  const here = each.default_to_current_conversation ? currentChannel(store) : undefined;
+  const one =
+    each.initial_option?.value ?? each.initial_user ?? each.initial_channel ?? each.initial_conversation ?? here;
   const initial = new Set([one, ...(each.initial_options ?? []).map((option) => option.value)]);
   const prompt = each.placeholder?.text ?? "Choose…";
   const named = label ? { "aria-labelledby": label } : { "aria-label": prompt };
@@ -134,6 +136,12 @@ function select(block, each, context, label) {
   };
   const value = () => (many ? [...node.selectedOptions].map((option) => option.value) : node.value);
   return stateful(block, each, context, node, { read, filled: () => node.value !== "" }, value);
+}
+
+/** Return the channel that the page shows. */
+function currentChannel(store) {
+  const id = location.hash.slice(1).split("/")[0];
+  return (store.channel(id) ?? store.state.channels[0]).id;
 }
 
 /** Return the people or channels to choose from. */
@@ -226,7 +234,14 @@ function files(block, each, context, label) {
 /** Register an element's value for the view's submission. Send each change to the bot if the block asks for that. */
 function stateful(block, each, context, node, input, value) {
   context.inputs?.set(keyOf(block, each), { ...input, node, block, action: each.action_id });
-  if (block.type !== "input" || block.dispatch_action) {
+  if (block.type === "input" && !block.dispatch_action) return node;
+  if (each.dispatch_action_config?.trigger_actions_on?.includes("on_enter_pressed")) {
+    node.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing || event.shiftKey) return;
+      event.preventDefault(); // the form is not submitted
+      use(node, block, each, context, value());
+    });
+  } else {
     node.addEventListener("change", () => use(node, block, each, context, value()));
   }
   return node;

@@ -95,6 +95,7 @@ export class View {
       block_id: block.block_id,
       action_id: each.action_id,
       value,
+      values: this.values,
     });
     if (answer.ok) await answered;
     else this.#fail(answer.error);

@@ -1,0 +1,26 @@
+"""`Next` and `Previous` in the modal `Find a picture`."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.common import find_question, team_of
+from findimg_bot.service.query_service import PAGE, QueryService
+from findimg_bot.slack.blocks.picture_modal import modal_results
+from findimg_bot.slack.replies import ModalReply
+
+
+async def turn_modal_page(
+    ack: AsyncAck, action: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
+) -> None:
+    """Show another page of the same hits."""
+    await ack()
+    service: QueryService = context["service"]
+    reply = ModalReply(client, body["view"]["id"], body["user"]["id"])
+    async with service.answering(action["action_id"], reply):
+        stored = await find_question(context, action["value"])
+        step = PAGE if action["action_id"] == "next_in_modal" else -PAGE
+        skip = max(0, stored.skip + step)
+        await service.search(client, team_of(context), reply, stored.question, skip, modal_results)

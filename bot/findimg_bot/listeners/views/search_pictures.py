@@ -1,0 +1,20 @@
+"""`Find` in the modal `Find a picture`."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.modal_search import answer_in_modal
+from findimg_bot.slack.blocks.elements import context as line
+from findimg_bot.slack.blocks.picture_modal import picture_modal
+from findimg_bot.slack.replies import SEARCHING
+
+
+async def search_pictures(
+    ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
+) -> None:
+    """Keep the modal open, and show the found pictures in it."""
+    await ack(response_action="update", view=picture_modal([line(SEARCHING)]))
+    await answer_in_modal(view, context, client)

@@ -1,0 +1,32 @@
+"""`Share` in the modal `Find a picture`."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.actions.hit_actions import find_hit
+from findimg_bot.listeners.common import team_of
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.picture_modal import chosen_picture
+from findimg_bot.slack.replies import ChannelReply, PrivateReply
+
+
+async def share_picture(
+    ack: AsyncAck, view: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
+) -> None:
+    """Close the modal, and post the chosen picture to the chosen conversation.
+
+    The response_url lets findimg post where it is not a member, because the person chose the conversation.
+    """
+    await ack()
+    service: QueryService = context["service"]
+    user = body["user"]["id"]
+    choice, channel = chosen_picture(view)
+    url = next((each["response_url"] for each in body["response_urls"] if each["channel_id"] == channel), None)
+    async with service.answering("share", PrivateReply(client, "", user)):
+        uri = await find_hit(context, choice)
+        reply = ChannelReply(AsyncRespond(response_url=url), client, channel, user)
+        await service.share(client, team_of(context), reply, uri)

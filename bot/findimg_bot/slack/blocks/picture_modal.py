@@ -1,0 +1,99 @@
+"""The modal in which a person searches, looks at pictures and shares one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from findimg.search.query import LONGEST
+from findimg_bot.slack.blocks.elements import (
+    Block,
+    actions,
+    button,
+    conversation_select,
+    labelled,
+    plain_text,
+    select,
+    text_input,
+)
+from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.blocks.results import HitPictures, ResultsPage, heading_blocks, picture_note, rows
+from findimg_bot.slack.blocks.text import file_name, notification_text, plain
+from findimg_bot.slack.limits import check_view
+
+SEARCH, SHARE = "find_picture", "share_picture"  # callback_id of the modal, by what its submit button does
+_WORDS, _PICTURE, _CONVERSATION = "words", "picture", "conversation"
+
+
+def picture_modal(blocks: Sequence[Block] = ()) -> Block:
+    """Return the modal with a text field, and below it an answer.
+
+    The text field is the same in all states of the modal, so Slack keeps what the person typed.
+
+    Args:
+        blocks: the answer. With an input for the picture, the modal shares that picture.
+    """
+    shares = any(block.get("block_id") == _PICTURE for block in blocks)
+    words = labelled(
+        _WORDS,
+        "What does the picture show?",
+        text_input("cat sofa", "search_in_modal", min(LONGEST, 3000)),
+        dispatches=True,
+    )
+    view = {
+        "type": "modal",
+        "callback_id": SHARE if shares else SEARCH,
+        "title": plain_text("Find a picture"),
+        "submit": plain_text("Share" if shares else "Find"),
+        "close": plain_text("Close"),
+        "blocks": [words, *blocks],
+    }
+    check_view(view)
+    return view
+
+
+def refusal_modal(reason: str) -> Block:
+    """Return a modal that says why the person gets no answer."""
+    view = {
+        "type": "modal",
+        "title": plain_text("Find a picture"),
+        "close": plain_text("Close"),
+        "blocks": [{"type": "section", "text": plain_text(reason)}],
+    }
+    check_view(view)
+    return view
+
+
+def modal_results(page: ResultsPage, pictures: HitPictures, question_id: str, *_: object, **__: object) -> Message:
+    """Return the answer below the text field: one page of hits, and inputs that share one of them.
+
+    Args:
+        question_id: id of the stored question, which the buttons carry.
+    """
+    blocks = [*heading_blocks(page), *rows(page, pictures), *picture_note(pictures)]
+    turning = [button("Previous", "previous_in_modal", question_id)] if page.skip else []
+    if page.results.more:
+        turning.append(button("Next", "next_in_modal", question_id))
+    if turning:
+        blocks.append(actions(turning))
+    if page.details:
+        names = [
+            (f"{page.skip + number + 1}. {plain(file_name(each.hit.uri), 60)}", f"{question_id}.{number}")
+            for number, each in enumerate(page.details)
+        ]
+        blocks.append(labelled(_PICTURE, "Picture to share", select("Choose a picture…", "picture", names)))
+        blocks.append(
+            labelled(_CONVERSATION, "Share to conversation", conversation_select("Choose a conversation…", "channel"))
+        )
+    return Message(notification_text("Pictures that were found"), blocks)
+
+
+def typed_words(view: Mapping[str, Any]) -> str:
+    """Return what the person typed into the modal."""
+    return str(view["state"]["values"].get(_WORDS, {}).get("search_in_modal", {}).get("value") or "")
+
+
+def chosen_picture(view: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the choice `<question id>.<number>` and the conversation that the person chose."""
+    values = view["state"]["values"]
+    return values[_PICTURE]["picture"]["selected_option"]["value"], values[_CONVERSATION]["channel"][
+        "selected_conversation"
+    ]
