@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from findimg_bot.local_slack.server import Workspace
-from findimg_bot.slack.manifest import EVENTS_PATH, REDIRECT_PATH, read_manifest
+from findimg_bot.slack.manifest import EVENTS_PATH, REDIRECT_PATH, Surfaces, read_manifest
 from tests.bot.person import Json, Person, until
 
 T = TypeVar("T")
@@ -52,18 +52,27 @@ class Threaded:
 class Team:
     """A workspace, the bot in it, and a person who asks."""
 
-    def __init__(self, mode: str, folder: Path, cache: Path, library: str, path: str = "/readyz"):
+    def __init__(
+        self,
+        mode: str,
+        folder: Path,
+        cache: Path,
+        library: str,
+        path: str = "/readyz",
+        surfaces: Surfaces | None = None,
+    ):
         """Start workspace and bot.
 
         Args:
             mode: `socket` or `http`.
             folder: for the bot's state and log.
             path: what answers 200 once the bot can be asked; `/healthz` where it has no version yet.
+            surfaces: the optional surfaces that the app declares.
         """
         self.mode = mode
         self._path = path
         self._port = free_port()
-        manifest = read_manifest()
+        manifest = read_manifest(surfaces=surfaces)
         if mode == "http":
             manifest["oauth_config"]["redirect_urls"] = [self.monitor + REDIRECT_PATH]
             self.slack = Threaded(manifest, request_url=self.monitor + EVENTS_PATH)

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import SettingsError
 from findimg_bot.listeners import register_listeners
-from findimg_bot.slack.manifest import bot_scopes, read_manifest
+from findimg_bot.slack.manifest import Surfaces, bot_scopes, read_manifest
 
 PROJECT = Path(__file__).parents[3]
 OWN_SLACK = PROJECT / "bot" / "findimg_bot" / "local_slack"
@@ -35,6 +35,7 @@ METHODS: dict[str, set[str]] = {
     "files_upload_v2": {"files:write"},  # files.getUploadURLExternal and files.completeUploadExternal
     "views_open": set(),
     "views_publish": set(),
+    "views_update": set(),
 }
 EVENTS: dict[str, set[str]] = {
     "app_home_opened": set(),
@@ -91,9 +92,23 @@ def test_commands_match_listeners(registered: dict[str, list[str]]) -> None:
 
 
 def test_shortcuts_match_listeners(registered: dict[str, list[str]]) -> None:
-    assert registered["message_shortcut"] == sorted(each["callback_id"] for each in features()["shortcuts"])
+    shortcuts = read_manifest(surfaces=Surfaces(shortcut=True))["features"]["shortcuts"]
+    declared = {
+        kind: sorted(each["callback_id"] for each in shortcuts if each["type"] == kind)
+        for kind in ("message", "global")
+    }
+    assert registered["message_shortcut"] == declared["message"]
+    assert registered["global_shortcut"] == declared["global"]
+
+
+def test_global_shortcut_is_declared_only_when_wanted() -> None:
     assert {each["type"] for each in features()["shortcuts"]} == {"message"}
-    assert not {"shortcut", "global_shortcut"} & set(registered)
+    with_shortcut = read_manifest(surfaces=Surfaces(shortcut=True))
+    assert with_shortcut["oauth_config"] == read_manifest()["oauth_config"]
+    assert with_shortcut["settings"] == read_manifest()["settings"]
+    added = [each for each in with_shortcut["features"]["shortcuts"] if each["type"] == "global"]
+    assert [each["name"] for each in added] == ["Find a picture"]
+    assert all(len(each["name"]) <= 24 and len(each["description"]) <= 150 for each in added)
 
 
 def test_events_match_listeners(registered: dict[str, list[str]]) -> None:
@@ -102,7 +117,7 @@ def test_events_match_listeners(registered: dict[str, list[str]]) -> None:
 
 
 def test_buttons_match_listeners(registered: dict[str, list[str]]) -> None:
-    place = {"button": 1, "menu": 1, "image_choice_message": 2}  # of the action_id among the arguments
+    place = {"button": 1, "menu": 1, "image_choice_message": 2, "text_input": 1}  # of the action_id among the arguments
     arguments = [
         node.args[place[ast.unparse(node.func)]]
         for node in nodes()
