@@ -100,7 +100,7 @@ class PageUpdates:
 
     def _shortcuts(self, kind: str) -> list[Json]:
         return [
-            {name: each.get(name, "") for name in ("name", "callback_id", "description")}
+            {"name": each["name"], "callback_id": each["callback_id"]}
             for each in self._features.get("shortcuts", ())
             if each["type"] == kind
         ]
