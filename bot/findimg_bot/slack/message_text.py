@@ -28,7 +28,7 @@ _BRACKETS = re.compile(r"<(?P<target>[^<>|\s][^<>|]*)(?:\|(?P<label>[^<>]*))?>")
 # A channel or a person as the value of a filter, as in Slack's own search; findimg has no such filter.
 _SLACK_FILTER = re.compile(r"(?i)(?<!\S)-?(?:in|from|to|with|by):\s*<[#@][^<>|]*(?:\|[^<>]*)?>")
 _COPY = re.compile(r"(?i)(?<!\S)(?:/?cc|fyi|ping)[:,]?\s*(?=<[@!])")
-_NAME = re.compile(r"(?<![\w@＠.:/'\"])[@＠][\w-][\w.-]*")
+_NAME = re.compile(r"(?<![\w@＠.:/'\"])(?:<[@＠][\w-]+(?:\|[^<>]*)?>|[@＠][\w-][\w.-]*)")
 _QUOTE = "[\"'“”„«»‘’‚「」『』＂]?"
 _ADDRESS = re.compile(r"(?i)(?<![^\s(\[:：\"'“”„«»‘’‚「『＂])(?:https?://|www\.)[^\s<>\"“”„«»’」』＂]+")
 _LINK = re.compile(rf"(?i)(?:(?<!\s)\s+)?(?:like[:：]\s*)?{_QUOTE}{_PLACE}{_QUOTE}\s*")

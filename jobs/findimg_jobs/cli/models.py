@@ -17,17 +17,23 @@ app = typer.Typer(no_args_is_help=True, help="Manage weights and word vectors on
 def list_models(cache: CacheOption = None) -> None:
     """List the known models and where they are."""
     rows = [
-        (status.name, status.kind, status.state, f"{status.size / 1e6:.0f}" if status.size else "", status.path or "")
+        (
+            status.name,
+            status.kind,
+            status.state,
+            f"{status.size / 1e6:.0f}" if status.size else "",
+            status.path or status.note,
+        )
         for status in _store(cache).list()
     ]
-    print_table(make_table(("Model", "Kind", "State", "MB", "Where"), rows))
+    print_table(make_table(("Model", "Kind", "State", "MB", "Where or what"), rows))
 
 
 @app.command()
 def pull(
     name: str,
     source: Annotated[
-        str | None, typer.Option("--from", help="A file or s3:// URI. By default the official download.")
+        str | None, typer.Option("--from", help="A file, folder or s3:// URI. By default the official download.")
     ] = None,
     cache: CacheOption = None,
 ) -> None:

@@ -1,7 +1,8 @@
 """What an encoder is: images or text in, vectors out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,3 +52,11 @@ class ImageEncoder(Protocol):
 
         `open_portable` in the registry opens it. `index` keeps it in the library for readers.
         """
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """A model that turns texts into vectors of the space of an image encoder, which it usually is itself."""
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of n texts, float32[n, dim], each of length 1. n is at least 1."""

@@ -17,7 +17,7 @@ from findimg.discovery import import_modules
 from findimg.encoders.base import Features, ImageEncoder
 from findimg.errors import ModelError, SettingsError
 from findimg.library.manifest import hash_file
-from findimg.models.artefacts import Artefact
+from findimg.models.artefacts import Artefact, Kind
 from findimg.models.store import ModelStore
 
 
@@ -26,7 +26,8 @@ class RegisteredEncoder(ABC):
 
     Attributes:
         preprocessing: part of the fingerprint. Raise it by one when `preprocess` changes.
-        artefact: where the weights come from. None if the operator must name a file.
+        artefact: where the weights come from. None if the operator must name them.
+        weights_kind: of weights that are a folder.
         weights_help: for an encoder without an artefact, one sentence that says how to get the weights.
     """
 
@@ -36,6 +37,7 @@ class RegisteredEncoder(ABC):
     fingerprint: str
     preprocessing: int
     artefact: Artefact | None = None
+    weights_kind: Kind | None = None
     weights_help: str = ""
 
     @classmethod
@@ -44,7 +46,7 @@ class RegisteredEncoder(ABC):
         """Build the model from its weights.
 
         Args:
-            weights: a file, not checked yet.
+            weights: a file or a folder, not checked yet.
             fingerprint: of the weights and the preprocessing.
             store: where other weights are, and where a converted model can be kept.
             threads: CPU threads for the model. None uses all.
@@ -156,12 +158,22 @@ def _find(name: str) -> type[RegisteredEncoder]:
 def _weights(encoder: type[RegisteredEncoder], store: ModelStore, named: str | None) -> Path:
     if named is None and encoder.artefact is None:
         raise ModelError(encoder.weights_help)
-    return store.weights(encoder.name, named)
+    return store.weights(encoder.name, named, encoder.weights_kind)
 
 
 def _fingerprint(encoder: type[RegisteredEncoder], weights: Path) -> str:
     try:
-        digest = hash_file(weights)
+        digest = _hash_weights(encoder, weights)
     except OSError as error:
         raise ModelError(f"The weights {weights} cannot be read: {error.strerror}.") from error
     return hashlib.sha256(f"{encoder.name} {digest} {encoder.preprocessing}".encode()).hexdigest()[:16]
+
+
+def _hash_weights(encoder: type[RegisteredEncoder], weights: Path) -> str:
+    if (kind := encoder.weights_kind) is None:
+        return hash_file(weights)
+    for file in kind.files:
+        if not (weights / file).is_file():
+            raise ModelError(f"{weights} has no {file}. Name a folder with the whole model.")
+    files = [*kind.files, *(file for file in kind.optional_files if (weights / file).is_file())]
+    return " ".join(f"{file} {hash_file(weights / file)}" for file in files)

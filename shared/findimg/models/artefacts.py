@@ -24,6 +24,14 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderDownload:
+    """A folder on an official server, whose files have no published hashes."""
+
+    url: str  # of the folder
+    size: int  # bytes, about
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """A file in an installed pip package."""
 
@@ -51,12 +59,16 @@ class Kind:
             is not what it should be.
         own_names: regular expression of further names that an operator may give to files of this kind.
         own_names_example: the same for people, for example "glove.…".
+        files: for a kind that is a folder: the files that it must have.
+        optional_files: files that it may have besides.
     """
 
     name: str
     prepare: Callable[[str, Path, Path], Path]
     own_names: str = ""
     own_names_example: str = ""
+    files: tuple[str, ...] = ()
+    optional_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,8 @@ class Artefact:
 
     name: str
     kind: Kind
-    origin: Download | Embedded
+    origin: Download | FolderDownload | Embedded
+    note: str = ""  # for people who choose a model
 
 
 _registered: dict[str, Artefact] = {}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from findimg.errors import ModelError
-from findimg.models.artefacts import Artefact, Embedded, Kind, known_artefacts
-from findimg.models.download import DownloadProgress, download, no_progress, remedies
+from findimg.models.artefacts import Artefact, Embedded, FolderDownload, Kind, known_artefacts
+from findimg.models.download import DownloadProgress, download, download_folder, no_progress, remedies
 from findimg.storage.base import open_storage
 
 
@@ -26,13 +26,14 @@ class Status:
     state: Literal["cached", "embedded", "absent"]
     path: Path | None  # None when absent
     size: int | None  # bytes on disk, or of the download when absent; None when unknown
+    note: str = ""  # for people who choose a model
 
 
 class ModelStore:
     """The local cache of models.
 
-    Its folders are `weights/<name>`, `words/<name>/`, `named/` for copies of S3 objects, and `made/` for converted
-    models.
+    Its folders are `weights/<name>`, `words/<name>/`, `named/` for copies from S3, `made/` for converted models, and
+    `partial/` for downloads of folders that were interrupted.
     """
 
     def __init__(
@@ -75,9 +76,10 @@ class ModelStore:
 
         Args:
             name: a known name. With a source also a name of one's own, such as `glove.team`.
-            source: a file or s3:// URI, which replaces what is in the cache. Weights have the encoder's format. Word
-                vectors are GloVe's text, a zip with that text, or a .npy with its vocabulary beside it as .txt. None
-                downloads the official file unless it is on this machine.
+            source: a file, folder or s3:// URI, which replaces what is in the cache. Weights have the encoder's format,
+                those of an image–text model are a folder. Word vectors are GloVe's text, a zip with that text, or a
+                .npy with its vocabulary beside it as .txt. None downloads the official file unless it is on this
+                machine.
 
         Returns:
             The file or folder.
@@ -91,24 +93,27 @@ class ModelStore:
             return status.path
         target = self.folder / status.kind / name
         with self._draft() as draft:
-            file = _fetch(source, draft) if source else self._download(self._artefacts[name], draft)
+            kind = self._kind(name)
+            file = _fetch(source, kind, draft) if source else self._download(self._artefacts[name], draft)
             work = draft / "work"
             work.mkdir()
-            prepared = self._kind(name).prepare(name, file, work)
-            if draft not in prepared.parents:  # the operator's own file stays where it is
-                prepared = Path(shutil.copyfile(prepared, draft / "copy"))
+            prepared = kind.prepare(name, file, work)
+            if draft not in prepared.parents:  # the operator's own files stay where they are
+                prepared = _copy(prepared, kind, draft / "copy")
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir():
                 shutil.rmtree(target)
             os.replace(prepared, target)
         return target
 
-    def weights(self, name: str, named: str | None = None) -> Path:
-        """Return an encoder's weights file: the named file, else the cached or embedded one, else a download.
+    def weights(self, name: str, named: str | None = None, kind: Kind | None = None) -> Path:
+        """Return an encoder's weights, a file or folder: the named ones, else the cached or embedded, else a download.
 
         Args:
             name: the encoder.
-            named: a file or s3:// URI. An S3 object is fetched once and then kept, so new weights need a new key.
+            named: a file, folder or s3:// URI. Weights in S3 are fetched once and then kept, so new weights need a new
+                key.
+            kind: of weights that are not a single file.
 
         Raises:
             ModelError: the weights cannot be found or downloaded.
@@ -117,11 +122,11 @@ class ModelStore:
         if named is None:
             return self.pull(name)
         if "://" not in named:
-            return _existing(named)
+            return _existing(named, kind)
         kept = self.folder / "named" / hashlib.sha256(named.encode()).hexdigest()[:16] / Path(named).name
         if not kept.exists():
             with self._draft() as draft:
-                file = _fetch(named, draft)
+                file = _fetch(named, kind, draft)
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(file, kept)
         return kept
@@ -160,9 +165,10 @@ class ModelStore:
     def _status(self, name: str, from_file: bool = False) -> Status:
         kind = self._kind(name).name
         artefact = self._artefacts.get(name)
+        note = artefact.note if artefact else ""
         cached = self.folder / kind / name
         if cached.exists():
-            return Status(name, kind, "cached", cached, _size(cached))
+            return Status(name, kind, "cached", cached, _size(cached), note)
         if artefact is None:
             if not from_file:
                 raise ModelError(
@@ -175,9 +181,16 @@ class ModelStore:
             if embedded is None:
                 return Status(name, kind, "absent", None, None)
             return Status(name, kind, "embedded", embedded, _size(embedded))
-        return Status(name, kind, "absent", None, artefact.origin.size)
+        return Status(name, kind, "absent", None, artefact.origin.size, note)
 
     def _download(self, artefact: Artefact, folder: Path) -> Path:
+        if isinstance(artefact.origin, FolderDownload):
+            partial = self.folder / "partial" / artefact.name
+            download_folder(artefact.name, artefact.origin, artefact.kind, partial, self._progress)
+            whole = Path(shutil.move(partial, folder / artefact.name))
+            with suppress(OSError):  # others are being downloaded
+                partial.parent.rmdir()
+            return whole
         if isinstance(artefact.origin, Embedded):
             raise ModelError(
                 f"{artefact.name} comes with the package {artefact.origin.package}, which is missing. Install it with "
@@ -203,16 +216,21 @@ def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
 
 
-def _existing(source: str) -> Path:
+def _existing(source: str, kind: Kind | None) -> Path:
     path = Path(source).expanduser()
-    if not path.is_file():
+    if kind and kind.files:
+        if not path.is_dir():
+            raise ModelError(f"There is no folder {source!r}. Name a folder with {kind.files[0]}, or an s3:// URI.")
+    elif not path.is_file():
         raise ModelError(f"There is no file {source!r}. Name an existing file or an s3:// URI.")
     return path
 
 
-def _fetch(source: str, draft: Path) -> Path:
+def _fetch(source: str, kind: Kind | None, draft: Path) -> Path:
     if "://" not in source:
-        return _existing(source)
+        return _existing(source, kind)
+    if kind and kind.files:
+        return _fetch_folder(source, kind, draft / "fetched")
     parent, _, name = source.rpartition("/")
     storage = open_storage(parent)
     storage.fetch(name, draft / name)
@@ -220,3 +238,23 @@ def _fetch(source: str, draft: Path) -> Path:
         vocabulary = Path(name).with_suffix(".txt").name
         storage.fetch(vocabulary, draft / vocabulary)
     return draft / name
+
+
+def _fetch_folder(source: str, kind: Kind, target: Path) -> Path:
+    storage = open_storage(source)
+    for file in (*kind.files, *kind.optional_files):
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        if file in kind.files or storage.exists(file):
+            storage.fetch(file, target / file)
+    return target
+
+
+def _copy(source: Path, kind: Kind, target: Path) -> Path:
+    """Copy a file, or the files of a folder of the kind."""
+    if not kind.files:
+        return Path(shutil.copyfile(source, target))
+    for file in (*kind.files, *kind.optional_files):
+        if (source / file).exists():
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / file, target / file)
+    return target

@@ -40,7 +40,7 @@ def calm(team: Team):
     [
         ("cat " * 2500, "Shorten it to 1000"),
         ("\u202ecat\u200b", "Images for *cat*"),
-        ("<@U123|anna> dalmatian", "unknown"),
+        ("<@U123|anna> dalmatian", "Images for *dalmatian*"),
         ("<!channel> dalmatian", "Nothing here shows 'channel'"),
         ("&lt;!channel&gt;", "."),
         ("<https://example.com|example.com>", "."),

@@ -10,6 +10,7 @@ from PIL import Image
 
 from findimg.encoders import registry
 from findimg.encoders.base import Features
+from findimg.encoders.clip_presets import PRESETS
 from findimg.encoders.registry import (
     RegisteredEncoder,
     backbone_names,
@@ -33,7 +34,7 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_registry_has_the_documented_encoders() -> None:
     efficientnets = {"efficientnet-lite0", "efficientnet-lite0-int8", "efficientnet-lite2"}
-    assert set(backbone_names()) == efficientnets | {"vgg16", "vgg16-gap"}
+    assert set(backbone_names()) == efficientnets | {"vgg16", "vgg16-gap", "onnx-clip", *PRESETS}
 
 
 def test_default_encoder_needs_tensorflow_only_for_its_conversion(tmp_path: Path) -> None:

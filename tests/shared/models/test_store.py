@@ -13,13 +13,12 @@ import boto3
 import h5py
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
 
+from findimg.encoders.clip_presets import PRESETS
 from findimg.encoders.vgg16 import CONVOLUTIONS
 from findimg.errors import ModelError, StorageError
 from findimg.models.artefacts import Artefact, Download, Embedded, known_artefacts, weights_of
 from findimg.models.store import ModelStore
-from findimg.storage.s3 import reset_client
 from findimg.text.vectors import open_words
 
 GLOVE = b"cat 0.5 -0.25\nsofa 1.0 0.125\n"
@@ -72,21 +71,6 @@ def server(weights: bytes, glove_zip: bytes) -> Iterator[str]:
         threading.Thread(target=http.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{http.server_port}"
         http.shutdown()
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name, value in (("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b"), ("DEFAULT_REGION", "us-east-1")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
-    reset_client()
-    boto3.client("s3").create_bucket(Bucket="models")
-    yield "models"
-    reset_client()
-    moto.stop()
 
 
 def store_with(folder: Path, name: str, url: str, body: bytes, digest: str | None = None) -> ModelStore:
@@ -279,6 +263,7 @@ def test_list_shows_the_state_of_each_model(tmp_path: Path, weights: bytes) -> N
     (tmp_path / "gap.h5").write_bytes(weights)
     store = ModelStore(tmp_path / "store")
     assert {status.name: status.state for status in store.list()} == {
+        **dict.fromkeys(PRESETS, "absent"),
         "efficientnet-lite0": "embedded",
         "efficientnet-lite2": "embedded",
         "vgg16": "absent",
