@@ -53,8 +53,8 @@ FAIR = 0.3
 RARE = 0.1
 CLEAR_FIT = 0.6
 # A node that says less than VAGUE (`Lexicon.specific`) must have classes that are near to the word in GloVe. Both
-# numbers add up to at least CONCRETE: `animal` 0.85 and `food` 0.87, but `part` 0.42, `matter` 0.53 and `solid` 0.59. Other
-# words select their classes, but only as a guess.
+# numbers add up to at least CONCRETE: `animal` 0.85 and `food` 0.87, but `part` 0.42 and `matter` 0.53. Other words
+# select their classes, but only as a guess.
 VAGUE = 0.5
 CONCRETE = 0.68
 RELATIVE = 0.1  # weight of relatives of named classes: `boat` also finds schooners when there are no more boats

@@ -1,8 +1,8 @@
 """Make the lexicon's data from WordNet 3.0: `python -m findimg.text.lexicon.build WORDNET_DIR`.
 
 The input is `data.noun`, `index.noun`, `noun.exc` and `cntlist.rev` of WordNet (formats: man pages wndb(5),
-senseidx(5), morphy(7)), the 1,000 class ids in `classes.txt` and the names in `everyday_names.txt`. The output is written
-beside this file:
+senseidx(5), morphy(7)), the 1,000 class ids in `classes.txt` and the names in `everyday_names.txt`. The output is
+written beside this file:
 
 - `nodes.txt`: the classes in their order, then their hypernyms. Columns: id, parents (node numbers), number of
   WordNet's meanings at or below the node, words.
