@@ -181,7 +181,7 @@ def _names_classes(term: str, sense: Sense, senses: tuple[Sense, ...], fit: floa
     specific = max(lexicon.specific[node] for node in nodes)
     if specific < VAGUE and fit + specific < CONCRETE:
         return False
-    if any(node < CLASSES and (sense.share >= RARE or lexicon.label(node).lower() == term) for node in nodes):
+    if any(node < CLASSES and (sense.share >= RARE or lexicon.names[node][0].lower() == term) for node in nodes):
         return True
     return sense.share >= FAIR or (fit >= CLEAR_FIT and sense.share == max(other.share for other in senses))
 

@@ -189,7 +189,7 @@ def _everyday_senses(labels: list[str]) -> dict[str, str]:
     Args:
         labels: the usual word of each node. Where two nodes have the same, the first is meant.
     """
-    senses = {}
+    senses: dict[str, str] = {}
     for line in (FOLDER / EVERYDAY_NAMES).read_text("utf-8").splitlines():
         if not line.startswith("#"):
             nodes, _, names = line.partition("\t")

@@ -126,8 +126,8 @@ def build(
         lines.append((key.encode(), f"{key}\t{word}\t{number[english]}{mark}\t{' '.join(sorted(spoken))}\n".encode()))
     content = b"".join(line for _, line in sorted(lines))
     header = "\t".join(nouns).encode()
-    english = _english_words(Translations(b"\n".join((header, b"", content))), lexicon, frequencies)
-    return b"\n".join((header, "\t".join(english).encode(), content))
+    untranslated = _english_words(Translations(b"\n".join((header, b"", content))), lexicon, frequencies)
+    return b"\n".join((header, "\t".join(untranslated).encode(), content))
 
 
 def read_english_words(folder: Path) -> frozenset[str]:
