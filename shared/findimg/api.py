@@ -34,6 +34,7 @@ from findimg.taught.events import Example
 from findimg.taught.log import TaughtLog
 from findimg.taught.state import TaughtState
 from findimg.taught.teaching import Lesson, TeachReport, find_name, remove_name, teach
+from findimg.taught.transfer import export_names
 from findimg.text.vectors import open_words
 
 _TAUGHT_INTERVAL = 2.0  # seconds until what the team taught is read again
@@ -320,6 +321,14 @@ class OpenedLibrary:
             )
             for each in names
         ]
+
+    def export_taught(self) -> str:
+        """Return all taught names with their examples as JSON, which `findimg-jobs teach --import` reads.
+
+        Raises:
+            StorageError: the library cannot be read.
+        """
+        return export_names(self._taught.refresh(), self._storage)
 
     @property
     def taught_log(self) -> TaughtLog:

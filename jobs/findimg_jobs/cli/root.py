@@ -20,6 +20,7 @@ from findimg_jobs.cli.duplicates import duplicates
 from findimg_jobs.cli.indexing import index, merge
 from findimg_jobs.cli.models import app as models
 from findimg_jobs.cli.samples import samples
+from findimg_jobs.cli.teaching import RepeatedOptions, teach
 from findimg_jobs.cli.training import evaluate, quantize, train
 from findimg_jobs.cli.versions import rollback, verify, versions
 from findimg_jobs.cli.watch import watch
@@ -42,6 +43,7 @@ for _command in (
     samples,
 ):
     app.command()(_command)
+app.command(cls=RepeatedOptions)(teach)
 app.add_typer(models, name="models")
 
 

@@ -9,6 +9,7 @@ import typer
 
 from findimg.library.library import Library
 from findimg.settings import load_settings
+from findimg.taught.state import MOST_EXAMPLES
 from findimg.terminal import print_lines
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, print_table, setting
 from findimg_jobs.evaluation.measure import evaluate as run_evaluation
@@ -50,11 +51,20 @@ def evaluate(
         Path | None,
         typer.Option(dir_okay=False, help="Write an HTML page with a plot and a contact sheet to this file."),
     ] = None,
+    teach: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_EXAMPLES,
+            metavar="K",
+            help="Also measure labels as queries after up to K random examples of each.",
+        ),
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the search quality of the live version on labelled images that it holds."""
     settings = load_settings(library=library, cache=cache)
-    evaluation = run_evaluation(settings, labelled)
+    evaluation = run_evaluation(settings, labelled, teach)
     if report:
         write_html_report(report, evaluation, Library(settings.library, settings.cache).storage)
     if as_json:

@@ -40,6 +40,7 @@ from findimg_jobs.evaluation.metrics import (
     precision_by_k,
     rank,
 )
+from findimg_jobs.evaluation.teaching import measure_teaching
 from findimg_jobs.indexing.sources import list_sources
 
 MAX_QUERY_IMAGES = 2000  # images used as queries and tagged; of more images an even selection is used
@@ -63,7 +64,7 @@ class _QueryImage:
     features: ImageFeatures
 
 
-def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
+def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Evaluation:
     """Measure the live version of a library.
 
     Only labelled images are judged. Other hits are ignored. Text → image uses the labels as queries. Image → image uses
@@ -73,6 +74,8 @@ def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
     Args:
         settings: the library and the cache.
         labelled: folders and s3:// prefixes. The name of a sub-folder is the label of all images in it.
+        teach: also measure labels as queries after up to this many random examples of each; 0 measures no teaching.
+            Names that the team taught do not count in any figure.
 
     Raises:
         SettingsError: there is no labelled image.
@@ -107,6 +110,7 @@ def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
             if sizes[image.label] > 1  # otherwise no hit can be correct
         ]
         tags = _tag(searcher, asked, notes)
+        taught = measure_teaching(searcher, label_of, teach, notes) if teach and manifest.joint else ()
     heads = _compare_heads(version, words, asked, notes)
     figures = [
         LabelFigures(
@@ -134,6 +138,7 @@ def evaluate(settings: Settings, labelled: Sequence[str]) -> Evaluation:
         labels=tuple(sorted(figures, key=_text_precision)),
         notes=tuple(notes),
         seconds=round(time.perf_counter() - start, 2),
+        taught=taught,
     )
 
 

@@ -29,6 +29,7 @@ LABEL_COLUMNS = {
     "tag_hit@1": "Tag hit@1",
     "tag_hit@5": "Tag hit@5",
 }
+TAUGHT_COLUMNS = {"precision@10": "precision@10", "spread": "Spread", "labels": "Labels", "rounds": "Rounds"}
 RECALL_COLUMNS = {"recall@10": "recall@10", "stated": "As published", "queries": "Queries"}
 
 
@@ -161,6 +162,29 @@ class LabelFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class TaughtFigures:
+    """Precision for labels as queries, after some random examples of each label."""
+
+    examples: int  # of each label; 0 without teaching
+    precision: float  # precision@10, mean of all labels and rounds
+    spread: float  # standard deviation of the rounds' means
+    labels: int
+    rounds: int  # random choices of examples
+
+    @property
+    def title(self) -> str:
+        """Return what the figures are about."""
+        if not self.examples:
+            return "No examples"
+        return f"{self.examples} example{'s' * (self.examples != 1)}"
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the figures for JSON."""
+        shares = {"precision@10": _rounded(self.precision), "spread": _rounded(self.spread)}
+        return {"examples": self.examples, **shares, "labels": self.labels, "rounds": self.rounds}
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Result of `findimg-jobs evaluate`. None for features that the version lacks."""
 
@@ -179,6 +203,7 @@ class Evaluation:
     labels: tuple[LabelFigures, ...]  # worst first
     notes: tuple[str, ...]  # remarks on the figures
     seconds: float
+    taught: tuple[TaughtFigures, ...] = ()  # by number of examples; empty unless asked for
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as `evaluate --json` prints it."""
@@ -201,6 +226,7 @@ class Evaluation:
             },
             "recall": [each.as_dict() for each in self.indexes],
             "heads": [each.as_dict() for each in self.heads],
+            "taught": [each.as_dict() for each in self.taught],
             "per_label": [each.as_dict() for each in self.labels],
             "notes": list(self.notes),
             "seconds": self.seconds,
@@ -229,6 +255,8 @@ class Evaluation:
         yield _table("", RANKING_COLUMNS, [(name, ranking.as_dict()) for name, ranking in self.rankings()])
         if tags := self.as_dict()["tags"]:
             yield _table("", {"hit@1": "hit@1", "hit@5": "hit@5", "images": "Images"}, [("Tags", tags)])
+        if self.taught:
+            yield _table("Taught", TAUGHT_COLUMNS, [(each.title, each.as_dict()) for each in self.taught])
         yield _table("Index", RECALL_COLUMNS, [(each.index, each.as_dict()) for each in self.indexes])
         yield _table("Label", LABEL_COLUMNS, [(each.label, each.as_dict()) for each in self.labels])
 

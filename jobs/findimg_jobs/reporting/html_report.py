@@ -5,6 +5,7 @@ import io
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
@@ -18,6 +19,7 @@ from findimg_jobs.evaluation.metrics import (
     LABEL_COLUMNS,
     RANKING_COLUMNS,
     RECALL_COLUMNS,
+    TAUGHT_COLUMNS,
     TOP,
     Evaluation,
     JudgedAnswer,
@@ -108,7 +110,8 @@ def render_html_report(evaluation: Evaluation, library: Storage) -> str:
         {},
         *_summary(evaluation),
         _e("h2", {}, "Precision by k, the number of hits looked at"),
-        *_plot(list(_curves(evaluation))),
+        *_plot(_precision_chart(evaluation)),
+        *_taught(evaluation),
         _e("h2", {}, "Figures"),
         _table("Ranking", RANKING_COLUMNS, [(name, ranking.as_dict()) for name, ranking in evaluation.rankings()]),
         _table("Annoy index", RECALL_COLUMNS, [(each.index, each.as_dict()) for each in evaluation.indexes]),
@@ -172,14 +175,56 @@ def _curves(evaluation: Evaluation) -> Iterator[tuple[str, Sequence[float]]]:
             yield f"{each.head} alone", each.all.precision
 
 
-def _plot(curves: Sequence[tuple[str, Sequence[float]]]) -> Iterator[Element]:
-    if not curves:
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """Curves over the same places."""
+
+    curves: Sequence[tuple[str, Sequence[float]]]
+    ticks: Sequence[str]  # labels of the places
+    point: str  # what a point is, before its tick
+    about: str
+    caption: str
+    spreads: Sequence[float] = ()  # of the first curve's values
+
+
+def _precision_chart(evaluation: Evaluation) -> _Chart:
+    return _Chart(
+        curves=list(_curves(evaluation)),
+        ticks=[str(k) for k in range(1, TOP + 1)],
+        point="precision@",
+        about="Precision by k",
+        caption="Precision@k is the share of right ones among the first k labelled images, out of as many as there can "
+        "be.",
+    )
+
+
+def _taught(evaluation: Evaluation) -> Iterator[Element]:
+    """Yield the section on teaching, if it was measured."""
+    if not evaluation.taught:
         return
+    yield _e("h2", {}, "Precision after teaching some examples of each label")
+    chart = _Chart(
+        curves=[("Text → image", [each.precision for each in evaluation.taught])],
+        ticks=[str(each.examples) for each in evaluation.taught],
+        point=f"precision@{TOP}, number of examples ",
+        about="Precision by number of examples",
+        caption=f"Precision@{TOP} of labels as queries, by the number of random examples of each. Examples do not "
+        "count as hits. Vertical lines show the standard deviation of the random choices.",
+        spreads=[each.spread for each in evaluation.taught],
+    )
+    yield from _plot(chart)
+    yield _table("Taught", TAUGHT_COLUMNS, [(each.title, each.as_dict()) for each in evaluation.taught])
+
+
+def _plot(chart: _Chart) -> Iterator[Element]:
+    if not chart.curves:
+        return
+    curves = chart.curves
     lowest = min(0.8, *(value for _, values in curves for value in values))
     tenths = int(lowest * 10)
 
-    def x(k: int) -> float:
-        return _LEFT + (k - 1) * (_WIDTH - _LEFT - _EDGE) / (TOP - 1)
+    def x(place: int) -> float:
+        return _LEFT + place * (_WIDTH - _LEFT - _EDGE) / (len(chart.ticks) - 1)
 
     def y(value: float) -> float:
         return _EDGE + (1 - value) / (1 - tenths / 10) * (_HEIGHT - _BOTTOM - _EDGE)
@@ -190,32 +235,32 @@ def _plot(curves: Sequence[tuple[str, Sequence[float]]]) -> Iterator[Element]:
         marks.append(_e("path", {"class": "grid", "d": f"M{_LEFT} {height}H{_WIDTH - _EDGE}"}))
         place = {"x": str(_LEFT - 8), "y": height, "text-anchor": "end", "dominant-baseline": "middle"}
         marks.append(_e("text", place, f"{tenth / 10:.1f}"))
-    for k in range(1, TOP + 1):
-        marks.append(_e("text", {"x": f"{x(k):.1f}", "y": str(_HEIGHT - 10), "text-anchor": "middle"}, str(k)))
+    for at, tick in enumerate(chart.ticks):
+        marks.append(_e("text", {"x": f"{x(at):.1f}", "y": str(_HEIGHT - 10), "text-anchor": "middle"}, tick))
     legend = []
     for number, (name, values) in enumerate(curves):
-        points = [(x(k), y(value)) for k, value in enumerate(values, start=1)]
+        points = [(x(place), y(value)) for place, value in enumerate(values)]
         line = {"class": "curve", "d": "M" + "L".join(f"{left:.1f} {top:.1f}" for left, top in points)}
         dots = [
             _e(
                 "circle",
                 {"class": "point", "cx": f"{left:.1f}", "cy": f"{top:.1f}", "r": "4"},
-                _e("title", {}, f"{name}: precision@{k} {figure(value)}"),
+                _e("title", {}, f"{name}: {chart.point}{tick} {figure(value)}"),
             )
-            for k, ((left, top), value) in enumerate(zip(points, values, strict=True), start=1)
+            for tick, (left, top), value in zip(chart.ticks, points, values, strict=True)
         ]
+        if not number:
+            for at, (value, spread) in enumerate(zip(values, chart.spreads, strict=False)):
+                span = f"M{x(at):.1f} {y(min(1, value + spread)):.1f}V{y(max(tenths / 10, value - spread)):.1f}"
+                dots.append(_e("path", {"class": "curve", "d": span}))
         style = {"class": f"s{number}"}
         marks.append(_e("g", style, _e("path", line), *dots))
         sample = _e("svg", {"viewBox": "0 0 36 10"}, _e("path", {"class": "curve", "d": "M0 5H36"}))
         legend.append(_e("li", style, sample, name))
-    view = {"class": "plot", "viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "role": "img", "aria-label": "Precision by k"}
+    view = {"class": "plot", "viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "role": "img", "aria-label": chart.about}
     yield _e("svg", view, *marks)
     yield _e("ul", {"class": "legend"}, *legend)
-    yield _e(
-        "p",
-        {"class": "faint"},
-        "Precision@k is the share of right ones among the first k labelled images, out of as many as there can be.",
-    )
+    yield _e("p", {"class": "faint"}, chart.caption)
 
 
 def _table(title: str, columns: Mapping[str, str], rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Element:

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from findimg.errors import QueryError
 from findimg.library.layout import taught_thumbnail_key
 from findimg.storage.base import Storage
-from findimg.taught.events import MOST_CANCELLED, Event, Example, ExampleEvent, new_action, new_cancel, new_example
+from findimg.taught.events import (
+    MOST_CANCELLED,
+    CancelEvent,
+    Event,
+    Example,
+    ExampleEvent,
+    new_action,
+    new_cancel,
+    new_example,
+)
 from findimg.taught.log import TaughtLog
 from findimg.taught.names import clean_name
 from findimg.taught.state import MOST_EXAMPLES, MOST_NAMES, TaughtName, TaughtState
@@ -166,9 +175,10 @@ def last_action(known: TaughtName) -> str:
     return max(known.taught, key=lambda each: each.time).action
 
 
-def audit(events: Iterable[Event]) -> list[Event]:
+def audit(events: Iterable[Event]) -> list[ExampleEvent | CancelEvent]:
     """Return what people did, the newest first. Clicks name nobody and are left out."""
-    return [event for event in sorted(events, key=lambda each: each.id, reverse=True) if getattr(event, "by", "")]
+    by_people = [event for event in events if isinstance(event, ExampleEvent | CancelEvent) and event.by]
+    return sorted(by_people, key=lambda event: event.id, reverse=True)
 
 
 def _means(state: TaughtState, event: ExampleEvent, known: TaughtName) -> bool:
