@@ -12,10 +12,12 @@ from typing import Any
 import boto3
 import pytest
 
+import findimg
 import findimg.storage.s3
 from findimg.errors import StorageError
 from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library
+from findimg.search.query import parse
 from findimg.settings import Settings
 from findimg.storage.base import open_storage, read_uri
 from findimg.storage.s3 import presigned
@@ -147,11 +149,14 @@ def test_jobs_policy_allows_exactly_the_used_requests(buckets: Settings, tmp_pat
 def test_bot_policy_is_read_only_and_sufficient(buckets: Settings, tmp_path: Path) -> None:
     index(buckets, [SOURCE])
     settings = buckets.model_copy(update={"cache": tmp_path})
+    with findimg.open(LIBRARY, cache=buckets.cache) as opened:
+        opened.teach("our booth", like=[next(entry.uri for entry in open_storage(SOURCE).list())])
     live = LiveLibrary(settings)
     with recorded() as requests:
         with live.lease() as searcher:
             answer_question(searcher, read_command("/findimg animal"), 5)
             row = searcher.catalog.row(0)
+            assert searcher.find(parse("our booth"), 1).hits
         live.library.storage.read(thumbnail_key(row.sha256))
         # Whoever opens a link that was made for a while reads with the bot's rights.
         assert presigned(row.uri, 60)

@@ -57,6 +57,7 @@ _ALT_TAGS = 3
 _ATTEMPTS = 3  # to send a message with thumbnails
 _ACKNOWLEDGE_DELAY = 0.02  # seconds; unnoticeable, and enough to acknowledge many commands that come at once
 _PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
+_TAUGHT_INTERVAL = 2.0  # seconds between two reads of what the team taught
 _MAX_QUESTIONS = 200  # waiting or running; the next one is refused
 _MAX_IMAGES = 20  # uploaded images, likewise
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
@@ -94,6 +95,7 @@ class QueryService:
             client_of: returns a client with a team's token, None when the app is not installed there.
         """
         self._spawn(self._watcher.run(client_of))
+        self._spawn(self._follow_taught())
         self._spawn(self._warm())
 
     async def stop(self) -> None:
@@ -368,6 +370,19 @@ class QueryService:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _follow_taught(self) -> None:
+        """Read at regular intervals what the team teaches."""
+        reported = ""
+        while True:
+            try:
+                await asyncio.to_thread(self.live.refresh_taught)
+                reported = ""
+            except FindimgError as error:
+                if str(error) != reported:
+                    reported = str(error)
+                    _log.warning("Taught names cannot be read: %s", error)
+            await asyncio.sleep(_TAUGHT_INTERVAL)
 
     async def _warm(self) -> None:
         try:

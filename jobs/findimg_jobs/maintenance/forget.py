@@ -12,6 +12,8 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage
+from findimg.taught.log import TaughtLog
+from findimg.taught.teaching import erase_examples
 from findimg_jobs.build.publish import delete_version
 from findimg_jobs.build.rebuild import publish_images
 from findimg_jobs.build.session import WriteSession
@@ -142,6 +144,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         # Delete the rows last: a second call needs them to find the content hashes.
         for sha256 in gone:
             storage.delete(thumbnail_key(sha256))
+        erase_examples(storage, TaughtLog(storage), contents=gone)
         lock.check()
         erased = sum(delete_rows(storage, name, shards, wanted, gone) for name, shards in stores.items())
     contents = {key.sha256 for key in rows}
