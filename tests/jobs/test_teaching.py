@@ -1,0 +1,182 @@
+"""Teach names from the terminal and from Python."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import findimg
+from findimg.errors import QueryError
+from findimg.settings import Settings
+from findimg.storage.base import open_storage
+from findimg.taught.events import EVENTS
+from findimg.taught.log import TaughtLog
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_jobs.evaluation.measure import evaluate
+from findimg_jobs.indexing.run import index
+from findimg_jobs.maintenance.forget import forget
+from findimg_jobs.reporting.html_report import render_html_report
+
+COMMAND = Path(sys.executable).with_name("findimg-jobs")
+
+
+@pytest.fixture
+def ours(pictures: Path, tmp_path: Path, cache: Path) -> Settings:
+    """A library of six images that a test may change."""
+    settings = Settings(library=str(tmp_path / "library"), cache=cache, engine="local")
+    index(settings, [str(pictures)])
+    return settings
+
+
+def run(settings: Settings, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"FINDIMG_LIBRARY": settings.library, "FINDIMG_CACHE": str(settings.cache)}
+    return subprocess.run(
+        [COMMAND, "teach", *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_command_teaches_lists_exports_imports_and_removes(ours: Settings, pictures: Path, tmp_path: Path) -> None:
+    done = run(
+        ours, "zqxlogo", "--like", pictures / "1.png", pictures / "2.png", "--unlike", pictures / "3.png", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    (taught,) = json.loads(done.stdout)
+    assert (taught["name"], taught["like"], taught["unlike"]) == ("zqxlogo", 2, 1)
+    with findimg.open(ours.library, cache=ours.cache) as library:
+        assert Path(library.search("zqxlogos", k=1)[0].uri).name in ("1.png", "2.png")
+        assert str(pictures / "3.png") not in [hit.uri for hit in library.search("zqxlogo", k=3)]
+    file = tmp_path / "names.json"
+    assert run(ours, "--export", file).returncode == 0
+    assert json.loads(run(ours, "--remove", "zqxlogo", "--json").stdout) == {"removed": 3}
+    assert json.loads(run(ours, "--list", "--json").stdout) == []
+    assert json.loads(run(ours, "--import", file, "--json").stdout) == [taught]
+    assert [row["did"] for row in json.loads(run(ours, "--audit", "--json").stdout)].count("taught") == 4
+    assert json.loads(run(ours, "--undo-by", taught["by"][0], "--json").stdout) == {"removed": 3}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["zqxlogo"],
+        ["--like", "x.png"],
+        ["zqxlogo", "--list"],
+        ["the", "--like", "{pictures}/1.png"],
+        ["zqxlogo", "--like", "{pictures}/1.png", "--unlike", "{pictures}/1.png"],
+        ["zqxlogo", "--like", "{pictures}/missing.png"],
+        ["--remove", "zqxlogo"],
+        ["--import", "{pictures}/1.png"],
+        ["--undo-by", "T1/U1"],
+    ],
+)
+def test_wrong_use_is_one_sentence_and_teaches_nothing(ours: Settings, pictures: Path, arguments: list[str]) -> None:
+    done = run(ours, *(argument.format(pictures=pictures) for argument in arguments))
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(open_storage(ours.library).list(EVENTS)) == []
+
+
+def test_python_interface_teaches_and_bots_use_it(ours: Settings, pictures: Path) -> None:
+    live = LiveLibrary(ours)
+    with findimg.open(ours.library, cache=ours.cache) as library, live.lease() as searcher:
+        assert library.teach("zqxlogo", like=[pictures / "4.png"]).like == 1
+        assert Path(library.search("zqxlogo", k=1)[0].uri).name == "4.png"
+        live.refresh_taught()
+        assert list(searcher.taught.names) == ["zqxlogo"]
+        assert library.untaught("zqxlogo") == 1
+        with pytest.raises(QueryError):
+            library.search("zqxlogo")
+        live.refresh_taught()
+        assert not searcher.taught.names
+    live.close()
+
+
+def test_forgotten_image_is_no_example_any_more(ours: Settings, pictures: Path) -> None:
+    with findimg.open(ours.library, cache=ours.cache) as library:
+        library.teach("zqxlogo", like=[pictures / "1.png", pictures / "2.png"])
+    forget(ours, [str(pictures / "1.png")])
+    with findimg.open(ours.library, cache=ours.cache) as library:
+        assert [each.like for each in library.taught()] == [1]
+    storage = open_storage(ours.library)
+    assert not any(str(pictures / "1.png").encode() in storage.read(each.key) for each in storage.list(EVENTS))
+
+
+def test_evaluation_measures_teaching(library: str, cache: Path, samples: Path, tmp_path: Path) -> None:
+    labelled = tmp_path / "labelled"
+    settings = Settings(library=str(tmp_path / "library"), cache=cache, engine="local")
+    for label, names in {"zqxcar": ("car-blue.jpg", "car-desert.jpg"), "zqxpet": ("cat.png", "dalmatian.jpg")}.items():
+        (labelled / label).mkdir(parents=True)
+        for name in names:
+            (labelled / label / name).write_bytes((samples / name).read_bytes())
+    index(settings, [str(labelled)])
+    evaluation = evaluate(settings, [str(labelled)], teach=1)
+    before, after = evaluation.taught
+    assert (before.examples, after.examples, after.labels) == (0, 1, 2)
+    assert before.precision == 0 < after.precision
+    page = render_html_report(evaluation, open_storage(settings.library))
+    assert "Precision by number of examples" in page
+    assert evaluate(settings, [str(labelled)]).taught == ()
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from findimg.storage.base import open_storage
+from findimg.taught.events import Example
+from findimg.taught.log import TaughtLog
+from findimg.taught.teaching import Lesson, teach
+import hashlib
+place, who, first, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+storage = open_storage(place)
+log = TaughtLog(storage)
+for number in range(first, last):
+    vector = np.random.default_rng(number).random(64).astype(np.float16)
+    example = Example(hashlib.sha256(str(number).encode()).hexdigest(), vector, "made-up")
+    teach(storage, log, who, Lesson(f"thing {number % 5}", [example]))
+print("done")
+"""
+
+
+@pytest.mark.long
+def test_writers_that_are_killed_lose_and_double_nothing(place: str) -> None:
+    """Three processes teach 500 examples, and are killed and started again."""
+    parts = {"T1/U1": (0, 170), "T1/U2": (170, 340), "terminal/job": (340, 500)}
+
+    def start(who: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", _WRITER, place, who, *map(str, parts[who])]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    readers = [TaughtLog(open_storage(place)) for _ in range(2)]
+    stopped = threading.Event()
+
+    def follow(reader: TaughtLog) -> None:
+        while not stopped.wait(0.5):
+            reader.refresh()
+
+    followers = [threading.Thread(target=follow, args=[reader]) for reader in readers]
+    for follower in followers:
+        follower.start()
+    for _ in range(3):
+        writers = [start(who) for who in parts]
+        time.sleep(3)
+        for writer in writers:
+            writer.send_signal(signal.SIGKILL)
+            writer.communicate()
+    writers = [start(who) for who in parts]
+    assert [writer.communicate(timeout=240)[0] for writer in writers] == ["done\n"] * 3
+    time.sleep(5)
+    states = [reader.state for reader in readers]
+    stopped.set()
+    for follower in followers:
+        follower.join()
+    complete = TaughtLog(open_storage(place)).refresh(complete=True)
+    assert {state.id for state in states} == {complete.id}
+    assert sum(len(each.examples) for each in complete.names.values()) == 500
+    assert len(list(open_storage(place).list(EVENTS))) == 500
