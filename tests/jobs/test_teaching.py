@@ -27,6 +27,16 @@ COMMAND = Path(sys.executable).with_name("findimg-jobs")
 
 
 @pytest.fixture
+def pictures(samples: Path, tmp_path: Path) -> Path:
+    """A folder with six different photographs, `0.png` to `5.png`."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, name in enumerate(["rocket.jpg", "cat.png", "yurts.jpg", "coffee.png", "drum.jpg", "eagle.jpg"]):
+        (folder / f"{number}.png").write_bytes((samples / name).read_bytes())
+    return folder
+
+
+@pytest.fixture
 def ours(pictures: Path, tmp_path: Path, cache: Path) -> Settings:
     """A library of six images that a test may change."""
     settings = Settings(library=str(tmp_path / "library"), cache=cache, engine="local")
