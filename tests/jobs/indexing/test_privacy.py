@@ -55,7 +55,7 @@ def test_library_contains_no_private_metadata(tmp_path: Path, run: Run, cache: P
     thumbnail = next(content for key, content in kept.items() if key.startswith("thumbnails/"))
     assert len(PIL.Image.open(BytesIO(thumbnail)).getexif()) == 0
     # The columns are compressed, so what they are is told, not what they hold.
-    known = {"uri", "version", "sha256", "width", "height", "format", "bytes", "taken"}
+    known = {"uri", "version", "sha256", "width", "height", "format", "bytes", "taken", "dated_by"}
     assert columns(library.storage) == known | {
         "visual",
         "classes",

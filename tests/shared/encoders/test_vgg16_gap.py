@@ -103,7 +103,7 @@ def test_bfloat16_embeddings_are_close_to_float32(backbone: ImageEncoder, weight
 def test_it_has_no_classes(backbone: ImageEncoder) -> None:
     assert backbone.classes == 0
     assert backbone.embed(np.zeros((1, 224, 224, 3), np.uint8)).probabilities is None
-    with pytest.raises(ModelError, match="use vgg16 or efficientnet-lite0"):
+    with pytest.raises(ModelError, match="Use vgg16 or efficientnet-lite0"):
         backbone.class_weights()
 
 
