@@ -125,6 +125,8 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
     try:
         # A HEIC file would draft its embedded thumbnail, which may show something else.
         if isinstance(picture, JpegImageFile):
+            if jpeg.has_several_scans(picture, data) and jpeg.has_too_many_scans(data):
+                raise too_complex()
             picture.draft(None, _least(width, height))
         picture.load()
         orientation, taken = _exif(picture)
@@ -133,6 +135,8 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
         pixels = to_srgb(_reduced(on_white(to_eight_bit(picture))))
         if orientation in _UPRIGHT:
             pixels = pixels.transpose(_UPRIGHT[orientation])
+    except ImageError:
+        raise
     except Exception as error:
         # A decoder may raise any exception for hostile bytes.
         raise broken(picture.format or "") from error
@@ -160,12 +164,9 @@ def _open(data: bytes) -> PIL.Image.Image:
     """
     if is_tiff(data):
         return open_tiff(data)
-    if data.startswith(jpeg.START):
-        if jpeg.has_too_many_scans(data):
-            raise too_complex()
-        # The decoder takes what follows the cut for pixels, such as the zeros of an interrupted copy.
-        if jpeg.is_cut(data):
-            raise broken("JPEG")
+    # The decoder takes what follows the cut for pixels, such as the zeros of an interrupted copy.
+    if data.startswith(jpeg.START) and jpeg.is_cut(data):
+        raise broken("JPEG")
     for name in readable_formats(data):
         opens = HeifImageFile if name == "HEIF" else PIL.Image.OPEN[name][0]
         # A decoder may raise any exception for hostile bytes.

@@ -63,6 +63,15 @@ def without_metadata(data: bytes) -> bytes:
     return b"".join(kept)
 
 
+def has_several_scans(picture: JpegImageFile, data: bytes) -> bool:
+    """Return whether an opened file, whose pixels are not decoded yet, has more than one scan."""
+    if "progressive" in picture.info or picture.fp is None:
+        return True
+    # Pillow has read the header of the first scan: a length, the number of components, 2 bytes each, and 3 more.
+    number_at = picture.fp.tell() - 4 - 2 * picture.layers
+    return data[number_at : number_at + 1] != bytes([picture.layers])
+
+
 def has_too_many_scans(data: bytes) -> bool:
     """Return whether the scans would take far more time to decode than those of any photograph."""
     is_suspicious = data.count(bytes([0xFF, _SCAN])) > _MAX_SCANS
@@ -103,12 +112,14 @@ def completed(data: bytes) -> bytes | None:
     if frame is None or not scans or None in scans or segments[-1].marker == _END_OF_IMAGE:
         return None
     end = next(segment.end for segment in reversed(segments) if segment.marker == _SCAN)
+    # The cut may be inside a marker.
+    scanned = data[:end].rstrip(b"\xff")
     sound = [scan for scan in scans if scan is not None]
     is_progressive = frame.marker in _PROGRESSIVE
-    rows = _decoded_share(data[:end], _block_rows(frame))
+    rows = _decoded_share(scanned, _block_rows(frame))
     if _share(sound, rows, _components(frame), is_progressive) < _MIN_SHARE:
         return None
-    return data[:end] + _END
+    return scanned + _END
 
 
 def _share(scans: list[_Scan], rows: float, components: tuple[int, ...], is_progressive: bool) -> float:

@@ -19,6 +19,7 @@ _STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
+_JPEG = (6, 7)
 _MAX_SEGMENTS = 200_000  # strips or tiles. Each takes time of its own.
 _STRIP_OFFSETS, _ROWS_PER_STRIP, _TILE_OFFSETS = 273, 278, 324
 _SMALL_NUMBERS = {259, 262, 266, 277, 284, 317}
@@ -98,7 +99,8 @@ def _is_safe_for_pillow(picture: TiffImageFile) -> bool:
     tags: Any = picture.tag_v2
     bits = set(tags.get(258, (1,)))
     photometric = tags.get(262, _BLACK_IS_ZERO)
-    samples = tags.get(277, 1)
+    # JPEG states its samples itself.
+    samples = tags.get(277, 3 if tags.get(259) in _JPEG and photometric in (_RGB, _YCBCR) else 1)
     kinds = set(tags.get(339, (1,)))
     extra = tuple(tags.get(338, ()))
     if photometric not in _COLOURS or samples != _COLOURS[photometric] + len(extra):

@@ -76,20 +76,21 @@ class PageReader:
         alphas = [place for place, kind in enumerate(extra) if kind in (_ASSOCIATED, _UNASSOCIATED)]
         self._alpha = self._colours + alphas[0] if alphas else None
         self._is_associated = bool(alphas) and extra[alphas[0]] == _ASSOCIATED
+        self._channels = [*range(self._colours), *([] if self._alpha is None else [self._alpha])]
         self._segment_width = page.tilewidth if page.is_tiled else self._width
         self._segment_height = page.tilelength if page.is_tiled else min(page.rowsperstrip, self._height)
         self._check_segments()
 
     def read(self) -> PIL.Image.Image:
         """Return the pixels on white, in mode L, RGB or CMYK, with the profile and EXIF that Pillow would give."""
-        channels = [*range(self._colours), *([] if self._alpha is None else [self._alpha])]
+        channels = self._channels
         samples = np.zeros((self._height, self._width, len(channels)), np.uint8)
         black, white = self._range()
         for segment in self._segments():
             height = min(segment.samples.shape[0], self._height - segment.top)
             width = min(segment.samples.shape[1], self._width - segment.left)
             if self._is_planar:
-                targets, sources = ([channels.index(segment.plane)], [0]) if segment.plane in channels else ([], [])
+                targets, sources = [channels.index(segment.plane)], [0]
             else:
                 targets, sources = list(range(len(channels))), channels
             rows = max(1, _BAND // (width * max(1, len(sources))))
@@ -120,7 +121,10 @@ class PageReader:
         page = self._page
         stated_size = STATED_SIZE.get(self._compression)
         limit = 1 if self._is_planar else page.samplesperpixel + 1
+        planes = page.samplesperpixel if self._is_planar else 1
         for index in range(self._count):
+            if self._is_planar and index * planes // self._count not in self._channels:
+                continue
             offset, size = page.dataoffsets[index], page.databytecounts[index]
             data = self._data[offset : offset + size]
             is_cut = len(data) < size and self._compression != 1

@@ -42,10 +42,11 @@ def test_jpeg_with_a_broken_segment_has_the_same_pixels(segment: bytes) -> None:
     assert decode(data[:2] + segment + data[2:]).pixels.tobytes() == decode(data).pixels.tobytes()
 
 
+@pytest.mark.parametrize("missing", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_jpeg_without_its_end_marker_has_all_pixels_and_is_marked(kind: str) -> None:
+def test_jpeg_without_its_end_marker_has_all_pixels_and_is_marked(kind: str, missing: int) -> None:
     data = saved(**KINDS[kind])
-    image = decode(data[:-2])
+    image = decode(data[:-missing])
 
     assert image.incomplete
     assert not decode(data).incomplete
