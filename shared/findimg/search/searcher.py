@@ -106,6 +106,7 @@ class Searcher:
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=self.lexicon, words=words))
         self._expand_taught = lru_cache(_TERMS)(self._expand_or_only_name)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
+        self._filter_note = lru_cache(_FILTERS)(self._describe_filters)
         postings = Postings(version.folder, manifest.images) if CLASSIFIER_FILE in manifest.files else None
         regions = None
         if manifest.files.keys() >= set(posting_files(REGIONS)):
@@ -512,7 +513,8 @@ class Searcher:
             )
         return Answer(hits, page.note, page.total)
 
-    def _filter_note(self, filters: Filters) -> str:
+    def _describe_filters(self, filters: Filters) -> str:
+        """Return what the answer says about its filters, empty without filters."""
         if not filters:
             return ""
         found = len(self._matching(filters))

@@ -7,9 +7,9 @@ A hypernym is a more general term: `animal` is a hypernym of `cat`. The data is 
 import gzip
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from findimg.text.lexicon.translations import LONGEST_PHRASE, QueryTranslation, 
 
 FOLDER = Path(__file__).parent
 CLASSES = 1000
+_RECENT = 4096  # terms whose singulars are kept
 _FILLERS = """
 a an and are as at be by for from have having he her his i image images in is it its me my near of on or our over photo
 photograph photographs photos pic pics picture pictures she show some that the their them there these they this those
@@ -87,6 +88,14 @@ class Lexicon:
         return self._english_singular(english)
 
     def _english_singular(self, term: str) -> str | None:
+        return self._recent_singulars(term)
+
+    @cached_property
+    def _recent_singulars(self) -> Callable[[str], str | None]:
+        # A query looks up each of its words several times.
+        return lru_cache(_RECENT)(self._find_singular)
+
+    def _find_singular(self, term: str) -> str | None:
         term = " ".join(term.lower().replace("_", " ").split())
         forms = [form for form in self._forms(term) if form in self.nouns]
         # "men" is a noun of its own, but only "man" has a visible sense.
