@@ -27,8 +27,10 @@ class SpellingChecker:
 
     def is_known(self, text: str) -> bool:
         """Return whether a word or phrase is spelt correctly, as far as the sources can tell."""
+        if text.lower() in self._labels or text in self._lexicon:
+            return True
         row = self._words.vocabulary.row(text)
-        return text.lower() in self._labels or text in self._lexicon or (row is not None and row < FREQUENT)
+        return row is not None and row < FREQUENT
 
     def suggestions(self, text: str) -> list[str]:
         """Return up to three similar words for a misspelt word; none for a known one."""
