@@ -218,7 +218,13 @@ def test_report_tells_what_was_skipped_and_what_to_type_next(
     assert json.loads(done.stderr.splitlines()[0])["status"] == f"Listing the images of {pictures}."
 
 
-def test_interrupted_run_says_that_a_rerun_continues(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+def test_interrupted_run_says_that_a_rerun_continues(
+    findimg_jobs: Command, draw: Callable[[Path, int], None], tmp_path: Path
+) -> None:
+    pictures = tmp_path / "many"
+    pictures.mkdir()
+    for seed in range(300):
+        draw(pictures / f"{seed}.png", seed)
     arguments = [COMMAND, "index", pictures, "--library", tmp_path / "library", "--engine", "local"]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
     assert process.stderr

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,13 +20,22 @@ from tests.bot.team import Team
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("team", ["socket"], indirect=True)]
 
 
-@pytest.fixture(autouse=True)
-def calm(team: Team):
-    """Start without thumbnails in Slack. After each test, remove all faults and check that the bot answers."""
+@pytest.fixture
+def no_thumbnails(team: Team) -> None:
+    """Forget all uploads, also those that the bot still checks in the background."""
+    team.faults.calls.append(("files.", {}))
+    while any(method.startswith("files.") for method, _ in team.faults.calls):
+        team.faults.calls.clear()
+        time.sleep(1.3)
     store = Store(Path(team.environment["FINDIMG_STATE"]))
     for name, hashes in store.uploaded_hashes().items():
         store.forget_thumbnails(name, hashes)
     store.close()
+
+
+@pytest.fixture(autouse=True)
+def calm(team: Team):
+    """After each test, remove all faults and check that the bot answers."""
     yield
     faults = team.faults
     faults.ready_after, faults.revoked, faults.login_page = 0.0, False, False
@@ -188,6 +198,7 @@ def test_button_of_another_person_is_refused(team: Team) -> None:
     other.wait(channel, lambda message: "That answer has expired" in words(message))
 
 
+@pytest.mark.usefixtures("no_thumbnails")
 def test_late_thumbnails_are_awaited(team: Team) -> None:
     team.faults.ready_after = 1.0
     answer = team.person.command(team.person.channel(), "/findimg bird")
@@ -195,6 +206,7 @@ def test_late_thumbnails_are_awaited(team: Team) -> None:
     assert "missing" not in words(answer)
 
 
+@pytest.mark.usefixtures("no_thumbnails")
 def test_thumbnails_that_never_get_ready_are_left_out_with_a_reason(team: Team) -> None:
     team.faults.ready_after = None
     answer = team.person.command(team.person.channel(), "/findimg fruit")
@@ -203,12 +215,14 @@ def test_thumbnails_that_never_get_ready_are_left_out_with_a_reason(team: Team) 
     assert ".jpg" in words(answer)
 
 
+@pytest.mark.usefixtures("no_thumbnails")
 def test_rate_limit_is_waited_out(team: Team) -> None:
     team.faults.rate_limited |= {"files.getUploadURLExternal": 3, "files.info": 2}
     answer = team.person.command(team.person.channel(), "/findimg animal")
     assert images(answer)
 
 
+@pytest.mark.usefixtures("no_thumbnails")
 def test_slow_uploads_fall_back_to_a_contact_sheet(team: Team) -> None:
     # Each of eight uploads is refused, retried after a second, and refused again. Then the limit is over.
     team.faults.rate_limited["files.getUploadURLExternal"] = 16
@@ -219,6 +233,7 @@ def test_slow_uploads_fall_back_to_a_contact_sheet(team: Team) -> None:
     assert "missing" not in words(answer)
 
 
+@pytest.mark.usefixtures("no_thumbnails")
 def test_refused_uploads_leave_text_and_a_reason(team: Team) -> None:
     team.faults.failing["files.completeUploadExternal"] = "storage_limit_reached"
     answer = team.person.command(team.person.channel(), "/findimg animal")
@@ -236,6 +251,7 @@ def test_deleted_thumbnail_is_uploaded_again(team: Team) -> None:
     assert gone not in [image["slack_file"]["id"] for image in again]
 
 
+@pytest.mark.usefixtures("no_thumbnails")
 def test_revoked_token_is_reported_and_a_new_one_works(team: Team) -> None:
     team.faults.revoked = True
     answer = team.person.command(team.person.channel(), "/findimg strawberry")
@@ -256,6 +272,7 @@ def delete(team: Team, file: str) -> None:
     WebClient(workspace.bot_token, base_url=workspace.api_url).files_delete(file=file)
 
 
+@pytest.mark.usefixtures("no_thumbnails")
 def test_slow_next_page_leaves_no_progress_message(team: Team) -> None:
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg animal")
