@@ -2,15 +2,12 @@
 
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 from typer.core import TyperCommand
 
 import findimg
@@ -20,7 +17,7 @@ from findimg.settings import Settings, load_settings
 from findimg.taught.events import CancelEvent, readable_time
 from findimg.taught.teaching import audit, undo_person
 from findimg.taught.transfer import read_export
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, print_table
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
 from findimg_jobs.evaluation.measure import read_labels
 
 _MOST_AUDITED = 1000
@@ -117,11 +114,8 @@ def _print_taught(names: list[findimg.TaughtName], as_json: bool) -> None:
     if not names:
         print("Nobody taught a name. Teach one: findimg-jobs teach NAME --like IMAGE…")
         return
-    table = Table("Name", "Examples", "Not", "By", box=None)
-    for each in names:
-        # Text, because rich would read a name in square brackets as markup.
-        table.add_row(Text(each.name), str(each.like), str(each.unlike), Text(", ".join(each.by)))
-    print_table(table)
+    rows = [(each.name, each.like, each.unlike, ", ".join(each.by)) for each in names]
+    print_table(make_table(("Name", "Examples", "Not", "By"), rows))
 
 
 def _print_removed(count: int, as_json: bool) -> None:
@@ -146,14 +140,9 @@ def _print_audit(opened: findimg.OpenedLibrary, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("Time", "By", "Did", "Name", "Image", box=None)
-    for row in rows:
-        table.add_row(*(Text(str(value)) for value in _values(row)))
-    print_table(table)
-
-
-def _values(row: Mapping[str, object]) -> list[object]:
-    return [row[key] for key in ("time", "by", "did", "name", "image")]
+    columns = ("time", "by", "did", "name", "image")
+    cells = [[row[column] for column in columns] for row in rows]
+    print_table(make_table([column.capitalize() for column in columns], cells))
 
 
 def _read(path: str) -> bytes:
