@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.encoders.base import ImageEncoder
-from findimg.errors import FindimgError, QueryError, StorageError
+from findimg.errors import QueryError, StorageError
 from findimg.images import LIMIT_BYTES, decode, thumbnail
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library
@@ -157,11 +157,7 @@ class OpenedLibrary:
 
     def _vector_of(self, example: Example) -> NDArray[np.floating] | None:
         """Return the features of an example that another encoder embedded."""
-        try:
-            return embed_thumbnail(self._storage, example, lambda data: self._opened.embed(decode(data), self._encoder))
-        except FindimgError as error:
-            _log.warning("The example %s cannot be embedded: %s", example.sha256, error)
-            return None
+        return embed_thumbnail(self._storage, example, lambda data: self._opened.embed(decode(data), self._encoder))
 
     def __enter__(self) -> Self:
         return self

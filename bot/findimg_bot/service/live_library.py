@@ -193,11 +193,7 @@ class LiveLibrary:
 
     def _vector_of(self, example: Example) -> NDArray[np.floating] | None:
         """Return the features of an example that another encoder embedded."""
-        try:
-            return embed_thumbnail(self.library.storage, example, self.embed)
-        except FindimgError as error:
-            _log.warning("The example %s cannot be embedded: %s", example.sha256, error)
-            return None
+        return embed_thumbnail(self.library.storage, example, self.embed)
 
     def _open_encoder(self, version: Version) -> ImageEncoder:
         # Compare fingerprints, because new weights keep the encoder's name.

@@ -1,11 +1,12 @@
 """Examples for taught names: from indexed images, and from images outside the library."""
 
+import logging
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.errors import ImageError, ObjectMissingError
+from findimg.errors import FindimgError, ImageError, ObjectMissingError
 from findimg.library.layout import taught_thumbnail_key, thumbnail_key
 from findimg.search.results import ImageFeatures
 from findimg.search.searcher import Searcher
@@ -13,6 +14,7 @@ from findimg.storage.base import Storage
 from findimg.taught.events import Example
 
 _LARGEST_THUMBNAIL = 1_000_000  # bytes
+_log = logging.getLogger(__name__)
 
 
 def indexed_example(searcher: Searcher, item: int) -> Example:
@@ -35,21 +37,23 @@ def outside_example(searcher: Searcher, sha256: str, features: ImageFeatures) ->
 def embed_thumbnail(
     storage: Storage, example: Example, embed: Callable[[bytes], ImageFeatures]
 ) -> NDArray[np.floating] | None:
-    """Return an example's visual features by another encoder, from its thumbnail. None if it has no thumbnail.
+    """Return an example's visual features by another encoder, from its thumbnail.
+
+    The result is None if the example has no thumbnail, or with a warning if the library or the encoder cannot be had.
 
     Args:
         storage: of the library.
         example: its own features are not used.
         embed: returns the features of an image file.
-
-    Raises:
-        FindimgError: the library cannot be reached, or the encoder is missing.
     """
     for key in (taught_thumbnail_key(example.sha256), thumbnail_key(example.sha256)):
         try:
             return embed(storage.read(key, limit=_LARGEST_THUMBNAIL)).visual
         except (ObjectMissingError, ImageError):
             continue
+        except FindimgError as error:
+            _log.warning("The example %s cannot be embedded: %s", example.sha256, error)
+            return None
     return None
 
 
