@@ -31,7 +31,7 @@ from findimg_bot.slack.installations import (
     ciphers,
     with_token,
 )
-from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, bot_scopes
+from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, Surfaces, bot_scopes
 from findimg_bot.slack.oauth_flow import RestrictedOAuthFlow
 
 _TIMEOUT = 15  # seconds for one call of Slack's Web API
@@ -120,7 +120,7 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient) -> RestrictedOAuthFl
     oauth = AsyncOAuthSettings(
         client_id=settings.slack_client_id,
         client_secret=secret,
-        scopes=bot_scopes(),
+        scopes=bot_scopes(Surfaces.named(settings.slack_surfaces)),
         install_path=INSTALL_PATH,
         install_page_rendering_enabled=False,
         redirect_uri_path=REDIRECT_PATH,

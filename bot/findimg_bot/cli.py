@@ -61,6 +61,7 @@ AllowUsersFlag = Annotated[str | None, _flag("allow_users")]
 AllowTeamsFlag = Annotated[str | None, _flag("allow_teams")]
 SlackApiUrlFlag = Annotated[str | None, _flag("slack_api_url")]
 SlackClientIdFlag = Annotated[str | None, _flag("slack_client_id")]
+SlackSurfacesFlag = Annotated[str | None, _flag("slack_surfaces")]
 
 
 @app.command()
@@ -134,6 +135,7 @@ def serve(
     allow_teams: AllowTeamsFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
+    slack_surfaces: SlackSurfacesFlag = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Include the log of the Slack libraries.")] = False,
 ) -> None:
     """Answer in Slack until stopped. Tokens and secrets come from FINDIMG_SLACK_* variables."""
@@ -152,6 +154,7 @@ def serve(
         allow_teams=allow_teams,
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
+        slack_surfaces=slack_surfaces,
     )
     start_log(logging.INFO, logging.INFO if verbose else logging.WARNING)
     asyncio.run(run_server(settings, http, monitor))
@@ -166,11 +169,14 @@ def manifest(
         ),
     ] = None,
     shortcut: Annotated[bool, typer.Option("--shortcut", help="Add the shortcut Find a picture.")] = False,
+    assistant: Annotated[
+        bool, typer.Option("--assistant", help="Add the assistant panel. An app cannot remove it again.")
+    ] = False,
 ) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
     from findimg_bot.slack.manifest import Surfaces, read_manifest
 
-    print(json.dumps(read_manifest(url, Surfaces(shortcut=shortcut)), indent=2))
+    print(json.dumps(read_manifest(url, Surfaces(shortcut=shortcut, assistant=assistant)), indent=2))
 
 
 @app.command("try")
@@ -222,6 +228,7 @@ def doctor(
     allow_teams: AllowTeamsFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
+    slack_surfaces: SlackSurfacesFlag = None,
 ) -> None:
     """Check everything that the bot needs, and print how to fix each problem."""
     from findimg_bot.doctor import examine
@@ -238,6 +245,7 @@ def doctor(
         allow_teams=allow_teams,
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
+        slack_surfaces=slack_surfaces,
     )
     console = Console(highlight=False)
     findings = asyncio.run(examine(settings, http))

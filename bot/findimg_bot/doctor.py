@@ -21,7 +21,7 @@ from findimg_bot.app import build_client
 from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.installations import ciphers
-from findimg_bot.slack.manifest import bot_scopes
+from findimg_bot.slack.manifest import Surfaces, bot_scopes
 from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, upload, wait_until_ready
 from findimg_bot.state.store import Store
 
@@ -68,6 +68,7 @@ async def examine(settings: Settings, http: bool) -> list[Finding]:
 def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], Awaitable[str]]]]:
     live = LiveLibrary(settings)
     client = build_client(settings)
+    surfaces = Surfaces.named(settings.slack_surfaces)
     many = not settings.slack_bot_token.get_secret_value() and bool(settings.slack_client_id)
 
     async def state() -> str:
@@ -132,7 +133,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
     async def bot_token() -> str:
         answer = await token()
         scopes = set(re.split(r"[,\s]+", str(answer.headers.get("x-oauth-scopes", ""))))
-        if missing := [scope for scope in bot_scopes() if scope not in scopes]:
+        if missing := [scope for scope in bot_scopes(surfaces) if scope not in scopes]:
             raise _ProblemError(
                 f"The token lacks {', '.join(missing)}. Update the app with the output of findimg-bot "
                 "manifest and install it again."

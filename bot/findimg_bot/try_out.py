@@ -17,13 +17,13 @@ from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.local_slack.server import HOST, Workspace
 from findimg_bot.server import running
+from findimg_bot.service.answers import example_words
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.blocks.guidance import welcome_message
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.manifest import EVENTS_PATH, Surfaces, read_manifest
 
 CHANNEL = "general"
-_SAMPLED = 40  # images whose classes suggest what to type
 _SUGGESTED = 3
 
 
@@ -81,7 +81,7 @@ async def local_workspace(
     welcome = await asyncio.to_thread(_welcome, settings)
     request_url = f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None
     workspace = Workspace(
-        read_manifest(surfaces=Surfaces(shortcut=True)), port=port, host=host, request_url=request_url
+        read_manifest(surfaces=Surfaces(shortcut=True, assistant=True)), port=port, host=host, request_url=request_url
     )
     try:
         await workspace.start()
@@ -122,14 +122,7 @@ def _welcome(settings: Settings) -> Message:
     live = LiveLibrary(settings)
     try:
         with live.lease() as searcher:
-            images = searcher.manifest.images
-            sure: dict[str, float] = {}
-            for item in range(0, images, -(-images // _SAMPLED)):
-                seen = searcher.features(item)
-                for chosen, probability in zip(seen.classes[:1], seen.probabilities[:1], strict=True):
-                    name = searcher.lexicon.names[int(chosen)][0]
-                    sure[name] = max(sure.get(name, 0), float(probability))
-            return welcome_message(images, sorted(sure, key=lambda name: -sure[name])[:_SUGGESTED])
+            return welcome_message(searcher.manifest.images, example_words(searcher, _SUGGESTED))
     finally:
         live.close()
 

@@ -93,6 +93,10 @@ class Settings(BaseSettings):
     )
     slack_api_url: _Address = Field(default="https://slack.com/api/", description="Address of Slack's Web API.")
     slack_client_id: str = Field(default="", description="Client id of an app for many workspaces.")
+    slack_surfaces: str = Field(
+        default="",
+        description="Optional surfaces in the app's manifest, whose scopes it needs: shortcut, assistant.",
+    )
     slack_bot_token: SecretStr = Field(default=SecretStr(""), description="Bot token of one workspace, xoxb-…")
     slack_app_token: SecretStr = Field(default=SecretStr(""), description="App token for Socket Mode, xapp-…")
     slack_signing_secret: SecretStr = Field(default=SecretStr(""), description="Signing secret of the app, for --http.")

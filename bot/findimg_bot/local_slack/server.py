@@ -19,6 +19,7 @@ from findimg_bot.local_slack.model.page_updates import PageUpdates, file_named
 from findimg_bot.local_slack.model.state import Channel, File, Json, Team, User, new_id
 from findimg_bot.local_slack.model.views import Views
 from findimg_bot.local_slack.web_api.api import Api, ApiError, Arguments
+from findimg_bot.local_slack.web_api.assistant import Assistant
 from findimg_bot.local_slack.web_api.chat import Chat
 from findimg_bot.local_slack.web_api.conversations import Conversations
 from findimg_bot.local_slack.web_api.modals import Modals
@@ -269,6 +270,7 @@ class Workspace:
         Conversations(messages).register(api)
         Uploads(files, messages, _showable, self.address).register(api)
         Modals(views).register(api)
+        Assistant(page_updates, "agent_view" in features).register(api)
         oauth.register(api)
         api.app_methods["apps.connections.open"] = self._open_connection
         guard = AccessControl(self._port, self.teams)

@@ -14,6 +14,7 @@ from findimg.text.vectors import WordVectors
 
 Layout = Literal["list", "grid"]
 COMMANDS = ("/findimg", "/similar", "/tag", "/words")
+_SAMPLED = 40  # images whose classes are examples of what to search for
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,18 @@ def related_words(words: WordVectors, text: str, k: int) -> WordResults:
         raise QueryError(f"/words takes one word, as in `/words dog`. Received: {text[:100]!r}.")
     start = time.perf_counter()
     return WordResults(words.nearest(text, k), _milliseconds_since(start))
+
+
+def example_words(searcher: Searcher, count: int) -> list[str]:
+    """Return at most `count` words that some images of the library show most clearly, as examples for a search."""
+    clearest: dict[str, float] = {}
+    images = searcher.manifest.images
+    for item in range(0, images, max(1, -(-images // _SAMPLED))):
+        features = searcher.features(item)
+        for chosen, probability in zip(features.classes[:1], features.probabilities[:1], strict=True):
+            name = searcher.lexicon.names[int(chosen)][0]
+            clearest[name] = max(clearest.get(name, 0), float(probability))
+    return sorted(clearest, key=lambda name: -clearest[name])[:count]
 
 
 def _milliseconds_since(start: float) -> float:

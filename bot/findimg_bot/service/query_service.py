@@ -23,6 +23,7 @@ from findimg_bot.service.answers import (
     Question,
     TagResults,
     answer_question,
+    example_words,
     parse_question,
     related_words,
 )
@@ -56,7 +57,7 @@ MAX_TAGGED = 5  # images of one message
 _ALT_TAGS = 3
 _ATTEMPTS = 3  # to send a message with thumbnails
 _ACKNOWLEDGE_DELAY = 0.02  # seconds; unnoticeable, and enough to acknowledge many commands that come at once
-_PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
+PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
 _TAUGHT_INTERVAL = 2.0  # seconds between two reads of what the team taught
 _MAX_QUESTIONS = 200  # waiting or running; the next one is refused
 _MAX_IMAGES = 20  # uploaded images, likewise
@@ -249,14 +250,28 @@ class QueryService:
 
         return await self._search_pool.run(read)
 
+    async def examples(self, count: int) -> list[str]:
+        """Return at most `count` words to search for, which images of the live version show.
+
+        Raises:
+            FindimgError: there is no version.
+        """
+
+        def read() -> list[str]:
+            with self.live.lease() as searcher:
+                return example_words(searcher, count)
+
+        return await self._search_pool.run(read)
+
     @asynccontextmanager
-    async def answering(self, kind: str, reply: Reply) -> AsyncIterator[None]:
+    async def answering(self, kind: str, reply: Reply, progress_after: float = PROGRESS_DELAY) -> AsyncIterator[None]:
         """Count and time a question, and send the reason when the block raises an error.
 
         Args:
             kind: label of the question in the metrics.
+            progress_after: seconds until the person is told that the search is running.
         """
-        progress = asyncio.create_task(_show_progress_later(reply))
+        progress = asyncio.create_task(_show_progress_later(reply, progress_after))
         # Acknowledge all pending requests before starting any search.
         await asyncio.sleep(_ACKNOWLEDGE_DELAY)
         try:
@@ -405,9 +420,9 @@ def _source_in_slack(file: SlackFile | None) -> Block | None:
     return {"slack_file": {"id": file["id"]}}
 
 
-async def _show_progress_later(reply: Reply) -> None:
-    """Tell the person that the search is running, when the answer takes long."""
-    await asyncio.sleep(_PROGRESS_DELAY)
+async def _show_progress_later(reply: Reply, seconds: float) -> None:
+    """Tell the person that the search is running, when the answer takes longer."""
+    await asyncio.sleep(seconds)
     with suppress(SlackClientError, aiohttp.ClientError, OSError):
         await reply.begin()
 

@@ -21,6 +21,7 @@ from findimg_bot.slack.blocks.picture_modal import SEARCH, SHARE, refusal_modal
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
 
+_CHANNEL_ENTITY = "slack#/types/channel_id"
 _HOOKS = "https://hooks.slack.com"
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
 _OTHER_TEAM = "findimg answers only people of the workspace that installed it."
@@ -56,6 +57,7 @@ class Admission(AsyncMiddleware):
             return BoltResponse(status=200)
         if reason := self._refusal(body, context):
             return await self._refuse(body, context, reason)
+        self._hide_other_channel(body)
         context["service"] = self._service
         context["workspaces"] = self._workspaces
         return await next()
@@ -92,6 +94,13 @@ class Admission(AsyncMiddleware):
         if self._settings.users and context.user_id not in self._settings.users:
             return _NOT_ALLOWED
         return ""
+
+    def _hide_other_channel(self, body: Mapping[str, Any]) -> None:
+        """Remove from an event of the assistant panel what the person looks at, if the bot may not answer there."""
+        event = body.get("event") or {}
+        for name in ("context", "app_context"):
+            if self._settings.channels and viewed_channel(event.get(name)) not in self._settings.channels:
+                event.pop(name, None)
 
     def _is_own_team(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
         """Return whether the person is in the workspace or organisation that installed the app, or in an allowed one.
@@ -156,3 +165,15 @@ def person_team(body: Mapping[str, Any]) -> str | None:
     else:
         team = (body.get("user") or {}).get("team_id") or (body.get("team") or {}).get("id")
     return str(team) if team else None
+
+
+def viewed_channel(viewed: Mapping[str, Any] | None) -> str:
+    """Return the id of the channel that a person looks at beside the assistant panel, empty when there is none.
+
+    Args:
+        viewed: the `context` or `app_context` of an event, whose entities are ordered by relevance.
+    """
+    for entity in (viewed or {}).get("entities") or ():
+        if isinstance(entity, Mapping) and entity.get("type") == _CHANNEL_ENTITY:
+            return str(entity.get("value") or "")
+    return ""

@@ -62,7 +62,9 @@ class SingleWorkspace:
                 )
                 return None
             self._result = AuthorizeResult.from_auth_test_response(
-                auth_test_response=answer, bot_token=self._client.token
+                auth_test_response=answer,
+                bot_token=self._client.token,
+                bot_scopes=answer.headers.get("x-oauth-scopes"),
             )
         return self._result
 

@@ -37,6 +37,7 @@ CARD_BODY = 200
 CARD_ACTIONS = 3
 PLACEHOLDER = 150
 INPUT_TEXT = 3000
+PROMPTS = 4  # that the assistant panel suggests
 
 
 class LimitError(Exception):

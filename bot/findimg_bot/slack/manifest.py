@@ -21,6 +21,21 @@ class Surfaces:
     """The optional surfaces of Slack that the app uses."""
 
     shortcut: bool = False  # the global shortcut `Find a picture`
+    assistant: bool = False  # the panel beside a channel, Slack's `agent_view`
+
+    @classmethod
+    def named(cls, names: str) -> "Surfaces":
+        """Return the surfaces with these names, separated by commas or blanks.
+
+        Raises:
+            SettingsError: a name is unknown.
+        """
+        known = [field.name for field in fields(cls)]
+        wanted = names.replace(",", " ").split()
+        for name in wanted:
+            if name not in known:
+                raise SettingsError(f"There is no surface {name!r}. FINDIMG_SLACK_SURFACES takes {', '.join(known)}.")
+        return cls(**dict.fromkeys(wanted, True))
 
 
 def read_manifest(url: str | None = None, surfaces: Surfaces | None = None) -> dict[str, Any]:
@@ -53,7 +68,11 @@ def read_manifest(url: str | None = None, surfaces: Surfaces | None = None) -> d
 
 
 def bot_scopes(surfaces: Surfaces | None = None) -> list[str]:
-    """Return the scopes that the bot needs."""
+    """Return the scopes that the bot needs.
+
+    Args:
+        surfaces: which optional surfaces the app declares; None declares none.
+    """
     scopes: list[str] = read_manifest(surfaces=surfaces)["oauth_config"]["scopes"]["bot"]
     return scopes
 

@@ -18,6 +18,7 @@ from findimg_bot.slack.blocks.picture_modal import picture_modal
 from findimg_bot.slack.limits import MESSAGE_BLOCKS
 
 SEARCHING = "Searching…"
+_STATUS = "is looking through the pictures…"  # follows the bot's name
 # Slack's errors for a conversation in which the bot may not post.
 _MAY_NOT_POST = {
     "cannot_reply_to_message": "this message takes no replies",
@@ -130,13 +131,20 @@ class ConversationReply:
     thread: str | None = None  # timestamp of the thread; None posts beside the question
     instead_of: str | None = None  # timestamp of the message that the answer replaces
     private: bool = False
+    in_panel: bool = False  # whether the assistant panel shows progress. Slack removes it with the answer in `thread`.
     _answered: bool = False
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def begin(self) -> None:
         """See `Reply.begin`. The answer replaces this message."""
         async with self._sending:
-            if self.instead_of is None and not self._answered:
+            if self._answered:
+                return
+            if self.in_panel and self.thread:
+                await self.client.assistant_threads_setStatus(
+                    channel_id=self.channel, thread_ts=self.thread, status=_STATUS
+                )
+            elif self.instead_of is None:
                 posted = await self.client.chat_postMessage(channel=self.channel, text=SEARCHING, thread_ts=self.thread)
                 self.instead_of = posted["ts"]
 

@@ -5,6 +5,7 @@ import inspect
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ OWN_SLACK = PROJECT / "bot" / "findimg_bot" / "local_slack"
 # each of the *:history scopes is for one kind of conversation.
 HISTORY = {"channels:history", "groups:history", "im:history", "mpim:history"}
 METHODS: dict[str, set[str]] = {
+    "assistant_threads_setStatus": {"chat:write"},
+    "assistant_threads_setSuggestedPrompts": {"assistant:write"},
     "apps_connections_open": set(),  # connections:write, of the app's own token
     "auth_revoke": set(),
     "auth_test": set(),
@@ -38,12 +41,21 @@ METHODS: dict[str, set[str]] = {
     "views_update": set(),
 }
 EVENTS: dict[str, set[str]] = {
+    "app_context_changed": {"assistant:write"},
     "app_home_opened": set(),
     "app_mention": {"app_mentions:read"},
     "app_uninstalled": set(),
     "message.im": {"im:history"},
     "tokens_revoked": set(),
 }
+
+
+ALL = Surfaces(**{field.name: True for field in fields(Surfaces)})
+
+
+def subscribed(surfaces: Surfaces | None = None) -> list[str]:
+    events: list[str] = read_manifest(surfaces=surfaces)["settings"]["event_subscriptions"]["bot_events"]
+    return events
 
 
 class Registrations:
@@ -92,7 +104,7 @@ def test_commands_match_listeners(registered: dict[str, list[str]]) -> None:
 
 
 def test_shortcuts_match_listeners(registered: dict[str, list[str]]) -> None:
-    shortcuts = read_manifest(surfaces=Surfaces(shortcut=True))["features"]["shortcuts"]
+    shortcuts = read_manifest(surfaces=ALL)["features"]["shortcuts"]
     declared = {
         kind: sorted(each["callback_id"] for each in shortcuts if each["type"] == kind)
         for kind in ("message", "global")
@@ -112,8 +124,24 @@ def test_global_shortcut_is_declared_only_when_wanted() -> None:
 
 
 def test_events_match_listeners(registered: dict[str, list[str]]) -> None:
-    subscribed = read_manifest()["settings"]["event_subscriptions"]["bot_events"]
-    assert registered["event"] == sorted(name.partition(".")[0] for name in subscribed)
+    assert registered["event"] == sorted(name.partition(".")[0] for name in subscribed(ALL))
+
+
+def test_assistant_panel_is_declared_only_when_wanted() -> None:
+    manifest = read_manifest(surfaces=Surfaces(assistant=True))
+    assert "agent_view" not in features()
+    assert 1 <= len(manifest["features"]["agent_view"]["agent_description"]) <= 300
+    assert set(bot_scopes(Surfaces(assistant=True))) - set(bot_scopes()) == {"assistant:write"}
+    # Slack names what the person looks at only to apps that subscribe to it.
+    assert set(subscribed(Surfaces(assistant=True))) - set(subscribed()) == {"app_context_changed"}
+    assert {"app_home_opened", "message.im"} <= set(subscribed())
+
+
+def test_surfaces_are_named_in_the_settings() -> None:
+    assert Surfaces.named("assistant, shortcut") == Surfaces(shortcut=True, assistant=True)
+    assert Surfaces.named("") == Surfaces()
+    with pytest.raises(SettingsError, match="There is no surface 'panel'"):
+        Surfaces.named("panel")
 
 
 def test_buttons_match_listeners(registered: dict[str, list[str]]) -> None:
@@ -132,19 +160,21 @@ def test_manifest_has_every_scope_that_the_code_needs(called: set[str]) -> None:
     unknown = called - set(METHODS)
     assert not unknown, f"Look up the scopes of {unknown} in Slack's reference and put them into METHODS."
     assert {"chat_postMessage", "files_upload_v2", "views_open"} <= called
-    scopes = set(bot_scopes())
+    scopes = set(bot_scopes(ALL))
     missing = [method for method in called if METHODS[method] and not METHODS[method] & scopes]
     assert not missing
     assert "commands" in scopes
-    for event in read_manifest()["settings"]["event_subscriptions"]["bot_events"]:
+    for event in subscribed(ALL):
         assert EVENTS[event] <= scopes
+    for event in subscribed():
+        assert EVENTS[event] <= set(bot_scopes())
 
 
 def test_manifest_has_no_unused_scope(called: set[str]) -> None:
     needed = {"commands"}.union(*(METHODS[method] for method in called))
-    needed.update(*(EVENTS[event] for event in read_manifest()["settings"]["event_subscriptions"]["bot_events"]))
-    assert set(bot_scopes()) <= needed
-    assert len(bot_scopes()) == len(set(bot_scopes()))
+    needed.update(*(EVENTS[event] for event in subscribed(ALL)))
+    assert set(bot_scopes(ALL)) <= needed
+    assert len(bot_scopes(ALL)) == len(set(bot_scopes(ALL)))
 
 
 def test_manifest_keeps_slacks_limits() -> None:

@@ -2,6 +2,7 @@
 
 from slack_bolt.async_app import AsyncApp
 
+from findimg_bot.listeners.events.app_context_changed import app_context_changed
 from findimg_bot.listeners.events.app_home_opened import app_home_opened
 from findimg_bot.listeners.events.app_mention import app_mention
 from findimg_bot.listeners.events.app_uninstalled import app_uninstalled
@@ -11,6 +12,7 @@ from findimg_bot.listeners.events.tokens_revoked import tokens_revoked
 
 def register(app: AsyncApp) -> None:
     """Register the events with the app."""
+    app.event("app_context_changed")(app_context_changed)
     app.event("app_home_opened")(app_home_opened)
     app.event("app_mention")(app_mention)
     app.event("app_uninstalled")(app_uninstalled)

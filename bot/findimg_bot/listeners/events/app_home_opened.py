@@ -1,4 +1,4 @@
-"""A person opens the Home tab."""
+"""A person opens the app: its Home tab, or its messages."""
 
 import logging
 from typing import Any
@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
+from findimg_bot.listeners.assistant_panel import has_panel, suggest_prompts
 from findimg_bot.service.errors import NOT_READY, slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.home_tab import home_tab
@@ -17,15 +18,21 @@ _log = logging.getLogger(__name__)
 
 
 async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    """Show the Home tab, or suggestions in the assistant panel."""
+    if event.get("tab") == "home":
+        await _publish_home(event["user"], context, client)
+    elif has_panel(context):
+        await suggest_prompts(event["channel"], event.get("context"), context, client)
+
+
+async def _publish_home(user: str, context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Show the number of images, the time of indexing, and how to search."""
-    if event.get("tab") != "home":
-        return
     service: QueryService = context["service"]
     try:
         view = home_tab(await service.manifest())
     except FindimgError:
         view = home_tab(None, NOT_READY)
     try:
-        await client.views_publish(user_id=event["user"], view=view)
+        await client.views_publish(user_id=user, view=view)
     except (SlackClientError, aiohttp.ClientError, OSError) as error:
         _log.warning("The Home tab could not be shown: %s", slack_failure(error))

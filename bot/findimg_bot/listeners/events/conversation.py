@@ -8,10 +8,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg.text.politeness import is_greeting
+from findimg_bot.listeners.assistant_panel import has_panel
 from findimg_bot.listeners.common import answer_uploads, hits_of_answer, is_direct, team_of
 from findimg_bot.service.answers import Question
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.query_service import PROGRESS_DELAY, QueryService
 from findimg_bot.service.questions import add_uploaded_image, filters_beside_image, read_search_question
+from findimg_bot.slack.admission import viewed_channel
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import image_choice_message
@@ -24,32 +26,32 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
     """Answer in the message's thread, in a direct message beside the message.
 
     Without words of its own, a message in a thread is about the image that starts the thread, else about the newest
-    one in it. Outside of threads, a message that asks about an image is about the newest one in the conversation.
+    one in it. Outside of threads, a message that asks about an image is about the newest one in the conversation, or
+    in the channel beside the assistant panel.
     """
     service: QueryService = context["service"]
     channel = event["channel"]
     # Workflows and other apps have no user.
     user = event.get("user") or ""
-    thread = event.get("thread_ts")
-    reply = ConversationReply(client, channel, user, thread or (None if is_direct(channel) else event["ts"]))
-    async with service.answering("message", reply):
+    in_panel = is_direct(channel) and has_panel(context)
+    beside = is_direct(channel) and not in_panel
+    thread = event.get("thread_ts") or (None if beside else event["ts"])
+    reply = ConversationReply(client, channel, user, thread, in_panel=in_panel)
+    async with service.answering("message", reply, 0.0 if in_panel else PROGRESS_DELAY):
         message = read_message(event.get("text") or "")
         wish = picture_wish(message)
         files = await images_of(client, event)
         if not files and (wish or message.intent == "nothing") and not message.links and not message.web_links:
             if event.get("files"):
                 raise QueryError("That file is not an image. Send a photo.")
-            for earlier in await _messages_with_pictures(client, event):
+            for earlier in await _messages_with_pictures(client, event, context.bot_id):
                 if uris := await hits_of_answer(context, earlier):
                     await reply.send(_which_hit(uris, wish))
                     return
                 if files := await images_of(client, earlier):
                     break
             if wish and not files:
-                newest = None if thread else await find_newest(client, channel)
-                if newest is None:
-                    raise QueryError("There is no picture here. Send one, or ask in the thread of one.")
-                files = [newest]
+                files = await _newest_in_sight(client, event)
         if files:
             await _answer_images(context, client, reply, message, files, wish)
         elif message.links or message.web_links or message.intent == "query":
@@ -61,14 +63,37 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
             await reply.send(help_message("/findimg"))
 
 
-async def _messages_with_pictures(client: AsyncWebClient, event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the messages of a thread that can hold the picture in question: its start, then the newest reply first."""
+async def _newest_in_sight(client: AsyncWebClient, event: Mapping[str, Any]) -> list[SlackFile]:
+    """Return the newest image of the channel beside the assistant panel, else of the conversation outside of threads.
+
+    Raises:
+        QueryError: there is none.
+    """
+    viewed = viewed_channel(event.get("app_context"))
+    for channel in (viewed, "" if event.get("thread_ts") else event["channel"]):
+        if channel and (newest := await find_newest(client, channel)):
+            return [newest]
+    raise QueryError("There is no picture here. Send one, or ask in the thread of one.")
+
+
+async def _messages_with_pictures(
+    client: AsyncWebClient, event: Mapping[str, Any], bot: str | None
+) -> list[Mapping[str, Any]]:
+    """Return the messages of a thread that can hold the picture in question: its start, then the newest reply first.
+
+    Args:
+        bot: id of findimg's own bot, whose answers show pictures.
+    """
     if not event.get("thread_ts"):
         return []
     messages = await thread_messages(client, event["channel"], event["thread_ts"])
     earlier = [message for message in messages[1:] if message["ts"] < event["ts"]]
-    by_people = [message for message in reversed(earlier) if "bot_id" not in message and message.get("files")]
-    return [*messages[:1], *by_people]
+    replies = [
+        message
+        for message in reversed(earlier)
+        if (message.get("bot_id") == bot if "bot_id" in message else message.get("files"))
+    ]
+    return [*messages[:1], *replies]
 
 
 async def _answer_images(

@@ -9,6 +9,7 @@ from typing import Any
 from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, Retry
 from findimg_bot.local_slack.fault_injection import Timing
 from findimg_bot.local_slack.model.files import describe
+from findimg_bot.local_slack.model.panel import viewed
 from findimg_bot.local_slack.model.state import File, Json, Message, Team, new_id
 
 _SCOPES = {
@@ -18,6 +19,7 @@ _SCOPES = {
     "message.groups": "groups:history",
     "message.mpim": "mpim:history",
 }
+_CONTEXT_CHANGED = "app_context_changed"
 
 
 class Events:
@@ -66,6 +68,9 @@ class Events:
             self._send(team, "app_mention", event | {"type": "app_mention"}, envelope)
         subtype = {"subtype": "file_share"} if "files" in event and "bot_id" not in event else {}
         event |= {"channel_type": _channel_type(message)} | subtype
+        # Slack adds this to direct messages for apps that subscribe to changes of it.
+        if channel.is_im and _CONTEXT_CHANGED in self._subscribed and event.get("user") in team.viewed:
+            event["app_context"] = viewed(team.viewed[event["user"]], team.id)
         self._send(team, f"message.{channel.kind}", event, envelope)
 
     def changed(self, team: Team, message: Message, before: Json) -> None:
@@ -80,11 +85,22 @@ class Events:
         self._hidden(team, message, event)
 
     def home_opened(self, team: Team, user: str, tab: str) -> None:
-        """Send that a person opened one of the app's tabs, `home` or `messages`."""
+        """Send that a person opened one of the app's tabs, `home` or `messages`.
+
+        An app with the assistant panel also gets what the person looks at beside it.
+        """
         event: Json = {"type": "app_home_opened", "user": user, "channel": team.direct(user).id, "tab": tab}
         if tab == "home" and user in team.homes:
             event["view"] = team.homes[user].content
+        if _CONTEXT_CHANGED in self._subscribed:
+            event["context"] = viewed(team.viewed.get(user, ""), team.id)
         self._send(team, "app_home_opened", event | {"event_ts": team.next_ts()})
+
+    def context_changed(self, team: Team, user: str) -> None:
+        """Send what a person now looks at beside the open assistant panel."""
+        event: Json = {"type": _CONTEXT_CHANGED, "user": user, "channel": team.direct(user).id}
+        event |= {"context": viewed(team.viewed.get(user, ""), team.id), "event_ts": team.next_ts()}
+        self._send(team, _CONTEXT_CHANGED, event)
 
     def uninstalled(self, team: Team) -> None:
         """Send that the app was removed from a team."""

@@ -72,6 +72,8 @@ class Messages:
         content: Json = {"type": "message", "user": team.bot.id, "bot_id": team.bot_id, "team": team.id, "text": text}
         if blocks:
             content["blocks"] = named_blocks(blocks)
+        if channel.is_im and team.panel(channel.id).statuses.pop(thread, ""):
+            self._page_updates.panel(team, channel)
         message = self._add(team, channel, content, thread, files, only_for)
         if not only_for:
             self._events.said(team, message, self._address)

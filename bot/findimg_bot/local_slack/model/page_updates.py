@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
@@ -46,6 +47,11 @@ class PageUpdates:
     def home(self, team: Team, view: View) -> None:
         """Send a published Home tab."""
         self._tell([view.user], {"type": "home", "view": shown_view(team, view)})
+
+    def panel(self, team: Team, channel: Channel) -> None:
+        """Send what the assistant panel of a direct message shows."""
+        told = {"type": "panel", "channel": channel.id, "panel": asdict(team.panel(channel.id))}
+        self._tell(channel.members, told)
 
     def notice(self, user: str, channel: str, text: str) -> None:
         """Send one person a note of the workspace, which is not kept."""
@@ -93,6 +99,8 @@ class PageUpdates:
             ],
             "shortcuts": self._shortcuts("message"),
             "global_shortcuts": self._shortcuts("global"),
+            "has_panel": "agent_view" in self._features,
+            "panels": {channel.id: asdict(team.panel(channel.id)) for channel in channels if channel.is_im},
             "home": shown_view(team, home) if home else None,
             "modal": shown_view(team, stack[-1]) if stack else None,
             "limits": {"file_bytes": self._file_bytes},

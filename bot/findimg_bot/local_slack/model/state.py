@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from findimg_bot.local_slack.model.installation import Installation, Organisation
+from findimg_bot.local_slack.model.panel import Panel
 
 Json = dict[str, Any]
 _ID_LETTERS = string.ascii_uppercase + string.digits
@@ -116,6 +117,8 @@ class Team:
     files: dict[str, File] = field(default_factory=dict)
     modals: dict[str, list[View]] = field(default_factory=dict)  # user id → from the root to the topmost
     homes: dict[str, View] = field(default_factory=dict)  # user id → Home tab
+    panels: dict[str, Panel] = field(default_factory=dict)  # id of a direct message → its assistant panel
+    viewed: dict[str, str] = field(default_factory=dict)  # user id → the channel beside the open assistant panel
     _last_ts: int = 0
 
     @property
@@ -208,6 +211,10 @@ class Team:
         self.channels[channel.id] = channel
         self.messages[channel.id] = {}
         return channel
+
+    def panel(self, channel: str) -> Panel:
+        """Return the assistant panel of a direct message."""
+        return self.panels.setdefault(channel, Panel())
 
     def next_ts(self) -> str:
         """Return the current time as a message's ts, later than every earlier one."""

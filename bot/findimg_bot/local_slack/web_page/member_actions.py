@@ -215,9 +215,27 @@ class MemberActions:
             with suppress(UserActionError):
                 await self._interact(closed)
 
-    def open_home(self, tab: str = "home") -> None:
-        """Open one of the app's tabs, `home` or `messages`."""
+    def open_home(self, tab: str = "home", beside: str = "") -> None:
+        """Open one of the app's tabs, `home` or `messages`.
+
+        Args:
+            beside: id of the channel beside which the messages are shown in the assistant panel.
+        """
+        self.team.viewed[self.user.id] = self._place(beside).id if beside else ""
         self._services.events.home_opened(self.team, self.user.id, tab)
+
+    def look_at(self, channel: str) -> None:
+        """Look at another channel beside the open assistant panel.
+
+        Raises:
+            UserActionError: there is no such channel.
+        """
+        self.team.viewed[self.user.id] = self._place(channel).id
+        self._services.events.context_changed(self.team, self.user.id)
+
+    def close_panel(self) -> None:
+        """Close the assistant panel."""
+        self.team.viewed.pop(self.user.id, None)
 
     def new_channel(self, name: str) -> Channel:
         """Create a channel of all people and the bot.

@@ -50,6 +50,7 @@ class PageApi:
             "submit": _submit,
             "close": _close,
             "home": _home,
+            "look": _look,
             "channel": _channel,
         }.items():
             router.add_post(f"/page/{name}", self._handler(action))
@@ -185,7 +186,16 @@ async def _close(person: MemberActions, body: Json) -> Json:
 
 
 async def _home(person: MemberActions, body: Json) -> Json:
-    person.open_home(_text(body, "tab") or "home")
+    person.open_home(_text(body, "tab") or "home", _text(body, "beside"))
+    return {}
+
+
+async def _look(person: MemberActions, body: Json) -> Json:
+    channel = _text(body, "channel")
+    if channel:
+        person.look_at(channel)
+    else:
+        person.close_panel()
     return {}
 
 

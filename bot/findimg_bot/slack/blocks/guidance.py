@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from findimg_bot.slack.blocks.elements import section
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.text import entities, escaped, notification_text
+from findimg_bot.slack.limits import PROMPTS
 
 HELP = {
     "/findimg": (
@@ -56,3 +57,16 @@ def welcome_message(images: int, words: Sequence[str]) -> Message:
     if words:
         lines.append(f"• or write `@findimg {escaped(words[0])}` in a thread")
     return Message(notification_text(f"Welcome! Find any of {images:,} images here."), [section("\n".join(lines))])
+
+
+def suggested_prompts(words: Sequence[str], in_channel: bool) -> list[dict[str, str]]:
+    """Return what the assistant panel suggests to type.
+
+    Args:
+        words: what some images of the library show.
+        in_channel: whether the panel is open beside a channel.
+    """
+    prompts = [{"title": f"Find {word}", "message": word} for word in words]
+    if in_channel:
+        prompts.insert(0, {"title": "What is on the newest picture in this channel?", "message": "What is this?"})
+    return [*prompts[: PROMPTS - 1], {"title": "See what else works", "message": "help"}]

@@ -26,6 +26,7 @@ const main = document.getElementById("main");
 const banner = document.getElementById("connection");
 const announcer = document.getElementById("announcer");
 let channel = null;
+let assistantBeside = null; // the channel beside the open assistant panel
 
 connection.addEventListener("update", ({ detail }) => store.apply(detail));
 connection.addEventListener("status", ({ detail }) => {
@@ -50,19 +51,43 @@ function changed(change) {
   thread.changed(change);
 }
 
-/** Show what the address names: `#channel`, `#channel/home` or `#channel/ts` for a thread. */
+/** Show what the address names: `#channel`, `#channel/home`, `#channel/ts` for a thread, or `#channel/assistant`. */
 function show() {
   const [id, rest] = location.hash.slice(1).split("/");
   const open = store.channel(id) ? id : store.state.channels[0].id;
   const home = rest === "home" && store.channel(open).is_im;
+  // The assistant panel stays open beside the next channel.
+  if (assistantBeside && !rest && open !== assistantBeside && !store.channel(open).is_im) {
+    location.replace(`#${open}/assistant`);
+    return;
+  }
   if (channel?.id !== open || channel.home !== home) {
     channel = new Channel(store, connection, open, home, () => sidebar.open());
     main.replaceChildren(...channel.nodes);
+    if (store.hasPanel(open) && !home) connection.request("/page/home", { tab: "messages" });
     if (matchMedia("(pointer: fine)").matches) channel.focus(); // on a touch screen, this would open the keyboard
   }
   const ts = !home && store.messages(open).some((message) => message.ts === rest) ? rest : null;
-  thread.show(open, ts, channel.name);
+  if (rest === "assistant" && store.state.has_panel && !store.channel(open).is_im) showAssistant(open);
+  else {
+    if (thread.isPanel) closeAssistant();
+    thread.show(open, ts, channel.name);
+  }
   update();
+}
+
+/** Show the assistant panel beside a channel, and tell the bot which one that is. */
+function showAssistant(beside) {
+  const direct = store.state.channels.find((each) => each.is_im);
+  if (!thread.isPanel) connection.request("/page/home", { tab: "messages", beside });
+  else if (assistantBeside !== beside) connection.request("/page/look", { channel: beside });
+  assistantBeside = beside;
+  thread.showPanel(direct.id, direct.name);
+}
+
+function closeAssistant() {
+  assistantBeside = null;
+  connection.request("/page/look", {});
 }
 
 /** Announce a new message to screen readers, and count it as unread in the list of channels. */
@@ -70,7 +95,7 @@ function announce({ channel: id, message }) {
   if (message.user === store.state.me.id) return;
   announcer.append(Object.assign(document.createElement("p"), { textContent: announcement(message, store) }));
   while (announcer.childElementCount > 5) announcer.firstChild.remove();
-  sidebar.count(id);
+  if (!thread.shows(id)) sidebar.count(id);
 }
 
 function update() {

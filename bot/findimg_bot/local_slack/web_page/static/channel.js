@@ -17,6 +17,7 @@ export class Channel {
     this.home = home;
     this.name = channel.is_im || channel.is_mpim ? channel.name : `#${channel.name}`;
     this.content = home ? new Home(store, connection) : new Conversation(store, connection, id, null, this.name);
+    if (this.content.composer) this.content.composer.field.id = "composer";
     const drawer = iconButton("drawer", "Channels and apps", { class: "quiet drawer", "aria-controls": "sidebar" });
     drawer.addEventListener("click", openDrawer);
     const tabs = [tab("Messages", id, !home), tab("Home", `${id}/home`, home)];
@@ -27,6 +28,7 @@ export class Channel {
         drawer,
         element("h2", {}, channel.is_im || channel.is_mpim ? icon("chat") : icon("channel"), channel.name),
         channel.is_im && element("nav", { class: "tabs", "aria-label": channel.name }, tabs),
+        store.state.has_panel && !channel.is_im && assistantLink(id, store.state.bot.name),
       ),
       this.content.node,
     ];
@@ -40,6 +42,12 @@ export class Channel {
   focus() {
     this.content.composer?.field.focus({ preventScroll: true });
   }
+}
+
+/** Return the link that opens the assistant panel beside the channel. */
+function assistantLink(id, name) {
+  const label = `Ask ${name}`;
+  return element("a", { href: `#${id}/assistant`, class: "quiet ask", title: label, "aria-label": label }, icon("wand"));
 }
 
 function tab(text, target, current) {

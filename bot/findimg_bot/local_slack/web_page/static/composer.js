@@ -31,7 +31,6 @@ export class Composer {
       "aria-label": label,
       placeholder: label,
       enterkeyhint: "send",
-      id: place.thread ? null : "composer",
     });
     this.#completion = new Completion(this.field, (before) => this.#offers(before));
     this.hint = element("p", { class: "usage", hidden: true });

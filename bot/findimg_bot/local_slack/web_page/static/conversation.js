@@ -3,6 +3,7 @@
 import { Composer } from "./composer.js";
 import { element } from "./dom.js";
 import { Messages } from "./messages.js";
+import { Panel } from "./panel.js";
 import { takeDrops } from "./uploads.js";
 
 /** Messages and composer of one channel or one thread. */
@@ -25,11 +26,12 @@ export class Conversation {
     this.messages = new Messages(store, connection, place, thread ? "Thread" : `Messages in ${name}`);
     const label = thread ? "Reply…" : `Message ${name}`;
     this.composer = new Composer(store, connection, place, label, () => this.messages.follow());
+    this.panel = store.hasPanel(channel) && !thread ? new Panel(store, channel, (text) => this.#say(text)) : null;
     this.node = element(
       "div",
       { class: "conversation" },
       this.messages.scroller,
-      element("div", { class: "below" }, this.messages.newer, this.composer.node),
+      element("div", { class: "below" }, this.messages.newer, this.panel?.node, this.composer.node),
       element("p", { class: "drop", "aria-hidden": "true" }, `Drop it to send it to ${thread ? "the thread" : name}`),
     );
     takeDrops(this.node, (files) => this.composer.add(files));
@@ -40,13 +42,21 @@ export class Conversation {
   changed(change) {
     if (change.channel && change.channel !== this.channel) return;
     this.messages.update();
+    this.panel?.update();
     if (change.type === "notice") this.composer.noticed(change.message.text);
     if (change.fresh && this.#holds(change.message)) this.messages.arrived();
   }
 
   #holds(message) {
+    if (this.panel) return true;
     const thread = message.thread_ts && message.thread_ts !== message.ts ? message.thread_ts : null;
     return thread === this.thread;
+  }
+
+  async #say(text) {
+    this.messages.follow();
+    const answer = await this.#connection.request("/page/send", { channel: this.channel, text });
+    if (!answer.ok) this.#store.notice(this.channel, answer.error);
   }
 
   async #act({ ts }, block, each, value) {

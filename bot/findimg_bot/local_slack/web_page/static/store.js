@@ -31,6 +31,10 @@ export class Store extends EventTarget {
       case "file":
         for (const channel of Object.keys(this.state.messages)) this.#ready(channel, update.file);
         break;
+      case "panel":
+        this.state.panels[update.channel] = update.panel;
+        this.#changed(update);
+        break;
       case "modal":
       case "home":
         this.state[update.type] = update.view;
@@ -70,8 +74,14 @@ export class Store extends EventTarget {
     return this.state.messages[channel] ?? [];
   }
 
-  /** Return the messages of a channel outside threads, oldest first. */
+  /** Return whether a channel is the direct message that the assistant panel shows. */
+  hasPanel(channel) {
+    return this.state.has_panel && Boolean(this.channel(channel)?.is_im);
+  }
+
+  /** Return the messages of a channel outside threads, oldest first. The assistant panel shows threads as one list. */
   shown(channel) {
+    if (this.hasPanel(channel)) return this.messages(channel);
     return this.messages(channel).filter((each) => !each.thread_ts || each.thread_ts === each.ts);
   }
 
@@ -81,6 +91,7 @@ export class Store extends EventTarget {
   }
 
   replies(channel, ts) {
+    if (this.hasPanel(channel)) return [];
     return this.messages(channel).filter((each) => each.thread_ts === ts && each.ts !== ts);
   }
 

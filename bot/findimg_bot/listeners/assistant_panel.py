@@ -1,0 +1,53 @@
+"""Shared by the listeners of the assistant panel, in which a person talks to the bot beside a channel.
+
+The panel is Slack's agent messaging experience: `features.agent_view` in the manifest. Its messages are direct
+messages that name what the person looks at. Each of them starts a thread.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import FindimgError
+from findimg_bot.service.errors import slack_failure
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.admission import viewed_channel
+from findimg_bot.slack.blocks.guidance import suggested_prompts
+from findimg_bot.slack.limits import PROMPTS
+
+PANEL_SCOPE = "assistant:write"
+_log = logging.getLogger(__name__)
+
+
+def has_panel(context: AsyncBoltContext) -> bool:
+    """Return whether the app has the assistant panel in this workspace."""
+    result = context.authorize_result
+    return result is not None and PANEL_SCOPE in (result.bot_scopes or ())
+
+
+async def suggest_prompts(
+    channel: str, viewed: Mapping[str, Any] | None, context: AsyncBoltContext, client: AsyncWebClient
+) -> None:
+    """Show in the panel what a person can ask.
+
+    Args:
+        channel: id of the direct message that the panel shows.
+        viewed: what the person looks at, as for `viewed_channel`.
+    """
+    service: QueryService = context["service"]
+    try:
+        words = await service.examples(PROMPTS - 1)
+    except FindimgError:
+        words = []  # the first question will name the reason
+    try:
+        # Slack ignores the call when it names a thread.
+        await client.assistant_threads_setSuggestedPrompts(
+            channel_id=channel, prompts=suggested_prompts(words, bool(viewed_channel(viewed)))
+        )
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        _log.warning("The assistant panel shows no suggestions: %s", slack_failure(error))
