@@ -3,6 +3,7 @@
 import { Conversation } from "./conversation.js";
 import { element, icon, iconButton } from "./dom.js";
 import { Home } from "./home.js";
+import { avatar } from "./message.js";
 
 /** A channel or direct message with its heading. */
 export class Channel {
@@ -28,7 +29,7 @@ export class Channel {
         drawer,
         element("h2", {}, channel.is_im || channel.is_mpim ? icon("chat") : icon("channel"), channel.name),
         channel.is_im && element("nav", { class: "tabs", "aria-label": channel.name }, tabs),
-        store.state.has_panel && !channel.is_im && assistantLink(id, store.state.bot.name),
+        store.state.has_panel && !channel.is_im && assistantLink(id, { ...store.state.bot, is_bot: true }),
       ),
       this.content.node,
     ];
@@ -45,9 +46,9 @@ export class Channel {
 }
 
 /** Return the link that opens the assistant panel beside the channel. */
-function assistantLink(id, name) {
-  const label = `Ask ${name}`;
-  return element("a", { href: `#${id}/assistant`, class: "quiet ask", title: label, "aria-label": label }, icon("wand"));
+function assistantLink(id, bot) {
+  const label = `Ask ${bot.name}`;
+  return element("a", { href: `#${id}/assistant`, class: "quiet ask", title: label, "aria-label": label }, avatar(bot));
 }
 
 function tab(text, target, current) {

@@ -1,0 +1,66 @@
+"""Use Slack's optional surfaces in the local workspace with a browser."""
+
+import itertools
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from findimg.settings import Settings
+from findimg_bot.slack.manifest import Surfaces
+from findimg_jobs.indexing.run import index
+from tests.bot.team import Team
+from tests.e2e.conftest import Screen, new_page
+
+pytestmark = pytest.mark.slow
+ALL = Surfaces(**{field.name: True for field in fields(Surfaces)})
+SIZES = [(1280, 800), (1920, 1080), (390, 844)]
+NAMES = (f"{place}-{number}" for number in itertools.count(2026) for place in ("photos", "travel", "design"))
+Look = Callable[[str, Callable[[Page], None]], None]
+
+
+@pytest.fixture(scope="module")
+def team(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """Yield a workspace whose app has all surfaces, and the bot with a library of the sample photographs."""
+    folder = tmp_path_factory.mktemp("surfaces")
+    shutil.copytree(samples, folder / "photos")
+    index(Settings(library=str(folder / "library"), engine="local", cache=cache), [str(folder / "photos")])
+    team = Team("socket", folder, cache, str(folder / "library"), surfaces=ALL)
+    yield team
+    team.close()
+
+
+@pytest.fixture(params=SIZES, ids=str)
+def look(request: pytest.FixtureRequest, browser: Browser, team: Team, complaints: list[str], pictures: Path) -> Look:
+    """Return a function that opens an address of the page in both colour schemes, uses it, and takes screenshots."""
+    width, height = request.param
+
+    def look(address: str, use: Callable[[Page], None]) -> None:
+        for scheme in ("light", "dark"):
+            with new_page(browser, Screen(width, height, scheme, touch=width < 720), complaints) as page:
+                workspace = team.slack.workspace
+                page.goto(f"{workspace.address}/?token={workspace.token}#{address}")
+                use(page)
+                name = re.sub(r"\W", "", request.node.originalname.removeprefix("test_"))
+                page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png", animations="disabled")
+        assert complaints == []
+
+    return look
+
+
+def test_assistant_panel(team: Team, look: Look, samples: Path) -> None:
+    channel = team.person.channel(next(NAMES))
+    team.person.share(channel, samples / "dalmatian.jpg", "Who is this?")
+
+    def use(page: Page) -> None:
+        page.get_by_role("link", name="Ask findimg").click()
+        panel = page.get_by_role("complementary", name="Assistant findimg")
+        panel.get_by_role("button", name="What is on the newest picture in this channel?").click()
+        expect(panel.locator("article").last).to_contain_text("Tags of dalmatian.jpg")
+        expect(panel.locator("article").last.locator("figure img")).to_have_js_property("complete", True)
+
+    look(channel, use)
