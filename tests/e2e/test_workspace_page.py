@@ -289,7 +289,7 @@ def is_painted(image: Locator) -> None:
     assert image.evaluate("image => image.naturalWidth") > 0
 
 
-def test_without_the_token_nothing_is_shown(page: Page, room: Room, complaints: list[str]) -> None:
+def test_page_without_token_shows_nothing(page: Page, room: Room, complaints: list[str]) -> None:
     answer = page.goto(room.workspace.address)
     assert answer
     assert answer.status == 403
@@ -347,7 +347,7 @@ def test_every_kind_of_block_is_drawn(opened: Page, room: Room) -> None:
     expect(message.get_by_text("does not draw “video”")).to_be_visible()
 
 
-def test_mrkdwn_is_what_slack_makes_of_it(opened: Page, room: Room) -> None:
+def test_mrkdwn_renders_as_in_slack(opened: Page, room: Room) -> None:
     for written in MRKDWN:
         room.post(written)
     expect(messages(opened)).to_have_count(len(MRKDWN))
@@ -355,7 +355,7 @@ def test_mrkdwn_is_what_slack_makes_of_it(opened: Page, room: Room) -> None:
     assert shown == list(MRKDWN.values())
 
 
-def test_links_open_beside_the_workspace_and_only_where_a_page_may_lead(opened: Page, room: Room) -> None:
+def test_links_open_in_new_tab_and_only_for_safe_schemes(opened: Page, room: Room) -> None:
     room.post(
         "<https://example.com/a?b=1&amp;c=2|there> <javascript:alert(1)|click> <data:text/html,x> https://a.example/."
     )
@@ -367,7 +367,7 @@ def test_links_open_beside_the_workspace_and_only_where_a_page_may_lead(opened: 
     expect(messages(opened).locator(".text")).to_contain_text("<javascript:alert(1)|click> <data:text/html,x>")
 
 
-def test_hostile_texts_stay_text(opened: Page, room: Room) -> None:
+def test_hostile_text_is_not_interpreted_as_html(opened: Page, room: Room) -> None:
     room.post(
         HOSTILE,
         [
@@ -385,7 +385,7 @@ def test_hostile_texts_stay_text(opened: Page, room: Room) -> None:
     messages(opened).first.get_by_role("button", name=HOSTILE).click()
 
 
-def test_an_image_on_another_machine_is_a_link(opened: Page, room: Room) -> None:
+def test_image_of_another_host_is_shown_as_link(opened: Page, room: Room) -> None:
     room.post("far", [{"type": "image", "image_url": "https://far.example/fox.jpg", "alt_text": "a far fox"}])
     expect(messages(opened).locator(".elsewhere")).to_have_text("a far fox (opens elsewhere)")
     expect(messages(opened).get_by_role("link", name="opens elsewhere")).to_have_attribute(
@@ -393,14 +393,14 @@ def test_an_image_on_another_machine_is_a_link(opened: Page, room: Room) -> None
     )
 
 
-def test_an_image_that_cannot_be_painted_says_what_it_shows(page: Page, room: Room, complaints: list[str]) -> None:
+def test_broken_image_shows_its_alt_text(page: Page, room: Room, complaints: list[str]) -> None:
     room.post("gone", [{"type": "image", "slack_file": {"id": "F0000000000"}, "alt_text": "a fox"}])
     page.goto(room.address)
     expect(messages(page).locator(".elsewhere")).to_have_text("a fox (this image cannot be shown)")
     complaints.clear()  # the browser's console names the 404
 
 
-def test_a_command_is_completed_and_sent_by_keyboard(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_command_is_completed_and_sent_by_keyboard(opened: Page, room: Room, bot: TinyBot) -> None:
     async def answer(args: AsyncArgs) -> None:
         await args.ack(text="Nothing found.")
 
@@ -428,7 +428,7 @@ def test_a_command_is_completed_and_sent_by_keyboard(opened: Page, room: Room, b
     assert room.texts() == ["Nothing found."]
 
 
-def test_a_command_that_is_written_in_full_is_sent_at_once(opened: Page, bot: TinyBot) -> None:
+def test_complete_command_is_sent_at_once(opened: Page, bot: TinyBot) -> None:
     opened.keyboard.type("/tag")
     expect(opened.get_by_role("listbox")).to_be_visible()
     opened.keyboard.press("Enter")
@@ -444,7 +444,7 @@ def test_escape_closes_the_suggestions_and_keeps_the_text(opened: Page) -> None:
     expect(field(opened)).to_have_value("/t")
 
 
-def test_an_unknown_command_says_so_and_can_be_mended(opened: Page, room: Room) -> None:
+def test_unknown_command_is_reported_and_can_be_corrected(opened: Page, room: Room) -> None:
     opened.keyboard.type("/nonsense at all")
     opened.keyboard.press("Enter")
     expect(opened.get_by_role("alert")).to_have_text("/nonsense is not a valid command.")
@@ -452,7 +452,7 @@ def test_an_unknown_command_says_so_and_can_be_mended(opened: Page, room: Room) 
     assert room.texts() == []
 
 
-def test_a_command_that_the_bot_does_not_acknowledge_fails_in_words(
+def test_unacknowledged_command_shows_an_error(
     opened: Page, slack: Threaded, bot: TinyBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def silence(args: AsyncArgs) -> None:
@@ -467,7 +467,7 @@ def test_a_command_that_the_bot_does_not_acknowledge_fails_in_words(
     expect(opened.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_mention_reaches_the_bot_and_what_is_typed_stays_text(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_mention_reaches_the_bot_and_typed_markup_stays_text(opened: Page, room: Room, bot: TinyBot) -> None:
     opened.keyboard.type("hey @f")
     opened.keyboard.press("Tab")
     expect(field(opened)).to_have_value("hey @findimg ")
@@ -483,7 +483,7 @@ def test_a_mention_reaches_the_bot_and_what_is_typed_stays_text(opened: Page, ro
 
 
 @pytest.mark.parametrize("way", ["button", "paste", "drop"])
-def test_an_image_is_uploaded_by_button_paste_or_drop(opened: Page, room: Room, way: str) -> None:
+def test_image_is_uploaded_by_button_paste_or_drop(opened: Page, room: Room, way: str) -> None:
     data = picture()
     if way == "button":
         with opened.expect_file_chooser() as chooser:
@@ -509,12 +509,12 @@ def test_an_image_is_uploaded_by_button_paste_or_drop(opened: Page, room: Room, 
     expect(files).to_have_count(0)
 
 
-def test_a_file_dropped_beside_the_conversation_does_not_take_the_pages_place(opened: Page) -> None:
+def test_file_dropped_beside_the_conversation_does_not_replace_the_page(opened: Page) -> None:
     drop = "new DragEvent('drop', {bubbles: true, cancelable: true})"
     assert opened.evaluate(f"!document.getElementById('sidebar').dispatchEvent({drop})")
 
 
-def test_a_file_that_is_not_taken_says_why_and_can_be_removed(opened: Page) -> None:
+def test_refused_file_shows_the_reason_and_can_be_removed(opened: Page) -> None:
     give(field(opened), ["paste"], "nothing.jpg", "image/jpeg", b"")
     files = opened.get_by_role("list", name="Files to send")
     expect(files).to_contain_text("nothing.jpg is empty.")
@@ -523,7 +523,7 @@ def test_a_file_that_is_not_taken_says_why_and_can_be_removed(opened: Page) -> N
     expect(files).to_be_hidden()
 
 
-def test_a_command_carries_no_file(opened: Page, room: Room) -> None:
+def test_command_cannot_carry_a_file(opened: Page, room: Room) -> None:
     give(field(opened), ["paste"], "fox.jpg", "image/jpeg", picture())
     expect(opened.get_by_role("button", name="Send")).to_be_enabled()
     opened.keyboard.type("/tag ")
@@ -532,7 +532,7 @@ def test_a_command_carries_no_file(opened: Page, room: Room) -> None:
     assert room.texts() == []
 
 
-def test_a_shortcut_is_used_by_keyboard_and_opens_a_modal(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_shortcut_opens_a_modal_by_keyboard(opened: Page, room: Room, bot: TinyBot) -> None:
     ts = room.say("a fox", files=[room.upload("fox.jpg")])
     expect(messages(opened)).to_have_count(1)
     bot.answer = opening(modal(section("What now?")))
@@ -568,7 +568,7 @@ def test_links_to_an_image_and_to_its_message_are_copied(opened: Page, room: Roo
         assert copied.endswith(part)
 
 
-def test_a_modal_says_what_is_wrong_at_each_input_and_sends_what_was_put_in(opened: Page, bot: TinyBot) -> None:
+def test_modal_shows_errors_at_inputs_and_sends_the_values(opened: Page, bot: TinyBot) -> None:
     view = modal(
         section("Choose well."),
         asking("Picture", {"type": "file_input", "filetypes": ["jpg"], "max_files": 1}),
@@ -621,7 +621,7 @@ def test_a_modal_says_what_is_wrong_at_each_input_and_sends_what_was_put_in(open
     assert values["Day"]["selected_date"] == "2024-02-29"
 
 
-def test_the_focus_stays_in_a_modal(opened: Page, bot: TinyBot) -> None:
+def test_focus_stays_in_a_modal(opened: Page, bot: TinyBot) -> None:
     bot.answer = opening(modal(asking("Name", {"type": "plain_text_input"})))
     use_tag_shortcut(opened, bot)
     expect(opened.get_by_role("dialog").get_by_label("Name")).to_be_focused()
@@ -630,7 +630,7 @@ def test_the_focus_stays_in_a_modal(opened: Page, bot: TinyBot) -> None:
         assert opened.evaluate("document.activeElement.closest('dialog') || document.activeElement === document.body")
 
 
-def test_a_modal_that_is_changed_keeps_what_was_put_in(opened: Page, bot: TinyBot) -> None:
+def test_updated_modal_keeps_the_entered_values(opened: Page, bot: TinyBot) -> None:
     name = asking("Name", {"type": "plain_text_input"})
     age = asking("Age", {"type": "number_input", "is_decimal_allowed": False})
     view = modal(name, actions(button("More", "more")))
@@ -653,7 +653,7 @@ def test_a_modal_that_is_changed_keeps_what_was_put_in(opened: Page, bot: TinyBo
     opened.keyboard.press("Escape")
 
 
-def test_leaving_the_choice_of_files_does_not_close_the_modal(opened: Page, bot: TinyBot) -> None:
+def test_cancelled_file_dialog_does_not_close_the_modal(opened: Page, bot: TinyBot) -> None:
     bot.answer = opening(modal(asking("Picture", {"type": "file_input"})))
     use_tag_shortcut(opened, bot)
     opened.locator("dialog input[type=file]").dispatch_event("cancel", {"bubbles": True})
@@ -662,7 +662,7 @@ def test_leaving_the_choice_of_files_does_not_close_the_modal(opened: Page, bot:
     expect(opened.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_button_shows_that_it_is_working_until_the_answer_is_there(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_button_shows_progress_until_the_answer_arrives(opened: Page, room: Room, bot: TinyBot) -> None:
     go_on = threading.Event()
 
     def page(number: int) -> list[Json]:
@@ -692,7 +692,7 @@ def test_a_button_shows_that_it_is_working_until_the_answer_is_there(opened: Pag
     assert bot.told.empty(), "a button that is working was clicked again"
 
 
-def test_what_needs_a_confirmation_asks_first(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_confirmation_dialog_comes_before_the_action(opened: Page, room: Room, bot: TinyBot) -> None:
     question = {"title": plain("Sure?"), "text": mrkdwn("*All* of it"), "confirm": plain("Yes"), "deny": plain("No")}
     room.post("dangerous", [actions(button("Delete", "delete", style="danger", confirm=question))])
     for answer in ("No", "Yes"):
@@ -705,7 +705,7 @@ def test_what_needs_a_confirmation_asks_first(opened: Page, room: Room, bot: Tin
     assert bot.told.empty()
 
 
-def test_what_is_chosen_reaches_the_bot(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_chosen_option_reaches_the_bot(opened: Page, room: Room, bot: TinyBot) -> None:
     room.post(
         "choices",
         [
@@ -732,7 +732,7 @@ def test_what_is_chosen_reaches_the_bot(opened: Page, room: Room, bot: TinyBot) 
     assert bot.heard()["actions"][0]["selected_user"] == room.workspace.team.bot.id
 
 
-def test_a_thread_is_opened_answered_and_left_by_keyboard(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_thread_is_opened_answered_and_closed_by_keyboard(opened: Page, room: Room, bot: TinyBot) -> None:
     async def answer(args: AsyncArgs) -> None:
         event = args.body["event"]
         await args.client.chat_postMessage(channel=event["channel"], thread_ts=event["thread_ts"], text="A fox.")
@@ -759,7 +759,7 @@ def test_a_thread_is_opened_answered_and_left_by_keyboard(opened: Page, room: Ro
     expect(thread.locator("article")).to_have_count(3)
 
 
-def test_commands_are_not_offered_in_a_thread_and_refused_there(opened: Page, room: Room) -> None:
+def test_thread_neither_suggests_nor_accepts_commands(opened: Page, room: Room) -> None:
     ts = room.say("here")
     opened.goto(f"{room.workspace.address}/#{room.id}/{ts}")
     thread = opened.get_by_role("complementary", name="Thread")
@@ -769,7 +769,7 @@ def test_commands_are_not_offered_in_a_thread_and_refused_there(opened: Page, ro
     expect(thread.get_by_role("alert")).to_have_text("/findimg is not supported in threads. Sorry!")
 
 
-def test_the_home_tab_is_drawn_and_used(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_home_tab_is_shown_and_its_buttons_work(opened: Page, room: Room, bot: TinyBot) -> None:
     async def answer(args: AsyncArgs) -> None:
         await args.ack()
         if args.body.get("type") == "block_actions":
@@ -799,7 +799,7 @@ def test_a_click_enlarges_an_image_and_escape_closes_it(opened: Page, room: Room
     expect(small).to_be_focused()
 
 
-def test_the_newest_message_is_followed_but_not_while_somebody_reads_above(opened: Page, room: Room) -> None:
+def test_page_scrolls_to_new_messages_unless_the_reader_scrolled_up(opened: Page, room: Room) -> None:
     for number in range(40):
         room.post(f"message {number}")
     expect(messages(opened).last).to_be_in_viewport()
@@ -815,7 +815,7 @@ def test_the_newest_message_is_followed_but_not_while_somebody_reads_above(opene
     expect(newer).to_be_hidden()
 
 
-def test_what_a_person_asked_for_is_shown_wherever_they_are_reading(opened: Page, room: Room, bot: TinyBot) -> None:
+def test_answer_to_own_command_scrolls_into_view(opened: Page, room: Room, bot: TinyBot) -> None:
     async def answer(args: AsyncArgs) -> None:
         await args.ack()
         await args.say("Here it is.")
@@ -829,7 +829,7 @@ def test_what_a_person_asked_for_is_shown_wherever_they_are_reading(opened: Page
     expect(messages(opened).filter(has_text="Here it is.")).to_be_in_viewport()
 
 
-def test_a_long_answer_is_shown_from_its_beginning(opened: Page, room: Room) -> None:
+def test_long_answer_is_shown_from_its_beginning(opened: Page, room: Room) -> None:
     room.post("before")
     file = {"slack_file": {"id": room.upload("tall.jpg", picture(size=(300, 300)))}}
     image = {"type": "image", "alt_text": "tall", **file}
@@ -839,7 +839,7 @@ def test_a_long_answer_is_shown_from_its_beginning(opened: Page, room: Room) -> 
     expect(opened.get_by_text("The last line")).not_to_be_in_viewport()
 
 
-def test_messages_are_walked_through_with_the_arrow_keys(opened: Page, room: Room) -> None:
+def test_arrow_keys_move_between_messages(opened: Page, room: Room) -> None:
     for number in range(3):
         room.post(f"message {number}")
     expect(messages(opened)).to_have_count(3)
@@ -850,7 +850,7 @@ def test_messages_are_walked_through_with_the_arrow_keys(opened: Page, room: Roo
     expect(messages(opened).first).to_be_focused()
 
 
-def test_new_messages_are_said_and_counted(opened: Page, room: Room, slack: Threaded) -> None:
+def test_new_messages_are_announced_and_counted(opened: Page, room: Room, slack: Threaded) -> None:
     room.post("Found *a fox*")
     expect(opened.get_by_role("log")).to_contain_text("findimg: Found a fox")
     other = Room(slack)
@@ -862,7 +862,7 @@ def test_new_messages_are_said_and_counted(opened: Page, room: Room, slack: Thre
     expect(opened).to_have_title(f"#{other.name} · findimg workspace")
 
 
-def test_a_message_that_is_deleted_or_changed_is_so_on_the_page(opened: Page, room: Room, slack: Threaded) -> None:
+def test_page_follows_edited_and_deleted_messages(opened: Page, room: Room, slack: Threaded) -> None:
     kept, gone = room.post("first"), room.post("second")
     expect(messages(opened)).to_have_count(2)
     store, team = room.workspace.services.messages, room.workspace.team
@@ -872,7 +872,7 @@ def test_a_message_that_is_deleted_or_changed_is_so_on_the_page(opened: Page, ro
     expect(messages(opened)).to_contain_text(["changed (edited)"])
 
 
-def test_a_file_is_painted_once_it_is_ready(opened: Page, room: Room, slack: Threaded) -> None:
+def test_file_is_shown_once_it_is_ready(opened: Page, room: Room, slack: Threaded) -> None:
     room.workspace.faults.ready_after = 0.4
     try:
         room.say("soon", files=[room.upload("fox.jpg")])
@@ -882,7 +882,7 @@ def test_a_file_is_painted_once_it_is_ready(opened: Page, room: Room, slack: Thr
     is_painted(messages(opened).get_by_role("img", name="fox.jpg"))
 
 
-def test_a_lost_connection_is_made_again_and_nothing_is_missed(page: Page, room: Room) -> None:
+def test_page_reconnects_and_misses_no_message(page: Page, room: Room) -> None:
     routes: list[WebSocketRoute] = []
     refuse = False
 
@@ -906,7 +906,7 @@ def test_a_lost_connection_is_made_again_and_nothing_is_missed(page: Page, room:
     expect(field(page)).to_have_value("half a sentence")
 
 
-def test_a_workspace_that_was_started_anew_says_what_to_do(page: Page, room: Room, complaints: list[str]) -> None:
+def test_restarted_workspace_tells_the_page_to_reload(page: Page, room: Room, complaints: list[str]) -> None:
     routes: list[WebSocketRoute] = []
 
     def route(socket: WebSocketRoute) -> None:
@@ -923,7 +923,7 @@ def test_a_workspace_that_was_started_anew_says_what_to_do(page: Page, room: Roo
 
 
 @pytest.mark.parametrize("screen", [NARROWEST])
-def test_at_phone_width_the_channels_are_a_drawer_and_nothing_sticks_out(page: Page, room: Room) -> None:
+def test_phone_width_shows_channels_in_a_drawer_without_overflow(page: Page, room: Room) -> None:
     file = {"slack_file": {"id": room.upload("wide.jpg", picture(size=(900, 300)))}}
     room.post(
         "wide",
@@ -951,7 +951,7 @@ def test_at_phone_width_the_channels_are_a_drawer_and_nothing_sticks_out(page: P
 
 
 @pytest.mark.parametrize("screen", [Screen(), DARK, PHONE], ids=["light", "dark", "phone"])
-def test_every_text_stands_out_from_its_background(
+def test_every_text_has_enough_contrast(
     page: Page, room: Room, bot: TinyBot, shoot: Callable[[str], Any], screen: Screen
 ) -> None:
     room.say("look at `this` <https://example.com|link>", files=[room.upload("fox.jpg")])
@@ -985,7 +985,7 @@ def test_every_text_stands_out_from_its_background(
     assert min(seen for seen, _ in states) > 20
 
 
-def test_everything_that_can_be_used_has_a_name(opened: Page, room: Room) -> None:
+def test_every_control_has_an_accessible_name(opened: Page, room: Room) -> None:
     room.say("a fox", files=[room.upload("fox.jpg")])
     room.post("and", [actions({"type": "overflow", "action_id": "o", "options": options("One", "Two")})])
     expect(messages(opened)).to_have_count(2)

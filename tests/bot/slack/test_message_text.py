@@ -250,7 +250,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("text", "query"), TEXTS)
-def test_a_text_becomes_the_query_that_was_meant(text: str, query: str) -> None:
+def test_text_becomes_the_expected_query(text: str, query: str) -> None:
     read = read_message(text)
     assert (read.intent, read.links, read.web_links) == ("query", (), ())
     assert shown(parse(read.text, today=TODAY)) == query
@@ -281,7 +281,7 @@ def test_the_table_is_long_enough() -> None:
         *("@findimg: help", "how does this work?", "What can you do?", "who are you", "help please", ":wave: help"),
     ],
 )
-def test_a_call_for_help_is_understood(text: str) -> None:
+def test_request_for_help_is_recognised(text: str) -> None:
     assert read_message(text).intent == "help"
 
 
@@ -314,12 +314,12 @@ def test_a_call_for_help_is_understood(text: str) -> None:
         *("how are you?", "well done findimg!", "that’s great", "no problem", "hi there, how are you?", "test", "..."),
     ],
 )
-def test_small_talk_is_no_query(text: str) -> None:
+def test_small_talk_is_not_a_query(text: str) -> None:
     assert read_message(text).intent == "small_talk"
 
 
 @pytest.mark.parametrize("text", ["", "  ", "<@U1BOT>", "<@U1BOT> ", "@findimg", "<!here>"])
-def test_a_text_without_words_is_nothing(text: str) -> None:
+def test_text_without_words_is_empty(text: str) -> None:
     assert read_message(text).intent == "nothing"
 
 
@@ -372,7 +372,7 @@ def test_a_link_to_a_picture_in_slack_is_that_picture(link: str, form: str, text
         ("<https://acme.slack.com/archives/C1ABC>", "https://acme.slack.com/archives/C1ABC", ""),
     ],
 )
-def test_an_address_on_the_web_is_told_apart(text: str, address: str, words: str) -> None:
+def test_web_address_is_recognised(text: str, address: str, words: str) -> None:
     read = read_message(text)
     assert (read.links, read.web_links, read.text) == ((), (address,), words)
 

@@ -23,13 +23,13 @@ def unit(*angles: float) -> np.ndarray:
     return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
 
 
-def test_copies_and_near_duplicates_join_the_first_of_them() -> None:
+def test_copies_and_near_duplicates_join_the_first_item() -> None:
     visual = unit(0, 90, 10, 90, 0, 45)
     groups = group_duplicates(["a", "b", "c", "d", "a", "e"], visual, visual, 0.98)
     assert groups.tolist() == [0, 1, 0, 1, 0, 5]
 
 
-def test_a_chain_of_near_duplicates_is_not_one_group() -> None:
+def test_chain_of_near_duplicates_is_not_one_group() -> None:
     visual = unit(0, 10, 20, 30)
     groups = group_duplicates(["a", "b", "c", "d"], visual, visual, 0.98)
     assert groups.tolist() == [0, 0, 2, 2]
@@ -40,12 +40,12 @@ def test_copies_of_a_near_duplicate_join_its_group() -> None:
     assert group_duplicates(["a", "b", "c", "c"], visual, visual, 0.98).tolist() == [0, 1, 0, 0]
 
 
-def test_images_without_features_are_no_near_duplicates() -> None:
+def test_images_without_features_are_not_near_duplicates() -> None:
     visual = np.zeros((3, 4), np.float16)
     assert group_duplicates(["a", "b", "a"], visual, visual, 0.98).tolist() == [0, 1, 0]
 
 
-def test_a_large_library_finds_the_same_groups_as_all_pairs() -> None:
+def test_large_library_finds_the_same_groups_as_all_pairs() -> None:
     random = np.random.default_rng(1)
     clumps = random.standard_normal((300, 64)).astype(np.float32)
     visual = clumps[random.integers(0, 300, 6000)] + random.normal(0, 0.6, (6000, 64)).astype(np.float32)
@@ -89,7 +89,7 @@ def test_folding_keeps_the_first_of_each_group(names: list[int], random: Random)
     ]
 
 
-def test_a_version_without_groups_folds_nothing() -> None:
+def test_version_without_groups_folds_nothing() -> None:
     groups = no_duplicates(5)
     assert groups.fold(np.array([3, 1, 4])).tolist() == [0, 1, 2]
     assert groups.members(3).tolist() == []

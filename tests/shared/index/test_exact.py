@@ -41,7 +41,7 @@ def write(folder: Path, file: str, vectors: NDArray[np.float32]) -> IndexEntry:
 
 
 @pytest.mark.parametrize("count", [1, 9, 10, 100, 5000, 200_000])
-def test_nearest_items_are_those_of_a_full_sort(tmp_path: Path, file: str, count: int) -> None:
+def test_nearest_items_match_a_full_sort(tmp_path: Path, file: str, count: int) -> None:
     vectors = vectors_of(count)
     index = open_index(tmp_path, "any", write(tmp_path, file, vectors))
     for query in vectors_of(3, seed=1):
@@ -111,7 +111,7 @@ def test_recall_is_full(tmp_path: Path, file: str) -> None:
     assert measure_recall(index, indexed, vectors_of(20, seed=1)) == 1
 
 
-def test_neighbours_of_many_queries_are_those_of_a_full_sort() -> None:
+def test_neighbours_of_many_queries_match_a_full_sort() -> None:
     vectors, queries = vectors_of(300_000), vectors_of(4, seed=1)
     items, found = exact_neighbours(vectors, queries, 10)
     for query, row, similarity in zip(queries, items, found, strict=True):

@@ -16,11 +16,11 @@ def test_every_finite_float16_is_widened_to_its_value() -> None:
     np.testing.assert_array_equal(wide.view(np.uint32), finite.astype(np.float32).view(np.uint32))
 
 
-def test_what_was_too_large_for_float16_stays_finite_and_the_largest() -> None:
+def test_values_too_large_for_float16_stay_finite_and_largest() -> None:
     np.testing.assert_array_equal(widened(np.array([np.inf, -np.inf], np.float16)), [65_536, -65_536])
 
 
-def test_rows_and_products_are_those_of_the_array(tmp_path: Path) -> None:
+def test_rows_and_products_match_the_array(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     array = random.standard_normal((3000, 50)).astype(np.float16)
     array.tofile(tmp_path / "array.f16")

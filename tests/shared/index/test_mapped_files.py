@@ -8,7 +8,7 @@ from findimg.index import mapped_files as mapped
 from findimg.index.mapped_files import new_array, reserve
 
 
-def test_a_new_array_is_zero_and_what_is_written_into_it_is_in_the_file(tmp_path: Path) -> None:
+def test_new_array_is_zero_and_writes_reach_the_file(tmp_path: Path) -> None:
     array = new_array(tmp_path / "a", np.float16, (3, 5))
     assert not array.any()
     array[1] = 2
@@ -16,11 +16,11 @@ def test_a_new_array_is_zero_and_what_is_written_into_it_is_in_the_file(tmp_path
     assert np.fromfile(tmp_path / "a", np.float16).reshape(3, 5).sum() == 10
 
 
-def test_an_array_without_a_row_can_be_made(tmp_path: Path) -> None:
+def test_array_without_rows_is_allowed(tmp_path: Path) -> None:
     assert new_array(tmp_path / "a", np.uint16, (7, 0)).shape == (7, 0)
 
 
-def test_room_is_taken_at_once_and_what_is_there_stays(tmp_path: Path) -> None:
+def test_disk_space_is_reserved_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     reserve(path, 1_000_000)

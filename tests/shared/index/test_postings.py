@@ -27,7 +27,7 @@ def random_rows(seed: int, images: int, top: int) -> tuple[NDArray[np.uint16], N
     wanted=st.dictionaries(st.integers(0, CLASSES - 1), st.floats(-2, 2, width=32), max_size=8),
     dense=st.booleans(),
 )
-def test_sums_and_rows_are_those_of_the_dense_matrix(
+def test_sums_and_rows_match_the_dense_matrix(
     seed: int, images: int, top: int, wanted: dict[int, float], dense: bool
 ) -> None:
     classes, probabilities = random_rows(seed, images, top)
@@ -65,7 +65,7 @@ def test_posting_lists_may_be_empty(tmp_path: Path) -> None:
     assert Postings(tmp_path, 4, REGIONS).sum(np.ones(CLASSES, np.float32)).tolist() == [0, 0, 0, 0]
 
 
-def test_equal_rows_give_equal_files_which_are_all_named(tmp_path: Path) -> None:
+def test_equal_rows_give_equal_files_and_all_are_listed(tmp_path: Path) -> None:
     rows = random_rows(0, 50, 20)
     for name in "ab":
         (tmp_path / name).mkdir()
@@ -75,7 +75,7 @@ def test_equal_rows_give_equal_files_which_are_all_named(tmp_path: Path) -> None
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_an_image_beyond_the_lists_sums_to_nothing(tmp_path: Path) -> None:
+def test_image_without_postings_has_sum_zero(tmp_path: Path) -> None:
     write_postings(tmp_path, np.array([[3]], np.uint16), np.array([[0.5]], np.float32))
     postings = Postings(tmp_path, 2)
     np.testing.assert_array_equal(postings.sum(np.ones(CLASSES, np.float32)), [0.5, 0])
@@ -84,7 +84,7 @@ def test_an_image_beyond_the_lists_sums_to_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", range(3))
 @pytest.mark.parametrize("damage", ["missing", "empty", "text", "cut", "short", "objects"])
-def test_damaged_lists_are_named(tmp_path: Path, file: int, damage: str) -> None:
+def test_damaged_posting_list_is_named(tmp_path: Path, file: int, damage: str) -> None:
     path = tmp_path / write_postings(tmp_path, *random_rows(0, 50, 20))[file]
     if damage == "missing":
         path.unlink()

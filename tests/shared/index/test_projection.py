@@ -11,7 +11,7 @@ RANDOM = np.random.default_rng(1)
 ROWS = (RANDOM.normal(size=(500, 8)) * [5, 3, *[0.01] * 6] + 100).astype(np.float32)
 
 
-def test_directions_in_which_nothing_differs_fall_away() -> None:
+def test_directions_without_variance_are_dropped() -> None:
     projected = fit_projection(ROWS, 2)(ROWS)
     assert projected.shape == (500, 2)
     np.testing.assert_allclose(np.linalg.norm(projected, axis=1), np.linalg.norm(ROWS - ROWS.mean(axis=0), axis=1), 0.1)
@@ -24,12 +24,12 @@ def test_all_directions_keep_all_distances() -> None:
     )
 
 
-def test_one_vector_is_projected_like_many() -> None:
+def test_single_vector_is_projected_like_a_batch() -> None:
     projection = fit_projection(ROWS, 3)
     np.testing.assert_allclose(projection(ROWS[7]), projection(ROWS)[7], atol=1e-4)
 
 
-def test_a_written_projection_comes_back(tmp_path: Path) -> None:
+def test_saved_projection_loads_unchanged(tmp_path: Path) -> None:
     projection = fit_projection(ROWS, 3)
     write_projection(tmp_path / "p.npy", projection)
     back = open_projection(tmp_path / "p.npy", 8, 3)
@@ -37,7 +37,7 @@ def test_a_written_projection_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"no numbers", b"\x93NUMPY"])
-def test_a_damaged_projection_is_said(tmp_path: Path, damage: bytes) -> None:
+def test_damaged_projection_is_refused(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "p.npy").write_bytes(damage)
     with pytest.raises(LibraryError, match="cannot be opened as a projection"):
         open_projection(tmp_path / "p.npy", 8, 3)

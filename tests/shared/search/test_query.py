@@ -95,7 +95,7 @@ def either(first: str, *others: str, weight: float = 1.0) -> Term:
         ('dog "or" cat', [Term("dog"), Term("or", phrase=True), Term("cat")]),
     ],
 )
-def test_and_or_and_not_mean_what_they_say(text: str, terms: list[Term]) -> None:
+def test_and_or_and_not_are_operators(text: str, terms: list[Term]) -> None:
     assert parse(text).terms == tuple(terms)
 
 
@@ -151,7 +151,7 @@ def test_a_term_names_all_of_its_alternatives() -> None:
         ("date:2024.. before:2025-03", Filters(after=date(2024, 1, 1), before=date(2025, 3, 1))),
     ],
 )
-def test_filters_narrow_words_down_and_are_a_query_alone(text: str, filters: Filters) -> None:
+def test_filters_restrict_words_and_work_alone(text: str, filters: Filters) -> None:
     assert parse(f"cat {text}", today=TODAY) == Query(f"cat {text}", (Term("cat"),), filters)
     assert parse(f"{text} cat", today=TODAY) == Query(f"{text} cat", (Term("cat"),), filters)
     assert parse(text, today=TODAY) == Query(text, (), filters)
@@ -161,12 +161,12 @@ def test_filters_narrow_words_down_and_are_a_query_alone(text: str, filters: Fil
     ("text", "order"),
     [("sort:date", "newest"), ("Sort:newest", "newest"), ("sort:oldest", "oldest"), ("sort:best in:a", "best")],
 )
-def test_a_query_can_ask_for_an_order(text: str, order: str) -> None:
+def test_query_can_set_the_order(text: str, order: str) -> None:
     assert parse(text).order == order
     assert parse(f"cat {text}").order == order
 
 
-def test_only_dates_that_are_the_same_every_day_are_known_without_today() -> None:
+def test_relative_dates_need_the_current_day() -> None:
     assert parse("cat before:2020").filters == Filters(before=date(2020, 1, 1))
     assert parse("cat before:June 2020").filters == Filters(before=date(2020, 6, 1))
     for text in ("before:yesterday", "after:June", "date:monday"):
@@ -174,7 +174,7 @@ def test_only_dates_that_are_the_same_every_day_are_known_without_today() -> Non
             parse(f"cat {text}")
 
 
-def test_likeness_takes_a_uri_as_it_stands_with_a_class_and_filters() -> None:
+def test_like_takes_a_uri_with_class_and_filters() -> None:
     uri = "s3://bucket/ a  b/e\u0301%20:x ’–🍕.jpg"
     assert parse(f'like:"{uri}" class:"siamese  cat" in:a') == Query(
         f'like:"{uri}" class:"siamese  cat" in:a', (), Filters(folders=("a",)), uri, "siamese cat"
@@ -184,11 +184,11 @@ def test_likeness_takes_a_uri_as_it_stands_with_a_class_and_filters() -> None:
     assert parse('like:"/a ‘b’/“c”.jpg"').like == "/a ‘b’/“c”.jpg"
 
 
-def test_a_uri_with_quotation_marks_is_asked_for_without_blanks() -> None:
+def test_uri_with_quotation_marks_is_written_without_blanks() -> None:
     assert parse('like:/a/"b".jpg').like == '/a/"b".jpg'
 
 
-def test_an_image_stands_in_the_place_of_like() -> None:
+def test_attached_image_replaces_like() -> None:
     assert parse("", image=True) == Query("")
     assert parse("class:tabby type:png", image=True).of_class == "tabby"
 
@@ -220,18 +220,18 @@ def test_an_image_stands_in_the_place_of_like() -> None:
         ("cat www.example.com", "`www.example.com` is an address"),
     ],
 )
-def test_an_error_names_its_part_and_what_to_do(text: str, problem: str) -> None:
+def test_error_names_the_part_and_the_correction(text: str, problem: str) -> None:
     with pytest.raises(QueryError, match=problem):
         parse(text, today=TODAY)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "-dog", "not dog", "\u200b", "?", "or", ":smile:", "-", '""'])
-def test_a_query_that_asks_for_nothing_is_told_how_to_ask(text: str) -> None:
+def test_empty_query_gets_an_example(text: str) -> None:
     with pytest.raises(QueryError, match=r"^Say what to look for, such as `cat sofa`"):
         parse(text)
 
 
-def test_an_image_is_asked_about_alone() -> None:
+def test_image_query_without_words() -> None:
     with pytest.raises(QueryError, match=r"^A search for similar images takes .* Leave out `cat`\.$"):
         parse("cat", image=True)
     with pytest.raises(QueryError, match=r"^The query comes with an image and has like: too\. Leave out one"):
@@ -239,12 +239,12 @@ def test_an_image_is_asked_about_alone() -> None:
 
 
 @pytest.mark.parametrize("text", ["similar", "more like this one please", "find similar pictures", "show me the same"])
-def test_words_that_only_point_at_the_image_do_no_harm(text: str) -> None:
+def test_words_that_point_at_the_image_are_ignored(text: str) -> None:
     assert parse(text, image=True).terms == ()
     assert parse(f"{text} like:/a.jpg in:b") == Query(f"{text} like:/a.jpg in:b", (), Filters(("b",)), "/a.jpg")
 
 
-def test_what_is_too_long_or_no_text_is_refused() -> None:
+def test_too_long_or_invalid_text_is_refused() -> None:
     assert parse("x" * LONGEST).terms[0].text == "x" * LONGEST
     with pytest.raises(QueryError, match=r"^The query has 1001 characters\. Shorten it to 1000\.$"):
         parse("x" * (LONGEST + 1))
@@ -319,7 +319,7 @@ def written(term: Term) -> str:
     dates=st.none() | st.tuples(st.dates(), st.dates()).filter(lambda pair: pair[0] < pair[1]),
     form=st.none() | st.sampled_from(sorted(FORMATS)),
 )
-def test_what_is_written_out_is_read_back(
+def test_formatted_query_parses_to_the_same_query(
     asked: list[Term],
     inside: list[str],
     outside: list[str],
@@ -343,10 +343,10 @@ def test_what_is_written_out_is_read_back(
     assert parse(text) == Query(text, tuple(asked), filters)
 
 
-def test_the_same_folder_is_found_however_it_is_written() -> None:
+def test_folder_is_found_in_every_spelling() -> None:
     path = PurePosixPath("/Photos/Ｆête “été”").as_posix()
     assert parse("in:'fe\u0302te \"ÉTÉ\"'").filters.folders[0] in fold(path)
 
 
-def test_no_filter_is_the_empty_one() -> None:
+def test_empty_filters_are_false() -> None:
     assert parse("cat").filters == NO_FILTERS
