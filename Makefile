@@ -1,9 +1,9 @@
-# make demo    index sample photographs and open a workspace in the browser to find them (PHOTOS=folder takes your own,
-#              SERVE=0 asks in the terminal instead and draws a contact sheet, PORT=n chooses the page's port)
+# make demo    index sample photographs and open a workspace in the browser (PHOTOS=folder uses your own, SERVE=0 searches
+#              in the terminal and writes a contact sheet, PORT=n sets the page's port)
 # make test    the tests that a change must pass, in under 12 minutes
 # make test-all  these and the long ones: repeated kills, clusters of two nodes, scale
-# make bench   how fast it is beside its peers, as a table and as benchmarks.json
-# PYTHON=python3.12 chooses the Python that the environment is made with.
+# make bench   compare the speed with peer libraries, as a table and as benchmarks.json
+# PYTHON=python3.12 sets the Python of the environment.
 
 comma := ,
 VENV := .venv
@@ -23,7 +23,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 help:
 	@sed -n '/^$$/q; s/^# //p' $(firstword $(MAKEFILE_LIST))
 
-# What pip would only say after minutes and in a page of compiler output.
+# Report missing requirements at once, and not after minutes in pip's compiler output.
 machine:
 	@$(or $(PYTHON),false) -c $(SOUND_PYTHON) 2>/dev/null || { \
 		echo "findimg needs Python 3.11, 3.12 or 3.13$(if $(PYTHON),$(comma) and $(PYTHON) is not): install one, or name yours with make PYTHON=..." >&2; exit 1; }
@@ -41,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]' -c constraints.txt
 	@touch $@
 
-# PHOTOS reaches the shell as a variable of its own, so spaces and quotes in it stay what they are.
+# PHOTOS is passed as a shell variable, so that blanks and quotes in it are kept.
 demo: $(STAMP)
 	@set -eu; \
 	photos="$${PHOTOS:-}"; \
