@@ -14,7 +14,6 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import URL, create_engine
 
 from findimg.errors import SettingsError
 from findimg.settings import Settings
@@ -33,6 +32,7 @@ from findimg_bot.slack.installations import (
 )
 from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, Surfaces, bot_scopes
 from findimg_bot.slack.oauth_flow import RestrictedOAuthFlow
+from findimg_bot.state.database import Database
 
 _TIMEOUT = 15  # seconds for one call of Slack's Web API
 _AUTHORIZE = "https://slack.com/oauth/v2/authorize"
@@ -65,7 +65,7 @@ def build_app(settings: Settings, service: QueryService, client: AsyncWebClient)
     if settings.slack_bot_token.get_secret_value():
         workspaces = SingleWorkspace(client)
     elif settings.slack_client_id:
-        flow = _oauth_flow(settings, client)
+        flow = _oauth_flow(settings, client, service.store.database)
         rotator = AsyncTokenRotator(
             client_id=settings.slack_client_id,
             client_secret=settings.slack_client_secret.get_secret_value(),
@@ -101,8 +101,8 @@ def build_app(settings: Settings, service: QueryService, client: AsyncWebClient)
     return app, workspaces
 
 
-def _oauth_flow(settings: Settings, client: AsyncWebClient) -> RestrictedOAuthFlow:
-    """Return the OAuth flow that installs the app in many workspaces. Installations are stored in the state file."""
+def _oauth_flow(settings: Settings, client: AsyncWebClient, database: Database) -> RestrictedOAuthFlow:
+    """Return the OAuth flow that installs the app in many workspaces. Installations are stored in the bot's state."""
     secret = settings.slack_client_secret.get_secret_value()
     key = settings.slack_token_key.get_secret_value()
     if not secret or not key:
@@ -114,9 +114,8 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient) -> RestrictedOAuthFl
             "Every workspace is refused, because FINDIMG_ALLOW_TEAMS is empty. Set it to the ids of the allowed "
             "workspaces, or to * for any workspace."
         )
-    engine = create_engine(URL.create("sqlite", database=str(settings.state)))
     api = urlsplit(settings.slack_api_url)
-    installations = Installations(engine, settings.slack_client_id, ciphers(key))
+    installations = Installations(database, settings.slack_client_id, ciphers(key))
     oauth = AsyncOAuthSettings(
         client_id=settings.slack_client_id,
         client_secret=secret,
@@ -128,7 +127,7 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient) -> RestrictedOAuthFl
         if settings.slack_api_url == SLACK_API
         else f"{api.scheme}://{api.netloc}/oauth/v2/authorize",
         installation_store=installations,
-        state_store=States(engine),
+        state_store=States(database),
         logger=_log,
     )
     return RestrictedOAuthFlow(with_token(client, None), oauth, settings, installations)

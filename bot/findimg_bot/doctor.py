@@ -72,8 +72,15 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
     many = not settings.slack_bot_token.get_secret_value() and bool(settings.slack_client_id)
 
     async def state() -> str:
-        await asyncio.to_thread(lambda: Store(settings.state).close())
-        return f"{settings.state} is writable."
+        def check() -> str:
+            store = Store(settings.state)
+            try:
+                store.check()
+            finally:
+                store.close()
+            return f"{store.database.name} is writable."
+
+        return await asyncio.to_thread(check)
 
     async def library() -> str:
         def read() -> str:

@@ -102,7 +102,7 @@ async def _bot(settings: Settings, workspace: Workspace, monitor: str | None) ->
     """Run the bot in the workspace, with a temporary state."""
     with tempfile.TemporaryDirectory(prefix="findimg-try-") as folder:
         here = {
-            "state": Path(folder, "bot.sqlite"),
+            "state": str(Path(folder, "bot.sqlite")),
             "slack_api_url": workspace.api_url,
             "slack_bot_token": SecretStr(workspace.bot_token),
             "slack_app_token": SecretStr(workspace.app_token),

@@ -36,11 +36,11 @@ def _default_cache() -> Path:
         raise SettingsError("This user has no home folder. Set HOME, FINDIMG_CACHE or --cache.") from error
 
 
-def _default_state() -> Path:
+def _default_state() -> str:
     try:
-        return user_state_path("findimg") / "bot.sqlite"
+        return str(user_state_path("findimg") / "bot.sqlite")
     except RuntimeError:
-        return Path("findimg-bot.sqlite")  # only the bot needs it, and its doctor names the file
+        return "findimg-bot.sqlite"  # only the bot needs it, and its doctor names the file
 
 
 class Settings(BaseSettings):
@@ -74,9 +74,10 @@ class Settings(BaseSettings):
         default_factory=_default_cache,
         description="Folder for models and for copies of libraries in S3.",
     )
-    state: _Path = Field(
+    state: str = Field(
         default_factory=_default_state,
-        description="SQLite file for the bot's stored queries, thumbnail ids and installations.",
+        description="Database for the bot's stored queries, thumbnail ids and installations: a SQLite file or "
+        "postgresql://USER@HOST/DATABASE.",
     )
     image_base_url: _Address = Field(
         default="", description="Address at which people can open images. The path below the source is appended."

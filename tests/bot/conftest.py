@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bot import postgresql
 from tests.bot.team import Team
 
 MODES = ("socket", "http")
@@ -18,3 +19,18 @@ def team(
     team = Team(request.param, tmp_path_factory.mktemp("team"), cache, library)
     yield team
     team.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Server]:
+    """Yield a PostgreSQL server."""
+    yield from postgresql.serve()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of a new state of the bot, of each kind."""
+    if request.param == "sqlite":
+        return str(tmp_path / "folder" / "bot.sqlite")
+    server: postgresql.Server = request.getfixturevalue("postgresql_server")
+    return server.create_database()

@@ -44,7 +44,7 @@ def bench(library: str, cache: Path, tmp_path: Path) -> Iterator[Bench]:
     settings = {
         "library": str(tmp_path / "library"),
         "cache": cache,
-        "state": tmp_path / "bot.sqlite",
+        "state": str(tmp_path / "bot.sqlite"),
         "slack_api_url": slack.workspace.api_url,
         "slack_bot_token": SecretStr(slack.workspace.bot_token),
         "slack_app_token": SecretStr(slack.workspace.app_token),
@@ -96,11 +96,11 @@ def scramble(bench: Bench) -> None:
 
 
 def break_state(bench: Bench) -> None:
-    bench.settings["state"].mkdir()
+    Path(bench.settings["state"]).mkdir()
 
 
 def spoil_state(bench: Bench) -> None:
-    bench.settings["state"].write_text("no database" * 100)
+    Path(bench.settings["state"]).write_text("no database" * 100)
 
 
 def unreachable(bench: Bench) -> None:

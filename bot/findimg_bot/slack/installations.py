@@ -24,10 +24,10 @@ from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import and_, or_, select
-from sqlalchemy.engine import Engine
 
 from findimg.errors import SettingsError
 from findimg.settings import Settings
+from findimg_bot.state.database import Database
 
 _STATE_SECONDS = 600
 _TOKENS = ("bot_token", "bot_refresh_token", "user_token", "user_refresh_token", "incoming_webhook_url")
@@ -185,10 +185,11 @@ def ciphers(keys: str) -> MultiFernet:
 class Installations(AsyncInstallationStore):
     """slack-sdk's SQLAlchemy store with encrypted tokens, called outside the event loop."""
 
-    def __init__(self, engine: Engine, client_id: str, cipher: MultiFernet):
-        self._store = SQLAlchemyInstallationStore(client_id, engine, logger=_log)
+    def __init__(self, database: Database, client_id: str, cipher: MultiFernet):
+        self._database = database
+        self._store = SQLAlchemyInstallationStore(client_id, database.engine, logger=_log)
         self._cipher = cipher
-        self._store.create_tables()
+        database.create_tables(self._store.metadata)
 
     @property
     def logger(self) -> Logger:
@@ -197,11 +198,11 @@ class Installations(AsyncInstallationStore):
 
     async def async_save(self, installation: Installation) -> None:
         """Store an installation with encrypted tokens."""
-        await asyncio.to_thread(self._store.save, self._encrypted(installation))
+        await self._call(self._store.save, installation=self._encrypted(installation))
 
     async def async_save_bot(self, bot: Bot) -> None:
         """Store the bot's part of an installation."""
-        await asyncio.to_thread(self._store.save_bot, self._encrypted(bot))
+        await self._call(self._store.save_bot, bot=self._encrypted(bot))
 
     async def async_find_bot(
         self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
@@ -230,7 +231,7 @@ class Installations(AsyncInstallationStore):
                 row = connection.execute(query).first()
             return row and (row[0], row[1], bool(row[2]))
 
-        found = await asyncio.to_thread(find)
+        found = await self._call(find)
         if found is None:
             return None
         enterprise, workspace, org_wide = found
@@ -265,7 +266,7 @@ class Installations(AsyncInstallationStore):
         await self._call(self._store.delete_installation, enterprise_id=enterprise_id, team_id=team_id, user_id=user_id)
 
     async def _call(self, function: Callable[..., T], **arguments: Any) -> T:
-        return await asyncio.to_thread(partial(function, **arguments))
+        return await asyncio.to_thread(self._database.retry, partial(function, **arguments))
 
     def _encrypted(self, given: T) -> T:
         kept = copy(given)
@@ -290,9 +291,10 @@ class Installations(AsyncInstallationStore):
 class States(AsyncOAuthStateStore):
     """The OAuth states of unfinished installations, stored outside the event loop."""
 
-    def __init__(self, engine: Engine):
-        self._store = SQLAlchemyOAuthStateStore(_STATE_SECONDS, engine, logger=_log)
-        self._store.create_tables()
+    def __init__(self, database: Database):
+        self._database = database
+        self._store = SQLAlchemyOAuthStateStore(_STATE_SECONDS, database.engine, logger=_log)
+        database.create_tables(self._store.metadata)
 
     @property
     def logger(self) -> Logger:
@@ -301,8 +303,8 @@ class States(AsyncOAuthStateStore):
 
     async def async_issue(self, *args: Any, **kwargs: Any) -> str:
         """Return a new state."""
-        return await asyncio.to_thread(self._store.issue)
+        return await asyncio.to_thread(self._database.retry, self._store.issue)
 
     async def async_consume(self, state: str) -> bool:
         """Return whether a state was issued and is used for the first time."""
-        return await asyncio.to_thread(self._store.consume, state)
+        return await asyncio.to_thread(self._database.retry, lambda: self._store.consume(state))

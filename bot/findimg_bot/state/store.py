@@ -1,41 +1,34 @@
 """The state that the bot needs between an answer and a click: questions, thumbnails' file ids and event ids.
 
-The state is a small SQLite file, which several processes of one machine may use at the same time.
+It is a small SQLite file, which several processes of one machine may use at the same time, or a PostgreSQL database for
+processes on several machines.
 """
 
 import io
 import json
 import secrets
-import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 
-from findimg.errors import SettingsError
 from findimg.search.results import ImageFeatures
 from findimg_bot.service.answers import Question
+from findimg_bot.state.database import Database
+from findimg_bot.state.tables import events, questions, thumbnails
 
 QUESTION_SECONDS = 30 * 86400.0  # until a question is deleted and its buttons stop working
 EVENT_SECONDS = 86400.0  # Slack repeats an event for some minutes
-_TIMEOUT = 10.0  # seconds to wait for another process
 _SWEEP = 3600.0  # seconds between two deletions of expired rows
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS questions (
-    id TEXT PRIMARY KEY, team TEXT NOT NULL, user TEXT NOT NULL, command TEXT NOT NULL, text TEXT NOT NULL,
-    about TEXT, seen BLOB, name TEXT NOT NULL, skip INTEGER NOT NULL, uris TEXT NOT NULL, created REAL NOT NULL,
-    layout TEXT NOT NULL DEFAULT 'list') STRICT;
-CREATE INDEX IF NOT EXISTS questions_created ON questions (created);
-CREATE TABLE IF NOT EXISTS thumbnails (
-    team TEXT NOT NULL, sha256 TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY (team, sha256)) STRICT;
-CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, created REAL NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS events_created ON events (created);
-"""
+_VARIABLES = 10_000  # in one statement. SQLite takes 32,766, PostgreSQL 65,535.
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,141 +43,155 @@ class StoredQuestion:
 
 
 class Store:
-    """The bot's state. Safe to use from several threads."""
+    """The bot's state. Safe to use from several threads. Every method raises StorageError when the database fails."""
 
-    def __init__(self, path: Path):
-        """Open the file, or create it.
+    def __init__(self, address: str | Path):
+        """Open the state, or create it.
+
+        Args:
+            address: path of a SQLite file, or postgresql://USER@HOST/DATABASE.
 
         Raises:
-            SettingsError: the file cannot be opened, or is not the bot's state.
+            SettingsError: the state cannot be opened, or is no state of the bot.
         """
-        self.path = path
-        self._lock = threading.Lock()
+        self.database = Database(address)
+        self._sweeping = threading.Lock()
         self._swept = 0.0
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Only the owner may read what people ask.
-            path.touch(mode=0o600)
-            self._connection = sqlite3.connect(path, timeout=_TIMEOUT, check_same_thread=False, isolation_level=None)
-            _prepare(self._connection)
-        except (OSError, sqlite3.Error) as error:
-            raise SettingsError(
-                f"Cannot open the bot's state {path}: {error}. Name another file with --state."
-            ) from error
 
     def save_question(self, stored: StoredQuestion) -> str:
         """Store a question for `QUESTION_SECONDS`, and return the id that its buttons carry."""
         question_id = secrets.token_urlsafe(12)
         question = stored.question
-        with self._writing() as connection:
-            connection.execute(
-                "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    question_id,
-                    stored.team,
-                    stored.user,
-                    question.command,
-                    question.text,
-                    question.like,
-                    _pack(question.features),
-                    question.name,
-                    stored.skip,
-                    json.dumps(stored.uris),
-                    time.time(),
-                    question.layout,
-                ),
-            )
+        row = {
+            "id": question_id,
+            "team": stored.team,
+            "user": stored.user,
+            "command": question.command,
+            "text": _storable(question.text),
+            "about": question.like if question.like is None else _storable(question.like),
+            "seen": _pack(question.features),
+            "name": _storable(question.name),
+            "skip": stored.skip,
+            "uris": json.dumps(stored.uris),
+            "created": time.time(),
+            "layout": question.layout,
+        }
+        self._write(lambda connection: _insert(connection, questions, row))
         return question_id
 
     def find_question(self, question_id: str) -> StoredQuestion | None:
         """Return the question with this id, None when the id is unknown or expired."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT team, user, command, text, about, seen, name, skip, uris, layout FROM questions"
-                " WHERE id = ? AND created > ?",
-                (question_id, time.time() - QUESTION_SECONDS),
-            ).fetchone()
+        query = select(questions).where(
+            questions.c.id == _storable(question_id), questions.c.created > time.time() - QUESTION_SECONDS
+        )
+        row = self.database.run(lambda connection: connection.execute(query).mappings().first())
         if row is None:
             return None
-        team, user, command, text, about, seen, image, skip, uris, layout = row
-        question = Question(command, text, about, _unpack(seen), image, layout)
-        return StoredQuestion(team, user, question, skip, tuple(json.loads(uris)))
+        question = Question(row["command"], row["text"], row["about"], _unpack(row["seen"]), row["name"], row["layout"])
+        return StoredQuestion(row["team"], row["user"], question, row["skip"], tuple(json.loads(row["uris"])))
 
     def is_new(self, event: str) -> bool:
         """Return whether an event is new, and remember it."""
-        with self._writing() as connection:
-            return bool(connection.execute("INSERT OR IGNORE INTO events VALUES (?, ?)", (event, time.time())).rowcount)
+        claim = secrets.token_urlsafe(12)
+        row = {"id": event, "created": time.time(), "claim": claim}
+
+        def claim_event(connection: Connection) -> bool:
+            # If an earlier attempt was committed before its connection broke, the event has this claim.
+            if _insert(connection, events, row):
+                return True
+            return connection.execute(select(events.c.claim).where(events.c.id == event)).scalar() == claim
+
+        return self._write(claim_event)
 
     def thumbnails(self, team: str, hashes: Iterable[str]) -> dict[str, str]:
         """Return the ids of the Slack files that show these images to a team, by SHA-256."""
-        with self._reading() as connection:
-            # One JSON value, because SQLite takes at most 32,766 variables.
-            found = connection.execute(
-                "SELECT sha256, file FROM thumbnails WHERE team = ? AND sha256 IN (SELECT value FROM json_each(?))",
-                (team, json.dumps(list(hashes))),
-            )
-            return dict(found.fetchall())
+        wanted = list(hashes)
+
+        def find(connection: Connection) -> dict[str, str]:
+            found: dict[str, str] = {}
+            for start in range(0, len(wanted), _VARIABLES):
+                query = select(thumbnails.c.sha256, thumbnails.c.file).where(
+                    thumbnails.c.team == team, thumbnails.c.sha256.in_(wanted[start : start + _VARIABLES])
+                )
+                found |= {row.sha256: row.file for row in connection.execute(query)}
+            return found
+
+        return self.database.run(find) if wanted else {}
 
     def save_thumbnail(self, team: str, sha256: str, file: str) -> None:
         """Store the id of the Slack file that shows an image to a team."""
-        with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?)", (team, sha256, file))
+        row = {"team": team, "sha256": sha256, "file": file}
+        self._write(lambda connection: _insert(connection, thumbnails, row, replace=("file",)))
 
     def forget_thumbnails(self, team: str, hashes: Iterable[str]) -> None:
         """Delete the ids of the Slack files that show these images to a team."""
-        with self._writing() as connection:
-            connection.executemany(
-                "DELETE FROM thumbnails WHERE team = ? AND sha256 = ?", [(team, sha256) for sha256 in hashes]
-            )
+        gone = list(hashes)
+
+        def forget(connection: Connection) -> None:
+            for start in range(0, len(gone), _VARIABLES):
+                some = gone[start : start + _VARIABLES]
+                connection.execute(delete(thumbnails).where(thumbnails.c.team == team, thumbnails.c.sha256.in_(some)))
+
+        self._write(forget)
 
     def forget_team(self, team: str) -> None:
         """Delete everything about a team."""
-        with self._writing() as connection:
-            connection.execute("DELETE FROM questions WHERE team = ?", (team,))
-            connection.execute("DELETE FROM thumbnails WHERE team = ?", (team,))
+
+        def forget(connection: Connection) -> None:
+            for table in (questions, thumbnails):
+                connection.execute(delete(table).where(table.c.team == team))
+
+        self._write(forget)
 
     def uploaded_hashes(self) -> dict[str, list[str]]:
         """Return the SHA-256 of every image with an uploaded thumbnail, by team."""
-        with self._reading() as connection:
-            rows = connection.execute("SELECT team, sha256 FROM thumbnails ORDER BY team").fetchall()
+        query = select(thumbnails.c.team, thumbnails.c.sha256).order_by(thumbnails.c.team, thumbnails.c.sha256)
+        rows = self.database.run(lambda connection: connection.execute(query).all())
         return {team: [sha256 for _, sha256 in group] for team, group in groupby(rows, key=lambda row: row[0])}
 
+    def check(self) -> None:
+        """Check that the state can be written."""
+        self._write(lambda connection: _insert(connection, events, {"id": "check", "created": 0.0}))
+
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
+        """Close the database."""
+        self.database.close()
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            yield self._connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        with self._sweeping:
             now = time.time()
-            if now - self._swept > _SWEEP:
-                self._swept = now
-                self._connection.execute("DELETE FROM questions WHERE created <= ?", (now - QUESTION_SECONDS,))
-                self._connection.execute("DELETE FROM events WHERE created <= ?", (now - EVENT_SECONDS,))
-            yield self._connection
+            is_due = now - self._swept > _SWEEP
+            self._swept = now if is_due else self._swept
+        if is_due:
+            self.database.run(_delete_expired)
+        return self.database.run(work)
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Create missing tables."""
-    end = time.monotonic() + _TIMEOUT
-    while True:
-        try:
-            connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_SCHEMA}")
-            columns = [row[1] for row in connection.execute("PRAGMA table_info(questions)")]
-            if "layout" not in columns:  # the file is from an earlier version
-                connection.execute("ALTER TABLE questions ADD COLUMN layout TEXT NOT NULL DEFAULT 'list'")
-            return
-        except sqlite3.OperationalError as error:
-            # SQLite refuses to switch the journal of a new file while another process does the same.
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
+def _delete_expired(connection: Connection) -> None:
+    now = time.time()
+    connection.execute(delete(questions).where(questions.c.created <= now - QUESTION_SECONDS))
+    connection.execute(delete(events).where(events.c.created <= now - EVENT_SECONDS))
+
+
+def _insert(connection: Connection, table: Table, row: dict[str, Any], replace: Sequence[str] = ()) -> bool:
+    """Insert a row unless its key exists, and return whether it is new.
+
+    Args:
+        replace: columns that are set in an existing row.
+    """
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table).values(row)
+    if replace:
+        statement = insert.on_conflict_do_update(
+            index_elements=list(table.primary_key), set_={name: insert.excluded[name] for name in replace}
+        )
+    else:
+        statement = insert.on_conflict_do_nothing()
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+
+
+def _storable(text: str) -> str:
+    """Return a text without NUL, which PostgreSQL refuses."""
+    return text.replace("\0", "")
 
 
 def _pack(features: ImageFeatures | None) -> bytes | None:

@@ -3,7 +3,7 @@ import logging
 import re
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,10 @@ from cryptography.fernet import Fernet
 from slack_sdk.oauth.installation_store.models.installation import Installation
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import URL, Engine, create_engine
 
 from findimg.errors import SettingsError
 from findimg_bot.slack.installations import Installations, ManyWorkspaces, States, ciphers, with_token
-from findimg_bot.state.store import Store
+from findimg_bot.state.database import Database
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 SECRETS = {
@@ -29,21 +28,17 @@ SECRETS = {
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "bot.sqlite"
+def database(state_address: str) -> Iterator[Database]:
+    """Yield the database of the bot's state."""
+    database = Database(state_address)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def engine(path: Path) -> Engine:
-    """Return the database with the bot's state."""
-    Store(path).close()
-    return create_engine(URL.create("sqlite", database=str(path)))
-
-
-@pytest.fixture
-def installations(engine: Engine) -> Callable[[str], Installations]:
+def installations(database: Database) -> Callable[[str], Installations]:
     """Return a function that opens the same installations with other keys."""
-    return lambda keys: Installations(engine, "client-id", ciphers(keys))
+    return lambda keys: Installations(database, "client-id", ciphers(keys))
 
 
 def installation(team: str = "T1", user: str = "U1", **more: str) -> Installation:
@@ -87,22 +82,26 @@ def test_saving_does_not_change_the_installation(installations: Callable[[str], 
     assert {name: getattr(given, name) for name in SECRETS} == SECRETS
 
 
-def test_no_token_is_stored_in_plain_text(installations: Callable[[str], Installations], path: Path) -> None:
+@pytest.mark.parametrize("state_address", ["sqlite"], indirect=True)
+def test_no_token_is_stored_in_plain_text(installations: Callable[[str], Installations], state_address: str) -> None:
     async def run() -> None:
         await installations(OLD).async_save(installation())
         await installations(OLD).async_save_bot(installation("T2").to_bot())
 
     asyncio.run(run())
-    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    written = b"".join(file.read_bytes() for file in Path(state_address).parent.iterdir())
     assert b"UBOT" in written
     for secret in SECRETS.values():
         assert secret.encode() not in written
     assert not re.search(rb"xox[a-z]-|hooks\.slack", written)
 
 
-def test_state_file_is_readable_only_by_its_owner(installations: Callable[[str], Installations], path: Path) -> None:
+@pytest.mark.parametrize("state_address", ["sqlite"], indirect=True)
+def test_state_file_is_readable_only_by_its_owner(
+    installations: Callable[[str], Installations], state_address: str
+) -> None:
     asyncio.run(installations(OLD).async_save(installation()))
-    assert [file for file in path.parent.iterdir() if file.stat().st_mode & 0o077] == []
+    assert [file for file in Path(state_address).parent.iterdir() if file.stat().st_mode & 0o077] == []
 
 
 def test_each_workspace_has_its_own_token(installations: Callable[[str], Installations]) -> None:
@@ -153,14 +152,14 @@ def test_lost_key_is_logged(installations: Callable[[str], Installations], caplo
     assert OLD not in caplog.text
 
 
-def test_unencrypted_token_is_not_used(installations: Callable[[str], Installations], engine: Engine) -> None:
+def test_unencrypted_token_is_not_used(installations: Callable[[str], Installations], database: Database) -> None:
     asyncio.run(installations(OLD).async_save(installation()))
-    with engine.begin() as connection:
+    with database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE slack_bots SET bot_token = 'xoxb-planted'")
     assert asyncio.run(found_token(installations(OLD))) is None
 
 
-def test_deleted_workspace_has_no_tokens(installations: Callable[[str], Installations], engine: Engine) -> None:
+def test_deleted_workspace_has_no_tokens(installations: Callable[[str], Installations], database: Database) -> None:
     async def run() -> None:
         store = installations(OLD)
         for team, user in [("T1", "U1"), ("T1", "U2"), ("T2", "U1")]:
@@ -171,7 +170,7 @@ def test_deleted_workspace_has_no_tokens(installations: Callable[[str], Installa
         assert await found_token(store, "T2") == SECRETS["bot_token"]
 
     asyncio.run(run())
-    with engine.connect() as connection:
+    with database.engine.connect() as connection:
         for table in ("slack_bots", "slack_installations"):
             teams = connection.exec_driver_sql(f"SELECT team_id FROM {table}").scalars().all()
             assert teams == ["T2"]
@@ -295,9 +294,9 @@ def test_documented_command_makes_a_key(capsys: pytest.CaptureFixture[str]) -> N
     ciphers(capsys.readouterr().out.strip())
 
 
-def test_oauth_state_is_used_once(engine: Engine) -> None:
+def test_oauth_state_is_used_once(database: Database) -> None:
     async def run() -> None:
-        states = States(engine)
+        states = States(database)
         one, two = await states.async_issue(), await states.async_issue()
         assert one != two
         assert [await states.async_consume(each) for each in (one, one, two, "unknown", "")] == [
@@ -311,22 +310,22 @@ def test_oauth_state_is_used_once(engine: Engine) -> None:
     asyncio.run(run())
 
 
-def test_oauth_state_works_on_another_replica(engine: Engine) -> None:
+def test_oauth_state_works_on_another_replica(database: Database, state_address: str) -> None:
     async def run() -> None:
-        state = await States(engine).async_issue()
-        other = create_engine(engine.url)
+        state = await States(database).async_issue()
+        other = Database(state_address)
         assert await States(other).async_consume(state)
-        assert not await States(engine).async_consume(state)
-        other.dispose()
+        assert not await States(database).async_consume(state)
+        other.close()
 
     asyncio.run(run())
 
 
-def test_oauth_state_expires(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oauth_state_expires(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("findimg_bot.slack.installations._STATE_SECONDS", -1)
 
     async def run() -> None:
-        states = States(engine)
+        states = States(database)
         assert not await states.async_consume(await states.async_issue())
 
     asyncio.run(run())

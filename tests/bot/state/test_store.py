@@ -5,13 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from findimg.errors import SettingsError
 from findimg.search.results import ImageFeatures
@@ -21,18 +21,16 @@ from findimg_bot.state.store import EVENT_SECONDS, QUESTION_SECONDS, Store, Stor
 CAT = StoredQuestion("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "folder" / "bot.sqlite"
+ONLY_A_FILE = pytest.mark.parametrize("state_address", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def open_store(path: Path) -> Iterator[Callable[[], Store]]:
-    """Return a function that opens the same file again, as another process would."""
+def open_store(state_address: str) -> Iterator[Callable[[], Store]]:
+    """Return a function that opens the same state again, as another process would."""
     opened: list[Store] = []
 
     def open_once_more() -> Store:
-        opened.append(Store(path))
+        opened.append(Store(state_address))
         return opened[-1]
 
     yield open_once_more
@@ -56,10 +54,9 @@ def days_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return later
 
 
-def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
-    """Return the content of the file."""
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(query).fetchall()
+def rows(store: Store, query: str) -> list[tuple[Any, ...]]:
+    """Return the result of a query."""
+    return store.database.run(lambda connection: [tuple(row) for row in connection.execute(text(query))])
 
 
 def a_seen() -> ImageFeatures:
@@ -74,6 +71,12 @@ def test_question_round_trip(store: Store) -> None:
 def test_question_about_an_indexed_image_round_trip(store: Store) -> None:
     asked = StoredQuestion("T1", "", Question("/similar", "type:png", like="s3://photos/a b.jpg"))
     assert store.find_question(store.save_question(asked)) == asked
+
+
+def test_text_with_control_characters_can_be_stored(store: Store) -> None:
+    stored = store.find_question(store.save_question(replace(CAT, question=Question("/findimg", "cat\0\x1b 😺"))))
+    assert stored
+    assert stored.question.text == "cat\x1b 😺"
 
 
 def test_question_about_an_uploaded_image_keeps_its_features(store: Store) -> None:
@@ -107,7 +110,7 @@ def test_question_ids_are_unique_and_long(store: Store) -> None:
     assert min(map(len, names)) >= 16  # 96 bits
 
 
-@pytest.mark.parametrize("name", ["", "unknown", "' OR 1=1 --", "x" * 10_000])
+@pytest.mark.parametrize("name", ["", "unknown", "' OR 1=1 --", "NUL \0", "x" * 10_000])
 def test_unknown_id_returns_none(store: Store, name: str) -> None:
     store.save_question(CAT)
     assert store.find_question(name) is None
@@ -121,13 +124,13 @@ def test_question_expires(store: Store, days_later: Callable[[float], None]) -> 
     assert store.find_question(name) is None
 
 
-def test_expired_rows_are_deleted(store: Store, path: Path, days_later: Callable[[float], None]) -> None:
+def test_expired_rows_are_deleted(store: Store, days_later: Callable[[float], None]) -> None:
     store.save_question(CAT)
     assert store.is_new("Ev1")
     days_later(QUESTION_SECONDS + EVENT_SECONDS)
     late = store.save_question(CAT)
-    assert rows(path, "SELECT id FROM questions") == [(late,)]
-    assert rows(path, "SELECT id FROM events") == []
+    assert rows(store, "SELECT id FROM questions") == [(late,)]
+    assert rows(store, "SELECT id FROM events") == []
 
 
 def test_state_is_shared_between_processes(store: Store, open_store: Callable[[], Store]) -> None:
@@ -139,13 +142,11 @@ def test_state_is_shared_between_processes(store: Store, open_store: Callable[[]
     assert not other.is_new("Ev1")
 
 
-def test_question_survives_a_restart(path: Path) -> None:
-    before = Store(path)
+def test_question_survives_a_restart(open_store: Callable[[], Store]) -> None:
+    before = open_store()
     name = before.save_question(CAT)
     before.close()
-    after = Store(path)
-    assert after.find_question(name) == CAT
-    after.close()
+    assert open_store().find_question(name) == CAT
 
 
 def test_event_is_new_once(store: Store) -> None:
@@ -188,7 +189,7 @@ def test_any_number_of_thumbnails_can_be_requested(store: Store) -> None:
     assert store.thumbnails("T1", ["aa", *map(str, range(40_000))]) == {"aa": "F1"}
 
 
-def test_deleting_a_team_leaves_other_teams(store: Store, path: Path) -> None:
+def test_deleting_a_team_leaves_other_teams(store: Store) -> None:
     ours, theirs = store.save_question(CAT), store.save_question(replace(CAT, team="T2"))
     store.save_thumbnail("T1", "aa", "F1")
     store.save_thumbnail("T2", "aa", "F2")
@@ -196,11 +197,13 @@ def test_deleting_a_team_leaves_other_teams(store: Store, path: Path) -> None:
     assert store.find_question(ours) is None
     assert store.find_question(theirs) is not None
     assert store.uploaded_hashes() == {"T2": ["aa"]}
-    assert rows(path, "SELECT DISTINCT team FROM questions") == [("T2",)]
+    assert rows(store, "SELECT DISTINCT team FROM questions") == [("T2",)]
 
 
-def test_state_is_readable_only_by_its_owner(store: Store, path: Path) -> None:
+@ONLY_A_FILE
+def test_state_is_readable_only_by_its_owner(store: Store, state_address: str) -> None:
     store.save_question(CAT)
+    path = Path(state_address)
     files = list(path.parent.iterdir())
     assert path in files
     assert {file.name: oct(file.stat().st_mode & 0o777) for file in files} == {file.name: "0o600" for file in files}
@@ -223,8 +226,8 @@ def test_unusable_path_is_reported(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_start_waits_for_another_process_that_creates_the_file(path: Path) -> None:
-    path.parent.mkdir()
+def test_start_waits_for_another_process_that_creates_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "bot.sqlite"
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     other.execute("CREATE TABLE anything (x)")
@@ -237,11 +240,10 @@ def test_start_waits_for_another_process_that_creates_the_file(path: Path) -> No
 
 WRITER = """
 import sys
-from pathlib import Path
 from findimg_bot.service.answers import Question
 from findimg_bot.state.store import Store, StoredQuestion
 
-store, team = Store(Path(sys.argv[1])), sys.argv[2]
+store, team = Store(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(200):
@@ -251,10 +253,10 @@ for number in range(200):
 """
 
 
-def test_concurrent_writes_lose_nothing(path: Path, open_store: Callable[[], Store]) -> None:
+def test_concurrent_writes_lose_nothing(state_address: str, open_store: Callable[[], Store]) -> None:
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), team],
+            [sys.executable, "-c", WRITER, state_address, team],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
