@@ -257,6 +257,18 @@ def doctor(
         raise typer.Exit(FindimgError.exit_code)
 
 
+@app.command("copy-state")
+def copy_state(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The state to copy: a SQLite file or an address.")],
+    state: StateFlag = None,
+) -> None:
+    """Copy the bot's state into the empty database of --state, for example into PostgreSQL. Stop all bots first."""
+    from findimg_bot.state.copying import copy_state as copy
+
+    copied = copy(source, load_settings(state=state).state)
+    print_lines([f"{rows:,} rows of {table}" for table, rows in copied.items()])
+
+
 def start_log(level: int, libraries: int = logging.WARNING) -> None:
     """Log to standard error. The log never contains questions or tokens.
 
