@@ -60,6 +60,7 @@ class Team:
         library: str,
         path: str = "/readyz",
         surfaces: Surfaces | None = None,
+        state: str | None = None,
     ):
         """Start workspace and bot.
 
@@ -68,6 +69,7 @@ class Team:
             folder: for the bot's state and log.
             path: what answers 200 once the bot can be asked; `/healthz` where it has no version yet.
             surfaces: the optional surfaces that the app declares.
+            state: address of the bot's state. By default a file in `folder`.
         """
         self.mode = mode
         self._path = path
@@ -86,7 +88,7 @@ class Team:
         self.environment = outer | {
             "FINDIMG_LIBRARY": library,
             "FINDIMG_CACHE": str(cache),
-            "FINDIMG_STATE": str(folder / "bot.sqlite"),
+            "FINDIMG_STATE": state or str(folder / "bot.sqlite"),
             "FINDIMG_SLACK_API_URL": workspace.api_url,
             "FINDIMG_SLACK_BOT_TOKEN": workspace.bot_token,
             "FINDIMG_SLACK_APP_TOKEN": workspace.app_token,

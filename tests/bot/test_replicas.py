@@ -2,16 +2,34 @@
 
 import re
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.bot import postgresql
 from tests.bot.person import images, until, words
 from tests.bot.team import Team
 
-pytestmark = [pytest.mark.slow, pytest.mark.parametrize("team", ["socket"], indirect=True)]
+pytestmark = pytest.mark.slow
 
 
-def test_replica_answers_clicks_of_another(team: Team) -> None:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def replicated(
+    request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Team]:
+    """Yield a workspace and a bot in Socket Mode, with each kind of state."""
+    state = None
+    if request.param == "postgresql":
+        server: postgresql.Server = request.getfixturevalue("postgresql_server")
+        state = server.create_database()
+    team = Team("socket", tmp_path_factory.mktemp("replicated"), cache, library, state=state)
+    yield team
+    team.close()
+
+
+def test_replica_answers_clicks_of_another(replicated: Team) -> None:
+    team = replicated
     other, monitor = team.start_another()
     try:
         until(lambda: team.slack.workspace.sockets.connections == 2)
@@ -31,7 +49,8 @@ def test_replica_answers_clicks_of_another(team: Team) -> None:
     until(lambda: team.slack.workspace.sockets.connections == 1)
 
 
-def test_buttons_work_after_their_bot_ended(team: Team) -> None:
+def test_buttons_work_after_their_bot_ended(replicated: Team) -> None:
+    team = replicated
     channel = team.person.channel()
     answer = team.person.command(channel, "/findimg animal")
     other, _ = team.start_another()
