@@ -25,6 +25,8 @@ def modules(package: str) -> dict[str, Path]:
     found = {}
     for path in sorted((top / package).rglob("*.py")):
         parts = path.relative_to(top).with_suffix("").parts
+        if "migrations" in parts:
+            continue  # Alembic runs these files, and nothing imports them
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
