@@ -82,7 +82,7 @@ def _confirm_versions(versions: Sequence[str]) -> None:
     """Ask whether earlier versions may be deleted.
 
     Raises:
-        LibraryError: the answer is no, or nobody can answer.
+        LibraryError: the answer is no, or there is no terminal to answer in.
     """
     print_lines(["These earlier versions hold one of the images:", *(f"  {version}" for version in versions)])
     try:

@@ -134,7 +134,7 @@ def merge(
     partition_size: Annotated[int | None, setting("partition_size")] = None,
     cache: CacheOption = None,
 ) -> None:
-    """Build and publish the live version's images again, from the embedding store alone."""
+    """Build and publish the live version's images again from the embedding store."""
     settings = load_settings(
         library=library,
         words=words,

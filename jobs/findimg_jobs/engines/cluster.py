@@ -115,7 +115,7 @@ def _translated(error: RayTaskError) -> FindimgError:
 
 
 def _connect(address: str) -> None:
-    # At every start Ray reports that it turned token authentication on. Nobody needs that message.
+    # Hide Ray's message at every start that token authentication is on.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": False}
     try:

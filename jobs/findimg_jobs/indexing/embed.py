@@ -165,7 +165,7 @@ class Embedder:
 
 
 def commit_as_failed(task: EmbedTask, shard: Shard, reason: str) -> Stats:
-    """Commit a shard whose worker always dies: record its images as failures."""
+    """Record all images of a shard as failures, because every worker that embeds it dies."""
     failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
     stats = Stats(shard.name, 0, 0, len(failures), 0)
     commit_shard(open_storage(task.library), task.fingerprint, [], failures, stats)

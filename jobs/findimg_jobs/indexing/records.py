@@ -38,7 +38,7 @@ class Listing:
 
     images: list[SourceImage]
     failures: list[Failure] = field(default_factory=list)  # images without a valid name, and unreadable folders
-    unreadable: tuple[str, ...] = ()  # folders whose content is not known
+    unreadable: tuple[str, ...] = ()  # folders that could not be listed
     archived: tuple[SourceImage, ...] = ()  # objects that S3 must restore before they can be read
     skipped: Counter[str] = field(default_factory=Counter)  # reason → number of files and folders
     empty_sources: tuple[str, ...] = ()  # roots of sources without an image

@@ -79,7 +79,7 @@ def list_sources(
 def split_sources(text: str) -> list[str]:
     """Return the sources that one text names: one a line, or several in one line.
 
-    A line that is an existing path is one source, whatever blanks it has. Another line is split like the words of a
+    A line that is an existing path is one source, even with blanks. Another line is split like the words of a
     shell, so that quotes keep a name with blanks together.
     """
     sources: list[str] = []

@@ -35,7 +35,7 @@ def without_blocked(storage: Storage, images: Iterable[SourceImage]) -> list[Sou
 
 
 def _names(uri: str) -> list[str]:
-    """Return the names of an image's object: for its URI with composed characters, and for its URI as it is.
+    """Return the names of an image's object: for its URI with composed characters, and for the unchanged URI.
 
     Composed and decomposed characters name the same image. Libraries from before used the URI as it is.
     """

@@ -37,7 +37,7 @@ def delete_rows(
         fingerprint: names the embeddings.
         shards: all committed shards.
         uris: the images.
-        hashes: SHA-256 of content whose rows are deleted as well, whatever their URI.
+        hashes: SHA-256 of content whose rows are deleted under all URIs.
 
     Raises:
         NotPublishedError: a shard is damaged.

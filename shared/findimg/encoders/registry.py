@@ -121,7 +121,7 @@ def open_portable(name: str, model: bytes, fingerprint: str, threads: int | None
     Args:
         name: one of `backbone_names()`.
         model: what `portable_model` of the encoder returned.
-        fingerprint: of the encoder whose model it is.
+        fingerprint: of the model's encoder.
         threads: CPU threads for the model. None uses all.
 
     Raises:

@@ -25,7 +25,7 @@ def head_name(text: str) -> str:
     """Return the name of a trained head after checking it.
 
     Raises:
-        HeadError: it is not such a name.
+        HeadError: it is not a valid name.
     """
     if not text.startswith(PREFIX) or not _NAME.fullmatch(text.removeprefix(PREFIX)):
         raise HeadError(

@@ -21,7 +21,7 @@ class Weights:
     Attributes:
         name: for example `devise:pets`.
         labels: the labels, without duplicates. `WordVectors.direction` knows each of them.
-        fingerprint: of the encoder whose visual embeddings the head reads.
+        fingerprint: of the encoder that made the visual embeddings.
         words: name of the word vectors.
         directions: float32[labels, dim], the word vectors of the labels, of length 1.
         mean: float32[visual dim], mean of the normalised visual embeddings of the training images.

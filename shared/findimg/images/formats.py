@@ -20,7 +20,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF")
 
 
 def readable_formats(data: bytes) -> Iterator[str]:
-    """Yield those of `FORMATS` that a file may have, judged by its first bytes."""
+    """Yield the names in `FORMATS` that fit a file's first bytes."""
     PIL.Image.init()
     # Decoders read the first bytes without a check of their number.
     start = data[:16].ljust(16, b"\0")

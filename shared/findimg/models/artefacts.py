@@ -60,7 +60,7 @@ class Kind:
         own_names: regular expression of further names that an operator may give to files of this kind.
         own_names_example: the same for people, for example "glove.…".
         files: for a kind that is a folder: the files that it must have.
-        optional_files: files that it may have besides.
+        optional_files: optional files.
     """
 
     name: str

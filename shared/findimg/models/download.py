@@ -46,7 +46,7 @@ def download(name: str, origin: Download, folder: Path, progress: DownloadProgre
         progress: shows the progress.
 
     Returns:
-        The file, whose size and hash are those of `origin`.
+        The file. Its size and hash equal those in `origin`.
 
     Raises:
         ModelError: the server cannot be reached, or it sent another file.

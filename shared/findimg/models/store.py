@@ -43,7 +43,7 @@ class ModelStore:
 
         Args:
             folder: the cache. It need not exist.
-            artefacts: what the store knows. None stands for everything that is registered.
+            artefacts: what the store knows. None means all registered ones.
             progress: shows the progress of a download.
         """
         self.folder = folder
@@ -53,7 +53,7 @@ class ModelStore:
         self._own_names = {artefact.kind.own_names: artefact.kind for artefact in known if artefact.kind.own_names}
 
     def list(self) -> list[Status]:
-        """Return the status of everything known by name, and of files that were pulled under a name of their own."""
+        """Return the status of everything known by name, and of files that were pulled under a custom name."""
         names = list(self._artefacts)
         for pattern, kind in self._own_names.items():
             found = sorted(path.name for path in self.folder.glob(f"{kind.name}/*"))
@@ -75,7 +75,7 @@ class ModelStore:
         """Bring weights or word vectors into the cache.
 
         Args:
-            name: a known name. With a source also a name of one's own, such as `glove.team`.
+            name: a known name. With a source, also a custom name, such as `glove.team`.
             source: a file, folder or s3:// URI, which replaces what is in the cache. Weights have the encoder's format,
                 those of an image–text model are a folder. Word vectors are GloVe's text, a zip with that text, or a
                 .npy with its vocabulary beside it as .txt. None downloads the official file unless it is on this

@@ -113,7 +113,8 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     Args:
         text: at most `LONGEST` characters.
         image: an image comes with the query and takes the place of `like:`.
-        today: the current day of whoever asks, for dates such as `yesterday`; without it only full dates are known.
+        today: the current day of the person who searches, for dates such as `yesterday`. Without it only full dates are
+            known.
 
     Raises:
         QueryError: the query is empty or too long, or a filter has no meaning; the message names the part.

@@ -1,7 +1,7 @@
 """Events: what people taught, as small immutable objects in the library.
 
 An event is one JSON object `taught/events/<day>/<time>-<hash>.json`. Its name holds its time and the hash of its bytes.
-So writers never collide, and a repeated write changes nothing. What an object holds comes from outside and is checked.
+So writers never collide, and a repeated write changes nothing. An object's content comes from outside and is checked.
 """
 
 import base64
@@ -63,7 +63,7 @@ class CancelStored(_Stored):
 
 
 class ErasedStored(_Stored):
-    """Says that events were deleted, so that readers list all events again."""
+    """A note that events were deleted. Readers then list all events again."""
 
     kind: Literal["erased"]
 
@@ -85,7 +85,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExampleEvent:
-    """Somebody says that an image shows a name, or that it does not."""
+    """A person's statement that an image shows a name, or does not show it."""
 
     id: str
     time: str
@@ -99,7 +99,7 @@ class ExampleEvent:
 
 @dataclass(frozen=True, slots=True)
 class CancelEvent:
-    """Somebody takes back events."""
+    """A person's withdrawal of events."""
 
     id: str
     time: str

@@ -53,7 +53,7 @@ class Translation:
 
     word: str  # as `fold_case` returns it
     english: str  # a noun of the lexicon
-    languages: frozenset[str]  # ISO 639-1 codes of the languages in which the word has this meaning
+    languages: frozenset[str]  # ISO 639-1 codes of the languages that give the word this meaning
     is_english_word: bool  # the word is also an English verb, adjective or function word
     beats_english: bool  # the word is also an English noun, but a very rare one
 
