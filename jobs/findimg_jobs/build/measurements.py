@@ -46,5 +46,6 @@ def measure_noise_floor(postings: Postings, words: WordVectors) -> float:
     """Return the relevance that words of invisible things reach on these images, 0 to 1."""
     lexicon = open_lexicon()
     terms = [expand(term, lexicon, words) for term in unrelated_terms(lexicon, words)]
-    peaks = np.asarray([postings.sum(term.classes, term.power).max() for term in terms], np.float32)
-    return noise_floor(peak_relevance(peaks[:, None], np.asarray([term.certainty for term in terms])))
+    best = [float(postings.sum(term.classes, term.power).max()) for term in terms]
+    peaks = [peak_relevance(each, term.certainty) for each, term in zip(best, terms, strict=True)]
+    return noise_floor(np.asarray(peaks, np.float32))

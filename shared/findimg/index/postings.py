@@ -1,5 +1,6 @@
 """Posting lists: for each class the items that may show it, with the probability; memory-mapped compressed rows."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ CLASSES = 1000
 _TOGETHER = 100_000  # entries added at a time: fewer cost more calls, more leave the processor's caches
 WHOLE = "postings"  # name of the lists for whole images
 REGIONS = "regions"  # name of the lists for regions of images, see `Features.regions`
+# Less probable classes of an image are left out: a fifth of them, so queries take 0.8 of the time and the lists of the
+# space. The search quality on 1,400 photographs is the same: 0.935 for names, 0.947 for categories, 0.917 for tags.
+# From 0.002 on, names fall to 0.932.
+MIN_PROBABILITY = 0.001
 MIN_REGION_PROBABILITY = 0.01  # less probable classes of regions are left out. About 16 of 20 per image stay.
 _PIECE = 65_536  # items written at a time
 
@@ -22,7 +27,7 @@ def write_postings(
     classes: NDArray[np.uint16],
     probabilities: NDArray[np.float32],
     name: str = WHOLE,
-    minimum: float = 0.0,
+    minimum: float = MIN_PROBABILITY,
 ) -> list[str]:
     """Write for each class the items that may show it, in ascending order, with its probability.
 
@@ -112,15 +117,17 @@ class Postings:
         chosen = np.flatnonzero(weights)
         if not len(chosen):
             return total
-        lengths = self._offsets[chosen + 1] - self._offsets[chosen]
-        cuts = np.flatnonzero(np.diff(np.cumsum(lengths) // _TOGETHER)) + 1
-        for part, length in zip(np.split(chosen, cuts), np.split(lengths, cuts), strict=True):
-            edges = zip(self._offsets[part].tolist(), self._offsets[part + 1].tolist(), strict=True)
-            lists = [slice(start, stop) for start, stop in edges]
-            values = np.concatenate([self._values[each] for each in lists])
+        starts, stops = self._offsets[chosen], self._offsets[chosen + 1]
+        lengths = stops - starts
+        lists = list(map(slice, starts.tolist(), stops.tolist()))
+        batches = np.cumsum(lengths) // _TOGETHER
+        cuts = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(lists)] if batches[-1] else [0, len(lists)]
+        for first, end in pairwise(cuts):
+            batch = lists[first:end]
+            values = np.concatenate([self._values[each] for each in batch])
             _raise(values, power)
-            values *= np.repeat(weights[part], length)
-            np.add.at(total, np.concatenate([self._items[each] for each in lists], dtype=np.intp), values)
+            values *= np.repeat(weights[chosen[first:end]], lengths[first:end])
+            np.add.at(total, np.concatenate([self._items[each] for each in batch], dtype=np.intp), values)
         _raise(total, 1 / power)
         return total
 

@@ -79,7 +79,8 @@ class ExpandedTerm:
         term: the word or phrase in its base form (`mouse` for `mice`).
         classes: float32[1000], weight of each class, 0 to 1. The largest weight is 1.
         power: exponent of the class probabilities, see `ClassEvidence.probability`.
-        vector: float32[dim] of length 1 in the space of the joint embeddings, None for an unknown term.
+        vector: float32[dim] of length 1 in the space of the joint embeddings, None for an unknown term. It is that of
+            the classes if the term names classes, otherwise that of the word.
         certainty: 0 to 1, factor of the term's weight among other terms.
         ceiling: highest relevance that an image can get, above 0 and at most 1. It is 1 if the term names classes.
     """
@@ -120,6 +121,9 @@ def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
     best = int(np.argmax(weights))
     classes = np.max([w / weights[best] * r.classes for w, r in zip(weights, readings, strict=True)], axis=0)
     least, power = (LEAST, 1.0) if readings[best].named else (LEAST_BESIDE, ROOT)
+    if readings[best].named:
+        # All names of a class order images without evidence equally.
+        vector = normalised(class_vectors(words, lexicon)[readings[best].classes == 1].sum(axis=0))
     return ExpandedTerm(
         term=noun or term.lower(),
         classes=np.where(classes < least, 0, classes).astype(np.float32),
@@ -191,15 +195,14 @@ def _best_is_one(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(np.exp(logits - logits.max(initial=np.finfo(np.float32).min)), dtype=np.float32)
 
 
-def peak_relevance(relevance: npt.NDArray[np.float32], certainty: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return how certainly any image shows each term, float32[terms], 0 to 1.
+def peak_relevance(best: float, certainty: float) -> float:
+    """Return how certainly any image shows a term, 0 to 1.
 
     Args:
-        relevance: float32[terms, n] over all images of a version, from `Evidence.relevance`.
-        certainty: float32[terms], `ExpandedTerm.certainty` of the terms.
+        best: the highest relevance of an image, from `Evidence.relevance`.
+        certainty: `ExpandedTerm.certainty` of the term.
     """
-    best = relevance.max(axis=1, initial=0)
-    return np.asarray(np.minimum(1, best) * certainty, dtype=np.float32)
+    return min(1.0, best) * certainty
 
 
 def unrelated_terms(lexicon: Lexicon, words: WordVectors) -> list[str]:

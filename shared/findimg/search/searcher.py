@@ -78,7 +78,7 @@ class _Page:
     k: int  # hits on the page
     skip: int  # hits on the pages before
     note: str
-    total: int  # hits on all pages
+    total: int | None  # hits on all pages, None if they are all of the ranked images
     within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
 
 
@@ -105,6 +105,7 @@ class Searcher:
         self._tagger = Tagger(words, self.lexicon)
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=self.lexicon, words=words))
         self._expand_taught = lru_cache(_TERMS)(self._expand_or_only_name)
+        self._prepared = lru_cache(_TERMS)(self._prepare)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
         self._filter_note = lru_cache(_FILTERS)(self._describe_filters)
         postings = Postings(version.folder, manifest.images) if CLASSIFIER_FILE in manifest.files else None
@@ -136,6 +137,7 @@ class Searcher:
                 be had.
         """
         self._taught.use(state, vector_of)
+        self._prepared.cache_clear()  # it would keep the former state
 
     @property
     def taught(self) -> TaughtState:
@@ -161,17 +163,21 @@ class Searcher:
                 "Search it by image with /similar, or index it with another backbone."
             )
         state = self._taught.state
-        labels = Labels(self._labels, state.lookup) if state.names else self._labels
-        asked = join_taught(query.terms, state.lookup) if state.names else query.terms
-        terms, corrections = self._spelling.correct(translate_terms(asked, self.lexicon, labels))
-        joined = join_terms(terms, self.lexicon, labels)
-        if state.names:
-            joined = without_fillers(joined, state.lookup)
-        answer = self._find_terms(joined, query, k, skip)
+        terms, corrections = self._prepared(query.terms, state)
+        answer = self._find_terms(terms, query, k, skip)
         if not corrections:
             return answer
         used = enumerated([repr(word) for word in corrections], "and")
         return replace(answer, note=f"Showing results for {used}. {answer.note}".rstrip())
+
+    def _prepare(self, terms: tuple[Term, ...], state: TaughtState) -> tuple[tuple[Term, ...], tuple[str, ...]]:
+        """Return a query's terms, translated, correctly spelt and joined, and the words that replaced misspelt ones."""
+        labels = Labels(self._labels, state.lookup) if state.names else self._labels
+        asked = join_taught(terms, state.lookup) if state.names else terms
+        correct, corrections = self._spelling.correct(translate_terms(asked, self.lexicon, labels))
+        joined = join_terms(correct, self.lexicon, labels)
+        wanted = without_fillers(joined, state.lookup) if state.names else joined
+        return tuple(wanted), tuple(corrections)
 
     def _find_terms(self, terms: Sequence[Term], query: Query, k: int, skip: int) -> Answer:
         """Return one page of the images that fit terms and the filters of a query."""
@@ -199,16 +205,17 @@ class Searcher:
         if within is None and len(scores):
             if len(named) > 1 and not missing and not guessed and scores[0] <= self.manifest.noise:
                 note = "No image shows all of these. The nearest images follow."
-            kept = scores >= scores[0] * _RELEVANT
-            items, scores = items[kept], scores[kept]
+            kept = np.count_nonzero(scores >= scores[0] * _RELEVANT)
+            items, scores = items[:kept], scores[:kept]
         if guessed:
             scores = np.minimum.accumulate(self._cautious_scores(groups, items)) if named else scores * CEILING
         if query.order != "best":
             items = items[scores >= scores.max(initial=0) * _ORDERED]
             items = self.catalog.by_date(items, oldest_first=query.order == "oldest")
             scores = np.ones(len(items), np.float32)
-        complete = items if within is None or query.order != "best" else within
-        return self._page(items, scores, _Page(k, skip, note, self._folding.count(complete), within))
+        # With a filter, every image that matches it counts as a hit.
+        total = None if within is None or query.order != "best" else self._folding.count(within)
+        return self._page(items, scores, _Page(k, skip, note, total, within))
 
     def similar(
         self, features: ImageFeatures, query: Query, k: int, without: int | None = None, skip: int = 0
@@ -324,7 +331,7 @@ class Searcher:
     def _browse(self, query: Query, k: int, skip: int) -> Answer:
         """Return one page of all images that match the filters, by date."""
         items = self.catalog.by_date(self._matching(query.filters), oldest_first=query.order == "oldest")
-        page = _Page(k, skip, self._filter_note(query.filters), self._folding.count(items), np.sort(items))
+        page = _Page(k, skip, self._filter_note(query.filters), None, np.sort(items))
         return self._page(items, np.ones(len(items), np.float32), page)
 
     def _groups(self, term: Term) -> list[_Group]:
@@ -341,14 +348,15 @@ class Searcher:
         ceiling = max(each.ceiling for each in expanded)
         if any(names := [self._taught.state.find(text) for text in term.texts]):
             return self._taught_group(term, expanded, names)
-        relevance = np.zeros(self.manifest.images, np.float32)
+        found = [self._source(each).relevance(each) for each in expanded]
         shown = False
-        for each in expanded:
-            found = self._source(each).relevance(each)
-            peak = found.max(initial=0)
-            shown |= bool(peak_relevance(found[None], np.asarray([each.certainty]))[0] > self.manifest.noise)
-            scaled = found * np.float32(each.ceiling / ceiling / max(1, peak))
-            relevance = scaled if len(expanded) == 1 else np.maximum(relevance, scaled)
+        for place, each in enumerate(expanded):
+            peak = float(found[place].max(initial=0))
+            shown |= peak_relevance(peak, each.certainty) > self.manifest.noise
+            factor = np.float32(each.ceiling / ceiling / max(1, peak))
+            if factor != 1:
+                found[place] = found[place] * factor
+        relevance = found[0] if len(found) == 1 else np.maximum.reduce(found)
         certainty = max(each.certainty for each in expanded)
         return _Group(term, expanded, relevance, term.weight * certainty, ceiling, shown)
 
@@ -360,11 +368,11 @@ class Searcher:
             known = each.classes.any() or (self._trained is not None and self._trained.knows(each))
             found = self._source(each).relevance(each) if known else None
             if found is not None:
-                peak = found.max(initial=0)
-                certain = peak_relevance(found[None], np.asarray([each.certainty]))[0] > self.manifest.noise
+                peak = float(found.max(initial=0))
+                certain = peak_relevance(peak, each.certainty) > self.manifest.noise
                 found = found * np.float32(each.ceiling / max(1, peak))
             if name is None:
-                shown |= found is not None and bool(certain)
+                shown |= found is not None and certain
             else:
                 found, share = self._taught.relevance(name, found, self._pseudo_examples(each), each.term)
                 shown |= bool(found.max(initial=0) >= SHOWN)
@@ -419,26 +427,22 @@ class Searcher:
         items = self._candidates(groups, weights, vectors, within)
         relevance = np.stack([group.relevance[items] for group in groups])
         # Word vectors only order images without evidence.
-        has_evidence = relevance.min(initial=1) > 0
-        cosines = np.zeros_like(relevance) if has_evidence else self._vectors.cosines(vectors, items)
-        scores = combine(relevance, cosines, weights)
+        cosines = None if relevance.min(initial=1) > 0 else self._vectors.cosines(vectors, items)
+        scores = combine(relevance, weights, cosines)
         order = best_first(scores)
         items, scores = items[order], scores[order]
-        reranked = rerank(scores[:RERANKED].copy(), self._similarity.visual[items[:RERANKED]])
-        # An image beyond the reranked ones gets the score of one without visual similarity.
-        rest = scores[RERANKED:] / 2
-        if len(rest) and len(reranked):
-            rest = np.minimum(rest, reranked.min())
-        scores = np.concatenate([reranked, rest])
-        order = best_first(scores)
-        return items[order], scores[order]
+        reranked = rerank(scores[:RERANKED], self._similarity.visual[items[:RERANKED]])
+        order = best_first(reranked)
+        # An image beyond the reranked ones gets the score of one without visual similarity. None overtakes them.
+        rest = np.minimum(scores[RERANKED:] / 2, reranked.min(initial=1))
+        return np.concatenate([items[order], items[RERANKED:]]), np.concatenate([reranked[order], rest])
 
     def _cautious_scores(self, groups: Sequence[_Group], items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return scores in which a guessed term's evidence counts no more than its ceiling allows."""
         weights = np.asarray([group.weight for group in groups], np.float32)
         ceilings = np.asarray([1 if group.weight < 0 else group.ceiling for group in groups], np.float32)[:, None]
         relevance = 1 - ceilings + ceilings * np.stack([group.relevance[items] for group in groups])
-        return combine(relevance.astype(np.float32), np.zeros(relevance.shape, np.float32), weights)
+        return combine(relevance.astype(np.float32), weights)
 
     def _candidates(
         self,
@@ -452,21 +456,22 @@ class Searcher:
             # The score of a single term rises with its relevance.
             places = top_k(groups[0].relevance, MAX_HITS)
             relevance = groups[0].relevance[places]
-            # Reranking at most halves a score. Beyond the reranked images, these cannot become relevant hits.
-            relevant = relevance >= relevance.max(initial=0) * _RELEVANT / 2
-            if relevance.max(initial=0) > 0 and relevant.sum() >= RERANKED:
+            best = relevance.max(initial=0)
+            # Reranking at most halves a score. Beyond the reranked images, the others cannot become relevant hits.
+            relevant = relevance >= best * _RELEVANT / 2
+            if best > 0 and np.count_nonzero(relevant) >= RERANKED:
                 return np.asarray(places[relevant], np.int64)
             if len(places) < MAX_HITS or relevance.min() > 0:
                 return places
         if within is not None and not any(group.weight > 0 for group in groups):
             # Only unwanted terms and a filter: any image that matches may be a hit.
             relevance = np.stack([group.relevance[within] for group in groups])
-            return within[top_k(combine(relevance, np.zeros_like(relevance), weights), MAX_HITS)]
+            return within[top_k(combine(relevance, weights), MAX_HITS)]
         evidence = np.logical_or.reduce([group.relevance > 0 for group in groups if group.weight > 0])
         items = np.flatnonzero(evidence) if within is None else within[evidence[within]]
         if len(items) > MAX_HITS:
             relevance = np.stack([group.relevance[items] for group in groups])
-            return items[top_k(combine(relevance, np.zeros_like(relevance), weights), MAX_HITS)]
+            return items[top_k(combine(relevance, weights), MAX_HITS)]
         # Too few images have evidence, so those nearest by word vectors follow.
         others = np.flatnonzero(~evidence) if within is None else within[~evidence[within]]
         wanted = [vector for vector, weight in zip(vectors, weights, strict=True) if weight > 0]
@@ -492,7 +497,8 @@ class Searcher:
 
     def _page(self, items: NDArray[np.int64], scores: NDArray[np.float32], page: _Page) -> Answer:
         """Return one page of ranked images, with copies and near-duplicates folded behind the best of them."""
-        places = self._folding.first_places(items)[page.skip : page.skip + page.k]
+        firsts = self._folding.first_places(items)
+        places = firsts[page.skip : page.skip + page.k]
         rows = self.catalog.rows(items[places].tolist())
         hits = []
         for row, item, score in zip(rows, items[places].tolist(), scores[places].tolist(), strict=True):
@@ -511,7 +517,7 @@ class Searcher:
                     dated_by=row.dated_by,
                 )
             )
-        return Answer(hits, page.note, page.total)
+        return Answer(hits, page.note, len(firsts) if page.total is None else page.total)
 
     def _describe_filters(self, filters: Filters) -> str:
         """Return what the answer says about its filters, empty without filters."""

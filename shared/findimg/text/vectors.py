@@ -33,6 +33,7 @@ class WordVectors:
     def __init__(self, name: str, matrix: npt.NDArray[np.float32], vocabulary: Vocabulary):
         self.name = name
         self.matrix = matrix
+        self._rows = np.asarray(matrix)  # without the overhead of every access to a memmap
         self.dim = int(matrix.shape[1])
         self.vocabulary = vocabulary
 
@@ -131,7 +132,7 @@ class WordVectors:
         return nearest_spellings(word, self._frequent, k)
 
     def _mean_direction(self, rows: list[int]) -> npt.NDArray[np.float32]:
-        vectors = normalised(self.centred(np.asarray(self.matrix[rows], dtype=np.float32)))
+        vectors = normalised(self.centred(np.asarray(self._rows[rows], dtype=np.float32)))
         return normalised(vectors.mean(axis=0))
 
     @cached_property

@@ -37,7 +37,7 @@ def test_sums_and_rows_match_the_dense_matrix(
     for each, weight in wanted.items():
         weights[each] = weight
     with TemporaryDirectory() as name:
-        write_postings(Path(name), classes, probabilities)
+        write_postings(Path(name), classes, probabilities, minimum=0)
         postings = Postings(Path(name), images)
         total = postings.sum(weights)
         np.testing.assert_allclose(total, matrix @ weights, atol=1e-4)
@@ -58,6 +58,12 @@ def test_improbable_classes_are_left_out(tmp_path: Path) -> None:
     np.testing.assert_allclose(postings.sum(np.ones(CLASSES, np.float32)), [1.1, 0.6, 0], atol=1e-6)
     assert postings.classes_of(1)[0].tolist() == [5]
     assert postings.classes_of(2)[0].tolist() == []
+
+
+def test_whole_images_are_listed_from_one_in_a_thousand_on(tmp_path: Path) -> None:
+    write_postings(tmp_path, np.array([[3, 5]], np.uint16), np.array([[0.0011, 0.0009]], np.float32))
+
+    assert Postings(tmp_path, 1).classes_of(0)[0].tolist() == [3]
 
 
 def test_posting_lists_may_be_empty(tmp_path: Path) -> None:

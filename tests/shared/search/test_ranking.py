@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg.search.ranking import combine, rerank, top_k
+from findimg.search.ranking import best_first, combine, rerank, top_k
 
 
 def test_images_with_all_terms_come_first() -> None:
     relevance = np.array([[0.9, 0.3, 0.0, 0.0], [0.0, 0.2, 0.9, 0.0]], np.float32)
-    found = combine(relevance, np.zeros_like(relevance), np.ones(2, np.float32))
+    found = combine(relevance, np.ones(2, np.float32))
 
     assert found.argmax() == 1
     assert found[3] < found[[0, 2]].min()
@@ -19,13 +19,13 @@ def test_images_with_all_terms_come_first() -> None:
 def test_heavier_term_decides() -> None:
     relevance = np.array([[0.8, 0.2], [0.2, 0.8]], np.float32)
 
-    assert combine(relevance, np.zeros_like(relevance), np.array([2, 1], np.float32)).argmax() == 0
-    assert combine(relevance, np.zeros_like(relevance), np.array([1, 2], np.float32)).argmax() == 1
+    assert combine(relevance, np.array([2, 1], np.float32)).argmax() == 0
+    assert combine(relevance, np.array([1, 2], np.float32)).argmax() == 1
 
 
 def test_unwanted_term_lowers_the_score() -> None:
     relevance = np.array([[0.9, 0.8], [0.9, 0.0]], np.float32)
-    found = combine(relevance, np.zeros_like(relevance), np.array([1, -1], np.float32))
+    found = combine(relevance, np.array([1, -1], np.float32))
 
     assert found.argmax() == 1
     assert found[1] == pytest.approx(0.8, abs=0.01)
@@ -33,7 +33,7 @@ def test_unwanted_term_lowers_the_score() -> None:
 
 
 def test_word_vectors_order_images_without_evidence() -> None:
-    found = combine(np.zeros((1, 3), np.float32), np.array([[0.1, 0.7, -0.5]], np.float32), np.ones(1, np.float32))
+    found = combine(np.zeros((1, 3), np.float32), np.ones(1, np.float32), np.array([[0.1, 0.7, -0.5]], np.float32))
 
     assert np.argsort(-found).tolist() == [1, 0, 2]
 
@@ -71,3 +71,11 @@ def test_top_k_matches_full_sort_for_large_arrays(seed: int) -> None:
     scores = np.random.default_rng(seed).exponential(1, 2**20).astype(np.float32)
 
     assert top_k(scores, 200).tolist() == sorted(np.argsort(-scores, kind="stable")[:200].tolist())
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 5000])
+def test_best_first_is_a_stable_sort(length: int) -> None:
+    random = np.random.default_rng(length)
+    scores = random.choice(np.float32([-1.5, -1e-30, -0.0, 0.0, 1e-30, 0.5, 0.5000001, 1, np.inf, -np.inf]), length)
+
+    assert best_first(scores).tolist() == sorted(range(length), key=lambda place: -scores[place])

@@ -84,15 +84,15 @@ class Lexicon:
 
         It is the term itself, its singular, or the English translation of a foreign noun.
         """
-        english = self.translation([term]).phrase(term)
-        return self._english_singular(english)
-
-    def _english_singular(self, term: str) -> str | None:
         return self._recent_singulars(term)
 
     @cached_property
     def _recent_singulars(self) -> Callable[[str], str | None]:
         # A query looks up each of its words several times.
+        return lru_cache(_RECENT)(lambda term: self._english_singular(self.translation([term]).phrase(term)))
+
+    @cached_property
+    def _english_singular(self) -> Callable[[str], str | None]:
         return lru_cache(_RECENT)(self._find_singular)
 
     def _find_singular(self, term: str) -> str | None:

@@ -114,6 +114,8 @@ class Translations:
         The rest of these scripts, such as particles, is left out: `犬と猫` becomes `犬` and `猫`. A text without a
         known word, and a text in other scripts, is returned whole.
         """
+        if text.isascii():
+            return text.split() or [text]
         parts: list[str] = []
         start = 0
         for run in UNSPACED.finditer(text):
