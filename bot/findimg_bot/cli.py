@@ -172,11 +172,17 @@ def manifest(
     assistant: Annotated[
         bool, typer.Option("--assistant", help="Add the assistant panel. An app cannot remove it again.")
     ] = False,
+    unfurl: Annotated[
+        bool, typer.Option("--unfurl", help="Add previews of links to images. Needs --image-base-url.")
+    ] = False,
+    image_base_url: ImageBaseUrlFlag = None,
 ) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
     from findimg_bot.slack.manifest import Surfaces, read_manifest
 
-    print(json.dumps(read_manifest(url, Surfaces(shortcut=shortcut, assistant=assistant)), indent=2))
+    surfaces = Surfaces(shortcut=shortcut, assistant=assistant, unfurl=unfurl)
+    base = load_settings(image_base_url=image_base_url).image_base_url if unfurl else ""
+    print(json.dumps(read_manifest(url, surfaces, base), indent=2))
 
 
 @app.command("try")

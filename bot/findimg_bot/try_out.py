@@ -21,7 +21,7 @@ from findimg_bot.service.answers import example_words
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.blocks.guidance import welcome_message
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.manifest import EVENTS_PATH, Surfaces, read_manifest
+from findimg_bot.slack.manifest import EVENTS_PATH, Surfaces, read_manifest, unfurl_domain
 
 CHANNEL = "general"
 _SUGGESTED = 3
@@ -81,7 +81,7 @@ async def local_workspace(
     welcome = await asyncio.to_thread(_welcome, settings)
     request_url = f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None
     workspace = Workspace(
-        read_manifest(surfaces=Surfaces(shortcut=True, assistant=True)), port=port, host=host, request_url=request_url
+        read_manifest(None, _surfaces(settings), settings.image_base_url), port=port, host=host, request_url=request_url
     )
     try:
         await workspace.start()
@@ -115,6 +115,11 @@ async def _bot(settings: Settings, workspace: Workspace, monitor: str | None) ->
             assert bot.connection
             await bot.connection.wait_until_connected()
             yield
+
+
+def _surfaces(settings: Settings) -> Surfaces:
+    """Return all surfaces that work here. Previews need a domain for the images."""
+    return Surfaces(shortcut=True, assistant=True, unfurl=bool(unfurl_domain(settings.image_base_url)))
 
 
 def _welcome(settings: Settings) -> Message:

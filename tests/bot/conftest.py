@@ -1,14 +1,18 @@
 """Fixtures: a team that uses the bot, in each mode."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from findimg_bot.slack.manifest import Surfaces
 from tests.bot import postgresql
 from tests.bot.team import Team
 
 MODES = ("socket", "http")
+ALL_SURFACES = Surfaces(**{field.name: True for field in fields(Surfaces)})
+IMAGE_BASE_URL = "https://images.example.com/photos/"
 
 
 @pytest.fixture(scope="session", params=MODES)
@@ -34,3 +38,14 @@ def state_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "folder" / "bot.sqlite")
     server: postgresql.Server = request.getfixturevalue("postgresql_server")
     return server.create_database()
+
+
+@pytest.fixture(scope="session", params=MODES)
+def equipped(
+    request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Team]:
+    """Yield a workspace whose app has all optional surfaces, and the bot, first in Socket Mode, then over HTTP."""
+    folder = tmp_path_factory.mktemp("equipped")
+    team = Team(request.param, folder, cache, library, surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
+    yield team
+    team.close()

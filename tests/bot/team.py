@@ -61,6 +61,7 @@ class Team:
         path: str = "/readyz",
         surfaces: Surfaces | None = None,
         state: str | None = None,
+        image_base_url: str = "",
     ):
         """Start workspace and bot.
 
@@ -70,11 +71,12 @@ class Team:
             path: what answers 200 once the bot can be asked; `/healthz` where it has no version yet.
             surfaces: the optional surfaces that the app declares.
             state: address of the bot's state. By default a file in `folder`.
+            image_base_url: where people can open the library's images.
         """
         self.mode = mode
         self._path = path
         self._port = free_port()
-        manifest = read_manifest(surfaces=surfaces)
+        manifest = read_manifest(None, surfaces, image_base_url)
         if mode == "http":
             manifest["oauth_config"]["redirect_urls"] = [self.monitor + REDIRECT_PATH]
             self.slack = Threaded(manifest, request_url=self.monitor + EVENTS_PATH)
@@ -89,6 +91,7 @@ class Team:
             "FINDIMG_LIBRARY": library,
             "FINDIMG_CACHE": str(cache),
             "FINDIMG_STATE": state or str(folder / "bot.sqlite"),
+            "FINDIMG_IMAGE_BASE_URL": image_base_url,
             "FINDIMG_SLACK_API_URL": workspace.api_url,
             "FINDIMG_SLACK_BOT_TOKEN": workspace.bot_token,
             "FINDIMG_SLACK_APP_TOKEN": workspace.app_token,

@@ -4,20 +4,18 @@ import itertools
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from findimg.settings import Settings
-from findimg_bot.slack.manifest import Surfaces
 from findimg_jobs.indexing.run import index
+from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
 from tests.bot.team import Team
 from tests.e2e.conftest import Screen, new_page
 
 pytestmark = pytest.mark.slow
-ALL = Surfaces(**{field.name: True for field in fields(Surfaces)})
 SIZES = [(1280, 800), (1920, 1080), (390, 844)]
 NAMES = (f"{place}-{number}" for number in itertools.count(2026) for place in ("photos", "travel", "design"))
 Look = Callable[[str, Callable[[Page], None]], None]
@@ -29,7 +27,7 @@ def team(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("surfaces")
     shutil.copytree(samples, folder / "photos")
     index(Settings(library=str(folder / "library"), engine="local", cache=cache), [str(folder / "photos")])
-    team = Team("socket", folder, cache, str(folder / "library"), surfaces=ALL)
+    team = Team("socket", folder, cache, str(folder / "library"), surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
     yield team
     team.close()
 
@@ -62,5 +60,20 @@ def test_assistant_panel(team: Team, look: Look, samples: Path) -> None:
         panel.get_by_role("button", name="What is on the newest picture in this channel?").click()
         expect(panel.locator("article").last).to_contain_text("Tags of dalmatian.jpg")
         expect(panel.locator("article").last.locator("figure img")).to_have_js_property("complete", True)
+
+    look(channel, use)
+
+
+def test_link_preview(team: Team, look: Look) -> None:
+    channel = team.person.channel(next(NAMES))
+    text = f"Shall we print {IMAGE_BASE_URL}dalmatian.jpg or {IMAGE_BASE_URL}rocket.jpg?"
+    team.person.ask("send", channel=channel, text=text)
+
+    def use(page: Page) -> None:
+        message = page.locator("#main article").last
+        expect(message.locator(".preview")).to_have_count(2)
+        for picture in message.locator(".accessory img").all():
+            expect(picture).to_have_js_property("complete", True)
+            assert picture.evaluate("image => image.naturalWidth") > 0
 
     look(channel, use)

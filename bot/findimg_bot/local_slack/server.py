@@ -236,7 +236,14 @@ class Workspace:
         subscribed = settings.get("event_subscriptions", {}).get("bot_events", ())
         page_updates = PageUpdates(self.manifest, FILE_BYTES)
         files = Files(page_updates, self.faults)
-        events = Events(self._delivery, subscribed, self.app_id, self.timing, lambda: self.faults.file_stubs)
+        events = Events(
+            self._delivery,
+            subscribed,
+            self.app_id,
+            self.timing,
+            lambda: self.faults.file_stubs,
+            features.get("unfurl_domains", ()),
+        )
         messages = Messages(page_updates, events, self.address)
         response_urls = ResponseUrls(messages, _showable, self.timing, self.faults, self.address)
         has_home = bool(features.get("app_home", {}).get("home_tab_enabled"))
@@ -266,7 +273,7 @@ class Workspace:
             lambda: self.timing.token,
         )
         api = Api(self.app_token, self.teams, self.faults, team_of_trigger=views.team_of_trigger)
-        Chat(messages, _showable).register(api)
+        Chat(messages, _showable, self.app_id).register(api)
         Conversations(messages).register(api)
         Uploads(files, messages, _showable, self.address).register(api)
         Modals(views).register(api)

@@ -1,7 +1,7 @@
 """Links to the original images."""
 
-from collections.abc import Sequence
-from urllib.parse import quote
+from collections.abc import Callable, Sequence
+from urllib.parse import quote, unquote, urlsplit
 
 from findimg.storage.s3 import presigned
 
@@ -20,6 +20,20 @@ class Links:
     def link(self, uri: str, sources: Sequence[str]) -> str:
         """Return the image's public address, empty when there is none."""
         return self._base_url + quote(path_below(uri, sources)) if self._base_url else ""
+
+    def uri(self, link: str, sources: Sequence[str], indexed: Callable[[str], bool]) -> str:
+        """Return the URI of the image to which a public address leads, empty when it leads to none.
+
+        Args:
+            indexed: whether there is an image with a URI.
+        """
+        base, parts = urlsplit(self._base_url), urlsplit(link)
+        if (parts.scheme, parts.netloc.lower()) != (base.scheme, base.netloc.lower()) or not self._base_url:
+            return ""
+        if not parts.path.startswith(base.path):
+            return ""
+        below = unquote(parts.path.removeprefix(base.path))
+        return next((uri for source in sources if indexed(uri := f"{source.rstrip('/')}/{below}")), "")
 
     def on_request(self, uri: str) -> bool:
         """Return whether `make` can make a link to the image."""

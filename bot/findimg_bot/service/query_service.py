@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -40,6 +40,7 @@ from findimg_bot.slack.blocks.results import (
     HitPictures,
     ResultsPage,
     copies_message,
+    link_preview,
     results_message,
     shared_image_message,
 )
@@ -138,19 +139,57 @@ class QueryService:
         def find() -> HitDetails:
             with self.live.lease() as searcher:
                 item, _ = searcher.look_up(uri)
-                row = searcher.catalog.row(item)
-                hit = Hit(row.uri, 1.0, item, row.width, row.height, row.sha256, row.taken, dated_by=row.dated_by)
-                return self._details(searcher, hit)
+                return self._details(searcher, _hit(searcher, item))
 
         details = await self._search_pool.run(find)
         question = Question("/similar", "", like=uri)
         question_id = await self._store_question(team, reply, question, 0, (uri,))
 
-        def build(pictures: HitPictures, attempt: int) -> Message:
+        async def send(pictures: HitPictures, attempt: int) -> None:
             source = pictures.sources.get(details.hit.sha256)
-            return shared_image_message(details, source, reply.user, f"{question_id}.0")
+            message = shared_image_message(details, source, reply.user, f"{question_id}.0")
+            await reply.send(message, pictures.fresh)
 
-        await self._send_with_pictures(client, team, reply, [details.hit], build)
+        await self._send_with_pictures(client, team, [details.hit], send)
+
+    async def preview(
+        self,
+        client: AsyncWebClient,
+        team: str,
+        links: Sequence[str],
+        send: Callable[[dict[str, list[Block]]], Awaitable[None]],
+    ) -> None:
+        """Show previews of links to indexed images. Other links are passed over.
+
+        Args:
+            send: takes the blocks of each link. It raises `RefusedError` when Slack refuses them.
+        """
+
+        def find() -> dict[str, HitDetails]:
+            with self.live.lease() as searcher:
+                found = {}
+                for link in dict.fromkeys(links):
+                    item = self._linked_item(searcher, link)
+                    if item is not None:
+                        found[link] = self._details(searcher, _hit(searcher, item))
+                return found
+
+        found = await self._search_pool.run(find)
+        if not found:
+            return
+        uris = tuple(details.hit.uri for details in found.values())
+        stored = StoredQuestion(team, "", Question("/similar", "", like=uris[0]), 0, uris)
+        question_id = await asyncio.to_thread(self.store.save_question, stored)
+
+        async def show(pictures: HitPictures, attempt: int) -> None:
+            await send(
+                {
+                    link: link_preview(details, pictures.sources.get(details.hit.sha256), f"{question_id}.{number}")
+                    for number, (link, details) in enumerate(found.items())
+                }
+            )
+
+        await self._send_with_pictures(client, team, [details.hit for details in found.values()], show)
 
     async def tag(self, team: str, reply: Reply, question: Question, file: SlackFile | None) -> None:
         """Answer with the tags of an image.
@@ -294,18 +333,18 @@ class QueryService:
         hits = page.results.hits
         question_id = await self._store_question(team, reply, question, page.skip, tuple(hit.uri for hit in hits))
 
-        def build(pictures: HitPictures, attempt: int) -> Message:
-            return show(page, pictures, question_id, private=reply.private, cards=attempt == 0)
+        async def send(pictures: HitPictures, attempt: int) -> None:
+            message = show(page, pictures, question_id, private=reply.private, cards=attempt == 0)
+            await reply.send(message, pictures.fresh)
 
-        await self._send_with_pictures(client, team, reply, hits, build, page.skip + 1, page.grid)
+        await self._send_with_pictures(client, team, hits, send, page.skip + 1, page.grid)
 
     async def _send_with_pictures(
         self,
         client: AsyncWebClient,
         team: str,
-        reply: Reply,
         hits: Sequence[Hit],
-        build: Callable[[HitPictures, int], Message],
+        send: Callable[[HitPictures, int], Awaitable[None]],
         first: int = 1,
         grid: bool = False,
     ) -> None:
@@ -314,7 +353,7 @@ class QueryService:
         Slack refuses a message when it still scans a new file, or when somebody deleted a file.
 
         Args:
-            build: returns the message for pictures, in the given attempt from 0 on.
+            send: sends the message with pictures, in the given attempt from 0 on.
             first: number of the first hit in the answer.
             grid: whether the person asked for a contact sheet.
         """
@@ -323,7 +362,7 @@ class QueryService:
                 client, team, self.library.storage, hits, first=first, grid=grid, ready=attempt > 0
             )
             try:
-                await reply.send(build(pictures, attempt), pictures.fresh)
+                await send(pictures, attempt)
                 break
             except RefusedError as error:
                 _log.info("Slack refused the thumbnails of an answer: %s", error)
@@ -332,7 +371,7 @@ class QueryService:
         else:
             _log.warning("Slack refuses the thumbnails of an answer.")
             pictures = HitPictures(note="Slack does not show the thumbnails.")
-            await reply.send(build(pictures, _ATTEMPTS))
+            await send(pictures, _ATTEMPTS)
         if pictures.note:
             self.metrics.thumbnail_failures.inc()
 
@@ -364,6 +403,10 @@ class QueryService:
             results = answer_question(searcher, replace(question, command="/tag"), TAGS)
             assert isinstance(results, TagResults)
             return results
+
+    def _linked_item(self, searcher: Searcher, link: str) -> int | None:
+        uri = self.links.uri(link, searcher.manifest.sources, lambda uri: searcher.catalog.item(uri) is not None)
+        return searcher.catalog.item(uri) if uri else None
 
     def _details(self, searcher: Searcher, hit: Hit) -> HitDetails:
         sources = searcher.manifest.sources
@@ -404,6 +447,12 @@ class QueryService:
             await self._embed_pool.run(self.live.warm_encoder)
         except FindimgError as error:
             _log.warning("Uploaded images cannot be embedded: %s", error)
+
+
+def _hit(searcher: Searcher, item: int) -> Hit:
+    """Return an indexed image as a hit that is named, not found."""
+    row = searcher.catalog.row(item)
+    return Hit(row.uri, 1.0, item, row.width, row.height, row.sha256, row.taken, dated_by=row.dated_by)
 
 
 def _title(question: Question) -> str:

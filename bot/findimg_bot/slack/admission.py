@@ -82,6 +82,9 @@ class Admission(AsyncMiddleware):
             return _TEAM_NOT_ALLOWED.format(team=team)
         if not self._is_own_team(body, context):
             return _OTHER_TEAM
+        # Nobody asked for a preview, so people of other organisations are not shown one.
+        if body.get("is_ext_shared_channel") and body.get("event", {}).get("type") == "link_shared":
+            return _OTHER_TEAM
         if context.user_id is None:
             return ""
         # The Home tab and a modal are in no channel, although the event of the Home tab names the direct message.

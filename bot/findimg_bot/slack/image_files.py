@@ -51,11 +51,12 @@ def image_among(files: Iterable[SlackFile] | None) -> SlackFile | None:
 
 
 def blocks_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the blocks of a message and of the messages that it forwards."""
+    """Return the blocks of a message, of the messages that it forwards, and of its links' previews."""
     blocks = list(message.get("blocks") or ())
     for attachment in message.get("attachments") or ():
         for forwarded in attachment.get("message_blocks") or ():
             blocks += (forwarded.get("message") or {}).get("blocks") or ()
+        blocks += attachment.get("blocks") or ()
     return blocks
 
 

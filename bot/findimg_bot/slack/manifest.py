@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 from findimg.errors import SettingsError
 
@@ -22,6 +23,7 @@ class Surfaces:
 
     shortcut: bool = False  # the global shortcut `Find a picture`
     assistant: bool = False  # the panel beside a channel, Slack's `agent_view`
+    unfurl: bool = False  # previews of links to the library's images
 
     @classmethod
     def named(cls, names: str) -> "Surfaces":
@@ -38,19 +40,28 @@ class Surfaces:
         return cls(**dict.fromkeys(wanted, True))
 
 
-def read_manifest(url: str | None = None, surfaces: Surfaces | None = None) -> dict[str, Any]:
+def read_manifest(url: str | None = None, surfaces: Surfaces | None = None, image_base_url: str = "") -> dict[str, Any]:
     """Return the manifest for Socket Mode, or for a bot that Slack reaches over HTTP.
 
     Args:
         url: the bot's public address, such as `https://findimg.example.com`; None for Socket Mode.
         surfaces: which optional surfaces to declare; None declares none.
+        image_base_url: where people can open images. Slack reports links below its domain to an app that unfurls.
 
     Raises:
-        SettingsError: the address does not start with https://.
+        SettingsError: the address does not start with https://, or the app cannot unfurl links of `image_base_url`.
     """
     manifest = _read("manifest.json")
     if surfaces:
         _add_surfaces(manifest, surfaces)
+        if surfaces.unfurl:
+            domain = unfurl_domain(image_base_url)
+            if not domain:
+                raise SettingsError(
+                    "Slack shows previews only of links with a domain, such as https://images.example.com/. Set "
+                    f"FINDIMG_IMAGE_BASE_URL or --image-base-url to one. Received: {image_base_url!r}."
+                )
+            manifest["features"]["unfurl_domains"] = [domain]
     if url is None:
         return manifest
     if not re.match(r"https://[^/\s]", url):
@@ -73,8 +84,20 @@ def bot_scopes(surfaces: Surfaces | None = None) -> list[str]:
     Args:
         surfaces: which optional surfaces the app declares; None declares none.
     """
-    scopes: list[str] = read_manifest(surfaces=surfaces)["oauth_config"]["scopes"]["bot"]
+    manifest = _read("manifest.json")
+    if surfaces:
+        _add_surfaces(manifest, surfaces)
+    scopes: list[str] = manifest["oauth_config"]["scopes"]["bot"]
     return scopes
+
+
+def unfurl_domain(image_base_url: str) -> str:
+    """Return the domain of the images' addresses, empty where Slack cannot report links to it.
+
+    Slack takes neither IP addresses nor names without a dot.
+    """
+    host = urlsplit(image_base_url).hostname or ""
+    return host if re.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+", host) else ""
 
 
 def _add_surfaces(manifest: dict[str, Any], surfaces: Surfaces) -> None:

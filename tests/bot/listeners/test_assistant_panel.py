@@ -1,26 +1,19 @@
 """The assistant panel (`agent_view`), in Socket Mode and over HTTP."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from findimg_bot.slack.manifest import Surfaces
-from tests.bot.conftest import MODES
 from tests.bot.person import Json, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=MODES)
-def team(
-    request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Team]:
-    """A workspace whose app declares the panel, and the bot."""
-    team = Team(request.param, tmp_path_factory.mktemp("team"), cache, library, surfaces=Surfaces(assistant=True))
-    yield team
-    team.close()
+@pytest.fixture
+def team(equipped: Team) -> Team:
+    """Return a workspace whose app has all surfaces."""
+    return equipped
 
 
 def panel(team: Team) -> Json:
@@ -93,19 +86,3 @@ def test_reply_is_about_the_answer_above_it(team: Team) -> None:
     assert choice["thread_ts"] == asked
     person.choose(channel, choice, "similar")
     person.wait(channel, lambda each: each.get("thread_ts") == asked and "Images like" in words(each))
-
-
-def test_channel_where_the_bot_may_not_answer_stays_out_of_sight(
-    library: str, cache: Path, tmp_path: Path, samples: Path
-) -> None:
-    team = Team("http", tmp_path, cache, library, surfaces=Surfaces(assistant=True))
-    try:
-        person, channel = team.person, team.person.channel()
-        team.environment["FINDIMG_ALLOW_CHANNELS"] = person.direct()
-        team.restart()
-        person.share(channel, samples / "dalmatian.jpg")
-        assert "What is this?" not in [each["message"] for each in prompts(team, beside=channel)]
-        person.ask("send", channel=person.direct(), text="What is this?")
-        person.wait(person.direct(), lambda each: "There is no picture here" in words(each))
-    finally:
-        team.close()

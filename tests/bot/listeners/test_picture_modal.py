@@ -1,26 +1,17 @@
 """The global shortcut `Find a picture`, in Socket Mode and over HTTP."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from findimg_bot.slack.manifest import Surfaces
-from tests.bot.conftest import MODES
 from tests.bot.person import Json, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=MODES)
-def team(
-    request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Team]:
-    """A workspace whose app declares the shortcut, and the bot."""
-    team = Team(request.param, tmp_path_factory.mktemp("team"), cache, library, surfaces=Surfaces(shortcut=True))
-    yield team
-    team.close()
+@pytest.fixture
+def team(equipped: Team) -> Team:
+    """Return a workspace whose app has all surfaces."""
+    return equipped
 
 
 def test_person_finds_and_shares_a_picture(team: Team) -> None:
@@ -84,19 +75,6 @@ def test_words_that_ask_nothing_are_explained_in_the_modal(team: Team) -> None:
     modal = _search(team, "thanks")
     assert modal["callback_id"] == "find_picture"
     assert "Type what a picture shows" in words(modal)
-
-
-def test_shortcut_is_refused_outside_allowed_channels(library: str, cache: Path, tmp_path: Path) -> None:
-    team = Team("http", tmp_path, cache, library, surfaces=Surfaces(shortcut=True))
-    try:
-        team.environment["FINDIMG_ALLOW_CHANNELS"] = team.person.channel()
-        team.restart()
-        team.person.ask("global_shortcut", callback_id="find_picture")
-        view = until(lambda: team.person.state()["modal"])
-        assert "not allowed" in words(view)
-        assert not view["submit"]
-    finally:
-        team.close()
 
 
 def _search(team: Team, text: str) -> Json:

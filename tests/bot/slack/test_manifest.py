@@ -5,7 +5,6 @@ import inspect
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import SettingsError
 from findimg_bot.listeners import register_listeners
 from findimg_bot.slack.manifest import Surfaces, bot_scopes, read_manifest
+from tests.bot.conftest import ALL_SURFACES as ALL
+from tests.bot.conftest import IMAGE_BASE_URL as BASE
 
 PROJECT = Path(__file__).parents[3]
 OWN_SLACK = PROJECT / "bot" / "findimg_bot" / "local_slack"
@@ -30,6 +31,7 @@ METHODS: dict[str, set[str]] = {
     "auth_test": set(),
     "chat_postEphemeral": {"chat:write"},
     "chat_postMessage": {"chat:write"},
+    "chat_unfurl": {"links:write"},
     "chat_update": {"chat:write"},
     "conversations_replies": HISTORY,
     "files_delete": {"files:write"},
@@ -45,16 +47,14 @@ EVENTS: dict[str, set[str]] = {
     "app_home_opened": set(),
     "app_mention": {"app_mentions:read"},
     "app_uninstalled": set(),
+    "link_shared": {"links:read"},
     "message.im": {"im:history"},
     "tokens_revoked": set(),
 }
 
 
-ALL = Surfaces(**{field.name: True for field in fields(Surfaces)})
-
-
 def subscribed(surfaces: Surfaces | None = None) -> list[str]:
-    events: list[str] = read_manifest(surfaces=surfaces)["settings"]["event_subscriptions"]["bot_events"]
+    events: list[str] = read_manifest(None, surfaces, BASE)["settings"]["event_subscriptions"]["bot_events"]
     return events
 
 
@@ -104,7 +104,7 @@ def test_commands_match_listeners(registered: dict[str, list[str]]) -> None:
 
 
 def test_shortcuts_match_listeners(registered: dict[str, list[str]]) -> None:
-    shortcuts = read_manifest(surfaces=ALL)["features"]["shortcuts"]
+    shortcuts = read_manifest(None, ALL, BASE)["features"]["shortcuts"]
     declared = {
         kind: sorted(each["callback_id"] for each in shortcuts if each["type"] == kind)
         for kind in ("message", "global")
@@ -135,6 +135,22 @@ def test_assistant_panel_is_declared_only_when_wanted() -> None:
     # Slack names what the person looks at only to apps that subscribe to it.
     assert set(subscribed(Surfaces(assistant=True))) - set(subscribed()) == {"app_context_changed"}
     assert {"app_home_opened", "message.im"} <= set(subscribed())
+
+
+def test_previews_are_declared_for_the_domain_of_the_images() -> None:
+    manifest = read_manifest(None, Surfaces(unfurl=True), BASE)
+    assert manifest["features"]["unfurl_domains"] == ["images.example.com"]
+    assert "unfurl_domains" not in read_manifest(None, Surfaces(), BASE)["features"]
+    assert set(bot_scopes(Surfaces(unfurl=True))) - set(bot_scopes()) == {"links:read", "links:write"}
+    assert set(subscribed(Surfaces(unfurl=True))) - set(subscribed()) == {"link_shared"}
+
+
+@pytest.mark.parametrize(
+    "base", ["", "http://127.0.0.1:8000/", "http://[::1]/", "https://images/", "https://10.0.0.7/x/"]
+)
+def test_previews_need_a_domain(base: str) -> None:
+    with pytest.raises(SettingsError, match="only of links with a domain"):
+        read_manifest(None, Surfaces(unfurl=True), base)
 
 
 def test_surfaces_are_named_in_the_settings() -> None:

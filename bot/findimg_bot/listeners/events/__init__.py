@@ -6,6 +6,7 @@ from findimg_bot.listeners.events.app_context_changed import app_context_changed
 from findimg_bot.listeners.events.app_home_opened import app_home_opened
 from findimg_bot.listeners.events.app_mention import app_mention
 from findimg_bot.listeners.events.app_uninstalled import app_uninstalled
+from findimg_bot.listeners.events.link_shared import link_shared
 from findimg_bot.listeners.events.message import message
 from findimg_bot.listeners.events.tokens_revoked import tokens_revoked
 
@@ -16,5 +17,6 @@ def register(app: AsyncApp) -> None:
     app.event("app_home_opened")(app_home_opened)
     app.event("app_mention")(app_mention)
     app.event("app_uninstalled")(app_uninstalled)
+    app.event("link_shared")(link_shared)
     app.event("message")(message)
     app.event("tokens_revoked")(tokens_revoked)

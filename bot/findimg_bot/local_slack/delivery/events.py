@@ -10,10 +10,12 @@ from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryErro
 from findimg_bot.local_slack.fault_injection import Timing
 from findimg_bot.local_slack.model.files import describe
 from findimg_bot.local_slack.model.panel import viewed
+from findimg_bot.local_slack.model.previews import links_to, unfurl_id
 from findimg_bot.local_slack.model.state import File, Json, Message, Team, new_id
 
 _SCOPES = {
     "app_mention": "app_mentions:read",
+    "link_shared": "links:read",
     "message.im": "im:history",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
@@ -32,12 +34,15 @@ class Events:
         app_id: str,
         timing: Timing,
         file_stubs: Callable[[], bool] = lambda: False,
+        unfurl_domains: Iterable[str] = (),
     ):
         """Args:
         subscribed: the events of the app's manifest.
+        unfurl_domains: the domains to which links are reported.
         file_stubs: whether messages name their files by id only.
         """
         self._file_stubs = file_stubs
+        self._unfurl_domains = tuple(unfurl_domains)
         self._delivery = delivery
         self._subscribed = frozenset(subscribed)
         self._app_id = app_id
@@ -56,6 +61,7 @@ class Events:
             about = _stub if self._file_stubs() else describe
             event["files"] = [about(team, team.files[file["id"]], address) for file in event["files"]]
             event["upload"] = False
+        self._links_shared(team, message)
         if team.bot.id not in channel.members:
             return
         envelope: Json = {"is_ext_shared_channel": channel.is_ext_shared}
@@ -72,6 +78,27 @@ class Events:
         if channel.is_im and _CONTEXT_CHANGED in self._subscribed and event.get("user") in team.viewed:
             event["app_context"] = viewed(team.viewed[event["user"]], team.id)
         self._send(team, f"message.{channel.kind}", event, envelope)
+
+    def _links_shared(self, team: Team, message: Message) -> None:
+        """Send the links of a person's message to the app's domains, in any channel."""
+        channel, content = message.channel, message.content
+        links = links_to(self._unfurl_domains, str(content["text"])) if "bot_id" not in content else []
+        if not links:
+            return
+        event: Json = {
+            "type": "link_shared",
+            "channel": channel.id,
+            "is_bot_user_member": team.bot.id in channel.members,
+            "user": content["user"],
+            "message_ts": message.ts,
+            "unfurl_id": unfurl_id(message),
+            "source": "conversations_history",
+            "links": links,
+            "event_ts": team.next_ts(),
+        }
+        if "thread_ts" in content:
+            event["thread_ts"] = content["thread_ts"]
+        self._send(team, "link_shared", event, {"is_ext_shared_channel": channel.is_ext_shared})
 
     def changed(self, team: Team, message: Message, before: Json) -> None:
         """Send that a message was changed."""

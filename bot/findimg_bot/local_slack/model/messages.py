@@ -1,13 +1,14 @@
 """Messages: post, update and delete them, and notify the bot and the pages."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from findimg_bot.local_slack.delivery.events import Events
 from findimg_bot.local_slack.model.emoji import with_emoji_names
 from findimg_bot.local_slack.model.files import describe
 from findimg_bot.local_slack.model.page_updates import PageUpdates
+from findimg_bot.local_slack.model.previews import preview
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, new_id
 
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
@@ -141,6 +142,21 @@ class Messages:
         if not message.only_for:
             message.content["edited"] = {"user": team.bot.id, "ts": team.next_ts()}
             self._events.changed(team, message, before)
+        self._page_updates.message(team, message)
+
+    def unfurl(self, team: Team, message: Message, previews: Mapping[str, Sequence[Json]], app: str) -> None:
+        """Show previews of links below a person's message, in place of earlier ones.
+
+        Args:
+            previews: link → blocks.
+            app: id of the app.
+        """
+        kept = [each for each in message.content.get("attachments", ()) if not each.get("is_app_unfurl")]
+        made = [
+            preview(number, url, named_blocks(blocks), app)
+            for number, (url, blocks) in enumerate(previews.items(), start=len(kept) + 1)
+        ]
+        message.content["attachments"] = kept + made
         self._page_updates.message(team, message)
 
     def delete(self, team: Team, message: Message) -> None:

@@ -151,6 +151,9 @@ def shown_message(team: Team, message: Message) -> Json:
 
 
 def _shown_attachment(team: Team, attachment: Json) -> Json:
+    """Return a forwarded message, or the preview of a link."""
+    if attachment.get("is_app_unfurl"):
+        return {"blocks": _painted(attachment["blocks"])}
     files = [team.files[file["id"]] for file in attachment.get("files", ()) if file["id"] in team.files]
     about = {name: attachment.get(name, "") for name in ("author_name", "text", "channel_id")}
     return about | {"files": [shown_file(team, file) for file in files if not file.deleted]}

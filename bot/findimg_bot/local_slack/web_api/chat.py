@@ -5,6 +5,7 @@ from typing import Any
 
 from findimg_bot.local_slack.model.limits import message_problems
 from findimg_bot.local_slack.model.messages import Messages
+from findimg_bot.local_slack.model.previews import message_of, urls_in
 from findimg_bot.local_slack.model.state import Channel, Json, Message, Team
 from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 
@@ -14,7 +15,8 @@ _TEXT, _UPDATED_TEXT = 40_000, 4_000  # characters that Slack takes in a new mes
 class Chat:
     """Posts, updates and deletes the bot's messages."""
 
-    def __init__(self, messages: Messages, showable: Callable[[Team, Mapping[str, Any]], bool]):
+    def __init__(self, messages: Messages, showable: Callable[[Team, Mapping[str, Any]], bool], app_id: str):
+        self._app = app_id
         self._messages = messages
         self._showable = showable
 
@@ -26,6 +28,7 @@ class Chat:
             "chat.update": (self.update, "chat:write"),
             "chat.delete": (self.delete, "chat:write"),
             "chat.getPermalink": (self.permalink, ""),
+            "chat.unfurl": (self.unfurl, "links:write"),
         }
 
     def post(self, call: Call) -> Json:
@@ -74,6 +77,28 @@ class Chat:
         if (thread := message.content.get("thread_ts")) and thread != message.ts:
             link += f"?thread_ts={thread}&cid={channel.id}"
         return {"channel": channel.id, "permalink": link}
+
+    def unfurl(self, call: Call) -> Json:
+        """`chat.unfurl`, for a message that is named by its unfurl id, or by its channel and ts."""
+        arguments = call.arguments
+        if name := arguments.text("unfurl_id", ""):
+            if arguments.text("source", "") not in ("composer", "conversations_history"):
+                raise ApiError("invalid_source")
+            message = message_of(call.team, name)
+        else:
+            message = call.team.message(arguments.text("channel"), arguments.text("ts"))
+        if message is None or "bot_id" in message.content:
+            raise ApiError("cannot_find_message")
+        unfurls = arguments.json("unfurls", "invalid_unfurls_format")
+        if not isinstance(unfurls, dict) or not all(isinstance(each, dict) for each in unfurls.values()):
+            raise ApiError("invalid_unfurls_format" if unfurls else "missing_unfurls")
+        if not set(unfurls) <= set(urls_in(str(message.content["text"]))):
+            raise ApiError("cannot_unfurl_url")
+        for each in unfurls.values():
+            if message_problems(each.get("blocks"), lambda slack_file: self._showable(call.team, slack_file)):
+                raise ApiError("cannot_parse_attachment")
+        self._messages.unfurl(call.team, message, {url: each["blocks"] for url, each in unfurls.items()}, self._app)
+        return {}
 
     def _content(self, call: Call, most: int) -> tuple[str, Sequence[Json] | None]:
         text = call.arguments.text("text", "")

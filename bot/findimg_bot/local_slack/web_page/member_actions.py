@@ -123,6 +123,11 @@ class MemberActions:
                 "channel_id": place.id,
                 "is_ephemeral": message.only_for is not None,
             }
+            for attachment in message.content.get("attachments", ()):
+                if any(block["block_id"] == block_id for block in attachment.get("blocks", ())):
+                    blocks = attachment["blocks"]
+                    shown = {name: attachment[name] for name in ("is_app_unfurl", "app_unfurl_url")}
+                    container |= {"type": "message_attachment", "attachment_id": attachment["id"], **shown}
             if "thread_ts" in message.content:
                 container["thread_ts"] = message.content["thread_ts"]
             url = self._services.response_urls.new("actions", self.team, place, self.user.id, message)

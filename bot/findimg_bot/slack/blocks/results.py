@@ -118,6 +118,18 @@ def shared_image_message(details: HitDetails, source: Block | None, user: str, c
     return Message(notification_text(f"Shared image: {name}"), blocks)
 
 
+def link_preview(details: HitDetails, source: Block | None, choice: str) -> list[Block]:
+    """Return the preview of a link to an image.
+
+    Args:
+        source: where Slack finds the picture; None shows only its name.
+        choice: value of the button for similar images.
+    """
+    text = f"*{escaped(file_name(details.hit.uri))}*\n{' · '.join(_facts(details))}"
+    row = section(text, thumbnail(source, _alt_text(details)) if source else None)
+    return [row, actions([button("More like this", "more_like_this", choice)])]
+
+
 def image_choice_message(text: str, choices: Sequence[tuple[str, str]], action: str) -> Message:
     """Return a question with a menu of images.
 

@@ -46,7 +46,7 @@ export function drawMessage(message, store, connection, place) {
       element("header", {}, name, user.is_bot && element("span", { class: "badge" }, "app"), time(message.ts)),
       body(message, store, context),
       message.files?.map((file) => drawFile(file)),
-      message.attachments?.map((attachment) => drawForwarded(attachment, store)),
+      message.attachments?.map((attachment) => drawAttachment(attachment, store, context)),
       place.replies.length > 0 && replyLink(place, message, store),
     ),
     tools,
@@ -111,8 +111,9 @@ function drawFile(file) {
   return element("p", { class: "file card" }, icon("file"), element("span", {}, about, size));
 }
 
-/** Draw a forwarded message with its files. */
-function drawForwarded(attachment, store) {
+/** Draw the preview of a link, or a forwarded message with its files. */
+function drawAttachment(attachment, store, context) {
+  if (attachment.blocks) return element("div", { class: "preview blocks" }, draw(attachment.blocks, context));
   return element(
     "blockquote",
     { class: "forwarded" },

@@ -1,0 +1,52 @@
+"""Somebody posts links, or pastes them into the message field. Slack reports those to the domain of the images."""
+
+import logging
+from typing import Any
+
+import aiohttp
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import FindimgError
+from findimg_bot.listeners.common import team_of
+from findimg_bot.service.errors import slack_failure
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.elements import Block
+from findimg_bot.slack.limits import check_message
+from findimg_bot.slack.replies import RefusedError
+
+_MOST = 5  # links of one message; Slack shows no more previews
+_REFUSED_BLOCKS = {"cannot_parse_attachment", "invalid_blocks", "invalid_unfurls_format"}
+_log = logging.getLogger(__name__)
+
+
+async def link_shared(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    """Show previews of links to indexed images. Nobody asked, so a failure is only logged."""
+    service: QueryService = context["service"]
+    # A link in the message field is in no channel yet.
+    place: dict[str, Any] = {name: event[name] for name in ("unfurl_id", "source") if name in event}
+    if len(place) < 2:
+        place = {"channel": event["channel"], "ts": event["message_ts"]}
+    links = [link["url"] for link in event.get("links") or ()][:_MOST]
+
+    async def send(previews: dict[str, list[Block]]) -> None:
+        for blocks in previews.values():
+            check_message("preview", blocks)
+        try:
+            await client.chat_unfurl(
+                **place,
+                unfurls={link: {"blocks": blocks} for link, blocks in previews.items()},
+            )
+        except SlackApiError as error:
+            if error.response.get("error") in _REFUSED_BLOCKS:
+                raise RefusedError(str(error)) from error
+            raise
+
+    try:
+        with service.metrics.answering("unfurl"):
+            await service.preview(client, team_of(context), links, send)
+    except FindimgError as error:
+        _log.warning("A link has no preview: %s", error)
+    except (SlackClientError, aiohttp.ClientError, OSError, RefusedError) as error:
+        _log.warning("A link has no preview: %s", slack_failure(error))

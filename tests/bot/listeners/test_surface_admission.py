@@ -1,0 +1,53 @@
+"""Who may use Slack's optional surfaces, where the settings restrict it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
+from tests.bot.person import until, words
+from tests.bot.team import Team
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def team(library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """Yield a workspace whose app has all surfaces, and a bot that answers in two conversations only."""
+    folder = tmp_path_factory.mktemp("choosy")
+    team = Team("http", folder, cache, library, surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
+    team.stop()
+    team.environment["FINDIMG_ALLOW_CHANNELS"] = f"{general(team)} {team.person.direct()}"
+    team.start()
+    yield team
+    team.close()
+
+
+def general(team: Team) -> str:
+    return next(each["id"] for each in team.person.state()["channels"] if each["name"] == "general")
+
+
+def test_shortcut_is_refused(team: Team) -> None:
+    team.person.ask("global_shortcut", callback_id="find_picture")
+    view = until(lambda: team.person.state()["modal"])
+    assert "not allowed" in words(view)
+    assert not view["submit"]
+
+
+def test_channel_beside_the_assistant_panel_stays_out_of_sight(team: Team, samples: Path) -> None:
+    person, channel = team.person, team.person.channel()
+    person.share(channel, samples / "dalmatian.jpg")
+    person.ask("home", tab="messages", beside=channel)
+    prompts = until(lambda: person.state()["panels"][person.direct()]["prompts"])
+    assert "What is this?" not in [each["message"] for each in prompts]
+    person.ask("send", channel=person.direct(), text="What is this?")
+    person.wait(person.direct(), lambda each: "There is no picture here" in words(each))
+
+
+def test_links_elsewhere_get_no_preview(team: Team) -> None:
+    person, other = team.person, team.person.channel()
+    refused = person.ask("send", channel=other, text=f"{IMAGE_BASE_URL}cat.png")["ts"]
+    allowed = person.ask("send", channel=general(team), text=f"{IMAGE_BASE_URL}cat.png")["ts"]
+    person.wait(general(team), lambda each: each["ts"] == allowed and "attachments" in each)
+    assert [each["ts"] for each in person.messages(other) if "attachments" not in each] == [refused]
