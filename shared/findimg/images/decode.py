@@ -3,7 +3,7 @@
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,15 +16,21 @@ from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif.as_plugin import HeifImageFile
 
 from findimg.errors import ImageError
-from findimg.images import jpeg, png
 from findimg.images.capture_date import parse_exif
 from findimg.images.colour import on_white, to_eight_bit, to_srgb
 from findimg.images.formats import readable_formats, unreadable
+from findimg.images.readers import jpeg, png, webp
+from findimg.images.readers.bmp import is_bmp, open_bmp
+from findimg.images.readers.tiff import is_tiff, open_tiff
 from findimg.images.refusals import LIMIT_BYTES, broken, check_pixels, empty, too_complex, too_many_bytes
-from findimg.images.tiff import is_tiff, open_tiff
 
 MODEL_SIDE = 256  # pixels, the short side that encoders need at least
 THUMBNAIL_SIDE = 320  # pixels
+# Formats that Pillow does not decode, or not in every layout: name, test of the content, reader.
+_READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], PIL.Image.Image]], ...] = (
+    ("TIFF", is_tiff, open_tiff),
+    ("BMP", is_bmp, open_bmp),
+)
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -115,6 +121,8 @@ def _repairs(data: bytes) -> Iterator[tuple[bytes, bool]]:
         yield clean, False
         if completed := jpeg.completed(clean):
             yield completed, True
+    elif webp.is_webp(data):
+        yield webp.with_true_size(data), False
 
 
 def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
@@ -157,13 +165,20 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
 
 
 def _open(data: bytes) -> PIL.Image.Image:
-    """Open a file by its content. The pixels are not decoded yet, except those of a TIFF.
+    """Open a file by its content. The pixels are not decoded yet, except those of the formats in `_READERS`.
 
     The decoders are called directly: `PIL.Image.open` has a process-wide limit of pixels, and HEIF would have to be
     registered for the whole process.
     """
-    if is_tiff(data):
-        return open_tiff(data)
+    for name, accepts, read in _READERS:
+        if accepts(data):
+            try:
+                return read(data)
+            except ImageError:
+                raise
+            except Exception as error:
+                # A decoder may raise any exception for hostile bytes.
+                raise broken(name) from error
     # The decoder takes what follows the cut for pixels, such as the zeros of an interrupted copy.
     if data.startswith(jpeg.START) and jpeg.is_cut(data):
         raise broken("JPEG")

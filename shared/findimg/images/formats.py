@@ -6,7 +6,7 @@ import PIL.Image
 import pillow_heif
 
 from findimg.errors import ImageError
-from findimg.images.refusals import broken, not_an_image, unknown_format
+from findimg.images.refusals import broken, unknown, unknown_format
 
 EXTENSIONS = frozenset(
     {
@@ -41,4 +41,4 @@ def unreadable(data: bytes) -> ImageError:
         return broken(known)
     start = data[:16].ljust(16, b"\0")
     alike = [name for name, (_, accepts) in PIL.Image.OPEN.items() if accepts and accepts(start)]
-    return unknown_format(alike[0]) if alike else not_an_image()
+    return unknown_format(alike[0]) if alike else unknown()

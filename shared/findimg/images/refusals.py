@@ -33,8 +33,8 @@ def too_complex() -> ImageError:
     return ImageError("The image would take too much time or memory to decode. Store a smaller copy of it.")
 
 
-def not_an_image() -> ImageError:
-    return ImageError(f"The file is not an image. findimg reads {READABLE}.")
+def unknown() -> ImageError:
+    return ImageError(f"The format of the file is unknown. findimg reads {READABLE}.")
 
 
 def unknown_format(name: str) -> ImageError:

@@ -146,7 +146,7 @@ def test_interrupted_download_leaves_no_partial_files(
         (500, {}, b"", "HTTP status 500"),
         (200, {"Content-Length": "99999"}, jpeg(2), "ended after"),
         (200, {}, jpeg(2)[:900], "truncated or broken"),
-        (200, {}, b"<html>Please log in</html>", "The file is not an image"),
+        (200, {}, b"<html>Please log in</html>", "The format of the file is unknown"),
         (200, {}, b"", "empty"),
         (200, {}, b"\xff" * (4 * 2**20 + 1), "more than 4,194,304 bytes"),
         (

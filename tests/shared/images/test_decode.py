@@ -340,7 +340,7 @@ def test_empty_file_is_rejected() -> None:
     "data", [b"a", b"Dear all,\nhere is the text.", b"<svg xmlns='http://www.w3.org/2000/svg'/>", bytes(99)]
 )
 def test_file_that_is_not_an_image_is_rejected(data: bytes) -> None:
-    assert refusal(data).startswith("The file is not an image. findimg reads JPEG,")
+    assert refusal(data).startswith("The format of the file is unknown. findimg reads JPEG,")
 
 
 @pytest.mark.parametrize("name", ["PPM", "ICO", "JPEG2000", "EPS"])
@@ -355,6 +355,18 @@ def test_truncated_image_is_rejected(name: str, share: float) -> None:
     # An MPO is complete when its first image is.
     data = data[: len(data) // 2] if name == "MPO" else data
     assert "truncated" in refusal(data[: max(16, int(len(data) * share))])
+
+
+def test_webp_that_states_a_wrong_size_is_decoded() -> None:
+    data = file(flag(), "WEBP")
+    for size in (0, len(data) - 108, len(data) + 100, 2**32 - 2):
+        assert corners(decode(data[:4] + struct.pack("<I", size) + data[8:]).pixels) == "rgby"
+
+
+@pytest.mark.parametrize("name", ["GIF", "WEBP"])
+def test_animation_that_is_cut_behind_its_first_frame_shows_this_frame(name: str) -> None:
+    data = file(flag(), name, save_all=True, append_images=[noise(64, 48), noise(64, 48).rotate(90)], duration=100)
+    assert corners(decode(data[: len(data) * 9 // 10]).pixels) == "rgby"
 
 
 def test_file_beyond_the_byte_limit_is_rejected() -> None:

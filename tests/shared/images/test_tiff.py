@@ -1,12 +1,14 @@
 """Test TIFFs that Pillow refuses or decodes wrongly."""
 
 import io
+import struct
 import sys
 import tracemalloc
 from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 import pytest
 from numpy.typing import NDArray
 
@@ -120,7 +122,7 @@ def test_transparent_pixels_are_white() -> None:
 
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "findimg.images.tiff_pages", raising=False)
+    monkeypatch.delitem(sys.modules, "findimg.images.readers.tiff_pages", raising=False)
     monkeypatch.setitem(sys.modules, "tifffile", None)
     with pytest.raises(ImageError, match=r"findimg\[tiff\]"):
         decode(written(wide(RGB), photometric="rgb"))
@@ -142,6 +144,109 @@ def test_metadata_of_an_odd_type_costs_no_pixels(values: NDArray[Any], tag: tupl
 def test_orientation_of_a_kind_that_pillow_does_not_read_is_applied() -> None:
     data = written(wide(RGB), photometric="rgb", extratags=[(274, 3, 1, 3, True)])
     assert_close(corners(data), RGB[::-1, ::-1])
+
+
+def directory(data: bytes) -> tuple[int, list[bytes]]:
+    """Return the offset of the first directory of a small TIFF, and its entries."""
+    (start,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, start)
+    return start, [data[start + 2 + 12 * number : start + 14 + 12 * number] for number in range(count)]
+
+
+def with_tags(values: NDArray[Any], *entries: tuple[int, int, int], without: int = 0, **options: Any) -> bytes:
+    """Return a TIFF with other entries (tag, type, single value) in its directory."""
+    data = written(values, **options)
+    _, old = directory(data)
+    kept = {struct.unpack("<H", entry[:2])[0]: entry for entry in old}
+    kept.pop(without, None)
+    for tag, kind, value in entries:
+        kept[tag] = struct.pack("<HHII", tag, kind, 1, value)
+    body = struct.pack("<H", len(kept)) + b"".join(kept[tag] for tag in sorted(kept)) + bytes(4)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + body
+
+
+@pytest.mark.parametrize("values", [RGB, GREY, wide(RGB)], ids=["RGB", "grey", "RGB of 16 bits"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"without": tag} for tag in (259, 262, 277, 279, 284)),
+        *({"entries": [entry]} for entry in ((259, 3, 0), (284, 3, 0), (284, 3, 3), (317, 3, 0), (266, 3, 9))),
+        *({"entries": [entry]} for entry in ((279, 4, 0), (279, 4, 10), (278, 3, 0), (278, 4, 2**31), (339, 3, 0))),
+        {"entries": [(322, 3, 0), (323, 3, 0)]},
+        {"entries": [(530, 3, 2)]},
+        {"entries": [(256, 11, 0x43A00000), (257, 11, 0x43700000)]},  # 320.0 and 240.0
+    ],
+    ids=str,
+)
+def test_odd_structural_tags_have_correct_pixels(values: NDArray[Any], odd: dict[str, Any]) -> None:
+    photometric = "rgb" if values.ndim == 3 else "minisblack"
+    data = with_tags(
+        values, *odd.get("entries", ()), without=odd.get("without", 0), photometric=photometric, rowsperstrip=240
+    )
+    assert_close(corners(data), values if values.dtype == np.uint8 else RGB)
+
+
+def test_palette_of_eight_bits_has_correct_colours() -> None:
+    picture = PIL.Image.fromarray(RGB).quantize(4)
+    palette = np.zeros((3, 256), np.uint16)
+    palette[:, :4] = np.reshape(picture.getpalette()[:12], (4, 3)).T
+    data = written(np.asarray(picture), photometric="palette", colormap=palette)
+    assert_close(corners(data), RGB)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (GREY.view(np.int8), GREY),
+        (np.where(GREY > 100, -1, 0).astype(np.int8), np.where(GREY > 100, 255, 0).astype(np.uint8)),
+        ((wide(GREY) // 2).astype(np.int16), GREY),
+        ((wide(GREY).astype(np.int32) - 32768).astype(np.int16), GREY),
+    ],
+    ids=["unsigned bytes", "mask", "positive", "half are negative"],
+)
+def test_signed_samples_have_correct_values(values: NDArray[Any], expected: NDArray[np.uint8]) -> None:
+    assert_close(corners(written(values, photometric="minisblack")), expected)
+
+
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_fourth_sample_of_no_kind_that_is_empty_hides_nothing(alpha: int) -> None:
+    values = np.dstack([RGB, np.full_like(OPAQUE, alpha)])
+    data = with_tags(values, without=338, photometric="rgb", rowsperstrip=240)
+    assert_close(corners(data), RGB)
+
+
+LAB = PIL.ImageCms.profileToProfile(
+    PIL.Image.fromarray(RGB), PIL.ImageCms.createProfile("sRGB"), PIL.ImageCms.createProfile("LAB"), outputMode="LAB"
+)
+SIGNED = np.frombuffer(LAB.tobytes(), np.uint8).reshape(RGB.shape)
+LIGHTNESS, AB = SIGNED[..., :1].astype(float), SIGNED[..., 1:].view(np.int8).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("values", "photometric"),
+    [
+        (SIGNED, "cielab"),
+        (np.dstack([LIGHTNESS * 257, AB * 256]).astype(np.int32).astype(np.uint16), "cielab"),
+        (np.dstack([LIGHTNESS / 2.55, AB]).astype(np.float32), "cielab"),
+        (np.dstack([LIGHTNESS, AB + 128]).astype(np.uint8), "icclab"),
+        (np.dstack([LIGHTNESS * 256, (AB + 128) * 256]).astype(np.uint16), "icclab"),
+    ],
+    ids=["8 bits", "16 bits", "floating point", "ICC, 8 bits", "ICC, 16 bits"],
+)
+def test_lab_has_correct_colours(values: NDArray[Any], photometric: str) -> None:
+    # 8 bits of L*a*b* are this coarse in dark colours.
+    assert_close(corners(written(values, photometric=photometric)), RGB, tolerance=9)
+
+
+@pytest.mark.parametrize("tag", [277, 258])
+def test_impossible_number_of_samples_takes_no_memory(tag: int) -> None:
+    data = with_tags(RGB, (tag, 4, 2**28), (277, 4, 2**28), photometric="rgb", rowsperstrip=240)
+    tracemalloc.start()
+    with pytest.raises(ImageError, match="This kind of TIFF is not supported"):
+        decode(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
 
 
 @pytest.mark.parametrize("kind", ["jpeg2000", "jpegxl", "lerc"])

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from findimg.images.jpeg import frame_size, has_too_many_scans
+from findimg.images.readers.jpeg import frame_size, has_too_many_scans
 
 _SIZ = b"\xff\x4f\xff\x51"  # start of a JPEG 2000 codestream
 _JPEG_XL, _JPEG_XL_CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"

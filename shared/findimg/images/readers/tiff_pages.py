@@ -17,8 +17,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL.ExifTags import IFD, Base
 
-from findimg.images.codestreams import STATED_SIZE
 from findimg.images.colour import float_range
+from findimg.images.readers.codestreams import STATED_SIZE
 from findimg.images.refusals import LIMIT_PIXELS, check_pixels, too_complex, unknown_kind
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _CIELAB, _ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
@@ -31,6 +31,7 @@ _ASSOCIATED, _UNASSOCIATED = 1, 2
 _MAX_SEGMENT_BYTES = 8 * LIMIT_PIXELS
 _MAX_SEGMENTS = 200_000
 _BAND = 2**20  # samples that are scaled at a time
+_ICC_WHITE = 0xFF00  # L* of 100 in 16 bits. ICC.1:2010, 6.3.4.2
 _LOOKED_AT = 2**20  # samples that the range of floating point values is taken from
 
 
@@ -73,10 +74,15 @@ class PageReader:
         if page.samplesperpixel < self._colours or page.dtype.kind not in "buif" or is_wide_palette:
             raise unknown_kind("TIFF")
         extra = [int(kind) for kind in page.extrasamples][: page.samplesperpixel - self._colours]
+        # A fourth sample of no stated kind is alpha, as in other software.
+        self._is_alpha_guessed = not extra and self._photometric == _RGB and page.samplesperpixel == 4
+        if self._is_alpha_guessed:
+            extra = [_UNASSOCIATED]
         alphas = [place for place, kind in enumerate(extra) if kind in (_ASSOCIATED, _UNASSOCIATED)]
         self._alpha = self._colours + alphas[0] if alphas else None
         self._is_associated = bool(alphas) and extra[alphas[0]] == _ASSOCIATED
         self._channels = [*range(self._colours), *([] if self._alpha is None else [self._alpha])]
+        self._is_unsigned = False
         self._segment_width = page.tilewidth if page.is_tiled else self._width
         self._segment_height = page.tilelength if page.is_tiled else min(page.rowsperstrip, self._height)
         self._check_segments()
@@ -85,6 +91,7 @@ class PageReader:
         """Return the pixels on white, in mode L, RGB or CMYK, with the profile and EXIF that Pillow would give."""
         channels = self._channels
         samples = np.zeros((self._height, self._width, len(channels)), np.uint8)
+        self._is_unsigned = self._states_signs_wrongly()
         black, white = self._range()
         for segment in self._segments():
             height = min(segment.samples.shape[0], self._height - segment.top)
@@ -144,36 +151,51 @@ class PageReader:
         page = self._page
         dtype = page.dtype
         assert dtype is not None
+        step = max(1, self._width * self._height * page.samplesperpixel // _LOOKED_AT)
         if dtype.kind == "f":
-            step = max(1, self._width * self._height * page.samplesperpixel // _LOOKED_AT)
             return float_range(np.concatenate([each.samples.reshape(-1)[::step] for each in self._segments()]))
         bits = page.bitspersample if isinstance(page.bitspersample, int) else 8 * dtype.itemsize
-        if dtype.kind == "i":
-            return -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1
+        if dtype.kind == "i" and not self._is_unsigned:
+            return _signed_range(np.concatenate([each.samples.reshape(-1)[::step] for each in self._segments()]), bits)
         return 0, 2.0**bits - 1
+
+    def _states_signs_wrongly(self) -> bool:
+        """Return whether bytes that are stated as signed are unsigned, as some programs write them.
+
+        Neighbours are alike in a picture. In the wrong reading they jump between the darkest and the lightest value.
+        """
+        if self._page.dtype != np.int8:
+            return False
+        jumps: dict[type[np.generic], int] = {np.int8: 0, np.uint8: 0}
+        is_mask = True
+        for segment in self._segments():
+            is_mask = is_mask and bool(np.isin(segment.samples, (-1, 0)).all())  # 255 and 0
+            for kind in jumps:
+                jumps[kind] += int(np.abs(np.diff(segment.samples.view(kind).astype(np.int16), axis=1)).sum())
+        return is_mask or jumps[np.uint8] < jumps[np.int8]
 
     def _eight_bit(self, band: NDArray[Any], channel: int, black: float, white: float) -> NDArray[np.uint8]:
         is_alpha = channel >= self._colours
         if self._photometric == _PALETTE and not is_alpha:
             return np.asarray(band, np.uint8)
-        if self._photometric == _CIELAB and channel in (1, 2):
-            # a* and b* are signed. Pillow's L*a*b* has the same 8 bits.
-            return np.asarray(band >> 8 if band.dtype.itemsize == 2 else band).astype(np.uint8)
-        if self._photometric == _ICCLAB and channel in (1, 2):
-            high = np.asarray(band >> 8 if band.dtype.itemsize == 2 else band).astype(np.uint8)
-            return np.bitwise_xor(high, np.uint8(128), dtype=np.uint8)
+        if self._photometric in (_CIELAB, _ICCLAB) and not is_alpha and (channel or band.dtype.kind == "f"):
+            return _lab(band, channel, is_offset=self._photometric == _ICCLAB)
+        if self._photometric == _ICCLAB and band.dtype == np.uint16 and not is_alpha:
+            white = _ICC_WHITE
+        if self._is_unsigned:
+            band = band.view(np.uint8)
         if band.dtype == np.uint8 and white == 255:
             scaled = band
         else:
             values = np.nan_to_num(band.astype(np.float32), nan=black, posinf=white, neginf=black)
             scaled = np.clip(np.rint((values - black) * (255 / (white - black))), 0, 255).astype(np.uint8)
-        return ~scaled if self._photometric == _WHITE_IS_ZERO and not is_alpha else scaled
+        return np.invert(scaled) if self._photometric == _WHITE_IS_ZERO and not is_alpha else scaled
 
     def _compose(self, samples: NDArray[np.uint8]) -> PIL.Image.Image:
         colours: NDArray[np.uint8] = samples[..., : self._colours]
         if self._photometric == _PALETTE:
             colours = self._palette()[colours[..., 0]]
-        if self._alpha is not None:
+        if self._alpha is not None and not (self._is_alpha_guessed and not samples[..., -1].any()):
             _put_on_white(colours, samples[..., -1], self._is_associated, inks=self._photometric == _CMYK)
         size = (self._width, self._height)
         if colours.shape[2] == 1:
@@ -191,9 +213,7 @@ class PageReader:
 
     def _palette(self) -> NDArray[np.uint8]:
         """Return the colours of the palette, uint8[256, 3]."""
-        stored = np.asarray(self._page.colormap, np.uint16).T
-        # Some programs store 8 bits.
-        eight_bit = (stored >> 8 if stored.max() > 255 else stored).astype(np.uint8)
+        eight_bit = (np.asarray(self._page.colormap, np.uint16).T >> 8).astype(np.uint8)
         palette = np.zeros((256, 3), np.uint8)
         palette[: len(eight_bit)] = eight_bit[:256]
         return palette
@@ -210,6 +230,36 @@ class PageReader:
         if isinstance(details, dict):
             for tag in (Base.DateTimeOriginal, Base.DateTimeDigitized):
                 exif.get_ifd(IFD.Exif)[tag] = details.get(tag.name)
+
+
+def _lab(band: NDArray[Any], channel: int, is_offset: bool) -> NDArray[np.uint8]:
+    """Return a channel of L*a*b* as Pillow stores it in 8 bits: L* from 0 to 255, a* and b* signed.
+
+    Args:
+        band: a* or b*, or L* in floating point.
+        channel: 0 for L*.
+        is_offset: whether a* and b* are stored with 128 added.
+    """
+    if band.dtype.kind == "f":
+        scaled = np.nan_to_num(band) * (1 if channel else 2.55)
+        low, high = (-128, 127) if channel else (0, 255)
+        return np.asarray(np.rint(np.clip(scaled, low, high)).astype(np.int16).astype(np.uint8))
+    eight_bit = np.asarray(band >> 8 if band.dtype.itemsize == 2 else band).astype(np.uint8)
+    return np.bitwise_xor(eight_bit, np.uint8(128), dtype=np.uint8) if is_offset else eight_bit
+
+
+def _signed_range(values: NDArray[Any], bits: int) -> tuple[float, float]:
+    """Return the values of signed samples that are black and white.
+
+    The lowest value is black if the samples use at least half of all values. Otherwise they are measurements, such as
+    heights or densities: 0 is black if none is negative, their own range counts if some are.
+    """
+    low, high = float(values.min()), float(values.max())
+    if low >= 0:
+        return 0, 2.0 ** (bits - 1) - 1
+    if high - low >= 2.0 ** (bits - 1):
+        return -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1
+    return low, max(high, low + 1)
 
 
 def _put_on_white(colours: NDArray[np.uint8], alpha: NDArray[np.uint8], is_associated: bool, inks: bool) -> None:
