@@ -90,7 +90,7 @@ def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: 
         "model": bare,
         "onnx": in_onnx,
         "decode": decoded,
-        "indexing": lambda: embedder.embed(shard),
+        "indexing": lambda: embedder.work(shard),
         "keras": keras,
     }
     spent = in_turns(runs, rounds)

@@ -136,7 +136,7 @@ def start_on_ray(source: Path, cache: Path, tmp_path: Path) -> subprocess.Popen[
 
 
 @pytest.mark.skipif("FINDIMG_KILLS" not in os.environ, reason="takes minutes; FINDIMG_KILLS=50 asks for it")
-@pytest.mark.parametrize("title", ["findimg-jobs", "ray::Embedder", "raylet"])
+@pytest.mark.parametrize("title", ["findimg-jobs", "ray::Worker", "raylet"])
 @pytest.mark.parametrize("after", [0, 5])
 def test_next_run_completes_after_a_ray_process_is_killed(
     source: Path, cache: Path, tmp_path: Path, title: str, after: int

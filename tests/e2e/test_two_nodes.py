@@ -26,8 +26,7 @@ from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.storage.s3 import reset_client
-from findimg_jobs.engines import cluster as engine
-from findimg_jobs.indexing.embed import Embedder
+from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
@@ -42,14 +41,21 @@ PROJECT = Path(__file__).parents[2]
 class GreedyEmbedder(Embedder):
     """An embedder that takes all memory at its first `3.png`."""
 
-    def embed(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> Stats:
         met = open_storage(f"{self._task.library}/met")
         if any(image.uri.endswith("/3.png") for image in shard.images) and met.create("met", b""):
             hoard = []
             while True:
                 hoard.append(bytearray(os.urandom(1 << 20)) * 100)
                 time.sleep(0.05)
-        return super().embed(shard)
+        return super().work(shard)
+
+
+class GreedyTask(EmbedTask):
+    """The usual task with a greedy worker."""
+
+    def open(self, threads: int | None = None) -> Embedder:
+        return GreedyEmbedder(self, threads)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +157,7 @@ def test_lost_node_costs_no_image(run: Callable[..., RunReport], bucket: str, tw
 def test_killed_worker_costs_no_image(run: Callable[..., RunReport], bucket: str, cache: Path) -> None:
     def kill_a_worker() -> None:
         titles = ((process, " ".join(process.info["cmdline"] or [])) for process in psutil.process_iter(["cmdline"]))
-        ours = (process for process, title in titles if title.startswith("ray::Embedder"))
+        ours = (process for process, title in titles if title.startswith("ray::Worker"))
         next(process for process in ours if process.environ().get("AWS_ENDPOINT_URL_S3") == server()).kill()
 
     def server() -> str:
@@ -166,7 +172,7 @@ def test_out_of_memory_worker_costs_no_image(
     if psutil.virtual_memory().available < 8e9:
         pytest.skip("less than 8 GB of memory are free: it takes 6 to be killed for them")
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(engine, "Embedder", GreedyEmbedder)
+    monkeypatch.setattr(findimg_jobs.indexing.run, "EmbedTask", GreedyTask)
     report = run(lambda: None)
     assert open_storage(f"{bucket}/library").exists("met/met")
     assert_all_are_published_once(report, bucket, cache)

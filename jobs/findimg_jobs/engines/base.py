@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from findimg.settings import Settings
-from findimg_jobs.engines.local import embed_locally
-from findimg_jobs.indexing.embed import EmbedTask
+from findimg_jobs.engines.local import run_locally
+from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.store.shards import Shard, Stats
 
 In = TypeVar("In")
@@ -43,20 +43,20 @@ class Engine:
         """Whether all work is done in this process."""
         return self._local
 
-    def embed(self, shards: Sequence[Shard], task: EmbedTask) -> Iterator[Stats]:
-        """Embed and commit shards. Yield the statistics of each one as it finishes.
+    def run(self, shards: Sequence[Shard], task: ShardTask) -> Iterator[Stats]:
+        """Work through shards and commit them. Yield the statistics of each one as it finishes.
 
         Raises:
-            FindimgError: see `embed_on_ray`.
+            FindimgError: see `run_on_ray`.
         """
         if not shards:
             return iter(())
         if self._local:
-            return embed_locally(shards, task)
+            return run_locally(shards, task)
         self._connect()
-        from findimg_jobs.engines.cluster import embed_on_ray
+        from findimg_jobs.engines.cluster import run_on_ray
 
-        return embed_on_ray(shards, task, self._address)
+        return run_on_ray(shards, task, self._address)
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
         """Call a function with every item, in parallel on Ray, and yield the results in order.

@@ -1,4 +1,4 @@
-"""Embed shards on Ray: this process owns the queue, actors hold the model, and only committed shards count.
+"""Work through shards on Ray: this process owns the queue, actors hold the model, and only committed shards count.
 
 Ray's own restarts and retries are off. With them, a dead actor would still receive task, and all retries would be used
 up while the model is being built again. Instead, the queue gives an actor one shard at a time, once its model is ready.
@@ -26,14 +26,13 @@ from ray.job_config import JobConfig
 import findimg
 import findimg_jobs
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
-from findimg_jobs.indexing.embed import Embedder, EmbedTask, commit_as_failed
-from findimg_jobs.store.shards import Shard, Stats, name_shard
+from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.store.shards import Shard, Stats
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 ATTEMPTS = 3
-_ACTOR_MEMORY = 3_200_000_000  # bytes; the peak of VGG16 in TensorFlow while its weights are converted to bfloat16
 _CONNECT_TIMEOUT = 10.0  # seconds
 _LONGEST_TEMP_DIR = 41  # characters; Ray's sockets are in this folder, and their paths have at most 107 characters
 _ACTOR_CPUS = 4  # more threads do not make one model faster
@@ -48,8 +47,8 @@ class _ActorPlan:
     memory: int  # bytes
 
 
-def embed_on_ray(shards: Sequence[Shard], task: EmbedTask, address: str) -> Iterator[Stats]:
-    """Embed and commit the shards on Ray. Yield the statistics of each one as it finishes.
+def run_on_ray(shards: Sequence[Shard], task: ShardTask, address: str) -> Iterator[Stats]:
+    """Work through the shards on Ray and commit them. Yield the statistics of each one as it finishes.
 
     A shard whose worker dies is given to another worker. After three deaths it is halved, until the image that kills
     workers is alone in a shard. That image is recorded as a failure.
@@ -178,25 +177,38 @@ def _job_config() -> JobConfig:
     return config
 
 
-def _plan_actors(shards: int) -> _ActorPlan:
+def _plan_actors(shards: int, memory: int) -> _ActorPlan:
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     cpus = min([_ACTOR_CPUS, *(int(node["CPU"]) for node in nodes)])
-    fitting = sum(min(int(node["CPU"]) // cpus, max(1, int(node["memory"] // _ACTOR_MEMORY))) for node in nodes)
-    smallest = min((int(node["memory"]) for node in nodes), default=_ACTOR_MEMORY)
-    return _ActorPlan(max(1, min(shards, fitting)), cpus, min(_ACTOR_MEMORY, smallest))
+    fitting = sum(min(int(node["CPU"]) // cpus, max(1, int(node["memory"] // memory))) for node in nodes)
+    smallest = min((int(node["memory"]) for node in nodes), default=memory)
+    return _ActorPlan(max(1, min(shards, fitting)), cpus, min(memory, smallest))
+
+
+class Worker:
+    """A worker in a process of its own."""
+
+    def __init__(self, task: ShardTask, threads: int):
+        self._worker = task.open(threads)
+
+    def ready(self) -> bool:
+        return self._worker.ready()
+
+    def work(self, shard: Shard) -> Stats:
+        return self._worker.work(shard)
 
 
 class _Queue:
-    """The shards that wait, the actors, and the shard that each actor is embedding."""
+    """The shards that wait, the actors, and the shard that each actor works on."""
 
-    def __init__(self, shards: Sequence[Shard], task: EmbedTask):
+    def __init__(self, shards: Sequence[Shard], task: ShardTask):
         self._waiting = deque(shards)
         self._deaths: Counter[str] = Counter()
         self._task = task
-        self._actors = _plan_actors(len(shards))
+        self._actors = _plan_actors(len(shards), task.memory)
         self._shared = ray.put(task)
         self._starting: dict[Any, Any] = {}  # ref of ready() → its actor
-        self._running: dict[Any, tuple[Any, Shard]] = {}  # ref of embed() → its actor and shard
+        self._running: dict[Any, tuple[Any, Shard]] = {}  # ref of work() → its actor and shard
         self._idle: list[Any] = []
         self._failed_starts = 0
 
@@ -213,10 +225,10 @@ class _Queue:
     def _fill(self) -> None:
         while self._waiting and self._idle:
             worker, shard = self._idle.pop(), self._waiting.popleft()
-            self._running[worker.embed.remote(shard)] = worker, shard
+            self._running[worker.work.remote(shard)] = worker, shard
         wanted = min(self._actors.actors, len(self._waiting) + len(self._running))
         for _ in range(wanted - len(self._running) - len(self._idle) - len(self._starting)):
-            actor: Any = ray.remote(Embedder).options(
+            actor: Any = ray.remote(Worker).options(
                 num_cpus=self._actors.cpus, memory=self._actors.memory, max_restarts=0, max_task_retries=0
             )
             worker = actor.remote(self._shared, self._actors.cpus)
@@ -256,11 +268,11 @@ class _Queue:
             self._waiting.append(shard)
         elif len(shard.images) == 1:
             reason = f"Its worker died {ATTEMPTS} times ({type(error).__name__}); the image may need too much memory."
-            yield commit_as_failed(self._task, shard, reason)
+            yield self._task.commit_as_failed(shard, reason)
         else:
             middle = len(shard.images) // 2
             for images in (shard.images[:middle], shard.images[middle:]):
-                half = name_shard(images, self._task.fingerprint)
+                half = self._task.name(images)
                 # A half whose worker dies is halved at once. Only a single image is tried three times.
                 self._deaths[half.name] = ATTEMPTS - 1 if len(images) > 1 else 0
                 self._waiting.append(half)

@@ -1,13 +1,13 @@
-"""Embed shards in this process, one after the other."""
+"""Work through shards in this process, one after the other."""
 
 from collections.abc import Iterator, Sequence
 
-from findimg_jobs.indexing.embed import Embedder, EmbedTask
+from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.store.shards import Shard, Stats
 
 
-def embed_locally(shards: Sequence[Shard], task: EmbedTask) -> Iterator[Stats]:
-    """Embed and commit the shards in this process. Yield the statistics of each one."""
-    embedder = Embedder(task)
+def run_locally(shards: Sequence[Shard], task: ShardTask) -> Iterator[Stats]:
+    """Work through the shards in this process and commit them. Yield the statistics of each one."""
+    worker = task.open()
     for shard in shards:
-        yield embedder.embed(shard)
+        yield worker.work(shard)

@@ -26,7 +26,7 @@ from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard
+from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard, name_shard
 
 BATCH = 32  # images that the backbone embeds at a time
 _READ_AHEAD = 16  # images whose files are in memory: some are decoded while others wait for a disk or for S3
@@ -42,6 +42,26 @@ class EmbedTask:
     library: str
     fingerprint: str
     contents: frozenset[str]  # SHA-256 of all content that is already embedded
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a worker needs: the peak of VGG16 while TensorFlow converts its weights to bfloat16."""
+        return 3_200_000_000
+
+    def open(self, threads: int | None = None) -> "Embedder":
+        """Return a worker; see `ShardTask`."""
+        return Embedder(self, threads)
+
+    def name(self, images: Sequence[SourceImage]) -> Shard:
+        """Return images as a shard."""
+        return name_shard(tuple(images), self.fingerprint)
+
+    def commit_as_failed(self, shard: Shard, reason: str) -> Stats:
+        """Record all images of a shard as failures, because every worker that embeds it dies."""
+        failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
+        stats = Stats(shard.name, 0, 0, len(failures), 0)
+        commit_shard(open_storage(self.library), self.fingerprint, [], failures, stats)
+        return stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +102,7 @@ class Embedder:
         """Return True once the model is built."""
         return True
 
-    def embed(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> Stats:
         """Embed a shard's images, commit the shard and return its statistics.
 
         An image that cannot be read is recorded as a failure.
@@ -162,14 +182,6 @@ class Embedder:
         self._storage.write(thumbnail_key(decoded.sha256), small)
         seconds = {"read": read, "decode": spent, "thumbnail": time.perf_counter() - start}
         return _Prepared(image, decoded, pixels, len(data), seconds)
-
-
-def commit_as_failed(task: EmbedTask, shard: Shard, reason: str) -> Stats:
-    """Record all images of a shard as failures, because every worker that embeds it dies."""
-    failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
-    stats = Stats(shard.name, 0, 0, len(failures), 0)
-    commit_shard(open_storage(task.library), task.fingerprint, [], failures, stats)
-    return stats
 
 
 def _reason(error: Exception, uri: str) -> str:

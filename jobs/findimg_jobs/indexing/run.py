@@ -225,7 +225,7 @@ def _embed(session: WriteSession, settings: Settings, context: BuildContext, pro
             contents=frozenset(progress.committed.contents),
         )
         to_embed = sum(len(shard.images) for shard in progress.plan.shards)
-        for shard in show_progress(session.engine.embed(progress.plan.shards, task), to_embed):
+        for shard in show_progress(session.engine.run(progress.plan.shards, task), to_embed):
             progress.shards.append(shard)
             session.lock.check()
     if not progress.shards:

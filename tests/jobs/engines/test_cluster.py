@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from findimg.errors import NotPublishedError, SettingsError, StorageError
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
 from findimg_jobs.engines import cluster
-from findimg_jobs.engines.cluster import embed_on_ray
+from findimg_jobs.engines.cluster import run_on_ray
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.store.shards import Shard, Stats, make_shards, read_committed
@@ -24,24 +25,45 @@ pytestmark = pytest.mark.slow
 class FatalEmbedder(Embedder):
     """An embedder that dies at the image `3.png`, like a decoder with a bug."""
 
-    def embed(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> Stats:
         if any(image.uri.endswith("/3.png") for image in shard.images):
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().embed(shard)
+        return super().work(shard)
 
 
 class StillbornEmbedder(Embedder):
     """An embedder that dies before it is ready."""
 
-    def __init__(self, work: EmbedTask, threads: int):
+    def __init__(self, task: EmbedTask, threads: int | None):
         raise MemoryError("no room for the model")
 
 
 class HomelessEmbedder(Embedder):
     """An embedder that cannot write to the library."""
 
-    def embed(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> Stats:
         raise StorageError("The disk is full.")
+
+
+class TaskOf(EmbedTask):
+    """The usual task with another worker."""
+
+    worker: type[Embedder] = Embedder
+
+    def open(self, threads: int | None = None) -> Embedder:
+        return self.worker(self, threads)
+
+
+class FatalTask(TaskOf):
+    worker = FatalEmbedder
+
+
+class StillbornTask(TaskOf):
+    worker = StillbornEmbedder
+
+
+class HomelessTask(TaskOf):
+    worker = HomelessEmbedder
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +82,11 @@ def shards_of(folder: Path, work: EmbedTask, size: int) -> list[Shard]:
     return make_shards(list_sources([str(folder)], work.library).images, work.fingerprint, size)
 
 
+def changed(work: EmbedTask, kind: type[TaskOf]) -> EmbedTask:
+    """Return a task with another worker."""
+    return kind(*(getattr(work, field.name) for field in fields(EmbedTask)))
+
+
 def embedded(work: EmbedTask) -> list[str]:
     """Return the names of all committed images. An image that was committed twice is there twice."""
     storage = open_storage(work.library)
@@ -68,10 +95,9 @@ def embedded(work: EmbedTask) -> list[str]:
 
 @pytest.mark.long
 def test_image_that_kills_workers_fails_alone(pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "Embedder", FatalEmbedder)
     monkeypatch.setattr(cluster, "ATTEMPTS", 2)
     shards = shards_of(pictures, work, size=6)
-    done = list(embed_on_ray(shards, work, ""))
+    done = list(run_on_ray(shards, changed(work, FatalTask), ""))
     assert sum(stats.embedded for stats in done) == 5
     assert embedded(work) == ["0.png", "1.png", "2.png", "4.png", "5.png"]
     (failure,) = read_committed(open_storage(work.library), work.fingerprint).failures_among(shards[0].images)
@@ -80,20 +106,16 @@ def test_image_that_kills_workers_fails_alone(pictures: Path, work: EmbedTask, m
 
 
 @pytest.mark.long
-def test_workers_that_cannot_start_end_the_run(
-    pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cluster, "Embedder", StillbornEmbedder)
+def test_workers_that_cannot_start_end_the_run(pictures: Path, work: EmbedTask) -> None:
     with pytest.raises(NotPublishedError, match="No worker can be started"):
-        list(embed_on_ray(shards_of(pictures, work, size=6), work, ""))
+        list(run_on_ray(shards_of(pictures, work, size=6), changed(work, StillbornTask), ""))
 
 
-def test_unwritable_library_ends_the_run(pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "Embedder", HomelessEmbedder)
+def test_unwritable_library_ends_the_run(pictures: Path, work: EmbedTask) -> None:
     with pytest.raises(StorageError, match="disk is full"):
-        list(embed_on_ray(shards_of(pictures, work, size=6), work, ""))
+        list(run_on_ray(shards_of(pictures, work, size=6), changed(work, HomelessTask), ""))
 
 
 def test_unreachable_cluster_is_reported(pictures: Path, work: EmbedTask) -> None:
     with pytest.raises(SettingsError, match=r"No Ray cluster can be reached at 127\.0\.0\.1:1"):
-        list(embed_on_ray(shards_of(pictures, work, size=6), work, "127.0.0.1:1"))
+        list(run_on_ray(shards_of(pictures, work, size=6), work, "127.0.0.1:1"))

@@ -28,7 +28,7 @@ def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[Stats, list[Failur
         made = fingerprint("efficientnet-lite0", ModelStore(models))
         work = EmbedTask("efficientnet-lite0", "", models, library, made, contents)
         images = list_sources([str(folder)], library).images
-        stats = Embedder(work).embed(name_shard(tuple(images), made))
+        stats = Embedder(work).work(name_shard(tuple(images), made))
         return stats, read_committed(open_storage(library), made).failures_among(images)
 
     return embed
@@ -120,7 +120,7 @@ def test_image_deleted_after_listing_is_a_transient_failure(tmp_path: Path, pict
     made = fingerprint("efficientnet-lite0", ModelStore(models))
     images = tuple(list_sources([str(pictures)], library).images)
     (pictures / "2.png").unlink()
-    stats = Embedder(EmbedTask("efficientnet-lite0", "", models, library, made, frozenset())).embed(
+    stats = Embedder(EmbedTask("efficientnet-lite0", "", models, library, made, frozenset())).work(
         name_shard(images, made)
     )
     assert (stats.images, stats.failed) == (5, 1)
