@@ -1,12 +1,14 @@
 """Test two bots with one state in one workspace. Either can receive a click."""
 
 import re
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.serving import ask_many
 from tests.bot import postgresql
 from tests.bot.person import images, until, words
 from tests.bot.team import Team
@@ -62,3 +64,30 @@ def test_buttons_work_after_their_bot_ended(replicated: Team) -> None:
         other.terminate()
         other.wait(30)
         team.start()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("replicated", ["postgresql"], indirect=True)
+def test_fifty_people_get_one_answer_each_while_a_replica_stops(replicated: Team, samples: Path) -> None:
+    team, people, rounds = replicated, 50, 4
+    other, _ = team.start_another()
+    try:
+        until(lambda: team.slack.workspace.sockets.connections == 2)
+        image = samples / "dalmatian.jpg"
+        ask_many(team, "/findimg animal", image, 4, 1)  # thumbnails are uploaded, and both encoders are warm
+        stop = threading.Timer(1.5, other.terminate)
+        stop.start()
+        seen = ask_many(team, "/findimg animal", image, people, rounds)
+        assert other.wait(60) == 0
+    finally:
+        other.kill()
+    assert (seen.asked, seen.failed) == (people * rounds, 0)
+    assert seen.tagged > 0
+    messages = team.slack.workspace.team.messages
+    answers = [
+        sum(bool(images(each.content)) for each in messages[channel.id].values())
+        for channel in team.slack.workspace.team.channels.values()
+        if re.fullmatch(r"load\d+", channel.name)
+    ]
+    assert sum(answers) == people * rounds + 4
+    assert set(answers) <= {1, rounds, rounds + 1}
