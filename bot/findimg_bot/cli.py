@@ -175,12 +175,18 @@ def manifest(
     unfurl: Annotated[
         bool, typer.Option("--unfurl", help="Add previews of links to images. Needs --image-base-url.")
     ] = False,
+    workflow_step: Annotated[
+        bool, typer.Option("--workflow-step", help="Add the step Find pictures for Workflow Builder.")
+    ] = False,
+    search: Annotated[bool, typer.Option("--search", help="Add pictures to the results of Slack's search.")] = False,
     image_base_url: ImageBaseUrlFlag = None,
 ) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
     from findimg_bot.slack.manifest import Surfaces, read_manifest
 
-    surfaces = Surfaces(shortcut=shortcut, assistant=assistant, unfurl=unfurl)
+    surfaces = Surfaces(
+        shortcut=shortcut, assistant=assistant, unfurl=unfurl, workflow_step=workflow_step, search=search
+    )
     base = load_settings(image_base_url=image_base_url).image_base_url if unfurl else ""
     print(json.dumps(read_manifest(url, surfaces, base), indent=2))
 

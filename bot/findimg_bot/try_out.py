@@ -119,7 +119,8 @@ async def _bot(settings: Settings, workspace: Workspace, monitor: str | None) ->
 
 def _surfaces(settings: Settings) -> Surfaces:
     """Return all surfaces that work here. Previews need a domain for the images."""
-    return Surfaces(shortcut=True, assistant=True, unfurl=bool(unfurl_domain(settings.image_base_url)))
+    previews = bool(unfurl_domain(settings.image_base_url))
+    return Surfaces(shortcut=True, assistant=True, unfurl=previews, workflow_step=True, search=True)
 
 
 def _welcome(settings: Settings) -> Message:

@@ -96,7 +96,8 @@ class Settings(BaseSettings):
     slack_client_id: str = Field(default="", description="Client id of an app for many workspaces.")
     slack_surfaces: str = Field(
         default="",
-        description="Optional surfaces in the app's manifest, whose scopes it needs: shortcut, assistant, unfurl.",
+        description="Optional surfaces in the app's manifest, whose scopes it needs: shortcut, assistant, unfurl, "
+        "workflow_step, search.",
     )
     slack_bot_token: SecretStr = Field(default=SecretStr(""), description="Bot token of one workspace, xoxb-…")
     slack_app_token: SecretStr = Field(default=SecretStr(""), description="App token for Socket Mode, xapp-…")

@@ -77,3 +77,29 @@ def test_link_preview(team: Team, look: Look) -> None:
             assert picture.evaluate("image => image.naturalWidth") > 0
 
     look(channel, use)
+
+
+def test_enterprise_search(team: Team, look: Look) -> None:
+    def use(page: Page) -> None:
+        if (menu := page.get_by_role("button", name="Channels and apps")).is_visible():
+            menu.click()
+        field = page.get_by_role("searchbox", name="Search with findimg")
+        field.fill("animal")
+        field.press("Enter")
+        dialog = page.get_by_role("dialog", name="Results for “animal”")
+        expect(dialog).to_contain_text("dalmatian.jpg")
+
+    look(team.person.channel(next(NAMES)), use)
+
+
+def test_workflow_step(team: Team, look: Look) -> None:
+    def use(page: Page) -> None:
+        page.get_by_role("button", name="Shortcuts").click()
+        page.get_by_role("menuitem", name="Workflow step: Find pictures").click()
+        dialog = page.get_by_role("dialog", name="Workflow step: Find pictures")
+        dialog.get_by_label("Words").fill("animal")
+        dialog.get_by_label("Number of pictures").fill("3")
+        dialog.get_by_role("button", name="Run the step").click()
+        expect(dialog.get_by_role("link")).to_have_count(4)
+
+    look(team.person.channel(next(NAMES)), use)

@@ -32,5 +32,7 @@ class Timing:
     acknowledge: float = 3.0
     trigger: float = 3.0
     response_url: float = 1800.0
+    function: float = 30.0  # of a step in a workflow; Slack waits for days
+    search: float = 10.0
     token: float | None = None  # validity of a bot token with token rotation; Slack's are valid for 12 hours
     retries: tuple[float, ...] = (0.0, 60.0, 300.0)  # waits before an event is sent again

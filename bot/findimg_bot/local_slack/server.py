@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from findimg_bot.local_slack.delivery.events import Events
+from findimg_bot.local_slack.delivery.functions import Functions
 from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, SignedHttp
 from findimg_bot.local_slack.delivery.response_urls import ResponseUrls
 from findimg_bot.local_slack.delivery.socket_mode import SocketModeServer
@@ -22,6 +23,7 @@ from findimg_bot.local_slack.web_api.api import Api, ApiError, Arguments
 from findimg_bot.local_slack.web_api.assistant import Assistant
 from findimg_bot.local_slack.web_api.chat import Chat
 from findimg_bot.local_slack.web_api.conversations import Conversations
+from findimg_bot.local_slack.web_api.functions import FunctionCompletion
 from findimg_bot.local_slack.web_api.modals import Modals
 from findimg_bot.local_slack.web_api.oauth import OAuth
 from findimg_bot.local_slack.web_api.uploads import Uploads
@@ -244,6 +246,7 @@ class Workspace:
             lambda: self.faults.file_stubs,
             features.get("unfurl_domains", ()),
         )
+        functions = Functions(self.manifest.get("functions", {}), events, self.app_id, self.timing)
         messages = Messages(page_updates, events, self.address)
         response_urls = ResponseUrls(messages, _showable, self.timing, self.faults, self.address)
         has_home = bool(features.get("app_home", {}).get("home_tab_enabled"))
@@ -260,6 +263,7 @@ class Workspace:
             messages,
             self.timing,
             views,
+            functions,
         )
         redirect_urls = self.manifest.get("oauth_config", {}).get("redirect_urls", ())
         oauth = OAuth(
@@ -277,6 +281,7 @@ class Workspace:
         Conversations(messages).register(api)
         Uploads(files, messages, _showable, self.address).register(api)
         Modals(views).register(api)
+        FunctionCompletion(functions).register(api)
         Assistant(page_updates, "agent_view" in features).register(api)
         oauth.register(api)
         api.app_methods["apps.connections.open"] = self._open_connection

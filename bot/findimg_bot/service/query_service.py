@@ -126,7 +126,7 @@ class QueryService:
             skip: number of hits on earlier pages.
             build: returns the answer; takes the arguments of `results_message`.
         """
-        page = await self._find_page(question, skip)
+        page = await self.find(question, skip=skip)
         await self._send_page(client, team, reply, question, page, build)
 
     async def share(self, client: AsyncWebClient, team: str, reply: Reply, uri: str) -> None:
@@ -151,6 +151,48 @@ class QueryService:
             await reply.send(message, pictures.fresh)
 
         await self._send_with_pictures(client, team, [details.hit], send)
+
+    async def find(self, question: Question, count: int = PAGE, skip: int = 0) -> ResultsPage:
+        """Return one page of hits.
+
+        Args:
+            count: maximum number of hits.
+            skip: number of hits on earlier pages.
+
+        Raises:
+            FindimgError: the question or the library is the reason why there is no answer.
+        """
+
+        def find() -> ResultsPage:
+            with self.live.lease() as searcher:
+                results = answer_question(searcher, question, count, skip)
+                assert isinstance(results, ImageResults)
+                return ResultsPage(
+                    results,
+                    [self._details(searcher, hit) for hit in results.hits],
+                    searcher.manifest,
+                    _title(question),
+                    skip,
+                    by_similarity=question.features is not None or parse_question(question).like is not None,
+                    grid=question.layout == "grid",
+                )
+
+        return await self._search_pool.run(find)
+
+    async def image_links(self, hits: Sequence[HitDetails]) -> list[str]:
+        """Return a link to each hit, which may be valid for some minutes only. It is empty where there is none.
+
+        Raises:
+            StorageError: S3 cannot be used.
+        """
+
+        def make() -> list[str]:
+            return [
+                each.link or (self.links.make(each.hit.uri) if self.links.on_request(each.hit.uri) else "")
+                for each in hits
+            ]
+
+        return await asyncio.to_thread(make)
 
     async def preview(
         self,
@@ -231,7 +273,7 @@ class QueryService:
         with suppress(QueryError):
             results = await self._search_pool.run(lambda: self._tags(question))
             lead = tags_blocks(results, question.name, None, None)
-        page = await self._find_page(question, 0)
+        page = await self.find(question)
         await self._send_page(client, team, reply, question, page, partial(results_message, lead=lead))
 
     async def words(self, reply: Reply, word: str) -> None:
@@ -380,23 +422,6 @@ class QueryService:
     ) -> str:
         stored = StoredQuestion(team, reply.user if reply.private else "", question, skip, uris)
         return await asyncio.to_thread(self.store.save_question, stored)
-
-    async def _find_page(self, question: Question, skip: int) -> ResultsPage:
-        def find() -> ResultsPage:
-            with self.live.lease() as searcher:
-                results = answer_question(searcher, question, PAGE, skip)
-                assert isinstance(results, ImageResults)
-                return ResultsPage(
-                    results,
-                    [self._details(searcher, hit) for hit in results.hits],
-                    searcher.manifest,
-                    _title(question),
-                    skip,
-                    by_similarity=question.features is not None or parse_question(question).like is not None,
-                    grid=question.layout == "grid",
-                )
-
-        return await self._search_pool.run(find)
 
     def _tags(self, question: Question) -> TagResults:
         with self.live.lease() as searcher:

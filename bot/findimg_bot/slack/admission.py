@@ -85,6 +85,8 @@ class Admission(AsyncMiddleware):
         # Nobody asked for a preview, so people of other organisations are not shown one.
         if body.get("is_ext_shared_channel") and body.get("event", {}).get("type") == "link_shared":
             return _OTHER_TEAM
+        if context.function_execution_id:
+            return self._function_refusal(body)
         if context.user_id is None:
             return ""
         # The Home tab and a modal are in no channel, although the event of the Home tab names the direct message.
@@ -95,6 +97,13 @@ class Admission(AsyncMiddleware):
         if self._settings.channels and _is_search_outside_channels(body):
             return _NOT_ALLOWED
         if self._settings.users and context.user_id not in self._settings.users:
+            return _NOT_ALLOWED
+        return ""
+
+    def _function_refusal(self, body: Mapping[str, Any]) -> str:
+        """Return why a function is refused, empty when it is not. It runs in no channel, for the person who asks."""
+        person = body["event"].get("inputs", {}).get("user_context") or {}
+        if self._settings.channels or (self._settings.users and person.get("id") not in self._settings.users):
             return _NOT_ALLOWED
         return ""
 
@@ -131,6 +140,12 @@ class Admission(AsyncMiddleware):
         if body.get("type") == "shortcut":
             with suppress(SlackClientError):
                 await context.client.views_open(trigger_id=body["trigger_id"], view=refusal_modal(reason))
+            return BoltResponse(status=200)
+        if context.function_execution_id:
+            with suppress(SlackClientError, aiohttp.ClientError, OSError):
+                await context.client.functions_completeError(
+                    function_execution_id=context.function_execution_id, error=reason
+                )
             return BoltResponse(status=200)
         event = body.get("event")
         # Only a new message expects an answer: not an edit, a message of an app, or opening the Home tab.

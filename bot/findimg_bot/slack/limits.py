@@ -38,6 +38,7 @@ CARD_ACTIONS = 3
 PLACEHOLDER = 150
 INPUT_TEXT = 3000
 PROMPTS = 4  # that the assistant panel suggests
+SEARCH_RESULTS = 50
 
 
 class LimitError(Exception):

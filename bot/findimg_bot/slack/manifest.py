@@ -24,6 +24,8 @@ class Surfaces:
     shortcut: bool = False  # the global shortcut `Find a picture`
     assistant: bool = False  # the panel beside a channel, Slack's `agent_view`
     unfurl: bool = False  # previews of links to the library's images
+    workflow_step: bool = False  # a step for Workflow Builder
+    search: bool = False  # results in Slack's own search, on Enterprise plans
 
     @classmethod
     def named(cls, names: str) -> "Surfaces":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
-from tests.bot.person import until, words
+from tests.bot.person import Json, Person, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -51,3 +51,28 @@ def test_links_elsewhere_get_no_preview(team: Team) -> None:
     allowed = person.ask("send", channel=general(team), text=f"{IMAGE_BASE_URL}cat.png")["ts"]
     person.wait(general(team), lambda each: each["ts"] == allowed and "attachments" in each)
     assert [each["ts"] for each in person.messages(other) if "attachments" not in each] == [refused]
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [("search", {"query": "cat"}), ("step", {"callback_id": "find_pictures", "inputs": {"words": "cat"}})],
+)
+def test_functions_are_refused_because_they_run_in_no_channel(team: Team, verb: str, arguments: Json) -> None:
+    answer = team.person.try_to(verb, **arguments)
+    assert "findimg is not allowed to answer here" in answer["error"]
+
+
+def test_functions_serve_only_the_people_who_may_ask(library: str, cache: Path, tmp_path: Path) -> None:
+    team = Team("socket", tmp_path, cache, library, surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
+    try:
+        workspace = team.slack.workspace
+        other = Person(workspace.address, team.slack.call(workspace.team.add_user, "other").token)
+        team.environment["FINDIMG_ALLOW_USERS"] = workspace.me.id
+        team.restart()
+        assert team.person.ask("search", query="cat")["results"]
+        assert "not allowed" in other.try_to("search", query="cat")["error"]
+        inputs = {"words": "cat"}
+        assert team.person.ask("step", callback_id="find_pictures", inputs=inputs)["outputs"]["found"]
+        assert "not allowed" in other.try_to("step", callback_id="find_pictures", inputs=inputs)["error"]
+    finally:
+        team.close()

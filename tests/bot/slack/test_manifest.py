@@ -34,6 +34,7 @@ METHODS: dict[str, set[str]] = {
     "chat_unfurl": {"links:write"},
     "chat_update": {"chat:write"},
     "conversations_replies": HISTORY,
+    "functions_completeError": set(),
     "files_delete": {"files:write"},
     "files_info": {"files:read"},
     "files_list": {"files:read"},
@@ -47,6 +48,7 @@ EVENTS: dict[str, set[str]] = {
     "app_home_opened": set(),
     "app_mention": {"app_mentions:read"},
     "app_uninstalled": set(),
+    "function_executed": set(),
     "link_shared": {"links:read"},
     "message.im": {"im:history"},
     "tokens_revoked": set(),
@@ -64,8 +66,8 @@ class Registrations:
     def __init__(self) -> None:
         self.names: dict[str, list[str]] = defaultdict(list)
 
-    def __getattr__(self, kind: str) -> Callable[[str], Callable[[Any], Any]]:
-        def register(name: str) -> Callable[[Any], Any]:
+    def __getattr__(self, kind: str) -> Callable[..., Callable[[Any], Any]]:
+        def register(name: str, **_: object) -> Callable[[Any], Any]:
             self.names[kind].append(name)
             return lambda listener: listener
 
@@ -124,7 +126,33 @@ def test_global_shortcut_is_declared_only_when_wanted() -> None:
 
 
 def test_events_match_listeners(registered: dict[str, list[str]]) -> None:
-    assert registered["event"] == sorted(name.partition(".")[0] for name in subscribed(ALL))
+    events = sorted(name.partition(".")[0] for name in subscribed(ALL) if name != "function_executed")
+    assert registered["event"] == events
+
+
+def test_functions_match_listeners(registered: dict[str, list[str]]) -> None:
+    manifest = read_manifest(None, ALL, BASE)
+    assert registered["function"] == sorted(manifest["functions"])
+    assert manifest["features"]["search"]["search_function_callback_id"] in manifest["functions"]
+
+
+@pytest.mark.parametrize("surfaces", [Surfaces(workflow_step=True), Surfaces(search=True)])
+def test_functions_are_declared_only_when_wanted(surfaces: Surfaces) -> None:
+    manifest = read_manifest(surfaces=surfaces)
+    assert "functions" not in read_manifest()
+    assert not read_manifest()["settings"]["org_deploy_enabled"]
+    assert manifest["settings"]["org_deploy_enabled"]
+    assert manifest["settings"]["function_runtime"] == "remote"
+    assert ("search" in manifest["features"]) == surfaces.search
+    assert len(manifest["functions"]) == 1
+    assert set(subscribed(surfaces)) - set(subscribed()) == {"function_executed"}
+    assert bot_scopes(surfaces) == bot_scopes()
+    for name, function in manifest["functions"].items():
+        assert len(name) <= 100
+        assert 1 <= len(function["title"]) <= 255
+        assert function["description"]
+        for parameters in (function["input_parameters"], function["output_parameters"]):
+            assert all(each["name"] == key and each["type"] and each["title"] for key, each in parameters.items())
 
 
 def test_assistant_panel_is_declared_only_when_wanted() -> None:

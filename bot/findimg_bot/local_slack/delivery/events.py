@@ -147,6 +147,19 @@ class Events:
         """
         self._send(team, name, event, envelope)
 
+    async def send_once(self, team: Team, event: Json, seconds: float) -> None:
+        """Send an event that Slack does not repeat, and wait for its acknowledgement.
+
+        Args:
+            seconds: how long the bot has.
+
+        Raises:
+            DeliveryError: the bot did not acknowledge it, or does not subscribe to it.
+        """
+        if event["type"] not in self._subscribed or not team.installed:
+            raise DeliveryError("dispatch_failed")
+        await self._delivery.send(EVENTS, self._payload(team, event), seconds)
+
     async def settle(self) -> None:
         """Wait until every event is acknowledged or given up."""
         while self._tasks:
@@ -169,9 +182,14 @@ class Events:
         scope = _SCOPES.get(name)
         if name not in self._subscribed or (scope and scope not in team.scopes) or not team.installed:
             return
+        task = asyncio.create_task(self._send_until_acknowledged(self._payload(team, event, envelope)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _payload(self, team: Team, event: Json, envelope: Json | None = None) -> Json:
         organisation, org_wide = team.organisation and team.organisation.id, team.installation.org_wide
         authorization = {"enterprise_id": organisation, "team_id": team.id, "user_id": team.bot.id}
-        payload: Json = {
+        return {
             "token": "deprecated",
             "team_id": team.id,
             "context_team_id": team.id,
@@ -186,9 +204,6 @@ class Events:
             **({"enterprise_id": organisation} if organisation else {}),
             **(envelope or {}),
         }
-        task = asyncio.create_task(self._send_until_acknowledged(payload))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _send_until_acknowledged(self, payload: Json) -> None:
         retry = None

@@ -16,6 +16,7 @@ class Installation:
     installed: bool = True
     org_wide: bool = False
     refresh_token: str = field(default="", repr=False)
+    workflow_tokens: set[str] = field(default_factory=set, repr=False)  # of running functions
     expiries: dict[str, float] = field(default_factory=dict, repr=False)  # token → monotonic seconds
 
     def renew(self, seconds: float | None = None) -> None:
@@ -33,7 +34,7 @@ class Installation:
 
     def knows(self, token: str) -> bool:
         """Return whether a token is or was of this installation."""
-        return token == self.token or token in self.expiries
+        return token == self.token or token in self.expiries or token in self.workflow_tokens
 
     def is_expired(self, token: str) -> bool:
         """Return whether a known token has expired."""

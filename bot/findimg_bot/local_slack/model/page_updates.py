@@ -16,6 +16,12 @@ class PageUpdates:
         file_bytes: the largest upload, which the page says before it tries.
         """
         self._features = manifest.get("features", {})
+        search = self._features.get("search", {}).get("search_function_callback_id")
+        self._steps = [
+            {"callback_id": name, "title": each["title"], "inputs": _step_inputs(each)}
+            for name, each in manifest.get("functions", {}).items()
+            if name != search
+        ]
         self._file_bytes = file_bytes
         self._pages: dict[str, set[asyncio.Queue[Json]]] = {}  # user id → their open pages
 
@@ -99,6 +105,8 @@ class PageUpdates:
             ],
             "shortcuts": self._shortcuts("message"),
             "global_shortcuts": self._shortcuts("global"),
+            "steps": self._steps,
+            "has_search": "search" in self._features,
             "has_panel": "agent_view" in self._features,
             "panels": {channel.id: asdict(team.panel(channel.id)) for channel in channels if channel.is_im},
             "home": shown_view(team, home) if home else None,
@@ -171,6 +179,12 @@ def file_named(slack_file: Json) -> str:
     # …/files-pri/T…-F…/name and https://….slack.com/files/U…/F…/name
     parts = str(slack_file.get("url", "")).split("/")
     return next((name for part in parts for name in [part.rpartition("-")[2]] if name.startswith("F")), "")
+
+
+def _step_inputs(step: Json) -> list[Json]:
+    """Return the inputs of a step that a person fills in. Slack fills in the person."""
+    parameters = step.get("input_parameters", {}).values()
+    return [each for each in parameters if each["type"] != "slack#/types/user_context"]
 
 
 def _channel_name(team: Team, channel: Channel) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from findimg_bot.local_slack.delivery.functions import FunctionError
 from findimg_bot.local_slack.delivery.http import COMMANDS, INTERACTIVE, DeliveryError
 from findimg_bot.local_slack.model.emoji import with_emoji_names
 from findimg_bot.local_slack.model.files import FILE_BYTES, describe
@@ -171,6 +172,37 @@ class MemberActions:
         if not self._has_shortcut("global", callback_id):
             raise UserActionError(f"There is no shortcut {callback_id!r}.")
         await self._interact({"type": "shortcut", "callback_id": callback_id})
+
+    async def run_step(self, callback_id: str, inputs: Mapping[str, Any]) -> Json:
+        """Run a workflow with one step of the app, and return the step's outputs.
+
+        Raises:
+            UserActionError: there is no such step, or it failed.
+        """
+        if callback_id not in self._services.functions.definitions:
+            raise UserActionError(f"There is no step {callback_id!r}.")
+        try:
+            return await self._services.functions.run(self.team, callback_id, inputs, self.user)
+        except FunctionError as error:
+            raise UserActionError(str(error)) from error
+
+    async def search(self, query: str) -> list[Json]:
+        """Search, and return the results of the app.
+
+        Raises:
+            UserActionError: the app gives no results to searches, or it failed.
+        """
+        search = self._services.manifest.get("features", {}).get("search")
+        if not search:
+            raise UserActionError("The app gives no results to searches.")
+        inputs = {"query": query, "filters": {}}
+        try:
+            outputs = await self._services.functions.search(
+                self.team, search["search_function_callback_id"], inputs, self.user
+            )
+        except FunctionError as error:
+            raise UserActionError(str(error)) from error
+        return list(outputs["search_results"])
 
     async def submit(self, view_id: str, values: Mapping[str, Mapping[str, Json]]) -> None:
         """Submit a modal.

@@ -47,6 +47,8 @@ class PageApi:
             "action": _action,
             "shortcut": _shortcut,
             "global_shortcut": _global_shortcut,
+            "step": _step,
+            "search": _search,
             "submit": _submit,
             "close": _close,
             "home": _home,
@@ -173,6 +175,17 @@ async def _shortcut(person: MemberActions, body: Json) -> Json:
 async def _global_shortcut(person: MemberActions, body: Json) -> Json:
     await person.global_shortcut(_text(body, "callback_id"))
     return {}
+
+
+async def _step(person: MemberActions, body: Json) -> Json:
+    inputs = body.get("inputs")
+    if not isinstance(inputs, dict):
+        raise UserActionError("The step's inputs are missing.")
+    return {"outputs": await person.run_step(_text(body, "callback_id"), inputs)}
+
+
+async def _search(person: MemberActions, body: Json) -> Json:
+    return {"results": await person.search(_text(body, "query"))}
 
 
 async def _submit(person: MemberActions, body: Json) -> Json:

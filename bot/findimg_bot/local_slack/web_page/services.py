@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from findimg_bot.local_slack.delivery.events import Events
+from findimg_bot.local_slack.delivery.functions import Functions
 from findimg_bot.local_slack.delivery.http import Delivery
 from findimg_bot.local_slack.delivery.response_urls import ResponseUrls
 from findimg_bot.local_slack.fault_injection import Timing
@@ -45,3 +46,4 @@ class WorkspaceServices:
     messages: Messages
     timing: Timing
     views: Views
+    functions: Functions

@@ -1,6 +1,6 @@
 """Messages that show found images: one page of compact rows, of cards, or on a contact sheet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from findimg.errors import QueryError
@@ -208,7 +208,7 @@ def picture_note(pictures: HitPictures) -> list[Block]:
 def _row(number: int, pictures: HitPictures, page: ResultsPage) -> Block:
     details = page.details[number]
     name = f"{page.skip + number + 1}. {_name_and_link(details)}"
-    text = f"{name}  {_match(details.hit, page)}\n{' · '.join(_facts(details))}"
+    text = f"{name}  {match(details.hit, page)}\n{' · '.join(_facts(details))}"
     source = pictures.sources.get(details.hit.sha256)
     return section(text, thumbnail(source, _alt_text(details)) if source else None)
 
@@ -221,7 +221,7 @@ def _card(details: HitDetails, choice: str, pictures: HitPictures, page: Results
     if details.on_request or details.link:
         buttons.append(button("Open", "open_image", choice))
     picture = thumbnail(pictures.sources[hit.sha256], _alt_text(details))
-    return card(picture, plain(file_name(hit.uri)) or "image", _match(hit, page), " · ".join(facts), buttons)
+    return card(picture, plain(file_name(hit.uri)) or "image", match(hit, page), " · ".join(facts), buttons)
 
 
 def _controls(page: ResultsPage, question_id: str, private: bool) -> list[Block]:
@@ -236,7 +236,7 @@ def _controls(page: ResultsPage, question_id: str, private: bool) -> list[Block]
                 choices.append(("Open", "open"))
             if folded := each.copies + each.near_duplicates:
                 choices.append((f"Copies ({folded})", "copies"))
-            label = f"{name} · {_match(each.hit, page)} {each.hit.score:.2f}"
+            label = f"{name} · {match(each.hit, page)} {each.hit.score:.2f}"
             groups.append((label, [(text, f"{question_id}.{number}.{what}") for text, what in choices]))
         controls.append(menu("Choose a picture…", "choose_hit", groups))
     if page.skip:
@@ -252,7 +252,8 @@ def _numbered_names(page: ResultsPage) -> list[str]:
     return [f"{page.skip + i + 1}. {plain(file_name(each.hit.uri), 40)}" for i, each in enumerate(page.details)]
 
 
-def _match(hit: Hit, page: ResultsPage) -> str:
+def match(hit: Hit, page: ResultsPage) -> str:
+    """Return how well a hit fits, in words."""
     scale: Sequence[tuple[float, str]] = _SIMILARITY if page.by_similarity else _RELEVANCE
     return next(words for least, words in scale if hit.score >= least)
 
@@ -264,9 +265,20 @@ def _date(hit: Hit) -> list[str]:
     return [f"{'file of ' if hit.dated_by == 'file' else ''}{hit.taken:%-d %B %Y}"]
 
 
-def _facts(details: HitDetails) -> list[str]:
+def description(details: HitDetails) -> str:
+    """Return the facts about a hit and what it shows, in plain text."""
+    shows = [f"shows {', '.join(details.tags)}"] if details.tags else []
+    return " · ".join([*_facts(details, plain), *shows])
+
+
+def _facts(details: HitDetails, quoted: Callable[[str], str] = escaped) -> list[str]:
+    """Return the facts about a hit.
+
+    Args:
+        quoted: makes text from outside safe for where the facts are shown.
+    """
     hit = details.hit
-    facts = [escaped(details.folder)] if details.folder else []
+    facts = [quoted(details.folder)] if details.folder else []
     facts += _date(hit)
     facts.append(f"{hit.width}\u00a0×\u00a0{hit.height}")
     if details.copies:

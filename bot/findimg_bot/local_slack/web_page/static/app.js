@@ -19,7 +19,7 @@ if (answer.ok) addEmoji(await answer.json());
 
 const store = new Store();
 const connection = new Connection();
-const sidebar = new Sidebar(store);
+const sidebar = new Sidebar(store, connection);
 const modal = new Modal(store, connection);
 const thread = new Thread(store, connection, leaveThread);
 const main = document.getElementById("main");

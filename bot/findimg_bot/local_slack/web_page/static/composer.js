@@ -2,6 +2,7 @@
 
 import { Completion } from "./completion.js";
 import { element, icon, iconButton } from "./dom.js";
+import { openStep } from "./functions.js";
 import { openMenu } from "./menu.js";
 import { chooser, takePastes, Uploads } from "./uploads.js";
 
@@ -91,7 +92,7 @@ export class Composer {
   /** Return the button for the global shortcuts, or null where the app has none. */
   #shortcuts() {
     const { state } = this.#store;
-    if (!state.global_shortcuts.length) return null;
+    if (!state.global_shortcuts.length && !state.steps.length) return null;
     const button = iconButton("wand", "Shortcuts", { "aria-haspopup": "menu", "aria-expanded": "false" });
     const entries = state.global_shortcuts.map((each) => ({
       text: each.name,
@@ -99,6 +100,13 @@ export class Composer {
       icon: icon("wand"),
       run: () => this.#run(each),
     }));
+    const steps = state.steps.map((step) => ({
+      text: `Workflow step: ${step.title}`,
+      detail: state.bot.name,
+      icon: icon("wand"),
+      run: () => openStep(step, this.#store, this.#connection),
+    }));
+    entries.push(...steps);
     button.addEventListener("click", () => openMenu(button, "Shortcuts", entries));
     return button;
   }

@@ -59,7 +59,8 @@ export function toast(sentence) {
   setTimeout(() => shown.remove(), TOAST_TIME);
 }
 
-function show(dialog) {
+/** Show a dialog, which is removed when it is closed. */
+export function show(dialog) {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

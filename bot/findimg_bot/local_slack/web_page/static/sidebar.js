@@ -2,15 +2,19 @@
 
 import { avatar } from "./message.js";
 import { element, icon } from "./dom.js";
+import { searchField } from "./functions.js";
 
 /** The list of channels and direct messages, with the number of unread messages. */
 export class Sidebar {
   #store;
+  #connection;
+  #searchField = null;
   #unread = new Map(); // channel → number of unread messages
   #veil = document.getElementById("veil");
 
-  constructor(store) {
+  constructor(store, connection) {
     this.#store = store;
+    this.#connection = connection;
     this.node = document.getElementById("sidebar");
     this.#veil.addEventListener("click", () => this.close());
     addEventListener("keydown", (event) => event.key === "Escape" && this.isOpen && this.close());
@@ -51,7 +55,8 @@ export class Sidebar {
     const { state } = this.#store;
     const channels = state.channels.filter((channel) => !channel.is_im);
     const direct = state.channels.filter((channel) => channel.is_im);
-    const focused = this.node.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    const active = this.node.contains(document.activeElement) ? document.activeElement : null;
+    const focused = active?.getAttribute("href");
     this.node.replaceChildren(
       element(
         "header",
@@ -59,11 +64,19 @@ export class Sidebar {
         element("img", { src: "/page/static/icon.svg", alt: "", width: 32, height: 32 }),
         element("div", {}, element("h1", {}, `${state.team.name} workspace`), element("p", {}, "on this machine")),
       ),
+      this.#search,
       ...this.#list("Channels", channels, open, (each) => icon(each.is_mpim ? "chat" : "channel")),
       ...this.#list("Apps", direct, open, () => avatar({ ...this.#store.user(state.bot.id), is_bot: true })),
       element("footer", {}, avatar(this.#store.user(state.me.id)), element("span", {}, state.me.name)),
     );
+    if (active?.isConnected) active.focus();
     if (focused) this.node.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  /** Return the search field, which keeps its text when the list is drawn again; null where the app has no results. */
+  get #search() {
+    if (this.#store.state.has_search) this.#searchField ??= searchField(this.#store, this.#connection);
+    return this.#searchField;
   }
 
   #list(title, channels, open, mark) {

@@ -1,0 +1,75 @@
+"""Slack's search on Enterprise plans asks for pictures, for everybody who searches."""
+
+import logging
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.complete.async_complete import AsyncComplete
+from slack_bolt.context.fail.async_fail import AsyncFail
+from slack_sdk.errors import SlackClientError
+
+from findimg.errors import FindimgError, QueryError
+from findimg_bot.listeners.common import team_of
+from findimg_bot.service.answers import Question
+from findimg_bot.service.errors import explain, slack_failure
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.results import ResultsPage, description, match
+from findimg_bot.slack.blocks.text import file_name, plain
+from findimg_bot.slack.limits import SEARCH_RESULTS
+from findimg_bot.slack.message_text import read_message
+
+_APP = "https://slack.com/app_redirect"
+_log = logging.getLogger(__name__)
+
+
+async def search(
+    ack: AsyncAck,
+    inputs: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    complete: AsyncComplete,
+    fail: AsyncFail,
+) -> None:
+    """Return pictures for what a person searches for. A text that findimg does not understand finds nothing."""
+    service: QueryService = context["service"]
+    try:
+        with service.metrics.answering("search"):
+            results = await _results(service, str(inputs.get("query") or ""), body, context)
+        await complete({"search_results": results})
+    except QueryError:
+        await complete({"search_results": []})
+    except FindimgError as error:
+        await fail(explain(error))
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        _log.warning("A search in Slack got no results: %s", slack_failure(error))
+    finally:
+        await ack()
+
+
+async def _results(
+    service: QueryService, query: str, body: dict[str, Any], context: AsyncBoltContext
+) -> list[dict[str, Any]]:
+    message = read_message(query)
+    if message.intent != "query":
+        return []
+    page = await service.find(Question("/findimg", message.text), SEARCH_RESULTS)
+    links = await service.image_links(page.details)
+    # A picture without a link leads to the app, where people can look at it.
+    app = f"{_APP}?{urlencode({'app': body['api_app_id'], 'team': team_of(context)})}"
+    return [_result(page, number, link or app) for number, link in enumerate(links)]
+
+
+def _result(page: ResultsPage, number: int, link: str) -> dict[str, Any]:
+    details = page.details[number]
+    hit = details.hit
+    return {
+        "external_ref": {"id": hit.sha256},
+        "title": plain(file_name(hit.uri)) or "image",
+        "description": f"{match(hit, page)} · {description(details)}",
+        "link": link,
+        "date_updated": f"{hit.taken:%Y-%m-%d}" if hit.taken else page.manifest.created[:10],
+        "content": ", ".join(details.tags),
+    }
