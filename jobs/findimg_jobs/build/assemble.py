@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from findimg.images.capture_date import from_file_time, from_name
 from findimg.index.mapped_files import new_array
 from findimg.library.catalog import CatalogRow, DateSource, write_catalog
-from findimg.library.layout import CATALOG_FILE, VISUAL_FILE
+from findimg.library.layout import CATALOG_FILE, TEXT_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
+from findimg_jobs.build.texts import TextDraft
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.shards import CommittedImages, ContentRows, read_rows
+from findimg_jobs.store.texts import NOTHING_READ, CommittedTexts
 
 _SHARDS_AHEAD = 4  # shards read while another is written
 _CATALOG_CHUNK = 8192  # rows written to the catalog at a time
@@ -38,6 +40,7 @@ class VersionImages:
     sha256: tuple[str, ...]
     shards: tuple[str, ...]  # the shards that hold the vectors
     shard_of: NDArray[np.int32]  # position in `shards` for each image, int32[images]
+    texts: CommittedTexts = NOTHING_READ  # what was read in pictures
 
     def items_by_shard(self) -> Iterator[tuple[str, list[int]]]:
         """Yield every shard with the items whose vectors it holds."""
@@ -58,24 +61,29 @@ class Assembled:
     region_probabilities: NDArray[np.float32] | None  # float32[images, 20], zero for an image without regions
 
 
-def find_embedded(images: Sequence[SourceImage], committed: CommittedImages) -> VersionImages:
-    """Return those of `images` whose vectors are committed."""
+def find_embedded(
+    images: Sequence[SourceImage], committed: CommittedImages, texts: CommittedTexts = NOTHING_READ
+) -> VersionImages:
+    """Return those of `images` whose vectors are committed, with what was read in them."""
     found = sorted(image for image in images if committed.is_embedded(image))
     hashes = tuple(committed.keys[image.uri, image.version].sha256 for image in found)
     holders = [committed.contents[sha256].shard for sha256 in hashes]
     shards = sorted(set(holders))
     numbers = {shard: number for number, shard in enumerate(shards)}
     shard_of = np.fromiter((numbers[shard] for shard in holders), np.int32, len(holders))
-    return VersionImages(tuple(found), hashes, tuple(shards), shard_of)
+    return VersionImages(tuple(found), hashes, tuple(shards), shard_of, texts)
 
 
-def assemble(storage: Storage, fingerprint: str, images: VersionImages, folder: Path) -> Assembled:
-    """Write catalog.sqlite and visual.f16, and the class probabilities into draft files beside them.
+def assemble(
+    storage: Storage, fingerprint: str, images: VersionImages, roots: Sequence[str], folder: Path
+) -> Assembled:
+    """Write catalog.sqlite, text.sqlite and visual.f16, and the class probabilities into draft files beside them.
 
     Args:
         storage: the library.
         fingerprint: names the embeddings to read.
         images: at least one image.
+        roots: the addresses of the sources.
         folder: an empty folder on this machine.
 
     Raises:
@@ -86,17 +94,21 @@ def assemble(storage: Storage, fingerprint: str, images: VersionImages, folder: 
     metadata = new_array(folder / "metadata.draft", _METADATA, (count,))
     formats: list[str] = []
     arrays: dict[str, NDArray[Any]] = {}
-    for items, rows in _read_ahead(storage, fingerprint, images):
-        for name, vectors in rows.vectors.items():
-            if name not in arrays:
-                path = folder / (VISUAL_FILE if name == "visual" else f"{name}.draft")
-                arrays[name] = new_array(path, vectors.dtype, (count, vectors.shape[1]))
-            arrays[name][items] = vectors
-        for name in ("width", "height", "bytes", "taken"):
-            metadata[name][items] = rows.metadata[name].to_numpy()
-        names = rows.metadata["format"].to_pylist()
-        formats += sorted(set(names) - set(formats))
-        metadata["format"][items] = [formats.index(name) for name in names]
+    with TextDraft(folder / "texts.draft") as texts:
+        for items, rows in _read_ahead(storage, fingerprint, images):
+            for name, vectors in rows.vectors.items():
+                if name not in arrays:
+                    path = folder / (VISUAL_FILE if name == "visual" else f"{name}.draft")
+                    arrays[name] = new_array(path, vectors.dtype, (count, vectors.shape[1]))
+                arrays[name][items] = vectors
+            for name in ("width", "height", "bytes", "taken"):
+                metadata[name][items] = rows.metadata[name].to_numpy()
+            names = rows.metadata["format"].to_pylist()
+            formats += sorted(set(names) - set(formats))
+            metadata["format"][items] = [formats.index(name) for name in names]
+            texts.add_captions(items, rows.metadata["captions"].to_pylist())
+        texts.add_written(storage, images.texts, images.sha256)
+        texts.write(folder / TEXT_FILE, images.images, images.sha256, roots)
     write_catalog(folder / CATALOG_FILE, _catalog_rows(images, metadata, formats))
     return Assembled(
         arrays["visual"],

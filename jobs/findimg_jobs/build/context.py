@@ -11,6 +11,7 @@ from findimg.heads.base import Head
 from findimg.heads.devise import Devise
 from findimg.heads.loading import open_head
 from findimg.index.projection import DEFAULT, FULL
+from findimg.index.text_index import TEXT_FORMAT
 from findimg.library.library import Library
 from findimg.library.manifest import SCHEMA, Manifest
 from findimg.models.store import ModelStore
@@ -92,9 +93,11 @@ def make_build_context(
 
 def hash_inputs(config: BuildConfig, images: VersionImages) -> str:
     """Return a hash of everything a version depends on. Equal inputs give equal versions."""
-    digest = hashlib.sha256(json.dumps([SCHEMA, *asdict(config).values()]).encode())
+    digest = hashlib.sha256(json.dumps([SCHEMA, TEXT_FORMAT, *asdict(config).values()]).encode())
     for image, sha256 in zip(images.images, images.sha256, strict=True):
-        digest.update(json.dumps([image.uri, image.version, sha256, image.modified and int(image.modified)]).encode())
+        text = images.texts.digest(sha256)
+        parts = [image.uri, image.version, sha256, image.modified and int(image.modified), text]
+        digest.update(json.dumps(parts).encode())
     return digest.hexdigest()
 
 

@@ -15,6 +15,7 @@ from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import read_committed
+from findimg_jobs.store.texts import read_committed_texts
 
 
 def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
@@ -57,5 +58,6 @@ def publish_images(
     """
     context = make_build_context(settings, live, live.sources, live.fingerprint)
     committed = read_committed(session.library.storage, context.config.fingerprint)
-    request = BuildRequest(run, context, find_embedded(images, committed), live.failed)
+    embedded = find_embedded(images, committed, read_committed_texts(session.library.storage))
+    request = BuildRequest(run, context, embedded, live.failed)
     return build_and_publish(session, request, live, allow_shrink)

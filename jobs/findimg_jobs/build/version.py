@@ -24,6 +24,7 @@ from findimg.library.layout import (
     ENCODER_FILE,
     JOINT_FILE,
     PROJECTION_FILE,
+    TEXT_FILE,
     VISUAL_FILE,
     classifier_key,
     encoder_key,
@@ -75,9 +76,9 @@ def build_version(storage: Storage, request: BuildRequest, folder: Path, engine:
     created = datetime.now(UTC)
     inputs = hash_inputs(config, request.images)
     version = f"{created:%Y%m%dT%H%M%S%fZ}-{inputs[:8]}"
-    assembled = assemble(storage, config.fingerprint, request.images, folder)
+    assembled = assemble(storage, config.fingerprint, request.images, config.sources, folder)
     visual, classes, probabilities = assembled.visual, assembled.classes, assembled.probabilities
-    files = [CATALOG_FILE, VISUAL_FILE]
+    files = [CATALOG_FILE, TEXT_FILE, VISUAL_FILE]
     indexed, coherence = _project(visual, classes, config.visual_dim, folder)
     specs = [IndexSpec("visual", indexed, sample_rows(indexed))]
     if (folder / PROJECTION_FILE).exists():

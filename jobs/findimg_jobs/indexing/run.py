@@ -29,6 +29,7 @@ from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.compaction import compact, is_crowded
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import CommittedImages, Stats, combine_shards, read_committed, read_shards
+from findimg_jobs.store.texts import read_committed_texts
 
 _log = logging.getLogger(__name__)
 
@@ -247,7 +248,7 @@ def _build(
         raise NotPublishedError(
             f"{len(progress.failures)} images could not be read and --strict is on, so nothing is published."
         )
-    images = find_embedded(progress.plan.images, progress.committed)
+    images = find_embedded(progress.plan.images, progress.committed, read_committed_texts(session.library.storage))
     request = BuildRequest(progress.plan.run, context, images, len(progress.failures))
     return build_and_publish(session, request, live, options.allow_shrink)
 

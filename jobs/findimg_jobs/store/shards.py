@@ -32,6 +32,7 @@ _METADATA = {
     "format": pa.string(),
     "bytes": pa.int64(),
     "taken": pa.timestamp("s"),
+    "captions": pa.string(),
 }
 _VECTORS: dict[str, type[np.generic]] = {
     "visual": np.float16,
@@ -64,6 +65,7 @@ class Content:
     probabilities: NDArray[np.float32] | None = None  # float32[20]
     region_classes: NDArray[np.uint16] | None = None  # uint16[20], by `Features.regions`; None without regions
     region_probabilities: NDArray[np.float32] | None = None  # float32[20]
+    captions: str | None = None  # by `read_captions`; None if an older release embedded the image and read none
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
     if not len(table):
         return
     matrices = {name: _matrix(table[name]) for name in _VECTORS if name in table.column_names}
-    for i, values in enumerate(table.select(["sha256", *_METADATA]).to_pylist()):
+    for i, values in enumerate(_with_metadata(table).select(["sha256", *_METADATA]).to_pylist()):
         sha256 = values.pop("sha256")
         yield sha256, Content(**values, **{name: matrix[i] for name, matrix in matrices.items()})
 
@@ -274,7 +276,7 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
 class ContentRows:
     """The content of n images of a shard, one row each."""
 
-    metadata: pa.Table  # n rows: width, height, format, bytes, taken
+    metadata: pa.Table  # n rows: width, height, format, bytes, taken, captions
     # Each [n, length]: visual, and also the classes, probabilities and regions that the backbone has. A row that was
     # embedded before the backbone had regions has zeros there.
     vectors: dict[str, NDArray[Any]]
@@ -295,7 +297,15 @@ def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[s
             raise LibraryError(f"Shard {shard} is damaged: {len(missing)} images are missing.")
         rows = np.asarray([row_of[sha256] for sha256 in hashes])
         vectors = {name: _matrix(table[name])[rows] for name in _VECTORS if name in table.column_names}
-        return ContentRows(table.select(list(_METADATA)).take(rows), vectors)
+        return ContentRows(_with_metadata(table).select(list(_METADATA)).take(rows), vectors)
+
+
+def _with_metadata(table: pa.Table) -> pa.Table:
+    """Return a table with all columns of metadata. Shards of older releases lack some of them."""
+    for name, kind in _METADATA.items():
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), kind))
+    return table
 
 
 def shard_folder(fingerprint: str, shard: str) -> str:

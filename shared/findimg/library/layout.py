@@ -18,6 +18,7 @@ MANIFEST_FILE = "manifest.json"
 VISUAL_FILE = "visual.f16"  # float16[images, dim], row i is item i
 JOINT_FILE = "joint.f16"  # float16[images, joint dim]
 CATALOG_FILE = "catalog.sqlite"
+TEXT_FILE = "text.sqlite"  # written text, captions and names, see `findimg.index.text_index`; absent in older versions
 PROJECTION_FILE = "projection.npy"  # float32[1 + n, dim], mean and directions; absent without a projection
 DUPLICATES_FILE = "duplicates.npy"  # int32[images], first item of each image's group; absent in older versions
 CLASSIFIER_FILE = "classifier.npy"  # float16[1000, dim], the encoder's last layer, one row per class

@@ -1,6 +1,6 @@
 """Correct the spelling of a query's words."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -13,14 +13,22 @@ from findimg.text.vectors import FREQUENT, WordVectors
 class SpellingChecker:
     """Knows the words of the lexicon and of the word vectors, and the labels of a trained head."""
 
-    def __init__(self, lexicon: Lexicon, words: WordVectors, labels: Container[str] = ()):
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        words: WordVectors,
+        labels: Container[str] = (),
+        is_written: Callable[[str], bool] = lambda _: False,
+    ):
         """Use the sources of known words.
 
         Args:
             lexicon: its nouns are known, and what they are corrected to.
             words: its frequent words are known.
             labels: words and phrases in lower case that are known too.
+            is_written: returns whether the text of any image has a word, so that it is not misspelt.
         """
+        self._is_written = is_written
         self._lexicon = lexicon
         self._words = words
         self._labels = labels
@@ -55,6 +63,8 @@ class SpellingChecker:
 
     def _intended(self, text: str) -> str | None:
         if " " in text or "-" in text or not text.isalpha() or self.is_known(text):
+            return None
+        if self._is_written(text):
             return None
         # A rare word of the word vectors may be a name. Only one letter may be wrong then.
         mistakes = 2 if self._words.vocabulary.row(text) is None else 1

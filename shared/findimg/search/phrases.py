@@ -22,7 +22,9 @@ def join_terms(terms: Sequence[Term], lexicon: Lexicon, labels: Container[str] =
     joined: list[Term] = []
     for plain, run in groupby(_join_alternatives(terms, lexicon, labels), key=lambda term: term.is_plain):
         if plain:
-            joined += [Term(text) for text in lexicon.join_phrases([term.text for term in run], labels)]
+            words = [(term.text, term) for term in run]
+            texts = lexicon.join_phrases([text for text, _ in words], labels)
+            joined += [dict(words).get(text) or Term(text) for text in texts]
         else:
             joined += run
     return joined

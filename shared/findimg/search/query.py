@@ -28,7 +28,8 @@ FORMATS = {
     "heic": ("HEIF",),
     "heif": ("HEIF",),
 }
-FIELDS = ("in", "name", "before", "after", "date", "type", "sort", "like", "class")
+SOURCES: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
+FIELDS = ("in", "name", "before", "after", "date", "type", "sort", "like", "class", *SOURCES)
 Order = Literal["best", "newest", "oldest"]
 _ORDERS: dict[str, Order] = {"date": "newest", "newest": "newest", "oldest": "oldest", "best": "best"}
 _DATES = ("before", "after", "date")
@@ -58,6 +59,8 @@ class Term:
     weight: float = 1.0  # negative: must not be there
     phrase: bool = False  # was quoted
     alternatives: tuple["Term", ...] = ()  # others of which any one is as good; their weights do not count
+    source: Literal["", "written", "caption"] = ""  # the only text to look into; empty for all evidence
+    typed: str = field(default="", compare=False)  # the words that `text` is a translation of
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -95,6 +98,7 @@ class _Piece:
     minus: bool = False
     weight: float = 1.0
     phrase: bool = False
+    source: Literal["", "written", "caption"] = ""
 
     def __str__(self) -> str:
         return f"{'-' * self.minus}{self.field and f'{self.field}:'}{self.value}"[:60]
@@ -106,7 +110,8 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     Words are `cat sofa`, phrases `"fire engine"`; `-dog` and `not dog` exclude, `cat or dog`, `cat | dog` and `cat/dog`
     accept either, `cat:2` gives a weight. Filters are `in:2024/party`, `name:beach`, `type:png`, `before:2024-06`,
     `after:June`, `date:2024`; `in:`, `name:` and `type:` can be excluded with a minus. `sort:date` shows the newest
-    first. `like:<uri>` and `class:"siamese cat"` ask for similar images.
+    first. `text:invoice` and `caption:"team photo"` are words that must be written in the image, or in its caption.
+    `like:<uri>` and `class:"siamese cat"` ask for similar images.
 
     Punctuation and emoji are understood as `findimg.text.normalise` says. Nothing that people type is a syntax error.
 
@@ -179,6 +184,11 @@ class _Scanner:
             return []
         name = match["field"].lower()
         self._at = match.end()
+        if name in SOURCES:
+            value = _trimmed(self._value(name))
+            if not value:
+                raise QueryError(f"{name}: needs a value, as in `{_EXAMPLES[name]}`.")
+            return [_Piece("term", value, minus=bool(match["minus"]), phrase=True, source=SOURCES[name])]
         return [_Piece("field", self._value(name), name, bool(match["minus"]))]
 
     def _value(self, name: str) -> str:
@@ -309,7 +319,8 @@ def _terms(pieces: list[_Piece]) -> tuple[Term, ...]:
             piece.minus = piece.minus or negated
             negated = either = False
         else:
-            term = Term(piece.value, -piece.weight if piece.minus or negated else piece.weight, piece.phrase)
+            weight = -piece.weight if piece.minus or negated else piece.weight
+            term = Term(piece.value, weight, piece.phrase, source=piece.source)
             if either and (term.weight > 0 or terms[-1].weight < 0):
                 terms[-1] = replace(terms[-1], alternatives=(*terms[-1].alternatives, replace(term, weight=1.0)))
             else:
@@ -394,6 +405,8 @@ def _read_dates(text: str, today: date | None) -> tuple[date | None, date | None
 _EXAMPLES = {
     "in": "in:2024/party",
     "name": "name:beach",
+    "text": "text:invoice",
+    "caption": 'caption:"team photo"',
     "before": "before:2024-06-01",
     "after": "after:2024-06-01",
     "date": "date:2024-06-01",

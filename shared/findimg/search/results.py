@@ -11,6 +11,21 @@ from findimg.library.layout import thumbnail_key
 
 
 @dataclass(frozen=True, slots=True)
+class TextMatch:
+    """Where an image's text has the words of a query.
+
+    Its string is for plain text: `text: …status **error 500** on…`.
+    """
+
+    kind: str  # "text" for the words in the picture, "caption" or "name"
+    parts: tuple[tuple[str, bool], ...]  # pieces of the text, and whether each has the words; text from outside
+
+    def __str__(self) -> str:
+        words = "".join(f"**{part}**" if matched else part for part, matched in self.parts)
+        return f"{self.kind}: {words}"
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One image of an answer."""
 
@@ -24,6 +39,7 @@ class Hit:
     copies: tuple[str, ...] = ()  # URIs of images with equal bytes, at most 1,000 together with the next ones
     near_duplicates: tuple[str, ...] = ()  # URIs of images that look the same
     dated_by: DateSource | None = None  # source of `taken`
+    matched: TextMatch | None = None  # where its text has the words of the query, None if it has none
 
     @property
     def thumbnail(self) -> str:

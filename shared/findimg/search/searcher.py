@@ -1,6 +1,6 @@
 """Search a version: by words, by image, and for tags."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import combinations
@@ -15,8 +15,9 @@ from findimg.heads.loading import open_version_head
 from findimg.images import Image
 from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import REGIONS, Postings, posting_files
+from findimg.index.text_index import KINDS, Kind, TextIndex
 from findimg.library.catalog import Catalog
-from findimg.library.layout import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE
+from findimg.library.layout import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE, TEXT_FILE
 from findimg.library.library import Version
 from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.base import Evidence
@@ -29,6 +30,7 @@ from findimg.search.evidence.taught import (
     TaughtEvidence,
     VectorOf,
 )
+from findimg.search.evidence.text import ALONE, BESIDE, FoundText, TextEvidence
 from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
 from findimg.search.expansion import CEILING, ExpandedTerm, expand, peak_relevance
@@ -46,13 +48,16 @@ from findimg.search.translation import translate_terms
 from findimg.taught.state import TaughtName, TaughtState
 from findimg.text.enumeration import enumerated
 from findimg.text.lexicon import CLASSES, open_lexicon
+from findimg.text.lexicon.folding import UNSPACED
 from findimg.text.spelling import did_you_mean, nearest_spellings
+from findimg.text.tokens import fold_words
 from findimg.text.vectors import WordVectors
 
 # Hits of a query at most. All of them are ranked together, so that a page does not depend on its place or its length.
 MAX_HITS = 1000
 _SAME_THING = 0.7  # two terms may mean the same thing if a class has at least this weight in both
 _RELEVANT = 0.01  # a hit below this share of the best score is noise
+_BESIDE_QUOTED = 0.75  # factor of what images show beside texts that have a quoted phrase
 _ORDERED = 0.25  # an image below this share of the best score is no hit of a query that asks for another order
 _TERMS = 2048  # expanded terms that are kept, about 5 KB each
 _FILTERS = 16  # filters whose matches are kept, 8 bytes for each matching image
@@ -69,6 +74,15 @@ class _Group:
     ceiling: float
     shown: bool  # whether any image shows the term
     class_share: float = 1.0  # how much classes count beside the examples of a taught name
+    text: NDArray[np.float32] | None = None  # float32[images], the relevance by text, None if no text has the term
+    by_text: bool = False  # text decides which images have the term. Images with the same words need not look alike.
+    required: bool = False  # an image without the term is no hit
+    guess: "_Group | None" = None  # the group without text, if images alone say little about the term
+
+    @property
+    def is_only_text(self) -> bool:
+        """Whether nothing but text says which images have the term."""
+        return not self.expanded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,17 +94,19 @@ class _Page:
     note: str
     total: int | None  # hits on all pages, None if they are all of the ranked images
     within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
+    terms: Sequence[Term] = ()  # terms that some text has
 
 
 class Searcher:
     """An opened version. Several threads may use it at the same time."""
 
-    def __init__(self, version: Version, words: WordVectors):
+    def __init__(self, version: Version, words: WordVectors, texts: Collection[Kind] = KINDS):
         """Map the version's files into memory.
 
         Args:
             version: a complete version on this machine.
             words: the word vectors that the manifest names.
+            texts: the kinds of text that count as evidence.
 
         Raises:
             LibraryError, HeadError: a file is damaged.
@@ -123,7 +139,10 @@ class Searcher:
             self._trained = TrainedEvidence(self._head, relevance, self.lexicon)
         self._evidence: list[Evidence] = [*([self._trained] if self._trained else []), classes]
         self._labels: Mapping[str, int] = self._trained.labels if self._trained else {}
-        self._spelling = SpellingChecker(self.lexicon, words, self._labels)
+        # Versions of older releases have no text index.
+        self._text_index = TextIndex(version.folder / TEXT_FILE) if TEXT_FILE in manifest.files else None
+        self._text = TextEvidence(self._text_index, self.lexicon, texts)
+        self._spelling = SpellingChecker(self.lexicon, words, self._labels, self._text.knows)
         if manifest.joint:
             joint = Float16Matrix(version.folder / JOINT_FILE, manifest.images, manifest.joint.dim)
             self._vectors = VectorEvidence(joint)
@@ -174,18 +193,30 @@ class Searcher:
         """Return a query's terms, translated, correctly spelt and joined, and the words that replaced misspelt ones."""
         labels = Labels(self._labels, state.lookup) if state.names else self._labels
         asked = join_taught(terms, state.lookup) if state.names else terms
-        correct, corrections = self._spelling.correct(translate_terms(asked, self.lexicon, labels))
+        correct, corrections = self._spelling.correct(translate_terms(self._whole(asked), self.lexicon, labels))
         joined = join_terms(correct, self.lexicon, labels)
         wanted = without_fillers(joined, state.lookup) if state.names else joined
         return tuple(wanted), tuple(corrections)
 
+    def _whole(self, terms: Sequence[Term]) -> list[Term]:
+        """Return terms in which a text without spaces is one phrase if it is written somewhere as a whole."""
+        return [
+            replace(term, phrase=True)
+            if term.is_plain and UNSPACED.search(term.text) and self._text.knows(term.text)
+            else term
+            for term in terms
+        ]
+
     def _find_terms(self, terms: Sequence[Term], query: Query, k: int, skip: int) -> Answer:
         """Return one page of the images that fit terms and the filters of a query."""
-        groups = [group for term in terms for group in self._groups(term)]
+        groups = _without_stray_text([group for term in terms for group in self._groups(term)])
         within = self._matching(query.filters) if query.filters else None
         note = self._filter_note(query.filters)
         wanted = [group for group in groups if group.weight > 0]
         missing = [group for group in wanted if not group.shown]
+        if any(group.required for group in missing) or (missing == wanted and all(g.is_only_text for g in missing)):
+            return Answer([], self._missing_note(missing))
+        within = _within_text([group for group in groups if group.shown], within)
         if missing:
             note = " ".join(filter(None, [self._missing_note(missing), note]))
             if len(missing) == len(wanted) and within is None:
@@ -213,9 +244,11 @@ class Searcher:
             items = items[scores >= scores.max(initial=0) * _ORDERED]
             items = self.catalog.by_date(items, oldest_first=query.order == "oldest")
             scores = np.ones(len(items), np.float32)
+        by_text = [group.term for group in wanted if group.text is not None]
+        with_text = [each for term in by_text for each in (term, *term.alternatives)]
         # With a filter, every image that matches it counts as a hit.
         total = None if within is None or query.order != "best" else self._folding.count(within)
-        return self._page(items, scores, _Page(k, skip, note, total, within))
+        return self._page(items, scores, _Page(k, skip, note, total, within, with_text))
 
     def similar(
         self, features: ImageFeatures, query: Query, k: int, without: int | None = None, skip: int = 0
@@ -327,6 +360,8 @@ class Searcher:
         """Close the version's files. The searcher must not be used afterwards."""
         self.catalog.close()
         self._similarity.close()
+        if self._text_index:
+            self._text_index.close()
 
     def _browse(self, query: Query, k: int, skip: int) -> Answer:
         """Return one page of all images that match the filters, by date."""
@@ -344,10 +379,82 @@ class Searcher:
         return split if any(part.shown for part in split) else [group]
 
     def _group(self, term: Term) -> _Group:
-        expanded = tuple(self._expand_term(text) for text in term.texts)
+        if term.source or any(other.source for other in term.alternatives):
+            return self._group_of_sources(term)
+        names = [self._taught.state.find(each) for each in term.texts]
+        if not any(names) and self._is_wording(term):
+            return self._text_group(term, self._text.find_any(term, forgiving=True))
+        try:
+            expanded = tuple(self._expand_term(each) for each in term.texts)
+        except QueryError:
+            if found := self._text.find_any(term) or self._text.find_any(term, forgiving=True):
+                return self._text_group(term, found)
+            raise
+        if any(names):
+            group = self._taught_group(term, expanded, names)
+            return group if group.shown else self._with_text(group)
+        return self._with_text(self._visual_group(term, expanded))
+
+    def _is_wording(self, term: Term) -> bool:
+        """Return whether a quoted phrase is no name of a thing, so that only texts can have it."""
+        if not (self._text.available and term.phrase) or term.alternatives:
+            return False
+        if len(fold_words(term.typed or term.text)) == 1:
+            return False
+        return term.text.lower() not in self._labels and not self.lexicon.senses(term.text)
+
+    def _text_group(self, term: Term, found: FoundText) -> _Group:
+        """Return the group of a term that only texts can have."""
+        text = found.relevance(self.manifest.images, ALONE)
+        required = term.phrase and bool(found)
+        return _Group(term, (), text, term.weight, 1, bool(found), text=text, by_text=True, required=required)
+
+    def _group_of_sources(self, term: Term) -> _Group:
+        """Return the group of a term of which some alternative names the kind of text to look into."""
+        relevance = np.zeros(self.manifest.images, np.float32)
+        is_text = True
+        for each in (replace(term, alternatives=()), *term.alternatives):
+            if each.source:
+                found = self._text.find(each, forgiving=True).relevance(self.manifest.images, ALONE)
+            else:
+                found, is_text = self._group(each).relevance, False
+            relevance = np.maximum(relevance, found)
+        shown = bool(relevance.any())
+        return _Group(term, (), relevance, term.weight, 1, shown, text=relevance, by_text=True, required=is_text)
+
+    def _with_text(self, group: _Group) -> _Group:
+        """Return a group with a relevance that also counts text."""
+        term = group.term
+        is_named = group.shown and group.ceiling == 1
+        found = self._text.find_any(term, forgiving=term.phrase)
+        if not found and not is_named:
+            found = self._text.find_any(term, forgiving=True)
+        if not found:
+            return group
+        if is_named and not term.phrase:
+            text = found.relevance(self.manifest.images, BESIDE)
+            return replace(group, relevance=group.relevance + text * (1 - np.minimum(1, group.relevance)), text=text)
+        if not is_named and not any(self.lexicon.senses(each) for each in term.texts):
+            # No image can show such a word, so the guesses of word vectors would only add noise.
+            return replace(self._text_group(term, found), guess=group)
+        text = found.relevance(self.manifest.images, ALONE)
+        scale = np.float32(_BESIDE_QUOTED if is_named else group.ceiling)
+        relevance = np.maximum(text, group.relevance * scale)
+        guess = None if is_named else group
+        return replace(
+            group,
+            relevance=relevance,
+            weight=term.weight,
+            ceiling=1,
+            shown=True,
+            text=text,
+            by_text=True,
+            guess=guess,
+        )
+
+    def _visual_group(self, term: Term, expanded: tuple[ExpandedTerm, ...]) -> _Group:
+        """Return the group of a term by the evidence that images give themselves."""
         ceiling = max(each.ceiling for each in expanded)
-        if any(names := [self._taught.state.find(text) for text in term.texts]):
-            return self._taught_group(term, expanded, names)
         found = [self._source(each).relevance(each) for each in expanded]
         shown = False
         for place, each in enumerate(expanded):
@@ -432,10 +539,16 @@ class Searcher:
         order = best_first(scores)
         items, scores = items[order], scores[order]
         reranked = rerank(scores[:RERANKED], self._similarity.visual[items[:RERANKED]])
-        order = best_first(reranked)
         # An image beyond the reranked ones gets the score of one without visual similarity. None overtakes them.
         rest = np.minimum(scores[RERANKED:] / 2, reranked.min(initial=1))
-        return np.concatenate([items[order], items[RERANKED:]]), np.concatenate([reranked[order], rest])
+        texts = [group.text[items] for group in groups if group.by_text and group.weight > 0 and group.text is not None]
+        if not texts:
+            order = best_first(reranked)
+            return np.concatenate([items[order], items[RERANKED:]]), np.concatenate([reranked[order], rest])
+        mixed = np.concatenate([reranked, rest])
+        scores = np.where(np.max(texts, axis=0) > 0, np.maximum(mixed, scores), mixed)
+        order = best_first(scores)
+        return items[order], scores[order]
 
     def _cautious_scores(self, groups: Sequence[_Group], items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return scores in which a guessed term's evidence counts no more than its ceiling allows."""
@@ -479,10 +592,22 @@ class Searcher:
         return np.sort(np.concatenate([items, others[nearest]]))
 
     def _missing_note(self, groups: Sequence[_Group]) -> str:
-        texts = [text for group in groups for text in group.term.texts]
-        note = f"Nothing here shows {enumerated([repr(text) for text in texts], 'or')}."
-        suggestions = [each for text in texts for each in self._spelling.suggestions(text)]
-        return note + (did_you_mean(suggestions) if suggestions else "")
+        notes = []
+        for verb, chosen in (
+            ("shows", [group for group in groups if not group.is_only_text]),
+            ("shows or says", [group for group in groups if group.is_only_text and not group.required]),
+        ):
+            texts = [text for group in chosen for text in group.term.texts]
+            if texts:
+                notes.append(f"Nothing here {verb} {enumerated([repr(text) for text in texts], 'or')}.")
+            if verb == "shows":
+                suggestions = [each for text in texts for each in self._spelling.suggestions(text)]
+                notes.append(did_you_mean(suggestions).strip() if suggestions else "")
+        for term in (group.term for group in groups if group.required):
+            texts = [repr(text) for text in term.texts]
+            has = "has the caption" if term.source == "caption" else "has the written words"
+            notes.append(f"No image {has} {enumerated(texts, 'or')}.")
+        return " ".join(filter(None, notes))
 
     def _classes_named(self, name: str) -> NDArray[np.bool_]:
         """Return the classes that a word names, bool[1000]: one class, or all classes below a node."""
@@ -515,6 +640,7 @@ class Searcher:
                     copies=tuple(copies),
                     near_duplicates=tuple(near_duplicates),
                     dated_by=row.dated_by,
+                    matched=self._text.excerpt(item, page.terms) if page.terms else None,
                 )
             )
         return Answer(hits, page.note, len(firsts) if page.total is None else page.total)
@@ -548,9 +674,40 @@ def _score_without(guessed: Sequence[_Group], groups: Sequence[_Group]) -> float
     return float(1.5 * FLOOR ** (sum(group.weight for group in guessed) / total))
 
 
+def _without_stray_text(groups: Sequence[_Group]) -> list[_Group]:
+    """Return groups without text that no image combines with the things that the query names.
+
+    `red car` is about cars, although some file is called `red-square.jpg`.
+    """
+    named = [group for group in groups if group.weight > 0 and group.ceiling == 1 and not group.guess and group.shown]
+    if not named:
+        return list(groups)
+    fits = np.logical_and.reduce([group.relevance > _RELEVANT for group in named])
+    return [
+        group.guess
+        if group.guess and group.guess.ceiling < 1 and group.text is not None and not group.text[fits].any()
+        else group
+        for group in groups
+    ]
+
+
+def _within_text(groups: Sequence[_Group], within: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    """Return the images that may be hits.
+
+    They have all required terms, no unwanted ones of those, and any term at all if there is only text.
+    """
+    wanted = [group for group in groups if group.weight > 0]
+    chosen = [(group.relevance > 0) == (group.weight > 0) for group in groups if group.required]
+    if wanted and all(group.is_only_text and not group.required for group in wanted):
+        chosen.append(np.logical_or.reduce([group.relevance > 0 for group in wanted]))
+    for fits in chosen:
+        within = np.flatnonzero(fits) if within is None else within[fits[within]]
+    return within
+
+
 def _name_different_things(groups: Sequence[_Group]) -> bool:
     """Return whether a query wants several things that share no class: `cat dog`, but not `dog animal` or `red dog`."""
-    named = [group for group in groups if group.weight > 0 and group.ceiling == 1]
+    named = [group for group in groups if group.weight > 0 and group.ceiling == 1 and group.expanded]
     classes = [np.max([each.classes for each in group.expanded], axis=0) for group in named]
     return len(classes) > 1 and all(
         float(np.minimum(first, second).max()) < _SAME_THING for first, second in combinations(classes, 2)

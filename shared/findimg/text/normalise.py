@@ -26,7 +26,7 @@ _LONG_DASH = re.compile(rf"(?<!\s)[{_LONG_DASHES}]+(?=\S)")  # between two words
 _CURLY_QUOTES = _DOUBLE_QUOTES.replace('"', "")
 # A URI must keep every character, and a folder or file may have an emoji in its name.
 _VALUE = re.compile(
-    rf"""(?ix) (?<![^\W_]) (?P<field>in|name|like)[:：]
+    rf"""(?ix) (?<![^\W_]) (?P<field>in|name|like|text|caption)[:：]
     (?: "(?P<straight>(?:\\"|[^"])*)" | [{_CURLY_QUOTES}](?P<curly>[^{_DOUBLE_QUOTES}]*)[{_DOUBLE_QUOTES}]
       | [{_SINGLE_QUOTES}](?P<single>.*?)[{_SINGLE_QUOTES}](?!\w) | (?P<plain>[^\s{_DOUBLE_QUOTES}]\S*) )"""
 )
@@ -48,7 +48,8 @@ def normalise(text: str) -> str:
     """Return a query in plain characters, without emoji and polite words.
 
     The result is in Unicode form NFKC. Every kind of quotation mark is `"` or `'`, every dash is `-`, emoji are
-    replaced by nouns, and invisible characters are removed. The values of `like:`, `in:` and `name:` are not changed.
+    replaced by nouns, and invisible characters are removed. The values of `like:`, `in:`,
+    `name:`, `text:` and `caption:` are not changed.
     """
     parts: list[str] = []
     values: list[str] = []

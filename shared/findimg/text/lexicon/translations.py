@@ -210,17 +210,23 @@ class QueryTranslation:
         return self._translate(text) or text
 
     def words(self, words: Sequence[str]) -> list[str]:
-        """Return words with foreign words and phrases replaced by English nouns.
+        """Return words with foreign words and phrases replaced by English nouns. See `pairs`."""
+        return [english or typed for english, typed in self.pairs(words)]
+
+    def pairs(self, words: Sequence[str]) -> list[tuple[str | None, str]]:
+        """Return words and phrases, each as its English noun and as typed. The noun is None for one that stays.
 
         Function words of the query's languages, such as `und`, are left out.
         """
-        translated: list[str] = []
+        translated: list[tuple[str | None, str]] = []
         longest = LONGEST_PHRASE if self._languages else 1
         start = 0
         while start < len(words):
             length, english = self._translate_start(words[start : start + longest])
-            if english or not self._is_function_word(words[start]):
-                translated += [english] if english else words[start : start + length]
+            if english:
+                translated.append((english, " ".join(words[start : start + length])))
+            elif not self._is_function_word(words[start]):
+                translated += [(None, word) for word in words[start : start + length]]
             start += length
         return translated
 

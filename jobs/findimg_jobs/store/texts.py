@@ -1,0 +1,219 @@
+"""The text store: what was read in pictures, in shards of its own.
+
+A reader is named by the fingerprint of its models and settings. Shards are immutable, like those of the embedding
+store: `texts/<reader>/<shard>/lines.parquet`, `failures.jsonl`, and `stats.json`, which is written last and commits the
+shard.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from findimg.errors import LibraryError, ObjectMissingError
+from findimg.storage.base import Storage
+from findimg_jobs.indexing.records import Failure
+
+FOLDER = "texts"
+_SCHEMA = pa.schema(
+    [
+        ("sha256", pa.string()),
+        (
+            "lines",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("text", pa.string()),
+                        ("confidence", pa.float32()),
+                        ("corners", pa.list_(pa.float32())),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """One line of text in a picture."""
+
+    text: str  # in Unicode form NFKC, without control characters
+    confidence: float  # 0 to 1
+    # x and y of the text's four corners, clockwise from the top left of the text, as shares of the upright picture's
+    # width and height. Empty for text that is not at one place.
+    corners: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PictureText:
+    """What was read in the pictures with one content."""
+
+    sha256: str  # of the image's bytes, hex
+    lines: tuple[ReadLine, ...]  # in reading order; empty for a picture without text
+
+    @property
+    def text(self) -> str:
+        """The lines, separated by line feeds."""
+        return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class TextStats:
+    """The statistics of one shard of texts."""
+
+    shard: str
+    images: int  # pictures that were read
+    with_text: int  # those with at least one line
+    failed: int
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage, summed over threads
+
+
+@dataclass(frozen=True, slots=True)
+class TextKey:
+    """Where a picture's text is stored."""
+
+    reader: str
+    shard: str
+    digest: str  # hash of the text, empty for a picture without text
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedTexts:
+    """Everything that was read, without the texts."""
+
+    keys: Mapping[str, TextKey]  # by SHA-256; of several readings the newest
+    failures: Mapping[str, Failure]  # by URI, pictures that cannot be read
+
+    def digest(self, sha256: str) -> str:
+        """Return a hash of the text of a picture, empty without text."""
+        key = self.keys.get(sha256)
+        return key.digest if key else ""
+
+
+NOTHING_READ = CommittedTexts({}, {})
+
+
+def shard_name(hashes: Iterable[str], reader: str) -> str:
+    """Return the name of the shard for some pictures, by SHA-256. Equal pictures give an equal name."""
+    return hashlib.sha256(json.dumps([reader, sorted(hashes)]).encode()).hexdigest()[:24]
+
+
+def commit_texts(
+    storage: Storage, reader: str, texts: Sequence[PictureText], failures: Sequence[Failure], stats: TextStats
+) -> None:
+    """Write a shard of texts. Its stats.json is written last and commits it.
+
+    Raises:
+        StorageError: the library cannot be written. The shard is not committed.
+    """
+    folder = f"{FOLDER}/{reader}/{stats.shard}"
+    storage.delete(f"{folder}/stats.json")
+    rows = sorted(texts, key=lambda text: text.sha256)
+    table = pa.Table.from_pylist([asdict(row) for row in rows], _SCHEMA)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    storage.write(f"{folder}/lines.parquet", buffer.getvalue())
+    storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
+    keys = [(row.sha256, _digest(row.text)) for row in rows]
+    storage.write(f"{folder}/stats.json", json.dumps(asdict(stats) | {"keys": keys}).encode())
+
+
+def read_committed_texts(storage: Storage, reader: str | None = None) -> CommittedTexts:
+    """Return everything that was read.
+
+    Args:
+        storage: the library.
+        reader: count only what this reader read. None for all. Of several readings of a picture, the newest counts.
+    """
+    found = sorted(
+        (entry.modified, *entry.key.split("/")[1:3])
+        for entry in storage.list(FOLDER if reader is None else f"{FOLDER}/{reader}")
+        if entry.key.endswith("/stats.json")
+    )
+    keys: dict[str, TextKey] = {}
+    failures: dict[str, Failure] = {}
+    with ThreadPoolExecutor(16) as readers:
+        for shard_keys, shard_failures in readers.map(lambda each: _read_stats(storage, each[1], each[2]), found):
+            keys |= shard_keys
+            failures |= {failure.uri: failure for failure in shard_failures}
+    return CommittedTexts(keys, failures)
+
+
+def read_texts(storage: Storage, reader: str, shard: str, hashes: AbstractSet[str]) -> Iterator[PictureText]:
+    """Yield what was read in those pictures of a shard that have one of some SHA-256.
+
+    Raises:
+        LibraryError: the shard is damaged.
+    """
+    key = f"{FOLDER}/{reader}/{shard}/lines.parquet"
+    try:
+        rows = pq.read_table(io.BytesIO(storage.read(key)), schema=_SCHEMA).to_pylist()
+    except (ObjectMissingError, pa.ArrowException) as error:
+        raise LibraryError(f"{storage.uri(key)} is missing or damaged: {error}. Read the text again.") from error
+    for row in rows:
+        if row["sha256"] in hashes:
+            lines = (
+                ReadLine(line["text"], line["confidence"], tuple(line["corners"] or ())) for line in row["lines"] or ()
+            )
+            yield PictureText(row["sha256"], tuple(lines))
+
+
+def uncommit_texts(storage: Storage, reader: str, shard: str) -> None:
+    """Delete the commit of a shard, so that its pictures are read again."""
+    storage.delete(f"{FOLDER}/{reader}/{shard}/stats.json")
+
+
+def delete_texts(storage: Storage, uris: Collection[str], hashes: AbstractSet[str]) -> int:
+    """Delete what was read in some pictures, of every reader, and return the number of their texts.
+
+    Args:
+        storage: the library.
+        uris: addresses whose failures are deleted.
+        hashes: SHA-256 of the pictures.
+
+    Raises:
+        LibraryError: a shard is damaged.
+        StorageError: the library cannot be read or written.
+    """
+    deleted = 0
+    stats = [entry.key.split("/") for entry in storage.list(FOLDER) if entry.key.endswith("/stats.json")]
+    for _, reader, shard, _ in stats:
+        keys, failures = _read_stats(storage, reader, shard)
+        lost = keys.keys() & hashes
+        kept_failures = [failure for failure in failures if failure.uri not in uris]
+        if not lost and len(kept_failures) == len(failures):
+            continue
+        deleted += len(lost)
+        kept = list(read_texts(storage, reader, shard, keys.keys() - hashes))
+        if kept or kept_failures:
+            name = shard_name([*(text.sha256 for text in kept), *(each.uri for each in kept_failures)], reader)
+            count = TextStats(name, len(kept), sum(bool(text.lines) for text in kept), len(kept_failures))
+            commit_texts(storage, reader, kept, kept_failures, count)
+            if name == shard:
+                continue
+        uncommit_texts(storage, reader, shard)
+        storage.clear(f"{FOLDER}/{reader}/{shard}")
+    return deleted
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""
+
+
+def _read_stats(storage: Storage, reader: str, shard: str) -> tuple[dict[str, TextKey], list[Failure]]:
+    """Return the keys and the failures of a shard. A damaged one has none, so that its pictures are read again."""
+    folder = f"{FOLDER}/{reader}/{shard}"
+    try:
+        stats = json.loads(storage.read(f"{folder}/stats.json"))
+        lines = storage.read(f"{folder}/failures.jsonl").splitlines() if stats["failed"] else []
+        keys = {sha256: TextKey(reader, shard, digest) for sha256, digest in stats["keys"]}
+        return keys, [Failure(**json.loads(line)) for line in lines]
+    except (ValueError, TypeError, KeyError, ObjectMissingError):
+        return {}, []

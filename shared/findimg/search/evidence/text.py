@@ -1,0 +1,204 @@
+"""Evidence from text: words that are written in an image, in its caption and keywords, or in its names.
+
+A text says less about what an image shows than the image itself does. How much it counts depends on what else is known
+about the word, and on the kind of text:
+
+- A word that no other source knows, or that others can only guess, is decided by text: see `ALONE`.
+- For a word that names classes which some image shows, text is a supplement: see `BESIDE`. `apple` finds apples
+  first, then images called `apple`, then screenshots that say "apple".
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.index.text_index import KINDS, Items, Kind, TextIndex
+from findimg.search.query import Term
+from findimg.search.results import TextMatch
+from findimg.text.lexicon import Lexicon
+from findimg.text.tokens import Token, fold_words, tokenise
+
+# Relevance of an image with the word, by kind of text: where text decides, and beside classes that an image shows.
+ALONE: dict[Kind, float] = {"written": 0.9, "caption": 1.0, "name": 0.8}
+BESIDE: dict[Kind, float] = {"written": 0.04, "caption": 0.3, "name": 0.15}
+_MISREAD = 0.7  # factor for text that is only similar to the phrase
+_KEPT = 256  # terms whose images are kept
+_BEFORE, _AFTER = 40, 60  # characters that an excerpt shows around the first match
+_ELLIPSIS = "…"
+_LABELS: dict[Kind, str] = {"written": "text", "caption": "caption", "name": "name"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundText:
+    """The images that have the words of a term."""
+
+    items: dict[Kind, Items]  # by kind of text
+    similar: Items  # images whose written text is only similar to the words
+
+    def __bool__(self) -> bool:
+        return bool(self.items) or len(self.similar) > 0
+
+    def relevance(self, images: int, weights: dict[Kind, float]) -> NDArray[np.float32]:
+        """Return the relevance of every image, float32[images], 0 to 1.
+
+        Args:
+            images: number of images.
+            weights: relevance by kind of text, `ALONE` or `BESIDE`.
+        """
+        found = np.zeros(images, np.float32)
+        found[self.similar] = weights["written"] * _MISREAD
+        for kind in sorted(self.items, key=lambda kind: weights[kind]):
+            items = self.items[kind]
+            found[items] = np.maximum(found[items], np.float32(weights[kind]))
+        return found
+
+
+NO_TEXT = FoundText({}, np.empty(0, np.int64))
+
+
+class TextEvidence:
+    """Knows the words that any image has. Several threads may use it at the same time."""
+
+    def __init__(self, index: TextIndex | None, lexicon: Lexicon, kinds: Collection[Kind] = KINDS):
+        """Use a version's text index.
+
+        Args:
+            index: None for a version of an older release, which has none.
+            lexicon: knows singulars.
+            kinds: the kinds of text that count.
+        """
+        self._index = index
+        self._lexicon = lexicon
+        self._kinds = frozenset(kinds)
+        self._find = lru_cache(_KEPT)(self._look_up)
+
+    @property
+    def available(self) -> bool:
+        """Whether the version has a text index."""
+        return self._index is not None
+
+    def knows(self, word: str) -> bool:
+        """Return whether any image has a word or phrase, in exactly this form."""
+        words = fold_words(word)
+        return bool(words) and self._index is not None and bool(self._exact(words, self._kinds))
+
+    def find(self, term: Term, forgiving: bool = False) -> FoundText:
+        """Return the images that have a term's words, not those of its alternatives.
+
+        Args:
+            term: a word matches its singular and plural too, a quoted phrase only itself.
+            forgiving: whether text counts in which some letters were misread.
+        """
+        return self._find(term.text, term.typed, term.phrase, term.source, forgiving)
+
+    def find_any(self, term: Term, forgiving: bool = False) -> FoundText:
+        """Return the images that have the words of a term or of one of its alternatives. See `find`."""
+        found = [self.find(each, forgiving) for each in (term, *term.alternatives)]
+        if len(found) == 1:
+            return found[0]
+        kinds = {kind for each in found for kind in each.items}
+        items = {kind: np.concatenate([each.items[kind] for each in found if kind in each.items]) for kind in kinds}
+        return FoundText(items, np.concatenate([each.similar for each in found]))
+
+    def excerpt(self, item: int, terms: Sequence[Term]) -> TextMatch | None:
+        """Return where an image's text has the words of some terms, None if it has none of them.
+
+        Of several kinds of text, the one that most terms are in is shown.
+        """
+        if self._index is None:
+            return None
+        text = self._index.text(item)
+        best: tuple[int, Kind, list[tuple[int, int]]] | None = None
+        for kind in KINDS:
+            wanted = [term for term in terms if term.source in ("", kind)] if kind in self._kinds else []
+            content = getattr(text, kind)
+            if not wanted or not content:
+                continue
+            tokens = tokenise(content)
+            spans = [span for term in wanted if (span := self._span(term, tokens, kind))]
+            if spans and (best is None or len(spans) > best[0]):
+                best = len(spans), kind, spans
+        return _excerpt(_LABELS[best[1]], getattr(text, best[1]), best[2]) if best else None
+
+    def _look_up(self, text: str, typed: str, is_phrase: bool, source: str, forgiving: bool) -> FoundText:
+        kinds = {source} & self._kinds if source else self._kinds
+        if self._index is None or not kinds:
+            return NO_TEXT
+        found: dict[Kind, list[Items]] = {}
+        words = fold_words(typed or text)
+        for phrase in self._phrases(text, typed, is_phrase):
+            for kind, items in self._exact(phrase, kinds).items():
+                found.setdefault(kind, []).append(items)
+        similar = NO_TEXT.similar
+        if forgiving and words and "written" in kinds:
+            similar, _ = self._index.with_similar_text(words)
+        return FoundText({kind: np.concatenate(parts) for kind, parts in found.items()}, similar)
+
+    def _exact(self, words: Sequence[str], kinds: Collection[str]) -> dict[Kind, Items]:
+        assert self._index is not None
+        return self._index.with_phrase(words, [kind for kind in KINDS if kind in kinds])
+
+    def _phrases(self, text: str, typed: str, is_phrase: bool) -> list[tuple[str, ...]]:
+        """Return the sequences of words that count as a term: what was typed, and singular and plural of a word."""
+        forms = [text, *([typed] if typed else [])]
+        if not is_phrase:
+            singular = self._lexicon.singular(text)
+            forms += [singular] if singular else []
+            forms += [plural for form in list(forms) for plural in _plurals(form)]
+        return [words for words in dict.fromkeys(tuple(fold_words(form)) for form in forms) if words]
+
+    def _span(self, term: Term, tokens: Sequence[Token], kind: Kind) -> tuple[int, int] | None:
+        """Return the characters at which a text has a term's words."""
+        folded = [token.text for token in tokens]
+        for words in self._phrases(term.text, term.typed, term.phrase):
+            for place in range(len(folded) - len(words) + 1):
+                if tuple(folded[place : place + len(words)]) == words:
+                    return tokens[place].start, tokens[place + len(words) - 1].end
+        if kind != "written" or self._index is None:
+            return None
+        wanted = fold_words(term.typed or term.text)
+        similar = self._index.similar_place(wanted, "".join(folded)) if wanted else None
+        if similar is None:
+            return None
+        at, starts, ends = 0, tokens[0].start, tokens[-1].end
+        for token in tokens:
+            if at <= similar[0]:
+                starts = token.start
+            at += len(token.text)
+            if at >= similar[1]:
+                ends = token.end
+                break
+        return starts, ends
+
+
+def _plurals(noun: str) -> list[str]:
+    if not noun.isascii() or not noun[-1:].isalpha():
+        return []
+    return [f"{noun}s", f"{noun}es", *([f"{noun[:-1]}ies"] if noun.endswith("y") else [])]
+
+
+def _excerpt(label: str, text: str, spans: Sequence[tuple[int, int]]) -> TextMatch:
+    """Return the part of a text around the first match, with the matches in it marked."""
+    spans = sorted(spans)
+    start, end = max(0, spans[0][0] - _BEFORE), min(len(text), spans[0][1] + _AFTER)
+    if start and (space := text.find(" ", start, spans[0][0])) >= 0:
+        start = space + 1
+    if end < len(text) and (space := text.rfind(" ", spans[0][1], end)) >= 0:
+        end = space
+    parts: list[tuple[str, bool]] = []
+    at = start
+    for first, last in spans:
+        if first < at or last > end:
+            continue
+        parts += [(text[at:first], False), (text[first:last], True)]
+        at = last
+    parts.append((text[at:end], False))
+    shown = [(" ".join(part.split("\n")), matched) for part, matched in parts if part]
+    if start:
+        shown.insert(0, (_ELLIPSIS, False))
+    if end < len(text):
+        shown.append((_ELLIPSIS, False))
+    return TextMatch(label, tuple(shown))

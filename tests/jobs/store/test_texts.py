@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from findimg.errors import LibraryError
+from findimg.storage.folder import FolderStorage
+from findimg_jobs.indexing.records import Failure
+from findimg_jobs.store.texts import (
+    PictureText,
+    ReadLine,
+    TextStats,
+    commit_texts,
+    delete_texts,
+    read_committed_texts,
+    read_texts,
+    shard_name,
+)
+
+INVOICE = PictureText("aa" * 32, (ReadLine("Acme invoice", 0.98, (0.1, 0.1, 0.9, 0.1, 0.9, 0.2, 0.1, 0.2)),))
+BLANK = PictureText("bb" * 32, ())
+BROKEN = Failure("/photos/broken.png", "1", "The file is broken.", transient=False)
+
+
+def commit(storage: FolderStorage, *texts: PictureText, reader: str = "reader-1") -> str:
+    name = shard_name((text.sha256 for text in texts), reader)
+    commit_texts(storage, reader, texts, [BROKEN], TextStats(name, len(texts), 1, 1))
+    return name
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FolderStorage:
+    return FolderStorage(str(tmp_path))
+
+
+def test_committed_texts_are_read_back(storage: FolderStorage) -> None:
+    shard = commit(storage, BLANK, INVOICE)
+    committed = read_committed_texts(storage)
+    assert set(committed.keys) == {INVOICE.sha256, BLANK.sha256}
+    assert committed.digest(INVOICE.sha256) != ""
+    assert committed.digest(BLANK.sha256) == committed.digest("cc" * 32) == ""
+    assert committed.failures == {BROKEN.uri: BROKEN}
+    (read,) = read_texts(storage, "reader-1", shard, {INVOICE.sha256})
+    assert read.sha256 == INVOICE.sha256
+    assert read.text == "Acme invoice"
+    assert read.lines[0].corners == pytest.approx(INVOICE.lines[0].corners)
+
+
+def test_shard_without_stats_does_not_count(storage: FolderStorage) -> None:
+    shard = commit(storage, INVOICE)
+    storage.delete(f"texts/reader-1/{shard}/stats.json")
+    assert read_committed_texts(storage).keys == {}
+
+
+def test_newest_reading_of_a_picture_counts(storage: FolderStorage) -> None:
+    commit(storage, INVOICE)
+    better = PictureText(INVOICE.sha256, (ReadLine("Acme invoice 2024", 0.99),))
+    shard = commit(storage, better, reader="reader-2")
+    key = read_committed_texts(storage).keys[INVOICE.sha256]
+    assert (key.reader, key.shard) == ("reader-2", shard)
+    assert read_committed_texts(storage, "reader-1").keys[INVOICE.sha256].reader == "reader-1"
+
+
+def test_deleted_texts_are_gone_and_others_stay(storage: FolderStorage) -> None:
+    commit(storage, BLANK, INVOICE)
+    commit(storage, INVOICE, reader="reader-2")
+    assert delete_texts(storage, {BROKEN.uri}, {INVOICE.sha256}) == 2
+    left = read_committed_texts(storage)
+    assert set(left.keys) == {BLANK.sha256}
+    assert left.failures == {}
+    assert "Acme" not in "".join(path.read_bytes().decode("latin-1") for path in Path(storage.root).rglob("*.parquet"))
+
+
+def test_damaged_shard_is_named(storage: FolderStorage) -> None:
+    shard = commit(storage, INVOICE)
+    storage.write(f"texts/reader-1/{shard}/lines.parquet", b"no table")
+    with pytest.raises(LibraryError, match=r"lines\.parquet is missing or damaged"):
+        list(read_texts(storage, "reader-1", shard, {INVOICE.sha256}))

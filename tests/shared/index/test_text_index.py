@@ -1,0 +1,76 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from findimg.errors import LibraryError
+from findimg.index.text_index import ImageText, TextIndex, write_text_index
+from findimg.text.tokens import fold_words
+
+ROWS = [
+    ImageText(written="Service status\nERROR 500 on server 7"),
+    ImageText(written="Status: error 501", caption="Error 500 explained", name="report error"),
+    ImageText(),
+    ImageText(written="statuserror 500on", name="holiday beach 01"),
+    ImageText(written="数据库连接错误"),
+    ImageText(written="Annual shareho1der meeting"),
+    ImageText(written="The heart working well"),
+]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextIndex]:
+    path = tmp_path_factory.mktemp("text") / "text.sqlite"
+    write_text_index(path, ROWS)
+    opened = TextIndex(path)
+    yield opened
+    opened.close()
+
+
+def test_word_finds_images_by_kind_of_text(index: TextIndex) -> None:
+    found = {kind: items.tolist() for kind, items in index.with_word(["error"]).items()}
+    assert found == {"written": [0, 1], "caption": [1], "name": [1]}
+    assert index.with_word(["absent"]) == {}
+
+
+def test_phrase_needs_its_words_in_order(index: TextIndex) -> None:
+    found = {kind: items.tolist() for kind, items in index.with_phrase(["error", "500"]).items()}
+    assert found == {"written": [0], "caption": [1]}
+    assert index.with_phrase(["500", "error"]) == {}
+    assert {kind: items.tolist() for kind, items in index.with_phrase(["status", "error"]).items()} == {
+        "written": [0, 1]
+    }
+
+
+def test_phrase_of_characters_is_found_in_a_text_without_spaces(index: TextIndex) -> None:
+    assert index.with_phrase(fold_words("连接错误"))["written"].tolist() == [4]
+    assert index.with_phrase(fold_words("误错")) == {}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "items"),
+    [
+        ("shareholder meeting", [5]),
+        ("shareholder", [5]),
+        ("shareholders dinner", []),
+        ("error 500", [0, 3]),  # an added space is missing
+        ("error 502", []),  # another number
+        ("art work", []),  # a part of other words
+        ("status", []),  # too short for a mistake
+    ],
+)
+def test_misread_and_joined_words_are_found(index: TextIndex, phrase: str, items: list[int]) -> None:
+    assert index.with_similar_text(fold_words(phrase))[0].tolist() == items
+
+
+def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_text_index(tmp_path / name, iter(ROWS))
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+def test_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "text.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(LibraryError, match=r"text\.sqlite cannot be opened as a text index"):
+        TextIndex(path)
