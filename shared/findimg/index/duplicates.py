@@ -27,22 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.exact import normalised_rows
-from findimg.index.float16 import widened
+from findimg.index.near_duplicates import compare_hashed, hash_features, normalised
 
 # Cosine of visual features from which on two images are near-duplicates, by encoder.
 # efficientnet-lite2 finds distinct photographs more alike: at 0.92 it groups 4 pairs of the 1,400 more, at 0.94 none.
 _COSINES = {"efficientnet-lite0": 0.92, "efficientnet-lite0-int8": 0.92, "efficientnet-lite2": 0.94}
 _UNMEASURED = 0.97  # for other encoders
 _EXACT = 4096  # contents up to which all pairs are compared
-# More contents are hashed: images whose projected features lie on the same side of 16 random planes become candidates.
-# At a cosine of 0.95, 24 tables miss 1 pair of 150.
-_TABLES = 24
-_BITS = 16
-# Of their 384 bits, 39 ± 6 differ at a cosine of 0.95, 96 ± 8 at 0.7.
-_DIFFERENT_BITS = 70
-_NEIGHBOURS = 64  # candidates of an image in one table, so that a large clump costs no more than a small one
-_CHUNK = 8192  # images read at a time
 
 
 def near_duplicate_cosine(encoder: str) -> float:
@@ -90,59 +81,16 @@ def _near_pairs(
 ) -> Iterator[tuple[int, int]]:
     """Yield pairs of near-duplicates, the smaller item first."""
     if len(contents) <= _EXACT:
-        vectors = _normalised(visual[contents])
+        vectors = normalised(visual[contents])
         for start in range(0, len(contents), 1024):
             near = vectors[start : start + 1024] @ vectors.T >= cosine
             for row, column in np.argwhere(np.triu(near, start + 1)):
                 yield int(contents[start + row]), int(contents[column])
         return
-    pairs = _hashed_pairs(indexed, contents)
-    for start in range(0, len(pairs), _CHUNK):
-        chunk = pairs[start : start + _CHUNK]
-        # Projected features are short to read. They leave out only pairs that are far apart.
-        for vectors, least in ((indexed, cosine - 0.05), (visual, cosine)):
-            # An image is in many pairs, so its vector is read and normalised once for all of them.
-            items, places = np.unique(chunk, return_inverse=True)
-            normalised = _normalised(vectors[items])
-            first, second = places.reshape(chunk.shape).T
-            chunk = chunk[np.vecdot(normalised[first], normalised[second]) >= least]
-        yield from map(tuple, chunk.tolist())
-
-
-def _hashed_pairs(indexed: NDArray[np.floating], contents: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return candidates, int64[n, 2]: pairs of images with equal hashes, but not too many for one image."""
     sample = contents[:: -(-len(contents) // 20_000)]
-    mean = np.asarray(indexed[sample], np.float32).mean(axis=0)
-    planes = np.random.default_rng(0).standard_normal((indexed.shape[1], _TABLES * _BITS), np.float32)
-    codes = np.empty((_TABLES, len(contents)), np.uint16)
-    powers = 2 ** np.arange(_BITS)
-    for start in range(0, len(contents), _CHUNK):
-        rows = np.asarray(indexed[contents[start : start + _CHUNK]], np.float32) - mean
-        sides = (rows @ planes > 0).reshape(len(rows), _TABLES, _BITS)
-        codes[:, start : start + len(rows)] = (sides @ powers).T
-    hashes = np.ascontiguousarray(codes.T).view(np.uint64)  # uint64[contents, 6], all tables of a content side by side
-    found = np.empty(0, np.int64)  # the places of both in `contents`, as one number
-    for table in codes:
-        pairs = [found]
-        order = np.argsort(table, kind="stable")
-        sorted_codes, sorted_hashes = table[order], hashes[order]
-        for step in range(1, _NEIGHBOURS + 1):
-            same = np.flatnonzero(sorted_codes[step:] == sorted_codes[:-step])
-            if not len(same):
-                break
-            different = np.bitwise_count(sorted_hashes[same] ^ sorted_hashes[same + step]).sum(axis=1)
-            same = same[different <= _DIFFERENT_BITS]
-            one, other = order[same], order[same + step]
-            pairs.append(np.minimum(one, other) * len(contents) + np.maximum(one, other))
-        # np.unique uses a hash table, which takes several times as long as sorting.
-        joined = np.sort(np.concatenate(pairs))
-        found = joined[np.flatnonzero(np.diff(joined, prepend=-1))]
-    return np.asarray(contents[np.stack(np.divmod(found, len(contents)), axis=1)], np.int64)
-
-
-def _normalised(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    wide = widened(vectors) if vectors.dtype == np.float16 else np.asarray(vectors, np.float32)
-    return normalised_rows(wide)
+    centre = np.asarray(indexed[sample], np.float32).mean(axis=0)
+    hashes = hash_features(indexed, centre)[contents]
+    yield from map(tuple, compare_hashed(visual, contents, np.ones(len(contents), np.bool_), hashes, cosine).tolist())
 
 
 def write_duplicates(path: Path, groups: NDArray[np.int32]) -> None:
