@@ -9,6 +9,9 @@ import PIL.Image
 import PIL.ImageCms
 from numpy.typing import NDArray
 
+from findimg.images import hdr
+
+COLOURS = "findimg_colours"
 _MAX_PROFILE = 4 * 2**20  # bytes. The largest CMYK profiles of printers have about 3 MB.
 _MAX_BEYOND = 0.01  # share of values outside 0 to 1 that count as highlights, and are clipped
 _SAME = 2  # largest difference of 8-bit values at which a profile counts as sRGB
@@ -55,16 +58,24 @@ def on_white(picture: PIL.Image.Image) -> PIL.Image.Image:
     """Compose transparent pixels onto white. Return an image of mode L, RGB or CMYK."""
     if not picture.has_transparency_data:
         return picture if picture.mode in _SPACES else picture.convert("RGB")
-    layer = picture.convert("RGBA")
-    paper = PIL.Image.new("RGB", layer.size, "white")
-    paper.paste(layer, mask=layer.getchannel("A"))
+    # Grey stays grey, so that its profile still fits.
+    mode = "L" if picture.mode in ("1", "L", "LA", "La") else "RGB"
+    layer = picture.convert(f"{mode}A")
+    paper = PIL.Image.new(mode, layer.size, "white")
+    paper.paste(layer.convert(mode), mask=layer.getchannel("A"))
     paper.info = picture.info
     return paper
 
 
 def to_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Return a copy in RGB, converted by the embedded profile if that differs from sRGB."""
+    """Return a copy in RGB, converted by the embedded profile if that differs from sRGB, or from high dynamic range.
+
+    The latter is stated as `info[COLOURS]`: primaries and transfer function by their numbers in ITU-T H.273.
+    """
     profile = picture.info.get("icc_profile")
+    primaries, transfer = picture.info.get(COLOURS, (2, 2))
+    if transfer in (hdr.PQ, hdr.HLG) and picture.mode in ("L", "RGB"):
+        return hdr.to_srgb(picture, primaries, transfer)
     if picture.mode in _SPACES and isinstance(profile, bytes) and len(profile) <= _MAX_PROFILE:
         transform = _transform(profile, picture.mode)
         if transform:

@@ -17,15 +17,16 @@ from pillow_heif.as_plugin import HeifImageFile
 
 from findimg.errors import ImageError
 from findimg.images.capture_date import parse_exif
-from findimg.images.colour import on_white, to_eight_bit, to_srgb
+from findimg.images.colour import COLOURS, on_white, to_eight_bit, to_srgb
 from findimg.images.formats import readable_formats, unreadable
-from findimg.images.readers import jpeg, png, webp
+from findimg.images.readers import isobmff, jpeg, png, webp
 from findimg.images.readers.bmp import is_bmp, open_bmp
 from findimg.images.readers.tiff import is_tiff, open_tiff
 from findimg.images.refusals import LIMIT_BYTES, broken, check_pixels, empty, too_complex, too_many_bytes
 
 MODEL_SIDE = 256  # pixels, the short side that encoders need at least
 THUMBNAIL_SIDE = 320  # pixels
+_SMALL = 2**22  # pixels. Coded frames up to this size do no harm.
 # Formats that Pillow does not decode, or not in every layout: name, test of the content, reader.
 _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], PIL.Image.Image]], ...] = (
     ("TIFF", is_tiff, open_tiff),
@@ -182,12 +183,26 @@ def _open(data: bytes) -> PIL.Image.Image:
     # The decoder takes what follows the cut for pixels, such as the zeros of an interrupted copy.
     if data.startswith(jpeg.START) and jpeg.is_cut(data):
         raise broken("JPEG")
+    stated = isobmff.inspect(data) if data[4:8] == b"ftyp" else None
+    if stated:
+        check_pixels(1, stated.pixels)
+    colours = (stated.primaries, stated.transfer) if stated else None
+    if data.startswith(png.START):
+        colours = png.stated_colours(data)
     for name in readable_formats(data):
         opens = HeifImageFile if name == "HEIF" else PIL.Image.OPEN[name][0]
         # A decoder may raise any exception for hostile bytes.
         with suppress(Exception):
-            return opens(io.BytesIO(data), "")
-    raise unreadable(data)
+            picture = opens(io.BytesIO(data), "")
+            if colours and "icc_profile" not in picture.info:
+                picture.info[COLOURS] = colours
+            break
+    else:
+        raise unreadable(data)
+    if stated and stated.pixels > 4 * picture.width * picture.height + _SMALL:
+        # The decoder would take memory for a frame that is far larger than the picture.
+        raise broken(name)
+    return picture
 
 
 def _least(width: int, height: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import PIL.Image
 import pillow_heif
 
 from findimg.errors import ImageError
+from findimg.images.readers.isobmff import brands
 from findimg.images.refusals import broken, unknown, unknown_format
 
 EXTENSIONS = frozenset(
@@ -19,6 +20,9 @@ EXTENSIONS = frozenset(
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF")
 
 
+_AVIF = {b"avif", b"avis"}
+
+
 def readable_formats(data: bytes) -> Iterator[str]:
     """Yield the names in `FORMATS` that fit a file's first bytes."""
     PIL.Image.init()
@@ -26,7 +30,8 @@ def readable_formats(data: bytes) -> Iterator[str]:
     start = data[:16].ljust(16, b"\0")
     for name in FORMATS:
         if name == "HEIF":
-            accepted = pillow_heif.is_supported(start)
+            # pillow_heif opens AVIF, too, but cannot decode it.
+            accepted = pillow_heif.is_supported(start) and not _AVIF & brands(data)
         else:
             accepts = PIL.Image.OPEN[name][1]
             # A decoder that is not installed returns a message.

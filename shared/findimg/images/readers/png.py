@@ -8,7 +8,7 @@ import zlib
 
 START = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS")
-_METADATA = (b"eXIf", b"iCCP")  # kept if their checksum is right
+_METADATA = (b"eXIf", b"iCCP", b"cICP")  # kept if their checksum is right
 _MAX_METADATA = 1 << 20  # bytes, before decompression
 
 
@@ -29,6 +29,16 @@ def without_metadata(data: bytes) -> bytes:
             break
         at = end
     return b"".join(kept)
+
+
+def stated_colours(data: bytes) -> tuple[int, int] | None:
+    """Return the primaries and the transfer function of a cICP chunk before the pixels, by their numbers in H.273."""
+    at = len(START)
+    while at + 12 <= len(data) and (kind := data[at + 4 : at + 8]) != b"IDAT":
+        if kind == b"cICP":
+            return data[at + 8], data[at + 9]
+        at += 12 + struct.unpack_from(">I", data, at)[0]
+    return None
 
 
 def _is_sound(kind: bytes, chunk: bytes) -> bool:
