@@ -4,9 +4,7 @@ Everything here is available from `findimg` itself.
 """
 
 import getpass
-import logging
 import os
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,11 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from findimg.encoders.base import ImageEncoder
-from findimg.errors import QueryError, StorageError
+from findimg.errors import QueryError
 from findimg.images import LIMIT_BYTES, decode, thumbnail
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library
@@ -27,18 +22,15 @@ from findimg.models.store import ModelStore
 from findimg.search.query import Query, parse
 from findimg.search.results import Answer, ImageFeatures
 from findimg.search.searcher import MAX_HITS, Searcher
-from findimg.search.taught.examples import embed_thumbnail, indexed_example, outside_example
+from findimg.search.taught.examples import indexed_example, outside_example
+from findimg.search.taught.follow import TaughtFollower
 from findimg.settings import load_settings
 from findimg.storage.base import read_uri
 from findimg.taught.events import Example
 from findimg.taught.log import TaughtLog
-from findimg.taught.state import TaughtState
 from findimg.taught.teaching import Lesson, TeachReport, find_name, remove_name, teach
 from findimg.taught.transfer import export_names
 from findimg.text.vectors import open_words
-
-_TAUGHT_INTERVAL = 2.0  # seconds until what the team taught is read again
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +129,13 @@ class OpenedLibrary:
         self._opened = searcher
         self._models = models
         self._storage = library.storage
-        self._taught = TaughtLog(library.storage)
-        self._refreshed = float("-inf")
+        self._follower = TaughtFollower(library.storage, lambda data: searcher.embed(decode(data), self._encoder))
 
     @property
     def _searcher(self) -> Searcher:
         """Return the searcher, with what the team has taught by now."""
-        if time.monotonic() - self._refreshed > _TAUGHT_INTERVAL:
-            self._refreshed = time.monotonic()
-            try:
-                self._use(self._taught.refresh())
-            except StorageError as error:
-                _log.warning("Taught names cannot be read: %s", error)
+        self._follower.follow(self._opened)
         return self._opened
-
-    def _use(self, state: TaughtState) -> None:
-        if state is not self._opened.taught:
-            self._opened.use_taught(state, self._vector_of)
-
-    def _vector_of(self, example: Example) -> NDArray[np.floating] | None:
-        """Return the features of an example that another encoder embedded."""
-        return embed_thumbnail(self._storage, example, lambda data: self._opened.embed(decode(data), self._encoder))
 
     def __enter__(self) -> Self:
         return self
@@ -276,8 +254,8 @@ class OpenedLibrary:
 
     def teach_lesson(self, lesson: Lesson, by: str = "") -> TeachReport:
         """Teach a name with examples that are embedded already, and return what changed. Errors as of `teach`."""
-        report = teach(self._storage, self._taught, by or local_person(), lesson)
-        self._use(self._taught.state)
+        report = teach(self._storage, self.taught_log, by or local_person(), lesson)
+        self._follower.apply(self._opened)
         return report
 
     def untaught(self, name: str, *, by: str = "") -> int:
@@ -291,8 +269,8 @@ class OpenedLibrary:
             QueryError: nobody taught the name.
             StorageError: the library cannot be written.
         """
-        removed = remove_name(self._taught, by or local_person(), name)
-        self._use(self._taught.state)
+        removed = remove_name(self.taught_log, by or local_person(), name)
+        self._follower.apply(self._opened)
         return removed
 
     def taught(self, name: str = "") -> list[TaughtName]:
@@ -305,8 +283,8 @@ class OpenedLibrary:
             QueryError: nobody taught `name`.
             StorageError: the library cannot be read.
         """
-        state = self._taught.refresh()
-        self._use(state)
+        self._follower.refresh(self._opened)
+        state = self.taught_log.state
         names = [find_name(state, name)] if name else state.names.values()
         return [
             TaughtName(
@@ -324,12 +302,12 @@ class OpenedLibrary:
         Raises:
             StorageError: the library cannot be read.
         """
-        return export_names(self._taught.refresh(), self._storage)
+        return export_names(self.taught_log.refresh(), self._storage)
 
     @property
     def taught_log(self) -> TaughtLog:
         """Return the events that people taught, for export and audit."""
-        return self._taught
+        return self._follower.log
 
     def _example(self, image: str | os.PathLike[str], thumbnails: dict[str, bytes]) -> Example:
         """Return an image as an example. The thumbnail of one that is not indexed is added to `thumbnails`."""

@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import PIL.Image
-from numpy.typing import NDArray
 
 from findimg.encoders.base import ImageEncoder
-from findimg.errors import FindimgError, StorageError
+from findimg.errors import FindimgError
 from findimg.images import decode
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library, Version
@@ -20,10 +18,8 @@ from findimg.models.store import ModelStore
 from findimg.search.query import parse
 from findimg.search.results import ImageFeatures
 from findimg.search.searcher import Searcher
-from findimg.search.taught.examples import embed_thumbnail
+from findimg.search.taught.follow import TaughtFollower
 from findimg.settings import Settings
-from findimg.taught.events import Example
-from findimg.taught.log import TaughtLog
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
 _log = logging.getLogger(__name__)
@@ -64,19 +60,14 @@ class LiveLibrary:
         return Library(self._settings.library, self._settings.cache)
 
     @cached_property
-    def _taught(self) -> TaughtLog:
-        return TaughtLog(self.library.storage)
+    def taught(self) -> TaughtFollower:
+        """What the team taught in the library."""
+        return TaughtFollower(self.library.storage, self.embed)
 
     def refresh_taught(self) -> None:
-        """Answer with what the team has taught by now.
-
-        Raises:
-            StorageError: the library cannot be read. What was taught before stays.
-        """
-        state = self._taught.refresh()
+        """Answer with what the team has taught by now. While the library cannot be read, the last state stays."""
         with self.lease() as searcher:
-            if searcher.taught is not state:
-                searcher.use_taught(state, self._vector_of)
+            self.taught.follow(searcher, interval=0)
 
     @property
     def version(self) -> str | None:
@@ -127,7 +118,7 @@ class LiveLibrary:
                 return False
             version = self.library.open(name)
             opened = _OpenVersion(Searcher(version, self.words(version.manifest.words)))
-            self._use_taught(opened.searcher)
+            self.taught.follow(opened.searcher, interval=0)
             if warm:
                 _warm(opened.searcher)
             with self._lock:
@@ -183,17 +174,6 @@ class LiveLibrary:
         if self._live:
             self._live.searcher.close()
             self._live = None
-
-    def _use_taught(self, searcher: Searcher) -> None:
-        """Let a searcher that nobody uses yet answer with taught names, if they can be read."""
-        try:
-            searcher.use_taught(self._taught.refresh(), self._vector_of)
-        except StorageError as error:
-            _log.warning("Taught names cannot be read: %s", error)
-
-    def _vector_of(self, example: Example) -> NDArray[np.floating] | None:
-        """Return the features of an example that another encoder embedded."""
-        return embed_thumbnail(self.library.storage, example, self.embed)
 
     def _open_encoder(self, version: Version) -> ImageEncoder:
         # Compare fingerprints, because new weights keep the encoder's name.

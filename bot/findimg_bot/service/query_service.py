@@ -17,6 +17,7 @@ from findimg.errors import FindimgError, QueryError
 from findimg.library.manifest import Manifest
 from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import Searcher
+from findimg.search.taught.follow import INTERVAL
 from findimg.settings import Settings
 from findimg_bot.service.answers import (
     ImageResults,
@@ -59,7 +60,6 @@ _ALT_TAGS = 3
 _ATTEMPTS = 3  # to send a message with thumbnails
 _ACKNOWLEDGE_DELAY = 0.02  # seconds; unnoticeable, and enough to acknowledge many commands that come at once
 PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
-_TAUGHT_INTERVAL = 2.0  # seconds between two reads of what the team taught
 _MAX_QUESTIONS = 200  # waiting or running; the next one is refused
 _MAX_IMAGES = 20  # uploaded images, likewise
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
@@ -456,16 +456,11 @@ class QueryService:
 
     async def _follow_taught(self) -> None:
         """Read at regular intervals what the team teaches."""
-        reported = ""
         while True:
-            try:
+            # Without a version the version watcher reports the problem.
+            with suppress(FindimgError):
                 await asyncio.to_thread(self.live.refresh_taught)
-                reported = ""
-            except FindimgError as error:
-                if str(error) != reported:
-                    reported = str(error)
-                    _log.warning("Taught names cannot be read: %s", error)
-            await asyncio.sleep(_TAUGHT_INTERVAL)
+            await asyncio.sleep(INTERVAL)
 
     async def _warm(self) -> None:
         try:

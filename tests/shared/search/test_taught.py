@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg.errors import QueryError
+from findimg.errors import QueryError, StorageError
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.results import Answer
 from findimg.search.searcher import Searcher
 from findimg.search.taught.examples import indexed_example
+from findimg.search.taught.follow import TaughtFollower
+from findimg.storage.base import open_storage
 from findimg.taught.events import Event, Example, new_action, new_cancel, new_example, parse_event
+from findimg.taught.log import TaughtLog
 from findimg.taught.state import merge
 from findimg.text.vectors import EMBEDDED, open_words
 
@@ -134,6 +137,25 @@ def test_example_with_a_wrong_dimension_is_passed_over(searcher: Searcher, caplo
     searcher.use_taught(merge([event("zqxbot", wrong), event("zqxbot", sample(searcher, "rocket"))]))
     assert first(searcher, "zqxbot") == "rocket"
     assert "has 7 dimensions" in caplog.text
+
+
+def test_follower_keeps_the_last_state_during_an_outage_and_reports_it_once(
+    searcher: Searcher, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = open_storage(str(tmp_path))
+    follower = TaughtFollower(storage, lambda data: searcher.features(0))
+    TaughtLog(storage).append([new_example("T1/U1", new_action(), "zqxbot", True, sample(searcher, "rocket"))])
+    follower.follow(searcher)
+    assert first(searcher, "zqxbot") == "rocket"
+
+    def fail(_: str) -> None:
+        raise StorageError("the disk is gone")
+
+    monkeypatch.setattr(follower.log._storage, "list", fail)
+    for _ in range(2):
+        follower.follow(searcher, interval=0)
+    assert first(searcher, "zqxbot") == "rocket"
+    assert caplog.text.count("the disk is gone") == 1
 
 
 def labels(searcher: Searcher) -> np.ndarray:
