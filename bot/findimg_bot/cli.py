@@ -59,6 +59,7 @@ ThumbnailBaseUrlFlag = Annotated[str | None, _flag("thumbnail_base_url")]
 AllowChannelsFlag = Annotated[str | None, _flag("allow_channels")]
 AllowUsersFlag = Annotated[str | None, _flag("allow_users")]
 AllowTeamsFlag = Annotated[str | None, _flag("allow_teams")]
+TeachersFlag = Annotated[str | None, _flag("teachers")]
 SlackApiUrlFlag = Annotated[str | None, _flag("slack_api_url")]
 SlackClientIdFlag = Annotated[str | None, _flag("slack_client_id")]
 SlackSurfacesFlag = Annotated[str | None, _flag("slack_surfaces")]
@@ -133,6 +134,7 @@ def serve(
     allow_channels: AllowChannelsFlag = None,
     allow_users: AllowUsersFlag = None,
     allow_teams: AllowTeamsFlag = None,
+    teachers: TeachersFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
     slack_surfaces: SlackSurfacesFlag = None,
@@ -152,6 +154,7 @@ def serve(
         allow_channels=allow_channels,
         allow_users=allow_users,
         allow_teams=allow_teams,
+        teachers=teachers,
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
         slack_surfaces=slack_surfaces,
@@ -238,6 +241,7 @@ def doctor(
     allow_channels: AllowChannelsFlag = None,
     allow_users: AllowUsersFlag = None,
     allow_teams: AllowTeamsFlag = None,
+    teachers: TeachersFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
     slack_surfaces: SlackSurfacesFlag = None,
@@ -255,6 +259,7 @@ def doctor(
         allow_channels=allow_channels,
         allow_users=allow_users,
         allow_teams=allow_teams,
+        teachers=teachers,
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
         slack_surfaces=slack_surfaces,

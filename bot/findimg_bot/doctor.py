@@ -175,6 +175,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
             ("ALLOW_CHANNELS", settings.channels, r"[CGD][A-Z0-9]+"),
             ("ALLOW_USERS", settings.users, r"[UW][A-Z0-9]+"),
             ("ALLOW_TEAMS", settings.teams, r"[TE][A-Z0-9]+|\*"),
+            ("TEACHERS", settings.teaching_people, r"(?:[TE][A-Z0-9]+/)?[UW][A-Z0-9]+"),
         ):
             if wrong := sorted(each for each in ids if not re.fullmatch(form, each)):
                 raise _ProblemError(

@@ -110,6 +110,7 @@ async def _bot(settings: Settings, workspace: Workspace, monitor: str | None) ->
             "allow_channels": "",
             "allow_users": "",
             "allow_teams": "",
+            "teachers": "",
         }
         async with running(settings.model_copy(update=here), monitor=monitor) as bot:
             assert bot.connection

@@ -43,6 +43,10 @@ class QueryError(FindimgError):
     """A query cannot be answered. The text says how to change it."""
 
 
+class UnknownWordError(QueryError):
+    """No source knows a word of a query. The text suggests known spellings."""
+
+
 class NotPublishedError(FindimgError):
     """A run ended without a new version. A rerun continues where it stopped."""
 

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
         description="Ids of the workspaces that may install findimg, and of other organisations whose people the bot "
         "answers in shared channels; * allows all. Default: only the workspace of the bot token.",
     )
+    teachers: str = Field(
+        default="", description="Ids of the people who may teach names. Default: everybody of the workspace."
+    )
     slack_api_url: _Address = Field(default="https://slack.com/api/", description="Address of Slack's Web API.")
     slack_client_id: str = Field(default="", description="Client id of an app for many workspaces.")
     slack_surfaces: str = Field(
@@ -125,6 +128,11 @@ class Settings(BaseSettings):
     def teams(self) -> frozenset[str]:
         """Return the ids in `allow_teams`."""
         return frozenset(_NAMES.findall(self.allow_teams))
+
+    @property
+    def teaching_people(self) -> frozenset[str]:
+        """Return the ids in `teachers`, each `<user>` or `<team>/<user>`."""
+        return frozenset(_NAMES.findall(self.teachers))
 
     @classmethod
     def is_secret(cls, name: str) -> bool:

@@ -11,15 +11,17 @@ import PIL.Image
 
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import FindimgError
-from findimg.images import decode
+from findimg.images import decode, thumbnail
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.search.query import parse
 from findimg.search.results import ImageFeatures
 from findimg.search.searcher import Searcher
+from findimg.search.taught.examples import outside_example
 from findimg.search.taught.follow import TaughtFollower
 from findimg.settings import Settings
+from findimg.taught.events import Example
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
 _log = logging.getLogger(__name__)
@@ -144,6 +146,13 @@ class LiveLibrary:
         image = decode(data)
         with self.lease() as searcher:
             return searcher.embed(image, self._open_encoder(searcher.version))
+
+    def outside_example(self, data: bytes) -> tuple[Example, bytes]:
+        """Return an image from outside as an example for a name, and its thumbnail as a JPEG. Errors as of `embed`."""
+        image = decode(data)
+        with self.lease() as searcher:
+            features = searcher.embed(image, self._open_encoder(searcher.version))
+            return outside_example(searcher, image.sha256, features), thumbnail(image)
 
     def warm_encoder(self) -> None:
         """Load the encoder and run it once, so that the first uploaded image does not wait.

@@ -13,7 +13,7 @@ import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg.errors import FindimgError, QueryError
+from findimg.errors import FindimgError, QueryError, UnknownWordError
 from findimg.library.manifest import Manifest
 from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import Searcher
@@ -33,6 +33,7 @@ from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.links import SECONDS, Links, path_below
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
+from findimg_bot.service.teaching import Teaching, suggested_name
 from findimg_bot.service.version_watcher import ClientOfTeam, VersionWatcher
 from findimg_bot.slack.blocks.elements import Block, context
 from findimg_bot.slack.blocks.message import Message, text_message
@@ -46,6 +47,7 @@ from findimg_bot.slack.blocks.results import (
     shared_image_message,
 )
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
+from findimg_bot.slack.blocks.taught import unknown_words_message
 from findimg_bot.slack.blocks.text import escaped, file_name, notification_text
 from findimg_bot.slack.download import download
 from findimg_bot.slack.image_files import SlackFile
@@ -68,6 +70,14 @@ ResultsBuilder = Callable[..., Message]  # takes the arguments of `results_messa
 _log = logging.getLogger(__name__)
 
 
+class TeachableError(UnknownWordError):
+    """A query has an unknown word, which the person may teach."""
+
+    def __init__(self, text: str, message: Message):
+        super().__init__(text)
+        self.message = message
+
+
 class QueryService:
     """Answers questions in Slack. Nothing that a later click needs is kept in memory."""
 
@@ -88,6 +98,7 @@ class QueryService:
         self._watcher = VersionWatcher(self.live, self.store, self.thumbnails, self.metrics)
         self._search_pool = BoundedExecutor("search", cores, _MAX_QUESTIONS)
         self._embed_pool = BoundedExecutor("embed", 1, _MAX_IMAGES)
+        self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, client_of: ClientOfTeam) -> None:
@@ -126,8 +137,15 @@ class QueryService:
             skip: number of hits on earlier pages.
             build: returns the answer; takes the arguments of `results_message`.
         """
-        page = await self.find(question, skip=skip)
-        await self._send_page(client, team, reply, question, page, build)
+        try:
+            page = await self.find(question, skip=skip)
+        except UnknownWordError as error:
+            # A modal has its own fields for another try.
+            if build is not results_message or not suggested_name(question) or not self._shows_teach(reply):
+                raise
+            question_id = await self._store_question(team, reply, question)
+            raise TeachableError(str(error), unknown_words_message(str(error), question_id)) from error
+        await self._send_page(client, team, reply, question, replace(page, teaches=self._shows_teach(reply)), build)
 
     async def share(self, client: AsyncWebClient, team: str, reply: Reply, uri: str) -> None:
         """Show one indexed image to everybody in the channel of `reply`.
@@ -273,8 +291,7 @@ class QueryService:
         with suppress(QueryError):
             results = await self._search_pool.run(lambda: self._tags(question))
             lead = tags_blocks(results, question.name, None, None)
-        page = await self.find(question)
-        await self._send_page(client, team, reply, question, page, partial(results_message, lead=lead))
+        await self.search(client, team, reply, question, build=partial(results_message, lead=lead))
 
     async def words(self, reply: Reply, word: str) -> None:
         """Answer with the nearest words."""
@@ -358,8 +375,10 @@ class QueryService:
         try:
             with self.metrics.answering(kind):
                 yield
+        except TeachableError as error:
+            await _send(reply, error.message)
         except Exception as error:
-            await _send_text(reply, explain(error))
+            await _send(reply, text_message(explain(error)))
         finally:
             progress.cancel()
 
@@ -422,6 +441,10 @@ class QueryService:
     ) -> str:
         stored = StoredQuestion(team, reply.user if reply.private else "", question, skip, uris)
         return await asyncio.to_thread(self.store.save_question, stored)
+
+    def _shows_teach(self, reply: Reply) -> bool:
+        """Return whether an answer offers to teach. In public answers it does, because anybody may click."""
+        return not reply.private or self.teaching.is_offered_to(reply.user)
 
     def _tags(self, question: Question) -> TagResults:
         with self.live.lease() as searcher:
@@ -496,9 +519,9 @@ async def _show_progress_later(reply: Reply, seconds: float) -> None:
         await reply.begin()
 
 
-async def _send_text(reply: Reply, text: str) -> None:
-    """Send a sentence; when that fails as well, log the reason."""
+async def _send(reply: Reply, message: Message) -> None:
+    """Send the reason for a failure; when that fails as well, log it."""
     try:
-        await reply.send(text_message(text))
+        await reply.send(message)
     except Exception as error:
         _log.error("The person who asked cannot be told about an error: %s", slack_failure(error))

@@ -1,6 +1,7 @@
 """Decides which requests the bot answers: genuine, not repeated, and from allowed teams, channels and people."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -18,8 +19,10 @@ from findimg.settings import Settings
 from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.picture_modal import SEARCH, SHARE, refusal_modal
+from findimg_bot.slack.blocks.teach_modal import TEACH
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
+from findimg_bot.slack.people import person_of
 
 _CHANNEL_ENTITY = "slack#/types/channel_id"
 _HOOKS = "https://hooks.slack.com"
@@ -59,6 +62,7 @@ class Admission(AsyncMiddleware):
             return await self._refuse(body, context, reason)
         self._hide_other_channel(body)
         context["service"] = self._service
+        context["person"] = person_of(body, context)
         context["workspaces"] = self._workspaces
         return await next()
 
@@ -80,7 +84,8 @@ class Admission(AsyncMiddleware):
                 self._warned.add(team)
                 _log.warning("The workspace %s is refused. To allow it, add its id to FINDIMG_ALLOW_TEAMS.", team)
             return _TEAM_NOT_ALLOWED.format(team=team)
-        if not self._is_own_team(body, context):
+        person = person_of(body, context)
+        if not person.is_member and not (person.team and may_install(self._settings, person.team)):
             return _OTHER_TEAM
         # Nobody asked for a preview, so people of other organisations are not shown one.
         if body.get("is_ext_shared_channel") and body.get("event", {}).get("type") == "link_shared":
@@ -95,6 +100,9 @@ class Admission(AsyncMiddleware):
             return _NOT_ALLOWED
         # A search outside all channels would show its images to people of any channel.
         if self._settings.channels and _is_search_outside_channels(body):
+            return _NOT_ALLOWED
+        opened = _channel_of_modal(body)
+        if self._settings.channels and opened is not None and opened not in self._settings.channels:
             return _NOT_ALLOWED
         if self._settings.users and context.user_id not in self._settings.users:
             return _NOT_ALLOWED
@@ -113,26 +121,6 @@ class Admission(AsyncMiddleware):
         for name in ("context", "app_context"):
             if self._settings.channels and viewed_channel(event.get(name)) not in self._settings.channels:
                 event.pop(name, None)
-
-    def _is_own_team(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
-        """Return whether the person is in the workspace or organisation that installed the app, or in an allowed one.
-
-        With Slack Connect, people of other organisations share channels with the bot.
-        """
-        result = context.authorize_result
-        installed = {result.team_id, result.enterprise_id} - {None} if result else set()
-        if result and result.team_id is None:
-            # An org-wide installation serves the workspaces for which Slack delivers an event.
-            installed |= {each.get("team_id") for each in body.get("authorizations") or ()} - {None}
-        team = person_team(body)
-        shared = bool(body.get("is_ext_shared_channel"))
-        if team is None:
-            return not shared  # a workflow of the own workspace has no team
-        if team in installed or may_install(self._settings, team):
-            return True
-        # An org-wide installation serves all workspaces of the organisation.
-        enterprise = body.get("enterprise_id") or (body.get("enterprise") or {}).get("id")
-        return not shared and result is not None and enterprise is not None and enterprise == result.enterprise_id
 
     async def _refuse(self, body: dict[str, Any], context: AsyncBoltContext, reason: str) -> BoltResponse:
         if "command" in body:
@@ -170,19 +158,16 @@ def _thread(body: Mapping[str, Any]) -> str | None:
     return about.get("thread_ts")
 
 
+def _channel_of_modal(body: Mapping[str, Any]) -> str | None:
+    """Return the channel in which the modal that teaches names was opened; None for other requests."""
+    view = body.get("view") or {}
+    if view.get("callback_id") != TEACH:
+        return None
+    return str(json.loads(view.get("private_metadata") or "{}").get("channel", ""))
+
+
 def _is_search_outside_channels(body: Mapping[str, Any]) -> bool:
     return body.get("type") == "shortcut" or (body.get("view") or {}).get("callback_id") in (SEARCH, SHARE)
-
-
-def person_team(body: Mapping[str, Any]) -> str | None:
-    """Return the team of the person who caused a request, None where Slack does not give it."""
-    if event := body.get("event"):
-        team = event.get("user_team") or event.get("source_team") or event.get("team")
-    elif "command" in body:
-        team = body.get("team_id")
-    else:
-        team = (body.get("user") or {}).get("team_id") or (body.get("team") or {}).get("id")
-    return str(team) if team else None
 
 
 def viewed_channel(viewed: Mapping[str, Any] | None) -> str:

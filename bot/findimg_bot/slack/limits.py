@@ -39,6 +39,10 @@ PLACEHOLDER = 150
 INPUT_TEXT = 3000
 PROMPTS = 4  # that the assistant panel suggests
 SEARCH_RESULTS = 50
+CHECKBOXES = 10
+CONFIRM_TITLE = 100
+CONFIRM_TEXT = 300
+CONFIRM_BUTTON = 30
 
 
 class LimitError(Exception):
@@ -163,6 +167,8 @@ def _element(element: Mapping[str, Any]) -> None:
                 raise LimitError(f"a button's value has more than {BUTTON_VALUE} characters")
             if len(element.get("url", "")) > IMAGE_URL:
                 raise LimitError(f"a button's url has more than {IMAGE_URL} characters")
+            if "confirm" in element:
+                _confirmation(element["confirm"])
         case "static_select":
             _identifier(element["action_id"])
             if "placeholder" in element:
@@ -173,9 +179,11 @@ def _element(element: Mapping[str, Any]) -> None:
                 if "label" in group:
                     _length("option group", group["label"]["text"], OPTION_TEXT)
                 _count("options", group["options"], OPTIONS)
-                for option in group["options"]:
-                    _length("option", option["text"]["text"], OPTION_TEXT)
-                    _length("option's value", option["value"], OPTION_VALUE)
+                _options(group["options"])
+        case "checkboxes":
+            _identifier(element["action_id"])
+            _count("check boxes", element["options"], CHECKBOXES)
+            _options([*element["options"], *element.get("initial_options", ())])
         case "image":
             _image(element)
         case "mrkdwn" | "plain_text":
@@ -186,8 +194,11 @@ def _element(element: Mapping[str, Any]) -> None:
                 raise LimitError(f"a file input takes 1 to {FILES} files")
         case "plain_text_input":
             _identifier(element["action_id"])
-            if not 1 <= element.get("max_length", INPUT_TEXT) <= INPUT_TEXT:
+            most = element.get("max_length", INPUT_TEXT)
+            if not 1 <= most <= INPUT_TEXT:
                 raise LimitError(f"a text input takes 1 to {INPUT_TEXT} characters")
+            if len(element.get("initial_value", "")) > most:
+                raise LimitError(f"a text input's initial value has more than {most} characters")
             if "placeholder" in element:
                 _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
         case "conversations_select":
@@ -196,6 +207,22 @@ def _element(element: Mapping[str, Any]) -> None:
                 _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
         case other:
             raise LimitError(f"the limits of an element {other!r} are not known")
+
+
+def _options(options: Iterable[Mapping[str, Any]]) -> None:
+    for option in options:
+        _length("option", option["text"]["text"], OPTION_TEXT)
+        _length("option's value", option["value"], OPTION_VALUE)
+
+
+def _confirmation(confirm: Mapping[str, Any]) -> None:
+    for name, most in (
+        ("title", CONFIRM_TITLE),
+        ("text", CONFIRM_TEXT),
+        ("confirm", CONFIRM_BUTTON),
+        ("deny", CONFIRM_BUTTON),
+    ):
+        _length(f"confirmation's {name}", confirm[name]["text"], most)
 
 
 def _distinct(elements: Iterable[Mapping[str, Any]]) -> None:

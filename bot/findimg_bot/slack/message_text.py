@@ -106,6 +106,7 @@ _SIMILAR = re.compile(
       | (?:ähnliche|mehr\s(?:davon|wie\sdas))(?:\sbilder)? | similaires?
     ) (?:\s(?:ones?|image|picture|photo|pic)s?)? \W*"""
 )
+_TEACH = re.compile(r"(?is)/?teach\s+(?:(?:this|that|it|these|them)\s+)?(?:as\s+)?(?P<name>\S.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,12 @@ def picture_wish(message: MessageText) -> Literal["tag", "similar"] | None:
     if _TAG.fullmatch(asked):
         return "tag"
     return "similar" if _SIMILAR.fullmatch(asked) else None
+
+
+def name_to_teach(message: MessageText) -> str:
+    """Return the name that a message wants to teach, as in `teach lotus`, else an empty string."""
+    match = _TEACH.fullmatch(message.text)
+    return match["name"] if match else ""
 
 
 def _without_formatting(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -242,11 +242,12 @@ class PrivateReply:
 
 @dataclass(slots=True)
 class ModalReply:
-    """Shows an answer in the modal `Find a picture`, below its text field."""
+    """Shows an answer in an open modal."""
 
     client: AsyncWebClient
     view: str  # id of the view
     user: str
+    show: Callable[[Sequence[Block]], Block] = picture_modal  # returns the modal with an answer's blocks
     channel: str = ""
     private: bool = True
     _answered: bool = False
@@ -274,7 +275,7 @@ class ModalReply:
                     raise
 
     async def _show(self, blocks: Sequence[Block]) -> None:
-        await self.client.views_update(view_id=self.view, view=picture_modal(blocks))
+        await self.client.views_update(view_id=self.view, view=self.show(blocks))
 
 
 def _content(message: Message) -> dict[str, Any]:

@@ -14,8 +14,9 @@ import findimg
 from findimg.api import local_person
 from findimg.errors import SettingsError, StorageError
 from findimg.settings import Settings, load_settings
+from findimg.taught.audit import audit
 from findimg.taught.events import CancelEvent, readable_time
-from findimg.taught.teaching import audit, undo_person
+from findimg.taught.teaching import undo_person
 from findimg.taught.transfer import read_export
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
 from findimg_jobs.evaluation.measure import read_labels

@@ -33,7 +33,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from findimg.errors import QueryError
+from findimg.errors import UnknownWordError
 from findimg.heads.conse import class_vectors, node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon, Sense
 from findimg.text.spelling import did_you_mean, nearest_spellings
@@ -107,7 +107,7 @@ def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
     """Return the classes that a word or phrase stands for.
 
     Raises:
-        QueryError: no source knows the term. The message suggests known spellings.
+        UnknownWordError: no source knows the term. The message suggests known spellings.
     """
     noun = lexicon.singular(term)
     vector = words.direction(noun or term)
@@ -115,7 +115,7 @@ def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
     senses = lexicon.senses(term) or lexicon.senses(term.rpartition(" ")[2])
     if not senses and vector is None:
         known = nearest_spellings(term, lexicon.visible_nouns()) or words.suggest(term)
-        raise QueryError(f"The word {term!r} is unknown.{did_you_mean(known)}")
+        raise UnknownWordError(f"The word {term!r} is unknown.{did_you_mean(known)}")
     readings = _readings(noun or term, senses, vector, lexicon, words)
     weights = [r.share**0.5 * np.exp((r.fit - 1) / SENSE) * (NAMED if r.named else 1) for r in readings]
     best = int(np.argmax(weights))

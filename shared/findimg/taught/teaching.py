@@ -8,8 +8,6 @@ from findimg.library.layout import taught_thumbnail_key
 from findimg.storage.base import Storage
 from findimg.taught.events import (
     MOST_CANCELLED,
-    CancelEvent,
-    Event,
     Example,
     ExampleEvent,
     new_action,
@@ -173,12 +171,6 @@ def find_name(state: TaughtState, name: str) -> TaughtName:
 def last_action(known: TaughtName) -> str:
     """Return the action that changed a name last."""
     return max(known.taught, key=lambda each: each.time).action
-
-
-def audit(events: Iterable[Event]) -> list[ExampleEvent | CancelEvent]:
-    """Return what people did, the newest first. Clicks name nobody and are left out."""
-    by_people = [event for event in events if isinstance(event, ExampleEvent | CancelEvent) and event.by]
-    return sorted(by_people, key=lambda event: event.id, reverse=True)
 
 
 def _means(state: TaughtState, event: ExampleEvent, known: TaughtName) -> bool:

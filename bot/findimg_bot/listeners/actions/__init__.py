@@ -2,6 +2,7 @@
 
 from slack_bolt.async_app import AsyncApp
 
+from findimg_bot.listeners.actions import teaching
 from findimg_bot.listeners.actions.choose_file import choose_file
 from findimg_bot.listeners.actions.choose_hit import choose_hit
 from findimg_bot.listeners.actions.choose_image import choose_image
@@ -28,3 +29,4 @@ def register(app: AsyncApp) -> None:
     app.action("previous")(turn_page)
     app.action("previous_in_modal")(turn_modal_page)
     app.action("search_in_modal")(search_in_modal)
+    teaching.register(app)

@@ -10,9 +10,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
 from findimg_bot.listeners.assistant_panel import has_panel, suggest_prompts
+from findimg_bot.listeners.common import team_of
 from findimg_bot.service.errors import NOT_READY, slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.home_tab import home_tab
+from findimg_bot.slack.blocks.taught import home_blocks
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +28,11 @@ async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, clie
 
 
 async def _publish_home(user: str, context: AsyncBoltContext, client: AsyncWebClient) -> None:
-    """Show the number of images, the time of indexing, and how to search."""
+    """Show the number of images, the time of indexing, what the team taught, and how to search."""
     service: QueryService = context["service"]
     try:
-        view = home_tab(await service.manifest())
+        names = await service.teaching.names()
+        view = home_tab(await service.manifest(), taught=home_blocks(names, team_of(context)))
     except FindimgError:
         view = home_tab(None, NOT_READY)
     try:

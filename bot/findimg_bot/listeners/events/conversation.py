@@ -10,6 +10,7 @@ from findimg.errors import QueryError
 from findimg.text.politeness import is_greeting
 from findimg_bot.listeners.assistant_panel import has_panel
 from findimg_bot.listeners.common import answer_uploads, hits_of_answer, is_direct, team_of
+from findimg_bot.listeners.teaching import teach_and_confirm
 from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import PROGRESS_DELAY, QueryService
 from findimg_bot.service.questions import add_uploaded_image, filters_beside_image, read_search_question
@@ -17,8 +18,9 @@ from findimg_bot.slack.admission import viewed_channel
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import image_choice_message
+from findimg_bot.slack.blocks.teach_modal import Choices
 from findimg_bot.slack.image_files import SlackFile, find_newest, images_of, thread_messages
-from findimg_bot.slack.message_text import MessageText, picture_wish, read_message
+from findimg_bot.slack.message_text import MessageText, name_to_teach, picture_wish, read_message
 from findimg_bot.slack.replies import ConversationReply
 
 
@@ -39,6 +41,9 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
     reply = ConversationReply(client, channel, user, thread, in_panel=in_panel)
     async with service.answering("message", reply, 0.0 if in_panel else PROGRESS_DELAY):
         message = read_message(event.get("text") or "")
+        if name := name_to_teach(message):
+            await _teach(name, event, context, client, reply)
+            return
         wish = picture_wish(message)
         files = await images_of(client, event)
         if not files and (wish or message.intent == "nothing") and not message.links and not message.web_links:
@@ -74,6 +79,24 @@ async def _newest_in_sight(client: AsyncWebClient, event: Mapping[str, Any]) -> 
         if channel and (newest := await find_newest(client, channel)):
             return [newest]
     raise QueryError("There is no picture here. Send one, or ask in the thread of one.")
+
+
+async def _teach(
+    name: str, event: Mapping[str, Any], context: AsyncBoltContext, client: AsyncWebClient, reply: ConversationReply
+) -> None:
+    """Teach a name with the pictures of the message, else with those that the thread is about."""
+    service: QueryService = context["service"]
+    service.teaching.check(context["person"])
+    files = await images_of(client, event)
+    if not files:
+        for earlier in await _messages_with_pictures(client, event, context.bot_id):
+            if await hits_of_answer(context, earlier):
+                raise QueryError("Use Teach below that answer, and tick the pictures that show it.")
+            if files := await images_of(client, earlier):
+                break
+    if not files:
+        raise QueryError("There is no picture here. Send one, or ask in the thread of one.")
+    await teach_and_confirm(context, client, reply, name, Choices(), files)
 
 
 async def _messages_with_pictures(

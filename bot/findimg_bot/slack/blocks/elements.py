@@ -1,6 +1,6 @@
 """Small builders for the blocks and elements that findimg uses, on slack-sdk's models."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -8,6 +8,8 @@ from slack_sdk.models.blocks import (
     ButtonElement,
     CardBlock,
     CarouselBlock,
+    CheckboxesElement,
+    ConfirmObject,
     ContextBlock,
     ConversationFilter,
     ConversationSelectElement,
@@ -25,8 +27,18 @@ from slack_sdk.models.blocks import (
     SectionBlock,
     StaticSelectElement,
 )
+from slack_sdk.models.blocks.block_elements import FileInputElement
 
-from findimg_bot.slack.limits import CARD_BODY, CARD_TITLE, OPTION_TEXT, SECTION_TEXT, clip
+from findimg_bot.slack.limits import (
+    CARD_BODY,
+    CARD_TITLE,
+    CONFIRM_BUTTON,
+    CONFIRM_TEXT,
+    CONFIRM_TITLE,
+    OPTION_TEXT,
+    SECTION_TEXT,
+    clip,
+)
 
 Block = dict[str, Any]
 
@@ -76,18 +88,32 @@ def thumbnail(source: Block, alt_text: str) -> Block:
     return dict(ImageElement(alt_text=alt_text, **source).to_dict())
 
 
-def button(text: str, action: str, value: str, style: str = "") -> Block:
+def button(text: str, action: str, value: str, style: str = "", confirm: str = "") -> Block:
     """Return a button.
 
     Args:
         action: its action_id, which names its listener.
         value: what the listener gets.
-        style: `primary`, or empty.
+        style: `primary`, `danger`, or empty.
+        confirm: what happens, which the person has to confirm; empty asks nothing.
     """
     element = ButtonElement(
-        text=PlainTextObject(text=text, emoji=False), action_id=action, value=value, style=style or None
+        text=PlainTextObject(text=text, emoji=False),
+        action_id=action,
+        value=value,
+        style=style or None,
+        confirm=_confirmation(text, confirm) if confirm else None,
     )
     return dict(element.to_dict())
+
+
+def _confirmation(title: str, text: str) -> ConfirmObject:
+    return ConfirmObject(
+        title=PlainTextObject(text=clip(title, CONFIRM_TITLE), emoji=False),
+        text=PlainTextObject(text=clip(text, CONFIRM_TEXT), emoji=False),
+        confirm=PlainTextObject(text=clip(title, CONFIRM_BUTTON), emoji=False),
+        deny=PlainTextObject(text="Cancel", emoji=False),
+    )
 
 
 def menu(placeholder: str, action: str, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> Block:
@@ -147,35 +173,84 @@ def conversation_select(placeholder: str, action: str) -> ConversationSelectElem
     )
 
 
-def text_input(placeholder: str, action: str, most: int) -> PlainTextInputElement:
+def text_input(placeholder: str, action: str, most: int, focus: bool = True) -> PlainTextInputElement:
     """Return a text field for an input, which sends its text when the person presses Enter.
 
     Args:
         action: its action_id, which names its listener.
         most: maximum number of characters.
+        focus: whether the field is ready for typing.
     """
     return PlainTextInputElement(
         placeholder=PlainTextObject(text=placeholder, emoji=False),
         action_id=action,
         max_length=most,
-        focus_on_load=True,
+        focus_on_load=focus or None,
         dispatch_action_config={"trigger_actions_on": ["on_enter_pressed"]},
     )
 
 
-def labelled(block: str, label: str, element: InputInteractiveElement, dispatches: bool = False) -> Block:
+def text_field(placeholder: str, action: str, most: int, initial: str) -> PlainTextInputElement:
+    """Return a text field for an input, whose text is read when the modal is submitted.
+
+    Args:
+        action: its action_id.
+        most: maximum number of characters.
+        initial: text that is there already. Without one, the field is ready for typing.
+    """
+    return PlainTextInputElement(
+        placeholder=PlainTextObject(text=placeholder, emoji=False),
+        action_id=action,
+        max_length=most,
+        initial_value=initial or None,
+        focus_on_load=None if initial else True,
+    )
+
+
+def checkboxes(action: str, choices: Sequence[tuple[str, str]], ticked: Collection[str] = ()) -> CheckboxesElement:
+    """Return check boxes for an input, at most 10.
+
+    Args:
+        action: their action_id.
+        choices: text and value of each box.
+        ticked: values of the boxes that are ticked already.
+    """
+    options = [Option(text=PlainTextObject(text=clip(text, OPTION_TEXT), emoji=False), value=v) for text, v in choices]
+    return CheckboxesElement(
+        action_id=action,
+        options=options,
+        initial_options=[option for option in options if option.value in ticked] or None,
+    )
+
+
+def file_input(action: str, types: Sequence[str], most: int) -> FileInputElement:
+    """Return a field for files of an input.
+
+    Args:
+        action: its action_id.
+        types: endings of file names, such as `jpg`.
+        most: maximum number of files.
+    """
+    return FileInputElement(action_id=action, filetypes=list(types), max_files=most)
+
+
+def labelled(
+    block: str, label: str, element: InputInteractiveElement, dispatches: bool = False, optional: bool = False
+) -> Block:
     """Return an input.
 
     Args:
         block: its block_id, under which a submitted view holds its value.
         label: plain text.
         dispatches: whether using the element calls its listener.
+        optional: whether the person may leave it empty.
     """
     made = InputBlock(
         block_id=block,
         label=PlainTextObject(text=label, emoji=False),
         element=element,
         dispatch_action=dispatches or None,
+        optional=optional or None,
     )
     return dict(made.to_dict())
 

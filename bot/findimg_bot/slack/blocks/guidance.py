@@ -30,6 +30,14 @@ HELP = {
         '`/similar like:ADDRESS class:"siamese cat"`  like an indexed image, but only the cat in it counts\n'
         "Or use *Find similar* in the menu of any message with an image."
     ),
+    "/teach": (
+        "*Teach the team's own words*\n"
+        "`/teach lotus`  with the newest image in this channel, or with pictures that you choose\n"
+        "`/teach lotus LINK`  with an image in Slack: *Copy link* in its menu\n"
+        "`/teach`  all taught names: who taught them, their examples, undo and remove\n"
+        "Or use *Teach* below any answer, *Name this picture…* in the menu of any message with an image, or write "
+        "`@findimg teach lotus` in the thread of one."
+    ),
     "/words": "*Find words with a similar meaning*\n`/words dog`  the nearest words, with their distances",
 }
 

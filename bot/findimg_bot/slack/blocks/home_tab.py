@@ -1,5 +1,7 @@
 """The Home tab."""
 
+from collections.abc import Sequence
+
 from findimg.library.manifest import Manifest
 from findimg_bot.slack.blocks.elements import Block, actions, button, context, divider, header, section
 from findimg_bot.slack.blocks.guidance import HELP
@@ -7,12 +9,13 @@ from findimg_bot.slack.blocks.text import entities, escaped, local_date
 from findimg_bot.slack.limits import SECTION_TEXT, check_view
 
 
-def home_tab(manifest: Manifest | None, problem: str = "") -> Block:
+def home_tab(manifest: Manifest | None, problem: str = "", taught: Sequence[Block] = ()) -> Block:
     """Return the Home tab: the number of images, the time of indexing, and how to search.
 
     Args:
         manifest: of the live version; None when there is none.
         problem: why nothing can be searched, where there is no version.
+        taught: what the team taught.
     """
     blocks: list[Block] = [header("Find the team's pictures")]
     if manifest:
@@ -24,6 +27,8 @@ def home_tab(manifest: Manifest | None, problem: str = "") -> Block:
         blocks.append(context(f"From {sources} · {escaped(manifest.backbone)} · {escaped(manifest.words)}"))
     else:
         blocks.append(section(f":warning: {escaped(problem, SECTION_TEXT // 4)}"))
+    if taught:
+        blocks += [divider(), *taught]
     for text in HELP.values():
         blocks += [divider(), section(entities(text))]
     blocks += [

@@ -62,6 +62,7 @@ class ResultsPage:
     skip: int = 0  # number of hits on earlier pages
     by_similarity: bool = False  # whether the scores are similarities of images, not relevance to words
     grid: bool = False  # whether the person asked for a contact sheet
+    teaches: bool = True  # whether the reader may teach names
 
 
 def results_message(
@@ -245,6 +246,8 @@ def _controls(page: ResultsPage, question_id: str, private: bool) -> list[Block]
         controls.append(button("Next", "next", question_id))
     if page.details:
         controls.append(button("List" if page.grid else "Grid", "change_layout", question_id))
+    if page.teaches:
+        controls.append(button("Teach", "teach", question_id))
     return controls
 
 

@@ -1,0 +1,79 @@
+"""`Examples…` beside a taught name, and the buttons of the modal that it opens."""
+
+import json
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import FindimgError
+from findimg_bot.listeners.common import reply_to_errors, team_of
+from findimg_bot.service.errors import explain
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.taught import closing_modal, name_modal
+from findimg_bot.slack.replies import PrivateReply
+
+
+async def open_taught(
+    ack: AsyncAck,
+    action: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Open the modal with the name's examples; the value is the name's key."""
+    await ack()
+    service: QueryService = context["service"]
+    channel = body.get("channel", {}).get("id", "")
+    # The Home tab is in no channel.
+    errors = reply_to_errors(body, client, respond) if channel else PrivateReply(client, "", body["user"]["id"])
+    async with service.answering("taught", errors):
+        name = await service.teaching.name(str(action["value"]))
+        await client.views_open(trigger_id=body["trigger_id"], view=name_modal(name, channel, team_of(context)))
+
+
+async def undo_last(
+    ack: AsyncAck, action: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
+) -> None:
+    """Take back what changed the name last."""
+    await ack()
+    service: QueryService = context["service"]
+    key, view = str(action["value"]), body["view"]
+    try:
+        count = await service.teaching.undo_last(context["person"], key)
+        shown = await after_change(context, view, f"{count} examples were taken back.")
+    except FindimgError as error:
+        shown = closing_modal(explain(error))
+    await client.views_update(view_id=view["id"], view=shown)
+
+
+async def remove_name(
+    ack: AsyncAck, action: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
+) -> None:
+    """Take the name back."""
+    await ack()
+    service: QueryService = context["service"]
+    try:
+        count = await service.teaching.remove(context["person"], str(action["value"]))
+        shown = closing_modal(f"The name is gone. {count} examples were taken back.")
+    except FindimgError as error:
+        shown = closing_modal(explain(error))
+    await client.views_update(view_id=body["view"]["id"], view=shown)
+
+
+async def after_change(context: AsyncBoltContext, view: dict[str, Any], note: str) -> dict[str, Any]:
+    """Return the modal after a change: the name's examples, or that the name is gone.
+
+    Args:
+        view: the modal before the change.
+        note: what was done.
+    """
+    service: QueryService = context["service"]
+    about = json.loads(view["private_metadata"])
+    names = {name.key: name for name in await service.teaching.names()}
+    if about["key"] not in names:
+        return closing_modal(f"{note} No example is left, so the name is gone.")
+    return name_modal(names[about["key"]], about["channel"], team_of(context), note)

@@ -1,0 +1,56 @@
+"""Buttons of the list of taught names, of its pages, and of the lists of people and of changes."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.common import reply_to_click, team_of
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.taught import MOST_EVENTS, history_message, people_message, taught_list_message
+from findimg_bot.slack.people import Person
+
+
+async def list_taught(
+    ack: AsyncAck,
+    action: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Show a page of the taught names, which replaces another page; the value is the number of names before it."""
+    await ack()
+    service: QueryService = context["service"]
+    replace = action["action_id"] in ("next_taught", "previous_taught")
+    reply = reply_to_click(body, client, respond, replace=replace)
+    async with service.answering("taught", reply):
+        value = str(action["value"])
+        skip = int(value) if value.isdecimal() else 0
+        await reply.send(taught_list_message(await service.teaching.names(), skip, team_of(context)))
+
+
+async def list_teachers(
+    ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
+) -> None:
+    """Show who taught names."""
+    await ack()
+    service: QueryService = context["service"]
+    person: Person = context["person"]
+    reply = reply_to_click(body, client, respond)
+    async with service.answering("taught", reply):
+        await reply.send(people_message(await service.teaching.people(), team_of(context), person.name))
+
+
+async def list_history(
+    ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
+) -> None:
+    """Show what people taught and took back."""
+    await ack()
+    service: QueryService = context["service"]
+    reply = reply_to_click(body, client, respond)
+    async with service.answering("taught", reply):
+        events = await service.teaching.history(MOST_EVENTS + 1)
+        await reply.send(history_message(events, team_of(context)))

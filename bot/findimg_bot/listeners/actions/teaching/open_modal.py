@@ -1,0 +1,35 @@
+"""`Teach` below an answer: opens the modal with the answer's pictures."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.common import find_question, reply_to_errors, thread_of_click
+from findimg_bot.listeners.teaching import open_teach_modal, show_pictures
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.teaching import suggested_name
+from findimg_bot.slack.blocks.teach_modal import TeachRequest
+
+
+async def teach(
+    ack: AsyncAck,
+    action: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Open the modal for the answer's question."""
+    await ack()
+    service: QueryService = context["service"]
+    errors = reply_to_errors(body, client, respond)
+    async with service.answering("teach", errors):
+        stored = await find_question(context, action["value"])
+        name = suggested_name(stored.question)
+        request = TeachRequest(name, body["channel"]["id"], thread_of_click(body))
+        reply = await open_teach_modal(context, client, body["trigger_id"], request)
+        async with service.answering("teach_pictures", reply):
+            await show_pictures(context, client, reply, request, stored.question, stored.skip)

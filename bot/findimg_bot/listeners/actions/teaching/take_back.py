@@ -1,0 +1,66 @@
+"""`Undo` below a confirmation, `Undo everything` of one person, and `Erase what I taught`."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.listeners.common import reply_to_click
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.message import text_message
+
+
+async def undo_lesson(
+    ack: AsyncAck,
+    action: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Take back what the confirmed lesson taught; the value is the lesson's id."""
+    await ack()
+    service: QueryService = context["service"]
+    reply = reply_to_click(body, client, respond)
+    async with service.answering("undo", reply):
+        count = await service.teaching.undo(context["person"], str(action["value"]))
+        await reply.send(text_message(_taken_back(count)))
+
+
+async def undo_person(
+    ack: AsyncAck,
+    action: dict[str, Any],
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Take back everything that a person taught; the value is the person's name in events."""
+    await ack()
+    service: QueryService = context["service"]
+    reply = reply_to_click(body, client, respond)
+    async with service.answering("undo", reply):
+        count = await service.teaching.undo_person(context["person"], str(action["value"]))
+        await reply.send(text_message(_taken_back(count)))
+
+
+async def erase_own(
+    ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
+) -> None:
+    """Delete everything that the person who clicked taught."""
+    await ack()
+    service: QueryService = context["service"]
+    reply = reply_to_click(body, client, respond)
+    async with service.answering("erase", reply):
+        count = await service.teaching.erase_own(context["person"])
+        await reply.send(text_message(f"{_examples(count)} of yours were deleted. Nothing of them is left."))
+
+
+def _taken_back(count: int) -> str:
+    return f"Took back {_examples(count)}. Searches no longer use them."
+
+
+def _examples(count: int) -> str:
+    return f"{count:,} example{'s' * (count != 1)}"

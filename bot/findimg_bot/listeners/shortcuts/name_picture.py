@@ -1,0 +1,41 @@
+"""`Name this picture…` in a message's menu: opens the modal that teaches a name."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import QueryError
+from findimg_bot.listeners.common import find_question, hits_of_answer
+from findimg_bot.listeners.teaching import open_teach_modal, show_pictures, show_uploads
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.teaching import suggested_name
+from findimg_bot.slack.blocks.teach_modal import MOST_UPLOADS, TeachRequest
+from findimg_bot.slack.image_files import images_of
+from findimg_bot.slack.replies import EphemeralReply
+
+
+async def name_picture(
+    ack: AsyncAck, shortcut: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
+) -> None:
+    """Open the modal for the message's pictures, or for the pictures of one of findimg's answers."""
+    await ack()
+    message, channel = shortcut["message"], shortcut["channel"]["id"]
+    thread = message.get("thread_ts")
+    thread = thread if thread != message["ts"] else None
+    service: QueryService = context["service"]
+    errors = EphemeralReply(respond, client, channel, shortcut["user"]["id"], thread, answered=True)
+    async with service.answering("teach", errors):
+        request = TeachRequest("", channel, thread)
+        reply = await open_teach_modal(context, client, shortcut["trigger_id"], request)
+        async with service.answering("teach_pictures", reply):
+            if hits := await hits_of_answer(context, message):
+                stored = await find_question(context, next(iter(hits)).rpartition(".")[0])
+                request = TeachRequest(suggested_name(stored.question), channel, thread)
+                await show_pictures(context, client, reply, request, stored.question, stored.skip)
+            elif files := await images_of(client, message):
+                await show_uploads(context, client, reply, request, files[:MOST_UPLOADS])
+            else:
+                raise QueryError("That message has no image. Choose one that has an image, or upload one here.")

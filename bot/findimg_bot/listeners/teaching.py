@@ -1,0 +1,162 @@
+"""Shared by the listeners that teach names: the modal, and the confirmation."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import QueryError
+from findimg_bot.listeners.common import find_question, team_of
+from findimg_bot.service.answers import Question
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.questions import add_uploaded_image
+from findimg_bot.service.teaching import name_query
+from findimg_bot.slack.blocks.elements import context as line
+from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.blocks.results import results_message
+from findimg_bot.slack.blocks.taught import known_message, taught_blocks
+from findimg_bot.slack.blocks.teach_modal import (
+    Choices,
+    TeachRequest,
+    read_request,
+    read_ticks,
+    teach_choices,
+    teach_modal,
+)
+from findimg_bot.slack.download import download
+from findimg_bot.slack.image_files import SlackFile
+from findimg_bot.slack.people import Person
+from findimg_bot.slack.replies import SEARCHING, ModalReply, Reply
+from findimg_bot.state.store import StoredQuestion
+
+_CHOICES = "/teach"  # command of a stored question that holds the choices on other pages
+
+
+async def open_teach_modal(
+    context: AsyncBoltContext, client: AsyncWebClient, trigger: str, request: TeachRequest
+) -> ModalReply:
+    """Open the modal without pictures, which takes less than the 3 seconds that Slack allows.
+
+    Raises:
+        QueryError: the person may not teach.
+        SlackClientError: Slack refused.
+    """
+    service: QueryService = context["service"]
+    service.teaching.check(context["person"])
+    opened = await client.views_open(trigger_id=trigger, view=teach_modal(request, [line(SEARCHING)]))
+    return modal_reply(client, opened["view"]["id"], context, request)
+
+
+def modal_reply(client: AsyncWebClient, view: str, context: AsyncBoltContext, request: TeachRequest) -> ModalReply:
+    """Return the reply that shows pictures in an open modal, by the view's id."""
+    return ModalReply(client, view, str(context.user_id), partial(teach_modal, request))
+
+
+async def show_pictures(
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    reply: ModalReply,
+    request: TeachRequest,
+    question: Question,
+    skip: int = 0,
+    chosen: Choices | None = None,
+) -> None:
+    """Show one page of pictures in the modal.
+
+    Args:
+        question: which pictures.
+        skip: number of pictures on earlier pages.
+        chosen: which images are ticked already.
+    """
+    service: QueryService = context["service"]
+    build = partial(teach_choices, request=request, chosen=chosen or Choices())
+    await service.search(client, team_of(context), reply, replace(question, layout="grid"), skip, build)
+
+
+async def show_uploads(
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    reply: ModalReply,
+    request: TeachRequest,
+    files: Sequence[SlackFile],
+) -> None:
+    """Show pictures in Slack in the modal, and below them indexed ones that look like the first.
+
+    Args:
+        request: what the modal is about; the files are added.
+    """
+    service: QueryService = context["service"]
+    request = replace(request, files=tuple(str(file["id"]) for file in files))
+    reply.show = partial(teach_modal, request)
+    question = await add_uploaded_image(service, client, Question("/similar", ""), files[0])
+    await show_pictures(context, client, reply, request, question)
+
+
+async def chosen_so_far(context: AsyncBoltContext, view: dict[str, Any]) -> tuple[Choices, StoredQuestion | None]:
+    """Return the choices on all pages of the modal, and the stored question of the shown page.
+
+    Raises:
+        QueryError: the page has expired.
+    """
+    ticks, request = read_ticks(view), read_request(view)
+    chosen = Choices()
+    if request.chosen:
+        stored = await find_question(context, request.chosen)
+        marks = {sign: frozenset(uri[1:] for uri in stored.uris if uri.startswith(sign)) for sign in "+-"}
+        chosen = Choices(marks["+"], marks["-"])
+    if not ticks.question:
+        return chosen, None
+    page = await find_question(context, ticks.question)
+    return chosen.on_page(page.uris, ticks.choices(page.uris)), page
+
+
+async def store_choices(context: AsyncBoltContext, request: TeachRequest, chosen: Choices) -> TeachRequest:
+    """Store the choices until another page of the modal is shown. Return the request with their id."""
+    if chosen == Choices():
+        return replace(request, chosen="")
+    service: QueryService = context["service"]
+    uris = (*(f"+{uri}" for uri in sorted(chosen.like)), *(f"-{uri}" for uri in sorted(chosen.unlike)))
+    stored = StoredQuestion(team_of(context), str(context.user_id), Question(_CHOICES, ""), uris=uris)
+    return replace(request, chosen=await asyncio.to_thread(service.store.save_question, stored))
+
+
+async def teach_and_confirm(
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    reply: Reply,
+    name: str,
+    chosen: Choices,
+    files: Sequence[SlackFile],
+) -> None:
+    """Teach a name, and answer with the hits before and after.
+
+    Args:
+        chosen: indexed images.
+        files: images in Slack that show it.
+
+    Raises:
+        FindimgError: nothing was taught. The text says why.
+    """
+    service: QueryService = context["service"]
+    person: Person = context["person"]
+    service.teaching.check(person)
+    uploads = [await download(client, file) for file in files]
+    taught = await service.teaching.teach(person, name, chosen.like, chosen.unlike, uploads)
+    report = taught.report
+    if not report.added:
+        await reply.send(known_message(report.name))
+        return
+    counts = len(chosen.like) + len(files), len(chosen.unlike)
+    lead = taught_blocks(report.name, *counts, taught.before, report.action)
+    question = Question("/findimg", name_query(report.name))
+    try:
+        await service.search(client, team_of(context), reply, question, build=partial(results_message, lead=lead))
+    except QueryError as error:
+        # With negative examples alone, no image can be found.
+        with suppress(QueryError):
+            await reply.send(Message(str(error), [*lead, line(str(error))]))

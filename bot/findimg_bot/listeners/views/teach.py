@@ -1,0 +1,41 @@
+"""`Teach` in the modal `Teach a name`."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import QueryError
+from findimg.taught.names import clean_name
+from findimg_bot.listeners.teaching import chosen_so_far, teach_and_confirm
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.teach_modal import NAME_BLOCK, read_request, read_submission
+from findimg_bot.slack.blocks.text import file_name, plain
+from findimg_bot.slack.image_files import find_file
+from findimg_bot.slack.replies import PrivateReply
+
+
+async def teach(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+    """Teach the name, and answer with the hits before and after."""
+    service: QueryService = context["service"]
+    submission, request = read_submission(view), read_request(view)
+    block = NAME_BLOCK
+    try:
+        service.teaching.check(context["person"])
+        name = clean_name(submission.name)
+        block = submission.ticks.block
+        chosen, _ = await chosen_so_far(context, view)
+        if both := sorted(chosen.like & chosen.unlike):
+            raise QueryError(f"{file_name(both[0])} is ticked in both lists. Choose one of the two.")
+        if not (chosen.like or chosen.unlike or request.files or submission.files):
+            raise QueryError("Tick at least one picture, or upload one.")
+    except QueryError as error:
+        await ack(response_action="errors", errors={block: plain(str(error))})
+        return
+    await ack()
+    user = str(context.user_id)
+    reply = PrivateReply(client, request.channel, user, request.thread)
+    async with service.answering("teach", reply):
+        known = [await find_file(client, file, user, request.channel) for file in request.files]
+        await teach_and_confirm(context, client, reply, name, chosen, [*known, *submission.files])
