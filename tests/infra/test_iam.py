@@ -21,6 +21,7 @@ from findimg.search.query import parse
 from findimg.settings import Settings
 from findimg.storage.base import open_storage, read_uri
 from findimg.storage.s3 import presigned
+from findimg.taught.teaching import Lesson, erase_examples, teach
 from findimg_bot.service.answers import answer_question, read_command
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.build.rebuild import rebuild
@@ -146,7 +147,7 @@ def test_jobs_policy_allows_exactly_the_used_requests(buckets: Settings, tmp_pat
     assert superfluous("iam-policy.json", requests) == set()
 
 
-def test_bot_policy_is_read_only_and_sufficient(buckets: Settings, tmp_path: Path) -> None:
+def test_bot_policy_writes_only_taught_names_and_is_sufficient(buckets: Settings, tmp_path: Path) -> None:
     index(buckets, [SOURCE])
     settings = buckets.model_copy(update={"cache": tmp_path})
     with findimg.open(LIBRARY, cache=buckets.cache) as opened:
@@ -157,6 +158,10 @@ def test_bot_policy_is_read_only_and_sufficient(buckets: Settings, tmp_path: Pat
             answer_question(searcher, read_command("/findimg animal"), 5)
             row = searcher.catalog.row(0)
             assert searcher.find(parse("our booth"), 1).hits
+            log, storage = live.taught.log, live.library.storage
+            example, small = live.outside_example(storage.read(thumbnail_key(row.sha256)))
+            teach(storage, log, "T1/U1", Lesson("our booth", [example], (), {example.sha256: small}))
+            assert erase_examples(storage, log, people=["T1/U1"]) == 1
         live.library.storage.read(thumbnail_key(row.sha256))
         # Whoever opens a link that was made for a while reads with the bot's rights.
         assert presigned(row.uri, 60)
@@ -171,6 +176,13 @@ def test_bot_policy_is_read_only_and_sufficient(buckets: Settings, tmp_path: Pat
     assert superfluous("iam-policy-bot.json", requests) == set()
 
 
+@pytest.mark.parametrize("key", ["CURRENT", "LOCK", "versions/v/manifest.json", "thumbnails/aa/x.jpg", "plans/x"])
+@pytest.mark.parametrize("action", ["s3:PutObject", "s3:DeleteObject"])
+def test_bot_may_write_nothing_but_taught_names(action: str, key: str) -> None:
+    request = Request(action, f"arn:aws:s3:::team-findimg/photos/{key}", None)
+    assert refused("iam-policy-bot.json", [request]) == [request]
+
+
 @pytest.mark.parametrize("name", ["iam-policy.json", "iam-policy-bot.json"])
 @pytest.mark.parametrize(
     ("action", "resource", "prefix"),
@@ -182,6 +194,7 @@ def test_bot_policy_is_read_only_and_sufficient(buckets: Settings, tmp_path: Pat
         ("s3:ListBucket", "team-photos", None),
         ("s3:PutObject", "team-findimg/other/CURRENT", None),
         ("s3:PutBucketPolicy", "team-findimg", None),
+        ("s3:PutObject", "team-findimg/other/taught/events/x.json", None),
     ],
 )
 def test_unrelated_requests_are_denied(name: str, action: str, resource: str, prefix: str | None) -> None:

@@ -152,7 +152,7 @@ async def teach_and_confirm(
         await reply.send(known_message(report.name))
         return
     counts = len(chosen.like) + len(files), len(chosen.unlike)
-    lead = taught_blocks(report.name, *counts, taught.before, report.action)
+    lead = taught_blocks(report.name, counts, (taught.before, taught.after), report.action)
     question = Question("/findimg", name_query(report.name))
     try:
         await service.search(client, team_of(context), reply, question, build=partial(results_message, lead=lead))

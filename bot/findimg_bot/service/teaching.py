@@ -236,6 +236,12 @@ def first_hits(searcher: Searcher, name: str) -> tuple[str, ...]:
 
 def name_query(name: str) -> str:
     """Return the query for exactly one name."""
+    try:
+        terms = parse(name).terms
+        if all(term.is_plain for term in terms) and " ".join(term.text for term in terms) == name:
+            return name
+    except QueryError:
+        pass
     return name if '"' in name else f'"{name}"'
 
 

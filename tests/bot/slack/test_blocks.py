@@ -351,11 +351,16 @@ def test_each_choice_carries_the_hits_number() -> None:
 
 
 def test_buttons_lead_to_the_pages_before_and_after() -> None:
-    assert buttons(found(8, more=True).blocks) == ["Next", "Grid"]
-    assert buttons(found(8, more=True, skip=8).blocks) == ["Previous", "Next", "Grid"]
-    assert buttons(found(3, skip=8).blocks) == ["Previous", "Grid"]
-    assert buttons(found(0, skip=8).blocks) == ["Previous"]
-    assert buttons(found(0).blocks) == []
+    assert buttons(found(8, more=True).blocks) == ["Next", "Grid", "Teach"]
+    assert buttons(found(8, more=True, skip=8).blocks) == ["Previous", "Next", "Grid", "Teach"]
+    assert buttons(found(3, skip=8).blocks) == ["Previous", "Grid", "Teach"]
+    assert buttons(found(0, skip=8).blocks) == ["Previous", "Teach"]
+    assert buttons(found(0).blocks) == ["Teach"]
+
+
+def test_only_teachers_see_the_button_to_teach() -> None:
+    assert buttons(found(8, teaches=False).blocks) == ["Grid"]
+    assert buttons(found(0, teaches=False).blocks) == []
 
 
 def test_grid_shows_the_sheet_and_no_rows() -> None:
@@ -453,7 +458,7 @@ def test_link_message_shows_its_validity() -> None:
     ]
 
 
-@pytest.mark.parametrize("command", ["/findimg", "/similar", "/tag", "/words"])
+@pytest.mark.parametrize("command", ["/findimg", "/similar", "/tag", "/teach", "/words"])
 def test_help_examples_can_be_typed_as_shown(command: str) -> None:
     message = help_message(command)
     check_harmless(message)

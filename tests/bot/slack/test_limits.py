@@ -39,6 +39,24 @@ def file_input(block: str = "b", label: str = "x", **more: Any) -> Block:
     return {"type": "input", "block_id": block, "label": plain_text(label), "element": element}
 
 
+def check_boxes(count: int = 1, **more: Any) -> Block:
+    option = {"text": plain_text("x"), "value": "x"} | more
+    return in_input({"type": "checkboxes", "action_id": "x", "options": [option] * count})
+
+
+def text_field(**more: Any) -> Block:
+    return in_input({"type": "plain_text_input", "action_id": "x"} | more)
+
+
+def in_input(element: Block) -> Block:
+    return modal([{"type": "input", "block_id": "b", "label": plain_text("x"), "element": element}])
+
+
+def confirmed(**more: Any) -> Block:
+    parts = {name: plain_text("x") for name in ("title", "text", "confirm", "deny")}
+    return actions(button(confirm=parts | more))
+
+
 def modal(blocks: list[Block], **more: Any) -> Block:
     return {"type": "modal", "title": plain_text("x"), "blocks": blocks} | more
 
@@ -80,6 +98,13 @@ AT_MOST: dict[str, tuple[int, Callable[[int], None]]] = {
     "a modal's close button": (24, lambda n: check_modal(close=plain_text("x" * n))),
     "a modal's private metadata": (3000, lambda n: check_modal(private_metadata="x" * n)),
     "a label": (2000, lambda n: check_view(modal([file_input(label="x" * n)]))),
+    "check boxes": (10, lambda n: check_view(check_boxes(n))),
+    "a check box's text": (75, lambda n: check_view(check_boxes(text=plain_text("x" * n)))),
+    "a check box's value": (150, lambda n: check_view(check_boxes(value="x" * n))),
+    "a text field's initial value": (3000, lambda n: check_view(text_field(initial_value="x" * n))),
+    "a confirmation's title": (100, lambda n: check(confirmed(title=plain_text("x" * n)))),
+    "a confirmation's text": (300, lambda n: check(confirmed(text=plain_text("x" * n)))),
+    "a confirmation's buttons": (30, lambda n: check(confirmed(confirm=plain_text("x" * n)))),
     "the files of an input": (10, lambda n: check_view(modal([file_input(max_files=n)]))),
 }
 
@@ -107,6 +132,7 @@ AT_LEAST_ONE = [
     "an image's address",
     "a modal's title",
     "a label",
+    "check boxes",
     "the files of an input",
 ]
 

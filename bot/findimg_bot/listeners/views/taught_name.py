@@ -4,23 +4,22 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
 from findimg_bot.listeners.actions.teaching.examples import after_change
 from findimg_bot.service.errors import explain
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.slack.blocks.taught import closing_modal, read_removed
+from findimg_bot.slack.blocks.taught import closing_modal, examples, read_removed
 
 
-async def taught_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+async def taught_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext) -> None:
     """Take the ticked examples back, and show those that are left."""
-    await ack(response_action="update", view=closing_modal("Removing…"))
     service: QueryService = context["service"]
     key, contents = read_removed(view)
     try:
         count = await service.teaching.remove_examples(context["person"], key, contents)
-        shown = await after_change(context, view, f"{count} examples were removed.")
+        shown = await after_change(context, view, f"{examples(count)} removed.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
-    await client.views_update(view_id=view["id"], view=shown)
+    # Slack could show an acknowledgement after a later update of the modal, so this is the acknowledgement.
+    await ack(response_action="update", view=shown)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from findimg.taught.audit import Activity
@@ -28,23 +29,28 @@ MOST_PEOPLE, MOST_EVENTS = 20, 40  # that a message lists
 _MOST_EXAMPLES = 50  # that the modal lists, the newest
 _SHOWN_EXAMPLES, _SHOWN_PEOPLE = 3, 3  # of a name in the list
 _HOME_NAMES = 5
+_SHOWN_HITS = 3  # before a lesson
 _EMPTY = "Nobody taught a name yet. Use *Teach* below an answer, or `/teach lotus`."
 
 
-def taught_blocks(name: str, like: int, unlike: int, before: Sequence[str], action: str) -> list[Block]:
+def taught_blocks(
+    name: str, counts: tuple[int, int], hits: tuple[Sequence[str], Sequence[str]], action: str
+) -> list[Block]:
     """Return the confirmation of a lesson, which comes before the new answer.
 
     Args:
         name: as the library writes it.
-        like: number of pictures that show it.
-        unlike: number of pictures that do not.
-        before: URIs of the first hits before the lesson.
+        counts: number of pictures in the lesson that show it, and of those that do not.
+        hits: URIs of the first hits for the name before and after the lesson.
         action: id of the lesson, to undo it.
     """
-    shown = ", ".join(escaped(file_name(uri), 40) for uri in before)
+    before, after = hits
+    shown = ", ".join(escaped("/".join(PurePosixPath(uri).parts[-2:]), 60) for uri in before[:_SHOWN_HITS])
+    more = f" and {len(before) - _SHOWN_HITS} more" if len(before) > _SHOWN_HITS else ""
+    new = len(set(after) - set(before))
     return [
-        section(f":white_check_mark: findimg knows *{escaped(name)}* now: {_counts(like, unlike)}."),
-        context(f"First hits before: {shown or 'none'}. Now:"),
+        section(f"findimg knows *{escaped(name)}* now: {_counts(*counts)}."),
+        context(f"First hits before: {shown or 'none'}{more}. Now {new} of the first {len(after)} are new:"),
         actions([button("Undo", "undo_lesson", action), button("All taught names", "list_taught", "0")]),
     ]
 
@@ -118,7 +124,7 @@ def people_message(activities: Sequence[Activity], team: str, me: str) -> Messag
     """
     blocks = [section("*Who taught names*")]
     for each in activities[:MOST_PEOPLE]:
-        what = f"{each.examples:,} example{'s' * (each.examples != 1)} of {each.names:,} name{'s' * (each.names != 1)}"
+        what = f"{examples(each.examples)} of {each.names:,} name{'s' * (each.names != 1)}"
         when = local_date(readable_time(each.last).isoformat())
         ask = f"All {what} by this person are taken back. They stay in the history."
         undo = button("Undo everything", "undo_person", each.person, confirm=ask)
@@ -142,7 +148,7 @@ def history_message(events: Sequence[ExampleEvent | CancelEvent], team: str) -> 
     for event in events[:MOST_EVENTS]:
         when = local_date(readable_time(event.time).isoformat())
         if isinstance(event, CancelEvent):
-            did = f"took back {len(event.events):,} example{'s' * (len(event.events) != 1)}"
+            did = f"took back {examples(len(event.events))}"
         else:
             about = escaped(file_name(event.example.uri), 40) if event.example.uri else "an upload"
             did = f"taught that {about} {'shows' if event.shows else 'does not show'} *{escaped(event.name, 60)}*"
@@ -160,15 +166,15 @@ def name_modal(name: TaughtName, channel: str, team: str, note: str = "") -> Blo
         note: what has just been done.
     """
     like = sum(each.shows for each in name.taught)
-    blocks = [context(f":white_check_mark: {note}")] if note else []
+    blocks = [context(note)] if note else []
     blocks.append(section(f"*{escaped(name.name)}* · {_counts(like, len(name.taught) - like)}"))
-    examples = name.taught[::-1][:_MOST_EXAMPLES]
-    for start in range(0, len(examples), CHECKBOXES):
-        boxes = [(_example(each), each.example.sha256) for each in examples[start : start + CHECKBOXES]]
+    shown = name.taught[::-1][:_MOST_EXAMPLES]
+    for start in range(0, len(shown), CHECKBOXES):
+        boxes = [(_example(each), each.example.sha256) for each in shown[start : start + CHECKBOXES]]
         label = "Examples to remove" if not start else "More examples to remove"
         blocks.append(labelled(f"remove.{start}", label, checkboxes("remove", boxes), optional=True))
-    if len(name.taught) > len(examples):
-        blocks.append(context(f"These are the newest {len(examples)} of {len(name.taught)} examples."))
+    if len(name.taught) > len(shown):
+        blocks.append(context(f"These are the newest {len(shown)} of {len(name.taught)} examples."))
     blocks.append(context(f"Taught by {', '.join(_person(each, team) for each in name.people[:10])}"))
     blocks.append(
         actions(
@@ -221,13 +227,18 @@ def read_removed(view: dict[str, Any]) -> tuple[str, list[str]]:
     return str(json.loads(view["private_metadata"])["key"]), ticked
 
 
+def examples(count: int) -> str:
+    """Return a number of examples in words."""
+    return f"{count:,} example{'s' * (count != 1)}"
+
+
 def _row(name: TaughtName, team: str) -> Block:
     like = sum(each.shows for each in name.taught)
     shown = [escaped(file_name(each.example.uri), 30) for each in name.taught if each.shows and each.example.uri]
-    examples = f" · {', '.join(shown[:_SHOWN_EXAMPLES])}" if shown else ""
+    pictures = f" · {', '.join(shown[:_SHOWN_EXAMPLES])}" if shown else ""
     by = ", ".join(_person(each, team) for each in name.people[:_SHOWN_PEOPLE])
     more = f" and {len(name.people) - _SHOWN_PEOPLE} more" if len(name.people) > _SHOWN_PEOPLE else ""
-    text = f"*{escaped(name.name)}* · {_counts(like, len(name.taught) - like)}{examples}\nby {by}{more}"
+    text = f"*{escaped(name.name)}* · {_counts(like, len(name.taught) - like)}{pictures}\nby {by}{more}"
     return section(text, button("Examples…", "open_taught", name.key))
 
 

@@ -119,7 +119,13 @@ def teach_modal(request: TeachRequest, blocks: Sequence[Block] = ()) -> Block:
 
 
 def teach_choices(
-    page: ResultsPage, pictures: HitPictures, question_id: str, *, request: TeachRequest, chosen: Choices
+    page: ResultsPage,
+    pictures: HitPictures,
+    question_id: str,
+    *,
+    request: TeachRequest,
+    chosen: Choices,
+    **_: object,
 ) -> Message:
     """Return the numbered pictures of one page, and check boxes for them.
 
@@ -156,6 +162,8 @@ def teach_choices(
     turning = [button("Previous pictures", "previous_to_teach", question_id)] if page.skip else []
     if page.results.more:
         turning.append(button("More pictures", "next_to_teach", question_id))
+    if hits:
+        turning.append(button("More like the ticked ones", "like_ticked", question_id))
     if turning:
         blocks.append(actions(turning))
     return Message(notification_text("Pictures to choose from"), blocks)

@@ -3,6 +3,7 @@
 from slack_bolt.async_app import AsyncApp
 
 from findimg_bot.listeners.actions.teaching.examples import open_taught, remove_name, undo_last
+from findimg_bot.listeners.actions.teaching.like_ticked import like_ticked
 from findimg_bot.listeners.actions.teaching.lists import list_history, list_taught, list_teachers
 from findimg_bot.listeners.actions.teaching.open_modal import teach
 from findimg_bot.listeners.actions.teaching.search import search_to_teach
@@ -13,6 +14,7 @@ from findimg_bot.listeners.actions.teaching.turn_page import turn_page
 def register(app: AsyncApp) -> None:
     """Register the buttons with the app."""
     app.action("erase_own")(erase_own)
+    app.action("like_ticked")(like_ticked)
     app.action("list_history")(list_history)
     app.action("list_taught")(list_taught)
     app.action("list_teachers")(list_teachers)

@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.listeners.common import reply_to_click
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.message import text_message
+from findimg_bot.slack.blocks.taught import examples
 
 
 async def undo_lesson(
@@ -55,12 +56,8 @@ async def erase_own(
     reply = reply_to_click(body, client, respond)
     async with service.answering("erase", reply):
         count = await service.teaching.erase_own(context["person"])
-        await reply.send(text_message(f"{_examples(count)} of yours were deleted. Nothing of them is left."))
+        await reply.send(text_message(f"Deleted {examples(count)} of yours. Nothing of them is left."))
 
 
 def _taken_back(count: int) -> str:
-    return f"Took back {_examples(count)}. Searches no longer use them."
-
-
-def _examples(count: int) -> str:
-    return f"{count:,} example{'s' * (count != 1)}"
+    return f"Took back {examples(count)}. Searches no longer use them."
