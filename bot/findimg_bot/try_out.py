@@ -7,7 +7,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, nullcontext
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -16,6 +16,7 @@ from rich.console import Console
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.local_slack.server import HOST, Workspace
+from findimg_bot.originals import Originals, is_folder
 from findimg_bot.server import running
 from findimg_bot.service.answers import example_words
 from findimg_bot.service.live_library import LiveLibrary
@@ -77,24 +78,30 @@ async def local_workspace(
     """Run the workspace and the bot until the end of the block. Arguments as of `run_try_out`."""
     if bot_at and not bot_at.startswith(("http://", "https://")):
         raise SettingsError(f"--bot-at takes an address such as http://127.0.0.1:3000. Received: {bot_at!r}.")
-    # Report a missing version before anything starts.
-    welcome = await asyncio.to_thread(_welcome, settings)
-    request_url = f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None
-    workspace = Workspace(
-        read_manifest(None, _surfaces(settings), settings.image_base_url), port=port, host=host, request_url=request_url
-    )
-    try:
-        await workspace.start()
-    except OSError as error:
-        raise SettingsError(
-            f"Cannot listen on port {port} of {host}: {error.strerror or error}. Choose another --port."
-        ) from error
-    try:
-        async with nullcontext() if bot_at else _bot(settings, workspace, monitor):
-            workspace.post(CHANNEL, welcome.text, list(welcome.blocks))
-            yield workspace
-    finally:
-        await workspace.stop()
+    with closing(LiveLibrary(settings)) as live:
+        # Report a missing version before anything starts.
+        welcome, has_folders = await asyncio.to_thread(_look_at, live)
+        workspace = Workspace(
+            read_manifest(None, _surfaces(settings), settings.image_base_url),
+            port=port,
+            host=host,
+            request_url=f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None,
+            originals=Originals(live).read,
+        )
+        try:
+            await workspace.start()
+        except OSError as error:
+            raise SettingsError(
+                f"Cannot listen on port {port} of {host}: {error.strerror or error}. Choose another --port."
+            ) from error
+        if has_folders and not settings.image_base_url:
+            settings = settings.model_copy(update={"image_base_url": workspace.originals_url})
+        try:
+            async with nullcontext() if bot_at else _bot(settings, workspace, monitor):
+                workspace.post(CHANNEL, welcome.text, list(welcome.blocks))
+                yield workspace
+        finally:
+            await workspace.stop()
 
 
 @asynccontextmanager
@@ -124,14 +131,13 @@ def _surfaces(settings: Settings) -> Surfaces:
     return Surfaces(shortcut=True, assistant=True, unfurl=previews, workflow_step=True, search=True)
 
 
-def _welcome(settings: Settings) -> Message:
-    """Return the welcome message, with words for what some of the library's images show."""
-    live = LiveLibrary(settings)
-    try:
-        with live.lease() as searcher:
-            return welcome_message(searcher.manifest.images, example_words(searcher, _SUGGESTED))
-    finally:
-        live.close()
+def _look_at(live: LiveLibrary) -> tuple[Message, bool]:
+    """Return the welcome message, with words for what some of the library's images show, and whether all sources are
+    folders.
+    """
+    with live.lease() as searcher:
+        welcome = welcome_message(searcher.manifest.images, example_words(searcher, _SUGGESTED))
+        return welcome, all(is_folder(source) for source in searcher.manifest.sources)
 
 
 def _has_screen() -> bool:

@@ -55,6 +55,11 @@ class Person:
         self.ask("send", channel=channel, text=text, files=[file["id"]], **more)
         return self.wait(channel, lambda message: file["id"] in [each["id"] for each in message.get("files", ())])
 
+    def download(self, address: str) -> bytes:
+        """Return what an address of the workspace shows this person."""
+        with self._opener.open(address, timeout=PATIENCE) as answer:
+            return bytes(answer.read())
+
     def channel(self, name: str = "") -> str:
         """Create a channel with the bot in it and return it."""
         created = self.ask("channel", name=name or f"c{uuid.uuid4().hex[:8]}")

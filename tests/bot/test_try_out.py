@@ -1,5 +1,6 @@
 """Test the local workspace with a bot in another process."""
 
+import asyncio
 import os
 import re
 import signal
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from findimg.settings import Settings
+from findimg_bot.local_slack.server import Workspace
+from findimg_bot.try_out import local_workspace
 from tests.bot.person import Person, images, until, words
 from tests.bot.team import Team, answers, free_port
 
@@ -63,3 +67,27 @@ def test_rejected_token_is_logged_at_start(library: str, cache: Path, tmp_path: 
     team.restart()
     assert "Slack rejects FINDIMG_SLACK_BOT_TOKEN: invalid_auth." in team.log.read_text()
     team.close()
+
+
+def test_original_of_a_folder_opens_for_people_who_are_signed_in(
+    library: str, cache: Path, tmp_path: Path, samples: Path
+) -> None:
+    settings = Settings(library=library, cache=cache)
+
+    def use(workspace: Workspace) -> tuple[str, bytes]:
+        person = Person(workspace.address, workspace.token)
+        general = workspace.team.channel("general").id
+        answer = person.command(general, "/findimg dalmatian")
+        person.choose(general, answer, "open")
+        shown = person.wait(general, lambda each: "Open dalmatian.jpg" in words(each))
+        link = re.search(r"<([^|>]+)\|Open dalmatian.jpg>", words(shown))[1]
+        assert not answers(link)
+        return link, person.download(link)
+
+    async def try_out() -> tuple[str, bytes]:
+        async with local_workspace(settings, 0, "127.0.0.1", None, None) as workspace:
+            return await asyncio.to_thread(use, workspace)
+
+    link, data = asyncio.run(try_out())
+    assert link.endswith("/page/original/dalmatian.jpg")
+    assert data == (samples / "dalmatian.jpg").read_bytes()

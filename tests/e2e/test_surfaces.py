@@ -3,7 +3,10 @@
 import itertools
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,28 @@ def team(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -
     team = Team("socket", folder, cache, str(folder / "library"), surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
     yield team
     team.close()
+
+
+@pytest.fixture(scope="module")
+def public_thumbnails(team: Team) -> Iterator[str]:
+    """Serve the library's thumbnails at a public address, restart the bot with it, and yield it."""
+    handler = partial(QuietHandler, directory=team.environment["FINDIMG_LIBRARY"])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/"
+    team.stop()
+    team.environment["FINDIMG_THUMBNAIL_BASE_URL"] = address
+    team.start()
+    yield address
+    server.shutdown()
+    server.server_close()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """A file server without a log."""
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture(params=SIZES, ids=str)
@@ -103,3 +128,24 @@ def test_workflow_step(team: Team, look: Look) -> None:
         expect(dialog.get_by_role("link")).to_have_count(4)
 
     look(team.person.channel(next(NAMES)), use)
+
+
+def test_carousel(team: Team, public_thumbnails: str, look: Look, complaints: list[str]) -> None:
+    channel = team.person.channel(next(NAMES))
+
+    def use(page: Page) -> None:
+        page.get_by_role("combobox", name=re.compile("^Message ")).fill("/findimg animal")
+        page.keyboard.press("Enter")
+        cards = page.locator("#main article").last.locator(".block.card")
+        expect(cards).to_have_count(8)
+        for number in range(8):
+            card = cards.nth(number)
+            card.scroll_into_view_if_needed()
+            picture = card.locator("img")
+            expect(picture).to_have_js_property("complete", True)
+            assert picture.evaluate("image => image.naturalWidth") > 0
+            assert card.get_by_role("button", name="More like this").is_visible()
+        cards.first.scroll_into_view_if_needed()
+        complaints[:] = [each for each in complaints if public_thumbnails not in each]
+
+    look(channel, use)

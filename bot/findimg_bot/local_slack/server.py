@@ -2,7 +2,7 @@
 
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -29,7 +29,7 @@ from findimg_bot.local_slack.web_api.oauth import OAuth
 from findimg_bot.local_slack.web_api.uploads import Uploads
 from findimg_bot.local_slack.web_page.access_control import AccessControl
 from findimg_bot.local_slack.web_page.member_actions import MemberActions
-from findimg_bot.local_slack.web_page.page_api import PageApi
+from findimg_bot.local_slack.web_page.page_api import ORIGINALS_PATH, PageApi
 from findimg_bot.local_slack.web_page.services import WorkspaceServices
 
 HOST = "127.0.0.1"
@@ -47,6 +47,7 @@ class Workspace:
         host: str = HOST,
         token: str | None = None,
         request_url: str | None = None,
+        originals: Callable[[str], bytes | None] | None = None,
     ):
         """Create a workspace with a team `findimg`, a person in it and a channel `general`.
 
@@ -56,6 +57,7 @@ class Workspace:
             host: the address to listen on. Requests must still name the host 127.0.0.1 or localhost.
             token: opens the page as the first person. None generates one.
             request_url: the address for signed HTTP, which then replaces Socket Mode.
+            originals: returns the image at a path below `originals_url`, None where there is none.
         """
         self.manifest: Json = dict(manifest)
         self.app_id = new_id("A")
@@ -72,6 +74,7 @@ class Workspace:
         self.me = next(user for user in self.team.users.values() if not user.is_bot)
         self.token = self.me.token
         self._delivery: Delivery = SignedHttp(request_url, self.signing_secret) if request_url else self.sockets
+        self._originals = originals
         self._port = port
         self._host = host
         self._runner: web.AppRunner | None = None
@@ -86,6 +89,11 @@ class Workspace:
     def api_url(self) -> str:
         """Return the base_url for slack-sdk's clients."""
         return f"{self.address}/api/"
+
+    @property
+    def originals_url(self) -> str:
+        """Return the address below which people who are signed in open original images."""
+        return f"{self.address}{ORIGINALS_PATH}"
 
     @property
     def bot_token(self) -> str:
@@ -286,7 +294,7 @@ class Workspace:
         oauth.register(api)
         api.app_methods["apps.connections.open"] = self._open_connection
         guard = AccessControl(self._port, self.teams)
-        page = PageApi(self._services, guard)
+        page = PageApi(self._services, guard, self._originals)
 
         async def authorize(request: web.Request) -> web.StreamResponse:
             found = guard.signed_in(request)

@@ -77,11 +77,3 @@ async def add_uploaded_image(
     """
     features = await service.embed(client, file)
     return replace(question, features=features, name=plain(str(file.get("name") or "image")))
-
-
-def filters_beside_image(text: str) -> str:
-    """Return the text that comes with an image where it holds filters, else nothing: words do not filter images."""
-    try:
-        return text if parse(text, image=True, today=date.today()).filters else ""
-    except QueryError:
-        return ""

@@ -152,6 +152,28 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     return query
 
 
+def filters_beside_image(text: str, today: date | None = None) -> str:
+    """Return the part of a text that can filter the images that are like a given one.
+
+    Words say only what the image shows, so `zebra in:cup` becomes `in:"cup"`. A text without a filter, or with one that
+    has no meaning, becomes empty.
+
+    Args:
+        text: that comes with the image.
+        today: as for `parse`.
+    """
+    try:
+        pieces = _Scanner(normalise(text[:LONGEST]), today).pieces()
+        _terms(pieces)  # passes "not" on to the filter that follows it
+        wanted = [piece for piece in pieces if piece.kind == "field" and piece.field not in ("like", "sort")]
+        filters = " ".join(f"{'-' * piece.minus}{piece.field}:{_quoted(piece.value)}" for piece in wanted)
+        if filters:
+            parse(filters, image=True, today=today)
+    except QueryError:
+        return ""
+    return filters
+
+
 class _Scanner:
     """Reads a normalised text from left to right."""
 
@@ -288,6 +310,11 @@ def _unquoted(match: re.Match[str]) -> str:
     if match["double"] is not None:
         return match["double"].replace('\\"', '"')
     return match["single"].replace("\\'", "'")
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _trimmed(text: str) -> str:

@@ -71,10 +71,60 @@ def test_enter_searches_again_in_the_open_modal(team: Team) -> None:
     assert "dalmatian.jpg" in words(again)
 
 
+def test_pages_of_the_modal_turn_both_ways(team: Team) -> None:
+    modal = _search(team, "animal")
+    assert "1 to 8 of" in words(modal)
+    assert "Previous" not in _buttons(modal)
+    second = _turn(team, modal, "next_in_modal", "9 to ")
+    assert set(_choices(second)).isdisjoint(_choices(modal))
+    assert "Previous" in _buttons(second)
+    again = _turn(team, second, "previous_in_modal", "1 to 8 of")
+    assert _choices(again) == _choices(modal)
+    assert again["id"] == modal["id"]
+
+
+def test_channel_shared_with_others_is_not_offered(team: Team) -> None:
+    workspace = team.slack.workspace
+    channel = team.slack.call(workspace.team.add_channel, f"partners-{team.mode}")
+    team.slack.call(workspace.team.add_stranger, "partner", channel)
+    modal = _search(team, "cat")
+    inputs = {block["block_id"]: block["element"] for block in modal["blocks"] if block["type"] == "input"}
+    answer = team.person.try_to(
+        "submit",
+        view_id=modal["id"],
+        values={
+            "words": {"search_in_modal": {"value": "cat"}},
+            "picture": {"picture": {"selected_option": inputs["picture"]["options"][0]}},
+            "conversation": {"channel": {"selected_conversation": channel.id}},
+        },
+    )
+    assert answer == {"ok": False, "errors": {"conversation": "Choose another conversation."}}
+
+
 def test_words_that_ask_nothing_are_explained_in_the_modal(team: Team) -> None:
     modal = _search(team, "thanks")
     assert modal["callback_id"] == "find_picture"
     assert "Type what a picture shows" in words(modal)
+
+
+def _choices(modal: Json) -> list[str]:
+    """Return the pictures that the modal offers to share."""
+    element = next(block["element"] for block in modal["blocks"] if block.get("block_id") == "picture")
+    return [option["text"]["text"] for option in element["options"]]
+
+
+def _buttons(modal: Json) -> list[str]:
+    return [
+        each["text"]["text"] for block in modal["blocks"] if block["type"] == "actions" for each in block["elements"]
+    ]
+
+
+def _turn(team: Team, modal: Json, action: str, shown: str) -> Json:
+    """Click a button of the modal, and return it when it shows some text."""
+    block = next(block for block in modal["blocks"] if block["type"] == "actions")
+    values = {"words": {"search_in_modal": {"value": "animal"}}}
+    team.person.ask("action", view_id=modal["id"], block_id=block["block_id"], action_id=action, values=values)
+    return dict(until(lambda: (view := team.person.state()["modal"]) and shown in words(view) and view))
 
 
 def _search(team: Team, text: str) -> Json:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from findimg.errors import QueryError
 from findimg.search.filters import NO_FILTERS, Filters, fold
-from findimg.search.query import FIELDS, FORMATS, LONGEST, MOST_TERMS, Query, Term, parse
+from findimg.search.query import FIELDS, FORMATS, LONGEST, MOST_TERMS, Query, Term, filters_beside_image, parse
 
 TODAY = date(2026, 11, 26)
 
@@ -350,3 +350,29 @@ def test_folder_is_found_in_every_spelling() -> None:
 
 def test_empty_filters_are_false() -> None:
     assert parse("cat").filters == NO_FILTERS
+
+
+@pytest.mark.parametrize(
+    ("text", "filters"),
+    [
+        ("in:pizza", 'in:"pizza"'),
+        ("zebra in:cup", 'in:"cup"'),
+        ("in:cup please, the zebra", 'in:"cup"'),
+        ("type:png after:2024-01-01 sofa -cat", 'type:"png" after:"2024-01-01"'),
+        ("not in:cup", '-in:"cup"'),
+        ('in:"my cup" zebra', 'in:"my cup"'),
+        ('class:"siamese cat" zebra', 'class:"siamese cat"'),
+        ("in:cup sort:newest like:/a/b.jpg", 'in:"cup"'),
+        ("look at this!", ""),
+        ("in:cup type:nonsense", ""),
+        ("class:", ""),
+        ("https://example.com in:cup", ""),
+        ("", ""),
+    ],
+)
+def test_only_filters_count_beside_an_image(text: str, filters: str) -> None:
+    assert filters_beside_image(text, TODAY) == filters
+    if filters:
+        again = parse(filters, image=True, today=TODAY)
+        assert again.terms == ()
+        assert again.filters or again.of_class

@@ -1,19 +1,21 @@
 """Answers messages to the bot. Words start a search. An image gets its tags and similar images."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Literal
 
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
+from findimg.search.query import filters_beside_image
 from findimg.text.politeness import is_greeting
 from findimg_bot.listeners.assistant_panel import has_panel
 from findimg_bot.listeners.common import answer_uploads, hits_of_answer, is_direct, team_of
 from findimg_bot.listeners.teaching import teach_and_confirm
 from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import PROGRESS_DELAY, QueryService
-from findimg_bot.service.questions import add_uploaded_image, filters_beside_image, read_search_question
+from findimg_bot.service.questions import add_uploaded_image, read_search_question
 from findimg_bot.slack.admission import viewed_channel
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
 from findimg_bot.slack.blocks.message import Message, text_message
@@ -131,7 +133,7 @@ async def _answer_images(
     if wish or len(files) > 1:
         await answer_uploads(wish or "tag", files, context, client, reply)
         return
-    question = Question("/similar", filters_beside_image(message.text))
+    question = Question("/similar", filters_beside_image(message.text, date.today()))
     question = await add_uploaded_image(service, client, question, files[0])
     await service.describe(client, team_of(context), reply, question)
 

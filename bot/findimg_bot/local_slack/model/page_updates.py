@@ -87,7 +87,14 @@ class PageUpdates:
                 each.id: {"id": each.id, "name": each.name, "is_bot": each.is_bot} for each in team.users.values()
             },
             "channels": [
-                {"id": each.id, "name": _channel_name(team, each), "is_im": each.is_im, "is_mpim": each.is_mpim}
+                {
+                    "id": each.id,
+                    "name": _channel_name(team, each),
+                    "is_im": each.is_im,
+                    "is_mpim": each.is_mpim,
+                    "is_private": each.is_private,
+                    "is_ext_shared": each.is_ext_shared,
+                }
                 for each in channels
                 if not each.is_archived
             ],

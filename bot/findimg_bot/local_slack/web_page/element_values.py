@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from findimg_bot.local_slack.model.state import File, Json
+from findimg_bot.local_slack.model.state import Channel, File, Json
 from findimg_bot.local_slack.web_page.services import UserActionError
 
 _INPUT_FILES, _INPUT_BYTES = 10, 10 * 2**20
@@ -27,6 +27,17 @@ def find_element(blocks: Sequence[Json], block_id: str, action_id: str) -> Json:
                 if element.get("action_id") == action_id:
                     return dict(element)
     raise UserActionError("This button no longer exists.")
+
+
+def is_offered(element: Json, channel: Channel) -> bool:
+    """Return whether a menu of conversations offers a channel, by the menu's filter."""
+    chosen = element.get("filter") or {}
+    kind = {"im": "im", "mpim": "mpim", "groups": "private", "channels": "public"}[channel.kind]
+    if kind not in chosen.get("include", (kind,)):
+        return False
+    if channel.is_ext_shared and chosen.get("exclude_external_shared_channels"):
+        return False
+    return not (channel.is_im and chosen.get("exclude_bot_users"))
 
 
 def chosen_values(element: Json, value: Any) -> Json:

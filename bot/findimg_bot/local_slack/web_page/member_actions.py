@@ -13,7 +13,13 @@ from findimg_bot.local_slack.model.files import FILE_BYTES, describe
 from findimg_bot.local_slack.model.messages import entities
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
 from findimg_bot.local_slack.model.views import ViewError
-from findimg_bot.local_slack.web_page.element_values import chosen_values, file_problem, find_element, listed
+from findimg_bot.local_slack.web_page.element_values import (
+    chosen_values,
+    file_problem,
+    find_element,
+    is_offered,
+    listed,
+)
 from findimg_bot.local_slack.web_page.services import ModalError, UserActionError, WorkspaceServices
 
 _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
@@ -401,6 +407,9 @@ class MemberActions:
                     errors[name] = wrong
                 for file in files:
                     file.seen_by_bot = True
+            place = value.get("selected_conversation")
+            if place and not is_offered(element, self._place(str(place))):
+                errors[name] = "Choose another conversation."
             if not block.get("optional") and not any(content for key, content in value.items() if key != "type"):
                 errors[name] = "Please complete this required field."
             values[name] = {element["action_id"]: value}

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from findimg_bot.local_slack.web_page.access_control import AccessControl
 from findimg_bot.local_slack.web_page.member_actions import MemberActions
 from findimg_bot.local_slack.web_page.services import ModalError, UserActionError, WorkspaceServices
 
+ORIGINALS_PATH = "/page/original/"
 PAGE = Path(__file__).parent / "static"
 _HEARTBEAT = 20.0  # seconds
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
@@ -28,7 +29,16 @@ PageAction = Callable[[MemberActions, Json], Awaitable[Json]]
 class PageApi:
     """The page's routes."""
 
-    def __init__(self, services: WorkspaceServices, guard: AccessControl):
+    def __init__(
+        self,
+        services: WorkspaceServices,
+        guard: AccessControl,
+        originals: Callable[[str], bytes | None] | None = None,
+    ):
+        """Args:
+        originals: returns the image at a path, None where there is none.
+        """
+        self._originals = originals
         self._services = services
         self._guard = guard
         self._live: set[web.WebSocketResponse] = set()
@@ -38,6 +48,7 @@ class PageApi:
         router.add_get("/", self._index)
         router.add_get("/page/static/{name}", self._static)
         router.add_get("/page/file/{file}", self._file)
+        router.add_get(ORIGINALS_PATH + "{path:.+}", self._original)
         router.add_get("/page/emoji", self._emoji)
         router.add_get("/page/state", self._state)
         router.add_get("/page/live", self._updates)
@@ -81,13 +92,15 @@ class PageApi:
         file = person.team.files.get(request.match_info["file"])
         if file is None or file.deleted or not file.complete or file.data is None:
             raise web.HTTPNotFound(text="There is no such file.")
-        kind = image_type(file.data)[0]
-        place = "inline" if kind else "attachment"
-        headers = {
-            "Content-Disposition": f"{place}; filename*=UTF-8''{quote(file.name)}",
-            "Cache-Control": "private, max-age=3600",
-        }
-        return web.Response(body=file.data, content_type=kind or "application/octet-stream", headers=headers)
+        return _image_response(file.data, file.name)
+
+    async def _original(self, request: web.Request) -> web.StreamResponse:
+        self._person(request)
+        path = request.match_info["path"]
+        data = await asyncio.to_thread(self._originals, path) if self._originals else None
+        if data is None:
+            raise web.HTTPNotFound(text="There is no such image.")
+        return _image_response(data, PurePosixPath(path).name)
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._person(request).state())
@@ -236,6 +249,17 @@ def _values(body: Json) -> dict[str, dict[str, Json]]:
 def _text(body: Json, name: str) -> str:
     value: Any = body.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _image_response(data: bytes, name: str) -> web.Response:
+    """Return a file, which the browser shows if it is an image that browsers know."""
+    kind = image_type(data)[0]
+    place = "inline" if kind else "attachment"
+    headers = {
+        "Content-Disposition": f"{place}; filename*=UTF-8''{quote(name)}",
+        "Cache-Control": "private, max-age=3600",
+    }
+    return web.Response(body=data, content_type=kind or "application/octet-stream", headers=headers)
 
 
 def _page_file(name: str, policy: str | None) -> web.StreamResponse:

@@ -105,7 +105,7 @@ async function use(node, block, each, context, value) {
 
 function select(block, each, context, label) {
   const { store } = context;
-  const groups = each.option_groups ?? [{ options: each.options ?? listed(each.type, store) }];
+  const groups = each.option_groups ?? [{ options: each.options ?? listed(each, store) }];
   const many = each.type === "multi_static_select";
   const here = each.default_to_current_conversation ? currentChannel(store) : undefined;
   const one =
@@ -144,10 +144,17 @@ function currentChannel(store) {
   return (store.channel(id) ?? store.state.channels[0]).id;
 }
 
+/** Return whether a menu of conversations offers a channel, by the menu's filter. */
+function isOffered({ include, exclude_external_shared_channels: own, exclude_bot_users: people }, channel) {
+  const kind = channel.is_im ? "im" : channel.is_mpim ? "mpim" : channel.is_private ? "private" : "public";
+  if (include && !include.includes(kind)) return false;
+  return !(own && channel.is_ext_shared) && !(people && channel.is_im);
+}
+
 /** Return the people or channels to choose from. */
-function listed(type, store) {
+function listed({ type, filter = {} }, store) {
   const people = Object.values(store.state.users).map((user) => ({ value: user.id, text: { text: user.name } }));
-  const places = store.state.channels.map((each) => ({
+  const places = store.state.channels.filter((each) => isOffered(filter, each)).map((each) => ({
     value: each.id,
     text: { text: each.is_im || each.is_mpim ? each.name : `#${each.name}` },
   }));
