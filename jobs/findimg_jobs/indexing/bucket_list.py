@@ -4,21 +4,27 @@ A large bucket is listed in branches, which are parts that begin with the same f
 the same time, in threads or on Ray.
 """
 
+import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from findimg.errors import StorageError
+from findimg.images.formats import starts_like_an_image
 from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
-from findimg_jobs.indexing.image_names import extension_of, is_image_name
-from findimg_jobs.indexing.records import Found, SourceImage
+from findimg_jobs.indexing.image_names import HEAD, has_no_extension, reason_to_skip
+from findimg_jobs.indexing.records import Failure, Found, SourceImage
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 
+_log = logging.getLogger(__name__)
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+_HEADS_AT_ONCE = 16  # requests for the first bytes of objects
 _BRANCHES = 64  # branches of a bucket, if it has that many folders
 # Objects that every findimg library has, published or not.
 _LIBRARY_OBJECT = re.compile(
@@ -68,6 +74,8 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap) -> Fou
     for part in parallel_map(_list_branch, branches):
         found.add(part)
     _drop_libraries(found)
+    if found.looked_into:
+        _log.info("%s: %d objects without an extension cost one request each.", source, found.looked_into)
     return found
 
 
@@ -136,6 +144,7 @@ def _sort_in(found: Found, entries: Iterable[Entry], rules: FolderRules, storage
     inside = tuple(f"{library}/" if library else "" for library in libraries)
     skipped_folders: dict[str, str | None] = {"": None}
     counted: set[str] = set()
+    nameless: list[Entry] = []
     for entry in entries:
         if inside and entry.key.startswith(inside):
             continue
@@ -148,11 +157,41 @@ def _sort_in(found: Found, entries: Iterable[Entry], rules: FolderRules, storage
             continue
         if reason := rules.reason(entry.key):
             found.skipped[reason] += 1
-        elif not is_image_name(name):
-            found.skipped[f"not an image: {extension_of(name)}"] += 1
+        elif reason := reason_to_skip(name):
+            if has_no_extension(name) and not entry.archived and isinstance(storage, S3Storage):
+                nameless.append(entry)
+            else:
+                found.skipped[reason] += 1
         else:
-            image = SourceImage(entry.uri, entry.version, entry.modified)
-            (found.archived if entry.archived else found.images).append(image)
+            found.images += [_image(entry)] if not entry.archived else []
+            found.archived += [_image(entry)] if entry.archived else []
+    if nameless and isinstance(storage, S3Storage):
+        _sort_in_nameless(found, nameless, storage)
+
+
+def _image(entry: Entry) -> SourceImage:
+    return SourceImage(entry.uri, entry.version, entry.modified)
+
+
+def _sort_in_nameless(found: Found, entries: Sequence[Entry], storage: S3Storage) -> None:
+    """Decide by their first bytes about objects whose names have no extension. Each costs one small request."""
+
+    def head(entry: Entry) -> bytes | StorageError:
+        try:
+            return storage.read_start(entry.key, HEAD)
+        except StorageError as error:
+            return error
+
+    with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
+        for entry, start in zip(entries, pool.map(head, entries), strict=True):
+            if isinstance(start, StorageError):
+                reason = str(start).replace(entry.uri, "The object", 1).replace(entry.uri, "the object")
+                found.failures.append(Failure(entry.uri, entry.version, reason, transient=True))
+            elif starts_like_an_image(start):
+                found.images.append(_image(entry))
+            else:
+                found.skipped["not an image: no extension"] += 1
+    found.looked_into += len(entries)
 
 
 def _skipped_folder(folder: str, rules: FolderRules, known: dict[str, str | None]) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from findimg.errors import SettingsError
 from findimg.storage.folder import file_version
-from findimg_jobs.indexing.image_names import extension_of, is_image_content, is_image_name
+from findimg_jobs.indexing.image_names import has_no_extension, is_image_content, reason_to_skip
 from findimg_jobs.indexing.records import Failure, FolderIdentity, Found, SourceImage
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 
@@ -112,10 +112,11 @@ class FolderWalk:
         return below
 
     def _add_entry(self, entry: os.DirEntry[str], folder: _Folder) -> None:
-        if reason := folder.rules.reason(_key(entry.path, folder.root)):
+        reason = folder.rules.reason(_key(entry.path, folder.root))
+        if not reason and not self._is_nameless_image(entry):
+            reason = reason_to_skip(entry.name)
+        if reason:
             self.found.skipped[reason] += 1
-        elif not is_image_name(entry.name) and not self._is_nameless_image(entry):
-            self.found.skipped[f"not an image: {extension_of(entry.name)}"] += 1
         elif entry.is_symlink():
             self._links.append((entry.path, folder))
         else:
@@ -123,7 +124,7 @@ class FolderWalk:
 
     def _is_nameless_image(self, entry: os.DirEntry[str]) -> bool:
         """Return whether a file without an extension is an image."""
-        if "." in entry.name or not entry.is_file():
+        if not has_no_extension(entry.name) or not entry.is_file():
             return False
         try:
             return is_image_content(entry.path)

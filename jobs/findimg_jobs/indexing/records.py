@@ -57,6 +57,7 @@ class Found:
     skipped: Counter[str] = field(default_factory=Counter)
     libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
     folders: dict[str, FolderIdentity] = field(default_factory=dict)
+    looked_into: int = 0  # objects whose first bytes were requested
 
     def add(self, other: "Found") -> None:
         """Add another part."""
@@ -67,3 +68,4 @@ class Found:
         self.skipped += other.skipped
         self.libraries |= other.libraries
         self.folders |= other.folders
+        self.looked_into += other.looked_into

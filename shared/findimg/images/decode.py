@@ -21,6 +21,8 @@ from findimg.images.colour import COLOURS, on_white, to_eight_bit, to_srgb
 from findimg.images.formats import readable_formats, unreadable
 from findimg.images.readers import isobmff, jpeg, png, webp
 from findimg.images.readers.bmp import is_bmp, open_bmp
+from findimg.images.readers.camera_raw import is_camera_raw, open_camera_raw
+from findimg.images.readers.jpeg_xl import is_jpeg_xl, open_jpeg_xl
 from findimg.images.readers.tiff import is_tiff, open_tiff
 from findimg.images.refusals import LIMIT_BYTES, broken, check_pixels, empty, too_complex, too_many_bytes
 
@@ -29,8 +31,10 @@ THUMBNAIL_SIDE = 320  # pixels
 _SMALL = 2**22  # pixels. Coded frames up to this size do no harm.
 # Formats that Pillow does not decode, or not in every layout: name, test of the content, reader.
 _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], PIL.Image.Image]], ...] = (
+    ("camera raw", is_camera_raw, open_camera_raw),
     ("TIFF", is_tiff, open_tiff),
     ("BMP", is_bmp, open_bmp),
+    ("JPEG XL", is_jpeg_xl, open_jpeg_xl),
 )
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -59,6 +63,8 @@ class Image:
 
 def decode(data: bytes) -> Image:
     """Decode the first frame of a JPEG, MPO, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC file.
+
+    JPEG XL and the previews in camera raw files need the extras `jxl` and `raw`.
 
     The format is recognised by content. The pixels are upright, in sRGB, and on white where they were transparent. A
     large image is reduced by a whole factor, a JPEG during decoding. Broken metadata is ignored. A JPEG that lacks less

@@ -108,6 +108,19 @@ class S3Storage:
                 count_retries(1)
         raise StorageError(f"The download of {self.uri(key)} was interrupted. Try again.")
 
+    def read_start(self, key: str, size: int) -> bytes:
+        """Return the first bytes of an object in one request. Return no bytes for an empty object."""
+        with _translated_errors(self.uri(key)):
+            try:
+                answer = shared_client().get_object(Bucket=self.bucket, Key=self._key(key), Range=f"bytes=0-{size - 1}")
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "InvalidRange":
+                    return b""
+                raise
+            with closing(answer["Body"]) as body:
+                start: bytes = body.read(size)
+            return start
+
     def fetch(self, key: str, path: Path) -> None:
         with _translated_errors(self.uri(key)):
             shared_client().download_file(self.bucket, self._key(key), str(path))

@@ -1,7 +1,9 @@
+import io
 from typing import Any
 
 import boto3
 import pytest
+from PIL import Image
 
 from findimg.errors import SettingsError
 from findimg.storage.s3 import reset_client, shared_client
@@ -104,6 +106,23 @@ def test_files_of_a_library_are_neither_listed_nor_counted(s3: str, calls: list[
     assert [image.uri for image in listing.images] == [f"{s3}/a.jpg"]
     assert listing.skipped == {"not an image: .txt": 1}
     assert calls.count("ListObjectsV2") == 5  # the root, photos, photos/library, new, new/plans
+
+
+def test_objects_without_an_extension_are_recognised_by_their_first_bytes(s3: str, calls: list[str]) -> None:
+    file = io.BytesIO()
+    Image.effect_noise((300, 300), 50).save(file, "JPEG")
+    for key, body in (
+        *(("a/5f3c9", file.getvalue()), ("photo.jpg_large", file.getvalue()), ("2024.06.01", file.getvalue())),
+        *(("notes", b"text"), ("empty", b""), ("clip.mp4", file.getvalue())),
+    ):
+        boto3.client("s3").put_object(Bucket=s3.removeprefix("s3://"), Key=key, Body=body)
+    put(s3, "cold", StorageClass="GLACIER")
+    listing = list_sources([s3], "/nowhere")
+    assert [image.uri for image in listing.images] == [
+        f"{s3}/{n}" for n in ("2024.06.01", "a/5f3c9", "photo.jpg_large")
+    ]
+    assert listing.skipped == {"not an image: no extension": 3, "not an image: .mp4": 1}
+    assert calls.count("GetObject") == 5
 
 
 def test_bucket_that_is_a_library_is_refused(s3: str) -> None:

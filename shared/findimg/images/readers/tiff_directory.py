@@ -96,12 +96,24 @@ def read_directory(data: bytes) -> Directory:
     Raises:
         ValueError: the file has none.
     """
-    order = "<" if data[:1] == b"I" else ">"
-    is_big = data[2:4] in (b"+\0", b"\0+")
+    order, is_big = _byte_order(data)
+    try:
+        (offset,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
+    except struct.error as error:
+        raise ValueError("no directory") from error
+    return read_directory_at(data, offset)
+
+
+def read_directory_at(data: bytes, offset: int) -> Directory:
+    """Read the directory at an offset.
+
+    Raises:
+        ValueError: there is none.
+    """
+    order, is_big = _byte_order(data)
     directory = Directory(data, order, is_big)
     head, entry_size, wide = (8, 20, "Q") if is_big else (2, 12, "I")
     try:
-        (offset,) = struct.unpack_from(order + wide, data, 8 if is_big else 4)
         (count,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, offset)
         for at in range(offset + head, min(offset + head + count * entry_size, len(data)), entry_size):
             tag, kind, values = struct.unpack_from(order + "HH" + wide, data, at)
@@ -115,6 +127,11 @@ def read_directory(data: bytes) -> Directory:
         if not directory.entries:
             raise ValueError("no directory") from error
     return directory
+
+
+def _byte_order(data: bytes) -> tuple[str, bool]:
+    """Return the byte order, and whether the file is a BigTIFF."""
+    return "<" if data[:1] == b"I" else ">", data[2:4] in (b"+\0", b"\0+")
 
 
 def corrections(directory: Directory) -> dict[int, list[int] | None]:
