@@ -40,6 +40,7 @@ def as_json(results: Results, library: Library | None) -> dict[str, Any]:
             "thumbnail": library.storage.uri(hit.thumbnail),
             "copies": list(hit.copies),
             "near_duplicates": list(hit.near_duplicates),
+            "matched": str(hit.matched) if hit.matched else None,
         }
         for hit in results.hits
     ]
@@ -58,7 +59,8 @@ def print_results(console: Console, text: str, results: Results) -> None:
     console.print(Text.assemble((printable(text), "bold"), (f"  {results.took_ms:.0f} ms", "dim")))
     if isinstance(results, ImageResults):
         lines = [
-            (hit.score, f"{hit.width:>5} × {hit.height:<5} {printable(hit.uri)}{_others(hit)}") for hit in results.hits
+            (hit.score, f"{hit.width:>5} × {hit.height:<5} {printable(hit.uri)}{_others(hit)}{_matched(hit)}")
+            for hit in results.hits
         ]
     elif isinstance(results, TagResults):
         lines = [(tag.score, f" {tag.word}") for tag in results.tags]
@@ -81,6 +83,13 @@ def _others(hit: Hit) -> str:
     """Return how many images are folded behind a hit, as in ` and 11 copies`."""
     kinds = [(len(hit.copies), "copy", "copies"), (len(hit.near_duplicates), "near-duplicate", "near-duplicates")]
     return "".join(f" and {count:,} {one if count == 1 else many}" for count, one, many in kinds if count)
+
+
+def _matched(hit: Hit) -> str:
+    """Return a line with the text that has the words of the query. The hit's address shows matches in its name."""
+    if not hit.matched or hit.matched.kind == "name":
+        return ""
+    return f"\n{' ' * (_BAR + 7)}{printable(str(hit.matched))}"
 
 
 def sheet_row(text: str, results: Results, library: Library, image: PIL.Image.Image | None) -> Row:

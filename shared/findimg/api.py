@@ -48,6 +48,8 @@ class Hit:
         near_duplicates: addresses of images that look the same, likewise.
         dated_by: the source of `taken`: "camera", "name" (the file's name) or "file" (the file's modification time).
             None without a date, and in libraries that an older release published.
+        matched: where a text of the image has the words of the query, such as "text: …status **error 500** on…".
+            It begins with "text", "caption" or "name". None if no text has them. It is text from outside, so escape it.
     """
 
     uri: str
@@ -59,6 +61,7 @@ class Hit:
     copies: tuple[str, ...] = ()
     near_duplicates: tuple[str, ...] = ()
     dated_by: Literal["camera", "name", "file"] | None = None
+    matched: str | None = None
 
 
 class Hits(list[Hit]):
@@ -387,6 +390,7 @@ def _hits(answer: Answer) -> Hits:
             copies=hit.copies,
             near_duplicates=hit.near_duplicates,
             dated_by=hit.dated_by,
+            matched=str(hit.matched) if hit.matched else None,
         )
         for hit in answer.hits
     )

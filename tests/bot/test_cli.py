@@ -26,6 +26,7 @@ def test_ask_json_has_the_documented_fields(library: str, cache: Path, tmp_path:
     answer = json.loads(done.stdout)
     assert list(answer) == ["query", "hits", "total", "note", "version", "took_ms"]
     fields = ["uri", "score", "width", "height", "taken", "dated_by", "thumbnail", "copies", "near_duplicates"]
+    fields.append("matched")
     assert [list(hit) for hit in answer["hits"]] == [fields]
     assert answer["total"] > 1
     assert answer["hits"][0]["uri"].endswith("/cat.png")

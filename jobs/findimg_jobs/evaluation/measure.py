@@ -69,7 +69,8 @@ def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Eva
 
     Only labelled images are judged. Other hits are ignored. Text → image uses the labels as queries. Image → image uses
     the labelled images, each excluded from its own answer. A tag is correct if `correct_tags` has it. A head alone
-    ranks the labelled images by the cosine of their joint embeddings to the label.
+    ranks the labelled images by the cosine of their joint embeddings to the label. File names, captions and written
+    words do not count, because the name of a folder is the label.
 
     Args:
         settings: the library and the cache.
@@ -88,7 +89,7 @@ def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Eva
     words = open_words(manifest.words, ModelStore(settings.cache / "models").words(manifest.words))
     labels = read_labels(labelled, library.uri)
     notes: list[str] = []
-    with closing(Searcher(version, words)) as searcher:
+    with closing(Searcher(version, words, texts=())) as searcher:
         items = {uri: item for uri in sorted(labels) if (item := searcher.catalog.item(uri)) is not None}
         if not items:
             raise LibraryError(

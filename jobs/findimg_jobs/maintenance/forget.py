@@ -34,6 +34,7 @@ from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import CommittedShard, ImageKey, combine_shards, fingerprints, read_shards
+from findimg_jobs.store.texts import delete_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         for sha256 in gone:
             storage.delete(thumbnail_key(sha256))
         erase_examples(storage, TaughtLog(storage), contents=gone)
+        lock.check()
+        delete_texts(storage, wanted, gone)
         lock.check()
         erased = sum(delete_rows(storage, name, shards, wanted, gone) for name, shards in stores.items())
     contents = {key.sha256 for key in rows}

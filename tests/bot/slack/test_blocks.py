@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from findimg.errors import QueryError
 from findimg.library.manifest import IndexEntry, Manifest
 from findimg.search.query import LONGEST
-from findimg.search.results import Hit
+from findimg.search.results import Hit, TextMatch
 from findimg.search.tags import Tag
 from findimg_bot.service.answers import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block
@@ -140,7 +140,8 @@ def check_harmless(message: Message) -> None:
 
 
 def hostile_message(name: str, folder: str, query: str, note: str, tags: tuple[str, ...]) -> Message:
-    many = [replace(hit, uri=f"/photos/{name}") for hit in hits(5)]
+    text = TextMatch("text", ((note, False), (query, True)))
+    many = [replace(hit, uri=f"/photos/{name}", matched=text) for hit in hits(5)]
     details = [HitDetails(hit, folder, tags, "https://files.example/a%20b", True, 3) for hit in many]
     pictures = replace(all_pictures(5), note=note)
     shown = page(details, note, True, title=f"Images for *{escaped(query)}*", skip=8, total=100)
@@ -242,6 +243,14 @@ def test_relevance_is_shown_in_words(score: float, words: str) -> None:
 )
 def test_similarity_is_shown_in_words(score: float, words: str) -> None:
     check_score(score, words, by_similarity=True)
+
+
+def test_row_shows_where_a_text_has_the_words() -> None:
+    text = TextMatch("text", (("…status ", False), ("error 500", True), (" on <server>…", False)))
+    details = [HitDetails(replace(CAT, matched=text), "", ())]
+    blocks = results_message(page(details), HitPictures(), "id").blocks
+    row = next(each for each in mrkdwn(blocks) if "cat.jpg" in each)
+    assert row.replace("\N{ZERO WIDTH SPACE}", "").splitlines()[-1] == "text: …status *error 500* on &lt;server&gt;…"
 
 
 def check_score(score: float, words: str, by_similarity: bool) -> None:

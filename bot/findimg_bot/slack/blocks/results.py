@@ -20,7 +20,7 @@ from findimg_bot.slack.blocks.elements import (
     thumbnail,
 )
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.text import escaped, file_name, local_date, notification_text, plain
+from findimg_bot.slack.blocks.text import escaped, escaped_match, file_name, local_date, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT, SECTION_TEXT, clip
 
 _MAX_COPIES = 10  # of each kind that a message lists
@@ -210,6 +210,9 @@ def _row(number: int, pictures: HitPictures, page: ResultsPage) -> Block:
     details = page.details[number]
     name = f"{page.skip + number + 1}. {_name_and_link(details)}"
     text = f"{name}  {match(details.hit, page)}\n{' · '.join(_facts(details))}"
+    # The name is shown already.
+    if details.hit.matched and details.hit.matched.kind != "name":
+        text += f"\n{escaped_match(details.hit.matched)}"
     source = pictures.sources.get(details.hit.sha256)
     return section(text, thumbnail(source, _alt_text(details)) if source else None)
 

@@ -5,9 +5,11 @@ import unicodedata
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from findimg.search.results import TextMatch
 from findimg_bot.slack.limits import MESSAGE_TEXT, clip
 
 _MARKS = re.compile(r"[*~`]")
+_MATCHED = 300  # characters of a part of a text that has the words of a query
 _QUOTED = 200  # characters of a query or a name that an answer repeats
 
 
@@ -21,6 +23,18 @@ def escaped(text: str, most: int = _QUOTED) -> str:
     """Return text from outside for Slack's mrkdwn, where it notifies nobody and formats nothing."""
     # Slack has no escape for formatting marks. A word joiner on both sides takes their effect away.
     return _MARKS.sub("\N{WORD JOINER}\\g<0>\N{WORD JOINER}", entities(plain(text, most)))
+
+
+def escaped_match(match: TextMatch) -> str:
+    """Return where an image's text has the words of a query, for Slack's mrkdwn, with these words in bold."""
+    shown = ""
+    for part, matched in match.parts:
+        words = escaped(part, _MATCHED)
+        before, after = " " * part[:1].isspace(), " " * part[-1:].isspace()
+        # Slack shows bold text only between spaces. Chinese and Japanese have none.
+        bold = f"\N{ZERO WIDTH SPACE}*{words}*\N{ZERO WIDTH SPACE}" if matched and words else words
+        shown += f"{before}{bold}{after if words else ''}"
+    return f"{match.kind}: {shown.strip()}"
 
 
 def entities(text: str) -> str:
