@@ -197,7 +197,19 @@ def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:
     whole, regions = _top_classes(features.probabilities), _top_classes(features.regions)
     # Not strict: without classes the last two are endless.
     for image, visual, of_image, of_regions in zip(images, features.visual, whole, regions, strict=False):
-        yield Content(image.width, image.height, image.format, image.bytes, image.taken, visual, *of_image, *of_regions)
+        yield Content(
+            image.width,
+            image.height,
+            image.format,
+            image.bytes,
+            image.taken,
+            visual,
+            classes=of_image[0],
+            probabilities=of_image[1],
+            region_classes=of_regions[0],
+            region_probabilities=of_regions[1],
+            captions=image.captions,
+        )
 
 
 _TopClasses: TypeAlias = tuple[NDArray[np.uint16], NDArray[np.float32]] | tuple[None, None]

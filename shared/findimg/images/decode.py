@@ -16,6 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif.as_plugin import HeifImageFile
 
 from findimg.errors import ImageError
+from findimg.images.captions import read_captions
 from findimg.images.capture_date import parse_exif
 from findimg.images.colour import COLOURS, on_white, to_eight_bit, to_srgb
 from findimg.images.formats import readable_formats, unreadable
@@ -59,6 +60,7 @@ class Image:
     sha256: str  # of the file's bytes, hex
     taken: datetime | None  # EXIF capture time by the camera's clock
     incomplete: bool = False  # whether the end of the file is missing
+    captions: str = ""  # titles, descriptions and keywords in its metadata, see `read_captions`
 
 
 def decode(data: bytes) -> Image:
@@ -145,6 +147,7 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
             picture.draft(None, _least(width, height))
         picture.load()
         orientation, taken = _exif(picture)
+        captions = read_captions(picture)
         if picture.mode in ("I", "F"):
             picture = _reduced(picture)
         pixels = to_srgb(_reduced(on_white(to_eight_bit(picture))))
@@ -168,6 +171,7 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
         sha256=hashlib.sha256(original).hexdigest(),
         taken=taken,
         incomplete=incomplete,
+        captions=captions,
     )
 
 

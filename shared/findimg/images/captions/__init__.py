@@ -1,0 +1,5 @@
+"""Read what people wrote about an image: titles, descriptions and keywords in its metadata."""
+
+from findimg.images.captions.captions import read_captions, read_sidecar
+
+__all__ = ["read_captions", "read_sidecar"]
