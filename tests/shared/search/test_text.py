@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from skimage import data
 
 from findimg.errors import QueryError
@@ -33,6 +34,7 @@ WRITTEN = {
 
 
 PHOTOGRAPHS = {"cat.png": data.chelsea, "BlueRocket.png": data.rocket}
+CAPTIONS = {"other.png": "Quokka workshop, second day", "minutes.png": "Quokka budget"}
 # Pictures that differ, so that they are no near-duplicates.
 PAGES = (data.coins, data.moon, data.page, data.clock, data.brick, data.grass, data.gravel)
 
@@ -44,7 +46,9 @@ def searcher(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[
         pictures.mkdir(parents=True)
         settings = Settings(library=str(folder / "library"), engine="local", cache=cache)
         for name, picture in PHOTOGRAPHS.items() | dict(zip(WRITTEN, PAGES, strict=True)).items():
-            Image.fromarray(picture()).save(pictures / name)
+            texts = PngInfo()
+            texts.add_text("Description", CAPTIONS.get(name, ""))
+            Image.fromarray(picture()).save(pictures / name, pnginfo=texts)
         index(settings, [str(folder / "pictures")])
         texts = [
             PictureText(
@@ -85,6 +89,10 @@ def found(searcher: Searcher, text: str) -> list[str]:
         ("text:globex or text:acme", ["scan_001.png", "scan_002.png"]),
         ("text:zorkfest", []),
         ("caption:invoice", []),
+        ('caption:"second day"', ["other.png"]),
+        ("caption:quokka", ["minutes.png", "other.png"]),
+        ("quokka workshop", ["other.png", "minutes.png"]),
+        ("text:quokka", []),
         ("globex", ["scan_002.png"]),
         ("20240042", ["scan_001.png"]),
     ],
