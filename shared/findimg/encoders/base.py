@@ -1,7 +1,8 @@
 """What an encoder is: images or text in, vectors out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -47,16 +48,33 @@ class ImageEncoder(Protocol):
             ModelError: the encoder has no classifier, or it was opened from its portable model.
         """
 
-    def portable_model(self) -> bytes | None:
-        """Return the model as one file that runs without TensorFlow, or None if the encoder needs TensorFlow.
+    def portable_files(self) -> Mapping[str, bytes | Path]:
+        """Return files by name that run the model without TensorFlow. Empty if the encoder needs TensorFlow.
 
-        `open_portable` in the registry opens it. `index` keeps it in the library for readers.
+        `open_portable` in the registry opens them. `index` keeps them in the library for readers.
         """
 
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """A model that turns texts into vectors of the space of an image encoder, which it usually is itself."""
+    """A model that turns texts into vectors of the space of an image encoder.
+
+    Attributes:
+        prompt: what a text is written into before it is compared with images, such as `a photo of {}`.
+        multilingual: whether the model was trained with texts of many languages. Otherwise nouns are translated.
+    """
+
+    prompt: str
+    multilingual: bool
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of n texts, float32[n, dim], each of length 1. n is at least 1."""
+
+
+def embed_prompts(encoder: TextEncoder, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return the vectors of n texts for comparing them with images, float32[n, dim], each of length 1.
+
+    Raises:
+        ModelError: the model cannot compute a text.
+    """
+    return encoder.embed_texts([encoder.prompt.format(text) for text in texts])

@@ -5,11 +5,13 @@ two cores is estimated from the number of operations, because the weights could 
 """
 
 import unicodedata
+from pathlib import Path
 from typing import NamedTuple
 
 from findimg.encoders.onnx_clip import OnnxClip
 from findimg.encoders.registry import register_encoder
-from findimg.encoders.runtimes.clip_folder import CLIP_WEIGHTS
+from findimg.encoders.runtimes.clip_folder import CLIP_WEIGHTS, CONFIG, TEXTUAL, ClipConfig, check_folder, read_config
+from findimg.encoders.runtimes.clip_text import ClipTextTower
 from findimg.models.artefacts import Artefact, FolderDownload, register_artefact
 
 
@@ -21,14 +23,15 @@ class Preset(NamedTuple):
     licence: str
     accuracy: str  # or what else it is chosen for
     speed: int  # images/s
+    multilingual: bool = False
 
 
 PRESETS = {
     "clip-b32": Preset("ViT-B-32__openai", 611, "MIT", "ImageNet 63.3 %", 17),
     "clip-b32-laion2b": Preset("ViT-B-32__laion2b-s34b-b79k", 611, "MIT", "ImageNet 66.6 %", 17),
-    "siglip2-b32-256": Preset("ViT-B-32-SigLIP2-256__webli", 1542, "Apache-2.0", "ImageNet 74.0 %", 13),
-    "siglip2-b16": Preset("ViT-B-16-SigLIP2__webli", 1535, "Apache-2.0", "ImageNet 78.2 %", 4),
-    "nllb-clip-base": Preset("nllb-clip-base-siglip__v1", 2000, "CC-BY-NC-4.0", "200 languages", 4),
+    "siglip2-b32-256": Preset("ViT-B-32-SigLIP2-256__webli", 1542, "Apache-2.0", "ImageNet 74.0 %", 13, multilingual=True),
+    "siglip2-b16": Preset("ViT-B-16-SigLIP2__webli", 1535, "Apache-2.0", "ImageNet 78.2 %", 4, multilingual=True),
+    "nllb-clip-base": Preset("nllb-clip-base-siglip__v1", 2000, "CC-BY-NC-4.0", "200 languages", 4, multilingual=True),
 }
 _ENGLISH = "eng_Latn"
 # The language that a script most probably stands for, as NLLB writes it.
@@ -48,14 +51,27 @@ _LANGUAGES = {
 }
 
 
-class NllbClip(OnnxClip):
-    """An image–text model whose texts begin with a language."""
+class NllbTextTower(ClipTextTower):
+    """A text tower whose texts begin with a language."""
+
+    def __init__(self, folder: Path, config: ClipConfig, threads: int | None):
+        super().__init__(folder, config, threads, multilingual=True)
+        self.prompt = "{}"  # an English prompt around another language would hide it
 
     def _addressed(self, text: str) -> str:
         languages = [_language(letter) for letter in text if letter.isalpha()]
         # Japanese mixes its own letters with Chinese ones.
         likely = "jpn_Jpan" if "jpn_Jpan" in languages else max(languages, key=languages.count, default=_ENGLISH)
         return likely + text
+
+
+class NllbClip(OnnxClip):
+    """An image–text model for 200 languages."""
+
+    @classmethod
+    def open_texts(cls, folder: Path, threads: int | None) -> ClipTextTower:
+        check_folder(folder, (CONFIG, *TEXTUAL))
+        return NllbTextTower(folder, read_config(folder, CONFIG, ClipConfig), threads)
 
 
 def _language(letter: str) -> str:
@@ -69,7 +85,8 @@ def _register(name: str, preset: Preset) -> None:
     origin = FolderDownload(url, preset.megabytes * 1_000_000)
     artefact = register_artefact(Artefact(name, CLIP_WEIGHTS, origin, note))
     base = NllbClip if name.startswith("nllb") else OnnxClip
-    register_encoder(type(f"{base.__name__}Preset", (base,), {"name": name, "artefact": artefact}))
+    own = {"name": name, "artefact": artefact, "multilingual": preset.multilingual}
+    register_encoder(type(f"{base.__name__}Preset", (base,), own))
 
 
 for _name, _preset in PRESETS.items():

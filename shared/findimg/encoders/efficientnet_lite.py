@@ -31,6 +31,7 @@ from findimg.encoders.runtimes.litert import LiteRTModel, convert_to_litert
 from findimg.encoders.runtimes.resize import resize_to_square
 from findimg.encoders.runtimes.torch_file import read_state_dict
 from findimg.errors import ModelError
+from findimg.library.layout import ENCODER_FILE
 from findimg.models.store import ModelStore
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class EfficientNetLite(RegisteredEncoder):
         return cls(fingerprint, model, tensors["_fc.weight"].T)
 
     @classmethod
-    def open_portable(cls, model: bytes, fingerprint: str, threads: int | None) -> Self:
-        return cls(fingerprint, cls.open_converted(model, threads), None)
+    def open_portable(cls, folder: Path, fingerprint: str, threads: int | None) -> Self:
+        return cls(fingerprint, cls.open_converted((folder / ENCODER_FILE).read_bytes(), threads), None)
 
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         return resize_to_square(image, self.side)
@@ -106,8 +107,8 @@ class EfficientNetLite(RegisteredEncoder):
             raise ModelError(f"{self.name} was opened without its weights; open it with open_backbone.")
         return self._class_weights
 
-    def portable_model(self) -> bytes:
-        return self._model.model
+    def portable_files(self) -> Mapping[str, bytes]:
+        return {ENCODER_FILE: self._model.model}
 
     @classmethod
     def shapes(cls) -> tuple[tuple[int, ...], ...]:

@@ -7,7 +7,8 @@ No weights could be had where findimg is developed. Tests prove with small model
 right. No search quality was measured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -19,14 +20,19 @@ from findimg.encoders.base import Features
 from findimg.encoders.registry import RegisteredEncoder, register_encoder
 from findimg.encoders.runtimes.clip_folder import (
     CLIP_WEIGHTS,
+    CONFIG,
+    EXTERNAL_DATA,
+    REQUIRED,
+    TEXTUAL,
+    VISUAL,
     ClipConfig,
     PixelConfig,
     check_folder,
     read_config,
 )
-from findimg.encoders.runtimes.clip_text import ClipTokenizer
+from findimg.encoders.runtimes.clip_text import ClipTextTower
 from findimg.encoders.runtimes.onnx import OnnxModel
-from findimg.errors import ModelError
+from findimg.library.layout import MODEL_FOLDER
 from findimg.models.store import ModelStore
 
 _RESAMPLING = {
@@ -49,34 +55,51 @@ class OnnxClip(RegisteredEncoder):
         "onnx-clip needs a model. Name its folder with --weights, or use a preset of findimg-jobs models list."
     )
 
-    def __init__(
-        self, fingerprint: str, visual: OnnxModel, pixels: PixelConfig, textual: OnnxModel, tokenizer: ClipTokenizer
-    ):
+    text_files = tuple(f"{MODEL_FOLDER}/{file}" for file in (CONFIG, *TEXTUAL))
+    multilingual = False
+
+    def __init__(self, fingerprint: str, folder: Path, visual: OnnxModel, open_texts: Callable[[], ClipTextTower]):
         self.fingerprint = fingerprint
         self.dim = visual.dim
+        self._folder = folder
+        self._pixels = read_config(folder, VISUAL[1], PixelConfig)
         self._visual = visual
-        self._pixels = pixels
-        self._textual = textual
-        self._tokenizer = tokenizer
+        self._open_texts = open_texts
 
     @classmethod
     def open(cls, weights: Path, fingerprint: str, store: ModelStore, threads: int | None) -> Self:
         check_folder(weights)
-        config = read_config(weights, "config.json", ClipConfig)
-        pixels = read_config(weights, "visual/preprocess_cfg.json", PixelConfig)
-        image = {"image": (3, pixels.side, pixels.side)}
-        visual = OnnxModel(weights / "visual" / "model.onnx", image, (), threads)
-        tokenizer = ClipTokenizer(weights, config.text_cfg)
-        length = (config.text_cfg.context_length,)
-        texts = {"text": length, "input_ids": length, "attention_mask": length}
-        textual = OnnxModel(weights / "textual" / "model.onnx", texts, tuple(texts), threads)
-        for tower, model in (("visual", visual), ("textual", textual)):
-            if model.dim != config.embed_dim:
-                raise ModelError(
-                    f"{weights / tower / 'model.onnx'} returns {model.dim} numbers, and config.json says "
-                    f"{config.embed_dim}. Both towers and the settings must be of one model."
-                )
-        return cls(fingerprint, visual, pixels, textual, tokenizer)
+        visual = cls._open_visual(weights, threads)
+        cls.open_texts(weights, threads)  # checks it. Workers do not need it, so it is not kept in memory.
+        return cls(fingerprint, weights, visual, partial(cls.open_texts, weights, threads))
+
+    @classmethod
+    def open_portable(cls, folder: Path, fingerprint: str, threads: int | None) -> Self:
+        folder = folder / MODEL_FOLDER
+        check_folder(folder, (CONFIG, *VISUAL))
+        return cls(fingerprint, folder, cls._open_visual(folder, threads), partial(cls.open_texts, folder, threads))
+
+    @classmethod
+    def open_portable_texts(cls, folder: Path, threads: int | None) -> ClipTextTower:
+        return cls.open_texts(folder / MODEL_FOLDER, threads)
+
+    @classmethod
+    def open_texts(cls, folder: Path, threads: int | None) -> ClipTextTower:
+        """Open the text tower of a model's folder.
+
+        Raises:
+            ModelError: a file is missing, damaged, or belongs to another model.
+        """
+        check_folder(folder, (CONFIG, *TEXTUAL))
+        return ClipTextTower(folder, read_config(folder, CONFIG, ClipConfig), threads, cls.multilingual)
+
+    @classmethod
+    def _open_visual(cls, folder: Path, threads: int | None) -> OnnxModel:
+        config, pixels = read_config(folder, CONFIG, ClipConfig), read_config(folder, VISUAL[1], PixelConfig)
+        path = folder / VISUAL[0]
+        visual = OnnxModel(path, {"image": (3, pixels.side, pixels.side)}, (), threads)
+        config.check_dim(path, visual.dim)
+        return visual
 
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
         side, resampling = self._pixels.side, _RESAMPLING[self._pixels.interpolation]
@@ -94,17 +117,22 @@ class OnnxClip(RegisteredEncoder):
         scaled = (pixels.astype(np.float32) / 255 - mean) / std
         return Features(self._visual([{"image": each} for each in scaled.transpose(0, 3, 1, 2)]), None)
 
+    def portable_files(self) -> Mapping[str, bytes | Path]:
+        found = {file: self._folder / file for file in (*REQUIRED, *EXTERNAL_DATA)}
+        return {f"{MODEL_FOLDER}/{file}": path for file, path in found.items() if path.exists()}
+
+    @cached_property
+    def _texts(self) -> ClipTextTower:
+        return self._open_texts()
+
+    @property
+    def prompt(self) -> str:
+        """See `TextEncoder`."""
+        return self._texts.prompt
+
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `TextEncoder`."""
-        items = []
-        for text in texts:
-            ids, mask = self._tokenizer(self._addressed(text))
-            items.append({"text": ids, "input_ids": ids, "attention_mask": mask})
-        return self._textual(items)
-
-    def _addressed(self, text: str) -> str:
-        """Return a text as this model's tokenizer wants it."""
-        return text
+        return self._texts.embed_texts(texts)
 
 
 def _without_far_ends(image: Image.Image) -> Image.Image:

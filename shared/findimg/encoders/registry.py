@@ -6,6 +6,7 @@ To add an encoder, write one module in this folder. It holds a subclass of `Regi
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from findimg.discovery import import_modules
-from findimg.encoders.base import Features, ImageEncoder
+from findimg.encoders.base import Features, ImageEncoder, TextEncoder
 from findimg.errors import ModelError, SettingsError
 from findimg.library.manifest import hash_file
 from findimg.models.artefacts import Artefact, Kind
@@ -29,6 +30,7 @@ class RegisteredEncoder(ABC):
         artefact: where the weights come from. None if the operator must name them.
         weights_kind: of weights that are a folder.
         weights_help: for an encoder without an artefact, one sentence that says how to get the weights.
+        text_files: the portable files of the text tower. Empty for an encoder of images only.
     """
 
     name: str
@@ -39,6 +41,7 @@ class RegisteredEncoder(ABC):
     artefact: Artefact | None = None
     weights_kind: Kind | None = None
     weights_help: str = ""
+    text_files: tuple[str, ...] = ()
 
     @classmethod
     @abstractmethod
@@ -56,13 +59,22 @@ class RegisteredEncoder(ABC):
         """
 
     @classmethod
-    def open_portable(cls, model: bytes, fingerprint: str, threads: int | None) -> Self:
-        """Open the model that `portable_model` returned.
+    def open_portable(cls, folder: Path, fingerprint: str, threads: int | None) -> Self:
+        """Open the model from a folder with what `portable_files` returned.
 
         Raises:
             ModelError: the model is damaged, or this encoder has no portable model.
         """
         raise ModelError(f"{cls.name} has no portable model. Open it with its weights.")
+
+    @classmethod
+    def open_portable_texts(cls, folder: Path, threads: int | None) -> TextEncoder:
+        """Open the text tower from a folder with `text_files`.
+
+        Raises:
+            ModelError: the text tower is damaged, or this encoder has none.
+        """
+        raise ModelError(f"{cls.name} has no text tower. Use an image–text model.")
 
     @abstractmethod
     def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
@@ -76,9 +88,9 @@ class RegisteredEncoder(ABC):
         """See `ImageEncoder`."""
         raise ModelError(f"{self.name} has no classes, so it has no class weights. Use vgg16 or efficientnet-lite0.")
 
-    def portable_model(self) -> bytes | None:
+    def portable_files(self) -> Mapping[str, bytes | Path]:
         """See `ImageEncoder`."""
-        return None
+        return {}
 
 
 _Encoder = TypeVar("_Encoder", bound=type[RegisteredEncoder])
@@ -115,12 +127,12 @@ def open_backbone(name: str, store: ModelStore, weights: str | None = None, thre
     return encoder.open(path, _fingerprint(encoder, path), store, threads)
 
 
-def open_portable(name: str, model: bytes, fingerprint: str, threads: int | None = None) -> ImageEncoder:
+def open_portable(name: str, folder: Path, fingerprint: str, threads: int | None = None) -> ImageEncoder:
     """Open an encoder from its portable model, without its weights and without TensorFlow.
 
     Args:
         name: one of `backbone_names()`.
-        model: what `portable_model` of the encoder returned.
+        folder: has the files that `portable_files` of the encoder returned.
         fingerprint: of the model's encoder.
         threads: CPU threads for the model. None uses all.
 
@@ -128,7 +140,26 @@ def open_portable(name: str, model: bytes, fingerprint: str, threads: int | None
         SettingsError: there is no encoder `name`.
         ModelError: the model is damaged, or the encoder has no portable form.
     """
-    return _find(name).open_portable(model, fingerprint, threads)
+    return _find(name).open_portable(folder, fingerprint, threads)
+
+
+def text_files(name: str) -> tuple[str, ...]:
+    """Return the portable files that `open_portable_texts` needs. Empty for an encoder of images only.
+
+    Raises:
+        SettingsError: there is no encoder `name`.
+    """
+    return _find(name).text_files
+
+
+def open_portable_texts(name: str, folder: Path, threads: int | None = None) -> TextEncoder:
+    """Open only the text tower of an encoder, from a folder with its `text_files`.
+
+    Raises:
+        SettingsError: there is no encoder `name`.
+        ModelError: the text tower is damaged, or the encoder has none.
+    """
+    return _find(name).open_portable_texts(folder, threads)
 
 
 def fingerprint(name: str, store: ModelStore, weights: str | None = None) -> str:

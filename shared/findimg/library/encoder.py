@@ -1,14 +1,21 @@
-"""The image encoder that a library carries, so that readers need neither its weights nor TensorFlow."""
+"""The encoder that a library carries, so that readers need neither its weights nor TensorFlow."""
 
-import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
-from findimg.encoders.base import ImageEncoder
-from findimg.encoders.registry import open_backbone, open_portable
+from findimg.encoders.base import ImageEncoder, TextEncoder
+from findimg.encoders.registry import open_backbone, open_portable, open_portable_texts, text_files
 from findimg.errors import LibraryError, ModelError
-from findimg.library.layout import ENCODER_FILE, encoder_key
+from findimg.library.layout import ENCODER_FILE, MODEL_FOLDER, encoder_key, shards_prefix
 from findimg.library.library import Version
+from findimg.library.manifest import Manifest, hash_file
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage
+
+_RECOVERY = "Go back with findimg-jobs rollback, or publish again with index."
 
 
 def keep_encoder(storage: Storage, encoder: ImageEncoder) -> None:
@@ -17,10 +24,30 @@ def keep_encoder(storage: Storage, encoder: ImageEncoder) -> None:
     Raises:
         StorageError: the library cannot be written.
     """
-    key = encoder_key(encoder.fingerprint)
-    model = encoder.portable_model()
-    if model is not None and not storage.exists(key):
-        storage.write(key, model)
+    for file, content in encoder.portable_files().items():
+        key = encoder_key(encoder.fingerprint, file)
+        if storage.exists(key):
+            continue
+        if isinstance(content, bytes):
+            storage.write(key, content)
+        else:
+            storage.upload(content, key)
+
+
+def kept_model_files(storage: Storage, fingerprint: str) -> list[str]:
+    """Return the names of the portable model's files that the embedding store has.
+
+    Raises:
+        StorageError: the library cannot be read.
+    """
+    prefix = shards_prefix(fingerprint)
+    several = (entry.key.removeprefix(f"{prefix}/") for entry in storage.list(f"{prefix}/{MODEL_FOLDER}"))
+    return [ENCODER_FILE] if storage.exists(encoder_key(fingerprint, ENCODER_FILE)) else sorted(several)
+
+
+def carries_encoder(manifest: Manifest) -> bool:
+    """Return whether a version has the portable model of its encoder."""
+    return bool(_model_files(manifest))
 
 
 def open_encoder(
@@ -42,15 +69,86 @@ def open_encoder(
         ModelError: the version has no model, and the encoder's weights or TensorFlow are missing.
     """
     manifest = version.manifest
-    if weights or ENCODER_FILE not in manifest.files:
+    if weights or not carries_encoder(manifest):
         return open_backbone(manifest.backbone, store, weights, threads)
-    path = version.folder / ENCODER_FILE
+    folder = _model_folder(version, store, _model_files(manifest))
     try:
-        model = path.read_bytes()
-        if hashlib.sha256(model).hexdigest() != manifest.files[ENCODER_FILE].sha256:
-            raise ModelError("it has another SHA-256 than the manifest states")
-        return open_portable(manifest.backbone, model, manifest.fingerprint, threads)
-    except (OSError, ModelError) as error:
-        raise LibraryError(
-            f"{path} cannot be used ({error}). Go back with findimg-jobs rollback, or publish again with index."
+        return open_portable(manifest.backbone, folder, manifest.fingerprint, threads)
+    except ModelError as error:
+        raise _damaged(version, error) from error
+
+
+def open_text_encoder(version: Version, store: ModelStore, threads: int | None = None) -> TextEncoder:
+    """Open the text tower of the encoder that a version was made with.
+
+    Args:
+        version: an opened version.
+        store: where a model's files are kept together.
+        threads: CPU threads for the model. None uses all.
+
+    Raises:
+        LibraryError: the version's text tower is missing or damaged.
+        ModelError: the encoder has no text tower, or ONNX Runtime is not installed.
+    """
+    manifest = version.manifest
+    needed = text_files(manifest.backbone)
+    if missing := [file for file in needed if file not in manifest.files]:
+        raise LibraryError(f"Version {manifest.version} has no {missing[0]}. {_RECOVERY}")
+    folders = {PurePosixPath(file).parent for file in needed}
+    files = [file for file in _model_files(manifest) if PurePosixPath(file).parent in folders]
+    folder = _model_folder(version, store, files)
+    try:
+        return open_portable_texts(manifest.backbone, folder, threads)
+    except ModelError as error:
+        raise _damaged(version, error) from error
+
+
+def _model_files(manifest: Manifest) -> list[str]:
+    return [file for file in manifest.files if file == ENCODER_FILE or file.startswith(f"{MODEL_FOLDER}/")]
+
+
+def _model_folder(version: Version, store: ModelStore, files: Sequence[str]) -> Path:
+    """Return a folder that has a model's files under their names, after checking their hashes.
+
+    Files that are stored apart are linked into the model store, or copied if they are on another disk.
+
+    Raises:
+        LibraryError: a file is damaged.
+        ModelError: the model store cannot be written.
+    """
+    paths = {file: version.folder / file for file in files}
+    for file, path in paths.items():
+        try:
+            digest = hash_file(path)
+        except OSError as error:
+            raise _damaged(version, error, path) from error
+        if digest != version.manifest.files[file].sha256:
+            raise _damaged(version, "it has another SHA-256 than the manifest states", path)
+    folders = {path.parents[file.count("/")] for file, path in paths.items()}
+    return folders.pop() if len(folders) == 1 else _linked(paths, version.manifest.fingerprint, store)
+
+
+def _linked(paths: dict[str, Path], fingerprint: str, store: ModelStore) -> Path:
+    folder = store.folder / "made" / f"{fingerprint}-portable"
+    try:
+        for file, path in paths.items():
+            target = folder / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = target.with_name(f".draft-{secrets.token_hex(8)}")
+            try:
+                os.link(path, draft)
+            except OSError:  # the file is on another disk
+                shutil.copyfile(path, draft)
+            draft.replace(target)
+            draft.unlink(missing_ok=True)  # `replace` keeps it if both are the same file
+    except OSError as error:
+        raise ModelError(
+            f"The model cache {store.folder} cannot be written: {error.strerror or error}. Check the permissions and "
+            "the free space, or name another folder (FINDIMG_CACHE)."
         ) from error
+    return folder
+
+
+def _damaged(version: Version, problem: object, path: Path | None = None) -> LibraryError:
+    where = path or f"The model of version {version.manifest.version}"
+    return LibraryError(f"{where} cannot be used ({problem}). {_RECOVERY}")

@@ -23,6 +23,8 @@ PROJECTION_FILE = "projection.npy"  # float32[1 + n, dim], mean and directions; 
 DUPLICATES_FILE = "duplicates.npy"  # int32[images], first item of each image's group; absent in older versions
 CLASSIFIER_FILE = "classifier.npy"  # float16[1000, dim], the encoder's last layer, one row per class
 ENCODER_FILE = "encoder.tflite"  # the encoder's portable model
+MODEL_FOLDER = "model"  # the encoder's portable model, if it has several files
+VOCABULARY_FILE = "vocabulary.npz"  # for encoders of texts, see `findimg.search.sentences.vocabulary`
 
 
 def version_key(version: str, file: str) -> str:
@@ -50,6 +52,6 @@ def classifier_key(fingerprint: str) -> str:
     return f"{shards_prefix(fingerprint)}/{CLASSIFIER_FILE}"
 
 
-def encoder_key(fingerprint: str) -> str:
-    """Return the key of an encoder's portable model in the embedding store."""
-    return f"{shards_prefix(fingerprint)}/{ENCODER_FILE}"
+def encoder_key(fingerprint: str, file: str) -> str:
+    """Return the key of a file of an encoder in the embedding store."""
+    return f"{shards_prefix(fingerprint)}/{file}"

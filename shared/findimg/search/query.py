@@ -35,7 +35,7 @@ _ORDERS: dict[str, Order] = {"date": "newest", "newest": "newest", "oldest": "ol
 _DATES = ("before", "after", "date")
 _WORDS_IN_A_DATE = 4  # "1 of June 2024"
 _NOT = ("not", "without", "except")
-_ARTICLES = ("a", "an", "the", "any", "some")
+ARTICLES = ("a", "an", "the", "any", "some")
 _SIMILAR = """
 again alike any anything else find like look looking looks match matches matching more one ones other others resemble
 resembling same search see similar
@@ -340,7 +340,7 @@ def _terms(pieces: list[_Piece]) -> tuple[Term, ...]:
             negated = True
         elif word == "but" and index + 1 < len(pieces) and pieces[index + 1].value.lower() in _NOT:
             pass  # "but not" is "not"
-        elif word in _ARTICLES and (negated or either):
+        elif word in ARTICLES and (negated or either):
             pass  # "not a dog", "a cat or a dog"
         elif piece.kind == "field":
             piece.minus = piece.minus or negated

@@ -5,6 +5,7 @@
 have external data in `model.onnx.data` beside them.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -13,14 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from findimg.errors import ModelError
 from findimg.models.artefacts import Kind
 
-REQUIRED = (
-    "config.json",
-    "visual/model.onnx",
-    "visual/preprocess_cfg.json",
-    "textual/model.onnx",
-    "textual/tokenizer.json",
-    "textual/tokenizer_config.json",
-)
+CONFIG = "config.json"
+VISUAL = ("visual/model.onnx", "visual/preprocess_cfg.json")
+TEXTUAL = ("textual/model.onnx", "textual/tokenizer.json", "textual/tokenizer_config.json")
+REQUIRED = (CONFIG, *VISUAL, *TEXTUAL)
 EXTERNAL_DATA = ("visual/model.onnx.data", "textual/model.onnx.data")
 _LARGEST_CONFIG = 1 << 20  # bytes
 
@@ -52,6 +49,18 @@ class ClipConfig(_Lenient):
 
     embed_dim: Annotated[int, Field(ge=1, le=16384)]
     text_cfg: TextConfig = TextConfig()
+
+    def check_dim(self, tower: Path, dim: int) -> None:
+        """Check the dimension of a tower's vectors.
+
+        Raises:
+            ModelError: it is another one than the settings say.
+        """
+        if dim != self.embed_dim:
+            raise ModelError(
+                f"{tower} returns {dim} numbers, and config.json says {self.embed_dim}. Both towers and the settings "
+                "must be of one model."
+            )
 
 
 class PixelConfig(_Lenient):
@@ -94,16 +103,16 @@ class TokenizerConfig(_Lenient):
 _Config = TypeVar("_Config", bound=_Lenient)
 
 
-def check_folder(folder: Path) -> None:
-    """Check that a folder has the files of an image–text model, and no link out of it.
+def check_folder(folder: Path, files: Sequence[str] = REQUIRED) -> None:
+    """Check that a folder has files of an image–text model, and no link out of it.
 
     Raises:
         ModelError: a file is missing, or a link leads out of the folder.
     """
     root = folder.resolve()
-    for name in (*REQUIRED, *EXTERNAL_DATA):
+    for name in (*files, *EXTERNAL_DATA):
         path = folder / name
-        if name in REQUIRED and not path.is_file():
+        if name in files and not path.is_file():
             raise ModelError(f"{folder} is not an image–text model, because {name} is missing.")
         if path.exists() and not path.resolve().is_relative_to(root):
             raise ModelError(f"{path} is a link that leads out of the model's folder. Copy the file.")

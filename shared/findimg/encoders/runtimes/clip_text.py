@@ -1,19 +1,59 @@
-"""Turns texts into the token ids of an image–text model, as open_clip does."""
+"""The text tower of an image–text model: texts become token ids, as in open_clip, and then vectors."""
 
 import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.runtimes.clip_folder import TextConfig, TokenizerConfig, read_config
+from findimg.encoders.runtimes.clip_folder import TEXTUAL, ClipConfig, TextConfig, TokenizerConfig, read_config
+from findimg.encoders.runtimes.onnx import OnnxModel
 from findimg.errors import ModelError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _LARGEST = 1 << 26  # bytes of a tokenizer file; the largest published ones have 34 MB
+
+
+# What CLIP's and SigLIP's authors write a name into before they compare it with images.
+_PROMPT, _PROMPT_OF_SIGLIP = "a photo of {}.", "This is a photo of {}."
+
+
+class ClipTextTower:
+    """A `TextEncoder`. Several threads may use it at the same time."""
+
+    def __init__(self, folder: Path, config: ClipConfig, threads: int | None, multilingual: bool):
+        """Open the tokenizer and the model.
+
+        Args:
+            folder: of the whole model.
+            config: its settings.
+            threads: texts computed at the same time. None is one per core.
+            multilingual: see `TextEncoder`.
+
+        Raises:
+            ModelError: a file is damaged, or the vectors have another dimension than the settings say.
+        """
+        self.multilingual = multilingual
+        self.prompt = _PROMPT_OF_SIGLIP if config.text_cfg.tokenizer_kwargs.clean == "canonicalize" else _PROMPT
+        self._tokenizer = ClipTokenizer(folder, config.text_cfg)
+        shape = (config.text_cfg.context_length,)
+        inputs = {"text": shape, "input_ids": shape, "attention_mask": shape}
+        path = folder / TEXTUAL[0]
+        self._model = OnnxModel(path, inputs, tuple(inputs), threads)
+        config.check_dim(path, self._model.dim)
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `TextEncoder`."""
+        encoded = [self._tokenizer(self._addressed(text)) for text in texts]
+        return self._model([{"text": ids, "input_ids": ids, "attention_mask": mask} for ids, mask in encoded])
+
+    def _addressed(self, text: str) -> str:
+        """Return a text as this model's tokenizer wants it."""
+        return text
 
 
 class ClipTokenizer:

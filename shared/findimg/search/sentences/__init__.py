@@ -1,0 +1,1 @@
+"""Search by sentence, with the text tower of an image–text encoder."""

@@ -1,0 +1,57 @@
+"""The vectors of texts that people search for."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.encoders.base import TextEncoder, embed_prompts
+
+_KEPT = 4096  # texts, about 2 KB each
+
+
+class TextVectors:
+    """A text tower that is opened when the first text comes, with a cache. Several threads may use it."""
+
+    def __init__(self, open_encoder: Callable[[], TextEncoder]):
+        """Open nothing yet.
+
+        Args:
+            open_encoder: opens the text tower.
+        """
+        self._open_encoder = open_encoder
+        self._encoder: TextEncoder | None = None
+        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._lock = Lock()
+        self._opening = Lock()
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """Return the text tower.
+
+        Raises:
+            FindimgError: it cannot be opened.
+        """
+        with self._opening:
+            if self._encoder is None:
+                self._encoder = self._open_encoder()
+            return self._encoder
+
+    def __call__(self, text: str) -> NDArray[np.float32]:
+        """Return the vector of a text, float32[dim] of length 1, which must not be changed.
+
+        Raises:
+            FindimgError: the text tower cannot be opened, or cannot compute the text.
+        """
+        with self._lock:
+            if text in self._vectors:
+                self._vectors.move_to_end(text)
+                return self._vectors[text]
+        vector: NDArray[np.float32] = embed_prompts(self.encoder, [text])[0]
+        with self._lock:
+            self._vectors[text] = vector
+            while len(self._vectors) > _KEPT:
+                self._vectors.popitem(last=False)
+        return vector
