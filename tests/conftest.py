@@ -13,6 +13,7 @@ from findimg.settings import Settings
 from findimg.storage.s3 import reset_client
 from findimg_jobs.datasets.samples import copy_samples
 from findimg_jobs.indexing.run import index
+from tests.sentences import publish_things
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
 
@@ -63,6 +64,12 @@ def library(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
         index(Settings(library=str(folder), engine="local", cache=cache), [str(samples)])
 
     return str(make_once(tmp_path_factory, "library", publish))
+
+
+@pytest.fixture(scope="session")
+def things(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a published `library` that is searched by sentences, its `pictures` and its `model`."""
+    return make_once(tmp_path_factory, "things", lambda folder: publish_things(folder, cache))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
-from findimg.library.layout import ENCODER_FILE, thumbnail_key
+from findimg.library.encoder import carries_encoder
+from findimg.library.layout import thumbnail_key
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.text.enumeration import enumerated
@@ -104,7 +105,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         def read() -> str:
             with live.lease() as searcher:
                 manifest = searcher.manifest
-            if ENCODER_FILE in manifest.files and not settings.weights:
+            if carries_encoder(manifest) and not settings.weights:
                 live.warm_encoder()
                 return f"{manifest.backbone} {manifest.fingerprint}, from the library."
             found = fingerprint(manifest.backbone, ModelStore(settings.cache / "models"), settings.weights or None)

@@ -22,6 +22,7 @@ from findimg.models.store import ModelStore
 from findimg.search.query import Query, parse
 from findimg.search.results import Answer, ImageFeatures
 from findimg.search.searcher import MAX_HITS, Searcher
+from findimg.search.sentences.text_vectors import text_vectors
 from findimg.search.taught.examples import indexed_example, outside_example
 from findimg.search.taught.follow import TaughtFollower
 from findimg.settings import load_settings
@@ -354,7 +355,10 @@ def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = 
     library = Library(os.fspath(uri), folder)
     version = library.open()
     words = version.manifest.words
-    return OpenedLibrary(library, Searcher(version, open_words(words, models.words(words))), models)
+    searcher = Searcher(
+        version, open_words(words, models.words(words)), text_vectors=text_vectors(version, models)
+    )
+    return OpenedLibrary(library, searcher, models)
 
 
 def local_person() -> str:

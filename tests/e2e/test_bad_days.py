@@ -21,6 +21,7 @@ import findimg_jobs.indexing.run
 from findimg.encoders.registry import open_backbone
 from findimg.errors import NotPublishedError
 from findimg.library.catalog import Catalog
+from findimg.library.layout import ENCODER_FILE
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
@@ -83,7 +84,9 @@ def run(library: Path | str, cache: Path, source: Path | str, **flags: Any) -> R
 def test_run_continues_after_a_full_disk(small_disk: Callable[[str], Path], source: Path, cache: Path) -> None:
     # The library also holds the encoder.
     store = ModelStore(cache / "models")
-    encoder = len(open_backbone("efficientnet-lite0", store).portable_model() or b"") // 1024
+    model = open_backbone("efficientnet-lite0", store).portable_files()[ENCODER_FILE]
+    assert isinstance(model, bytes)
+    encoder = len(model) // 1024
     library = small_disk(f"{encoder + 3200}k") / "library"
     with pytest.raises(NotPublishedError, match="No space left on device"):
         run(library, cache, source, shard_size=20)

@@ -51,8 +51,8 @@ class Thumbnailer:
     def class_weights(self) -> np.ndarray:
         return np.random.default_rng(1).normal(size=(self.dim, self.classes)).astype(np.float32)
 
-    def portable_model(self) -> None:
-        return None
+    def portable_files(self) -> dict[str, bytes]:
+        return {}
 
 
 def run(library: str, source: str, cache: Path) -> None:

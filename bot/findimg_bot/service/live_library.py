@@ -18,6 +18,7 @@ from findimg.models.store import ModelStore
 from findimg.search.query import parse
 from findimg.search.results import ImageFeatures
 from findimg.search.searcher import Searcher
+from findimg.search.sentences.text_vectors import TextVectors, text_vectors
 from findimg.search.taught.examples import outside_example
 from findimg.search.taught.follow import TaughtFollower
 from findimg.settings import Settings
@@ -49,6 +50,7 @@ class LiveLibrary:
         self._words: dict[str, WordVectors] = {}
         self._live: _OpenVersion | None = None
         self._encoder: ImageEncoder | None = None
+        self._texts: dict[str, TextVectors] = {}  # of the live version's encoder, by its fingerprint
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 
@@ -119,7 +121,8 @@ class LiveLibrary:
             if name is None or name == self.version:
                 return False
             version = self.library.open(name)
-            opened = _OpenVersion(Searcher(version, self.words(version.manifest.words)))
+            words, texts = self.words(version.manifest.words), self._open_texts(version)
+            opened = _OpenVersion(Searcher(version, words, text_vectors=texts))
             self.taught.follow(opened.searcher, interval=0)
             if warm:
                 _warm(opened.searcher)
@@ -155,13 +158,15 @@ class LiveLibrary:
             return outside_example(searcher, image.sha256, features), thumbnail(image)
 
     def warm_encoder(self) -> None:
-        """Load the encoder and run it once, so that the first uploaded image does not wait.
+        """Load the encoder and run it once, so that the first question and the first uploaded image do not wait.
 
         Raises:
             FindimgError: the encoder's weights are missing.
         """
         with self.lease() as searcher:
             encoder = self._open_encoder(searcher.version)
+            if searcher.knows_words:
+                searcher.find(parse("dog"), 1)
         encoder.embed(encoder.preprocess(PIL.Image.new("RGB", (320, 240)))[None])
 
     def words(self, name: str | None = None) -> WordVectors:
@@ -190,6 +195,13 @@ class LiveLibrary:
             self._encoder = open_encoder(version, self._models, self._settings.weights or None, self._threads)
         return self._encoder
 
+    def _open_texts(self, version: Version) -> TextVectors:
+        """Return the text tower of a version's encoder, with the texts that it has computed for former versions."""
+        fingerprint = version.manifest.fingerprint
+        if fingerprint not in self._texts:
+            self._texts = {fingerprint: text_vectors(version, self._models, self._threads)}
+        return self._texts[fingerprint]
+
     def _close(self, old: _OpenVersion) -> None:
         old.searcher.close()
         try:
@@ -200,9 +212,9 @@ class LiveLibrary:
 
 def _warm(searcher: Searcher) -> None:
     """Run one query of each kind, which loads everything that is loaded lazily."""
-    if searcher.manifest.joint:
+    if searcher.knows_words:
         searcher.find(parse("dog"), 1)
     seen = searcher.features(0)
     searcher.similar(seen, parse("", image=True), 1)
-    if searcher.manifest.joint:
+    if searcher.knows_words:
         searcher.tags(seen, 1)

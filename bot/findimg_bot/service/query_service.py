@@ -459,7 +459,7 @@ class QueryService:
     def _details(self, searcher: Searcher, hit: Hit) -> HitDetails:
         sources = searcher.manifest.sources
         tags: tuple[str, ...] = ()
-        if searcher.manifest.joint:
+        if searcher.knows_words:
             tags = tuple(tag.word for tag in searcher.tags(searcher.features(hit.item), _ALT_TAGS))
         folder = str(PurePosixPath(path_below(hit.uri, sources)).parent)
         return HitDetails(

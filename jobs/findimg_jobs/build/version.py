@@ -17,11 +17,11 @@ from findimg.index.duplicates import group_duplicates, near_duplicate_cosine, wr
 from findimg.index.mapped_files import new_array
 from findimg.index.postings import MIN_REGION_PROBABILITY, REGIONS, Postings, write_postings
 from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
+from findimg.library.encoder import kept_files
 from findimg.library.layout import (
     CATALOG_FILE,
     CLASSIFIER_FILE,
     DUPLICATES_FILE,
-    ENCODER_FILE,
     JOINT_FILE,
     PROJECTION_FILE,
     TEXT_FILE,
@@ -110,9 +110,10 @@ def build_version(storage: Storage, request: BuildRequest, folder: Path, engine:
         files.append(JOINT_FILE)
         # Words are far from all images, so Annoy would visit nearly all of them. The file itself is scanned instead.
         joint_entry = IndexEntry(type="exact", dim=words.dim, counts=[count], search_k=0, recall=1.0, file=JOINT_FILE)
-    if storage.exists(encoder_key(config.fingerprint)):
-        storage.fetch(encoder_key(config.fingerprint), folder / ENCODER_FILE)
-        files.append(ENCODER_FILE)
+    for file in kept_files(storage, config.fingerprint):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        storage.fetch(encoder_key(config.fingerprint, file), folder / file)
+        files.append(file)
     indexes, index_files = build_indexes(specs, BuildTarget(storage, version, folder, engine, config.partition_size))
     return Manifest(
         version=version,

@@ -24,6 +24,7 @@ from findimg.models.store import ModelStore
 from findimg.search.query import Query, Term
 from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import MAX_HITS, Searcher
+from findimg.search.sentences.text_vectors import text_vectors
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import Lexicon, open_lexicon
@@ -86,10 +87,11 @@ def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Eva
     library = Library(settings.library, settings.cache)
     version = library.open()
     manifest = version.manifest
-    words = open_words(manifest.words, ModelStore(settings.cache / "models").words(manifest.words))
+    models = ModelStore(settings.cache / "models")
+    words = open_words(manifest.words, models.words(manifest.words))
     labels = read_labels(labelled, library.uri)
     notes: list[str] = []
-    with closing(Searcher(version, words, texts=())) as searcher:
+    with closing(Searcher(version, words, (), text_vectors(version, models))) as searcher:
         items = {uri: item for uri in sorted(labels) if (item := searcher.catalog.item(uri)) is not None}
         if not items:
             raise LibraryError(
@@ -111,7 +113,7 @@ def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Eva
             if sizes[image.label] > 1  # otherwise no hit can be correct
         ]
         tags = _tag(searcher, asked, notes)
-        taught = measure_teaching(searcher, label_of, teach, notes) if teach and manifest.joint else ()
+        taught = measure_teaching(searcher, label_of, teach, notes) if teach and searcher.knows_words else ()
     heads = _compare_heads(version, words, asked, notes)
     figures = [
         LabelFigures(
@@ -189,7 +191,7 @@ def correct_tags(label: str, lexicon: Lexicon) -> set[str]:
 def _query_labels(
     searcher: Searcher, label_of: Mapping[int, str], sizes: Mapping[str, int], notes: list[str]
 ) -> dict[str, JudgedAnswer]:
-    if not searcher.manifest.joint:
+    if not searcher.knows_words:
         notes.append(f"Text → image was not measured: {_NO_WORDS}")
         return {}
     answers = {}
@@ -238,7 +240,7 @@ def _labelled(hits: Sequence[Hit], label_of: Mapping[int, str]) -> tuple[tuple[H
 
 def _tag(searcher: Searcher, asked: Sequence[_QueryImage], notes: list[str]) -> list[tuple[bool, bool]]:
     """Return for each image whether its first tag is correct, and whether one of the first TAGS is."""
-    if not searcher.manifest.joint:
+    if not searcher.knows_words:
         notes.append(f"Tags were not measured: {_NO_WORDS}")
         return []
     right = {label: correct_tags(label, searcher.lexicon) for label in {image.label for image in asked}}

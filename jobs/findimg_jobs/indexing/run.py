@@ -9,6 +9,7 @@ from os.path import abspath
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, StorageError
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
+from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import BuildContext, make_build_context
@@ -21,6 +22,7 @@ from findimg_jobs.indexing.records import Failure, FolderIdentity, Listing, Sour
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
+from findimg_jobs.indexing.vocabulary import keep_vocabulary
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
@@ -229,6 +231,7 @@ def _embed(session: WriteSession, settings: Settings, context: BuildContext, pro
         for shard in show_progress(session.engine.run(progress.plan.shards, task), to_embed):
             progress.shards.append(shard)
             session.lock.check()
+    keep_vocabulary(storage, ModelStore(settings.cache / "models"), context, settings.weights or None)
     if not progress.shards:
         return
     shards = read_shards(storage, fingerprint)

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from findimg.errors import LibraryError
-from findimg.library.layout import MANIFEST_FILE, VERSIONS, shards_prefix, thumbnail_key
+from findimg.library.layout import MANIFEST_FILE, MODEL_FOLDER, VERSIONS, shards_prefix, thumbnail_key
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
@@ -160,7 +160,7 @@ def _clear_drafts(storage: Storage, prefix: str, last: str) -> int:
     folders: dict[str, list[Entry]] = defaultdict(list)
     for entry in storage.list(prefix):
         name, _, file = entry.key.removeprefix(f"{prefix}/").partition("/")
-        if file:
+        if file and name != MODEL_FOLDER:
             folders[f"{prefix}/{name}"].append(entry)
     drafts = [
         folder

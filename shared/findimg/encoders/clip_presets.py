@@ -29,7 +29,9 @@ class Preset(NamedTuple):
 PRESETS = {
     "clip-b32": Preset("ViT-B-32__openai", 611, "MIT", "ImageNet 63.3 %", 17),
     "clip-b32-laion2b": Preset("ViT-B-32__laion2b-s34b-b79k", 611, "MIT", "ImageNet 66.6 %", 17),
-    "siglip2-b32-256": Preset("ViT-B-32-SigLIP2-256__webli", 1542, "Apache-2.0", "ImageNet 74.0 %", 13, multilingual=True),
+    "siglip2-b32-256": Preset(
+        "ViT-B-32-SigLIP2-256__webli", 1542, "Apache-2.0", "ImageNet 74.0 %", 13, multilingual=True
+    ),
     "siglip2-b16": Preset("ViT-B-16-SigLIP2__webli", 1535, "Apache-2.0", "ImageNet 78.2 %", 4, multilingual=True),
     "nllb-clip-base": Preset("nllb-clip-base-siglip__v1", 2000, "CC-BY-NC-4.0", "200 languages", 4, multilingual=True),
 }

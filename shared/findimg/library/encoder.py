@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from findimg.encoders.base import ImageEncoder, TextEncoder
 from findimg.encoders.registry import open_backbone, open_portable, open_portable_texts, text_files
 from findimg.errors import LibraryError, ModelError
-from findimg.library.layout import ENCODER_FILE, MODEL_FOLDER, encoder_key, shards_prefix
+from findimg.library.layout import ENCODER_FILE, MODEL_FOLDER, VOCABULARY_FILE, encoder_key, shards_prefix
 from findimg.library.library import Version
 from findimg.library.manifest import Manifest, hash_file
 from findimg.models.store import ModelStore
@@ -34,15 +34,16 @@ def keep_encoder(storage: Storage, encoder: ImageEncoder) -> None:
             storage.upload(content, key)
 
 
-def kept_model_files(storage: Storage, fingerprint: str) -> list[str]:
-    """Return the names of the portable model's files that the embedding store has.
+def kept_files(storage: Storage, fingerprint: str) -> list[str]:
+    """Return the names of an encoder's files in the embedding store: its portable model and its vocabulary.
 
     Raises:
         StorageError: the library cannot be read.
     """
     prefix = shards_prefix(fingerprint)
-    several = (entry.key.removeprefix(f"{prefix}/") for entry in storage.list(f"{prefix}/{MODEL_FOLDER}"))
-    return [ENCODER_FILE] if storage.exists(encoder_key(fingerprint, ENCODER_FILE)) else sorted(several)
+    several = sorted(entry.key.removeprefix(f"{prefix}/") for entry in storage.list(f"{prefix}/{MODEL_FOLDER}"))
+    single = [file for file in (ENCODER_FILE, VOCABULARY_FILE) if storage.exists(encoder_key(fingerprint, file))]
+    return [*single, *several]
 
 
 def carries_encoder(manifest: Manifest) -> bool:
@@ -75,7 +76,9 @@ def open_encoder(
     try:
         return open_portable(manifest.backbone, folder, manifest.fingerprint, threads)
     except ModelError as error:
-        raise _damaged(version, error) from error
+        if ENCODER_FILE not in manifest.files:
+            raise  # the error names the file
+        raise _damaged(error, folder / ENCODER_FILE) from error
 
 
 def open_text_encoder(version: Version, store: ModelStore, threads: int | None = None) -> TextEncoder:
@@ -87,8 +90,8 @@ def open_text_encoder(version: Version, store: ModelStore, threads: int | None =
         threads: CPU threads for the model. None uses all.
 
     Raises:
-        LibraryError: the version's text tower is missing or damaged.
-        ModelError: the encoder has no text tower, or ONNX Runtime is not installed.
+        LibraryError: the version lacks a file of its text tower, or a file changed after it was published.
+        ModelError: the text tower cannot be used, or ONNX Runtime is not installed.
     """
     manifest = version.manifest
     needed = text_files(manifest.backbone)
@@ -96,11 +99,7 @@ def open_text_encoder(version: Version, store: ModelStore, threads: int | None =
         raise LibraryError(f"Version {manifest.version} has no {missing[0]}. {_RECOVERY}")
     folders = {PurePosixPath(file).parent for file in needed}
     files = [file for file in _model_files(manifest) if PurePosixPath(file).parent in folders]
-    folder = _model_folder(version, store, files)
-    try:
-        return open_portable_texts(manifest.backbone, folder, threads)
-    except ModelError as error:
-        raise _damaged(version, error) from error
+    return open_portable_texts(manifest.backbone, _model_folder(version, store, files), threads)
 
 
 def _model_files(manifest: Manifest) -> list[str]:
@@ -121,9 +120,9 @@ def _model_folder(version: Version, store: ModelStore, files: Sequence[str]) -> 
         try:
             digest = hash_file(path)
         except OSError as error:
-            raise _damaged(version, error, path) from error
+            raise _damaged(error.strerror, path) from error
         if digest != version.manifest.files[file].sha256:
-            raise _damaged(version, "it has another SHA-256 than the manifest states", path)
+            raise _damaged("it has another SHA-256 than the manifest states", path)
     folders = {path.parents[file.count("/")] for file, path in paths.items()}
     return folders.pop() if len(folders) == 1 else _linked(paths, version.manifest.fingerprint, store)
 
@@ -149,6 +148,5 @@ def _linked(paths: dict[str, Path], fingerprint: str, store: ModelStore) -> Path
     return folder
 
 
-def _damaged(version: Version, problem: object, path: Path | None = None) -> LibraryError:
-    where = path or f"The model of version {version.manifest.version}"
-    return LibraryError(f"{where} cannot be used ({problem}). {_RECOVERY}")
+def _damaged(problem: object, path: Path) -> LibraryError:
+    return LibraryError(f"{path} cannot be used ({problem}). {_RECOVERY}")

@@ -17,11 +17,12 @@ from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import REGIONS, Postings, posting_files
 from findimg.index.text_index import KINDS, Kind, TextIndex
 from findimg.library.catalog import Catalog
-from findimg.library.layout import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE, TEXT_FILE
+from findimg.library.layout import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE, TEXT_FILE, VOCABULARY_FILE
 from findimg.library.library import Version
 from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
+from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
 from findimg.search.evidence.taught import (
     PSEUDO_GUESSED,
     PSEUDO_NAMED,
@@ -41,13 +42,16 @@ from findimg.search.phrases import join_terms
 from findimg.search.query import Query, Term
 from findimg.search.ranking import FLOOR, RERANKED, best_first, combine, rerank, top_k
 from findimg.search.results import Answer, Hit, ImageFeatures
+from findimg.search.sentences.terms import sentences
+from findimg.search.sentences.text_vectors import TextVectors
+from findimg.search.sentences.vocabulary import read_vocabulary
 from findimg.search.similarity import SimilaritySearch
 from findimg.search.tags import LEAST, Tag, Tagger
 from findimg.search.taught.query_names import Labels, join_taught, without_fillers
 from findimg.search.translation import translate_terms
 from findimg.taught.state import TaughtName, TaughtState
 from findimg.text.enumeration import enumerated
-from findimg.text.lexicon import CLASSES, open_lexicon
+from findimg.text.lexicon import CLASSES, FILLERS, open_lexicon
 from findimg.text.lexicon.folding import UNSPACED
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.tokens import fold_words
@@ -100,13 +104,20 @@ class _Page:
 class Searcher:
     """An opened version. Several threads may use it at the same time."""
 
-    def __init__(self, version: Version, words: WordVectors, texts: Collection[Kind] = KINDS):
+    def __init__(
+        self,
+        version: Version,
+        words: WordVectors,
+        texts: Collection[Kind] = KINDS,
+        text_vectors: TextVectors | None = None,
+    ):
         """Map the version's files into memory.
 
         Args:
             version: a complete version on this machine.
             words: the word vectors that the manifest names.
             texts: the kinds of text that count as evidence.
+            text_vectors: the text tower of the version's encoder. Without it only an encoder with classes finds words.
 
         Raises:
             LibraryError, HeadError: a file is damaged.
@@ -137,15 +148,22 @@ class Searcher:
             rows = len(self._head.labels)
             relevance = Float16Matrix(version.folder / RELEVANCE_FILE, rows, manifest.images)
             self._trained = TrainedEvidence(self._head, relevance, self.lexicon)
-        self._evidence: list[Evidence] = [*([self._trained] if self._trained else []), classes]
+        self._sentences: SentenceEvidence | None = None
+        self._text_vectors = text_vectors
+        if text_vectors and VOCABULARY_FILE in manifest.files:
+            vocabulary = read_vocabulary(version.folder / VOCABULARY_FILE, manifest.dim)
+            self._sentences = SentenceEvidence(self._similarity.visual, vocabulary, text_vectors)
+        self._noise = NOISE_RELEVANCE if self._sentences else manifest.noise
+        self._evidence: list[Evidence] = [*([self._trained] if self._trained else []), self._sentences or classes]
         self._labels: Mapping[str, int] = self._trained.labels if self._trained else {}
         # Versions of older releases have no text index.
         self._text_index = TextIndex(version.folder / TEXT_FILE) if TEXT_FILE in manifest.files else None
         self._text = TextEvidence(self._text_index, self.lexicon, texts)
         self._spelling = SpellingChecker(self.lexicon, words, self._labels, self._text.knows)
+        joint = None
         if manifest.joint:
             joint = Float16Matrix(version.folder / JOINT_FILE, manifest.images, manifest.joint.dim)
-            self._vectors = VectorEvidence(joint)
+        self._vectors = VectorEvidence(joint)
 
     def use_taught(self, state: TaughtState, vector_of: VectorOf | None = None) -> None:
         """Answer with these taught names from now on.
@@ -163,6 +181,11 @@ class Searcher:
         """Return the taught names that answers use."""
         return self._taught.state
 
+    @property
+    def knows_words(self) -> bool:
+        """Return whether the version can be searched by words, and can tag images."""
+        return self.manifest.joint is not None or self._sentences is not None
+
     def find(self, query: Query, k: int, skip: int = 0) -> Answer:
         """Return one page of the images that fit a query's words and filters.
 
@@ -176,10 +199,10 @@ class Searcher:
         """
         if not query.terms:
             return self._browse(query, k, skip)
-        if not self.manifest.joint:
+        if not self.knows_words:
             raise QueryError(
-                f"The backbone {self.manifest.backbone} has no classes, so this library cannot be searched by words. "
-                "Search it by image with /similar, or index it with another backbone."
+                f"The backbone {self.manifest.backbone} has neither classes nor a text tower, so this library cannot "
+                "be searched by words. Search it by image with /similar, or index it with another backbone."
             )
         state = self._taught.state
         terms, corrections = self._prepared(query.terms, state)
@@ -193,7 +216,12 @@ class Searcher:
         """Return a query's terms, translated, correctly spelt and joined, and the words that replaced misspelt ones."""
         labels = Labels(self._labels, state.lookup) if state.names else self._labels
         asked = join_taught(terms, state.lookup) if state.names else terms
-        correct, corrections = self._spelling.correct(translate_terms(self._whole(asked), self.lexicon, labels))
+        asked = self._whole(asked)
+        if self._sentences and self._text_vectors and self._text_vectors.encoder.multilingual:
+            return tuple(sentences(asked)), ()
+        correct, corrections = self._spelling.correct(translate_terms(asked, self.lexicon, labels))
+        if self._sentences:
+            return tuple(sentences(correct)), tuple(corrections)
         joined = join_terms(correct, self.lexicon, labels)
         wanted = without_fillers(joined, state.lookup) if state.names else joined
         return tuple(wanted), tuple(corrections)
@@ -234,7 +262,7 @@ class Searcher:
             guessed = []
             items, scores = self._rank(groups, within)
         if within is None and len(scores):
-            if len(named) > 1 and not missing and not guessed and scores[0] <= self.manifest.noise:
+            if len(named) > 1 and not missing and not guessed and scores[0] <= self._noise:
                 note = "No image shows all of these. The nearest images follow."
             kept = np.count_nonzero(scores >= scores[0] * _RELEVANT)
             items, scores = items[:kept], scores[:kept]
@@ -299,11 +327,14 @@ class Searcher:
         Raises:
             QueryError: the version's backbone has no classes, and no head was trained for it.
         """
-        if not self.manifest.joint:
+        if not self.knows_words:
             raise QueryError(f"The backbone {self.manifest.backbone} has no classes, so it cannot tag images.")
         visual, classes, probabilities = features.visual, features.classes, features.probabilities
-        joint = self._head.embed(visual[None], classes[None], probabilities[None])[0]
-        tags = self._tagger.tags(joint, classes, probabilities, k)
+        if self._sentences:
+            tags = self._sentences.tags(visual, k)
+        else:
+            joint = self._head.embed(visual[None], classes[None], probabilities[None])[0]
+            tags = self._tagger.tags(joint, classes, probabilities, k)
         taught = self._taught.tags(visual)
         if not isinstance(self._head, Devise) and not taught:
             return tags
@@ -370,11 +401,18 @@ class Searcher:
         return self._page(items, np.ones(len(items), np.float32), page)
 
     def _groups(self, term: Term) -> list[_Group]:
-        """Return a term's group. A phrase that nobody quoted and nothing shows is split: `car wheel`."""
+        """Return a term's group. A phrase that nobody quoted and nothing shows is split: `car wheel`.
+
+        A sentence that nothing shows is split if every word of it is written somewhere: `Acme invoice 2024`.
+        """
         group = self._group(term)
         parts = term.text.split()
         if group.shown or term.phrase or term.alternatives or len(parts) == 1 or term.weight < 0:
             return [group]
+        if self._sentences:
+            words = [Term(part) for part in parts if part.lower() not in FILLERS]
+            written = [(word, self._text.find_any(word)) for word in words]
+            return [self._text_group(*each) for each in written] if all(found for _, found in written) else [group]
         split = [self._group(Term(part)) for part in parts if part in self.lexicon]
         return split if any(part.shown for part in split) else [group]
 
@@ -397,7 +435,7 @@ class Searcher:
 
     def _is_wording(self, term: Term) -> bool:
         """Return whether a quoted phrase is no name of a thing, so that only texts can have it."""
-        if not (self._text.available and term.phrase) or term.alternatives:
+        if not (self._text.available and term.phrase) or term.alternatives or self._sentences:
             return False
         if len(fold_words(term.typed or term.text)) == 1:
             return False
@@ -459,7 +497,7 @@ class Searcher:
         shown = False
         for place, each in enumerate(expanded):
             peak = float(found[place].max(initial=0))
-            shown |= peak_relevance(peak, each.certainty) > self.manifest.noise
+            shown |= peak_relevance(peak, each.certainty) > self._noise
             factor = np.float32(each.ceiling / ceiling / max(1, peak))
             if factor != 1:
                 found[place] = found[place] * factor
@@ -472,11 +510,11 @@ class Searcher:
         relevance = np.zeros(self.manifest.images, np.float32)
         shown, shares = False, []
         for each, name in zip(expanded, names, strict=True):
-            known = each.classes.any() or (self._trained is not None and self._trained.knows(each))
+            known = name is None or each.classes.any() or (self._trained is not None and self._trained.knows(each))
             found = self._source(each).relevance(each) if known else None
             if found is not None:
                 peak = float(found.max(initial=0))
-                certain = peak_relevance(peak, each.certainty) > self.manifest.noise
+                certain = peak_relevance(peak, each.certainty) > self._noise
                 found = found * np.float32(each.ceiling / max(1, peak))
             if name is None:
                 shown |= found is not None and certain
@@ -516,9 +554,12 @@ class Searcher:
         try:
             return self._expand(text)
         except QueryError:
-            return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1)
+            return _unexpanded(text)
 
     def _expand_term(self, text: str) -> ExpandedTerm:
+        if self._sentences:
+            name = self.lexicon.singular(text) or text.lower()
+            return _unexpanded(name if name in self._labels else text)
         is_taught = self._taught.state.find(text) is not None
         expanded = self._expand_taught(text) if is_taught else self._expand(text)
         if self._trained and self._trained.knows(expanded):
@@ -601,13 +642,18 @@ class Searcher:
             if texts:
                 notes.append(f"Nothing here {verb} {enumerated([repr(text) for text in texts], 'or')}.")
             if verb == "shows":
-                suggestions = [each for text in texts for each in self._spelling.suggestions(text)]
+                words = [text for text in texts if self._is_word(text)]
+                suggestions = [each for text in words for each in self._spelling.suggestions(text)]
                 notes.append(did_you_mean(suggestions).strip() if suggestions else "")
         for term in (group.term for group in groups if group.required):
             texts = [repr(text) for text in term.texts]
             has = "has the caption" if term.source == "caption" else "has the written words"
             notes.append(f"No image {has} {enumerated(texts, 'or')}.")
         return " ".join(filter(None, notes))
+
+    def _is_word(self, text: str) -> bool:
+        """Return whether a term's text may be misspelt: any term, but no sentence."""
+        return not (self._sentences and " " in text)
 
     def _classes_named(self, name: str) -> NDArray[np.bool_]:
         """Return the classes that a word names, bool[1000]: one class, or all classes below a node."""
@@ -663,6 +709,11 @@ class Searcher:
             images = "1 image has" if by_file == 1 else f"{by_file} images have"
             note += f" {images} no camera date, so the time of the file counts."
         return f"{note} {undated} images carry no date." if undated else note
+
+
+def _unexpanded(text: str) -> ExpandedTerm:
+    """Return a term that stands for no classes."""
+    return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1)
 
 
 def _score_without(guessed: Sequence[_Group], groups: Sequence[_Group]) -> float:

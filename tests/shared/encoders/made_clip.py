@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 SIDE, PATCH, WIDTH, HEADS, DIM, LENGTH = 32, 8, 16, 2, 12, 10
+LONG = 24  # context length of the agreeing towers
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.25)
 CORPUS = ["a photo of a cat", "a photo of a dog on the beach", "people at the beach", "sunset over the city", "red car"]
 Weights = dict[str, NDArray[np.float32]]
@@ -55,7 +56,7 @@ def make_folder(folder: Path, seed: int = 1, clean: str = "lower", external: boo
     return visual, textual
 
 
-def make_tokenizer() -> Tokenizer:
+def make_tokenizer(corpus: list[str] = CORPUS) -> Tokenizer:
     """A byte-level BPE tokenizer that puts each text between a start and an end token, as CLIP's does."""
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.normalizer = normalizers.Lowercase()
@@ -63,12 +64,12 @@ def make_tokenizer() -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     special = ["<pad>", "<start>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=330,
+        vocab_size=330 if corpus is CORPUS else 500,
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.train_from_iterator(corpus, trainer)
     tokenizer.add_special_tokens(["<end>"])  # the largest id, so that CLIP's argmax finds it
     ends = [(token, tokenizer.token_to_id(token)) for token in ("<start>", "<end>")]
     tokenizer.post_processor = processors.TemplateProcessing(single="<start> $A <end>", special_tokens=ends)
@@ -173,12 +174,15 @@ class _Graph:
 
     def model(self, embedded: str, input_name: str, shape: list[int], element: int) -> onnx.ModelProto:
         vector = self.add("MatMul", self.add("LayerNormalization", embedded, "norm3", epsilon=1e-5), "projection")
+        return self.normalised(vector, input_name, shape, element, DIM)
+
+    def normalised(self, vector: str, input_name: str, shape: list[int], element: int, dim: int) -> onnx.ModelProto:
         self.nodes.append(helper.make_node("LpNormalization", [vector], ["embedding"], axis=-1))
         graph = helper.make_graph(
             self.nodes,
             "tower",
             [helper.make_tensor_value_info(input_name, element, shape)],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, DIM])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, dim])],
             self.tensors,
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -209,3 +213,56 @@ def _save(model: onnx.ModelProto, path: Path, external: bool) -> None:
         onnx.save(model, path, save_as_external_data=True, location=f"{path.name}.data", size_threshold=1024)
     else:
         onnx.save(model, path)
+
+
+# Things that the agreeing towers know by their colour: how much of an RGB pixel is each one, as weights and bias.
+COLOURS = {
+    "roses": ((1, -1, -1), 0),
+    "grass": ((-1, 1, -1), 0),
+    "sea": ((-1, -1, 1), 0),
+    "snow": ((1, 1, 1), -2),
+    "sand": ((1, 1, -2), -1),
+}
+
+
+def make_agreeing_folder(folder: Path, seed: int = 1, dim: int = 24) -> None:
+    """Write a model whose image and text spaces agree by construction: it knows five things by their colour.
+
+    An image's vector is the sum of the things' directions, by their share of the area. A text's vector is the sum of
+    its tokens' directions: that of the thing for its name, and a shorter random one for everything else. Images and
+    texts also have offsets of their own, as in published models.
+    """
+    make_folder(folder)
+    random = np.random.default_rng(seed)
+    directions = np.linalg.qr(random.normal(size=(dim, dim)))[0][: len(COLOURS) + 2].astype(np.float32)
+    colours, (of_images, of_texts) = directions[:-2], directions[-2:]
+    tokenizer = make_tokenizer(CORPUS + [f"{name} {name} a {name}" for name in COLOURS])
+    tokenizer.save(str(folder / "textual" / "tokenizer.json"))
+    count = tokenizer.get_vocab_size()
+    tokens = random.normal(size=(count, dim)).astype(np.float32) / np.float32(6 * np.sqrt(dim))
+    tokens[[tokenizer.token_to_id(name) for name in ("<pad>", "<start>", "<end>")]] = 0
+    for name, direction in zip(COLOURS, colours, strict=True):
+        (token,) = tokenizer.encode(f" {name}", add_special_tokens=False).ids
+        tokens[token] = direction
+    kernel = np.array([weights for weights, _ in COLOURS.values()], np.float32)[:, :, None, None]
+    bias = np.array([bias for _, bias in COLOURS.values()], np.float32)
+    image = _Graph({"kernel": kernel, "bias": bias, "colours": colours, "offset": of_images[None]})
+    shares = image.add(
+        "ReduceMean", image.add("Relu", image.add("Conv", "image", "kernel", "bias")), axes=[2, 3], keepdims=0
+    )
+    vector = image.add("Add", image.add("MatMul", shares, "colours"), "offset")
+    _save(
+        image.normalised(vector, "image", [1, 3, SIDE, SIDE], TensorProto.FLOAT, dim),
+        folder / "visual" / "model.onnx",
+        False,
+    )
+    text = _Graph({"tokens": tokens, "offset": of_texts[None]})
+    total = text.add("ReduceSum", text.add("Gather", "tokens", "text", axis=0), text.constant([1]), keepdims=0)
+    vector = text.add("Add", total, "offset")
+    _save(text.normalised(vector, "text", [1, LONG], TensorProto.INT32, dim), folder / "textual" / "model.onnx", False)
+    settings = {
+        "config.json": {"embed_dim": dim, "text_cfg": {"context_length": LONG}},
+        "visual/preprocess_cfg.json": {"size": SIDE, "mean": [0, 0, 0], "std": [1, 1, 1]},
+    }
+    for name, content in settings.items():
+        (folder / name).write_text(json.dumps(content))

@@ -14,6 +14,7 @@ from findimg.encoders.efficientnet_lite2 import EfficientNetLite2
 from findimg.encoders.registry import fingerprint, open_backbone, open_portable
 from findimg.encoders.runtimes.litert import convert_to_litert
 from findimg.errors import ModelError
+from findimg.library.layout import ENCODER_FILE
 from findimg.models.store import ModelStore
 
 PHOTOS = Path(__file__).parents[4] / "shared" / "photos"
@@ -148,13 +149,13 @@ def test_regions_show_both_things_of_a_collage(backbone: ImageEncoder) -> None:
     assert min(regions) > 3 * min(whole)
 
 
-def test_model_without_regions_from_an_older_library_opens(backbone: ImageEncoder) -> None:
+def test_model_without_regions_from_an_older_library_opens(backbone: ImageEncoder, tmp_path: Path) -> None:
     import keras
 
     model = EfficientNetLite0.build(EfficientNetLite0.read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
-    older = convert_to_litert(keras.Model(model.input, model.outputs[:2]))
+    (tmp_path / ENCODER_FILE).write_bytes(convert_to_litert(keras.Model(model.input, model.outputs[:2])))
     batch = np.stack([backbone.preprocess(image) for image in photographs()])
-    features = open_portable("efficientnet-lite0", older, backbone.fingerprint).embed(batch)
+    features = open_portable("efficientnet-lite0", tmp_path, backbone.fingerprint).embed(batch)
     assert features.regions is None
     np.testing.assert_allclose(features.visual, backbone.embed(batch).visual, atol=1e-3)
 

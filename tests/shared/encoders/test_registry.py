@@ -17,6 +17,7 @@ from findimg.encoders.registry import (
     fingerprint,
     open_backbone,
     open_portable,
+    open_portable_texts,
     register_encoder,
 )
 from findimg.errors import ModelError, SettingsError
@@ -125,8 +126,10 @@ def test_encoder_is_added_with_one_class(tmp_path: Path, monkeypatch: pytest.Mon
     encoder = open_backbone("mean", ModelStore(tmp_path), str(tmp_path / "weights"))
     pixels = encoder.preprocess(Image.new("RGB", (5, 5), (1, 2, 3)))
     assert encoder.embed(pixels[None]).visual.tolist() == [[1, 2, 3]]
-    assert encoder.portable_model() is None
+    assert encoder.portable_files() == {}
     with pytest.raises(ModelError, match="mean has no portable model"):
-        open_portable("mean", b"", encoder.fingerprint)
+        open_portable("mean", tmp_path, encoder.fingerprint)
+    with pytest.raises(ModelError, match="mean has no text tower"):
+        open_portable_texts("mean", tmp_path)
     with pytest.raises(ModelError, match="mean has no classes"):
         encoder.class_weights()

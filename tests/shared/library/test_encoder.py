@@ -53,4 +53,5 @@ def test_model_is_kept_once_in_the_embedding_store(cache: Path, tmp_path: Path) 
     (first,) = storage.list()
     keep_encoder(storage, encoder)
     assert list(storage.list()) == [first]
-    assert storage.read(encoder_key(encoder.fingerprint)) == encoder.portable_model()
+    assert {ENCODER_FILE: storage.read(first.key)} == encoder.portable_files()
+    assert first.key == encoder_key(encoder.fingerprint, ENCODER_FILE)

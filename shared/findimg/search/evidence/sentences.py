@@ -4,10 +4,10 @@ A cosine of such encoders has no fixed meaning. It depends on the model, on the 
 fails (https://github.com/immich-app/immich/pull/21537). Instead, each cosine is compared with those of a background
 vocabulary:
 
-- An image's cosines to some hundred common nouns give its usual cosine and their spread. The score of a text is its
-  distance from the usual cosine, in spreads.
-- A whole text may be near to all images, or far from all. If its mean over the images is beyond that of nearly all
-  nouns, the difference is taken away.
+- An image's cosines to some hundred common nouns give its usual cosine and their spread. A text's distance from the
+  usual cosine is counted in spreads.
+- A text may be near to all images, or far from all. The distance that three quarters of the images exceed is its bias,
+  and is taken away, as far as common nouns have such a bias too. The score is what is left.
 - Two scores of the library's own images become fixed relevances: the score of an image's best noun is a clear match.
   The score of its tenth best noun is chance, or the score that nouns for invisible things reach, whichever is higher.
   Relevance is a logistic curve through both.
@@ -23,9 +23,9 @@ and much noise:
 | distance from the usual cosine, in spreads (chosen) | 0.915 / 0.928 / 0.837 |
 | the same, relative to the image's best noun | 0.911 / 0.927 / 0.824 |
 
-In libraries of 20 of the 40 labels, 0.93 of their names count as shown with little noise and 0.80 with much. Of 15 nouns
-for invisible things, 0.00 and 0.27 do. Without the nouns for invisible
-things it would be 0.95 / 0.97 and 0.20 / 0.56.
+In libraries of 20 of the 40 labels, 0.92 of their names count as shown with little noise and 0.80 with much. Of 15
+nouns for invisible things, 0.07 and 0.11 do. With _CHANCE at 0.5 it would be 0.95 and 0.92, and 0.18 and 0.42. Of the
+images with at least NOISE_RELEVANCE, 0.72 and 0.84 have the label. Without the bias it would be 0.62 and 0.82.
 """
 
 from collections import OrderedDict
@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 from findimg.index.float16 import Float16Matrix
 from findimg.search.expansion import ExpandedTerm
 from findimg.search.sentences.vocabulary import BackgroundVocabulary
+from findimg.search.tags import Tag
 
 Floats = NDArray[np.float32]
 
@@ -49,8 +50,10 @@ _CLEAR_RELEVANCE = 0.9  # relevance of the score of a clear match
 _CHANCE = 0.85  # quantile of the invisible things' best scores
 _TENTH = 10  # an image's best nouns, which are chance from this place on
 _LEAST_GAP = 0.5  # the two scores differ at least so much
-_USUAL = (0.05, 0.95)  # quantiles of the nouns' means over all images, between which a text's mean counts
-_SAMPLE = 1000  # images that means over images are measured on
+_MOST = 0.25  # quantile over the images: a text that most images are near to is near to any image
+_USUAL = (0.05, 0.95)  # quantiles of the nouns' biases. More may mean that most images show the text.
+_SAMPLE = 1000  # images that biases are measured on
+_FEW = 30  # images that say little about a bias
 _CHUNK = 4096  # images that are compared with all nouns at a time
 _KEPT = 8  # relevances that are kept, 4 bytes for each image
 _LEAST_SPREAD = 0.2  # of the median spread, so that no image divides by nearly zero
@@ -61,19 +64,27 @@ _SMALLEST = 1e-6
 class _Calibration:
     usual: Floats  # float32[images], usual cosine of each image
     spread: Floats  # float32[images], above 0
-    sample: NDArray[np.int64]  # items that means over images are measured on
-    low: float  # a text whose mean cosine is below is compared as if it were this one
-    high: float  # likewise above
+    sample: NDArray[np.int64]  # items that the bias of a text is measured on
+    trust: float  # 0 to 1, less in small samples
+    low: float  # lowest bias
+    high: float  # highest bias
+    nouns: Floats  # float32[nouns], biases
     middle: float  # score with a relevance of one half
     width: float  # scale of the logistic curve
+
+    def bias(self, distances: Floats) -> np.float32:
+        """Return how near a text is to any image.
+
+        Args:
+            distances: float32[n], of the images of the sample.
+        """
+        return np.float32(np.clip(self.trust * float(_common(distances)), self.low, self.high))
 
 
 class SentenceEvidence:
     """Knows every text. Several threads may use it at the same time."""
 
-    def __init__(
-        self, visual: Float16Matrix, vocabulary: BackgroundVocabulary, vector_of: Callable[[str], Floats]
-    ):
+    def __init__(self, visual: Float16Matrix, vocabulary: BackgroundVocabulary, vector_of: Callable[[str], Floats]):
         """Use a version's visual embeddings. They are calibrated when the first text comes.
 
         Args:
@@ -109,26 +120,32 @@ class SentenceEvidence:
     def relevance_in_regions(self, term: ExpandedTerm) -> None:
         """See `Evidence.relevance_in_regions`. The encoder sees whole images only."""
 
-    def noun_relevance(self, visual: Floats) -> Floats:
-        """Return how well each noun of the vocabulary describes an image, float32[nouns], 0 to 1.
+    def tags(self, visual: Floats, k: int) -> list[Tag]:
+        """Return up to `k` nouns of the vocabulary that describe an image, best first.
 
         Args:
             visual: float32[dim], the features of an image, in the library or not.
         """
-        unit = visual / max(float(np.linalg.norm(visual)), np.finfo(np.float32).tiny)
+        relevance = self._noun_relevance(visual)
+        best = np.argsort(-relevance, kind="stable")[:k]
+        return [
+            Tag(self._vocabulary.nouns[place], round(float(relevance[place]), 3))
+            for place in best
+            if relevance[place] >= NOISE_RELEVANCE
+        ]
+
+    def _noun_relevance(self, visual: Floats) -> Floats:
+        unit = _unit_rows(visual[None])[0]
         calibration = self._calibration
         cosines = self._vocabulary.visible @ unit
-        spread = max(float(cosines[:BACKGROUND].std()), float(calibration.spread.min()))
-        corrections = _beyond(self._noun_means, calibration.low, calibration.high)
-        scores = (cosines - cosines[:BACKGROUND].mean() - corrections) / spread
-        return _logistic(scores, calibration)
+        background = cosines[:BACKGROUND]
+        spread = max(float(background.std()), float(calibration.spread.min()))
+        return _logistic((cosines - background.mean()) / spread - calibration.nouns, calibration)
 
     def _relevance(self, vector: Floats) -> Floats:
         calibration = self._calibration
-        cosines = self._visual.cosines(vector)
-        mean = cosines[calibration.sample].mean(keepdims=True)
-        correction = _beyond(mean, calibration.low, calibration.high)
-        return _logistic((cosines - calibration.usual - correction) / calibration.spread, calibration)
+        distances = (self._visual.cosines(vector) - calibration.usual) / calibration.spread
+        return _logistic(distances - calibration.bias(distances[calibration.sample]), calibration)
 
     @property
     def _calibration(self) -> _Calibration:
@@ -136,42 +153,46 @@ class SentenceEvidence:
             return self._measured
 
     @cached_property
-    def _sample(self) -> tuple[NDArray[np.int64], Floats]:
-        """Return some images, and their features with length 1."""
-        items = np.arange(0, len(self._visual), -(-len(self._visual) // _SAMPLE))
-        return items, _unit_rows(self._visual[items])
-
-    @cached_property
-    def _noun_means(self) -> Floats:
-        """Return the mean cosine of each noun over the images, float32[nouns]."""
-        return np.asarray(self._vocabulary.visible @ self._sample[1].mean(axis=0), np.float32)
-
-    @cached_property
     def _measured(self) -> _Calibration:
-        background, unrelated = self._vocabulary.visible[:BACKGROUND], self._vocabulary.unrelated
-        texts = np.concatenate([background, unrelated])
-        count = len(self._visual)
+        background, count = self._vocabulary.visible[:BACKGROUND], len(self._visual)
+        sample = np.arange(0, count, -(-count // _SAMPLE))
+        few = _unit_rows(self._visual[sample])
+        least = max(_LEAST_SPREAD * float(np.median((few @ background.T).std(axis=1))), _SMALLEST)
+        usual, spread = _usual(few, background, least)
+        nouns, unrelated = (
+            (few @ texts.T - usual[:, None]) / spread[:, None]
+            for texts in (self._vocabulary.visible, self._vocabulary.unrelated)
+        )
+        trust = len(sample) / (len(sample) + _FEW)
+        low, high = (trust * float(each) for each in np.quantile(_common(nouns), _USUAL))
+        biases = [np.clip(trust * _common(distances), low, high) for distances in (nouns, unrelated)]
+        scores = nouns - biases[0]
         usual, spread = np.empty(count, np.float32), np.empty(count, np.float32)
-        low, high = (float(each) for each in np.quantile(self._noun_means[:BACKGROUND], _USUAL))
-        corrections = _beyond(unrelated @ self._sample[1].mean(axis=0), low, high)
-        nouns = self._sample[1] @ self._vocabulary.visible.T
-        least = max(_LEAST_SPREAD * float(np.median(nouns[:, :BACKGROUND].std(axis=1))), _SMALLEST)
-        peaks = np.full(len(unrelated), -np.inf, np.float32)
+        peaks = np.full(len(self._vocabulary.unrelated), -np.inf, np.float32)
         for start in range(0, count, _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            cosines, others = np.split(_unit_rows(self._visual[chunk]) @ texts.T, [len(background)], axis=1)
-            usual[chunk] = cosines.mean(axis=1)
-            spread[chunk] = np.maximum(cosines.std(axis=1), least)
-            peaks = np.maximum(peaks, ((others - usual[chunk, None] - corrections) / spread[chunk, None]).max(axis=0))
-        items = self._sample[0]
-        scores = nouns - usual[items, None] - _beyond(self._noun_means, low, high)
-        tenth, best = _best_and_tenth(scores / spread[items, None])
-        chance = max(float(np.quantile(peaks, _CHANCE)), tenth)
+            images = _unit_rows(self._visual[chunk])
+            usual[chunk], spread[chunk] = _usual(images, background, least)
+            distances = (images @ self._vocabulary.unrelated.T - usual[chunk, None]) / spread[chunk, None]
+            peaks = np.maximum(peaks, distances.max(axis=0))
+        tenth, best = _best_and_tenth(scores)
+        chance = max(float(np.quantile(peaks - biases[1], _CHANCE)), tenth)
         clear = max(best, chance + _LEAST_GAP)
         # The curve passes through NOISE_RELEVANCE at `chance` and _CLEAR_RELEVANCE at `clear`.
         noise, certain = (float(np.log(each / (1 - each))) for each in (NOISE_RELEVANCE, _CLEAR_RELEVANCE))
         width = (clear - chance) / (certain - noise)
-        return _Calibration(usual, spread, items, low, high, chance - noise * width, width)
+        return _Calibration(usual, spread, sample, trust, low, high, biases[0], chance - noise * width, width)
+
+
+def _usual(images: Floats, background: Floats, least: float) -> tuple[Floats, Floats]:
+    """Return the mean and the spread of images' cosines to the background, float32[images] each."""
+    cosines = images @ background.T
+    return cosines.mean(axis=1), np.maximum(cosines.std(axis=1), np.float32(least))
+
+
+def _common(distances: Floats) -> Floats:
+    """Return the distance that most images exceed, along the first axis."""
+    return np.asarray(np.quantile(distances, _MOST, axis=0), np.float32)
 
 
 def _best_and_tenth(scores: Floats) -> tuple[float, float]:
@@ -187,11 +208,6 @@ def _best_and_tenth(scores: Floats) -> tuple[float, float]:
 
 def _logistic(scores: Floats, calibration: _Calibration) -> Floats:
     return np.asarray(1 / (1 + np.exp(np.clip((calibration.middle - scores) / calibration.width, -50, 50))), np.float32)
-
-
-def _beyond(means: NDArray[np.floating], low: float, high: float) -> Floats:
-    """Return how far means are outside the usual range, negative below it."""
-    return np.asarray(means - np.clip(means, low, high), np.float32)
 
 
 def _unit_rows(vectors: Floats) -> Floats:

@@ -13,8 +13,8 @@ _PIECE = 65_536  # images read at a time
 class VectorEvidence:
     """Orders images that no other source has evidence for."""
 
-    def __init__(self, joint: Float16Matrix):
-        """Use a version's joint embeddings, float16[images, dim]."""
+    def __init__(self, joint: Float16Matrix | None):
+        """Use a version's joint embeddings, float16[images, dim]. None for a version without word vectors of images."""
         self._joint = joint
 
     def cosines(self, vectors: Sequence[NDArray[np.float32] | None], items: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -29,7 +29,7 @@ class VectorEvidence:
         """
         cosines = np.zeros((len(vectors), len(items)), np.float32)
         known = [place for place, vector in enumerate(vectors) if vector is not None]
-        if known and len(items):
+        if self._joint is not None and known and len(items):
             matrix = np.stack([vector for vector in vectors if vector is not None])
             for start in range(0, len(items), _PIECE):
                 piece = slice(start, start + _PIECE)

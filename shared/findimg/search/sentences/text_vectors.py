@@ -2,12 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.encoders.base import TextEncoder, embed_prompts
+from findimg.library.encoder import open_text_encoder
+from findimg.library.library import Version
+from findimg.models.store import ModelStore
 
 _KEPT = 4096  # texts, about 2 KB each
 
@@ -55,3 +59,14 @@ class TextVectors:
             while len(self._vectors) > _KEPT:
                 self._vectors.popitem(last=False)
         return vector
+
+
+def text_vectors(version: Version, store: ModelStore, threads: int | None = None) -> TextVectors:
+    """Return the text tower of a version's encoder, which is opened when the first text comes.
+
+    Args:
+        version: any version. One without a text tower must not be asked for a text.
+        store: where a model's files are kept together.
+        threads: texts computed at the same time. None is one per core.
+    """
+    return TextVectors(partial(open_text_encoder, version, store, threads))
