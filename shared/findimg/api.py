@@ -355,9 +355,7 @@ def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = 
     library = Library(os.fspath(uri), folder)
     version = library.open()
     words = version.manifest.words
-    searcher = Searcher(
-        version, open_words(words, models.words(words)), text_vectors=text_vectors(version, models)
-    )
+    searcher = Searcher(version, open_words(words, models.words(words)), text_vectors=text_vectors(version, models))
     return OpenedLibrary(library, searcher, models)
 
 

@@ -78,7 +78,7 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
     assert "grass-coal" in kinds(live, "grass")
     with live.lease() as searcher:
         assert searcher is not before
-        assert searcher._texts is before._texts
+        assert searcher._text_vectors is before._text_vectors
     live.close()
 
 

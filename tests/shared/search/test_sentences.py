@@ -33,7 +33,7 @@ def version(things: Path, cache: Path) -> Version:
 
 @pytest.fixture(scope="module")
 def searcher(version: Version, cache: Path) -> Iterator[Searcher]:
-    searcher = Searcher(version, open_words(EMBEDDED), text_vectors(version, ModelStore(cache / "models")))
+    searcher = Searcher(version, open_words(EMBEDDED), text_vectors=text_vectors(version, ModelStore(cache / "models")))
     yield searcher
     searcher.close()
 
@@ -156,7 +156,7 @@ def test_tower_is_opened_at_the_first_text_and_each_text_is_computed_once() -> N
 
 def test_multilingual_tower_gets_the_text_as_typed(version: Version) -> None:
     tower = CountedTower()
-    searcher = Searcher(version, open_words(EMBEDDED), TextVectors(lambda: tower))
+    searcher = Searcher(version, open_words(EMBEDDED), text_vectors=TextVectors(lambda: tower))
     tower.embed_texts = lambda texts: tower.texts.extend(texts) or np.ones((1, version.manifest.dim), np.float32)
     searcher.find(parse("la hierba y el mar -nieve"), 1)
     searcher.close()
@@ -169,7 +169,7 @@ def test_library_opens_without_its_text_tower_and_finds_similar_images(
     def missing() -> CountedTower:
         raise ModelError("onnxruntime is not installed.")
 
-    searcher = Searcher(version, open_words(EMBEDDED), TextVectors(missing))
+    searcher = Searcher(version, open_words(EMBEDDED), text_vectors=TextVectors(missing))
     assert searcher.similar(searcher.features(0), parse("", image=True), 1, without=0).hits
     assert searcher.tags(searcher.features(0), 3)
     assert searcher.find(parse("type:png"), 1).hits
@@ -204,7 +204,7 @@ def test_damaged_file_is_named_in_one_sentence(name: str, things: Path, cache: P
 def test_version_that_lacks_the_text_tower_says_so(version: Version, cache: Path) -> None:
     files = {name: entry for name, entry in version.manifest.files.items() if "textual/model" not in name}
     without = Version(version.manifest.model_copy(update={"files": files}), version.folder)
-    searcher = Searcher(without, open_words(EMBEDDED), text_vectors(without, ModelStore(cache / "models")))
+    searcher = Searcher(without, open_words(EMBEDDED), text_vectors=text_vectors(without, ModelStore(cache / "models")))
     with pytest.raises(FindimgError, match=r"has no model/textual/model\.onnx\. .*publish again with index\.$"):
         searcher.find(parse("sea"), 1)
     searcher.close()
