@@ -17,6 +17,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from findimg.search.query import FIELDS, HIGHEST_WEIGHT
+from findimg.text.mail import without_letter_frame, without_quoted_mail
 from findimg.text.normalise import normalise, plain_text
 from findimg.text.politeness import COURTESIES, without_politeness
 from findimg_bot.slack.image_files import is_link
@@ -27,25 +29,21 @@ _LONGEST = 3000  # characters that are read; a query has at most 1,000
 _BRACKETS = re.compile(r"<(?P<target>[^<>|\s][^<>|]*)(?:\|(?P<label>[^<>]*))?>")
 # A channel or a person as the value of a filter, as in Slack's own search; findimg has no such filter.
 _SLACK_FILTER = re.compile(r"(?i)(?<!\S)-?(?:in|from|to|with|by):\s*<[#@][^<>|]*(?:\|[^<>]*)?>")
-_COPY = re.compile(r"(?i)(?<!\S)(?:/?cc|fyi|ping)[:,]?\s*(?=<[@!])")
+_COPY = re.compile(r"(?i)(?<![^\s(])(?:/?cc|fyi|ping)[:,]?\s*(?=<[@!])")
 _NAME = re.compile(r"(?<![\w@＠.:/'\"])(?:<[@＠][\w-]+(?:\|[^<>]*)?>|[@＠][\w-][\w.-]*)")
 _QUOTE = "[\"'“”„«»‘’‚「」『』＂]?"
 _ADDRESS = re.compile(r"(?i)(?<![^\s(\[:：\"'“”„«»‘’‚「『＂])(?:https?://|www\.)[^\s<>\"“”„«»’」』＂]+")
 _LINK = re.compile(rf"(?i)(?:(?<!\s)\s+)?(?:like[:：]\s*)?{_QUOTE}{_PLACE}{_QUOTE}\s*")
 _CODE_BLOCK = re.compile(r"```(?:\n)?(.*?)```", re.DOTALL)
 _LINE_START = re.compile(
-    r"(?m)^[ \t]*+(?:(?:>{1,3}|[•◦▪‣])[ \t]*|[*–—-][ \t]+|\d{1,2}[.)][ \t]+|[a-zA-Z][)][ \t]+)++(?=\S)"
+    r"""(?mx) ^[ \t]*+ (?: (?:>{1,3}|[•◦▪‣])[ \t]* | [*–—+-][ \t]+ | \[[ xX✓]?\][ \t]+ | \d\ufe0f?\u20e3[ \t]*
+      | \d{1,2}[.)](?:[ \t]+|(?=[^\W\d_])) | \((?:\d{1,2}|[a-zA-Z])\)[ \t]+ | [a-zA-Z][)][ \t]+ )++ (?=\S)"""
 )
+# `A. zebra` may also be a name, so it needs a second line of its kind.
+_LETTERED = re.compile(r"(?m)^[ \t]*(?:[a-zA-Z]|[ivx]{1,4})\.[ \t]+(?=\S)")
 # Formatting touches the words inside it and no letters outside, and no part of a filter or an address.
 _FORMATTED = re.compile(r"(?<![\w:/.])(?P<mark>[*_~`])(?P<inside>(?=\S)[^\n]*?(?<=\S))(?P=mark)(?!\w)")
-_SALUTATION = re.compile(r"(?i)(?:hi|hello|hey|dear|hallo|liebe[rs]?|bonjour|hola|ciao)(?:[ ,]+[\w@.'-]+){0,3}[ ,!.:]*")
-_SIGNATURE = re.compile(
-    r"""(?ix) (?: --+ | (?:sent|get)\s(?:from|with)\smy\s.* | get\soutlook\sfor\s.* | gesendet\svon\smeinem?\s.*
-      | envoyé\sde\smon\s.* | (?:(?:best|kind|warm)\s)?regards | best(?:\swishes)? | cheers | yours(?:\s\w+)?
-      | sincerely | br | lg | vg | mfg | (?:many\s)?thanks | thank\syou | thx | danke | merci | gracias | grazie
-      | (?:viele|liebe|beste|schöne)\sgrüße | (?:mit\s)?freundliche[nm]?\sgr(?:üßen?|uß) | cordialement | saludos
-    ) [\s,.!]*"""
-)
+_NUMBERED = re.compile(r"(?P<word>[^\W\d_][\w.'-]*|[\"”“»«][^\"”“»«\n]*[\"”“»«]):(?P<number>\d+(?:\.\d+)?)(?![^\s\W])")
 _HELP = """
 help; h; usage; commands; manual; instructions; help me; help please; please help; i need help; need help; can you help
 can you help me; how does this work; how does it work; how do you work; how do i use this; how do i use you; how to use
@@ -178,18 +176,12 @@ def name_to_teach(message: MessageText) -> str:
 
 
 def _without_formatting(text: str) -> str:
-    text = _LINE_START.sub("", _CODE_BLOCK.sub(r" \1 ", text))
+    text = _LINE_START.sub("", without_quoted_mail(_CODE_BLOCK.sub(r" \1 ", text)))
+    if len(_LETTERED.findall(text)) > 1:
+        text = _LETTERED.sub("", text)
     while (simpler := _FORMATTED.sub(r"\g<inside>", text)) != text:
         text = simpler
-    return " ".join(_without_letter_frame([line.strip() for line in text.splitlines()])).strip()
-
-
-def _without_letter_frame(lines: list[str]) -> list[str]:
-    """Return the lines of a mail-like text between its salutation and its signature."""
-    lines = [line for line in lines if line]
-    end = next((number for number, line in enumerate(lines) if number and _SIGNATURE.fullmatch(line)), len(lines))
-    start = len(lines) > 1 and _SALUTATION.fullmatch(lines[0]) is not None and end > 1
-    return lines[int(start) : end]
+    return " ".join(without_letter_frame([line.strip() for line in text.splitlines()])).strip()
 
 
 def _without_address(text: str, names: Collection[str]) -> str:
@@ -200,7 +192,14 @@ def _without_address(text: str, names: Collection[str]) -> str:
         r"[\s:：,;.!]*"
     )
     shorter = re.sub(r"^[\s:：,;]++(?<=\s)", "", called.sub("", text))
-    return _NAME.sub(" ", shorter).strip()
+    return _NUMBERED.sub(_without_weight, _NAME.sub(" ", shorter)).strip()
+
+
+def _without_weight(match: re.Match[str]) -> str:
+    """Return `room 101` for `room:101`, whose number is no weight."""
+    if match["word"].lower() in FIELDS or 0 < float(match["number"]) <= HIGHEST_WEIGHT:
+        return match[0]
+    return f"{match['word']} {match['number']}"
 
 
 def _intent(text: str) -> Intent:

@@ -15,6 +15,7 @@ from findimg.text.normalise import normalise
 
 LONGEST = 1000  # characters
 MOST_TERMS = 20
+HIGHEST_WEIGHT = 100
 FORMATS = {
     "jpg": ("JPEG", "MPO"),
     "jpeg": ("JPEG", "MPO"),
@@ -232,7 +233,7 @@ class _Scanner:
         """Return as many words as together are a date: `1 June 2024`."""
         words = list(islice(re.compile(r"\S+").finditer(self._text, self._at), _WORDS_IN_A_DATE))
         for count in range(len(words), 0, -1):
-            text = " ".join(word.group() for word in words[:count]).rstrip(",;!?")
+            text = " ".join(word.group() for word in words[:count]).rstrip(",;!?").replace(" - ", "-")
             if _read_dates(text, self._today):
                 self._at = words[count - 1].end()
                 return text
@@ -283,8 +284,10 @@ class _Scanner:
             return 1.0
         self._at = match.end()
         weight = float(match["weight"])
-        if not 0 < weight <= 100:
-            raise QueryError(f"`{word}{match[0][:20]}`: a weight is more than 0 and at most 100, as in `cat:2`.")
+        if not 0 < weight <= HIGHEST_WEIGHT:
+            raise QueryError(
+                f"`{word}{match[0][:20]}`: a weight is more than 0 and at most {HIGHEST_WEIGHT}, as in `cat:2`."
+            )
         return weight
 
 
@@ -298,6 +301,8 @@ def _in_word(text: str, at: int, start: int) -> bool:
     """Return whether a character is part of the word that begins at `start`: `t-shirt`, `rock'n'roll`, `U.S.A`."""
     if _is_letter(text[at]):
         return True
+    if text[at] == ":" and text[start:at].replace(":", "").isdecimal():
+        return text[at + 1 : at + 2].isdecimal()  # a time: `10:30`
     joins = text[at] in "-'._" and start < at < len(text) - 1
     return joins and _is_letter(text[at - 1]) and _is_letter(text[at + 1])
 

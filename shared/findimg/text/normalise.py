@@ -22,7 +22,8 @@ _PLAIN = str.maketrans(
         **dict.fromkeys("∶꞉ː", ":"),
     }
 )
-_LONG_DASH = re.compile(rf"(?<!\s)[{_LONG_DASHES}]+(?=\S)")  # between two words, where a dash is no hyphen
+# Between two words, where a dash is no hyphen. Between two numbers it is one: `2024—06—01`.
+_LONG_DASH = re.compile(rf"(?<![\s\d])[{_LONG_DASHES}]+(?=\S)|(?<=\d)[{_LONG_DASHES}]+(?=[^\s\d])")
 _CURLY_QUOTES = _DOUBLE_QUOTES.replace('"', "")
 # A URI must keep every character, and a folder or file may have an emoji in its name.
 _VALUE = re.compile(
@@ -30,6 +31,7 @@ _VALUE = re.compile(
     (?: "(?P<straight>(?:\\"|[^"])*)" | [{_CURLY_QUOTES}](?P<curly>[^{_DOUBLE_QUOTES}]*)[{_DOUBLE_QUOTES}]
       | [{_SINGLE_QUOTES}](?P<single>.*?)[{_SINGLE_QUOTES}](?!\w) | (?P<plain>[^\s{_DOUBLE_QUOTES}]\S*) )"""
 )
+_INVISIBLE = "\u034f\u115f\u1160\u3164\ufe0e\ufe0f"  # characters of other categories that nobody sees
 _PLACE = "\ue000"  # of a value while the rest is read; a control code that no normalised text has
 _SHORT_FORMS = [
     (re.compile(r"(?i)(?<!\S)w/o(?!\S)"), "without"),
@@ -68,7 +70,7 @@ def plain_characters(text: str) -> str:
     Folder and file names are compared in this form.
     """
     plain = unicodedata.normalize("NFKC", text.translate(_PLAIN)).translate(_PLAIN)
-    return "".join(c for c in plain if c.isspace() or unicodedata.category(c)[0] != "C")
+    return "".join(c for c in plain if c.isspace() or (unicodedata.category(c)[0] != "C" and c not in _INVISIBLE))
 
 
 def plain_text(text: str) -> str:

@@ -21,7 +21,7 @@ _REQUESTS = r"""
 (?:would you |do you )?mind (?:finding|showing|getting|sending)(?: me| us)?
 (?:would it be|is it) possible to (?:see|find|get|show|have)(?: me| us)?
 (?:i(?:'m| am)? |we(?:'re| are)? )?(?:trying|hoping) to (?:find|see|get)
-(?:i(?:'m| am)? |we(?:'re| are)? )?(?:looking|searching|search|look) for
+(?:i(?:'m| am)? |we(?:'re| are)? )?(?:looking|searching|search|look) for(?: the following)?
 (?:i|we)(?:'d| would)? (?:need|want|like|love)(?: to (?:see|find|have|get))?
 (?:i |we )?wanna (?:see|find|have|get)
 (?:do (?:you|we) have|have (?:you|we) got|have (?:you|we)|(?:is|are) there)(?: any| some)?
@@ -31,14 +31,15 @@ got any|any|some
 gimme|lemme see|let (?:me|us) see|let's see|find|search|look up
 where (?:is|are|can (?:i|we) (?:find|see|get))|where's
 (?:what|how) about
-(?:re|fwd?|aw|wg|search|query|find|suche):
+(?:re|fwd?|aw|wg|tr|rv|search|query|find|suche|request|wanted|anfrage|subject|betreff|objet|asunto|oggetto)\s*:
 (?:pics?|pictures?|photos?|images?|shots?)(?: of| with| showing)(?: an?| the| some| any)?
 (?:an?|the) (?:pic|picture|photo|photograph|image|shot) (?:of|with|showing)(?: an?| the| some| any)?
 bitte|zeige? (?:mir|uns)(?: bitte| mal)*|zeigen sie (?:mir|uns)(?: bitte)?|gib (?:mir|uns)(?: bitte)?
 (?:ich|wir) (?:suchen?|brauchen?|möchten?|will|wollen|hätten? gerne?)(?: gerne?)?(?: bitte)?(?: nach)?
 suche?(?: bitte)?(?: nach)?|finde(?: bitte)?
-(?:kannst du|könntest du|können sie|könnten sie|könnt ihr)(?: mir| uns)?(?: bitte| mal)*
-(?:hast du|habt ihr|haben sie|haben wir|gibt es|gibt's)|wo (?:ist|sind)
+(?:kannst du|könntest du|können sie|könnten sie|könnt ihr|könntet ihr)(?: mir| uns)?(?: bitte| mal)*
+(?:hast du|habt ihr|haben sie|haben wir|gibt es|gibt's)|wo (?:ist|sind|finde ich|finden wir|gibt es)
+(?:hat|hätte) (?:jemand|wer|einer)(?: von euch)?(?: hier)?
 (?:(?:ein|das|dem) )?(?:bild(?:er)?|fotos?)(?: von| mit)(?: eine[mnr]?| der| dem)?
 montrez?[- ](?:moi|nous)|trouvez?(?:[- ](?:moi|nous))?|donnez?[- ](?:moi|nous)
 (?:je|nous) (?:cherch(?:e|ons)|voudr(?:ais|ions)|veux|voulons|aimerais)(?: voir| trouver)?
@@ -57,11 +58,12 @@ please|pls+|plz+|kindly
 bitte|bitte schön
 s'il (?:te|vous) pla[iî]t|svp|stp
 por favor|porfa|per favore|per piacere|por gentileza
-alsjeblieft|alstublieft|proszę|пожалуйста|lütfen
+alsjeblieft|alstublieft|proszę|пожалуйста|lütfen|من فضلك|لو سمحت|בבקשה
 """
 _THANKS = r"""
 (?:(?:many|big|a million) )?thanks|thank (?:you|u)|thanx|thx+|tysm|ty|tia|cheers(?: mate)?|kthxbye
 (?:vielen |herzlichen |besten |1000 |tausend )?dank(?:e)?(?: dir| euch| ihnen)?(?: schön| sehr)?|merci (?:dir|euch)
+danke? (?:schon mal|im voraus|vorab)
 merci(?: beaucoup| bien| d'avance)?|(?:muchas |mil )?gracias|grazie(?: mille)?|(?:muito )?obrigad[oa]
 dank je(?: wel)?|dziękuję|спасибо|teşekkürler|ありがとう(?:ございます)?|谢谢|謝謝|شكرا|תודה
 """
@@ -71,7 +73,7 @@ _THANKED = (
 )
 _CHATTER = r"lol|lmao|ha(?:ha)+h?|hehe+|asap|etc|btw|fyi|xd+"
 _GERMAN_REQUEST = re.compile(
-    r"(?i)^\W*(?:bitte\W+)?(?:kannst|könntest|können|könnten|könnt|möchte|ich will|ich möchte)\b"
+    r"(?i)^\W*(?:bitte\W+)?(?:kannst|könntest|können|könnten|könntet|könnt|möchte|ich will|ich möchte)\b"
 )
 _GERMAN_VERB = re.compile(r"(?i)\s(?:zeigen|finden|suchen|geben|schicken|sehen|haben)\W*$")
 _ASKED = re.compile(r"[^\W_]|\ue000")
@@ -103,6 +105,19 @@ _OPENING = re.compile(
 )
 
 
+# Chinese, Japanese and Korean write requests without spaces around what is asked for.
+_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_EAST_ASIAN_OPENING = re.compile(
+    r"^\s*(?:请|請|麻烦|麻煩)?(?:你)?(?:给我看看?|給我看看?|给我|給我|帮我找|幫我找|找一下|有没有|有沒有|我想看|我要看)"
+)
+_EAST_ASIAN_END = re.compile(
+    r"""(?x) (?: 的(?:照片|图片|圖片|相片)[吗嗎]? | の(?:写真|画像)
+      | (?:の(?:写真|画像))?[をはが](?:見せて|探して|ください|下さい|お願い|あります|ある|欲しい|ほしい)[\u3041-\u3096]*
+      | \s*(?:사진|이미지)(?:을|를|이|가|은|는)?\s*(?:보여|찾아|있|주세요|줘)?[\uac00-\ud7af]*(?:\s(?:줘|주세요))?
+    ) [\s。！？!?.]*$"""
+)
+
+
 def without_politeness(text: str) -> str:
     """Return `text` without greetings, requests, "please" and "thanks"; all of it when nothing else would be left.
 
@@ -112,7 +127,7 @@ def without_politeness(text: str) -> str:
     asked = _without_courtesy(text)
     while (shorter := _without_opening(asked)) != asked:
         asked = shorter
-    return _without_courtesy(asked).strip()
+    return _without_east_asian_request(_without_courtesy(asked)).strip()
 
 
 def is_greeting(text: str) -> bool:
@@ -122,6 +137,13 @@ def is_greeting(text: str) -> bool:
 
 def _without_courtesy(text: str) -> str:
     shorter = _COURTESY.sub(lambda match: match["quoted"] or " ", text)
+    return shorter if _ASKED.search(shorter) else text
+
+
+def _without_east_asian_request(text: str) -> str:
+    if not _EAST_ASIAN.search(text):
+        return text
+    shorter = _EAST_ASIAN_END.sub("", _EAST_ASIAN_OPENING.sub("", text))
     return shorter if _ASKED.search(shorter) else text
 
 
