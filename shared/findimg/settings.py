@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     ray_address: str = Field(default="", description="Running Ray cluster to join. Default: start Ray on this machine.")
     shard_size: int = Field(default=256, ge=1, le=1000, description="Images per shard, the unit of work and of commit.")
     partition_size: int = Field(
-        default=1_000_000, ge=1, description="Images per index partition. One worker builds one partition."
+        default=1_000_000, ge=1, description="Maximum images of a segment. One worker builds one segment."
     )
     cache: _Path = Field(
         default_factory=_default_cache,

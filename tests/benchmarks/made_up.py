@@ -9,6 +9,7 @@ import io
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,16 +18,18 @@ from numpy.typing import NDArray
 
 from findimg.library.layout import classifier_key
 from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import make_build_context
+from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version import BuildRequest, build_version
+from findimg_jobs.build.version import BuildRequest, Merges, build_version
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.indexing.plan import make_plan, write_plan
-from findimg_jobs.indexing.records import Listing, SourceImage
+from findimg_jobs.indexing.plan import Plan, new_run_id, write_plan
+from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import (
     TOP_CLASSES,
@@ -39,7 +42,6 @@ from findimg_jobs.store.shards import (
 )
 
 DIM = 1280  # as efficientnet-lite0
-RUN = "made-up"
 _SHARD = 1000  # images
 _KINDS = 4000
 _NEAR = 60  # the classes among which a kind's 20 are chosen, those that share most with its first
@@ -70,7 +72,7 @@ def made_up_images(count: int) -> list[SourceImage]:
 
 
 def commit_made_up(
-    storage: Storage, fingerprint: str, images: Sequence[SourceImage], dim: int = DIM
+    storage: Storage, fingerprint: str, images: Sequence[SourceImage], dim: int = DIM, first: int = 0
 ) -> CommittedImages:
     """Fill the embedding store as if `images` had been embedded. Equal arguments give equal content.
 
@@ -78,6 +80,7 @@ def commit_made_up(
         storage: the library's.
         fingerprint: whose embeddings they pretend to be.
         dim: length of their visual embeddings.
+        first: number of images that were committed before.
 
     Returns:
         What is committed now.
@@ -86,16 +89,54 @@ def commit_made_up(
     buffer = io.BytesIO()
     np.save(buffer, np.random.default_rng(21).standard_normal((CLASSES, dim)).astype(np.float16))
     storage.write(classifier_key(fingerprint), buffer.getvalue())
-    write_plan(storage, make_plan(RUN, Listing(list(images), []), CommittedImages({}, {}, {}), fingerprint, _SHARD))
     for start in range(0, len(images), _SHARD):
         part = images[start : start + _SHARD]
-        contents = _contents(kinds, len(part), start)
+        contents = _contents(kinds, len(part), first + start)
         rows = [
             EmbeddedImage(image.uri, image.version, hashlib.sha256(image.uri.encode()).hexdigest(), content)
             for image, content in zip(part, contents, strict=True)
         ]
-        commit_shard(storage, fingerprint, rows, [], Stats(f"{start:024}", len(rows), len(rows), 0, 0))
+        commit_shard(storage, fingerprint, rows, [], Stats(f"{first + start:024}", len(rows), len(rows), 0, 0))
     return read_committed(storage, fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one publish did."""
+
+    manifest: Manifest
+    seconds: float  # for merge and publish
+    bytes_written: int
+
+
+def publish_images(
+    settings: Settings, images: Sequence[SourceImage], known: CommittedImages, merges: Merges = choose_merges
+) -> Published:
+    """Publish a version of images that are committed, and write its plan.
+
+    Args:
+        settings: the library and the engine.
+        images: the images, in URI order.
+        known: what is committed.
+        merges: chooses the segments to merge.
+    """
+    library = Library(settings.library, settings.cache)
+    live = library.live_manifest()
+    context = make_build_context(settings, live, ["s3://made-up"], live and live.fingerprint)
+    run = new_run_id()
+    write_plan(library.storage, Plan(run, tuple(images), ()))
+    with (
+        tempfile.TemporaryDirectory(prefix="findimg-") as name,
+        Engine(settings) as engine,
+        hold_lock(library.storage) as lock,
+    ):
+        start = time.perf_counter()
+        request = BuildRequest(run, context, find_embedded(images, known), failed=0, merges=merges)
+        built = build_version(library, request, live, Path(name), engine)
+        assert built, "the version equals the live one"
+        publish(library, built, lock, allow_shrink=True)
+        seconds = time.perf_counter() - start
+    return Published(built.manifest, seconds, sum(entry.size for entry in built.written.values()))
 
 
 def publish_made_up(uri: str, cache: Path, count: int) -> float:
@@ -107,20 +148,11 @@ def publish_made_up(uri: str, cache: Path, count: int) -> float:
     Returns:
         The seconds that merge and publish took.
     """
-    library, images = Library(uri, cache), made_up_images(count)
+    images = made_up_images(count)
     settings = Settings(library=uri, cache=cache, engine="local")
-    context = make_build_context(settings, None, ["s3://made-up"])
-    known = commit_made_up(library.storage, context.config.fingerprint, images)
-    with (
-        tempfile.TemporaryDirectory(prefix="findimg-") as name,
-        Engine(settings) as engine,
-        hold_lock(library.storage) as lock,
-    ):
-        start = time.perf_counter()
-        live, folder = find_embedded(images, known), Path(name)
-        manifest = build_version(library.storage, BuildRequest(RUN, context, live, failed=0), folder, engine)
-        publish(library, manifest, folder, lock, allow_shrink=False)
-        return time.perf_counter() - start
+    fingerprint = make_build_context(settings, None, ["s3://made-up"]).config.fingerprint
+    known = commit_made_up(Library(uri, cache).storage, fingerprint, images)
+    return publish_images(settings, images, known).seconds
 
 
 def _contents(kinds: _Kinds, count: int, seed: int) -> Iterator[Content]:

@@ -30,16 +30,11 @@ from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
-from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import make_build_context
-from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version import BuildRequest, build_version
-from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import make_plan, write_plan
 from findimg_jobs.indexing.records import Listing
-from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import read_committed
-from tests.benchmarks.made_up import RUN, commit_made_up, made_up_images
+from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 
 _QUERIES = ("cat", "dog sofa", "red car", "boat -sea", "music", "piano", "food", "mountain lake", "woman", "party")
 _ROUNDS = 5
@@ -78,23 +73,31 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
 
 def merge_and_publish(settings: Settings, images: int) -> dict[str, Any]:
     """Build and publish the version."""
-    library = Library(settings.library, settings.cache)
-    context = make_build_context(settings, None, ["s3://made-up"])
-    with tempfile.TemporaryDirectory(prefix="findimg-") as name, Engine(settings) as engine:
-        live = find_embedded(made_up_images(images), read_committed(library.storage, context.config.fingerprint))
-        start = time.perf_counter()
-        folder = Path(name)
-        manifest = build_version(library.storage, BuildRequest(RUN, context, live, failed=0), folder, engine)
-        merged = time.perf_counter() - start
-        start = time.perf_counter()
-        with hold_lock(library.storage) as lock:
-            publish(library, manifest, folder, lock, allow_shrink=True)
-    indexes = {"visual": manifest.visual, "joint": manifest.joint}
+    storage = Library(settings.library, settings.cache).storage
+    done = publish_images(settings, made_up_images(images), read_committed(storage, _fingerprint(settings)))
+    sizes: dict[str, float] = {}
+    for key, entry in done.manifest.all_files().items():
+        sizes[Path(key).name] = sizes.get(Path(key).name, 0) + entry.size / 1e6
     return {
-        "merge, s": round(merged, 1),
-        "publish, s": round(time.perf_counter() - start, 1),
-        "indexes": {name: index and index.model_dump() for name, index in indexes.items()},
-        "MB": {name: round(file.size / 1e6, 1) for name, file in manifest.files.items()},
+        "merge and publish, s": round(done.seconds, 1),
+        "segments": [[each.images, each.visual.model_dump()] for each in done.manifest.segments],
+        "MB": {name: round(size, 1) for name, size in sizes.items()},
+    }
+
+
+def night(settings: Settings, images: int) -> dict[str, Any]:
+    """Publish a night on which 1,000 images are new and 100 are gone."""
+    storage = Library(settings.library, settings.cache).storage
+    everything = made_up_images(images + 1000)
+    known = commit_made_up(storage, _fingerprint(settings), everything[images:], first=images)
+    gone = set(range(0, images, images // 100))
+    left = [image for number, image in enumerate(everything) if number not in gone]
+    done = publish_images(settings, left, known)
+    return {
+        "merge and publish, s": round(done.seconds, 1),
+        "MB written": round(done.bytes_written / 1e6, 2),
+        "MB of the library": round(sum(entry.size for entry in done.manifest.all_files().values()) / 1e6),
+        "segments": [each.images for each in done.manifest.segments],
     }
 
 
@@ -163,7 +166,7 @@ def main(
         library=str(place / "library"), cache=place / "cache", engine=engine, partition_size=partition_size
     )
     try:
-        for step in (commit, plan, merge_and_publish, search):
+        for step in (commit, plan, merge_and_publish, search, night, search):
             if only and step.__name__ not in only:
                 continue
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:

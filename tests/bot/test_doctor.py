@@ -79,7 +79,7 @@ def lose_thumbnails(bench: Bench) -> None:
 
 
 def lose_index(bench: Bench) -> None:
-    for path in (bench.library / "versions").rglob("visual.f16"):
+    for path in (bench.library / "segments").rglob("visual.f16"):
         path.unlink()
 
 

@@ -20,7 +20,6 @@ from PIL import Image
 import findimg_jobs.indexing.run
 from findimg.encoders.registry import open_backbone
 from findimg.errors import NotPublishedError
-from findimg.library.catalog import Catalog
 from findimg.library.layout import ENCODER_FILE
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
@@ -32,6 +31,7 @@ from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store import lock
 from findimg_jobs.store.shards import Stats
+from tests.opened import open_catalog
 
 pytestmark = pytest.mark.long
 
@@ -218,7 +218,7 @@ def test_thousand_broken_files_do_not_stop_a_run(cache: Path, tmp_path: Path) ->
     library = Library(str(tmp_path / "library"), cache)
     report = run(library.uri, cache, folder)
     assert (report.seen, report.failed) == (2 * THOUSAND, THOUSAND)
-    catalog = Catalog(library.open().folder / "catalog.sqlite")
+    catalog = open_catalog(library.open())
     assert {catalog.row(item).uri for item in range(catalog.images)} == good
     written = json.loads((tmp_path / "library" / "runs" / f"{report.run}.json").read_text())
     assert {failure["uri"] for failure in written["failures"]} == bad

@@ -82,7 +82,10 @@ def unset(name: str) -> Callable[[Bench], None]:
 
 def lose(path: str) -> Callable[[Bench], None]:
     def lose(bench: Bench) -> None:
-        target = bench.version / path.removeprefix("VERSION/") if path.startswith("VERSION/") else bench.folder / path
+        target = bench.folder / path
+        if path.startswith("VERSION/"):
+            name = path.removeprefix("VERSION/")
+            (target,) = [*bench.library.glob(f"segments/*/{name}"), *bench.version.glob(name)]
         shutil.rmtree(target) if target.is_dir() else target.unlink()
 
     return lose

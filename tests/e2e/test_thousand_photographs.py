@@ -15,12 +15,12 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from PIL import Image
 
-from findimg.library.catalog import Catalog
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.s3 import shared_client
 from findimg_jobs.indexing.run import index
 from findimg_jobs.reporting.run_report import RunReport
+from tests.opened import open_catalog
 
 PHOTOGRAPHS = 1000
 BROKEN = 30
@@ -110,7 +110,7 @@ def check(report: RunReport, library: Library, expected: set[str], failed: set[s
     assert report.skipped == skipped
     assert (report.images, report.failed, report.removed) == (len(expected), len(failed), 0)
     assert report.seen == len(expected) + len(failed)
-    catalog = Catalog(library.open().folder / "catalog.sqlite")
+    catalog = open_catalog(library.open())
     assert Counter(row.uri for row in catalog.rows(range(catalog.images))) == Counter(expected)
     assert len({row.sha256 for row in catalog.rows(range(catalog.images))}) == len(expected)
     reasons = Counter(failure.reason for failure in report.failures)

@@ -21,7 +21,6 @@ from PIL import Image
 from ray.cluster_utils import Cluster
 
 import findimg_jobs.indexing.run
-from findimg.library.catalog import Catalog
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
@@ -31,6 +30,7 @@ from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import Shard, Stats, read_committed
+from tests.opened import open_catalog
 
 pytestmark = pytest.mark.long
 
@@ -134,15 +134,15 @@ def assert_all_are_published_once(report: RunReport, bucket: str, cache: Path) -
     assert (report.outcome, report.seen, report.embedded, report.failed) == ("published", IMAGES, IMAGES, 0)
     library = Library(f"{bucket}/library", cache)
     version = library.open()
-    catalog = Catalog(version.folder / "catalog.sqlite")
+    catalog = open_catalog(version)
     names = [Path(catalog.row(item).uri).name for item in range(catalog.images)]
     assert sorted(names) == sorted(f"{number}.png" for number in range(IMAGES))
     assert sum(version.manifest.visual.counts) == IMAGES
     findings = verify(library, version.manifest)
     assert (findings.problems, findings.compared) == ([], IMAGES)
     assert len(read_committed(library.storage, version.manifest.fingerprint).contents) == IMAGES
-    left = [entry.key for entry in library.storage.list(f"versions/{version.manifest.version}")]
-    assert {key.rsplit("/", 1)[1] for key in left} == {*version.manifest.files, "manifest.json"}
+    left = {entry.key for prefix in ("versions", "segments", "shared") for entry in library.storage.list(prefix)}
+    assert left == {*version.manifest.all_files(), f"versions/{version.manifest.version}/manifest.json"}
 
 
 def test_lost_node_costs_no_image(run: Callable[..., RunReport], bucket: str, two_nodes: Cluster, cache: Path) -> None:

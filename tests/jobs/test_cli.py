@@ -58,7 +58,7 @@ def test_verify_reports_damage(findimg_jobs: Command, pictures: Path, tmp_path: 
     assert "Published." in findimg_jobs("index", pictures, "--library", library).stdout
     verified = findimg_jobs("verify", "--library", library).stdout
     assert "are as published, 6 images; 6 rows compared with the embedding store; recall@10 visual " in verified
-    (catalog,) = library.glob("versions/*/catalog.sqlite")
+    (catalog,) = library.glob("segments/*/catalog.sqlite")
     catalog.write_bytes(catalog.read_bytes()[:-1] + b"!")
     assert_one_sentence(findimg_jobs("verify", "--library", library), 2, "catalog.sqlite has SHA-256")
 

@@ -38,7 +38,7 @@ def test_library_in_s3_is_copied_to_the_cache_of_the_settings(
 ) -> None:
     source, target = open_storage(library), open_storage(f"{s3}/photos")
     for entry in source.list():
-        if entry.key.startswith(("CURRENT", "versions/")):
+        if entry.key.startswith(("CURRENT", "segments/", "shared/", "versions/")):
             target.write(entry.key, source.read(entry.key))
     monkeypatch.setenv("FINDIMG_CACHE", str(tmp_path / "setting"))
     for cache, folder in ((tmp_path / "given", tmp_path / "given"), (None, tmp_path / "setting")):

@@ -205,7 +205,7 @@ class LiveLibrary:
     def _close(self, old: _OpenVersion) -> None:
         old.searcher.close()
         try:
-            self.library.drop_cached(before=str(self.version))
+            self.library.drop_cached(keep=[str(self.version)])
         except FindimgError as error:
             _log.warning("An old version could not be removed from the cache: %s", error)
 

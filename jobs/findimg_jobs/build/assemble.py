@@ -1,4 +1,4 @@
-"""Assemble a version's catalog and vectors: copy the rows of committed shards into files, in the version's order.
+"""Assemble a segment's catalog and vectors: copy the rows of committed shards into files, in URI order.
 
 The shards are read one after the other, a few ahead, and written through memory maps. Whatever the number of images,
 only a few shards' vectors are in memory.
@@ -7,10 +7,10 @@ only a few shards' vectors are in memory.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from findimg_jobs.store.texts import NOTHING_READ, CommittedTexts
 
 _SHARDS_AHEAD = 4  # shards read while another is written
 _CATALOG_CHUNK = 8192  # rows written to the catalog at a time
+_SAMPLE = 20_000  # maximum number of images that a library is measured on
+_SAMPLED_SHARDS = 256  # maximum number of shards that they are read from
 _METADATA = np.dtype(
     [("width", "i4"), ("height", "i4"), ("format", "u1"), ("bytes", "i8"), ("taken", "datetime64[s]")]
 )  # an image's catalog columns besides its key; `format` is a position in a list of names
@@ -34,13 +36,29 @@ _METADATA = np.dtype(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VersionImages:
-    """The images of a version, in URI order, and the shards that hold their vectors."""
+    """The images of a version or of a segment, in URI order, and the shards that hold their vectors."""
 
     images: tuple[SourceImage, ...]
     sha256: tuple[str, ...]
     shards: tuple[str, ...]  # the shards that hold the vectors
     shard_of: NDArray[np.int32]  # position in `shards` for each image, int32[images]
     texts: CommittedTexts = NOTHING_READ  # what was read in pictures
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, items: NDArray[np.int64]) -> Self:
+        """Return some of the images, by their places in ascending order."""
+        shards, shard_of = np.unique(self.shard_of[items], return_inverse=True)
+        hashes = tuple(self.sha256[item] for item in items.tolist())
+        read = {sha256: key for sha256 in hashes if (key := self.texts.keys.get(sha256))}
+        return type(self)(
+            tuple(self.images[item] for item in items.tolist()),
+            hashes,
+            tuple(self.shards[shard] for shard in shards.tolist()),
+            shard_of.astype(np.int32),
+            replace(self.texts, keys=read),
+        )
 
     def items_by_shard(self) -> Iterator[tuple[str, list[int]]]:
         """Yield every shard with the items whose vectors it holds."""
@@ -52,7 +70,7 @@ class VersionImages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assembled:
-    """A version's vectors, as memory-mapped arrays."""
+    """A segment's vectors, as memory-mapped arrays."""
 
     visual: NDArray[np.float16]  # float16[images, dim]
     classes: NDArray[np.uint16] | None  # uint16[images, 20]; None for a backbone without classes
@@ -117,6 +135,30 @@ def assemble(
         arrays.get("region_classes"),
         arrays.get("region_probabilities"),
     )
+
+
+def read_sample(
+    storage: Storage, fingerprint: str, images: VersionImages
+) -> tuple[NDArray[np.float16], NDArray[np.uint16] | None]:
+    """Return visual embeddings and most probable classes of evenly chosen images.
+
+    At most `_SAMPLED_SHARDS` evenly chosen shards are read.
+
+    Returns:
+        float16[n, dim] and uint16[n], n at most `_SAMPLE`. None instead of the classes for a backbone without.
+
+    Raises:
+        NotPublishedError: a committed shard is damaged.
+    """
+    step = -(-len(images.shards) // _SAMPLED_SHARDS)
+    items = np.flatnonzero(images.shard_of % step == 0)
+    chosen = images.take(items[:: -(-len(items) // _SAMPLE)])
+    parts = [rows.vectors for _, rows in _read_ahead(storage, fingerprint, chosen)]
+    order = np.argsort(np.concatenate([places for _, places in chosen.items_by_shard()]))
+    visual = np.concatenate([part["visual"] for part in parts])[order]
+    if any("classes" not in part for part in parts):
+        return visual, None
+    return visual, np.concatenate([part["classes"][:, 0] for part in parts])[order]
 
 
 def _catalog_rows(images: VersionImages, metadata: NDArray[Any], formats: Sequence[str]) -> Iterator[CatalogRow]:

@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 
 from findimg.encoders.registry import fingerprint
 from findimg.errors import LibraryError, SettingsError
 from findimg.heads.base import Head
 from findimg.heads.devise import Devise
 from findimg.heads.loading import open_head
+from findimg.index.postings import MIN_PROBABILITY, MIN_REGION_PROBABILITY
 from findimg.index.projection import DEFAULT, FULL
 from findimg.index.text_index import TEXT_FORMAT
 from findimg.library.library import Library
@@ -18,7 +20,6 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.build.assemble import VersionImages
 from findimg_jobs.reporting.progress import download_bar
 
 DEFAULT_BACKBONE = "efficientnet-lite0"
@@ -36,7 +37,7 @@ class BuildConfig:
     head_sha256: str  # hash of a trained head, because a head can be trained again under its name; else empty
     visual_dim: str  # dimensions of the visual index after projection, or "full"
     sources: tuple[str, ...]
-    partition_size: int  # maximum number of items in one partition of an index
+    partition_size: int  # maximum number of images in one segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class BuildContext:
     config: BuildConfig
     head: Head
     words: WordVectors
+    models: Path  # folder of the model store
 
 
 def make_build_context(
@@ -88,17 +90,14 @@ def make_build_context(
         sources=tuple(open_storage(source).root for source in sources),
         partition_size=settings.partition_size,
     )
-    return BuildContext(config, head, words)
+    return BuildContext(config, head, words, store.folder)
 
 
-def hash_inputs(config: BuildConfig, images: VersionImages) -> str:
-    """Return a hash of everything a version depends on. Equal inputs give equal versions."""
-    digest = hashlib.sha256(json.dumps([SCHEMA, TEXT_FORMAT, *asdict(config).values()]).encode())
-    for image, sha256 in zip(images.images, images.sha256, strict=True):
-        text = images.texts.digest(sha256)
-        parts = [image.uri, image.version, sha256, image.modified and int(image.modified), text]
-        digest.update(json.dumps(parts).encode())
-    return digest.hexdigest()
+def hash_recipe(config: BuildConfig) -> str:
+    """Return a hash of everything besides the images and the library's measures that decides how a segment looks."""
+    parts = [config.backbone, config.fingerprint, config.words, config.head, config.head_sha256, config.visual_dim]
+    limits = [MIN_PROBABILITY, MIN_REGION_PROBABILITY]
+    return hashlib.sha256(json.dumps([SCHEMA, TEXT_FORMAT, *parts, *limits]).encode()).hexdigest()
 
 
 def _check_visual_dim(text: str) -> str:

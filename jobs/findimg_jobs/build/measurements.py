@@ -1,24 +1,65 @@
-"""Measure a version while it is built: the queries to calibrate with, the coherence and the noise floor."""
+"""Measure a library while a version is built: projection, coherence, noise floor, and queries to calibrate with.
 
+Projection and coherence belong to the library. They are measured on a sample of its images, kept in the following
+versions, and measured again when the library has changed much.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.base import NEIGHBOURS
+from findimg.errors import LibraryError
+from findimg.index.base import NEIGHBOURS, VectorRows
+from findimg.index.duplicates import EXACT
 from findimg.index.exact import exact_neighbours
-from findimg.index.postings import Postings
-from findimg.search.expansion import expand, noise_floor, peak_relevance, unrelated_terms
+from findimg.index.postings import WHOLE, Postings, posting_files
+from findimg.index.projection import IMAGES_PER_DIMENSION, ProjectedVectors, Projection, fit_projection
+from findimg.library.items import ItemRows
+from findimg.library.layout import NOISE_FILE
+from findimg.library.library import Library
+from findimg.search.expansion import ExpandedTerm, expand, noise_floor, peak_relevance, unrelated_terms
+from findimg.search.ranking import top_k
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
+from findimg_jobs.build.near_duplicates import SegmentFiles
 
 _QUERIES = 400  # maximum number of queries in a measurement
+GROWTH = 2  # times as many images as when the library was measured: it is measured again
+_LEAST_CAPTURED = 0.9  # of the variance that the projection captured at first. With less the library is measured again.
+_KEPT = 8  # best images of each unrelated term
+_BEST = np.dtype([("row", "i4"), ("relevance", "f4")])
 _COHERENCE_SAMPLE = 100_000  # maximum number of images among which coherence is measured
 
 
-def sample_rows(vectors: NDArray[Any]) -> NDArray[np.float32]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Measures:
+    """What was measured on a sample of a library's images."""
+
+    projection: Projection | None  # None if there are too few images, or if it is turned off
+    centre: NDArray[np.float32]  # float32[dim], mean of the visual embeddings
+    coherence: list[float]  # see Manifest
+    captured: float  # share of the embeddings' variance that the projection keeps, 0 to 1
+    images: int  # number of images in the library then
+
+    def indexed(self, visual: NDArray[np.floating]) -> VectorRows:
+        """Return the vectors to index, projected when they are read, of visual embeddings, float[n, dim]."""
+        return ProjectedVectors(visual, self.projection) if self.projection else visual
+
+    @property
+    def indexed_centre(self) -> NDArray[np.float32]:
+        """Return the centre of the vectors to index."""
+        return self.projection(self.centre) if self.projection else self.centre
+
+
+def sample_rows(vectors: VectorRows) -> NDArray[np.float32]:
     """Return evenly spread rows, float32[at most 400, dim]. Rows of zeros have no direction and are left out."""
-    chosen = np.asarray(vectors[:: max(1, len(vectors) // _QUERIES)][:_QUERIES], np.float32)
+    rows = np.arange(len(vectors))[:: max(1, len(vectors) // _QUERIES)][:_QUERIES]
+    chosen = np.asarray(vectors[rows], np.float32)
     return chosen[np.any(chosen, axis=1)]
 
 
@@ -42,10 +83,107 @@ def measure_coherence(vectors: NDArray[Any], classes: NDArray[np.uint16]) -> flo
     return round(float(np.mean(classes[items[:, 1:]] == expected[:, None])), 4)
 
 
-def measure_noise_floor(postings: Postings, words: WordVectors) -> float:
-    """Return the relevance that words of invisible things reach on these images, 0 to 1."""
+def measure_library(visual: NDArray[Any], classes: NDArray[np.uint16] | None, images: int, dimensions: int) -> Measures:
+    """Return the measures of a library.
+
+    Args:
+        visual: float[n, dim], visual embeddings of a sample of the images.
+        classes: the most probable class of each of them, uint16[n]. None for a backbone without classes.
+        images: number of images in the library.
+        dimensions: dimensions after projection. At least dim means no projection.
+    """
+    coherence = [] if classes is None else [measure_coherence(visual, classes)]
+    centre = np.asarray(visual, np.float32).mean(axis=0)
+    if not _is_projected(images, visual.shape[1], dimensions):
+        return Measures(None, centre, coherence, 1.0, images)
+    projection = fit_projection(visual, dimensions)
+    if classes is not None:
+        coherence.append(measure_coherence(projection(visual), classes))
+    return Measures(projection, projection.mean, coherence, projection.captured(visual), images)
+
+
+def is_drifted(before: Measures, captured: float, images: int, dim: int, dimensions: int) -> bool:
+    """Return whether the library has changed so much that it must be measured again.
+
+    Args:
+        before: the measures that were kept.
+        captured: share of the variance of the present images that the projection keeps, 0 to 1.
+        images: number of images now.
+        dim: dimension of the visual embeddings.
+        dimensions: dimensions after projection. At least dim means no projection.
+    """
+    if captured < _LEAST_CAPTURED * before.captured:
+        return True
+    is_large = images > EXACT if dimensions >= dim else _is_projected(images, dim, dimensions)
+    return is_large and images >= GROWTH * before.images
+
+
+def _is_projected(images: int, dim: int, dimensions: int) -> bool:
+    return dimensions < dim and images >= dimensions * IMAGES_PER_DIMENSION
+
+
+def write_unrelated(path: Path, postings: Postings, words: WordVectors) -> None:
+    """Write a segment's best images for each of the terms that measure the noise floor.
+
+    Several images of each term are kept, so that posting lists are rarely read again after deletions.
+    """
+    best = np.zeros((len(_terms(words)), _KEPT), _BEST)
+    best["row"] = -1
+    for each, term in zip(best, _terms(words), strict=True):
+        relevance = postings.sum(term.classes, term.power)
+        rows = top_k(relevance, _KEPT)
+        rows = rows[np.argsort(-relevance[rows], kind="stable")]
+        each["row"][: len(rows)] = rows
+        each["relevance"][: len(rows)] = relevance[rows]
+    np.save(path, best)
+
+
+def measure_noise_floor(
+    library: Library, segments: Sequence[SegmentFiles], rows: ItemRows, words: WordVectors
+) -> float:
+    """Return the relevance that words of invisible things reach on a version's images, 0 to 1.
+
+    Args:
+        library: the library.
+        segments: the segments of the version, each with what `write_unrelated` wrote.
+        rows: the rows of the version's items.
+        words: the version's word vectors.
+
+    Raises:
+        LibraryError: a file is damaged.
+        StorageError: the library cannot be read.
+    """
+    terms = _terms(words)
+    peaks = np.zeros(len(terms), np.float32)
+    for number, segment in enumerate(segments):
+        deleted = rows.deleted(number)
+        best = _read_unrelated(segment.fetch(library, NOISE_FILE), len(terms))
+        is_live = ~np.isin(best["row"], deleted)
+        found = np.where(is_live, best["relevance"], 0).max(axis=1)
+        unknown = np.flatnonzero(~is_live.any(axis=1))  # all the best images of these terms are deleted
+        if len(unknown):
+            folder = segment.fetch(library, *posting_files(WHOLE)).parent
+            postings = Postings(folder, segment.entry.images)
+            for place in unknown.tolist():
+                relevance = postings.sum(terms[place].classes, terms[place].power)
+                relevance[deleted] = 0
+                found[place] = relevance.max(initial=0)
+        peaks = np.maximum(peaks, found)
+    certain = [peak_relevance(peak, term.certainty) for peak, term in zip(peaks.tolist(), terms, strict=True)]
+    return noise_floor(np.asarray(certain, np.float32))
+
+
+def _read_unrelated(path: Path, terms: int) -> NDArray[Any]:
+    try:
+        best = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise LibraryError(f"{path} cannot be opened: {error}. Publish again with index.") from error
+    if best.shape != (terms, _KEPT) or best.dtype != _BEST:
+        raise LibraryError(f"{path} does not hold the best images of {terms} terms. Publish again with index.")
+    return np.asarray(best)
+
+
+@lru_cache(maxsize=4)
+def _terms(words: WordVectors) -> list[ExpandedTerm]:
     lexicon = open_lexicon()
-    terms = [expand(term, lexicon, words) for term in unrelated_terms(lexicon, words)]
-    best = [float(postings.sum(term.classes, term.power).max()) for term in terms]
-    peaks = [peak_relevance(each, term.certainty) for each, term in zip(best, terms, strict=True)]
-    return noise_floor(np.asarray(peaks, np.float32))
+    return [expand(term, lexicon, words) for term in unrelated_terms(lexicon, words)]

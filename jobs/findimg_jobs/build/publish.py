@@ -1,21 +1,24 @@
-"""Publish a version: write its files, check them in storage, and replace `CURRENT` last."""
+"""Publish a version: write its new files, check them in storage, and replace `CURRENT` last."""
 
-from pathlib import Path
+import time
+from collections.abc import Iterable
 
 from findimg.errors import NotPublishedError, ObjectMissingError
-from findimg.library.layout import CURRENT, MANIFEST_FILE, VERSIONS, version_key
+from findimg.library.layout import CURRENT, MANIFEST_FILE, SEGMENTS, SHARED, VERSIONS, version_key
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
+from findimg_jobs.build.version import BuiltVersion
 from findimg_jobs.store.lock import Lock
 
 
-def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allow_shrink: bool) -> None:
+def publish(library: Library, built: BuiltVersion, lock: Lock, allow_shrink: bool) -> None:
     """Make a version the live one, or change nothing.
+
+    Only the files that the library lacks are uploaded and read back.
 
     Args:
         library: the library.
-        manifest: the version.
-        folder: holds the manifest's files, except those that workers wrote into the version.
+        built: the version.
         lock: the library's lock.
         allow_shrink: publish even if the version has less than half of the live version's images.
 
@@ -23,6 +26,7 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
         NotPublishedError: too many images would be lost, a file is not complete in storage, or the lock was lost.
         StorageError: the library cannot be written.
     """
+    manifest = built.manifest
     live = library.live_manifest()
     before = live.images if live else 0
     if manifest.images * 2 < before and not allow_shrink:
@@ -30,17 +34,18 @@ def publish(library: Library, manifest: Manifest, folder: Path, lock: Lock, allo
             f"The new version would hold {manifest.images} images where the live one holds {before}. "
             "If the others are really gone, run again with --allow-shrink."
         )
-    for file in manifest.files:
-        if (folder / file).exists():
-            library.storage.upload(folder / file, version_key(manifest.version, file))
+    for key, path in built.uploads.items():
+        library.storage.upload(path, key)
     data = manifest.model_dump_json(by_alias=True, indent=1).encode()
     library.storage.write(version_key(manifest.version, MANIFEST_FILE), data)
-    problems = list(library.check(manifest))
+    problems = list(library.check(built.written))
     if not problems and library.manifest(manifest.version) != manifest:
         problems = ["The manifest in storage differs from the one written."]
     if problems:
         raise NotPublishedError(f"The new version is not complete in storage: {problems[0]} Run again.")
     set_current(library, manifest.version, lock)
+    for key, path in built.uploads.items():
+        library.keep_in_cache(path, key)
 
 
 def set_current(library: Library, version: str, lock: Lock) -> None:
@@ -63,7 +68,32 @@ def set_current(library: Library, version: str, lock: Lock) -> None:
 
 
 def delete_version(library: Library, version: str) -> None:
-    """Delete a version that is not the live one."""
+    """Delete a version that is not the live one. Files that versions share stay, see `delete_unused`."""
     # Delete the manifest first: without it, what is left is not a version.
     library.storage.delete(version_key(version, MANIFEST_FILE))
     library.storage.clear(f"{VERSIONS}/{version}")
+
+
+def delete_unused(library: Library, kept: Iterable[Manifest], age: float = 0.0) -> int:
+    """Delete segments and shared files that no version uses, and return the number of deleted folders.
+
+    Args:
+        library: the library.
+        kept: the manifests of all versions.
+        age: seconds. Folders that changed more recently stay.
+    """
+    used = {_shared_folder(key) for manifest in kept for key in manifest.all_files()}
+    changed: dict[str, float] = {}
+    for prefix in (SEGMENTS, SHARED):
+        for entry in library.storage.list(prefix):
+            folder = _shared_folder(entry.key)
+            changed[folder] = max(entry.modified, changed.get(folder, 0.0))
+    unused = [folder for folder, time_ in changed.items() if folder not in used and time_ <= time.time() - age]
+    for folder in unused:
+        library.storage.clear(folder)
+    return len(unused)
+
+
+def _shared_folder(key: str) -> str:
+    """Return the folder of a segment, or of a shared file, that a key is in."""
+    return "/".join(key.split("/")[:2])

@@ -1,14 +1,17 @@
 """Rebuild a version from committed embeddings alone, for example with another head."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import make_build_context
+from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish
-from findimg_jobs.build.version import BuildRequest
+from findimg_jobs.build.version import BuildRequest, Merges
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.indexing.records import SourceImage
@@ -18,8 +21,15 @@ from findimg_jobs.store.shards import read_committed
 from findimg_jobs.store.texts import read_committed_texts
 
 
-def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
+def rebuild(settings: Settings, allow_shrink: bool = False, merges: Merges = choose_merges) -> Manifest:
     """Build and publish the live version's images again, and return the manifest.
+
+    Only segments that the settings, or `merges`, change are built. If none is, the live version stays.
+
+    Args:
+        settings: the operator's settings.
+        allow_shrink: publish even if the version has less than half of the live version's images.
+        merges: chooses the segments to merge.
 
     Raises:
         FindimgError: nothing was published.
@@ -30,34 +40,31 @@ def rebuild(settings: Settings, allow_shrink: bool = False) -> Manifest:
         live = library.manifest(library.live_version())
         images = read_images(library.storage, live.run)
         session = WriteSession(library, lock, engine, StageClock())
-        return publish_images(session, settings, live, live.run, images, allow_shrink)
+        change = VersionChange(live.run, images, allow_shrink, merges)
+        return publish_images(session, settings, live, change)
 
 
-def publish_images(
-    session: WriteSession,
-    settings: Settings,
-    live: Manifest,
-    run: str,
-    images: Sequence[SourceImage],
-    allow_shrink: bool,
-) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class VersionChange:
+    """How a version of images that are already embedded differs from the live one."""
+
+    run: str  # the run whose plan names the images
+    images: Sequence[SourceImage]  # those that are not embedded are left out
+    allow_shrink: bool  # publish even if the version has less than half of the live version's images
+    merges: Merges = choose_merges  # chooses the segments to merge
+    rewritten: AbstractSet[str] = frozenset()  # names of segments that must not be kept
+
+
+def publish_images(session: WriteSession, settings: Settings, live: Manifest, change: VersionChange) -> Manifest:
     """Publish a version of images that are already embedded, and return its manifest.
 
     It is built like the live version where the settings do not say otherwise.
-
-    Args:
-        session: the library to write to.
-        settings: the operator's settings.
-        live: the live version's manifest.
-        run: the run whose plan names the images.
-        images: the images. Those that are not embedded are left out.
-        allow_shrink: publish even if the version has less than half of the live version's images.
 
     Raises:
         FindimgError: nothing was published.
     """
     context = make_build_context(settings, live, live.sources, live.fingerprint)
     committed = read_committed(session.library.storage, context.config.fingerprint)
-    embedded = find_embedded(images, committed, read_committed_texts(session.library.storage))
-    request = BuildRequest(run, context, embedded, live.failed)
-    return build_and_publish(session, request, live, allow_shrink)
+    images = find_embedded(change.images, committed, read_committed_texts(session.library.storage))
+    request = BuildRequest(change.run, context, images, live.failed, change.merges, change.rewritten)
+    return build_and_publish(session, request, live, change.allow_shrink)

@@ -8,7 +8,6 @@ from pathlib import Path
 from findimg.errors import NotPublishedError
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
-from findimg_jobs.build.context import hash_inputs
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuildRequest, build_version
 from findimg_jobs.engines.base import Engine
@@ -31,7 +30,7 @@ def build_and_publish(
 ) -> Manifest:
     """Build a version, publish it and return its manifest.
 
-    If the live version has equal inputs and all its files, return the live manifest and build nothing.
+    If the version would equal the live one, return the live manifest and build nothing.
 
     Args:
         session: the library to write to.
@@ -44,18 +43,18 @@ def build_and_publish(
         StorageError: the library cannot be read or written.
     """
     library = session.library
-    if live and live.inputs == hash_inputs(request.context.config, request.images) and library.is_whole(live):
-        return live
     try:
         with tempfile.TemporaryDirectory(prefix="findimg-") as name:
-            folder = Path(name)
             with session.clock.stage("merge"):
-                manifest = build_version(library.storage, request, folder, session.engine)
+                built = build_version(library, request, live, Path(name), session.engine)
+            if built is None and live:
+                return live
+            assert built
             with session.clock.stage("publish"):
-                publish(library, manifest, folder, session.lock, allow_shrink)
+                publish(library, built, session.lock, allow_shrink)
     except (OSError, sqlite3.Error) as error:
         raise NotPublishedError(
             f"No version can be built in {tempfile.gettempdir()}: {error}. "
             "Free some space there, or name another folder with TMPDIR. Everything embedded so far is kept."
         ) from error
-    return manifest
+    return built.manifest

@@ -1,47 +1,51 @@
-"""Build a version's files from committed shards: catalog, vectors, posting lists, indexes and manifest."""
+"""Build a version: keep the segments of the live one, build new ones for what has changed, and write the manifest."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.errors import NotPublishedError
-from findimg.heads.devise import RELEVANCE_FILE, Devise
-from findimg.heads.loading import HEAD_FILE
+from findimg.errors import LibraryError, NotPublishedError
+from findimg.heads.devise import Devise
 from findimg.heads.weights import pack
-from findimg.index.base import Vectors
-from findimg.index.duplicates import group_duplicates, near_duplicate_cosine, write_duplicates
-from findimg.index.mapped_files import new_array
-from findimg.index.postings import MIN_REGION_PROBABILITY, REGIONS, Postings, write_postings
-from findimg.index.projection import FULL, IMAGES_PER_DIMENSION, fit_projection, write_projection
+from findimg.index.duplicates import first_copies, name_groups, near_duplicate_cosine
+from findimg.index.projection import FULL, write_projection
 from findimg.library.encoder import kept_files
+from findimg.library.items import ItemRows, write_items
 from findimg.library.layout import (
-    CATALOG_FILE,
+    CENTRE_FILE,
     CLASSIFIER_FILE,
-    DUPLICATES_FILE,
-    JOINT_FILE,
+    HEAD_FILE,
+    ITEMS_FILE,
+    NOISE_FILE,
+    PAIRS_FILE,
     PROJECTION_FILE,
-    TEXT_FILE,
-    VISUAL_FILE,
     classifier_key,
     encoder_key,
+    segment_folder,
+    shared_key,
 )
-from findimg.library.manifest import FileEntry, IndexEntry, Manifest
-from findimg.storage.base import Storage
-from findimg_jobs.build.assemble import VersionImages, assemble
-from findimg_jobs.build.context import BuildContext, hash_inputs
-from findimg_jobs.build.measurements import (
-    measure_coherence,
-    measure_noise_floor,
-    sample_rows,
-)
-from findimg_jobs.build.vector_indexes import BuildTarget, IndexSpec, build_indexes
+from findimg.library.library import Library
+from findimg.library.manifest import FileEntry, Manifest
+from findimg_jobs.build.assemble import VersionImages, read_sample
+from findimg_jobs.build.context import BuildConfig, BuildContext, hash_recipe
+from findimg_jobs.build.measurements import Measures, is_drifted, measure_library, measure_noise_floor
+from findimg_jobs.build.merging import SegmentSize, choose_merges
+from findimg_jobs.build.near_duplicates import SegmentFiles, find_near_duplicates
+from findimg_jobs.build.reuse import Reused, find_reusable, write_pairs
+from findimg_jobs.build.segments import SegmentBuilder, build_segments
 from findimg_jobs.engines.base import Engine
 
-_CHUNK = 8192  # images whose joint embeddings are computed at a time
+_log = logging.getLogger(__name__)
+
+Merges = Callable[[Sequence[SegmentSize], int], set[int]]  # see `choose_merges`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,119 +56,253 @@ class BuildRequest:
     context: BuildContext
     images: VersionImages
     failed: int  # images that could not be read, for the manifest
+    merges: Merges = choose_merges
+    rewritten: AbstractSet[str] = field(default_factory=frozenset)  # names of segments that must not be kept
 
 
-def build_version(storage: Storage, request: BuildRequest, folder: Path, engine: Engine) -> Manifest:
-    """Build a version's files in `folder` and return its manifest.
+@dataclass(frozen=True, slots=True, eq=False)
+class BuiltVersion:
+    """A version that is ready to be published."""
 
-    Vectors pass through memory-mapped files. They are never all in memory.
+    manifest: Manifest
+    uploads: dict[str, Path]  # files on this machine to upload, by key
+    written: dict[str, FileEntry]  # files that are new in the library, by key: the uploads, and what workers wrote
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Segments:
+    """The segments of a new version."""
+
+    files: list[SegmentFiles]
+    rows: ItemRows
+    measures: Measures
+
+
+def build_version(
+    library: Library, request: BuildRequest, live: Manifest | None, folder: Path, engine: Engine
+) -> BuiltVersion | None:
+    """Build the files of a version that the library lacks. Return None if the version would equal the live one.
 
     Args:
-        storage: the library. Workers write the index partitions that they build into it.
+        library: the library. Workers write the segments that they build into it.
         request: the version to build.
+        live: the live version's manifest, None before the first publish or if it cannot be read.
         folder: an empty folder on this machine.
-        engine: builds large indexes.
+        engine: builds large segments.
 
     Raises:
         NotPublishedError: there is no image to publish, a committed shard is damaged, or workers failed.
         OSError: `folder` has no room.
     """
-    config, head, words = request.context.config, request.context.head, request.context.words
-    count = len(request.images.images)
-    if not count:
+    context, images = request.context, request.images
+    if not len(images):
         raise NotPublishedError("No image could be read, so there is nothing to publish. The run report says why.")
+    recipe = hash_recipe(context.config)
+    reused = _find_reusable(library, live, context.config, images)
+    if reused and _must_be_measured(reused, context, len(images)):
+        _log.info("The library has changed much, so it is measured again and all its segments are built again.")
+        reused = None
+    kept = _kept_segments(reused, request, len(images)) if reused else []
+    if reused and _is_unchanged(reused, kept, request):
+        return None
+    segments = _build_segments(library, request, reused, kept, SegmentFolder(folder, engine))
+    firsts = first_copies(images.sha256)
+    pairs = _find_pairs(library, segments, reused, firsts, near_duplicate_cosine(context.config.backbone))
+    rows = segments.rows
+    write_items(folder / ITEMS_FILE, rows.rows, name_groups(firsts, pairs))
+    write_pairs(folder / PAIRS_FILE, firsts == np.arange(len(firsts)), pairs)
+    entries = {name: FileEntry.of(folder / name) for name in (ITEMS_FILE, PAIRS_FILE)}
+    entries |= _write_shared(library, context, segments.measures, folder, reused.live.files if reused else {})
+    has_classes = NOISE_FILE in segments.files[0].entry.build_files
+    noise = measure_noise_floor(library, segments.files, rows, context.words) if has_classes else 0.0
     created = datetime.now(UTC)
-    inputs = hash_inputs(config, request.images)
-    version = f"{created:%Y%m%dT%H%M%S%fZ}-{inputs[:8]}"
-    assembled = assemble(storage, config.fingerprint, request.images, config.sources, folder)
-    visual, classes, probabilities = assembled.visual, assembled.classes, assembled.probabilities
-    files = [CATALOG_FILE, TEXT_FILE, VISUAL_FILE]
-    indexed, coherence = _project(visual, classes, config.visual_dim, folder)
-    specs = [IndexSpec("visual", indexed, sample_rows(indexed))]
-    if (folder / PROJECTION_FILE).exists():
-        files.append(PROJECTION_FILE)
-    cosine = near_duplicate_cosine(config.backbone)
-    groups = group_duplicates(request.images.sha256, visual, indexed, cosine)
-    write_duplicates(folder / DUPLICATES_FILE, groups)
-    files.append(DUPLICATES_FILE)
-    noise_floor = 0.0
-    joint_entry = None
-    if classes is not None and probabilities is not None:
-        files += write_postings(folder, classes, probabilities)
-        if assembled.region_classes is not None and assembled.region_probabilities is not None:
-            files += write_postings(
-                folder, assembled.region_classes, assembled.region_probabilities, REGIONS, MIN_REGION_PROBABILITY
-            )
-        storage.fetch(classifier_key(config.fingerprint), folder / CLASSIFIER_FILE)
-        files.append(CLASSIFIER_FILE)
-        noise_floor = measure_noise_floor(Postings(folder, count), words)
-    elif isinstance(head, Devise):
-        classes, probabilities = np.empty((count, 0), np.uint16), np.empty((count, 0), np.float32)
-    if isinstance(head, Devise):
-        files += _write_head(head, visual, folder)
-    # `conse` is made of classes. Without classes and without a trained head there is no joint index.
-    if classes is not None and probabilities is not None:
-        joint = new_array(folder / JOINT_FILE, np.float16, (count, words.dim))
-        for chunk in _chunks(count):
-            joint[chunk] = head.embed(np.asarray(visual[chunk], np.float32), classes[chunk], probabilities[chunk])
-        files.append(JOINT_FILE)
-        # Words are far from all images, so Annoy would visit nearly all of them. The file itself is scanned instead.
-        joint_entry = IndexEntry(type="exact", dim=words.dim, counts=[count], search_k=0, recall=1.0, file=JOINT_FILE)
-    for file in kept_files(storage, config.fingerprint):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        storage.fetch(encoder_key(config.fingerprint, file), folder / file)
-        files.append(file)
-    indexes, index_files = build_indexes(specs, BuildTarget(storage, version, folder, engine, config.partition_size))
-    return Manifest(
-        version=version,
+    names = [each.entry.name for each in segments.files]
+    parts = [recipe, *context.config.sources, *names, *(entry.sha256 for entry in entries.values())]
+    inputs = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    config = context.config
+    manifest = Manifest(
+        version=f"{created:%Y%m%dT%H%M%S%fZ}-{inputs[:8]}",
         created=created.isoformat(timespec="seconds"),
         run=request.run,
         inputs=inputs,
+        recipe=recipe,
         backbone=config.backbone,
         fingerprint=config.fingerprint,
         words=config.words,
         head=config.head,
-        dim=visual.shape[1],
+        dim=len(segments.measures.centre),
         visual_dim=config.visual_dim,
-        coherence=coherence,
+        coherence=segments.measures.coherence,
+        measured=segments.measures.images,
+        captured=round(segments.measures.captured, 4),
         sources=list(config.sources),
-        images=count,
+        images=len(images),
         failed=request.failed,
-        visual=indexes["visual"],
-        noise=round(noise_floor, 4),
-        joint=joint_entry,
-        files={name: FileEntry.of(folder / name) for name in files} | index_files,
+        noise=round(noise, 4),
+        segments=[each.entry for each in segments.files],
+        files=entries,
+    )
+    return _ready(manifest, segments, folder, reused)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFolder:
+    """Where and by whom new segments are built."""
+
+    folder: Path
+    engine: Engine
+
+
+def _find_reusable(
+    library: Library, live: Manifest | None, config: BuildConfig, images: VersionImages
+) -> Reused | None:
+    try:
+        return find_reusable(library, live, config, images)
+    except LibraryError as error:
+        _log.warning("All segments are built again, because the live version is damaged: %s", error)
+        return None
+
+
+def _must_be_measured(reused: Reused, context: BuildContext, images: int) -> bool:
+    """Return whether the measures of the live version no longer fit the library."""
+    live = reused.live
+    captured = sum(each.captured * each.images for each in live.segments) / sum(each.images for each in live.segments)
+    dimensions = _dimensions(context, live.dim)
+    return is_drifted(reused.measures, captured, images, live.dim, dimensions)
+
+
+def _dimensions(context: BuildContext, dim: int) -> int:
+    return dim if context.config.visual_dim == FULL else int(context.config.visual_dim)
+
+
+def _kept_segments(reused: Reused, request: BuildRequest, images: int) -> list[int]:
+    """Return the places of the live version's segments to keep."""
+    live, config = reused.live, request.context.config
+    counts = np.bincount(reused.segment_of[reused.segment_of >= 0], minlength=len(live.segments))
+    usable = [
+        number
+        for number, segment in enumerate(live.segments)
+        if counts[number] and segment.name not in request.rewritten
+    ]
+    sizes = [SegmentSize(live.segments[number].images, int(counts[number])) for number in usable]
+    new = images - sum(size.live for size in sizes)
+    sizes += [SegmentSize(new, new)] if new else []
+    merged = request.merges(sizes, config.partition_size)
+    return [number for place, number in enumerate(usable) if place not in merged]
+
+
+def _is_unchanged(reused: Reused, kept: Sequence[int], request: BuildRequest) -> bool:
+    """Return whether the new version would have the images, the segments and the sources of the live one."""
+    live = reused.live
+    starts = np.concatenate([[0], np.cumsum([segment.images for segment in live.segments])])
+    return (
+        len(kept) == len(live.segments)
+        and live.sources == list(request.context.config.sources)
+        and bool((reused.segment_of >= 0).all())
+        and np.array_equal(starts[reused.segment_of] + reused.row_of, reused.rows.rows)
     )
 
 
-def _chunks(count: int) -> Iterator[slice]:
-    for start in range(0, count, _CHUNK):
-        yield slice(start, start + _CHUNK)
+def _build_segments(
+    library: Library, request: BuildRequest, reused: Reused | None, kept: Sequence[int], place: SegmentFolder
+) -> _Segments:
+    """Build the segments that the live version lacks, and return all of the new version in their order."""
+    context, images = request.context, request.images
+    files: list[SegmentFiles] = []
+    is_missing = np.ones(len(images), np.bool_)
+    rows = np.zeros(len(images), np.int64)
+    start = 0
+    if reused:
+        measures = reused.measures
+        for number in kept:
+            segment = reused.live.segments[number]
+            held = reused.segment_of == number
+            rows[held] = start + reused.row_of[held]
+            is_missing[held] = False
+            start += segment.images
+            files.append(SegmentFiles(segment, reused.folder(segment), is_new=False))
+    else:
+        visual, classes = read_sample(library.storage, context.config.fingerprint, images)
+        measures = measure_library(visual, classes, len(images), _dimensions(context, visual.shape[1]))
+    missing = np.flatnonzero(is_missing)
+    pieces = -(-len(missing) // context.config.partition_size)
+    parts = [part for part in np.array_split(missing, max(1, pieces)) if len(part)]
+    builder = SegmentBuilder(library.storage, context, measures, place.folder, place.engine)
+    built = build_segments(builder, [images.take(part) for part in parts])
+    for segment, part in zip(built, parts, strict=True):
+        rows[part] = np.arange(start, start + len(part))
+        start += len(part)
+        files.append(SegmentFiles(segment, place.folder / segment.name, is_new=True))
+    return _Segments(files, ItemRows([each.entry.images for each in files], rows), measures)
 
 
-def _write_head(head: Devise, visual: NDArray[np.float16], folder: Path) -> list[str]:
-    """Write a trained head and its relevance for every image, one row per label. Return the names of the files."""
-    (folder / HEAD_FILE).write_bytes(pack(head.weights))
-    relevance = new_array(folder / RELEVANCE_FILE, np.float16, (len(head.labels), len(visual)))
-    for chunk in _chunks(len(visual)):
-        relevance[:, chunk] = head.relevance(np.asarray(visual[chunk], np.float32)).T
-    return [HEAD_FILE, RELEVANCE_FILE]
+def _find_pairs(
+    library: Library, segments: _Segments, reused: Reused | None, firsts: NDArray[np.int32], cosine: float
+) -> NDArray[np.int64]:
+    """Return the near-duplicates among the new version's contents, int64[p, 2], the smaller item first."""
+    contents = np.flatnonzero(firsts == np.arange(len(firsts)))
+    known = np.zeros(len(firsts), np.bool_)  # by first item: whether the live version knows the content's pairs
+    pairs = np.empty((0, 2), np.int64)
+    if reused:
+        sizes = [segment.images for segment in reused.live.segments]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        old_items = np.concatenate([reused.rows.items(number) for number in range(len(sizes))])
+        found = np.flatnonzero(reused.segment_of >= 0)
+        old = old_items[starts[reused.segment_of[found]] + reused.row_of[found]]
+        # A row that was deleted in the live version can be live again. Its pairs are not known.
+        found, old = found[old < len(reused.rows)], old[old < len(reused.rows)]
+        was_first = reused.firsts[old]
+        known[firsts[found[was_first]]] = True
+        new_first = np.full(len(reused.rows), -1, np.int64)
+        new_first[old[was_first]] = firsts[found[was_first]]
+        moved = new_first[reused.pairs]
+        pairs = np.sort(moved[(moved >= 0).all(axis=1)], axis=1)
+    dim = len(segments.measures.centre)
+    added = find_near_duplicates(library, segments.files, segments.rows, contents, ~known[contents], dim, cosine)
+    joined = np.concatenate([pairs, added])
+    return joined[np.lexsort((joined[:, 1], joined[:, 0]))]
 
 
-def _project(
-    visual: NDArray[np.float16], classes: NDArray[np.uint16] | None, visual_dim: str, folder: Path
-) -> tuple[Vectors, list[float]]:
-    """Return the vectors to index, projected if there are enough images, and the coherence before and after."""
-    count, dim = visual.shape
-    target = dim if visual_dim == FULL else int(visual_dim)
-    coherence = [] if classes is None else [measure_coherence(visual, classes[:, 0])]
-    if target >= dim or count < target * IMAGES_PER_DIMENSION:
-        return visual, coherence
-    projection = fit_projection(visual, target)
-    write_projection(folder / PROJECTION_FILE, projection)
-    projected = new_array(folder / "projected.draft", np.float32, (count, target))
-    for chunk in _chunks(count):
-        projected[chunk] = projection(visual[chunk])
-    if classes is not None:
-        coherence.append(measure_coherence(projected, classes[:, 0]))
-    return projected, coherence
+def _write_shared(
+    library: Library, context: BuildContext, measures: Measures, folder: Path, before: Mapping[str, FileEntry]
+) -> dict[str, FileEntry]:
+    """Return the library's measures, its head, its encoder and the encoder's classifier, as far as there are any.
+
+    Those that the live version does not have are written to `folder`.
+    """
+    storage, fingerprint = library.storage, context.config.fingerprint
+    models = {file: encoder_key(fingerprint, file) for file in kept_files(storage, fingerprint)}
+    if storage.exists(classifier_key(fingerprint)):
+        models[CLASSIFIER_FILE] = classifier_key(fingerprint)
+    shared = (PROJECTION_FILE, CENTRE_FILE, HEAD_FILE, *models)
+    entries = {file: before[file] for file in shared if file in before}
+    if measures.projection and PROJECTION_FILE not in entries:
+        write_projection(folder / PROJECTION_FILE, measures.projection)
+    elif not measures.projection and CENTRE_FILE not in entries:
+        np.save(folder / CENTRE_FILE, measures.centre)
+    if isinstance(context.head, Devise) and HEAD_FILE not in entries:
+        (folder / HEAD_FILE).write_bytes(pack(context.head.weights))
+    for file, key in models.items():
+        if file not in entries:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            storage.fetch(key, folder / file)
+    return entries | {file: FileEntry.of(folder / file) for file in shared if (folder / file).exists()}
+
+
+def _ready(manifest: Manifest, segments: _Segments, folder: Path, reused: Reused | None) -> BuiltVersion:
+    """Return a version with the files that the library lacks."""
+    before = reused.live.all_files() if reused else {}
+    uploads: dict[str, Path] = {}
+    written: dict[str, FileEntry] = {}
+    for segment in (each for each in segments.files if each.is_new):
+        for file, entry in (segment.entry.files | segment.entry.build_files).items():
+            key = f"{segment_folder(segment.entry.name)}/{file}"
+            written[key] = entry
+            if (path := segment.folder / file).exists():
+                uploads[key] = path
+    for file, entry in manifest.files.items():
+        key = shared_key(entry.sha256, file)
+        if key not in before:
+            written[key] = entry
+            uploads[key] = folder / file
+    return BuiltVersion(manifest, uploads, written)

@@ -26,7 +26,7 @@ def verify(library: LibraryOption = None, cache: CacheOption = None) -> None:
         raise LibraryError(" ".join([*findings.problems, advice]))
     recall = ", ".join(f"{name} {share:.3f}" for name, share in findings.recall.items())
     print(
-        f"Version {manifest.version}: {len(manifest.files)} files are as published, {manifest.images} images; "
+        f"Version {manifest.version}: {len(manifest.all_files())} files are as published, {manifest.images} images; "
         f"{findings.compared} rows compared with the embedding store; recall@10 {recall}."
     )
 
@@ -81,7 +81,7 @@ def rollback(
         if version is None and not before:
             raise LibraryError(f"{opened.uri} has no version before the live one.")
         chosen = version or before[-1]
-        problems = list(opened.check(opened.manifest(chosen)))
+        problems = list(opened.check(opened.manifest(chosen).all_files()))
         if problems:
             raise LibraryError(f"Version {chosen} is damaged, so nothing was changed: {problems[0]}")
         set_current(opened, chosen, lock)

@@ -14,10 +14,16 @@ from numpy.typing import NDArray
 from findimg.errors import LibraryError, QueryError, SettingsError
 from findimg.heads.conse import Conse
 from findimg.heads.loading import open_version_head
-from findimg.index.base import VectorRows, open_index
+from findimg.index.base import VectorIndex, VectorRows
 from findimg.index.exact import measure_recall
-from findimg.index.projection import ProjectedVectors, open_projection
-from findimg.library.layout import JOINT_FILE, PROJECTION_FILE, VISUAL_FILE, thumbnail_key
+from findimg.index.version_files import (
+    indexed_vectors,
+    open_items,
+    open_joint,
+    open_joint_index,
+    open_visual_index,
+)
+from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry
 from findimg.models.store import ModelStore
@@ -263,30 +269,23 @@ def _recalls(
 ) -> tuple[IndexRecall, ...]:
     """Measure the visual index with images, and the joint index with labels and nouns."""
     manifest = version.manifest
-    embeddings = _vectors(version, VISUAL_FILE, manifest.dim)
-    visual: VectorRows = embeddings
-    if manifest.visual.dim < manifest.dim:
-        projection = open_projection(version.folder / PROJECTION_FILE, manifest.dim, manifest.visual.dim)
-        visual = ProjectedVectors(embeddings, projection)
+    rows, _ = open_items(version)
+    visual = indexed_vectors(version, rows)
     images = np.asarray(visual[np.array([image.item for image in _evenly(asked, MAX_RECALL_QUERIES)])], np.float32)
-    measured = [_recall(version, "visual", manifest.visual, visual, images)]
-    if manifest.joint:
+    with closing(open_visual_index(version, rows)) as index:
+        measured = [_recall("visual", manifest.visual, index, visual, images)]
+    if manifest.joint and (joint := open_joint(version, rows)):
         nouns = _evenly(lexicon.visible_nouns(), MAX_RECALL_QUERIES)
-        joint = _vectors(version, JOINT_FILE, manifest.joint.dim)
-        measured.append(_recall(version, "joint", manifest.joint, joint, words.directions([*labels, *nouns])[0]))
+        with closing(open_joint_index(version, rows)) as index:
+            measured.append(_recall("joint", manifest.joint, index, joint, words.directions([*labels, *nouns])[0]))
     return tuple(measured)
 
 
 def _recall(
-    version: Version, name: str, index: IndexEntry, vectors: VectorRows, queries: NDArray[np.float32]
+    name: str, stated: IndexEntry, index: VectorIndex, vectors: VectorRows, queries: NDArray[np.float32]
 ) -> IndexRecall:
     queries = queries[np.any(queries, axis=1)]
-    with closing(open_index(version.folder, name, index)) as opened:
-        return IndexRecall(name, index.recall, measure_recall(opened, vectors, queries), len(queries))
-
-
-def _vectors(version: Version, file: str, dim: int) -> NDArray[np.floating]:
-    return np.memmap(version.folder / file, np.float16, "r", shape=(version.manifest.images, dim))
+    return IndexRecall(name, stated.recall, measure_recall(index, vectors, queries), len(queries))
 
 
 def _compare_heads(
@@ -294,10 +293,10 @@ def _compare_heads(
 ) -> tuple[HeadFigures, ...]:
     """Measure the version's head, and `conse` beside a trained head."""
     manifest = version.manifest
-    if not manifest.joint:
+    joint = open_joint(version, open_items(version)[0])
+    if joint is None:
         return ()
-    joint = _vectors(version, JOINT_FILE, manifest.joint.dim)
-    embedded = {manifest.head: np.asarray(joint[[image.item for image in asked]], np.float32)}
+    embedded = {manifest.head: joint[np.asarray([image.item for image in asked])]}
     seen = [image.features for image in asked]
     if manifest.head != "conse" and len(seen[0].classes):
         embedded["conse"] = Conse(words, open_lexicon()).embed(

@@ -1,18 +1,19 @@
 """List the copies and near-duplicates of a library, with the space they take in their sources."""
 
-import tempfile
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Literal
 
-from findimg.index.duplicates import Duplicates, group_duplicates, near_duplicate_cosine, open_duplicates
-from findimg.index.float16 import Float16Matrix
-from findimg.library.catalog import Catalog, CatalogRow
-from findimg.library.layout import CATALOG_FILE, DUPLICATES_FILE, VISUAL_FILE, version_key
+from findimg.index.duplicates import Duplicates, group_duplicates, near_duplicate_cosine
+from findimg.index.version_files import open_items, open_visual
+from findimg.library.catalog import CatalogRow
+from findimg.library.items import ItemRows
+from findimg.library.layout import CATALOG_FILE, DUPLICATES_FILE, ITEMS_FILE
 from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest
+from findimg.library.version_catalog import VersionCatalog
 
 _ROWS = 1000  # catalog rows read at a time
 
@@ -54,62 +55,49 @@ def find_duplicates(library: Library) -> DuplicatesReport:
         LibraryError: nothing is published, or the version is damaged.
     """
     version = library.open()
-    catalog = Catalog(version.folder / CATALOG_FILE)
-    try:
-        groups = tuple(_described(catalog, group.tolist()) for group in open_groups(version, catalog))
-    finally:
-        catalog.close()
-    ordered = sorted(groups, key=lambda group: (-sum(image.bytes for image in group[1:]), group[0].uri))
+    rows, _ = open_items(version)
+    with VersionCatalog(version, rows) as catalog:
+        described = tuple(_described(catalog, group.tolist()) for group in _groups(version, rows, catalog))
+    ordered = sorted(described, key=lambda group: (-sum(image.bytes for image in group[1:]), group[0].uri))
     return DuplicatesReport(version.manifest.version, version.manifest.images, tuple(ordered))
 
 
 def find_others(library: Library, manifest: Manifest, uris: AbstractSet[str]) -> tuple[set[str], set[str]]:
     """Return the other images of a version that are copies, and those that are near-duplicates, of some images.
 
-    Only the catalog and the groups are fetched.
+    Only the catalogs and the groups are fetched.
 
     Raises:
         LibraryError: the version is damaged.
         StorageError: the library cannot be read.
     """
-    if DUPLICATES_FILE not in manifest.files:
-        return _others(library.open(manifest.version), uris)
-    with tempfile.TemporaryDirectory(prefix="findimg-") as name:
-        for file in (CATALOG_FILE, DUPLICATES_FILE):
-            library.storage.fetch(version_key(manifest.version, file), Path(name, file))
-        return _others(Version(manifest, Path(name)), uris)
-
-
-def _others(version: Version, uris: AbstractSet[str]) -> tuple[set[str], set[str]]:
+    needed = (CATALOG_FILE, ITEMS_FILE, DUPLICATES_FILE)
+    files = {key: entry for key, entry in manifest.search_files().items() if PurePosixPath(key).name in needed}
+    is_grouped = not files.keys().isdisjoint(map(manifest.file_key, manifest.files))
+    version = Version(manifest, library.fetch_files(files)) if is_grouped else library.open(manifest.version)
+    rows, _ = open_items(version)
     copies: set[str] = set()
     near_duplicates: set[str] = set()
-    catalog = Catalog(version.folder / CATALOG_FILE)
-    try:
-        groups = open_groups(version, catalog)
+    with VersionCatalog(version, rows) as catalog:
+        members = _groups(version, rows, catalog)
         for item in [item for item in map(catalog.item, uris) if item is not None]:
             sha256 = catalog.row(item).sha256
-            for row in _rows(catalog, groups.members(item).tolist()):
+            for row in _rows(catalog, members.members(item).tolist()):
                 (copies if row.sha256 == sha256 else near_duplicates).add(row.uri)
-    finally:
-        catalog.close()
     return copies - uris, near_duplicates - copies - uris
 
 
-def open_groups(version: Version, catalog: Catalog) -> Duplicates:
-    """Return a version's groups; those of an older version are computed.
-
-    Raises:
-        LibraryError: the version is damaged.
-    """
+def _groups(version: Version, rows: ItemRows, catalog: VersionCatalog) -> Duplicates:
+    """Return a version's groups. Those of an older version, which has none, are computed."""
     manifest = version.manifest
-    if DUPLICATES_FILE in manifest.files:
-        return open_duplicates(version.folder / DUPLICATES_FILE, manifest.images)
+    if manifest.files.keys() & {ITEMS_FILE, DUPLICATES_FILE}:
+        return Duplicates(open_items(version)[1])
     hashes = [row.sha256 for row in _rows(catalog, list(range(manifest.images)))]
-    visual = Float16Matrix(version.folder / VISUAL_FILE, manifest.images, manifest.dim)[:]
+    visual = open_visual(version, rows)
     return Duplicates(group_duplicates(hashes, visual, visual, near_duplicate_cosine(manifest.backbone)))
 
 
-def _described(catalog: Catalog, items: list[int]) -> tuple[DuplicateImage, ...]:
+def _described(catalog: VersionCatalog, items: list[int]) -> tuple[DuplicateImage, ...]:
     images: list[DuplicateImage] = []
     seen: set[str] = set()
     for row in _rows(catalog, items):
@@ -119,6 +107,6 @@ def _described(catalog: Catalog, items: list[int]) -> tuple[DuplicateImage, ...]
     return tuple(images)
 
 
-def _rows(catalog: Catalog, items: list[int]) -> Iterator[CatalogRow]:
+def _rows(catalog: VersionCatalog, items: list[int]) -> Iterator[CatalogRow]:
     for start in range(0, len(items), _ROWS):
         yield from catalog.rows(items[start : start + _ROWS])

@@ -14,8 +14,9 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.taught.log import TaughtLog
 from findimg.taught.teaching import erase_examples
-from findimg_jobs.build.publish import delete_version
-from findimg_jobs.build.rebuild import publish_images
+from findimg_jobs.build.publish import delete_unused, delete_version
+from findimg_jobs.build.rebuild import VersionChange, publish_images
+from findimg_jobs.build.reuse import segments_with
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import (
@@ -93,8 +94,10 @@ def preview_forget(settings: Settings, uris: Sequence[str]) -> ForgetPreview:
     copies, near_duplicates = find_others(library, live, wanted)
     rows = {key.sha256 for key in _keys(stores) if key.uri in wanted}
     kept = {key.sha256 for key in _keys(stores) if key.uri in copies}
-    named = wanted | {key.uri for key in _keys(stores) if key.sha256 in rows - kept}
-    versions = [manifest.version for manifest in _naming(library, named)[0] if manifest.version != live.version]
+    gone = rows - kept
+    named = wanted | {key.uri for key in _keys(stores) if key.sha256 in gone}
+    manifests, _ = _naming(library, named, gone)
+    versions = [each.version for each in manifests if each.version != live.version]
     return ForgetPreview(
         tuple(sorted(wanted)), tuple(sorted(copies)), tuple(sorted(near_duplicates)), tuple(sorted(versions))
     )
@@ -128,20 +131,23 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
             raise LibraryError(
                 f"{library.uri} holds no other image, so nothing was changed. Delete the library instead."
             )
+        kept = {key.sha256 for key in stay}
+        rows = [key for key in _keys(stores) if key.uri in wanted]
+        gone = {key.sha256 for key in rows} - kept
+        named = wanted | {key.uri for key in _keys(stores) if key.sha256 in gone}
         # Block the images first, so that an interruption cannot bring them back.
         for uri in sorted(wanted):
             block(storage, uri)
-        if len(stay) < len(held):
+        holding = frozenset(segment.name for segment in segments_with(library, live, named, gone))
+        if len(stay) < len(held) or holding:
             run = new_run_id()
             images = tuple(image for image in planned if image.uri not in wanted)
             write_plan(storage, Plan(run, images, (), read_folders(storage, live.run)))
             session = WriteSession(library, lock, engine, StageClock())
-            live = publish_images(session, settings, live, run, images, allow_shrink=True)
-        kept = {key.sha256 for key in stay}
-        rows = [key for key in _keys(stores) if key.uri in wanted]
-        gone = {key.sha256 for key in rows} - kept
+            change = VersionChange(run, images, allow_shrink=True, rewritten=holding)
+            live = publish_images(session, settings, live, change)
         lock.check()
-        versions = _withdraw(library, wanted | {key.uri for key in _keys(stores) if key.sha256 in gone}, live.version)
+        versions = _withdraw(library, named, gone, live)
         # Delete the rows last: a second call needs them to find the content hashes.
         for sha256 in gone:
             storage.delete(thumbnail_key(sha256))
@@ -213,24 +219,31 @@ def _uris(planned: Sequence[SourceImage], stores: dict[str, list[CommittedShard]
     return failed | {image.uri for image in planned} | {key.uri for key in _keys(stores)}
 
 
-def _withdraw(library: Library, uris: AbstractSet[str], live: str) -> int:
-    """Delete all versions and plans that may name one of the images. Return the number of versions."""
-    manifests, runs = _naming(library, uris)
-    old = [manifest for manifest in manifests if manifest.version != live]
+def _withdraw(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str], live: Manifest) -> int:
+    """Delete all versions, segments and plans that may hold one of the images. Return the number of versions."""
+    manifests, runs = _naming(library, uris, hashes)
+    old = [manifest for manifest in manifests if manifest.version != live.version]
     for manifest in old:
         delete_version(library, manifest.version)
-    library.drop_cached(before=live)
-    for run in runs - {library.manifest(live).run}:
+    kept = [library.manifest(version) for version in library.versions()]
+    delete_unused(library, kept)
+    library.drop_cached(keep=[manifest.version for manifest in kept])
+    for run in runs - {live.run}:
         delete_plan(library.storage, run)
     return len(old)
 
 
-def _naming(library: Library, uris: AbstractSet[str]) -> tuple[list[Manifest], set[str]]:
-    """Return the versions and the planned runs that may hold one of the images."""
+def _naming(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str]) -> tuple[list[Manifest], set[str]]:
+    """Return the versions and the planned runs that may hold one of the images, even as a deleted row."""
     planned = planned_runs(library.storage)
     unrelated = {run for run in planned if _names_none_of(library.storage, run, uris)}
     manifests = [library.manifest(version) for version in library.versions()]
-    return [manifest for manifest in manifests if manifest.run not in unrelated], planned - unrelated
+    naming = [
+        manifest
+        for manifest in manifests
+        if manifest.run not in unrelated or segments_with(library, manifest, uris, hashes)
+    ]
+    return naming, planned - unrelated
 
 
 def _names_none_of(storage: Storage, run: str, uris: AbstractSet[str]) -> bool:

@@ -14,7 +14,7 @@ from findimg.library.layout import MANIFEST_FILE, MODEL_FOLDER, VERSIONS, shards
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
-from findimg_jobs.build.publish import delete_version
+from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.indexing.plan import last_run, read_images
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.compaction import compact
@@ -34,6 +34,7 @@ class PruneReport:
 
     versions: list[str] = field(default_factory=list)
     drafts: int = 0  # unfinished versions, shards and files
+    segments: int = 0  # segments and shared files that no remaining version uses
     shards: int = 0  # shards without any image of a remaining version
     rewritten: int = 0  # small shards that were merged
     written: int = 0  # shards that the merge produced
@@ -47,6 +48,7 @@ class PruneReport:
         lines = [f"Removed version {version}." for version in self.versions]
         counts = {
             "unfinished drafts": self.drafts,
+            "segments and files of versions": self.segments,
             "shards of embeddings": self.shards,
             "thumbnails": self.thumbnails,
             "plans": self.plans,
@@ -79,6 +81,7 @@ def prune(library: Library, shard_size: int, keep: int = KEEP, grace: float = GR
         report.drafts += storage.sweep(HOUR) + _clear_drafts(storage, VERSIONS, MANIFEST_FILE)
         lock.check()
         if not report.notes:
+            report.segments = delete_unused(library, kept, HOUR)
             _prune_store(storage, kept, shard_size, grace * DAY, report)
         lock.check()
         if not report.notes:

@@ -10,13 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.base import NEIGHBOURS, VectorIndex, VectorRows, open_index
+from findimg.index.base import NEIGHBOURS, VectorIndex, VectorRows
 from findimg.index.exact import measure_recall
-from findimg.index.projection import ProjectedVectors, open_projection
+from findimg.index.segmented import SegmentedIndex, SegmentedMatrix
+from findimg.index.version_files import (
+    indexed_vectors,
+    open_items,
+    open_joint,
+    open_joint_index,
+    open_visual,
+    open_visual_index,
+)
 from findimg.library.catalog import Catalog, CatalogRow
-from findimg.library.layout import CATALOG_FILE, JOINT_FILE, PROJECTION_FILE, VISUAL_FILE
+from findimg.library.layout import CATALOG_FILE, JOINT_FILE, VISUAL_FILE
 from findimg.library.library import Library
-from findimg.library.manifest import IndexEntry, Manifest
+from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
+from findimg.library.version_catalog import VersionCatalog
 from findimg.search.filters import NO_FILTERS
 from findimg.storage.base import Storage
 from findimg_jobs.store.shards import read_committed, read_vectors
@@ -42,28 +51,27 @@ def verify(library: Library, manifest: Manifest) -> VerifyReport:
         LibraryError: a file is damaged and cannot be opened.
         StorageError: the library cannot be reached.
     """
-    report = VerifyReport(list(library.check(manifest)))
+    report = VerifyReport(list(library.check(manifest.all_files())))
     if report.problems:
         return report
-    folder = library.open(manifest.version).folder
-    shapes = {VISUAL_FILE: (manifest.images, manifest.dim)}
-    indexes = {"visual": manifest.visual}
-    if manifest.joint:
-        shapes[JOINT_FILE] = manifest.images, manifest.joint.dim
-        indexes["joint"] = manifest.joint
-    report.problems += _count_problems(manifest, folder, shapes, indexes)
+    version = library.open(manifest.version)
+    for segment in manifest.segments:
+        report.problems += _count_problems(segment, version.folder(segment), manifest.dim)
     if report.problems:
         return report
-    arrays = {name: np.memmap(folder / name, np.float16, "r", shape=shape) for name, shape in shapes.items()}
+    places, _ = open_items(version)
     items = range(0, manifest.images, -(-manifest.images // _ROWS))
-    with closing(Catalog(folder / CATALOG_FILE)) as catalog:
+    with VersionCatalog(version, places) as catalog:
         rows = {item: catalog.row(item) for item in items}
-    visual = arrays[VISUAL_FILE]
-    report.compared, different = _compare(library.storage, manifest.fingerprint, rows, visual)
+    report.compared, different = _compare(library.storage, manifest.fingerprint, rows, open_visual(version, places))
     report.problems += different
-    for name, index in indexes.items():
-        vectors: VectorRows = arrays[JOINT_FILE] if name == "joint" else _indexed_vectors(visual, folder, index)
-        with closing(open_index(folder, name, index)) as opened:
+    indexes: dict[str, tuple[IndexEntry, SegmentedIndex, VectorRows]] = {
+        "visual": (manifest.visual, open_visual_index(version, places), indexed_vectors(version, places))
+    }
+    if manifest.joint and (joint := open_joint(version, places)):
+        indexes["joint"] = manifest.joint, open_joint_index(version, places), joint
+    for name, (index, opened, vectors) in indexes.items():
+        with closing(opened):
             missed = _count_missed(opened, vectors, items)
             found = measure_recall(opened, vectors, _nonzero(vectors, items))
         if missed > _MISSED * len(items):
@@ -78,23 +86,25 @@ def verify(library: Library, manifest: Manifest) -> VerifyReport:
     return report
 
 
-def _count_problems(
-    manifest: Manifest, folder: Path, shapes: dict[str, tuple[int, int]], indexes: dict[str, IndexEntry]
-) -> Iterator[str]:
+def _count_problems(segment: SegmentEntry, folder: Path, dim: int) -> Iterator[str]:
     with closing(Catalog(folder / CATALOG_FILE)) as catalog:
         items = catalog.matching(NO_FILTERS)
-    if not np.array_equal(items, np.arange(manifest.images)):
-        yield f"The catalog has {len(items)} rows. They are not the items 0 to {manifest.images - 1} of the manifest."
-    for name, (rows, dim) in shapes.items():
-        if (folder / name).stat().st_size != rows * dim * 2:
-            yield f"{name} does not have {rows} rows of {dim} dimensions."
+    if not np.array_equal(items, np.arange(segment.images)):
+        yield f"The catalog has {len(items)} rows. They are not the items 0 to {segment.images - 1} of the manifest."
+    shapes, indexes = {VISUAL_FILE: dim}, {"visual": segment.visual}
+    if segment.joint:
+        shapes[JOINT_FILE] = segment.joint.dim
+        indexes["joint"] = segment.joint
+    for name, width in shapes.items():
+        if (folder / name).stat().st_size != segment.images * width * 2:
+            yield f"{name} does not have {segment.images} rows of {width} dimensions."
     for name, index in indexes.items():
-        if sum(index.counts) != manifest.images:
-            yield f"The {name} index has {sum(index.counts)} items. The manifest states {manifest.images} images."
+        if sum(index.counts) != segment.images:
+            yield f"The {name} index has {sum(index.counts)} items. The manifest states {segment.images} images."
 
 
 def _compare(
-    storage: Storage, fingerprint: str, rows: dict[int, CatalogRow], visual: NDArray[np.float16]
+    storage: Storage, fingerprint: str, rows: dict[int, CatalogRow], visual: SegmentedMatrix
 ) -> tuple[int, list[str]]:
     """Compare rows with the embedding store. Return the number of compared rows and the problems."""
     known = read_committed(storage, fingerprint)
@@ -112,18 +122,11 @@ def _compare(
             for sha256, content in read_vectors(storage, fingerprint, shard):
                 for item in wanted.get(sha256, ()):
                     compared += 1
-                    if not np.array_equal(visual[item], np.asarray(content.visual, np.float16)):
+                    if not np.array_equal(visual[item], np.asarray(content.visual, np.float16).astype(np.float32)):
                         wrong.append(f"Row {item} of {VISUAL_FILE} is not the embedding of {rows[item].uri}.")
         except LibraryError as error:
             wrong.append(str(error))
     return compared, wrong
-
-
-def _indexed_vectors(visual: NDArray[np.float16], folder: Path, index: IndexEntry) -> VectorRows:
-    """Return the vectors of the visual index: embeddings, or projections where the version has them."""
-    if not (folder / PROJECTION_FILE).exists():
-        return visual
-    return ProjectedVectors(visual, open_projection(folder / PROJECTION_FILE, visual.shape[1], index.dim))
 
 
 def _count_missed(index: VectorIndex, vectors: VectorRows, items: Sequence[int]) -> int:

@@ -14,7 +14,6 @@ from findimg.heads.weights import Floats, Weights, pack
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors, normalised
 
-RELEVANCE_FILE = "labels.f16"  # in a version: float16[labels, images], `Devise.relevance` of every image
 TEMPERATURE = 0.05  # of the softmax over the labels' cosines
 
 

@@ -9,6 +9,7 @@ from findimg.heads.base import Head
 from findimg.heads.conse import Conse
 from findimg.heads.devise import Devise
 from findimg.heads.weights import MAX_BYTES, Weights, unpack
+from findimg.library.layout import HEAD_FILE
 from findimg.library.library import Version
 from findimg.storage.base import Storage
 from findimg.storage.folder import FolderStorage
@@ -16,7 +17,6 @@ from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
 
 PREFIX = "devise:"
-HEAD_FILE = "head.npz"  # in a version: the head that it was built with, even if its name was trained again since
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOLERANCE = 1e-3  # largest difference of a label's direction between two machines
 
@@ -69,8 +69,8 @@ def open_version_head(version: Version, words: WordVectors) -> Head:
     """
     manifest = version.manifest
     if manifest.head.startswith(PREFIX):
-        storage = FolderStorage(str(version.folder))
-        return _open_trained(manifest.head, words, manifest.fingerprint, storage, HEAD_FILE)
+        storage = FolderStorage(str(version.root))
+        return _open_trained(manifest.head, words, manifest.fingerprint, storage, manifest.file_key(HEAD_FILE))
     return _open_untrained(manifest.head, words)
 
 

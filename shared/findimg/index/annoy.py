@@ -66,12 +66,29 @@ class AnnoyPartitions:
             self._partitions.append((first, index))
             first += count
 
-    def search(self, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """See `VectorIndex.search`.
+    def search(
+        self, query: NDArray[np.float32], k: int, without: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See `VectorIndex.search`."""
+        check_query(query, self.dim)
+        if without is None or not len(without):
+            return self._nearest(query, k)
+        count = sum(index.get_n_items() for _, index in self._partitions)
+        left = count - len(without)
+        # Items to leave out are found as well, so more are asked for: as many as the share of those, and some more.
+        wanted = min(count, k * count // max(1, left) + k // 2 + NEIGHBOURS)
+        while True:
+            items, cosines = self._nearest(query, wanted)
+            kept = np.flatnonzero(~np.isin(items, without))[:k]
+            if len(kept) >= min(k, left) or wanted >= count:
+                return items[kept], cosines[kept]
+            wanted = min(count, 2 * wanted)
+
+    def _nearest(self, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the nearest items of all partitions and their cosine similarities.
 
         Source: Annoy's angular distance is sqrt(2 (1 - cos)), README of spotify/annoy.
         """
-        check_query(query, self.dim)
         items, distances = [], []
         for first, index in self._partitions:
             found, far = self._search_partition(index, query, k)

@@ -38,15 +38,19 @@ class VectorIndex(Protocol):
     dim: int
     is_exact: bool  # whether results for a smaller `k` are always the first ones for a larger `k`
 
-    def search(self, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def search(
+        self, query: NDArray[np.float32], k: int, without: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the `k` nearest items, best first.
 
         Args:
             query: float32[dim], any non-zero length.
             k: number of items, at least 1.
+            without: int64[d], items to leave out.
 
         Returns:
-            Items, int64[m], and their cosine similarities, float32[m], -1 to 1. m is k or the number of items.
+            Items, int64[m], and their cosine similarities, float32[m], -1 to 1. m is k or the number of items that are
+            not left out.
 
         Raises:
             QueryError: `query` has the wrong dimension, is zero or is not finite.

@@ -27,13 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
+from findimg.index.base import VectorRows
 from findimg.index.near_duplicates import compare_hashed, hash_features, normalised
 
 # Cosine of visual features from which on two images are near-duplicates, by encoder.
 # efficientnet-lite2 finds distinct photographs more alike: at 0.92 it groups 4 pairs of the 1,400 more, at 0.94 none.
 _COSINES = {"efficientnet-lite0": 0.92, "efficientnet-lite0-int8": 0.92, "efficientnet-lite2": 0.94}
 _UNMEASURED = 0.97  # for other encoders
-_EXACT = 4096  # contents up to which all pairs are compared
+EXACT = 4096  # contents up to which all pairs are compared
 
 
 def near_duplicate_cosine(encoder: str) -> float:
@@ -42,7 +43,7 @@ def near_duplicate_cosine(encoder: str) -> float:
 
 
 def group_duplicates(
-    hashes: Sequence[str], visual: NDArray[np.floating], indexed: NDArray[np.floating], cosine: float
+    hashes: Sequence[str], visual: VectorRows, indexed: VectorRows, cosine: float
 ) -> NDArray[np.int32]:
     """Return the group of each image, named by the first item of the group.
 
@@ -58,44 +59,72 @@ def group_duplicates(
     Returns:
         int32[images], for an image without duplicates its own item.
     """
+    firsts = first_copies(hashes)
+    contents = np.flatnonzero(firsts == np.arange(len(firsts)))
+    is_new = np.ones(len(contents), np.bool_)
+    if len(contents) <= EXACT:
+        pairs = compare_all(visual, contents, is_new, cosine)
+    else:
+        sample = contents[:: -(-len(contents) // 20_000)]
+        centre = np.asarray(indexed[sample], np.float32).mean(axis=0)
+        codes = hash_features(indexed, centre)[contents]
+        pairs = compare_hashed(visual, contents, is_new, codes, cosine)
+    return name_groups(firsts, pairs)
+
+
+def first_copies(hashes: Sequence[str]) -> NDArray[np.int32]:
+    """Return for each image the first item with the same SHA-256, int32[images]."""
     firsts: dict[str, int] = {}
-    groups = np.fromiter((firsts.setdefault(sha256, item) for item, sha256 in enumerate(hashes)), np.int32, len(hashes))
-    contents = np.fromiter(firsts.values(), np.int64, len(firsts))
+    return np.fromiter((firsts.setdefault(sha256, item) for item, sha256 in enumerate(hashes)), np.int32, len(hashes))
+
+
+def name_groups(firsts: NDArray[np.int32], pairs: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the group of each image, named by the first item of the group, int32[images].
+
+    Args:
+        firsts: what `first_copies` returned.
+        pairs: int64[p, 2], near-duplicates, each a first copy, the smaller item first.
+    """
     leaders: dict[int, int] = {}  # content → the first content that it is a near-duplicate of
     near: dict[int, list[int]] = defaultdict(list)
-    for first, second in _near_pairs(visual, indexed, contents, cosine):
+    for first, second in pairs.tolist():
         near[second].append(first)
     for second in sorted(near):
         leader = min((first for first in near[second] if first not in leaders), default=None)
         if leader is not None:
             leaders[second] = leader
-    if leaders:
-        renamed = np.arange(len(groups), dtype=np.int32)
-        renamed[list(leaders)] = list(leaders.values())
-        groups = renamed[groups]
-    return groups
+    if not leaders:
+        return firsts
+    renamed = np.arange(len(firsts), dtype=np.int32)
+    renamed[list(leaders)] = list(leaders.values())
+    return renamed[firsts]
 
 
-def _near_pairs(
-    visual: NDArray[np.floating], indexed: NDArray[np.floating], contents: NDArray[np.int64], cosine: float
-) -> Iterator[tuple[int, int]]:
-    """Yield pairs of near-duplicates, the smaller item first."""
-    if len(contents) <= _EXACT:
-        vectors = normalised(visual[contents])
-        for start in range(0, len(contents), 1024):
-            near = vectors[start : start + 1024] @ vectors.T >= cosine
-            for row, column in np.argwhere(np.triu(near, start + 1)):
-                yield int(contents[start + row]), int(contents[column])
-        return
-    sample = contents[:: -(-len(contents) // 20_000)]
-    centre = np.asarray(indexed[sample], np.float32).mean(axis=0)
-    hashes = hash_features(indexed, centre)[contents]
-    yield from map(tuple, compare_hashed(visual, contents, np.ones(len(contents), np.bool_), hashes, cosine).tolist())
+def compare_all(
+    visual: VectorRows, contents: NDArray[np.int64], is_new: NDArray[np.bool_], cosine: float
+) -> NDArray[np.int64]:
+    """Return the pairs of near-duplicates with a new content, by comparing the new contents with all.
 
+    Args:
+        visual: float[images, dim], the visual features.
+        contents: int64[n], ascending, one item of each content.
+        is_new: bool[n].
+        cosine: the least cosine of near-duplicates.
 
-def write_duplicates(path: Path, groups: NDArray[np.int32]) -> None:
-    """Write what `group_duplicates` returned, the same bytes for the same groups."""
-    np.save(path, groups)
+    Returns:
+        int64[p, 2], items, the smaller one first.
+    """
+    vectors = normalised(visual[contents])
+    new = np.flatnonzero(is_new)
+    found = [np.empty((0, 2), np.int64)]
+    for start in range(0, len(new), 1024):
+        chunk = new[start : start + 1024]
+        row, other = np.nonzero(vectors[chunk] @ vectors.T >= cosine)
+        one = chunk[row]
+        # A pair of two new contents is found twice.
+        kept = (one < other) | ((one > other) & ~is_new[other])
+        found.append(np.stack([np.minimum(one, other)[kept], np.maximum(one, other)[kept]], axis=1))
+    return np.asarray(contents[np.concatenate(found)], np.int64)
 
 
 class Duplicates:
@@ -147,13 +176,8 @@ class Duplicates:
         return np.asarray(found[found != item], np.int64)
 
 
-def no_duplicates(images: int) -> Duplicates:
-    """Return the groups of a version whose images all count as different."""
-    return Duplicates(np.arange(images, dtype=np.int32))
-
-
-def open_duplicates(path: Path, images: int) -> Duplicates:
-    """Open what `write_duplicates` wrote.
+def open_groups(path: Path, images: int) -> NDArray[np.int32]:
+    """Return the group of each image from the file of a version of schema 1, int32[images].
 
     Raises:
         LibraryError: the file is damaged, or belongs to another number of images.
@@ -164,4 +188,4 @@ def open_duplicates(path: Path, images: int) -> Duplicates:
         raise LibraryError(f"{path} cannot be opened: {error}. Publish again with index.") from error
     if groups.shape != (images,) or groups.dtype != np.int32 or (len(groups) and groups.min() < 0):
         raise LibraryError(f"{path} does not hold the groups of {images} images. Publish again with index.")
-    return Duplicates(groups)
+    return np.asarray(groups, np.int32)

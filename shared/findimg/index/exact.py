@@ -64,10 +64,15 @@ class ExactIndex:
                 f"{path} cannot be opened as {count} vectors of {dim} dimensions: {error}. Publish again with index."
             ) from error
 
-    def search(self, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def search(
+        self, query: NDArray[np.float32], k: int, without: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `VectorIndex.search`. The recall is 1. Of equal vectors the first comes first."""
         check_query(query, self.dim)
         cosines = self._all_similarities(_unit(query))
+        if without is not None and len(without):
+            cosines[without] = -np.inf
+            k = max(0, min(k, len(cosines) - len(without)))
         items = _largest(cosines, k)
         return items, cosines[items]
 
@@ -218,6 +223,8 @@ def _chunks(count: int, dim: int) -> Iterator[slice]:
 
 def _largest(values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Return the positions of the `k` largest values, largest first; of equal values the first."""
+    if k == 0:
+        return np.empty(0, np.int64)
     places = np.arange(len(values))
     groups = len(values) // _GROUP
     if k < len(values) and k >= groups:

@@ -24,6 +24,11 @@ class Float16Matrix:
         return len(self._mapped)
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Return the number of rows and of columns."""
+        return self._mapped.shape
+
+    @property
     def size(self) -> int:
         """Return the number of elements."""
         return self._mapped.size

@@ -70,25 +70,25 @@ def posting_files(name: str) -> list[str]:
 
 
 def _new_list(path: Path, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
-    """A new .npy file, written through a mapping."""
+    """Create an .npy file, and return it as a memory-mapped array."""
     array: NDArray[Any] = np.lib.format.open_memmap(path, "w+", dtype, (length,))
     reserve(path, path.stat().st_size)
     return array
 
 
 class Postings:
-    """A version's posting lists, opened for reading."""
+    """A segment's posting lists, opened for reading."""
 
     def __init__(self, folder: Path, images: int, name: str = WHOLE):
         """Map the files into memory.
 
         Args:
-            folder: the version's folder.
-            images: number of items.
+            folder: the segment's folder.
+            images: number of rows.
             name: first part of the file names, WHOLE or REGIONS.
 
         Raises:
-            LibraryError: they are damaged.
+            LibraryError: a file is damaged.
         """
         try:
             mapped = [np.load(folder / file, mmap_mode="r") for file in posting_files(name)]
@@ -96,27 +96,31 @@ class Postings:
             raise LibraryError(
                 f"The posting lists in {folder} cannot be opened: {error}. Publish again with index."
             ) from error
-        # Seen as plain arrays, because a memmap does some work of its own at every slice.
+        # A view as a plain array, because a memmap does some work of its own at every slice.
         self._offsets, self._items, self._values = (array.view(np.ndarray) for array in mapped)
         stated = int(self._offsets[-1]) if self._offsets.shape == (CLASSES + 1,) else None
         if not self._items.shape == self._values.shape == (stated,):
             raise LibraryError(f"The posting lists in {folder} do not fit together. Publish again with index.")
         self._images = images
 
-    def sum(self, weights: NDArray[np.float32], power: float = 1) -> NDArray[np.float32]:
-        """Adds up, for every image, the probabilities of its classes times the classes' weights, as a power mean does.
+    def add(
+        self,
+        total: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        power: float = 1,
+        items: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Add to every image's total the probabilities of its classes, raised to a power, times the classes' weights.
 
         Args:
-            weights: float32[CLASSES], any sign when `power` is 1.
-            power: what probabilities are raised to before they are added; its root is taken at the end.
-
-        Returns:
-            float32[images].
+            total: float32[n], changed in place.
+            weights: float32[CLASSES].
+            power: exponent of the probabilities.
+            items: int64[rows], the place of each row's image in `total`. None if row i is image i.
         """
-        total = np.zeros(self._images, np.float32)
         chosen = np.flatnonzero(weights)
         if not len(chosen):
-            return total
+            return
         starts, stops = self._offsets[chosen], self._offsets[chosen + 1]
         lengths = stops - starts
         lists = list(map(slice, starts.tolist(), stops.tolist()))
@@ -125,21 +129,35 @@ class Postings:
         for first, end in pairwise(cuts):
             batch = lists[first:end]
             values = np.concatenate([self._values[each] for each in batch])
-            _raise(values, power)
+            raise_to(values, power)
             values *= np.repeat(weights[chosen[first:end]], lengths[first:end])
-            np.add.at(total, np.concatenate([self._items[each] for each in batch], dtype=np.intp), values)
-        _raise(total, 1 / power)
+            places = np.concatenate([self._items[each] for each in batch], dtype=np.intp)
+            np.add.at(total, places if items is None else items[places], values)
+
+    def sum(self, weights: NDArray[np.float32], power: float = 1) -> NDArray[np.float32]:
+        """Return the power mean of every image's class probabilities, weighted by the classes' weights.
+
+        Args:
+            weights: float32[CLASSES], any sign when `power` is 1.
+            power: exponent of the probabilities. Its root is taken of the sums.
+
+        Returns:
+            float32[images].
+        """
+        total = np.zeros(self._images, np.float32)
+        self.add(total, weights, power)
+        raise_to(total, 1 / power)
         return total
 
     def classes_of(self, item: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The classes in whose lists an item stands.
+        """Return the classes whose lists hold an item.
 
         Returns:
             int64[m] classes and float32[m] probabilities, most probable first.
         """
         if not len(self._items):
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        # Items rise within a list, so it is bisected: all of the lists at once.
+        # Items ascend within a list, so all lists are bisected at once.
         low, high = self._offsets[:-1].copy(), self._offsets[1:].copy()
         while (open_ := low < high).any():
             middle = np.where(open_, (low + high) // 2, 0)
@@ -153,8 +171,8 @@ class Postings:
         return classes[order], values[order]
 
 
-def _raise(values: NDArray[np.float32], power: float) -> None:
-    """Raises to a power in place; roots and squares in a quarter of the time that NumPy's own power takes."""
+def raise_to(values: NDArray[np.float32], power: float) -> None:
+    """Raise to a power in place. Roots and squares take a quarter of the time of NumPy's own power."""
     if power == 0.5:
         np.sqrt(values, out=values)
     elif power == 2:

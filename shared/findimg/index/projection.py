@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
+from findimg.index.base import VectorRows
 
 DEFAULT = "128"
 FULL = "full"
@@ -36,12 +37,18 @@ class Projection:
         """Return projected visual embeddings, float32[..., n], of float[..., dim]."""
         return np.asarray((np.asarray(visual, np.float32) - self.mean) @ self.directions.T, np.float32)
 
+    def captured(self, visual: NDArray[np.floating]) -> float:
+        """Return the share of the variance of visual embeddings, float[n, dim], that the projection keeps, 0 to 1."""
+        centred = np.asarray(visual, np.float32) - self.mean
+        whole = float(np.square(centred).sum(dtype=np.float64))
+        return float(np.square(centred @ self.directions.T).sum(dtype=np.float64)) / whole if whole else 1.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProjectedVectors:
     """Vectors that are projected when they are read, so that they need not fit into memory."""
 
-    vectors: NDArray[np.floating]  # float[rows, dim], usually memory-mapped
+    vectors: VectorRows  # float[rows, dim], usually memory-mapped
     projection: Projection
 
     @property

@@ -1,12 +1,11 @@
-"""The catalog of a version: row i of the table is item i of its indexes; filters are answered here."""
+"""The catalog of a segment: row i of the table is row i of the segment's arrays. It also answers filters."""
 
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -38,15 +37,16 @@ class CatalogRow:
 # The folder of an image's URI, with a slash at both ends. rtrim takes all characters that are no slash from the end.
 _FOLDER = "'/' || rtrim(uri, replace(uri, '/', ''))"
 _NAME = "substr(uri, length(rtrim(uri, replace(uri, '/', ''))) + 1)"
+UNDATED = np.iinfo(np.int64).min  # time of an image without a capture time
 _COLUMNS = "uri, version, sha256, width, height, format, bytes, taken, dated_by"
 
 
 def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
-    """Writes a catalog; equal rows give equal bytes.
+    """Write a catalog. Equal rows give equal bytes.
 
     Args:
-        path: where nothing is yet.
-        rows: of item 0, item 1 and so on, so that the file only grows at its end; each URI stands once.
+        path: the file, which does not exist yet.
+        rows: the rows of item 0, item 1 and so on, with different URIs.
     """
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
@@ -82,15 +82,15 @@ def _composed(text: str) -> str:
 
 
 class Catalog:
-    """A catalog opened for reading; may be used from several threads."""
+    """A catalog opened for reading. Several threads may use it at the same time."""
 
     def __init__(self, path: Path):
-        """Opens the file.
+        """Open the file.
 
         Raises:
-            LibraryError: it is no catalog.
+            LibraryError: the file is no catalog.
         """
-        # Nobody writes to a published version: immutable spares locks, and works on read-only disks.
+        # Nobody writes to a published segment. `immutable` avoids locks, and works on read-only disks.
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
             self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
@@ -104,11 +104,11 @@ class Catalog:
             raise LibraryError(f"{path} cannot be opened as a catalog: {error}. Publish again with index.") from error
 
     def row(self, item: int) -> CatalogRow:
-        """The image behind an item, which is one of the catalog's."""
+        """Return the image behind an item of the catalog."""
         return self.rows([item])[0]
 
     def rows(self, items: Sequence[int]) -> list[CatalogRow]:
-        """The images behind items of the catalog's, at most some thousands, in the items' order."""
+        """Return the images behind at most some thousand items of the catalog, in the items' order."""
         query = f"SELECT item, {self._columns} FROM images WHERE item IN ({', '.join('?' * len(items))})"
         found = {}
         for item, *known, taken, dated_by in self._connection.execute(query, items):
@@ -127,56 +127,50 @@ class Catalog:
         return found and int(found[0])
 
     def matching(self, filters: Filters) -> NDArray[np.int64]:
-        """All items for which the filters hold, in rising order, int64[m]."""
+        """Return all items that match the filters, in ascending order, int64[m]."""
         conditions, values = _conditions(filters)
         query = f"SELECT item FROM images WHERE {conditions} ORDER BY item"
         return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
 
-    def by_date(self, items: NDArray[np.int64], oldest_first: bool = False) -> NDArray[np.int64]:
-        """Return items of the catalog's in the order of their capture time, the newest first; undated ones last.
+    def times(self) -> NDArray[np.int64]:
+        """Return each image's capture time in seconds, UNDATED without one, int64[images]."""
+        times = np.full(self.images, UNDATED, np.int64)
+        query = "SELECT item, unixepoch(taken) FROM images WHERE taken IS NOT NULL"
+        for item, time in self._connection.execute(query):
+            times[item] = time
+        return times
 
-        Items of the same time keep their order.
+    def folders(self, without: NDArray[np.int64]) -> set[str]:
+        """Return every folder that holds an image.
+
+        Args:
+            without: int64[d], items that do not count.
         """
-        ranks = self._date_ranks[items]
-        return items[np.lexsort((ranks if oldest_first else -ranks, ranks == 0))]
+        if not len(without):
+            return {folder[1:] for (folder,) in self._connection.execute(f"SELECT DISTINCT {_FOLDER} FROM images")}
+        left_out = set(without.tolist())
+        found = self._connection.execute(f"SELECT item, {_FOLDER} FROM images")
+        return {folder[1:] for item, folder in found if item not in left_out}
 
-    @cached_property
-    def _date_ranks(self) -> NDArray[np.int32]:
-        """The place of each image's capture time among all times, from 1 on; 0 without one; int32[images]."""
-        ranks = np.zeros(self.images, np.int32)
-        query = "SELECT item, dense_rank() OVER (ORDER BY taken) FROM images WHERE taken IS NOT NULL"
-        for item, rank in self._connection.execute(query):
-            ranks[item] = rank
-        return ranks
+    def hashes(self) -> Iterator[tuple[int, str]]:
+        """Yield the item and the SHA-256 of every image."""
+        yield from self._connection.execute("SELECT item, sha256 FROM images")
 
-    def folders(self) -> list[str]:
-        """Return every folder that holds an image, in alphabetical order."""
-        query = f"SELECT DISTINCT {_FOLDER} AS folder FROM images ORDER BY folder"
-        return [folder[1:] for (folder,) in self._connection.execute(query)]
-
-    def without(self, hashes: Iterable[str]) -> set[str]:
-        """Those of some images, by SHA-256, that are not indexed."""
-        missing = set(hashes)
-        for (sha256,) in self._connection.execute("SELECT sha256 FROM images"):
-            missing.discard(sha256)
-        return missing
-
-    def dated_by_file(self, filters: Filters) -> int:
-        """Return how many of the images that match the filters are dated by their file's time."""
+    def dated_by_file(self, filters: Filters) -> NDArray[np.int64]:
+        """Return the items that match the filters and are dated by their file's time, int64[m]."""
         if self._columns != _COLUMNS:
-            return 0
+            return np.empty(0, np.int64)
         conditions, values = _conditions(filters)
-        query = f"SELECT count(*) FROM images WHERE dated_by = 'file' AND {conditions}"
-        (count,) = self._connection.execute(query, values).fetchone()
-        return int(count)
+        query = f"SELECT item FROM images WHERE dated_by = 'file' AND {conditions}"
+        return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
 
-    def undated(self) -> int:
-        """How many images carry no capture time, so that no date filter finds them."""
-        (count,) = self._connection.execute("SELECT count(*) FROM images WHERE taken IS NULL").fetchone()
-        return int(count)
+    def undated(self) -> NDArray[np.int64]:
+        """Return the items of images without a capture time, which no date filter finds, int64[m]."""
+        query = "SELECT item FROM images WHERE taken IS NULL"
+        return np.fromiter((row[0] for row in self._connection.execute(query)), np.int64)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._connection.close()
 
 

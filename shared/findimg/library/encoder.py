@@ -115,7 +115,7 @@ def _model_folder(version: Version, store: ModelStore, files: Sequence[str]) -> 
         LibraryError: a file is damaged.
         ModelError: the model store cannot be written.
     """
-    paths = {file: version.folder / file for file in files}
+    paths = {file: version.path(file) for file in files}
     for file, path in paths.items():
         try:
             digest = hash_file(path)

@@ -3,7 +3,9 @@
 | key | content |
 |---|---|
 | `CURRENT` | name of the live version |
-| `versions/<version>/` | one version: `manifest.json` and the files below |
+| `versions/<version>/manifest.json` | one version: its segments and files |
+| `segments/<segment>/` | the files of one segment, which versions share |
+| `shared/<sha256>/` | a file for all segments of a version, which versions share |
 | `embeddings/<fingerprint>/` | embedding store of one encoder |
 | `thumbnails/` | thumbnails by content hash |
 | `taught/events/<day>/` | what people taught, one object an event |
@@ -12,15 +14,28 @@
 
 CURRENT = "CURRENT"
 VERSIONS = "versions"
+SEGMENTS = "segments"
+SHARED = "shared"
+MANIFEST_FILE = "manifest.json"
+
+# Files of a segment. Row i of each is the same image.
+VISUAL_FILE = "visual.f16"  # float16[rows, dim]
+JOINT_FILE = "joint.f16"  # float16[rows, joint dim]
+RELEVANCE_FILE = "labels.f16"  # float16[labels, rows], `Devise.relevance` of every image
+CATALOG_FILE = "catalog.sqlite"
+KEYS_FILE = "keys.parquet"  # URI, version and SHA-256 of every image
+HASHES_FILE = "hashes.npy"  # uint64[rows, 6], `hash_features` of every image
+NOISE_FILE = "noise.npy"  # best images of unrelated terms, see `findimg_jobs.build.measurements`
+TEXT_FILE = "text.sqlite"  # written text, captions and names, see `findimg.index.text_index`; absent in older segments
 
 # Files of a version
-MANIFEST_FILE = "manifest.json"
-VISUAL_FILE = "visual.f16"  # float16[images, dim], row i is item i
-JOINT_FILE = "joint.f16"  # float16[images, joint dim]
-CATALOG_FILE = "catalog.sqlite"
-TEXT_FILE = "text.sqlite"  # written text, captions and names, see `findimg.index.text_index`; absent in older versions
+ITEMS_FILE = "items.npz"  # the row of each item, and groups of duplicates, see `findimg.library.items`
+PAIRS_FILE = "pairs.npz"  # near-duplicates, from which the next version's groups are made
+CENTRE_FILE = "centre.npy"  # float32[dim], mean of the visual embeddings; absent with a projection
 PROJECTION_FILE = "projection.npy"  # float32[1 + n, dim], mean and directions; absent without a projection
-DUPLICATES_FILE = "duplicates.npy"  # int32[images], first item of each image's group; absent in older versions
+HEAD_FILE = "head.npz"  # the trained head that the version was built with, even if its name was trained again since
+DUPLICATES_FILE = "duplicates.npy"  # schema 1: int32[images], first item of each image's group
+BUILD_FILES = {PAIRS_FILE, CENTRE_FILE}  # those that readers do not need
 CLASSIFIER_FILE = "classifier.npy"  # float16[1000, dim], the encoder's last layer, one row per class
 ENCODER_FILE = "encoder.tflite"  # the encoder's portable model
 MODEL_FOLDER = "model"  # the encoder's portable model, if it has several files
@@ -30,6 +45,16 @@ VOCABULARY_FILE = "vocabulary.npz"  # for encoders of texts, see `findimg.search
 def version_key(version: str, file: str) -> str:
     """Return the key of a file of a version."""
     return f"{VERSIONS}/{version}/{file}"
+
+
+def segment_folder(segment: str) -> str:
+    """Return the folder of a segment."""
+    return f"{SEGMENTS}/{segment}"
+
+
+def shared_key(sha256: str, file: str) -> str:
+    """Return the key of a file that versions share."""
+    return f"{SHARED}/{sha256}/{file}"
 
 
 def thumbnail_key(sha256: str) -> str:

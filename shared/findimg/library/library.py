@@ -5,14 +5,15 @@ import logging
 import os
 import re
 import secrets
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from findimg.errors import LibraryError, ObjectMissingError, StorageError
 from findimg.library.layout import CURRENT, MANIFEST_FILE, VERSIONS, version_key
-from findimg.library.manifest import Manifest, hash_file, parse_manifest
+from findimg.library.manifest import FileEntry, Manifest, SegmentEntry, hash_file, parse_manifest
 from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
 
@@ -26,7 +27,15 @@ class Version:
     """A complete version whose files are on this machine."""
 
     manifest: Manifest
-    folder: Path
+    root: Path  # the folder that has the library's layout: the library itself, or its cache on this machine
+
+    def path(self, file: str) -> Path:
+        """Return the path of one of the version's own files."""
+        return self.root / self.manifest.file_key(file)
+
+    def folder(self, segment: SegmentEntry) -> Path:
+        """Return the folder with the files of a segment."""
+        return self.root / self.manifest.segment_folder(segment)
 
 
 class Library:
@@ -148,46 +157,88 @@ class Library:
             LibraryError: nothing is published, or a file is missing or damaged.
             StorageError: the library cannot be reached, or the cache cannot be written.
         """
-        name = version or self.live_version()
-        manifest = self.manifest(name)
+        manifest = self.manifest(version or self.live_version())
+        return Version(manifest, self.fetch_files(manifest.search_files()))
+
+    def fetch_files(self, files: Mapping[str, FileEntry]) -> Path:
+        """Make some of the library's files available on this machine, and return the folder that has them by key.
+
+        Only files that the cache lacks are fetched.
+
+        Args:
+            files: what the manifest states about each file, by key.
+
+        Raises:
+            LibraryError: a file is missing or damaged.
+            StorageError: the library cannot be reached, or the cache cannot be written.
+        """
         if not isinstance(self.storage, FolderStorage):
-            return Version(manifest, self._cached(manifest))
-        folder = self.storage.path(f"{VERSIONS}/{name}")
-        if incomplete := _incomplete_files(folder, manifest):
+            return self._cached(files)
+        folder = self.storage.path("")
+        if incomplete := _incomplete_files(folder, files):
             raise LibraryError(f"{folder / incomplete[0]} is missing or incomplete. {_RECOVERY}")
-        return Version(manifest, folder)
+        return folder
 
-    def drop_cached(self, before: str) -> None:
-        """Remove versions older than `before` from this machine's cache. The library keeps them.
+    def local_path(self, key: str, entry: FileEntry) -> Path | None:
+        """Return the path of a file that is on this machine, None if it must be fetched."""
+        folder = self.storage.path("") if isinstance(self.storage, FolderStorage) else self._cache
+        return None if _incomplete_files(folder, {key: entry}) else folder / key
+
+    def keep_in_cache(self, path: Path, key: str) -> None:
+        """Move a file that was just uploaded into the cache, so that it need not be fetched. In a folder, delete it."""
+        if isinstance(self.storage, FolderStorage):
+            path.unlink()
+            return
+        target = self._cache / key
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = _draft(target)
+            shutil.move(path, draft)
+            draft.replace(target)
+        except OSError as error:
+            _log.info("%s is not kept in the cache: %s", key, error)
+
+    def drop_cached(self, keep: Iterable[str]) -> None:
+        """Remove from this machine's cache what none of some versions uses. The library keeps it.
+
+        Args:
+            keep: names of versions. One whose manifest cannot be read keeps everything.
 
         Raises:
-            StorageError: the cache cannot be written.
+            StorageError: the library cannot be read, or the cache cannot be written.
         """
+        try:
+            used = {PurePosixPath(key).parent for name in keep for key in self.manifest(name).all_files()}
+        except LibraryError as error:
+            _log.info("The cache is not cleaned: %s", error)
+            return
         cached = FolderStorage(str(self._cache))
-        for version in {entry.key.split("/")[0] for entry in cached.list()}:
-            if version < before:
-                cached.clear(version)
+        for folder in {PurePosixPath(entry.key).parent for entry in cached.list()} - used:
+            cached.clear(str(folder))
 
-    def is_whole(self, manifest: Manifest) -> bool:
-        """Return whether every file of a version exists with its stated size. `check` also reads the files.
+    def damaged_folders(self, manifest: Manifest) -> set[str]:
+        """Return the folders of the version's files in which a file is missing or has another size.
 
-        Raises:
-            StorageError: the library cannot be reached.
-        """
-        folder = f"{VERSIONS}/{manifest.version}"
-        sizes = {entry.key: entry.size for entry in self.storage.list(folder)}
-        return all(
-            sizes.get(version_key(manifest.version, file)) == stated.size for file, stated in manifest.files.items()
-        )
-
-    def check(self, manifest: Manifest) -> Iterator[str]:
-        """Read every file of a version back from storage. Yield a sentence for each that is missing or damaged.
+        `check` also reads the files.
 
         Raises:
             StorageError: the library cannot be reached.
         """
-        for file, expected in manifest.files.items():
-            key = version_key(manifest.version, file)
+        files = manifest.all_files()
+        folders = {str(PurePosixPath(key).parent) for key in files}
+        sizes = {entry.key: entry.size for folder in folders for entry in self.storage.list(folder)}
+        return {str(PurePosixPath(key).parent) for key, entry in files.items() if sizes.get(key) != entry.size}
+
+    def check(self, files: Mapping[str, FileEntry]) -> Iterator[str]:
+        """Read files back from storage. Yield a sentence for each that is missing or damaged.
+
+        Args:
+            files: what the manifest states about each file, by key.
+
+        Raises:
+            StorageError: the library cannot be reached.
+        """
+        for key, expected in files.items():
             try:
                 if isinstance(self.storage, FolderStorage):
                     actual = hash_file(self.storage.path(key))
@@ -203,40 +254,43 @@ class Library:
                 if actual != expected.sha256:
                     yield f"{self.storage.uri(key)} has SHA-256 {actual}, the manifest says {expected.sha256}."
 
-    def _cached(self, manifest: Manifest) -> Path:
+    def _cached(self, files: Mapping[str, FileEntry]) -> Path:
         """Fetch the files that the cache lacks. Each file appears complete and checked, even if others fetch it too."""
-        folder = self._cache / manifest.version
         try:
-            for file in _incomplete_files(folder, manifest):
-                path = folder / file
+            for key in _incomplete_files(self._cache, files):
+                path = self._cache / key
                 path.parent.mkdir(parents=True, exist_ok=True)
-                draft = path.with_name(f".draft-{secrets.token_hex(8)}")
+                draft = _draft(path)
                 try:
-                    self._fetch(manifest, file, draft)
+                    self._fetch(key, files[key], draft)
                     draft.replace(path)
                 finally:
                     draft.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(
-                f"The cache {folder} cannot be written: {error.strerror}. "
+                f"The cache {self._cache} cannot be written: {error.strerror}. "
                 "Free some space, or choose another folder with --cache."
             ) from error
-        return folder
+        return self._cache
 
-    def _fetch(self, manifest: Manifest, file: str, path: Path) -> None:
-        key = version_key(manifest.version, file)
+    def _fetch(self, key: str, entry: FileEntry, path: Path) -> None:
         try:
             self.storage.fetch(key, path)
         except ObjectMissingError as error:
             raise LibraryError(f"{self.storage.uri(key)} is missing. {_RECOVERY}") from error
-        if hash_file(path) != manifest.files[file].sha256:
+        if hash_file(path) != entry.sha256:
             raise LibraryError(f"{self.storage.uri(key)} is damaged. {_RECOVERY}")
 
 
-def _incomplete_files(folder: Path, manifest: Manifest) -> list[str]:
-    """Return the files of a version that `folder` lacks or has with another size."""
+def _draft(path: Path) -> Path:
+    """Return the name of a new temporary file beside another one."""
+    return path.with_name(f".draft-{secrets.token_hex(8)}")
+
+
+def _incomplete_files(folder: Path, files: Mapping[str, FileEntry]) -> list[str]:
+    """Return the files that `folder` lacks or has with another size, by key."""
     return [
-        file
-        for file, stated in manifest.files.items()
-        if not (folder / file).is_file() or (folder / file).stat().st_size != stated.size
+        key
+        for key, stated in files.items()
+        if not (folder / key).is_file() or (folder / key).stat().st_size != stated.size
     ]

@@ -1,14 +1,41 @@
-"""The manifest of a version: how it was made and which files it has."""
+"""The manifest of a version: how it was made, its segments and its files.
+
+A version of schema 1 has no segments. It is read as a version with one segment, stored in the version's folder.
+"""
 
 import hashlib
+import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+)
 
 from findimg.errors import LibraryError
+from findimg.library.layout import (
+    BUILD_FILES,
+    CLASSIFIER_FILE,
+    DUPLICATES_FILE,
+    ENCODER_FILE,
+    HEAD_FILE,
+    PROJECTION_FILE,
+    VERSIONS,
+    segment_folder,
+    shared_key,
+    version_key,
+)
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
+_SEGMENT_NAME = re.compile(r"[0-9A-Za-z-]{1,100}")
+# Files of a version of schema 1 that belong to the whole version
+_LIBRARY_WIDE = {CLASSIFIER_FILE, DUPLICATES_FILE, ENCODER_FILE, HEAD_FILE, PROJECTION_FILE}
 
 
 def _check_file_name(name: str) -> str:
@@ -18,12 +45,21 @@ def _check_file_name(name: str) -> str:
     return name
 
 
+def _check_segment_name(name: str) -> str:
+    if not _SEGMENT_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a segment")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_check_file_name)]
+
+
 class FileEntry(BaseModel):
     """Size and hash of one file of a version."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     size: NonNegativeInt  # bytes
-    sha256: str  # hex
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -40,14 +76,26 @@ class IndexEntry(BaseModel):
     counts: list[PositiveInt]  # items in each partition
     search_k: NonNegativeInt  # calibrated search effort for recall@10; 0 for a type without effort
     recall: float  # recall@10 measured with this effort
-    file: Annotated[str, AfterValidator(_check_file_name)] | None = None  # the only file, if not named by default
+    file: FileName | None = None  # the only file, if not named by default
 
 
-class Manifest(BaseModel):
-    """How a version was made and which files it has."""
+class SegmentEntry(BaseModel):
+    """One segment of a version: images with everything that a search needs to know about them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Annotated[str, AfterValidator(_check_segment_name)]  # hash of its content
+    images: PositiveInt  # rows, with those of deleted images
+    visual: IndexEntry
+    joint: IndexEntry | None  # None when the encoder has no classes and no head was trained
+    captured: float = 1.0  # share of the embeddings' variance that the projection keeps, 0 to 1
+    files: dict[FileName, FileEntry]
+    build_files: dict[FileName, FileEntry]  # files that only the building of later versions needs
+
+
+class _Facts(BaseModel):
+    """What the manifests of all schemas state."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
-    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     version: str
     created: str  # ISO 8601, UTC
     run: str  # the run whose plan lists the images
@@ -62,10 +110,77 @@ class Manifest(BaseModel):
     sources: list[str]
     images: PositiveInt
     failed: NonNegativeInt
-    visual: IndexEntry
     noise: float  # a term must exceed this relevance to count as shown by any image
-    joint: IndexEntry | None  # None when the encoder has no classes and no head was trained
-    files: dict[Annotated[str, AfterValidator(_check_file_name)], FileEntry]
+    files: dict[FileName, FileEntry]  # files for all segments
+
+
+class _Manifest1(_Facts):
+    """A manifest of schema 1."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    visual: IndexEntry
+    joint: IndexEntry | None
+
+
+class Manifest(_Facts):
+    """How a version was made, its segments and its files."""
+
+    schema_: Literal[1, 2] = Field(default=SCHEMA, alias="schema")
+    recipe: str  # hash of everything besides the images that decides how a segment looks
+    measured: PositiveInt  # images of the version for which projection and coherence were measured
+    captured: float = 1.0  # share of the variance that the projection kept when it was measured, 0 to 1
+    segments: list[SegmentEntry] = Field(min_length=1)
+
+    @property
+    def visual(self) -> IndexEntry:
+        """Return the figures of the segments' visual indexes together."""
+        return _together([segment.visual for segment in self.segments])
+
+    @property
+    def joint(self) -> IndexEntry | None:
+        """Return the figures of the segments' joint indexes together, None if the version has none."""
+        joint = [segment.joint for segment in self.segments if segment.joint]
+        return _together(joint) if joint else None
+
+    def file_key(self, file: str) -> str:
+        """Return the key in the library of one of the version's files."""
+        if self.schema_ == 1:
+            return version_key(self.version, file)
+        return shared_key(self.files[file].sha256, file)
+
+    def segment_folder(self, segment: SegmentEntry) -> str:
+        """Return the folder in the library with the files of a segment."""
+        return f"{VERSIONS}/{self.version}" if self.schema_ == 1 else segment_folder(segment.name)
+
+    def search_files(self) -> dict[str, FileEntry]:
+        """Return every file that a reader needs, by its key in the library."""
+        found = {self.file_key(file): entry for file, entry in self.files.items() if file not in BUILD_FILES}
+        for segment in self.segments:
+            found |= {f"{self.segment_folder(segment)}/{file}": entry for file, entry in segment.files.items()}
+        return found
+
+    def build_files(self) -> dict[str, FileEntry]:
+        """Return every file that only the building of later versions needs, by its key in the library."""
+        found = {self.file_key(file): entry for file, entry in self.files.items() if file in BUILD_FILES}
+        for segment in self.segments:
+            found |= {f"{self.segment_folder(segment)}/{file}": entry for file, entry in segment.build_files.items()}
+        return found
+
+    def all_files(self) -> dict[str, FileEntry]:
+        """Return every file of the version, by its key in the library."""
+        return self.search_files() | self.build_files()
+
+
+def _together(entries: list[IndexEntry]) -> IndexEntry:
+    largest = max(entries, key=lambda entry: sum(entry.counts))
+    counts = [count for entry in entries for count in entry.counts]
+    return largest.model_copy(update={"counts": counts, "recall": min(entry.recall for entry in entries)})
+
+
+class _SchemaOnly(BaseModel):
+    """The part of a manifest that says how to read the rest."""
+
+    schema_: Literal[1, 2] = Field(alias="schema")
 
 
 def parse_manifest(text: bytes, source: str) -> Manifest:
@@ -79,6 +194,8 @@ def parse_manifest(text: bytes, source: str) -> Manifest:
         LibraryError: the text is malformed or has an unknown schema.
     """
     try:
+        if _SchemaOnly.model_validate_json(text).schema_ == 1:
+            return _upgraded(_Manifest1.model_validate_json(text))
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
@@ -87,6 +204,17 @@ def parse_manifest(text: bytes, source: str) -> Manifest:
             f"{source} cannot be read by this findimg, which knows schema {SCHEMA} ({problem}). "
             "Update findimg, or publish again with index."
         ) from error
+
+
+def _upgraded(old: _Manifest1) -> Manifest:
+    """Return a manifest of schema 1 in today's form."""
+    own = {name: entry for name, entry in old.files.items() if name not in _LIBRARY_WIDE}
+    segment = SegmentEntry(
+        name=old.version, images=old.images, visual=old.visual, joint=old.joint, files=own, build_files={}
+    )
+    facts = {name: getattr(old, name) for name in _Facts.model_fields}
+    facts["files"] = {name: entry for name, entry in old.files.items() if name in _LIBRARY_WIDE}
+    return Manifest(**facts, schema=1, recipe="", measured=old.images, segments=[segment])
 
 
 def hash_file(path: Path) -> str:

@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.duplicates import Duplicates, no_duplicates, open_duplicates
-from findimg.library.catalog import Catalog, CatalogRow
-from findimg.library.layout import DUPLICATES_FILE
-from findimg.library.library import Version
+from findimg.index.duplicates import Duplicates
+from findimg.library.catalog import CatalogRow
+from findimg.library.version_catalog import VersionCatalog
 
 _LISTED = 1000  # maximum number of images of a group that are read
 
@@ -14,17 +13,9 @@ _LISTED = 1000  # maximum number of images of a group that are read
 class Folding:
     """The groups of a version's images."""
 
-    def __init__(self, version: Version, catalog: Catalog):
-        """Open the groups. A version that an earlier findimg built has none.
-
-        Raises:
-            LibraryError: the file is damaged.
-        """
-        images = version.manifest.images
-        known = DUPLICATES_FILE in version.manifest.files
-        self._groups: Duplicates = (
-            open_duplicates(version.folder / DUPLICATES_FILE, images) if known else no_duplicates(images)
-        )
+    def __init__(self, groups: Duplicates, catalog: VersionCatalog):
+        """Use the groups of a version."""
+        self._groups = groups
         self._catalog = catalog
 
     def first_places(self, items: NDArray[np.int64]) -> NDArray[np.int64]:

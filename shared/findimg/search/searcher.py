@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import LibraryError, QueryError
-from findimg.heads.devise import RELEVANCE_FILE, Devise
+from findimg.heads.devise import Devise
 from findimg.heads.loading import open_version_head
 from findimg.images import Image
-from findimg.index.float16 import Float16Matrix
-from findimg.index.postings import REGIONS, Postings, posting_files
-from findimg.index.text_index import KINDS, Kind, TextIndex
-from findimg.library.catalog import Catalog
-from findimg.library.layout import CATALOG_FILE, CLASSIFIER_FILE, JOINT_FILE, TEXT_FILE, VOCABULARY_FILE
+from findimg.index.duplicates import Duplicates
+from findimg.index.postings import REGIONS, WHOLE
+from findimg.index.text_index import KINDS, Kind
+from findimg.index.version_files import open_items, open_joint, open_postings, open_relevance, open_text_index
+from findimg.library.layout import VOCABULARY_FILE
 from findimg.library.library import Version
+from findimg.library.version_catalog import VersionCatalog
 from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
@@ -126,8 +127,9 @@ class Searcher:
         self.manifest = manifest = version.manifest
         self.words = words
         self.lexicon = open_lexicon()
-        self.catalog = Catalog(version.folder / CATALOG_FILE)
-        self._folding = Folding(version, self.catalog)
+        rows, groups = open_items(version)
+        self.catalog = VersionCatalog(version, rows)
+        self._folding = Folding(Duplicates(groups), self.catalog)
         self._head = open_version_head(version, words)
         self._tagger = Tagger(words, self.lexicon)
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=self.lexicon, words=words))
@@ -135,35 +137,26 @@ class Searcher:
         self._prepared = lru_cache(_TERMS)(self._prepare)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
         self._filter_note = lru_cache(_FILTERS)(self._describe_filters)
-        postings = Postings(version.folder, manifest.images) if CLASSIFIER_FILE in manifest.files else None
-        regions = None
-        if manifest.files.keys() >= set(posting_files(REGIONS)):
-            regions = Postings(version.folder, manifest.images, REGIONS)
-        classes = ClassEvidence(postings, manifest.images, regions)
-        self._postings = postings
-        self._similarity = SimilaritySearch(version, classes)
+        self._postings = open_postings(version, rows, WHOLE)
+        classes = ClassEvidence(self._postings, manifest.images, open_postings(version, rows, REGIONS))
+        self._similarity = SimilaritySearch(version, rows, classes)
         self._taught = TaughtEvidence(self._similarity, self.catalog, manifest)
         self._trained: TrainedEvidence | None = None
         if isinstance(self._head, Devise):
-            rows = len(self._head.labels)
-            relevance = Float16Matrix(version.folder / RELEVANCE_FILE, rows, manifest.images)
+            relevance = open_relevance(version, rows, len(self._head.labels))
             self._trained = TrainedEvidence(self._head, relevance, self.lexicon)
         self._sentences: SentenceEvidence | None = None
         self._text_vectors = text_vectors
         if text_vectors and VOCABULARY_FILE in manifest.files:
-            vocabulary = read_vocabulary(version.folder / VOCABULARY_FILE, manifest.dim)
+            vocabulary = read_vocabulary(version.path(VOCABULARY_FILE), manifest.dim)
             self._sentences = SentenceEvidence(self._similarity.visual, vocabulary, text_vectors)
         self._noise = NOISE_RELEVANCE if self._sentences else manifest.noise
         self._evidence: list[Evidence] = [*([self._trained] if self._trained else []), self._sentences or classes]
         self._labels: Mapping[str, int] = self._trained.labels if self._trained else {}
-        # Versions of older releases have no text index.
-        self._text_index = TextIndex(version.folder / TEXT_FILE) if TEXT_FILE in manifest.files else None
+        self._text_index = open_text_index(version, rows)
         self._text = TextEvidence(self._text_index, self.lexicon, texts)
         self._spelling = SpellingChecker(self.lexicon, words, self._labels, self._text.knows)
-        joint = None
-        if manifest.joint:
-            joint = Float16Matrix(version.folder / JOINT_FILE, manifest.images, manifest.joint.dim)
-        self._vectors = VectorEvidence(joint)
+        self._vectors = VectorEvidence(open_joint(version, rows))
 
     def use_taught(self, state: TaughtState, vector_of: VectorOf | None = None) -> None:
         """Answer with these taught names from now on.

@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.base import open_index
-from findimg.index.float16 import Float16Matrix
-from findimg.index.projection import open_projection
-from findimg.library.layout import CLASSIFIER_FILE, PROJECTION_FILE, VISUAL_FILE
+from findimg.index.version_files import open_version_projection, open_visual, open_visual_index
+from findimg.library.items import ItemRows
+from findimg.library.layout import CLASSIFIER_FILE
 from findimg.library.library import Version
 from findimg.search.evidence.classes import ClassEvidence
 
@@ -19,23 +18,19 @@ Floats = NDArray[np.float32]
 class SimilaritySearch:
     """Nearest neighbours in a version's visual features."""
 
-    def __init__(self, version: Version, classes: ClassEvidence):
+    def __init__(self, version: Version, rows: ItemRows, classes: ClassEvidence):
         """Map the files into memory.
 
         Raises:
             LibraryError: a file is damaged.
         """
-        manifest = version.manifest
-        self.visual = Float16Matrix(version.folder / VISUAL_FILE, manifest.images, manifest.dim)
-        self._index = open_index(version.folder, "visual", manifest.visual)
+        self.visual = open_visual(version, rows)
+        self._index = open_visual_index(version, rows)
         self._classes = classes
-        self._projection = None
-        if PROJECTION_FILE in manifest.files:
-            path = version.folder / PROJECTION_FILE
-            self._projection = open_projection(path, manifest.dim, manifest.visual.dim)
+        self._projection = open_version_projection(version)
         self._classifier: NDArray[np.float16] | None = None
-        if CLASSIFIER_FILE in manifest.files:
-            self._classifier = np.load(version.folder / CLASSIFIER_FILE, mmap_mode="r")
+        if CLASSIFIER_FILE in version.manifest.files:
+            self._classifier = np.load(version.path(CLASSIFIER_FILE), mmap_mode="r")
 
     def nearest(
         self, visual: Floats, k: int, depth: int, within: NDArray[np.int64] | None

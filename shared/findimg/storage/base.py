@@ -58,6 +58,14 @@ class Storage(Protocol):
             StorageError: the object has another version than `version`.
         """
 
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Return `length` bytes of the object from the byte `start` on. The object must have them.
+
+        Raises:
+            ObjectMissingError: the object does not exist.
+            StorageError: the object is shorter.
+        """
+
     def fetch(self, key: str, path: Path) -> None:
         """Copy the object to the local file `path`, whose folder exists.
 
@@ -163,6 +171,17 @@ def check_version(expected: str | None, found: str, uri: str) -> None:
     """
     if expected not in (None, found):
         raise StorageError(f"{uri} has changed since it was listed. Run again.")
+
+
+def check_length(data: bytes, length: int, uri: str) -> bytes:
+    """Return a part of an object after checking its length.
+
+    Raises:
+        StorageError: it is shorter.
+    """
+    if len(data) < length:
+        raise StorageError(f"{uri} ends too early. Publish the library again with index.")
+    return data
 
 
 def retries() -> int:

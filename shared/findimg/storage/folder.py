@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from findimg.errors import ObjectMissingError, StorageError
-from findimg.storage.base import Entry, check_version, register_scheme
+from findimg.storage.base import Entry, check_length, check_version, register_scheme
 
 _DRAFT = ".draft-"  # prefix of the names of incomplete files
 _DRAFT_NAME = re.compile(r"\.draft-[0-9a-f]{16}")
@@ -63,6 +63,11 @@ class FolderStorage:
             data = file.read(-1 if limit is None else limit)
             check_version(version, file_version(os.fstat(file.fileno())), self.uri(key))
             return data
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        with self._translated_errors(self.uri(key), "read"), self.path(key).open("rb") as file:
+            file.seek(start)
+            return check_length(file.read(length), length, self.uri(key))
 
     def fetch(self, key: str, path: Path) -> None:
         with self._translated_errors(self.uri(key), "copied"):

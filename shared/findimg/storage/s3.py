@@ -28,7 +28,7 @@ from botocore.exceptions import (
 )
 
 from findimg.errors import ObjectMissingError, StorageError
-from findimg.storage.base import Entry, check_version, count_retries, register_scheme
+from findimg.storage.base import Entry, check_length, check_version, count_retries, register_scheme
 
 _log = logging.getLogger(__name__)
 _client_lock = threading.Lock()
@@ -120,6 +120,20 @@ class S3Storage:
             with closing(answer["Body"]) as body:
                 start: bytes = body.read(size)
             return start
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        part = f"bytes={start}-{start + length - 1}"
+        with _translated_errors(self.uri(key)):
+            for left in reversed(range(_DOWNLOAD_ATTEMPTS)):
+                answer = shared_client().get_object(Bucket=self.bucket, Key=self._key(key), Range=part)
+                try:
+                    with closing(answer["Body"]) as body:
+                        return check_length(body.read(), length, self.uri(key))
+                except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                    if not left:
+                        raise
+                    count_retries(1)
+        raise StorageError(f"The download of {self.uri(key)} was interrupted. Try again.")
 
     def fetch(self, key: str, path: Path) -> None:
         with _translated_errors(self.uri(key)):

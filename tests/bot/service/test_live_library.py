@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import gc
 import shutil
@@ -18,6 +19,7 @@ from findimg_bot.service.answers import ImageResults, answer_question, read_comm
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.indexing.run import index
 
+PARTS = ["versions", "segments", "shared"]  # the folders of a library that hold its versions
 QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:png", "/findimg person"]
 
 
@@ -42,7 +44,8 @@ def two_versions(library: str, samples: Path, cache: Path, tmp_path_factory: pyt
 @pytest.fixture
 def ours(two_versions: Library, tmp_path: Path, cache: Path) -> Library:
     """Return a copy of the same library for one test. Its older version is live."""
-    shutil.copytree(Path(two_versions.uri) / "versions", tmp_path / "library" / "versions")
+    for name in PARTS:
+        shutil.copytree(Path(two_versions.uri) / name, tmp_path / "library" / name)
     library = Library(str(tmp_path / "library"), cache)
     publish(library, library.versions()[0])
     return library
@@ -58,7 +61,7 @@ def publish(library: Library, version: str) -> None:
 
 
 def add_version(library: Library, like: str, **changes: object) -> str:
-    """Add a newer version with the files of another one."""
+    """Add a newer version with the segments of another one."""
     name = f"{library.versions()[-1]}-more"
     folder = Path(library.uri) / "versions"
     shutil.copytree(folder / like, folder / name)
@@ -78,9 +81,13 @@ def open_versions(library: Library) -> list[str]:
     """Return the versions whose files are open in this process."""
     gc.collect()  # what failed to open is closed with its last reference
     paths = [Path(file.path) for file in psutil.Process().open_files()]
-    return sorted(
-        path.parent.name for path in paths if path.name == "catalog.sqlite" and path.is_relative_to(library.uri)
-    )
+    opened = {path.parent.name for path in paths if path.name == "catalog.sqlite" and path.is_relative_to(library.uri)}
+    found = []
+    for name in library.versions():
+        with contextlib.suppress(LibraryError):  # some tests damage a manifest
+            segments = {segment.name for segment in library.manifest(name).segments}
+            found += [name] if segments <= opened else []
+    return found
 
 
 def test_queries_succeed_while_versions_change(ours: Library, live: LiveLibrary) -> None:
@@ -200,12 +207,19 @@ def no_name(library: Library, new: str) -> None:
     library.storage.write("CURRENT", b"../../etc")
 
 
+def own_segment(library: Library, new: str) -> str:
+    """Return the folder of a segment that only the newest version has."""
+    old, _ = library.versions()
+    shared = {segment.name for segment in library.manifest(old).segments}
+    return next(f"segments/{each.name}" for each in library.manifest(new).segments if each.name not in shared)
+
+
 def no_embeddings(library: Library, new: str) -> None:
-    library.storage.delete(f"versions/{new}/visual.f16")
+    library.storage.delete(f"{own_segment(library, new)}/visual.f16")
 
 
 def no_catalog(library: Library, new: str) -> None:
-    path = Path(library.uri) / "versions" / new / "catalog.sqlite"
+    path = Path(library.uri) / own_segment(library, new) / "catalog.sqlite"
     path.write_bytes(b"\xff" * path.stat().st_size)
 
 
@@ -227,7 +241,8 @@ def test_unreadable_version_leaves_the_old_one_live(
         with live.lease() as searcher:
             assert asked(searcher)[0] == old
         assert open_versions(ours) == [old]
-    shutil.copytree(Path(two_versions.uri) / "versions" / new, Path(ours.uri) / "versions" / new, dirs_exist_ok=True)
+    for name in PARTS:
+        shutil.copytree(Path(two_versions.uri) / name, Path(ours.uri) / name, dirs_exist_ok=True)
     publish(ours, new)
     assert live.refresh(warm=False)
     assert live.version == new
@@ -265,24 +280,28 @@ def test_s3_version_is_cached_until_its_last_query(ours: Library, cache: Path, s
     add_version(ours, ours.versions()[0])
     one, two, three = ours.versions()
     remote = Library(f"{s3}/library", cache)
-    for entry in ours.storage.list("versions"):
+    for entry in (entry for name in PARTS for entry in ours.storage.list(name)):
         remote.storage.write(entry.key, ours.storage.read(entry.key))
     live = LiveLibrary(Settings(library=remote.uri, cache=cache))
 
-    def go_on_to(version: str) -> list[str]:
+    def segments_of(*versions: str) -> set[str]:
+        return {segment.name for version in versions for segment in ours.manifest(version).segments}
+
+    def go_on_to(version: str) -> set[str]:
         publish(remote, version)
         assert live.refresh(warm=False)
-        return sorted(path.name for path in folder.iterdir())
+        return {path.name for path in folder.iterdir()}
 
     publish(remote, one)
     with live.lease() as first:
-        (folder,) = (path.parent for path in (cache / "libraries").glob(f"*/{one}") if path.is_dir())
-        assert go_on_to(two) == [one, two]
+        (segment,) = segments_of(one)
+        (folder,) = (path.parent for path in (cache / "libraries").glob(f"*/segments/{segment}"))
+        assert go_on_to(two) == segments_of(one, two)
         with live.lease() as second:
             go_on_to(three)
             # Whatever has left the cache by now: who began with a version ends with it.
             assert [asked(each)[0] for each in (first, second)] == [one, two]
-    assert [path.name for path in folder.iterdir()] == [three]
+    assert {path.name for path in folder.iterdir()} == segments_of(three)
     with live.lease() as searcher:
         assert asked(searcher)[0] == three
     live.close()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.library.manifest import IndexEntry, Manifest
+from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.search.query import LONGEST
 from findimg.search.results import Hit, TextMatch
 from findimg.search.tags import Tag
@@ -49,9 +49,19 @@ MANIFEST = Manifest(
     sources=["s3://photos/2024"],
     images=12345,
     failed=0,
-    visual=IndexEntry(dim=128, counts=[12345], search_k=100, recall=1.0),
     noise=0.01,
-    joint=None,
+    recipe="r",
+    measured=12345,
+    segments=[
+        SegmentEntry(
+            name="5e6",
+            images=12345,
+            visual=IndexEntry(dim=128, counts=[12345], search_k=100, recall=1.0),
+            joint=None,
+            files={},
+            build_files={},
+        )
+    ],
     files={},
 )
 DATE = "<!date^1717243200^{date_short_pretty} at {time}|1 June 2024, 12:00 UTC>"  # of the manifest

@@ -1,25 +1,37 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.library.library import Library
-from findimg.library.manifest import FileEntry, IndexEntry, Manifest, hash_file
+from findimg.library.manifest import FileEntry, IndexEntry, Manifest, SegmentEntry, hash_file
 from findimg.storage.base import open_storage
 from findimg_jobs.build.publish import publish
+from findimg_jobs.build.version import BuiltVersion
 from findimg_jobs.store.lock import hold_lock
 
 
-def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
+def make_version(folder: Path, name: str, images: int = 10) -> BuiltVersion:
     """Return a version with one file and no index. Publishing does not read the file."""
     folder.mkdir(exist_ok=True)
-    (folder / "catalog.sqlite").write_text(name)
-    file = FileEntry(size=len(name), sha256=hash_file(folder / "catalog.sqlite"))
-    return Manifest(
+    path = folder / "catalog.sqlite"
+    path.write_text(name)
+    file = FileEntry(size=len(name), sha256=hash_file(path))
+    segment = SegmentEntry(
+        name=f"segment-{name}",
+        images=images,
+        visual=IndexEntry(dim=1280, counts=[images], search_k=100, recall=1),
+        joint=None,
+        files={"catalog.sqlite": file},
+        build_files={},
+    )
+    manifest = Manifest(
         version=name,
         created="2026-11-23T12:00:00+00:00",
         run="r",
         inputs=name,
+        recipe="r",
         backbone="efficientnet-lite0",
         fingerprint="f",
         words="glove.6B.50d",
@@ -28,13 +40,15 @@ def make_version(folder: Path, name: str, images: int = 10) -> Manifest:
         sources=[],
         images=images,
         failed=0,
-        visual=IndexEntry(dim=1280, counts=[images], search_k=100, recall=1),
         visual_dim="full",
         coherence=[],
+        measured=images,
         noise=0.0,
-        joint=None,
-        files={"catalog.sqlite": file},
+        segments=[segment],
+        files={},
     )
+    key = f"segments/segment-{name}/catalog.sqlite"
+    return BuiltVersion(manifest, {key: path}, {key: file})
 
 
 def test_readers_see_the_old_version_until_the_new_one_is_complete(place: str, tmp_path: Path) -> None:
@@ -45,21 +59,21 @@ def test_readers_see_the_old_version_until_the_new_one_is_complete(place: str, t
     library.storage.upload = lambda path, key: (order.append(key), upload(path, key))[1]  # type: ignore[method-assign]
     library.storage.create = lambda key, data: (order.append(key), create(key, data))[1]  # type: ignore[method-assign]
     with hold_lock(library.storage) as lock:
-        publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
-    assert order[-3:] == ["versions/one/catalog.sqlite", "versions/one/manifest.json", "CURRENT"]
+        publish(library, make_version(tmp_path / "draft", "one"), lock, allow_shrink=False)
+    assert order[-3:] == ["segments/segment-one/catalog.sqlite", "versions/one/manifest.json", "CURRENT"]
     assert library.current() == "one"
     assert library.manifest("one").images == 10
 
 
 def test_incomplete_version_is_not_published(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
-    manifest = make_version(tmp_path / "draft", "one")
+    built = make_version(tmp_path / "draft", "one")
     (tmp_path / "draft" / "catalog.sqlite").write_text("other bytes")
     with (
         hold_lock(library.storage) as lock,
         pytest.raises(NotPublishedError, match=r"is not complete in storage: .*catalog.sqlite"),
     ):
-        publish(library, manifest, tmp_path / "draft", lock, allow_shrink=False)
+        publish(library, built, lock, allow_shrink=False)
     assert library.current() is None
 
 
@@ -67,13 +81,13 @@ def test_incomplete_version_is_not_published(place: str, tmp_path: Path) -> None
 def test_losing_more_than_half_is_refused(place: str, tmp_path: Path, images: int, refused: bool) -> None:
     library = Library(place, tmp_path / "cache")
     with hold_lock(library.storage) as lock:
-        publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+        publish(library, make_version(tmp_path / "draft", "one"), lock, allow_shrink=False)
         smaller = make_version(tmp_path / "draft", "two", images)
         if refused:
             with pytest.raises(NotPublishedError, match=f"would hold {images} images where the live one holds 10"):
-                publish(library, smaller, tmp_path / "draft", lock, allow_shrink=False)
+                publish(library, smaller, lock, allow_shrink=False)
         else:
-            publish(library, smaller, tmp_path / "draft", lock, allow_shrink=False)
+            publish(library, smaller, lock, allow_shrink=False)
     assert library.current() == ("one" if refused else "two")
     assert library.versions() == (["one"] if refused else ["one", "two"])
 
@@ -83,11 +97,11 @@ def test_sleeping_writer_does_not_undo_a_later_publish(
 ) -> None:
     library = Library(place, tmp_path / "cache")
     with hold_lock(library.storage) as lock:
-        publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+        publish(library, make_version(tmp_path / "draft", "one"), lock, allow_shrink=False)
         # The last check passes, and then another run takes the lock and publishes.
         monkeypatch.setattr(lock, "check", lambda: library.storage.write("CURRENT", b"other"))
         with pytest.raises(NotPublishedError, match="Another run published first"):
-            publish(library, make_version(tmp_path / "draft", "two"), tmp_path / "draft", lock, allow_shrink=False)
+            publish(library, make_version(tmp_path / "draft", "two"), lock, allow_shrink=False)
     assert library.current() == "other"
 
 
@@ -96,15 +110,16 @@ def test_publish_with_lost_response_succeeds(place: str, tmp_path: Path, monkeyp
     create = library.storage.create
     with hold_lock(library.storage) as lock:
         monkeypatch.setattr(library.storage, "create", lambda key, data: create(key, data) and False)
-        publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+        publish(library, make_version(tmp_path / "draft", "one"), lock, allow_shrink=False)
     assert library.current() == "one"
 
 
 def test_unreadable_manifest_is_not_published(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
-    manifest = make_version(tmp_path / "draft", "one").model_copy(update={"noise": float("nan")})
+    built = make_version(tmp_path / "draft", "one")
+    built = replace(built, manifest=built.manifest.model_copy(update={"noise": float("nan")}))
     with hold_lock(library.storage) as lock, pytest.raises(LibraryError, match="noise"):
-        publish(library, manifest, tmp_path / "draft", lock, allow_shrink=False)
+        publish(library, built, lock, allow_shrink=False)
     assert library.current() is None
 
 
@@ -113,5 +128,5 @@ def test_writer_without_its_lock_publishes_nothing(place: str, tmp_path: Path) -
     with hold_lock(library.storage) as lock:
         open_storage(place).write("LOCK", b'{"owner": "b:2", "token": "other", "since": 0, "beat": 0}')
         with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
-            publish(library, make_version(tmp_path / "draft", "one"), tmp_path / "draft", lock, allow_shrink=False)
+            publish(library, make_version(tmp_path / "draft", "one"), lock, allow_shrink=False)
     assert library.current() is None

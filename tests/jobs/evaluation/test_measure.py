@@ -176,7 +176,10 @@ def test_version_without_words_is_measured_by_similarity_only(
     library = tmp_path / "library"
     shutil.copytree(settings.library, library)
     (path,) = library.glob("versions/*/manifest.json")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"joint": None}))
+    content = json.loads(path.read_text())
+    (segment,) = content["segments"]
+    segment["joint"] = None
+    path.write_text(json.dumps(content))
     measured = evaluate(settings.model_copy(update={"library": str(library)}), [str(labelled)])
     assert measured.similar is not None
     assert (measured.text, measured.tags, measured.heads) == (None, None, ())

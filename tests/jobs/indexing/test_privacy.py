@@ -63,6 +63,8 @@ def test_library_contains_no_private_metadata(tmp_path: Path, run: Run, cache: P
         "region_classes",
         "region_probabilities",
     }
-    with closing(sqlite3.connect(library.open().folder / "catalog.sqlite")) as catalog:
+    version = library.open()
+    (segment,) = version.manifest.segments
+    with closing(sqlite3.connect(version.folder(segment) / "catalog.sqlite")) as catalog:
         assert {row[1] for row in catalog.execute("PRAGMA table_info(images)")} == known | {"item", "dated_by"}
         assert catalog.execute("SELECT taken FROM images").fetchall() == [("2024-06-01 12:30:05",)]

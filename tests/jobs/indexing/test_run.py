@@ -24,7 +24,6 @@ from findimg.errors import (
     StorageError,
 )
 from findimg.images import decode
-from findimg.library.catalog import Catalog
 from findimg.library.library import Library
 from findimg.library.manifest import hash_file
 from findimg.search.filters import Filters
@@ -37,13 +36,14 @@ from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import commit_shard
+from tests.opened import open_catalog
 
 Run = Callable[..., RunReport]
 
 
 def indexed(library: str, cache: Path) -> set[str]:
     """Return the file names in the live version."""
-    catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
+    catalog = open_catalog(Library(library, cache).open())
     return {Path(catalog.row(item).uri).name for item in range(catalog.images)}
 
 
@@ -107,7 +107,7 @@ def test_change_of_the_same_size_is_detected(
             os.utime(path, ns=(mtime, mtime))
         assert before in (None, path.stat().st_size)
         assert run(library, pictures).embedded == 1
-        catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
+        catalog = open_catalog(Library(library, cache).open())
         assert catalog.row(0).sha256 == hash_file(path)
 
 
@@ -217,7 +217,7 @@ def test_image_without_a_camera_date_is_dated_by_its_name_or_its_file(
     upload(pictures, source)
     run(library, source)
     before = datetime.now() - timedelta(minutes=5)
-    catalog = Catalog(Library(library, cache).open().folder / "catalog.sqlite")
+    catalog = open_catalog(Library(library, cache).open())
     rows = {Path(row.uri).name: row for row in catalog.rows(range(catalog.images))}
     camera, name, file = (rows[each] for each in ("IMG_20200101_camera.jpg", "IMG-20240601-WA0001.jpg", "1.png"))
     assert (camera.taken, camera.dated_by) == (datetime(2023, 5, 4, 3, 2, 1), "camera")
@@ -284,6 +284,7 @@ def test_damaged_shard_is_embedded_again_by_the_next_run(
     (vectors,) = (tmp_path / "library").glob("embeddings/*/*/vectors.parquet")
     vectors.write_bytes(vectors.read_bytes()[:-50])
     draw(pictures / "6.png", 6)
+    shutil.rmtree(tmp_path / "library" / "segments")  # so all segments must be built from the shards again
     with pytest.raises(NotPublishedError, match="missing or damaged"):
         run(library, pictures)
     assert counts(run(library, pictures)) == (7, 6, 1, 0, 0)
@@ -408,12 +409,12 @@ def test_merge_reads_no_image(tmp_path: Path, pictures: Path, run: Run, cache: P
     shutil.rmtree(pictures)
     live = Library(library, cache)
     before = live.manifest(str(live.current()))
-    # As if made by an older findimg: the inputs differ, so the version is built again.
-    older = before.model_copy(update={"inputs": "other"}).model_dump_json(by_alias=True)
+    # As if made by an older findimg: the recipe differs, so all segments are built again.
+    older = before.model_copy(update={"recipe": "other"}).model_dump_json(by_alias=True)
     open_storage(library).write(f"versions/{before.version}/manifest.json", older.encode())
     after = rebuild(Settings(library=library, cache=cache))
-    assert after.files == before.files
-    assert after.inputs == before.inputs
+    assert after.all_files() == before.all_files()
+    assert (after.recipe, after.inputs) == (before.recipe, before.inputs)
 
 
 def test_large_library_gets_a_projected_index(
@@ -444,7 +445,8 @@ def test_incomplete_live_version_is_published_again(
     library = Library(str(tmp_path / "library"), cache)
     run(library.uri, pictures)
     damaged = library.current()
-    damage(library.open().folder / "visual.f16")
+    version = library.open()
+    damage(version.folder(version.manifest.segments[0]) / "visual.f16")
     reads.clear()
     assert run(library.uri, pictures).outcome == "published"
     assert library.open().manifest.version != damaged
@@ -611,7 +613,7 @@ def test_jpeg_without_its_end_is_indexed_and_reported(tmp_path: Path, run: Run) 
     assert any(line.startswith("1 images are incomplete") for line in report.lines())
 
 
-@pytest.mark.parametrize("manifest", [b'{"schema": 2}', b"\xff{", b""])
+@pytest.mark.parametrize("manifest", [b'{"schema": 3}', b"\xff{", b""])
 def test_unreadable_live_version_does_not_prevent_a_new_one(
     tmp_path: Path, pictures: Path, run: Run, cache: Path, manifest: bytes
 ) -> None:
@@ -623,3 +625,4 @@ def test_unreadable_live_version_does_not_prevent_a_new_one(
     second = run(library.uri, pictures)
     assert (second.outcome, second.embedded) == ("published", 0)
     assert library.open().manifest.images == first.images
+    assert library.storage.read(f"versions/{first.version}/manifest.json") == manifest

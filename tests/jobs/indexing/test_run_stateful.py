@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import findimg_jobs.build.context
-import findimg_jobs.build.version
+import findimg_jobs.build.measurements
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
@@ -28,7 +28,7 @@ import findimg_jobs.store.compaction
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads.conse import Conse
 from findimg.images import decode
-from findimg.library.catalog import Catalog
+from findimg.index.version_files import open_items, open_visual
 from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
@@ -43,6 +43,7 @@ from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.shards import CommittedImages, read_committed
+from tests.opened import all_rows
 
 SHARD_SIZE = 3
 NAMES = st.sampled_from(["a.bmp", "b.bmp", "c.bmp", "sub/d.bmp", "sub/e.bmp"])
@@ -195,10 +196,9 @@ class History(RuleBasedStateMachine):
 
     def compare(self, version: Version, good: dict[str, bytes]) -> None:
         expected = {self.source.uri(name): hashlib.sha256(data).hexdigest() for name, data in good.items()}
-        catalog = Catalog(version.folder / "catalog.sqlite")
-        rows = [catalog.row(item) for item in range(catalog.images)]
+        rows = all_rows(version)
         assert {row.uri: row.sha256 for row in rows} == expected
-        visual = np.fromfile(version.folder / "visual.f16", np.float16).reshape(len(rows), -1)
+        visual = open_visual(version, open_items(version)[0])[:]
         by_uri = {self.source.uri(name): data for name, data in good.items()}
         wanted = np.stack([looks(self.cache / "models", by_uri[row.uri]) for row in rows])
         np.testing.assert_allclose(visual, wanted, rtol=0.01, atol=0.01)
@@ -256,8 +256,7 @@ class History(RuleBasedStateMachine):
         self.run([], False)
         fresh = Library(self.library.uri + "-fresh", self.cache)
         index(self.settings.model_copy(update={"library": fresh.uri}), [self.source.root])
-        ours, theirs = (library.open().manifest for library in (self.library, fresh))
-        assert ours.files["catalog.sqlite"] == theirs.files["catalog.sqlite"]
+        assert all_rows(self.library.open()) == all_rows(fresh.open())
         self.check()
 
 
@@ -272,7 +271,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     head = Conse(words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)), open_lexicon())
     monkeypatch.setattr(findimg_jobs.build.context, "open_words", words)
     monkeypatch.setattr(findimg_jobs.build.context, "open_head", lambda name, words, *_: head)
-    monkeypatch.setattr(findimg_jobs.build.version, "measure_noise_floor", lambda postings, words: 0.0)
+    monkeypatch.setattr(findimg_jobs.build.measurements, "_terms", lambda words: [])
 
 
 def play(place: str, cache: Path, examples: int, steps: int) -> None:

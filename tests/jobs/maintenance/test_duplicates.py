@@ -9,14 +9,13 @@ from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
 from findimg.errors import LibraryError
-from findimg.library.catalog import Catalog
-from findimg.library.layout import CATALOG_FILE, DUPLICATES_FILE
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg_jobs.cli.root import app
 from findimg_jobs.maintenance.duplicates import find_duplicates
 from findimg_jobs.maintenance.forget import forget as run_forget
 from findimg_jobs.reporting.run_report import RunReport
+from tests.opened import open_catalog, write_format_1
 
 Run = Callable[..., RunReport]
 
@@ -65,10 +64,7 @@ def test_copies_and_near_duplicates_are_listed_with_their_sizes(library: Library
 
 def test_version_without_groups_has_the_same_duplicates(library: Library) -> None:
     expected = find_duplicates(library)
-    path = library.open().folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    del manifest["files"][DUPLICATES_FILE]
-    path.write_text(json.dumps(manifest))
+    write_format_1(library, library.open(), with_groups=False)
     assert find_duplicates(library) == expected
 
 
@@ -108,7 +104,7 @@ def forget(library: Library, *arguments: str | Path, typed: str = "") -> Result:
 
 
 def indexed(library: Library, photos: Path) -> set[str]:
-    catalog = Catalog(library.open().folder / CATALOG_FILE)
+    catalog = open_catalog(library.open())
     names = {str(Path(catalog.row(item).uri).relative_to(photos)) for item in range(catalog.images)}
     catalog.close()
     return names

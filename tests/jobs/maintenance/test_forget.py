@@ -11,7 +11,6 @@ import pytest
 
 import findimg_jobs.maintenance.forget
 from findimg.errors import LibraryError, LockedError, StorageError
-from findimg.library.catalog import Catalog
 from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library
 from findimg.settings import Settings
@@ -19,6 +18,7 @@ from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.lock import hold_lock
+from tests.opened import open_catalog
 
 Run = Callable[..., RunReport]
 
@@ -35,7 +35,7 @@ def library(settings: Settings) -> Library:
 
 def shown(library: Library) -> dict[str, str]:
     """Return the SHA-256 of each image of the live version, by file name."""
-    catalog = Catalog(library.open().folder / "catalog.sqlite")
+    catalog = open_catalog(library.open())
     rows = [catalog.row(item) for item in range(catalog.images)]
     return {Path(row.uri).name: row.sha256 for row in rows}
 

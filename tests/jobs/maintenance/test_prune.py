@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from findimg.errors import LibraryError, LockedError
-from findimg.library.catalog import Catalog
 from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library
 from findimg_jobs.maintenance.prune import DAY, HOUR, prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.lock import hold_lock
+from tests.opened import open_catalog
 
 Run = Callable[..., RunReport]
 
@@ -51,7 +51,7 @@ def keys(library: Library, prefix: str) -> set[str]:
 
 def thumbnails(library: Library, version: str) -> set[str]:
     """Return the thumbnails of a version's images."""
-    catalog = Catalog(library.open(version).folder / "catalog.sqlite")
+    catalog = open_catalog(library.open(version))
     return {thumbnail_key(catalog.row(item).sha256) for item in range(catalog.images)}
 
 
@@ -84,6 +84,7 @@ def test_unused_embeddings_and_thumbnails_are_removed_after_the_grace_period(
     assert keys(library, "thumbnails") == still
     assert prune(library, 1, keep=1).lines() == [
         f"Removed version {middle}.",
+        "Removed 2 segments and files of versions.",  # its items and near-duplicates. Its segments are in use.
         "Removed 1 shards of embeddings.",
         "Removed 1 thumbnails.",
     ]

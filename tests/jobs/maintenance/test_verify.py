@@ -30,14 +30,18 @@ def live(library: Library) -> Manifest:
 
 
 def folder_of(library: Library) -> Path:
-    return Path(library.storage.uri(f"versions/{library.current()}"))
+    """Return the folder of the live version's only segment."""
+    (segment,) = live(library).segments
+    return Path(library.storage.uri(live(library).segment_folder(segment)))
 
 
 def restate(library: Library, **changes: object) -> Manifest:
     """Write a manifest with the current hashes and sizes of the files."""
     folder = folder_of(library)
-    files = {name: FileEntry.of(folder / name) for name in live(library).files}
-    manifest = live(library).model_copy(update={"files": files, **changes})
+    (segment,) = live(library).segments
+    files = {name: FileEntry.of(folder / name) for name in segment.files}
+    restated = segment.model_copy(update={"files": files, **changes})
+    manifest = live(library).model_copy(update={"segments": [restated]})
     library.storage.write(
         f"versions/{manifest.version}/manifest.json", manifest.model_dump_json(by_alias=True).encode()
     )
@@ -56,7 +60,8 @@ def test_version_in_s3_is_verified(s3: str, pictures: Path, run: Run, cache: Pat
     run(f"{s3}/library", pictures)
     library = Library(f"{s3}/library", cache)
     assert verify(library, live(library)).problems == []
-    library.storage.delete(f"versions/{library.current()}/visual.f16")
+    manifest = live(library)
+    library.storage.delete(f"{manifest.segment_folder(manifest.segments[0])}/visual.f16")
     (problem,) = verify(library, live(library)).problems
     assert problem.endswith("visual.f16 is missing.")
 

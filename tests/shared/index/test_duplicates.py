@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from findimg.errors import LibraryError
 from findimg.index.duplicates import (
     Duplicates,
+    compare_all,
+    compare_hashed,
     group_duplicates,
+    hash_features,
     near_duplicate_cosine,
-    no_duplicates,
-    open_duplicates,
-    write_duplicates,
+    open_groups,
 )
 
 
@@ -89,18 +90,29 @@ def test_folding_keeps_the_first_of_each_group(names: list[int], random: Random)
     ]
 
 
-def test_version_without_groups_folds_nothing() -> None:
-    groups = no_duplicates(5)
-    assert groups.fold(np.array([3, 1, 4])).tolist() == [0, 1, 2]
-    assert groups.members(3).tolist() == []
-    assert list(groups) == []
+def test_new_images_get_the_groups_that_all_images_together_get() -> None:
+    random = np.random.default_rng(2)
+    clumps = random.standard_normal((1500, 64)).astype(np.float32)
+    visual = clumps[random.integers(0, 1500, 6000)] + random.normal(0, 0.1, (6000, 64)).astype(np.float32)
+    contents, is_old = np.arange(6000), random.random(6000) < 0.9
+    hashes = hash_features(visual, visual.mean(axis=0))
+    together = compare_hashed(visual, contents, np.ones(6000, np.bool_), hashes, 0.95)
+    old = np.flatnonzero(is_old)
+    known = compare_hashed(visual, old, np.ones(len(old), np.bool_), hashes[old], 0.95)
+    added = compare_hashed(visual, contents, ~is_old, hashes, 0.95)
+    assert len(together) > 6000
+    assert {*map(tuple, known.tolist()), *map(tuple, added.tolist())} == {*map(tuple, together.tolist())}
+    few = np.arange(500)
+    all_pairs = compare_all(visual, few, np.ones(500, np.bool_), 0.95)
+    new = compare_all(visual, few, few >= 400, 0.95)
+    assert {*map(tuple, new.tolist())} == {pair for pair in map(tuple, all_pairs.tolist()) if pair[1] >= 400}
 
 
-def test_groups_are_read_back_and_damage_is_reported(tmp_path: Path) -> None:
-    write_duplicates(tmp_path / "groups.npy", np.array([0, 0, 2], np.int32))
-    assert [group.tolist() for group in open_duplicates(tmp_path / "groups.npy", 3)] == [[0, 1]]
+def test_groups_of_an_older_version_are_read_and_damage_is_reported(tmp_path: Path) -> None:
+    np.save(tmp_path / "groups.npy", np.array([0, 0, 2], np.int32))
+    assert open_groups(tmp_path / "groups.npy", 3).tolist() == [0, 0, 2]
     with pytest.raises(LibraryError, match=r"does not hold the groups of 4 images\. Publish again with index\."):
-        open_duplicates(tmp_path / "groups.npy", 4)
+        open_groups(tmp_path / "groups.npy", 4)
     (tmp_path / "groups.npy").write_bytes(b"damaged")
     with pytest.raises(LibraryError, match=r"groups\.npy cannot be opened: .*\. Publish again with index\."):
-        open_duplicates(tmp_path / "groups.npy", 3)
+        open_groups(tmp_path / "groups.npy", 3)

@@ -39,11 +39,13 @@ def test_version_without_a_model_uses_the_weights(version: Version, cache: Path)
 
 
 def test_damaged_model_is_an_error_that_names_it(version: Version, tmp_path: Path) -> None:
-    model = bytearray((version.folder / ENCODER_FILE).read_bytes())
+    model = bytearray(version.path(ENCODER_FILE).read_bytes())
     model[len(model) // 2] ^= 1
-    (tmp_path / ENCODER_FILE).write_bytes(model)
-    with pytest.raises(LibraryError, match=rf"{tmp_path}/encoder\.tflite cannot be used .*SHA-256.*rollback"):
-        open_encoder(replace(version, folder=tmp_path), ModelStore(tmp_path))
+    damaged = replace(version, root=tmp_path)
+    damaged.path(ENCODER_FILE).parent.mkdir(parents=True)
+    damaged.path(ENCODER_FILE).write_bytes(model)
+    with pytest.raises(LibraryError, match=rf"{tmp_path}/.*/encoder\.tflite cannot be used .*SHA-256.*rollback"):
+        open_encoder(damaged, ModelStore(tmp_path))
 
 
 def test_model_is_kept_once_in_the_embedding_store(cache: Path, tmp_path: Path) -> None:

@@ -7,20 +7,34 @@ from pathlib import Path
 import pytest
 
 from findimg.errors import LibraryError, StorageError
-from findimg.library.library import Library
-from findimg.library.manifest import FileEntry, IndexEntry, Manifest
+from findimg.library.library import Library, Version
+from findimg.library.manifest import FileEntry, IndexEntry, Manifest, SegmentEntry
 from findimg.storage.base import open_storage
 
 FILES = {"catalog.sqlite": b"rows", "visual-000.ann": bytes(range(256)) * 40}
 NAME = "20261123T101500Z-0a1b2c3d"
+SEGMENT = "5e6"
+FOLDER = f"segments/{SEGMENT}"
 
 
 def manifest_of(files: Mapping[str, bytes], version: str = NAME) -> Manifest:
+    """Return a version of one segment with these files."""
+    segment = SegmentEntry(
+        name=SEGMENT,
+        images=1,
+        visual=IndexEntry(dim=3, counts=[1], search_k=500, recall=1.0),
+        joint=None,
+        files={
+            name: FileEntry(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in files.items()
+        },
+        build_files={},
+    )
     return Manifest(
         version=version,
         created="2026-11-23T10:15:00+00:00",
         run="r",
         inputs="i",
+        recipe="r",
         backbone="efficientnet-lite0",
         fingerprint="f",
         words="glove.6B.50d",
@@ -28,15 +42,13 @@ def manifest_of(files: Mapping[str, bytes], version: str = NAME) -> Manifest:
         dim=3,
         visual_dim="full",
         coherence=[],
+        measured=1,
         noise=0.0,
         sources=["/photos"],
         images=1,
         failed=0,
-        visual=IndexEntry(dim=3, counts=[1], search_k=500, recall=1.0),
-        joint=None,
-        files={
-            name: FileEntry(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in files.items()
-        },
+        segments=[segment],
+        files={},
     )
 
 
@@ -46,10 +58,15 @@ def publish(place: str, version: str = NAME, changes: Mapping[str, object] | Non
     manifest = manifest_of(FILES, version)
     content = json.loads(manifest.model_dump_json(by_alias=True)) | dict(changes or {})
     for name, data in FILES.items():
-        storage.write(f"versions/{version}/{name}", data)
+        storage.write(f"{FOLDER}/{name}", data)
     storage.write(f"versions/{version}/manifest.json", json.dumps(content).encode())
     storage.write("CURRENT", f"{version}\n".encode())
     return manifest
+
+
+def folder_of(version: Version) -> Path:
+    """Return the folder of the version's only segment."""
+    return version.folder(version.manifest.segments[0])
 
 
 def files_in(folder: Path) -> list[str]:
@@ -60,8 +77,8 @@ def test_live_version_is_opened_from_local_files(place: str, tmp_path: Path) -> 
     published = publish(place)
     version = Library(place, tmp_path / "cache").open()
     assert version.manifest == published
-    assert {name: (version.folder / name).read_bytes() for name in FILES} == FILES
-    assert version.folder.is_absolute()
+    assert {name: (folder_of(version) / name).read_bytes() for name in FILES} == FILES
+    assert version.root.is_absolute()
 
 
 def test_earlier_version_is_opened_by_name(place: str, tmp_path: Path) -> None:
@@ -119,10 +136,13 @@ def test_version_name_that_is_a_path_does_not_exist(place: str, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"schema": 2, "something": "new"}, r"knows schema 1 \(schema: Input should be 1\)\. Update findimg"),
+        ({"schema": 3, "something": "new"}, r"knows schema 2 \(schema: Input should be 1 or 2\)\. Update findimg"),
         ({"something": "new"}, r"\(something: Extra inputs"),
         ({"images": 0}, r"\(images: "),
         ({"files": None}, r"\(files: "),
+        ({"segments": []}, r"\(segments: "),
+        ({"segments": [{"name": "../../x"}]}, r"is no name of a segment"),
+        ({"files": {"a": {"size": 1, "sha256": "../" * 20 + "abcd"}}}, r"String should match pattern"),
         ({"version": "../../x"}, r"is the manifest of '\.\./\.\./x'\. Publish again"),
         *(
             ({"files": {name: {"size": 1, "sha256": ""}}}, r"is no file name inside a version")
@@ -142,7 +162,7 @@ def test_invalid_manifest_is_refused_with_a_sentence(
 def test_manifest_that_is_not_json_is_refused(place: str, tmp_path: Path) -> None:
     publish(place)
     open_storage(place).write(f"versions/{NAME}/manifest.json", b"\xff{")
-    with pytest.raises(LibraryError, match=r"knows schema 1 \(Invalid JSON: .*\)\. Update findimg"):
+    with pytest.raises(LibraryError, match=r"knows schema 2 \(Invalid JSON: .*\)\. Update findimg"):
         Library(place, tmp_path).open()
 
 
@@ -150,9 +170,9 @@ def test_manifest_that_is_not_json_is_refused(place: str, tmp_path: Path) -> Non
 def test_missing_or_short_file_is_named(place: str, tmp_path: Path, data: bytes | None) -> None:
     publish(place)
     storage = open_storage(place)
-    storage.delete(f"versions/{NAME}/catalog.sqlite")
+    storage.delete(f"{FOLDER}/catalog.sqlite")
     if data:
-        storage.write(f"versions/{NAME}/catalog.sqlite", data)
+        storage.write(f"{FOLDER}/catalog.sqlite", data)
     with pytest.raises(LibraryError, match=r"catalog\.sqlite is (missing|damaged).*\. Go back with .*rollback"):
         Library(place, tmp_path / "cache").open()
 
@@ -160,21 +180,21 @@ def test_missing_or_short_file_is_named(place: str, tmp_path: Path, data: bytes 
 def test_damaged_object_is_not_stored_in_the_cache(s3: str, tmp_path: Path) -> None:
     publish(s3)
     storage = open_storage(s3)
-    storage.write(f"versions/{NAME}/catalog.sqlite", b"swor")  # of the same size
+    storage.write(f"{FOLDER}/catalog.sqlite", b"swor")  # of the same size
     with pytest.raises(LibraryError, match=r"catalog\.sqlite is damaged\. Go back"):
         Library(s3, tmp_path).open()
     assert files_in(tmp_path) == []
-    storage.write(f"versions/{NAME}/catalog.sqlite", FILES["catalog.sqlite"])
+    storage.write(f"{FOLDER}/catalog.sqlite", FILES["catalog.sqlite"])
     Library(s3, tmp_path).open()
     assert files_in(tmp_path) == sorted(FILES)
 
 
 def test_version_is_downloaded_once_and_missing_files_again(s3: str, tmp_path: Path) -> None:
     publish(s3)
-    folder = Library(s3, tmp_path).open().folder
+    folder = folder_of(Library(s3, tmp_path).open())
     first = (folder / "visual-000.ann").stat()
     (folder / "catalog.sqlite").write_bytes(b"r")  # as a full disk would leave it
-    assert Library(s3, tmp_path).open().folder == folder
+    assert folder_of(Library(s3, tmp_path).open()) == folder
     assert (folder / "catalog.sqlite").read_bytes() == FILES["catalog.sqlite"]
     assert (folder / "visual-000.ann").stat() == first
 
@@ -189,14 +209,14 @@ def test_unwritable_cache_is_named(s3: str, tmp_path: Path) -> None:
 def test_two_libraries_in_one_cache_are_separate(s3: str, tmp_path: Path) -> None:
     publish(f"{s3}/one")
     publish(f"{s3}/two")
-    assert Library(f"{s3}/one", tmp_path).open().folder != Library(f"{s3}/two", tmp_path).open().folder
+    assert Library(f"{s3}/one", tmp_path).open().root != Library(f"{s3}/two", tmp_path).open().root
 
 
 def test_many_threads_can_open_a_version_at_once(place: str, tmp_path: Path) -> None:
     publish(place)
 
     def read(_: int) -> dict[str, bytes]:
-        folder = Library(place, tmp_path / "cache").open().folder
+        folder = folder_of(Library(place, tmp_path / "cache").open())
         return {name: (folder / name).read_bytes() for name in FILES}
 
     with ThreadPoolExecutor(8) as pool:
@@ -207,18 +227,18 @@ def test_many_threads_can_open_a_version_at_once(place: str, tmp_path: Path) -> 
 def test_check_finds_missing_and_changed_files(place: str, tmp_path: Path) -> None:
     manifest = publish(place)
     library = Library(place, tmp_path)
-    assert list(library.check(manifest)) == []
-    library.storage.write(f"versions/{NAME}/catalog.sqlite", b"swor")
-    library.storage.delete(f"versions/{NAME}/visual-000.ann")
-    changed, missing = library.check(manifest)
-    assert f"{library.uri}/versions/{NAME}/catalog.sqlite has SHA-256 " in changed
-    assert missing == f"{library.uri}/versions/{NAME}/visual-000.ann is missing."
+    assert list(library.check(manifest.all_files())) == []
+    library.storage.write(f"{FOLDER}/catalog.sqlite", b"swor")
+    library.storage.delete(f"{FOLDER}/visual-000.ann")
+    changed, missing = library.check(manifest.all_files())
+    assert f"{library.uri}/{FOLDER}/catalog.sqlite has SHA-256 " in changed
+    assert missing == f"{library.uri}/{FOLDER}/visual-000.ann is missing."
 
 
 def test_check_names_unreadable_files(tmp_path: Path) -> None:
     manifest = publish(str(tmp_path))
-    path = tmp_path / "versions" / NAME / "catalog.sqlite"
+    path = tmp_path / FOLDER / "catalog.sqlite"
     path.unlink()
     path.mkdir()
-    (problem,) = Library(str(tmp_path), tmp_path).check(manifest)
+    (problem,) = Library(str(tmp_path), tmp_path).check(manifest.all_files())
     assert problem == f"{path} cannot be read: Is a directory."

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageOps
 from skimage import data
 
-from findimg.library.layout import DUPLICATES_FILE
+from findimg.library.layout import ITEMS_FILE
 from findimg.library.library import Library, Version
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
@@ -93,8 +93,8 @@ def test_similar_images_leave_out_the_image_but_not_its_copies(searcher: Searche
 
 
 def test_version_without_groups_shows_every_image(version: Version) -> None:
-    files = {name: file for name, file in version.manifest.files.items() if name != DUPLICATES_FILE}
-    older = Version(version.manifest.model_copy(update={"files": files}), version.folder)
+    files = {name: file for name, file in version.manifest.files.items() if name != ITEMS_FILE}
+    older = Version(version.manifest.model_copy(update={"files": files}), version.root)
     searcher = Searcher(older, open_words(EMBEDDED))
     answer = searcher.find(parse("sort:date"), 20)
     assert (len(answer.hits), answer.total) == (17, 17)

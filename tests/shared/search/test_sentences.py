@@ -183,19 +183,19 @@ def cut(path: Path) -> None:
 
 
 BROKEN = {
-    "changed tower": (lambda f: cut(f / MODEL_FOLDER / "textual" / "model.onnx"), "another SHA-256"),
-    "changed settings": (lambda f: cut(f / MODEL_FOLDER / "config.json"), "another SHA-256"),
-    "missing tokenizer": (lambda f: (f / MODEL_FOLDER / "textual" / "tokenizer.json").unlink(), "missing or incompl"),
-    "changed vocabulary": (lambda f: cut(f / VOCABULARY_FILE), "cannot be opened as a vocabulary"),
+    "changed tower": (f"{MODEL_FOLDER}/textual/model.onnx", cut, "another SHA-256"),
+    "changed settings": (f"{MODEL_FOLDER}/config.json", cut, "another SHA-256"),
+    "missing tokenizer": (f"{MODEL_FOLDER}/textual/tokenizer.json", Path.unlink, "missing or incompl"),
+    "changed vocabulary": (VOCABULARY_FILE, cut, "cannot be opened as a vocabulary"),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_damaged_file_is_named_in_one_sentence(name: str, things: Path, cache: Path, tmp_path: Path) -> None:
-    spoil, message = BROKEN[name]
+    file, spoil, message = BROKEN[name]
     shutil.copytree(things / "library", tmp_path / "library")
-    (folder,) = (tmp_path / "library" / "versions").iterdir()
-    spoil(folder)
+    (path,) = (tmp_path / "library" / "shared").glob(f"*/{file}")
+    spoil(path)
     with pytest.raises(LibraryError, match=rf"{message}.*ublish again with index\.$") as caught:
         findimg.open(tmp_path / "library", cache=cache).search("sea")
     assert "\n" not in str(caught.value)
@@ -203,7 +203,7 @@ def test_damaged_file_is_named_in_one_sentence(name: str, things: Path, cache: P
 
 def test_version_that_lacks_the_text_tower_says_so(version: Version, cache: Path) -> None:
     files = {name: entry for name, entry in version.manifest.files.items() if "textual/model" not in name}
-    without = Version(version.manifest.model_copy(update={"files": files}), version.folder)
+    without = Version(version.manifest.model_copy(update={"files": files}), version.root)
     searcher = Searcher(without, open_words(EMBEDDED), text_vectors=text_vectors(without, ModelStore(cache / "models")))
     with pytest.raises(FindimgError, match=r"has no model/textual/model\.onnx\. .*publish again with index\.$"):
         searcher.find(parse("sea"), 1)

@@ -27,7 +27,7 @@ use them either, because some window resembles nearly any guess. The windows tak
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.postings import Postings
+from findimg.index.segmented import SegmentedPostings
 from findimg.search.expansion import ExpandedTerm
 
 # Regions are less reliable than whole images, because a small window shows less.
@@ -37,7 +37,7 @@ REGION_WEIGHT = np.float32(0.3)
 class ClassEvidence:
     """Knows every term, because an expanded term always has class weights."""
 
-    def __init__(self, postings: Postings | None, images: int, regions: Postings | None = None):
+    def __init__(self, postings: SegmentedPostings | None, images: int, regions: SegmentedPostings | None = None):
         """Use a version's posting lists.
 
         Args:

@@ -37,7 +37,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.float16 import Float16Matrix
+from findimg.index.segmented import SegmentedMatrix
 from findimg.search.expansion import ExpandedTerm
 from findimg.search.sentences.vocabulary import BackgroundVocabulary
 from findimg.search.tags import Tag
@@ -84,7 +84,7 @@ class _Calibration:
 class SentenceEvidence:
     """Knows every text. Several threads may use it at the same time."""
 
-    def __init__(self, visual: Float16Matrix, vocabulary: BackgroundVocabulary, vector_of: Callable[[str], Floats]):
+    def __init__(self, visual: SegmentedMatrix, vocabulary: BackgroundVocabulary, vector_of: Callable[[str], Floats]):
         """Use a version's visual embeddings. They are calibrated when the first text comes.
 
         Args:

@@ -32,8 +32,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.library.catalog import Catalog
 from findimg.library.manifest import Manifest
+from findimg.library.version_catalog import VersionCatalog
 from findimg.search.similarity import SimilaritySearch
 from findimg.taught.events import Example
 from findimg.taught.state import NOTHING_TAUGHT, TaughtName, TaughtState
@@ -89,7 +89,7 @@ class _Direction:
 class TaughtEvidence:
     """Knows the names that a team taught. Several threads may use it at the same time."""
 
-    def __init__(self, similarity: SimilaritySearch, catalog: Catalog, manifest: Manifest):
+    def __init__(self, similarity: SimilaritySearch, catalog: VersionCatalog, manifest: Manifest):
         """Know nothing yet. `use` sets what is taught."""
         self._similarity = similarity
         self._catalog = catalog

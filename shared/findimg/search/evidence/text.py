@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.text_index import KINDS, Items, Kind, TextIndex
+from findimg.index.segmented import SegmentedTextIndex
+from findimg.index.text_index import KINDS, Items, Kind
 from findimg.search.query import Term
 from findimg.search.results import TextMatch
 from findimg.text.lexicon import Lexicon
@@ -62,7 +63,7 @@ NO_TEXT = FoundText({}, np.empty(0, np.int64))
 class TextEvidence:
     """Knows the words that any image has. Several threads may use it at the same time."""
 
-    def __init__(self, index: TextIndex | None, lexicon: Lexicon, kinds: Collection[Kind] = KINDS):
+    def __init__(self, index: SegmentedTextIndex | None, lexicon: Lexicon, kinds: Collection[Kind] = KINDS):
         """Use a version's text index.
 
         Args:

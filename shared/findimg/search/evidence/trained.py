@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.heads.devise import Devise
-from findimg.index.float16 import Float16Matrix
+from findimg.index.segmented import SegmentedRelevance
 from findimg.search.expansion import ExpandedTerm
 from findimg.text.lexicon import Lexicon
 
@@ -12,7 +12,7 @@ from findimg.text.lexicon import Lexicon
 class TrainedEvidence:
     """Knows the labels of a trained head, in singular and plural."""
 
-    def __init__(self, head: Devise, relevance: Float16Matrix, lexicon: Lexicon):
+    def __init__(self, head: Devise, relevance: SegmentedRelevance, lexicon: Lexicon):
         """Use a head's labels.
 
         Args:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.float16 import Float16Matrix
+from findimg.index.segmented import SegmentedMatrix
 
 _PIECE = 65_536  # images read at a time
 
@@ -13,7 +13,7 @@ _PIECE = 65_536  # images read at a time
 class VectorEvidence:
     """Orders images that no other source has evidence for."""
 
-    def __init__(self, joint: Float16Matrix | None):
+    def __init__(self, joint: SegmentedMatrix | None):
         """Use a version's joint embeddings, float16[images, dim]. None for a version without word vectors of images."""
         self._joint = joint
 

@@ -1,0 +1,147 @@
+"""Find the near-duplicates of a new version: the known pairs of the live one, and those of its new images."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.errors import LibraryError
+from findimg.index.duplicates import EXACT, compare_all
+from findimg.index.float16 import Float16Matrix, widened
+from findimg.index.near_duplicates import compare_hashed
+from findimg.library.items import ItemRows
+from findimg.library.layout import HASHES_FILE, VISUAL_FILE, segment_folder
+from findimg.library.library import Library
+from findimg.library.manifest import SegmentEntry
+
+_READERS = 16  # requests for rows of one segment at the same time
+_GAP = 32  # rows that are read although nobody needs them, to save a request
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFiles:
+    """A segment of a new version, and where its files are."""
+
+    entry: SegmentEntry
+    folder: Path  # has the files that a build needs
+    is_new: bool  # then the folder has all its files, unless a worker built it
+
+    def fetch(self, library: Library, *files: str) -> Path:
+        """Make files of the segment available on this machine, and return the path of the first one.
+
+        Raises:
+            LibraryError: a file is missing or damaged.
+            StorageError: the library cannot be read.
+        """
+        if all((self.folder / file).exists() for file in files):
+            return self.folder / files[0]
+        entries = self.entry.files | self.entry.build_files
+        keys = {f"{segment_folder(self.entry.name)}/{file}": entries[file] for file in files}
+        return library.fetch_files(keys) / next(iter(keys))
+
+
+class SegmentRows:
+    """Visual embeddings by item, read from files on this machine or row by row from the library."""
+
+    def __init__(self, library: Library, segments: Sequence[SegmentFiles], rows: ItemRows, dim: int):
+        """Use the segments of a version.
+
+        Args:
+            library: the library.
+            segments: the segments.
+            rows: the rows of the version's items.
+            dim: dimension of the visual embeddings.
+        """
+        self._storage = library.storage
+        self._rows = rows
+        self._dim = dim
+        self._segments = segments
+        self._local = [self._open(library, segment) for segment in segments]
+        self.shape = len(rows), dim
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return some rows, float32[n, dim]."""
+        found = np.empty((len(items), self._dim), np.float32)
+        for segment, places, rows in self._rows.split(items):
+            local = self._local[segment]
+            found[places] = self._read(segment, rows) if local is None else local[rows]
+        return found
+
+    def _open(self, library: Library, segment: SegmentFiles) -> Float16Matrix | None:
+        entry = segment.entry
+        path: Path | None = segment.folder / VISUAL_FILE
+        if not segment.is_new:
+            path = library.local_path(_key(entry), entry.files[VISUAL_FILE])
+        return Float16Matrix(path, entry.images, self._dim) if path and path.is_file() else None
+
+    def _read(self, segment: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return rows of a segment that is not on this machine."""
+        ordered, places = np.unique(rows, return_inverse=True)
+        runs = np.split(ordered, np.flatnonzero(np.diff(ordered) > _GAP) + 1)
+        width = 2 * self._dim
+
+        def read(run: NDArray[np.int64]) -> NDArray[np.float32]:
+            first, count = int(run[0]), int(run[-1] - run[0]) + 1
+            data = self._storage.read_range(_key(self._segments[segment].entry), first * width, count * width)
+            return widened(np.frombuffer(data, np.float16).reshape(count, self._dim)[run - first])
+
+        with ThreadPoolExecutor(_READERS) as readers:
+            return np.concatenate(list(readers.map(read, runs)))[places]
+
+
+def find_near_duplicates(
+    library: Library,
+    segments: Sequence[SegmentFiles],
+    rows: ItemRows,
+    contents: NDArray[np.int64],
+    is_new: NDArray[np.bool_],
+    dim: int,
+    cosine: float,
+) -> NDArray[np.int64]:
+    """Return the pairs of near-duplicates with a new content, int64[p, 2], the smaller item first.
+
+    Args:
+        library: the library.
+        segments: the segments of the version.
+        rows: the rows of the version's items.
+        contents: int64[n], the first item of each content.
+        is_new: bool[n], the contents whose pairs are not known.
+        dim: dimension of the visual embeddings.
+        cosine: the least cosine of near-duplicates.
+
+    Raises:
+        LibraryError: a file is damaged.
+        StorageError: the library cannot be read.
+    """
+    if not is_new.any():
+        return np.empty((0, 2), np.int64)
+    visual = SegmentRows(library, segments, rows, dim)
+    if len(contents) <= EXACT:
+        return compare_all(visual, contents, is_new, cosine)
+    hashes = np.empty((len(contents), 6), np.uint64)
+    for segment, places, found in rows.split(contents):
+        hashes[places] = _open_hashes(library, segments[segment])[found]
+    return compare_hashed(visual, contents, is_new, hashes, cosine)
+
+
+def _open_hashes(library: Library, segment: SegmentFiles) -> NDArray[np.uint64]:
+    path = segment.fetch(library, HASHES_FILE)
+    try:
+        hashes = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise LibraryError(f"{path} cannot be opened: {error}. Publish again with index.") from error
+    if hashes.shape != (segment.entry.images, 6) or hashes.dtype != np.uint64:
+        raise LibraryError(
+            f"{path} does not hold the hashes of {segment.entry.images} images. Publish again with index."
+        )
+    return np.asarray(hashes, np.uint64)
+
+
+def _key(entry: SegmentEntry) -> str:
+    return f"{segment_folder(entry.name)}/{VISUAL_FILE}"

@@ -1,0 +1,201 @@
+"""Arrays and indexes of several segments, used as one.
+
+Items are numbered through the whole version. `ItemRows` says which row of which segment each of them is.
+"""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.index.base import VectorIndex
+from findimg.index.float16 import Float16Matrix
+from findimg.index.postings import Postings, raise_to
+from findimg.index.text_index import KINDS, ImageText, Kind, TextIndex
+from findimg.library.items import ItemRows
+
+Floats = NDArray[np.float32]
+Items = NDArray[np.int64]
+
+
+class SegmentedMatrix:
+    """Float16 matrices with one row per image, read as float32."""
+
+    def __init__(self, parts: Sequence[Float16Matrix], rows: ItemRows):
+        """Use one matrix of each segment, float16[rows, dim]."""
+        self._parts = parts
+        self._rows = rows
+        self.shape = len(rows), parts[0].shape[1]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, items: int | slice | NDArray[np.integer]) -> Floats:
+        """Return one row or several, float32[…, dim]."""
+        if self._rows.is_plain:
+            return self._parts[0][items]
+        if isinstance(items, int | np.integer):
+            segment, row = self._rows.locate(int(items))
+            return self._parts[segment][row]
+        chosen = np.arange(len(self))[items] if isinstance(items, slice) else np.asarray(items, np.int64)
+        found = np.empty((len(chosen), self.shape[1]), np.float32)
+        for segment, places, rows in self._rows.split(chosen):
+            found[places] = self._parts[segment][rows]
+        return found
+
+    def cosines(self, vector: Floats, items: Items | None = None) -> Floats:
+        """Return the cosine similarities of images to a vector, float32[m]; 0 for a row of zeros.
+
+        Args:
+            vector: float32[dim], not zero.
+            items: int64[m], the images. The default is all of them.
+        """
+        if self._rows.is_plain:
+            return self._parts[0].cosines(vector, items)
+        if items is None:
+            found = np.empty(len(self) + 1, np.float32)  # the last place is for deleted images
+            for segment, part in enumerate(self._parts):
+                found[self._rows.items(segment)] = part.cosines(vector)
+            return found[:-1]
+        found = np.empty(len(items), np.float32)
+        for segment, places, rows in self._rows.split(items):
+            found[places] = self._parts[segment].cosines(vector, rows)
+        return found
+
+
+class SegmentedRelevance:
+    """Float16 matrices with one row per label and one column per image."""
+
+    def __init__(self, parts: Sequence[Float16Matrix], rows: ItemRows):
+        """Use one matrix of each segment, float16[labels, rows]."""
+        self._parts = parts
+        self._rows = rows
+
+    def __getitem__(self, label: int) -> Floats:
+        """Return the relevance of a label for every image, float32[images]."""
+        if self._rows.is_plain:
+            return self._parts[0][label]
+        found = np.empty(len(self._rows) + 1, np.float32)  # the last place is for deleted images
+        for segment, part in enumerate(self._parts):
+            found[self._rows.items(segment)] = part[label]
+        return found[:-1]
+
+
+class SegmentedPostings:
+    """Posting lists of several segments."""
+
+    def __init__(self, parts: Sequence[Postings | None], rows: ItemRows):
+        """Use the lists of each segment; None for a segment without."""
+        self._parts = parts
+        self._rows = rows
+
+    def sum(self, weights: Floats, power: float = 1) -> Floats:
+        """See `Postings.sum`."""
+        total = np.zeros(len(self._rows) + 1, np.float32)  # the last place is for deleted images
+        for segment, part in enumerate(self._parts):
+            if part:
+                part.add(total, weights, power, None if self._rows.is_plain else self._rows.items(segment))
+        raise_to(total, 1 / power)
+        return total[:-1]
+
+    def classes_of(self, item: int) -> tuple[Items, Floats]:
+        """See `Postings.classes_of`."""
+        segment, row = self._rows.locate(item)
+        part = self._parts[segment]
+        return part.classes_of(row) if part else (np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+class SegmentedIndex:
+    """Vector indexes of several segments, searched as one."""
+
+    def __init__(self, parts: Sequence[VectorIndex], rows: ItemRows):
+        """Use one index of each segment."""
+        self._parts = parts
+        self._rows = rows
+        self.dim = parts[0].dim
+        self.is_exact = all(part.is_exact for part in parts)
+
+    def search(self, query: Floats, k: int, without: Items | None = None) -> tuple[Items, Floats]:
+        """See `VectorIndex.search`. Of equally near images the first comes first."""
+        if self._rows.is_plain:
+            return self._parts[0].search(query, k, without)
+        found, near = [], []
+        for segment, part in enumerate(self._parts):
+            rows, cosines = part.search(query, k, self._left_out(segment, without))
+            found.append(self._rows.items(segment)[rows])
+            near.append(cosines)
+        items, cosines = np.concatenate(found), np.concatenate(near)
+        best = np.lexsort((items, -cosines))[:k]
+        return items[best], cosines[best]
+
+    def similarities(self, query: Floats, items: Items) -> Floats:
+        """See `VectorIndex.similarities`."""
+        if self._rows.is_plain:
+            return self._parts[0].similarities(query, items)
+        found = np.empty(len(items), np.float32)
+        for segment, places, rows in self._rows.split(items):
+            found[places] = self._parts[segment].similarities(query, rows)
+        return found
+
+    def close(self) -> None:
+        """See `VectorIndex.close`."""
+        for part in self._parts:
+            part.close()
+
+    def _left_out(self, segment: int, without: Items | None) -> Items:
+        """Return the rows of a segment to leave out: those of deleted images, and those of the items `without`."""
+        deleted = self._rows.deleted(segment)
+        if without is None:
+            return deleted
+        rows = [rows for number, _, rows in self._rows.split(without) if number == segment]
+        return np.concatenate([deleted, *rows])
+
+
+class SegmentedTextIndex:
+    """Text indexes of several segments, searched as one. Several threads may use it at the same time."""
+
+    def __init__(self, parts: Sequence[TextIndex], rows: ItemRows):
+        """Use one index of each segment."""
+        self._parts = parts
+        self._rows = rows
+
+    def with_phrase(self, words: Sequence[str], kinds: Collection[Kind] = KINDS) -> dict[Kind, Items]:
+        """See `TextIndex.with_phrase`."""
+        found: dict[Kind, list[Items]] = {}
+        for segment, part in enumerate(self._parts):
+            for kind, rows in part.with_phrase(words, kinds).items():
+                if len(items := self._live(segment, rows)):
+                    found.setdefault(kind, []).append(items)
+        return {kind: np.concatenate(parts) for kind, parts in found.items()}
+
+    def with_similar_text(self, words: Sequence[str]) -> tuple[Items, Items]:
+        """See `TextIndex.with_similar_text`."""
+        found, mistakes = [], []
+        for segment, part in enumerate(self._parts):
+            rows, wrong = part.with_similar_text(words)
+            items = self._rows.items(segment)[rows]
+            is_live = items < len(self._rows)
+            found.append(items[is_live])
+            mistakes.append(wrong[is_live])
+        items, wrong = np.concatenate(found), np.concatenate(mistakes)
+        order = np.argsort(items, kind="stable")
+        return items[order], wrong[order]
+
+    def text(self, item: int) -> ImageText:
+        """See `TextIndex.text`."""
+        segment, row = self._rows.locate(item)
+        return self._parts[segment].text(row)
+
+    def similar_place(self, words: Sequence[str], text: str) -> tuple[int, int] | None:
+        """See `TextIndex.similar_place`."""
+        return self._parts[0].similar_place(words, text)
+
+    def close(self) -> None:
+        """Close the files."""
+        for part in self._parts:
+            part.close()
+
+    def _live(self, segment: int, rows: Items) -> Items:
+        """Return the items of rows of a segment, without those of deleted images."""
+        items = self._rows.items(segment)[rows]
+        return items[items < len(self._rows)]
