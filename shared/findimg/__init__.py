@@ -23,8 +23,10 @@ from findimg.errors import (
 
 if TYPE_CHECKING:
     from findimg.api import Hit, Hits, OpenedLibrary, RelatedWord, Tag, TaughtName, open
+    from findimg.plugins import AddReport
 
 __all__ = [
+    "AddReport",
     "FindimgError",
     "Hit",
     "Hits",

@@ -19,6 +19,7 @@ from findimg.images import LIMIT_BYTES, decode, thumbnail
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
+from findimg.plugins import PATIENCE, AddReport, find_add
 from findimg.search.query import Query, parse
 from findimg.search.results import Answer, ImageFeatures
 from findimg.search.searcher import MAX_HITS, Searcher
@@ -126,14 +127,22 @@ class OpenedLibrary:
     """The published version of a library, opened for searching.
 
     It is a context manager, and several threads may use it at the same time. It keeps answering from the version that
-    was published when it was opened.
+    was published when it was opened, or by its last `add`.
     """
 
-    def __init__(self, library: Library, searcher: Searcher, models: ModelStore):
-        self._opened = searcher
-        self._models = models
+    def __init__(self, library: Library, cache: Path):
+        self._library = library
+        self._cache = cache
+        self._models = ModelStore(cache / "models")
+        self._opened = self._open_live()
         self._storage = library.storage
         self._follower = TaughtFollower(library.storage, lambda data: searcher.embed(decode(data), self._encoder))
+
+    def _open_live(self) -> Searcher:
+        version = self._library.open()
+        words = version.manifest.words
+        vectors = open_words(words, self._models.words(words))
+        return Searcher(version, vectors, text_vectors=text_vectors(version, self._models))
 
     @property
     def _searcher(self) -> Searcher:
@@ -223,6 +232,29 @@ class OpenedLibrary:
         """
         _check_page(k)
         return [RelatedWord(found, distance) for found, distance in self._searcher.words.nearest(word, k)]
+
+    def add(self, images: Iterable[str | os.PathLike[str]], wait: float = PATIENCE) -> AddReport:
+        """Add new or changed images to the library, publish the result, and search in it from now on.
+
+        Images must be inside the library's sources, where the next run of `findimg-jobs index` finds them. The extra
+        `jobs` must be installed. Several callers, and a run of `index`, wait for each other.
+
+        Args:
+            images: paths and s3:// addresses.
+            wait: seconds to wait for another run that writes to the library.
+
+        Raises:
+            LibraryError: the extra `jobs` is missing, or an image is in no source of the library or was forgotten.
+            SettingsError: an image does not exist.
+            StorageError: an image cannot be read, or the library cannot be written.
+            FindimgError: no image could be added, or another run is still writing.
+        """
+        add = find_add()
+        settings = load_settings(library=self._library.uri, cache=self._cache)
+        report = add(settings, [_absolute(image) for image in images], wait)
+        # Other threads may still use the former searcher. Its files are closed with its last reference.
+        self._opened, self._refreshed = self._open_live(), float("-inf")
+        return report
 
     def teach(
         self,
@@ -351,12 +383,7 @@ def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = 
         ModelError: the library's word vectors are not on this machine.
     """
     folder = load_settings().cache if cache is None else Path(cache)
-    models = ModelStore(folder / "models")
-    library = Library(os.fspath(uri), folder)
-    version = library.open()
-    words = version.manifest.words
-    searcher = Searcher(version, open_words(words, models.words(words)), text_vectors=text_vectors(version, models))
-    return OpenedLibrary(library, searcher, models)
+    return OpenedLibrary(Library(os.fspath(uri), folder), folder)
 
 
 def local_person() -> str:

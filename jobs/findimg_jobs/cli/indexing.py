@@ -1,4 +1,4 @@
-"""Commands that build and publish versions: index and merge."""
+"""Commands that build and publish versions: index, add, merge and compact."""
 
 import json
 import os
@@ -10,10 +10,14 @@ from typing import Annotated
 import typer
 
 from findimg.errors import SettingsError
+from findimg.library.library import Library
+from findimg.plugins import PATIENCE
 from findimg.settings import Settings, load_settings
 from findimg.terminal import print_lines
+from findimg_jobs.build.merging import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
+from findimg_jobs.indexing.add import add as run_add
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.skip_rules import SkipRules
@@ -124,6 +128,18 @@ def _next_steps(settings: Settings, report: RunReport) -> list[str]:
     return [f"Search it: findimg-bot ask '/findimg cat'{library}, or in a browser: findimg-bot try{library}"]
 
 
+def add(
+    uris: Annotated[list[str], typer.Argument(metavar="URI…", help="Images inside the library's sources.")],
+    library: LibraryOption = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another run.")] = PATIENCE,
+    weights: Annotated[str | None, setting("weights")] = None,
+    cache: CacheOption = None,
+) -> None:
+    """Add new or changed images to the live version at once, without listing the sources."""
+    settings = load_settings(library=library, weights=weights, cache=cache)
+    print_lines(run_add(settings, uris, wait).lines())
+
+
 def merge(
     library: LibraryOption = None,
     words: Annotated[str | None, setting("words")] = None,
@@ -147,3 +163,26 @@ def merge(
     )
     manifest = rebuild(settings)
     print(f"Version {manifest.version} with {manifest.images} images is live.")
+
+
+def compact(
+    library: LibraryOption = None,
+    purge: Annotated[
+        bool,
+        typer.Option("--purge", help="Rewrite every segment that holds a deleted image, however few they are."),
+    ] = False,
+    engine: Annotated[str | None, setting("engine")] = None,
+    ray_address: Annotated[str | None, setting("ray_address")] = None,
+    partition_size: Annotated[int | None, setting("partition_size")] = None,
+    cache: CacheOption = None,
+) -> None:
+    """Merge small segments of the live version, and rewrite those with more than a fifth of deleted images."""
+    settings = load_settings(
+        library=library, engine=engine, ray_address=ray_address, partition_size=partition_size, cache=cache
+    )
+    before = Library(settings.library, settings.cache).current()
+    manifest = rebuild(settings, merges=choose_purge if purge else choose_compaction)
+    if manifest.version == before:
+        print(f"There is nothing to compact. Version {manifest.version} stays live.")
+    else:
+        print(f"Version {manifest.version} with {manifest.images} images in {len(manifest.segments)} segments is live.")

@@ -17,7 +17,7 @@ from findimg.errors import FindimgError
 from findimg.terminal import LineFormatter, print_lines
 from findimg_jobs.cli.cleanup import forget, prune
 from findimg_jobs.cli.duplicates import duplicates
-from findimg_jobs.cli.indexing import index, merge
+from findimg_jobs.cli.indexing import add, compact, index, merge
 from findimg_jobs.cli.models import app as models
 from findimg_jobs.cli.samples import samples
 from findimg_jobs.cli.teaching import RepeatedOptions, teach
@@ -29,9 +29,11 @@ _log = logging.getLogger(__name__)
 app = typer.Typer(no_args_is_help=True)
 for _command in (
     index,
+    add,
     watch,
     train,
     merge,
+    compact,
     evaluate,
     verify,
     versions,

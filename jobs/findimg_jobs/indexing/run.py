@@ -89,10 +89,13 @@ def index(
         context = replace(context, config=replace(context.config, sources=listing.roots))
         with hold_lock(library.storage) as lock:
             session = WriteSession(library, lock, engine, clock)
-            _check_not_published_meanwhile(library, live_name)
+            if library.current() != live_name:  # the sources were listed without the lock
+                live, listing = _catch_up(library, live, listing)
             progress = _plan(session, settings, listing, context, live, options)
             try:
-                _embed(session, settings, context, progress)
+                progress.committed = embed_shards(
+                    session, settings, context, progress.plan, progress.committed, progress.shards
+                )
                 manifest = _build(session, context, progress, live, options)
             except FindimgError as error:
                 _report_failure(session, progress, live, error, on_end)
@@ -118,10 +121,20 @@ def _list(
     return listing
 
 
-def _check_not_published_meanwhile(library: Library, live: str | None) -> None:
-    # The sources were listed without the lock.
-    if library.current() != live:
-        raise NotPublishedError(f"Another run published to {library.uri} while this run was listing. Run again.")
+def _catch_up(library: Library, before: Manifest | None, listing: Listing) -> tuple[Manifest, Listing]:
+    """Return the live version, and the listing with the images that `add` published while this run was listing.
+
+    Raises:
+        NotPublishedError: another run published more than such images.
+    """
+    live = library.live_manifest()
+    if before and live and (live.recipe, live.sources) == (before.recipe, before.sources):
+        known, now = (read_images(library.storage, manifest.run) for manifest in (before, live))
+        if {image.uri for image in known} <= {image.uri for image in now}:
+            added = [image for image in set(now) - set(known) if is_below(image.uri, listing.roots)]
+            images = {image.uri: image for image in [*listing.images, *added]}
+            return live, replace(listing, images=sorted(images.values()))
+    raise NotPublishedError(f"Another run published to {library.uri} while this run was listing. Run again.")
 
 
 def _plan(
@@ -214,8 +227,27 @@ def _images_of_version(
     return sorted(listed.values()), skipped
 
 
-def _embed(session: WriteSession, settings: Settings, context: BuildContext, progress: _Progress) -> None:
-    """Embed the plan's shards, and then read again what is committed."""
+def embed_shards(
+    session: WriteSession,
+    settings: Settings,
+    context: BuildContext,
+    plan: Plan,
+    committed: CommittedImages,
+    done: list[Stats],
+) -> CommittedImages:
+    """Embed the plan's shards, and return what is committed afterwards.
+
+    Args:
+        session: the library to write to.
+        settings: the operator's settings.
+        context: names the encoder.
+        plan: the plan.
+        committed: what is committed before.
+        done: receives the statistics of each shard when it is committed.
+
+    Raises:
+        FindimgError: not all shards could be embedded. Committed shards stay.
+    """
     storage, fingerprint = session.library.storage, context.config.fingerprint
     with session.clock.stage("embed"):
         task = EmbedTask(
@@ -225,21 +257,21 @@ def _embed(session: WriteSession, settings: Settings, context: BuildContext, pro
             models=(settings.cache / "models").absolute(),
             library=session.library.uri,
             fingerprint=fingerprint,
-            contents=frozenset(progress.committed.contents),
+            contents=frozenset(committed.contents),
         )
-        to_embed = sum(len(shard.images) for shard in progress.plan.shards)
-        for shard in show_progress(session.engine.run(progress.plan.shards, task), to_embed):
-            progress.shards.append(shard)
+        to_embed = sum(len(shard.images) for shard in plan.shards)
+        for shard in show_progress(session.engine.run(plan.shards, task), to_embed):
+            done.append(shard)
             session.lock.check()
     keep_vocabulary(storage, ModelStore(settings.cache / "models"), context, settings.weights or None)
-    if not progress.shards:
-        return
+    if not done:
+        return committed
     shards = read_shards(storage, fingerprint)
     if is_crowded(shards, settings.shard_size):
         with session.clock.stage("compact"):
             compact(storage, fingerprint, settings.shard_size)
         shards = read_shards(storage, fingerprint)
-    progress.committed = combine_shards(shards)
+    return combine_shards(shards)
 
 
 def _build(

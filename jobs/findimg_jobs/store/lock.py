@@ -6,6 +6,7 @@ Only one run writes at a time. The lease of a run that died expires, so it does 
 import json
 import logging
 import os
+import random
 import secrets
 import socket
 import threading
@@ -23,6 +24,7 @@ from findimg.storage.base import Storage
 
 BEAT = 15.0  # seconds between heartbeats
 EXPIRY = 4 * BEAT  # seconds without a heartbeat after which a lease is abandoned
+_POLL = 0.5  # seconds between attempts to take the lock
 _KEY = "LOCK"
 _log = logging.getLogger(__name__)
 
@@ -99,13 +101,17 @@ class Lock:
 
 
 @contextmanager
-def hold_lock(storage: Storage) -> Iterator[Lock]:
+def hold_lock(storage: Storage, patience: float = 0.0) -> Iterator[Lock]:
     """Hold the library's lock and write its heartbeat.
+
+    Args:
+        storage: the library.
+        patience: seconds to wait for another run.
 
     Raises:
         LockedError: another run holds it.
     """
-    lock = Lock(storage, _take(storage))
+    lock = Lock(storage, _take_patiently(storage, patience))
     try:
         yield lock
     finally:
@@ -114,6 +120,19 @@ def hold_lock(storage: Storage) -> Iterator[Lock]:
         except (StorageError, LockedError) as error:
             # The run's work is done, and the lease expires by itself.
             _log.warning("The lock could not be released: %s", error)
+
+
+def _take_patiently(storage: Storage, patience: float) -> _Lease:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return _take(storage)
+        except LockedError:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise
+            # Callers that wait for the same run try at different times.
+            time.sleep(min(left, _POLL * random.uniform(0.5, 1.5)))
 
 
 def _take(storage: Storage) -> _Lease:

@@ -1,0 +1,103 @@
+"""Add single images to a library at once, without listing its sources."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from findimg.errors import LibraryError, NotPublishedError
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
+from findimg.plugins import PATIENCE, AddReport
+from findimg.settings import Settings
+from findimg.storage.base import Storage
+from findimg_jobs.build.assemble import find_embedded
+from findimg_jobs.build.context import make_build_context
+from findimg_jobs.build.merging import choose_small_merges
+from findimg_jobs.build.session import WriteSession, build_and_publish
+from findimg_jobs.build.version import BuildRequest
+from findimg_jobs.engines.base import Engine
+from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
+from findimg_jobs.indexing.records import Listing, SourceImage
+from findimg_jobs.indexing.run import embed_shards
+from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.indexing.vanished import is_below
+from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.store.blocklist import is_blocked
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import CommittedImages, read_committed
+
+
+def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> AddReport:
+    """Add new and changed images to a library, publish the result and return the report.
+
+    Only these images are listed and read. They must be in the library's sources, where the next run of `index` finds
+    them as they are. Several calls, and a run of `index`, wait for each other.
+
+    Args:
+        settings: the operator's settings.
+        uris: images, or folders and s3:// prefixes inside the sources.
+        patience: seconds to wait for another run.
+
+    Raises:
+        LibraryError: an image is in no source of the library, or is forgotten.
+        SettingsError: an image does not exist.
+        NotPublishedError: no image can be read.
+        LockedError: another run is still writing after `patience`.
+        FindimgError: nothing was published.
+    """
+    settings = settings.model_copy(update={"engine": "local"})  # a few images are embedded before Ray starts
+    library = Library(settings.library, settings.cache)
+    library.live_version()  # taking the lock of a library that does not exist would create it
+    listing = list_sources(uris, library.uri)
+    with Engine(settings) as engine, hold_lock(library.storage, patience) as lock:
+        live = library.manifest(library.live_version())
+        session = WriteSession(library, lock, engine, StageClock())
+        _check_addable(library.storage, live, listing)
+        context = make_build_context(settings, live, live.sources)
+        if context.config.fingerprint != live.fingerprint:
+            raise LibraryError(
+                f"{library.uri} was embedded with other weights of {live.backbone} than those on this machine, so "
+                "nothing was added. Run index to embed all images again."
+            )
+        committed = read_committed(library.storage, live.fingerprint)
+        planned = set(read_images(library.storage, live.run))
+        plan = _plan(library.storage, settings, live, planned, listing, committed)
+        committed = embed_shards(session, settings, context, plan, committed, [])
+        found = [*listing.failures, *committed.failures_among(listing.images)]
+        failures = tuple((failure.uri, failure.reason) for failure in found)
+        if failures and not any(map(committed.is_embedded, listing.images)):
+            raise NotPublishedError(f"No image can be added. {': '.join(failures[0])}")
+        new = [image.uri for image in listing.images if committed.is_embedded(image) and image not in planned]
+        images = find_embedded(plan.images, committed)
+        request = BuildRequest(plan.run, context, images, live.failed, choose_small_merges)
+        manifest = build_and_publish(session, request, live, allow_shrink=False)
+    return AddReport(manifest.version, manifest.images, tuple(new), failures)
+
+
+def _check_addable(storage: Storage, live: Manifest, listing: Listing) -> None:
+    for image in listing.images:
+        if not is_below(image.uri, live.sources):
+            raise LibraryError(
+                f"{image.uri} is in no source of the library, so the next run would remove it. Run index with its "
+                f"folder instead. The sources are {', '.join(live.sources)}."
+            )
+        if is_blocked(storage, image.uri):
+            raise LibraryError(
+                f"{image.uri} was forgotten, so nothing was added. To allow it again, run findimg-jobs forget --allow."
+            )
+
+
+def _plan(
+    storage: Storage,
+    settings: Settings,
+    live: Manifest,
+    planned: Iterable[SourceImage],
+    listing: Listing,
+    committed: CommittedImages,
+) -> Plan:
+    """Write and return the plan: the images of the live version, and those that were listed."""
+    images = {image.uri: image for image in planned} | {image.uri: image for image in listing.images}
+    new = make_plan(new_run_id(), listing, committed, live.fingerprint, settings.shard_size, retry_failed=True)
+    folders = {**listing.folders, **read_folders(storage, live.run)}
+    plan = replace(new, images=tuple(images[uri] for uri in sorted(images)), folders=folders)
+    write_plan(storage, plan)
+    return plan
