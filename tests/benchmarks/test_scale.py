@@ -16,8 +16,19 @@ def test_scale_benchmark_measures_every_step_and_cleans_up() -> None:
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line.get("name") for line in lines] == ["commit", "plan", "merge_and_publish", "search", None]
+    assert [line.get("name") for line in lines] == [
+        "commit",
+        "plan",
+        "merge_and_publish",
+        "search",
+        "night",
+        "search",
+        None,
+    ]
     assert all(line["own"] > 0 and line["cpu"] > 0 for line in lines[:-1])
-    assert lines[2]["notes"]["indexes"]["visual"]["counts"] == [500]
-    assert lines[3]["notes"]["text, ms"]["median"] > 0
+    assert lines[2]["notes"]["segments"][0][1]["counts"] == [500]
+    assert all(lines[place]["notes"]["text, ms"]["median"] > 0 for place in (3, 5))
+    night = lines[4]["notes"]
+    assert night["segments"] == [500, 1000]
+    assert 0 < night["MB written"] < night["MB of the library"]
     assert lines[-1]["embedding store, MB"] > 0
