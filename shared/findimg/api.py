@@ -136,7 +136,7 @@ class OpenedLibrary:
         self._models = ModelStore(cache / "models")
         self._opened = self._open_live()
         self._storage = library.storage
-        self._follower = TaughtFollower(library.storage, lambda data: searcher.embed(decode(data), self._encoder))
+        self._follower = TaughtFollower(library.storage, lambda data: self._opened.embed(decode(data), self._encoder))
 
     def _open_live(self) -> Searcher:
         version = self._library.open()
@@ -253,7 +253,7 @@ class OpenedLibrary:
         settings = load_settings(library=self._library.uri, cache=self._cache)
         report = add(settings, [_absolute(image) for image in images], wait)
         # Other threads may still use the former searcher. Its files are closed with its last reference.
-        self._opened, self._refreshed = self._open_live(), float("-inf")
+        self._opened = self._open_live()
         return report
 
     def teach(

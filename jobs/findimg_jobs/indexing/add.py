@@ -24,6 +24,7 @@ from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import CommittedImages, read_committed
+from findimg_jobs.store.texts import read_committed_texts
 
 
 def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> AddReport:
@@ -67,7 +68,7 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
         if failures and not any(map(committed.is_embedded, listing.images)):
             raise NotPublishedError(f"No image can be added. {': '.join(failures[0])}")
         new = [image.uri for image in listing.images if committed.is_embedded(image) and image not in planned]
-        images = find_embedded(plan.images, committed)
+        images = find_embedded(plan.images, committed, read_committed_texts(library.storage))
         request = BuildRequest(plan.run, context, images, live.failed, choose_small_merges)
         manifest = build_and_publish(session, request, live, allow_shrink=False)
     return AddReport(manifest.version, manifest.images, tuple(new), failures)

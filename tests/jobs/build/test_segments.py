@@ -43,7 +43,7 @@ QUERIES = [
     "sort:date",
     "car after:2020",
 ]
-QUERIES += ["flower before:2019", "in:copies", "cat sort:oldest", "zebra dog", "-dog type:jpeg"]
+QUERIES += ["copies", '"00000005"', "flower before:2019", "in:copies", "cat sort:oldest", "zebra dog", "-dog type:jpeg"]
 
 
 def keep_all(sizes: Sequence[SegmentSize], largest: int) -> set[int]:

@@ -10,12 +10,11 @@ from findimg.errors import LibraryError
 from findimg.index.duplicates import (
     Duplicates,
     compare_all,
-    compare_hashed,
     group_duplicates,
-    hash_features,
     near_duplicate_cosine,
     open_groups,
 )
+from findimg.index.near_duplicates import compare_hashed, hash_features
 
 
 def unit(*angles: float) -> np.ndarray:
