@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 import findimg
 from findimg.errors import FindimgError, LibraryError, ModelError
 from findimg.index.float16 import Float16Matrix
+from findimg.index.segmented import SegmentedMatrix
+from findimg.library.items import ItemRows
 from findimg.library.layout import MODEL_FOLDER, VOCABULARY_FILE
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
@@ -264,7 +266,7 @@ class MadeSpace:
         self.shows = shows
         self.images.astype(np.float16).tofile(folder / "visual.f16")
         vocabulary = BackgroundVocabulary(tuple(map(str, range(100, 1100))), self.texts[100:1100], self.texts[1100:])
-        matrix = Float16Matrix(folder / "visual.f16", images, dim)
+        matrix = SegmentedMatrix([Float16Matrix(folder / "visual.f16", images, dim)], ItemRows([images]))
         self.evidence = SentenceEvidence(matrix, vocabulary, lambda text: self.texts[int(text)])
 
     @staticmethod
