@@ -14,14 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import indexing, painting, queries, serving
+from tests.benchmarks import clip, indexing, painting, queries, serving
 from tests.benchmarks.figures import Figure, machine
 
 
 def main(
     short: Annotated[bool, typer.Option(help="As little as shows that it works; its figures say nothing.")] = False,
     million: Annotated[bool, typer.Option(help="Merge and queries at 1,000,000 images too.")] = False,
-    only: Annotated[str, typer.Option(help="indexing, queries, serving or painting; else all.")] = "",
+    only: Annotated[str, typer.Option(help="indexing, queries, serving, painting or clip; else all.")] = "",
     photos: Annotated[Path | None, typer.Option(help="A folder of photographs; else some are drawn.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of vgg16; else random ones, as fast.")] = None,
     libraries: Annotated[
@@ -43,6 +43,8 @@ def main(
             figures += serving.measure(folder, short)
         if only in ("", "painting"):
             figures += painting.measure(folder, short)
+        if only in ("", "clip"):
+            figures += clip.measure(folder, short)
     host = machine()
     title = f"{host['cpu']}, {host['cpus']} CPUs, load {host['load']}"
     table = Table("figure", "median", "beside", "ratio", "of CPU time", "load", title=title)

@@ -2,6 +2,8 @@
 
 Accuracy is zero-shot top-1 on ImageNet, as their authors published it. Licences are those of the weights. The speed on
 two cores is estimated from the number of operations, because the weights could not be had where findimg is developed.
+
+immich publishes no folder of DataComp's B/32 with 256 pixels. Who exports it to this layout opens it as `onnx-clip`.
 """
 
 import unicodedata
@@ -82,7 +84,7 @@ def _language(letter: str) -> str:
 
 
 def _register(name: str, preset: Preset) -> None:
-    note = f"{preset.licence}, {preset.accuracy}, about {preset.speed} images/s on 2 cores"
+    note = f"{preset.licence}, {preset.accuracy}, estimate: {preset.speed} images/s on 2 cores"
     url = f"https://huggingface.co/immich-app/{preset.folder}/resolve/main"
     origin = FolderDownload(url, preset.megabytes * 1_000_000)
     artefact = register_artefact(Artefact(name, CLIP_WEIGHTS, origin, note))

@@ -1,11 +1,13 @@
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import skimage.data
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
 
@@ -14,6 +16,7 @@ from findimg.encoders.clip_presets import PRESETS, NllbClip
 from findimg.encoders.onnx_clip import OnnxClip
 from findimg.encoders.registry import backbone_names, fingerprint, open_backbone
 from findimg.encoders.runtimes.clip_text import clean_text
+from findimg.encoders.runtimes.onnx import OnnxModel
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
 from tests.shared.encoders import made_clip
@@ -96,6 +99,43 @@ def in_half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.elem_type = TensorProto.FLOAT16
     return model
+
+
+def image_model(path: Path, mixes: bool) -> OnnxModel:
+    """A model that takes batches and returns its pixels. It may multiply them by the largest one of the batch."""
+    nodes = [helper.make_node("Reshape", ["image", "shape"], ["pixels" if mixes else "embedding"])]
+    if mixes:
+        nodes.append(helper.make_node("ReduceMax", ["image"], ["largest"], keepdims=0))
+        nodes.append(helper.make_node("Less", ["pixels", "largest"], ["others"]))
+        nodes.append(helper.make_node("Cast", ["others"], ["embedding"], to=TensorProto.FLOAT))
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 4, 4])
+    vector = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 48])
+    constants = [onnx.numpy_helper.from_array(np.array([-1, 48]), "shape")]
+    graph = helper.make_graph(nodes, "g", [image], [vector], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return OnnxModel(path, {"image": (3, 4, 4)}, (), 2)
+
+
+@pytest.mark.parametrize("mixes", [False, True])
+def test_vector_does_not_depend_on_the_other_images_of_a_batch(
+    tmp_path: Path, mixes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = image_model(tmp_path / "model.onnx", mixes)
+    sizes: list[int] = []
+    run = model._run
+
+    def noted(items: Sequence[Mapping[str, NDArray[np.generic]]]) -> NDArray[np.generic]:
+        sizes.append(len(items))
+        return run(items)
+
+    monkeypatch.setattr(model, "_run", noted)
+    items = [{"image": image} for image in np.random.default_rng(1).random((21, 3, 4, 4), np.float32)]
+    together = model(items)
+    assert sorted(sizes) == ([1] * 21 if mixes else [5, 8, 8])
+    np.testing.assert_allclose(together, np.concatenate([model([item]) for item in items]), atol=1e-6)
+    sizes.clear()
+    model(items[:4])
+    assert sizes == ([1] * 4 if mixes else [2, 2])
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,17 @@
 
 A model is a file from outside. ONNX Runtime refuses operators that it does not know, and external data outside the
 model's folder.
+
+Each core computes its own batch. `python -m tests.benchmarks --only clip` measures a model of ViT-B/32's size with random
+weights. On two cores with much other work, batches of 4 or 8 computed 1.2 to 1.5 times as many images/s as batches of 1.
+Beside a bare session that computes one batch of 32 on both cores, this module did 1.26 times as many images/s in float32
+(5.6, 351 MB) and 1.21 times in dynamically quantised int8 (13.6, 88 MB), in 2 alternating rounds. By CPU time the ratios
+are 1.54 and 1.31.
+
+A model that quantises its input dynamically gives an image another vector in another batch, so it runs in batches of 1.
 """
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +23,18 @@ from numpy.typing import NDArray
 
 from findimg.errors import ModelError
 
+_log = logging.getLogger(__name__)
 _ELEMENTS = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
 }
+
+
+_BATCH = 8  # items at most that are computed together
+_BATCH_BYTES = 1 << 23  # of their inputs at most, because a model needs many times as much
+_SAME = 0.004  # largest relative difference of a vector in a batch from the same item's alone: a cosine of 0.99999
 
 
 class OnnxModel:
@@ -60,15 +75,20 @@ class OnnxModel:
             raise ModelError(f"{path} has the inputs {', '.join(given)}, not {', '.join(shapes)}.")
         if None in self._elements.values():
             raise ModelError(f"{path} takes {', '.join(each.type for each in given.values())}, which is not supported.")
-        self._shapes = {name: shapes[name] for name in given}
         self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1)
+        self._threads = threads or os.cpu_count() or 1
+        # Zeros and ones are valid pixels, token ids and masks.
+        zeros, ones = ({name: np.full(shapes[name], value, np.float32) for name in given} for value in (0, 1))
         try:
-            vector = self._run({name: np.zeros(shapes[name], np.float32) for name in given})
+            vectors = self._run([zeros])
         except Exception as error:
             raise ModelError(f"{path} cannot compute its input: {_first_sentence(error)}") from error
-        if vector.ndim != 1 or not np.issubdtype(vector.dtype, np.floating):
-            raise ModelError(f"{path} returns {vector.dtype}{list(vector.shape)} for one item, not one vector.")
-        self.dim = len(vector)
+        if vectors.ndim != 2 or len(vectors) != 1 or not np.issubdtype(vectors.dtype, np.floating):
+            shape = list(vectors.shape[1:]) if vectors.ndim else []
+            raise ModelError(f"{path} returns {vectors.dtype}{shape} for one item, not one vector.")
+        self.dim = vectors.shape[1]
+        batch = _BATCH_BYTES // max(1, sum(array.nbytes for array in zeros.values()))
+        self._batch = max(1, min(_BATCH, batch)) if self._computes_batches([ones, zeros]) else 1
 
     def __call__(self, items: Sequence[Mapping[str, NDArray[np.generic]]]) -> NDArray[np.float32]:
         """Run the model on items, each with an array for every one of `inputs`.
@@ -79,15 +99,35 @@ class OnnxModel:
         Raises:
             ModelError: a vector is not finite.
         """
-        vectors = np.stack(list(self._pool.map(self._run, items))).astype(np.float32)
+        # Every core gets a batch, even if few items come.
+        size = min(self._batch, -(-len(items) // self._threads))
+        batches = [items[start : start + size] for start in range(0, len(items), size)]
+        vectors = np.concatenate(list(self._pool.map(self._run, batches))).astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(lengths).all():
             raise ModelError("The model returned numbers that are not finite. Use a model of higher precision.")
         return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
 
-    def _run(self, item: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
-        feed = {name: np.asarray(item[name][None], self._elements[name]) for name in self.inputs}
-        output: NDArray[np.generic] = np.asarray(self._session.run(None, feed)[0])[0]
+    def _computes_batches(self, items: Sequence[Mapping[str, NDArray[np.generic]]]) -> bool:
+        """Return whether the model takes several items at once, and gives each the vector that it has alone."""
+        if any(isinstance(each.shape[0], int) for each in self._session.get_inputs() if each.shape):
+            return False
+        try:
+            together = self._run(items).astype(np.float32)
+            alone = np.concatenate([self._run([item]) for item in items]).astype(np.float32)
+        except Exception as error:
+            _log.info("The model computes one item at a time: %s", _first_sentence(error))
+            return False
+        if together.shape != alone.shape:
+            return False
+        lengths = np.linalg.norm(np.stack([together, alone]), axis=2).max(axis=0)
+        return bool((np.linalg.norm(together - alone, axis=1) <= _SAME * lengths).all())
+
+    def _run(self, items: Sequence[Mapping[str, NDArray[np.generic]]]) -> NDArray[np.generic]:
+        feed = {
+            name: np.stack([np.asarray(item[name], self._elements[name]) for item in items]) for name in self.inputs
+        }
+        output: NDArray[np.generic] = np.asarray(self._session.run(None, feed)[0])
         return output
 
 
