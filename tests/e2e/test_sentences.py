@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import findimg
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.settings import Settings
@@ -102,3 +103,13 @@ def test_maintenance_keeps_the_model(place: Path, cache: Path) -> None:
     assert verify(library, library.manifest(library.live_version())).problems == []
     with LiveLibrary(Settings(library=library.uri, cache=cache)).lease() as searcher:
         assert searcher.find(parse("sea"), 1).hits
+
+
+def test_reader_of_s3_fetches_the_text_tower_once(place: Path, s3: str, cache: Path, tmp_path: Path) -> None:
+    own = settings(place, cache).model_copy(update={"library": f"{s3}/library", "weights": str(place / "elsewhere")})
+    index(own, [str(place / "pictures")])
+    with findimg.open(f"{s3}/library", cache=tmp_path) as library:
+        assert Path(library.search("the sea -snow")[0].uri).stem.startswith(("sea-", "roses-sea-"))
+    (tower,) = tmp_path.glob("models/made/*/model/textual/model.onnx")
+    (fetched,) = tmp_path.glob("libraries/*/shared/*/model/textual/model.onnx")
+    assert tower.samefile(fetched), "a second copy would take as much space again"

@@ -266,3 +266,29 @@ def make_agreeing_folder(folder: Path, seed: int = 1, dim: int = 24) -> None:
     }
     for name, content in settings.items():
         (folder / name).write_text(json.dumps(content))
+
+
+def evil_model(path: Path, input_name: str) -> None:
+    """Write a model with an operator of its own."""
+    shapes = (
+        helper.make_tensor_value_info(input_name, 1, [1, 3, SIDE, SIDE]),
+        helper.make_tensor_value_info("y", 1, [1, 4]),
+    )
+    node = helper.make_node("Steal", [input_name], ["y"], domain="com.example")
+    graph = helper.make_graph([node], "g", [shapes[0]], [shapes[1]])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.example", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+
+
+def model_with_data_at(path: Path, location: str, name: str = "projection") -> None:
+    """Let a model read one of its tensors from a file, two folders above its own or at an absolute path."""
+    model = onnx.load(path)
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == name)
+    size = len(tensor.raw_data)
+    (path.parents[2] / "secret.bin").write_bytes(bytes(size))
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("length", str(size))):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    path.write_bytes(model.SerializeToString())

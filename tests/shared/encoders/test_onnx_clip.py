@@ -20,7 +20,15 @@ from findimg.encoders.runtimes.onnx import OnnxModel
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
 from tests.shared.encoders import made_clip
-from tests.shared.encoders.made_clip import DIM, LENGTH, SIDE, Weights, make_folder
+from tests.shared.encoders.made_clip import (
+    DIM,
+    LENGTH,
+    SIDE,
+    Weights,
+    evil_model,
+    make_folder,
+    model_with_data_at,
+)
 
 
 @pytest.fixture(scope="module")
@@ -219,30 +227,6 @@ def change(path: Path, **values: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-def evil_model(path: Path) -> None:
-    shapes = (
-        helper.make_tensor_value_info("image", 1, [1, 3, SIDE, SIDE]),
-        helper.make_tensor_value_info("y", 1, [1, 4]),
-    )
-    node = helper.make_node("Steal", ["image"], ["y"], domain="com.example")
-    graph = helper.make_graph([node], "g", [shapes[0]], [shapes[1]])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.example", 1)]
-    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
-
-
-def model_with_data_at(path: Path, location: str) -> None:
-    model = onnx.load(path)
-    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == "projection")
-    size = len(tensor.raw_data)
-    (path.parents[2] / "secret.bin").write_bytes(bytes(size))
-    tensor.ClearField("raw_data")
-    tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("length", str(size))):
-        entry = tensor.external_data.add()
-        entry.key, entry.value = key, value
-    path.write_bytes(model.SerializeToString())
-
-
 def link_out(folder: Path) -> None:
     (folder / "config.json").rename(folder.parent / "elsewhere.json")
     (folder / "config.json").symlink_to(folder.parent / "elsewhere.json")
@@ -285,7 +269,10 @@ BROKEN = {
         lambda f: (f / "textual" / "tokenizer.json").write_bytes(b"\xff\xfe\0"),
         r"tokenizer\.json is not a tokenizer",
     ),
-    "custom operator": (lambda f: evil_model(f / "visual" / "model.onnx"), r"cannot be opened: .*com\.example:Steal"),
+    "custom operator": (
+        lambda f: evil_model(f / "visual" / "model.onnx", "image"),
+        r"cannot be opened: .*com\.example:Steal",
+    ),
     "towers exchanged": (
         lambda f: (f / "visual" / "model.onnx").write_bytes((f / "textual" / "model.onnx").read_bytes()),
         r"has the inputs text, not image",

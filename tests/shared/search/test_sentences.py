@@ -14,8 +14,9 @@ from findimg.errors import FindimgError, LibraryError, ModelError
 from findimg.index.float16 import Float16Matrix
 from findimg.index.segmented import SegmentedMatrix
 from findimg.library.items import ItemRows
-from findimg.library.layout import MODEL_FOLDER, VOCABULARY_FILE
+from findimg.library.layout import MODEL_FOLDER, VOCABULARY_FILE, shared_key
 from findimg.library.library import Library, Version
+from findimg.library.manifest import FileEntry
 from findimg.models.store import ModelStore
 from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
 from findimg.search.expansion import ExpandedTerm
@@ -26,6 +27,7 @@ from findimg.search.sentences.text_vectors import TextVectors, text_vectors
 from findimg.search.sentences.vocabulary import BackgroundVocabulary, common_nouns, read_vocabulary
 from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg.text.vectors import EMBEDDED, open_words
+from tests.shared.encoders.made_clip import evil_model, model_with_data_at
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +212,39 @@ def test_version_that_lacks_the_text_tower_says_so(version: Version, cache: Path
     with pytest.raises(FindimgError, match=r"has no model/textual/model\.onnx\. .*publish again with index\.$"):
         searcher.find(parse("sea"), 1)
     searcher.close()
+
+
+HOSTILE = {
+    "custom operator": ("textual/model.onnx", lambda f: evil_model(f, "text"), r"com\.example:Steal"),
+    "data outside": (
+        "textual/model.onnx",
+        lambda f: model_with_data_at(f, "../../secret.bin", "offset"),
+        r"escapes model directory",
+    ),
+    "no tokenizer": ("textual/tokenizer.json", lambda f: f.write_text("{}"), "is not a tokenizer"),
+    "other dimension": ("config.json", lambda f: f.write_text(f.read_text().replace("24,", "99,", 1)), "says 99"),
+    "no settings": ("config.json", lambda f: f.write_text("["), "config.json cannot be used"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_model_of_a_library_is_refused_in_one_sentence(name: str, version: Version, tmp_path: Path) -> None:
+    file, spoil, message = HOSTILE[name]
+    model = tmp_path / "library" / MODEL_FOLDER
+    entries = {}
+    for each in (name for name in version.manifest.files if name.startswith(MODEL_FOLDER)):
+        (tmp_path / "library" / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(version.path(each), tmp_path / "library" / each)
+    spoil(model / file)
+    for each in (name for name in version.manifest.files if name.startswith(MODEL_FOLDER)):
+        entries[each] = FileEntry.of(tmp_path / "library" / each)
+        target = tmp_path / "library" / shared_key(entries[each].sha256, each)
+        target.parent.mkdir(parents=True)
+        shutil.copyfile(tmp_path / "library" / each, target)
+    hostile = Version(version.manifest.model_copy(update={"files": entries}), tmp_path / "library")
+    with pytest.raises(ModelError, match=message) as caught:
+        text_vectors(hostile, ModelStore(tmp_path / "models"))("sea")
+    assert "\n" not in str(caught.value)
 
 
 def test_vocabulary_holds_what_photographs_show() -> None:
