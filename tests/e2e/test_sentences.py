@@ -12,7 +12,7 @@ import findimg
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.settings import Settings
-from findimg_bot.service.answers import ImageResults, TagResults, answer_question, read_command
+from findimg_bot.service.answers import ImageResults, TagResults, answer_question, example_words, read_command
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
@@ -69,6 +69,7 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
     with live.lease() as searcher:
         tags = answer_question(searcher, read_command(f"/tag like:{place / 'pictures' / 'grass-0.png'}"), 5)
         before = searcher
+        assert {"snow", "sea"} & set(example_words(searcher, 4))
     assert isinstance(tags, TagResults)
     assert "grass" in [tag.word for tag in tags.tags]
     assert kinds(live, "grass and coal")[:1] != ["grass-coal"]

@@ -143,6 +143,9 @@ def example_words(searcher: Searcher, count: int) -> list[str]:
         for chosen, probability in zip(features.classes[:1], features.probabilities[:1], strict=True):
             name = searcher.lexicon.names[int(chosen)][0]
             clearest[name] = max(clearest.get(name, 0), float(probability))
+        if not len(features.classes) and searcher.knows_words:
+            for tag in searcher.tags(features, 1):
+                clearest[tag.word] = max(clearest.get(tag.word, 0), tag.score)
     return sorted(clearest, key=lambda name: -clearest[name])[:count]
 
 
