@@ -98,6 +98,7 @@ def test_answer_shows_thumbnails_and_buttons_work(page: Page) -> None:
     answer = messages(page).last
     expect(answer).to_contain_text("Images for animal · 1 to 8 of 11")
     expect(answer).to_contain_text("Only visible to you")
+    expect(page.locator("#sidebar")).not_to_contain_text("null")
     expect_painted(answer.locator(".accessory img"), 8)
     first = answer.inner_text()
     answer.get_by_role("button", name="Next").click()

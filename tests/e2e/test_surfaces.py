@@ -21,7 +21,7 @@ from tests.e2e.conftest import Screen, new_page
 pytestmark = pytest.mark.slow
 SIZES = [(1280, 800), (1920, 1080), (390, 844)]
 NAMES = (f"{place}-{number}" for number in itertools.count(2026) for place in ("photos", "travel", "design"))
-Look = Callable[[str, Callable[[Page], None]], None]
+Look = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def look(request: pytest.FixtureRequest, browser: Browser, team: Team, complaint
     """Return a function that opens an address of the page in both colour schemes, uses it, and takes screenshots."""
     width, height = request.param
 
-    def look(address: str, use: Callable[[Page], None]) -> None:
+    def look(address: str, use: Callable[[Page], None], leave: Callable[[], None] = lambda: None) -> None:
         for scheme in ("light", "dark"):
             with new_page(browser, Screen(width, height, scheme, touch=width < 720), complaints) as page:
                 workspace = team.slack.workspace
@@ -70,6 +70,7 @@ def look(request: pytest.FixtureRequest, browser: Browser, team: Team, complaint
                 use(page)
                 name = re.sub(r"\W", "", request.node.originalname.removeprefix("test_"))
                 page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png", animations="disabled")
+                leave()
         assert complaints == []
 
     return look
@@ -149,3 +150,21 @@ def test_carousel(team: Team, public_thumbnails: str, look: Look, complaints: li
         complaints[:] = [each for each in complaints if public_thumbnails not in each]
 
     look(channel, use)
+
+
+def test_shortcut_find_a_picture(team: Team, look: Look) -> None:
+    def use(page: Page) -> None:
+        page.get_by_role("button", name="Shortcuts").click()
+        page.get_by_role("menuitem", name="Find a picture").click()
+        modal = page.get_by_role("dialog", name="Find a picture")
+        modal.get_by_role("textbox").fill("animal")
+        modal.get_by_role("button", name="Find").click()
+        pictures = modal.locator(".accessory img")
+        expect(pictures).to_have_count(8)
+        expect(pictures.first).to_have_js_property("complete", True)
+        expect(modal.get_by_role("button", name="Share")).to_be_visible()
+
+    def close() -> None:
+        team.person.ask("close", view_id=team.person.state()["modal"]["id"])
+
+    look(team.person.channel(next(NAMES)), use, close)

@@ -64,7 +64,7 @@ export class Sidebar {
         element("img", { src: "/page/static/icon.svg", alt: "", width: 32, height: 32 }),
         element("div", {}, element("h1", {}, `${state.team.name} workspace`), element("p", {}, "on this machine")),
       ),
-      this.#search,
+      ...this.#search,
       ...this.#list("Channels", channels, open, (each) => icon(each.is_mpim ? "chat" : "channel")),
       ...this.#list("Apps", direct, open, () => avatar({ ...this.#store.user(state.bot.id), is_bot: true })),
       element("footer", {}, avatar(this.#store.user(state.me.id)), element("span", {}, state.me.name)),
@@ -73,10 +73,11 @@ export class Sidebar {
     if (focused) this.node.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  /** Return the search field, which keeps its text when the list is drawn again; null where the app has no results. */
+  /** Return the search field, which keeps its text when the list is drawn again. An app without results has none. */
   get #search() {
-    if (this.#store.state.has_search) this.#searchField ??= searchField(this.#store, this.#connection);
-    return this.#searchField;
+    if (!this.#store.state.has_search) return [];
+    this.#searchField ??= searchField(this.#store, this.#connection);
+    return [this.#searchField];
   }
 
   #list(title, channels, open, mark) {
