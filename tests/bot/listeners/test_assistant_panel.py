@@ -76,6 +76,20 @@ def test_suggestions_follow_the_channel_beside_the_panel(team: Team) -> None:
     until(lambda: "What is this?" in [each["message"] for each in panel(team)["prompts"]])
 
 
+def test_failing_panel_leaves_the_answer(team: Team) -> None:
+    person, channel = team.person, team.person.direct()
+    for method in ("setStatus", "setSuggestedPrompts"):
+        team.faults.failing[f"assistant.threads.{method}"] = "internal_error"
+    try:
+        person.ask("home", tab="messages")
+        person.ask("send", channel=channel, text="rocket")
+        person.wait(channel, lambda each: "Images for *rocket*" in words(each))
+        until(lambda: "The assistant panel shows no suggestions: Slack answered internal_error" in team.log.read_text())
+    finally:
+        team.faults.failing.clear()
+    assert "Traceback" not in team.log.read_text()
+
+
 def test_reply_is_about_the_answer_above_it(team: Team) -> None:
     person, channel = team.person, team.person.direct()
     person.ask("send", channel=channel, text="animal")

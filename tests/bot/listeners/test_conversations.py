@@ -180,6 +180,20 @@ def test_mention_by_a_workflow_is_answered_in_its_thread(team: Team) -> None:
     assert "Traceback" not in team.log.read_text()
 
 
+def test_group_direct_message_is_answered_in_its_thread(team: Team, samples: Path) -> None:
+    workspace = team.slack.workspace
+    other = team.slack.call(workspace.team.add_user, f"friend-{team.mode}")
+    group = team.slack.call(workspace.team.group_direct, [workspace.me, other]).id
+    bot = f"<@{workspace.team.bot.id}>"
+    question = team.person.ask("send", channel=group, text=f"{bot} animal")["ts"]
+    answer = team.person.wait(group, lambda each: "Images for *animal*" in words(each))
+    assert answer["thread_ts"] == question
+    team.person.share(group, samples / "dalmatian.jpg")
+    team.person.ask("send", channel=group, text=f"{bot} what is this?")
+    team.person.wait(group, lambda each: "Tags of *dalmatian.jpg*" in words(each))
+    assert "cat.png" in words(team.person.command(group, "/findimg cat"))
+
+
 def test_direct_message_is_answered_in_the_conversation(team: Team) -> None:
     channel = team.person.direct()
     team.person.ask("send", channel=channel, text="bird")

@@ -80,6 +80,19 @@ def test_search_is_completed_with_the_token_of_its_run(team: Team) -> None:
     assert team.slack.workspace.team.installation.workflow_tokens == set()
 
 
+def test_step_that_slack_does_not_take_leaves_no_traceback(team: Team) -> None:
+    team.faults.failing["functions.completeSuccess"] = team.faults.failing["functions.completeError"] = "internal_error"
+    team.slack.workspace.timing.function = 1.0
+    try:
+        for words in ("cat", "elephhhantx"):
+            answer = team.person.try_to("step", callback_id="find_pictures", inputs={"words": words})
+            assert answer["error"] == "The app did not complete the step."
+    finally:
+        team.faults.failing.clear()
+        team.slack.workspace.timing.function = 30.0
+    assert "Traceback" not in team.log.read_text()
+
+
 def test_failure_of_slack_leaves_the_search_without_results(team: Team) -> None:
     team.faults.failing["functions.completeSuccess"] = "internal_error"
     try:

@@ -86,6 +86,25 @@ def test_channel_without_the_bot_gets_a_preview(team: Team) -> None:
     until(lambda: previews(team, channel, ts))
 
 
+def test_link_in_the_message_field_gets_a_preview(team: Team) -> None:
+    workspace = team.slack.workspace
+    event = {
+        "type": "link_shared",
+        "channel": "COMPOSER",
+        "user": workspace.me.id,
+        "message_ts": "gryl3kb80b3wm49ihzoo35fyqoq08n2y",
+        "unfurl_id": "gryl3kb80b3wm49ihzoo35fyqoq08n2y",
+        "source": "composer",
+        "links": [{"domain": "images.example.com", "url": link("cat.png")}],
+    }
+    team.faults.calls.clear()
+    team.slack.call(workspace.services.events.send, workspace.team, "link_shared", event)
+    call = until(lambda: dict(team.faults.calls).get("chat.unfurl"))
+    assert (call["unfurl_id"], call["source"]) == (event["unfurl_id"], "composer")
+    assert list(call["unfurls"]) == [link("cat.png")]
+    assert "channel" not in call
+
+
 def test_refused_thumbnail_leaves_a_preview_in_words(team: Team) -> None:
     channel = team.person.channel()
     team.faults.failing["files.getUploadURLExternal"] = "internal_error"

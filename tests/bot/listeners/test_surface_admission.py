@@ -67,12 +67,15 @@ def test_functions_serve_only_the_people_who_may_ask(library: str, cache: Path, 
     try:
         workspace = team.slack.workspace
         other = Person(workspace.address, team.slack.call(workspace.team.add_user, "other").token)
-        team.environment["FINDIMG_ALLOW_USERS"] = workspace.me.id
+        team.environment |= {"FINDIMG_ALLOW_USERS": workspace.me.id, "FINDIMG_IMAGE_BASE_URL": ""}
         team.restart()
-        assert team.person.ask("search", query="cat")["results"]
+        # Pictures without links lead to the app.
+        best = team.person.ask("search", query="cat")["results"][0]
+        assert best["link"] == f"https://slack.com/app_redirect?app={workspace.app_id}&team={workspace.team.id}"
         assert "not allowed" in other.try_to("search", query="cat")["error"]
         inputs = {"words": "cat"}
-        assert team.person.ask("step", callback_id="find_pictures", inputs=inputs)["outputs"]["found"]
+        answer = team.person.try_to("step", callback_id="find_pictures", inputs=inputs)
+        assert "The pictures have no links" in answer["error"]
         assert "not allowed" in other.try_to("step", callback_id="find_pictures", inputs=inputs)["error"]
     finally:
         team.close()

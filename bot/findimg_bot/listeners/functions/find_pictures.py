@@ -1,14 +1,17 @@
 """`Find pictures`, a step in Workflow Builder: takes words, and returns links to pictures."""
 
+import logging
 from typing import Any
 
+import aiohttp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.complete.async_complete import AsyncComplete
 from slack_bolt.context.fail.async_fail import AsyncFail
+from slack_sdk.errors import SlackClientError
 
 from findimg.errors import FindimgError, QueryError
 from findimg_bot.service.answers import Question
-from findimg_bot.service.errors import SlackAccessError, explain
+from findimg_bot.service.errors import SlackAccessError, explain, slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.message_text import read_message
@@ -17,6 +20,7 @@ _DEFAULT, _MOST = 5, 10  # pictures
 _NO_LINKS = (
     "The pictures have no links. The operator of findimg can set FINDIMG_IMAGE_BASE_URL, or index pictures in S3."
 )
+_log = logging.getLogger(__name__)
 
 
 async def find_pictures(
@@ -25,18 +29,27 @@ async def find_pictures(
     """Return the best pictures for the words, or end the workflow with the reason why there are none."""
     service: QueryService = context["service"]
     try:
-        with service.metrics.answering("workflow_step"):
-            message = read_message(str(inputs.get("words") or ""))
-            if message.intent != "query":
-                raise QueryError("The step needs words for what the pictures show, such as: cat sofa.")
-            count = max(1, min(_MOST, int(inputs.get("count") or _DEFAULT)))
-            page = await service.find(Question("/findimg", message.text), count)
-            links = await service.image_links(page.details)
-            if not all(links):
-                raise SlackAccessError(_NO_LINKS)
-    except (FindimgError, ValueError) as error:
-        await fail(explain(error))
-        return
+        try:
+            with service.metrics.answering("workflow_step"):
+                outputs = await _outputs(service, inputs)
+        except FindimgError as error:
+            await fail(explain(error))
+        else:
+            await complete(outputs)
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        _log.warning("A step of a workflow got no answer: %s", slack_failure(error))
+
+
+async def _outputs(service: QueryService, inputs: dict[str, Any]) -> dict[str, Any]:
+    message = read_message(str(inputs.get("words") or ""))
+    if message.intent != "query":
+        raise QueryError("The step needs words for what the pictures show, such as: cat sofa.")
+    wanted = str(inputs.get("count") or "")
+    count = max(1, min(_MOST, int(wanted))) if wanted.isdecimal() else _DEFAULT
+    page = await service.find(Question("/findimg", message.text), count)
+    links = await service.image_links(page.details)
+    if not all(links):
+        raise SlackAccessError(_NO_LINKS)
     lines = [f"{plain(file_name(each.hit.uri))}: {link}" for each, link in zip(page.details, links, strict=True)]
     found = page.results.total if page.results.total is not None else len(lines)
-    await complete({"links": "\n".join(lines), "first_link": links[0] if links else "", "found": found})
+    return {"links": "\n".join(lines), "first_link": links[0] if links else "", "found": found}

@@ -36,13 +36,15 @@ async def search(
     """Return pictures for what a person searches for. A text that findimg does not understand finds nothing."""
     service: QueryService = context["service"]
     try:
-        with service.metrics.answering("search"):
-            results = await _results(service, str(inputs.get("query") or ""), body, context)
-        await complete({"search_results": results})
-    except QueryError:
-        await complete({"search_results": []})
-    except FindimgError as error:
-        await fail(explain(error))
+        try:
+            with service.metrics.answering("search"):
+                results = await _results(service, str(inputs.get("query") or ""), body, context)
+        except QueryError:
+            await complete({"search_results": []})
+        except FindimgError as error:
+            await fail(explain(error))
+        else:
+            await complete({"search_results": results})
     except (SlackClientError, aiohttp.ClientError, OSError) as error:
         _log.warning("A search in Slack got no results: %s", slack_failure(error))
     finally:
