@@ -62,11 +62,14 @@ def look(request: pytest.FixtureRequest, browser: Browser, team: Team, complaint
     """Return a function that opens an address of the page in both colour schemes, uses it, and takes screenshots."""
     width, height = request.param
 
-    def look(address: str, use: Callable[[Page], None], leave: Callable[[], None] = lambda: None) -> None:
+    def look(
+        address: str | Callable[[], str], use: Callable[[Page], None], leave: Callable[[], None] = lambda: None
+    ) -> None:
         for scheme in ("light", "dark"):
             with new_page(browser, Screen(width, height, scheme, touch=width < 720), complaints) as page:
                 workspace = team.slack.workspace
-                page.goto(f"{workspace.address}/?token={workspace.token}#{address}")
+                opened = address if isinstance(address, str) else address()
+                page.goto(f"{workspace.address}/?token={workspace.token}#{opened}")
                 use(page)
                 name = re.sub(r"\W", "", request.node.originalname.removeprefix("test_"))
                 page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png", animations="disabled")
@@ -132,8 +135,6 @@ def test_workflow_step(team: Team, look: Look) -> None:
 
 
 def test_carousel(team: Team, public_thumbnails: str, look: Look, complaints: list[str]) -> None:
-    channel = team.person.channel(next(NAMES))
-
     def use(page: Page) -> None:
         page.get_by_role("combobox", name=re.compile("^Message ")).fill("/findimg animal")
         page.keyboard.press("Enter")
@@ -149,7 +150,7 @@ def test_carousel(team: Team, public_thumbnails: str, look: Look, complaints: li
         cards.first.scroll_into_view_if_needed()
         complaints[:] = [each for each in complaints if public_thumbnails not in each]
 
-    look(channel, use)
+    look(lambda: team.person.channel(next(NAMES)), use)
 
 
 def test_shortcut_find_a_picture(team: Team, look: Look) -> None:
