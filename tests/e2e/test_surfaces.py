@@ -95,7 +95,7 @@ def test_assistant_panel(team: Team, look: Look, samples: Path) -> None:
 
 def test_link_preview(team: Team, look: Look) -> None:
     channel = team.person.channel(next(NAMES))
-    text = f"Shall we print {IMAGE_BASE_URL}dalmatian.jpg or {IMAGE_BASE_URL}rocket.jpg?"
+    text = f"Which one: {IMAGE_BASE_URL}dalmatian.jpg or {IMAGE_BASE_URL}rocket.jpg"
     team.person.ask("send", channel=channel, text=text)
 
     def use(page: Page) -> None:

@@ -90,7 +90,7 @@ def test_status_ends_with_the_next_message_of_the_thread(client: WebClient, pers
 
 def test_links_to_the_apps_domain_are_reported(connect: Connect, person: Person) -> None:
     bot = connect()
-    text = "https://images.example.com/a?b=1&c=2, https://cdn.images.example.com/d and https://example.com/e"
+    text = "https://images.example.com/a?b=1&c=2 https://cdn.images.example.com/d and https://example.com/e"
     ts = person.ask("send", channel=person.channel(), text=text)["ts"]
     event = bot.wait().payload["event"]
     assert (event["type"], event["message_ts"], event["source"]) == ("link_shared", ts, "conversations_history")

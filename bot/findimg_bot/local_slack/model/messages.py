@@ -14,7 +14,7 @@ from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Te
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
 _REFERENCE = re.compile(r"<(?=[@#!][^<>\s]+>|https?://[^<>\s]+>)([^<>]+)>")
 _RICH = re.compile(r"<(?P<reference>[^<>]+)>|(?<!\w):(?P<emoji>[a-z0-9_+-]*[a-z+-][a-z0-9_+-]*):", re.IGNORECASE)
-_LINK = re.compile(r"https?://[^\s<>|]*[^\s<>|.,;:!?)'\"]")
+_LINK = re.compile(r"https?://[^\s<>|]+")
 
 
 class Messages:
