@@ -52,7 +52,7 @@ def test_state_contains_only_what_the_person_may_see(slack: Threaded, client: We
     ]
     assert set(state["messages"]) == {general, person.direct()}
     assert hidden.id not in state["messages"]
-    assert [command["command"] for command in state["commands"]] == ["/findimg", "/tag", "/similar", "/words"]
+    assert [command["command"] for command in state["commands"]] == ["/findimg", "/tag", "/similar", "/teach", "/words"]
     assert all(command["description"] and command["usage_hint"] for command in state["commands"])
     assert state["shortcuts"][0] == {"name": "Tag this image", "callback_id": "tag_image"}
     assert (state["home"], state["modal"]) == (None, None)
