@@ -408,7 +408,7 @@ def test_command_is_completed_and_sent_by_keyboard(opened: Page, room: Room, bot
     expect(field(opened)).to_be_focused()
     opened.keyboard.type("/")
     offers = opened.get_by_role("option")
-    expect(offers).to_have_count(4)
+    expect(offers).to_have_count(5)
     opened.keyboard.press("ArrowDown")
     expect(offers.nth(1)).to_have_attribute("aria-selected", "true")
     expect(field(opened)).to_have_attribute("aria-activedescendant", str(offers.nth(1).get_attribute("id")))
