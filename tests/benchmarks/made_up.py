@@ -40,9 +40,20 @@ from findimg_jobs.store.shards import (
     commit_shard,
     read_committed,
 )
+from findimg_jobs.store.texts import (
+    NOTHING_READ,
+    CommittedTexts,
+    PictureText,
+    ReadLine,
+    TextStats,
+    commit_texts,
+    read_committed_texts,
+)
 
 DIM = 1280  # as efficientnet-lite0
 _SHARD = 1000  # images
+_READER = "made-up"
+_WORDS = 20  # written in each image
 _KINDS = 4000
 _NEAR = 60  # the classes among which a kind's 20 are chosen, those that share most with its first
 
@@ -100,6 +111,26 @@ def commit_made_up(
     return read_committed(storage, fingerprint)
 
 
+def commit_made_up_texts(storage: Storage, images: Sequence[SourceImage]) -> CommittedTexts:
+    """Fill the text store as if 20 words had been read in each image. Equal arguments give equal content.
+
+    The words are visible nouns. A few of them are in many images, as in real texts.
+    """
+    random = np.random.default_rng(22)
+    nouns = np.asarray([noun for noun in open_lexicon().visible_nouns() if noun.isalpha()])
+    nouns = nouns[random.permutation(len(nouns))]
+    share = 1 / np.arange(1, len(nouns) + 1)
+    for start in range(0, len(images), _SHARD):
+        part = images[start : start + _SHARD]
+        chosen = random.choice(nouns, (len(part), _WORDS), p=share / share.sum())
+        texts = [
+            PictureText(hashlib.sha256(image.uri.encode()).hexdigest(), (ReadLine(" ".join(words), 0.9),))
+            for image, words in zip(part, chosen.tolist(), strict=True)
+        ]
+        commit_texts(storage, _READER, texts, [], TextStats(f"{start:024}", len(texts), len(texts), 0))
+    return read_committed_texts(storage)
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """What one publish did."""
@@ -110,7 +141,11 @@ class Published:
 
 
 def publish_images(
-    settings: Settings, images: Sequence[SourceImage], known: CommittedImages, merges: Merges = choose_merges
+    settings: Settings,
+    images: Sequence[SourceImage],
+    known: CommittedImages,
+    merges: Merges = choose_merges,
+    texts: CommittedTexts = NOTHING_READ,
 ) -> Published:
     """Publish a version of images that are committed, and write its plan.
 
@@ -119,6 +154,7 @@ def publish_images(
         images: the images, in URI order.
         known: what is committed.
         merges: chooses the segments to merge.
+        texts: what was read in the images.
     """
     library = Library(settings.library, settings.cache)
     live = library.live_manifest()
@@ -131,7 +167,7 @@ def publish_images(
         hold_lock(library.storage) as lock,
     ):
         start = time.perf_counter()
-        request = BuildRequest(run, context, find_embedded(images, known), failed=0, merges=merges)
+        request = BuildRequest(run, context, find_embedded(images, known, texts), failed=0, merges=merges)
         built = build_version(library, request, live, Path(name), engine)
         assert built, "the version equals the live one"
         publish(library, built, lock, allow_shrink=True)
@@ -151,8 +187,9 @@ def publish_made_up(uri: str, cache: Path, count: int) -> float:
     images = made_up_images(count)
     settings = Settings(library=uri, cache=cache, engine="local")
     fingerprint = make_build_context(settings, None, ["s3://made-up"]).config.fingerprint
-    known = commit_made_up(Library(uri, cache).storage, fingerprint, images)
-    return publish_images(settings, images, known).seconds
+    storage = Library(uri, cache).storage
+    known, texts = commit_made_up(storage, fingerprint, images), commit_made_up_texts(storage, images)
+    return publish_images(settings, images, known, texts=texts).seconds
 
 
 def _contents(kinds: _Kinds, count: int, seed: int) -> Iterator[Content]:

@@ -57,6 +57,7 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
     texts = [parse(word) for word in words]
     dated = [parse(f"{word} after:2020-01-01") for word in words]
     placed = [parse(f"{word} in:00001") for word in words]
+    told += _compare_texts(searcher, texts, images)
     for name, queries in (("", texts), (" asked again", texts), (" after: (half match)", dated), (" in:", placed)):
         told += _times(f"text query{name}, {images:,} images", lambda query: searcher.find(query, K), queries)
     told += _times(f"image query, {images:,} images", lambda uri: _similar(searcher, uri), uris)
@@ -74,6 +75,20 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
     spent = time.perf_counter() - start
     told.append(Figure(f"fresh process to first answer, {images:,} images", spent, "s", load=load()))
     return told
+
+
+def _compare_texts(searcher: Searcher, queries: Sequence[Query], images: int) -> list[Figure]:
+    """Measure queries with and without the words that are written in images, in turns."""
+    without = Searcher(searcher.version, searcher.words, texts=())
+    seconds: dict[str, list[float]] = {"with": [], "without": []}
+    for query in queries:
+        for name, each in (("without", without), ("with", searcher)):
+            start = time.perf_counter()
+            each.find(query, K)
+            seconds[name].append(time.perf_counter() - start)
+    without.close()
+    ratio = float(np.median(seconds["with"]) / np.median(seconds["without"]))
+    return [_figure(f"text query, {images:,} images: median time with written words by the time without", ratio)]
 
 
 def _words(searcher: Searcher, count: int) -> list[str]:
