@@ -4,6 +4,7 @@ The shards are read one after the other, a few ahead, and written through memory
 only a few shards' vectors are in memory.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,6 +60,13 @@ class VersionImages:
             shard_of.astype(np.int32),
             replace(self.texts, keys=read),
         )
+
+    def text_digest(self, item: int) -> str:
+        """Return a hash of the text of an image that its content does not decide: written text and its sidecar."""
+        written, sidecar = self.texts.digest(self.sha256[item]), self.images[item].sidecar
+        if not sidecar or not sidecar.captions:
+            return written
+        return f"{written}-{hashlib.sha256(sidecar.captions.encode()).hexdigest()[:16]}"
 
     def items_by_shard(self) -> Iterator[tuple[str, list[int]]]:
         """Yield every shard with the items whose vectors it holds."""

@@ -151,7 +151,7 @@ def _keys_of(images: VersionImages, sources: Sequence[str]) -> pa.Table:
             "version": pa.array([image.version for image in images.images], pa.string()),
             "sha256": pa.array([bytes.fromhex(sha256) for sha256 in images.sha256], pa.binary(32)),
             "modified": pa.array([image.modified and int(image.modified) for image in images.images], pa.int64()),
-            "text": pa.array([images.texts.digest(sha256) for sha256 in images.sha256], pa.string()),
+            "text": pa.array(map(images.text_digest, range(len(images))), pa.string()),
             # The number of characters of the URI that are text, because they are below a source.
             "name": pa.array([len(below_root(uri, folders)) for uri in uris], pa.int32()),
         }

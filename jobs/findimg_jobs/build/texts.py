@@ -91,6 +91,9 @@ class TextDraft:
             caption = ""
             if following and following[0] == item:
                 caption, following = following[1], next(captions, None)
+            if image.sidecar:
+                lines = [*caption.split("\n"), *image.sidecar.captions.split("\n")]
+                caption = "\n".join(dict.fromkeys(filter(None, lines)))
             read = self._connection.execute("SELECT text FROM written WHERE sha256 = ?", (sha256,)).fetchone()
             yield ImageText(read[0] if read else "", caption, words_of_name(below_root(image.uri, folders)))
 

@@ -18,6 +18,7 @@ from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import HEAD, has_no_extension, reason_to_skip
 from findimg_jobs.indexing.records import Failure, Found, SourceImage
+from findimg_jobs.indexing.sidecars import is_sidecar
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 
 _log = logging.getLogger(__name__)
@@ -158,6 +159,8 @@ def _sort_in(found: Found, entries: Iterable[Entry], rules: FolderRules, storage
         if reason := rules.reason(entry.key):
             found.skipped[reason] += 1
         elif reason := reason_to_skip(name):
+            if is_sidecar(name) and not entry.archived:
+                found.sidecars[entry.uri] = entry.version
             if has_no_extension(name) and not entry.archived and isinstance(storage, S3Storage):
                 nameless.append(entry)
             else:

@@ -16,6 +16,7 @@ from findimg.errors import SettingsError
 from findimg.storage.folder import file_version
 from findimg_jobs.indexing.image_names import has_no_extension, is_image_content, reason_to_skip
 from findimg_jobs.indexing.records import Failure, FolderIdentity, Found, SourceImage
+from findimg_jobs.indexing.sidecars import is_sidecar
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 
 # The path was deleted since it was listed, or it is a link to nothing.
@@ -115,6 +116,8 @@ class FolderWalk:
         reason = folder.rules.reason(_key(entry.path, folder.root))
         if not reason and not self._is_nameless_image(entry):
             reason = reason_to_skip(entry.name)
+        if is_sidecar(entry.name) and entry.is_file() and not folder.rules.reason(_key(entry.path, folder.root)):
+            self.found.sidecars[entry.path] = file_version(entry.stat())
         if reason:
             self.found.skipped[reason] += 1
         elif entry.is_symlink():

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import FolderIdentity, Listing, SourceImage
+from findimg_jobs.indexing.records import FolderIdentity, Listing, Sidecar, SourceImage
 from findimg_jobs.store.shards import CommittedImages, Shard, make_shards
 
 _FOLDERS = b"findimg.folders"
+_SIDECAR = pa.struct([("uri", pa.string()), ("version", pa.string()), ("captions", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def write_plan(storage: Storage, plan: Plan) -> None:
             "version": pa.array([image.version for image in plan.images], pa.string()),
             "shard": pa.array([shard_of.get(image) for image in plan.images], pa.string()),
             "modified": pa.array([image.modified for image in plan.images], pa.float64()),
+            "sidecar": pa.array([image.sidecar and asdict(image.sidecar) for image in plan.images], _SIDECAR),
         }
     )
     in_use = folders_above(image.uri for image in plan.images)
@@ -89,9 +91,11 @@ def read_images(storage: Storage, run: str) -> list[SourceImage]:
     Raises:
         LibraryError: the plan is missing or damaged.
     """
-    # Plans of older releases have no modification times.
-    table = _open(storage, run).read(["uri", "version", "modified"])
-    return [SourceImage(**row) for row in table.to_pylist()]
+    # Plans of older releases have no modification times and no sidecars.
+    rows = _open(storage, run).read(["uri", "version", "modified", "sidecar"]).to_pylist()
+    for row in rows:
+        row["sidecar"] = Sidecar(**row["sidecar"]) if row.get("sidecar") else None
+    return [SourceImage(**row) for row in rows]
 
 
 def read_folders(storage: Storage, run: str) -> dict[str, FolderIdentity]:

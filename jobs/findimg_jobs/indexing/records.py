@@ -5,6 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A file beside an image that has captions for it."""
+
+    uri: str
+    version: str  # changes with the content; empty if it could not be read
+    captions: str = field(default="", compare=False)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SourceImage:
     """An image in a source, not decoded yet."""
@@ -12,6 +21,7 @@ class SourceImage:
     uri: str
     version: str  # changes with the content
     modified: float | None = field(default=None, compare=False)  # seconds since the epoch; None if not known
+    sidecar: Sidecar | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class Found:
     libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
     folders: dict[str, FolderIdentity] = field(default_factory=dict)
     looked_into: int = 0  # objects whose first bytes were requested
+    sidecars: dict[str, str] = field(default_factory=dict)  # versions of XMP files, by address
 
     def add(self, other: "Found") -> None:
         """Add another part."""
@@ -68,4 +79,5 @@ class Found:
         self.skipped += other.skipped
         self.libraries |= other.libraries
         self.folders |= other.folders
+        self.sidecars |= other.sidecars
         self.looked_into += other.looked_into

@@ -19,6 +19,7 @@ from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
 from findimg_jobs.indexing.records import Failure, FolderIdentity, Listing, SourceImage
+from findimg_jobs.indexing.sidecars import read_captions_beside
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
@@ -153,7 +154,8 @@ def _plan(
             _check_not_emptied(listing, before)
             listing = _keep_vanished(listing, before, folders)
         images, skipped = _images_of_version(listing, before, committed)
-        listing = replace(listing, images=without_blocked(storage, images))
+        images = read_captions_beside(without_blocked(storage, images), before)
+        listing = replace(listing, images=images)
         run = new_run_id()
         plan = make_plan(run, listing, committed, fingerprint, settings.shard_size, options.retry_failed)
         write_plan(storage, plan)

@@ -16,6 +16,7 @@ from findimg.storage.base import open_storage
 from findimg_jobs.indexing.bucket_list import ParallelMap, list_bucket
 from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
 from findimg_jobs.indexing.records import Failure, Found, Listing, SourceImage
+from findimg_jobs.indexing.sidecars import with_sidecars
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.reporting.run_report import describe_skipped
 
@@ -176,7 +177,8 @@ def _make_listing(
     ]
     if not images and not failures and not found.archived:
         raise SettingsError(_nothing_found(found, sources))
-    ordered, unreadable = sorted(images.values()), set(found.unreadable)
+    ordered = with_sidecars(sorted(images.values()), found.sidecars)
+    unreadable = set(found.unreadable)
     held = sorted(image.uri for image in [*ordered, *found.archived])
     return Listing(
         images=ordered,

@@ -35,6 +35,9 @@ WRITTEN = {
 
 PHOTOGRAPHS = {"cat.png": data.chelsea, "BlueRocket.png": data.rocket}
 CAPTIONS = {"other.png": "Quokka workshop, second day", "minutes.png": "Quokka budget"}
+SIDECAR = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:subject><rdf:Bag><rdf:li>Wibblesworth</rdf:li>
+</rdf:Bag></dc:subject></rdf:Description></rdf:RDF>"""
 # Pictures that differ, so that they are no near-duplicates.
 PAGES = (data.coins, data.moon, data.page, data.clock, data.brick, data.grass, data.gravel)
 
@@ -49,6 +52,7 @@ def searcher(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[
             texts = PngInfo()
             texts.add_text("Description", CAPTIONS.get(name, ""))
             Image.fromarray(picture()).save(pictures / name, pnginfo=texts)
+        (pictures / "cat.png.xmp").write_text(SIDECAR)
         index(settings, [str(folder / "pictures")])
         texts = [
             PictureText(
@@ -93,6 +97,7 @@ def found(searcher: Searcher, text: str) -> list[str]:
         ("caption:quokka", ["minutes.png", "other.png"]),
         ("quokka workshop", ["other.png", "minutes.png"]),
         ("text:quokka", []),
+        ("caption:wibblesworth", ["cat.png"]),
         ("globex", ["scan_002.png"]),
         ("20240042", ["scan_001.png"]),
     ],

@@ -17,6 +17,7 @@ from findimg.images.captions.exif import exif_captions
 from findimg.images.captions.iptc import iptc_captions
 from findimg.images.captions.xmp import xmp_captions
 
+SIDECAR_BYTES = 4 << 20  # a larger file is no sidecar
 _Source = TypeVar("_Source")
 _LONGEST = 2000  # characters of one caption
 _MOST = 200  # captions of one image
@@ -44,7 +45,7 @@ def read_captions(picture: PIL.Image.Image) -> str:
 
 def read_sidecar(data: bytes) -> str:
     """Return the captions in an XMP file, one on a line. They are empty if it is no XMP file."""
-    return _joined(_without_errors(xmp_captions, data)) if len(data) <= _BYTES else ""
+    return _joined(_without_errors(xmp_captions, data)) if len(data) <= SIDECAR_BYTES else ""
 
 
 def _without_errors(read: Callable[[_Source], Iterable[str]], source: _Source) -> list[str]:

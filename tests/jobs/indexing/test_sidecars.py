@@ -1,0 +1,79 @@
+import logging
+from pathlib import Path
+
+import pytest
+
+from findimg.storage.folder import FolderStorage
+from findimg_jobs.indexing.plan import make_plan, read_images, write_plan
+from findimg_jobs.indexing.records import Listing, SourceImage
+from findimg_jobs.indexing.sidecars import read_captions_beside
+from findimg_jobs.indexing.sources import list_sources, map_in_threads
+from findimg_jobs.store.shards import CommittedImages
+
+
+def packet(title: str) -> str:
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        f"<dc:title><rdf:Alt><rdf:li>{title}</rdf:li></rdf:Alt></dc:title></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (folder / name).write_bytes(b"an image")
+    (folder / "a.jpg.xmp").write_text(packet("Regatta"))
+    (folder / "b.XMP").write_text(packet("Jubilee"))
+    return folder
+
+
+def listed(photos: Path, before: list[SourceImage] | None = None) -> list[SourceImage]:
+    listing = list_sources([str(photos)], "", map_in_threads)
+    return read_captions_beside(listing.images, before or [])
+
+
+def captions(images: list[SourceImage]) -> dict[str, str]:
+    return {Path(image.uri).name: image.sidecar.captions for image in images if image.sidecar}
+
+
+def test_sidecars_with_and_without_the_extension_of_the_image_are_read(photos: Path) -> None:
+    assert captions(listed(photos)) == {"a.jpg": "Regatta", "b.jpg": "Jubilee"}
+
+
+def test_captions_are_kept_in_the_plan(photos: Path, tmp_path: Path) -> None:
+    storage = FolderStorage(str(tmp_path / "library"))
+    images = listed(photos)
+    write_plan(storage, make_plan("run", Listing(images), CommittedImages({}, {}, {}), "f", 10))
+    assert captions(read_images(storage, "run")) == captions(images)
+
+
+def test_only_changed_sidecars_are_read_again(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = listed(photos)
+    (photos / "b.XMP").write_text(packet("Golden jubilee"))
+    read = []
+
+    def read_uri(uri: str, limit: int, version: str) -> bytes:
+        read.append(Path(uri).name)
+        return Path(uri).read_bytes()
+
+    monkeypatch.setattr("findimg_jobs.indexing.sidecars.read_uri", read_uri)
+    assert captions(listed(photos, before)) == {"a.jpg": "Regatta", "b.jpg": "Golden jubilee"}
+    assert read == ["b.XMP"]
+
+
+def test_unreadable_sidecar_keeps_its_captions_and_is_read_by_the_next_run(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = listed(photos)
+    (photos / "a.jpg.xmp").write_text(packet("Boat race"))
+    images = list_sources([str(photos)], "", map_in_threads).images
+    (photos / "a.jpg.xmp").rename(photos / "elsewhere")
+    with caplog.at_level(logging.WARNING):
+        kept = read_captions_beside(images, before)
+    assert captions(kept)["a.jpg"] == "Regatta"
+    assert "a.jpg.xmp are not read" in caplog.text
+    (photos / "elsewhere").rename(photos / "a.jpg.xmp")
+    assert captions(read_captions_beside(images, kept))["a.jpg"] == "Boat race"
