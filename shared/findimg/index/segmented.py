@@ -159,14 +159,13 @@ class SegmentedTextIndex:
         self._parts = parts
         self._rows = rows
 
+    def with_word(self, words: Collection[str]) -> dict[Kind, Items]:
+        """See `TextIndex.with_word`."""
+        return self._joined([part.with_word(words) for part in self._parts])
+
     def with_phrase(self, words: Sequence[str], kinds: Collection[Kind] = KINDS) -> dict[Kind, Items]:
         """See `TextIndex.with_phrase`."""
-        found: dict[Kind, list[Items]] = {}
-        for segment, part in enumerate(self._parts):
-            for kind, rows in part.with_phrase(words, kinds).items():
-                if len(items := self._live(segment, rows)):
-                    found.setdefault(kind, []).append(items)
-        return {kind: np.concatenate(parts) for kind, parts in found.items()}
+        return self._joined([part.with_phrase(words, kinds) for part in self._parts])
 
     def with_similar_text(self, words: Sequence[str]) -> tuple[Items, Items]:
         """See `TextIndex.with_similar_text`."""
@@ -181,10 +180,14 @@ class SegmentedTextIndex:
         order = np.argsort(items, kind="stable")
         return items[order], wrong[order]
 
-    def text(self, item: int) -> ImageText:
-        """See `TextIndex.text`."""
-        segment, row = self._rows.locate(item)
-        return self._parts[segment].text(row)
+    def texts(self, items: Sequence[int]) -> dict[int, ImageText]:
+        """See `TextIndex.texts`."""
+        found: dict[int, ImageText] = {}
+        for segment, places, rows in self._rows.split(np.asarray(items, np.int64)):
+            texts = self._parts[segment].texts(rows.tolist())
+            item_of = {row: items[place] for row, place in zip(rows.tolist(), places.tolist(), strict=True)}
+            found |= {item_of[row]: text for row, text in texts.items()}
+        return found
 
     def similar_place(self, words: Sequence[str], text: str) -> tuple[int, int] | None:
         """See `TextIndex.similar_place`."""
@@ -195,7 +198,13 @@ class SegmentedTextIndex:
         for part in self._parts:
             part.close()
 
-    def _live(self, segment: int, rows: Items) -> Items:
-        """Return the items of rows of a segment, without those of deleted images."""
-        items = self._rows.items(segment)[rows]
-        return items[items < len(self._rows)]
+    def _joined(self, parts: Sequence[dict[Kind, Items]]) -> dict[Kind, Items]:
+        """Return the items of rows of all segments, without those of deleted images."""
+        found: dict[Kind, list[Items]] = {}
+        for segment, part in enumerate(parts):
+            for kind, rows in part.items():
+                items = self._rows.items(segment)[rows]
+                items = items[items < len(self._rows)]
+                if len(items):
+                    found.setdefault(kind, []).append(items)
+        return {kind: np.concatenate(items) for kind, items in found.items()}

@@ -199,8 +199,14 @@ class TextIndex:
 
     def text(self, item: int) -> ImageText:
         """Return the texts of an image."""
-        row = self._connection.execute("SELECT written, caption, name FROM texts WHERE item = ?", (item,)).fetchone()
-        return ImageText(*(text or "" for text in row)) if row else ImageText()
+        return self.texts([item]).get(item, ImageText())
+
+    def texts(self, items: Sequence[int]) -> dict[int, ImageText]:
+        """Return the texts of some images, at most some thousands, by item. Images without text are left out."""
+        query = f"SELECT item, written, caption, name FROM texts WHERE item IN ({', '.join('?' * len(items))})"
+        return {
+            item: ImageText(*(text or "" for text in texts)) for item, *texts in self._connection.execute(query, items)
+        }
 
     def similar_place(self, words: Sequence[str], text: str) -> tuple[int, int] | None:
         """Return where a phrase is written in a text, although it may be misread.

@@ -42,7 +42,7 @@ from findimg.search.folding import Folding
 from findimg.search.phrases import join_terms
 from findimg.search.query import Query, Term
 from findimg.search.ranking import FLOOR, RERANKED, best_first, combine, rerank, top_k
-from findimg.search.results import Answer, Hit, ImageFeatures
+from findimg.search.results import Answer, Hit, ImageFeatures, TextMatch
 from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.sentences.vocabulary import read_vocabulary
@@ -99,7 +99,7 @@ class _Page:
     note: str
     total: int | None  # hits on all pages, None if they are all of the ranked images
     within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
-    terms: Sequence[Term] = ()  # terms that some text has
+    texts: "Sequence[_Group]" = ()  # wanted groups that some text has
 
 
 class Searcher:
@@ -265,8 +265,7 @@ class Searcher:
             items = items[scores >= scores.max(initial=0) * _ORDERED]
             items = self.catalog.by_date(items, oldest_first=query.order == "oldest")
             scores = np.ones(len(items), np.float32)
-        by_text = [group.term for group in wanted if group.text is not None]
-        with_text = [each for term in by_text for each in (term, *term.alternatives)]
+        with_text = [group for group in wanted if group.text is not None]
         # With a filter, every image that matches it counts as a hit.
         total = None if within is None or query.order != "best" else self._folding.count(within)
         return self._page(items, scores, _Page(k, skip, note, total, within, with_text))
@@ -464,7 +463,7 @@ class Searcher:
             return group
         if is_named and not term.phrase:
             text = found.relevance(self.manifest.images, BESIDE)
-            return replace(group, relevance=group.relevance + text * (1 - np.minimum(1, group.relevance)), text=text)
+            return replace(group, relevance=found.add_to(group.relevance, text), text=text)
         if not is_named and not any(self.lexicon.senses(each) for each in term.texts):
             # No image can show such a word, so the guesses of word vectors would only add noise.
             return replace(self._text_group(term, found), guess=group)
@@ -664,6 +663,7 @@ class Searcher:
         firsts = self._folding.first_places(items)
         places = firsts[page.skip : page.skip + page.k]
         rows = self.catalog.rows(items[places].tolist())
+        matches = self._excerpts(items[places].tolist(), page.texts)
         hits = []
         for row, item, score in zip(rows, items[places].tolist(), scores[places].tolist(), strict=True):
             copies, near_duplicates = self._folding.others(row, item, page.within)
@@ -679,10 +679,19 @@ class Searcher:
                     copies=tuple(copies),
                     near_duplicates=tuple(near_duplicates),
                     dated_by=row.dated_by,
-                    matched=self._text.excerpt(item, page.terms) if page.terms else None,
+                    matched=matches.get(item),
                 )
             )
         return Answer(hits, page.note, len(firsts) if page.total is None else page.total)
+
+    def _excerpts(self, items: Sequence[int], groups: Sequence[_Group]) -> dict[int, TextMatch]:
+        """Return where the texts of some images have the words of some groups."""
+        wanted: dict[int, list[Term]] = {}
+        for group in groups:
+            if group.text is not None:
+                for item in (item for item in items if group.text[item] > 0):
+                    wanted.setdefault(item, []).extend((group.term, *group.term.alternatives))
+        return self._text.excerpts(wanted)
 
     def _describe_filters(self, filters: Filters) -> str:
         """Return what the answer says about its filters, empty without filters."""

@@ -8,7 +8,8 @@ about the word, and on the kind of text:
   first, then images called `apple`, then screenshots that say "apple".
 """
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.index.segmented import SegmentedTextIndex
-from findimg.index.text_index import KINDS, Items, Kind
+from findimg.index.text_index import KINDS, ImageText, Items, Kind
 from findimg.search.query import Term
 from findimg.search.results import TextMatch
 from findimg.text.lexicon import Lexicon
@@ -41,6 +42,19 @@ class FoundText:
 
     def __bool__(self) -> bool:
         return bool(self.items) or len(self.similar) > 0
+
+    def add_to(self, relevance: NDArray[np.float32], text: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a relevance raised by that of text, as if both were independent.
+
+        Args:
+            relevance: float32[images], 0 or more.
+            text: float32[images], what `relevance` returned.
+        """
+        items = np.concatenate([self.similar, *self.items.values()])
+        raised = relevance.copy()
+        # An item that is there several times gets the same value each time.
+        raised[items] = relevance[items] + text[items] * (1 - np.minimum(1, relevance[items]))
+        return raised
 
     def relevance(self, images: int, weights: dict[Kind, float]) -> NDArray[np.float32]:
         """Return the relevance of every image, float32[images], 0 to 1.
@@ -75,6 +89,8 @@ class TextEvidence:
         self._lexicon = lexicon
         self._kinds = frozenset(kinds)
         self._find = lru_cache(_KEPT)(self._look_up)
+        self._phrases = lru_cache(_KEPT)(self._find_phrases)
+        self._pattern = lru_cache(_KEPT)(self._make_pattern)
 
     @property
     def available(self) -> bool:
@@ -104,24 +120,30 @@ class TextEvidence:
         items = {kind: np.concatenate([each.items[kind] for each in found if kind in each.items]) for kind in kinds}
         return FoundText(items, np.concatenate([each.similar for each in found]))
 
-    def excerpt(self, item: int, terms: Sequence[Term]) -> TextMatch | None:
-        """Return where an image's text has the words of some terms, None if it has none of them.
+    def excerpts(self, wanted: Mapping[int, Sequence[Term]]) -> dict[int, TextMatch]:
+        """Return where the texts of some images have the words of some terms.
 
-        Of several kinds of text, the one that most terms are in is shown.
+        Args:
+            wanted: the terms to look for in each image, by its item.
         """
-        if self._index is None:
-            return None
-        text = self._index.text(item)
+        if self._index is None or not wanted:
+            return {}
+        found = {}
+        for item, text in self._index.texts(list(wanted)).items():
+            if match := self._excerpt(text, wanted[item]):
+                found[item] = match
+        return found
+
+    def _excerpt(self, text: ImageText, terms: Sequence[Term]) -> TextMatch | None:
+        """Return the excerpt of the kind of text that has most of the terms, None if no text has any."""
         best: tuple[int, Kind, list[tuple[int, int]]] | None = None
         for kind in KINDS:
             wanted = [term for term in terms if term.source in ("", kind)] if kind in self._kinds else []
             content = getattr(text, kind)
-            if not wanted or not content:
-                continue
-            tokens = tokenise(content)
-            spans = [span for term in wanted if (span := self._span(term, tokens, kind))]
-            if spans and (best is None or len(spans) > best[0]):
-                best = len(spans), kind, spans
+            if wanted and content:
+                spans = self._spans(wanted, content, kind)
+                if spans and (best is None or len(spans) > best[0]):
+                    best = len(spans), kind, spans
         return _excerpt(_LABELS[best[1]], getattr(text, best[1]), best[2]) if best else None
 
     def _look_up(self, text: str, typed: str, is_phrase: bool, source: str, forgiving: bool) -> FoundText:
@@ -130,19 +152,23 @@ class TextEvidence:
             return NO_TEXT
         found: dict[Kind, list[Items]] = {}
         words = fold_words(typed or text)
-        for phrase in self._phrases(text, typed, is_phrase):
-            for kind, items in self._exact(phrase, kinds).items():
-                found.setdefault(kind, []).append(items)
+        phrases = self._phrases(text, typed, is_phrase)
+        parts = [self._index.with_word([phrase[0] for phrase in phrases if len(phrase) == 1])]
+        parts += [self._exact(phrase, kinds) for phrase in phrases if len(phrase) > 1]
+        for part in parts:
+            for kind, items in part.items():
+                if kind in kinds:
+                    found.setdefault(kind, []).append(items)
         similar = NO_TEXT.similar
         if forgiving and words and "written" in kinds:
             similar, _ = self._index.with_similar_text(words)
-        return FoundText({kind: np.concatenate(parts) for kind, parts in found.items()}, similar)
+        return FoundText({kind: np.concatenate(items) for kind, items in found.items()}, similar)
 
     def _exact(self, words: Sequence[str], kinds: Collection[str]) -> dict[Kind, Items]:
         assert self._index is not None
         return self._index.with_phrase(words, [kind for kind in KINDS if kind in kinds])
 
-    def _phrases(self, text: str, typed: str, is_phrase: bool) -> list[tuple[str, ...]]:
+    def _find_phrases(self, text: str, typed: str, is_phrase: bool) -> list[tuple[str, ...]]:
         """Return the sequences of words that count as a term: what was typed, and singular and plural of a word."""
         forms = [text, *([typed] if typed else [])]
         if not is_phrase:
@@ -151,14 +177,32 @@ class TextEvidence:
             forms += [plural for form in list(forms) for plural in _plurals(form)]
         return [words for words in dict.fromkeys(tuple(fold_words(form)) for form in forms) if words]
 
-    def _span(self, term: Term, tokens: Sequence[Token], kind: Kind) -> tuple[int, int] | None:
-        """Return the characters at which a text has a term's words."""
+    def _spans(self, terms: Sequence[Term], content: str, kind: Kind) -> list[tuple[int, int]]:
+        """Return the characters at which a text has the words of some terms."""
+        found: list[tuple[int, int]] = []
+        tokens: list[Token] | None = None
+        for term in terms:
+            # In plain ASCII, words need not be folded.
+            match = self._pattern(term.text, term.typed, term.phrase).search(content)
+            if match:
+                found.append(match.span())
+            elif not content.isascii() or kind == "written":
+                tokens = tokenise(content) if tokens is None else tokens
+                if span := self._span_of_tokens(term, tokens, kind):
+                    found.append(span)
+        return found
+
+    def _make_pattern(self, text: str, typed: str, is_phrase: bool) -> re.Pattern[str]:
+        phrases = ("[\\W_]+".join(map(re.escape, words)) for words in self._phrases(text, typed, is_phrase))
+        return re.compile(f"(?<![^\\W_])(?:{'|'.join(phrases) or '(?!)'})(?![^\\W_])", re.IGNORECASE)
+
+    def _span_of_tokens(self, term: Term, tokens: Sequence[Token], kind: Kind) -> tuple[int, int] | None:
         folded = [token.text for token in tokens]
         for words in self._phrases(term.text, term.typed, term.phrase):
-            for place in range(len(folded) - len(words) + 1):
-                if tuple(folded[place : place + len(words)]) == words:
+            for place, first in enumerate(folded):
+                if first == words[0] and tuple(folded[place : place + len(words)]) == words:
                     return tokens[place].start, tokens[place + len(words) - 1].end
-        if kind != "written" or self._index is None:
+        if kind != "written" or self._index is None or not tokens:
             return None
         wanted = fold_words(term.typed or term.text)
         similar = self._index.similar_place(wanted, "".join(folded)) if wanted else None
