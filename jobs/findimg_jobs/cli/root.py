@@ -15,6 +15,7 @@ import typer
 
 from findimg.errors import FindimgError
 from findimg.terminal import LineFormatter, print_lines
+from findimg_jobs.cli.captions import read_captions
 from findimg_jobs.cli.cleanup import forget, prune
 from findimg_jobs.cli.duplicates import duplicates
 from findimg_jobs.cli.indexing import add, compact, index, merge
@@ -39,6 +40,7 @@ for _command in (
     versions,
     rollback,
     duplicates,
+    read_captions,
     prune,
     forget,
     quantize,

@@ -267,7 +267,7 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
     if not len(table):
         return
     matrices = {name: _matrix(table[name]) for name in _VECTORS if name in table.column_names}
-    for i, values in enumerate(_with_metadata(table).select(["sha256", *_METADATA]).to_pylist()):
+    for i, values in enumerate(with_metadata(table).select(["sha256", *_METADATA]).to_pylist()):
         sha256 = values.pop("sha256")
         yield sha256, Content(**values, **{name: matrix[i] for name, matrix in matrices.items()})
 
@@ -297,10 +297,10 @@ def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[s
             raise LibraryError(f"Shard {shard} is damaged: {len(missing)} images are missing.")
         rows = np.asarray([row_of[sha256] for sha256 in hashes])
         vectors = {name: _matrix(table[name])[rows] for name in _VECTORS if name in table.column_names}
-        return ContentRows(_with_metadata(table).select(list(_METADATA)).take(rows), vectors)
+        return ContentRows(with_metadata(table).select(list(_METADATA)).take(rows), vectors)
 
 
-def _with_metadata(table: pa.Table) -> pa.Table:
+def with_metadata(table: pa.Table) -> pa.Table:
     """Return a table with all columns of metadata. Shards of older releases lack some of them."""
     for name, kind in _METADATA.items():
         if name not in table.column_names:

@@ -1,10 +1,12 @@
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from findimg.errors import LibraryError
 from findimg.index.text_index import ImageText, TextIndex, write_text_index
+from findimg.text.lexicon import open_lexicon
 from findimg.text.tokens import fold_words
 
 ROWS = [
@@ -74,3 +76,28 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(LibraryError, match=r"text\.sqlite cannot be opened as a text index"):
         TextIndex(path)
+
+
+def test_phrases_of_noisy_pages_are_found_and_others_are_not(tmp_path: Path) -> None:
+    random = Random(3)
+    nouns = [noun for noun in open_lexicon().visible_nouns() if noun.isalpha()]
+    pages = [[random.choice(nouns) for _ in range(40)] for _ in range(100)]
+
+    def misread(word: str) -> str:
+        """Return a word as it is read: 2 % of the letters are others, and 3 % of the spaces are missing."""
+        letters = (random.choice("abcdefghijklmnopqrstuvwxyz015") if random.random() < 0.02 else c for c in word)
+        return "".join(letters) + ("" if random.random() < 0.03 else " ")
+
+    path = tmp_path / "text.sqlite"
+    write_text_index(path, [ImageText(written="".join(map(misread, page))) for page in pages])
+    index = TextIndex(path)
+    found = []
+    for number, page in enumerate(pages):
+        start = random.randrange(37)
+        words = fold_words(" ".join(page[start : start + 3]))
+        exact = index.with_phrase(words).get("written", ())
+        found.append(number in exact or number in index.with_similar_text(words)[0])
+    assert sum(found) / len(found) >= 0.95
+    wrong = [fold_words(" ".join(random.sample(nouns, 3))) for _ in range(200)]
+    assert not [words for words in wrong if index.with_phrase(words) or len(index.with_similar_text(words)[0])]
+    index.close()
