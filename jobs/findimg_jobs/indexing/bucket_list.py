@@ -18,8 +18,8 @@ from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import HEAD, has_no_extension, reason_to_skip
 from findimg_jobs.indexing.records import Failure, Found, SourceImage
-from findimg_jobs.indexing.sidecars import is_sidecar
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
+from findimg_jobs.reading.sidecars import is_sidecar
 
 _log = logging.getLogger(__name__)
 In = TypeVar("In")

@@ -19,11 +19,11 @@ from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
 from findimg_jobs.indexing.records import Failure, FolderIdentity, Listing, SourceImage
-from findimg_jobs.indexing.sidecars import read_captions_beside
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
 from findimg_jobs.indexing.vocabulary import keep_vocabulary
+from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report

@@ -16,8 +16,8 @@ from findimg.storage.base import open_storage
 from findimg_jobs.indexing.bucket_list import ParallelMap, list_bucket
 from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
 from findimg_jobs.indexing.records import Failure, Found, Listing, SourceImage
-from findimg_jobs.indexing.sidecars import with_sidecars
 from findimg_jobs.indexing.skip_rules import SkipRules
+from findimg_jobs.reading.sidecars import with_sidecars
 from findimg_jobs.reporting.run_report import describe_skipped
 
 In = TypeVar("In")

@@ -12,7 +12,8 @@ from findimg.images.decode import ignore_pillow_warnings
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import Storage, read_uri
-from findimg_jobs.build.rebuild import publish_images
+from findimg_jobs.build.rebuild import VersionChange, publish_images
+from findimg_jobs.build.reuse import segments_with
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import read_images
@@ -60,29 +61,41 @@ def read_missing_captions(settings: Settings) -> CaptionReport:
     library = Library(settings.library, settings.cache)
     library.live_version()  # taking the lock of a library that does not exist would create it
     ignore_pillow_warnings()
-    images = captioned = failed = 0
+    read = failed = 0
+    captioned: set[str] = set()
     with Engine(settings) as engine, hold_lock(library.storage) as lock:
         live = library.manifest(library.live_version())
         for shard in read_shards(library.storage, live.fingerprint):
-            counts = _read_shard(library.storage, live.fingerprint, shard)
-            images, captioned, failed = images + counts[0], captioned + counts[1], failed + counts[2]
+            found = _read_shard(library.storage, live.fingerprint, shard)
+            read, failed = read + found.read, failed + found.failed
+            captioned |= found.captioned
             lock.check()
-        if images:
-            planned = read_images(library.storage, live.run)
-            session = WriteSession(library, lock, engine, StageClock())
-            live = publish_images(session, settings, live, live.run, planned, allow_shrink=True)
-    return CaptionReport(live.version, images, captioned, failed)
+        if captioned:
+            holding = {segment.name for segment in segments_with(library, live, (), captioned)}
+            images = read_images(library.storage, live.run)
+            change = VersionChange(live.run, images, allow_shrink=True, rewritten=holding)
+            live = publish_images(WriteSession(library, lock, engine, StageClock()), settings, live, change)
+    return CaptionReport(live.version, read, len(captioned), failed)
 
 
-def _read_shard(storage: Storage, fingerprint: str, shard: CommittedShard) -> tuple[int, int, int]:
-    """Read the captions that a shard lacks. Return how many images were read, have captions, and cannot be read."""
+@dataclass(frozen=True, slots=True)
+class _ShardCaptions:
+    """What was read for one shard."""
+
+    read: int
+    failed: int
+    captioned: frozenset[str]  # SHA-256 of images with captions
+
+
+def _read_shard(storage: Storage, fingerprint: str, shard: CommittedShard) -> _ShardCaptions:
+    """Read the captions that a shard lacks, and write the shard again with them."""
     with uncommit_if_damaged(storage, fingerprint, shard.name):
         table = with_metadata(read_table(storage, fingerprint, shard.name))
     captions: list[str | None] = table["captions"].to_pylist()
     has_vectors = holds_vectors(table).to_pylist()
     missing = [row for row, text in enumerate(captions) if text is None and has_vectors[row]]
     if not missing:
-        return 0, 0, 0
+        return _ShardCaptions(0, 0, frozenset())
     uris, versions = table["uri"].to_pylist(), table["version"].to_pylist()
     with ThreadPoolExecutor(_READERS) as readers:
         found: Sequence[str | None] = list(
@@ -96,7 +109,9 @@ def _read_shard(storage: Storage, fingerprint: str, shard: CommittedShard) -> tu
         table = table.set_column(column, "captions", pa.array(captions, pa.string()))
         stats = Stats(shard.name, len(table), sum(has_vectors), len(shard.failures), bytes_read=0)
         commit_table(storage, fingerprint, table, shard.failures, stats)
-    return read, sum(bool(text) for text in found), len(found) - read
+    hashes = table["sha256"].to_pylist()
+    captioned = frozenset(hashes[row] for row, text in zip(missing, found, strict=True) if text)
+    return _ShardCaptions(read, len(found) - read, captioned)
 
 
 def _read_image(uri: str, version: str) -> str | None:

@@ -6,8 +6,8 @@ import pytest
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.indexing.plan import make_plan, read_images, write_plan
 from findimg_jobs.indexing.records import Listing, SourceImage
-from findimg_jobs.indexing.sidecars import read_captions_beside
 from findimg_jobs.indexing.sources import list_sources, map_in_threads
+from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.store.shards import CommittedImages
 
 
@@ -59,7 +59,7 @@ def test_only_changed_sidecars_are_read_again(photos: Path, monkeypatch: pytest.
         read.append(Path(uri).name)
         return Path(uri).read_bytes()
 
-    monkeypatch.setattr("findimg_jobs.indexing.sidecars.read_uri", read_uri)
+    monkeypatch.setattr("findimg_jobs.reading.sidecars.read_uri", read_uri)
     assert captions(listed(photos, before)) == {"a.jpg": "Regatta", "b.jpg": "Golden jubilee"}
     assert read == ["b.XMP"]
 
