@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.images import EXTENSIONS
 from findimg.index.segmented import SegmentedTextIndex
 from findimg.index.text_index import KINDS, ImageText, Items, Kind
 from findimg.search.query import Term
@@ -171,6 +172,9 @@ class TextEvidence:
     def _find_phrases(self, text: str, typed: str, is_phrase: bool) -> list[tuple[str, ...]]:
         """Return the sequences of words that count as a term: what was typed, and singular and plural of a word."""
         forms = [text, *([typed] if typed else [])]
+        # A file is found by its whole name, though extensions are not in the index.
+        stem, _, extension = text.rpartition(".")
+        forms += [stem] if f".{extension.lower()}" in EXTENSIONS else []
         if not is_phrase:
             singular = self._lexicon.singular(text)
             forms += [singular] if singular else []
