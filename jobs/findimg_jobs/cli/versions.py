@@ -16,7 +16,7 @@ from findimg_jobs.store.lock import hold_lock
 
 
 def verify(library: LibraryOption = None, cache: CacheOption = None) -> None:
-    """Compare the live version with its manifest and the embedding store, and measure its recall again."""
+    """Compare the live version with its manifest and the embedding store, and check its recall and taught names."""
     settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     manifest = opened.manifest(opened.live_version())
@@ -24,6 +24,8 @@ def verify(library: LibraryOption = None, cache: CacheOption = None) -> None:
     if findings.problems:
         advice = "Go back with findimg-jobs rollback, or publish again with index."
         raise LibraryError(" ".join([*findings.problems, advice]))
+    if findings.taught:
+        raise LibraryError(" ".join(findings.taught))
     recall = ", ".join(f"{name} {share:.3f}" for name, share in findings.recall.items())
     print(
         f"Version {manifest.version}: {len(manifest.all_files())} files are as published, {manifest.images} images; "

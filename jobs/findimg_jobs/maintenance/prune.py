@@ -17,6 +17,7 @@ from findimg.storage.base import Entry, Storage
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.indexing.plan import last_run, read_images
 from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.maintenance.taught import prune_taught, used_contents
 from findimg_jobs.store.compaction import compact
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import fingerprints, read_committed
@@ -116,7 +117,7 @@ def _age(manifest: Manifest) -> float:
 def _prune_store(
     storage: Storage, kept: Iterable[Manifest], shard_size: int, grace: float, report: PruneReport
 ) -> None:
-    """Remove embeddings and thumbnails that no remaining version uses."""
+    """Remove embeddings and thumbnails that no remaining version and no taught name uses."""
     wanted: dict[str, set[SourceImage]] = defaultdict(set)
     try:
         for manifest in kept:
@@ -127,7 +128,8 @@ def _prune_store(
     except LibraryError as error:
         report.notes.append(f"{error} All embeddings and thumbnails were kept.")
         return
-    hashes: set[str] = set()
+    used = used_contents(storage)
+    hashes = set(used)
     for fingerprint in sorted(fingerprints(storage)):
         prefix = shards_prefix(fingerprint)
         report.drafts += _clear_drafts(storage, prefix, "stats.json")
@@ -155,7 +157,7 @@ def _prune_store(
                 and entry.key == thumbnail_key(sha256)
                 and entry.modified <= old
             ),
-        )
+        ) + prune_taught(storage, used, grace)
 
 
 def _clear_drafts(storage: Storage, prefix: str, last: str) -> int:

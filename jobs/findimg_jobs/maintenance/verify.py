@@ -28,6 +28,7 @@ from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.library.version_catalog import VersionCatalog
 from findimg.search.filters import NO_FILTERS
 from findimg.storage.base import Storage
+from findimg_jobs.maintenance.taught import verify_taught
 from findimg_jobs.store.shards import read_committed, read_vectors
 
 _ROWS = 200  # sampled rows for each check
@@ -42,16 +43,17 @@ class VerifyReport:
     problems: list[str] = field(default_factory=list)
     compared: int = 0  # rows compared with the embedding store
     recall: dict[str, float] = field(default_factory=dict)  # recall@10 by index
+    taught: list[str] = field(default_factory=list)  # problems of taught names, which are no part of a version
 
 
 def verify(library: Library, manifest: Manifest) -> VerifyReport:
-    """Compare a version with its manifest and with the embedding store, and check its indexes.
+    """Compare a version with its manifest and with the embedding store, and check its indexes and taught names.
 
     Raises:
         LibraryError: a file is damaged and cannot be opened.
         StorageError: the library cannot be reached.
     """
-    report = VerifyReport(list(library.check(manifest.all_files())))
+    report = VerifyReport(list(library.check(manifest.all_files())), taught=verify_taught(library.storage))
     if report.problems:
         return report
     version = library.open(manifest.version)

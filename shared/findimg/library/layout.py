@@ -16,6 +16,7 @@ CURRENT = "CURRENT"
 VERSIONS = "versions"
 SEGMENTS = "segments"
 SHARED = "shared"
+TAUGHT_THUMBNAILS = "taught/thumbnails"
 MANIFEST_FILE = "manifest.json"
 
 # Files of a segment. Row i of each is the same image.
@@ -64,7 +65,7 @@ def thumbnail_key(sha256: str) -> str:
 
 def taught_thumbnail_key(sha256: str) -> str:
     """Return the key of the thumbnail of an example that is not in the library."""
-    return f"taught/thumbnails/{sha256}.jpg"
+    return f"{TAUGHT_THUMBNAILS}/{sha256}.jpg"
 
 
 def shards_prefix(fingerprint: str) -> str:

@@ -39,10 +39,14 @@ class Storage(Protocol):
     def uri(self, key: str) -> str:
         """Return the object's full address: `s3://bucket/key` or an absolute path."""
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         """Yield every object below the folder `prefix`, in no particular order.
 
         A folder that does not exist yields nothing.
+
+        Args:
+            prefix: the folder.
+            after: leave out objects whose key is not greater, by code points.
         """
 
     def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:

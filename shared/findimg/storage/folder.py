@@ -35,7 +35,7 @@ class FolderStorage:
     def uri(self, key: str) -> str:
         return os.path.join(self.root, key)
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         # Links come last, so that a file reached both ways gets the address without a link.
         folders, links = deque([str(self.path(prefix))]), deque[str]()
         seen: set[tuple[int, int]] = set()
@@ -56,7 +56,8 @@ class FolderStorage:
                     (links if each.is_symlink() else folders).append(each.path)
                 elif stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
                     key = os.path.relpath(each.path, self.root)
-                    yield Entry(key, each.path, file_version(status), status.st_size, status.st_mtime)
+                    if key > after:
+                        yield Entry(key, each.path, file_version(status), status.st_size, status.st_mtime)
 
     def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
         with self._translated_errors(self.uri(key), "read"), self.path(key).open("rb") as file:

@@ -48,8 +48,10 @@ class S3Storage:
     def uri(self, key: str) -> str:
         return f"{self.root}/{key}" if key else self.root
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
-        return self.list_from(f"{prefix}/" if prefix else "")
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+        options = {"StartAfter": self._start + after} if after else {}
+        for page in self._pages(f"{prefix}/" if prefix else "", **options):
+            yield from self._entries(page)
 
     def list_from(self, start: str) -> Iterator[Entry]:
         """Yield every object whose key begins with `start`, which is not necessarily a folder."""

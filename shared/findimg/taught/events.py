@@ -162,6 +162,19 @@ def day_of(time: datetime) -> str:
     return f"{EVENTS}/{time:%Y-%m-%d}"
 
 
+def first_key(time: datetime) -> str:
+    """Return a key that is not greater than the keys of all events of a time and later."""
+    return f"{day_of(time)}/{time.strftime(_TIME)}"
+
+
+def event_time(key: str) -> datetime | None:
+    """Return the time in an event's key, None if it is not the key of an event."""
+    try:
+        return readable_time(PurePosixPath(key).stem.partition("-")[0])
+    except ValueError:
+        return None
+
+
 def readable_time(time: str) -> datetime:
     """Return an event's time."""
     return datetime.strptime(time, _TIME).replace(tzinfo=UTC)

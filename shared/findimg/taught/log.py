@@ -9,11 +9,23 @@ from datetime import UTC, datetime, timedelta
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Entry, Storage
-from findimg.taught.events import EVENTS, MOST_BYTES, ErasedEvent, Event, NewEvent, day_of, new_erased, parse_event
+from findimg.taught.events import (
+    EVENTS,
+    MOST_BYTES,
+    ErasedEvent,
+    Event,
+    NewEvent,
+    day_of,
+    event_time,
+    first_key,
+    new_erased,
+    parse_event,
+)
 from findimg.taught.state import NOTHING_TAUGHT, TaughtState, merge
 
 _READERS = 16  # parallel requests
-_FULL_LIST = 60.0  # seconds until all days are listed again, not only the current one
+_FULL_LIST = 60.0  # seconds until all days are listed again, not only the newest events
+_LEAST_LAG = timedelta(seconds=30)  # between an event's time and the moment at which it is seen, if clocks are right
 _CLOCKS = timedelta(hours=2)  # difference of two machines' clocks at most
 _log = logging.getLogger(__name__)
 
@@ -31,6 +43,7 @@ class TaughtLog:
         self._lock = threading.Lock()
         self._events: dict[str, Event | None] = {}  # by key, None for an object that is no event
         self._listed = float("-inf")  # when all days were listed
+        self._lag = _LEAST_LAG  # how far back the newest events are listed
         self._state = NOTHING_TAUGHT
 
     @property
@@ -41,7 +54,9 @@ class TaughtLog:
     def refresh(self, complete: bool = False) -> TaughtState:
         """Read new events, and return the state. It is the same object while nothing changes.
 
-        Only the folder of the current day is listed, and once a minute all folders.
+        Only the events of the last half minute are listed, and once a minute all. In S3, a list of 500 events takes 20
+        times as long as a list of the newest. After an event that comes later, because its writer's clock is slow,
+        calls list as far back.
 
         Args:
             complete: list all folders now.
@@ -94,6 +109,8 @@ class TaughtLog:
 
     def _refresh_all(self) -> None:
         entries = list(self._storage.list(EVENTS))
+        if self._listed > 0:
+            self._allow_for(entry.key for entry in entries if entry.key not in self._events)
         gone = self._events.keys() - {entry.key for entry in entries}
         for key in gone:
             del self._events[key]
@@ -102,10 +119,18 @@ class TaughtLog:
             self._merge()
         self._listed = time.monotonic()
 
+    def _allow_for(self, new: Iterable[str]) -> None:
+        """List further back from now on, if new events are older than expected."""
+        current = datetime.now(UTC)
+        for key in new:
+            if (time_of := event_time(key)) and _LEAST_LAG < current - time_of < _CLOCKS:
+                self._lag = max(self._lag, current - time_of + _LEAST_LAG)
+
     def _recent(self) -> Iterator[Entry]:
         current = datetime.now(UTC)
-        for folder in sorted({day_of(current - _CLOCKS), day_of(current + _CLOCKS)}):
-            yield from self._storage.list(folder)
+        oldest = current - self._lag
+        for folder in sorted({day_of(oldest), day_of(current + _CLOCKS)}):
+            yield from self._storage.list(folder, after=first_key(oldest))
 
     def _read(self, entries: Iterable[Entry]) -> bool:
         """Read the objects that are new. Return whether one of them says that events were deleted."""

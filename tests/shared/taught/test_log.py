@@ -1,5 +1,6 @@
 import logging
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -62,3 +63,22 @@ def test_old_days_are_listed_only_now_and_then(place: str, monkeypatch: pytest.M
     later = time.monotonic() + 61
     monkeypatch.setattr(findimg.taught.log.time, "monotonic", lambda: later)
     assert list(log.refresh().names) == ["lotus"]
+
+
+def test_reader_gets_used_to_a_slow_clock(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = open_storage(place)
+    reader = TaughtLog(storage)
+    reader.refresh()
+
+    def write_slowly(number: int) -> None:
+        time_then = (datetime.now(UTC) - timedelta(minutes=10)).strftime("%Y%m%dT%H%M%S%fZ")
+        with monkeypatch.context() as patched:
+            patched.setattr(findimg.taught.events, "now", lambda: time_then)
+            new = new_example("T1/U1", new_action(), f"name {number}", True, made_up_example(number))
+        storage.write(new.key, new.data)
+
+    write_slowly(1)
+    assert list(reader.refresh().names) == []
+    assert list(reader.refresh(complete=True).names) == ["name 1"]
+    write_slowly(2)
+    assert list(reader.refresh().names) == ["name 1", "name 2"]
