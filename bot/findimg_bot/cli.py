@@ -60,6 +60,7 @@ AllowChannelsFlag = Annotated[str | None, _flag("allow_channels")]
 AllowUsersFlag = Annotated[str | None, _flag("allow_users")]
 AllowTeamsFlag = Annotated[str | None, _flag("allow_teams")]
 TeachersFlag = Annotated[str | None, _flag("teachers")]
+LearnFlag = Annotated[str | None, _flag("learn")]
 SlackApiUrlFlag = Annotated[str | None, _flag("slack_api_url")]
 SlackClientIdFlag = Annotated[str | None, _flag("slack_client_id")]
 SlackSurfacesFlag = Annotated[str | None, _flag("slack_surfaces")]
@@ -135,6 +136,7 @@ def serve(
     allow_users: AllowUsersFlag = None,
     allow_teams: AllowTeamsFlag = None,
     teachers: TeachersFlag = None,
+    learn: LearnFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
     slack_surfaces: SlackSurfacesFlag = None,
@@ -155,6 +157,7 @@ def serve(
         allow_users=allow_users,
         allow_teams=allow_teams,
         teachers=teachers,
+        learn=learn,
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
         slack_surfaces=slack_surfaces,

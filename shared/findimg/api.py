@@ -30,7 +30,7 @@ from findimg.settings import load_settings
 from findimg.storage.base import read_uri
 from findimg.taught.events import Example
 from findimg.taught.log import TaughtLog
-from findimg.taught.teaching import Lesson, TeachReport, find_name, remove_name, teach
+from findimg.taught.teaching import Lesson, TeachReport, erase_examples, find_name, remove_name, teach
 from findimg.taught.transfer import export_names
 from findimg.text.vectors import open_words
 
@@ -308,6 +308,19 @@ class OpenedLibrary:
         removed = remove_name(self.taught_log, by or local_person(), name)
         self._follower.apply(self._opened)
         return removed
+
+    def erase_taught(self, person: str) -> int:
+        """Delete everything that a person taught, so that nothing of it is left, and return the number of examples.
+
+        Args:
+            person: as `TaughtName.by` names one.
+
+        Raises:
+            StorageError: the library cannot be written.
+        """
+        erased = erase_examples(self._storage, self.taught_log, people=[person])
+        self._follower.apply(self._opened)
+        return erased
 
     def taught(self, name: str = "") -> list[TaughtName]:
         """Return the names that the team taught, the oldest first.

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     teachers: str = Field(
         default="", description="Ids of the people who may teach names. Default: everybody of the workspace."
     )
+    learn: Literal["nothing", "clicks"] = Field(
+        default="nothing", description="With clicks, used images count as weak examples of a taught name."
+    )
     slack_api_url: _Address = Field(default="https://slack.com/api/", description="Address of Slack's Web API.")
     slack_client_id: str = Field(default="", description="Client id of an app for many workspaces.")
     slack_surfaces: str = Field(

@@ -2,11 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,6 @@ from findimg.errors import QueryError
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.taught.events import EVENTS
-from findimg.taught.log import TaughtLog
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
@@ -68,6 +64,8 @@ def test_command_teaches_lists_exports_imports_and_removes(ours: Settings, pictu
     assert json.loads(run(ours, "--import", file, "--json").stdout) == [taught]
     assert [row["did"] for row in json.loads(run(ours, "--audit", "--json").stdout)].count("taught") == 4
     assert json.loads(run(ours, "--undo-by", taught["by"][0], "--json").stdout) == {"removed": 3}
+    assert json.loads(run(ours, "--erase-by", taught["by"][0], "--json").stdout) == {"erased": 6}
+    assert not any("zqxlogo" in path.read_text() for path in Path(ours.library, "taught").rglob("*.json"))
 
 
 @pytest.mark.parametrize(
@@ -132,61 +130,3 @@ def test_evaluation_measures_teaching(library: str, cache: Path, samples: Path, 
     page = render_html_report(evaluation, open_storage(settings.library))
     assert "Precision by number of examples" in page
     assert evaluate(settings, [str(labelled)]).taught == ()
-
-
-_WRITER = """
-import sys
-from pathlib import Path
-import numpy as np
-from findimg.storage.base import open_storage
-from findimg.taught.events import Example
-from findimg.taught.log import TaughtLog
-from findimg.taught.teaching import Lesson, teach
-import hashlib
-place, who, first, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-storage = open_storage(place)
-log = TaughtLog(storage)
-for number in range(first, last):
-    vector = np.random.default_rng(number).random(64).astype(np.float16)
-    example = Example(hashlib.sha256(str(number).encode()).hexdigest(), vector, "made-up")
-    teach(storage, log, who, Lesson(f"thing {number % 5}", [example]))
-print("done")
-"""
-
-
-@pytest.mark.long
-def test_writers_that_are_killed_lose_and_double_nothing(place: str) -> None:
-    """Three processes teach 500 examples, and are killed and started again."""
-    parts = {"T1/U1": (0, 170), "T1/U2": (170, 340), "terminal/job": (340, 500)}
-
-    def start(who: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", _WRITER, place, who, *map(str, parts[who])]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-    readers = [TaughtLog(open_storage(place)) for _ in range(2)]
-    stopped = threading.Event()
-
-    def follow(reader: TaughtLog) -> None:
-        while not stopped.wait(0.5):
-            reader.refresh()
-
-    followers = [threading.Thread(target=follow, args=[reader]) for reader in readers]
-    for follower in followers:
-        follower.start()
-    for _ in range(3):
-        writers = [start(who) for who in parts]
-        time.sleep(3)
-        for writer in writers:
-            writer.send_signal(signal.SIGKILL)
-            writer.communicate()
-    writers = [start(who) for who in parts]
-    assert [writer.communicate(timeout=240)[0] for writer in writers] == ["done\n"] * 3
-    time.sleep(5)
-    states = [reader.state for reader in readers]
-    stopped.set()
-    for follower in followers:
-        follower.join()
-    complete = TaughtLog(open_storage(place)).refresh(complete=True)
-    assert {state.id for state in states} == {complete.id}
-    assert sum(len(each.examples) for each in complete.names.values()) == 500
-    assert len(list(open_storage(place).list(EVENTS))) == 500

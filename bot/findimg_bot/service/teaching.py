@@ -1,20 +1,21 @@
 """Teaches names with example images: who may, and what changes."""
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from findimg.errors import QueryError
+from findimg.errors import FindimgError, QueryError
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.search.taught.examples import indexed_example
 from findimg.settings import Settings
 from findimg.taught.audit import Activity, activities, audit
-from findimg.taught.events import CancelEvent, Example, ExampleEvent
+from findimg.taught.events import CancelEvent, Example, ExampleEvent, new_click
 from findimg.taught.log import TaughtLog
 from findimg.taught.names import clean_name
-from findimg.taught.state import TaughtName
+from findimg.taught.state import CLICKS_WEIGHT, TaughtName
 from findimg.taught.teaching import (
     Lesson,
     TeachReport,
@@ -37,6 +38,7 @@ FIRST_HITS = 10  # that a confirmation compares
 _MOST_UPLOADS = 10  # of one lesson
 _NOT_A_TEACHER = "Only some people may teach findimg here. Ask the operator of findimg to add you to FINDIMG_TEACHERS."
 _GUEST = "Only people of the workspace that installed findimg may teach it. Its operator can add you: FINDIMG_TEACHERS."
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -58,6 +60,7 @@ class Teaching:
         embeddings: runs the encoder.
         """
         self._teachers = settings.teaching_people
+        self._learns = settings.learn == "clicks"
         self._live = live
         self._searches = searches
         self._embeddings = embeddings
@@ -126,6 +129,31 @@ class Teaching:
             return Taught(report, before, first_hits(searcher, name))
 
         return await self._run(work)
+
+    async def learn(self, person: Person, question: Question, uri: str) -> None:
+        """Count that a person used an image of an answer, if the settings allow it and the question is a taught name.
+
+        Args:
+            person: whose click counts only if the person may teach. It is not stored.
+            question: of the answer.
+            uri: of the image.
+        """
+        if not self._learns or question.command != "/findimg" or not self.may_teach(person):
+            return
+
+        def work(searcher: Searcher, log: TaughtLog) -> None:
+            name = searcher.taught.find(question.text)
+            if name is None:
+                return
+            example = indexed_example(searcher, searcher.look_up(uri)[0])
+            known = next((each for each in name.examples if each.example.sha256 == example.sha256), None)
+            if known is None or known.weight < CLICKS_WEIGHT:
+                log.append([new_click(name.name, example)])
+
+        try:
+            await self._run(work)
+        except FindimgError as error:
+            _log.warning("A click was not counted: %s", error)
 
     async def undo(self, person: Person, action: str) -> int:
         """Take back what one action taught, and return the number of examples.

@@ -60,6 +60,10 @@ def teach(
     undo_by: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Take back everything that one person taught, as --list names.")
     ] = None,
+    erase_by: Annotated[
+        str | None,
+        typer.Option(metavar="PERSON", help="Delete everything that one person taught, also from the audit list."),
+    ] = None,
     show_audit: Annotated[bool, typer.Option("--audit", help="List who taught and took back what, and when.")] = False,
     export: Annotated[str | None, typer.Option(metavar="FILE", help="Write all names to a JSON file.")] = None,
     import_file: Annotated[
@@ -72,11 +76,11 @@ def teach(
     """Teach the team's own words with example images, or list and remove them. Searches use them within seconds."""
     settings = load_settings(library=library, cache=cache)
     examples = bool(like or unlike)
-    tasks = [examples, from_folder, list_names, remove, undo_by, show_audit, export, import_file]
+    tasks = [examples, from_folder, list_names, remove, undo_by, erase_by, show_audit, export, import_file]
     if sum(map(bool, tasks)) != 1 or examples != (name is not None):
         raise SettingsError(
-            "Give a NAME with --like or --unlike, or one of --from, --list, --remove, --undo-by, --audit, --export "
-            "and --import."
+            "Give a NAME with --like or --unlike, or one of --from, --list, --remove, --undo-by, --erase-by, --audit, "
+            "--export and --import."
         )
     with findimg.open(settings.library, cache=settings.cache) as opened:
         if name is not None:
@@ -89,6 +93,8 @@ def teach(
             _print_removed(opened.untaught(remove), as_json)
         elif undo_by:
             _print_removed(undo_person(opened.taught_log, local_person(), undo_by), as_json)
+        elif erase_by:
+            _print_erased(opened.erase_taught(erase_by), as_json)
         elif show_audit:
             _print_audit(opened, as_json)
         elif export:
@@ -124,6 +130,13 @@ def _print_removed(count: int, as_json: bool) -> None:
         print(json.dumps({"removed": count}))
     else:
         print(f"Took back {count} example{'s' * (count != 1)}. Searches no longer use them.")
+
+
+def _print_erased(count: int, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"erased": count}))
+    else:
+        print(f"Deleted {count} example{'s' * (count != 1)}. Nothing of them is left in the library.")
 
 
 def _print_audit(opened: findimg.OpenedLibrary, as_json: bool) -> None:

@@ -13,6 +13,7 @@ MOST_NAMES = 1000
 MOST_EXAMPLES = 200  # of a name
 _CLICK_WEIGHT = 0.1  # of an example
 _MOST_CLICKS = 5  # that count, of an image
+CLICKS_WEIGHT = _CLICK_WEIGHT * _MOST_CLICKS  # of an image with the most clicks; further ones change nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,6 @@
 """Teaching names in Slack: the modal, the shortcut, the command, the list, and who may."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from findimg.library.layout import taught_thumbnail_key
 from findimg.storage.base import open_storage
+from findimg.taught.events import ExampleEvent
 from findimg.taught.log import TaughtLog
 from findimg.taught.state import TaughtName
 from tests.bot.person import Json, Person, elements, images, until, words
@@ -278,28 +280,90 @@ def test_everything_by_one_person_is_undone_or_erased(team: Team, channel: str) 
     )
 
 
-def test_only_teachers_teach(team: Team, channel: str) -> None:
-    workspace = team.slack.workspace
-    pupil, teacher = newcomer(team, "pupil", channel), team.person
-    told = pupil.command(channel, "/findimg animal")
-    pupil.click(channel, told, "teach")
+def test_clicks_do_not_count_by_default(team: Team, channel: str) -> None:
+    person = team.person
+    teach_cat(person, channel)
+    used = use(person, "cat.png")
+    person.wait(used, lambda each: "Images like" in words(each))
+    assert taught(team)["zqxpet"].clicks == 0
+
+
+# The remaining tests use a bot with other settings. They come last, so that it starts once more only.
+
+
+@pytest.fixture(scope="module")
+def pupil(team: Team) -> tuple[Person, str, Json, Json]:
+    """Start the bot with one teacher, and let it learn from clicks.
+
+    Return another person, a channel, and an answer and an open modal of this person from before.
+    """
+    channel = team.person.channel()
+    pupil = newcomer(team, "pupil", channel)
+    answer = pupil.command(channel, "/findimg animal")
+    pupil.click(channel, answer, "teach")
     view = modal(pupil)
-    team.environment["FINDIMG_TEACHERS"] = str(workspace.me.id)
+    team.environment |= {"FINDIMG_TEACHERS": str(team.slack.workspace.me.id), "FINDIMG_LEARN": "clicks"}
     team.restart()
-    try:
-        # At the submit, at the click, and at the command.
-        answer = pupil.try_to("submit", view_id=view["id"], values=named("zqx") | ticked(view, "like", "cat.png"))
-        assert "FINDIMG_TEACHERS" in answer["errors"]["name"]
-        pupil.click(channel, told, "teach")
-        pupil.wait(channel, lambda each: "Only some people may teach" in words(each))
-        assert "Only some people" in words(pupil.command(channel, "/teach zqx"))
-        assert "teach" not in [
-            element["action_id"] for _, element in elements(pupil.command(channel, "/findimg animal")["blocks"])
-        ]
-        assert "Nobody taught" in words(pupil.command(channel, "/teach"))
-        teacher.click(channel, teacher.command(channel, "/findimg animal"), "teach")
-        assert modal(teacher)
-        assert taught(team) == {}
-    finally:
-        del team.environment["FINDIMG_TEACHERS"]
-        team.restart()
+    return pupil, channel, answer, view
+
+
+def test_only_teachers_teach(team: Team, pupil: tuple[Person, str, Json, Json]) -> None:
+    person, channel, answer, view = pupil
+    # At the submit, at the click, at the command, and in a thread.
+    refused = person.try_to("submit", view_id=view["id"], values=named("zqx") | ticked(view, "like", "cat.png"))
+    assert "FINDIMG_TEACHERS" in refused["errors"]["name"]
+    person.click(channel, answer, "teach")
+    person.wait(channel, lambda each: "Only some people may teach" in words(each))
+    assert "Only some people" in words(person.command(channel, "/teach zqx"))
+    told = person.command(channel, "/findimg animal")
+    assert "teach" not in [element["action_id"] for _, element in elements(told["blocks"])]
+    assert "Nobody taught" in words(person.command(channel, "/teach"))
+    person.ask("send", channel=channel, text=f"<@{person.state()['bot']['id']}> teach zqx")
+    team.person.wait(channel, lambda each: "Only some people" in words(each) and not each.get("ephemeral"))
+    assert taught(team) == {}
+
+
+def test_clicks_of_teachers_count_where_the_setting_allows_it(
+    team: Team, channel: str, pupil: tuple[Person, str, Json, Json]
+) -> None:
+    person, other = team.person, pupil[0]
+    teach_cat(person, channel)
+    first, second = others_than_the_cat(person.command(channel, "/findimg zqxpet"))[:2]
+    use(other, first)
+    use(person, first, "share")
+    until(lambda: taught(team)["zqxpet"].clicks == 1)
+    for count in range(2, 6):
+        use(person, first)
+        until(lambda count=count: taught(team)["zqxpet"].clicks == count)
+    use(person, first)
+    use(person, second)
+    until(lambda: taught(team)["zqxpet"].clicks == 6)
+    assert sorted(each.weight for each in taught(team)["zqxpet"].examples) == pytest.approx([0.1, 0.5, 1])
+    log = TaughtLog(open_storage(team.environment["FINDIMG_LIBRARY"]))
+    log.refresh()
+    clicks = [event for event in log.events() if isinstance(event, ExampleEvent) and event.is_click]
+    assert {(event.by, event.time[8:]) for event in clicks} == {("", "T000000000000Z")}
+
+
+def others_than_the_cat(answer: Json) -> list[str]:
+    """Return the names of an answer's other pictures."""
+    names = re.findall(r"\d+\. \*([^*]+)\*", words(answer))
+    return [name for name in names if name != "cat.png"]
+
+
+def teach_cat(person: Person, channel: str) -> None:
+    """Teach `zqxpet` with one picture."""
+    person.click(channel, person.command(channel, "/findimg animal"), "teach")
+    view = modal(person)
+    submit(person, view, named("zqxpet"), ticked(view, "like", "cat.png"))
+    confirmation(person, channel)
+
+
+def use(person: Person, name: str, what: str = "similar") -> str:
+    """Use a picture of an answer for `zqxpet`, by its name, in a channel of its own, and return the channel."""
+    channel = person.channel()
+    answer = person.command(channel, "/findimg zqxpet")
+    menu = next(element for _, element in elements(answer["blocks"]) if element["action_id"] == "choose_hit")
+    labels = [group["label"]["text"] for group in menu["option_groups"]]
+    person.choose(channel, answer, what, next(number for number, label in enumerate(labels) if name in label))
+    return channel

@@ -57,7 +57,9 @@ def test_nothing_is_lost_or_doubled_and_all_readers_agree(place: str) -> None:
     expected: dict[str, set[str]] = defaultdict(set)
     for number in range(EXAMPLES):
         expected[name_of(number)].add(made_up_example(number).sha256)
-    complete = TaughtLog(open_storage(place)).refresh()
+    log = TaughtLog(open_storage(place))
+    complete = log.refresh()
+    assert len(log.events()) == EXAMPLES
     found = {name.name: [each.example.sha256 for each in name.taught] for name in complete.names.values()}
     assert {name: set(hashes) for name, hashes in found.items()} == expected
     assert sum(map(len, found.values())) == EXAMPLES

@@ -39,10 +39,11 @@ async def find_hit(context: AsyncBoltContext, choice: str) -> str:
     Raises:
         QueryError: the answer has expired, or belongs to somebody else.
     """
-    return (await _find_question_and_hit(context, choice))[1]
+    return (await find_question_and_hit(context, choice))[1]
 
 
-async def _find_question_and_hit(context: AsyncBoltContext, choice: str) -> tuple[StoredQuestion, str]:
+async def find_question_and_hit(context: AsyncBoltContext, choice: str) -> tuple[StoredQuestion, str]:
+    """Return the stored question of a choice, and the URI of its image. Errors as of `find_hit`."""
     question_id, _, number = choice.rpartition(".")
     stored = await find_question(context, question_id)
     if not number.isdecimal() or int(number) >= len(stored.uris):
@@ -54,8 +55,10 @@ async def answer_similar(click: Click, choice: str) -> None:
     """Answer the person who clicked with images like this one."""
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.service.answering("similar", reply):
-        question = Question("/similar", "", like=await find_hit(click.context, choice))
+        stored, uri = await find_question_and_hit(click.context, choice)
+        question = Question("/similar", "", like=uri)
         await click.service.search(click.client, team_of(click.context), reply, question)
+        await click.service.teaching.learn(click.context["person"], stored.question, uri)
 
 
 async def answer_tags(click: Click, choice: str) -> None:
@@ -70,17 +73,18 @@ async def share_hit(click: Click, choice: str) -> None:
     """Post the image to the channel, or to the thread of the answer."""
     body = click.body
     async with click.service.answering("share", reply_to_errors(body, click.client, click.respond)):
-        uri = await find_hit(click.context, choice)
+        stored, uri = await find_question_and_hit(click.context, choice)
         channel, user = body["channel"]["id"], body["user"]["id"]
         reply = ChannelReply(click.respond, click.client, channel, user, thread_of_click(body))
         await click.service.share(click.client, team_of(click.context), reply, uri)
+        await click.service.teaching.learn(click.context["person"], stored.question, uri)
 
 
 async def answer_copies(click: Click, choice: str) -> None:
     """Answer the person who clicked with the copies of the image."""
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.service.answering("copies", reply):
-        stored, uri = await _find_question_and_hit(click.context, choice)
+        stored, uri = await find_question_and_hit(click.context, choice)
         await click.service.copies(reply, stored, uri)
 
 

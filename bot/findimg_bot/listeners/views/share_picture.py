@@ -7,7 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.actions.hit_actions import find_hit
+from findimg_bot.listeners.actions.hit_actions import find_question_and_hit
 from findimg_bot.listeners.common import team_of
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.picture_modal import chosen_picture
@@ -27,6 +27,7 @@ async def share_picture(
     choice, channel = chosen_picture(view)
     url = next((each["response_url"] for each in body["response_urls"] if each["channel_id"] == channel), None)
     async with service.answering("share", PrivateReply(client, "", user)):
-        uri = await find_hit(context, choice)
+        stored, uri = await find_question_and_hit(context, choice)
         reply = ChannelReply(AsyncRespond(response_url=url), client, channel, user)
         await service.share(client, team_of(context), reply, uri)
+        await service.teaching.learn(context["person"], stored.question, uri)

@@ -175,6 +175,8 @@ def name_modal(name: TaughtName, channel: str, team: str, note: str = "") -> Blo
         blocks.append(labelled(f"remove.{start}", label, checkboxes("remove", boxes), optional=True))
     if len(name.taught) > len(shown):
         blocks.append(context(f"These are the newest {len(shown)} of {len(name.taught)} examples."))
+    if name.clicks:
+        blocks.append(context(f"{name.clicks:,} clicks count as weak examples."))
     blocks.append(context(f"Taught by {', '.join(_person(each, team) for each in name.people[:10])}"))
     blocks.append(
         actions(
