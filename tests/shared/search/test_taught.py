@@ -21,6 +21,11 @@ from findimg.taught.log import TaughtLog
 from findimg.taught.state import merge
 from findimg.text.vectors import EMBEDDED, open_words
 
+NAMES_OF_CLASSES = """
+accordion airplane barrel butterfly camera cannon car chair crab crocodile cup dolphin elephant flamingo kangaroo lamp
+laptop leopard lobster motorbike panda pizza rooster saxophone starfish strawberry umbrella
+"""
+
 
 def opened(library: str, cache: Path) -> Searcher:
     return Searcher(Library(library, cache).open(), open_words(EMBEDDED))
@@ -203,6 +208,23 @@ def test_one_wrong_example_costs_little_and_its_removal_restores_the_answer(phot
         undone = new_cancel("T1/U1", new_action(), [mistake.id])
         photo_searcher.use_taught(merge([mistake, parse_event(undone.key, undone.data)]))
         assert photo_searcher.find(parse(text), 50) == before
+
+
+@pytest.mark.slow
+def test_wrong_examples_of_many_names_cost_little(photo_searcher: Searcher) -> None:
+    label = labels(photo_searcher)
+    others = sorted(set(label))
+    costs = []
+    for place, name in enumerate(NAMES_OF_CLASSES.split()):
+        photo_searcher.use_taught(merge([]))
+        before = precision(photo_searcher, name, label == name)
+        for wrong in others[place % 3 :: 3]:
+            if wrong != name:
+                item = int(np.flatnonzero(label == wrong)[3])
+                photo_searcher.use_taught(merge([event(name, indexed_example(photo_searcher, item))]))
+                costs.append(before - precision(photo_searcher, name, label == name, [item]))
+    assert np.mean(costs) <= 0.001
+    assert np.mean(np.array(costs) > 0.05) <= 0.01
 
 
 @pytest.mark.slow

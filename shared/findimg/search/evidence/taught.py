@@ -5,8 +5,11 @@ themselves by ridge regression. The cosine to the direction becomes a relevance 
 threshold rises with the number of examples, because a mean of several images is closer to all images of its kind.
 
 The classes of a word count as a few examples that were there before, so that one wrong example of `dog` changes little:
-relevance = (PSEUDO × classes + examples × similarity) / (PSEUDO + examples). Where several examples show nothing of the
-classes, the team means something else (`jaguar` is a car), and the classes count less.
+relevance = (PSEUDO × classes + examples × similarity) / (PSEUDO + examples). Against one example that shows nothing of
+the classes, they count twice. Where several examples show nothing of them, the team means something else (`jaguar` is a
+car), and the classes count less. Of 2,340 wrong examples for 30 names of classes, 2 cost more than 0.05 of
+precision@10, and 7 without the double count. With one right example for each of 40 names, precision@10 is 0.976, and
+0.973 without.
 
 Precision@10 of the direction alone, on 1,400 photographs in 40 categories, 10 random choices of examples, without the
 examples themselves. Constants were chosen on 20 of the categories. The columns show both halves.
@@ -53,6 +56,7 @@ _TAGGED = 0.5  # relevance at which an image gets a name as its tag
 _PROJECTED, _FULL = (0.34, 0.09, 0.09), (0.28, 0.09, 0.065)
 _SPREADS = 3.0  # a threshold is at least this many spreads of all images' cosines
 _SAMPLE = 1000  # images that the mean and the spread of cosines are measured on
+_DOUBT = 1.5  # how fast classes lose weight to further examples that show nothing of them
 _AGREES = 0.2  # relevance by classes from which an example agrees with them
 _LEAST = 0.01  # relevance below this counts as none
 _OPPOSED = 32  # negative examples that are compared one by one, the newest
@@ -76,9 +80,13 @@ class _Direction:
     nearest: NDArray[np.int64]  # items of the positive examples, or the ones that are most similar to them
 
     def class_examples(self, classes: Floats, pseudo: float) -> float:
-        """Return the number of examples that classes count as. One example alone cannot contradict them."""
+        """Return the number of examples that classes count as.
+
+        They count twice against one example that shows nothing of them, which may be a mistake. Several such examples
+        give the word another meaning.
+        """
         disagreeing = float((1 - np.clip(classes[self.nearest] / _AGREES, 0, 1)).sum())
-        return pseudo / (1 + max(0.0, disagreeing - 1) / 2)
+        return pseudo * (1 + min(1.0, disagreeing)) / (1 + _DOUBT * max(0.0, disagreeing - 1))
 
     def relevance(self, cosines: Floats) -> Floats:
         """Return the relevance of images by their cosines to the direction, float32[n], 0 to 1."""
