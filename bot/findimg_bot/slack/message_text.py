@@ -104,7 +104,7 @@ _SIMILAR = re.compile(
       | (?:ähnliche|mehr\s(?:davon|wie\sdas))(?:\sbilder)? | similaires?
     ) (?:\s(?:ones?|image|picture|photo|pic)s?)? \W*"""
 )
-_TEACH = re.compile(r"(?is)/?teach\s+(?:(?:this|that|it|these|them)\s+)?(?:as\s+)?(?P<name>\S.*)")
+_TEACH = re.compile(r"(?is)/?teach(?:\s+(?:this|that|it|these|them))?\s*:?\s+(?:as\s+)?(?P<name>\S.*)")
 
 
 @dataclass(frozen=True, slots=True)

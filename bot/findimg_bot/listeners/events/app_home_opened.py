@@ -1,6 +1,7 @@
 """A person opens the app: its Home tab, or its messages."""
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -8,11 +9,12 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg.errors import FindimgError
+from findimg.errors import FindimgError, StorageError
 from findimg_bot.listeners.assistant_panel import has_panel, suggest_prompts
 from findimg_bot.listeners.common import team_of
 from findimg_bot.service.errors import NOT_READY, slack_failure
 from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.home_tab import home_tab
 from findimg_bot.slack.blocks.taught import home_blocks
 
@@ -31,8 +33,12 @@ async def _publish_home(user: str, context: AsyncBoltContext, client: AsyncWebCl
     """Show the number of images, the time of indexing, what the team taught, and how to search."""
     service: QueryService = context["service"]
     try:
-        names = await service.teaching.names()
-        view = home_tab(await service.manifest(), taught=home_blocks(names, team_of(context)))
+        manifest = await service.manifest()
+        taught: list[Block] = []
+        # Without access to the names the rest is still useful.
+        with suppress(StorageError):
+            taught = home_blocks(await service.teaching.names(), team_of(context))
+        view = home_tab(manifest, taught=taught)
     except FindimgError:
         view = home_tab(None, NOT_READY)
     try:
