@@ -36,6 +36,7 @@ from findimg_bot.slack.people import Person
 
 FIRST_HITS = 10  # that a confirmation compares
 _MOST_UPLOADS = 10  # of one lesson
+_LEFT_OUT = FILLERS - {"my", "our", "your"}  # words of a query that are no part of a name: `photos of our booth`
 _NOT_A_TEACHER = "Only some people may teach findimg here. Ask the operator of findimg to add you to FINDIMG_TEACHERS."
 _GUEST = "Only people of the workspace that installed findimg may teach it. Its operator can add you: FINDIMG_TEACHERS."
 _log = logging.getLogger(__name__)
@@ -282,6 +283,6 @@ def suggested_name(question: Question) -> str:
         plain = [term for term in query.terms if term.weight > 0 and not term.alternatives]
         if len(plain) != len(query.terms):
             return ""
-        return clean_name(" ".join(term.text for term in plain if term.text.lower() not in FILLERS))
+        return clean_name(" ".join(term.text for term in plain if term.text.lower() not in _LEFT_OUT))
     except QueryError:
         return ""

@@ -74,7 +74,7 @@ def test_person_is_a_member_of_the_team_that_installed_the_app(
     ("question", "name"),
     [
         (Question("/findimg", "lotus"), "lotus"),
-        (Question("/findimg", "photos of our booth"), "booth"),
+        (Question("/findimg", "photos of our booth"), "our booth"),
         (Question("/findimg", '"Berlin office"'), "Berlin office"),
         (Question("/findimg", "lotus in:2024"), "lotus"),
         (Question("/findimg", "lotus -pond"), ""),
