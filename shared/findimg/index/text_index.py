@@ -116,6 +116,7 @@ class TextIndex:
             self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
             self._connection.execute(f"PRAGMA mmap_size = {path.stat().st_size}")
             self._connection.execute("SELECT count(*) FROM tokens WHERE token = ''").fetchone()
+            self._has_written = self._connection.execute("SELECT rowid FROM grams LIMIT 1").fetchone() is not None
         except (sqlite3.DatabaseError, OSError) as error:
             raise LibraryError(
                 f"{path} cannot be opened as a text index: {error}. Publish again with index."
@@ -181,7 +182,8 @@ class TextIndex:
         joined = "".join(words)
         mistakes = min(_MOST_MISTAKES, len(joined) // LETTERS_A_MISTAKE)
         pieces = _pieces(joined, mistakes + 1)
-        if min(map(len, pieces)) < _SHORTEST or (not mistakes and len(words) == 1):
+        is_short = min(map(len, pieces)) < _SHORTEST or (not mistakes and len(words) == 1)
+        if is_short or not self._has_written:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         query = " OR ".join(_quoted(piece) for piece in pieces)
         rows = self._connection.execute(

@@ -198,26 +198,30 @@ class Searcher:
                 "be searched by words. Search it by image with /similar, or index it with another backbone."
             )
         state = self._taught.state
-        terms, corrections = self._prepared(query.terms, state)
+        terms, note = self._prepared(query.terms, state)
         answer = self._find_terms(terms, query, k, skip)
-        if not corrections:
-            return answer
-        used = enumerated([repr(word) for word in corrections], "and")
-        return replace(answer, note=f"Showing results for {used}. {answer.note}".rstrip())
+        return replace(answer, note=f"{note} {answer.note}".strip()) if note else answer
 
-    def _prepare(self, terms: tuple[Term, ...], state: TaughtState) -> tuple[tuple[Term, ...], tuple[str, ...]]:
-        """Return a query's terms, translated, correctly spelt and joined, and the words that replaced misspelt ones."""
+    def _prepare(self, terms: tuple[Term, ...], state: TaughtState) -> tuple[tuple[Term, ...], str]:
+        """Return a query's terms, translated, correctly spelt and joined, and a note about what was changed."""
         labels = Labels(self._labels, state.lookup) if state.names else self._labels
         asked = join_taught(terms, state.lookup) if state.names else terms
         asked = self._whole(asked)
         if self._sentences and self._text_vectors and self._text_vectors.encoder.multilingual:
-            return tuple(sentences(asked)), ()
-        correct, corrections = self._spelling.correct(translate_terms(asked, self.lexicon, labels))
+            return tuple(sentences(asked)), ""
+        translated = translate_terms(asked, self.lexicon, labels)
+        correct, corrections = self._spelling.correct(translated)
+        notes = []
+        if corrections:
+            notes.append(f"Showing results for {enumerated([repr(word) for word in corrections], 'and')}.")
+        for term in translated:
+            if meant := self._spelling.misread(term):
+                notes.append(f"{term.typed!r} is understood as {term.text!r}.{did_you_mean([meant])}")
         if self._sentences:
-            return tuple(sentences(correct)), tuple(corrections)
+            return tuple(sentences(correct)), " ".join(notes)
         joined = join_terms(correct, self.lexicon, labels)
         wanted = without_fillers(joined, state.lookup) if state.names else joined
-        return tuple(wanted), tuple(corrections)
+        return tuple(wanted), " ".join(notes)
 
     def _whole(self, terms: Sequence[Term]) -> list[Term]:
         """Return terms in which a text without spaces is one phrase if it is written somewhere as a whole."""
@@ -630,12 +634,13 @@ class Searcher:
             ("shows", [group for group in groups if not group.is_only_text]),
             ("shows or says", [group for group in groups if group.is_only_text and not group.required]),
         ):
-            texts = [text for group in chosen for text in group.term.texts]
-            if texts:
-                notes.append(f"Nothing here {verb} {enumerated([repr(text) for text in texts], 'or')}.")
+            terms = [each for group in chosen for each in (group.term, *group.term.alternatives)]
+            if terms:
+                names = [repr(each.typed or each.text) for each in terms]
+                notes.append(f"Nothing here {verb} {enumerated(names, 'or')}.")
             if verb == "shows":
-                words = [text for text in texts if self._is_word(text)]
-                suggestions = [each for text in words for each in self._spelling.suggestions(text)]
+                words = [each.text for each in terms if self._is_word(each.text)]
+                suggestions = [found for text in words for found in self._spelling.suggestions(text)]
                 notes.append(did_you_mean(suggestions).strip() if suggestions else "")
         for term in (group.term for group in groups if group.required):
             texts = [repr(text) for text in term.texts]

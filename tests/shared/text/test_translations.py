@@ -97,7 +97,6 @@ def test_most_probable_synset_decides() -> None:
     folder = next((path for path in map(Path, ("/usr/share/wordnet", "/usr/share/wordnet-3.0")) if path.is_dir()), None)
     if folder is None:
         pytest.skip("no WordNet 3.0 files on this machine (Debian: wordnet-base): the translations are not built")
-    pytest.importorskip("wordfreq", reason="the package wordfreq, which only the script needs, is not installed")
     dog, hammer = "02084071", "03481824"
     rows = [("fr", "chien", [hammer, dog]), ("de", "Hund", [dog]), ("fr", "amour", ["07543288"])]
     built = Translations(build(WordNet(folder), frozenset(), rows, Frequencies()))
@@ -115,5 +114,5 @@ def test_every_translation_is_a_visible_noun_of_the_lexicon() -> None:
 def test_data_is_small_and_its_licence_is_beside_it() -> None:
     assert (FOLDER / FILE).stat().st_size < 1_200_000
     licence = (FOLDER / "LICENSE.translations").read_text()
-    for text in ("CC BY-SA 3.0", "Wiktionary", "Unicode-3.0", "CLDR", "Bond and Ryan Foster"):
+    for text in ("CC BY-SA 3.0", "CC BY-SA 4.0", "Wiktionary", "Unicode-3.0", "CLDR", "Ryan Foster", "wordfreq"):
         assert text in licence

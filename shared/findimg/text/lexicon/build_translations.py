@@ -11,7 +11,7 @@ mainly has this meaning. Nouns are left out if the translation is more than two 
 A word that is also an English noun is meant in English, unless it is rare there and much more frequent in the other
 language: `kat` is Dutch for a cat rather than English for a shrub, but `robot` is English. Other English words, such as
 `broken` and `massive`, are listed if they would be translated and are more frequent in English. The package wordfreq
-knows the frequencies. Install it for this script alone.
+knows the frequencies. The extra `lexicon` installs it.
 
 Equal input gives equal bytes.
 """

@@ -1,4 +1,4 @@
-"""Singulars of regular English plurals."""
+"""Singulars and plurals of regular English nouns."""
 
 from collections.abc import Iterator
 
@@ -21,3 +21,12 @@ def regular_singulars(noun: str) -> Iterator[str]:
     for ending, single in ENDINGS:
         if last.endswith(ending) and not last.endswith("ss") and len(last) > len(ending) + 1:
             yield noun.removesuffix(ending) + single
+
+
+def regular_plural(noun: str) -> str:
+    """Return the regular plural of a noun."""
+    if noun.endswith(("s", "x", "z", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
