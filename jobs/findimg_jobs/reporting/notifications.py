@@ -51,8 +51,12 @@ def notify_when_done(settings: Settings, metrics_file: Path | None) -> Iterator[
     except FindimgError as error:
         problem = str(error)
         raise
+    except Exception as error:
+        # A crash, such as a lack of memory. The log has its traceback.
+        problem = f"It crashed with {type(error).__name__}{f': {error}' if str(error) else ''}. See its log."
+        raise
     finally:
-        # Report only success and findimg's own errors.
+        # A run that a person interrupted is not reported.
         if reports or problem:
             report = reports[-1] if reports else None
             if metrics_file:

@@ -11,6 +11,7 @@ from findimg.errors import LockedError, NotPublishedError, SettingsError
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg_bot.local_slack.server import Workspace
+from findimg_jobs.indexing import run
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.reporting.notifications import notify_when_done
 from findimg_jobs.store.lock import hold_lock
@@ -101,6 +102,41 @@ def test_run_with_bad_sources_is_reported_and_locked_run_is_not(
         nightly()
     assert "failed: There is no image in" in posts(workspace)[-1]
     assert metrics(tmp_path)["findimg_run_success"] == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(MemoryError(), "MemoryError"), (ValueError("<odd>"), "ValueError: &lt;odd&gt;")]
+)
+def test_crash_is_reported(
+    nightly: Nightly,
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    said: str,
+) -> None:
+    def crash(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(run, "make_plan", crash)
+    with pytest.raises(type(error)):
+        nightly()
+    assert posts(workspace)[-1] == f"*Indexing into {tmp_path}/library failed: It crashed with {said}. See its log.*"
+    assert metrics(tmp_path)["findimg_run_success"] == 0
+
+
+def test_interrupted_run_is_not_reported(
+    nightly: Nightly, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = len(posts(workspace))
+    monkeypatch.setattr(run, "make_plan", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        nightly()
+    assert len(posts(workspace)) == before
+    assert not (tmp_path / "findimg.prom").exists()
 
 
 def test_metrics_file_has_the_figures_of_the_last_run(nightly: Nightly, tmp_path: Path) -> None:
