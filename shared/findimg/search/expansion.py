@@ -163,12 +163,22 @@ def _readings(
         return readings
     readings = [replace(reading, named=False) for reading in readings]
     fit = max((reading.fit for reading in readings), default=1.0)
-    if parts := lexicon.part_of_names(term):
+    parts = [node for node in lexicon.part_of_names(term) if not _is_figurative(term, node, senses, lexicon)]
+    if parts:
         readings.append(_Reading(np.asarray(lexicon.covers[parts].any(axis=0), dtype=np.float32), 1, fit, False))
     unseen = 1 - sum(sense.share for sense in senses)
     if vector is not None and unseen > 0.01:
         readings.append(_Reading(_best_is_one(near), unseen, fit, False))
     return readings
+
+
+def _is_figurative(term: str, node: int, senses: tuple[Sense, ...], lexicon: Lexicon) -> bool:
+    """Return whether a node's name ends with a word that usually means something else: a `mud puppy` is no dog."""
+    if not any(name.lower().endswith(f" {term}") for name in lexicon.names[node]):
+        return False
+    is_known = any(steps <= 1 for sense in senses if sense.share >= FAIR for _, steps in sense.places)
+    above = lexicon.above(node)
+    return is_known and not any(place in above for sense in senses for place, _ in sense.places)
 
 
 def _names_classes(term: str, sense: Sense, senses: tuple[Sense, ...], fit: float, lexicon: Lexicon) -> bool:

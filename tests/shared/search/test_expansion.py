@@ -232,3 +232,15 @@ def test_vague_word_is_only_a_guess(lexicon: Lexicon, words: WordVectors, word: 
 @pytest.mark.parametrize("word", ["beach", "tree", "hair", "portrait", "water", "man", "kitchen", "democracy"])
 def test_word_that_names_no_class_has_a_low_ceiling(lexicon: Lexicon, words: WordVectors, word: str) -> None:
     assert expand(word, lexicon, words).ceiling == CEILING < 0.15
+
+
+def test_name_that_ends_with_a_word_for_something_else_is_not_selected(lexicon: Lexicon, words: WordVectors) -> None:
+    classes = expand("puppy", lexicon, words).classes
+    axolotl = next(node for node, names in enumerate(lexicon.names) if "mud puppy" in names)
+    dogs = named_classes(lexicon, "dog")
+
+    assert classes[axolotl] == 0
+    assert dogs[classes > 0.5].all()
+    # A seal is usually a stamp, but an eared seal is one of its rarer senses.
+    eared = next(node for node, names in enumerate(lexicon.names) if "sea lion" in names)
+    assert expand("seal", lexicon, words).classes[eared] == 1
