@@ -139,6 +139,8 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
     picture = _open(data)
     width, height = picture.size
     check_pixels(width, height)
+    if not width or not height:
+        raise broken(picture.format or "")
     try:
         # A HEIC file would draft its embedded thumbnail, which may show something else.
         if isinstance(picture, JpegImageFile):
@@ -197,6 +199,8 @@ def _open(data: bytes) -> PIL.Image.Image:
     if stated:
         check_pixels(1, stated.pixels)
     colours = (stated.primaries, stated.transfer) if stated else None
+    if webp.is_webp(data):
+        webp.check_animation(data)
     if data.startswith(png.START):
         colours = png.stated_colours(data)
     for name in readable_formats(data):

@@ -1,5 +1,6 @@
 """Filters: conditions on an image's folder, file name, date and format."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
@@ -40,3 +41,19 @@ NO_FILTERS = Filters()
 def fold(text: str) -> str:
     """Return the form in which folder and file names are compared: `ÉTÉ “x”`, in any Unicode form, is `été "x"`."""
     return unicodedata.normalize("NFKC", plain_characters(text).casefold())
+
+
+def name_part(text: str) -> str:
+    """Return the part of a file name that a person means by `beach`, `*.jpg` or `IMG_*`."""
+    return fold(text).strip("*")
+
+
+def folder_part(text: str) -> str:
+    """Return the part of a folder's path that a person means, as typed for a shell: `./a`, `~/a` and `a//` are in `a`.
+
+    The home folder is that of another machine, perhaps, so `~` stands for any folder.
+    """
+    part = name_part(text)
+    if "://" not in part:
+        part = re.sub("/+", "/", part)
+    return re.sub(r"^[.~](?=/)", "", part)

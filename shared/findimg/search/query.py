@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Literal
 
 from findimg.errors import QueryError
-from findimg.search.filters import NO_FILTERS, Filters, fold
+from findimg.search.filters import NO_FILTERS, Filters, fold, folder_part, name_part
 from findimg.text.dates import read_range
 from findimg.text.lexicon import FILLERS
 from findimg.text.normalise import normalise
@@ -221,9 +221,10 @@ class _Scanner:
         if name in _DATES and (words := self._date()):
             return words
         end = self._at
-        while end < len(self._text) and not self._text[end].isspace():
+        # A shell escapes a blank by a backslash.
+        while end < len(self._text) and (not self._text[end].isspace() or self._text[end - 1] == "\\"):
             end += 1
-        value, self._at = self._text[self._at : end], end
+        value, self._at = re.sub(r"\\(?=\s)", "", self._text[self._at : end]), end
         value = value.rstrip(",;!?").replace('"', "")
         if name not in ("in", "name") and not value.endswith(".."):
             value = value.rstrip(".")
@@ -380,7 +381,8 @@ def _filtered(query: Query, pieces: list[_Piece], today: date | None) -> Query:
         if piece.minus and piece.field not in ("in", "name", "type"):
             raise QueryError(f"`{piece}`: {piece.field}: has no opposite. Leave out the minus.")
         if piece.field in ("in", "name"):
-            found.lists.setdefault("-" * piece.minus + piece.field, []).append(fold(value))
+            part = folder_part(value) if piece.field == "in" else name_part(value)
+            found.lists.setdefault("-" * piece.minus + piece.field, []).append(part)
         elif piece.field == "type":
             if value.lower().lstrip(".") not in FORMATS:
                 raise QueryError(f"`{piece}`: type: takes one of {', '.join(FORMATS)}.")

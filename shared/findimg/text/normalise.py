@@ -29,7 +29,8 @@ _CURLY_QUOTES = _DOUBLE_QUOTES.replace('"', "")
 _VALUE = re.compile(
     rf"""(?ix) (?<![^\W_]) (?P<field>in|name|like|text|caption)[:：]
     (?: "(?P<straight>(?:\\"|[^"])*)" | [{_CURLY_QUOTES}](?P<curly>[^{_DOUBLE_QUOTES}]*)[{_DOUBLE_QUOTES}]
-      | [{_SINGLE_QUOTES}](?P<single>.*?)[{_SINGLE_QUOTES}](?!\w) | (?P<plain>[^\s{_DOUBLE_QUOTES}]\S*) )"""
+      | [{_SINGLE_QUOTES}](?P<single>.*?)[{_SINGLE_QUOTES}](?!\w)
+      | (?P<plain>[^\s{_DOUBLE_QUOTES}](?:\S|(?<=\\)\s)*) )"""
 )
 _INVISIBLE = "\u034f\u115f\u1160\u3164\ufe0e\ufe0f"  # characters of other categories that nobody sees
 _PLACE = "\ue000"  # of a value while the rest is read; a control code that no normalised text has

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.search.filters import NO_FILTERS, Filters, fold
+from findimg.search.filters import NO_FILTERS, Filters, fold, folder_part, name_part
 from findimg.search.query import FIELDS, FORMATS, LONGEST, MOST_TERMS, Query, Term, filters_beside_image, parse
 
 TODAY = date(2026, 11, 26)
@@ -116,6 +116,14 @@ def test_a_term_names_all_of_its_alternatives() -> None:
         ("in:‘anna’s photos’", Filters(folders=("anna's photos",))),
         ('in:"my \\"best\\" photos"', Filters(folders=('my "best" photos',))),
         ("in: cup", Filters(folders=("cup",))),
+        ("in:50%\\ off", Filters(folders=("50% off",))),
+        ("in:./src", Filters(folders=("/src",))),
+        ("in:~/src", Filters(folders=("/src",))),
+        ("in:src//", Filters(folders=("src/",))),
+        ("in:*2024*", Filters(folders=("2024",))),
+        ("in:C:\\x", Filters(folders=("c:\\x",))),
+        ("in:s3://bucket//a", Filters(folders=("s3://bucket//a",))),
+        ("name:*.jpg", Filters(names=(".jpg",))),
         ("ｉｎ：ｃｕｐ", Filters(folders=("cup",))),
         ("in:cup(1)", Filters(folders=("cup(1)",))),
         ('in:"please come"', Filters(folders=("please come",))),
@@ -333,9 +341,9 @@ def test_formatted_query_parses_to_the_same_query(
     parts += [f"type:{form}"] * (form is not None)
     text = " ".join(parts)
     filters = Filters(
-        folders=tuple(map(fold, inside)),
-        not_folders=tuple(map(fold, outside)),
-        names=(fold(name),) if name else (),
+        folders=tuple(map(folder_part, inside)),
+        not_folders=tuple(map(folder_part, outside)),
+        names=(name_part(name),) if name else (),
         after=dates[0] if dates else None,
         before=dates[1] if dates else None,
         formats=FORMATS[form] if form else (),

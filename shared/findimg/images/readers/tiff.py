@@ -19,6 +19,8 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _JPEG = (6, 7)
+# None, CCITT, LZW, JPEG, Deflate, PackBits. Pillow's libtiff has no decoder for other ones.
+_COMPRESSIONS = {1, 2, 3, 4, 5, *_JPEG, 8, 32773, 32946}
 
 
 def is_tiff(data: bytes) -> bool:
@@ -100,6 +102,8 @@ def _is_safe_for_pillow(picture: TiffImageFile) -> bool:
     samples = tags.get(277, 3 if tags.get(259) in _JPEG and photometric in (_RGB, _YCBCR) else 1)
     kinds = set(tags.get(339, (1,)))
     extra = tuple(tags.get(338, ()))
+    if tags.get(259, 1) not in _COMPRESSIONS:
+        return False
     if photometric not in _COLOURS or samples != _COLOURS[photometric] + len(extra):
         return False
     if samples == 1 and bits == {32}:

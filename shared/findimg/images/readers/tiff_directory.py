@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.images.readers.jpeg import frame_size
-from findimg.images.refusals import too_complex, unknown_kind
+from findimg.images.refusals import check_pixels, too_complex, unknown_kind
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIP_OFFSETS, _ORIENTATION, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR = 273, 274, 277, 278, 279, 284
@@ -139,7 +139,7 @@ def corrections(directory: Directory) -> dict[int, list[int] | None]:
 
     Raises:
         ValueError: the directory does not state what no other tag tells.
-        ImageError: far more strips, tiles or samples than any photograph has.
+        ImageError: far more pixels, strips, tiles or samples than any photograph has.
     """
     fixed: dict[int, list[int] | None] = {}
     for tag in _NUMBERS & directory.entries.keys():
@@ -148,6 +148,7 @@ def corrections(directory: Directory) -> dict[int, list[int] | None]:
     width, height = directory.number(_WIDTH, 0), directory.number(_HEIGHT, 0)
     if width <= 0 or height <= 0:
         raise ValueError("no size")
+    check_pixels(width, height)
     compression = directory.number(_COMPRESSION, 1)
     if compression == 0:
         compression = 1
@@ -261,6 +262,8 @@ def _segments(
     tile_width, tile_height = directory.number(_TILE_WIDTH, 0), directory.number(_TILE_HEIGHT, 0)
     if tile_width > 0 and tile_height > 0:
         across, down = math.ceil(width / tile_width), math.ceil(height / tile_height)
+        if across * down > _MAX_SEGMENTS:
+            raise too_complex()
         heights = [tile_height] * (across * down)
         places = (
             (_TILE_OFFSETS, _TILE_COUNTS) if _TILE_OFFSETS in directory.entries else (_STRIP_OFFSETS, _STRIP_COUNTS)
