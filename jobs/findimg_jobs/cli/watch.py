@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.watch import ChangeWatcher, WatchTimes, watch_folders
+from findimg_jobs.indexing.watch_queue import watch_queue
 
 
 def watch(
@@ -24,6 +26,12 @@ def watch(
         float,
         typer.Option(min=1, help="Seconds between checks without an event, for S3 and for folders of other machines."),
     ] = 300.0,
+    queue: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="SQS queue that receives the events of the S3 sources, and serves no other use."
+        ),
+    ] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
@@ -44,8 +52,9 @@ def watch(
     options = IndexOptions(rules=SkipRules(tuple(exclude or ()), tuple(include or ())))
     options.rules.check()
     watcher = ChangeWatcher(settings.library, WatchTimes(settle, every))
+    in_queue = watch_queue(queue, sources, settings.library, watcher) if queue else nullcontext()
     try:
-        with watch_folders(sources, watcher):
+        with watch_folders(sources, watcher), in_queue:
             while True:
                 _run_once(settings, sources, options, as_json)
                 watcher.wait()
