@@ -34,3 +34,8 @@ def _printable(char: str) -> str:
     if unicodedata.category(char) in _ESCAPED_CATEGORIES and char not in _JOINERS:
         return char.encode("unicode_escape").decode()
     return char
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, such as "1 image" or "2000 images"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

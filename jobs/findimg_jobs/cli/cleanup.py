@@ -10,7 +10,7 @@ import typer
 from findimg.errors import LibraryError
 from findimg.library.library import Library
 from findimg.settings import load_settings
-from findimg.terminal import print_lines
+from findimg.terminal import counted, print_lines
 from findimg_jobs.cli.options import CacheOption, LibraryOption
 from findimg_jobs.maintenance.forget import allow, preview_forget
 from findimg_jobs.maintenance.forget import forget as run_forget
@@ -57,7 +57,7 @@ def forget(
     named = [uri if "://" in uri else os.path.abspath(os.path.expanduser(uri)) for uri in uris]
     if again:
         allow(settings, named)
-        print(f"The next run that finds them indexes {len(named)} images again.")
+        print(f"The next run that finds them indexes {counted(len(named), 'image')} again.")
         return
     preview = preview_forget(settings, named)
     if sys.stdin.isatty() and not dry_run and preview.near_duplicates and not near_duplicates:

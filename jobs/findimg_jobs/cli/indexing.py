@@ -13,7 +13,7 @@ from findimg.errors import SettingsError
 from findimg.library.library import Library
 from findimg.plugins import PATIENCE
 from findimg.settings import Settings, load_settings
-from findimg.terminal import print_lines
+from findimg.terminal import counted, print_lines
 from findimg_jobs.build.merging import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
@@ -162,7 +162,7 @@ def merge(
         cache=cache,
     )
     manifest = rebuild(settings)
-    print(f"Version {manifest.version} with {manifest.images} images is live.")
+    print(f"Version {manifest.version} with {counted(manifest.images, 'image')} is live.")
 
 
 def compact(
@@ -185,4 +185,5 @@ def compact(
     if manifest.version == before:
         print(f"There is nothing to compact. Version {manifest.version} stays live.")
     else:
-        print(f"Version {manifest.version} with {manifest.images} images in {len(manifest.segments)} segments is live.")
+        images, segments = counted(manifest.images, "image"), counted(len(manifest.segments), "segment")
+        print(f"Version {manifest.version} with {images} in {segments} is live.")

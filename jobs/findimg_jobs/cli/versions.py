@@ -8,7 +8,7 @@ import typer
 from findimg.errors import LibraryError
 from findimg.library.library import Library
 from findimg.settings import load_settings
-from findimg.terminal import print_lines
+from findimg.terminal import counted, print_lines
 from findimg_jobs.build.publish import set_current
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
 from findimg_jobs.maintenance.verify import verify as verify_version
@@ -28,7 +28,8 @@ def verify(library: LibraryOption = None, cache: CacheOption = None) -> None:
         raise LibraryError(" ".join(findings.taught))
     recall = ", ".join(f"{name} {share:.3f}" for name, share in findings.recall.items())
     print(
-        f"Version {manifest.version}: {len(manifest.all_files())} files are as published, {manifest.images} images; "
+        f"Version {manifest.version}: {len(manifest.all_files())} files are as published, "
+        f"{counted(manifest.images, 'image')}; "
         f"{findings.compared} rows compared with the embedding store; recall@10 {recall}."
     )
 

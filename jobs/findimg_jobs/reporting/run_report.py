@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from findimg.storage.base import Storage
-from findimg.terminal import printable
+from findimg.terminal import counted, printable
 from findimg_jobs.indexing.records import Failure
 from findimg_jobs.store.shards import Stats
 
@@ -63,28 +63,41 @@ class RunReport:
         stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in self.stages.items())
         speed = f"{self.images_per_second:.0f} images/s while embedding, " if self.embedded else ""
         lines = [
-            f"{self.seen} images seen: {self.embedded} embedded, {self.reused} reused, {self.failed} failed; "
-            f"{self.removed} removed.",
+            f"{counted(self.seen, 'image')} seen: {self.embedded} embedded, {self.reused} reused, "
+            f"{self.failed} failed; {self.removed} removed.",
             f"{speed}{self.seconds:.1f} s in all ({stages})."
-            + (f" {self.retries} requests to S3 were retried." if self.retries else ""),
+            + (
+                f" {counted(self.retries, 'request')} to S3 {'was' if self.retries == 1 else 'were'} retried."
+                if self.retries
+                else ""
+            ),
             f"{self.bytes_read / 1e6:.1f} MB read; peak memory of one process {self.peak_memory / 1e6:.0f} MB.",
         ]
         errors = self.top_errors()
         lines += [f"{count} × {reason} For example {printable(uri)}" for reason, count, uri in errors]
         others = self.failed - sum(count for _, count, _ in errors)
         if others:
-            lines.append(f"{others} other failures.")
+            lines.append(f"{counted(others, 'other failure')}.")
         if self.failed:
             lines.append(f"runs/{self.run}.json in the library lists every failure.")
         if self.incomplete:
-            lines.append(f"{self.incomplete} images are incomplete: the end of the file is missing. They are indexed.")
+            lines.append(_describe_incomplete(self.incomplete))
         if self.skipped:
             lines.append(f"Skipped: {describe_skipped(self.skipped)}.")
-        live = f"Version {self.version} with {self.images} images is live." if self.version else "Nothing is live."
+        live = (
+            f"Version {self.version} with {counted(self.images, 'image')} is live."
+            if self.version
+            else "Nothing is live."
+        )
         return [
             *lines,
             {"published": f"Published. {live}", "unchanged": f"Nothing changed. {live}"}.get(self.outcome, live),
         ]
+
+
+def _describe_incomplete(count: int) -> str:
+    are, they_are = ("is", "It is") if count == 1 else ("are", "They are")
+    return f"{counted(count, 'image')} {are} incomplete: the end of the file is missing. {they_are} indexed."
 
 
 def describe_skipped(skipped: dict[str, int], most: int = 8) -> str:

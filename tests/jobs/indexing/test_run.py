@@ -610,7 +610,10 @@ def test_jpeg_without_its_end_is_indexed_and_reported(tmp_path: Path, run: Run) 
     (tmp_path / "source" / "cut.jpg").write_bytes(data[:-2])
     report = run(str(tmp_path / "library"), tmp_path / "source")
     assert (report.images, report.failed, report.incomplete) == (2, 0, 1)
-    assert any(line.startswith("1 images are incomplete") for line in report.lines())
+    assert any(
+        line.startswith("1 image is incomplete: the end of the file is missing. It is indexed.")
+        for line in report.lines()
+    )
 
 
 @pytest.mark.parametrize("manifest", [b'{"schema": 3}', b"\xff{", b""])
