@@ -14,6 +14,7 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.taught.log import TaughtLog
 from findimg.taught.teaching import erase_examples
+from findimg.terminal import counted
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.reuse import segments_with
@@ -52,7 +53,8 @@ class ForgetReport:
     def lines(self) -> list[str]:
         """Return the report as lines of text for a person."""
         lines = [
-            f"Version {self.version} with {self.images} images is live. It does not contain the forgotten images.",
+            f"Version {self.version} with {counted(self.images, 'image')} is live. "
+            "It does not contain the forgotten images.",
             f"Removed {self.rows} rows of embeddings, {self.thumbnails} thumbnails and {self.versions} versions.",
         ]
         if self.copies:
