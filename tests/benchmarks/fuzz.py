@@ -24,6 +24,7 @@ import PIL.ImageCms
 
 from findimg.errors import ImageError
 from findimg.images import decode, thumbnail
+from tests.shared.images.test_extras import dng
 
 _BATCH = 100
 _MAX_SECONDS = 10.0  # CPU time of one input
@@ -64,7 +65,8 @@ def samples() -> dict[str, bytes]:
     add("AVIF", smooth.convert("RGBA"), "AVIF", **meta)
     add("AVIF animation", smooth, "AVIF", save_all=True, append_images=[smooth.rotate(90)])
     _add_tiffs(found, np.asarray(smooth))
-    _add_optional(add, smooth)
+    _add_with_plugins(add, smooth)
+    found["DNG"], found["DNG without preview"] = dng(), dng(preview=False)
     return found
 
 
@@ -90,15 +92,12 @@ def _add_tiffs(found: dict[str, bytes], rgb: np.ndarray) -> None:
     found["TIFF L*a*b*"] = file.getvalue()
 
 
-def _add_optional(add: Callable[..., None], smooth: PIL.Image.Image) -> None:
+def _add_with_plugins(add: Callable[..., None], smooth: PIL.Image.Image) -> None:
     import pillow_heif
+    import pillow_jxl  # noqa: F401  # registers itself
 
     pillow_heif.register_heif_opener()
     add("HEIC", smooth, "HEIF")
-    try:
-        import pillow_jxl  # noqa: F401
-    except ImportError:
-        return
     add("JPEG XL", smooth, "JXL")
 
 

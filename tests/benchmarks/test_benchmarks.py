@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.figures import in_turns
+from tests.benchmarks.fuzz import fuzz
 
 PROJECT = Path(__file__).parents[2]
 
@@ -52,3 +53,10 @@ def test_candidates_are_timed_in_turns_after_a_warm_up() -> None:
     assert ran == ["one", "two"] * 4
     assert spent.keys() == {"one", "two"}
     assert all(each.wall >= 0 for each in spent.values())
+
+
+@pytest.mark.slow
+def test_mutated_images_break_no_rule(tmp_path: Path) -> None:
+    inputs, problems = fuzz(5, 1, tmp_path)
+    assert inputs >= 100
+    assert not problems

@@ -369,6 +369,13 @@ def test_animation_that_is_cut_behind_its_first_frame_shows_this_frame(name: str
     assert corners(decode(data[: len(data) * 9 // 10]).pixels) == "rgby"
 
 
+def test_animation_with_a_huge_canvas_is_rejected_before_decoding() -> None:
+    data = bytearray(file(flag(), "WEBP", save_all=True, append_images=[flag().rotate(180)], duration=100))
+    assert data[12:16] == b"VP8X"
+    data[24:30] = (7999).to_bytes(3, "little") * 2
+    assert "too much time or memory" in refusal(bytes(data))
+
+
 def test_file_beyond_the_byte_limit_is_rejected() -> None:
     assert "larger than 64 MB" in refusal(bytes(LIMIT_BYTES + 1))
 

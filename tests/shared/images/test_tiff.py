@@ -249,6 +249,26 @@ def test_impossible_number_of_samples_takes_no_memory(tag: int) -> None:
     assert peak < 4_000_000
 
 
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        ([(256, 4, 2**31)], "too many pixels"),
+        ([(256, 4, 50_000), (322, 3, 1), (323, 3, 1)], "too much time or memory"),
+        ([(256, 3, 0)], "truncated or broken"),
+        ([(257, 3, 0)], "truncated or broken"),
+    ],
+    ids=["huge width", "tiny tiles", "no width", "no height"],
+)
+def test_impossible_size_takes_no_memory(entries: list[tuple[int, int, int]], reason: str) -> None:
+    data = with_tags(wide(RGB), *entries, photometric="rgb", tile=(16, 16))
+    tracemalloc.start()
+    with pytest.raises(ImageError, match=reason):
+        decode(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8_000_000
+
+
 @pytest.mark.parametrize("kind", ["jpeg2000", "jpegxl", "lerc"])
 def test_codestream_larger_than_its_tiff_states_is_rejected_before_decoding(kind: str) -> None:
     large = np.zeros((2048, 2048, 3), np.uint16)
