@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 # Ray reads these when it is imported and when it starts.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Ray starts workers at niceness 15, so every other process of the machine would slow them down.
+os.environ.setdefault("RAY_worker_niceness", "0")
 os.environ.setdefault("RAY_USAGE_STATS_REPORT_URL", "http://127.0.0.1:9")  # a request is sent even with reporting off
 
 import ray
