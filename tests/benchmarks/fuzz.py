@@ -165,7 +165,7 @@ def _run_batch(kinds: dict[str, bytes], seed: int, place: Path) -> None:
 
 def fuzz(seconds: float, seed: int, kept: Path) -> tuple[int, Counter[str]]:
     """Decode mutations for a time. Return the number of inputs, and the problems. Their inputs are in `kept`."""
-    # Nothing is decoded in this process: OpenMP, which LibRaw uses, does not work in the child of a process that used it.
+    # Nothing is decoded in this process, because LibRaw hangs in the child of a process that used OpenMP.
     kinds = samples()
     problems: Counter[str] = Counter()
     end = time.monotonic() + seconds
