@@ -20,7 +20,7 @@ from findimg.images.captions import read_captions
 from findimg.images.capture_date import parse_exif
 from findimg.images.colour import COLOURS, on_white, to_eight_bit, to_srgb
 from findimg.images.formats import readable_formats, unreadable
-from findimg.images.readers import isobmff, jpeg, png, webp
+from findimg.images.readers import gif, isobmff, jpeg, png, webp
 from findimg.images.readers.bmp import is_bmp, open_bmp
 from findimg.images.readers.camera_raw import is_camera_raw, open_camera_raw
 from findimg.images.readers.jpeg_xl import is_jpeg_xl, open_jpeg_xl
@@ -69,8 +69,8 @@ def decode(data: bytes) -> Image:
     JPEG XL and the previews in camera raw files need the extras `jxl` and `raw`.
 
     The format is recognised by content. The pixels are upright, in sRGB, and on white where they were transparent. A
-    large image is reduced by a whole factor, a JPEG during decoding. Broken metadata is ignored. A JPEG that lacks less
-    than a tenth of its rows is decoded and marked as incomplete.
+    large image is reduced by a whole factor, a JPEG during decoding. Broken metadata is ignored. A JPEG or GIF that
+    lacks less than a tenth of its rows is decoded and marked as incomplete.
 
     Args:
         data: the whole file.
@@ -129,6 +129,9 @@ def _repairs(data: bytes) -> Iterator[tuple[bytes, bool]]:
         clean = jpeg.without_metadata(data)
         yield clean, False
         if completed := jpeg.completed(clean):
+            yield completed, True
+    elif data.startswith(gif.STARTS):
+        if completed := gif.completed(data):
             yield completed, True
     elif webp.is_webp(data):
         yield webp.with_true_size(data), False

@@ -369,6 +369,20 @@ def test_animation_that_is_cut_behind_its_first_frame_shows_this_frame(name: str
     assert corners(decode(data[: len(data) * 9 // 10]).pixels) == "rgby"
 
 
+@pytest.mark.parametrize("missing", [3, 40, 400])
+def test_gif_that_lacks_a_few_of_its_pixels_is_decoded_and_marked(missing: int) -> None:
+    data = file(noise(160, 100), "GIF")
+    image, whole = decode(data[:-missing]), decode(data)
+    assert (image.incomplete, whole.incomplete) == (True, False)
+    assert (np.asarray(image.pixels) == np.asarray(whole.pixels)).all(axis=2).mean() >= 0.95
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.85])
+def test_gif_without_a_tenth_of_its_pixels_is_rejected(share: float) -> None:
+    data = file(noise(160, 100), "GIF")
+    assert "truncated or broken" in refusal(data[: int(len(data) * share)])
+
+
 def test_animation_with_a_huge_canvas_is_rejected_before_decoding() -> None:
     data = bytearray(file(flag(), "WEBP", save_all=True, append_images=[flag().rotate(180)], duration=100))
     assert data[12:16] == b"VP8X"

@@ -1,0 +1,94 @@
+"""Complete GIF files whose end is missing within the first frame.
+
+Source: GIF89a Specification, chapters 18 to 22 and appendix F (LZW).
+"""
+
+import struct
+
+STARTS = (b"GIF87a", b"GIF89a")
+_MIN_SHARE = 0.9  # of the pixels that a cut file must have
+_MAX_PIXELS = 4_000_000  # counting them takes a second for each million
+_END = b"\0;"  # end of the frame's data, end of the file
+_LONGEST_CODE = 12  # bits
+
+
+def completed(data: bytes) -> bytes | None:
+    """Return a GIF whose first frame is complete, with missing pixels in the first colour of the palette.
+
+    Return None if the file has less than nine tenths of the frame's pixels, or is broken elsewhere.
+    """
+    try:
+        start, pixels = _first_frame(data)
+        blocks = _blocks(data, start + 1)
+        found = _decoded_pixels(blocks, data[start])
+    except (IndexError, struct.error, ValueError):
+        return None
+    if not pixels or pixels > _MAX_PIXELS or found < _MIN_SHARE * pixels:
+        return None
+    # Zeros are the code of the first colour, whatever the length of a code is by now.
+    filled = blocks + bytes((pixels - found) * _LONGEST_CODE // 8 + 4)
+    chunks = [filled[at : at + 255] for at in range(0, len(filled), 255)]
+    return data[: start + 1] + b"".join(bytes([len(chunk)]) + chunk for chunk in chunks) + _END
+
+
+def _first_frame(data: bytes) -> tuple[int, int]:
+    """Return the offset of the first frame's data, and its number of pixels."""
+    at = 13 + _palette_bytes(data[10])
+    while data[at] == 0x21:  # an extension
+        at += 2
+        while data[at]:
+            at += 1 + data[at]
+        at += 1
+    if data[at] != 0x2C:
+        raise ValueError("no frame")
+    width, height = struct.unpack_from("<HH", data, at + 5)
+    return at + 10 + _palette_bytes(data[at + 9]), width * height
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _blocks(data: bytes, at: int) -> bytes:
+    """Return the content of the data blocks, of which the last may be cut."""
+    found = []
+    while at < len(data) and data[at]:
+        found.append(data[at + 1 : at + 1 + data[at]])
+        at += 1 + data[at]
+    return b"".join(found)
+
+
+def _decoded_pixels(data: bytes, literal_bits: int) -> int:
+    """Return the number of pixels that LZW codes stand for.
+
+    Raises:
+        ValueError: a code is impossible.
+    """
+    if not 1 <= literal_bits <= 8:
+        raise ValueError("no LZW")
+    clear = 1 << literal_bits
+    lengths: list[int] = []
+    size, previous, total = literal_bits + 1, 0, 0
+    bits = available = 0
+    for byte in data:
+        bits |= byte << available
+        available += 8
+        while available >= size:
+            code = bits & ((1 << size) - 1)
+            bits >>= size
+            available -= size
+            if code == clear:
+                lengths, size, previous = [1] * (clear + 2), literal_bits + 1, 0
+                continue
+            if code == clear + 1:
+                return total
+            if not lengths or code > len(lengths) or (code == len(lengths) and not previous):
+                raise ValueError("impossible code")
+            length = lengths[code] if code < len(lengths) else previous + 1
+            if previous and len(lengths) < 1 << _LONGEST_CODE:
+                lengths.append(previous + 1)
+                if len(lengths) == 1 << size and size < _LONGEST_CODE:
+                    size += 1
+            total += length
+            previous = length
+    return total
