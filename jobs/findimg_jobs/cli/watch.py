@@ -14,8 +14,8 @@ from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, set
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.skip_rules import SkipRules
-from findimg_jobs.indexing.watch import ChangeWatcher, WatchTimes, watch_folders
-from findimg_jobs.indexing.watch_queue import watch_queue
+from findimg_jobs.watching.changes import ChangeWatcher, WatchTimes, watch_folders
+from findimg_jobs.watching.sqs import watch_queue
 
 
 def watch(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.indexing.watch import ChangeWatcher, WatchTimes, watch_folders
+from findimg_jobs.watching.changes import ChangeWatcher, WatchTimes, watch_folders
 
 COMMAND = Path(sys.executable).with_name("findimg-jobs")
 LONG = 60.0  # seconds that no test waits for

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from findimg.errors import SettingsError
 from findimg_jobs.indexing.skip_rules import default_rule
 from findimg_jobs.indexing.sources import source_root
-from findimg_jobs.indexing.watch import ChangeWatcher
+from findimg_jobs.watching.changes import ChangeWatcher
 
 _log = logging.getLogger(__name__)
 _LONG_POLL = 20  # seconds that SQS waits for a message, the most that it allows

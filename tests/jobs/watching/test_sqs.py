@@ -10,8 +10,8 @@ import boto3
 import pytest
 
 from findimg.errors import SettingsError
-from findimg_jobs.indexing.watch import ChangeWatcher, WatchTimes
-from findimg_jobs.indexing.watch_queue import changed_objects, watch_queue
+from findimg_jobs.watching.changes import ChangeWatcher, WatchTimes
+from findimg_jobs.watching.sqs import changed_objects, watch_queue
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Keep a library up to date: notice changes of folders and buckets."""
