@@ -157,7 +157,7 @@ def test_forget_command_accepts_relative_paths_and_prints_a_report(
     assert (done.returncode, done.stderr) == (0, "")
     assert "with 5 images is live. It does not contain the forgotten images" in done.stdout
     allowed = subprocess.run([*command, "--allow"], cwd=pictures, capture_output=True, text=True, timeout=300)
-    assert "indexes 1 images again" in allowed.stdout
+    assert "indexes 1 image again" in allowed.stdout
 
 
 def test_forget_accepts_composed_and_decomposed_names(
