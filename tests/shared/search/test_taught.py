@@ -153,7 +153,7 @@ def test_follower_keeps_the_last_state_during_an_outage_and_reports_it_once(
     follower.follow(searcher)
     assert first(searcher, "zqxbot") == "rocket"
 
-    def fail(_: str) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise StorageError("the disk is gone")
 
     monkeypatch.setattr(follower.log._storage, "list", fail)
