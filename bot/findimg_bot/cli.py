@@ -95,7 +95,7 @@ def ask(
         if question.command == "/words":
             results: Results = related_words(live.words(), question.text, k)
         else:
-            with live.lease() as searcher:
+            with live.lease(None) as searcher:
                 if picture and question.command in ("/similar", "/tag"):
                     features = features or live.embed(picture)
                     question = replace(question, features=features)
@@ -185,13 +185,21 @@ def manifest(
         bool, typer.Option("--workflow-step", help="Add the step Find pictures for Workflow Builder.")
     ] = False,
     search: Annotated[bool, typer.Option("--search", help="Add pictures to the results of Slack's search.")] = False,
+    channels: Annotated[
+        bool, typer.Option("--channels", help="Add the scopes that indexing pictures of channels needs.")
+    ] = False,
     image_base_url: ImageBaseUrlFlag = None,
 ) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
     from findimg_bot.slack.manifest import Surfaces, read_manifest
 
     surfaces = Surfaces(
-        shortcut=shortcut, assistant=assistant, unfurl=unfurl, workflow_step=workflow_step, search=search
+        shortcut=shortcut,
+        assistant=assistant,
+        unfurl=unfurl,
+        workflow_step=workflow_step,
+        search=search,
+        channels=channels,
     )
     base = load_settings(image_base_url=image_base_url).image_base_url if unfurl else ""
     print(json.dumps(read_manifest(url, surfaces, base), indent=2))

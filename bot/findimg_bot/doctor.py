@@ -85,7 +85,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
 
     async def library() -> str:
         def read() -> str:
-            with live.lease() as searcher:
+            with live.lease(None) as searcher:
                 manifest = searcher.manifest
             age = datetime.now(UTC) - datetime.fromisoformat(manifest.created)
             if age > _STALE:
@@ -103,7 +103,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
 
     async def encoder() -> str:
         def read() -> str:
-            with live.lease() as searcher:
+            with live.lease(None) as searcher:
                 manifest = searcher.manifest
             if carries_encoder(manifest) and not settings.weights:
                 live.warm_encoder()
@@ -188,7 +188,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
 
     async def thumbnail() -> str:
         def read() -> tuple[str, bytes]:
-            with live.lease() as searcher:
+            with live.lease(None) as searcher:
                 key = thumbnail_key(searcher.catalog.row(0).sha256)
             try:
                 return key, live.library.storage.read(key)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote, urlsplit
 
+from findimg.library.channels import channel_of
 from findimg.storage.s3 import presigned
 
 SECONDS = 600  # validity of a link that is made on request
@@ -19,7 +20,9 @@ class Links:
 
     def link(self, uri: str, sources: Sequence[str]) -> str:
         """Return the image's public address, empty when there is none."""
-        return self._base_url + quote(path_below(uri, sources)) if self._base_url else ""
+        if not self._base_url or channel_of(uri):
+            return ""
+        return self._base_url + quote(path_below(uri, sources))
 
     def uri(self, link: str, sources: Sequence[str], indexed: Callable[[str], bool]) -> str:
         """Return the URI of the image to which a public address leads, empty when it leads to none.
@@ -36,8 +39,8 @@ class Links:
         return next((uri for source in sources if indexed(uri := f"{source.rstrip('/')}/{below}")), "")
 
     def on_request(self, uri: str) -> bool:
-        """Return whether `make` can make a link to the image."""
-        return not self._base_url and uri.startswith("s3://")
+        """Return whether a link to the image can be made, by `make` or by Slack."""
+        return channel_of(uri) is not None or (not self._base_url and uri.startswith("s3://"))
 
     def make(self, uri: str) -> str:
         """Return a link to an image in S3. Anyone with the link can open the image for `SECONDS`.

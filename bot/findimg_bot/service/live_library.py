@@ -4,14 +4,17 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 
 from findimg.encoders.base import ImageEncoder
-from findimg.errors import FindimgError
+from findimg.errors import FindimgError, QueryError
 from findimg.images import decode, thumbnail
+from findimg.library.channels import NO_CHANNELS, PREFIX, Channels, hidden_items, items_by_channel
 from findimg.library.encoder import open_encoder
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
@@ -28,11 +31,26 @@ from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 _log = logging.getLogger(__name__)
 
 
+_VIEWS = 16  # of one version that stay open
+
+
 @dataclass(slots=True)
 class _OpenVersion:
     searcher: Searcher
+    texts: TextVectors  # of the version's encoder
+    channels: dict[str, NDArray[np.int64]]  # items of each Slack channel
+    # The version without some channels' images, by these channels; the one that was used last comes last.
+    views: dict[Channels, "_View"] = field(default_factory=dict)
     queries: int = 0  # running on it
     replaced: bool = False  # then the last query closes it
+
+
+@dataclass(slots=True)
+class _View:
+    """A version without the images of some Slack channels."""
+
+    searcher: Searcher | None  # None if no image is left
+    queries: int = 0  # running on it
 
 
 class LiveLibrary:
@@ -53,6 +71,7 @@ class LiveLibrary:
         self._texts: dict[str, TextVectors] = {}  # of the live version's encoder, by its fingerprint
         self._lock = threading.Lock()
         self._opening = threading.Lock()
+        self._opening_view = threading.Lock()
 
     @cached_property
     def library(self) -> Library:
@@ -70,8 +89,13 @@ class LiveLibrary:
 
     def refresh_taught(self) -> None:
         """Answer with what the team has taught by now. While the library cannot be read, the last state stays."""
-        with self.lease() as searcher:
+        with self.lease(None) as searcher:
             self.taught.follow(searcher, interval=0)
+
+    def has_channels(self) -> bool:
+        """Return whether the live version has images from Slack, which not everybody may see."""
+        with self._lease_version() as live:
+            return bool(live.channels)
 
     @property
     def version(self) -> str | None:
@@ -80,12 +104,46 @@ class LiveLibrary:
         return live.searcher.manifest.version if live else None
 
     @contextmanager
-    def lease(self) -> Iterator[Searcher]:
+    def lease(self, visible: Channels | None = NO_CHANNELS) -> Iterator[Searcher]:
         """Lend the live version to one query. It stays open until the query ends.
 
+        Args:
+            visible: the Slack channels whose images the query may see. The version is without the images of all other
+                channels, as if they were deleted. None is for the operator, who may see everything.
+
         Raises:
+            QueryError: there is no image that the query may see.
             FindimgError: no version is published, or it cannot be opened.
         """
+        with self._lease_version() as live:
+            hidden = NO_CHANNELS if visible is None else frozenset(live.channels) - visible
+            if not hidden:
+                yield live.searcher
+                return
+            with self._opening_view:
+                view = live.views.pop(hidden, None) or self._open_view(live, hidden)
+                live.views[hidden] = view
+                view.queries += 1
+                for name in [name for name, each in live.views.items() if not each.queries][: len(live.views) - _VIEWS]:
+                    _close_view(live.views.pop(name))
+            try:
+                if view.searcher is None:
+                    raise QueryError("There are no images here that you may see.")
+                self.taught.apply(view.searcher)
+                yield view.searcher
+            finally:
+                with self._opening_view:
+                    view.queries -= 1
+
+    def _open_view(self, live: _OpenVersion, hidden: Channels) -> _View:
+        items = hidden_items(live.channels, frozenset(live.channels) - hidden)
+        searcher = live.searcher
+        if len(items) == searcher.manifest.images:
+            return _View(None)
+        return _View(Searcher(searcher.version, searcher.words, text_vectors=live.texts, hidden=items))
+
+    @contextmanager
+    def _lease_version(self) -> Iterator[_OpenVersion]:
         if self._live is None:
             self.refresh(warm=False)
         with self._lock:
@@ -94,7 +152,7 @@ class LiveLibrary:
                 raise self.library.not_published()
             live.queries += 1
         try:
-            yield live.searcher
+            yield live
         finally:
             with self._lock:
                 live.queries -= 1
@@ -121,8 +179,9 @@ class LiveLibrary:
             if name is None or name == self.version:
                 return False
             version = self.library.open(name)
-            words, texts = self.words(version.manifest.words), self._open_texts(version)
-            opened = _OpenVersion(Searcher(version, words, text_vectors=texts))
+            texts = self._open_texts(version)
+            searcher = Searcher(version, self.words(version.manifest.words), text_vectors=texts)
+            opened = _OpenVersion(searcher, texts, items_by_channel(searcher.catalog.starting_with(PREFIX)))
             self.taught.follow(opened.searcher, interval=0)
             if warm:
                 _warm(opened.searcher)
@@ -147,13 +206,13 @@ class LiveLibrary:
             FindimgError: the encoder's weights are missing, or differ from those of the library.
         """
         image = decode(data)
-        with self.lease() as searcher:
+        with self.lease(None) as searcher:
             return searcher.embed(image, self._open_encoder(searcher.version))
 
     def outside_example(self, data: bytes) -> tuple[Example, bytes]:
         """Return an image from outside as an example for a name, and its thumbnail as a JPEG. Errors as of `embed`."""
         image = decode(data)
-        with self.lease() as searcher:
+        with self.lease(None) as searcher:
             features = searcher.embed(image, self._open_encoder(searcher.version))
             return outside_example(searcher, image.sha256, features), thumbnail(image)
 
@@ -163,7 +222,7 @@ class LiveLibrary:
         Raises:
             FindimgError: the encoder's weights are missing.
         """
-        with self.lease() as searcher:
+        with self.lease(None) as searcher:
             encoder = self._open_encoder(searcher.version)
             if searcher.knows_words:
                 searcher.find(parse("dog"), 1)
@@ -176,7 +235,7 @@ class LiveLibrary:
             FindimgError: the vectors are not on this machine.
         """
         if name is None and not self._settings.words and self._settings.library:
-            with self.lease() as searcher:
+            with self.lease(None) as searcher:
                 return searcher.words
         name = name or self._settings.words or EMBEDDED
         if name not in self._words:
@@ -186,7 +245,7 @@ class LiveLibrary:
     def close(self) -> None:
         """Close the version. No query may run any more."""
         if self._live:
-            self._live.searcher.close()
+            _close_version(self._live)
             self._live = None
 
     def _open_encoder(self, version: Version) -> ImageEncoder:
@@ -203,11 +262,22 @@ class LiveLibrary:
         return self._texts[fingerprint]
 
     def _close(self, old: _OpenVersion) -> None:
-        old.searcher.close()
+        _close_version(old)
         try:
             self.library.drop_cached(keep=[str(self.version)])
         except FindimgError as error:
             _log.warning("An old version could not be removed from the cache: %s", error)
+
+
+def _close_version(version: _OpenVersion) -> None:
+    for view in version.views.values():
+        _close_view(view)
+    version.searcher.close()
+
+
+def _close_view(view: _View) -> None:
+    if view.searcher:
+        view.searcher.close()
 
 
 def _warm(searcher: Searcher) -> None:

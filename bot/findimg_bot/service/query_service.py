@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError, QueryError, UnknownWordError
+from findimg.library.channels import NO_CHANNELS, Channels, channel_of
 from findimg.library.manifest import Manifest
 from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import Searcher
@@ -53,6 +54,7 @@ from findimg_bot.slack.download import download
 from findimg_bot.slack.image_files import SlackFile
 from findimg_bot.slack.replies import RefusedError, Reply
 from findimg_bot.slack.thumbnails import Thumbnails
+from findimg_bot.slack.visibility import Visibility
 from findimg_bot.state.store import Store, StoredQuestion
 
 PAGE = 8  # hits in one answer
@@ -64,6 +66,7 @@ _ACKNOWLEDGE_DELAY = 0.02  # seconds; unnoticeable, and enough to acknowledge ma
 PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
 _MAX_QUESTIONS = 200  # waiting or running; the next one is refused
 _MAX_IMAGES = 20  # uploaded images, likewise
+_DIRECT = "D"  # with which the id of a direct message starts
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
 
 ResultsBuilder = Callable[..., Message]  # takes the arguments of `results_message`
@@ -95,10 +98,11 @@ class QueryService:
         self.thumbnails = Thumbnails(self.store, settings.thumbnail_base_url)
         self.links = Links(settings.image_base_url)
         self.metrics = Metrics()
+        self._visibility = Visibility()
         self._watcher = VersionWatcher(self.live, self.store, self.thumbnails, self.metrics)
         self._search_pool = BoundedExecutor("search", cores, _MAX_QUESTIONS)
         self._embed_pool = BoundedExecutor("embed", 1, _MAX_IMAGES)
-        self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool)
+        self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool, self.visible_to_asker)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, client_of: ClientOfTeam) -> None:
@@ -138,7 +142,7 @@ class QueryService:
             build: returns the answer; takes the arguments of `results_message`.
         """
         try:
-            page = await self.find(question, skip=skip)
+            page = await self.find(question, await self._visible(reply), skip=skip)
         except UnknownWordError as error:
             # A modal has its own fields for another try.
             if build is not results_message or not suggested_name(question) or not self._shows_teach(reply):
@@ -151,11 +155,16 @@ class QueryService:
         """Show one indexed image to everybody in the channel of `reply`.
 
         Raises:
-            QueryError: the image is no longer indexed.
+            QueryError: the image is no longer indexed, or not everybody in the channel may see it.
         """
+        visible = await self.visible_to_asker()
+        if channel_of(uri) not in (None, reply.channel):
+            raise QueryError(
+                "That picture was posted in another channel, and not everybody here may see it. Share it from there."
+            )
 
         def find() -> HitDetails:
-            with self.live.lease() as searcher:
+            with self.live.lease(visible) as searcher:
                 item, _ = searcher.look_up(uri)
                 return self._details(searcher, _hit(searcher, item))
 
@@ -170,10 +179,13 @@ class QueryService:
 
         await self._send_with_pictures(client, team, [details.hit], send)
 
-    async def find(self, question: Question, count: int = PAGE, skip: int = 0) -> ResultsPage:
+    async def find(
+        self, question: Question, visible: Channels = NO_CHANNELS, count: int = PAGE, skip: int = 0
+    ) -> ResultsPage:
         """Return one page of hits.
 
         Args:
+            visible: the Slack channels whose pictures may be shown.
             count: maximum number of hits.
             skip: number of hits on earlier pages.
 
@@ -182,7 +194,7 @@ class QueryService:
         """
 
         def find() -> ResultsPage:
-            with self.live.lease() as searcher:
+            with self.live.lease(visible) as searcher:
                 results = answer_question(searcher, question, count, skip)
                 assert isinstance(results, ImageResults)
                 return ResultsPage(
@@ -206,11 +218,13 @@ class QueryService:
 
         def make() -> list[str]:
             return [
-                each.link or (self.links.make(each.hit.uri) if self.links.on_request(each.hit.uri) else "")
-                for each in hits
+                each.link or (self.links.make(each.hit.uri) if self._is_made(each.hit.uri) else "") for each in hits
             ]
 
         return await asyncio.to_thread(make)
+
+    def _is_made(self, uri: str) -> bool:
+        return channel_of(uri) is None and self.links.on_request(uri)
 
     async def preview(
         self,
@@ -257,7 +271,8 @@ class QueryService:
         Args:
             file: the image in Slack, None when the question is about an indexed one.
         """
-        results = await self._search_pool.run(lambda: self._tags(question))
+        visible = await self._visible(reply)
+        results = await self._search_pool.run(lambda: self._tags(question, visible))
         question_id = await self._store_question(team, reply, question)
         name = question.name or file_name(question.like or question.text)
         source = _source_in_slack(file)
@@ -314,8 +329,10 @@ class QueryService:
             QueryError: the library has changed, and the image has no copies in this answer any more.
         """
 
+        visible = await self._visible(reply)
+
         def find() -> Hit | None:
-            with self.live.lease() as searcher:
+            with self.live.lease(visible) as searcher:
                 results = answer_question(searcher, stored.question, PAGE, stored.skip)
             hits = results.hits if isinstance(results, ImageResults) else []
             return next((hit for hit in hits if hit.uri == uri), None)
@@ -331,32 +348,34 @@ class QueryService:
         Raises:
             StorageError: S3 cannot be used.
         """
-        with self.live.lease() as searcher:
+        with self.live.lease(None) as searcher:
             link = self.links.link(uri, searcher.manifest.sources)
         return (link, 0) if link else (self.links.make(uri), SECONDS // 60)
 
     async def manifest(self) -> Manifest:
-        """Return the live version's manifest.
+        """Return the live version's manifest, with the number of images that the person who asks may see.
 
         Raises:
             FindimgError: there is no version.
         """
+        visible = await self.visible_to_asker()
 
         def read() -> Manifest:
-            with self.live.lease() as searcher:
+            with self.live.lease(visible) as searcher:
                 return searcher.manifest
 
         return await self._search_pool.run(read)
 
     async def examples(self, count: int) -> list[str]:
-        """Return at most `count` words to search for, which images of the live version show.
+        """Return at most `count` words to search for, which images show that the person who asks may see.
 
         Raises:
             FindimgError: there is no version.
         """
+        visible = await self.visible_to_asker()
 
         def read() -> list[str]:
-            with self.live.lease() as searcher:
+            with self.live.lease(visible) as searcher:
                 return example_words(searcher, count)
 
         return await self._search_pool.run(read)
@@ -446,8 +465,22 @@ class QueryService:
         """Return whether an answer offers to teach. In public answers it does, because anybody may click."""
         return not reply.private or self.teaching.is_offered_to(reply.user)
 
-    def _tags(self, question: Question) -> TagResults:
-        with self.live.lease() as searcher:
+    async def visible_to_asker(self) -> Channels:
+        """Return the Slack channels whose pictures the person who asks may see."""
+        has_channels = await asyncio.to_thread(self.live.has_channels)
+        return await self._visibility.of_asker() if has_channels else NO_CHANNELS
+
+    async def _visible(self, reply: Reply) -> Channels:
+        """Return the Slack channels whose pictures an answer may show.
+
+        An answer that a whole channel sees shows pictures of that channel only, because it may have guests.
+        """
+        if reply.private or reply.channel.startswith(_DIRECT):
+            return await self.visible_to_asker()
+        return frozenset({reply.channel})
+
+    def _tags(self, question: Question, visible: Channels = NO_CHANNELS) -> TagResults:
+        with self.live.lease(visible) as searcher:
             results = answer_question(searcher, replace(question, command="/tag"), TAGS)
             assert isinstance(results, TagResults)
             return results
@@ -461,16 +494,23 @@ class QueryService:
         tags: tuple[str, ...] = ()
         if searcher.knows_words:
             tags = tuple(tag.word for tag in searcher.tags(searcher.features(hit.item), _ALT_TAGS))
-        folder = str(PurePosixPath(path_below(hit.uri, sources)).parent)
         return HitDetails(
             hit,
-            folder if folder != "." else "",
+            self._place(hit.uri, sources),
             tags,
             self.links.link(hit.uri, sources),
             self.links.on_request(hit.uri),
             len(hit.copies),
             len(hit.near_duplicates),
         )
+
+    def _place(self, uri: str, sources: Sequence[str]) -> str:
+        """Return an image's folder below its source, or the name of its Slack channel."""
+        if channel := channel_of(uri):
+            name = self._visibility.names.get(channel)
+            return f"#{name}" if name else ""
+        folder = str(PurePosixPath(path_below(uri, sources)).parent)
+        return folder if folder != "." else ""
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,12 +1,13 @@
 """Teaches names with example images: who may, and what changes."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from findimg.errors import FindimgError, QueryError
+from findimg.library.channels import Channels
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.search.taught.examples import indexed_example
@@ -55,11 +56,20 @@ class Taught:
 class Teaching:
     """Changes and lists the taught names of the live library."""
 
-    def __init__(self, settings: Settings, live: LiveLibrary, searches: BoundedExecutor, embeddings: BoundedExecutor):
+    def __init__(
+        self,
+        settings: Settings,
+        live: LiveLibrary,
+        searches: BoundedExecutor,
+        embeddings: BoundedExecutor,
+        visible: Callable[[], Awaitable[Channels]],
+    ):
         """Args:
         searches: runs what needs the library.
         embeddings: runs the encoder.
+        visible: returns the Slack channels whose images the person who asks may see.
         """
+        self._visible = visible
         self._teachers = settings.teaching_people
         self._learns = settings.learn == "clicks"
         self._live = live
@@ -244,9 +254,10 @@ class Teaching:
 
     async def _run(self, work: Callable[[Searcher, TaughtLog], T]) -> T:
         """Run work that may change the events, and let answers use them at once."""
+        visible = await self._visible()
 
         def run() -> T:
-            with self._live.lease() as searcher:
+            with self._live.lease(visible) as searcher:
                 try:
                     return work(searcher, self._live.taught.log)
                 finally:

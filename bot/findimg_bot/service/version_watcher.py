@@ -56,7 +56,7 @@ class VersionWatcher:
         """Report the new version, and delete thumbnails of images that it does not contain from Slack."""
 
         def report() -> None:
-            with self._live.lease() as searcher:
+            with self._live.lease(None) as searcher:
                 manifest = searcher.manifest
             created = datetime.fromisoformat(manifest.created).timestamp()
             self._metrics.serving(manifest.version, manifest.images, created)
@@ -76,5 +76,5 @@ class VersionWatcher:
                     await self._thumbnails.remove(client, team, sorted(removed))
 
     def _removed(self, hashes: Sequence[str]) -> set[str]:
-        with self._live.lease() as searcher:
+        with self._live.lease(None) as searcher:
             return searcher.catalog.without(hashes)

@@ -23,6 +23,7 @@ from findimg_bot.slack.blocks.teach_modal import TEACH
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
 from findimg_bot.slack.people import person_of
+from findimg_bot.slack.visibility import Asker, asker
 
 _CHANNEL_ENTITY = "slack#/types/channel_id"
 _HOOKS = "https://hooks.slack.com"
@@ -63,6 +64,7 @@ class Admission(AsyncMiddleware):
         self._hide_other_channel(body)
         context["service"] = self._service
         context["person"] = person_of(body, context)
+        asker.set(Asker(context.client, str(context.team_id or context.enterprise_id or ""), _user(body, context)))
         context["workspaces"] = self._workspaces
         return await next()
 
@@ -180,3 +182,9 @@ def viewed_channel(viewed: Mapping[str, Any] | None) -> str:
         if isinstance(entity, Mapping) and entity.get("type") == _CHANNEL_ENTITY:
             return str(entity.get("value") or "")
     return ""
+
+
+def _user(body: Mapping[str, Any], context: AsyncBoltContext) -> str:
+    """Return the id of the person who caused a request, empty if Slack names nobody."""
+    inputs = (body.get("event") or {}).get("inputs") or {}
+    return str(context.user_id or (inputs.get("user_context") or {}).get("id") or "")

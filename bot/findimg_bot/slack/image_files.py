@@ -134,6 +134,24 @@ async def find_file(client: AsyncWebClient, file_id: str, user: str, channel: st
     return file
 
 
+async def permalink(client: AsyncWebClient, uri: str) -> str:
+    """Return the link to an indexed file in Slack, which Slack opens only for people who may see it.
+
+    Args:
+        uri: `slack://TEAM/CHANNEL/FILE/name`.
+
+    Raises:
+        QueryError: the file was deleted.
+        SlackAccessError: Slack limits findimg's calls or lacks its permission.
+    """
+    try:
+        return str((await client.files_info(file=uri.split("/")[4]))["file"]["permalink"])
+    except SlackApiError as error:
+        if error.response.get("error") in _NOT_FOUND:
+            raise QueryError("That picture was deleted in Slack.") from error
+        raise access_error(error) from error
+
+
 async def find_newest(client: AsyncWebClient, channel: str) -> SlackFile | None:
     """Return the newest image in a channel, None when there is none or the bot is not a member.
 

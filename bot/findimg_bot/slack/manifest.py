@@ -26,6 +26,7 @@ class Surfaces:
     unfurl: bool = False  # previews of links to the library's images
     workflow_step: bool = False  # a step for Workflow Builder
     search: bool = False  # results in Slack's own search, on Enterprise plans
+    channels: bool = False  # pictures that were posted in channels, for the people who may see them
 
     @classmethod
     def named(cls, names: str) -> "Surfaces":

@@ -30,12 +30,25 @@ from findimg.library.layout import (
 from findimg.library.library import Version
 
 
-def open_items(version: Version) -> tuple[ItemRows, NDArray[np.int32]]:
+def open_items(version: Version, hidden: NDArray[np.int64] | None = None) -> tuple[ItemRows, NDArray[np.int32]]:
     """Return the rows of a version's items, and the group of each item, int32[images].
+
+    Args:
+        version: the version.
+        hidden: int64[n], items that are left out as if they were deleted, but not all. The others are numbered anew.
 
     Raises:
         LibraryError: a file is damaged.
     """
+    rows, groups = _read_all_items(version)
+    if hidden is None or not len(hidden):
+        return rows, groups
+    kept = np.delete(np.arange(len(rows)), hidden)
+    _, firsts, group_of = np.unique(groups[kept], return_index=True, return_inverse=True)
+    return ItemRows(rows.sizes, rows.rows[kept]), firsts[group_of].astype(np.int32)
+
+
+def _read_all_items(version: Version) -> tuple[ItemRows, NDArray[np.int32]]:
     manifest = version.manifest
     sizes = [segment.images for segment in manifest.segments]
     if ITEMS_FILE in manifest.files:

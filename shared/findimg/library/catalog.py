@@ -152,6 +152,11 @@ class Catalog:
         found = self._connection.execute(f"SELECT item, {_FOLDER} FROM images")
         return {folder[1:] for item, folder in found if item not in left_out}
 
+    def starting_with(self, prefix: str) -> Iterator[tuple[int, str]]:
+        """Yield the item and the URI of every image whose URI starts with `prefix`."""
+        query = "SELECT item, uri FROM images WHERE uri >= ? AND uri < ?"
+        yield from self._connection.execute(query, (prefix, prefix + chr(0x10FFFF)))
+
     def hashes(self) -> Iterator[tuple[int, str]]:
         """Yield the item and the SHA-256 of every image."""
         yield from self._connection.execute("SELECT item, sha256 FROM images")

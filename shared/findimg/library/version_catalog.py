@@ -97,6 +97,15 @@ class VersionCatalog:
         """Return the number of images without a capture time, which no date filter finds."""
         return self._undated
 
+    def starting_with(self, prefix: str) -> list[tuple[int, str]]:
+        """Return the items whose URI starts with `prefix`, and their URIs, in the order of the items."""
+        found = [
+            (int(self._rows.items(segment)[row]), uri)
+            for segment, part in enumerate(self._parts)
+            for row, uri in part.starting_with(prefix)
+        ]
+        return sorted(each for each in found if each[0] < self.images)
+
     def close(self) -> None:
         """Close the files."""
         for part in self._parts:

@@ -111,6 +111,7 @@ class Searcher:
         words: WordVectors,
         texts: Collection[Kind] = KINDS,
         text_vectors: TextVectors | None = None,
+        hidden: NDArray[np.int64] | None = None,
     ):
         """Map the version's files into memory.
 
@@ -119,15 +120,16 @@ class Searcher:
             words: the word vectors that the manifest names.
             texts: the kinds of text that count as evidence.
             text_vectors: the text tower of the version's encoder. Without it only an encoder with classes finds words.
+            hidden: int64[n], items to leave out as if they were deleted, but not all. The others are numbered anew.
 
         Raises:
             LibraryError, HeadError: a file is damaged.
         """
         self.version = version
-        self.manifest = manifest = version.manifest
+        rows, groups = open_items(version, hidden)
+        self.manifest = manifest = version.manifest.model_copy(update={"images": len(rows)})
         self.words = words
         self.lexicon = open_lexicon()
-        rows, groups = open_items(version)
         self.catalog = VersionCatalog(version, rows)
         self._folding = Folding(Duplicates(groups), self.catalog)
         self._head = open_version_head(version, words)

@@ -23,6 +23,7 @@ OWN_SLACK = PROJECT / "bot" / "findimg_bot" / "local_slack"
 # Source: the pages of these methods and events in Slack's reference. Any one of a method's scopes lets it be called:
 # each of the *:history scopes is for one kind of conversation.
 HISTORY = {"channels:history", "groups:history", "im:history", "mpim:history"}
+CHANNELS = {"channels:read", "groups:read", "im:read", "mpim:read"}
 METHODS: dict[str, set[str]] = {
     "assistant_threads_setStatus": {"chat:write"},
     "assistant_threads_setSuggestedPrompts": {"assistant:write"},
@@ -33,12 +34,15 @@ METHODS: dict[str, set[str]] = {
     "chat_postMessage": {"chat:write"},
     "chat_unfurl": {"links:write"},
     "chat_update": {"chat:write"},
+    "conversations_list": CHANNELS,
     "conversations_replies": HISTORY,
     "functions_completeError": set(),
     "files_delete": {"files:write"},
     "files_info": {"files:read"},
     "files_list": {"files:read"},
     "files_upload_v2": {"files:write"},  # files.getUploadURLExternal and files.completeUploadExternal
+    "users_conversations": CHANNELS,
+    "users_info": {"users:read"},
     "views_open": set(),
     "views_publish": set(),
     "views_update": set(),

@@ -9,10 +9,12 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
+from findimg.library.channels import channel_of
 from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, team_of, thread_of_click
 from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.results import link_message
+from findimg_bot.slack.image_files import permalink
 from findimg_bot.slack.replies import ChannelReply
 from findimg_bot.state.store import StoredQuestion
 
@@ -93,5 +95,8 @@ async def answer_link(click: Click, choice: str) -> None:
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.service.answering("open", reply):
         uri = await find_hit(click.context, choice)
-        link, minutes = await asyncio.to_thread(click.service.image_link, uri)
+        if channel_of(uri):
+            link, minutes = await permalink(click.client, uri), 0
+        else:
+            link, minutes = await asyncio.to_thread(click.service.image_link, uri)
         await reply.send(link_message(uri, link, minutes))

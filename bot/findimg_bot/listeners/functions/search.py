@@ -57,7 +57,8 @@ async def _results(
     message = read_message(query)
     if message.intent != "query":
         return []
-    page = await service.find(Question("/findimg", message.text), SEARCH_RESULTS)
+    visible = await service.visible_to_asker()
+    page = await service.find(Question("/findimg", message.text), visible, SEARCH_RESULTS)
     links = await service.image_links(page.details)
     # A picture without a link leads to the app, where people can look at it.
     app = f"{_APP}?{urlencode({'app': body['api_app_id'], 'team': team_of(context)})}"

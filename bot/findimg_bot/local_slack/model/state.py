@@ -28,6 +28,7 @@ class User:
     name: str
     is_bot: bool = False
     home_team: str = ""  # for a member of another organisation, in a channel shared by Slack Connect
+    is_guest: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)  # opens the page as this person
 
 
@@ -155,6 +156,14 @@ class Team:
         for channel in self.channels.values():
             if channel.name == "general":
                 channel.members.add(user.id)
+        self.direct(user.id)
+        return user
+
+    def add_guest(self, name: str, channel: Channel) -> User:
+        """Add a guest, who is only in one channel and in a direct message with the bot."""
+        user = User(new_id("U"), name, is_guest=True)
+        self.users[user.id] = user
+        channel.members.add(user.id)
         self.direct(user.id)
         return user
 

@@ -23,6 +23,7 @@ class Conversations:
             "conversations.info": (self.info, ""),
             "conversations.open": (self.open, "im:write"),
             "conversations.list": (self.list, ""),
+            "users.conversations": (self.of_user, ""),
             "users.info": (self.user, "users:read"),
             "bots.info": (self.bot, "users:read"),
         }
@@ -70,22 +71,14 @@ class Conversations:
         """`conversations.list`."""
         if call.team.installation.org_wide and not call.arguments.text("team_id", ""):
             raise ApiError("missing_argument", needed="team_id")
-        kinds = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
-        wanted = [kinds.get(kind) for kind in call.arguments.text("types", "public_channel").split(",")]
-        if None in wanted:
-            raise ApiError("invalid_types")
-        for kind in wanted:
-            call.need(f"{kind}:read")
-        bot = call.team.bot.id
-        found = [
-            _described(channel, bot)
-            for channel in call.team.channels.values()
-            if channel.kind in wanted and (not channel.is_private or bot in channel.members)
-        ]
-        return {
-            "channels": found[: call.arguments.number("limit", 100, _PAGE)],
-            "response_metadata": {"next_cursor": ""},
-        }
+        return _channels_page(call, _wanted_channels(call))
+
+    def of_user(self, call: Call) -> Json:
+        """`users.conversations`: those of a person that the bot can see."""
+        user = call.arguments.text("user", call.team.bot.id)
+        if user not in call.team.users and user != call.team.bot.id:
+            raise ApiError("user_not_found")
+        return _channels_page(call, [channel for channel in _wanted_channels(call) if user in channel.members])
 
     def user(self, call: Call) -> Json:
         """`users.info`."""
@@ -125,6 +118,35 @@ class Conversations:
         }
 
 
+def _wanted_channels(call: Call) -> list[Channel]:
+    """Return the channels of the wanted types that the bot can see."""
+    kinds = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
+    wanted = [kinds.get(kind) for kind in call.arguments.text("types", "public_channel").split(",")]
+    if None in wanted:
+        raise ApiError("invalid_types")
+    for kind in wanted:
+        call.need(f"{kind}:read")
+    return [
+        channel
+        for channel in call.team.channels.values()
+        if channel.kind in wanted
+        and (not channel.is_private or call.team.bot.id in channel.members)
+        and not (channel.is_archived and call.arguments.flag("exclude_archived"))
+    ]
+
+
+def _channels_page(call: Call, channels: list[Channel]) -> Json:
+    """Return one page of channels. The cursor is the number of channels before it."""
+    cursor = call.arguments.text("cursor", "0")
+    if not cursor.isdecimal():
+        raise ApiError("invalid_cursor")
+    start, end = int(cursor), int(cursor) + call.arguments.number("limit", 100, _PAGE)
+    return {
+        "channels": [_described(channel, call.team.bot.id) for channel in channels[start:end]],
+        "response_metadata": {"next_cursor": str(end) if end < len(channels) else ""},
+    }
+
+
 def _readable(call: Call, what: str) -> Channel:
     channel = call.team.channel(call.arguments.text("channel", ""))
     if channel is None:
@@ -155,6 +177,8 @@ def _person(user: User, team: str) -> Json:
         "id": user.id,
         "team_id": user.home_team or team,
         "is_stranger": bool(user.home_team),
+        "is_restricted": user.is_guest,
+        "is_ultra_restricted": user.is_guest,
         "name": user.name,
         "real_name": user.name,
         "deleted": False,

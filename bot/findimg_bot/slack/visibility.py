@@ -1,0 +1,100 @@
+"""Finds out from which Slack channels a person may see pictures.
+
+Pictures from public channels are for all full members of the workspace. Pictures from other channels are for the
+members of that channel. Guests and people of other organisations see only pictures from channels that they are in.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.library.channels import NO_CHANNELS, Channels
+
+_SECONDS = 60.0  # for which an answer of Slack is used again
+_PAGE = 200  # channels in one answer
+_MAX_CACHED = 10_000  # people
+_OWN_KINDS = "public_channel,private_channel,mpim,im"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The person who caused the request that is being answered."""
+
+    client: AsyncWebClient  # with the team's token
+    team: str
+    user: str
+
+
+# Set for each request. Without it, no picture from Slack is visible.
+asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
+
+
+class Visibility:
+    """Asks Slack who may see what. A person about whom Slack does not answer may see nothing."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}  # of the channels about which Slack answered, by id
+        self._cache: dict[tuple[str, str], tuple[float, Channels]] = {}
+        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+
+    async def of_asker(self) -> Channels:
+        """Return the ids of the channels whose pictures the person who asks may see."""
+        person = asker.get()
+        return await self.channels(person) if person and person.user else NO_CHANNELS
+
+    async def channels(self, person: Asker) -> Channels:
+        """Return the ids of the channels whose pictures a person may see."""
+        key = person.team, person.user
+        if len(self._locks) > _MAX_CACHED:
+            self._cache.clear()
+            self._locks.clear()
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            asked, known = self._cache.get(key, (-_SECONDS, NO_CHANNELS))
+            now = time.monotonic()
+            if now - asked < _SECONDS:
+                return known
+            try:
+                found = await self._ask(person)
+            except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                _log.warning("Pictures from Slack are hidden, because Slack does not say who may see them: %s", error)
+                return NO_CHANNELS
+            self._cache[key] = now, found
+            return found
+
+    async def _ask(self, asked: Asker) -> Channels:
+        client, team = asked.client, asked.team
+        person = (await client.users_info(user=asked.user))["user"]
+        found = await _all_channels(client.users_conversations, user=asked.user, types=_OWN_KINDS, team_id=team)
+        if _is_full_member(person, team):
+            found |= await _all_channels(client.conversations_list, types="public_channel", team_id=team)
+        self.names |= found
+        return frozenset(found)
+
+
+def _is_full_member(person: Mapping[str, Any], team: str) -> bool:
+    """Return whether a person is a member of the workspace and no guest."""
+    if any(person.get(each) for each in ("deleted", "is_stranger", "is_restricted", "is_ultra_restricted")):
+        return False
+    grid = person.get("enterprise_user") or {}
+    return team in (person.get("team_id"), grid.get("enterprise_id"), *(grid.get("teams") or ()))
+
+
+async def _all_channels(method: Callable[..., Awaitable[Any]], **arguments: Any) -> dict[str, str]:
+    """Return the names of channels by id."""
+    found: dict[str, str] = {}
+    cursor = ""
+    while True:
+        answer = await method(limit=_PAGE, cursor=cursor, exclude_archived=True, **arguments)
+        found |= {str(channel["id"]): str(channel.get("name") or "") for channel in answer["channels"]}
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            return found

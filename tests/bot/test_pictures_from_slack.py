@@ -1,0 +1,202 @@
+"""Test that people see pictures from Slack only where they may: the bot as a process, and real HTTP.
+
+The library holds a cat from a folder, which everybody may see, and pictures from Slack channels: an eagle (public), a
+dalmatian (private), and geese in a channel with a guest and a member of another organisation.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from findimg.settings import Settings
+from findimg_bot.local_slack.model.state import Channel, User
+from findimg_bot.slack.manifest import Surfaces
+from findimg_jobs.indexing.run import index
+from tests.bot.person import Json, Person, images, until, words
+from tests.bot.team import Team, answers
+
+pytestmark = pytest.mark.slow
+
+PUBLIC, PRIVATE, SHARED = "eagle", "dalmatian", "geese"
+
+
+class Gallery:
+    """The workspace, its people and its pictures."""
+
+    def __init__(self, folder: Path, cache: Path, samples: Path):
+        self.library = str(folder / "library")
+        self._cache = cache
+        pictures = folder / "pictures"
+        pictures.mkdir(parents=True)
+        shutil.copy(samples / "cat.png", pictures)
+        surfaces = Surfaces(channels=True, shortcut=True, search=True)
+        self.team = Team("socket", folder, cache, self.library, path="/healthz", surfaces=surfaces)
+        slack, workspace = self.team.slack, self.team.slack.workspace
+        self.slack, self.workspace = slack, workspace
+        add = workspace.team.add_channel
+        self.member: User = workspace.me
+        self.other: User = slack.call(workspace.team.add_user, "other")
+        self.public: Channel = slack.call(add, "photos")
+        self.private: Channel = slack.call(add, "board", members=[self.member.id], private=True)
+        self.shared: Channel = slack.call(add, "partners", members=[self.member.id])
+        self.guest: User = slack.call(workspace.team.add_guest, "guest", self.shared)
+        self.stranger: User = slack.call(workspace.team.add_stranger, "stranger", self.shared)
+        for channel, name in ((self.public, "eagle.jpg"), (self.private, "dalmatian.jpg"), (self.shared, "geese.jpg")):
+            self.share(channel, samples / name)
+        self.sources = [f"slack://{workspace.team.id}", str(pictures)]
+        self.index()
+        until(lambda: answers(f"{self.team.monitor}/readyz"), 60)
+
+    def share(self, channel: Channel, path: Path) -> str:
+        person = self.workspace.person()
+        file = self.slack.call(person.upload, path.name, path.read_bytes())
+        self.slack.run(person.send(channel.id, "", files=[file.id]))
+        return str(file.id)
+
+    def index(self) -> None:
+        """Index the workspace and the folder."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FINDIMG_SLACK_BOT_TOKEN", self.workspace.bot_token)
+            patch.setenv("FINDIMG_SLACK_API_URL", self.workspace.api_url)
+            index(Settings(library=self.library, engine="local", cache=self._cache), self.sources)
+
+    def ask(self, user: User, text: str, channel: str = "") -> Json:
+        """Return the answer to a command of a person."""
+        person = Person(self.workspace.address, user.token)
+        return person.command(channel or self.workspace.team.direct(user.id).id, text)
+
+
+@pytest.fixture(scope="module")
+def gallery(cache: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    gallery = Gallery(tmp_path_factory.mktemp("gallery"), cache, samples)
+    yield gallery
+    gallery.team.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh(gallery: Gallery) -> Iterator[None]:
+    """Restart the bot before a test that changes channels, so that it asks Slack again."""
+    yield
+    if gallery.private.members != {gallery.member.id, gallery.workspace.team.bot.id} or gallery.public.is_private:
+        gallery.private.members = {gallery.member.id, gallery.workspace.team.bot.id}
+        gallery.public.is_private = False
+        gallery.team.restart()
+        until(lambda: answers(f"{gallery.team.monitor}/readyz"), 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("member", {PUBLIC, PRIVATE, SHARED, "cat"}),
+        ("other", {PUBLIC, SHARED, "cat"}),
+        ("guest", {SHARED, "cat"}),
+    ],
+)
+def test_people_find_pictures_of_their_channels(gallery: Gallery, name: str, seen: set[str]) -> None:
+    answer = gallery.ask(getattr(gallery, name), "/findimg animal")
+    text = words(answer)
+    assert {each for each in (PUBLIC, PRIVATE, SHARED, "cat") if each in text} == seen
+    assert len(images(answer)) == len(seen)
+    assert f"{len(seen)} images · indexed" in text  # no number tells of hidden pictures
+
+
+def test_stranger_gets_no_answer(gallery: Gallery) -> None:
+    person, bot = Person(gallery.workspace.address, gallery.stranger.token), gallery.workspace.team.bot.id
+    ts = person.ask("send", channel=gallery.shared.id, text=f"<@{bot}> animal")["ts"]
+    answer = person.wait(gallery.shared.id, lambda each: each["ts"] > ts and "workspace" in str(each))
+    assert not images(answer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/findimg dalmatian",
+        "/findimg name:dalmatian",
+        "/findimg type:jpeg",
+        "/findimg in:{private}",
+        "/findimg like:{hidden}",
+        "/similar like:{hidden}",
+        "/tag like:{hidden}",
+    ],
+)
+def test_hidden_picture_is_as_if_it_did_not_exist(gallery: Gallery, text: str) -> None:
+    uri = f"slack://{gallery.workspace.team.id}/{gallery.private.id}"
+    (file,) = (each for each in gallery.workspace.team.files.values() if each.name == "dalmatian.jpg")
+    filled = text.format(private=gallery.private.id, hidden=f"{uri}/{file.id}/dalmatian.jpg")
+    answer = gallery.ask(gallery.other, filled)
+    assert not [each for each in images(answer) if "dalmatian" in str(each)]
+    told = f"{words(answer)} {answer['text']}"
+    if "{hidden}" in text:
+        assert "is indexed" in told  # the same sentence as for an address that was never indexed
+    else:
+        assert "dalmatian.jpg" not in told
+    assert "board" not in words(answer)
+
+
+def test_answer_in_a_channel_shows_only_pictures_of_that_channel(gallery: Gallery) -> None:
+    person = Person(gallery.workspace.address, gallery.member.token)
+    bot = gallery.workspace.team.bot.id
+    ts = person.ask("send", channel=gallery.shared.id, text=f"<@{bot}> animal")["ts"]
+    answer = person.wait(gallery.shared.id, lambda each: each.get("thread_ts") == ts and bool(images(each)))
+    assert len(images(answer)) == 2
+    assert PRIVATE not in words(answer)
+    assert PUBLIC not in words(answer)
+
+
+def test_picture_of_another_channel_is_not_shared(gallery: Gallery) -> None:
+    person = Person(gallery.workspace.address, gallery.member.token)
+    answer = gallery.ask(gallery.member, "/findimg dalmatian", gallery.public.id)
+    before = len(gallery.workspace.team.messages[gallery.public.id])
+    person.choose(gallery.public.id, answer, "share")
+    told = person.wait(gallery.public.id, lambda each: "posted in another channel" in str(each))
+    assert not images(told)
+    posted = list(gallery.workspace.team.messages[gallery.public.id].values())[before:]
+    assert all(each.only_for == gallery.member.id for each in posted)
+
+
+def test_person_who_left_gets_neither_the_next_page_nor_a_similar_picture(gallery: Gallery) -> None:
+    person, channel = Person(gallery.workspace.address, gallery.member.token), gallery.public.id
+    answer = gallery.ask(gallery.member, "/findimg dalmatian", channel)
+    assert PRIVATE in words(answer)
+    gallery.private.members.discard(gallery.member.id)
+    gallery.team.restart()  # so that it does not wait a minute to ask Slack again
+    until(lambda: answers(f"{gallery.team.monitor}/readyz"), 60)
+    person.choose(channel, answer, "similar")
+    told = person.wait(channel, lambda each: each["ts"] > answer["ts"] and bool(words(each) or each["text"]))
+    assert "dalmatian" not in str([each.get("alt_text") for each in images(told)])
+
+
+def test_public_channel_that_became_private_hides_its_pictures(gallery: Gallery) -> None:
+    gallery.public.is_private = True
+    gallery.public.members.discard(gallery.other.id)
+    gallery.team.restart()
+    until(lambda: answers(f"{gallery.team.monitor}/readyz"), 60)
+    assert PUBLIC not in words(gallery.ask(gallery.other, "/findimg animal"))
+    gallery.public.members.add(gallery.other.id)
+
+
+def test_nothing_from_slack_is_shown_while_slack_does_not_answer(gallery: Gallery) -> None:
+    gallery.team.restart()
+    until(lambda: answers(f"{gallery.team.monitor}/readyz"), 60)
+    gallery.team.faults.failing["users.conversations"] = "fatal_error"
+    try:
+        answer = gallery.ask(gallery.member, "/findimg animal")
+    finally:
+        gallery.team.faults.failing.clear()
+    assert len(images(answer)) == 1
+    assert "cat" in words(answer)
+
+
+def test_deleted_picture_disappears_with_the_next_run(gallery: Gallery, samples: Path) -> None:
+    file = gallery.share(gallery.public, samples / "strawberries.jpg")
+
+    def found() -> int:
+        return len(images(gallery.ask(gallery.member, "/findimg type:jpeg")))
+
+    gallery.index()
+    until(lambda: found() == 4)
+    gallery.workspace.team.files[file].deleted = True
+    gallery.index()
+    until(lambda: found() == 3)
