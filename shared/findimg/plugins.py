@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 from findimg.errors import LibraryError
 from findimg.settings import Settings
+from findimg.terminal import counted
 
 PATIENCE = 300.0  # seconds to wait for another run that writes to the library
 
@@ -29,7 +30,9 @@ class AddReport:
 
     def lines(self) -> list[str]:
         """Return the report as lines of text for a person."""
-        lines = [f"Added {len(self.added)} images. Version {self.version} with {self.images} images is live."]
+        lines = [
+            f"Added {counted(len(self.added), 'image')}. Version {self.version} with {counted(self.images, 'image')} is live."
+        ]
         return [*lines, *(f"Not added: {uri}: {reason}" for uri, reason in self.failures)]
 
 

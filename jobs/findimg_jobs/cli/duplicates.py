@@ -7,6 +7,7 @@ from rich.filesize import decimal
 
 from findimg.library.library import Library
 from findimg.settings import load_settings
+from findimg.terminal import counted
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
 from findimg_jobs.maintenance.duplicates import find_duplicates
 
@@ -39,6 +40,6 @@ def duplicates(library: LibraryOption = None, cache: CacheOption = None, as_json
     if rows:
         print_table(make_table(("Group", "Kind", "Size", "Pixels", "Image"), rows))
     print(
-        f"{report.images} images: {report.count('copy')} copies take {decimal(report.bytes('copy'))}, "
+        f"{counted(report.images, 'image')}: {report.count('copy')} copies take {decimal(report.bytes('copy'))}, "
         f"{report.count('near-duplicate')} near-duplicates take {decimal(report.bytes('near-duplicate'))}."
     )

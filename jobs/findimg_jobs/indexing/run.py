@@ -11,6 +11,7 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
+from findimg.terminal import counted
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import BuildContext, make_build_context
 from findimg_jobs.build.session import WriteSession, build_and_publish
@@ -286,7 +287,7 @@ def _build(
     progress.failures += progress.committed.failures_among(progress.plan.images)
     if options.strict and progress.failures:
         raise NotPublishedError(
-            f"{len(progress.failures)} images could not be read and --strict is on, so nothing is published."
+            f"{counted(len(progress.failures), 'image')} could not be read and --strict is on, so nothing is published."
         )
     images = find_embedded(progress.plan.images, progress.committed, read_committed_texts(session.library.storage))
     request = BuildRequest(progress.plan.run, context, images, len(progress.failures))

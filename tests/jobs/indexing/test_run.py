@@ -319,7 +319,7 @@ def test_many_small_shards_are_compacted_before_the_build(
 def test_strict_publishes_nothing_if_an_image_fails(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     (pictures / "broken.jpg").write_bytes(b"no image")
-    with pytest.raises(NotPublishedError, match=r"1 images could not be read and --strict"):
+    with pytest.raises(NotPublishedError, match=r"1 image could not be read and --strict"):
         run(library, pictures, strict=True)
     assert Library(library, cache).current() is None
     (pictures / "broken.jpg").unlink()

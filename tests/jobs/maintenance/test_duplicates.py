@@ -89,7 +89,7 @@ def test_library_without_duplicates_says_so(tmp_path: Path, cache: Path, run: Ru
     Image.fromarray(data.chelsea()).save(tmp_path / "photos/cat.png")
     run(str(tmp_path / "library"), tmp_path / "photos")
     told = CliRunner().invoke(app, ["duplicates", "--library", str(tmp_path / "library")])
-    assert told.stdout == "1 images: 0 copies take 0 bytes, 0 near-duplicates take 0 bytes.\n"
+    assert told.stdout == "1 image: 0 copies take 0 bytes, 0 near-duplicates take 0 bytes.\n"
 
 
 def test_nothing_published_is_an_error(tmp_path: Path, cache: Path) -> None:

@@ -84,7 +84,7 @@ def test_failed_run_is_reported_with_the_reason(nightly: Nightly, workspace: Wor
     with pytest.raises(NotPublishedError):
         nightly(strict=True)
     text = posts(workspace)[-1]
-    assert "failed: 1 images could not be read and --strict is on, so nothing is published.*" in text
+    assert "failed: 1 image could not be read and --strict is on, so nothing is published.*" in text
     assert "7 images seen" in text
 
 

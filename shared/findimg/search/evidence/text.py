@@ -29,6 +29,7 @@ ALONE: dict[Kind, float] = {"written": 0.9, "caption": 1.0, "name": 0.8}
 BESIDE: dict[Kind, float] = {"written": 0.04, "caption": 0.3, "name": 0.15}
 _MISREAD = 0.7  # factor for text that is only similar to the phrase
 _KEPT = 256  # terms whose images are kept
+_ABSENT = 4096  # terms that no image has, which are kept too
 _BEFORE, _AFTER = 40, 60  # characters that an excerpt shows around the first match
 _ELLIPSIS = "…"
 _LABELS: dict[Kind, str] = {"written": "text", "caption": "caption", "name": "name"}
@@ -90,6 +91,7 @@ class TextEvidence:
         self._lexicon = lexicon
         self._kinds = frozenset(kinds)
         self._find = lru_cache(_KEPT)(self._look_up)
+        self._absent: set[tuple[str, str, bool, str, bool]] = set()
         self._phrases = lru_cache(_KEPT)(self._find_phrases)
         self._pattern = lru_cache(_KEPT)(self._make_pattern)
 
@@ -110,7 +112,13 @@ class TextEvidence:
             term: a word matches its singular and plural too, a quoted phrase only itself.
             forgiving: whether text counts in which some letters were misread.
         """
-        return self._find(term.text, term.typed, term.phrase, term.source, forgiving)
+        key = term.text, term.typed, term.phrase, term.source, forgiving
+        if key in self._absent:
+            return NO_TEXT
+        found = self._find(*key)
+        if not found.items and not len(found.similar) and len(self._absent) < _ABSENT:
+            self._absent.add(key)
+        return found
 
     def find_any(self, term: Term, forgiving: bool = False) -> FoundText:
         """Return the images that have the words of a term or of one of its alternatives. See `find`."""
