@@ -59,7 +59,9 @@ def settings(labelled: Path, cache: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def searcher(settings: Settings) -> Iterator[Searcher]:
-    with closing(Searcher(Library(settings.library, settings.cache).open(), open_words(EMBEDDED))) as searcher:
+    """Yield a searcher that counts no text, as in an evaluation, because labels are names of folders."""
+    version = Library(settings.library, settings.cache).open()
+    with closing(Searcher(version, open_words(EMBEDDED), texts=())) as searcher:
         yield searcher
 
 
