@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -301,8 +301,8 @@ def _compare_heads(
     if manifest.head != "conse" and len(seen[0].classes):
         embedded["conse"] = Conse(words, open_lexicon()).embed(
             np.stack([each.visual for each in seen]),
-            np.stack([each.classes for each in seen]),
-            np.stack([each.probabilities for each in seen]),
+            _filled([each.classes for each in seen]),
+            _filled([each.probabilities for each in seen]),
         )
     trained = getattr(open_version_head(version, words), "labels", None)
     if trained is not None:
@@ -312,6 +312,14 @@ def _compare_heads(
         )
     labels = [image.label for image in asked]
     return tuple(_head_figures(name, vectors, labels, words, trained) for name, vectors in embedded.items())
+
+
+def _filled(rows: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return rows as one array. Shorter ones end with zeros, because improbable classes of an image are not stored."""
+    filled = np.zeros((len(rows), max(map(len, rows))), rows[0].dtype)
+    for place, row in enumerate(rows):
+        filled[place, : len(row)] = row
+    return filled
 
 
 def _head_figures(
