@@ -30,9 +30,8 @@ class AddReport:
 
     def lines(self) -> list[str]:
         """Return the report as lines of text for a person."""
-        lines = [
-            f"Added {counted(len(self.added), 'image')}. Version {self.version} with {counted(self.images, 'image')} is live."
-        ]
+        live = f"Version {self.version} with {counted(self.images, 'image')} is live."
+        lines = [f"Added {counted(len(self.added), 'image')}. {live}"]
         return [*lines, *(f"Not added: {uri}: {reason}" for uri, reason in self.failures)]
 
 
