@@ -1,7 +1,6 @@
 """Choose where a run's work is done: on Ray, or in this process."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
@@ -18,14 +17,13 @@ Out = TypeVar("Out")
 class Engine:
     """Runs the work of a run, on Ray or in this process.
 
-    Ray starts with the first work that needs it, or with `start`, and stops when the engine is closed.
+    Ray starts with the first work that needs it, and stops when the engine is closed.
     """
 
     def __init__(self, settings: Settings):
         self._local = settings.engine == "local"
         self._address = settings.ray_address
         self._open = ExitStack()
-        self._start: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -33,17 +31,7 @@ class Engine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._start:
-            # Ray can be stopped only once it has started.
-            wait([self._start])
         self._open.close()
-
-    def start(self) -> None:
-        """Start Ray or connect to it in the background, for a run that certainly has work."""
-        if not self._local and self._start is None:
-            pool = ThreadPoolExecutor(1, thread_name_prefix="start-ray")
-            self._start = pool.submit(self._enter_connection)
-            pool.shutdown(wait=False)
 
     @property
     def joins_cluster(self) -> bool:
@@ -88,12 +76,6 @@ class Engine:
         return map_on_ray(function, items)
 
     def _connect(self) -> None:
-        if self._start:
-            self._start.result()
-        else:
-            self._enter_connection()
-
-    def _enter_connection(self) -> None:
         # Importing Ray takes a second, so a run with nothing to embed does not import it.
         from findimg_jobs.engines.cluster import connected
 

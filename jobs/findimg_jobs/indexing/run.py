@@ -87,9 +87,6 @@ def index(
     live_name, live = library.current(), library.live_manifest()
     context = make_build_context(settings, live, [])
     with Engine(settings) as engine:
-        if live_name is None:
-            # The first run has images to embed, so Ray starts while they are being listed.
-            engine.start()
         listing = _list(sources, library, engine, clock, options)
         context = replace(context, config=replace(context.config, sources=listing.roots))
         with hold_lock(library.storage) as lock:
