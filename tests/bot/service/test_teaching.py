@@ -20,7 +20,7 @@ WORKFLOW = Person("T1", "", True)
 
 def teaching(**settings: Any) -> Teaching:
     nothing: Any = None
-    return Teaching(Settings(**settings), nothing, nothing, nothing)
+    return Teaching(Settings(**settings), nothing, nothing, nothing, nothing)
 
 
 @pytest.mark.parametrize(

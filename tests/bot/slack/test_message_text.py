@@ -138,7 +138,7 @@ TEXTS = [
     ("pizza in:‘World Cup’", "pizza in=world cup"),
     ("pizza in:「World Cup」", "pizza in=world cup"),
     ("pizza in:R&amp;D", "pizza in=r&d"),
-    ("pizza in:_drafts_ name:*x*", "pizza in=_drafts_ name=*x*"),
+    ("pizza in:_drafts_ name:*x*", "pizza in=_drafts_ name=x"),
     ("in:cup", "in=cup"),
     ("in:cup sort:date", "in=cup sort=newest"),
     ("pizza after:2024–06–01", "pizza after=2024-06-01"),
