@@ -309,11 +309,13 @@ def unseen_precision(searcher: Searcher, unseen: Path) -> tuple[float, float]:
     """Return precision@10 of the folders' names by joint embedding, for the version's head and for `conse`."""
     paths = sorted(unseen.glob("*/*.jpg"))
     seen = [searcher.look_up(str(path))[1] for path in paths]
-    parts = [np.stack([getattr(each, name) for each in seen]) for name in ("visual", "classes", "probabilities")]
     shown = np.array([path.parent.name for path in paths])
     figures = []
     for head in (searcher._head, Conse(searcher.words, open_lexicon())):
-        joint = head.embed(*parts)
+        # Images have different numbers of classes.
+        joint = np.concatenate(
+            [head.embed(each.visual[None], each.classes[None], each.probabilities[None]) for each in seen]
+        )
         right = [
             shown[np.argsort(-(joint @ searcher.words.direction(label.replace("_", " "))), kind="stable")[:10]] == label
             for label in sorted(set(shown))
