@@ -74,7 +74,9 @@ def look(request: pytest.FixtureRequest, browser: Browser, team: Team, complaint
                 name = re.sub(r"\W", "", request.node.originalname.removeprefix("test_"))
                 page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png", animations="disabled")
                 leave()
-        assert complaints == []
+        # Slack would load public thumbnails itself.
+        public = team.environment.get("FINDIMG_THUMBNAIL_BASE_URL", "none")
+        assert [each for each in complaints if public not in each] == []
 
     return look
 
@@ -110,8 +112,8 @@ def test_link_preview(team: Team, look: Look) -> None:
 
 def test_enterprise_search(team: Team, look: Look) -> None:
     def use(page: Page) -> None:
-        if (menu := page.get_by_role("button", name="Channels and apps")).is_visible():
-            menu.click()
+        if page.viewport_size and page.viewport_size["width"] < 720:
+            page.get_by_role("button", name="Channels and apps").click()
         field = page.get_by_role("searchbox", name="Search with findimg")
         field.fill("animal")
         field.press("Enter")
