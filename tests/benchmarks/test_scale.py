@@ -29,6 +29,6 @@ def test_scale_benchmark_measures_every_step_and_cleans_up() -> None:
     assert lines[2]["notes"]["segments"][0][1]["counts"] == [500]
     assert all(lines[place]["notes"]["text, ms"]["median"] > 0 for place in (3, 5))
     night = lines[4]["notes"]
-    assert night["segments"] == [500, 1000]
-    assert 0 < night["MB written"] < night["MB of the library"]
+    assert night["segments"] == [1400]  # so few images are merged with the new ones, without those that are gone
+    assert night["MB written"] > 0
     assert lines[-1]["embedding store, MB"] > 0
