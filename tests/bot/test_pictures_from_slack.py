@@ -47,7 +47,16 @@ class Gallery:
             self.share(channel, samples / name)
         self.sources = [f"slack://{workspace.team.id}", str(pictures)]
         self.index()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the bot has a version open."""
         until(lambda: answers(f"{self.team.monitor}/readyz"), 60)
+
+    def restart(self) -> None:
+        """Restart the bot, which then asks Slack again."""
+        self.team.restart()
+        self.wait()
 
     def share(self, channel: Channel, path: Path) -> str:
         person = self.workspace.person()
@@ -82,8 +91,7 @@ def fresh(gallery: Gallery) -> Iterator[None]:
     if gallery.private.members != {gallery.member.id, gallery.workspace.team.bot.id} or gallery.public.is_private:
         gallery.private.members = {gallery.member.id, gallery.workspace.team.bot.id}
         gallery.public.is_private = False
-        gallery.team.restart()
-        until(lambda: answers(f"{gallery.team.monitor}/readyz"), 60)
+        gallery.restart()
 
 
 @pytest.mark.parametrize(
@@ -161,8 +169,7 @@ def test_person_who_left_gets_neither_the_next_page_nor_a_similar_picture(galler
     answer = gallery.ask(gallery.member, "/findimg dalmatian", channel)
     assert PRIVATE in words(answer)
     gallery.private.members.discard(gallery.member.id)
-    gallery.team.restart()  # so that it does not wait a minute to ask Slack again
-    until(lambda: answers(f"{gallery.team.monitor}/readyz"), 60)
+    gallery.restart()  # so that it does not wait a minute to ask Slack again
     person.choose(channel, answer, "similar")
     told = person.wait(channel, lambda each: each["ts"] > answer["ts"] and bool(words(each) or each["text"]))
     assert "dalmatian" not in str([each.get("alt_text") for each in images(told)])
@@ -171,15 +178,13 @@ def test_person_who_left_gets_neither_the_next_page_nor_a_similar_picture(galler
 def test_public_channel_that_became_private_hides_its_pictures(gallery: Gallery) -> None:
     gallery.public.is_private = True
     gallery.public.members.discard(gallery.other.id)
-    gallery.team.restart()
-    until(lambda: answers(f"{gallery.team.monitor}/readyz"), 60)
+    gallery.restart()
     assert PUBLIC not in words(gallery.ask(gallery.other, "/findimg animal"))
     gallery.public.members.add(gallery.other.id)
 
 
 def test_nothing_from_slack_is_shown_while_slack_does_not_answer(gallery: Gallery) -> None:
-    gallery.team.restart()
-    until(lambda: answers(f"{gallery.team.monitor}/readyz"), 60)
+    gallery.restart()
     gallery.team.faults.failing["users.conversations"] = "fatal_error"
     try:
         answer = gallery.ask(gallery.member, "/findimg animal")
