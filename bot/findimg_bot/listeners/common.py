@@ -22,7 +22,7 @@ from findimg_bot.slack.blocks.results import image_choice_message
 from findimg_bot.slack.blocks.text import file_name
 from findimg_bot.slack.image_files import SlackFile, blocks_of
 from findimg_bot.slack.message_text import MessageText, read_message
-from findimg_bot.slack.replies import ConversationReply, EphemeralReply, Reply
+from findimg_bot.slack.replies import ConversationReply, EphemeralReply, PrivateReply, Reply
 from findimg_bot.state.store import StoredQuestion
 
 NO_IMAGE_HERE = (
@@ -170,9 +170,14 @@ def thread_of_click(body: dict[str, Any]) -> str | None:
     return str(thread) if thread and thread != container.get("message_ts") else None
 
 
-def reply_to_errors(body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> EphemeralReply:
+def reply_to_errors(
+    body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
+) -> EphemeralReply | PrivateReply:
     """Return a reply for the errors of a click whose answer is sent another way."""
-    channel, user = body["channel"]["id"], body["user"]["id"]
+    user = body["user"]["id"]
+    channel = body.get("channel", {}).get("id", "")
+    if not channel:  # a click in the Home tab
+        return PrivateReply(client, "", user)
     return EphemeralReply(respond, client, channel, user, thread_of_click(body), answered=True)
 
 

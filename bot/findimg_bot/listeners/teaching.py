@@ -1,7 +1,7 @@
 """Shared by the listeners that teach names: the modal, and the confirmation."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -76,6 +76,30 @@ async def show_pictures(
     service: QueryService = context["service"]
     build = partial(teach_choices, request=request, chosen=chosen or Choices())
     await service.search(client, team_of(context), reply, replace(question, layout="grid"), skip, build)
+
+
+async def show_other_pictures(
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    view: dict[str, Any],
+    choose: Callable[[TeachRequest, Choices, StoredQuestion | None], Awaitable[tuple[Question, int]]],
+) -> None:
+    """Keep what is ticked in the modal, and show other pictures in it.
+
+    Args:
+        view: the modal before the change.
+        choose: takes what the modal is about, the choices on all pages, and the stored question of the shown page.
+            Returns which pictures to show, and the number of pictures on earlier pages.
+    """
+    service: QueryService = context["service"]
+    request = read_request(view)
+    async with service.answering("teach_pictures", modal_reply(client, view["id"], context, request)):
+        service.teaching.check(context["person"])
+        chosen, page = await chosen_so_far(context, view)
+        request = await store_choices(context, request, chosen)
+        reply = modal_reply(client, view["id"], context, request)
+        question, skip = await choose(request, chosen, page)
+        await show_pictures(context, client, reply, request, question, skip, chosen)
 
 
 async def show_uploads(

@@ -39,8 +39,8 @@ class Links:
         return next((uri for source in sources if indexed(uri := f"{source.rstrip('/')}/{below}")), "")
 
     def on_request(self, uri: str) -> bool:
-        """Return whether a link to the image can be made, by `make` or by Slack."""
-        return channel_of(uri) is not None or (not self._base_url and uri.startswith("s3://"))
+        """Return whether `make` can make a link to the image."""
+        return not self._base_url and uri.startswith("s3://")
 
     def make(self, uri: str) -> str:
         """Return a link to an image in S3. Anyone with the link can open the image for `SECONDS`.

@@ -218,13 +218,11 @@ class QueryService:
 
         def make() -> list[str]:
             return [
-                each.link or (self.links.make(each.hit.uri) if self._is_made(each.hit.uri) else "") for each in hits
+                each.link or (self.links.make(each.hit.uri) if self.links.on_request(each.hit.uri) else "")
+                for each in hits
             ]
 
         return await asyncio.to_thread(make)
-
-    def _is_made(self, uri: str) -> bool:
-        return channel_of(uri) is None and self.links.on_request(uri)
 
     async def preview(
         self,
@@ -499,7 +497,8 @@ class QueryService:
             self._place(hit.uri, sources),
             tags,
             self.links.link(hit.uri, sources),
-            self.links.on_request(hit.uri),
+            # Slack has a link to each of its files.
+            self.links.on_request(hit.uri) or channel_of(hit.uri) is not None,
             len(hit.copies),
             len(hit.near_duplicates),
         )

@@ -10,7 +10,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.listeners.common import open_modal, reply_to_errors, thread_of_click
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.image_modal import ImageRequest
-from findimg_bot.slack.replies import PrivateReply
 
 
 async def choose_image(
@@ -25,9 +24,7 @@ async def choose_image(
     await ack()
     service: QueryService = context["service"]
     channel = body.get("channel", {}).get("id", "")
-    # The Home tab is in no channel.
-    reply = reply_to_errors(body, client, respond) if channel else PrivateReply(client, "", body["user"]["id"])
-    async with service.answering("modal", reply):
+    async with service.answering("modal", reply_to_errors(body, client, respond)):
         command = "/similar" if action["value"] == "/similar" else "/tag"
         thread = thread_of_click(body) if channel else None
         await open_modal(client, body["trigger_id"], ImageRequest(command, channel, thread=thread))

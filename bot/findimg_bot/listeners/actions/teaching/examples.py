@@ -13,7 +13,6 @@ from findimg_bot.listeners.common import reply_to_errors, team_of
 from findimg_bot.service.errors import explain
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.taught import closing_modal, examples, name_modal
-from findimg_bot.slack.replies import PrivateReply
 
 
 async def open_taught(
@@ -28,9 +27,7 @@ async def open_taught(
     await ack()
     service: QueryService = context["service"]
     channel = body.get("channel", {}).get("id", "")
-    # The Home tab is in no channel.
-    errors = reply_to_errors(body, client, respond) if channel else PrivateReply(client, "", body["user"]["id"])
-    async with service.answering("taught", errors):
+    async with service.answering("taught", reply_to_errors(body, client, respond)):
         name = await service.teaching.name(str(action["value"]))
         await client.views_open(trigger_id=body["trigger_id"], view=name_modal(name, channel, team_of(context)))
 

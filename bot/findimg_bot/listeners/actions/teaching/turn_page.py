@@ -7,9 +7,11 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import find_question
-from findimg_bot.listeners.teaching import chosen_so_far, modal_reply, show_pictures, store_choices
-from findimg_bot.service.query_service import PAGE, QueryService
-from findimg_bot.slack.blocks.teach_modal import read_request
+from findimg_bot.listeners.teaching import show_other_pictures
+from findimg_bot.service.answers import Question
+from findimg_bot.service.query_service import PAGE
+from findimg_bot.slack.blocks.teach_modal import Choices, TeachRequest
+from findimg_bot.state.store import StoredQuestion
 
 
 async def turn_page(
@@ -17,15 +19,9 @@ async def turn_page(
 ) -> None:
     """Keep what is ticked, and show another page of the same pictures."""
     await ack()
-    service: QueryService = context["service"]
-    view = body["view"]
-    request = read_request(view)
-    reply = modal_reply(client, view["id"], context, request)
-    async with service.answering("teach_pictures", reply):
-        service.teaching.check(context["person"])
-        chosen, _ = await chosen_so_far(context, view)
-        request = await store_choices(context, request, chosen)
-        reply = modal_reply(client, view["id"], context, request)
+
+    async def choose(request: TeachRequest, chosen: Choices, page: StoredQuestion | None) -> tuple[Question, int]:
         stored = await find_question(context, action["value"])
-        skip = max(0, stored.skip + (PAGE if action["action_id"] == "next_to_teach" else -PAGE))
-        await show_pictures(context, client, reply, request, stored.question, skip, chosen)
+        return stored.question, max(0, stored.skip + (PAGE if action["action_id"] == "next_to_teach" else -PAGE))
+
+    await show_other_pictures(context, client, body["view"], choose)
