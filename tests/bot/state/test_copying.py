@@ -4,12 +4,14 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from slack_sdk.oauth.installation_store.models.installation import Installation
+from sqlalchemy import Connection, Table
 from typer.testing import CliRunner
 
 from findimg.errors import SettingsError
 from findimg_bot import cli
 from findimg_bot.service.answers import Question
 from findimg_bot.slack.installations import Installations, ciphers
+from findimg_bot.state import copying
 from findimg_bot.state.copying import copy_state
 from findimg_bot.state.database import Database
 from findimg_bot.state.store import Store, StoredQuestion
@@ -88,20 +90,17 @@ def test_interrupted_copy_leaves_the_target_empty(
 ) -> None:
     target = tmp_path / "new.sqlite"
     Database(target).close()
-    monkeypatch.setattr("findimg_bot.state.copying._ROWS", 1)
-    asked = []
+    copy_rows, copied = copying._copy_rows, list[str]()
 
-    def interrupt(*args: object) -> int:
-        asked.append(args)
-        if len(asked) == 3:
+    def interrupt(reading: Connection, writing: Connection, table: Table) -> int:
+        copied.append(table.name)
+        if len(copied) == 3:
             raise KeyboardInterrupt
-        return original(*args)  # type: ignore[arg-type]
+        return copy_rows(reading, writing, table)
 
-    from findimg_bot.state import copying
-
-    original = copying._copy_rows
-    monkeypatch.setattr(copying, "_copy_rows", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        copy_state(str(full[0]), str(target))
-    monkeypatch.setattr(copying, "_copy_rows", original)
+    with monkeypatch.context() as patch:
+        patch.setattr(copying, "_ROWS", 1)
+        patch.setattr(copying, "_copy_rows", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            copy_state(str(full[0]), str(target))
     assert copy_state(str(full[0]), str(target))["slack_installations"] == 2

@@ -53,7 +53,11 @@ def inside(name: str) -> bytes:
 two_bits = np.packbits(np.unpackbits(INDEX[::-1, :, None], axis=2)[..., 6:].reshape(48, -1), axis=1).tobytes()
 bgr0 = np.pad(RGB[::-1, :, ::-1], ((0, 0), (0, 0), (0, 1))).tobytes()
 MASKS = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-runs = lambda left, right: bytes([32, left, 32, right, 0, 0])  # noqa: E731
+
+
+def runs(left: int, right: int) -> bytes:
+    """Return a row of two runs of 32 pixels."""
+    return bytes([32, left, 32, right, 0, 0])
 
 
 @pytest.mark.parametrize(
