@@ -16,7 +16,7 @@ from typing import Literal, Self
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import QueryError
 from findimg.images import LIMIT_BYTES, decode, thumbnail
-from findimg.library.encoder import open_encoder
+from findimg.library.encoder import open_encoders
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.plugins import PATIENCE, AddReport, find_add
@@ -136,7 +136,7 @@ class OpenedLibrary:
         self._models = ModelStore(cache / "models")
         self._opened = self._open_live()
         self._storage = library.storage
-        self._follower = TaughtFollower(library.storage, lambda data: self._opened.embed(decode(data), self._encoder))
+        self._follower = TaughtFollower(library.storage, lambda data: self._opened.embed(decode(data), self._encoders))
 
     def _open_live(self) -> Searcher:
         version = self._library.open()
@@ -366,7 +366,7 @@ class OpenedLibrary:
             return indexed_example(self._searcher, item)
         decoded = decode(read_uri(uri, LIMIT_BYTES + 1))
         thumbnails[decoded.sha256] = thumbnail(decoded)
-        return outside_example(self._searcher, decoded.sha256, self._searcher.embed(decoded, self._encoder))
+        return outside_example(self._searcher, decoded.sha256, self._searcher.embed(decoded, self._encoders))
 
     def _features(self, image: str | os.PathLike[str]) -> tuple[int | None, ImageFeatures]:
         """Return an image's item in the library, None if it is not in the library, and its features."""
@@ -374,11 +374,11 @@ class OpenedLibrary:
         item = self._searcher.catalog.item(uri)
         if item is not None:
             return item, self._searcher.features(item)
-        return None, self._searcher.embed(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoder)
+        return None, self._searcher.embed(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoders)
 
     @cached_property
-    def _encoder(self) -> ImageEncoder:
-        return open_encoder(self._opened.version, self._models)
+    def _encoders(self) -> tuple[ImageEncoder, ...]:
+        return open_encoders(self._opened.version, self._models)
 
 
 def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> OpenedLibrary:

@@ -111,7 +111,7 @@ def answer_question(searcher: Searcher, question: Question, k: int, skip: int = 
         if question.command != "/findimg":
             raise QueryError(f"{question.command} needs an image, or like: with the URI of an indexed one.")
         found = searcher.find(query, k + 1, skip)
-    elif features.visual.shape != (searcher.manifest.dim,):
+    elif not searcher.fits(features):
         raise QueryError("The library was rebuilt with another encoder since you sent this image. Send it again.")
     elif question.command == "/tag":
         return TagResults(searcher.tags(features, k), version, _milliseconds_since(start))

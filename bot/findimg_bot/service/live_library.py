@@ -15,7 +15,7 @@ from findimg.encoders.base import ImageEncoder
 from findimg.errors import FindimgError, QueryError
 from findimg.images import decode, thumbnail
 from findimg.library.channels import NO_CHANNELS, PREFIX, Channels, hidden_items, items_by_channel
-from findimg.library.encoder import open_encoder
+from findimg.library.encoder import open_encoders, used_parts
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.search.query import parse
@@ -67,7 +67,7 @@ class LiveLibrary:
         self._models = ModelStore(settings.cache / "models")
         self._words: dict[str, WordVectors] = {}
         self._live: _OpenVersion | None = None
-        self._encoder: ImageEncoder | None = None
+        self._encoders: dict[str, ImageEncoder] = {}  # of the live version, by fingerprint
         self._texts: dict[str, TextVectors] = {}  # of the live version's encoder, by its fingerprint
         self._lock = threading.Lock()
         self._opening = threading.Lock()
@@ -207,13 +207,13 @@ class LiveLibrary:
         """
         image = decode(data)
         with self.lease(None) as searcher:
-            return searcher.embed(image, self._open_encoder(searcher.version))
+            return searcher.embed(image, self._open_encoders(searcher.version))
 
     def outside_example(self, data: bytes) -> tuple[Example, bytes]:
         """Return an image from outside as an example for a name, and its thumbnail as a JPEG. Errors as of `embed`."""
         image = decode(data)
         with self.lease(None) as searcher:
-            features = searcher.embed(image, self._open_encoder(searcher.version))
+            features = searcher.embed(image, self._open_encoders(searcher.version))
             return outside_example(searcher, image.sha256, features), thumbnail(image)
 
     def warm_encoder(self) -> None:
@@ -223,10 +223,11 @@ class LiveLibrary:
             FindimgError: the encoder's weights are missing.
         """
         with self.lease(None) as searcher:
-            encoder = self._open_encoder(searcher.version)
+            encoders = self._open_encoders(searcher.version)
             if searcher.knows_words:
                 searcher.find(parse("dog"), 1)
-        encoder.embed(encoder.preprocess(PIL.Image.new("RGB", (320, 240)))[None])
+        for encoder in encoders:
+            encoder.embed(encoder.preprocess(PIL.Image.new("RGB", (320, 240)))[None])
 
     def words(self, name: str | None = None) -> WordVectors:
         """Return word vectors: those named, else those of the settings, of the live version, or the default.
@@ -248,15 +249,18 @@ class LiveLibrary:
             _close_version(self._live)
             self._live = None
 
-    def _open_encoder(self, version: Version) -> ImageEncoder:
+    def _open_encoders(self, version: Version) -> tuple[ImageEncoder, ...]:
         # Compare fingerprints, because new weights keep the encoder's name.
-        if self._encoder is None or self._encoder.fingerprint != version.manifest.fingerprint:
-            self._encoder = open_encoder(version, self._models, self._settings.weights or None, self._threads)
-        return self._encoder
+        wanted = [part.fingerprint for part in used_parts(version.manifest)]
+        if not self._encoders.keys() >= set(wanted):
+            opened = open_encoders(version, self._models, self._settings.weights or None, self._threads)
+            self._encoders = {encoder.fingerprint: encoder for encoder in opened}
+            return opened
+        return tuple(self._encoders[fingerprint] for fingerprint in wanted)
 
     def _open_texts(self, version: Version) -> TextVectors:
-        """Return the text tower of a version's encoder, with the texts that it has computed for former versions."""
-        fingerprint = version.manifest.fingerprint
+        """Return the text tower of a version, with the texts that it has computed for former versions."""
+        fingerprint = version.manifest.for_words.fingerprint
         if fingerprint not in self._texts:
             self._texts = {fingerprint: text_vectors(version, self._models, self._threads)}
         return self._texts[fingerprint]

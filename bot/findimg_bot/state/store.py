@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -198,7 +199,14 @@ def _pack(features: ImageFeatures | None) -> bytes | None:
     if features is None:
         return None
     file = io.BytesIO()
-    np.savez(file, visual=features.visual, classes=features.classes, probabilities=features.probabilities)
+    np.savez(
+        file,
+        visual=features.visual,
+        classes=features.classes,
+        probabilities=features.probabilities,
+        described=np.empty(0, np.float32) if features.described is None else features.described,
+        made_by=np.asarray(features.made_by, np.str_),
+    )
     return file.getvalue()
 
 
@@ -206,4 +214,12 @@ def _unpack(data: bytes | None) -> ImageFeatures | None:
     if data is None:
         return None
     arrays = np.load(io.BytesIO(data), allow_pickle=False)
-    return ImageFeatures(arrays["visual"], arrays["classes"], arrays["probabilities"])
+    # Earlier releases stored neither the encoders nor the features of a second one.
+    described: NDArray[np.float32] = arrays.get("described", np.empty(0, np.float32))
+    return ImageFeatures(
+        visual=arrays["visual"],
+        classes=arrays["classes"],
+        probabilities=arrays["probabilities"],
+        described=described if len(described) else None,
+        made_by=tuple(arrays.get("made_by", np.empty(0, np.str_)).tolist()),
+    )

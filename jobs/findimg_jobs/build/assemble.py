@@ -6,7 +6,7 @@ only a few shards' vectors are in memory.
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -98,6 +98,20 @@ def find_embedded(
     numbers = {shard: number for number, shard in enumerate(shards)}
     shard_of = np.fromiter((numbers[shard] for shard in holders), np.int32, len(holders))
     return VersionImages(tuple(found), hashes, tuple(shards), shard_of, texts)
+
+
+def find_embedded_by_all(
+    images: Iterable[SourceImage], committed: Sequence[CommittedImages], texts: CommittedTexts = NOTHING_READ
+) -> list[VersionImages]:
+    """Return those of `images` whose vectors by every encoder are committed, once for each encoder.
+
+    Args:
+        images: the images.
+        committed: everything committed, for each encoder.
+        texts: what was read in pictures.
+    """
+    shared = [image for image in images if all(each.is_embedded(image) for each in committed)]
+    return [find_embedded(shared, each, texts) for each in committed]
 
 
 def assemble(

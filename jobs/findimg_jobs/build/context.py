@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from findimg.encoders.registry import fingerprint
-from findimg.errors import LibraryError, SettingsError
+from findimg.errors import SettingsError
 from findimg.heads.base import Head
 from findimg.heads.devise import Devise
 from findimg.heads.loading import open_head
@@ -57,23 +57,18 @@ def make_build_context(
 
     Args:
         settings: the operator's settings. An empty value means "not set".
-        live: the live version's manifest, None before the first publish.
+        live: the live version's manifest, None before the first publish. Of a library with two encoders, the part of
+            one encoder.
         sources: the sources that the manifest will name.
         embedded_by: the fingerprint of the embeddings to build from. None computes it from the backbone's weights,
             which must then be on this machine.
 
     Raises:
-        LibraryError: the library was made with another backbone.
         SettingsError: a setting is not valid.
         ModelError: the backbone or the word vectors are unknown or missing.
         HeadError: the head is unknown, missing, or does not fit.
     """
     backbone = settings.backbone or (live.backbone if live else DEFAULT_BACKBONE)
-    if live and backbone != live.backbone:
-        raise LibraryError(
-            f"{settings.library} was made with the backbone {live.backbone}, not {backbone}. "
-            "Omit --backbone, or name another --library."
-        )
     store = ModelStore(settings.cache / "models", progress=download_bar)
     words_name = settings.words or (live.words if live else EMBEDDED)
     words = open_words(words_name, store.words(words_name))

@@ -36,8 +36,7 @@ def publish(library: Library, built: BuiltVersion, lock: Lock, allow_shrink: boo
         )
     for key, path in built.uploads.items():
         library.storage.upload(path, key)
-    data = manifest.model_dump_json(by_alias=True, indent=1).encode()
-    library.storage.write(version_key(manifest.version, MANIFEST_FILE), data)
+    library.storage.write(version_key(manifest.version, MANIFEST_FILE), manifest.to_json())
     problems = list(library.check(built.written))
     if not problems and library.manifest(manifest.version) != manifest:
         problems = ["The manifest in storage differs from the one written."]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
-from findimg_jobs.build.assemble import find_embedded
-from findimg_jobs.build.context import make_build_context
+from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest, Merges
+from findimg_jobs.encoders.choice import encoders_of
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.indexing.records import SourceImage
@@ -63,8 +63,15 @@ def publish_images(session: WriteSession, settings: Settings, live: Manifest, ch
     Raises:
         FindimgError: nothing was published.
     """
-    context = make_build_context(settings, live, live.sources, live.fingerprint)
-    committed = read_committed(session.library.storage, context.config.fingerprint)
-    images = find_embedded(change.images, committed, read_committed_texts(session.library.storage))
-    request = BuildRequest(change.run, context, images, live.failed, change.merges, change.rewritten)
-    return build_and_publish(session, request, live, change.allow_shrink)
+    storage = session.library.storage
+    texts = read_committed_texts(storage)
+    chosen = encoders_of(settings, live, live.sources)
+    requests = [
+        BuildRequest(change.run, each.context, images, live.failed, change.merges, change.rewritten)
+        for each, images in zip(
+            chosen,
+            find_embedded_by_all(change.images, [read_committed(storage, each.fingerprint) for each in chosen], texts),
+            strict=True,
+        )
+    ]
+    return build_and_publish(session, requests, live, change.allow_shrink)

@@ -114,6 +114,8 @@ def segments_with(
         LibraryError: a file is damaged.
         StorageError: the library cannot be read.
     """
+    if manifest.second:
+        return [found for part in manifest.parts for found in segments_with(library, part, uris, hashes)]
     if manifest.schema_ == 1:
         return []
     keys = {key: entry for key, entry in manifest.build_files().items() if PurePosixPath(key).name == KEYS_FILE}

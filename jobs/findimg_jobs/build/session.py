@@ -2,14 +2,16 @@
 
 import sqlite3
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from findimg.errors import NotPublishedError
 from findimg.library.library import Library
-from findimg.library.manifest import Manifest
+from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version import BuildRequest, build_version
+from findimg_jobs.build.version import BuildRequest, BuiltVersion, build_version
+from findimg_jobs.encoders.parts import join_parts
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.lock import Lock
@@ -26,7 +28,7 @@ class WriteSession:
 
 
 def build_and_publish(
-    session: WriteSession, request: BuildRequest, live: Manifest | None, allow_shrink: bool
+    session: WriteSession, requests: Sequence[BuildRequest], live: Manifest | None, allow_shrink: bool
 ) -> Manifest:
     """Build a version, publish it and return its manifest.
 
@@ -34,7 +36,7 @@ def build_and_publish(
 
     Args:
         session: the library to write to.
-        request: the version.
+        requests: the version, once for each of its encoders. All have the same images.
         live: the live version's manifest, None before the first publish.
         allow_shrink: publish even if the version has less than half of the live version's images.
 
@@ -46,7 +48,7 @@ def build_and_publish(
     try:
         with tempfile.TemporaryDirectory(prefix="findimg-") as name:
             with session.clock.stage("merge"):
-                built = build_version(library, request, live, Path(name), session.engine)
+                built = _build_parts(session, requests, live, Path(name))
             if built is None and live:
                 return live
             assert built
@@ -58,3 +60,30 @@ def build_and_publish(
             "Free some space there, or name another folder with TMPDIR. Everything embedded so far is kept."
         ) from error
     return built.manifest
+
+
+def _build_parts(
+    session: WriteSession, requests: Sequence[BuildRequest], live: Manifest | None, folder: Path
+) -> BuiltVersion | None:
+    """Build the features of each encoder. Return None if nothing has changed."""
+    known = {part.fingerprint: part for part in live.parts} if live else {}
+    parts: list[Manifest] = []
+    uploads: dict[str, Path] = {}
+    written: dict[str, FileEntry] = {}
+    is_changed = live is None or len(live.parts) != len(requests)
+    for number, request in enumerate(requests):
+        before = known.get(request.context.config.fingerprint)
+        own = folder / str(number)
+        own.mkdir()
+        if built := build_version(session.library, request, before, own, session.engine):
+            is_changed = True
+            uploads |= built.uploads
+            written |= built.written
+            parts.append(built.manifest)
+        elif before:
+            parts.append(before)
+    if not is_changed:
+        return None
+    backbones = [part.backbone for part in parts]
+    by_second = live is not None and live.words_by_second and [part.backbone for part in live.parts] == backbones
+    return BuiltVersion(join_parts(parts, by_second), uploads, written)

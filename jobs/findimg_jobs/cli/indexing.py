@@ -71,6 +71,14 @@ def index(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Read broken images again although they did not change.")
     ] = False,
+    from_thumbnails: Annotated[
+        bool,
+        typer.Option(
+            "--from-thumbnails",
+            help="With two encoders: the second one embeds thumbnails of images that the first one has embedded, and "
+            "reads no image again.",
+        ),
+    ] = False,
     metrics_file: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="Write the run's metrics to this file, for Prometheus' textfile collector."),
@@ -104,6 +112,7 @@ def index(
         retry_failed=retry_failed,
         rules=SkipRules(tuple(exclude or ()), tuple(include or ())),
         from_list=bool(from_file),
+        from_thumbnails=from_thumbnails,
     )
     try:
         with notify_when_done(settings, metrics_file) as on_end:

@@ -18,6 +18,7 @@ from findimg.terminal import LineFormatter, print_lines
 from findimg_jobs.cli.captions import read_captions
 from findimg_jobs.cli.cleanup import forget, prune
 from findimg_jobs.cli.duplicates import duplicates
+from findimg_jobs.cli.encoders import app as encoders
 from findimg_jobs.cli.indexing import add, compact, index, merge
 from findimg_jobs.cli.models import app as models
 from findimg_jobs.cli.samples import samples
@@ -48,6 +49,7 @@ for _command in (
 ):
     app.command()(_command)
 app.command(cls=RepeatedOptions)(teach)
+app.add_typer(encoders, name="encoders")
 app.add_typer(models, name="models")
 
 

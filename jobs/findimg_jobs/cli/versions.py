@@ -53,7 +53,7 @@ def versions(library: LibraryOption = None, cache: CacheOption = None, as_json: 
             "created": manifest.created,
             "images": manifest.images,
             "failed": manifest.failed,
-            "backbone": manifest.backbone,
+            "backbone": " + ".join(part.backbone for part in manifest.parts),
             "head": manifest.head,
             "words": manifest.words,
             "live": name == live,

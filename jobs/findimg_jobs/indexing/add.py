@@ -9,21 +9,21 @@ from findimg.library.manifest import Manifest
 from findimg.plugins import PATIENCE, AddReport
 from findimg.settings import Settings
 from findimg.storage.base import Storage
-from findimg_jobs.build.assemble import find_embedded
-from findimg_jobs.build.context import make_build_context
+from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
+from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
 from findimg_jobs.indexing.records import Listing, SourceImage
-from findimg_jobs.indexing.run import embed_shards
+from findimg_jobs.indexing.run import EmbedJob, embed_shards, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.shards import CommittedImages, read_committed
+from findimg_jobs.store.shards import CommittedImages, Shard, make_shards, read_committed
 from findimg_jobs.store.texts import read_committed_texts
 
 
@@ -53,25 +53,47 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
         live = library.manifest(library.live_version())
         session = WriteSession(library, lock, engine, StageClock())
         _check_addable(library.storage, live, listing)
-        context = make_build_context(settings, live, live.sources)
-        if context.config.fingerprint != live.fingerprint:
-            raise LibraryError(
-                f"{library.uri} was embedded with other weights of {live.backbone} than those on this machine, so "
-                "nothing was added. Run index to embed all images again."
-            )
-        committed = read_committed(library.storage, live.fingerprint)
+        encoders = _choose(settings, live)
+        committed = [read_committed(library.storage, each.fingerprint) for each in encoders]
         planned = set(read_images(library.storage, live.run))
-        plan = _plan(library.storage, settings, live, planned, listing, committed)
-        committed = embed_shards(session, settings, context, plan, committed, [])
-        found = [*listing.failures, *committed.failures_among(listing.images)]
+        plan = _plan(library.storage, settings, live, planned, listing, committed[0])
+        for number, encoder in enumerate(encoders):
+            shards = plan.shards if number == 0 else _shards(encoder, committed[number], listing, settings)
+            committed[number] = embed_shards(session, settings, EmbedJob(encoder, shards), committed[number], [])
+        found = [*listing.failures, *failures_of_any(committed, listing.images)]
         failures = tuple((failure.uri, failure.reason) for failure in found)
-        if failures and not any(map(committed.is_embedded, listing.images)):
+        added = [image for image in listing.images if all(each.is_embedded(image) for each in committed)]
+        if failures and not added:
             raise NotPublishedError(f"No image can be added. {': '.join(failures[0])}")
-        new = [image.uri for image in listing.images if committed.is_embedded(image) and image not in planned]
-        images = find_embedded(plan.images, committed, read_committed_texts(library.storage))
-        request = BuildRequest(plan.run, context, images, live.failed, choose_small_merges)
-        manifest = build_and_publish(session, request, live, allow_shrink=False)
+        new = [image.uri for image in added if image not in planned]
+        images = find_embedded_by_all(plan.images, committed, read_committed_texts(library.storage))
+        requests = [
+            BuildRequest(plan.run, encoder.context, part, live.failed, choose_small_merges)
+            for encoder, part in zip(encoders, images, strict=True)
+        ]
+        manifest = build_and_publish(session, requests, live, allow_shrink=False)
     return AddReport(manifest.version, manifest.images, tuple(new), failures)
+
+
+def _choose(settings: Settings, live: Manifest) -> tuple[ChosenEncoder, ...]:
+    """Return the encoders of the library, after checking that they are those that have embedded its images."""
+    check_encoder(settings, live)
+    encoders = choose_encoders(settings, live, live.sources)
+    for part, encoder in zip(live.parts, encoders, strict=True):
+        if encoder.fingerprint != part.fingerprint:
+            raise LibraryError(
+                f"{settings.library} was embedded with other weights of {part.backbone} than those on this machine, "
+                "so nothing was added. Run index to embed all images again."
+            )
+    return encoders
+
+
+def _shards(
+    encoder: ChosenEncoder, committed: CommittedImages, listing: Listing, settings: Settings
+) -> Sequence[Shard]:
+    """Return the listed images that a second encoder has not embedded."""
+    images = [image for image in listing.images if not committed.is_embedded(image)]
+    return make_shards(images, encoder.fingerprint, settings.shard_size)
 
 
 def _check_addable(storage: Storage, live: Manifest, listing: Listing) -> None:

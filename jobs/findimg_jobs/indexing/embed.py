@@ -15,15 +15,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.base import Features
+from findimg.encoders.base import Features, ImageEncoder
 from findimg.encoders.registry import open_backbone
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.images.decode import ignore_pillow_warnings
-from findimg.library.encoder import keep_encoder
+from findimg.library.encoder import keep_encoder, model_files, open_encoder
 from findimg.library.layout import classifier_key, thumbnail_key
+from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
+from findimg_jobs.indexing.described import DescribedImages
 from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard, name_shard
@@ -42,6 +44,8 @@ class EmbedTask:
     library: str
     fingerprint: str
     contents: frozenset[str]  # SHA-256 of all content that is already embedded
+    carried_by: str = ""  # a version of the library whose model is opened instead of weights
+    thumbnails_of: str = ""  # fingerprint of an encoder. What it has embedded is embedded from thumbnails.
 
     @property
     def memory(self) -> int:
@@ -91,7 +95,8 @@ class Embedder:
         ignore_pillow_warnings()
         self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(task.library)
-        self._backbone = open_backbone(task.backbone, ModelStore(task.models), task.weights or None, threads=threads)
+        self._backbone = _open_encoder(task, threads)
+        self._described = DescribedImages(self._storage, task.thumbnails_of) if task.thumbnails_of else None
         if self._backbone.classes and not self._storage.exists(classifier_key(task.fingerprint)):
             buffer = io.BytesIO()
             np.save(buffer, self._backbone.class_weights().T.astype(np.float16))
@@ -163,6 +168,12 @@ class Embedder:
 
     def _prepare(self, image: SourceImage) -> _Prepared | Failure:
         start = time.perf_counter()
+        if self._described and (known := self._described.image(image)):
+            read = time.perf_counter()
+            is_new = known.sha256 not in self._task.contents
+            pixels = self._backbone.preprocess(known.pixels) if is_new else None
+            seconds = {"thumbnail": read - start, "decode": time.perf_counter() - read}
+            return _Prepared(image, known, pixels, 0, seconds)
         try:
             data = read_uri(image.uri, LIMIT_BYTES + 1, image.version)
             read = time.perf_counter() - start
@@ -182,6 +193,16 @@ class Embedder:
         self._storage.write(thumbnail_key(decoded.sha256), small)
         seconds = {"read": read, "decode": spent, "thumbnail": time.perf_counter() - start}
         return _Prepared(image, decoded, pixels, len(data), seconds)
+
+
+def _open_encoder(task: EmbedTask, threads: int | None) -> ImageEncoder:
+    store = ModelStore(task.models)
+    if not task.carried_by:
+        return open_backbone(task.backbone, store, task.weights or None, threads=threads)
+    library = Library(task.library, task.models.parent)
+    parts = library.manifest(task.carried_by).parts
+    part = next(each for each in parts if each.fingerprint == task.fingerprint)
+    return open_encoder(Version(part, library.fetch_files(model_files(part))), store, threads=threads)
 
 
 def _reason(error: Exception, uri: str) -> str:

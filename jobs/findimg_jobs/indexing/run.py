@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import abspath
 
@@ -12,10 +12,10 @@ from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.terminal import counted
-from findimg_jobs.build.assemble import find_embedded
-from findimg_jobs.build.context import BuildContext, make_build_context
+from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
+from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
@@ -32,7 +32,15 @@ from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.compaction import compact, is_crowded
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.shards import CommittedImages, Stats, combine_shards, read_committed, read_shards
+from findimg_jobs.store.shards import (
+    CommittedImages,
+    Shard,
+    Stats,
+    combine_shards,
+    make_shards,
+    read_committed,
+    read_shards,
+)
 from findimg_jobs.store.texts import read_committed_texts
 
 _log = logging.getLogger(__name__)
@@ -47,6 +55,7 @@ class IndexOptions:
     retry_failed: bool = False  # read broken images again although they did not change
     rules: SkipRules = field(default_factory=SkipRules)  # which files and folders to skip
     from_list: bool = False  # the sources come from a list, in which single paths may be missing
+    from_thumbnails: bool = False  # a second encoder embeds thumbnails of images that the first one has embedded
 
 
 @dataclass(slots=True)
@@ -54,13 +63,13 @@ class _Progress:
     """What a run has done so far."""
 
     plan: Plan
-    committed: CommittedImages  # everything committed for the run's fingerprint
+    committed: list[CommittedImages]  # everything committed, for each encoder
     failures: list[Failure]
     unlisted: int  # images without a valid name, and unreadable folders
     skipped: Counter[str]  # reason → number of files and folders
     reused: int  # images that were embedded before the run
     removed: int  # images of the live version that the sources no longer hold
-    shards: list[Stats] = field(default_factory=list)  # embedded in this run
+    shards: list[list[Stats]] = field(default_factory=list)  # embedded in this run, for each encoder
 
 
 def index(
@@ -85,20 +94,21 @@ def index(
     clock = StageClock()
     library = Library(settings.library, settings.cache)
     live_name, live = library.current(), library.live_manifest()
-    context = make_build_context(settings, live, [])
+    encoders = choose_encoders(settings, live, [])
     with Engine(settings) as engine:
         listing = _list(sources, library, engine, clock, options)
-        context = replace(context, config=replace(context.config, sources=listing.roots))
+        encoders = tuple(each.with_sources(listing.roots) for each in encoders)
         with hold_lock(library.storage) as lock:
             session = WriteSession(library, lock, engine, clock)
             if library.current() != live_name:  # the sources were listed without the lock
                 live, listing = _catch_up(library, live, listing)
-            progress = _plan(session, settings, listing, context, live, options)
+            progress = _plan(session, settings, listing, encoders, live, options)
             try:
-                progress.committed = embed_shards(
-                    session, settings, context, progress.plan, progress.committed, progress.shards
-                )
-                manifest = _build(session, context, progress, live, options)
+                for number, job in enumerate(_jobs(encoders, progress, settings, options)):
+                    progress.committed[number] = embed_shards(
+                        session, settings, job, progress.committed[number], progress.shards[number]
+                    )
+                manifest = _build(session, encoders, progress, live, options)
             except FindimgError as error:
                 _report_failure(session, progress, live, error, on_end)
                 if isinstance(error, StorageError):
@@ -143,13 +153,14 @@ def _plan(
     session: WriteSession,
     settings: Settings,
     listing: Listing,
-    context: BuildContext,
+    encoders: Sequence[ChosenEncoder],
     live: Manifest | None,
     options: IndexOptions,
 ) -> _Progress:
-    storage, fingerprint = session.library.storage, context.config.fingerprint
+    storage, fingerprint = session.library.storage, encoders[0].fingerprint
     with session.clock.stage("plan"):
-        committed = read_committed(storage, fingerprint)
+        every = [read_committed(storage, each.fingerprint) for each in encoders]
+        committed = every[0]
         before, folders = _live_images(session.library, live, committed)
         if not options.allow_shrink:
             _check_not_emptied(listing, before)
@@ -160,18 +171,16 @@ def _plan(
         run = new_run_id()
         plan = make_plan(run, listing, committed, fingerprint, settings.shard_size, options.retry_failed)
         write_plan(storage, plan)
-    to_embed = sum(len(shard.images) for shard in plan.shards)
-    if to_embed:
-        _log.info("Embedding %d new or changed images. Loading the model.", to_embed)
     planned = {image.uri for image in plan.images}
     return _Progress(
         plan=plan,
-        committed=committed,
+        committed=every,
         failures=list(listing.failures),
         unlisted=len(listing.failures),
         skipped=skipped,
         reused=sum(map(committed.is_embedded, plan.images)),
         removed=sum(image.uri not in planned for image in before),
+        shards=[[] for _ in encoders],
     )
 
 
@@ -230,43 +239,64 @@ def _images_of_version(
     return sorted(listed.values()), skipped
 
 
+@dataclass(frozen=True, slots=True)
+class EmbedJob:
+    """What one encoder embeds in a run."""
+
+    encoder: ChosenEncoder
+    shards: Sequence[Shard]
+    thumbnails_of: str = ""  # an encoder whose images are embedded from their thumbnails; empty to read all images
+
+
+def _jobs(
+    encoders: Sequence[ChosenEncoder], progress: _Progress, settings: Settings, options: IndexOptions
+) -> Iterator[EmbedJob]:
+    """Yield what each encoder embeds. The first one embeds the plan's shards."""
+    yield EmbedJob(encoders[0], progress.plan.shards)
+    for number, encoder in enumerate(encoders[1:], 1):
+        committed = progress.committed[number]
+        is_done = committed.is_embedded if options.retry_failed else committed.is_settled
+        images = [image for image in progress.plan.images if not is_done(image)]
+        shards = make_shards(images, encoder.fingerprint, settings.shard_size)
+        yield EmbedJob(encoder, shards, encoders[0].fingerprint if options.from_thumbnails else "")
+
+
 def embed_shards(
-    session: WriteSession,
-    settings: Settings,
-    context: BuildContext,
-    plan: Plan,
-    committed: CommittedImages,
-    done: list[Stats],
+    session: WriteSession, settings: Settings, job: EmbedJob, committed: CommittedImages, done: list[Stats]
 ) -> CommittedImages:
-    """Embed the plan's shards, and return what is committed afterwards.
+    """Embed shards with one encoder, and return what is committed for it afterwards.
 
     Args:
         session: the library to write to.
         settings: the operator's settings.
-        context: names the encoder.
-        plan: the plan.
-        committed: what is committed before.
+        job: the encoder and the shards.
+        committed: what is committed for the encoder before.
         done: receives the statistics of each shard when it is committed.
 
     Raises:
         FindimgError: not all shards could be embedded. Committed shards stay.
     """
-    storage, fingerprint = session.library.storage, context.config.fingerprint
+    storage, encoder, fingerprint = session.library.storage, job.encoder, job.encoder.fingerprint
+    backbone, weights = encoder.context.config.backbone, encoder.weights
+    to_embed = sum(len(shard.images) for shard in job.shards)
+    if to_embed:
+        _log.info("Embedding %d new or changed images with %s. Loading the model.", to_embed, backbone)
     with session.clock.stage("embed"):
         task = EmbedTask(
-            backbone=context.config.backbone,
+            backbone=backbone,
             # A worker may have another working folder.
-            weights=settings.weights if "://" in settings.weights else settings.weights and abspath(settings.weights),
+            weights=weights if "://" in weights else weights and abspath(weights),
             models=(settings.cache / "models").absolute(),
             library=session.library.uri,
             fingerprint=fingerprint,
             contents=frozenset(committed.contents),
+            carried_by=encoder.live.version if encoder.carried and encoder.live else "",
+            thumbnails_of=job.thumbnails_of,
         )
-        to_embed = sum(len(shard.images) for shard in plan.shards)
-        for shard in show_progress(session.engine.run(plan.shards, task), to_embed):
+        for shard in show_progress(session.engine.run(job.shards, task), to_embed):
             done.append(shard)
             session.lock.check()
-    keep_vocabulary(storage, ModelStore(settings.cache / "models"), context, settings.weights or None)
+    keep_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, weights or None)
     if not done:
         return committed
     shards = read_shards(storage, fingerprint)
@@ -278,17 +308,37 @@ def embed_shards(
 
 
 def _build(
-    session: WriteSession, context: BuildContext, progress: _Progress, live: Manifest | None, options: IndexOptions
+    session: WriteSession,
+    encoders: Sequence[ChosenEncoder],
+    progress: _Progress,
+    live: Manifest | None,
+    options: IndexOptions,
 ) -> Manifest:
     """Build and publish the version that the plan describes, and return its manifest."""
-    progress.failures += progress.committed.failures_among(progress.plan.images)
+    progress.failures += failures_of_any(progress.committed, progress.plan.images)
     if options.strict and progress.failures:
         raise NotPublishedError(
             f"{counted(len(progress.failures), 'image')} could not be read and --strict is on, so nothing is published."
         )
-    images = find_embedded(progress.plan.images, progress.committed, read_committed_texts(session.library.storage))
-    request = BuildRequest(progress.plan.run, context, images, len(progress.failures))
-    return build_and_publish(session, request, live, options.allow_shrink)
+    texts = read_committed_texts(session.library.storage)
+    found = find_embedded_by_all(progress.plan.images, progress.committed, texts)
+    requests = [
+        BuildRequest(progress.plan.run, encoder.context, images, len(progress.failures))
+        for encoder, images in zip(encoders, found, strict=True)
+    ]
+    return build_and_publish(session, requests, live, options.allow_shrink)
+
+
+def failures_of_any(committed: Sequence[CommittedImages], images: Sequence[SourceImage]) -> list[Failure]:
+    """Return the failures of those images that an encoder has not embedded, one for each image.
+
+    Args:
+        committed: everything committed, for each encoder.
+        images: the images.
+    """
+    return list(
+        {failure.uri: failure for each in reversed(committed) for failure in each.failures_among(images)}.values()
+    )
 
 
 def _report_failure(
@@ -309,19 +359,22 @@ def _report_failure(
 
 
 def _make_report(progress: _Progress, clock: StageClock, outcome: str, manifest: Manifest | None) -> RunReport:
-    totals = add_up_shards(progress.shards)
+    totals = add_up_shards([shard for shards in progress.shards for shard in shards])
+    # With two encoders each image counts once.
+    by_encoder = [add_up_shards(shards) for shards in progress.shards]
+    embedded = max(each.embedded for each in by_encoder)
     seconds = clock.stages.get("embed", 0.0)
     return RunReport(
         run=progress.plan.run,
         outcome=outcome,
         version=manifest.version if manifest else None,
         seen=len(progress.plan.images) + progress.unlisted,
-        embedded=totals.embedded,
-        reused=progress.reused + sum(shard.images - shard.embedded for shard in progress.shards),
+        embedded=embedded,
+        reused=progress.reused + sum(shard.images - shard.embedded for shard in progress.shards[0]),
         removed=progress.removed,
         failed=len(progress.failures),
         images=manifest.images if manifest else 0,
-        images_per_second=round(totals.embedded / seconds, 1) if totals.embedded else 0.0,
+        images_per_second=round(embedded / seconds, 1) if embedded else 0.0,
         seconds=clock.total(),
         stages=clock.stages,
         work=totals.seconds,

@@ -121,7 +121,9 @@ def _prune_store(
     wanted: dict[str, set[SourceImage]] = defaultdict(set)
     try:
         for manifest in kept:
-            wanted[manifest.fingerprint].update(read_images(storage, manifest.run))
+            images = read_images(storage, manifest.run)
+            for part in manifest.parts:
+                wanted[part.fingerprint].update(images)
         # The last run may have recorded broken images. Without these records the next run would read them again.
         last = last_run(storage)
         planned = set(read_images(storage, last)) if last else set()

@@ -65,11 +65,12 @@ def read_missing_captions(settings: Settings) -> CaptionReport:
     captioned: set[str] = set()
     with Engine(settings) as engine, hold_lock(library.storage) as lock:
         live = library.manifest(library.live_version())
-        for shard in read_shards(library.storage, live.fingerprint):
-            found = _read_shard(library.storage, live.fingerprint, shard)
-            read, failed = read + found.read, failed + found.failed
-            captioned |= found.captioned
-            lock.check()
+        for fingerprint in [part.fingerprint for part in live.parts]:
+            for shard in read_shards(library.storage, fingerprint):
+                found = _read_shard(library.storage, fingerprint, shard)
+                read, failed = read + found.read, failed + found.failed
+                captioned |= found.captioned
+                lock.check()
         if captioned:
             holding = {segment.name for segment in segments_with(library, live, (), captioned)}
             images = read_images(library.storage, live.run)

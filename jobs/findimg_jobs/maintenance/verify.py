@@ -23,7 +23,7 @@ from findimg.index.version_files import (
 )
 from findimg.library.catalog import Catalog, CatalogRow
 from findimg.library.layout import CATALOG_FILE, JOINT_FILE, VISUAL_FILE
-from findimg.library.library import Library
+from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.library.version_catalog import VersionCatalog
 from findimg.search.filters import NO_FILTERS
@@ -56,23 +56,43 @@ def verify(library: Library, manifest: Manifest) -> VerifyReport:
     report = VerifyReport(list(library.check(manifest.all_files())), taught=verify_taught(library.storage))
     if report.problems:
         return report
-    version = library.open(manifest.version)
-    for segment in manifest.segments:
-        report.problems += _count_problems(segment, version.folder(segment), manifest.dim)
-    if report.problems:
-        return report
+    for part in library.open(manifest.version).parts:
+        _verify_part(library, part, f"{part.manifest.backbone} " if manifest.second else "", report)
+    return report
+
+
+def _verify_part(library: Library, version: Version, prefix: str, report: VerifyReport) -> None:
+    """Check the features of one encoder.
+
+    Args:
+        library: the library.
+        version: the features, opened.
+        prefix: of the names of the indexes in the report.
+        report: receives the problems and figures.
+    """
+    manifest = version.manifest
+    problems = [
+        problem
+        for segment in manifest.segments
+        for problem in _count_problems(segment, version.folder(segment), manifest.dim)
+    ]
+    if problems:
+        report.problems += problems
+        return
     places, _ = open_items(version)
     items = range(0, manifest.images, -(-manifest.images // _ROWS))
     with VersionCatalog(version, places) as catalog:
         rows = {item: catalog.row(item) for item in items}
-    report.compared, different = _compare(library.storage, manifest.fingerprint, rows, open_visual(version, places))
+    compared, different = _compare(library.storage, manifest.fingerprint, rows, open_visual(version, places))
+    report.compared += compared
     report.problems += different
     indexes: dict[str, tuple[IndexEntry, SegmentedIndex, VectorRows]] = {
         "visual": (manifest.visual, open_visual_index(version, places), indexed_vectors(version, places))
     }
     if manifest.joint and (joint := open_joint(version, places)):
         indexes["joint"] = manifest.joint, open_joint_index(version, places), joint
-    for name, (index, opened, vectors) in indexes.items():
+    for kind, (index, opened, vectors) in indexes.items():
+        name = f"{prefix}{kind}"
         with closing(opened):
             missed = _count_missed(opened, vectors, items)
             found = measure_recall(opened, vectors, _nonzero(vectors, items))
@@ -85,7 +105,6 @@ def verify(library: Library, manifest: Manifest) -> VerifyReport:
                 f"The {name} index has a recall of {found:.3f}. The manifest states {index.recall:.3f}."
             )
         report.recall[name] = round(found, 4)
-    return report
 
 
 def _count_problems(segment: SegmentEntry, folder: Path, dim: int) -> Iterator[str]:

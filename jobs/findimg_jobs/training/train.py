@@ -100,7 +100,7 @@ def train(settings: Settings, labelled: str) -> TrainReport:
     start = time.perf_counter()
     name = head_name(settings.head)
     library = Library(settings.library, settings.cache)
-    manifest = library.manifest(library.live_version())
+    manifest = library.manifest(library.live_version()).for_words
     words_name = settings.words or manifest.words
     words = open_words(words_name, ModelStore(settings.cache / "models").words(words_name))
     labels = read_labels([labelled], library.uri)

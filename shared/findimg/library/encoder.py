@@ -11,7 +11,7 @@ from findimg.encoders.registry import open_backbone, open_portable, open_portabl
 from findimg.errors import LibraryError, ModelError
 from findimg.library.layout import ENCODER_FILE, MODEL_FOLDER, VOCABULARY_FILE, encoder_key, shards_prefix
 from findimg.library.library import Version
-from findimg.library.manifest import Manifest, hash_file
+from findimg.library.manifest import FileEntry, Manifest, hash_file
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage
 
@@ -51,6 +51,36 @@ def carries_encoder(manifest: Manifest) -> bool:
     return bool(_model_files(manifest))
 
 
+def model_files(manifest: Manifest) -> dict[str, FileEntry]:
+    """Return the files of the portable model that a version carries, by their key in the library."""
+    return {manifest.file_key(file): manifest.files[file] for file in _model_files(manifest)}
+
+
+def used_parts(manifest: Manifest) -> tuple[Manifest, ...]:
+    """Return the features that searches use: those that find images by image, then others that find them by words."""
+    return (manifest, manifest.for_words)[: 1 + manifest.words_by_second]
+
+
+def open_encoders(
+    version: Version, store: ModelStore, weights: str | None = None, threads: int | None = None
+) -> tuple[ImageEncoder, ...]:
+    """Open the encoders that an image from outside needs: of each of `used_parts` one.
+
+    Args:
+        version: an opened version.
+        store: where weights are looked up and kept.
+        weights: a file or s3:// URI with weights, to use instead of the model of the encoder that finds images by
+            image.
+        threads: CPU threads for each model. None uses all.
+
+    Errors as of `open_encoder`.
+    """
+    return tuple(
+        open_encoder(Version(part, version.root), store, None if place else weights, threads)
+        for place, part in enumerate(used_parts(version.manifest))
+    )
+
+
 def open_encoder(
     version: Version, store: ModelStore, weights: str | None = None, threads: int | None = None
 ) -> ImageEncoder:
@@ -82,7 +112,7 @@ def open_encoder(
 
 
 def open_text_encoder(version: Version, store: ModelStore, threads: int | None = None) -> TextEncoder:
-    """Open the text tower of the encoder that a version was made with.
+    """Open the text tower of the encoder that finds a version's images by words.
 
     Args:
         version: an opened version.
@@ -93,6 +123,7 @@ def open_text_encoder(version: Version, store: ModelStore, threads: int | None =
         LibraryError: the version lacks a file of its text tower, or a file changed after it was published.
         ModelError: the text tower cannot be used, or ONNX Runtime is not installed.
     """
+    version = version.for_words
     manifest = version.manifest
     needed = text_files(manifest.backbone)
     if missing := [file for file in needed if file not in manifest.files]:

@@ -37,6 +37,16 @@ class Version:
         """Return the folder with the files of a segment."""
         return self.root / self.manifest.segment_folder(segment)
 
+    @property
+    def parts(self) -> "tuple[Version, ...]":
+        """Return the features of each encoder as a version of its own."""
+        return tuple(Version(part, self.root) for part in self.manifest.parts)
+
+    @property
+    def for_words(self) -> "Version":
+        """Return the features that find images by words."""
+        return Version(self.manifest.for_words, self.root)
+
 
 class Library:
     """A library at a folder or an s3:// prefix."""

@@ -16,6 +16,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     ValidationError,
+    model_validator,
 )
 
 from findimg.errors import LibraryError
@@ -130,6 +131,36 @@ class Manifest(_Facts):
     measured: PositiveInt  # images of the version for which projection and coherence were measured
     captured: float = 1.0  # share of the variance that the projection kept when it was measured, 0 to 1
     segments: list[SegmentEntry] = Field(min_length=1)
+    # The features of the same images by a second encoder, with segments and files of their own. Items have the same
+    # numbers in both.
+    second: "Manifest | None" = None
+    words_by_second: bool = False  # the second encoder finds images by words, the first one by image
+
+    @model_validator(mode="after")
+    def _check_second(self) -> Self:
+        if self.second is None:
+            if self.words_by_second:
+                raise ValueError("a second encoder finds words, but there is none")
+        elif self.second.second or (self.second.version, self.second.images) != (self.version, self.images):
+            raise ValueError("the features of the second encoder belong to another version")
+        return self
+
+    @property
+    def parts(self) -> "tuple[Manifest, ...]":
+        """Return the features of each encoder as a version of its own: the first encoder's, then the second's."""
+        if self.second is None:
+            return (self,)
+        return self.model_copy(update={"second": None, "words_by_second": False}), self.second
+
+    @property
+    def for_words(self) -> "Manifest":
+        """Return the features that find images by words."""
+        return self.second if self.second and self.words_by_second else self
+
+    def to_json(self) -> bytes:
+        """Return the manifest as `parse_manifest` reads it. Earlier releases read it if there is one encoder."""
+        without = None if self.second else {"second", "words_by_second"}
+        return self.model_dump_json(by_alias=True, indent=1, exclude=without).encode()
 
     @property
     def visual(self) -> IndexEntry:
@@ -157,14 +188,14 @@ class Manifest(_Facts):
         found = {self.file_key(file): entry for file, entry in self.files.items() if file not in BUILD_FILES}
         for segment in self.segments:
             found |= {f"{self.segment_folder(segment)}/{file}": entry for file, entry in segment.files.items()}
-        return found
+        return found | (self.second.search_files() if self.second else {})
 
     def build_files(self) -> dict[str, FileEntry]:
         """Return every file that only the building of later versions needs, by its key in the library."""
         found = {self.file_key(file): entry for file, entry in self.files.items() if file in BUILD_FILES}
         for segment in self.segments:
             found |= {f"{self.segment_folder(segment)}/{file}": entry for file, entry in segment.build_files.items()}
-        return found
+        return found | (self.second.build_files() if self.second else {})
 
     def all_files(self) -> dict[str, FileEntry]:
         """Return every file of the version, by its key in the library."""

@@ -58,8 +58,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ImageFeatures:
-    """The encoder's output for one image."""
+    """The output of a library's encoders for one image."""
 
-    visual: NDArray[np.float32]  # float32[dim]
-    classes: NDArray[np.integer]  # int[m], most probable first. Empty for an encoder without classes.
+    visual: NDArray[np.float32]  # float32[dim], by the encoder that finds images by image
+    # By the encoder that finds images by words: int[m], most probable first. Empty for an encoder without classes.
+    classes: NDArray[np.integer]
     probabilities: NDArray[np.float32]  # float32[m]
+    described: NDArray[np.float32] | None = None  # float32[dim], by the encoder for words if it is another one
+    made_by: tuple[str, ...] = ()  # fingerprints of these encoders, in their order. Empty for an indexed image.

@@ -16,7 +16,15 @@ from findimg.images import Image
 from findimg.index.duplicates import Duplicates
 from findimg.index.postings import REGIONS, WHOLE
 from findimg.index.text_index import KINDS, Kind
-from findimg.index.version_files import open_items, open_joint, open_postings, open_relevance, open_text_index
+from findimg.index.version_files import (
+    open_items,
+    open_joint,
+    open_postings,
+    open_relevance,
+    open_text_index,
+    open_visual,
+)
+from findimg.library.encoder import used_parts
 from findimg.library.layout import VOCABULARY_FILE
 from findimg.library.library import Version
 from findimg.library.version_catalog import VersionCatalog
@@ -126,39 +134,47 @@ class Searcher:
             LibraryError, HeadError: a file is damaged.
         """
         self.version = version
+        for_words = version.for_words
         rows, groups = open_items(version, hidden)
+        word_rows = rows if for_words.manifest is version.manifest else open_items(for_words, hidden)[0]
         self.manifest = manifest = version.manifest.model_copy(update={"images": len(rows)})
         self.words = words
         self.lexicon = open_lexicon()
         self.catalog = VersionCatalog(version, rows)
         self._folding = Folding(Duplicates(groups), self.catalog)
-        self._head = open_version_head(version, words)
+        self._head = open_version_head(for_words, words)
         self._tagger = Tagger(words, self.lexicon)
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=self.lexicon, words=words))
         self._expand_taught = lru_cache(_TERMS)(self._expand_or_only_name)
         self._prepared = lru_cache(_TERMS)(self._prepare)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
         self._filter_note = lru_cache(_FILTERS)(self._describe_filters)
-        self._postings = open_postings(version, rows, WHOLE)
-        classes = ClassEvidence(self._postings, manifest.images, open_postings(version, rows, REGIONS))
-        self._similarity = SimilaritySearch(version, rows, classes)
+        self._postings = open_postings(for_words, word_rows, WHOLE)
+        classes = ClassEvidence(self._postings, manifest.images, open_postings(for_words, word_rows, REGIONS))
+        if word_rows is rows:
+            self._similarity = SimilaritySearch(version, rows, classes)
+            self._described = self._similarity.visual
+        else:
+            own = ClassEvidence(open_postings(version, rows, WHOLE), manifest.images)
+            self._similarity = SimilaritySearch(version, rows, own)
+            self._described = open_visual(for_words, word_rows)
         self._taught = TaughtEvidence(self._similarity, self.catalog, manifest)
         self._trained: TrainedEvidence | None = None
         if isinstance(self._head, Devise):
-            relevance = open_relevance(version, rows, len(self._head.labels))
+            relevance = open_relevance(for_words, word_rows, len(self._head.labels))
             self._trained = TrainedEvidence(self._head, relevance, self.lexicon)
         self._sentences: SentenceEvidence | None = None
         self._text_vectors = text_vectors
-        if text_vectors and VOCABULARY_FILE in manifest.files:
-            vocabulary = read_vocabulary(version.path(VOCABULARY_FILE), manifest.dim)
-            self._sentences = SentenceEvidence(self._similarity.visual, vocabulary, text_vectors)
-        self._noise = NOISE_RELEVANCE if self._sentences else manifest.noise
+        if text_vectors and VOCABULARY_FILE in for_words.manifest.files:
+            vocabulary = read_vocabulary(for_words.path(VOCABULARY_FILE), for_words.manifest.dim)
+            self._sentences = SentenceEvidence(self._described, vocabulary, text_vectors)
+        self._noise = NOISE_RELEVANCE if self._sentences else for_words.manifest.noise
         self._evidence: list[Evidence] = [*([self._trained] if self._trained else []), self._sentences or classes]
         self._labels: Mapping[str, int] = self._trained.labels if self._trained else {}
         self._text_index = open_text_index(version, rows)
         self._text = TextEvidence(self._text_index, self.lexicon, texts)
         self._spelling = SpellingChecker(self.lexicon, words, self._labels, self._text.knows)
-        self._vectors = VectorEvidence(open_joint(version, rows))
+        self._vectors = VectorEvidence(open_joint(for_words, word_rows))
 
     def use_taught(self, state: TaughtState, vector_of: VectorOf | None = None) -> None:
         """Answer with these taught names from now on.
@@ -179,7 +195,7 @@ class Searcher:
     @property
     def knows_words(self) -> bool:
         """Return whether the version can be searched by words, and can tag images."""
-        return self.manifest.joint is not None or self._sentences is not None
+        return self.manifest.for_words.joint is not None or self._sentences is not None
 
     def find(self, query: Query, k: int, skip: int = 0) -> Answer:
         """Return one page of the images that fit a query's words and filters.
@@ -195,9 +211,10 @@ class Searcher:
         if not query.terms:
             return self._browse(query, k, skip)
         if not self.knows_words:
+            name = self.manifest.for_words.backbone
             raise QueryError(
-                f"The backbone {self.manifest.backbone} has neither classes nor a text tower, so this library cannot "
-                "be searched by words. Search it by image with /similar, or index it with another backbone."
+                f"The backbone {name} has neither classes nor a text tower, so this library cannot be searched by "
+                "words. Search it by image with /similar, or index it with another backbone."
             )
         state = self._taught.state
         terms, note = self._prepared(query.terms, state)
@@ -326,14 +343,20 @@ class Searcher:
             QueryError: the version's backbone has no classes, and no head was trained for it.
         """
         if not self.knows_words:
-            raise QueryError(f"The backbone {self.manifest.backbone} has no classes, so it cannot tag images.")
-        visual, classes, probabilities = features.visual, features.classes, features.probabilities
+            raise QueryError(
+                f"The backbone {self.manifest.for_words.backbone} has no classes, so it cannot tag images."
+            )
+        if not self.fits(features, to_words=True):
+            raise QueryError("The library has another encoder since this image was sent. Send it again.")
+        visual = features.described if self.manifest.words_by_second else features.visual
+        assert visual is not None
+        classes, probabilities = features.classes, features.probabilities
         if self._sentences:
             tags = self._sentences.tags(visual, k)
         else:
             joint = self._head.embed(visual[None], classes[None], probabilities[None])[0]
             tags = self._tagger.tags(joint, classes, probabilities, k)
-        taught = self._taught.tags(visual)
+        taught = self._taught.tags(features.visual)
         if not isinstance(self._head, Devise) and not taught:
             return tags
         scores = {tag.word: tag.score for tag in tags}
@@ -361,29 +384,53 @@ class Searcher:
         classes, probabilities = np.empty(0, np.int64), np.empty(0, np.float32)
         if self._postings:
             classes, probabilities = self._postings.classes_of(item)
-        return ImageFeatures(self._similarity.visual[item], classes, probabilities)
+        visual = self._similarity.visual
+        described = None if self._described is visual else self._described[item]
+        return ImageFeatures(visual[item], classes, probabilities, described)
 
-    def embed(self, image: Image, encoder: ImageEncoder, top: int = 20) -> ImageFeatures:
+    def embed(self, image: Image, encoders: Sequence[ImageEncoder], top: int = 20) -> ImageFeatures:
         """Return the features of an image that is not indexed.
 
         Args:
             image: the decoded image.
-            encoder: the library's encoder.
+            encoders: the version's encoders, as `open_encoders` returns them.
             top: number of most probable classes to keep.
 
         Raises:
-            LibraryError: `encoder` is another one, or has other weights.
+            LibraryError: one of `encoders` is another one, or has other weights.
         """
-        if encoder.fingerprint != self.manifest.fingerprint:
-            raise LibraryError(
-                f"The library was made with {self.manifest.backbone} {self.manifest.fingerprint}. This encoder is "
-                f"{encoder.name} {encoder.fingerprint}. Use the same --weights as for index."
-            )
-        encoded = encoder.embed(encoder.preprocess(image.pixels)[None])
-        if encoded.probabilities is None:
-            return ImageFeatures(encoded.visual[0], np.empty(0, np.int64), np.empty(0, np.float32))
-        order = best_first(encoded.probabilities[0])[:top]
-        return ImageFeatures(encoded.visual[0], order, encoded.probabilities[0][order])
+        parts = used_parts(self.manifest)
+        for part, encoder in zip(parts, encoders, strict=True):
+            if encoder.fingerprint != part.fingerprint:
+                raise LibraryError(
+                    f"The library was made with {part.backbone} {part.fingerprint}. This encoder is {encoder.name} "
+                    f"{encoder.fingerprint}. Use the same --weights as for index."
+                )
+        encoded = [encoder.embed(encoder.preprocess(image.pixels)[None]) for encoder in encoders]
+        visual, for_words = encoded[0].visual[0], encoded[-1]
+        described = for_words.visual[0] if len(encoded) > 1 else None
+        made_by = tuple(part.fingerprint for part in parts)
+        if for_words.probabilities is None:
+            return ImageFeatures(visual, np.empty(0, np.int64), np.empty(0, np.float32), described, made_by)
+        order = best_first(for_words.probabilities[0])[:top]
+        return ImageFeatures(visual, order, for_words.probabilities[0][order], described, made_by)
+
+    def fits(self, features: ImageFeatures, to_words: bool = False) -> bool:
+        """Return whether the version's encoders made some features, which a bot may have stored long ago.
+
+        Args:
+            features: of an image.
+            to_words: whether they are compared with words, not with images.
+        """
+        parts = used_parts(self.manifest)
+        vectors = (features.visual, features.described)[: len(parts)]
+        if not to_words:
+            parts, vectors = parts[:1], vectors[:1]
+        made_by = features.made_by if to_words else features.made_by[:1]
+        is_known = made_by in ((), tuple(part.fingerprint for part in parts))
+        return is_known and all(
+            vector is not None and vector.shape == (part.dim,) for part, vector in zip(parts, vectors, strict=True)
+        )
 
     def close(self) -> None:
         """Close the version's files. The searcher must not be used afterwards."""
@@ -656,7 +703,7 @@ class Searcher:
 
     def _classes_named(self, name: str) -> NDArray[np.bool_]:
         """Return the classes that a word names, bool[1000]: one class, or all classes below a node."""
-        if not self._postings:
+        if not self._similarity.knows_classes:
             raise QueryError(f"The backbone {self.manifest.backbone} has no classes. Leave class: out.")
         for sense in self.lexicon.senses(name):
             named = [node for node, steps in sense.places if steps == 0]

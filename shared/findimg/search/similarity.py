@@ -79,6 +79,11 @@ class SimilaritySearch:
         return items, self.visual.cosines(weights**2 * visual, items)
 
     @property
+    def knows_classes(self) -> bool:
+        """Whether `nearest_in_class` can be used."""
+        return self._classes.available and self._classifier is not None
+
+    @property
     def is_projected(self) -> bool:
         """Whether the index holds projected features."""
         return self._projection is not None

@@ -49,6 +49,11 @@ class ClassEvidence:
         self._regions = regions
         self._images = images
 
+    @property
+    def available(self) -> bool:
+        """Whether the encoder has classes."""
+        return self._postings is not None
+
     def knows(self, term: ExpandedTerm) -> bool:
         """See `Evidence.knows`."""
         return True

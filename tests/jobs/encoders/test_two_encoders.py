@@ -1,0 +1,264 @@
+"""Test a library with two encoders: efficientnet-lite0, and a made pair of towers (see `tests.sentences`)."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import findimg
+from findimg.errors import LibraryError, SettingsError
+from findimg.index.version_files import open_items, open_visual
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest, parse_manifest
+from findimg.settings import Settings
+from findimg_jobs.build.merging import choose_purge
+from findimg_jobs.build.rebuild import rebuild
+from findimg_jobs.encoders.roles import encoder_roles, remove_encoder, use_encoders
+from findimg_jobs.indexing.add import add
+from findimg_jobs.indexing.run import IndexOptions, index
+from findimg_jobs.maintenance.forget import forget
+from findimg_jobs.maintenance.prune import prune
+from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.store.shards import fingerprints
+from tests.opened import all_rows
+from tests.sentences import draw_things
+from tests.shared.encoders.made_clip import make_agreeing_folder
+
+FIRST, SECOND = "efficientnet-lite0", "onnx-clip"
+KINDS = ("roses", "grass", "sea", "snow", "coal", "grass-snow")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Return a folder with `pictures`, a `model`, and a library of both encoders. Do not change it."""
+    folder = tmp_path_factory.mktemp("two-encoders")
+    make_agreeing_folder(folder / "model")
+    draw_things(folder / "pictures", KINDS, copies=2)
+    for flags in ({}, {"backbone": SECOND, "weights": str(folder / "model")}):
+        index(
+            Settings(library=str(folder / "library"), cache=cache, engine="local", **flags), [str(folder / "pictures")]
+        )
+    return folder
+
+
+@pytest.fixture
+def place(made: Path, tmp_path: Path) -> Path:
+    """Return a folder with a copy of the library. The pictures are those of the original."""
+    shutil.copytree(made / "library", tmp_path / "library")
+    return tmp_path
+
+
+@pytest.fixture
+def settings(place: Path, cache: Path) -> Settings:
+    return Settings(library=str(place / "library"), cache=cache, engine="local")
+
+
+@pytest.fixture
+def library(settings: Settings) -> Library:
+    return Library(settings.library, settings.cache)
+
+
+def live(library: Library) -> Manifest:
+    return library.manifest(library.live_version())
+
+
+def names(manifest: Manifest) -> list[tuple[str, bool, bool]]:
+    return [(role.name, role.by_image, role.by_words) for role in encoder_roles(manifest)]
+
+
+def best(opened: findimg.OpenedLibrary, text: str) -> str:
+    return Path(opened.search(text)[0].uri).stem.rpartition("-")[0]
+
+
+def test_second_encoder_changes_no_answer_until_it_is_used(
+    library: Library, settings: Settings, made: Path, tmp_path: Path
+) -> None:
+    assert names(live(library)) == [(FIRST, True, True), (SECOND, False, False)]
+    alone = settings.model_copy(update={"library": str(tmp_path / "alone")})
+    index(alone, [str(made / "pictures")])
+    with (
+        findimg.open(alone.library, cache=settings.cache) as first,
+        findimg.open(library.uri, cache=settings.cache) as both,
+    ):
+        picture = made / "pictures" / "sea-0.png"
+        assert both.similar(picture) == first.similar(picture)
+        assert both.tags(picture) == first.tags(picture)
+        assert both.search("beach") == first.search("beach")
+
+
+def test_words_by_the_second_encoder_and_images_by_the_first(library: Library, settings: Settings, made: Path) -> None:
+    picture = made / "pictures" / "sea-0.png"
+    outside = made / "model" / "outside.png"
+    shutil.copyfile(made / "pictures" / "grass-1.png", outside)
+    with outside.open("ab") as file:
+        file.write(b"\0")  # so that it is not the indexed one
+    with findimg.open(library.uri, cache=settings.cache) as before:
+        similar = before.similar(picture)
+    manifest = use_encoders(library, None, SECOND)
+    assert names(manifest) == [(FIRST, True, False), (SECOND, False, True)]
+    with findimg.open(library.uri, cache=settings.cache) as opened:
+        assert opened.similar(picture) == similar
+        assert best(opened, "snow on the grass") == "grass-snow"
+        assert best(opened, "a photo of the sea -snow") == "sea"
+        assert "sea" in [tag.word for tag in opened.tags(picture)]
+        assert "grass" in [tag.word for tag in opened.tags(outside)]
+        assert Path(opened.similar(outside, k=1)[0].uri).stem.startswith("grass")
+        opened.teach("Nova", like=[made / "pictures" / "grass-0.png"])
+        assert best(opened, "Nova") == "grass"
+    # The other way round, an encoder of classes finds words beside one of sentences.
+    assert names(use_encoders(library, SECOND, FIRST)) == [(SECOND, True, False), (FIRST, False, True)]
+    with findimg.open(library.uri, cache=settings.cache) as opened:
+        assert best(opened, "Nova") == "grass"
+        assert Path(opened.similar(outside, k=1)[0].uri).stem.startswith("grass")
+        opened.tags(outside)
+
+
+def test_switched_library_equals_one_of_the_second_encoder_alone(
+    library: Library, settings: Settings, made: Path, tmp_path: Path
+) -> None:
+    own = {"library": str(tmp_path / "alone"), "backbone": SECOND, "weights": str(made / "model")}
+    index(settings.model_copy(update=own), [str(made / "pictures")])
+    use_encoders(library, SECOND, SECOND)
+    alone = live(Library(own["library"], settings.cache))
+    assert [segment.name for segment in live(library).segments] == [segment.name for segment in alone.segments]
+    removed = remove_encoder(library, FIRST)
+    assert removed.second is None
+    assert removed.fingerprint == alone.fingerprint
+    assert (removed.segments, removed.files) == (alone.segments, alone.files)
+    with findimg.open(library.uri, cache=settings.cache) as opened:
+        assert best(opened, "snow on the grass") == "grass-snow"
+
+
+def test_roles_change_without_reading_or_building(
+    library: Library, settings: Settings, made: Path, reads: list[str], run: Callable[..., object]
+) -> None:
+    before = {entry.key for entry in library.storage.list()}
+    use_encoders(library, SECOND, SECOND)
+    after = {entry.key for entry in library.storage.list()}
+    assert [key.rpartition("/")[2] for key in after - before] == ["manifest.json"]
+    same = live(library)
+    assert use_encoders(library, SECOND, None) == same
+    run(library.uri, made / "pictures")
+    assert live(library) == same
+    assert reads == []
+
+
+def test_next_run_embeds_new_images_with_both_encoders_and_needs_no_weights(
+    library: Library, settings: Settings, made: Path, place: Path, reads: list[str]
+) -> None:
+    use_encoders(library, None, SECOND)
+    shutil.copytree(made / "pictures", place / "pictures")
+    draw_things(place / "pictures", ("grass-coal",), copies=1)
+    report = index(settings, [str(place / "pictures")])
+    assert (report.embedded, report.failed, report.images) == (1, 0, 13)
+    manifest = live(library)
+    assert names(manifest) == [(FIRST, True, False), (SECOND, False, True)]
+    assert len(manifest.parts) == 2
+    with findimg.open(library.uri, cache=settings.cache) as opened:
+        assert "grass-coal-0" in [Path(hit.uri).stem for hit in opened.search("grass", k=3)]
+    draw_things(place / "pictures", ("sea-snow",), copies=1)
+    added = str(place / "pictures" / "sea-snow-0.png")
+    assert add(settings, [added]).images == 14
+    with findimg.open(library.uri, cache=settings.cache) as opened:
+        assert best(opened, "snow on the sea") == "sea-snow"
+    assert verify(library, live(library)).problems == []
+
+
+def test_second_encoder_embeds_thumbnails_and_reads_no_image(
+    settings: Settings, made: Path, tmp_path: Path, reads: list[str]
+) -> None:
+    own = settings.model_copy(update={"library": str(tmp_path / "own")})
+    index(own, [str(made / "pictures")])
+    library = Library(own.library, own.cache)
+    missing = next(library.storage.list("thumbnails")).key
+    library.storage.delete(missing)
+    reads.clear()
+    second = own.model_copy(update={"backbone": SECOND, "weights": str(made / "model")})
+    report = index(second, [str(made / "pictures")], IndexOptions(from_thumbnails=True))
+    assert (report.embedded, report.failed, len(reads)) == (12, 0, 1)
+    first, other = library.open().parts
+    assert all_rows(first) == all_rows(other)
+    by_thumbnails, by_originals = (
+        np.asarray(open_visual(version, open_items(version)[0])[np.arange(12)])
+        for version in (other, Library(str(made / "library"), own.cache).open().parts[1])
+    )
+    lengths = np.linalg.norm(by_thumbnails, axis=1) * np.linalg.norm(by_originals, axis=1)
+    assert ((by_thumbnails * by_originals).sum(axis=1) / lengths).min() > 0.98
+
+
+def test_forgotten_image_leaves_both_encoders(library: Library, settings: Settings, made: Path) -> None:
+    use_encoders(library, None, SECOND)
+    uri = str(made / "pictures" / "coal-0.png")
+    sha256 = next(row.sha256 for row in all_rows(library.open()) if row.uri == uri)
+    done = forget(settings, [uri])
+    assert (done.images, done.rows) == (11, 2)
+    texts = (b"coal-0.png", sha256.encode())
+    kept = {entry.key: library.storage.read(entry.key) for entry in library.storage.list()}
+    assert [key for key, data in kept.items() if sha256 in key or any(text in data for text in texts)] == []
+    assert verify(library, live(library)).problems == []
+
+
+def test_maintenance_treats_both_encoders_alike(library: Library, settings: Settings, made: Path) -> None:
+    first = live(library)
+    found = verify(library, first)
+    assert found.problems == []
+    assert found.compared == 24
+    assert set(found.recall) == {f"{FIRST} visual", f"{FIRST} joint", f"{SECOND} visual"}
+    forget(settings, [str(made / "pictures" / "snow-1.png")])
+    purged = rebuild(settings, merges=choose_purge)
+    assert [sum(segment.images for segment in part.segments) for part in purged.parts] == [11, 11]
+    damaged = purged.parts[1]
+    (key, *_) = (f"{damaged.segment_folder(damaged.segments[0])}/visual.f16",)
+    library.storage.write(key, b"\0" * len(library.storage.read(key)))
+    assert any(key in problem for problem in verify(library, purged).problems)
+    prune(library, settings.shard_size, keep=0, grace=0)
+    assert fingerprints(library.storage) == {part.fingerprint for part in purged.parts}
+
+
+def test_removed_encoder_is_pruned_and_earlier_versions_keep_it(
+    library: Library, settings: Settings, made: Path
+) -> None:
+    both = live(library)
+    left = remove_encoder(library, SECOND)
+    assert names(left) == [(FIRST, True, True)]
+    prune(library, settings.shard_size, keep=2, grace=0)
+    assert list(library.check(both.all_files())) == []
+    for manifest in map(library.manifest, library.versions()):
+        older = manifest.model_copy(update={"created": "2026-01-01T00:00:00+00:00"})
+        library.storage.write(f"versions/{manifest.version}/manifest.json", older.to_json())
+    prune(library, settings.shard_size, keep=0, grace=0)
+    assert library.versions() == [left.version]
+    assert fingerprints(library.storage) == {left.fingerprint}
+    with findimg.open(library.uri, cache=settings.cache) as opened:
+        assert opened.similar(made / "pictures" / "sea-0.png")
+
+
+def test_wrong_encoders_are_refused_in_one_sentence(library: Library, settings: Settings, made: Path) -> None:
+    third = settings.model_copy(update={"backbone": "efficientnet-lite2"})
+    with pytest.raises(LibraryError, match="encoders remove"):
+        index(third, [str(made / "pictures")])
+    with pytest.raises(LibraryError, match="index --backbone efficientnet-lite2"):
+        rebuild(third)
+    with pytest.raises(SettingsError, match="Say with --backbone"):
+        index(settings.model_copy(update={"weights": str(made / "model")}), [str(made / "pictures")])
+    with pytest.raises(LibraryError, match=r"no encoder 'vgg16'. It has efficientnet-lite0 and onnx-clip"):
+        use_encoders(library, "vgg16", None)
+    remove_encoder(library, SECOND)
+    with pytest.raises(LibraryError, match="only encoder"):
+        remove_encoder(library, FIRST)
+
+
+def test_manifest_of_one_encoder_is_readable_by_earlier_releases(library: Library) -> None:
+    text = remove_encoder(library, SECOND).to_json()
+    assert b"second" not in text
+    assert parse_manifest(text, "here").second is None
+
+
+def test_manifest_whose_encoders_have_other_images_is_refused(library: Library) -> None:
+    manifest = live(library)
+    assert manifest.second
+    wrong = manifest.model_copy(update={"second": manifest.second.model_copy(update={"images": 3})})
+    with pytest.raises(LibraryError, match="belong to another version"):
+        parse_manifest(wrong.to_json(), "here")
