@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,6 +37,7 @@ from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import WordVectors, open_words
 from findimg_jobs.evaluation.metrics import (
     TOP,
+    EncoderFigures,
     Evaluation,
     HeadFigures,
     IndexRecall,
@@ -89,19 +90,43 @@ def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Eva
         SettingsError: there is no labelled image.
         LibraryError: nothing is published, or none of the labelled images is indexed.
     """
-    start = time.perf_counter()
     library = Library(settings.library, settings.cache)
     version = library.open()
-    manifest = version.manifest
-    models = ModelStore(settings.cache / "models")
-    words = open_words(manifest.words, models.words(manifest.words))
-    labels = read_labels(labelled, library.uri)
+    task = _Task(library.uri, read_labels(labelled, library.uri), ModelStore(settings.cache / "models"))
+    measured = _measure(version, task, teach)
+    if not version.manifest.second:
+        return measured
+    # The first encoder alone is the version itself if it finds images by words, too.
+    first, second = version.parts
+    alone = [_measure(first, task) if version.manifest.words_by_second else measured, _measure(second, task)]
+    figures = tuple(
+        EncoderFigures(each.backbone, each.text, each.similar, each.tags, {label.label: label for label in each.labels})
+        for each in alone
+    )
+    seconds = measured.seconds + sum(each.seconds for each in alone if each is not measured)
+    return replace(measured, encoders=figures, seconds=round(seconds, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is measured."""
+
+    library: str  # address
+    labels: Mapping[str, str]  # label by URI
+    models: ModelStore
+
+
+def _measure(version: Version, task: _Task, teach: int = 0) -> Evaluation:
+    """Measure a version. Parameters and errors as of `evaluate`."""
+    start = time.perf_counter()
+    manifest, labels = version.manifest, task.labels
+    words = open_words(manifest.words, task.models.words(manifest.words))
     notes: list[str] = []
-    with closing(Searcher(version, words, (), text_vectors(version, models))) as searcher:
+    with closing(Searcher(version, words, (), text_vectors(version, task.models))) as searcher:
         items = {uri: item for uri in sorted(labels) if (item := searcher.catalog.item(uri)) is not None}
         if not items:
             raise LibraryError(
-                f"None of the {len(labels)} labelled images, such as {min(labels)}, is in {library.uri}. "
+                f"None of the {len(labels)} labelled images, such as {min(labels)}, is in {task.library}. "
                 "Index them with findimg-jobs index first."
             )
         label_of = {item: labels[uri] for uri, item in items.items()}
@@ -120,7 +145,7 @@ def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Eva
         ]
         tags = _tag(searcher, asked, notes)
         taught = measure_teaching(searcher, label_of, teach, notes) if teach and searcher.knows_words else ()
-    heads = _compare_heads(version, words, asked, notes)
+    heads = _compare_heads(version.for_words, words, asked, notes)
     figures = [
         LabelFigures(
             label,
@@ -132,11 +157,11 @@ def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Eva
         for label, images in sizes.items()
     ]
     return Evaluation(
-        library=library.uri,
+        library=task.library,
         version=manifest.version,
         backbone=manifest.backbone,
         words=manifest.words,
-        head=manifest.head,
+        head=manifest.for_words.head,
         images=len(items),
         not_indexed=len(labels) - len(items),
         text=rank(list(text.values())),
@@ -274,10 +299,14 @@ def _recalls(
     images = np.asarray(visual[np.array([image.item for image in _evenly(asked, MAX_RECALL_QUERIES)])], np.float32)
     with closing(open_visual_index(version, rows)) as index:
         measured = [_recall("visual", manifest.visual, index, visual, images)]
-    if manifest.joint and (joint := open_joint(version, rows)):
+    for_words = version.for_words
+    rows, _ = open_items(for_words)
+    if for_words.manifest.joint and (joint := open_joint(for_words, rows)):
         nouns = _evenly(lexicon.visible_nouns(), MAX_RECALL_QUERIES)
-        with closing(open_joint_index(version, rows)) as index:
-            measured.append(_recall("joint", manifest.joint, index, joint, words.directions([*labels, *nouns])[0]))
+        with closing(open_joint_index(for_words, rows)) as index:
+            measured.append(
+                _recall("joint", for_words.manifest.joint, index, joint, words.directions([*labels, *nouns])[0])
+            )
     return tuple(measured)
 
 

@@ -29,6 +29,14 @@ LABEL_COLUMNS = {
     "tag_hit@1": "Tag hit@1",
     "tag_hit@5": "Tag hit@5",
 }
+ENCODER_COLUMNS = {
+    "precision@1": "Text precision@1",
+    "precision@10": "Text precision@10",
+    "map": "Text mAP",
+    "similar_precision@10": "Image precision@10",
+    "tag_hit@1": "Tag hit@1",
+    "tag_hit@5": "Tag hit@5",
+}
 TAUGHT_COLUMNS = {"precision@10": "precision@10", "spread": "Spread", "labels": "Labels", "rounds": "Rounds"}
 RECALL_COLUMNS = {"recall@10": "recall@10", "stated": "As published", "queries": "Queries"}
 
@@ -185,6 +193,29 @@ class TaughtFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderFigures:
+    """Figures of one of two encoders, as if the library had no other. None for features that the encoder lacks."""
+
+    encoder: str
+    text: Ranking | None
+    similar: Ranking | None
+    tags: TagHits | None
+    labels: Mapping[str, LabelFigures]  # by label
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        return {
+            "encoder": self.encoder,
+            "precision@1": self.text and _rounded(self.text.precision[0]),
+            "precision@10": self.text and _rounded(self.text.precision[-1]),
+            "map": self.text and _rounded(self.text.mean_average_precision),
+            "similar_precision@10": self.similar and _rounded(self.similar.precision[-1]),
+            "tag_hit@1": self.tags and _rounded(self.tags.first),
+            "tag_hit@5": self.tags and _rounded(self.tags.among_five),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Result of `findimg-jobs evaluate`. None for features that the version lacks."""
 
@@ -204,6 +235,7 @@ class Evaluation:
     notes: tuple[str, ...]  # remarks on the figures
     seconds: float
     taught: tuple[TaughtFigures, ...] = ()  # by number of examples; empty unless asked for
+    encoders: tuple[EncoderFigures, ...] = ()  # of each encoder alone; empty if the library has one encoder
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as `evaluate --json` prints it."""
@@ -227,6 +259,7 @@ class Evaluation:
             "recall": [each.as_dict() for each in self.indexes],
             "heads": [each.as_dict() for each in self.heads],
             "taught": [each.as_dict() for each in self.taught],
+            "encoders": [each.as_dict() for each in self.encoders],
             "per_label": [each.as_dict() for each in self.labels],
             "notes": list(self.notes),
             "seconds": self.seconds,
@@ -235,11 +268,25 @@ class Evaluation:
     def lines(self) -> list[str]:
         """Return the summary and the notes as lines of text."""
         left_out = f". {self.not_indexed:,} more are not indexed and not judged" if self.not_indexed else ""
+        names = " and ".join(each.encoder for each in self.encoders)
+        together = [f"The library has the encoders {names}. Their figures alone follow those of the version."]
         return [
             f"Version {self.version}: {self.backbone}, head {self.head or 'none'}, words {self.words}.",
             f"Judged on {self.images:,} images in {len(self.labels):,} labels, in {self.seconds:.0f} s{left_out}.",
+            *(together if self.encoders else []),
             *self.notes,
         ]
+
+    def labels_by_encoder(self) -> tuple[dict[str, str], list[tuple[str, dict[str, Any]]]]:
+        """Return the columns and the rows of a table with each label's figures by each encoder."""
+        columns = {"images": "Images"}
+        rows: list[tuple[str, dict[str, Any]]] = [(each.label, {"images": each.images}) for each in self.labels]
+        for number, one in enumerate(self.encoders):
+            for key in ("precision@10", "similar_precision@10", "tag_hit@5"):
+                columns[f"{key}/{number}"] = f"{LABEL_COLUMNS[key]}, {one.encoder}"
+                for label, row in rows:
+                    row[f"{key}/{number}"] = one.labels[label].as_dict()[key]
+        return columns, rows
 
     def rankings(self) -> Iterator[tuple[str, Ranking]]:
         """Yield every measured ranking with its title."""
@@ -255,10 +302,14 @@ class Evaluation:
         yield _table("", RANKING_COLUMNS, [(name, ranking.as_dict()) for name, ranking in self.rankings()])
         if tags := self.as_dict()["tags"]:
             yield _table("", {"hit@1": "hit@1", "hit@5": "hit@5", "images": "Images"}, [("Tags", tags)])
+        if self.encoders:
+            yield _table("Encoder alone", ENCODER_COLUMNS, [(each.encoder, each.as_dict()) for each in self.encoders])
         if self.taught:
             yield _table("Taught", TAUGHT_COLUMNS, [(each.title, each.as_dict()) for each in self.taught])
         yield _table("Index", RECALL_COLUMNS, [(each.index, each.as_dict()) for each in self.indexes])
         yield _table("Label", LABEL_COLUMNS, [(each.label, each.as_dict()) for each in self.labels])
+        if self.encoders:
+            yield _table("Label", *self.labels_by_encoder())
 
 
 def figure(value: float | None) -> str:

@@ -5,7 +5,7 @@ import io
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
@@ -16,6 +16,7 @@ from findimg.errors import ObjectMissingError
 from findimg.storage.base import Storage
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.evaluation.metrics import (
+    ENCODER_COLUMNS,
     LABEL_COLUMNS,
     RANKING_COLUMNS,
     RECALL_COLUMNS,
@@ -111,6 +112,7 @@ def render_html_report(evaluation: Evaluation, library: Storage) -> str:
         *_summary(evaluation),
         _e("h2", {}, "Precision by k, the number of hits looked at"),
         *_plot(_precision_chart(evaluation)),
+        *_encoders(evaluation),
         *_taught(evaluation),
         _e("h2", {}, "Figures"),
         _table("Ranking", RANKING_COLUMNS, [(name, ranking.as_dict()) for name, ranking in evaluation.rankings()]),
@@ -196,6 +198,24 @@ def _precision_chart(evaluation: Evaluation) -> _Chart:
         caption="Precision@k is the share of right ones among the first k labelled images, out of as many as there can "
         "be.",
     )
+
+
+def _encoders(evaluation: Evaluation) -> Iterator[Element]:
+    """Yield the section that compares two encoders, if there are two."""
+    if not evaluation.encoders:
+        return
+    yield _e("h2", {}, "Each encoder alone")
+    parts = [("Text → image", "text"), ("Image → image", "similar")]
+    curves = [
+        (f"{title}, {each.encoder}", ranking.precision)
+        for title, name in parts
+        for each in evaluation.encoders
+        if (ranking := getattr(each, name))
+    ]
+    chart = _precision_chart(evaluation)
+    yield from _plot(replace(chart, curves=curves, about="Precision by k and encoder"))
+    yield _table("Encoder", ENCODER_COLUMNS, [(each.encoder, each.as_dict()) for each in evaluation.encoders])
+    yield _table("Label", *evaluation.labels_by_encoder())
 
 
 def _taught(evaluation: Evaluation) -> Iterator[Element]:

@@ -16,11 +16,13 @@ from findimg.settings import Settings
 from findimg_jobs.build.merging import choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.encoders.roles import encoder_roles, remove_encoder, use_encoders
+from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.add import add
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.forget import forget
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
+from findimg_jobs.reporting.html_report import render_html_report
 from findimg_jobs.store.shards import fingerprints
 from tests.opened import all_rows
 from tests.sentences import draw_things
@@ -35,7 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     """Return a folder with `pictures`, a `model`, and a library of both encoders. Do not change it."""
     folder = tmp_path_factory.mktemp("two-encoders")
     make_agreeing_folder(folder / "model")
-    draw_things(folder / "pictures", KINDS, copies=2)
+    for kind in KINDS:
+        draw_things(folder / "pictures" / kind, (kind,), copies=2)
     for flags in ({}, {"backbone": SECOND, "weights": str(folder / "model")}):
         index(
             Settings(library=str(folder / "library"), cache=cache, engine="local", **flags), [str(folder / "pictures")]
@@ -82,16 +85,16 @@ def test_second_encoder_changes_no_answer_until_it_is_used(
         findimg.open(alone.library, cache=settings.cache) as first,
         findimg.open(library.uri, cache=settings.cache) as both,
     ):
-        picture = made / "pictures" / "sea-0.png"
+        picture = made / "pictures" / "sea" / "sea-0.png"
         assert both.similar(picture) == first.similar(picture)
         assert both.tags(picture) == first.tags(picture)
         assert both.search("beach") == first.search("beach")
 
 
 def test_words_by_the_second_encoder_and_images_by_the_first(library: Library, settings: Settings, made: Path) -> None:
-    picture = made / "pictures" / "sea-0.png"
+    picture = made / "pictures" / "sea" / "sea-0.png"
     outside = made / "model" / "outside.png"
-    shutil.copyfile(made / "pictures" / "grass-1.png", outside)
+    shutil.copyfile(made / "pictures" / "grass" / "grass-1.png", outside)
     with outside.open("ab") as file:
         file.write(b"\0")  # so that it is not the indexed one
     with findimg.open(library.uri, cache=settings.cache) as before:
@@ -105,7 +108,7 @@ def test_words_by_the_second_encoder_and_images_by_the_first(library: Library, s
         assert "sea" in [tag.word for tag in opened.tags(picture)]
         assert "grass" in [tag.word for tag in opened.tags(outside)]
         assert Path(opened.similar(outside, k=1)[0].uri).stem.startswith("grass")
-        opened.teach("Nova", like=[made / "pictures" / "grass-0.png"])
+        opened.teach("Nova", like=[made / "pictures" / "grass" / "grass-0.png"])
         assert best(opened, "Nova") == "grass"
     # The other way round, an encoder of classes finds words beside one of sentences.
     assert names(use_encoders(library, SECOND, FIRST)) == [(SECOND, True, False), (FIRST, False, True)]
@@ -190,7 +193,7 @@ def test_second_encoder_embeds_thumbnails_and_reads_no_image(
 
 def test_forgotten_image_leaves_both_encoders(library: Library, settings: Settings, made: Path) -> None:
     use_encoders(library, None, SECOND)
-    uri = str(made / "pictures" / "coal-0.png")
+    uri = str(made / "pictures" / "coal" / "coal-0.png")
     sha256 = next(row.sha256 for row in all_rows(library.open()) if row.uri == uri)
     done = forget(settings, [uri])
     assert (done.images, done.rows) == (11, 2)
@@ -206,7 +209,7 @@ def test_maintenance_treats_both_encoders_alike(library: Library, settings: Sett
     assert found.problems == []
     assert found.compared == 24
     assert set(found.recall) == {f"{FIRST} visual", f"{FIRST} joint", f"{SECOND} visual"}
-    forget(settings, [str(made / "pictures" / "snow-1.png")])
+    forget(settings, [str(made / "pictures" / "snow" / "snow-1.png")])
     purged = rebuild(settings, merges=choose_purge)
     assert [sum(segment.images for segment in part.segments) for part in purged.parts] == [11, 11]
     damaged = purged.parts[1]
@@ -232,7 +235,7 @@ def test_removed_encoder_is_pruned_and_earlier_versions_keep_it(
     assert library.versions() == [left.version]
     assert fingerprints(library.storage) == {left.fingerprint}
     with findimg.open(library.uri, cache=settings.cache) as opened:
-        assert opened.similar(made / "pictures" / "sea-0.png")
+        assert opened.similar(made / "pictures" / "sea" / "sea-0.png")
 
 
 def test_wrong_encoders_are_refused_in_one_sentence(library: Library, settings: Settings, made: Path) -> None:
@@ -262,3 +265,23 @@ def test_manifest_whose_encoders_have_other_images_is_refused(library: Library) 
     wrong = manifest.model_copy(update={"second": manifest.second.model_copy(update={"images": 3})})
     with pytest.raises(LibraryError, match="belong to another version"):
         parse_manifest(wrong.to_json(), "here")
+
+
+def test_evaluation_shows_both_encoders_side_by_side(library: Library, settings: Settings, made: Path) -> None:
+    use_encoders(library, None, SECOND)
+    found = evaluate(settings, [str(made / "pictures")])
+    assert [each.encoder for each in found.encoders] == [FIRST, SECOND]
+    lite, towers = found.encoders
+    right = [label for label, figures in towers.labels.items() if figures.text and figures.text.precision[0] == 1]
+    assert {"roses", "grass", "sea", "snow"} <= set(right)
+    assert lite.text
+    assert towers.text
+    assert lite.text.precision[0] < towers.text.precision[0]
+    assert found.similar == lite.similar
+    assert found.tags == towers.tags
+    told = found.as_dict()
+    assert [each["encoder"] for each in told["encoders"]] == [FIRST, SECOND]
+    page = render_html_report(found, library.storage)
+    assert page.count(f"Text precision@10, {SECOND}") == page.count(f"Text precision@10, {FIRST}") == 1
+    headers = [str(table.columns[0].header) for table in found.tables()]
+    assert (headers.count("Encoder alone"), headers.count("Label")) == (1, 2)

@@ -380,11 +380,11 @@ def test_unreadable_source_changes_nothing(tmp_path: Path, pictures: Path, run: 
     assert not (tmp_path / "library").exists()
 
 
-def test_other_backbone_than_the_librarys_is_refused(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
+def test_encoder_whose_weights_are_missing_is_not_added(tmp_path: Path, pictures: Path, run: Run, cache: Path) -> None:
     library = str(tmp_path / "library")
     before = run(library, pictures)
-    with pytest.raises(LibraryError, match="made with the backbone efficientnet-lite0, not vgg16-gap"):
-        run(library, pictures, backbone="vgg16-gap")
+    with pytest.raises(ModelError, match="onnx-clip needs a model"):
+        run(library, pictures, backbone="onnx-clip")
     assert Library(library, cache).current() == before.version
 
 
