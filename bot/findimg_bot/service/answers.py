@@ -104,6 +104,8 @@ def answer_question(searcher: Searcher, question: Question, k: int, skip: int = 
     start = time.perf_counter()
     version = searcher.manifest.version
     query = parse_question(question)
+    if question.command == "/tag" and query.terms:
+        raise QueryError(f"/tag takes an image and no words. Leave out `{query.terms[0].text}`.")
     features, item = question.features, None
     if query.like is not None:
         item, features = searcher.look_up(query.like)

@@ -197,13 +197,15 @@ class QueryService:
             with self.live.lease(visible) as searcher:
                 results = answer_question(searcher, question, count, skip)
                 assert isinstance(results, ImageResults)
+                query = parse_question(question)
                 return ResultsPage(
                     results,
                     [self._details(searcher, hit) for hit in results.hits],
                     searcher.manifest,
                     _title(question),
                     skip,
-                    by_similarity=question.features is not None or parse_question(question).like is not None,
+                    # With words beside the image, a score is the relevance of both.
+                    by_similarity=not query.terms and (question.features is not None or query.like is not None),
                     grid=question.layout == "grid",
                 )
 

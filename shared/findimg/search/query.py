@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Literal
 
 from findimg.errors import QueryError
@@ -41,7 +41,8 @@ _SIMILAR = """
 again alike any anything else find like look looking looks match matches matching more one ones other others resemble
 resembling same search see similar
 """
-_ABOUT_IMAGE = FILLERS | frozenset(_SIMILAR.split())
+_SIMILAR_WORDS = frozenset(_SIMILAR.split())
+_ABOUT_IMAGE = FILLERS | _SIMILAR_WORDS
 _OPENING = "([{<*_~,;.!?&+#"  # may stand before a word or a filter without meaning anything
 _FIELD = re.compile(rf"(?P<minus>-?)(?P<field>(?ai:{'|'.join(FIELDS)})):[ \t]*")
 # A single quote ends a phrase where no letter follows: `'rock'n'roll'`.
@@ -112,7 +113,8 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     accept either, `cat:2` gives a weight. Filters are `in:2024/party`, `name:beach`, `type:png`, `before:2024-06`,
     `after:June`, `date:2024`; `in:`, `name:` and `type:` can be excluded with a minus. `sort:date` shows the newest
     first. `text:invoice` and `caption:"team photo"` are words that must be written in the image, or in its caption.
-    `like:<uri>` and `class:"siamese cat"` ask for similar images.
+    `like:<uri>` and `class:"siamese cat"` ask for similar images, `like:<uri> at night` for similar ones that show the
+    words, too.
 
     Punctuation and emoji are understood as `findimg.text.normalise` says. Nothing that people type is a syntax error.
 
@@ -143,11 +145,13 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     if image or query.like is not None:
         if query.order != "best":
             raise QueryError("Similar images come in the order of their similarity. Leave out sort:.")
-        query = replace(query, terms=(terms := tuple(term for term in terms if not _is_about_image(term))))
-        if terms:
+        query = replace(query, terms=(terms := _beside_image(terms)))
+        if terms and image:
             raise QueryError(
                 f"A search for similar images takes filters and class:, but no words. Leave out `{terms[0].text}`."
             )
+        if terms and query.of_class is not None:
+            raise QueryError(f"The query has class: and words. Leave out class: or `{terms[0].text}`.")
     elif not any(term.weight > 0 for term in terms) and not query.filters and (terms or query.order == "best"):
         raise QueryError("Say what to look for, such as `cat sofa`. `-dog` only narrows that down.")
     return query
@@ -296,6 +300,18 @@ def _is_about_image(term: Term) -> bool:
     """Return whether a word only says that the image is meant: `more pictures like this one`."""
     plain = term == Term(term.text)
     return plain and term.text.lower() in _ABOUT_IMAGE
+
+
+def _beside_image(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """Return a query's terms without the words at its start that only say that the image is meant.
+
+    `similar ones at the beach` becomes `at the beach`.
+    """
+    about = list(takewhile(_is_about_image, terms))
+    if len(about) == len(terms):
+        return ()
+    said = [place for place, term in enumerate(about, 1) if term.text.lower() in _SIMILAR_WORDS]
+    return terms[max(said, default=0) :]
 
 
 def _in_word(text: str, at: int, start: int) -> bool:

@@ -98,6 +98,15 @@ class _Group:
         return not self.expanded
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The hits that are asked for."""
+
+    k: int  # hits on the page
+    skip: int  # hits on the pages before
+    without: int | None  # an item to leave out
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Page:
     """The page of an answer that is asked for."""
@@ -210,16 +219,7 @@ class Searcher:
         """
         if not query.terms:
             return self._browse(query, k, skip)
-        if not self.knows_words:
-            name = self.manifest.for_words.backbone
-            raise QueryError(
-                f"The backbone {name} has neither classes nor a text tower, so this library cannot be searched by "
-                "words. Search it by image with /similar, or index it with another backbone."
-            )
-        state = self._taught.state
-        terms, note = self._prepared(query.terms, state)
-        answer = self._find_terms(terms, query, k, skip)
-        return replace(answer, note=f"{note} {answer.note}".strip()) if note else answer
+        return self._find_terms(query, k, skip, ())
 
     def _prepare(self, terms: tuple[Term, ...], state: TaughtState) -> tuple[tuple[Term, ...], str]:
         """Return a query's terms, translated, correctly spelt and joined, and a note about what was changed."""
@@ -251,10 +251,36 @@ class Searcher:
             for term in terms
         ]
 
-    def _find_terms(self, terms: Sequence[Term], query: Query, k: int, skip: int) -> Answer:
-        """Return one page of the images that fit terms and the filters of a query."""
+    def _find_terms(
+        self, query: Query, k: int, skip: int, others: Sequence[_Group], without: int | None = None
+    ) -> Answer:
+        """Return one page of the images that fit the terms and filters of a query, and other groups.
+
+        Errors as of `find`.
+
+        Args:
+            query: has at least one term.
+            k: number of hits on the page.
+            skip: number of hits on the pages before.
+            others: groups that count beside the terms.
+            without: an item to leave out.
+        """
+        if not self.knows_words:
+            name = self.manifest.for_words.backbone
+            raise QueryError(
+                f"The backbone {name} has neither classes nor a text tower, so this library cannot be searched by "
+                "words. Search it by image with /similar, or index it with another backbone."
+            )
+        terms, note = self._prepared(query.terms, self._taught.state)
         groups = _without_stray_text([group for term in terms for group in self._groups(term)])
+        answer = self._find_groups([*others, *groups], query, _Span(k, skip, without))
+        return replace(answer, note=f"{note} {answer.note}".strip()) if note else answer
+
+    def _find_groups(self, groups: Sequence[_Group], query: Query, span: _Span) -> Answer:
+        """Return one page of the images that fit groups and the filters of a query."""
         within = self._matching(query.filters) if query.filters else None
+        if within is not None and span.without is not None:
+            within = within[within != span.without]
         note = self._filter_note(query.filters)
         wanted = [group for group in groups if group.weight > 0]
         missing = [group for group in wanted if not group.shown]
@@ -269,14 +295,14 @@ class Searcher:
                 groups = [group for group in groups if group.shown or group.weight < 0]
         if _name_different_things(groups):
             groups = [self._with_regions(group) for group in groups]
-        items, scores = self._rank(groups, within)
+        items, scores = self._rank(groups, within, span.without)
         guessed = [group for group in groups if group.weight > 0 and group.ceiling < 1]
         named = [group for group in groups if group.weight > 0 and group.ceiling == 1]
         if named and guessed and len(scores) and scores[0] <= _score_without(guessed, groups):
             note = " ".join(filter(None, [self._missing_note(guessed), note]))
             groups = [group for group in groups if group not in guessed]
             guessed = []
-            items, scores = self._rank(groups, within)
+            items, scores = self._rank(groups, within, span.without)
         if within is None and len(scores):
             if len(named) > 1 and not missing and not guessed and scores[0] <= self._noise:
                 note = "No image shows all of these. The nearest images follow."
@@ -291,7 +317,7 @@ class Searcher:
         with_text = [group for group in wanted if group.text is not None]
         # With a filter, every image that matches it counts as a hit.
         total = None if within is None or query.order != "best" else self._folding.count(within)
-        return self._page(items, scores, _Page(k, skip, note, total, within, with_text))
+        return self._page(items, scores, _Page(span.k, span.skip, note, total, within, with_text))
 
     def similar(
         self, features: ImageFeatures, query: Query, k: int, without: int | None = None, skip: int = 0
@@ -300,14 +326,19 @@ class Searcher:
 
         Args:
             features: the query image.
-            query: filters, and optionally a class that the similarity is weighted by.
+            query: filters, and optionally a class that the similarity is weighted by, or words. With words, the
+                similarity counts like one more term.
             k: number of hits on the page.
             without: an item to leave out, usually the query image itself.
             skip: number of hits on the pages before.
 
         Raises:
-            QueryError: `class:` names no class.
+            QueryError: `class:` names no class, a word is unknown, or the version cannot be searched by words.
         """
+        if query.terms:
+            image = self._taught.similar(features.visual)
+            group = _Group(Term(""), (), image, 1.0, 1, shown=bool(image.any()))
+            return self._find_terms(query, k, skip, [group] if group.shown else [], without)
         within = self._matching(query.filters) if query.filters else None
         if query.of_class is None:
             items, scores = self._nearest(features, skip + k, without, within)
@@ -612,12 +643,20 @@ class Searcher:
         return expanded
 
     def _rank(
-        self, groups: Sequence[_Group], within: NDArray[np.int64] | None
+        self, groups: Sequence[_Group], within: NDArray[np.int64] | None, without: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the best MAX_HITS images, best first, and their scores. Without evidence, word vectors decide."""
+        """Return the best MAX_HITS images, best first, and their scores. Without evidence, word vectors decide.
+
+        Args:
+            groups: the groups.
+            within: the only images that count, None for all.
+            without: an image to leave out.
+        """
         weights = np.asarray([group.weight for group in groups], np.float32)
         vectors = [next((each.vector for each in group.expanded if each.vector is not None), None) for group in groups]
         items = self._candidates(groups, weights, vectors, within)
+        if without is not None:
+            items = items[items != without]
         relevance = np.stack([group.relevance[items] for group in groups])
         # Word vectors only order images without evidence.
         cosines = None if relevance.min(initial=1) > 0 else self._vectors.cosines(vectors, items)

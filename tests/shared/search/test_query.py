@@ -196,6 +196,21 @@ def test_uri_with_quotation_marks_is_written_without_blanks() -> None:
     assert parse('like:/a/"b".jpg').like == '/a/"b".jpg'
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("like:a at the beach", "at the beach"),
+        ("similar ones at the beach -dog like:a", "at the beach -dog"),
+        ('like:a "red car" people looking up', '"red car" people looking up'),
+        ("like:a not a dog", "-dog"),
+    ],
+)
+def test_words_beside_like_are_terms(text: str, expected: str) -> None:
+    found = parse(text)
+    assert found.like == "a"
+    assert found.terms == (parse(f"x {expected}").terms[1:])
+
+
 def test_attached_image_replaces_like() -> None:
     assert parse("", image=True) == Query("")
     assert parse("class:tabby type:png", image=True).of_class == "tabby"
@@ -222,7 +237,7 @@ def test_attached_image_replaces_like() -> None:
         ("after:2024 before:2023", "No day is both after 2024-01-01 and before 2023-01-01. Change one of the dates"),
         ("like:a sort:date", "Similar images come in the order of their similarity. Leave out sort:"),
         ("cat class:tabby", "class: goes with an image, as in `like:<uri> class:"),
-        ("like:a in:b cat dog", "A search for similar images takes filters and class:, but no words. Leave out `cat`"),
+        ("like:a class:tabby cat dog", "The query has class: and words. Leave out class: or `cat`"),
         ("cat " * MOST_TERMS + "dog", "The query has 21 words. Leave out all but 20"),
         ("https://example.com/x.jpg", "`https://example.com/x.jpg` is an address. Use like: with the URI"),
         ("cat www.example.com", "`www.example.com` is an address"),

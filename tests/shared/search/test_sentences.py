@@ -85,6 +85,39 @@ def test_unwanted_words_weights_and_alternatives(searcher: Searcher) -> None:
     assert {"roses", "grass"} <= set(kinds(searcher, "roses or grass", 0.5))
 
 
+def test_image_and_words_together(searcher: Searcher, things: Path) -> None:
+    def similar(kind: str, words: str, count: int = 3) -> list[str]:
+        uri = things / "pictures" / f"{kind}-0.png"
+        item, features = searcher.look_up(str(uri))
+        found = searcher.similar(features, parse(f'like:"{uri}" {words}'), count, without=item)
+        assert str(uri) not in [hit.uri for hit in found.hits]
+        assert all(0 <= hit.score <= 1 for hit in found.hits)
+        return [Path(hit.uri).stem.rpartition("-")[0] for hit in found.hits]
+
+    assert similar("sea", "")[0] == "sea"
+    assert similar("sea", "snow")[0] == "sea-snow"
+    assert similar("snow", "the sea")[0] == "sea-snow"
+    assert "roses-sea" in similar("sea", "roses")[:1]
+    assert "sea" in similar("roses-sea", "-roses")
+    assert not set(similar("sea", "name:roses", 10)) - {"roses", "roses-sea"}
+
+
+def test_image_beside_words_that_nothing_shows_is_searched_alone(searcher: Searcher, things: Path) -> None:
+    item, features = searcher.look_up(str(things / "pictures" / "grass-0.png"))
+    found = searcher.similar(features, parse("like:x an economic theory"), 2, without=item)
+    assert found.note == "Nothing here shows 'an economic theory'."
+    assert {Path(hit.uri).stem.partition("-")[0] for hit in found.hits} == {"grass"}
+
+
+@pytest.mark.parametrize("text", ["like:x snow", "like:x name:s -roses"])
+def test_pages_of_image_and_words_equal_one_long_answer(searcher: Searcher, things: Path, text: str) -> None:
+    item, features = searcher.look_up(str(things / "pictures" / "sea-0.png"))
+    whole = searcher.similar(features, parse(text), 1000, without=item)
+    pages = [searcher.similar(features, parse(text), 2, item, skip) for skip in range(0, whole.total, 2)]
+    assert [hit for page in pages for hit in page.hits] == whole.hits
+    assert whole.total == len(whole.hits) > 1
+
+
 def test_text_that_nothing_shows_is_named_and_has_no_hits(searcher: Searcher) -> None:
     for text in ("sand", "a day of democracy", "an economic theory"):
         answer = searcher.find(parse(text), 10)

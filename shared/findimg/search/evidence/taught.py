@@ -165,6 +165,26 @@ class TaughtEvidence:
                 self._relevances.popitem(last=False)
         return found, share
 
+    def similar(self, visual: Floats) -> Floats:
+        """Return how similar every image is to one image, as a relevance that can stand beside words.
+
+        The relevance is 0 at the usual cosine of the library's images to this one, and 1 for an equal image. An
+        encoder's cosines themselves have no fixed meaning.
+
+        Args:
+            visual: float32[dim], the image's visual features.
+
+        Returns:
+            float32[images], 0 to 1.
+        """
+        found = np.zeros(self._manifest.images, np.float32)
+        if np.any(visual):
+            point = normalised(self._similarity.projected(visual))
+            usual, _ = self._noise(point)
+            items, cosines = self._similarity.cosines(point)
+            found[items] = np.clip((cosines - usual) / (1 - usual), 0, 1)
+        return found
+
     def tags(self, visual: Floats) -> dict[str, float]:
         """Return the taught names that an image shows, and their relevance, 0 to 1.
 
