@@ -1,11 +1,15 @@
 """Test a library with two encoders: efficientnet-lite0, and a made pair of towers (see `tests.sentences`)."""
 
+import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
 import findimg
 from findimg.errors import LibraryError, SettingsError
@@ -15,6 +19,7 @@ from findimg.library.manifest import Manifest, parse_manifest
 from findimg.settings import Settings
 from findimg_jobs.build.merging import choose_purge
 from findimg_jobs.build.rebuild import rebuild
+from findimg_jobs.cli.root import app
 from findimg_jobs.encoders.roles import encoder_roles, remove_encoder, use_encoders
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.add import add
@@ -285,3 +290,23 @@ def test_evaluation_shows_both_encoders_side_by_side(library: Library, settings:
     assert page.count(f"Text precision@10, {SECOND}") == page.count(f"Text precision@10, {FIRST}") == 1
     headers = [str(table.columns[0].header) for table in found.tables()]
     assert (headers.count("Encoder alone"), headers.count("Label")) == (1, 2)
+
+
+def test_commands_list_use_and_remove_encoders(
+    library: Library, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINDIMG_CACHE", str(settings.cache))
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["encoders", *arguments, "--library", library.uri])
+
+    assert [role["by_words"] for role in json.loads(run("list", "--json").stdout)] == [True, False]
+    assert f"by words with {SECOND}." in run("use", "--by-words", SECOND).stdout
+    assert [role["by_words"] for role in json.loads(run("list", "--json").stdout)] == [False, True]
+    assert re.search(rf"{FIRST} .*1280.*yes", run("list").stdout)
+    assert "--by-image, --by-words" in str(run("use").exception)
+    monkeypatch.setenv("FINDIMG_BACKBONE", FIRST)
+    assert "would add it again" in str(run("remove", FIRST).exception)
+    monkeypatch.delenv("FINDIMG_BACKBONE")
+    assert f"by image with {SECOND}, by words with {SECOND}." in run("remove", FIRST).stdout
+    assert [role["name"] for role in json.loads(run("list", "--json").stdout)] == [SECOND]
