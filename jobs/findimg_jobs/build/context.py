@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from findimg.encoders.registry import fingerprint
+from findimg.encoders.registry import fingerprint, text_files
 from findimg.errors import SettingsError
 from findimg.heads.base import Head
 from findimg.heads.devise import Devise
@@ -20,6 +20,7 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
+from findimg_jobs.encoders.near_duplicates import read_measured
 from findimg_jobs.reporting.progress import download_bar
 
 DEFAULT_BACKBONE = "efficientnet-lite0"
@@ -38,6 +39,7 @@ class BuildConfig:
     visual_dim: str  # dimensions of the visual index after projection, or "full"
     sources: tuple[str, ...]
     partition_size: int  # maximum number of images in one segment
+    near_duplicates: float | None = None  # cosine that the library measured, None where the encoder's own value counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def make_build_context(
         visual_dim=_check_visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
         sources=tuple(open_storage(source).root for source in sources),
         partition_size=settings.partition_size,
+        near_duplicates=read_measured(storage, made_by) if text_files(backbone) else None,
     )
     return BuildContext(config, head, words, store.folder)
 
@@ -92,6 +95,8 @@ def hash_recipe(config: BuildConfig) -> str:
     """Return a hash of everything besides the images and the library's measures that decides how a segment looks."""
     parts = [config.backbone, config.fingerprint, config.words, config.head, config.head_sha256, config.visual_dim]
     limits = [MIN_PROBABILITY, MIN_REGION_PROBABILITY]
+    if config.near_duplicates is not None:
+        limits.append(config.near_duplicates)  # the pairs that a version takes over were found with it
     return hashlib.sha256(json.dumps([SCHEMA, TEXT_FORMAT, *parts, *limits]).encode()).hexdigest()
 
 

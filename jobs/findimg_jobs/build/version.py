@@ -107,7 +107,8 @@ def build_version(
         return None
     segments = _build_segments(library, request, reused, kept, SegmentFolder(folder, engine))
     firsts = first_copies(images.sha256)
-    pairs = _find_pairs(library, segments, reused, firsts, near_duplicate_cosine(context.config.backbone))
+    cosine = context.config.near_duplicates or near_duplicate_cosine(context.config.backbone)
+    pairs = _find_pairs(library, segments, reused, firsts, cosine)
     rows = segments.rows
     write_items(folder / ITEMS_FILE, rows.rows, name_groups(firsts, pairs))
     write_pairs(folder / PAIRS_FILE, firsts == np.arange(len(firsts)), pairs)

@@ -30,6 +30,11 @@ class ChosenEncoder:
         """Return the fingerprint of the encoder."""
         return self.context.config.fingerprint
 
+    def with_near_duplicates(self, cosine: float) -> "ChosenEncoder":
+        """Return the encoder with the cosine from which on two images are near-duplicates."""
+        config = replace(self.context.config, near_duplicates=cosine)
+        return replace(self, context=replace(self.context, config=config))
+
     def with_sources(self, sources: tuple[str, ...]) -> "ChosenEncoder":
         """Return the encoder for a version of these sources."""
         config = replace(self.context.config, sources=sources)

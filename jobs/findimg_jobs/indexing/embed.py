@@ -95,7 +95,7 @@ class Embedder:
         ignore_pillow_warnings()
         self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(task.library)
-        self._backbone = _open_encoder(task, threads)
+        self._backbone = open_task_encoder(task, threads)
         self._described = DescribedImages(self._storage, task.thumbnails_of) if task.thumbnails_of else None
         if self._backbone.classes and not self._storage.exists(classifier_key(task.fingerprint)):
             buffer = io.BytesIO()
@@ -195,7 +195,8 @@ class Embedder:
         return _Prepared(image, decoded, pixels, len(data), seconds)
 
 
-def _open_encoder(task: EmbedTask, threads: int | None) -> ImageEncoder:
+def open_task_encoder(task: EmbedTask, threads: int | None = None) -> ImageEncoder:
+    """Open the encoder of a task, from weights or from the model that the library carries."""
     store = ModelStore(task.models)
     if not task.carried_by:
         return open_backbone(task.backbone, store, task.weights or None, threads=threads)

@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import abspath
 
+from findimg.encoders.registry import text_files
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, StorageError
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
+from findimg.storage.base import Storage
 from findimg.terminal import counted
 from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
+from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_duplicates, write_measured
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.indexing.embed import EmbedTask
+from findimg_jobs.indexing.embed import EmbedTask, open_task_encoder
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
 from findimg_jobs.indexing.records import Failure, FolderIdentity, Listing, SourceImage
 from findimg_jobs.indexing.skip_rules import SkipRules
@@ -108,7 +111,7 @@ def index(
                     progress.committed[number] = embed_shards(
                         session, settings, job, progress.committed[number], progress.shards[number]
                     )
-                manifest = _build(session, encoders, progress, live, options)
+                manifest = _build(session, settings, encoders, progress, live, options)
             except FindimgError as error:
                 _report_failure(session, progress, live, error, on_end)
                 if isinstance(error, StorageError):
@@ -277,26 +280,16 @@ def embed_shards(
         FindimgError: not all shards could be embedded. Committed shards stay.
     """
     storage, encoder, fingerprint = session.library.storage, job.encoder, job.encoder.fingerprint
-    backbone, weights = encoder.context.config.backbone, encoder.weights
     to_embed = sum(len(shard.images) for shard in job.shards)
     if to_embed:
-        _log.info("Embedding %d new or changed images with %s. Loading the model.", to_embed, backbone)
+        name = encoder.context.config.backbone
+        _log.info("Embedding %d new or changed images with %s. Loading the model.", to_embed, name)
     with session.clock.stage("embed"):
-        task = EmbedTask(
-            backbone=backbone,
-            # A worker may have another working folder.
-            weights=weights if "://" in weights else weights and abspath(weights),
-            models=(settings.cache / "models").absolute(),
-            library=session.library.uri,
-            fingerprint=fingerprint,
-            contents=frozenset(committed.contents),
-            carried_by=encoder.live.version if encoder.carried and encoder.live else "",
-            thumbnails_of=job.thumbnails_of,
-        )
+        task = _task(storage, settings, encoder, frozenset(committed.contents), job.thumbnails_of)
         for shard in show_progress(session.engine.run(job.shards, task), to_embed):
             done.append(shard)
             session.lock.check()
-    keep_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, weights or None)
+    keep_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, encoder.weights or None)
     if not done:
         return committed
     shards = read_shards(storage, fingerprint)
@@ -307,8 +300,26 @@ def embed_shards(
     return combine_shards(shards)
 
 
+def _task(
+    storage: Storage, settings: Settings, encoder: ChosenEncoder, contents: frozenset[str], thumbnails_of: str = ""
+) -> EmbedTask:
+    weights = encoder.weights
+    return EmbedTask(
+        backbone=encoder.context.config.backbone,
+        # A worker may have another working folder.
+        weights=weights if "://" in weights else weights and abspath(weights),
+        models=(settings.cache / "models").absolute(),
+        library=storage.root,
+        fingerprint=encoder.fingerprint,
+        contents=contents,
+        carried_by=encoder.live.version if encoder.carried and encoder.live else "",
+        thumbnails_of=thumbnails_of,
+    )
+
+
 def _build(
     session: WriteSession,
+    settings: Settings,
     encoders: Sequence[ChosenEncoder],
     progress: _Progress,
     live: Manifest | None,
@@ -320,13 +331,30 @@ def _build(
         raise NotPublishedError(
             f"{counted(len(progress.failures), 'image')} could not be read and --strict is on, so nothing is published."
         )
-    texts = read_committed_texts(session.library.storage)
-    found = find_embedded_by_all(progress.plan.images, progress.committed, texts)
+    storage = session.library.storage
+    found = find_embedded_by_all(progress.plan.images, progress.committed, read_committed_texts(storage))
+    encoders = [
+        _with_near_duplicates(storage, settings, encoder, images.sha256)
+        for encoder, images in zip(encoders, found, strict=True)
+    ]
     requests = [
         BuildRequest(progress.plan.run, encoder.context, images, len(progress.failures))
         for encoder, images in zip(encoders, found, strict=True)
     ]
     return build_and_publish(session, requests, live, options.allow_shrink)
+
+
+def _with_near_duplicates(
+    storage: Storage, settings: Settings, encoder: ChosenEncoder, contents: Sequence[str]
+) -> ChosenEncoder:
+    """Return an image–text encoder with the cosine of near-duplicates, measured once the library has enough images."""
+    config, different = encoder.context.config, frozenset(contents)
+    if not text_files(config.backbone) or config.near_duplicates is not None or len(different) < LEAST_IMAGES:
+        return encoder
+    opened = open_task_encoder(_task(storage, settings, encoder, frozenset()))
+    cosine = measure_near_duplicates(storage, opened, different)
+    write_measured(storage, config.fingerprint, cosine)
+    return encoder.with_near_duplicates(cosine)
 
 
 def failures_of_any(committed: Sequence[CommittedImages], images: Sequence[SourceImage]) -> list[Failure]:
