@@ -7,10 +7,10 @@ value could be measured where findimg is developed, so each library measures its
 - Different images must not. The cosine is at least half way from the nearest different images to an equal one.
   "Nearest" is the 90 % quantile over the sample of each image's best cosine, so that a few bursts do not count.
 
-On 200 of the 1,400 photographs, chosen at random twice, the first rule gives 0.923 and 0.931 for efficientnet-lite0. Its
-value was chosen by hand as 0.92 (see `findimg.index.duplicates`). For efficientnet-lite2 it gives 0.929 and 0.935. The
-value by hand is 0.94, and four wrong pairs have more than 0.92. The second rule gives 0.87 to 0.91, so it decides only
-for an encoder that puts all images near each other.
+On 200 of the 1,400 photographs, chosen twice at random, the first rule gives 0.923 and 0.931 for efficientnet-lite0.
+Its value was chosen by hand as 0.92 (see `findimg.index.duplicates`). For efficientnet-lite2 the rule gives 0.929 and
+0.935. The value by hand is 0.94, and four wrong pairs have more than 0.92. The second rule gives 0.87 to 0.91, so it
+decides only for an encoder that puts all images near each other.
 """
 
 import io
