@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, WebSocketRoute, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
@@ -660,6 +660,23 @@ def test_cancelled_file_dialog_does_not_close_the_modal(opened: Page, bot: TinyB
     expect(opened.get_by_role("dialog")).to_be_visible()
     opened.get_by_role("button", name="Leave it").click()
     expect(opened.get_by_role("dialog")).to_have_count(0)
+
+
+def test_modal_is_sent_when_its_upload_is_done(opened: Page, bot: TinyBot) -> None:
+    bot.answer = opening(modal(asking("Picture", {"type": "file_input"})))
+    use_tag_shortcut(opened, bot)
+    held: list[Route] = []
+    opened.route("**/page/upload", held.append)
+    dialog = opened.get_by_role("dialog")
+    give(dialog.locator(".file-input"), ["drop"], "fox.jpg", "image/jpeg", picture())
+    send = dialog.get_by_role("button", name="Send it")
+    send.click()
+    expect(send).to_have_attribute("aria-busy", "true")
+    held[0].continue_()
+    expect(dialog).to_have_count(0)
+    opened.unroute("**/page/upload")
+    values = bot.heard()["view"]["state"]["values"]
+    assert [file["name"] for file in values["Picture"]["it"]["files"]] == ["fox.jpg"]
 
 
 def test_button_shows_progress_until_the_answer_arrives(opened: Page, room: Room, bot: TinyBot) -> None:

@@ -1,9 +1,8 @@
 """Search a version: by words, by image, and for tags."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from itertools import combinations
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,27 +28,28 @@ from findimg.library.layout import VOCABULARY_FILE
 from findimg.library.library import Version
 from findimg.library.version_catalog import VersionCatalog
 from findimg.search.corrections import SpellingChecker
-from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
-from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
-from findimg.search.evidence.taught import (
-    PSEUDO_GUESSED,
-    PSEUDO_NAMED,
-    PSEUDO_TRAINED,
-    SHOWN,
-    TaughtEvidence,
-    VectorOf,
+from findimg.search.evidence.finder import EvidenceFinder, EvidenceSources
+from findimg.search.evidence.groups import (
+    RELEVANT,
+    TermGroup,
+    name_different_things,
+    score_without,
+    within_text,
+    without_stray_text,
 )
-from findimg.search.evidence.text import ALONE, BESIDE, FoundText, TextEvidence
+from findimg.search.evidence.sentences import SentenceEvidence
+from findimg.search.evidence.taught import TaughtEvidence, VectorOf
+from findimg.search.evidence.text import TextEvidence
 from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
-from findimg.search.expansion import CEILING, ExpandedTerm, expand, peak_relevance
+from findimg.search.expansion import CEILING
 from findimg.search.filters import Filters
 from findimg.search.folders import nearest_folders
 from findimg.search.folding import Folding
 from findimg.search.phrases import join_terms
 from findimg.search.query import Query, Term
-from findimg.search.ranking import FLOOR, RERANKED, best_first, combine, rerank, top_k
+from findimg.search.ranking import RERANKED, best_first, combine, rerank, top_k
 from findimg.search.results import Answer, Hit, ImageFeatures, TextMatch
 from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors
@@ -58,44 +58,18 @@ from findimg.search.similarity import SimilaritySearch
 from findimg.search.tags import LEAST, Tag, Tagger
 from findimg.search.taught.query_names import Labels, join_taught, without_fillers
 from findimg.search.translation import translate_terms
-from findimg.taught.state import TaughtName, TaughtState
+from findimg.taught.state import TaughtState
 from findimg.text.enumeration import enumerated
-from findimg.text.lexicon import CLASSES, FILLERS, open_lexicon
+from findimg.text.lexicon import open_lexicon
 from findimg.text.lexicon.folding import UNSPACED
 from findimg.text.spelling import did_you_mean, nearest_spellings
-from findimg.text.tokens import fold_words
 from findimg.text.vectors import WordVectors
 
 # Hits of a query at most. All of them are ranked together, so that a page does not depend on its place or its length.
 MAX_HITS = 1000
-_SAME_THING = 0.7  # two terms may mean the same thing if a class has at least this weight in both
-_RELEVANT = 0.01  # a hit below this share of the best score is noise
-_BESIDE_QUOTED = 0.75  # factor of what images show beside texts that have a quoted phrase
 _ORDERED = 0.25  # an image below this share of the best score is no hit of a query that asks for another order
-_TERMS = 2048  # expanded terms that are kept, about 5 KB each
+_QUERIES = 2048  # prepared queries that are kept
 _FILTERS = 16  # filters whose matches are kept, 8 bytes for each matching image
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Group:
-    """A term with its alternatives, and its relevance for every image."""
-
-    term: Term
-    expanded: tuple[ExpandedTerm, ...]  # one for each alternative
-    relevance: NDArray[np.float32]  # float32[images], the best of the alternatives
-    weight: float  # negative for an unwanted term
-    ceiling: float
-    shown: bool  # whether any image shows the term
-    class_share: float = 1.0  # how much classes count beside the examples of a taught name
-    text: NDArray[np.float32] | None = None  # float32[images], the relevance by text, None if no text has the term
-    by_text: bool = False  # text decides which images have the term. Images with the same words need not look alike.
-    required: bool = False  # an image without the term is no hit
-    guess: "_Group | None" = None  # the group without text, if images alone say little about the term
-
-    @property
-    def is_only_text(self) -> bool:
-        """Whether nothing but text says which images have the term."""
-        return not self.expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +90,7 @@ class _Page:
     note: str
     total: int | None  # hits on all pages, None if they are all of the ranked images
     within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
-    texts: "Sequence[_Group]" = ()  # wanted groups that some text has
+    texts: Sequence[TermGroup] = ()  # wanted groups that some text has
 
 
 class Searcher:
@@ -153,9 +127,7 @@ class Searcher:
         self._folding = Folding(Duplicates(groups), self.catalog)
         self._head = open_version_head(for_words, words)
         self._tagger = Tagger(words, self.lexicon)
-        self._expand = lru_cache(_TERMS)(partial(expand, lexicon=self.lexicon, words=words))
-        self._expand_taught = lru_cache(_TERMS)(self._expand_or_only_name)
-        self._prepared = lru_cache(_TERMS)(self._prepare)
+        self._prepared = lru_cache(_QUERIES)(self._prepare)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
         self._filter_note = lru_cache(_FILTERS)(self._describe_filters)
         self._postings = open_postings(for_words, word_rows, WHOLE)
@@ -168,20 +140,20 @@ class Searcher:
             self._similarity = SimilaritySearch(version, rows, own)
             self._described = open_visual(for_words, word_rows)
         self._taught = TaughtEvidence(self._similarity, self.catalog, manifest)
-        self._trained: TrainedEvidence | None = None
+        trained: TrainedEvidence | None = None
         if isinstance(self._head, Devise):
             relevance = open_relevance(for_words, word_rows, len(self._head.labels))
-            self._trained = TrainedEvidence(self._head, relevance, self.lexicon)
+            trained = TrainedEvidence(self._head, relevance, self.lexicon)
         self._sentences: SentenceEvidence | None = None
         self._text_vectors = text_vectors
         if text_vectors and VOCABULARY_FILE in for_words.manifest.files:
             vocabulary = read_vocabulary(for_words.path(VOCABULARY_FILE), for_words.manifest.dim)
             self._sentences = SentenceEvidence(self._described, vocabulary, text_vectors)
-        self._noise = NOISE_RELEVANCE if self._sentences else for_words.manifest.noise
-        self._evidence: list[Evidence] = [*([self._trained] if self._trained else []), self._sentences or classes]
-        self._labels: Mapping[str, int] = self._trained.labels if self._trained else {}
         self._text_index = open_text_index(version, rows)
         self._text = TextEvidence(self._text_index, self.lexicon, texts)
+        sources = EvidenceSources(classes, self._taught, self._text, trained, self._sentences)
+        self._labels = sources.labels
+        self._evidence = EvidenceFinder(sources, manifest.images, for_words.manifest.noise, self.lexicon, words)
         self._spelling = SpellingChecker(self.lexicon, words, self._labels, self._text.knows)
         self._vectors = VectorEvidence(open_joint(for_words, word_rows))
 
@@ -252,7 +224,7 @@ class Searcher:
         ]
 
     def _find_terms(
-        self, query: Query, k: int, skip: int, others: Sequence[_Group], without: int | None = None
+        self, query: Query, k: int, skip: int, others: Sequence[TermGroup], without: int | None = None
     ) -> Answer:
         """Return one page of the images that fit the terms and filters of a query, and other groups.
 
@@ -272,11 +244,11 @@ class Searcher:
                 "words. Search it by image with /similar, or index it with another backbone."
             )
         terms, note = self._prepared(query.terms, self._taught.state)
-        groups = _without_stray_text([group for term in terms for group in self._groups(term)])
+        groups = without_stray_text([group for term in terms for group in self._evidence.find(term)])
         answer = self._find_groups([*others, *groups], query, _Span(k, skip, without))
         return replace(answer, note=f"{note} {answer.note}".strip()) if note else answer
 
-    def _find_groups(self, groups: Sequence[_Group], query: Query, span: _Span) -> Answer:
+    def _find_groups(self, groups: Sequence[TermGroup], query: Query, span: _Span) -> Answer:
         """Return one page of the images that fit groups and the filters of a query."""
         within = self._matching(query.filters) if query.filters else None
         if within is not None and span.without is not None:
@@ -286,27 +258,27 @@ class Searcher:
         missing = [group for group in wanted if not group.shown]
         if any(group.required for group in missing) or (missing == wanted and all(g.is_only_text for g in missing)):
             return Answer([], self._missing_note(missing))
-        within = _within_text([group for group in groups if group.shown], within)
+        within = within_text([group for group in groups if group.shown], within)
         if missing:
             note = " ".join(filter(None, [self._missing_note(missing), note]))
             if len(missing) == len(wanted) and within is None:
                 return Answer([], note)
             if len(missing) < len(wanted):
                 groups = [group for group in groups if group.shown or group.weight < 0]
-        if _name_different_things(groups):
-            groups = [self._with_regions(group) for group in groups]
+        if name_different_things(groups):
+            groups = [self._evidence.with_regions(group) for group in groups]
         items, scores = self._rank(groups, within, span.without)
         guessed = [group for group in groups if group.weight > 0 and group.ceiling < 1]
         named = [group for group in groups if group.weight > 0 and group.ceiling == 1]
-        if named and guessed and len(scores) and scores[0] <= _score_without(guessed, groups):
+        if named and guessed and len(scores) and scores[0] <= score_without(guessed, groups):
             note = " ".join(filter(None, [self._missing_note(guessed), note]))
             groups = [group for group in groups if group not in guessed]
             guessed = []
             items, scores = self._rank(groups, within, span.without)
         if within is None and len(scores):
-            if len(named) > 1 and not missing and not guessed and scores[0] <= self._noise:
+            if len(named) > 1 and not missing and not guessed and scores[0] <= self._evidence.noise:
                 note = "No image shows all of these. The nearest images follow."
-            kept = np.count_nonzero(scores >= scores[0] * _RELEVANT)
+            kept = np.count_nonzero(scores >= scores[0] * RELEVANT)
             items, scores = items[:kept], scores[:kept]
         if guessed:
             scores = np.minimum.accumulate(self._cautious_scores(groups, items)) if named else scores * CEILING
@@ -337,7 +309,7 @@ class Searcher:
         """
         if query.terms:
             image = self._taught.similar(features.visual)
-            group = _Group(Term(""), (), image, 1.0, 1, shown=bool(image.any()))
+            group = TermGroup(Term(""), (), image, 1.0, 1, shown=bool(image.any()))
             return self._find_terms(query, k, skip, [group] if group.shown else [], without)
         within = self._matching(query.filters) if query.filters else None
         if query.of_class is None:
@@ -476,174 +448,8 @@ class Searcher:
         page = _Page(k, skip, self._filter_note(query.filters), None, np.sort(items))
         return self._page(items, np.ones(len(items), np.float32), page)
 
-    def _groups(self, term: Term) -> list[_Group]:
-        """Return a term's group. A phrase that nobody quoted and nothing shows is split: `car wheel`.
-
-        A sentence that nothing shows is split if every word of it is written somewhere: `Acme invoice 2024`.
-        """
-        group = self._group(term)
-        parts = term.text.split()
-        if group.shown or term.phrase or term.alternatives or len(parts) == 1 or term.weight < 0:
-            return [group]
-        if self._sentences:
-            words = [Term(part) for part in parts if part.lower() not in FILLERS]
-            written = [(word, self._text.find_any(word)) for word in words]
-            return [self._text_group(*each) for each in written] if all(found for _, found in written) else [group]
-        split = [self._group(Term(part)) for part in parts if part in self.lexicon]
-        return split if any(part.shown for part in split) else [group]
-
-    def _group(self, term: Term) -> _Group:
-        if term.source or any(other.source for other in term.alternatives):
-            return self._group_of_sources(term)
-        names = [self._taught.state.find(each) for each in term.texts]
-        if not any(names) and self._is_wording(term):
-            return self._text_group(term, self._text.find_any(term, forgiving=True))
-        try:
-            expanded = tuple(self._expand_term(each) for each in term.texts)
-        except QueryError:
-            if found := self._text.find_any(term) or self._text.find_any(term, forgiving=True):
-                return self._text_group(term, found)
-            raise
-        if any(names):
-            group = self._taught_group(term, expanded, names)
-            return group if group.shown else self._with_text(group)
-        return self._with_text(self._visual_group(term, expanded))
-
-    def _is_wording(self, term: Term) -> bool:
-        """Return whether a quoted phrase is no name of a thing, so that only texts can have it."""
-        if not (self._text.available and term.phrase) or term.alternatives or self._sentences:
-            return False
-        if len(fold_words(term.typed or term.text)) == 1:
-            return False
-        return term.text.lower() not in self._labels and not self.lexicon.senses(term.text)
-
-    def _text_group(self, term: Term, found: FoundText) -> _Group:
-        """Return the group of a term that only texts can have."""
-        text = found.relevance(self.manifest.images, ALONE)
-        required = term.phrase and bool(found)
-        return _Group(term, (), text, term.weight, 1, bool(found), text=text, by_text=True, required=required)
-
-    def _group_of_sources(self, term: Term) -> _Group:
-        """Return the group of a term of which some alternative names the kind of text to look into."""
-        relevance = np.zeros(self.manifest.images, np.float32)
-        is_text = True
-        for each in (replace(term, alternatives=()), *term.alternatives):
-            if each.source:
-                found = self._text.find(each, forgiving=True).relevance(self.manifest.images, ALONE)
-            else:
-                found, is_text = self._group(each).relevance, False
-            relevance = np.maximum(relevance, found)
-        shown = bool(relevance.any())
-        return _Group(term, (), relevance, term.weight, 1, shown, text=relevance, by_text=True, required=is_text)
-
-    def _with_text(self, group: _Group) -> _Group:
-        """Return a group with a relevance that also counts text."""
-        term = group.term
-        is_named = group.shown and group.ceiling == 1
-        found = self._text.find_any(term, forgiving=term.phrase)
-        if not found and not is_named:
-            found = self._text.find_any(term, forgiving=True)
-        if not found:
-            return group
-        if is_named and not term.phrase:
-            text = found.relevance(self.manifest.images, BESIDE)
-            return replace(group, relevance=found.add_to(group.relevance, text), text=text)
-        if not is_named and not any(self.lexicon.senses(each) for each in term.texts):
-            # No image can show such a word, so the guesses of word vectors would only add noise.
-            return replace(self._text_group(term, found), guess=group)
-        text = found.relevance(self.manifest.images, ALONE)
-        scale = np.float32(_BESIDE_QUOTED if is_named else group.ceiling)
-        relevance = np.maximum(text, group.relevance * scale)
-        guess = None if is_named else group
-        return replace(
-            group,
-            relevance=relevance,
-            weight=term.weight,
-            ceiling=1,
-            shown=True,
-            text=text,
-            by_text=True,
-            guess=guess,
-        )
-
-    def _visual_group(self, term: Term, expanded: tuple[ExpandedTerm, ...]) -> _Group:
-        """Return the group of a term by the evidence that images give themselves."""
-        ceiling = max(each.ceiling for each in expanded)
-        found = [self._source(each).relevance(each) for each in expanded]
-        shown = False
-        for place, each in enumerate(expanded):
-            peak = float(found[place].max(initial=0))
-            shown |= peak_relevance(peak, each.certainty) > self._noise
-            factor = np.float32(each.ceiling / ceiling / max(1, peak))
-            if factor != 1:
-                found[place] = found[place] * factor
-        relevance = found[0] if len(found) == 1 else np.maximum.reduce(found)
-        certainty = max(each.certainty for each in expanded)
-        return _Group(term, expanded, relevance, term.weight * certainty, ceiling, shown)
-
-    def _taught_group(self, term: Term, expanded: Sequence[ExpandedTerm], names: Sequence[TaughtName | None]) -> _Group:
-        """Return the group of a term that has a taught name among its alternatives."""
-        relevance = np.zeros(self.manifest.images, np.float32)
-        shown, shares = False, []
-        for each, name in zip(expanded, names, strict=True):
-            known = name is None or each.classes.any() or (self._trained is not None and self._trained.knows(each))
-            found = self._source(each).relevance(each) if known else None
-            if found is not None:
-                peak = float(found.max(initial=0))
-                certain = peak_relevance(peak, each.certainty) > self._noise
-                found = found * np.float32(each.ceiling / max(1, peak))
-            if name is None:
-                shown |= found is not None and certain
-            else:
-                found, share = self._taught.relevance(name, found, self._pseudo_examples(each), each.term)
-                shown |= bool(found.max(initial=0) >= SHOWN)
-                shares.append(share)
-            if found is not None:
-                relevance = found if len(expanded) == 1 else np.maximum(relevance, found)
-        return _Group(term, tuple(expanded), relevance, term.weight, 1, shown, min(shares))
-
-    def _pseudo_examples(self, term: ExpandedTerm) -> float:
-        """Return the number of examples that other evidence for a term counts as."""
-        if self._trained is not None and self._trained.knows(term):
-            return PSEUDO_TRAINED
-        return PSEUDO_NAMED if term.ceiling == 1 else PSEUDO_GUESSED
-
-    def _with_regions(self, group: _Group) -> _Group:
-        """Return a group with a relevance that also counts regions, if it is wanted and its terms name classes."""
-        if group.weight < 0 or group.ceiling < 1:
-            return group
-        relevance = group.relevance
-        for each in group.expanded:
-            found = self._source(each).relevance_in_regions(each)
-            if found is not None:
-                share = group.class_share * each.ceiling / group.ceiling
-                scaled = found * np.float32(share / max(1, found.max(initial=0)))
-                relevance = np.maximum(relevance, scaled)
-        return replace(group, relevance=relevance)
-
-    def _source(self, term: ExpandedTerm) -> Evidence:
-        """Return the first source of evidence that knows a term. The last source knows every term."""
-        return next(source for source in self._evidence if source.knows(term))
-
-    def _expand_or_only_name(self, text: str) -> ExpandedTerm:
-        """Return an expanded term. Only examples say what a word means that no other source knows."""
-        try:
-            return self._expand(text)
-        except QueryError:
-            return _unexpanded(text)
-
-    def _expand_term(self, text: str) -> ExpandedTerm:
-        if self._sentences:
-            name = self.lexicon.singular(text) or text.lower()
-            return _unexpanded(name if name in self._labels else text)
-        is_taught = self._taught.state.find(text) is not None
-        expanded = self._expand_taught(text) if is_taught else self._expand(text)
-        if self._trained and self._trained.knows(expanded):
-            return replace(expanded, certainty=1, ceiling=1)
-        return expanded
-
     def _rank(
-        self, groups: Sequence[_Group], within: NDArray[np.int64] | None, without: int | None = None
+        self, groups: Sequence[TermGroup], within: NDArray[np.int64] | None, without: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the best MAX_HITS images, best first, and their scores. Without evidence, word vectors decide.
 
@@ -675,7 +481,7 @@ class Searcher:
         order = best_first(scores)
         return items[order], scores[order]
 
-    def _cautious_scores(self, groups: Sequence[_Group], items: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _cautious_scores(self, groups: Sequence[TermGroup], items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return scores in which a guessed term's evidence counts no more than its ceiling allows."""
         weights = np.asarray([group.weight for group in groups], np.float32)
         ceilings = np.asarray([1 if group.weight < 0 else group.ceiling for group in groups], np.float32)[:, None]
@@ -684,7 +490,7 @@ class Searcher:
 
     def _candidates(
         self,
-        groups: Sequence[_Group],
+        groups: Sequence[TermGroup],
         weights: NDArray[np.float32],
         vectors: Sequence[NDArray[np.float32] | None],
         within: NDArray[np.int64] | None,
@@ -696,7 +502,7 @@ class Searcher:
             relevance = groups[0].relevance[places]
             best = relevance.max(initial=0)
             # Reranking at most halves a score. Beyond the reranked images, the others cannot become relevant hits.
-            relevant = relevance >= best * _RELEVANT / 2
+            relevant = relevance >= best * RELEVANT / 2
             if best > 0 and np.count_nonzero(relevant) >= RERANKED:
                 return np.asarray(places[relevant], np.int64)
             if len(places) < MAX_HITS or relevance.min() > 0:
@@ -716,7 +522,7 @@ class Searcher:
         nearest = top_k(self._vectors.cosines(wanted, others).sum(axis=0), MAX_HITS - len(items))
         return np.sort(np.concatenate([items, others[nearest]]))
 
-    def _missing_note(self, groups: Sequence[_Group]) -> str:
+    def _missing_note(self, groups: Sequence[TermGroup]) -> str:
         notes = []
         for verb, chosen in (
             ("shows", [group for group in groups if not group.is_only_text]),
@@ -777,7 +583,7 @@ class Searcher:
             )
         return Answer(hits, page.note, len(firsts) if page.total is None else page.total)
 
-    def _excerpts(self, items: Sequence[int], groups: Sequence[_Group]) -> dict[int, TextMatch]:
+    def _excerpts(self, items: Sequence[int], groups: Sequence[TermGroup]) -> dict[int, TextMatch]:
         """Return where the texts of some images have the words of some groups."""
         wanted: dict[int, list[Term]] = {}
         for group in groups:
@@ -804,57 +610,3 @@ class Searcher:
             images = "1 image has" if by_file == 1 else f"{by_file} images have"
             note += f" {images} no camera date, so the time of the file counts."
         return f"{note} {undated} images carry no date." if undated else note
-
-
-def _unexpanded(text: str) -> ExpandedTerm:
-    """Return a term that stands for no classes."""
-    return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1)
-
-
-def _score_without(guessed: Sequence[_Group], groups: Sequence[_Group]) -> float:
-    """Return the highest score of an image without evidence for the guessed terms.
-
-    Measured on 69 pairs of a named and a guessed word: one of the 16 pairs below it has a correct first hit.
-    """
-    total = sum(group.weight for group in groups if group.weight > 0)
-    return float(1.5 * FLOOR ** (sum(group.weight for group in guessed) / total))
-
-
-def _without_stray_text(groups: Sequence[_Group]) -> list[_Group]:
-    """Return groups without text that no image combines with the things that the query names.
-
-    `red car` is about cars, although some file is called `red-square.jpg`.
-    """
-    named = [group for group in groups if group.weight > 0 and group.ceiling == 1 and not group.guess and group.shown]
-    if not named:
-        return list(groups)
-    fits = np.logical_and.reduce([group.relevance > _RELEVANT for group in named])
-    return [
-        group.guess
-        if group.guess and group.guess.ceiling < 1 and group.text is not None and not group.text[fits].any()
-        else group
-        for group in groups
-    ]
-
-
-def _within_text(groups: Sequence[_Group], within: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-    """Return the images that may be hits.
-
-    They have all required terms, no unwanted ones of those, and any term at all if there is only text.
-    """
-    wanted = [group for group in groups if group.weight > 0]
-    chosen = [(group.relevance > 0) == (group.weight > 0) for group in groups if group.required]
-    if wanted and all(group.is_only_text and not group.required for group in wanted):
-        chosen.append(np.logical_or.reduce([group.relevance > 0 for group in wanted]))
-    for fits in chosen:
-        within = np.flatnonzero(fits) if within is None else within[fits[within]]
-    return within
-
-
-def _name_different_things(groups: Sequence[_Group]) -> bool:
-    """Return whether a query wants several things that share no class: `cat dog`, but not `dog animal` or `red dog`."""
-    named = [group for group in groups if group.weight > 0 and group.ceiling == 1 and group.expanded]
-    classes = [np.max([each.classes for each in group.expanded], axis=0) for group in named]
-    return len(classes) > 1 and all(
-        float(np.minimum(first, second).max()) < _SAME_THING for first, second in combinations(classes, 2)
-    )

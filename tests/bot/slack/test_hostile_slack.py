@@ -259,8 +259,10 @@ def test_revoked_token_is_reported_and_a_new_one_works(team: Team) -> None:
 
 
 def test_command_works_after_a_dropped_websocket(team: Team) -> None:
+    sockets = team.slack.workspace.sockets
     team.slack.call(team.faults.drop_sockets)
-    until(lambda: team.slack.workspace.sockets.connections)
+    until(lambda: sockets.connections == 0)
+    until(lambda: sockets.connections)
     assert "dalmatian.jpg" in words(team.person.command(team.person.channel(), "/findimg dalmatian"))
 
 

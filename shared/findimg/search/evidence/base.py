@@ -11,8 +11,7 @@ from findimg.search.expansion import ExpandedTerm
 class Evidence(Protocol):
     """Says how well the images of a version show a term.
 
-    To add a source, write one module in this folder and list it in `Searcher`. The first source that knows a term
-    decides about it.
+    To add a source, write one module in this folder, and add it to `EvidenceSources` and its order in `finder.py`.
     """
 
     def knows(self, term: ExpandedTerm) -> bool:

@@ -232,7 +232,8 @@ function files(block, each, context, label) {
   const made = {
     read: () => ({ type: "file_input", files: uploads.ids }),
     filled: () => !uploads.empty,
-    problem: () => uploads.error ?? (uploads.busy ? "The upload is not done yet." : null),
+    problem: () => uploads.error ?? null,
+    finish: () => uploads.finish(),
     add,
   };
   return stateful(block, each, context, node, made, () => uploads.ids);

@@ -93,11 +93,16 @@ export class Modal {
     const view = this.#view;
     if (!button || button.hasAttribute("aria-busy")) return;
     this.#say("");
+    button.setAttribute("aria-busy", "true");
+    const id = this.#id;
+    await view.finishUploads();
+    if (this.#id !== id) return; // closed meanwhile
     const problems = view.problems;
     view.showErrors(problems);
-    if (Object.keys(problems).length) return;
-    button.setAttribute("aria-busy", "true");
-    const answer = await this.#connection.request("/page/submit", { view_id: this.#id, values: view.values });
+    const complete = Object.keys(problems).length === 0;
+    const answer = complete
+      ? await this.#connection.request("/page/submit", { view_id: id, values: view.values })
+      : {};
     button.removeAttribute("aria-busy");
     if (answer.errors && !view.showErrors(answer.errors)) this.#say(Object.values(answer.errors).join(" "));
     else if (answer.error) this.#say(answer.error);

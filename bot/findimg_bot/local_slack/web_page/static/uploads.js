@@ -7,6 +7,7 @@ export class Uploads extends EventTarget {
   #connection;
   #limits;
   #files = []; // {name, id?, error?, preview?, tile}
+  #running = Promise.resolve();
 
   /** @param {{bytes: number, most?: number, types?: string[]}} limits `types` are file name endings */
   constructor(connection, limits) {
@@ -18,7 +19,9 @@ export class Uploads extends EventTarget {
 
   /** Upload files and show them. */
   async add(files) {
-    await Promise.all([...files].map((file) => this.#upload(file)));
+    const added = Promise.all([...files].map((file) => this.#upload(file)));
+    this.#running = Promise.all([this.#running, added]);
+    await added;
   }
 
   get ids() {
@@ -28,6 +31,11 @@ export class Uploads extends EventTarget {
   /** Return whether an upload is still running. */
   get busy() {
     return this.#files.some((file) => !file.id && !file.error);
+  }
+
+  /** Wait until no upload is running. */
+  async finish() {
+    await this.#running;
   }
 
   get error() {

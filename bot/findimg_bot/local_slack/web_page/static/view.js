@@ -65,6 +65,11 @@ export class View {
     return problems;
   }
 
+  /** Wait until the chosen files are uploaded. */
+  async finishUploads() {
+    await Promise.all([...this.#inputs.values()].map((input) => input.finish?.()));
+  }
+
   /** Add files to the first file input. */
   addFiles(files) {
     [...this.#inputs.values()].find((input) => input.add)?.add(files);

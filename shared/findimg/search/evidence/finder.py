@@ -1,0 +1,243 @@
+"""Find which images show or say a term of a query."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+import numpy as np
+
+from findimg.errors import QueryError
+from findimg.search.evidence.base import Evidence
+from findimg.search.evidence.classes import ClassEvidence
+from findimg.search.evidence.groups import TermGroup
+from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
+from findimg.search.evidence.taught import PSEUDO_GUESSED, PSEUDO_NAMED, PSEUDO_TRAINED, SHOWN, TaughtEvidence
+from findimg.search.evidence.text import ALONE, BESIDE, FoundText, TextEvidence
+from findimg.search.evidence.trained import TrainedEvidence
+from findimg.search.expansion import ExpandedTerm, expand, peak_relevance
+from findimg.search.query import Term
+from findimg.taught.state import TaughtName
+from findimg.text.lexicon import CLASSES, FILLERS, Lexicon
+from findimg.text.tokens import fold_words
+from findimg.text.vectors import WordVectors
+
+_BESIDE_QUOTED = 0.75  # factor of what images show beside texts that have a quoted phrase
+_TERMS = 2048  # expanded terms that are kept, about 5 KB each
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidenceSources:
+    """The sources of evidence of a version."""
+
+    classes: ClassEvidence
+    taught: TaughtEvidence
+    text: TextEvidence
+    trained: TrainedEvidence | None  # None without a trained head
+    sentences: SentenceEvidence | None  # None if the encoder reads no sentences
+
+    @property
+    def in_order(self) -> tuple[Evidence, ...]:
+        """Return the sources that judge what images show. The first one that knows a term decides about it."""
+        last = self.sentences or self.classes
+        return (self.trained, last) if self.trained else (last,)
+
+    @property
+    def labels(self) -> Mapping[str, int]:
+        """Return the labels of the trained head and their places, empty without one."""
+        return self.trained.labels if self.trained else {}
+
+
+class EvidenceFinder:
+    """Finds the relevance of every image for each term of a query. Several threads may use it at the same time."""
+
+    def __init__(self, sources: EvidenceSources, images: int, noise: float, lexicon: Lexicon, words: WordVectors):
+        """Keep the sources.
+
+        Args:
+            sources: the sources of evidence of a version.
+            images: number of images in the version.
+            noise: the relevance that the best of unrelated images reaches, for sources of classes.
+            lexicon: says which classes a word names.
+            words: the version's word vectors.
+        """
+        self._sources = sources
+        self._images = images
+        self.noise = NOISE_RELEVANCE if sources.sentences else noise
+        self._lexicon = lexicon
+        self._text, self._taught = sources.text, sources.taught
+        self._trained, self._sentences = sources.trained, sources.sentences
+        self._expand = lru_cache(_TERMS)(partial(expand, lexicon=lexicon, words=words))
+        self._expand_taught = lru_cache(_TERMS)(self._expand_or_only_name)
+
+    def find(self, term: Term) -> list[TermGroup]:
+        """Return a term's group. A phrase that nobody quoted and nothing shows is split: `car wheel`.
+
+        A sentence that nothing shows is split if every word of it is written somewhere: `Acme invoice 2024`.
+        """
+        group = self._group(term)
+        parts = term.text.split()
+        if group.shown or term.phrase or term.alternatives or len(parts) == 1 or term.weight < 0:
+            return [group]
+        if self._sentences:
+            words = [Term(part) for part in parts if part.lower() not in FILLERS]
+            written = [(word, self._text.find_any(word)) for word in words]
+            return [self._text_group(*each) for each in written] if all(found for _, found in written) else [group]
+        split = [self._group(Term(part)) for part in parts if part in self._lexicon]
+        return split if any(part.shown for part in split) else [group]
+
+    def _group(self, term: Term) -> TermGroup:
+        if term.source or any(other.source for other in term.alternatives):
+            return self._group_of_sources(term)
+        names = [self._taught.state.find(each) for each in term.texts]
+        if not any(names) and self._is_wording(term):
+            return self._text_group(term, self._text.find_any(term, forgiving=True))
+        try:
+            expanded = tuple(self._expand_term(each) for each in term.texts)
+        except QueryError:
+            if found := self._text.find_any(term) or self._text.find_any(term, forgiving=True):
+                return self._text_group(term, found)
+            raise
+        if any(names):
+            group = self._taught_group(term, expanded, names)
+            return group if group.shown else self._with_text(group)
+        return self._with_text(self._visual_group(term, expanded))
+
+    def _is_wording(self, term: Term) -> bool:
+        """Return whether a quoted phrase is no name of a thing, so that only texts can have it."""
+        if not (self._text.available and term.phrase) or term.alternatives or self._sentences:
+            return False
+        if len(fold_words(term.typed or term.text)) == 1:
+            return False
+        return term.text.lower() not in self._sources.labels and not self._lexicon.senses(term.text)
+
+    def _text_group(self, term: Term, found: FoundText) -> TermGroup:
+        """Return the group of a term that only texts can have."""
+        text = found.relevance(self._images, ALONE)
+        required = term.phrase and bool(found)
+        return TermGroup(term, (), text, term.weight, 1, bool(found), text=text, by_text=True, required=required)
+
+    def _group_of_sources(self, term: Term) -> TermGroup:
+        """Return the group of a term of which some alternative names the kind of text to look into."""
+        relevance = np.zeros(self._images, np.float32)
+        is_text = True
+        for each in (replace(term, alternatives=()), *term.alternatives):
+            if each.source:
+                found = self._text.find(each, forgiving=True).relevance(self._images, ALONE)
+            else:
+                found, is_text = self._group(each).relevance, False
+            relevance = np.maximum(relevance, found)
+        shown = bool(relevance.any())
+        return TermGroup(term, (), relevance, term.weight, 1, shown, text=relevance, by_text=True, required=is_text)
+
+    def _with_text(self, group: TermGroup) -> TermGroup:
+        """Return a group with a relevance that also counts text."""
+        term = group.term
+        is_named = group.shown and group.ceiling == 1
+        found = self._text.find_any(term, forgiving=term.phrase)
+        if not found and not is_named:
+            found = self._text.find_any(term, forgiving=True)
+        if not found:
+            return group
+        if is_named and not term.phrase:
+            text = found.relevance(self._images, BESIDE)
+            return replace(group, relevance=found.add_to(group.relevance, text), text=text)
+        if not is_named and not any(self._lexicon.senses(each) for each in term.texts):
+            # No image can show such a word, so the guesses of word vectors would only add noise.
+            return replace(self._text_group(term, found), guess=group)
+        text = found.relevance(self._images, ALONE)
+        scale = np.float32(_BESIDE_QUOTED if is_named else group.ceiling)
+        relevance = np.maximum(text, group.relevance * scale)
+        guess = None if is_named else group
+        return replace(
+            group,
+            relevance=relevance,
+            weight=term.weight,
+            ceiling=1,
+            shown=True,
+            text=text,
+            by_text=True,
+            guess=guess,
+        )
+
+    def _visual_group(self, term: Term, expanded: tuple[ExpandedTerm, ...]) -> TermGroup:
+        """Return the group of a term by the evidence that images give themselves."""
+        ceiling = max(each.ceiling for each in expanded)
+        found = [self._source(each).relevance(each) for each in expanded]
+        shown = False
+        for place, each in enumerate(expanded):
+            peak = float(found[place].max(initial=0))
+            shown |= peak_relevance(peak, each.certainty) > self.noise
+            factor = np.float32(each.ceiling / ceiling / max(1, peak))
+            if factor != 1:
+                found[place] = found[place] * factor
+        relevance = found[0] if len(found) == 1 else np.maximum.reduce(found)
+        certainty = max(each.certainty for each in expanded)
+        return TermGroup(term, expanded, relevance, term.weight * certainty, ceiling, shown)
+
+    def _taught_group(
+        self, term: Term, expanded: Sequence[ExpandedTerm], names: Sequence[TaughtName | None]
+    ) -> TermGroup:
+        """Return the group of a term that has a taught name among its alternatives."""
+        relevance = np.zeros(self._images, np.float32)
+        shown, shares = False, []
+        for each, name in zip(expanded, names, strict=True):
+            known = name is None or each.classes.any() or (self._trained is not None and self._trained.knows(each))
+            found = self._source(each).relevance(each) if known else None
+            if found is not None:
+                peak = float(found.max(initial=0))
+                certain = peak_relevance(peak, each.certainty) > self.noise
+                found = found * np.float32(each.ceiling / max(1, peak))
+            if name is None:
+                shown |= found is not None and certain
+            else:
+                found, share = self._taught.relevance(name, found, self._pseudo_examples(each), each.term)
+                shown |= bool(found.max(initial=0) >= SHOWN)
+                shares.append(share)
+            if found is not None:
+                relevance = found if len(expanded) == 1 else np.maximum(relevance, found)
+        return TermGroup(term, tuple(expanded), relevance, term.weight, 1, shown, min(shares))
+
+    def _pseudo_examples(self, term: ExpandedTerm) -> float:
+        """Return the number of examples that other evidence for a term counts as."""
+        if self._trained is not None and self._trained.knows(term):
+            return PSEUDO_TRAINED
+        return PSEUDO_NAMED if term.ceiling == 1 else PSEUDO_GUESSED
+
+    def with_regions(self, group: TermGroup) -> TermGroup:
+        """Return a group with a relevance that also counts regions, if it is wanted and its terms name classes."""
+        if group.weight < 0 or group.ceiling < 1:
+            return group
+        relevance = group.relevance
+        for each in group.expanded:
+            found = self._source(each).relevance_in_regions(each)
+            if found is not None:
+                share = group.class_share * each.ceiling / group.ceiling
+                scaled = found * np.float32(share / max(1, found.max(initial=0)))
+                relevance = np.maximum(relevance, scaled)
+        return replace(group, relevance=relevance)
+
+    def _source(self, term: ExpandedTerm) -> Evidence:
+        """Return the first source of evidence that knows a term. The last source knows every term."""
+        return next(source for source in self._sources.in_order if source.knows(term))
+
+    def _expand_or_only_name(self, text: str) -> ExpandedTerm:
+        """Return an expanded term. Only examples say what a word means that no other source knows."""
+        try:
+            return self._expand(text)
+        except QueryError:
+            return _unexpanded(text)
+
+    def _expand_term(self, text: str) -> ExpandedTerm:
+        if self._sentences:
+            name = self._lexicon.singular(text) or text.lower()
+            return _unexpanded(name if name in self._sources.labels else text)
+        is_taught = self._taught.state.find(text) is not None
+        expanded = self._expand_taught(text) if is_taught else self._expand(text)
+        if self._trained and self._trained.knows(expanded):
+            return replace(expanded, certainty=1, ceiling=1)
+        return expanded
+
+
+def _unexpanded(text: str) -> ExpandedTerm:
+    """Return a term that stands for no classes."""
+    return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1)

@@ -1,0 +1,86 @@
+"""The terms of a query, each with its relevance for every image, and what they say of each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.search.expansion import ExpandedTerm
+from findimg.search.query import Term
+from findimg.search.ranking import FLOOR
+
+_SAME_THING = 0.7  # two terms may mean the same thing if a class has at least this weight in both
+RELEVANT = 0.01  # a hit below this share of the best score is noise
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermGroup:
+    """A term with its alternatives, and its relevance for every image."""
+
+    term: Term
+    expanded: tuple[ExpandedTerm, ...]  # one for each alternative
+    relevance: NDArray[np.float32]  # float32[images], the best of the alternatives
+    weight: float  # negative for an unwanted term
+    ceiling: float
+    shown: bool  # whether any image shows the term
+    class_share: float = 1.0  # how much classes count beside the examples of a taught name
+    text: NDArray[np.float32] | None = None  # float32[images], the relevance by text, None if no text has the term
+    by_text: bool = False  # text decides which images have the term. Images with the same words need not look alike.
+    required: bool = False  # an image without the term is no hit
+    guess: "TermGroup | None" = None  # the group without text, if images alone say little about the term
+
+    @property
+    def is_only_text(self) -> bool:
+        """Whether nothing but text says which images have the term."""
+        return not self.expanded
+
+
+def score_without(guessed: Sequence[TermGroup], groups: Sequence[TermGroup]) -> float:
+    """Return the highest score of an image without evidence for the guessed terms.
+
+    Measured on 69 pairs of a named and a guessed word: one of the 16 pairs below it has a correct first hit.
+    """
+    total = sum(group.weight for group in groups if group.weight > 0)
+    return float(1.5 * FLOOR ** (sum(group.weight for group in guessed) / total))
+
+
+def without_stray_text(groups: Sequence[TermGroup]) -> list[TermGroup]:
+    """Return groups without text that no image combines with the things that the query names.
+
+    `red car` is about cars, although some file is called `red-square.jpg`.
+    """
+    named = [group for group in groups if group.weight > 0 and group.ceiling == 1 and not group.guess and group.shown]
+    if not named:
+        return list(groups)
+    fits = np.logical_and.reduce([group.relevance > RELEVANT for group in named])
+    return [
+        group.guess
+        if group.guess and group.guess.ceiling < 1 and group.text is not None and not group.text[fits].any()
+        else group
+        for group in groups
+    ]
+
+
+def within_text(groups: Sequence[TermGroup], within: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    """Return the images that may be hits.
+
+    They have all required terms, no unwanted ones of those, and any term at all if there is only text.
+    """
+    wanted = [group for group in groups if group.weight > 0]
+    chosen = [(group.relevance > 0) == (group.weight > 0) for group in groups if group.required]
+    if wanted and all(group.is_only_text and not group.required for group in wanted):
+        chosen.append(np.logical_or.reduce([group.relevance > 0 for group in wanted]))
+    for fits in chosen:
+        within = np.flatnonzero(fits) if within is None else within[fits[within]]
+    return within
+
+
+def name_different_things(groups: Sequence[TermGroup]) -> bool:
+    """Return whether a query wants several things that share no class: `cat dog`, but not `dog animal` or `red dog`."""
+    named = [group for group in groups if group.weight > 0 and group.ceiling == 1 and group.expanded]
+    classes = [np.max([each.classes for each in group.expanded], axis=0) for group in named]
+    return len(classes) > 1 and all(
+        float(np.minimum(first, second).max()) < _SAME_THING for first, second in combinations(classes, 2)
+    )
