@@ -2,6 +2,8 @@
 #              in the terminal and writes a contact sheet, PORT=n sets the page's port)
 # make test    the tests that a change must pass, in under 12 minutes
 # make test-all  these and the long ones: repeated kills, clusters of two nodes, scale
+# make test-quick  only the tests without processes and browsers
+# make lint    check code and types; make format changes the files
 # make bench   compare the speed with peer libraries, as a table and as benchmarks.json
 # PYTHON=python3.12 sets the Python of the environment.
 

@@ -1,5 +1,7 @@
 """Check the EC2 cluster file with Ray's schema and the EC2 API model."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +58,10 @@ def test_only_workers_compute_and_use_spot_instances(config: dict[str, Any]) -> 
     assert "InstanceMarketOptions" not in head["node_config"]
     for node in config["available_node_types"].values():
         assert node["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+
+
+def test_machines_get_the_package_of_the_ray_command(config: dict[str, Any]) -> None:
+    project = tomllib.loads((CLUSTER.parents[2] / "pyproject.toml").read_text())["project"]
+    installed = re.search(r"findimg\[(\w+)\]", " ".join(config["setup_commands"]))
+    assert installed is not None
+    assert any(each.startswith("ray") for each in project["optional-dependencies"][installed[1]])

@@ -1,4 +1,4 @@
-"""Bolt listeners, one callback a file. Each package registers its own kind."""
+"""Bolt listeners, one subject a file. Each package registers its own kind."""
 
 from slack_bolt.async_app import AsyncApp
 

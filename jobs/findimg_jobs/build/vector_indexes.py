@@ -1,7 +1,7 @@
 """Build the vector index of a segment.
 
-A small index is exact. For a large one, approximate indexes are built and calibrated too, and the index with the
-cheapest search is kept.
+A small index is exact. For a large one, approximate types are built and calibrated in the order of their names. The
+first one is kept that is cheaper than a scan and reaches RECALL_GOAL.
 """
 
 import errno

@@ -105,7 +105,7 @@ def index(
     if from_file:
         named += read_source_list(from_file)
     if not named:
-        raise SettingsError("No source is named. Give a folder, an image or an s3://bucket/prefix.")
+        raise SettingsError("No source is named. Give a folder, an image, s3://bucket/prefix or slack://TEAM.")
     options = IndexOptions(
         strict=strict,
         allow_shrink=allow_shrink,
@@ -131,10 +131,12 @@ def index(
 
 def _next_steps(settings: Settings, report: RunReport) -> list[str]:
     """Return what to type next."""
-    if not report.images:
+    manifest = Library(settings.library, settings.cache).live_manifest()
+    if not (report.images and manifest):
         return []
+    question = "'/findimg cat'" if manifest.knows_words else "/similar --image FILE"
     library = "" if os.environ.get("FINDIMG_LIBRARY") else f" --library {shlex.quote(settings.library)}"
-    return [f"Search it: findimg-bot ask '/findimg cat'{library}, or in a browser: findimg-bot try{library}"]
+    return [f"Search it: findimg-bot ask {question}{library}, or in a browser: findimg-bot try{library}"]
 
 
 def add(

@@ -28,6 +28,7 @@ from findimg.library.layout import (
     HEAD_FILE,
     PROJECTION_FILE,
     VERSIONS,
+    VOCABULARY_FILE,
     segment_folder,
     shared_key,
     version_key,
@@ -172,6 +173,11 @@ class Manifest(_Facts):
         """Return the figures of the segments' joint indexes together, None if the version has none."""
         joint = [segment.joint for segment in self.segments if segment.joint]
         return _together(joint) if joint else None
+
+    @property
+    def knows_words(self) -> bool:
+        """Return whether words find images: the encoder has classes or a text tower, or a head was trained."""
+        return self.joint is not None or VOCABULARY_FILE in self.files
 
     def file_key(self, file: str) -> str:
         """Return the key in the library of one of the version's files."""

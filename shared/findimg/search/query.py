@@ -28,6 +28,8 @@ FORMATS = {
     "avif": ("AVIF",),
     "heic": ("HEIF",),
     "heif": ("HEIF",),
+    "jxl": ("JXL",),
+    "raw": ("RAW",),
 }
 SOURCES: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
 FIELDS = ("in", "name", "before", "after", "date", "type", "sort", "like", "class", *SOURCES)
@@ -49,7 +51,7 @@ _FIELD = re.compile(rf"(?P<minus>-?)(?P<field>(?ai:{'|'.join(FIELDS)})):[ \t]*")
 _QUOTED = re.compile(r'"(?P<double>(?:\\"|[^"])*)"' r"|'(?P<single>(?:\\'|'(?=[^\W_])|[^'])*)'(?![^\W_])")
 _MINUS = re.compile(r"-+(?:[(\[{*~]*(?=[^\W_])|(?=[\"']))")
 _WEIGHT = re.compile(r":(?P<weight>\d+(?:\.\d+)?)(?![^\s\W])")
-_UNKNOWN_FIELD = re.compile(r"[a-z]+:(?=[^\W\d]|[\"'])", re.IGNORECASE)
+_UNKNOWN_FIELD = re.compile(r"[a-z]+:(?=[^\W\d]|[<>=\"'])", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S*", re.IGNORECASE)
 
 

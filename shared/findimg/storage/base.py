@@ -215,4 +215,6 @@ def _scheme(uri: str) -> tuple[_Scheme, str]:
 
 
 def _not_a_storage(uri: str) -> SettingsError:
-    return SettingsError(f"{uri!r} is neither a folder nor an s3:// prefix. Write a path or s3://bucket/prefix.")
+    return SettingsError(
+        f"{uri!r} is neither a folder nor an s3:// prefix. Write a path or s3://bucket/prefix. A source may be slack://TEAM."
+    )

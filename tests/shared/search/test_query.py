@@ -220,6 +220,7 @@ def test_attached_image_replaces_like() -> None:
     ("text", "problem"),
     [
         ("cat colour:red", r"`colour:` is no filter\. The filters are in:, name:, before:"),
+        ("cat width:>500", r"`width:` is no filter\."),
         ("cat:0", "`cat:0`: a weight is more than 0 and at most 100"),
         ("cat:101", "`cat:101`: a weight is more than 0 and at most 100"),
         ("cat:" + "9" * 500, "`cat:9{19}`: a weight is more than 0 and at most 100"),
