@@ -666,7 +666,11 @@ def test_modal_is_sent_when_its_upload_is_done(opened: Page, bot: TinyBot) -> No
     bot.answer = opening(modal(asking("Picture", {"type": "file_input"})))
     use_tag_shortcut(opened, bot)
     held: list[Route] = []
-    opened.route("**/page/upload", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    opened.route("**/page/upload", hold)
     dialog = opened.get_by_role("dialog")
     give(dialog.locator(".file-input"), ["drop"], "fox.jpg", "image/jpeg", picture())
     send = dialog.get_by_role("button", name="Send it")
