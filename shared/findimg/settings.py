@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     partition_size: int = Field(
         default=1_000_000, ge=1, description="Maximum images of a segment. One worker builds one segment."
     )
+    read_text: Literal["off", "likely", "all"] = Field(
+        default="off",
+        description="Read the text in images: off, likely (where a first look finds some) or all. Needs the extra ocr.",
+    )
     cache: _Path = Field(
         default_factory=_default_cache,
         description="Folder for models and for copies of libraries in S3.",

@@ -63,6 +63,7 @@ def index(
     ray_address: Annotated[str | None, setting("ray_address")] = None,
     shard_size: Annotated[int | None, setting("shard_size")] = None,
     partition_size: Annotated[int | None, setting("partition_size")] = None,
+    read_text: Annotated[str | None, setting("read_text")] = None,
     cache: CacheOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Publish nothing if any image cannot be read.")] = False,
     allow_shrink: Annotated[
@@ -98,6 +99,7 @@ def index(
         ray_address=ray_address,
         shard_size=shard_size,
         partition_size=partition_size,
+        read_text=read_text,
         cache=cache,
         report_channel=report_channel,
     )

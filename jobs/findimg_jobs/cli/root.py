@@ -21,6 +21,7 @@ from findimg_jobs.cli.duplicates import duplicates
 from findimg_jobs.cli.encoders import app as encoders
 from findimg_jobs.cli.indexing import add, compact, index, merge
 from findimg_jobs.cli.models import app as models
+from findimg_jobs.cli.reading import read_text
 from findimg_jobs.cli.samples import samples
 from findimg_jobs.cli.teaching import RepeatedOptions, teach
 from findimg_jobs.cli.training import evaluate, quantize, train
@@ -32,6 +33,7 @@ app = typer.Typer(no_args_is_help=True)
 for _command in (
     index,
     add,
+    read_text,
     watch,
     train,
     merge,

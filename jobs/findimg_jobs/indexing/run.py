@@ -11,6 +11,7 @@ from findimg.errors import FindimgError, LibraryError, NotPublishedError, Storag
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
+from findimg.ocr.engine import model_files
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.terminal import counted
@@ -28,9 +29,10 @@ from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_thread
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
 from findimg_jobs.indexing.vocabulary import keep_vocabulary
 from findimg_jobs.reading.sidecars import read_captions_beside
+from findimg_jobs.reading.stage import read_text
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.progress import show_progress
-from findimg_jobs.reporting.run_report import RunReport, add_up_shards, write_report
+from findimg_jobs.reporting.run_report import RunReport, TextReport, add_up_shards, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.compaction import compact, is_crowded
@@ -73,6 +75,7 @@ class _Progress:
     reused: int  # images that were embedded before the run
     removed: int  # images of the live version that the sources no longer hold
     shards: list[list[Stats]] = field(default_factory=list)  # embedded in this run, for each encoder
+    text: TextReport = field(default_factory=TextReport)
 
 
 def index(
@@ -95,6 +98,8 @@ def index(
     """
     options = options or IndexOptions()
     clock = StageClock()
+    if settings.read_text != "off":
+        model_files()  # a missing extra must not be noticed after hours of embedding
     library = Library(settings.library, settings.cache)
     live_name, live = library.current(), library.live_manifest()
     encoders = choose_encoders(settings, live, [])
@@ -111,6 +116,7 @@ def index(
                     progress.committed[number] = embed_shards(
                         session, settings, job, progress.committed[number], progress.shards[number]
                     )
+                _read_text(session, settings, encoders[0], progress)
                 manifest = _build(session, settings, encoders, progress, live, options)
             except FindimgError as error:
                 _report_failure(session, progress, live, error, on_end)
@@ -317,6 +323,12 @@ def _task(
     )
 
 
+def _read_text(session: WriteSession, settings: Settings, encoder: ChosenEncoder, progress: _Progress) -> None:
+    if settings.read_text != "off":
+        images, committed = progress.plan.images, progress.committed[0]
+        progress.text = read_text(session, settings.read_text, encoder.fingerprint, images, committed)
+
+
 def _build(
     session: WriteSession,
     settings: Settings,
@@ -412,4 +424,5 @@ def _make_report(progress: _Progress, clock: StageClock, outcome: str, manifest:
         failures=progress.failures,
         incomplete=totals.incomplete,
         skipped=dict(progress.skipped.most_common()),
+        text=progress.text,
     )

@@ -21,6 +21,8 @@ from findimg_jobs.maintenance.taught import prune_taught, used_contents
 from findimg_jobs.store.compaction import compact
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import fingerprints, read_committed
+from findimg_jobs.store.text_compaction import compact_texts
+from findimg_jobs.store.texts import FOLDER as TEXTS
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -39,6 +41,7 @@ class PruneReport:
     shards: int = 0  # shards without any image of a remaining version
     rewritten: int = 0  # small shards that were merged
     written: int = 0  # shards that the merge produced
+    texts: int = 0  # shards of text that were removed or merged
     thumbnails: int = 0
     plans: int = 0
     reports: int = 0
@@ -51,6 +54,7 @@ class PruneReport:
             "unfinished drafts": self.drafts,
             "segments and files of versions": self.segments,
             "shards of embeddings": self.shards,
+            "shards of text": self.texts,
             "thumbnails": self.thumbnails,
             "plans": self.plans,
             "run reports": self.reports,
@@ -150,6 +154,9 @@ def _prune_store(
             report.notes.append(f"{lost} images are missing from the embedding store, so all thumbnails were kept.")
     if not report.notes:
         old = time.time() - grace
+        for reader in sorted({entry.key.split("/")[1] for entry in storage.list(TEXTS)}):
+            report.drafts += _clear_drafts(storage, f"{TEXTS}/{reader}", "stats.json")
+        report.texts = compact_texts(storage, hashes, old)
         report.thumbnails = _delete(
             storage,
             (

@@ -23,19 +23,19 @@ from findimg_jobs.store.shards import Stats
 _LINE_INTERVAL = 10.0  # seconds
 
 
-def show_progress(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
+def show_progress(shards: Iterable[Stats], images: int, title: str = "Embedding") -> Iterator[Stats]:
     """Yield finished shards, and show the number of finished images, images/s and the time left."""
     if not images:
         yield from shards
     elif sys.stderr.isatty():
-        yield from _bar(shards, images)
+        yield from _bar(shards, images, title)
     else:
         yield from _json_lines(shards, images)
 
 
-def _bar(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
+def _bar(shards: Iterable[Stats], images: int, title: str) -> Iterator[Stats]:
     columns = (
-        TextColumn("Embedding"),
+        TextColumn(title),
         BarColumn(),
         TaskProgressColumn(),
         MofNCompleteColumn(),

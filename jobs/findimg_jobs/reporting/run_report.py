@@ -25,6 +25,32 @@ _CONTRACT = (
 
 
 @dataclass(frozen=True, slots=True)
+class TextReport:
+    """What a run read."""
+
+    images: int = 0  # different images that were looked at
+    read: int = 0  # of them read, because text was probable or all are read
+    failed: int = 0
+    seconds: float = 0.0
+    work: dict[str, float] = field(default_factory=dict)  # seconds of each step, added over threads
+
+    @property
+    def images_per_second(self) -> float:
+        """Return how many images were looked at or read in a second."""
+        return round(self.images / self.seconds, 1) if self.seconds else 0.0
+
+    def lines(self) -> list[str]:
+        """Return the report as lines of text, empty if there was nothing to do."""
+        if not self.images and not self.failed:
+            return []
+        failed = f", {self.failed} failed" if self.failed else ""
+        return [
+            f"Text: {self.read} of {self.images} images read{failed}; {self.images_per_second:.1f} images/s in "
+            f"{self.seconds:.1f} s."
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What a run did."""
 
@@ -47,6 +73,7 @@ class RunReport:
     failures: list[Failure]
     incomplete: int = 0  # images embedded in this run although the end of their file is missing
     skipped: dict[str, int] = field(default_factory=dict)  # reason → number of files and folders
+    text: TextReport = field(default_factory=TextReport)
 
     def summary(self) -> dict[str, str | int | float | None]:
         """Return the values that `index --json` prints."""
@@ -73,6 +100,7 @@ class RunReport:
             ),
             f"{self.bytes_read / 1e6:.1f} MB read; peak memory of one process {self.peak_memory / 1e6:.0f} MB.",
         ]
+        lines += self.text.lines()
         errors = self.top_errors()
         lines += [f"{count} × {reason} For example {printable(uri)}" for reason, count, uri in errors]
         others = self.failed - sum(count for _, count, _ in errors)

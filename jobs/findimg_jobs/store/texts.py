@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import Failure
+from findimg_jobs.indexing.records import Failure, SourceImage
 
 FOLDER = "texts"
 _SCHEMA = pa.schema(
     [
         ("sha256", pa.string()),
+        ("read", pa.bool_()),
         (
             "lines",
             pa.list_(
@@ -57,6 +58,7 @@ class PictureText:
 
     sha256: str  # of the image's bytes, hex
     lines: tuple[ReadLine, ...]  # in reading order; empty for a picture without text
+    read: bool = True  # False if a first look found text improbable, and nothing was read
 
     @property
     def text(self) -> str:
@@ -69,7 +71,7 @@ class TextStats:
     """The statistics of one shard of texts."""
 
     shard: str
-    images: int  # pictures that were read
+    images: int  # pictures that were read or looked at
     with_text: int  # those with at least one line
     failed: int
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, summed over threads
@@ -82,6 +84,7 @@ class TextKey:
     reader: str
     shard: str
     digest: str  # hash of the text, empty for a picture without text
+    read: bool  # False if the picture was only looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,19 @@ class CommittedTexts:
 
     keys: Mapping[str, TextKey]  # by SHA-256; of several readings the newest
     failures: Mapping[str, Failure]  # by URI, pictures that cannot be read
+
+    def is_settled(self, image: SourceImage, sha256: str, thoroughly: bool) -> bool:
+        """Return whether reading an image again gives nothing new.
+
+        Args:
+            image: the image.
+            sha256: of its content.
+            thoroughly: whether a first look is not enough.
+        """
+        if key := self.keys.get(sha256):
+            return key.read or not thoroughly
+        failure = self.failures.get(image.uri)
+        return failure is not None and failure.version == image.version and not failure.transient
 
     def digest(self, sha256: str) -> str:
         """Return a hash of the text of a picture, empty without text."""
@@ -121,7 +137,7 @@ def commit_texts(
     pq.write_table(table, buffer, compression="zstd")
     storage.write(f"{folder}/lines.parquet", buffer.getvalue())
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
-    keys = [(row.sha256, _digest(row.text)) for row in rows]
+    keys = [(row.sha256, _digest(row.text), row.read) for row in rows]
     storage.write(f"{folder}/stats.json", json.dumps(asdict(stats) | {"keys": keys}).encode())
 
 
@@ -140,8 +156,9 @@ def read_committed_texts(storage: Storage, reader: str | None = None) -> Committ
     keys: dict[str, TextKey] = {}
     failures: dict[str, Failure] = {}
     with ThreadPoolExecutor(16) as readers:
-        for shard_keys, shard_failures in readers.map(lambda each: _read_stats(storage, each[1], each[2]), found):
-            keys |= shard_keys
+        for shard_keys, shard_failures in readers.map(lambda each: read_shard_keys(storage, each[1], each[2]), found):
+            # A look by a new reader does not replace what an older one read.
+            keys |= {sha256: key for sha256, key in shard_keys.items() if key.read or sha256 not in keys}
             failures |= {failure.uri: failure for failure in shard_failures}
     return CommittedTexts(keys, failures)
 
@@ -162,12 +179,19 @@ def read_texts(storage: Storage, reader: str, shard: str, hashes: AbstractSet[st
             lines = (
                 ReadLine(line["text"], line["confidence"], tuple(line["corners"] or ())) for line in row["lines"] or ()
             )
-            yield PictureText(row["sha256"], tuple(lines))
+            yield PictureText(row["sha256"], tuple(lines), row["read"])
 
 
 def uncommit_texts(storage: Storage, reader: str, shard: str) -> None:
     """Delete the commit of a shard, so that its pictures are read again."""
     storage.delete(f"{FOLDER}/{reader}/{shard}/stats.json")
+
+
+def remove_texts(storage: Storage, reader: str, shard: str) -> None:
+    """Delete a shard."""
+    # A partly deleted shard must not count.
+    uncommit_texts(storage, reader, shard)
+    storage.clear(f"{FOLDER}/{reader}/{shard}")
 
 
 def delete_texts(storage: Storage, uris: Collection[str], hashes: AbstractSet[str]) -> int:
@@ -185,7 +209,7 @@ def delete_texts(storage: Storage, uris: Collection[str], hashes: AbstractSet[st
     deleted = 0
     stats = [entry.key.split("/") for entry in storage.list(FOLDER) if entry.key.endswith("/stats.json")]
     for _, reader, shard, _ in stats:
-        keys, failures = _read_stats(storage, reader, shard)
+        keys, failures = read_shard_keys(storage, reader, shard)
         lost = keys.keys() & hashes
         kept_failures = [failure for failure in failures if failure.uri not in uris]
         if not lost and len(kept_failures) == len(failures):
@@ -198,8 +222,7 @@ def delete_texts(storage: Storage, uris: Collection[str], hashes: AbstractSet[st
             commit_texts(storage, reader, kept, kept_failures, count)
             if name == shard:
                 continue
-        uncommit_texts(storage, reader, shard)
-        storage.clear(f"{FOLDER}/{reader}/{shard}")
+        remove_texts(storage, reader, shard)
     return deleted
 
 
@@ -207,13 +230,13 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""
 
 
-def _read_stats(storage: Storage, reader: str, shard: str) -> tuple[dict[str, TextKey], list[Failure]]:
+def read_shard_keys(storage: Storage, reader: str, shard: str) -> tuple[dict[str, TextKey], list[Failure]]:
     """Return the keys and the failures of a shard. A damaged one has none, so that its pictures are read again."""
     folder = f"{FOLDER}/{reader}/{shard}"
     try:
         stats = json.loads(storage.read(f"{folder}/stats.json"))
         lines = storage.read(f"{folder}/failures.jsonl").splitlines() if stats["failed"] else []
-        keys = {sha256: TextKey(reader, shard, digest) for sha256, digest in stats["keys"]}
+        keys = {sha256: TextKey(reader, shard, digest, read) for sha256, digest, read in stats["keys"]}
         return keys, [Failure(**json.loads(line)) for line in lines]
     except (ValueError, TypeError, KeyError, ObjectMissingError):
         return {}, []

@@ -52,7 +52,7 @@ _UPRIGHT = {
 class Image:
     """One decoded image with the facts that its file states."""
 
-    pixels: PIL.Image.Image  # RGB, upright, sRGB. Reduced, but not below MODEL_SIDE and THUMBNAIL_SIDE.
+    pixels: PIL.Image.Image  # RGB, upright, sRGB. Reduced, but not below the sides that `decode` was given.
     width: int  # pixels of the upright original
     height: int
     format: str  # Pillow's name: "JPEG", "MPO", "PNG", "HEIF" …
@@ -63,7 +63,7 @@ class Image:
     captions: str = ""  # titles, descriptions and keywords in its metadata, see `read_captions`
 
 
-def decode(data: bytes) -> Image:
+def decode(data: bytes, sides: tuple[int, int] = (THUMBNAIL_SIDE, MODEL_SIDE)) -> Image:
     """Decode the first frame of a JPEG, MPO, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC file.
 
     JPEG XL and the previews in camera raw files need the extras `jxl` and `raw`.
@@ -74,6 +74,7 @@ def decode(data: bytes) -> Image:
 
     Args:
         data: the whole file.
+        sides: pixels of the long and the short side. A larger image is not reduced below them.
 
     Returns:
         The image. Several threads may use it.
@@ -89,12 +90,12 @@ def decode(data: bytes) -> Image:
     if len(data) > LIMIT_BYTES:
         raise too_many_bytes()
     try:
-        return _decode(data, data)
+        return _decode(data, data, sides)
     except ImageError as error:
         # Repairs copy the file, so they run only after a failure.
         for repaired, incomplete in _repairs(data):
             with suppress(ImageError):
-                return _decode(repaired, data, incomplete)
+                return _decode(repaired, data, sides, incomplete)
         raise error
 
 
@@ -137,7 +138,7 @@ def _repairs(data: bytes) -> Iterator[tuple[bytes, bool]]:
         yield webp.with_true_size(data), False
 
 
-def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
+def _decode(data: bytes, original: bytes, sides: tuple[int, int], incomplete: bool = False) -> Image:
     """Decode `data`, which is `original` or a repaired copy of it."""
     picture = _open(data)
     width, height = picture.size
@@ -149,13 +150,13 @@ def _decode(data: bytes, original: bytes, incomplete: bool = False) -> Image:
         if isinstance(picture, JpegImageFile):
             if jpeg.has_several_scans(picture, data) and jpeg.has_too_many_scans(data):
                 raise too_complex()
-            picture.draft(None, _least(width, height))
+            picture.draft(None, _least(width, height, sides))
         picture.load()
         orientation, taken = _exif(picture)
         captions = read_captions(picture)
         if picture.mode in ("I", "F"):
-            picture = _reduced(picture)
-        pixels = to_srgb(_reduced(on_white(to_eight_bit(picture))))
+            picture = _reduced(picture, sides)
+        pixels = to_srgb(_reduced(on_white(to_eight_bit(picture)), sides))
         if orientation in _UPRIGHT:
             pixels = pixels.transpose(_UPRIGHT[orientation])
     except ImageError:
@@ -222,9 +223,10 @@ def _open(data: bytes) -> PIL.Image.Image:
     return picture
 
 
-def _least(width: int, height: int) -> tuple[int, int]:
-    """Return the smallest (width, height) that suffices for encoders and thumbnails."""
-    return (THUMBNAIL_SIDE, MODEL_SIDE) if width >= height else (MODEL_SIDE, THUMBNAIL_SIDE)
+def _least(width: int, height: int, sides: tuple[int, int]) -> tuple[int, int]:
+    """Return the smallest (width, height) that has the long and the short side."""
+    long, short = sides
+    return (long, short) if width >= height else (short, long)
 
 
 def _exif(picture: PIL.Image.Image) -> tuple[int, datetime | None]:
@@ -243,8 +245,8 @@ def _exif(picture: PIL.Image.Image) -> tuple[int, datetime | None]:
     )
 
 
-def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
+def _reduced(picture: PIL.Image.Image, sides: tuple[int, int]) -> PIL.Image.Image:
     """Average blocks of pixels if the image is at least twice as large as needed."""
-    least_width, least_height = _least(*picture.size)
+    least_width, least_height = _least(*picture.size, sides)
     factor = min(picture.width // least_width, picture.height // least_height)
     return picture.reduce(factor) if factor > 1 else picture

@@ -7,6 +7,7 @@
 | `segments/<segment>/` | the files of one segment, which versions share |
 | `shared/<sha256>/` | a file for all segments of a version, which versions share |
 | `embeddings/<fingerprint>/` | embedding store of one encoder |
+| `texts/<reader>/` | text store: lines that were read in images, by content hash |
 | `thumbnails/` | thumbnails by content hash |
 | `taught/events/<day>/` | what people taught, one object an event |
 | `taught/thumbnails/` | thumbnails of examples that are not in the library |

@@ -1,0 +1,38 @@
+"""The command that reads text in images that are already indexed."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from findimg.settings import load_settings
+from findimg.terminal import print_lines
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
+from findimg_jobs.reading.catch_up import catch_up
+
+
+def read_text(
+    library: LibraryOption = None,
+    read_text: Annotated[str | None, setting("read_text")] = None,
+    engine: Annotated[str | None, setting("engine")] = None,
+    ray_address: Annotated[str | None, setting("ray_address")] = None,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the text in the live version's images, as far as it is not read yet, and publish it. Default: likely."""
+    settings = load_settings(library=library, read_text=read_text, engine=engine, ray_address=ray_address, cache=cache)
+    try:
+        result = catch_up(settings)
+    except KeyboardInterrupt:
+        print(
+            "Interrupted. Everything read so far is kept: run the same command again, and it continues.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(130) from None
+    if as_json:
+        text = asdict(result.text) | {"images_per_second": result.text.images_per_second}
+        print(json.dumps({"version": result.manifest.version, "text": text}))
+    else:
+        print_lines(result.lines())

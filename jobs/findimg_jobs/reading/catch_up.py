@@ -1,0 +1,53 @@
+"""Read the text of the live version's images, and publish a version that has it."""
+
+from dataclasses import dataclass
+
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
+from findimg.ocr.engine import model_files
+from findimg.settings import Settings
+from findimg_jobs.build.rebuild import publish_images
+from findimg_jobs.build.session import WriteSession
+from findimg_jobs.engines.base import Engine
+from findimg_jobs.indexing.plan import read_images
+from findimg_jobs.reading.stage import read_text
+from findimg_jobs.reporting.run_report import TextReport
+from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import read_committed
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """What was read, and the version that is live afterwards."""
+
+    text: TextReport
+    manifest: Manifest
+
+    def lines(self) -> list[str]:
+        """Return the result as lines of text for a person."""
+        done = self.text.lines() or ["Text: all images were read before."]
+        return [*done, f"Version {self.manifest.version} with {self.manifest.images} images is live."]
+
+
+def catch_up(settings: Settings) -> CatchUp:
+    """Read the text of all images of the live version that are not read yet, and publish it.
+
+    Without a mode in the settings, a first look decides what is read.
+
+    Raises:
+        ModelError: the extra `ocr` is not installed.
+        FindimgError: nothing was published. What was read so far is kept.
+    """
+    model_files()
+    library = Library(settings.library, settings.cache)
+    library.live_version()  # taking the lock of a library that does not exist would create it
+    with Engine(settings) as engine, hold_lock(library.storage) as lock:
+        live = library.manifest(library.live_version())
+        images = read_images(library.storage, live.run)
+        session = WriteSession(library, lock, engine, StageClock())
+        committed = read_committed(library.storage, live.fingerprint)
+        mode = "likely" if settings.read_text == "off" else settings.read_text
+        text = read_text(session, mode, live.fingerprint, images, committed)
+        manifest = publish_images(session, settings, live, live.run, images, allow_shrink=False)
+    return CatchUp(text, manifest)

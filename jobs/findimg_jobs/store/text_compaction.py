@@ -1,0 +1,111 @@
+"""Compact the text store: delete text that nothing needs, and copy small shards together."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from findimg.errors import LibraryError
+from findimg.storage.base import Storage
+from findimg_jobs.indexing.records import Failure
+from findimg_jobs.store.texts import (
+    FOLDER,
+    TextStats,
+    commit_texts,
+    read_shard_keys,
+    read_texts,
+    remove_texts,
+    shard_name,
+    uncommit_texts,
+)
+
+_MANY = 64  # number of small shards of a reader that may stay
+_SMALL = 256  # pictures of a small shard
+_FULL = 4096  # pictures of a shard into which small ones are copied
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A committed shard with what is needed of it."""
+
+    reader: str
+    name: str
+    needed: frozenset[str]  # SHA-256
+    failures: tuple[Failure, ...]
+
+    def __len__(self) -> int:
+        return len(self.needed) + len(self.failures)
+
+
+def compact_texts(storage: Storage, wanted: AbstractSet[str] | None = None, committed_before: float = 0.0) -> int:
+    """Delete the shards that nothing needs, copy many small ones together, and return how many shards fewer there are.
+
+    A new shard is committed before the old ones are deleted, so an interruption loses nothing.
+
+    Args:
+        storage: the library.
+        wanted: SHA-256 of the pictures that are needed. None for all.
+        committed_before: seconds since the epoch. With `wanted`, shards that were committed later stay as they are.
+
+    Raises:
+        LibraryError: a shard is damaged. It was uncommitted.
+        StorageError: the library cannot be read or written.
+    """
+    fewer = 0
+    small: dict[str, list[_Shard]] = defaultdict(list)
+    for shard in _shards(storage, wanted, committed_before):
+        if not len(shard):
+            remove_texts(storage, shard.reader, shard.name)
+            fewer += 1
+        elif len(shard) < _SMALL:
+            small[shard.reader].append(shard)
+    for shards in small.values():
+        if len(shards) > _MANY:
+            for group in _grouped(shards):
+                _join(storage, group)
+                fewer += len(group) - 1
+    return fewer
+
+
+def _shards(storage: Storage, wanted: AbstractSet[str] | None, committed_before: float) -> Iterator[_Shard]:
+    """Yield the committed shards, the oldest first."""
+    entries = [entry for entry in storage.list(FOLDER) if entry.key.endswith("/stats.json")]
+    for entry in sorted(entries, key=lambda entry: (entry.modified, entry.key)):
+        _, reader, name, _ = entry.key.split("/")
+        keys, failures = read_shard_keys(storage, reader, name)
+        if wanted is None or entry.modified > committed_before:
+            yield _Shard(reader, name, frozenset(keys), tuple(failures))
+        elif kept := keys.keys() & wanted:
+            yield _Shard(reader, name, frozenset(kept), tuple(failures))
+        else:
+            # Without the records of broken pictures, the next run tries them again, which costs little.
+            yield _Shard(reader, name, frozenset(), ())
+
+
+def _grouped(shards: Iterable[_Shard]) -> Iterator[list[_Shard]]:
+    group: list[_Shard] = []
+    for shard in shards:
+        if sum(map(len, group)) + len(shard) > _FULL:
+            yield group
+            group = []
+        group.append(shard)
+    yield group
+
+
+def _join(storage: Storage, group: list[_Shard]) -> None:
+    """Copy shards of one reader into a new one, and delete them."""
+    reader = group[0].reader
+    texts = {}
+    for shard in group:
+        try:
+            texts.update({text.sha256: text for text in read_texts(storage, reader, shard.name, shard.needed)})
+        except LibraryError:
+            uncommit_texts(storage, reader, shard.name)
+            raise
+    failures = [failure for shard in group for failure in shard.failures]
+    name = shard_name([*texts, *(failure.uri for failure in failures)], reader)
+    with_text = sum(bool(text.lines) for text in texts.values())
+    commit_texts(storage, reader, list(texts.values()), failures, TextStats(name, len(texts), with_text, len(failures)))
+    for shard in group:
+        if shard.name != name:
+            remove_texts(storage, reader, shard.name)

@@ -1,0 +1,139 @@
+"""Finds and recognises lines of text with rapidocr, whose models are part of its wheel.
+
+rapidocr downloads models that it does not find, logs to standard error and resizes pictures as it likes. Here it gets
+the paths of its own models, so it never uses the network. It gets a log handler before it adds one, and pictures of the
+size that the network is to see.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.errors import ImageError, ModelError
+
+_LOGGER = "RapidOCR"
+_MODELS = {
+    "Det": "PP-OCRv6_det_small.onnx",
+    "Cls": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
+    "Rec": "PP-OCRv6_rec_small.onnx",
+}
+_PIPELINE = 1  # increased when findimg reads the same picture differently
+_ANY_SIDE = 1_000_000  # pixels, beyond all pictures: rapidocr never resizes them
+_UPSIDE_DOWN = "180"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The regions of a picture that look like lines of text."""
+
+    corners: NDArray[np.float32]  # float32[n, 4, 2], pixels, x before y, clockwise from the top left
+    scores: NDArray[np.float32]  # float32[n], 0 to 1
+
+
+class TextEngine:
+    """The three models. Several threads may use it at the same time."""
+
+    def __init__(self, threads: int):
+        """Load the models.
+
+        Args:
+            threads: number of cores that one call uses.
+
+        Raises:
+            ModelError: rapidocr is not installed, or its models are missing.
+        """
+        models = model_files()
+        # rapidocr adds a handler that writes to standard error only if its logger has none.
+        log = logging.getLogger(_LOGGER)
+        if not log.handlers:
+            log.addHandler(logging.NullHandler())
+        from rapidocr import RapidOCR
+
+        params: dict[str, Any] = {
+            "Global.log_level": "critical",
+            "Global.use_preprocess_img": False,
+            "Global.use_vertical_padding": False,
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": _ANY_SIDE,
+        } | {f"{stage}.model_path": str(path) for stage, path in models.items()}
+        self._detector = RapidOCR(params=params | {"Global.use_cls": False, "Global.use_rec": False})
+        self._recogniser = RapidOCR(params=params | {"Global.use_det": False})
+
+    def find(self, picture: NDArray[np.uint8]) -> Found:
+        """Return the regions that look like lines of text.
+
+        Args:
+            picture: uint8[height, width, 3], blue before red. Both sides are multiples of 32.
+
+        Raises:
+            ImageError: the models fail.
+        """
+        found: Any = self._call(self._detector, picture)
+        if found.boxes is None:
+            return Found(np.empty((0, 4, 2), np.float32), np.empty(0, np.float32))
+        return Found(np.asarray(found.boxes, np.float32), np.asarray(found.scores, np.float32))
+
+    def recognise(self, crops: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
+        """Return the text of cropped lines and its confidence, 0 to 1.
+
+        Args:
+            crops: uint8[height, width, 3] each, blue before red, upright.
+
+        Raises:
+            ImageError: the models fail.
+        """
+        read: Any = self._call(self._recogniser.recognize_txt, crops)
+        return list(zip(read.txts, map(float, read.scores), strict=True))
+
+    def upside_down(self, crops: list[NDArray[np.uint8]]) -> list[bool]:
+        """Return which cropped lines stand on their head."""
+        _, judged = self._call(self._recogniser.cls_and_rotate, crops)
+        return [label == _UPSIDE_DOWN for label, _ in judged.cls_res]
+
+    def _call(self, function: Callable[..., Any], pixels: object) -> Any:
+        try:
+            return function(pixels)
+        except Exception as error:  # rapidocr, OpenCV and ONNX Runtime raise classes of their own
+            raise ImageError(f"Its text cannot be read: {type(error).__name__}.") from error
+
+
+def model_files() -> dict[str, Path]:
+    """Return the paths of the models by rapidocr's name of their stage.
+
+    Raises:
+        ModelError: rapidocr is not installed, or it comes without these models.
+    """
+    spec = find_spec("rapidocr")
+    if spec is None or spec.origin is None:
+        raise ModelError("Reading text needs the extra ocr. Install it with pip install 'findimg[ocr]'.")
+    files = {stage: Path(spec.origin).parent / "models" / name for stage, name in _MODELS.items()}
+    missing = [path.name for path in files.values() if not path.is_file()]
+    if missing:
+        raise ModelError(
+            f"The installed rapidocr has no {missing[0]}, and findimg downloads no model for reading text. "
+            "Install the version in constraints.txt."
+        )
+    return files
+
+
+@cache
+def text_fingerprint() -> str:
+    """Return a name for everything that decides how text is read: the models, and findimg's use of them.
+
+    Raises:
+        ModelError: see `model_files`.
+    """
+    digest = hashlib.sha256(f"rapidocr {_PIPELINE}".encode())
+    for path in model_files().values():
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"rapidocr-{digest.hexdigest()[:12]}"
