@@ -27,7 +27,7 @@ def as_json(results: Results, library: Library | None) -> dict[str, Any]:
         return {"words": [{"word": word, "distance": d} for word, d in results.words], "took_ms": results.took_ms}
     if isinstance(results, TagResults):
         tags = [{"word": tag.word, "score": tag.score} for tag in results.tags]
-        return {"tags": tags, "version": results.version, "took_ms": results.took_ms}
+        return {"tags": tags, "text": results.text, "version": results.version, "took_ms": results.took_ms}
     assert library is not None
     hits = [
         {
@@ -72,6 +72,9 @@ def print_results(console: Console, text: str, results: Results) -> None:
         console.print(Text.assemble(f"  {score:.2f} ", (bar, "green"), line), soft_wrap=True)
     if not lines:
         console.print("  nothing found", style="dim")
+    if isinstance(results, TagResults):
+        for line in results.text.splitlines():
+            console.print(Text(f"  text: {printable(line)}"), soft_wrap=True)
     if isinstance(results, ImageResults) and results.hits and results.total is not None:
         console.print(f"  1 to {len(results.hits):,} of {results.total:,}", style="dim")
     if isinstance(results, ImageResults) and results.note:

@@ -19,6 +19,7 @@ from findimg.images import LIMIT_BYTES, decode, thumbnail
 from findimg.library.encoder import open_encoders
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
+from findimg.ocr.outside import OutsideReader
 from findimg.plugins import PATIENCE, AddReport, find_add
 from findimg.search.query import Query, parse
 from findimg.search.results import Answer, ImageFeatures
@@ -220,6 +221,26 @@ class OpenedLibrary:
         _, features = self._features(image)
         return [Tag(tag.word, tag.score) for tag in self._searcher.tags(features, k)]
 
+    def text(self, image: str | os.PathLike[str]) -> str:
+        """Return the text in an image, one line below the other. Empty if there is none.
+
+        The text of an image of the library is what was read when it was indexed. Another image is read now.
+
+        Args:
+            image: path or s3:// address of an image file, in the library or not.
+
+        Raises:
+            ImageError: the file is not an image that findimg reads.
+            SettingsError: the address is not valid.
+            StorageError: the file cannot be read.
+            ModelError: the image is not in the library, and the extra `ocr` is not installed.
+        """
+        uri = _absolute(image)
+        item = self._searcher.catalog.item(uri)
+        if item is not None:
+            return self._searcher.written(item)
+        return self._text_reader.read(read_uri(uri, LIMIT_BYTES + 1))
+
     def words(self, word: str, k: int = 10) -> list[RelatedWord]:
         """Return the words with the most similar meaning, the word itself first.
 
@@ -375,6 +396,10 @@ class OpenedLibrary:
         if item is not None:
             return item, self._searcher.features(item)
         return None, self._searcher.embed(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoders)
+
+    @cached_property
+    def _text_reader(self) -> OutsideReader:
+        return OutsideReader()
 
     @cached_property
     def _encoders(self) -> tuple[ImageEncoder, ...]:

@@ -49,6 +49,7 @@ class TagResults:
     tags: list[Tag]
     version: str
     took_ms: float
+    text: str = ""  # lines that were read in the image, separated by line feeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def answer_question(searcher: Searcher, question: Question, k: int, skip: int = 
     elif not searcher.fits(features):
         raise QueryError("The library was rebuilt with another encoder since you sent this image. Send it again.")
     elif question.command == "/tag":
-        return TagResults(searcher.tags(features, k), version, _milliseconds_since(start))
+        return TagResults(searcher.tags(features, k), version, _milliseconds_since(start), features.text)
     else:
         found = searcher.similar(features, query, k + 1, without=item, skip=skip)
     more = len(found.hits) > k

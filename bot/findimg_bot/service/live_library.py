@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from findimg.library.channels import NO_CHANNELS, PREFIX, Channels, hidden_items
 from findimg.library.encoder import open_encoders, used_parts
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
+from findimg.ocr.outside import OutsideReader
 from findimg.search.query import parse
 from findimg.search.results import ImageFeatures
 from findimg.search.searcher import Searcher
@@ -69,6 +70,7 @@ class LiveLibrary:
         self._live: _OpenVersion | None = None
         self._encoders: dict[str, ImageEncoder] = {}  # of the live version, by fingerprint
         self._texts: dict[str, TextVectors] = {}  # of the live version's encoder, by its fingerprint
+        self._text_reader = OutsideReader(threads) if settings.read_text != "off" else None
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._opening_view = threading.Lock()
@@ -198,6 +200,8 @@ class LiveLibrary:
     def embed(self, data: bytes) -> ImageFeatures:
         """Return the features of an image from outside, by the library's encoder, which is loaded once.
 
+        They have the image's text if the setting `read_text` is not off.
+
         Args:
             data: the bytes of an image file.
 
@@ -207,7 +211,8 @@ class LiveLibrary:
         """
         image = decode(data)
         with self.lease(None) as searcher:
-            return searcher.embed(image, self._open_encoders(searcher.version))
+            features = searcher.embed(image, self._open_encoders(searcher.version))
+        return replace(features, text=self._text_reader.read(data)) if self._text_reader else features
 
     def outside_example(self, data: bytes) -> tuple[Example, bytes]:
         """Return an image from outside as an example for a name, and its thumbnail as a JPEG. Errors as of `embed`."""

@@ -38,6 +38,7 @@ from findimg_bot.service.teaching import Teaching, suggested_name
 from findimg_bot.service.version_watcher import ClientOfTeam, VersionWatcher
 from findimg_bot.slack.blocks.elements import Block, context
 from findimg_bot.slack.blocks.message import Message, text_message
+from findimg_bot.slack.blocks.picture_text import picture_text_message
 from findimg_bot.slack.blocks.results import (
     HitDetails,
     HitPictures,
@@ -342,6 +343,22 @@ class QueryService:
             raise QueryError("The library has changed since this answer. Ask again.")
         await reply.send(copies_message(uri, hit.copies, hit.near_duplicates))
 
+    async def text(self, reply: Reply, uri: str) -> None:
+        """Answer with the text of an indexed image, so that it can be copied.
+
+        Raises:
+            QueryError: the image is no longer indexed, or has no text any more.
+        """
+
+        def find() -> str:
+            with self.live.lease() as searcher:
+                return searcher.look_up(uri)[1].text
+
+        text = await self._search_pool.run(find)
+        if not text:
+            raise QueryError("The library has changed since this answer. Ask again.")
+        await reply.send(picture_text_message(uri, text))
+
     def image_link(self, uri: str) -> tuple[str, int]:
         """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
 
@@ -503,6 +520,7 @@ class QueryService:
             self.links.on_request(hit.uri) or channel_of(hit.uri) is not None,
             len(hit.copies),
             len(hit.near_duplicates),
+            bool(searcher.written(hit.item)),
         )
 
     def _place(self, uri: str, sources: Sequence[str]) -> str:

@@ -206,6 +206,7 @@ def _pack(features: ImageFeatures | None) -> bytes | None:
         probabilities=features.probabilities,
         described=np.empty(0, np.float32) if features.described is None else features.described,
         made_by=np.asarray(features.made_by, np.str_),
+        text=features.text,
     )
     return file.getvalue()
 
@@ -214,7 +215,7 @@ def _unpack(data: bytes | None) -> ImageFeatures | None:
     if data is None:
         return None
     arrays = np.load(io.BytesIO(data), allow_pickle=False)
-    # Earlier releases stored neither the encoders nor the features of a second one.
+    # Earlier releases stored neither the encoders, nor the features of a second one, nor the text.
     described: NDArray[np.float32] = arrays.get("described", np.empty(0, np.float32))
     return ImageFeatures(
         visual=arrays["visual"],
@@ -222,4 +223,5 @@ def _unpack(data: bytes | None) -> ImageFeatures | None:
         probabilities=arrays["probabilities"],
         described=described if len(described) else None,
         made_by=tuple(arrays.get("made_by", np.empty(0, np.str_)).tolist()),
+        text=str(arrays.get("text", "")),
     )

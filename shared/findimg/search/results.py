@@ -66,3 +66,4 @@ class ImageFeatures:
     probabilities: NDArray[np.float32]  # float32[m]
     described: NDArray[np.float32] | None = None  # float32[dim], by the encoder for words if it is another one
     made_by: tuple[str, ...] = ()  # fingerprints of these encoders, in their order. Empty for an indexed image.
+    text: str = ""  # lines that were read in it, separated by line feeds

@@ -380,7 +380,11 @@ class Searcher:
         item = self.catalog.item(uri)
         if item is None:
             raise QueryError(f"No image {uri!r} is indexed. Use a URI as a search prints it.")
-        return item, self.features(item)
+        return item, replace(self.features(item), text=self.written(item))
+
+    def written(self, item: int) -> str:
+        """Return the lines that were read in an indexed image, separated by line feeds. Empty if there are none."""
+        return self._text_index.text(item).written if self._text_index else ""
 
     def features(self, item: int) -> ImageFeatures:
         """Return the features of an indexed image, by its item in the catalog."""

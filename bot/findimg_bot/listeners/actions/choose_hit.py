@@ -13,6 +13,7 @@ from findimg_bot.listeners.actions.hit_actions import (
     answer_link,
     answer_similar,
     answer_tags,
+    answer_text,
     share_hit,
 )
 
@@ -22,6 +23,7 @@ _ANSWERS = {
     "share": share_hit,
     "open": answer_link,
     "copies": answer_copies,
+    "text": answer_text,
 }
 
 

@@ -90,6 +90,13 @@ async def answer_copies(click: Click, choice: str) -> None:
         await click.service.copies(reply, stored, uri)
 
 
+async def answer_text(click: Click, choice: str) -> None:
+    """Answer the person who clicked with the image's text."""
+    reply = reply_to_click(click.body, click.client, click.respond)
+    async with click.service.answering("text", reply):
+        await click.service.text(reply, await find_hit(click.context, choice))
+
+
 async def answer_link(click: Click, choice: str) -> None:
     """Answer the person who clicked with a link to the original image."""
     reply = reply_to_click(click.body, click.client, click.respond)

@@ -49,6 +49,7 @@ class HitDetails:
     on_request: bool = False  # whether a link can be made when somebody asks for it
     copies: int = 0  # images with equal bytes, folded behind it
     near_duplicates: int = 0  # images that look nearly the same, folded behind it
+    has_text: bool = False  # whether text was read in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,8 @@ def _controls(page: ResultsPage, question_id: str, private: bool) -> list[Block]
                 choices.append(("Open", "open"))
             if folded := each.copies + each.near_duplicates:
                 choices.append((f"Copies ({folded})", "copies"))
+            if each.has_text:
+                choices.append(("Copy text", "text"))
             label = f"{name} · {match(each.hit, page)} {each.hit.score:.2f}"
             groups.append((label, [(text, f"{question_id}.{number}.{what}") for text, what in choices]))
         controls.append(menu("Choose a picture…", "choose_hit", groups))

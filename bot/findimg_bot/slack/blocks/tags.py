@@ -3,6 +3,7 @@
 from findimg_bot.service.answers import TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block, actions, button, image, section
 from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.blocks.picture_text import text_blocks
 from findimg_bot.slack.blocks.text import escaped, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT
 
@@ -24,6 +25,7 @@ def tags_blocks(results: TagResults, name: str, source: Block | None, question_i
     lines = [f"{_bar(tag.score)} *{escaped(tag.word)}* {tag.score:.2f}" for tag in results.tags]
     title = f"Tags of *{escaped(name)}*:" if lines else f"No known word describes *{escaped(name)}*."
     blocks.append(section("\n".join([title, *lines])))
+    blocks += text_blocks(results.text)
     if question_id:
         blocks.append(
             actions(
