@@ -62,6 +62,7 @@ class Team:
         surfaces: Surfaces | None = None,
         state: str | None = None,
         image_base_url: str = "",
+        read_text: str = "off",
     ):
         """Start workspace and bot.
 
@@ -72,6 +73,7 @@ class Team:
             surfaces: the optional surfaces that the app declares.
             state: address of the bot's state. By default a file in `folder`.
             image_base_url: where people can open the library's images.
+            read_text: whether the bot reads uploaded images.
         """
         self.mode = mode
         self._path = path
@@ -92,6 +94,7 @@ class Team:
             "FINDIMG_CACHE": str(cache),
             "FINDIMG_STATE": state or str(folder / "bot.sqlite"),
             "FINDIMG_IMAGE_BASE_URL": image_base_url,
+            "FINDIMG_READ_TEXT": read_text,
             "FINDIMG_SLACK_API_URL": workspace.api_url,
             "FINDIMG_SLACK_BOT_TOKEN": workspace.bot_token,
             "FINDIMG_SLACK_APP_TOKEN": workspace.app_token,

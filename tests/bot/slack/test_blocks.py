@@ -321,6 +321,8 @@ def test_menu_offers_only_what_an_image_allows() -> None:
         ("Open", "id.0.open"),
         ("Copies (1)", "id.0.copies"),
     ]
+    written = [HitDetails(CAT, "", (), has_text=True)]
+    assert choices(results_message(page(written), HitPictures(), "id").blocks)[2:] == [("Copy text", "id.0.text")]
     public = results_message(page(plain_hit), HitPictures(), "id", private=False).blocks
     assert choices(public) == [("More like this", "id.0.similar")]
 
