@@ -49,14 +49,14 @@ demo: $(STAMP)
 	photos="$${PHOTOS:-}"; \
 	case "$$photos" in \
 	"") photos="$(DEMO)/photos"; image="$(DEMO)/photos/motorcycle-left.png"; \
-		$(BIN)/findimg-jobs samples "$(DEMO)/photos";; \
+		$(BIN)/findimg-jobs samples "$(DEMO)/photos" --pages;; \
 	"~/"*) photos="$$HOME/$${photos#??}";; \
 	esac; \
-	$(BIN)/findimg-jobs index "$$photos" --library "$(DEMO)/library" --allow-shrink; \
+	$(BIN)/findimg-jobs index "$$photos" --library "$(DEMO)/library" --allow-shrink --read-text likely; \
 	if [ "$(SERVE)" != 0 ]; then exec $(BIN)/findimg-bot try --library "$(DEMO)/library" --port "$(PORT)"; fi; \
 	: "$${image:=$$(find -L "$$photos" -type f ! -name '.*' \( -iname '*.jp*g' -o -iname '*.png' -o -iname '*.webp' \
 		-o -iname '*.heic' \) 2>/dev/null | sort | head -n 1)}"; \
-	$(BIN)/findimg-bot ask '/findimg cat' '/findimg dog' '/tag' '/similar' --image "$$image" -k 5 \
+	$(BIN)/findimg-bot ask '/findimg cat' '/findimg dog' '/findimg "error 500"' '/tag' '/similar' --image "$$image" -k 5 \
 		--library "$(DEMO)/library" --sheet "$(DEMO)/sheet.jpg"
 
 # The tests of a file run in one process, so that they share its fixtures. Files start in their order of collection:

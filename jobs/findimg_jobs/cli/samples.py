@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from findimg.terminal import print_lines
+from findimg_jobs.datasets.drawn_pages import draw_pages
 from findimg_jobs.datasets.pascal import download
 from findimg_jobs.datasets.samples import copy_samples
 
@@ -20,10 +21,16 @@ def samples(
             "A second call continues an interrupted download.",
         ),
     ] = False,
+    pages: Annotated[
+        bool,
+        typer.Option("--pages", help="Draw a screenshot, a slide, a receipt and a sign as well, to find their words."),
+    ] = False,
 ) -> None:
     """Copy real photographs from installed pip packages, to try findimg with."""
     if pascal:
         print_lines([f"All {download(folder):,} photographs of UIUC Pascal Sentences are in {folder}."])
         return
     copied = copy_samples(folder)
+    if pages:
+        draw_pages(folder / "pages")
     print_lines([f"{len(copied)} photographs are in {folder}. SOURCES.md there lists their sources and licences."])
