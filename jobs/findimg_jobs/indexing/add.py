@@ -6,6 +6,7 @@ from dataclasses import replace
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
+from findimg.ocr.engine import model_files
 from findimg.plugins import PATIENCE, AddReport
 from findimg.settings import Settings
 from findimg.storage.base import Storage
@@ -20,6 +21,7 @@ from findimg_jobs.indexing.records import Listing, SourceImage
 from findimg_jobs.indexing.run import EmbedJob, embed_shards, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
+from findimg_jobs.reading.stage import read_text
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.lock import hold_lock
@@ -45,6 +47,8 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
         LockedError: another run is still writing after `patience`.
         FindimgError: nothing was published.
     """
+    if settings.read_text != "off":
+        model_files()  # a missing extra must not be noticed after embedding
     settings = settings.model_copy(update={"engine": "local"})  # a few images are embedded before Ray starts
     library = Library(settings.library, settings.cache)
     library.live_version()  # taking the lock of a library that does not exist would create it
@@ -60,6 +64,8 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
         for number, encoder in enumerate(encoders):
             shards = plan.shards if number == 0 else _shards(encoder, committed[number], listing, settings)
             committed[number] = embed_shards(session, settings, EmbedJob(encoder, shards), committed[number], [])
+        if settings.read_text != "off":
+            read_text(session, settings.read_text, live.fingerprint, listing.images, committed[0])
         found = [*listing.failures, *failures_of_any(committed, listing.images)]
         failures = tuple((failure.uri, failure.reason) for failure in found)
         added = [image for image in listing.images if all(each.is_embedded(image) for each in committed)]

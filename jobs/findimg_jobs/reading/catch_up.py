@@ -6,7 +6,7 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.ocr.engine import model_files
 from findimg.settings import Settings
-from findimg_jobs.build.rebuild import publish_images
+from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import read_images
@@ -49,5 +49,5 @@ def catch_up(settings: Settings) -> CatchUp:
         committed = read_committed(library.storage, live.fingerprint)
         mode = "likely" if settings.read_text == "off" else settings.read_text
         text = read_text(session, mode, live.fingerprint, images, committed)
-        manifest = publish_images(session, settings, live, live.run, images, allow_shrink=False)
+        manifest = publish_images(session, settings, live, VersionChange(live.run, images, allow_shrink=False))
     return CatchUp(text, manifest)
