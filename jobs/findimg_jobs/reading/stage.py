@@ -75,6 +75,8 @@ def _plan(
             continue
         if not known.is_settled(image, key.sha256, thoroughly=task.mode == "all"):
             place = committed.contents[key.sha256].shard
-            to_read[key.sha256] = EmbeddedSource(image.uri, image.version, image.modified, key.sha256, place)
+            to_read[key.sha256] = EmbeddedSource(
+                image.uri, image.version, image.modified, sha256=key.sha256, embedded_in=place
+            )
     ordered = list(to_read.values())
     return [task.name(ordered[start : start + _SHARD_SIZE]) for start in range(0, len(ordered), _SHARD_SIZE)]

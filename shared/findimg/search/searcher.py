@@ -384,7 +384,8 @@ class Searcher:
 
     def written(self, item: int) -> str:
         """Return the lines that were read in an indexed image, separated by line feeds. Empty if there are none."""
-        return self._text_index.text(item).written if self._text_index else ""
+        texts = self._text_index.texts([item]) if self._text_index else {}
+        return texts[item].written if item in texts else ""
 
     def features(self, item: int) -> ImageFeatures:
         """Return the features of an indexed image, by its item in the catalog."""
