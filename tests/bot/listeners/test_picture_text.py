@@ -47,7 +47,7 @@ def test_text_of_an_image_can_be_copied(team: Team) -> None:
 def test_text_of_an_upload_is_beside_its_tags(team: Team, tmp_path: Path) -> None:
     channel = team.person.channel()
     draw_lines("Connection refused", width=600, height=400).save(tmp_path / "screenshot.png")
-    team.person.share(channel, tmp_path / "screenshot.png", "/tag")
+    team.person.share(channel, tmp_path / "screenshot.png")
     answer = team.person.command(channel, "/tag")
     assert "```Connection refused```" in words(answer)
 
