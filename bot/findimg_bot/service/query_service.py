@@ -349,9 +349,10 @@ class QueryService:
         Raises:
             QueryError: the image is no longer indexed, or has no text any more.
         """
+        visible = await self._visible(reply)
 
         def find() -> str:
-            with self.live.lease() as searcher:
+            with self.live.lease(visible) as searcher:
                 return searcher.look_up(uri)[1].text
 
         text = await self._search_pool.run(find)
