@@ -1,4 +1,4 @@
-"""The command that reads text in images that are already indexed."""
+"""The commands that read text in images that are already indexed, and captions in their metadata."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ import typer
 from findimg.settings import load_settings
 from findimg.terminal import print_lines
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
+from findimg_jobs.maintenance.read_captions import read_missing_captions
 from findimg_jobs.reading.catch_up import catch_up
 
 
@@ -36,3 +37,8 @@ def read_text(
         print(json.dumps({"version": result.manifest.version, "text": text}))
     else:
         print_lines(result.lines())
+
+
+def read_captions(library: LibraryOption = None, cache: CacheOption = None) -> None:
+    """Read the captions of images that an older release indexed without them. Nothing is embedded."""
+    print_lines(read_missing_captions(load_settings(library=library, cache=cache)).lines())

@@ -15,13 +15,12 @@ import typer
 
 from findimg.errors import FindimgError
 from findimg.terminal import LineFormatter, print_lines
-from findimg_jobs.cli.captions import read_captions
 from findimg_jobs.cli.cleanup import forget, prune
 from findimg_jobs.cli.duplicates import duplicates
 from findimg_jobs.cli.encoders import app as encoders
 from findimg_jobs.cli.indexing import add, compact, index, merge
 from findimg_jobs.cli.models import app as models
-from findimg_jobs.cli.reading import read_text
+from findimg_jobs.cli.reading import read_captions, read_text
 from findimg_jobs.cli.samples import samples
 from findimg_jobs.cli.teaching import RepeatedOptions, teach
 from findimg_jobs.cli.training import evaluate, quantize, train
