@@ -25,13 +25,16 @@ import psutil
 import typer
 
 from findimg.library.library import Library
+from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
+from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.build.context import make_build_context
-from findimg_jobs.indexing.plan import make_plan, write_plan
+from findimg_jobs.build.merging import choose_small_merges
+from findimg_jobs.indexing.plan import make_plan, read_images, write_plan
 from findimg_jobs.indexing.records import Listing
 from findimg_jobs.store.shards import read_committed
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
@@ -92,13 +95,49 @@ def night(settings: Settings, images: int) -> dict[str, Any]:
     known = commit_made_up(storage, _fingerprint(settings), everything[images:], first=images)
     gone = set(range(0, images, images // 100))
     left = [image for number, image in enumerate(everything) if number not in gone]
+    library = Library(settings.library, settings.cache)
+    before = library.manifest(library.live_version())
     done = publish_images(settings, left, known)
     return {
         "merge and publish, s": round(done.seconds, 1),
         "MB written": round(done.bytes_written / 1e6, 2),
+        "MB that a bot fetches": _fetched(before, done.manifest),
+        "MB that the next run fetches": _fetched(before, done.manifest, build=True),
         "MB of the library": round(sum(entry.size for entry in done.manifest.all_files().values()) / 1e6),
         "segments": [each.images for each in done.manifest.segments],
     }
+
+
+def switch(settings: Settings, images: int) -> dict[str, Any]:
+    """Publish 100 new images while a bot is open, and switch the bot to the version."""
+    library = Library(settings.library, settings.cache)
+    before = library.manifest(library.live_version())
+    first = images + 1000  # those of the step `night` come before
+    new = made_up_images(first + 100)[first:]
+    known = commit_made_up(library.storage, before.fingerprint, new, first=first)
+    live = LiveLibrary(settings)
+    start = time.perf_counter()
+    live.refresh()
+    opened = time.perf_counter() - start
+    everything = [*read_images(library.storage, before.run), *new]
+    done = publish_images(settings, everything, known, choose_small_merges)
+    start = time.perf_counter()
+    live.refresh()
+    switched = time.perf_counter() - start
+    live.close()
+    return {
+        "opening the bot's first version, s": round(opened, 2),
+        "merge and publish, s": round(done.seconds, 1),
+        "switch, s": round(switched, 2),
+        "MB that a bot fetches": _fetched(before, done.manifest),
+        "segments": [each.images for each in done.manifest.segments],
+    }
+
+
+def _fetched(before: Manifest, after: Manifest, build: bool = False) -> float:
+    """Return the size of the files of a version that a cache with another version lacks, MB."""
+    files = after.build_files() if build else after.search_files()
+    return round(sum(entry.size for key, entry in files.items() if key not in before.all_files()) / 1e6, 2)
 
 
 def search(settings: Settings, images: int) -> dict[str, Any]:
@@ -168,7 +207,7 @@ def main(
         library=str(place / "library"), cache=place / "cache", engine=engine, partition_size=partition_size
     )
     try:
-        for step in (commit, plan, merge_and_publish, search, night, search):
+        for step in (commit, plan, merge_and_publish, search, night, search, switch):
             if only and step.__name__ not in only:
                 continue
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:

@@ -23,6 +23,7 @@ def test_scale_benchmark_measures_every_step_and_cleans_up() -> None:
         "search",
         "night",
         "search",
+        "switch",
         None,
     ]
     assert all(line["own"] > 0 and line["cpu"] > 0 for line in lines[:-1])
@@ -31,4 +32,8 @@ def test_scale_benchmark_measures_every_step_and_cleans_up() -> None:
     night = lines[4]["notes"]
     assert night["segments"] == [1400]  # so few images are merged with the new ones, without those that are gone
     assert night["MB written"] > 0
+    assert 0 < night["MB that a bot fetches"] < night["MB written"]
+    switch = lines[6]["notes"]
+    assert switch["segments"] == [1400, 100]
+    assert switch["switch, s"] > 0
     assert lines[-1]["embedding store, MB"] > 0

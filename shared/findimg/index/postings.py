@@ -1,5 +1,7 @@
 """Posting lists: for each class the items that may show it, with the probability; memory-mapped compressed rows."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,66 @@ def _new_list(path: Path, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
     return array
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PostingLists:
+    """The items that may show each class, with its probability. The list of class c is offsets[c] to offsets[c + 1]."""
+
+    offsets: NDArray[np.int64]  # int64[CLASSES + 1]
+    items: NDArray[np.uint32]
+    values: NDArray[np.float32]
+
+    def add(
+        self,
+        total: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        power: float = 1,
+        places: NDArray[np.integer] | None = None,
+    ) -> None:
+        """Add to every image's total the probabilities of its classes, raised to a power, times the classes' weights.
+
+        Args:
+            total: float32[n], changed in place.
+            weights: float32[CLASSES].
+            power: exponent of the probabilities.
+            places: int[items], the place of each item's image in `total`. None if item i is image i.
+        """
+        chosen = np.flatnonzero(weights)
+        if not len(chosen):
+            return
+        starts, stops = self.offsets[chosen], self.offsets[chosen + 1]
+        lengths = stops - starts
+        lists = list(map(slice, starts.tolist(), stops.tolist()))
+        batches = np.cumsum(lengths) // _TOGETHER
+        cuts = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(lists)] if batches[-1] else [0, len(lists)]
+        for first, end in pairwise(cuts):
+            batch = lists[first:end]
+            values = np.concatenate([self.values[each] for each in batch])
+            raise_to(values, power)
+            values *= np.repeat(weights[chosen[first:end]], lengths[first:end])
+            items = np.concatenate([self.items[each] for each in batch], dtype=np.intp)
+            np.add.at(total, items if places is None else places[items], values)
+
+
+def join_lists(parts: Sequence[tuple[PostingLists, NDArray[np.int64]]], images: int) -> PostingLists:
+    """Return the lists of several segments as one, in memory, without deleted images.
+
+    Args:
+        parts: the lists of each segment, and the image of each of their items, int64[items].
+        images: number of images. Items whose image has this number or a larger one are left out.
+    """
+    all_items, all_values, all_classes = [], [], []
+    for lists, image_of in parts:
+        items = image_of[lists.items]
+        kept = items < images
+        all_items.append(items[kept].astype(np.uint32))
+        all_values.append(lists.values[kept])
+        all_classes.append(np.repeat(np.arange(CLASSES, dtype=np.uint16), np.diff(lists.offsets))[kept])
+    classes = np.concatenate(all_classes)
+    order = np.argsort(classes, kind="stable")
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(classes, minlength=CLASSES))])
+    return PostingLists(offsets, np.concatenate(all_items)[order], np.concatenate(all_values)[order])
+
+
 class Postings:
     """A segment's posting lists, opened for reading."""
 
@@ -97,42 +159,11 @@ class Postings:
                 f"The posting lists in {folder} cannot be opened: {error}. Publish again with index."
             ) from error
         # A view as a plain array, because a memmap does some work of its own at every slice.
-        self._offsets, self._items, self._values = (array.view(np.ndarray) for array in mapped)
-        stated = int(self._offsets[-1]) if self._offsets.shape == (CLASSES + 1,) else None
-        if not self._items.shape == self._values.shape == (stated,):
+        self.lists = lists = PostingLists(*(array.view(np.ndarray) for array in mapped))
+        stated = int(lists.offsets[-1]) if lists.offsets.shape == (CLASSES + 1,) else None
+        if not lists.items.shape == lists.values.shape == (stated,):
             raise LibraryError(f"The posting lists in {folder} do not fit together. Publish again with index.")
         self._images = images
-
-    def add(
-        self,
-        total: NDArray[np.float32],
-        weights: NDArray[np.float32],
-        power: float = 1,
-        items: NDArray[np.int64] | None = None,
-    ) -> None:
-        """Add to every image's total the probabilities of its classes, raised to a power, times the classes' weights.
-
-        Args:
-            total: float32[n], changed in place.
-            weights: float32[CLASSES].
-            power: exponent of the probabilities.
-            items: int64[rows], the place of each row's image in `total`. None if row i is image i.
-        """
-        chosen = np.flatnonzero(weights)
-        if not len(chosen):
-            return
-        starts, stops = self._offsets[chosen], self._offsets[chosen + 1]
-        lengths = stops - starts
-        lists = list(map(slice, starts.tolist(), stops.tolist()))
-        batches = np.cumsum(lengths) // _TOGETHER
-        cuts = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(lists)] if batches[-1] else [0, len(lists)]
-        for first, end in pairwise(cuts):
-            batch = lists[first:end]
-            values = np.concatenate([self._values[each] for each in batch])
-            raise_to(values, power)
-            values *= np.repeat(weights[chosen[first:end]], lengths[first:end])
-            places = np.concatenate([self._items[each] for each in batch], dtype=np.intp)
-            np.add.at(total, places if items is None else items[places], values)
 
     def sum(self, weights: NDArray[np.float32], power: float = 1) -> NDArray[np.float32]:
         """Return the power mean of every image's class probabilities, weighted by the classes' weights.
@@ -145,7 +176,7 @@ class Postings:
             float32[images].
         """
         total = np.zeros(self._images, np.float32)
-        self.add(total, weights, power)
+        self.lists.add(total, weights, power)
         raise_to(total, 1 / power)
         return total
 
@@ -155,20 +186,21 @@ class Postings:
         Returns:
             int64[m] classes and float32[m] probabilities, most probable first.
         """
-        if not len(self._items):
+        offsets, items, values = self.lists.offsets, self.lists.items, self.lists.values
+        if not len(items):
             return np.empty(0, np.int64), np.empty(0, np.float32)
         # Items ascend within a list, so all lists are bisected at once.
-        low, high = self._offsets[:-1].copy(), self._offsets[1:].copy()
+        low, high = offsets[:-1].copy(), offsets[1:].copy()
         while (open_ := low < high).any():
             middle = np.where(open_, (low + high) // 2, 0)
-            before = self._items[middle] < item
+            before = items[middle] < item
             low = np.where(open_ & before, middle + 1, low)
             high = np.where(open_ & ~before, middle, high)
-        there = self._items[np.minimum(low, len(self._items) - 1)] == item
-        classes = np.flatnonzero(there & (low < self._offsets[1:]))
-        values = self._values[low[classes]]
-        order = np.argsort(-values, kind="stable")
-        return classes[order], values[order]
+        there = items[np.minimum(low, len(items) - 1)] == item
+        classes = np.flatnonzero(there & (low < offsets[1:]))
+        found = values[low[classes]]
+        order = np.argsort(-found, kind="stable")
+        return classes[order], found[order]
 
 
 def raise_to(values: NDArray[np.float32], power: float) -> None:

@@ -4,18 +4,21 @@ Items are numbered through the whole version. `ItemRows` says which row of which
 """
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.index.base import VectorIndex
 from findimg.index.float16 import Float16Matrix
-from findimg.index.postings import Postings, raise_to
+from findimg.index.postings import PostingLists, Postings, join_lists, raise_to
 from findimg.index.text_index import KINDS, ImageText, Kind, TextIndex
 from findimg.library.items import ItemRows
 
 Floats = NDArray[np.float32]
 Items = NDArray[np.int64]
+
+_JOINED = 2_000_000  # maximum number of entries of posting lists that are read into memory, 8 bytes each
 
 
 class SegmentedMatrix:
@@ -82,7 +85,11 @@ class SegmentedRelevance:
 
 
 class SegmentedPostings:
-    """Posting lists of several segments."""
+    """Posting lists of several segments.
+
+    Small segments are read into memory as one list, so that the time of a query grows with images and not with
+    segments or with deleted images.
+    """
 
     def __init__(self, parts: Sequence[Postings | None], rows: ItemRows):
         """Use the lists of each segment; None for a segment without."""
@@ -92,11 +99,21 @@ class SegmentedPostings:
     def sum(self, weights: Floats, power: float = 1) -> Floats:
         """See `Postings.sum`."""
         total = np.zeros(len(self._rows) + 1, np.float32)  # the last place is for deleted images
-        for segment, part in enumerate(self._parts):
-            if part:
-                part.add(total, weights, power, None if self._rows.is_plain else self._rows.items(segment))
+        for lists, items in self._lists:
+            lists.add(total, weights, power, items)
         raise_to(total, 1 / power)
         return total[:-1]
+
+    @cached_property
+    def _lists(self) -> list[tuple[PostingLists, Items | None]]:
+        """Return posting lists with the item of each of their rows, None if a row's number is its item."""
+        lists = [(part.lists, self._rows.items(number)) for number, part in enumerate(self._parts) if part]
+        if self._rows.is_plain:
+            return [(part, None) for part, _ in lists]
+        lists.sort(key=lambda each: len(each[0].items))
+        joined = int(np.searchsorted(np.cumsum([len(part.items) for part, _ in lists]), _JOINED, side="right"))
+        found: list[tuple[PostingLists, Items | None]] = [*lists[joined:]]
+        return [*found, (join_lists(lists[:joined], len(self._rows)), None)] if joined else found
 
     def classes_of(self, item: int) -> tuple[Items, Floats]:
         """See `Postings.classes_of`."""

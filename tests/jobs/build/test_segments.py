@@ -12,11 +12,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from findimg.errors import QueryError
+import findimg_jobs.build.segments
 from findimg.library.layout import NOISE_FILE
 from findimg.library.library import Library
-from findimg.search.query import Query, parse
-from findimg.search.results import Answer
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import Storage
@@ -28,6 +26,7 @@ from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.store.shards import CommittedImages, EmbeddedImage, Stats, commit_shard, read_committed, read_vectors
+from tests.answers import ask_everything
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 from tests.conftest import make_once
 
@@ -105,29 +104,12 @@ def all_images(known: CommittedImages) -> list[SourceImage]:
     return sorted(SourceImage(*pair) for pair in known.keys)
 
 
-def shown(answer: Answer) -> tuple[object, ...]:
-    """Return what a person sees of an answer. Cosines may differ in the last digit."""
-    hits = [(hit.uri, hit.copies, hit.near_duplicates, hit.taken) for hit in answer.hits]
-    return hits, [pytest.approx(hit.score, abs=2e-4) for hit in answer.hits], answer.total, answer.note
-
-
-def ask_everything(library: Library, words: WordVectors, images: Sequence[SourceImage]) -> list[object]:
-    """Return the answers to queries by words, by filters and by image, their pages, and tags."""
-    found: list[object] = []
+def answers_of(config: Settings, words: WordVectors, images: Sequence[SourceImage]) -> list[object]:
+    """Return what the library of some images answers."""
+    uris = [image.uri for image in images[::25]]
+    library = Library(config.library, config.cache)
+    found = ask_everything(library, words, QUERIES, uris, like=["in:copies", "class:dog"])
     with closing(Searcher(library.open(), words)) as searcher:
-        for text in QUERIES:
-            for k, skip in ((50, 0), (5, 3)):
-                try:
-                    found.append((text, shown(searcher.find(parse(text), k, skip))))
-                except QueryError as error:  # no image has the name
-                    found.append((text, str(error)))
-        for image in images[::25]:
-            item, features = searcher.look_up(image.uri)
-            found.append((image.uri, shown(searcher.similar(features, Query(""), 20, without=item))))
-            found.append((image.uri, shown(searcher.similar(features, parse("in:copies", image=True), 20))))
-            found.append((image.uri, shown(searcher.similar(features, parse("class:dog", image=True), 20))))
-            found.append((image.uri, searcher.tags(features, 5)))
-        found.append(searcher.catalog.folders())
         found.append(searcher.catalog.without([sha256_of(image) for image in images] + ["ab" * 32]))
     return found
 
@@ -161,7 +143,7 @@ def test_segments_answer_like_a_fresh_library(
     assert merges is not keep_all or len(published.manifest.segments) <= len(history)
     fresh, _ = open_store(store, folder / "fresh", cache)
     publish_images(fresh, sorted(before), known)
-    got, expected = (ask_everything(Library(each.library, cache), words, sorted(before)) for each in (ours, fresh))
+    got, expected = (answers_of(each, words, sorted(before)) for each in (ours, fresh))
     for one, other in zip(got, expected, strict=True):
         assert one == other
 
@@ -201,6 +183,25 @@ def test_compaction_leaves_one_segment_without_deleted_images(store: Path, tmp_p
     # A reader may still open the earlier versions, which are younger than an hour.
     prune(library, 1000, keep=0)
     assert stored(ours, "segments").keys() >= {segment.name for segment in before.segments}
+
+
+@pytest.mark.long
+def test_segments_that_ray_workers_build_equal_those_of_this_process(
+    store: Path, tmp_path: Path, cache: Path, words: WordVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, known = open_store(store, tmp_path / "here", cache)
+    there, _ = open_store(store, tmp_path / "there", cache)
+    here = here.model_copy(update={"partition_size": 100})
+    there = there.model_copy(update={"partition_size": 100, "engine": "ray"})
+    images = all_images(known)
+    monkeypatch.setattr(findimg_jobs.build.segments, "_SMALL", 20)  # images that workers are not worth
+    for present in (images[:200], images[3:]):
+        expected = publish_images(here, present, known, keep_all).manifest
+        manifest = publish_images(there, present, known, keep_all).manifest
+        assert manifest.segments == expected.segments
+        assert verify(Library(there.library, cache), manifest).problems == []
+    assert len(manifest.segments) == 3
+    assert answers_of(there, words, images[3:]) == answers_of(here, words, images[3:])
 
 
 def stored(config: Settings, folder: str) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Test random histories of a library: after any events, the version holds what the sources hold."""
+"""Test random histories of a library: after each event the version has the right images and answers like a new one."""
 
 import hashlib
 import io
@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache as remember
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.heads.conse import Conse
 from findimg.images import decode
 from findimg.index.version_files import open_items, open_visual
-from findimg.library.layout import thumbnail_key
+from findimg.library.catalog import Catalog
+from findimg.library.layout import CATALOG_FILE, thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
@@ -37,12 +38,27 @@ from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import EMBEDDED, open_words
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
+from findimg_jobs.build.assemble import find_embedded
+from findimg_jobs.build.context import make_build_context
+from findimg_jobs.build.merging import choose_compaction, choose_purge
+from findimg_jobs.build.rebuild import rebuild
+from findimg_jobs.build.session import WriteSession, build_and_publish
+from findimg_jobs.build.version import BuildRequest
+from findimg_jobs.cli.versions import rollback
+from findimg_jobs.engines.base import Engine
+from findimg_jobs.indexing.add import add
+from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.indexing.run import IndexOptions, index
+from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.store.blocklist import is_blocked
+from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import CommittedImages, read_committed
+from tests.answers import ask_everything
 from tests.opened import all_rows
 
 SHARD_SIZE = 3
@@ -56,7 +72,9 @@ KINDS = [
     "delete",
     "break",
 ]
-CHANGES = st.lists(st.tuples(st.sampled_from(KINDS), NAMES, NAMES, st.integers(0, 7)), max_size=5)
+SEEDS = st.integers(0, 7)
+QUERIES = ["dog", "textile", "in:sub dog", "sort:date", "b", "-cat type:bmp", "window/door", '"e"']
+CHANGES = st.lists(st.tuples(st.sampled_from(KINDS), NAMES, NAMES, SEEDS), max_size=5)
 _CHANGES = ("write", "upload", "create", "swap", "delete", "clear")
 _LOOKS = ("read", "fetch", "list", "exists")
 
@@ -111,6 +129,15 @@ def picture(seed: int) -> bytes:
     return buffer.getvalue()
 
 
+def hash_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@remember
+def vocabulary() -> WordVectors:
+    return open_words(EMBEDDED)
+
+
 @remember
 def looks(models: Path, data: bytes) -> NDArray[np.float32]:
     """Return the visual embedding of an image that is embedded alone, float32[dim]."""
@@ -120,7 +147,7 @@ def looks(models: Path, data: bytes) -> NDArray[np.float32]:
 
 
 class History(RuleBasedStateMachine):
-    """A state machine: images appear and disappear, runs publish or crash."""
+    """A state machine: images appear and disappear, and a person works on the library, or dies while doing so."""
 
     place: str
     cache: Path
@@ -137,6 +164,8 @@ class History(RuleBasedStateMachine):
         self.files: dict[str, tuple[bytes, int]] = {}
         self.past: list[tuple[str, bytes, int]] = []
         self.clock = 1_000_000
+        self.versions: dict[str, dict[str, bytes]] = {}  # the images of each version that was live, by name
+        self.blocked: set[str] = set()  # names of forgotten images
         self.source.write("note.txt", b"no image")  # a folder must be there
 
     def put(self, name: str, data: bytes, tick: int) -> None:
@@ -187,28 +216,86 @@ class History(RuleBasedStateMachine):
             assert self.library.current() == before
             return
         report = self.index(retry_failed)
-        new = [data for data in good.values() if hashlib.sha256(data).hexdigest() not in stored]
+        new = [data for data in good.values() if hash_of(data) not in stored]
         assert len(set(new)) <= report.embedded <= len(new)
-        assert (report.seen, report.images) == (len(self.files), len(good))
+        listed = len(self.files.keys() - self.blocked)
+        assert (report.seen, report.images) == (listed, len(good))
         assert report.reused == len(good) - report.embedded
-        assert report.failed == len(self.files) - len(good)
-        self.compare(self.library.open(), good)
+        assert report.failed == listed - len(good)
+        self.expect(good)
 
-    def compare(self, version: Version, good: dict[str, bytes]) -> None:
-        expected = {self.source.uri(name): hashlib.sha256(data).hexdigest() for name, data in good.items()}
-        rows = all_rows(version)
-        assert {row.uri: row.sha256 for row in rows} == expected
-        visual = open_visual(version, open_items(version)[0])[:]
-        by_uri = {self.source.uri(name): data for name, data in good.items()}
-        wanted = np.stack([looks(self.cache / "models", by_uri[row.uri]) for row in rows])
-        np.testing.assert_allclose(visual, wanted, rtol=0.01, atol=0.01)
-        for sha256 in expected.values():
-            assert self.library.storage.exists(thumbnail_key(sha256))
+    @rule(name=NAMES, seed=SEEDS)
+    def add(self, name: str, seed: int) -> None:
+        if self.library.current() and name not in self.blocked:
+            self.put(name, picture(seed), self.tick())
+            add(self.settings, [self.source.uri(name)])
+            self.expect(self.live() | {name: picture(seed)})
+
+    @rule(number=SEEDS)
+    def forget(self, number: int) -> None:
+        live = self.live()
+        if len(live) > 1:
+            name = sorted(live)[number % len(live)]
+            self.blocked.add(name)
+            forget(self.settings, [self.source.uri(name)])
+            del live[name]
+            self.expect(live)
+            self.check_forgotten()
+
+    @rule()
+    def allow(self) -> None:
+        for name in [name for name in self.blocked if is_blocked(self.library.storage, self.source.uri(name))]:
+            allow(self.settings, [self.source.uri(name)])
+        self.blocked.clear()
+
+    @rule(purge=st.booleans())
+    def compact(self, purge: bool) -> None:
+        if self.library.current():
+            manifest = rebuild(self.settings, merges=choose_purge if purge else choose_compaction)
+            assert len(manifest.segments) == 1
+            self.expect(self.live())
+
+    @rule(number=SEEDS)
+    def roll_back(self, number: int) -> None:
+        if versions := self.library.versions():
+            chosen = versions[number % len(versions)]
+            rollback(chosen, self.library.uri, self.cache)
+            assert self.library.current() == chosen
+            self.expect(self.versions[chosen])
 
     @rule(changes=CHANGES, at=st.integers(1, 35), done=st.booleans())
     def run_and_die(self, changes: list[tuple[str, str, str, int]], at: int, done: bool) -> None:
         self.change(changes)
-        self.die(at, done, lambda: self.index(False))
+        self.die(at, done, lambda: self.index(False), self.good())
+
+    @rule(name=NAMES, seed=SEEDS, at=st.integers(1, 25), done=st.booleans())
+    def add_and_die(self, name: str, seed: int, at: int, done: bool) -> None:
+        if self.library.current() and name not in self.blocked:
+            self.put(name, picture(seed), self.tick())
+            uri = self.source.uri(name)
+            self.die(at, done, lambda: add(self.settings, [uri]), self.live() | {name: picture(seed)})
+
+    @rule(at=st.integers(1, 25), done=st.booleans())
+    def compact_and_die(self, at: int, done: bool) -> None:
+        if self.library.current():
+            self.die(at, done, lambda: rebuild(self.settings, merges=choose_purge), self.live())
+
+    @rule(number=SEEDS, at=st.integers(1, 25), done=st.booleans())
+    def forget_and_die(self, number: int, at: int, done: bool) -> None:
+        live = self.live()
+        if len(live) < 2:
+            return
+        name = sorted(live)[number % len(live)]
+        uri = self.source.uri(name)
+        left = {each: data for each, data in live.items() if each != name}
+        self.die(at, done, lambda: forget(self.settings, [uri]), left)
+        self.blocked.add(name)
+        if is_blocked(self.library.storage, uri):
+            forget(self.settings, [uri])  # a second call completes the work
+            self.expect(left)
+            self.check_forgotten()
+        else:
+            self.blocked.discard(name)
 
     @rule(keep=st.integers(0, 2))
     def prune(self, keep: int) -> None:
@@ -217,12 +304,13 @@ class History(RuleBasedStateMachine):
 
     @rule(at=st.integers(1, 25), done=st.booleans(), keep=st.integers(0, 2))
     def prune_and_die(self, at: int, done: bool, keep: int) -> None:
-        self.die(at, done, lambda: prune(self.library, SHARD_SIZE, keep, grace=0))
+        self.die(at, done, lambda: prune(self.library, SHARD_SIZE, keep, grace=0), {})
 
     def index(self, retry_failed: bool) -> RunReport:
         return index(self.settings, [self.source.root], IndexOptions(allow_shrink=True, retry_failed=retry_failed))
 
-    def die(self, at: int, done: bool, doomed: Callable[[], object]) -> None:
+    def die(self, at: int, done: bool, doomed: Callable[[], object], images: dict[str, bytes]) -> None:
+        """Do something that dies at the `at`-th change. If it publishes a version, that has these images."""
         before = self.library.current()
         with crashing(at, done), suppress(SettingsError, NotPublishedError):
             doomed()
@@ -233,8 +321,43 @@ class History(RuleBasedStateMachine):
             lease["process"] = lease["process"].rpartition(" ")[0] + " 99999999"
             storage.write("LOCK", json.dumps(lease).encode())
         self.check()
+        # A version whose manifest is complete can be rolled back to, although it never was live.
+        for version in set(self.library.versions()) - self.versions.keys():
+            self.versions[version] = images
         if self.library.current() != before:
-            self.compare(self.library.open(), self.good())
+            self.expect(images)
+
+    def expect(self, images: dict[str, bytes]) -> None:
+        """Check that the live version has these images, by name, and answers like a library that never had others."""
+        version = self.library.open()
+        self.versions[version.manifest.version] = dict(images)
+        expected = {self.source.uri(name): data for name, data in images.items()}
+        rows = all_rows(version)
+        assert [row.uri for row in rows] == sorted(expected)
+        assert {row.uri: row.sha256 for row in rows} == {uri: hash_of(data) for uri, data in expected.items()}
+        visual = open_visual(version, open_items(version)[0])[:]
+        wanted = np.stack([looks(self.cache / "models", expected[row.uri]) for row in rows])
+        np.testing.assert_allclose(visual, wanted, rtol=0.01, atol=0.01)
+        for row in rows:
+            assert self.library.storage.exists(thumbnail_key(row.sha256))
+        uris = sorted(expected)
+        got, fresh = (ask_everything(each, vocabulary(), QUERIES, uris) for each in (self.library, self.fresh(version)))
+        for one, other in zip(got, fresh, strict=True):
+            assert one == other
+
+    def fresh(self, version: Version) -> Library:
+        """Return a new library whose only version has the images of another one, built from the same embeddings."""
+        manifest, storage = version.manifest, self.library.storage
+        fresh = Library(f"{self.library.uri}-fresh", self.cache)
+        fresh.storage.clear("")
+        for entry in storage.list("embeddings"):
+            fresh.storage.write(entry.key, storage.read(entry.key))
+        context = make_build_context(self.settings, None, manifest.sources, manifest.fingerprint)
+        images = find_embedded(read_images(storage, manifest.run), read_committed(fresh.storage, manifest.fingerprint))
+        with Engine(self.settings) as engine, hold_lock(fresh.storage) as lock:
+            session = WriteSession(fresh, lock, engine, StageClock())
+            build_and_publish(session, BuildRequest(manifest.run, context, images, manifest.failed), None, True)
+        return fresh
 
     def check(self) -> None:
         """Check that the live version is sound and all its images are in the embedding store."""
@@ -243,18 +366,37 @@ class History(RuleBasedStateMachine):
             findings = verify(self.library, live)
             assert (findings.problems, findings.compared) == ([], live.images)
 
+    def check_forgotten(self) -> None:
+        """Check that no version and no segment has a forgotten image."""
+        self.check()
+        blocked = {self.source.uri(name) for name in self.blocked}
+        for version in self.library.versions():
+            opened = self.library.open(version)
+            for segment in opened.manifest.segments:
+                with closing(Catalog(opened.folder(segment) / CATALOG_FILE)) as catalog:
+                    uris = {row.uri for row in catalog.rows(range(catalog.images))}
+                assert not blocked & uris
+
+    def live(self) -> dict[str, bytes]:
+        """Return the images of the live version, by name."""
+        current = self.library.current()
+        return dict(self.versions[current]) if current else {}
+
     def good(self) -> dict[str, bytes]:
-        return {name: data for name, (data, _) in self.files.items() if len(data) > 200}
+        """Return the images of the source that can be indexed, by name."""
+        return {name: data for name, (data, _) in self.files.items() if len(data) > 200 and name not in self.blocked}
 
     def known(self) -> CommittedImages:
         found = [entry.key.split("/")[1] for entry in self.library.storage.list("embeddings")]
         return read_committed(self.library.storage, found[0] if found else "none")
 
     def teardown(self) -> None:
+        self.allow()
         if not self.good():
             return
         self.run([], False)
         fresh = Library(self.library.uri + "-fresh", self.cache)
+        fresh.storage.clear("")
         index(self.settings.model_copy(update={"library": fresh.uri}), [self.source.root])
         assert all_rows(self.library.open()) == all_rows(fresh.open())
         self.check()

@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import findimg.index.segmented
 from findimg.errors import LibraryError
 from findimg.index.postings import CLASSES, REGIONS, Postings, write_postings
+from findimg.index.segmented import SegmentedPostings
+from findimg.library.items import ItemRows
 
 
 def random_rows(seed: int, images: int, top: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
@@ -48,6 +51,46 @@ def test_sums_and_rows_match_the_dense_matrix(
                 zip(classes[item].tolist(), probabilities[item].tolist(), strict=True)
             )
             assert np.all(np.diff(values) <= 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    sizes=st.lists(st.integers(1, 20), min_size=1, max_size=6),
+    joined=st.sampled_from([0, 1, 100, 300, 10**6]),
+)
+def test_lists_of_segments_give_the_sums_of_one_list(seed: int, sizes: list[int], joined: int) -> None:
+    random = np.random.default_rng(seed)
+    total = sum(sizes)
+    classes, probabilities = random_rows(seed, total, 7)
+    rows = random.permutation(total)[: random.integers(1, total + 1)]  # row of each item; others are deleted
+    weights = np.where(random.random(CLASSES) < 0.5, random.random(CLASSES), 0).astype(np.float32)
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(findimg.index.segmented, "_JOINED", joined)
+        write_postings(Path(name), classes[rows], probabilities[rows], minimum=0)
+        expected = Postings(Path(name), len(rows))
+        parts: list[Postings | None] = []
+        for number, (end, size) in enumerate(zip(np.cumsum(sizes), sizes, strict=True)):
+            folder = Path(name, str(number))
+            folder.mkdir()
+            write_postings(folder, classes[end - size : end], probabilities[end - size : end], minimum=0)
+            parts.append(Postings(folder, size))
+        segmented = SegmentedPostings(parts, ItemRows(sizes, rows.astype(np.int64)))
+        for power in (1, 0.5, 2):
+            np.testing.assert_array_equal(segmented.sum(weights, power), expected.sum(weights, power))
+        for item in range(len(rows)):
+            for got, wanted in zip(segmented.classes_of(item), expected.classes_of(item), strict=True):
+                np.testing.assert_array_equal(got, wanted)
+
+
+def test_segment_without_lists_adds_nothing(tmp_path: Path) -> None:
+    classes, probabilities = random_rows(1, 5, 3)
+    write_postings(tmp_path, classes, probabilities, minimum=0)
+    part = Postings(tmp_path, 5)
+    weights = np.ones(CLASSES, np.float32)
+    segmented = SegmentedPostings([None, part], ItemRows([2, 5]))
+    np.testing.assert_array_equal(segmented.sum(weights), [0, 0, *part.sum(weights)])
+    assert segmented.classes_of(0)[0].tolist() == []
 
 
 def test_improbable_classes_are_left_out(tmp_path: Path) -> None:
