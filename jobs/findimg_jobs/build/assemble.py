@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -91,13 +92,15 @@ def find_embedded(
     images: Sequence[SourceImage], committed: CommittedImages, texts: CommittedTexts = NOTHING_READ
 ) -> VersionImages:
     """Return those of `images` whose vectors are committed, with what was read in them."""
-    found = sorted(image for image in images if committed.is_embedded(image))
-    hashes = tuple(committed.keys[image.uri, image.version].sha256 for image in found)
+    ordered = sorted(images, key=attrgetter("uri", "version"))
+    keys = [committed.keys.get((image.uri, image.version)) for image in ordered]
+    found = tuple(image for image, key in zip(ordered, keys, strict=True) if key)
+    hashes = tuple(key.sha256 for key in keys if key)
     holders = [committed.contents[sha256].shard for sha256 in hashes]
     shards = sorted(set(holders))
     numbers = {shard: number for number, shard in enumerate(shards)}
     shard_of = np.fromiter((numbers[shard] for shard in holders), np.int32, len(holders))
-    return VersionImages(tuple(found), hashes, tuple(shards), shard_of, texts)
+    return VersionImages(found, hashes, tuple(shards), shard_of, texts)
 
 
 def find_embedded_by_all(

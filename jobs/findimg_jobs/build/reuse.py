@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -145,19 +146,33 @@ def write_keys(path: Path, images: VersionImages, sources: Sequence[str]) -> Non
 
 def _keys_of(images: VersionImages, sources: Sequence[str]) -> pa.Table:
     """Return everything that an image's row in a segment depends on, besides the recipe."""
-    folders = name_roots(sources)
-    uris = [image.uri for image in images.images]
+    count = len(images)
+    uris = pa.array([image.uri for image in images.images], pa.string())
+    hashes = pa.py_buffer(bytes.fromhex("".join(images.sha256)))
     return pa.table(
         {
-            "uri": pa.array(uris, pa.string()),
+            "uri": uris,
             "version": pa.array([image.version for image in images.images], pa.string()),
-            "sha256": pa.array([bytes.fromhex(sha256) for sha256 in images.sha256], pa.binary(32)),
+            "sha256": pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), count, [None, hashes]),
             "modified": pa.array([image.modified and int(image.modified) for image in images.images], pa.int64()),
-            "text": pa.array(map(images.text_digest, range(len(images))), pa.string()),
+            "text": pa.array(map(images.text_digest, range(count)), pa.string()),
             # The number of characters of the URI that are text, because they are below a source.
-            "name": pa.array([len(below_root(uri, folders)) for uri in uris], pa.int32()),
+            "name": pa.array(_name_lengths(uris, name_roots(sources)), pa.int32()),
         }
     )
+
+
+def _name_lengths(uris: pa.Array, folders: Sequence[str]) -> NDArray[np.int32]:
+    """Return the number of characters of each URI that `below_root` returns, int32[images]."""
+    characters = pa.compute.utf8_length(uris).to_numpy()
+    lengths = np.full(len(uris), -1, np.int32)
+    for folder in folders:
+        is_below = pa.compute.starts_with(uris, f"{folder}/").to_numpy(zero_copy_only=False)
+        chosen = is_below & (lengths < 0)
+        lengths[chosen] = characters[chosen] - len(folder) - 1
+    for item in np.flatnonzero(lengths < 0).tolist():
+        lengths[item] = len(below_root(uris[item].as_py(), ()))
+    return lengths
 
 
 def write_pairs(path: Path, firsts: NDArray[np.bool_], pairs: NDArray[np.int64]) -> None:

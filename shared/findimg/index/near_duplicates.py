@@ -24,6 +24,8 @@ _LINKS = 8  # following images in a table that an image is linked to. Images in 
 _TOGETHER = 64  # small clumps are joined up to this number of images, so that fewer products are computed
 _LARGEST = 8192  # images of a clump that are all compared with each other
 _ORDERS = 6  # tables by whose order a larger clump is cut into parts
+_FEW = 0.05  # share of new contents up to which only those with hashes similar to theirs are looked for
+_NEW_TOGETHER = 128  # new contents that are compared with their candidates at a time
 _BLOCK = 1024  # rows of one matrix product
 _CHUNK = 8192  # rows hashed at a time
 
@@ -67,7 +69,8 @@ def compare_hashed(
         int64[p, 2], items, the smaller one first, in ascending order.
     """
     found = [np.empty(0, np.int64)]  # pairs of places, each as one number
-    for places in _places_to_compare(hashes, is_new):
+    few = np.count_nonzero(is_new) <= _FEW * len(is_new)
+    for places in _places_like_new(hashes, is_new) if few else _places_to_compare(hashes, is_new):
         # The new ones last: each block is compared with all that are before it, and so each pair once.
         places = places[np.argsort(is_new[places], kind="stable")]
         vectors = normalised(visual[contents[places]])
@@ -106,6 +109,49 @@ def _places_to_compare(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) ->
         start = end
     if start > first:
         yield compared[first:start]
+
+
+def _places_like_new(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+    """Yield sets of places: some new contents, and the contents with similar hashes.
+
+    If few are new, this is faster than finding the clumps of all contents.
+    """
+    new = np.flatnonzero(is_new)
+    tables = np.ascontiguousarray(hashes.view(np.uint16).T)
+    new = new[np.argsort(tables[0][new], kind="stable")]  # similar ones together, so that they share candidates
+    for start in range(0, len(new), _NEW_TOGETHER):
+        block = new[start : start + _NEW_TOGETHER]
+        is_similar = np.zeros(len(hashes), np.bool_)
+        is_similar[block] = True
+        for table in tables:
+            ordered = block[np.argsort(table[block], kind="stable")]
+            codes = table[ordered]
+            is_code = np.zeros(2**_BITS, np.bool_)
+            is_code[codes] = True
+            candidates = np.flatnonzero(is_code[table] & ~is_similar)
+            first = np.searchsorted(codes, table[candidates], side="left")
+            counts = np.searchsorted(codes, table[candidates], side="right") - first
+            is_similar[candidates] = _is_any_similar(hashes, candidates, first, counts, ordered)
+        similar = np.flatnonzero(is_similar & ~is_new)
+        others = np.flatnonzero(is_similar & is_new)
+        for place in range(0, max(1, len(similar)), _LARGEST):
+            yield np.concatenate([similar[place : place + _LARGEST], others if not place else block])
+
+
+def _is_any_similar(
+    hashes: NDArray[np.uint64],
+    candidates: NDArray[np.int64],
+    first: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    ordered: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which candidates have a hash similar to that of any of `ordered[first : first + counts]`, bool[n]."""
+    found = np.zeros(len(candidates), np.bool_)
+    for step in range(int(counts.max(initial=0))):
+        left = np.flatnonzero((counts > step) & ~found)
+        different = hashes[candidates[left]] ^ hashes[ordered[first[left] + step]]
+        found[left] = np.bitwise_count(different).sum(axis=1) <= _DIFFERENT_BITS
+    return found
 
 
 def _parts(clump: NDArray[np.int64], hashes: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:

@@ -18,7 +18,7 @@ from findimg.library.items import ItemRows
 Floats = NDArray[np.float32]
 Items = NDArray[np.int64]
 
-_JOINED = 2_000_000  # maximum number of entries of posting lists that are read into memory, 8 bytes each
+_JOINED = 4_000_000  # maximum number of entries of posting lists that are read into memory, 8 bytes each
 
 
 class SegmentedMatrix:
