@@ -29,6 +29,7 @@ ALWAYS_EXACT = 50_000_000
 _CHUNK = 2**20  # components converted or normalised at a time
 _GROUP = 64  # similarities whose maximum stands for them while the best are searched
 _SMALLEST = 1e-12  # lengths below this count as zero
+_LAST_DIGITS = 1e-6  # difference of two computations of the same cosine, at the most
 _DTYPES = {".f32": np.float32, ".f16": np.float16}
 
 
@@ -69,19 +70,25 @@ class ExactIndex:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `VectorIndex.search`. The recall is 1. Of equal vectors the first comes first."""
         check_query(query, self.dim)
-        cosines = self._all_similarities(_unit(query))
+        unit = _unit(query)
+        cosines = self._all_similarities(unit)
         if without is not None and len(without):
             cosines[without] = -np.inf
             k = max(0, min(k, len(cosines) - len(without)))
         items = _largest(cosines, k)
-        return items, cosines[items]
+        if not len(items):
+            return items, cosines[items]
+        # In a product with a matrix, the last digit of a row depends on its place. The best are computed again, each by
+        # itself, so that equal vectors of different segments are equally near.
+        items = np.flatnonzero(cosines >= cosines[items[-1]] - _LAST_DIGITS)
+        cosines = self._cosines(self._vectors[items], unit)
+        best = np.lexsort((items, -cosines))[:k]
+        return items[best], cosines[best]
 
     def similarities(self, query: NDArray[np.float32], items: NDArray[np.int64]) -> NDArray[np.float32]:
         """See `VectorIndex.similarities`."""
         check_query(query, self.dim)
         unit = _unit(query)
-        if len(items) * 2 > len(self._vectors):
-            return self._all_similarities(unit)[items]
         cosines = np.empty(len(items), np.float32)
         for chunk in _chunks(len(items), self.dim):
             cosines[chunk] = self._cosines(self._vectors[items[chunk]], unit)
@@ -100,10 +107,11 @@ class ExactIndex:
         return cosines
 
     def _cosines(self, vectors: NDArray[np.floating], unit: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the cosine of each row to a vector of length 1. It does not depend on the other rows."""
         if vectors.dtype == np.float32:
-            return np.asarray(vectors @ unit, np.float32)
+            return np.asarray(np.vecdot(vectors, unit), np.float32)
         wide = widened(np.asarray(vectors, np.float16))
-        return np.asarray(wide @ unit / np.maximum(np.sqrt(np.vecdot(wide, wide)), _SMALLEST), np.float32)
+        return np.asarray(np.vecdot(wide, unit) / np.maximum(np.sqrt(np.vecdot(wide, wide)), _SMALLEST), np.float32)
 
 
 class _Exact:

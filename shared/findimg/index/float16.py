@@ -49,13 +49,15 @@ class Float16Matrix:
     def cosines(self, vector: NDArray[np.float32], rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
         """Return the cosine similarity of each row to a vector, float32[rows]; 0 for a row of zeros.
 
+        That of a row does not depend on the other rows, so equal rows of different segments have equal ones.
+
         Args:
             vector: float32[dim], not zero.
             rows: int[m], the rows. The default is all of them.
         """
         unit = np.asarray(vector / max(float(np.linalg.norm(vector)), _SMALLEST), np.float32)
         return self._per_chunk(
-            rows, lambda chunk: chunk @ unit / np.maximum(np.sqrt(np.vecdot(chunk, chunk)), _SMALLEST)
+            rows, lambda chunk: np.vecdot(chunk, unit) / np.maximum(np.sqrt(np.vecdot(chunk, chunk)), _SMALLEST)
         )
 
     def _per_chunk(

@@ -432,11 +432,11 @@ def play(place: str, cache: Path, examples: int, steps: int) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_version_equals_the_sources_after_any_short_history(tmp_path: Path, cache: Path) -> None:
-    play(str(tmp_path), cache, examples=12, steps=8)
+    play(str(tmp_path), cache, examples=6, steps=8)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.long
 def test_version_equals_the_sources_after_any_history(place: str, cache: Path) -> None:
-    play(place, cache, examples=30, steps=12)
+    play(place, cache, examples=12, steps=12)
