@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import findimg_jobs.build.context
 import findimg_jobs.indexing.embed
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import open_backbone
+from findimg.heads.conse import Conse
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
+from findimg.text.lexicon import open_lexicon
+from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.reporting.run_report import RunReport
 
@@ -22,6 +26,21 @@ from findimg_jobs.reporting.run_report import RunReport
 def one_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build the real model once for all local runs of the test session."""
     monkeypatch.setattr(findimg_jobs.indexing.embed, "open_backbone", _open_once)
+
+
+@pytest.fixture
+def one_vocabulary(monkeypatch: pytest.MonkeyPatch, cache: Path) -> WordVectors:
+    """Open the word vectors and build the default head once for all versions of a test, and return the vectors."""
+    words, head = _opened_vocabulary(cache / "models")
+    monkeypatch.setattr(findimg_jobs.build.context, "open_words", lambda *_: words)
+    monkeypatch.setattr(findimg_jobs.build.context, "open_head", lambda *_: head)
+    return words
+
+
+@remember
+def _opened_vocabulary(models: Path) -> tuple[WordVectors, Conse]:
+    words = open_words(EMBEDDED, ModelStore(models).words(EMBEDDED))
+    return words, Conse(words, open_lexicon())
 
 
 @remember

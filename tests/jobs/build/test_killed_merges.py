@@ -19,7 +19,7 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage, shared_client
-from findimg.text.vectors import EMBEDDED, open_words
+from findimg.text.vectors import WordVectors
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.merging import SegmentSize, choose_compaction, choose_merges
@@ -67,7 +67,7 @@ def publish_night(config: Settings, number: int, merges: Merges) -> Manifest:
         write_plan(library.storage, Plan(run, tuple(images), ()))
         known = read_committed(library.storage, context.config.fingerprint)
         request = BuildRequest(run, context, find_embedded(images, known), failed=0, merges=merges)
-        return build_and_publish(WriteSession(library, lock, engine, StageClock()), request, live, allow_shrink=True)
+        return build_and_publish(WriteSession(library, lock, engine, StageClock()), [request], live, allow_shrink=True)
 
 
 def merge(config: Settings) -> Manifest:
@@ -151,20 +151,32 @@ def nights(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_once(tmp_path_factory, "nights", make)
 
 
-@pytest.mark.parametrize("work", [merge, compact])
-@pytest.mark.parametrize("prepare", [die_in_merge, die_in_upload, die_before_switch, die_after_switch])
+@pytest.mark.parametrize(
+    ("place", "work", "prepare"),
+    [
+        ("folder", merge, die_in_merge),
+        ("folder", merge, die_in_upload),
+        ("folder", merge, die_before_switch),
+        ("folder", merge, die_after_switch),
+        ("folder", compact, die_in_upload),
+        ("s3", merge, die_in_upload),
+        ("s3", compact, die_in_merge),
+    ],
+    indirect=["place"],
+)
 def test_killed_merge_loses_nothing_and_is_completed(
     work: Callable[[Settings], Manifest],
     prepare: Callable[[], None],
     nights: Path,
     place: str,
     cache: Path,
+    one_vocabulary: WordVectors,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = Settings(library=place, cache=tmp_path / "cache", engine="local")
     copy(nights, place)
-    library, words = Library(place, config.cache), open_words(EMBEDDED)
+    library, words = Library(place, config.cache), one_vocabulary
     before, after = night(NIGHTS - 1), night(NIGHTS if work is merge else NIGHTS - 1)
     queried = [image.uri for image in before[-3:]]
     answers = ask_everything(library, words, QUERIES, queried)

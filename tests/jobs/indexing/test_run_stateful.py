@@ -26,7 +26,6 @@ import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
 import findimg_jobs.store.compaction
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
-from findimg.heads.conse import Conse
 from findimg.images import decode
 from findimg.index.version_files import open_items, open_visual
 from findimg.library.catalog import Catalog
@@ -37,8 +36,7 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage
-from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import EMBEDDED, WordVectors, open_words
+from findimg.text.vectors import WordVectors
 from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.merging import choose_compaction, choose_purge
@@ -134,11 +132,6 @@ def hash_of(data: bytes) -> str:
 
 
 @remember
-def vocabulary() -> WordVectors:
-    return open_words(EMBEDDED)
-
-
-@remember
 def looks(models: Path, data: bytes) -> NDArray[np.float32]:
     """Return the visual embedding of an image that is embedded alone, float32[dim]."""
     backbone = findimg_jobs.indexing.embed.open_backbone("efficientnet-lite0", ModelStore(models), None)
@@ -151,6 +144,7 @@ class History(RuleBasedStateMachine):
 
     place: str
     cache: Path
+    words: WordVectors
     number = 0
 
     @initialize()
@@ -341,7 +335,7 @@ class History(RuleBasedStateMachine):
         for row in rows:
             assert self.library.storage.exists(thumbnail_key(row.sha256))
         uris = sorted(expected)
-        got, fresh = (ask_everything(each, vocabulary(), QUERIES, uris) for each in (self.library, self.fresh(version)))
+        got, fresh = (ask_everything(each, self.words, QUERIES, uris) for each in (self.library, self.fresh(version)))
         for one, other in zip(got, fresh, strict=True):
             assert one == other
 
@@ -356,7 +350,7 @@ class History(RuleBasedStateMachine):
         images = find_embedded(read_images(storage, manifest.run), read_committed(fresh.storage, manifest.fingerprint))
         with Engine(self.settings) as engine, hold_lock(fresh.storage) as lock:
             session = WriteSession(fresh, lock, engine, StageClock())
-            build_and_publish(session, BuildRequest(manifest.run, context, images, manifest.failed), None, True)
+            build_and_publish(session, [BuildRequest(manifest.run, context, images, manifest.failed)], None, True)
         return fresh
 
     def check(self) -> None:
@@ -403,21 +397,17 @@ class History(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, one_vocabulary: WordVectors) -> None:
     """Lower the limits, so that short histories reach them, and make once what all runs share."""
     monkeypatch.setattr(findimg_jobs.store.compaction, "SMALL", 2)
     monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 2)
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HOUR", 0)
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HISTORY", 0)
-    words = remember(open_words)
-    head = Conse(words(EMBEDDED, ModelStore(cache / "models").words(EMBEDDED)), open_lexicon())
-    monkeypatch.setattr(findimg_jobs.build.context, "open_words", words)
-    monkeypatch.setattr(findimg_jobs.build.context, "open_head", lambda name, words, *_: head)
     monkeypatch.setattr(findimg_jobs.build.measurements, "_terms", lambda words: [])
 
 
-def play(place: str, cache: Path, examples: int, steps: int) -> None:
-    History.place, History.cache = place, cache
+def play(place: str, cache: Path, words: WordVectors, examples: int, steps: int) -> None:
+    History.place, History.cache, History.words = place, cache, words
     run_state_machine_as_test(
         History,
         settings=settings(
@@ -431,12 +421,14 @@ def play(place: str, cache: Path, examples: int, steps: int) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_version_equals_the_sources_after_any_short_history(tmp_path: Path, cache: Path) -> None:
-    play(str(tmp_path), cache, examples=6, steps=8)
+def test_version_equals_the_sources_after_any_short_history(
+    tmp_path: Path, cache: Path, one_vocabulary: WordVectors
+) -> None:
+    play(str(tmp_path), cache, one_vocabulary, examples=6, steps=8)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.long
-def test_version_equals_the_sources_after_any_history(place: str, cache: Path) -> None:
-    play(place, cache, examples=12, steps=12)
+def test_version_equals_the_sources_after_any_history(place: str, cache: Path, one_vocabulary: WordVectors) -> None:
+    play(place, cache, one_vocabulary, examples=12, steps=12)
