@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import os
 import sys
 from dataclasses import replace
 from importlib.metadata import version
@@ -22,7 +21,8 @@ from findimg.search.results import ImageFeatures
 from findimg.search.searcher import MAX_HITS
 from findimg.settings import Settings, load_settings
 from findimg.storage.base import read_uri
-from findimg.terminal import LineFormatter, print_lines, printable
+from findimg.terminal import print_lines, printable
+from findimg_bot.logs import start_log
 from findimg_bot.service.answers import Results, WordResults, answer_question, read_command, related_words
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.terminal import as_json, print_results, sheet_row
@@ -61,6 +61,8 @@ AllowUsersFlag = Annotated[str | None, _flag("allow_users")]
 AllowTeamsFlag = Annotated[str | None, _flag("allow_teams")]
 TeachersFlag = Annotated[str | None, _flag("teachers")]
 LearnFlag = Annotated[str | None, _flag("learn")]
+IndexChannelsFlag = Annotated[str | None, _flag("index_channels")]
+LiveIndexingFlag = Annotated[str | None, _flag("live_indexing")]
 SlackApiUrlFlag = Annotated[str | None, _flag("slack_api_url")]
 SlackClientIdFlag = Annotated[str | None, _flag("slack_client_id")]
 SlackSurfacesFlag = Annotated[str | None, _flag("slack_surfaces")]
@@ -137,6 +139,8 @@ def serve(
     allow_teams: AllowTeamsFlag = None,
     teachers: TeachersFlag = None,
     learn: LearnFlag = None,
+    index_channels: IndexChannelsFlag = None,
+    live_indexing: LiveIndexingFlag = None,
     slack_api_url: SlackApiUrlFlag = None,
     slack_client_id: SlackClientIdFlag = None,
     slack_surfaces: SlackSurfacesFlag = None,
@@ -158,6 +162,8 @@ def serve(
         allow_teams=allow_teams,
         teachers=teachers,
         learn=learn,
+        index_channels=index_channels,
+        live_indexing=live_indexing,
         slack_api_url=slack_api_url,
         slack_client_id=slack_client_id,
         slack_surfaces=slack_surfaces,
@@ -188,6 +194,9 @@ def manifest(
     channels: Annotated[
         bool, typer.Option("--channels", help="Add the scopes that indexing pictures of channels needs.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Add the scopes and events that indexing pictures of channels at once needs.")
+    ] = False,
     image_base_url: ImageBaseUrlFlag = None,
 ) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
@@ -200,6 +209,7 @@ def manifest(
         workflow_step=workflow_step,
         search=search,
         channels=channels,
+        live=live,
     )
     base = load_settings(image_base_url=image_base_url).image_base_url if unfurl else ""
     print(json.dumps(read_manifest(url, surfaces, base), indent=2))
@@ -295,24 +305,6 @@ def copy_state(
 
     copied = copy(source, load_settings(state=state).state)
     print_lines([f"{rows:,} rows of {table}" for table, rows in copied.items()])
-
-
-def start_log(level: int, libraries: int = logging.WARNING) -> None:
-    """Log to standard error. The log never contains questions or tokens.
-
-    Args:
-        level: lowest level of the bot's own messages.
-        libraries: lowest level of the Slack libraries' messages.
-    """
-    # A separate descriptor, because standard error is redirected while TensorFlow loads.
-    stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1, closefd=False)
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    for name in ("findimg", "findimg_bot"):
-        logging.getLogger(name).setLevel(level)
-    for name in ("slack_sdk", "slack_bolt"):
-        logging.getLogger(name).setLevel(libraries)
 
 
 def main() -> None:

@@ -76,9 +76,11 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
         raise SettingsError("--http needs FINDIMG_SLACK_SIGNING_SECRET. Find it under Basic Information of the app.")
     service = QueryService(settings)
     try:
+        if service.indexer:
+            await service.indexer.check()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as session:
             app, workspaces = build_app(settings, service, build_client(settings, session))
-            connection = SocketModeConnection(app, app_token) if http is None else None
+            connection = SocketModeConnection(app, app_token, service.catch_up) if http is None else None
             bot = RunningBot(service, connection)
             login = asyncio.create_task(_log_in(settings, workspaces))
             try:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 import aiohttp
@@ -17,17 +18,19 @@ _log = logging.getLogger(__name__)
 class SocketModeConnection:
     """Keeps one connection to Slack open between `start` and `stop`."""
 
-    def __init__(self, app: AsyncApp, app_token: str):
+    def __init__(self, app: AsyncApp, app_token: str, on_connected: Callable[[], None] = lambda: None):
         """Prepare the connection, inside a running event loop.
 
         Args:
             app_token: the app-level token, xapp-….
+            on_connected: called after each connection. Events may have been lost before.
         """
+        self._on_connected = on_connected
         logger = logging.getLogger("slack_sdk.socket_mode")
         if not any(isinstance(each, _OneLinePerRetry) for each in logger.filters):
             logger.addFilter(_OneLinePerRetry())
         self._handler = AsyncSocketModeHandler(app, app_token, logger=logger)
-        self._handler.client.on_message_listeners.append(_explain_disconnect)
+        self._handler.client.on_message_listeners.append(self._read_control_message)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -53,6 +56,21 @@ class SocketModeConnection:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._handler.close_async()
 
+    async def _read_control_message(self, message: aiohttp.WSMessage) -> None:
+        try:
+            content = json.loads(message.data)
+        except ValueError:
+            return
+        if not isinstance(content, dict):
+            return
+        if content.get("type") == "hello":
+            self._on_connected()
+        elif content.get("type") == "disconnect" and content.get("reason") == "link_disabled":
+            _log.error(
+                "Slack closed the connection because Socket Mode is switched off for this app. Switch it on under "
+                "Settings, Socket Mode, or run the bot with --http."
+            )
+
     async def _connect(self) -> None:
         await self._handler.connect_async()
         _log.info("Connected to Slack in Socket Mode.")
@@ -64,15 +82,3 @@ class _OneLinePerRetry(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = None
         return not str(record.msg).startswith("Failed to retrieve WSS URL")
-
-
-async def _explain_disconnect(message: aiohttp.WSMessage) -> None:
-    try:
-        content = json.loads(message.data)
-    except ValueError:
-        return
-    if isinstance(content, dict) and content.get("type") == "disconnect" and content.get("reason") == "link_disabled":
-        _log.error(
-            "Slack closed the connection because Socket Mode is switched off for this app. Switch it on under "
-            "Settings, Socket Mode, or run the bot with --http."
-        )

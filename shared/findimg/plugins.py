@@ -1,4 +1,4 @@
-"""Find functions that other packages offer to `findimg.api`: entry points of the group `findimg.plugins`."""
+"""Find functions that `findimg_jobs` offers to the other packages: entry points of the group `findimg.plugins`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 from findimg.errors import LibraryError
 from findimg.settings import Settings
+from findimg.storage.base import Entry
 from findimg.terminal import counted
 
 PATIENCE = 300.0  # seconds to wait for another run that writes to the library
@@ -42,16 +43,70 @@ class Add(Protocol):
         """Add images, see `OpenedLibrary.add`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Images that appeared in a library's sources, and images that disappeared from them.
+
+    Attributes:
+        added: the new images, as a listing of the source describes them.
+        removed: addresses of images, and of folders all of whose images are removed.
+    """
+
+    added: tuple[Entry, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotAdded:
+    """An image that could not be added.
+
+    Attributes:
+        uri: its address.
+        reason: why.
+        transient: whether another attempt may succeed.
+    """
+
+    uri: str
+    reason: str
+    transient: bool
+
+
+class Apply(Protocol):
+    """Applies a change of the sources to a library, and publishes the result."""
+
+    def __call__(self, settings: Settings, change: Change, patience: float = PATIENCE) -> tuple[NotAdded, ...]:
+        """Add and remove images, and return those that could not be added.
+
+        Images that the library has already, and removed images that it does not have, change nothing.
+
+        Raises:
+            LibraryError: the library would hold no image, or it was embedded with other weights.
+            LockedError: another run is still writing after `patience` seconds.
+            FindimgError: nothing was published.
+        """
+
+
 def find_add() -> Add:
     """Return the function that adds images.
 
     Raises:
         LibraryError: the package that has it is not installed.
     """
+    return cast(Add, _find("add", "Adding images"))
+
+
+def find_apply() -> Apply:
+    """Return the function that applies changes.
+
+    Raises:
+        LibraryError: the package that has it is not installed.
+    """
+    return cast(Apply, _find("apply", "Indexing pictures from Slack at once"))
+
+
+def _find(name: str, purpose: str) -> object:
     try:
-        (found,) = entry_points(group="findimg.plugins", name="add")
-        return cast(Add, found.load())
+        (found,) = entry_points(group="findimg.plugins", name=name)
+        return found.load()
     except (ValueError, ImportError) as error:
-        raise LibraryError(
-            "Adding images needs findimg's extra jobs. Install it: pip install 'findimg[jobs]'."
-        ) from error
+        raise LibraryError(f"{purpose} needs findimg's extra jobs. Install it: pip install 'findimg[jobs]'.") from error

@@ -102,6 +102,12 @@ class Settings(BaseSettings):
     learn: Literal["nothing", "clicks"] = Field(
         default="nothing", description="With clicks, used images count as weak examples of a taught name."
     )
+    index_channels: str = Field(
+        default="", description="Ids of the Slack channels to index. Default: all channels with the bot."
+    )
+    live_indexing: Literal["off", "on"] = Field(
+        default="off", description="With on, the bot adds and removes pictures of Slack channels within seconds."
+    )
     slack_api_url: _Address = Field(default="https://slack.com/api/", description="Address of Slack's Web API.")
     slack_client_id: str = Field(default="", description="Client id of an app for many workspaces.")
     slack_surfaces: str = Field(
@@ -135,6 +141,11 @@ class Settings(BaseSettings):
     def teams(self) -> frozenset[str]:
         """Return the ids in `allow_teams`."""
         return frozenset(_NAMES.findall(self.allow_teams))
+
+    @property
+    def indexed_channels(self) -> frozenset[str]:
+        """Return the ids in `index_channels`."""
+        return frozenset(_NAMES.findall(self.index_channels))
 
     @property
     def teaching_people(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,6 +63,7 @@ class Team:
         state: str | None = None,
         image_base_url: str = "",
         read_text: str = "off",
+        variables: Mapping[str, str] | None = None,
     ):
         """Start workspace and bot.
 
@@ -74,6 +75,7 @@ class Team:
             state: address of the bot's state. By default a file in `folder`.
             image_base_url: where people can open the library's images.
             read_text: whether the bot reads uploaded images.
+            variables: more environment variables of the bot.
         """
         self.mode = mode
         self._path = path
@@ -99,6 +101,7 @@ class Team:
             "FINDIMG_SLACK_BOT_TOKEN": workspace.bot_token,
             "FINDIMG_SLACK_APP_TOKEN": workspace.app_token,
             "FINDIMG_SLACK_SIGNING_SECRET": workspace.signing_secret,
+            **(variables or {}),
         }
         self.start()
 

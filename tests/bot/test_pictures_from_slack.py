@@ -153,15 +153,34 @@ def test_answer_in_a_channel_shows_only_pictures_of_that_channel(gallery: Galler
     assert PUBLIC not in words(answer)
 
 
-def test_picture_of_another_channel_is_not_shared(gallery: Gallery) -> None:
-    person = Person(gallery.workspace.address, gallery.member.token)
-    answer = gallery.ask(gallery.member, "/findimg dalmatian", gallery.public.id)
-    before = len(gallery.workspace.team.messages[gallery.public.id])
-    person.choose(gallery.public.id, answer, "share")
-    told = person.wait(gallery.public.id, lambda each: "posted in another channel" in str(each))
-    assert not images(told)
-    posted = list(gallery.workspace.team.messages[gallery.public.id].values())[before:]
+def test_picture_of_another_channel_is_shared_only_after_a_question(gallery: Gallery) -> None:
+    person, channel = Person(gallery.workspace.address, gallery.member.token), gallery.public.id
+    answer = gallery.ask(gallery.member, "/findimg dalmatian", channel)
+    before = len(gallery.workspace.team.messages[channel])
+    person.choose(channel, answer, "share")
+    question = person.wait(channel, lambda each: "was posted in" in words(each))
+    assert not images(question)
+    assert f"<#{gallery.private.id}>" in words(question)
+    assert f"<#{channel}>" in words(question)
+    posted = list(gallery.workspace.team.messages[channel].values())[before:]
     assert all(each.only_for == gallery.member.id for each in posted)
+    person.click(channel, question, "share_anyway")
+    shared = person.wait(channel, lambda each: "shared by" in words(each))
+    assert len(images(shared)) == 1
+    assert question["ts"] not in {each["ts"] for each in person.messages(channel)}
+
+
+def test_person_who_left_cannot_confirm_a_share(gallery: Gallery) -> None:
+    person, channel = Person(gallery.workspace.address, gallery.member.token), gallery.public.id
+    answer = gallery.ask(gallery.member, "/findimg dalmatian", channel)
+    person.choose(channel, answer, "share")
+    question = person.wait(channel, lambda each: "was posted in" in words(each) and each["ts"] > answer["ts"])
+    gallery.private.members.discard(gallery.member.id)
+    gallery.restart()
+    person.click(channel, question, "share_anyway")
+    told = person.wait(channel, lambda each: each["ts"] > question["ts"])
+    assert "is indexed" in told["text"]
+    assert not images(told)
 
 
 def test_person_who_left_gets_neither_the_next_page_nor_a_similar_picture(gallery: Gallery) -> None:

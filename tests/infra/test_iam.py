@@ -15,6 +15,7 @@ import pytest
 import findimg
 import findimg.storage.s3
 from findimg.errors import StorageError
+from findimg.library.channels_off import channels_off, switch_off, switch_on
 from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library
 from findimg.search.query import parse
@@ -147,7 +148,7 @@ def test_jobs_policy_allows_exactly_the_used_requests(buckets: Settings, tmp_pat
     assert superfluous("iam-policy.json", requests) == set()
 
 
-def test_bot_policy_writes_only_taught_names_and_is_sufficient(buckets: Settings, tmp_path: Path) -> None:
+def test_bot_policy_writes_only_names_and_choices_and_is_sufficient(buckets: Settings, tmp_path: Path) -> None:
     index(buckets, [SOURCE])
     settings = buckets.model_copy(update={"cache": tmp_path})
     with findimg.open(LIBRARY, cache=buckets.cache) as opened:
@@ -163,6 +164,9 @@ def test_bot_policy_writes_only_taught_names_and_is_sufficient(buckets: Settings
             teach(storage, log, "T1/U1", Lesson("our booth", [example], (), {example.sha256: small}))
             assert erase_examples(storage, log, people=["T1/U1"]) == 1
         live.library.storage.read(thumbnail_key(row.sha256))
+        switch_off(storage, "T1", "C1")
+        assert channels_off(storage) == {("T1", "C1")}
+        switch_on(storage, "T1", "C1")
         # Whoever opens a link that was made for a while reads with the bot's rights.
         assert presigned(row.uri, 60)
         read_uri(row.uri)
@@ -178,7 +182,7 @@ def test_bot_policy_writes_only_taught_names_and_is_sufficient(buckets: Settings
 
 @pytest.mark.parametrize("key", ["CURRENT", "LOCK", "versions/v/manifest.json", "thumbnails/aa/x.jpg", "plans/x"])
 @pytest.mark.parametrize("action", ["s3:PutObject", "s3:DeleteObject"])
-def test_bot_may_write_nothing_but_taught_names(action: str, key: str) -> None:
+def test_bot_may_write_nothing_else(action: str, key: str) -> None:
     request = Request(action, f"arn:aws:s3:::team-findimg/photos/{key}", None)
     assert refused("iam-policy-bot.json", [request]) == [request]
 

@@ -28,6 +28,7 @@ from findimg_bot.local_slack.web_api.modals import Modals
 from findimg_bot.local_slack.web_api.oauth import OAuth
 from findimg_bot.local_slack.web_api.uploads import Uploads
 from findimg_bot.local_slack.web_page.access_control import AccessControl
+from findimg_bot.local_slack.web_page.channel_actions import ChannelActions
 from findimg_bot.local_slack.web_page.member_actions import MemberActions
 from findimg_bot.local_slack.web_page.page_api import ORIGINALS_PATH, PageApi
 from findimg_bot.local_slack.web_page.services import WorkspaceServices
@@ -138,6 +139,12 @@ class Workspace:
         user = user or self.me
         team = next(team for team in self.teams.values() if user.id in team.users)
         return MemberActions(self.services, team, user)
+
+    def channel_actions(self, user: User | None = None) -> ChannelActions:
+        """Return the actions of a person, by default the first one, on channels and files."""
+        user = user or self.me
+        team = next(team for team in self.teams.values() if user.id in team.users)
+        return ChannelActions(self.services, team, user)
 
     def post(self, channel_name: str, text: str, blocks: Sequence[Json] | None = None) -> str:
         """Post a message of the bot in a channel of the first team, and return its ts."""

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import FindimgError, QueryError
 from findimg.images import decode, thumbnail
-from findimg.library.channels import NO_CHANNELS, PREFIX, Channels, hidden_items, items_by_channel
+from findimg.library.channels import (
+    NO_CHANNELS,
+    NOTHING_HIDDEN,
+    PREFIX,
+    Channels,
+    HiddenPictures,
+    PicturePlace,
+    hidden_items,
+    items_by_channel,
+)
 from findimg.library.encoder import open_encoders, used_parts
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
@@ -40,15 +49,16 @@ class _OpenVersion:
     searcher: Searcher
     texts: TextVectors  # of the version's encoder
     channels: dict[str, NDArray[np.int64]]  # items of each Slack channel
-    # The version without some channels' images, by these channels; the one that was used last comes last.
-    views: dict[Channels, "_View"] = field(default_factory=dict)
+    places: dict[PicturePlace, NDArray[np.int64]] = field(default_factory=dict)  # items of hidden pictures
+    # The version without some images, by their channels and places; the one that was used last comes last.
+    views: dict[tuple[Channels, HiddenPictures], "_View"] = field(default_factory=dict)
     queries: int = 0  # running on it
     replaced: bool = False  # then the last query closes it
 
 
 @dataclass(slots=True)
 class _View:
-    """A version without the images of some Slack channels."""
+    """A version without some images from Slack."""
 
     searcher: Searcher | None  # None if no image is left
     queries: int = 0  # running on it
@@ -57,13 +67,21 @@ class _View:
 class LiveLibrary:
     """Lends each query one version until the query ends. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, threads: int | None = None):
+    def __init__(
+        self,
+        settings: Settings,
+        threads: int | None = None,
+        hidden: Callable[[], HiddenPictures] = lambda: NOTHING_HIDDEN,
+    ):
         """Open nothing yet: each part is opened when it is first needed.
 
         Args:
             threads: number of CPU threads for the encoder; None uses all.
+            hidden: returns the pictures from Slack that nobody may see, for example because they were deleted since
+                the version was published.
         """
         self._settings = settings
+        self._hidden = hidden
         self._threads = threads
         self._models = ModelStore(settings.cache / "models")
         self._words: dict[str, WordVectors] = {}
@@ -99,6 +117,19 @@ class LiveLibrary:
         with self._lease_version() as live:
             return bool(live.channels)
 
+    def slack_channels(self) -> set[PicturePlace]:
+        """Return the Slack channels of which the live version has images."""
+        with self._lease_version() as live:
+            uris = (live.searcher.catalog.row(int(items[0])).uri for items in live.channels.values())
+            return {PicturePlace(*uri.removeprefix(PREFIX).split("/")[:2]) for uri in uris}
+
+    def slack_pictures(self, team: str) -> set[PicturePlace]:
+        """Return the images of a Slack workspace that the live version has."""
+        with self._lease_version() as live:
+            start = f"{PREFIX}{team}/"
+            paths = (uri.removeprefix(start).split("/") for _, uri in live.searcher.catalog.starting_with(start))
+            return {PicturePlace(team, path[0], path[1]) for path in paths if len(path) > 2}
+
     @property
     def version(self) -> str | None:
         """Name of the open version, None before the first one is opened."""
@@ -119,12 +150,14 @@ class LiveLibrary:
         """
         with self._lease_version() as live:
             hidden = NO_CHANNELS if visible is None else frozenset(live.channels) - visible
-            if not hidden:
+            places = NOTHING_HIDDEN if visible is None or not live.channels else self._hidden_places(live)
+            if not hidden and not places:
                 yield live.searcher
                 return
+            key = hidden, places
             with self._opening_view:
-                view = live.views.pop(hidden, None) or self._open_view(live, hidden)
-                live.views[hidden] = view
+                view = live.views.pop(key, None) or self._open_view(live, hidden, places)
+                live.views[key] = view
                 view.queries += 1
                 for name in [name for name, each in live.views.items() if not each.queries][: len(live.views) - _VIEWS]:
                     _close_view(live.views.pop(name))
@@ -137,8 +170,17 @@ class LiveLibrary:
                 with self._opening_view:
                     view.queries -= 1
 
-    def _open_view(self, live: _OpenVersion, hidden: Channels) -> _View:
-        items = hidden_items(live.channels, frozenset(live.channels) - hidden)
+    def _hidden_places(self, live: _OpenVersion) -> HiddenPictures:
+        """Return the hidden pictures that the version has."""
+        hidden = self._hidden()
+        for place in hidden - live.places.keys():
+            addresses = place.addresses(live.channels)
+            found = (item for each in addresses for item, _ in live.searcher.catalog.starting_with(f"{each}/"))
+            live.places[place] = np.fromiter(found, np.int64)
+        return frozenset(place for place in hidden if len(live.places[place]))
+
+    def _open_view(self, live: _OpenVersion, hidden: Channels, places: HiddenPictures) -> _View:
+        items = hidden_items([*(live.channels[name] for name in hidden), *(live.places[place] for place in places)])
         searcher = live.searcher
         if len(items) == searcher.manifest.images:
             return _View(None)

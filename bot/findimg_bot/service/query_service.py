@@ -20,6 +20,9 @@ from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.search.taught.follow import INTERVAL
 from findimg.settings import Settings
+from findimg_bot.live_indexing.channel_choice import ChannelChoice
+from findimg_bot.live_indexing.indexer import LiveIndexer
+from findimg_bot.live_indexing.picture_events import PictureEvents
 from findimg_bot.service.answers import (
     ImageResults,
     Question,
@@ -82,6 +85,20 @@ class TeachableError(UnknownWordError):
         self.message = message
 
 
+class LargerAudienceError(QueryError):
+    """People who may not see a picture would see it, so the person who shares it must confirm.
+
+    Attributes:
+        uri: the picture.
+        place: the Slack channel in which it was posted, as mrkdwn.
+    """
+
+    def __init__(self, uri: str, place: str):
+        super().__init__("That picture was posted in another channel. Confirm that it may be shared.")
+        self.uri = uri
+        self.place = place
+
+
 class QueryService:
     """Answers questions in Slack. Nothing that a later click needs is kept in memory."""
 
@@ -93,14 +110,21 @@ class QueryService:
         """
         cores = os.cpu_count() or 1
         # One core stays free to acknowledge requests while an image is being embedded.
-        self.live = LiveLibrary(settings, threads=max(1, cores - 1))
+        self.live = LiveLibrary(settings, max(1, cores - 1), lambda: self.store.pictures.hidden())
         self.library = self.live.library
         self.store = Store(settings.state)
         self.thumbnails = Thumbnails(self.store, settings.thumbnail_base_url)
         self.links = Links(settings.image_base_url)
         self.metrics = Metrics()
-        self._visibility = Visibility()
-        self._watcher = VersionWatcher(self.live, self.store, self.thumbnails, self.metrics)
+        self.visibility = Visibility()
+        is_live = settings.live_indexing == "on"
+        self._watcher = VersionWatcher(self.live, self.store, self.thumbnails, self.metrics, is_live)
+        self.indexer = LiveIndexer(settings, self.live, self.store.pictures, self._watcher.wake) if is_live else None
+        self.pictures = PictureEvents(self.store.pictures, self._wake_indexer, self.catch_up)
+        self.channel_choice = ChannelChoice(
+            self.store.pictures, lambda: self.library.storage, self._wake_indexer, self.catch_up
+        )
+        self._indexed_channels = settings.indexed_channels
         self._search_pool = BoundedExecutor("search", cores, _MAX_QUESTIONS)
         self._embed_pool = BoundedExecutor("embed", 1, _MAX_IMAGES)
         self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool, self.visible_to_asker)
@@ -114,7 +138,19 @@ class QueryService:
         """
         self._spawn(self._watcher.run(client_of))
         self._spawn(self._follow_taught())
+        self._spawn(self.channel_choice.load())
+        if self.indexer:
+            self._spawn(self.indexer.run(client_of))
         self._spawn(self._warm())
+
+    def may_index(self, channel: str) -> bool:
+        """Return whether the operator lets the pictures of a Slack channel be indexed."""
+        return not self._indexed_channels or channel in self._indexed_channels
+
+    def catch_up(self) -> None:
+        """Look for pictures in Slack of which the bot may have got no event."""
+        if self.indexer:
+            self.indexer.catch_up()
 
     async def stop(self) -> None:
         """Stop the background work and close everything."""
@@ -152,17 +188,19 @@ class QueryService:
             raise TeachableError(str(error), unknown_words_message(str(error), question_id)) from error
         await self._send_page(client, team, reply, question, replace(page, teaches=self._shows_teach(reply)), build)
 
-    async def share(self, client: AsyncWebClient, team: str, reply: Reply, uri: str) -> None:
+    async def share(
+        self, client: AsyncWebClient, team: str, reply: Reply, uri: str, is_confirmed: bool = False
+    ) -> None:
         """Show one indexed image to everybody in the channel of `reply`.
 
+        Args:
+            is_confirmed: whether the person knows that the image was posted in another channel.
+
         Raises:
-            QueryError: the image is no longer indexed, or not everybody in the channel may see it.
+            LargerAudienceError: the image was posted in another channel, and the person must confirm.
+            QueryError: the image is no longer indexed, or the person may not see it.
         """
         visible = await self.visible_to_asker()
-        if channel_of(uri) not in (None, reply.channel):
-            raise QueryError(
-                "That picture was posted in another channel, and not everybody here may see it. Share it from there."
-            )
 
         def find() -> HitDetails:
             with self.live.lease(visible) as searcher:
@@ -170,6 +208,9 @@ class QueryService:
                 return self._details(searcher, _hit(searcher, item))
 
         details = await self._search_pool.run(find)
+        posted_in = channel_of(uri)
+        if posted_in not in (None, reply.channel) and not is_confirmed:
+            raise LargerAudienceError(uri, f"<#{posted_in}>")
         question = Question("/similar", "", like=uri)
         question_id = await self._store_question(team, reply, question, 0, (uri,))
 
@@ -486,7 +527,7 @@ class QueryService:
     async def visible_to_asker(self) -> Channels:
         """Return the Slack channels whose pictures the person who asks may see."""
         has_channels = await asyncio.to_thread(self.live.has_channels)
-        return await self._visibility.of_asker() if has_channels else NO_CHANNELS
+        return await self.visibility.of_asker() if has_channels else NO_CHANNELS
 
     async def _visible(self, reply: Reply) -> Channels:
         """Return the Slack channels whose pictures an answer may show.
@@ -527,10 +568,14 @@ class QueryService:
     def _place(self, uri: str, sources: Sequence[str]) -> str:
         """Return an image's folder below its source, or the name of its Slack channel."""
         if channel := channel_of(uri):
-            name = self._visibility.names.get(channel)
+            name = self.visibility.names.get(channel)
             return f"#{name}" if name else ""
         folder = str(PurePosixPath(path_below(uri, sources)).parent)
         return folder if folder != "." else ""
+
+    def _wake_indexer(self) -> None:
+        if self.indexer:
+            self.indexer.wake()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

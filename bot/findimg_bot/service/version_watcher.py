@@ -1,20 +1,24 @@
-"""Follows the library: opens each newly published version, and removes thumbnails of removed images from Slack."""
+"""Follows the library: opens each new version, removes thumbnails of removed images, and tells indexed channels."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
+from findimg.library.channels import PicturePlace
 from findimg.storage.folder import FolderStorage
+from findimg_bot.live_indexing.announcement import announce
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 
 _FOLDER_INTERVAL, _S3_INTERVAL = 1.0, 10.0  # seconds between two reads of CURRENT
+_LIVE_INTERVAL = 2.0  # likewise in S3, while a bot publishes pictures within seconds
 _log = logging.getLogger(__name__)
 
 ClientOfTeam = Callable[[str], Awaitable[AsyncWebClient | None]]
@@ -23,11 +27,23 @@ ClientOfTeam = Callable[[str], Awaitable[AsyncWebClient | None]]
 class VersionWatcher:
     """Keeps the live version current until its task is cancelled."""
 
-    def __init__(self, live: LiveLibrary, store: Store, thumbnails: Thumbnails, metrics: Metrics):
+    def __init__(
+        self, live: LiveLibrary, store: Store, thumbnails: Thumbnails, metrics: Metrics, is_live: bool = False
+    ):
+        """Args:
+        is_live: whether versions are published within seconds after a picture was shared.
+        """
+        self._is_live = is_live
+        self._wake = asyncio.Event()
+        self._announced: set[PicturePlace] = set()  # Slack channels that know that they are indexed
         self._live = live
         self._store = store
         self._thumbnails = thumbnails
         self._metrics = metrics
+
+    def wake(self) -> None:
+        """Check for a new version now."""
+        self._wake.set()
 
     async def run(self, client_of: ClientOfTeam) -> None:
         """Check for a new version at regular intervals.
@@ -35,7 +51,9 @@ class VersionWatcher:
         Args:
             client_of: returns a client with a team's token, None when the app is not installed there.
         """
-        interval = _FOLDER_INTERVAL if isinstance(self._live.library.storage, FolderStorage) else _S3_INTERVAL
+        interval = _LIVE_INTERVAL if self._is_live else _S3_INTERVAL
+        if isinstance(self._live.library.storage, FolderStorage):
+            interval = _FOLDER_INTERVAL
         reported = ""
         while True:
             try:
@@ -50,7 +68,10 @@ class VersionWatcher:
             except Exception:
                 self._metrics.refresh_failures.inc()
                 _log.exception("The library cannot be watched.")
-            await asyncio.sleep(interval)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._wake.wait()
+            self._wake.clear()
 
     async def _after_switch(self, client_of: ClientOfTeam) -> None:
         """Report the new version, and delete thumbnails of images that it does not contain from Slack."""
@@ -74,6 +95,14 @@ class VersionWatcher:
                     )
                 else:
                     await self._thumbnails.remove(client, team, sorted(removed))
+        await self._announce(client_of)
+
+    async def _announce(self, client_of: ClientOfTeam) -> None:
+        """Tell Slack channels once that they are indexed."""
+        for place in sorted(await asyncio.to_thread(self._live.slack_channels) - self._announced):
+            if client := await client_of(place.team):
+                self._announced.add(place)
+                await announce(client, self._store.pictures, place.team, place.channel)
 
     def _removed(self, hashes: Sequence[str]) -> set[str]:
         with self._live.lease(None) as searcher:

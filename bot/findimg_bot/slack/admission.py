@@ -32,6 +32,14 @@ _OTHER_TEAM = "findimg answers only people of the workspace that installed it."
 _TEAM_NOT_ALLOWED = (
     "findimg is not allowed to answer in this workspace. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {team}."
 )
+# Events about pictures in channels. They have no answer, and whoever caused them is no reason to ignore them.
+_PICTURE_EVENTS = {
+    "file_deleted",
+    "file_shared",
+    "member_joined_channel",
+    "member_left_channel",
+    *(f"{kind}_{change}" for kind in ("channel", "group") for change in ("archive", "deleted", "left", "unarchive")),
+}
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +64,8 @@ class Admission(AsyncMiddleware):
         if not all(self._is_slack_url(each) for each in addresses):
             _log.warning("A request was refused because its response_url is not Slack's.")
             return BoltResponse(status=403, body="This response_url is not Slack's.")
+        if _is_chat_in_channel(body):
+            return BoltResponse(status=200)
         event = body.get("event_id")
         if event and not await asyncio.to_thread(self._service.store.is_new, event):
             return BoltResponse(status=200)
@@ -86,6 +96,8 @@ class Admission(AsyncMiddleware):
                 self._warned.add(team)
                 _log.warning("The workspace %s is refused. To allow it, add its id to FINDIMG_ALLOW_TEAMS.", team)
             return _TEAM_NOT_ALLOWED.format(team=team)
+        if _is_about_pictures(body):
+            return ""
         person = person_of(body, context)
         if not person.is_member and not (person.team and may_install(self._settings, person.team)):
             return _OTHER_TEAM
@@ -152,6 +164,21 @@ class Admission(AsyncMiddleware):
             except (SlackClientError, aiohttp.ClientError, OSError) as error:
                 _log.info("A person was refused without a message: %s", slack_failure(error))
         return BoltResponse(status=200)
+
+
+def _is_about_pictures(body: Mapping[str, Any]) -> bool:
+    event = body.get("event") or {}
+    return event.get("type") in _PICTURE_EVENTS or event.get("subtype") == "message_deleted"
+
+
+def _is_chat_in_channel(body: Mapping[str, Any]) -> bool:
+    """Return whether an event is a message that is not for the bot. Slack sends all of them to get the deleted ones."""
+    event = body.get("event") or {}
+    return (
+        event.get("type") == "message"
+        and event.get("channel_type") in ("channel", "group")
+        and event.get("subtype") != "message_deleted"
+    )
 
 
 def _thread(body: Mapping[str, Any]) -> str | None:

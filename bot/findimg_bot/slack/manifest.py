@@ -27,6 +27,7 @@ class Surfaces:
     workflow_step: bool = False  # a step for Workflow Builder
     search: bool = False  # results in Slack's own search, on Enterprise plans
     channels: bool = False  # pictures that were posted in channels, for the people who may see them
+    live: bool = False  # the same, found and removed within seconds
 
     @classmethod
     def named(cls, names: str) -> "Surfaces":

@@ -70,12 +70,16 @@ class Visibility:
             self._cache[key] = now, found
             return found
 
+    def forget(self, team: str, user: str) -> None:
+        """Ask Slack again about a person."""
+        self._cache.pop((team, user), None)
+
     async def _ask(self, asked: Asker) -> Channels:
         client, team = asked.client, asked.team
         person = (await client.users_info(user=asked.user))["user"]
-        found = await _all_channels(client.users_conversations, user=asked.user, types=_OWN_KINDS, team_id=team)
+        found = await all_channels(client.users_conversations, user=asked.user, types=_OWN_KINDS, team_id=team)
         if _is_full_member(person, team):
-            found |= await _all_channels(client.conversations_list, types="public_channel", team_id=team)
+            found |= await all_channels(client.conversations_list, types="public_channel", team_id=team)
         self.names |= found
         return frozenset(found)
 
@@ -88,8 +92,8 @@ def _is_full_member(person: Mapping[str, Any], team: str) -> bool:
     return team in (person.get("team_id"), grid.get("enterprise_id"), *(grid.get("teams") or ()))
 
 
-async def _all_channels(method: Callable[..., Awaitable[Any]], **arguments: Any) -> dict[str, str]:
-    """Return the names of channels by id."""
+async def all_channels(method: Callable[..., Awaitable[Any]], **arguments: Any) -> dict[str, str]:
+    """Return the names of the channels that a method of Slack's Web API lists, by id. Archived ones are left out."""
     found: dict[str, str] = {}
     cursor = ""
     while True:

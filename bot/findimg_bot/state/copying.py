@@ -7,7 +7,7 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from findimg.errors import SettingsError
 from findimg_bot.state.database import Database
-from findimg_bot.state.tables import events, questions, thumbnails
+from findimg_bot.state.tables import catch_ups, events, picture_changes, picture_channels, questions, thumbnails
 
 _ROWS = 500  # at a time
 
@@ -16,11 +16,20 @@ _bots = SQLAlchemyInstallationStore.build_bots_table(_slack_tables, SQLAlchemyIn
 _installations = SQLAlchemyInstallationStore.build_installations_table(
     _slack_tables, SQLAlchemyInstallationStore.default_installations_table_name
 )
-_TABLES = (questions, thumbnails, events, _bots, _installations)
+_TABLES = (
+    questions,
+    thumbnails,
+    events,
+    picture_changes,
+    picture_channels,
+    catch_ups,
+    _bots,
+    _installations,
+)
 
 
 def copy_state(source: str, target: str) -> dict[str, int]:
-    """Copy questions, thumbnail ids, events and installations. Tokens stay encrypted with the same key.
+    """Copy everything but leases. Tokens stay encrypted with the same key.
 
     Args:
         source: path of a SQLite file, or postgresql://USER@HOST/DATABASE.

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY
 from typing import Any, TypeVar
@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import URL, Connection, MetaData, create_engine, event, make_url, text
+from sqlalchemy import URL, ColumnElement, Connection, MetaData, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -193,3 +194,28 @@ def _reason(error: Exception) -> str:
     """Return the first line of the driver's message, without the statement that failed."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def insert_row(
+    connection: Connection,
+    table: Table,
+    row: dict[str, Any],
+    replace: Sequence[str] = (),
+    condition: ColumnElement[bool] | None = None,
+) -> bool:
+    """Insert a row unless its key exists, and return whether it was inserted or replaced.
+
+    Args:
+        replace: columns that are set in an existing row.
+        condition: which existing rows are replaced. None is all.
+    """
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table).values(row)
+    if replace:
+        statement = insert.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={name: insert.excluded[name] for name in replace},
+            where=condition,
+        )
+    else:
+        statement = insert.on_conflict_do_nothing()
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None

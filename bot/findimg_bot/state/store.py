@@ -9,21 +9,21 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, select
 
 from findimg.search.results import ImageFeatures
 from findimg_bot.service.answers import Question
-from findimg_bot.state.database import Database
-from findimg_bot.state.tables import events, questions, thumbnails
+from findimg_bot.state.database import Database, insert_row
+from findimg_bot.state.pictures import Pictures, delete_old_changes
+from findimg_bot.state.tables import catch_ups, events, picture_changes, picture_channels, questions, thumbnails
 
 QUESTION_SECONDS = 30 * 86400.0  # until a question is deleted and its buttons stop working
 EVENT_SECONDS = 86400.0  # Slack repeats an event for some minutes
@@ -44,7 +44,12 @@ class StoredQuestion:
 
 
 class Store:
-    """The bot's state. Safe to use from several threads. Every method raises StorageError when the database fails."""
+    """The bot's state. Safe to use from several threads. Every method raises StorageError when the database fails.
+
+    Attributes:
+        database: the opened database.
+        pictures: what the bot noticed about pictures in Slack channels.
+    """
 
     def __init__(self, address: str | Path):
         """Open the state, or create it.
@@ -56,6 +61,7 @@ class Store:
             SettingsError: the state cannot be opened, or is no state of the bot.
         """
         self.database = Database(address)
+        self.pictures = Pictures(self.database)
         self._sweeping = threading.Lock()
         self._swept = 0.0
 
@@ -77,7 +83,7 @@ class Store:
             "created": time.time(),
             "layout": question.layout,
         }
-        self._write(lambda connection: _insert(connection, questions, row))
+        self._write(lambda connection: insert_row(connection, questions, row))
         return question_id
 
     def find_question(self, question_id: str) -> StoredQuestion | None:
@@ -98,7 +104,7 @@ class Store:
 
         def claim_event(connection: Connection) -> bool:
             # If an earlier attempt was committed before its connection broke, the event has this claim.
-            if _insert(connection, events, row):
+            if insert_row(connection, events, row):
                 return True
             return connection.execute(select(events.c.claim).where(events.c.id == event)).scalar() == claim
 
@@ -122,7 +128,7 @@ class Store:
     def save_thumbnail(self, team: str, sha256: str, file: str) -> None:
         """Store the id of the Slack file that shows an image to a team."""
         row = {"team": team, "sha256": sha256, "file": file}
-        self._write(lambda connection: _insert(connection, thumbnails, row, replace=("file",)))
+        self._write(lambda connection: insert_row(connection, thumbnails, row, replace=("file",)))
 
     def forget_thumbnails(self, team: str, hashes: Iterable[str]) -> None:
         """Delete the ids of the Slack files that show these images to a team."""
@@ -139,7 +145,7 @@ class Store:
         """Delete everything about a team."""
 
         def forget(connection: Connection) -> None:
-            for table in (questions, thumbnails):
+            for table in (questions, thumbnails, picture_changes, picture_channels, catch_ups):
                 connection.execute(delete(table).where(table.c.team == team))
 
         self._write(forget)
@@ -152,7 +158,7 @@ class Store:
 
     def check(self) -> None:
         """Check that the state can be written."""
-        self._write(lambda connection: _insert(connection, events, {"id": "check", "created": 0.0}))
+        self._write(lambda connection: insert_row(connection, events, {"id": "check", "created": 0.0}))
 
     def close(self) -> None:
         """Close the database."""
@@ -172,22 +178,7 @@ def _delete_expired(connection: Connection) -> None:
     now = time.time()
     connection.execute(delete(questions).where(questions.c.created <= now - QUESTION_SECONDS))
     connection.execute(delete(events).where(events.c.created <= now - EVENT_SECONDS))
-
-
-def _insert(connection: Connection, table: Table, row: dict[str, Any], replace: Sequence[str] = ()) -> bool:
-    """Insert a row unless its key exists, and return whether it is new.
-
-    Args:
-        replace: columns that are set in an existing row.
-    """
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table).values(row)
-    if replace:
-        statement = insert.on_conflict_do_update(
-            index_elements=list(table.primary_key), set_={name: insert.excluded[name] for name in replace}
-        )
-    else:
-        statement = insert.on_conflict_do_nothing()
-    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+    delete_old_changes(connection)
 
 
 def _storable(text: str) -> str:

@@ -1,6 +1,6 @@
 """The tables of the bot's state. `migrations/versions` creates and changes them."""
 
-from sqlalchemy import Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -37,4 +37,43 @@ events = Table(
     Column("created", Double, nullable=False),
     Column("claim", Text, nullable=False, server_default=""),  # of the process that handles the event
     Index("events_created", "created"),
+)
+
+# Changes of pictures in Slack channels. The library follows them. All but additions hide pictures meanwhile.
+picture_changes = Table(
+    "picture_changes",
+    metadata,
+    Column("team", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),  # empty for a file in all channels
+    Column("file", Text, primary_key=True),  # empty for all files of a channel
+    Column("action", Text, nullable=False),  # a value of `state.pictures.Action`
+    Column("noticed", Double, nullable=False),
+    Column("due", Double, nullable=False),  # when to try next
+    Column("attempts", Integer, nullable=False),
+    Column("done", Double),  # when the library followed a removal
+    Index("picture_changes_due", "done", "due"),
+)
+
+picture_channels = Table(
+    "picture_channels",
+    metadata,
+    Column("team", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("is_off", Boolean, nullable=False),  # whether a member switched indexing off
+    Column("is_announced", Boolean, nullable=False),
+)
+
+catch_ups = Table(
+    "catch_ups",
+    metadata,
+    Column("team", Text, primary_key=True),
+    Column("until", Double, nullable=False),  # files that were created before are known, by Slack's clock
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Double, nullable=False),
 )

@@ -65,6 +65,7 @@ def index(
     partition_size: Annotated[int | None, setting("partition_size")] = None,
     read_text: Annotated[str | None, setting("read_text")] = None,
     cache: CacheOption = None,
+    index_channels: Annotated[str | None, setting("index_channels")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Publish nothing if any image cannot be read.")] = False,
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Publish even if more than half of the images are gone.")
@@ -101,6 +102,7 @@ def index(
         partition_size=partition_size,
         read_text=read_text,
         cache=cache,
+        index_channels=index_channels,
         report_channel=report_channel,
     )
     named = [*join_words(sources or ()), *split_sources(sources_text or "")]

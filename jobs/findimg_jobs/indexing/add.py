@@ -1,23 +1,24 @@
-"""Add single images to a library at once, without listing its sources."""
+"""Add single images to a library at once, and remove some, without listing its sources."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from findimg.errors import LibraryError, NotPublishedError
+from findimg.library.channels_off import addresses_off
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.ocr.engine import model_files
-from findimg.plugins import PATIENCE, AddReport
+from findimg.plugins import PATIENCE, AddReport, Change, NotAdded
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
-from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders
+from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
-from findimg_jobs.indexing.records import Listing, SourceImage
+from findimg_jobs.indexing.records import Failure, Listing, SourceImage
 from findimg_jobs.indexing.run import EmbedJob, embed_shards, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
@@ -27,6 +28,16 @@ from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import CommittedImages, Shard, make_shards, read_committed
 from findimg_jobs.store.texts import read_committed_texts
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What `_publish` did."""
+
+    manifest: Manifest
+    new: tuple[str, ...]  # addresses of the images that the version before had not, or with other content
+    held: int  # listed images that the version has
+    failures: tuple[Failure, ...]
 
 
 def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> AddReport:
@@ -49,36 +60,81 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
     """
     if settings.read_text != "off":
         model_files()  # a missing extra must not be noticed after embedding
-    settings = settings.model_copy(update={"engine": "local"})  # a few images are embedded before Ray starts
     library = Library(settings.library, settings.cache)
     library.live_version()  # taking the lock of a library that does not exist would create it
     listing = list_sources(uris, library.uri)
-    with Engine(settings) as engine, hold_lock(library.storage, patience) as lock:
+    settings = settings.model_copy(update={"engine": "local"})  # a few images are embedded before Ray starts
+    with Engine(settings) as engine, hold_lock(library.storage, patience, is_brief=True) as lock:
         live = library.manifest(library.live_version())
         session = WriteSession(library, lock, engine, StageClock())
         _check_addable(library.storage, live, listing)
-        encoders = _choose(settings, live)
-        committed = [read_committed(library.storage, each.fingerprint) for each in encoders]
-        planned = set(read_images(library.storage, live.run))
-        plan = _plan(library.storage, settings, live, planned, listing, committed[0])
-        for number, encoder in enumerate(encoders):
-            shards = plan.shards if number == 0 else _shards(encoder, committed[number], listing, settings)
-            committed[number] = embed_shards(session, settings, EmbedJob(encoder, shards), committed[number], [])
-        if settings.read_text != "off":
-            read_text(session, settings.read_text, live.fingerprint, listing.images, committed[0])
-        found = [*listing.failures, *failures_of_any(committed, listing.images)]
-        failures = tuple((failure.uri, failure.reason) for failure in found)
-        added = [image for image in listing.images if all(each.is_embedded(image) for each in committed)]
-        if failures and not added:
-            raise NotPublishedError(f"No image can be added. {': '.join(failures[0])}")
-        new = [image.uri for image in added if image not in planned]
-        images = find_embedded_by_all(plan.images, committed, read_committed_texts(library.storage))
-        requests = [
-            BuildRequest(plan.run, encoder.context, part, live.failed, choose_small_merges)
-            for encoder, part in zip(encoders, images, strict=True)
-        ]
-        manifest = build_and_publish(session, requests, live, allow_shrink=False)
-    return AddReport(manifest.version, manifest.images, tuple(new), failures)
+        published = _publish(session, settings, live, listing)
+        if published.failures and not published.held:
+            first = published.failures[0]
+            raise NotPublishedError(f"No image can be added. {first.uri}: {first.reason}")
+    failures = tuple((failure.uri, failure.reason) for failure in published.failures)
+    return AddReport(published.manifest.version, published.manifest.images, published.new, failures)
+
+
+def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tuple[NotAdded, ...]:
+    """Add and remove images that somebody else listed; see `findimg.plugins.Apply`."""
+    if settings.read_text != "off":
+        model_files()
+    library = Library(settings.library, settings.cache)
+    library.live_version()  # taking the lock of a library that does not exist would create it
+    settings = settings.model_copy(update={"engine": "local"})
+    with Engine(settings) as engine, hold_lock(library.storage, patience, is_brief=True) as lock:
+        live = library.manifest(library.live_version())
+        session = WriteSession(library, lock, engine, StageClock())
+        off = addresses_off(library.storage)
+        found = [SourceImage(entry.uri, entry.version, entry.modified) for entry in change.added]
+        found = [image for image in found if not is_below(image.uri, off)]
+        outside = [image for image in found if not is_below(image.uri, live.sources)]
+        found = [image for image in found if image not in outside and not is_blocked(library.storage, image.uri)]
+        listing = Listing(sorted(image for image in found if not is_below(image.uri, change.removed)))
+        published = _publish(session, settings, live, listing, change.removed)
+    reason = "It is in no source of the library. Run index with its source once."
+    return (
+        *(NotAdded(image.uri, reason, transient=False) for image in outside),
+        *(NotAdded(failure.uri, failure.reason, failure.transient) for failure in published.failures),
+    )
+
+
+def _publish(
+    session: WriteSession, settings: Settings, live: Manifest, listing: Listing, removed: Sequence[str] = ()
+) -> _Published:
+    """Embed the listed images, and publish a version with them and without the removed ones."""
+    library = session.library
+    storage = library.storage
+    # A removal needs no encoder, so this machine may have other weights.
+    encoders = _choose(settings, live) if listing.images else encoders_of(settings, live, live.sources)
+    committed = [read_committed(storage, each.fingerprint) for each in encoders]
+    planned = set(read_images(storage, live.run))
+    kept = {image for image in planned if not is_below(image.uri, removed)}
+    plan = _plan(storage, settings, live, kept, listing, committed[0])
+    for number, encoder in enumerate(encoders):
+        shards = plan.shards if number == 0 else _shards(encoder, committed[number], listing, settings)
+        committed[number] = embed_shards(session, settings, EmbedJob(encoder, shards), committed[number], [])
+    if settings.read_text != "off":
+        read_text(session, settings.read_text, live.fingerprint, listing.images, committed[0])
+
+    def is_embedded(image: SourceImage) -> bool:
+        return all(each.is_embedded(image) for each in committed)
+
+    failures = (*listing.failures, *failures_of_any(committed, listing.images))
+    held = [image for image in listing.images if is_embedded(image)]
+    if not held and len(kept) == len(planned):
+        return _Published(live, (), 0, failures)
+    if removed and not any(map(is_embedded, plan.images)):
+        raise LibraryError(f"{library.uri} holds no other image, so nothing was removed. Delete the library instead.")
+    images = find_embedded_by_all(plan.images, committed, read_committed_texts(storage))
+    requests = [
+        BuildRequest(plan.run, encoder.context, part, live.failed, choose_small_merges)
+        for encoder, part in zip(encoders, images, strict=True)
+    ]
+    manifest = build_and_publish(session, requests, live, allow_shrink=bool(removed))
+    new = tuple(image.uri for image in held if image not in planned)
+    return _Published(manifest, new, len(held), failures)
 
 
 def _choose(settings: Settings, live: Manifest) -> tuple[ChosenEncoder, ...]:

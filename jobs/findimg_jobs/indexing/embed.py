@@ -4,9 +4,9 @@ import io
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, repeat
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -25,6 +25,7 @@ from findimg.library.layout import classifier_key, thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
+from findimg.storage.slack import SlackAccess, use_access
 from findimg_jobs.indexing.described import DescribedImages
 from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
@@ -46,6 +47,7 @@ class EmbedTask:
     contents: frozenset[str]  # SHA-256 of all content that is already embedded
     carried_by: str = ""  # a version of the library whose model is opened instead of weights
     thumbnails_of: str = ""  # fingerprint of an encoder. What it has embedded is embedded from thumbnails.
+    slack: Mapping[str, SlackAccess] = field(default_factory=dict)  # access to workspaces among the sources, by id
 
     @property
     def memory(self) -> int:
@@ -93,6 +95,8 @@ class Embedder:
         self._threads = threads or os.cpu_count() or 1
         # One image per core at a time: decoding the largest image takes 300 MB.
         ignore_pillow_warnings()
+        for team, access in task.slack.items():
+            use_access(team, access)
         self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(task.library)
         self._backbone = open_task_encoder(task, threads)

@@ -8,12 +8,14 @@ from os.path import abspath
 
 from findimg.encoders.registry import text_files
 from findimg.errors import FindimgError, LibraryError, NotPublishedError, StorageError
+from findimg.library.channels_off import addresses_off
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.ocr.engine import model_files
 from findimg.settings import Settings
 from findimg.storage.base import Storage
+from findimg.storage.slack import access_of_sources, use_access
 from findimg.terminal import counted
 from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.session import WriteSession, build_and_publish
@@ -74,6 +76,7 @@ class _Progress:
     skipped: Counter[str]  # reason → number of files and folders
     reused: int  # images that were embedded before the run
     removed: int  # images of the live version that the sources no longer hold
+    may_shrink: bool  # whether the version may have less than half of the live version's images
     shards: list[list[Stats]] = field(default_factory=list)  # embedded in this run, for each encoder
     text: TextReport = field(default_factory=TextReport)
 
@@ -100,6 +103,8 @@ def index(
     clock = StageClock()
     if settings.read_text != "off":
         model_files()  # a missing extra must not be noticed after hours of embedding
+    for team, access in access_of_sources(settings, sources).items():
+        use_access(team, access)
     library = Library(settings.library, settings.cache)
     live_name, live = library.current(), library.live_manifest()
     encoders = choose_encoders(settings, live, [])
@@ -143,18 +148,20 @@ def _list(
 
 
 def _catch_up(library: Library, before: Manifest | None, listing: Listing) -> tuple[Manifest, Listing]:
-    """Return the live version, and the listing with the images that `add` published while this run was listing.
+    """Return the live version, and the listing with the changes that were published while this run was listing.
+
+    They come from `add`, and from a bot that follows Slack.
 
     Raises:
-        NotPublishedError: another run published more than such images.
+        NotPublishedError: another run published with other sources or settings.
     """
     live = library.live_manifest()
     if before and live and (live.recipe, live.sources) == (before.recipe, before.sources):
-        known, now = (read_images(library.storage, manifest.run) for manifest in (before, live))
-        if {image.uri for image in known} <= {image.uri for image in now}:
-            added = [image for image in set(now) - set(known) if is_below(image.uri, listing.roots)]
-            images = {image.uri: image for image in [*listing.images, *added]}
-            return live, replace(listing, images=sorted(images.values()))
+        known, now = (set(read_images(library.storage, manifest.run)) for manifest in (before, live))
+        added = [image for image in now - known if is_below(image.uri, listing.roots)]
+        removed = {image.uri for image in known} - {image.uri for image in now}
+        images = {image.uri: image for image in [*listing.images, *added] if image.uri not in removed}
+        return live, replace(listing, images=sorted(images.values()))
     raise NotPublishedError(f"Another run published to {library.uri} while this run was listing. Run again.")
 
 
@@ -175,12 +182,15 @@ def _plan(
             _check_not_emptied(listing, before)
             listing = _keep_vanished(listing, before, folders)
         images, skipped = _images_of_version(listing, before, committed)
+        off = addresses_off(storage)
+        images = [image for image in images if not is_below(image.uri, off)]
         images = read_captions_beside(without_blocked(storage, images), before)
         listing = replace(listing, images=images)
         run = new_run_id()
         plan = make_plan(run, listing, committed, fingerprint, settings.shard_size, options.retry_failed)
         write_plan(storage, plan)
     planned = {image.uri for image in plan.images}
+    wanted = sum(not is_below(image.uri, off) for image in before)
     return _Progress(
         plan=plan,
         committed=every,
@@ -189,6 +199,8 @@ def _plan(
         skipped=skipped,
         reused=sum(map(committed.is_embedded, plan.images)),
         removed=sum(image.uri not in planned for image in before),
+        # Members want the images of their channel removed, so these are no loss.
+        may_shrink=wanted < len(before) and len(plan.images) * 2 >= wanted,
         shards=[[] for _ in encoders],
     )
 
@@ -292,6 +304,8 @@ def embed_shards(
         _log.info("Embedding %d new or changed images with %s. Loading the model.", to_embed, name)
     with session.clock.stage("embed"):
         task = _task(storage, settings, encoder, frozenset(committed.contents), job.thumbnails_of)
+        images = (image.uri for shard in job.shards for image in shard.images)
+        task = replace(task, slack=access_of_sources(settings, images))
         for shard in show_progress(session.engine.run(job.shards, task), to_embed):
             done.append(shard)
             session.lock.check()
@@ -353,7 +367,7 @@ def _build(
         BuildRequest(progress.plan.run, encoder.context, images, len(progress.failures))
         for encoder, images in zip(encoders, found, strict=True)
     ]
-    return build_and_publish(session, requests, live, options.allow_shrink)
+    return build_and_publish(session, requests, live, options.allow_shrink or progress.may_shrink)
 
 
 def _with_near_duplicates(

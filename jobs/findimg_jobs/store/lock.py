@@ -25,6 +25,7 @@ from findimg.storage.base import Storage
 BEAT = 15.0  # seconds between heartbeats
 EXPIRY = 4 * BEAT  # seconds without a heartbeat after which a lease is abandoned
 _POLL = 0.5  # seconds between attempts to take the lock
+_BRIEF_PATIENCE = 60.0  # seconds to wait for holders that need the lock for some seconds only
 _KEY = "LOCK"
 _log = logging.getLogger(__name__)
 
@@ -35,9 +36,9 @@ class _Lease:
     token: str
     since: float  # seconds since the epoch, by the owner's clock
     beat: float
-    process: str = (
-        ""  # identifies the machine and the process id of the owner; empty if the machine cannot be identified
-    )
+    # Identifies the machine and the process id of the owner. Empty if the machine cannot be identified.
+    process: str = ""
+    brief: bool = False  # whether the owner needs it for some seconds only, to add a few images
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -100,18 +101,23 @@ class Lock:
                 return
 
 
+class _BrieflyLockedError(LockedError):
+    """A holder that needs the lock for some seconds only has it."""
+
+
 @contextmanager
-def hold_lock(storage: Storage, patience: float = 0.0) -> Iterator[Lock]:
+def hold_lock(storage: Storage, patience: float = 0.0, is_brief: bool = False) -> Iterator[Lock]:
     """Hold the library's lock and write its heartbeat.
 
     Args:
         storage: the library.
-        patience: seconds to wait for another run.
+        patience: seconds to wait for another run. A brief holder is waited for in any case.
+        is_brief: whether the caller needs the lock for some seconds only.
 
     Raises:
         LockedError: another run holds it.
     """
-    lock = Lock(storage, _take_patiently(storage, patience))
+    lock = Lock(storage, _take_patiently(storage, patience, is_brief))
     try:
         yield lock
     finally:
@@ -122,24 +128,27 @@ def hold_lock(storage: Storage, patience: float = 0.0) -> Iterator[Lock]:
             _log.warning("The lock could not be released: %s", error)
 
 
-def _take_patiently(storage: Storage, patience: float) -> _Lease:
-    end = time.monotonic() + patience
+def _take_patiently(storage: Storage, patience: float, is_brief: bool) -> _Lease:
+    start = time.monotonic()
     while True:
         try:
-            return _take(storage)
-        except LockedError:
-            left = end - time.monotonic()
+            return _take(storage, is_brief)
+        except LockedError as error:
+            # A brief caller has its own patience, so that it does not keep others waiting.
+            waits = isinstance(error, _BrieflyLockedError) and not is_brief
+            left = start + (max(patience, _BRIEF_PATIENCE) if waits else patience) - time.monotonic()
             if left <= 0:
                 raise
             # Callers that wait for the same run try at different times.
             time.sleep(min(left, _POLL * random.uniform(0.5, 1.5)))
 
 
-def _take(storage: Storage) -> _Lease:
+def _take(storage: Storage, is_brief: bool) -> _Lease:
     token = secrets.token_hex(8)
     while True:
         now = time.time()
-        lease = _Lease(f"{socket.gethostname()}:{os.getpid()}", token, now, now, f"{_machine_id()} {os.getpid()}")
+        process = f"{_machine_id()} {os.getpid()}"
+        lease = _Lease(f"{socket.gethostname()}:{os.getpid()}", token, now, now, process, is_brief)
         if storage.create(_KEY, lease.encode()):
             return lease
         found = _read(storage)
@@ -150,7 +159,8 @@ def _take(storage: Storage) -> _Lease:
             return holder  # it was written, and the answer of S3 was lost
         if not _is_abandoned(storage, found):
             since = datetime.fromtimestamp(holder.since, UTC).isoformat(" ", "seconds")
-            raise LockedError(
+            kind = _BrieflyLockedError if holder.brief else LockedError
+            raise kind(
                 f"{holder.owner} has been writing to {storage.root} since {since}. Wait until it ends. "
                 f"If it died, wait {EXPIRY:.0f} seconds."
             )

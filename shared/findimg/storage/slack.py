@@ -1,21 +1,25 @@
 """The images in a Slack workspace as a storage that can only be read: `slack://TEAM` or `slack://TEAM/CHANNEL`.
 
 It holds the images of channels in which the bot is a member, never those of direct messages. An image that was shared
-in two channels has two addresses, `slack://TEAM/CHANNEL/FILE/name`, because it may be seen in both. The token comes
-from `FINDIMG_SLACK_BOT_TOKEN`. It needs the scopes `files:read`, `channels:read` and `groups:read`.
+in two channels has two addresses, `slack://TEAM/CHANNEL/FILE/name`, because it may be seen in both. The token is that
+of the settings, or of `use_access`. It needs the scopes `files:read`, `channels:read` and `groups:read`.
 """
 
 import logging
 import re
+import threading
 import time
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from pydantic import SecretStr
+
 from findimg.errors import ObjectMissingError, SettingsError, StorageError
-from findimg.settings import load_settings
+from findimg.settings import Settings, load_settings
 from findimg.storage.base import Entry, check_length, count_retries, register_scheme
 
 if TYPE_CHECKING:
@@ -31,6 +35,31 @@ _LONGEST_PAUSE = 60.0  # seconds that Slack may ask to wait
 _ID = re.compile(r"[A-Z][A-Z0-9]{2,}")
 _FILE_PATH = re.compile(r"/files-pri/(?P<team>[A-Z0-9]+)-(?P<file>[A-Z0-9]+)/(?P<name>[^/?#]+)")
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackAccess:
+    """How a process reads images in Slack."""
+
+    token: SecretStr
+    api_url: str
+    only: frozenset[str] = frozenset()  # ids of the channels to index; empty for all channels with the bot
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SlackAccess":
+        """Return the access that the settings give."""
+        return cls(settings.slack_bot_token, settings.slack_api_url, settings.indexed_channels)
+
+    def indexes(self, channel: str) -> bool:
+        """Return whether the operator lets a channel be indexed."""
+        return not self.only or channel in self.only
+
+
+def access_of_sources(settings: Settings, sources: Iterable[str]) -> dict[str, SlackAccess]:
+    """Return the access to each workspace among some sources, by the workspace's id."""
+    start = f"{SCHEME}://"
+    teams = {source.removeprefix(start).partition("/")[0] for source in sources if source.startswith(start)}
+    return {team: SlackAccess.of(settings) for team in teams}
 
 
 class SlackStorage:
@@ -49,19 +78,18 @@ class SlackStorage:
         return f"{self.root}/{key}" if key else self.root
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
-        client, bot = _connect(self._team)
-        channels = [self._channel] if self._channel else _channels(client, self._team)
-        for channel in channels:
-            for file in _files(client, self._team, channel):
-                key = _key(file, self._team)
+        workspace = _workspace(self._team)
+        for channel in [self._channel] if self._channel else workspace.channels():
+            if not workspace.access.indexes(channel):
+                continue
+            for file in workspace.files(channel):
                 # The bot's own files are thumbnails.
-                if key is None or file.get("user") == bot:
+                entry = None if file.get("user") == workspace.bot else picture_entry(file, self._team, channel)
+                if entry is None:
                     continue
-                path = key if self._channel else f"{channel}/{key}"
+                path = entry.key.removeprefix(f"{self._channel}/")
                 if path.startswith(prefix) and path > after:
-                    created = float(file.get("timestamp") or file.get("created") or 0)
-                    # A file's content never changes.
-                    yield Entry(path, self.uri(path), str(file["id"]), int(file.get("size") or 0), created)
+                    yield replace(entry, key=path)
 
     def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
         file, _, name = key.removeprefix(f"{self._channel}/").rpartition("/")
@@ -69,7 +97,7 @@ class SlackStorage:
         uri = self.uri(key)
         if not re.fullmatch("F[A-Z0-9]+", file) or not name:
             raise ObjectMissingError(f"{uri} is no image in Slack.")
-        return _download(f"/files-pri/{self._team}-{file}/{quote(name)}", uri, limit)
+        return _workspace(self._team).download(f"/files-pri/{self._team}-{file}/{quote(name)}", uri, limit)
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         return check_length(self.read(key)[start : start + length], length, self.uri(key))
@@ -109,36 +137,133 @@ class SlackStorage:
         return StorageError(f"{self.root} can be indexed but not written. Name a folder or an s3:// prefix as library.")
 
 
-@cache
-def _connect(team: str) -> tuple["WebClient", str]:
-    """Return a client of the workspace, and the id of its bot user.
+class _Workspace:
+    """The connection to one workspace. It is opened with the first request."""
 
-    Raises:
-        SettingsError: there is no token, or it is not one of this workspace.
-        StorageError: Slack cannot be reached, or refuses the token.
-    """
-    settings = load_settings()
-    token = settings.slack_bot_token.get_secret_value()
-    if not token:
-        raise SettingsError("Set FINDIMG_SLACK_BOT_TOKEN to index images in Slack.")
-    try:
-        from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
-        from slack_sdk.web.client import WebClient
-    except ModuleNotFoundError as error:
-        raise SettingsError("Images in Slack need the extra jobs. Run pip install 'findimg[jobs]'.") from error
-    client = WebClient(
-        token,
-        base_url=settings.slack_api_url,
-        timeout=_SECONDS,
-        retry_handlers=[ConnectionErrorRetryHandler(3), RateLimitErrorRetryHandler(_ATTEMPTS)],
-    )
-    own = _call(client, "auth.test")
-    if team not in (own.get("team_id"), own.get("enterprise_id")):
-        raise SettingsError(
-            f"FINDIMG_SLACK_BOT_TOKEN is a token of the workspace {own.get('team_id')}, not of {team}. Name "
-            f"{SCHEME}://{own.get('team_id')} or set the other token."
+    def __init__(self, team: str, access: SlackAccess):
+        self._team = team
+        self.access = access
+
+    @property
+    def bot(self) -> str:
+        """The id of the bot user."""
+        return self._connected[1]
+
+    def channels(self) -> Iterator[str]:
+        """Yield the ids of the channels with the bot."""
+        cursor = ""
+        while True:
+            answer = self._call(
+                "conversations.list",
+                types="public_channel,private_channel",
+                exclude_archived="true",
+                limit=_PAGE,
+                team_id=self._team,
+                cursor=cursor,
+            )
+            yield from (str(channel["id"]) for channel in answer["channels"] if channel.get("is_member"))
+            cursor = answer.get("response_metadata", {}).get("next_cursor") or ""
+            if not cursor:
+                return
+
+    def files(self, channel: str) -> Iterator[dict[str, Any]]:
+        """Yield the images of a channel as Slack describes them, newest first."""
+        page, pages = 1, 1
+        while page <= pages:
+            answer = self._call(
+                "files.list", types="images", channel=channel, team_id=self._team, count=_PAGE, page=page
+            )
+            yield from answer["files"]
+            pages = int(answer["paging"]["pages"])
+            page += 1
+
+    def download(self, path: str, uri: str, limit: int | None) -> bytes:
+        """Return the bytes at a path of Slack's file server. Errors as of `Storage.read`."""
+        import urllib3
+
+        api = urlsplit(self.access.api_url)
+        host = _SLACK_FILES if self.access.api_url == _SLACK_API else f"{api.scheme}://{api.netloc}"
+        headers = {"Authorization": f"Bearer {self.access.token.get_secret_value()}"}
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                # The token goes to Slack's file server only, so redirects are not followed.
+                answer = self._pool.request(
+                    "GET", host + path, headers=headers, redirect=False, preload_content=False, timeout=_SECONDS
+                )
+                try:
+                    if answer.status == 429 and attempt < _ATTEMPTS:
+                        count_retries(1)
+                        time.sleep(min(_LONGEST_PAUSE, float(answer.headers.get("Retry-After") or 1)))
+                        continue
+                    return _body(answer, uri, limit)
+                finally:
+                    answer.release_conn()
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                if attempt == _ATTEMPTS:
+                    raise StorageError(
+                        f"{uri} cannot be read: Slack's file server cannot be reached. Run again."
+                    ) from error
+                count_retries(1)
+                time.sleep(2**attempt / 10)
+        raise StorageError(f"{uri} cannot be read: Slack limits the downloads. Run again later.")
+
+    @cached_property
+    def _pool(self) -> Any:
+        import urllib3
+
+        return urllib3.PoolManager(maxsize=16, retries=False)
+
+    @cached_property
+    def _connected(self) -> tuple["WebClient", str]:
+        """A client of the workspace, and the id of its bot user.
+
+        Raises:
+            SettingsError: there is no token, or it is not one of this workspace.
+            StorageError: Slack cannot be reached, or refuses the token.
+        """
+        token = self.access.token.get_secret_value()
+        if not token:
+            raise SettingsError("Set FINDIMG_SLACK_BOT_TOKEN to index images in Slack.")
+        try:
+            from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
+            from slack_sdk.web.client import WebClient
+        except ModuleNotFoundError as error:
+            raise SettingsError("Images in Slack need the extra jobs. Run pip install 'findimg[jobs]'.") from error
+        client = WebClient(
+            token,
+            base_url=self.access.api_url,
+            timeout=_SECONDS,
+            retry_handlers=[ConnectionErrorRetryHandler(3), RateLimitErrorRetryHandler(_ATTEMPTS)],
         )
-    return client, str(own.get("user_id"))
+        own = _call(client, "auth.test")
+        if self._team not in (own.get("team_id"), own.get("enterprise_id")):
+            raise SettingsError(
+                f"FINDIMG_SLACK_BOT_TOKEN is a token of the workspace {own.get('team_id')}, not of {self._team}. Name "
+                f"{SCHEME}://{own.get('team_id')} or set the other token."
+            )
+        return client, str(own.get("user_id"))
+
+    def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        return _call(self._connected[0], method, **arguments)
+
+
+_workspaces: dict[str, _Workspace] = {}
+_workspaces_lock = threading.Lock()
+
+
+def use_access(team: str, access: SlackAccess) -> None:
+    """Use this access for a workspace from now on, in this process."""
+    with _workspaces_lock:
+        if team not in _workspaces or _workspaces[team].access != access:
+            _workspaces[team] = _Workspace(team, access)
+
+
+def _workspace(team: str) -> _Workspace:
+    """Return the connection to a workspace. Without `use_access`, the settings of this process are used."""
+    with _workspaces_lock:
+        if team not in _workspaces:
+            _workspaces[team] = _Workspace(team, SlackAccess.of(load_settings()))
+        return _workspaces[team]
 
 
 def _call(client: "WebClient", method: str, **arguments: Any) -> dict[str, Any]:
@@ -156,36 +281,24 @@ def _call(client: "WebClient", method: str, **arguments: Any) -> dict[str, Any]:
     return dict(answer.data) if isinstance(answer.data, dict) else {}
 
 
-def _channels(client: "WebClient", team: str) -> Iterator[str]:
-    """Yield the ids of the channels with the bot."""
-    cursor = ""
-    while True:
-        answer = _call(
-            client,
-            "conversations.list",
-            types="public_channel,private_channel",
-            exclude_archived="true",
-            limit=_PAGE,
-            team_id=team,
-            cursor=cursor,
-        )
-        yield from (str(channel["id"]) for channel in answer["channels"] if channel.get("is_member"))
-        cursor = answer.get("response_metadata", {}).get("next_cursor") or ""
-        if not cursor:
-            return
+def picture_entry(file: Mapping[str, Any], team: str, channel: str) -> Entry | None:
+    """Return a file of a channel as an object of `slack://TEAM`, None if Slack does not store it in this workspace.
+
+    Args:
+        file: the file as Slack describes it.
+        team: id of the workspace.
+        channel: id of a channel that it was shared in.
+    """
+    name = _key(file, team)
+    if name is None:
+        return None
+    created = float(file.get("timestamp") or file.get("created") or 0)
+    key = f"{channel}/{name}"
+    # A file's content never changes.
+    return Entry(key, f"{SCHEME}://{team}/{key}", str(file["id"]), int(file.get("size") or 0), created)
 
 
-def _files(client: "WebClient", team: str, channel: str) -> Iterator[dict[str, Any]]:
-    """Yield the images of a channel as Slack describes them, newest first."""
-    page, pages = 1, 1
-    while page <= pages:
-        answer = _call(client, "files.list", types="images", channel=channel, team_id=team, count=_PAGE, page=page)
-        yield from answer["files"]
-        pages = int(answer["paging"]["pages"])
-        page += 1
-
-
-def _key(file: dict[str, Any], team: str) -> str | None:
+def _key(file: Mapping[str, Any], team: str) -> str | None:
     """Return the key of a file below its channel, None for a file that Slack does not store in this workspace."""
     if file.get("mode") in ("external", "tombstone", "hidden_by_limit") or file.get("is_external"):
         return None
@@ -195,37 +308,6 @@ def _key(file: dict[str, Any], team: str) -> str | None:
         return None
     name = unquote(found["name"])
     return None if "/" in name else f"{found['file']}/{name}"
-
-
-def _download(path: str, uri: str, limit: int | None) -> bytes:
-    import urllib3
-
-    settings = load_settings()
-    api = urlsplit(settings.slack_api_url)
-    host = _SLACK_FILES if settings.slack_api_url == _SLACK_API else f"{api.scheme}://{api.netloc}"
-    headers = {"Authorization": f"Bearer {settings.slack_bot_token.get_secret_value()}"}
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            # The token goes to Slack's file server only, so redirects are not followed.
-            answer = _pool().request(
-                "GET", host + path, headers=headers, redirect=False, preload_content=False, timeout=_SECONDS
-            )
-            try:
-                if answer.status == 429 and attempt < _ATTEMPTS:
-                    count_retries(1)
-                    time.sleep(min(_LONGEST_PAUSE, float(answer.headers.get("Retry-After") or 1)))
-                    continue
-                return _body(answer, uri, limit)
-            finally:
-                answer.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            if attempt == _ATTEMPTS:
-                raise StorageError(
-                    f"{uri} cannot be read: Slack's file server cannot be reached. Run again."
-                ) from error
-            count_retries(1)
-            time.sleep(2**attempt / 10)
-    raise StorageError(f"{uri} cannot be read: Slack limits the downloads. Run again later.")
 
 
 def _body(answer: Any, uri: str, limit: int | None) -> bytes:
@@ -238,13 +320,6 @@ def _body(answer: Any, uri: str, limit: int | None) -> bytes:
         raise StorageError(f"{uri} cannot be read: Slack sent a login page. Check the token and its scope files:read.")
     data: bytes = answer.read(limit) if limit is not None else answer.read()
     return data
-
-
-@cache
-def _pool() -> Any:
-    import urllib3
-
-    return urllib3.PoolManager(maxsize=16, retries=False)
 
 
 def _open_root(rest: str) -> SlackStorage:

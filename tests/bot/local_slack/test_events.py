@@ -5,6 +5,7 @@ import pytest
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.server import Workspace
+from findimg_bot.slack.manifest import Surfaces, read_manifest
 from tests.bot.local_slack.conftest import Bot, png
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
@@ -83,6 +84,53 @@ def test_mention_outside_the_bots_channels_is_no_event(slack: Threaded, bot: Bot
     person.ask("send", channel=channel.id, text=f"<@{team.bot.id}> cat")
     slack.run(slack.workspace.settle())
     assert bot.seen == []
+
+
+def test_changes_of_channels_and_files_are_events() -> None:
+    slack = Threaded(read_manifest(surfaces=Surfaces(live=True)))
+    workspace = slack.workspace
+    bot = Bot(workspace)
+    slack.run(bot.connect())
+    until(lambda: workspace.sockets.connections == 1)
+    try:
+        channel = slack.call(workspace.team.add_channel, "photos")
+        private = slack.call(workspace.team.add_channel, "board", private=True)
+        person, actions = workspace.person(), workspace.channel_actions()
+        file = slack.call(person.upload, "cat.png", png())
+        ts = slack.run(person.send(channel.id, "", files=[file.id]))
+        slack.call(actions.delete_message, channel, ts)
+        slack.call(actions.delete_file, file)  # no event: it is in no channel of the bot any more
+        second = slack.call(person.upload, "cat.png", png())
+        slack.run(person.send(private.id, "", files=[second.id]))
+        slack.call(actions.delete_file, second)
+        for act in (actions.leave, actions.join, actions.remove_bot, actions.invite_bot):
+            slack.call(act, private)
+        slack.call(actions.archive, channel)
+        slack.call(actions.unarchive, channel)
+        slack.run(workspace.settle())
+    finally:
+        slack.run(bot.client.close())
+        slack.stop()
+    happened = [
+        (event["type"], event.get("subtype"), event.get("channel", event.get("channel_id"))) for event in events(bot)
+    ]
+    assert sorted(happened, key=str) == sorted(
+        [
+            ("file_shared", None, channel.id),
+            ("message", "file_share", channel.id),
+            ("message", "message_deleted", channel.id),
+            ("file_shared", None, private.id),
+            ("message", "file_share", private.id),
+            ("file_deleted", None, None),
+            ("member_left_channel", None, private.id),
+            ("member_joined_channel", None, private.id),
+            ("group_left", None, private.id),
+            ("member_joined_channel", None, private.id),
+            ("channel_archive", None, channel.id),
+            ("channel_unarchive", None, channel.id),
+        ],
+        key=str,
+    )
 
 
 @pytest.mark.parametrize(("scope", "subscription"), [("app_mentions:read", ""), ("", "app_mention")])

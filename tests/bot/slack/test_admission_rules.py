@@ -112,6 +112,15 @@ RULES: list[tuple[Json, AuthorizeResult, Json, str | None]] = [
     ({}, SINGLE, event(team=OTHER, shared=True, bot_id="B1"), ""),
     ({}, SINGLE, event(team=OTHER, shared=True, subtype="message_changed"), ""),
     ({}, SINGLE, event("link_shared", shared=True, **LINKS), ""),
+    # Pictures in channels: everybody's are followed, and no message is for the bot
+    ({}, SINGLE, event("message", channel_type="channel"), ""),
+    ({}, SINGLE, event("message", channel_type="group", team=OTHER, shared=True), ""),
+    ({}, SINGLE, event("message", channel_type="channel", subtype="message_deleted"), None),
+    ({"allow_channels": "C2", "allow_users": "U2"}, SINGLE, event("file_shared", file_id="F1"), None),
+    ({}, SINGLE, event("file_shared", file_id="F1", team=OTHER, shared=True), None),
+    ({"allow_users": "U2"}, SINGLE, event("channel_archive"), None),
+    ({"allow_users": "U2"}, SINGLE, event("member_left_channel"), None),
+    (OAUTH, SINGLE, event("file_shared", file_id="F1"), ""),
     # Workspaces that installed the app by OAuth
     (OAUTH, SINGLE, command(), f"FINDIMG_ALLOW_TEAMS needs {OWN}"),
     (OAUTH | {"allow_teams": OTHER}, SINGLE, command(), f"FINDIMG_ALLOW_TEAMS needs {OWN}"),

@@ -52,8 +52,22 @@ EVENTS: dict[str, set[str]] = {
     "app_home_opened": set(),
     "app_mention": {"app_mentions:read"},
     "app_uninstalled": set(),
+    "channel_archive": {"channels:read"},
+    "channel_deleted": {"channels:read"},
+    "channel_left": {"channels:read"},
+    "channel_unarchive": {"channels:read"},
+    "file_deleted": {"files:read"},
+    "file_shared": {"files:read"},
     "function_executed": set(),
+    "group_archive": {"groups:read"},
+    "group_deleted": {"groups:read"},
+    "group_left": {"groups:read"},
+    "group_unarchive": {"groups:read"},
     "link_shared": {"links:read"},
+    "member_joined_channel": {"channels:read", "groups:read"},
+    "member_left_channel": {"channels:read", "groups:read"},
+    "message.channels": {"channels:history"},
+    "message.groups": {"groups:history"},
     "message.im": {"im:history"},
     "tokens_revoked": set(),
 }
@@ -130,7 +144,7 @@ def test_global_shortcut_is_declared_only_when_wanted() -> None:
 
 
 def test_events_match_listeners(registered: dict[str, list[str]]) -> None:
-    events = sorted(name.partition(".")[0] for name in subscribed(ALL) if name != "function_executed")
+    events = sorted({name.partition(".")[0] for name in subscribed(ALL) if name != "function_executed"})
     assert registered["event"] == events
 
 

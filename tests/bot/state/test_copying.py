@@ -60,7 +60,14 @@ def test_state_without_installations_is_copied(tmp_path: Path) -> None:
     store = Store(source)
     name = store.save_question(CAT)
     store.close()
-    assert copy_state(str(source), str(target)) == {"questions": 1, "thumbnails": 0, "events": 0}
+    assert copy_state(str(source), str(target)) == {
+        "questions": 1,
+        "thumbnails": 0,
+        "events": 0,
+        "picture_changes": 0,
+        "picture_channels": 0,
+        "catch_ups": 0,
+    }
     store = Store(target)
     assert store.find_question(name) == CAT
     store.close()

@@ -2,6 +2,7 @@ import json
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -164,3 +165,25 @@ def race(storage: Storage) -> list[bool]:
     for thread in threads:
         thread.join()
     return sorted(outcomes)
+
+
+def test_brief_holder_is_waited_for(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    taken, done = threading.Event(), list[str]()
+
+    def hold_briefly() -> None:
+        with hold_lock(storage, is_brief=True):
+            taken.set()
+            time.sleep(0.5)
+            done.append("brief")
+
+    thread = threading.Thread(target=hold_briefly)
+    thread.start()
+    assert taken.wait(10)
+    # Another brief caller gives up at once, so that it can come back later.
+    with pytest.raises(LockedError), hold_lock(storage, is_brief=True):
+        pass
+    with hold_lock(storage):
+        done.append("run")
+    thread.join()
+    assert done == ["brief", "run"]

@@ -10,6 +10,7 @@ from findimg_bot.listeners.actions.find_similar import find_similar
 from findimg_bot.listeners.actions.more_like_this import more_like_this
 from findimg_bot.listeners.actions.open_image import open_image
 from findimg_bot.listeners.actions.search_in_modal import search_in_modal
+from findimg_bot.listeners.actions.share_anyway import share_anyway
 from findimg_bot.listeners.actions.turn_modal_page import turn_modal_page
 from findimg_bot.listeners.actions.turn_page import turn_page
 
@@ -29,4 +30,5 @@ def register(app: AsyncApp) -> None:
     app.action("previous")(turn_page)
     app.action("previous_in_modal")(turn_modal_page)
     app.action("search_in_modal")(search_in_modal)
+    app.action("share_anyway")(share_anyway)
     teaching.register(app)

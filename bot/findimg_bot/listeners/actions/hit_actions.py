@@ -12,8 +12,8 @@ from findimg.errors import QueryError
 from findimg.library.channels import channel_of
 from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, team_of, thread_of_click
 from findimg_bot.service.answers import Question
-from findimg_bot.service.query_service import QueryService
-from findimg_bot.slack.blocks.results import link_message
+from findimg_bot.service.query_service import LargerAudienceError, QueryService
+from findimg_bot.slack.blocks.results import link_message, share_question_message
 from findimg_bot.slack.image_files import permalink
 from findimg_bot.slack.replies import ChannelReply
 from findimg_bot.state.store import StoredQuestion
@@ -72,13 +72,18 @@ async def answer_tags(click: Click, choice: str) -> None:
 
 
 async def share_hit(click: Click, choice: str) -> None:
-    """Post the image to the channel, or to the thread of the answer."""
+    """Post the image to the channel, or to the thread of the answer. Ask before people see it who could not before."""
     body = click.body
-    async with click.service.answering("share", reply_to_errors(body, click.client, click.respond)):
+    errors = reply_to_errors(body, click.client, click.respond)
+    async with click.service.answering("share", errors):
         stored, uri = await find_question_and_hit(click.context, choice)
         channel, user = body["channel"]["id"], body["user"]["id"]
         reply = ChannelReply(click.respond, click.client, channel, user, thread_of_click(body))
-        await click.service.share(click.client, team_of(click.context), reply, uri)
+        try:
+            await click.service.share(click.client, team_of(click.context), reply, uri)
+        except LargerAudienceError as error:
+            await errors.send(share_question_message(error.uri, error.place, channel, choice))
+            return
         await click.service.teaching.learn(click.context["person"], stored.question, uri)
 
 

@@ -7,6 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.listeners.channel_switch import SWITCHES, switch_channel
 from findimg_bot.listeners.common import acknowledge, team_of
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import read_search_question
@@ -17,7 +18,11 @@ from findimg_bot.slack.replies import EphemeralReply
 async def findimg(
     ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
-    """Answer one person with thumbnails and buttons."""
+    """Answer one person with thumbnails and buttons, or switch indexing off or on in the channel."""
+    word = str(command.get("text") or "").strip().lower()
+    if word in SWITCHES:
+        await switch_channel(SWITCHES[word], ack, command, context, client, respond)
+        return
     message = read_message(command.get("text", ""))
     if not await acknowledge(ack, "/findimg", message, needs_text=True):
         return

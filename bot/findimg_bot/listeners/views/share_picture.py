@@ -9,8 +9,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.actions.hit_actions import find_question_and_hit
 from findimg_bot.listeners.common import team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.query_service import LargerAudienceError, QueryService
 from findimg_bot.slack.blocks.picture_modal import chosen_picture
+from findimg_bot.slack.blocks.results import share_question_message
 from findimg_bot.slack.replies import ChannelReply, PrivateReply
 
 
@@ -26,8 +27,13 @@ async def share_picture(
     user = body["user"]["id"]
     choice, channel = chosen_picture(view)
     url = next((each["response_url"] for each in body["response_urls"] if each["channel_id"] == channel), None)
-    async with service.answering("share", PrivateReply(client, "", user)):
+    private = PrivateReply(client, "", user)
+    async with service.answering("share", private):
         stored, uri = await find_question_and_hit(context, choice)
         reply = ChannelReply(AsyncRespond(response_url=url), client, channel, user)
-        await service.share(client, team_of(context), reply, uri)
+        try:
+            await service.share(client, team_of(context), reply, uri)
+        except LargerAudienceError as error:
+            await private.send(share_question_message(error.uri, error.place, channel, choice))
+            return
         await service.teaching.learn(context["person"], stored.question, uri)

@@ -20,6 +20,8 @@ _SCOPES = {
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.mpim": "mpim:history",
+    "file_deleted": "files:read",
+    "file_shared": "files:read",
 }
 _CONTEXT_CHANGED = "app_context_changed"
 
@@ -64,6 +66,9 @@ class Events:
         self._links_shared(team, message)
         if team.bot.id not in channel.members:
             return
+        for file in message.content.get("files", ()):
+            named = {"file_id": file["id"], "file": {"id": file["id"]}, "channel_id": channel.id}
+            self.happened(team, "file_shared", named | {"user_id": message.content.get("user", "")})
         envelope: Json = {"is_ext_shared_channel": channel.is_ext_shared}
         sender = team.users.get(str(event.get("user")))
         if sender and sender.home_team:
@@ -110,6 +115,10 @@ class Events:
         """Send that a message was deleted."""
         event = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": message.content}
         self._hidden(team, message, event)
+
+    def happened(self, team: Team, kind: str, fields: Json) -> None:
+        """Send an event about a file, a channel or its members."""
+        self._send(team, kind, {"type": kind, **fields, "event_ts": team.next_ts()})
 
     def home_opened(self, team: Team, user: str, tab: str) -> None:
         """Send that a person opened one of the app's tabs, `home` or `messages`.

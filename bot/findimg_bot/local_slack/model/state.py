@@ -253,5 +253,6 @@ class Team:
     def bot_sees(self, file: File) -> bool:
         """Return whether the app can access a file: its own, from a modal, or in a channel with the bot."""
         return file.seen_by_bot or any(
-            self.bot.id in self.channels[channel].members for channel in file.shares if channel in self.channels
+            times and channel in self.channels and self.bot.id in self.channels[channel].members
+            for channel, times in file.shares.items()
         )

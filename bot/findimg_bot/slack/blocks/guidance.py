@@ -15,7 +15,8 @@ HELP = {
         "`/findimg cat:2 sofa`  the cat counts twice as much\n"
         "`/findimg beach in:2024/party before:2024-06-01 type:png`  by folder, by the camera's date, by format\n"
         "`/findimg like:LINK`  images that look like one\n"
-        "`/findimg grid cat`  all images of a page on one contact sheet"
+        "`/findimg grid cat`  all images of a page on one contact sheet\n"
+        "`/findimg off`, `/findimg on`  whether the pictures of this channel are found"
     ),
     "/tag": (
         "*Name what an image shows*\n"

@@ -120,6 +120,25 @@ def shared_image_message(details: HitDetails, source: Block | None, user: str, c
     return Message(notification_text(f"Shared image: {name}"), blocks)
 
 
+def share_question_message(uri: str, place: str, target: str, choice: str) -> Message:
+    """Return the question whether an image may be shared with people who perhaps may not see it.
+
+    Args:
+        uri: the image.
+        place: where it was posted, as mrkdwn.
+        target: id of the channel to share it with.
+        choice: value of the button, `<question id>.<number>`.
+    """
+    text = (
+        f"*{escaped(file_name(uri))}* was posted in {place}. Share it with <#{target}>? Everybody there then sees it, "
+        "also people who may not see it now."
+    )
+    share = button("Share anyway", "share_anyway", f"{choice}.{target}", "danger")
+    return Message(
+        notification_text(f"Share {file_name(uri)} with another channel?"), [section(text), actions([share])]
+    )
+
+
 def link_preview(details: HitDetails, source: Block | None, choice: str) -> list[Block]:
     """Return the preview of a link to an image.
 

@@ -1,0 +1,57 @@
+"""`/findimg off` and `/findimg on`: whether the pictures of a channel are indexed."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import QueryError
+from findimg_bot.listeners.common import team_of
+from findimg_bot.service.query_service import QueryService
+from findimg_bot.slack.blocks.elements import section
+from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.replies import ChannelReply, EphemeralReply
+from findimg_bot.slack.visibility import all_channels
+
+SWITCHES = {"off": True, "on": False}  # words of the command, and whether they switch indexing off
+_DONE = {
+    True: (
+        "findimg no longer finds the pictures of this channel",
+        "They leave its index with the next change. To find them again: `/findimg on`",
+    ),
+    False: ("findimg finds the pictures of this channel again", "To stop this: `/findimg off`"),
+}
+
+
+async def switch_channel(
+    is_off: bool,
+    ack: AsyncAck,
+    command: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+) -> None:
+    """Switch indexing off or on in the channel of a command, and tell everybody there who did it."""
+    await ack()
+    service: QueryService = context["service"]
+    user, channel = command["user_id"], command["channel_id"]
+    errors = EphemeralReply(respond, client, channel, user, answered=True)
+    async with service.answering("switch", errors):
+        team = str(context.team_id or team_of(context))
+        own = await all_channels(
+            client.users_conversations, user=user, types="public_channel,private_channel", team_id=team
+        )
+        if channel not in own:
+            raise QueryError(
+                "Only a member of a channel can do that, in the channel, and findimg must be a member, too. Pictures "
+                "of direct messages are never indexed."
+            )
+        if not service.may_index(channel) and not is_off:
+            raise QueryError("The operator of findimg does not let the pictures of this channel be indexed.")
+        if not await service.channel_choice.switch(team, channel, is_off):
+            raise QueryError(f"{_DONE[is_off][0]} already.")
+        what, how = _DONE[is_off]
+        said = f"<@{user}> switched: {what}."
+        await ChannelReply(respond, client, channel, user).send(Message(said, [section(f"{said} {how}")]))

@@ -1,0 +1,62 @@
+"""Pictures are shared in channels, or deleted. Nobody expects an answer."""
+
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+
+from findimg_bot.listeners.common import team_of
+from findimg_bot.service.query_service import QueryService
+
+
+async def file_shared(event: dict[str, Any], context: AsyncBoltContext) -> None:
+    """Index the file, if it is a picture in a channel."""
+    service: QueryService = context["service"]
+    await service.pictures.shared(_team(context), event["channel_id"], event["file_id"])
+
+
+async def file_deleted(event: dict[str, Any], context: AsyncBoltContext) -> None:
+    """Hide the file at once, and remove it from the library."""
+    service: QueryService = context["service"]
+    await service.pictures.deleted(_team(context), event["file_id"])
+
+
+async def message_deleted(event: dict[str, Any], context: AsyncBoltContext) -> None:
+    """Hide the pictures of the message, unless another message of the channel shows them."""
+    service: QueryService = context["service"]
+    files = (event.get("previous_message") or {}).get("files") or ()
+    await service.pictures.message_deleted(
+        _team(context), event["channel"], [str(file["id"]) for file in files if "id" in file]
+    )
+
+
+async def channel_closed(event: dict[str, Any], context: AsyncBoltContext) -> None:
+    """Hide the pictures of a channel that was archived or deleted, or that the bot left."""
+    service: QueryService = context["service"]
+    await service.pictures.channel_closed(_team(context), event["channel"])
+
+
+async def channel_opened(event: dict[str, Any], context: AsyncBoltContext) -> None:
+    """Index the pictures of a channel that is no longer archived."""
+    service: QueryService = context["service"]
+    await service.pictures.channel_opened(_team(context), event["channel"])
+
+
+async def member_joined(event: dict[str, Any], context: AsyncBoltContext) -> None:
+    """Index the pictures of a channel that the bot joined. A person who joined sees them at once."""
+    service: QueryService = context["service"]
+    service.visibility.forget(_team(context), event["user"])
+    if event["user"] == context.bot_user_id:
+        await service.pictures.channel_opened(_team(context), event["channel"])
+
+
+async def member_left(event: dict[str, Any], context: AsyncBoltContext) -> None:
+    """Hide the pictures of a channel that the bot left. A person who left sees them no longer."""
+    service: QueryService = context["service"]
+    service.visibility.forget(_team(context), event["user"])
+    if event["user"] == context.bot_user_id:
+        await service.pictures.channel_closed(_team(context), event["channel"])
+
+
+def _team(context: AsyncBoltContext) -> str:
+    """Return the id of the workspace of an event, as addresses of pictures have it."""
+    return str(context.team_id or team_of(context))

@@ -1,0 +1,29 @@
+"""Tells a channel once that its pictures are indexed."""
+
+import asyncio
+import logging
+
+import aiohttp
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg_bot.service.errors import slack_failure
+from findimg_bot.slack.blocks.message import text_message
+from findimg_bot.state.pictures import Pictures
+
+_INDEXED = (
+    "From now on, findimg finds the pictures of this channel, for the people who can see them in Slack. "
+    "Any member can stop this: /findimg off."
+)
+_log = logging.getLogger(__name__)
+
+
+async def announce(client: AsyncWebClient, pictures: Pictures, team: str, channel: str) -> None:
+    """Post in a channel that its pictures are indexed, if no bot did so before."""
+    if not await asyncio.to_thread(pictures.claim_announcement, team, channel):
+        return
+    message = text_message(_INDEXED)
+    try:
+        await client.chat_postMessage(channel=channel, text=message.text, blocks=list(message.blocks))
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        _log.warning("The channel %s cannot be told that it is indexed: %s", channel, slack_failure(error))

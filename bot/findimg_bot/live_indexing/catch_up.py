@@ -1,0 +1,65 @@
+"""Compares the library with Slack, and finds pictures that were shared or deleted without an event."""
+
+import asyncio
+import time
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.library.channels import PicturePlace
+from findimg_bot.live_indexing.slack_listing import channels_of, created, list_files
+from findimg_bot.state.pictures import Action, Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What of a workspace is to be indexed, and what is.
+
+    Attributes:
+        channels: ids of the channels whose pictures are to be indexed.
+        pictures: the pictures in the live version.
+    """
+
+    channels: Set[str]
+    pictures: Set[PicturePlace]
+
+
+async def catch_up(
+    client: AsyncWebClient,
+    pictures: Pictures,
+    team: str,
+    indexed: Indexed,
+    is_full: bool,
+    is_ours: Callable[[PicturePlace], bool],
+) -> None:
+    """Store the changes of which the bot got no event.
+
+    Args:
+        client: with the team's token.
+        pictures: receives the changes.
+        team: id of the workspace.
+        indexed: what is indexed.
+        is_full: whether to list all pictures, which finds deleted ones. Otherwise only new ones are listed.
+        is_ours: returns whether a picture may be added.
+    """
+    started = time.time()
+    until = await asyncio.to_thread(pictures.known_until, team)
+    is_full = is_full or until is None
+    await asyncio.to_thread(pictures.show_channels, team, indexed.channels, started)
+    listed: set[PicturePlace] = set()
+    newest = until or 0.0
+    async for file in list_files(client, team, 0.0 if is_full else until or 0.0):
+        newest = max(newest, created(file))
+        places = {PicturePlace(team, channel, str(file["id"])) for channel in channels_of(file) & indexed.channels}
+        listed |= places
+        if new := [place for place in places - indexed.pictures if is_ours(place)]:
+            await asyncio.to_thread(pictures.notice, new, Action.ADD, found_at=started)
+    if is_full:
+        missing = indexed.pictures - listed
+        # Slack lists files by page, so a file can slip from one page to the next while others are deleted. Check each.
+        checked = [place for place in missing if place.channel in indexed.channels]
+        closed = {PicturePlace(team, place.channel) for place in missing if place.channel not in indexed.channels}
+        await asyncio.to_thread(pictures.notice, checked, Action.CHECK, found_at=started)
+        await asyncio.to_thread(pictures.notice, closed, Action.REMOVE, found_at=started)
+    await asyncio.to_thread(pictures.set_known_until, team, newest)

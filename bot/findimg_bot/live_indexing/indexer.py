@@ -1,0 +1,312 @@
+"""Makes the library follow the pictures in Slack channels. Of all bots with the same state, one does this at a time."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+
+import aiohttp
+from pydantic import SecretStr
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import FindimgError, LockedError
+from findimg.library.channels import PicturePlace
+from findimg.plugins import Change
+from findimg.settings import Settings
+from findimg.storage.base import Entry
+from findimg.storage.slack import picture_entry
+from findimg_bot.live_indexing.announcement import announce
+from findimg_bot.live_indexing.catch_up import Indexed, catch_up
+from findimg_bot.live_indexing.library_writer import LibraryWriter
+from findimg_bot.live_indexing.slack_listing import Described, channels_of, describe_files, list_channels
+from findimg_bot.service.errors import slack_failure
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.service.version_watcher import ClientOfTeam
+from findimg_bot.slack.image_files import SlackFile, image_among
+from findimg_bot.state.pictures import Action, PictureChange, Pictures
+
+_LEASE = "live indexing"
+_LEASE_SECONDS = 30.0  # after which another bot takes over from one that died
+_POLL = 1.0  # seconds between two looks for changes that another bot stored
+_BATCH = 500  # changes of one version
+_CATCH_UP = 60.0  # seconds between two looks for new pictures without an event
+_FULL_CATCH_UP = 600.0  # seconds between two comparisons of all pictures
+_ATTEMPTS = 10  # to add a picture, over 17 minutes
+_LONGEST_PAUSE = 300.0  # seconds between two attempts
+_LOCKED_PAUSE = 2.0  # seconds, while a run of index writes
+_LIMITED_PAUSE = 30.0  # seconds, while Slack limits the calls
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What becomes of the changes of one workspace."""
+
+    entries: dict[PicturePlace, Entry]
+    applied: list[PictureChange]
+    dropped: list[PictureChange]
+    refused: list[PictureChange]  # dropped for good, such as broken files
+    present: list[PictureChange]  # checks of pictures that are still there
+    waiting: list[PictureChange]  # Slack still processes the file
+    limited: list[PictureChange]  # Slack limits how often it is asked
+
+
+class LiveIndexer:
+    """Works on the queue of changes until its task is cancelled."""
+
+    def __init__(self, settings: Settings, live: LiveLibrary, pictures: Pictures, on_published: Callable[[], None]):
+        """Args:
+        on_published: called after each new version.
+        """
+        self._settings = settings
+        self._live = live
+        self._pictures = pictures
+        self._on_published = on_published
+        self._writer = LibraryWriter()
+        self._owner = secrets.token_urlsafe(12)
+        self._holds_lease = False
+        self._wake = asyncio.Event()
+        self._catch_up = asyncio.Event()
+        self._bots: dict[str, str] = {}  # ids of the bot users, by team
+        self._refused: set[PicturePlace] = set()  # pictures that cannot be added, such as broken files
+        self._reported = ""  # the last error, which is logged once
+
+    async def check(self) -> None:
+        """Check that this machine can write to the library.
+
+        Raises:
+            FindimgError: it cannot. The text says what is missing.
+        """
+        await self._writer.check()
+
+    def wake(self) -> None:
+        """Look for changes now."""
+        self._wake.set()
+
+    def catch_up(self) -> None:
+        """Compare all pictures with Slack soon, because events may have been lost."""
+        self._catch_up.set()
+
+    async def run(self, client_of: ClientOfTeam) -> None:
+        """Follow Slack until the task is cancelled.
+
+        Args:
+            client_of: returns a client with a team's token, None when the app is not installed there.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_lease())
+                tasks.create_task(self._follow(client_of))
+                tasks.create_task(self._compare(client_of))
+        finally:
+            await self._writer.stop()
+            if self._holds_lease:
+                with suppress(FindimgError):
+                    await asyncio.to_thread(self._pictures.release_lease, _LEASE, self._owner)
+
+    async def _keep_lease(self) -> None:
+        while True:
+            held = self._holds_lease
+            try:
+                self._holds_lease = await asyncio.to_thread(
+                    self._pictures.hold_lease, _LEASE, self._owner, _LEASE_SECONDS
+                )
+            except FindimgError as error:
+                self._holds_lease = False
+                self._report(error)
+            if self._holds_lease and not held:
+                _log.info("This bot indexes the pictures of Slack channels.")
+                self.wake()
+                self.catch_up()
+            await asyncio.sleep(_LEASE_SECONDS / 3 if self._holds_lease else _POLL)
+
+    async def _follow(self, client_of: ClientOfTeam) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_POLL):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                while self._holds_lease and await self._follow_some(client_of):
+                    pass
+            except FindimgError as error:
+                self._report(error)
+            except Exception:
+                _log.exception("Changes of pictures in Slack cannot be followed.")
+
+    async def _compare(self, client_of: ClientOfTeam) -> None:
+        loop = asyncio.get_running_loop()
+        full_at = loop.time()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CATCH_UP):
+                    await self._catch_up.wait()
+                full_at = loop.time()
+            self._catch_up.clear()
+            if not self._holds_lease:
+                full_at = loop.time()
+                continue
+            try:
+                is_full = loop.time() >= full_at
+                for team in await asyncio.to_thread(self._teams):
+                    if client := await client_of(team):
+                        await self._compare_team(client, team, is_full)
+                if is_full:
+                    full_at = loop.time() + _FULL_CATCH_UP
+            except FindimgError as error:
+                self._report(error)
+            except (SlackClientError, aiohttp.ClientError, OSError) as error:
+                _log.warning("The pictures in Slack cannot be compared with the library: %s", slack_failure(error))
+            except Exception:
+                _log.exception("The pictures in Slack cannot be compared with the library.")
+
+    async def _compare_team(self, client: AsyncWebClient, team: str, is_full: bool) -> None:
+        indexed = Indexed(await self._channels(client, team), await asyncio.to_thread(self._live.slack_pictures, team))
+        await catch_up(client, self._pictures, team, indexed, is_full, lambda place: place not in self._refused)
+        self.wake()
+
+    async def _follow_some(self, client_of: ClientOfTeam) -> bool:
+        """Follow the oldest changes, and return whether there were any."""
+        changes = await asyncio.to_thread(self._pictures.due, _BATCH)
+        ordered = sorted(changes, key=lambda change: change.place.team)
+        for team, group in groupby(ordered, key=lambda change: change.place.team):
+            await self._follow_team(client_of, team, list(group))
+        return bool(changes)
+
+    async def _follow_team(self, client_of: ClientOfTeam, team: str, changes: Sequence[PictureChange]) -> None:
+        try:
+            client = await client_of(team)
+            if client is None:
+                await self._postpone(changes)
+                return
+            batch = await self._sort_out(client, team, changes)
+            await self._apply(client, team, batch)
+        except LockedError:
+            await asyncio.to_thread(self._pictures.postpone, changes, _LOCKED_PAUSE, is_attempt=False)
+        except FindimgError as error:
+            self._report(error)
+            await self._postpone(changes)
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.warning("Changes of pictures wait, because %s.", slack_failure(error))
+            await self._postpone(changes)
+
+    async def _sort_out(self, client: AsyncWebClient, team: str, changes: Sequence[PictureChange]) -> _Batch:
+        """Ask Slack about the changed files, and decide what to do with each change."""
+        batch = _Batch({}, [], [], [], [], [], [])
+        asked = [change for change in changes if change.action is not Action.REMOVE]
+        described, channels, bot = Described(), frozenset[str](), ""
+        if asked:
+            channels, bot = await self._channels(client, team), await self._bot(client, team)
+            since = min(change.noticed for change in asked)
+            described = await describe_files(client, team, {change.place.file for change in asked}, since)
+        for change in changes:
+            place = change.place
+            if change.action is Action.REMOVE:
+                batch.applied.append(change)
+                continue
+            file = described.files.get(place.file)
+            if file is None and place.file in described.unknown:
+                batch.limited.append(change)
+            elif change.action is Action.CHECK:
+                is_there = file is not None and place.channel in channels_of(file) & channels
+                (batch.present if is_there else batch.applied).append(change)
+            elif file is None or place.channel not in channels:
+                batch.dropped.append(change)
+            elif file.get("user") == bot or _is_no_image(file):
+                batch.refused.append(change)
+            elif not file.get("mimetype") or place.channel not in channels_of(file):
+                batch.waiting.append(change)
+            elif entry := picture_entry(file, team, place.channel):
+                batch.entries[place] = entry
+                batch.applied.append(change)
+            else:
+                batch.refused.append(change)
+        return batch
+
+    async def _apply(self, client: AsyncWebClient, team: str, batch: _Batch) -> None:
+        """Change the library, and store what became of the changes."""
+        for channel in sorted({place.channel for place in batch.entries}):
+            await announce(client, self._pictures, team, channel)
+        channels = {place.channel for place in await asyncio.to_thread(self._live.slack_channels)}
+        removed = [change.place for change in batch.applied if change.action is not Action.ADD]
+        change = Change(
+            tuple(batch.entries.values()), tuple(uri for place in removed for uri in place.addresses(channels))
+        )
+        failed: list[PictureChange] = []
+        if change.added or change.removed:
+            settings = self._settings.model_copy(update={"slack_bot_token": SecretStr(str(client.token))})
+            not_added = {each.uri: each for each in await self._writer.apply(settings, change)}
+            for each in batch.applied:
+                problem = not_added.get(batch.entries[each.place].uri) if each.place in batch.entries else None
+                if problem is None:
+                    continue
+                _log.info("A picture cannot be added: %s: %s", problem.uri, problem.reason)
+                (failed if problem.transient else batch.refused).append(each)
+            self._on_published()
+        self._refused |= {each.place for each in batch.refused}
+        finished = [each for each in batch.applied if each not in failed and each not in batch.refused]
+        await asyncio.to_thread(self._pictures.finish, finished)
+        await asyncio.to_thread(self._pictures.drop, [*batch.dropped, *batch.refused])
+        await asyncio.to_thread(self._pictures.add_instead, batch.present)
+        await asyncio.to_thread(self._pictures.postpone, batch.limited, _LIMITED_PAUSE, is_attempt=False)
+        await self._postpone([*batch.waiting, *failed])
+        self._reported = ""
+
+    async def _postpone(self, changes: Sequence[PictureChange]) -> None:
+        """Try changes again later. Give up additions after some attempts: the next run of `index` adds them."""
+        lost = [each for each in changes if each.action is Action.ADD and each.attempts + 1 >= _ATTEMPTS]
+        if lost:
+            _log.warning("%d pictures from Slack cannot be added now. The next run of index adds them.", len(lost))
+            await asyncio.to_thread(self._pictures.drop, lost)
+        for change in changes:
+            if change not in lost:
+                pause = min(_LONGEST_PAUSE, 2.0**change.attempts)
+                await asyncio.to_thread(self._pictures.postpone, [change], pause)
+
+    async def _channels(self, client: AsyncWebClient, team: str) -> frozenset[str]:
+        """Return the ids of the channels of a team whose pictures are to be indexed."""
+        only = self._settings.indexed_channels
+        off = await asyncio.to_thread(self._pictures.channels_off, team)
+        sources = await asyncio.to_thread(self._sources)
+        return frozenset(
+            channel
+            for channel in await list_channels(client, team)
+            if channel not in off
+            and (not only or channel in only)
+            and not {f"slack://{team}", f"slack://{team}/{channel}"}.isdisjoint(sources)
+        )
+
+    async def _bot(self, client: AsyncWebClient, team: str) -> str:
+        if team not in self._bots:
+            self._bots[team] = str((await client.auth_test())["user_id"])
+        return self._bots[team]
+
+    def _sources(self) -> list[str]:
+        with self._live.lease(None) as searcher:
+            return searcher.manifest.sources
+
+    def _teams(self) -> list[str]:
+        """Return the ids of the workspaces among the library's sources."""
+        start = "slack://"
+        sources = [source for source in self._sources() if source.startswith(start)]
+        if not sources:
+            self._report(
+                FindimgError(
+                    f"{self._live.library.uri} has no source slack://TEAM, so no picture from Slack is indexed. Run "
+                    "findimg-jobs index with this source and all others once."
+                )
+            )
+        return sorted({source.removeprefix(start).partition("/")[0] for source in sources})
+
+    def _report(self, error: FindimgError) -> None:
+        if str(error) != self._reported:
+            self._reported = str(error)
+            _log.warning("Pictures from Slack are not indexed at the moment: %s", error)
+
+
+def _is_no_image(file: SlackFile) -> bool:
+    return bool(file.get("mimetype")) and image_among([file]) is None

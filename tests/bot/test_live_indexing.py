@@ -1,0 +1,250 @@
+"""Test that pictures in Slack channels are found soon after they were shared, and gone soon after they were deleted.
+
+The bot runs as a process against the local workspace, with an unmodified Bolt and real HTTP.
+"""
+
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from findimg.library.library import Library
+from findimg.settings import Settings
+from findimg_bot.local_slack.model.state import Channel, File, User
+from findimg_bot.slack.manifest import Surfaces
+from findimg_jobs.indexing.run import index
+from findimg_jobs.store.shards import read_shards
+from tests.bot import postgresql
+from tests.bot.person import Json, Person, images, until
+from tests.bot.team import Team, answers
+from tests.opened import open_catalog
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 90.0  # seconds, on a busy machine
+
+
+class Office:
+    """A workspace whose pictures the bot follows, and the people in it."""
+
+    def __init__(self, folder: Path, cache: Path, samples: Path, state: str | None = None):
+        self.library = str(folder / "library")
+        self.cache = cache
+        self.samples = samples
+        pictures = folder / "pictures"
+        pictures.mkdir(parents=True)
+        shutil.copy(samples / "cat.png", pictures)
+        self.team = Team(
+            "socket",
+            folder,
+            cache,
+            self.library,
+            path="/healthz",
+            surfaces=Surfaces(channels=True, live=True),
+            state=state,
+            variables={"FINDIMG_LIVE_INDEXING": "on"},
+        )
+        self.slack, self.workspace = self.team.slack, self.team.slack.workspace
+        self.person: Person = self.team.person
+        self.colleague: User = self.slack.call(self.workspace.team.add_user, "colleague")
+        general = self.workspace.team.channel("general")
+        assert general
+        self.share(general, samples / "strawberries.jpg")
+        self.sources = [f"slack://{self.workspace.team.id}", str(pictures)]
+        self.index()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the bot has a version open."""
+        until(lambda: answers(f"{self.team.monitor}/readyz"), PATIENCE)
+
+    def index(self) -> None:
+        """Index the workspace and the folder, as every night."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FINDIMG_SLACK_BOT_TOKEN", self.workspace.bot_token)
+            patch.setenv("FINDIMG_SLACK_API_URL", self.workspace.api_url)
+            index(Settings(library=self.library, engine="local", cache=self.cache), self.sources)
+
+    def channel(self, name: str, private: bool = False) -> Channel:
+        """Create a channel of all people and the bot."""
+        channel: Channel = self.slack.call(self.workspace.team.add_channel, name, private=private)
+        return channel
+
+    def share(self, channel: Channel, path: Path) -> File:
+        """Share a picture, and return its file."""
+        person = self.workspace.person()
+        file: File = self.slack.call(person.upload, path.name, path.read_bytes())
+        self.slack.run(person.send(channel.id, "", files=[file.id]))
+        return file
+
+    def paint(self, name: str) -> Path:
+        """Return a small picture that no other one equals."""
+        path = Path(self.library).parent / name
+        pixels = np.random.default_rng(len(list(path.parent.iterdir()))).integers(0, 255, (48, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(path)
+        return path
+
+    def act(self, name: str, *arguments: object) -> None:
+        """Do something with channels and files, as the first person."""
+        self.slack.call(getattr(self.workspace.channel_actions(), name), *arguments)
+
+    def ask(self, text: str) -> Json:
+        """Return the answer to a command of a colleague."""
+        person = Person(self.workspace.address, self.colleague.token)
+        return person.command(self.workspace.team.direct(self.colleague.id).id, text)
+
+    def finds(self, name: str) -> bool:
+        """Return whether a colleague finds a picture by its file name."""
+        return bool(images(self.ask(f'/findimg name:"{name}"')))
+
+    def waits(self, name: str, found: bool = True) -> float:
+        """Wait until a picture is found, or gone, and return the seconds."""
+        start = time.monotonic()
+        until(lambda: self.finds(name) is found, PATIENCE)
+        return time.monotonic() - start
+
+    def indexed(self) -> list[str]:
+        """Return the file names of the pictures from Slack in the live version."""
+        with open_catalog(Library(self.library, self.cache).open()) as catalog:
+            return sorted(uri.rpartition("/")[2] for _, uri in catalog.starting_with("slack://"))
+
+
+@pytest.fixture(scope="module")
+def office(cache: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    office = Office(tmp_path_factory.mktemp("office"), cache, samples)
+    yield office
+    office.team.close()
+
+
+def test_shared_picture_is_found_and_deleted_picture_is_gone(office: Office) -> None:
+    channel = office.channel("photos")
+    file = office.share(channel, office.samples / "eagle.jpg")
+    found = office.waits("eagle.jpg")
+    assert any("/findimg off" in each["text"] for each in office.person.messages(channel.id))
+    assert images(office.ask("/findimg eagle"))
+    office.act("delete_file", file)
+    gone = office.waits("eagle.jpg", found=False)
+    assert not any("eagle" in str(each) for each in images(office.ask("/findimg eagle")))
+    until(lambda: "eagle.jpg" not in office.indexed(), PATIENCE)
+    print(f"found after {found:.1f} s, gone after {gone:.1f} s", file=sys.stderr)
+
+
+@pytest.mark.long
+def test_picture_without_its_message_is_gone_and_shared_again_is_found(office: Office) -> None:
+    channel = office.channel("mistakes")
+    file = office.share(channel, office.paint("mistake.png"))
+    office.waits("mistake.png")
+    (ts,) = file.shares[channel.id]
+    office.act("delete_message", channel, ts)
+    office.waits("mistake.png", found=False)
+    office.slack.run(office.workspace.person().send(channel.id, "", files=[file.id]))
+    office.waits("mistake.png")
+    # Two messages show it. One of them is enough.
+    office.slack.run(office.workspace.person().send(channel.id, "again", files=[file.id]))
+    office.act("delete_message", channel, file.shares[channel.id][0])
+    office.slack.run(office.workspace.settle())
+    until(lambda: "mistake.png" in office.indexed() and office.finds("mistake.png"), PATIENCE)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("closing", "opening"), [("archive", "unarchive"), ("remove_bot", "invite_bot")])
+def test_pictures_of_a_closed_channel_are_gone_until_it_is_opened(office: Office, closing: str, opening: str) -> None:
+    name = f"{closing}.png".replace("_", "-")
+    channel = office.channel(f"closed-{closing}")
+    office.share(channel, office.paint(name))
+    office.waits(name)
+    office.act(closing, channel)
+    office.waits(name, found=False)
+    until(lambda: name not in office.indexed(), PATIENCE)
+    office.act(opening, channel)
+    office.waits(name)
+
+
+@pytest.mark.long
+def test_member_switches_a_channel_off_and_on(office: Office) -> None:
+    channel = office.channel("quiet")
+    office.share(channel, office.paint("quiet.png"))
+    office.waits("quiet.png")
+    office.person.command(channel.id, "/findimg off")
+    told = office.person.wait(channel.id, lambda each: "no longer finds the pictures" in each["text"])
+    assert told["text"].startswith(f"<@{office.workspace.me.id}> switched")
+    assert "only_for" not in told
+    assert not office.finds("quiet.png")
+    office.share(channel, office.paint("unseen.png"))
+    until(lambda: "quiet.png" not in office.indexed(), PATIENCE)
+    office.index()  # a run respects it, too
+    assert not {"quiet.png", "unseen.png"} & set(office.indexed())
+    office.person.command(channel.id, "/findimg on")
+    office.waits("unseen.png")
+    office.waits("quiet.png")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lost", ["restart", "connection"])
+def test_changes_without_events_are_caught_up(office: Office, lost: str) -> None:
+    channel = office.channel(f"lost-{lost}")
+    old, new = f"old-{lost}.png", f"new-{lost}.png"
+    file = office.share(channel, office.paint(old))
+    office.waits(old)
+    retries, office.workspace.timing.retries = office.workspace.timing.retries, ()
+    try:
+        if lost == "restart":
+            office.team.stop()
+        else:
+            office.workspace.sockets.switched_on = False
+            office.workspace.faults.drop_sockets()
+            until(lambda: office.workspace.sockets.connections == 0)
+        office.share(channel, office.paint(new))
+        office.act("delete_file", file)
+        office.slack.run(office.workspace.settle())
+    finally:
+        office.workspace.timing.retries = retries
+        office.workspace.sockets.switched_on = True
+        start = time.monotonic()
+        if lost == "restart":
+            office.team.start()
+            office.wait()
+        until(lambda: office.workspace.sockets.connections == 1, PATIENCE)
+    office.waits(new)
+    found = time.monotonic() - start
+    office.waits(old, found=False)
+    print(f"caught up {found:.1f} s after the {lost}, all {time.monotonic() - start:.1f} s", file=sys.stderr)
+    until(lambda: old not in office.indexed(), PATIENCE)
+
+
+@pytest.mark.long
+def test_burst_is_added_once_by_two_bots_of_which_one_is_killed(
+    postgresql_server: postgresql.Server, cache: Path, samples: Path, tmp_path: Path
+) -> None:
+    office = Office(tmp_path, cache, samples, postgresql_server.create_database())
+    other, _ = office.team.start_another()
+    try:
+        until(lambda: office.workspace.sockets.connections == 2, PATIENCE)
+        channels = [office.channel(f"burst-{number}") for number in range(4)]
+        start = time.monotonic()
+        for number in range(200):
+            if number == 100:
+                office.workspace.faults.drop_sockets()
+            if number == 150:
+                office.team.kill()  # the one that started first, and so the one that indexes
+            office.share(channels[number % 4], office.paint(f"burst-{number}.png"))
+        expected = sorted(["strawberries.jpg", *(f"burst-{number}.png" for number in range(200))])
+        until(lambda: office.indexed() == expected, 240)
+        print(f"all found {time.monotonic() - start:.1f} s after the first", file=sys.stderr)
+        library = Library(office.library, cache)
+        added = Counter(
+            key.uri for shard in read_shards(library.storage, library.open().manifest.fingerprint) for key in shard.keys
+        )
+        assert set(added.values()) == {1}
+        for channel in channels:
+            assert sum("/findimg off" in each["text"] for each in office.person.messages(channel.id)) == 1
+    finally:
+        other.kill()
+        other.wait()
+        office.team.close()
