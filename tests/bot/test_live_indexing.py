@@ -106,7 +106,9 @@ class Office:
     def waits(self, name: str, found: bool = True) -> float:
         """Wait until a picture is found, or gone, and return the seconds."""
         start = time.monotonic()
-        until(lambda: self.finds(name) is found, PATIENCE)
+        while self.finds(name) is not found:
+            assert time.monotonic() - start < PATIENCE, f"{name} is {'not found' if found else 'still found'}"
+            time.sleep(0.3)
         return time.monotonic() - start
 
     def indexed(self) -> list[str]:

@@ -35,6 +35,7 @@ class VersionWatcher:
         """
         self._is_live = is_live
         self._wake = asyncio.Event()
+        self._followed: str | None = None  # the last version that was reported
         self._announced: set[PicturePlace] = set()  # Slack channels that know that they are indexed
         self._live = live
         self._store = store
@@ -57,7 +58,10 @@ class VersionWatcher:
         reported = ""
         while True:
             try:
-                if await asyncio.to_thread(self._live.refresh):
+                await asyncio.to_thread(self._live.refresh)
+                # A question may have opened the version before.
+                if self._live.version != self._followed:
+                    self._followed = self._live.version
                     await self._after_switch(client_of)
                 reported = ""
             except FindimgError as error:
