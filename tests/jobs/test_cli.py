@@ -1,12 +1,12 @@
-"""Test findimg-jobs in its own process."""
+"""Test the findimg-jobs command."""
 
 import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,19 +15,23 @@ import pytest
 from findimg.library.library import Library
 from findimg.storage.base import open_storage
 from findimg_jobs.store.lock import hold_lock
-
-COMMAND = Path(sys.executable).with_name("findimg-jobs")
+from tests.jobs.command import COMMAND, call
 
 
 @pytest.fixture
 def findimg_jobs(tmp_path: Path, cache: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    def findimg_jobs(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return partial(call, tmp_path, FINDIMG_CACHE=str(cache), FINDIMG_ENGINE="local")
+
+
+@pytest.fixture
+def own_process(tmp_path: Path, cache: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def own_process(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"FINDIMG_CACHE": str(cache), "FINDIMG_ENGINE": "local"} | variables
         return subprocess.run(
             [COMMAND, *map(str, arguments)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
         )
 
-    return findimg_jobs
+    return own_process
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -42,25 +46,25 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int, part:
 
 
 @pytest.mark.slow
-def test_index_with_ray_prints_one_json_object(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
-    done = findimg_jobs("index", pictures, "--library", tmp_path / "library", "--json", FINDIMG_ENGINE="ray")
+def test_index_with_ray_prints_one_json_object(own_process: Command, pictures: Path, tmp_path: Path) -> None:
+    done = own_process("index", pictures, "--library", tmp_path / "library", "--json", FINDIMG_ENGINE="ray")
     assert done.returncode == 0, done.stderr
     # On a slow machine there are lines of progress, each of them JSON, and nothing else.
     assert all("images_per_second" in json.loads(line) for line in done.stderr.splitlines())
     report = json.loads(done.stdout)
     assert (report["seen"], report["embedded"], report["images"], report["failed"]) == (6, 6, 6, 0)
-    again = findimg_jobs("index", pictures, "--library", tmp_path / "library", "--json", FINDIMG_ENGINE="ray")
+    again = own_process("index", pictures, "--library", tmp_path / "library", "--json", FINDIMG_ENGINE="ray")
     assert json.loads(again.stdout)["embedded"] == 0
 
 
-def test_verify_reports_damage(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+def test_verify_reports_damage(own_process: Command, pictures: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
-    assert "Published." in findimg_jobs("index", pictures, "--library", library).stdout
-    verified = findimg_jobs("verify", "--library", library).stdout
+    assert "Published." in own_process("index", pictures, "--library", library).stdout
+    verified = own_process("verify", "--library", library).stdout
     assert "are as published, 6 images; 6 rows compared with the embedding store; recall@10 visual " in verified
     (catalog,) = library.glob("segments/*/catalog.sqlite")
     catalog.write_bytes(catalog.read_bytes()[:-1] + b"!")
-    assert_one_sentence(findimg_jobs("verify", "--library", library), 2, "catalog.sqlite has SHA-256")
+    assert_one_sentence(own_process("verify", "--library", library), 2, "catalog.sqlite has SHA-256")
 
 
 def test_rollback_restores_the_version_before(
@@ -165,14 +169,14 @@ def test_models_list_shows_their_state(findimg_jobs: Command) -> None:
     assert Path(findimg_jobs("models", "path", "efficientnet-lite0").stdout.strip()).is_file()
 
 
-def test_version_option_prints_the_version(findimg_jobs: Command) -> None:
-    done = findimg_jobs("--version")
+def test_version_option_prints_the_version(own_process: Command) -> None:
+    done = own_process("--version")
     assert (done.returncode, done.stdout) == (0, f"findimg-jobs {version('findimg')}\n")
 
 
-def test_shell_completion_is_offered(findimg_jobs: Command) -> None:
+def test_shell_completion_is_offered(own_process: Command) -> None:
     typed = {"COMP_WORDS": "findimg-jobs ver", "COMP_CWORD": "1", "_FINDIMG_JOBS_COMPLETE": "complete_bash"}
-    assert findimg_jobs(**typed).stdout.split() == ["verify", "versions"]
+    assert own_process(**typed).stdout.split() == ["verify", "versions"]
 
 
 def test_versions_are_printed_as_json(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
@@ -219,9 +223,7 @@ def test_report_tells_what_was_skipped_and_what_to_type_next(
     assert json.loads(done.stderr.splitlines()[0])["status"] == f"Listing the images of {pictures}."
 
 
-def test_interrupted_run_says_that_a_rerun_continues(
-    findimg_jobs: Command, draw: Callable[[Path, int], None], tmp_path: Path
-) -> None:
+def test_interrupted_run_says_that_a_rerun_continues(draw: Callable[[Path, int], None], tmp_path: Path) -> None:
     pictures = tmp_path / "many"
     pictures.mkdir()
     for seed in range(1000):
@@ -245,18 +247,18 @@ def test_interrupted_run_says_that_a_rerun_continues(
 
 @pytest.mark.long
 def test_ray_runs_with_a_long_temporary_folder_and_files_that_shadow_modules(
-    findimg_jobs: Command, pictures: Path, tmp_path: Path
+    own_process: Command, pictures: Path, tmp_path: Path
 ) -> None:
     long = tmp_path / ("long-" * 10) / "folder"
     long.mkdir(parents=True)
     for name in ("numpy.py", "jobs.py", "findimg_jobs.py"):
         (tmp_path / name).write_text("raise SystemExit('shadowed')")
     arguments = ("index", pictures, "--library", tmp_path / "library", "--json")
-    done = findimg_jobs(*arguments, FINDIMG_ENGINE="ray", TMPDIR=str(long))
+    done = own_process(*arguments, FINDIMG_ENGINE="ray", TMPDIR=str(long))
     assert json.loads(done.stdout)["embedded"] == 6, done.stderr
 
 
-def test_user_without_a_home_folder_can_index(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:
+def test_user_without_a_home_folder_can_index(own_process: Command, pictures: Path, tmp_path: Path) -> None:
     # `sitecustomize` stands for a system that knows neither the user nor HOME.
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(
@@ -265,6 +267,6 @@ def test_user_without_a_home_folder_can_index(findimg_jobs: Command, pictures: P
         "pwd.getpwuid = unknown\n"
     )
     arguments = ("index", pictures, "--library", tmp_path / "library", "--json")
-    done = findimg_jobs(*arguments, PYTHONPATH=str(tmp_path / "site"))
+    done = own_process(*arguments, PYTHONPATH=str(tmp_path / "site"))
     assert json.loads(done.stdout)["embedded"] == 6, done.stderr
     assert not (tmp_path / "~").exists()

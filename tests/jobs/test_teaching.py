@@ -1,9 +1,7 @@
 """Teach names from the terminal and from Python."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,14 +16,27 @@ from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.forget import forget
 from findimg_jobs.reporting.html_report import render_html_report
+from tests.jobs.command import call
 
-COMMAND = Path(sys.executable).with_name("findimg-jobs")
+
+@pytest.fixture(scope="module")
+def untaught(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    """A library of six photographs that nobody teaches, and their folder."""
+    folder = tmp_path_factory.mktemp("untaught")
+    pictures = copy_six(samples, folder)
+    settings = Settings(library=str(folder / "library"), cache=cache, engine="local")
+    index(settings, [str(pictures)])
+    return settings, pictures
 
 
 @pytest.fixture
 def pictures(samples: Path, tmp_path: Path) -> Path:
-    """A folder with six different photographs, `0.png` to `5.png`."""
-    folder = tmp_path / "pictures"
+    return copy_six(samples, tmp_path)
+
+
+def copy_six(samples: Path, place: Path) -> Path:
+    """Make a folder with six different photographs, `0.png` to `5.png`."""
+    folder = place / "pictures"
     folder.mkdir()
     for number, name in enumerate(["rocket.jpg", "cat.png", "yurts.jpg", "coffee.png", "drum.jpg", "eagle.jpg"]):
         (folder / f"{number}.png").write_bytes((samples / name).read_bytes())
@@ -41,10 +52,8 @@ def ours(pictures: Path, tmp_path: Path, cache: Path) -> Settings:
 
 
 def run(settings: Settings, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"FINDIMG_LIBRARY": settings.library, "FINDIMG_CACHE": str(settings.cache)}
-    return subprocess.run(
-        [COMMAND, "teach", *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120
-    )
+    folder = Path(settings.library).parent
+    return call(folder, "teach", *arguments, FINDIMG_LIBRARY=settings.library, FINDIMG_CACHE=str(settings.cache))
 
 
 def test_command_teaches_lists_exports_imports_and_removes(ours: Settings, pictures: Path, tmp_path: Path) -> None:
@@ -83,11 +92,12 @@ def test_command_teaches_lists_exports_imports_and_removes(ours: Settings, pictu
         ["--undo-by", "T1/U1"],
     ],
 )
-def test_wrong_use_is_one_sentence_and_teaches_nothing(ours: Settings, pictures: Path, arguments: list[str]) -> None:
-    done = run(ours, *(argument.format(pictures=pictures) for argument in arguments))
+def test_wrong_use_is_one_sentence_and_teaches_nothing(untaught: tuple[Settings, Path], arguments: list[str]) -> None:
+    settings, pictures = untaught
+    done = run(settings, *(argument.format(pictures=pictures) for argument in arguments))
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert list(open_storage(ours.library).list(EVENTS)) == []
+    assert list(open_storage(settings.library).list(EVENTS)) == []
 
 
 def test_python_interface_teaches_and_bots_use_it(ours: Settings, pictures: Path) -> None:

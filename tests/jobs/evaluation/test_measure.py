@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,8 +23,8 @@ from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 from findimg_jobs.evaluation.measure import correct_tags, evaluate, label_of_folder, read_labels
 from findimg_jobs.evaluation.metrics import LabelFigures
 from findimg_jobs.indexing.run import index
+from tests.jobs.command import call
 
-COMMAND = Path(sys.executable).with_name("findimg-jobs")
 LABELLED = {
     "bottle_cap": ["bottle-cap.jpg"],
     "car": ["car-blue.jpg", "car-desert.jpg"],
@@ -249,13 +248,8 @@ def test_invalid_evaluation_is_rejected(settings: Settings, labelled: Path, samp
 
 
 def run(settings: Settings, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "evaluate", *map(str, arguments), "--library", settings.library],
-        env=os.environ | {"FINDIMG_CACHE": str(settings.cache)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    folder, cache = Path(settings.library).parent, str(settings.cache)
+    return call(folder, "evaluate", *arguments, "--library", settings.library, FINDIMG_CACHE=cache)
 
 
 def test_evaluate_command_prints_json_and_writes_a_report(settings: Settings, labelled: Path, tmp_path: Path) -> None:
