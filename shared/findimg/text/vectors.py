@@ -1,7 +1,7 @@
 """Word vectors: a memory-mapped matrix with its vocabulary."""
 
 import gzip
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +189,7 @@ def open_words(name: str, folder: Path | None = None) -> WordVectors:
     return WordVectors(name, matrix, vocabulary)
 
 
+@cache  # a process that opens several libraries computes the vectors of classes and terms once
 def _open_embedded(name: str) -> WordVectors:
     if name != EMBEDDED:
         raise ModelError(
