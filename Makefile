@@ -1,7 +1,7 @@
 # make demo    index sample photographs and open a workspace in the browser (PHOTOS=folder uses your own, SERVE=0 searches
 #              in the terminal and writes a contact sheet, PORT=n sets the page's port)
 # make test    the tests that a change must pass, in under 12 minutes
-# make test-all  these and the long ones: repeated kills, clusters of two nodes, scale
+# make test-all  these and the long ones: repeated kills, clusters of two nodes, scale, the bot over HTTP
 # make test-quick  only the tests without processes and browsers
 # make lint    check code and types; make format changes the files
 # make bench   compare the speed with peer libraries, as a table and as benchmarks.json

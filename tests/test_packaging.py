@@ -13,7 +13,7 @@ import pytest
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.team import Threaded
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 PROJECT = Path(__file__).parents[1]
 PACKED = ("pyproject.toml", "README.md", "LICENSE", "shared", "jobs", "bot")

@@ -92,10 +92,9 @@ def test_make_demo_finds_a_cat_and_writes_a_contact_sheet(home: Home) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["Pictures", "Anna's  own Pictures"])
-def test_make_demo_accepts_a_folder(home: Home, name: str) -> None:
-    if name != "Pictures":
-        shutil.copytree(home.folder / "Pictures", home.folder / name)
+def test_make_demo_accepts_a_folder_with_blanks_and_quotes(home: Home) -> None:
+    name = "Anna's  own Pictures"
+    shutil.copytree(home.folder / "Pictures", home.folder / name)
     shown = home.run(home.demo(f'SERVE=0 PHOTOS="~/{name}"'), PROJECT)
     assert "cat.png" in shown
     assert is_sheet(home.folder / "demo" / "sheet.jpg")

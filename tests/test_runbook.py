@@ -25,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield home
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("command", shell_commands(RUNBOOK))
 def test_runbook_command_works(home: Home, command: str) -> None:
     """They run in the runbook's order in one home."""

@@ -21,7 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield home
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("command", shell_commands(TOUR))
 def test_tour_command_works(home: Home, command: str) -> None:
     """They run in the tour's order in one home."""

@@ -10,7 +10,7 @@ from findimg_bot.slack.manifest import Surfaces
 from tests.bot import postgresql
 from tests.bot.team import Team
 
-MODES = ("socket", "http")
+MODES = ("socket", pytest.param("http", marks=pytest.mark.long))  # both ways use the same listeners
 ALL_SURFACES = Surfaces(**{field.name: True for field in fields(Surfaces)})
 IMAGE_BASE_URL = "https://images.example.com/photos/"
 

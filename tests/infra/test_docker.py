@@ -152,6 +152,7 @@ def test_docker_layer_installs_the_declared_dependencies(tmp_path: Path) -> None
     assert set(installed) == wanted | set(project["dependencies"])
 
 
+@pytest.mark.long
 def test_image_contains_the_converted_default_backbone(tmp_path: Path) -> None:
     script = next(rest for word, rest in instructions("build") if word == "RUN" and "open_backbone" in rest)
     script = script.replace("/cache", str(tmp_path))
@@ -241,7 +242,7 @@ def of_compose(name: str, given: dict[str, str], folder: Path) -> tuple[list[str
     return arguments, inside(service["build"]["target"], folder, **(variables | own))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_compose_indexes_photographs_and_opens_a_workspace(
     store: dict[str, str], samples: Path, tmp_path: Path
 ) -> None:

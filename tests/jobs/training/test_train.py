@@ -123,7 +123,7 @@ def test_head_and_report_are_stored_in_the_library(trained: tuple[Path, TrainRep
     np.testing.assert_allclose(weights.directions[weights.labels.index("potted plant")], both, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_is_deterministic(with_head: Settings, trained: tuple[Path, TrainReport], labelled: Path) -> None:
     version = rebuild(with_head).version
 
@@ -170,7 +170,7 @@ def test_index_reuses_the_head_of_the_live_version(with_head: Settings, labelled
     assert Library(unnamed.library, unnamed.cache).open().manifest.head == "devise:colours"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_works_in_s3(s3: str, labelled: Path, cache: Path) -> None:
     storage = open_storage(f"{s3}/images")
     for path in sorted(labelled.glob("*/*.png")):

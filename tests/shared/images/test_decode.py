@@ -585,7 +585,7 @@ def test_damaged_files_are_decoded_or_refused(data: bytes) -> None:
     decode_or_refuse(data)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=20_000, deadline=None)
 @given(damaged())
 def test_many_more_damaged_files_are_decoded_or_refused(data: bytes) -> None:
