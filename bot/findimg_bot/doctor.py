@@ -13,7 +13,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from findimg.encoders.registry import fingerprint
 from findimg.errors import FindimgError, ObjectMissingError
-from findimg.library.encoder import carries_encoder
+from findimg.library.encoder import carries_encoder, used_parts
 from findimg.library.layout import thumbnail_key
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
@@ -105,16 +105,21 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         def read() -> str:
             with live.lease(None) as searcher:
                 manifest = searcher.manifest
-            if carries_encoder(manifest) and not settings.weights:
+            found = []
+            for place, part in enumerate(used_parts(manifest)):
+                weights = "" if place else settings.weights  # they belong to the encoder that finds images by image
+                here = part.fingerprint
+                if weights or not carries_encoder(part):
+                    here = fingerprint(part.backbone, ModelStore(settings.cache / "models"), weights or None)
+                if here != part.fingerprint:
+                    raise _ProblemError(
+                        f"The library was made with {part.backbone} {part.fingerprint}, but the weights here are "
+                        f"{here}. Set the same --weights as for findimg-jobs index."
+                    )
+                found.append(f"{part.backbone} {here}" + (", from the library" if carries_encoder(part) else ""))
+            if not settings.weights:
                 live.warm_encoder()
-                return f"{manifest.backbone} {manifest.fingerprint}, from the library."
-            found = fingerprint(manifest.backbone, ModelStore(settings.cache / "models"), settings.weights or None)
-            if found != manifest.fingerprint:
-                raise _ProblemError(
-                    f"The library was made with {manifest.backbone} {manifest.fingerprint}, but the weights here are "
-                    f"{found}. Set the same --weights as for findimg-jobs index."
-                )
-            return f"{manifest.backbone} {found}."
+            return f"{' and '.join(found)}."
 
         return await asyncio.to_thread(read)
 

@@ -13,7 +13,7 @@ from findimg_jobs.encoders.roles import remove_encoder, use_encoders
 from findimg_jobs.indexing.run import IndexOptions, index
 from tests.bot.person import Json, images, until, words
 from tests.bot.team import Team
-from tests.sentences import settings
+from tests.sentences import draw_things, settings
 from tests.shared.encoders.made_clip import make_agreeing_folder
 
 pytestmark = pytest.mark.slow
@@ -66,7 +66,7 @@ def test_sentences_are_answered_while_encoders_are_added_used_and_removed(
 
     ask_both()
     other = settings(things, cache).model_copy(
-        update={"library": library.uri, "backbone": SECOND, "weights": str(place / "other model")}
+        update={"library": library.uri, "backbone": SECOND, "weights": str(place / "other model"), "engine": "ray"}
     )
     added = index(other, [str(things / "pictures")], IndexOptions(from_thumbnails=True))
     serves(team, str(added.version))
@@ -75,6 +75,14 @@ def test_sentences_are_answered_while_encoders_are_added_used_and_removed(
         manifest = use_encoders(library, by_image, by_words)
         serves(team, manifest.version)
         ask_both()
+    (place / "other model").rename(place / "gone")
+    shutil.copytree(things / "pictures", place / "pictures")
+    draw_things(place / "pictures", ("sea-coal",), copies=1)
+    without = other.model_copy(update={"backbone": "", "weights": ""})
+    night = index(without, [str(place / "pictures")])  # both encoders come from the library
+    assert (night.failed, night.images) == (0, 25)
+    serves(team, str(night.version))
+    ask_both()
     left = remove_encoder(library, FIRST)
     assert (left.backbone, left.second) == (SECOND, None)
     serves(team, left.version)

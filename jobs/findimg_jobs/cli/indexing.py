@@ -200,5 +200,6 @@ def compact(
     if manifest.version == before:
         print(f"There is nothing to compact. Version {manifest.version} stays live.")
     else:
-        images, segments = counted(manifest.images, "image"), counted(len(manifest.segments), "segment")
+        images = counted(manifest.images, "image")
+        segments = counted(sum(len(part.segments) for part in manifest.parts), "segment")
         print(f"Version {manifest.version} with {images} in {segments} is live.")

@@ -156,10 +156,13 @@ def _measure(version: Version, task: _Task, teach: int = 0) -> Evaluation:
         )
         for label, images in sizes.items()
     ]
+    backbone = manifest.backbone
+    if manifest.words_by_second:
+        backbone = f"{backbone} by image, {manifest.for_words.backbone} by words"
     return Evaluation(
         library=task.library,
         version=manifest.version,
-        backbone=manifest.backbone,
+        backbone=backbone,
         words=manifest.words,
         head=manifest.for_words.head,
         images=len(items),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from os.path import abspath
 
 from findimg.encoders.registry import text_files
-from findimg.errors import FindimgError, LibraryError, NotPublishedError, StorageError
+from findimg.errors import FindimgError, LibraryError, NotPublishedError, SettingsError, StorageError
 from findimg.library.channels_off import addresses_off
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
@@ -108,6 +108,11 @@ def index(
     library = Library(settings.library, settings.cache)
     live_name, live = library.current(), library.live_manifest()
     encoders = choose_encoders(settings, live, [])
+    if options.from_thumbnails and len(encoders) == 1:
+        raise SettingsError(
+            f"{settings.library} has one encoder, which must read the images. Leave out --from-thumbnails, or name "
+            "another --backbone."
+        )
     with Engine(settings) as engine:
         listing = _list(sources, library, engine, clock, options)
         encoders = tuple(each.with_sources(listing.roots) for each in encoders)
@@ -156,13 +161,18 @@ def _catch_up(library: Library, before: Manifest | None, listing: Listing) -> tu
         NotPublishedError: another run published with other sources or settings.
     """
     live = library.live_manifest()
-    if before and live and (live.recipe, live.sources) == (before.recipe, before.sources):
+    if before and live and _how_built(live) == _how_built(before):
         known, now = (set(read_images(library.storage, manifest.run)) for manifest in (before, live))
         added = [image for image in now - known if is_below(image.uri, listing.roots)]
         removed = {image.uri for image in known} - {image.uri for image in now}
         images = {image.uri: image for image in [*listing.images, *added] if image.uri not in removed}
         return live, replace(listing, images=sorted(images.values()))
     raise NotPublishedError(f"Another run published to {library.uri} while this run was listing. Run again.")
+
+
+def _how_built(manifest: Manifest) -> tuple[list[str], list[str]]:
+    """Return what two versions that differ only in their images have in common."""
+    return [part.recipe for part in manifest.parts], manifest.sources
 
 
 def _plan(

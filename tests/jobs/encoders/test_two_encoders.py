@@ -29,12 +29,15 @@ from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.html_report import render_html_report
 from findimg_jobs.store.shards import fingerprints
+from findimg_jobs.training.train import train
 from tests.opened import all_rows
 from tests.sentences import draw_things
 from tests.shared.encoders.made_clip import make_agreeing_folder
 
 FIRST, SECOND = "efficientnet-lite0", "onnx-clip"
 KINDS = ("roses", "grass", "sea", "snow", "coal", "grass-snow")
+COPIES = 5
+IMAGES = COPIES * len(KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     folder = tmp_path_factory.mktemp("two-encoders")
     make_agreeing_folder(folder / "model")
     for kind in KINDS:
-        draw_things(folder / "pictures" / kind, (kind,), copies=2)
+        draw_things(folder / "pictures" / kind, (kind,), copies=COPIES)
     for flags in ({}, {"backbone": SECOND, "weights": str(folder / "model")}):
         index(
             Settings(library=str(folder / "library"), cache=cache, engine="local", **flags), [str(folder / "pictures")]
@@ -158,17 +161,17 @@ def test_next_run_embeds_new_images_with_both_encoders_and_needs_no_weights(
 ) -> None:
     use_encoders(library, None, SECOND)
     shutil.copytree(made / "pictures", place / "pictures")
-    draw_things(place / "pictures", ("grass-coal",), copies=1)
+    draw_things(place / "pictures", ("roses-sea",), copies=1)
     report = index(settings, [str(place / "pictures")])
-    assert (report.embedded, report.failed, report.images) == (1, 0, 13)
+    assert (report.embedded, report.failed, report.images) == (1, 0, IMAGES + 1)
     manifest = live(library)
     assert names(manifest) == [(FIRST, True, False), (SECOND, False, True)]
     assert len(manifest.parts) == 2
     with findimg.open(library.uri, cache=settings.cache) as opened:
-        assert "grass-coal-0" in [Path(hit.uri).stem for hit in opened.search("grass", k=3)]
+        assert best(opened, "roses by the sea") == "roses-sea"
     draw_things(place / "pictures", ("sea-snow",), copies=1)
     added = str(place / "pictures" / "sea-snow-0.png")
-    assert add(settings, [added]).images == 14
+    assert add(settings, [added]).images == IMAGES + 2
     with findimg.open(library.uri, cache=settings.cache) as opened:
         assert best(opened, "snow on the sea") == "sea-snow"
     assert verify(library, live(library)).problems == []
@@ -185,11 +188,11 @@ def test_second_encoder_embeds_thumbnails_and_reads_no_image(
     reads.clear()
     second = own.model_copy(update={"backbone": SECOND, "weights": str(made / "model")})
     report = index(second, [str(made / "pictures")], IndexOptions(from_thumbnails=True))
-    assert (report.embedded, report.failed, len(reads)) == (12, 0, 1)
+    assert (report.embedded, report.failed, len(reads)) == (IMAGES, 0, 1)
     first, other = library.open().parts
     assert all_rows(first) == all_rows(other)
     by_thumbnails, by_originals = (
-        np.asarray(open_visual(version, open_items(version)[0])[np.arange(12)])
+        np.asarray(open_visual(version, open_items(version)[0])[np.arange(IMAGES)])
         for version in (other, Library(str(made / "library"), own.cache).open().parts[1])
     )
     lengths = np.linalg.norm(by_thumbnails, axis=1) * np.linalg.norm(by_originals, axis=1)
@@ -201,7 +204,7 @@ def test_forgotten_image_leaves_both_encoders(library: Library, settings: Settin
     uri = str(made / "pictures" / "coal" / "coal-0.png")
     sha256 = next(row.sha256 for row in all_rows(library.open()) if row.uri == uri)
     done = forget(settings, [uri])
-    assert (done.images, done.rows) == (11, 2)
+    assert (done.images, done.rows) == (IMAGES - 1, 2)
     texts = (b"coal-0.png", sha256.encode())
     kept = {entry.key: library.storage.read(entry.key) for entry in library.storage.list()}
     assert [key for key, data in kept.items() if sha256 in key or any(text in data for text in texts)] == []
@@ -212,11 +215,11 @@ def test_maintenance_treats_both_encoders_alike(library: Library, settings: Sett
     first = live(library)
     found = verify(library, first)
     assert found.problems == []
-    assert found.compared == 24
+    assert found.compared == 2 * IMAGES
     assert set(found.recall) == {f"{FIRST} visual", f"{FIRST} joint", f"{SECOND} visual"}
     forget(settings, [str(made / "pictures" / "snow" / "snow-1.png")])
     purged = rebuild(settings, merges=choose_purge)
-    assert [sum(segment.images for segment in part.segments) for part in purged.parts] == [11, 11]
+    assert [sum(segment.images for segment in part.segments) for part in purged.parts] == [IMAGES - 1] * 2
     damaged = purged.parts[1]
     (key, *_) = (f"{damaged.segment_folder(damaged.segments[0])}/visual.f16",)
     library.storage.write(key, b"\0" * len(library.storage.read(key)))
@@ -256,6 +259,8 @@ def test_wrong_encoders_are_refused_in_one_sentence(library: Library, settings: 
     remove_encoder(library, SECOND)
     with pytest.raises(LibraryError, match="only encoder"):
         remove_encoder(library, FIRST)
+    with pytest.raises(SettingsError, match="one encoder, which must read the images"):
+        index(settings, [str(made / "pictures")], IndexOptions(from_thumbnails=True))
 
 
 def test_manifest_of_one_encoder_is_readable_by_earlier_releases(library: Library) -> None:
@@ -310,3 +315,50 @@ def test_commands_list_use_and_remove_encoders(
     monkeypatch.delenv("FINDIMG_BACKBONE")
     assert f"by image with {SECOND}, by words with {SECOND}." in run("remove", FIRST).stdout
     assert [role["name"] for role in json.loads(run("list", "--json").stdout)] == [SECOND]
+
+
+@pytest.mark.long
+def test_head_is_trained_for_the_encoder_that_finds_words(library: Library, settings: Settings, made: Path) -> None:
+    use_encoders(library, SECOND, FIRST)
+    own = settings.model_copy(update={"head": "devise:ours"})
+    assert train(own, str(made / "pictures")).backbone == FIRST
+    manifest = rebuild(own)
+    assert (manifest.head, manifest.for_words.head) == ("conse", "devise:ours")
+    with findimg.open(library.uri, cache=settings.cache) as opened:
+        assert best(opened, "coal") == "coal"
+        assert "coal" in [tag.word for tag in opened.tags(made / "pictures" / "coal" / "coal-1.png")]
+    assert rebuild(settings).for_words.head == "devise:ours"
+
+
+def test_second_encoder_with_new_weights_keeps_its_role(
+    library: Library, settings: Settings, made: Path, tmp_path: Path
+) -> None:
+    before = use_encoders(library, None, SECOND)
+    make_agreeing_folder(tmp_path / "new model", seed=2, dim=32)
+    new = settings.model_copy(update={"backbone": SECOND, "weights": str(tmp_path / "new model")})
+    index(new, [str(made / "pictures")])
+    after = live(library)
+    assert names(after) == names(before)
+    assert after.parts[0].segments == before.parts[0].segments
+    assert after.for_words.fingerprint != before.for_words.fingerprint
+    with findimg.open(library.uri, cache=settings.cache) as opened:
+        assert best(opened, "snow on the grass") == "grass-snow"
+
+
+def test_library_in_s3_is_searched_by_both_encoders(
+    s3: str, settings: Settings, made: Path, tmp_path: Path, reads: list[str]
+) -> None:
+    own = settings.model_copy(update={"library": f"{s3}/library", "cache": tmp_path / "cache"})
+    shutil.copytree(settings.cache / "models", tmp_path / "cache" / "models")
+    library = Library(own.library, own.cache)
+    index(own, [str(made / "pictures")])
+    flags = {"backbone": SECOND, "weights": str(made / "model")}
+    index(own.model_copy(update=flags), [str(made / "pictures")], IndexOptions(from_thumbnails=True))
+    assert len(reads) == IMAGES, "only the first encoder reads images"
+    use_encoders(library, None, SECOND)
+    outside = tmp_path / "outside.png"
+    outside.write_bytes((made / "pictures" / "sea" / "sea-1.png").read_bytes() + b"\0")  # not the indexed one
+    with findimg.open(library.uri, cache=tmp_path / "empty") as opened:
+        assert best(opened, "snow on the grass") == "grass-snow"
+        assert Path(opened.similar(outside, k=1)[0].uri).stem == "sea-1"
+        assert "sea" in [tag.word for tag in opened.tags(outside)]

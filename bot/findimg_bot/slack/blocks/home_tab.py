@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from findimg.library.encoder import used_parts
 from findimg.library.manifest import Manifest
 from findimg_bot.slack.blocks.elements import Block, actions, button, context, divider, header, section
 from findimg_bot.slack.blocks.guidance import HELP
@@ -24,7 +25,8 @@ def home_tab(manifest: Manifest | None, problem: str = "", taught: Sequence[Bloc
             section(f"*{manifest.images:,} images* are indexed, as of {local_date(manifest.created)}.{failed}")
         )
         sources = ", ".join(escaped(source) for source in manifest.sources[:10])
-        blocks.append(context(f"From {sources} · {escaped(manifest.backbone)} · {escaped(manifest.words)}"))
+        encoders = escaped(" and ".join(part.backbone for part in used_parts(manifest)))
+        blocks.append(context(f"From {sources} · {encoders} · {escaped(manifest.words)}"))
     else:
         blocks.append(section(f":warning: {escaped(problem, SECTION_TEXT // 4)}"))
     if taught:
