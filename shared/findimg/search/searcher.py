@@ -474,7 +474,7 @@ class Searcher:
         scores = combine(relevance, weights, cosines)
         order = best_first(scores)
         items, scores = items[order], scores[order]
-        reranked = rerank(scores[:RERANKED], self._similarity.visual[items[:RERANKED]])
+        reranked = rerank(scores[:RERANKED], self._described[items[:RERANKED]])
         # An image beyond the reranked ones gets the score of one without visual similarity. None overtakes them.
         rest = np.minimum(scores[RERANKED:] / 2, reranked.min(initial=1))
         texts = [group.text[items] for group in groups if group.by_text and group.weight > 0 and group.text is not None]
