@@ -10,9 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from findimg.library.library import Library
 from findimg.settings import Settings
@@ -21,6 +19,7 @@ from findimg_bot.slack.manifest import Surfaces
 from findimg_jobs.indexing.run import index
 from findimg_jobs.store.shards import read_shards
 from tests.bot import postgresql
+from tests.bot.gallery import paint
 from tests.bot.person import Json, Person, images, until
 from tests.bot.team import Team, answers
 from tests.opened import open_catalog
@@ -85,10 +84,8 @@ class Office:
 
     def paint(self, name: str) -> Path:
         """Return a small picture that no other one equals."""
-        path = Path(self.library).parent / name
-        pixels = np.random.default_rng(len(list(path.parent.iterdir()))).integers(0, 255, (48, 64, 3), np.uint8)
-        Image.fromarray(pixels).save(path)
-        return path
+        folder = Path(self.library).parent
+        return paint(folder / name, len(list(folder.iterdir())))
 
     def act(self, name: str, *arguments: object) -> None:
         """Do something with channels and files, as the first person."""

@@ -4,77 +4,17 @@ The library holds a cat from a folder, which everybody may see, and pictures fro
 dalmatian (private), and geese in a channel with a guest and a member of another organisation.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from findimg.settings import Settings
-from findimg_bot.local_slack.model.state import Channel, User
-from findimg_bot.slack.manifest import Surfaces
-from findimg_jobs.indexing.run import index
-from tests.bot.person import Json, Person, images, until, words
-from tests.bot.team import Team, answers
+from tests.bot.gallery import Gallery
+from tests.bot.person import Person, images, until, words
 
 pytestmark = pytest.mark.slow
 
 PUBLIC, PRIVATE, SHARED = "eagle", "dalmatian", "geese"
-
-
-class Gallery:
-    """The workspace, its people and its pictures."""
-
-    def __init__(self, folder: Path, cache: Path, samples: Path):
-        self.library = str(folder / "library")
-        self._cache = cache
-        pictures = folder / "pictures"
-        pictures.mkdir(parents=True)
-        shutil.copy(samples / "cat.png", pictures)
-        surfaces = Surfaces(channels=True, shortcut=True, search=True)
-        self.team = Team("socket", folder, cache, self.library, path="/healthz", surfaces=surfaces)
-        slack, workspace = self.team.slack, self.team.slack.workspace
-        self.slack, self.workspace = slack, workspace
-        add = workspace.team.add_channel
-        self.member: User = workspace.me
-        self.other: User = slack.call(workspace.team.add_user, "other")
-        self.public: Channel = slack.call(add, "photos")
-        self.private: Channel = slack.call(add, "board", members=[self.member.id], private=True)
-        self.shared: Channel = slack.call(add, "partners", members=[self.member.id])
-        self.guest: User = slack.call(workspace.team.add_guest, "guest", self.shared)
-        self.stranger: User = slack.call(workspace.team.add_stranger, "stranger", self.shared)
-        for channel, name in ((self.public, "eagle.jpg"), (self.private, "dalmatian.jpg"), (self.shared, "geese.jpg")):
-            self.share(channel, samples / name)
-        self.sources = [f"slack://{workspace.team.id}", str(pictures)]
-        self.index()
-        self.wait()
-
-    def wait(self) -> None:
-        """Wait until the bot has a version open."""
-        until(lambda: answers(f"{self.team.monitor}/readyz"), 60)
-
-    def restart(self) -> None:
-        """Restart the bot, which then asks Slack again."""
-        self.team.restart()
-        self.wait()
-
-    def share(self, channel: Channel, path: Path) -> str:
-        person = self.workspace.person()
-        file = self.slack.call(person.upload, path.name, path.read_bytes())
-        self.slack.run(person.send(channel.id, "", files=[file.id]))
-        return str(file.id)
-
-    def index(self) -> None:
-        """Index the workspace and the folder."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("FINDIMG_SLACK_BOT_TOKEN", self.workspace.bot_token)
-            patch.setenv("FINDIMG_SLACK_API_URL", self.workspace.api_url)
-            index(Settings(library=self.library, engine="local", cache=self._cache), self.sources)
-
-    def ask(self, user: User, text: str, channel: str = "") -> Json:
-        """Return the answer to a command of a person."""
-        person = Person(self.workspace.address, user.token)
-        return person.command(channel or self.workspace.team.direct(user.id).id, text)
 
 
 @pytest.fixture(scope="module")

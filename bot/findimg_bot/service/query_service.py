@@ -401,6 +401,20 @@ class QueryService:
             raise QueryError("The library has changed since this answer. Ask again.")
         await reply.send(picture_text_message(uri, text))
 
+    async def check_visible(self, uri: str) -> None:
+        """Check that the person who asks may see an indexed image.
+
+        Raises:
+            QueryError: the person may not, or the image is not indexed. Both get the same sentence.
+        """
+        visible = await self.visible_to_asker()
+
+        def look_up() -> None:
+            with self.live.lease(visible) as searcher:
+                searcher.look_up(uri)
+
+        await self._search_pool.run(look_up)
+
     def image_link(self, uri: str) -> tuple[str, int]:
         """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
 

@@ -74,6 +74,11 @@ class Visibility:
         """Ask Slack again about a person."""
         self._cache.pop((team, user), None)
 
+    def forget_team(self, team: str) -> None:
+        """Ask Slack again about everybody in a workspace."""
+        for key in [key for key in self._cache if key[0] == team]:
+            del self._cache[key]
+
     async def _ask(self, asked: Asker) -> Channels:
         client, team = asked.client, asked.team
         person = (await client.users_info(user=asked.user))["user"]

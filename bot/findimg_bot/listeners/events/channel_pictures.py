@@ -36,8 +36,9 @@ async def channel_closed(event: dict[str, Any], context: AsyncBoltContext) -> No
 
 
 async def channel_opened(event: dict[str, Any], context: AsyncBoltContext) -> None:
-    """Index the pictures of a channel that is no longer archived."""
+    """Index the pictures of a channel that is no longer archived. Its members see them at once."""
     service: QueryService = context["service"]
+    service.visibility.forget_team(_team(context))
     await service.pictures.channel_opened(_team(context), event["channel"])
 
 
