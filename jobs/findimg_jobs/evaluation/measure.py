@@ -91,7 +91,7 @@ def evaluate(settings: Settings, labelled: Sequence[str], teach: int = 0) -> Eva
         LibraryError: nothing is published, or none of the labelled images is indexed.
     """
     library = Library(settings.library, settings.cache)
-    version = library.open()
+    version = library.open(all_parts=True)
     task = _Task(library.uri, read_labels(labelled, library.uri), ModelStore(settings.cache / "models"))
     measured = _measure(version, task, teach)
     if not version.manifest.second:

@@ -56,7 +56,7 @@ def verify(library: Library, manifest: Manifest) -> VerifyReport:
     report = VerifyReport(list(library.check(manifest.all_files())), taught=verify_taught(library.storage))
     if report.problems:
         return report
-    for part in library.open(manifest.version).parts:
+    for part in library.open(manifest.version, all_parts=True).parts:
         _verify_part(library, part, f"{part.manifest.backbone} " if manifest.second else "", report)
     return report
 

@@ -155,20 +155,25 @@ class Library:
             _log.warning("The live version is ignored: %s", error)
             return None
 
-    def open(self, version: str | None = None) -> Version:
+    def open(self, version: str | None = None, all_parts: bool = False) -> Version:
         """Make a version's files available on this machine.
 
         Files in S3 are fetched once into the cache, and their SHA-256 is checked. In a folder, sizes are checked.
 
         Args:
             version: name of a version. The default is the live one.
+            all_parts: also fetch the features of a second encoder that finds nothing yet.
 
         Raises:
             LibraryError: nothing is published, or a file is missing or damaged.
             StorageError: the library cannot be reached, or the cache cannot be written.
         """
         manifest = self.manifest(version or self.live_version())
-        return Version(manifest, self.fetch_files(manifest.search_files()))
+        files = manifest.search_files()
+        if all_parts:
+            for part in manifest.parts:
+                files |= part.search_files()
+        return Version(manifest, self.fetch_files(files))
 
     def fetch_files(self, files: Mapping[str, FileEntry]) -> Path:
         """Make some of the library's files available on this machine, and return the folder that has them by key.

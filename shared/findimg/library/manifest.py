@@ -190,11 +190,11 @@ class Manifest(_Facts):
         return f"{VERSIONS}/{self.version}" if self.schema_ == 1 else segment_folder(segment.name)
 
     def search_files(self) -> dict[str, FileEntry]:
-        """Return every file that a reader needs, by its key in the library."""
-        found = {self.file_key(file): entry for file, entry in self.files.items() if file not in BUILD_FILES}
-        for segment in self.segments:
-            found |= {f"{self.segment_folder(segment)}/{file}": entry for file, entry in segment.files.items()}
-        return found | (self.second.search_files() if self.second else {})
+        """Return every file that a search needs, by its key in the library.
+
+        A second encoder that finds nothing yet is left out.
+        """
+        return self._search_files() | self.for_words._search_files()
 
     def build_files(self) -> dict[str, FileEntry]:
         """Return every file that only the building of later versions needs, by its key in the library."""
@@ -205,7 +205,13 @@ class Manifest(_Facts):
 
     def all_files(self) -> dict[str, FileEntry]:
         """Return every file of the version, by its key in the library."""
-        return self.search_files() | self.build_files()
+        return self._search_files() | (self.second._search_files() if self.second else {}) | self.build_files()
+
+    def _search_files(self) -> dict[str, FileEntry]:
+        found = {self.file_key(file): entry for file, entry in self.files.items() if file not in BUILD_FILES}
+        for segment in self.segments:
+            found |= {f"{self.segment_folder(segment)}/{file}": entry for file, entry in segment.files.items()}
+        return found
 
 
 def _together(entries: list[IndexEntry]) -> IndexEntry:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,15 @@ from typer.testing import CliRunner
 import findimg
 from findimg.errors import LibraryError, SettingsError
 from findimg.index.version_files import open_items, open_visual
+from findimg.library.catalog import CatalogRow
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest, parse_manifest
+from findimg.models.store import ModelStore
+from findimg.search.query import parse
+from findimg.search.searcher import Searcher
+from findimg.search.sentences.text_vectors import text_vectors
 from findimg.settings import Settings
+from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build.merging import choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.root import app
@@ -365,6 +372,10 @@ def test_library_in_s3_is_searched_by_both_encoders(
     flags = {"backbone": SECOND, "weights": str(made / "model")}
     index(own.model_copy(update=flags), [str(made / "pictures")], IndexOptions(from_thumbnails=True))
     assert len(reads) == IMAGES, "only the first encoder reads images"
+    with findimg.open(library.uri, cache=tmp_path / "empty"):
+        fetched = {str(path.relative_to(tmp_path)) for path in (tmp_path / "empty").rglob("*") if path.is_file()}
+    second = live(library).parts[1]
+    assert not any(second.segments[0].name in path or "onnx" in path for path in fetched), "nothing uses it yet"
     use_encoders(library, None, SECOND)
     outside = tmp_path / "outside.png"
     outside.write_bytes((made / "pictures" / "sea" / "sea-1.png").read_bytes() + b"\0")  # not the indexed one
@@ -372,3 +383,22 @@ def test_library_in_s3_is_searched_by_both_encoders(
         assert best(opened, "snow on the grass") == "grass-snow"
         assert Path(opened.similar(outside, k=1)[0].uri).stem == "sea-1"
         assert "sea" in [tag.word for tag in opened.tags(outside)]
+
+
+def test_hidden_images_are_hidden_from_both_encoders(library: Library, settings: Settings) -> None:
+    use_encoders(library, None, SECOND)
+    version, models = library.open(), ModelStore(settings.cache / "models")
+    rows = all_rows(version)
+    hidden = np.asarray([item for item, row in enumerate(rows) if "/snow/" in row.uri])
+    searcher = Searcher(version, open_words(EMBEDDED), text_vectors=text_vectors(version, models), hidden=hidden)
+    with closing(searcher):
+        hits = searcher.find(parse("snow"), IMAGES).hits
+        assert "grass-snow" in Path(hits[0].uri).stem
+        assert not any("/snow/" in hit.uri for hit in hits)
+        for item in range(searcher.manifest.images):
+            assert searcher.catalog.row(item) == [row for row in rows if "/snow/" not in row.uri][item]
+        assert "sea" in [tag.word for tag in searcher.tags(searcher.look_up(uri_of(rows, "sea-0"))[1])]
+
+
+def uri_of(rows: list[CatalogRow], name: str) -> str:
+    return next(row.uri for row in rows if name in row.uri)
