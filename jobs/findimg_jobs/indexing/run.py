@@ -37,8 +37,8 @@ from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import RunReport, TextReport, add_up_shards, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
-from findimg_jobs.store.compaction import compact, is_crowded
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shard_compaction import compact, is_crowded
 from findimg_jobs.store.shards import (
     CommittedImages,
     Shard,

@@ -18,8 +18,8 @@ from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.indexing.plan import last_run, read_images
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.taught import prune_taught, used_contents
-from findimg_jobs.store.compaction import compact
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shard_compaction import compact
 from findimg_jobs.store.shards import fingerprints, read_committed
 from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import FOLDER as TEXTS

@@ -37,7 +37,7 @@ def test_large_segments_are_merged_only_because_of_deletions() -> None:
     assert choose_compaction([SegmentSize(900_000, 800_000)] * 12, LARGEST) == set()
 
 
-def test_compaction_merges_small_segments_and_those_with_deletions() -> None:
+def test_shard_compaction_merges_small_segments_and_those_with_deletions() -> None:
     sizes = [SegmentSize(900_000, 700_000), SegmentSize(900_000, 899_999), SegmentSize(1000, 1000)]
     assert choose_compaction(sizes, LARGEST) == {0}  # merging a small segment alone would change nothing
     assert choose_compaction([*sizes, SegmentSize(10, 9)], LARGEST) == {0, 2, 3}

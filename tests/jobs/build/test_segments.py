@@ -168,7 +168,7 @@ def test_noise_floor_is_right_after_all_stored_images_of_a_term_are_deleted(
     assert after.noise < before.noise
 
 
-def test_compaction_leaves_one_segment_without_deleted_images(store: Path, tmp_path: Path, cache: Path) -> None:
+def test_shard_compaction_leaves_one_segment_without_deleted_images(store: Path, tmp_path: Path, cache: Path) -> None:
     ours, known = open_store(store, tmp_path / "ours", cache)
     images = all_images(known)
     for present in (images[:200], images[:230], images[5:]):

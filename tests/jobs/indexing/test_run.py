@@ -13,7 +13,7 @@ from PIL import Image
 
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
-import findimg_jobs.store.compaction
+import findimg_jobs.store.shard_compaction
 from findimg.errors import (
     HeadError,
     LibraryError,
@@ -307,7 +307,7 @@ def test_missing_plan_of_the_live_version_does_not_stop_a_run(tmp_path: Path, pi
 def test_many_small_shards_are_compacted_before_the_build(
     tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 3)
+    monkeypatch.setattr(findimg_jobs.store.shard_compaction, "MANY", 3)
     library = str(tmp_path / "library")
     for number in range(6, 10):
         draw(pictures / f"{number}.png", number)

@@ -24,7 +24,7 @@ import findimg_jobs.build.measurements
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
-import findimg_jobs.store.compaction
+import findimg_jobs.store.shard_compaction
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.images import decode
 from findimg.index.version_files import open_items, open_visual
@@ -399,8 +399,8 @@ class History(RuleBasedStateMachine):
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, one_vocabulary: WordVectors) -> None:
     """Lower the limits, so that short histories reach them, and make once what all runs share."""
-    monkeypatch.setattr(findimg_jobs.store.compaction, "SMALL", 2)
-    monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 2)
+    monkeypatch.setattr(findimg_jobs.store.shard_compaction, "SMALL", 2)
+    monkeypatch.setattr(findimg_jobs.store.shard_compaction, "MANY", 2)
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HOUR", 0)
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HISTORY", 0)
     monkeypatch.setattr(findimg_jobs.build.measurements, "_terms", lambda words: [])

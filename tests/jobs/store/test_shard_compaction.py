@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import findimg_jobs.store.compaction
+import findimg_jobs.store.shard_compaction
 from findimg.errors import NotPublishedError, StorageError
 from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.indexing.records import Failure, SourceImage
-from findimg_jobs.store.compaction import MANY, compact, is_crowded
+from findimg_jobs.store.shard_compaction import MANY, compact, is_crowded
 from findimg_jobs.store.shards import (
     CommittedImages,
     Content,
@@ -161,7 +161,7 @@ def test_damaged_shard_is_embedded_again_instead_of_copied(place: str) -> None:
 
 @pytest.mark.parametrize("dies_at", range(1, 11))
 def test_interrupted_compaction_loses_nothing(place: str, dies_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(findimg_jobs.store.compaction, "MANY", 2)
+    monkeypatch.setattr(findimg_jobs.store.shard_compaction, "MANY", 2)
     storage = open_storage(place)
     for number in range(3):
         put(storage, [make_row(number), make_row(number, copy=True)])
