@@ -237,7 +237,7 @@ def test_plan_of_an_older_release_without_file_times_is_read(tmp_path: Path, pic
     assert counts(run(str(library), pictures)) == (5, 0, 5, 1, 0)
 
 
-def test_version_published_while_listing_is_not_undone(
+def test_removal_published_while_listing_is_not_undone(
     tmp_path: Path, pictures: Path, run: Run, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
     library = str(tmp_path / "library")
@@ -252,9 +252,27 @@ def test_version_published_while_listing_is_not_undone(
         return listing
 
     monkeypatch.setattr(findimg_jobs.indexing.run, "list_sources", meanwhile)
+    run(library, pictures)
+    assert indexed(library, cache) == {f"{number}.png" for number in range(1, 6)}
+
+
+def test_version_of_other_sources_published_while_listing_is_not_undone(
+    tmp_path: Path, pictures: Path, run: Run, draw: Callable[[Path, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = str(tmp_path / "library")
+    run(library, pictures)
+    draw(tmp_path / "others" / "9.png", 9)
+
+    def meanwhile(*arguments: str) -> Listing:
+        listing = list_sources(*arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(findimg_jobs.indexing.run, "list_sources", list_sources)
+            run(library, pictures, tmp_path / "others")
+        return listing
+
+    monkeypatch.setattr(findimg_jobs.indexing.run, "list_sources", meanwhile)
     with pytest.raises(NotPublishedError, match=r"published to .* while this run was listing. Run again"):
         run(library, pictures)
-    assert "0.png" not in indexed(library, cache)
 
 
 def test_run_that_loses_its_lock_stops_embedding(
