@@ -55,7 +55,7 @@ from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.sentences.vocabulary import read_vocabulary
 from findimg.search.similarity import SimilaritySearch
-from findimg.search.tags import LEAST, Tag, Tagger
+from findimg.search.tags import LEAST, Tag, open_tagger
 from findimg.search.taught.query_names import Labels, join_taught, without_fillers
 from findimg.search.translation import translate_terms
 from findimg.taught.state import TaughtState
@@ -126,7 +126,7 @@ class Searcher:
         self.catalog = VersionCatalog(version, rows)
         self._folding = Folding(Duplicates(groups), self.catalog)
         self._head = open_version_head(for_words, words)
-        self._tagger = Tagger(words, self.lexicon)
+        self._tagger = open_tagger(words, self.lexicon)
         self._prepared = lru_cache(_QUERIES)(self._prepare)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
         self._filter_note = lru_cache(_FILTERS)(self._describe_filters)

@@ -1,7 +1,7 @@
 """Tags: words for the content of an image, from its classes and its joint embedding."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,12 @@ class Tag:
 
     word: str
     score: float  # 0 to 1, the probability that the image shows it. General words score less.
+
+
+@lru_cache(maxsize=4)
+def open_tagger(words: WordVectors, lexicon: Lexicon) -> "Tagger":
+    """Return the tagger for some word vectors. It is kept, because versions of a library have the same."""
+    return Tagger(words, lexicon)
 
 
 class Tagger:
