@@ -37,6 +37,10 @@ class Float16Matrix:
         """Return one row or several, float32[…, dim]."""
         return widened(self._mapped[rows])
 
+    def halves(self, rows: NDArray[np.integer]) -> NDArray[np.float16]:
+        """Return several rows as they are stored, float16[n, dim]."""
+        return self._mapped[rows]
+
     def times(self, vector: NDArray[np.float32], rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
         """Return the product of each row with a vector, float32[rows].
 

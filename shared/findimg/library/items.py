@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +51,15 @@ class ItemRows:
     def split(self, items: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
         """Yield for each segment its number, the places of its images among `items`, and their rows."""
         rows = self.rows[items]
-        segments = np.searchsorted(self._starts, rows, side="right") - 1
-        for segment in np.unique(segments).tolist():
-            places = np.flatnonzero(segments == segment)
-            yield segment, places, rows[places] - self._starts[segment]
+        # Small numbers are sorted several times as fast as large ones.
+        segments = (np.searchsorted(self._starts, rows, side="right") - 1).astype(np.min_scalar_type(len(self.sizes)))
+        order = np.argsort(segments, kind="stable")
+        ordered = segments[order]
+        starts = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(order)]
+        for start, end in pairwise(starts):
+            if start < end:
+                segment, places = int(ordered[start]), order[start:end]
+                yield segment, places, rows[places] - self._starts[segment]
 
     def locate(self, item: int) -> tuple[int, int]:
         """Return an item's segment and its row there."""
