@@ -221,9 +221,10 @@ class History(RuleBasedStateMachine):
     @rule(name=NAMES, seed=SEEDS)
     def add(self, name: str, seed: int) -> None:
         if self.library.current() and name not in self.blocked:
+            images = self.live() | {name: picture(seed)}
             self.put(name, picture(seed), self.tick())
             add(self.settings, [self.source.uri(name)])
-            self.expect(self.live() | {name: picture(seed)})
+            self.expect(images)
 
     @rule(number=SEEDS)
     def forget(self, number: int) -> None:
@@ -245,9 +246,10 @@ class History(RuleBasedStateMachine):
     @rule(purge=st.booleans())
     def compact(self, purge: bool) -> None:
         if self.library.current():
+            images = self.live()
             manifest = rebuild(self.settings, merges=choose_purge if purge else choose_compaction)
             assert len(manifest.segments) == 1
-            self.expect(self.live())
+            self.expect(images)
 
     @rule(number=SEEDS)
     def roll_back(self, number: int) -> None:
