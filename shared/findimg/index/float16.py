@@ -39,7 +39,8 @@ class Float16Matrix:
 
     def halves(self, rows: NDArray[np.integer]) -> NDArray[np.float16]:
         """Return several rows as they are stored, float16[n, dim]."""
-        return self._mapped[rows]
+        found: NDArray[np.float16] = self._mapped[rows]
+        return found
 
     def times(self, vector: NDArray[np.float32], rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
         """Return the product of each row with a vector, float32[rows].
