@@ -93,8 +93,11 @@ class Office:
 
     def ask(self, text: str) -> Json:
         """Return the answer to a command of a colleague."""
-        person = Person(self.workspace.address, self.colleague.token)
-        return person.command(self.workspace.team.direct(self.colleague.id).id, text)
+        person, direct = Person(self.workspace.address, self.colleague.token), self.workspace.team.direct
+        place = direct(self.colleague.id).id
+        # Waiting for an answer reads the whole conversation.
+        self.slack.call(self.workspace.team.messages[place].clear)
+        return person.command(place, text)
 
     def finds(self, name: str) -> bool:
         """Return whether a colleague finds a picture by its file name."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from findimg.errors import FindimgError, ObjectMissingError, SettingsError, StorageError
+from findimg.library.channels_off import switch_off, switch_on
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage import slack
@@ -79,6 +80,31 @@ def test_images_of_all_channels_with_the_bot_are_listed(room: Room, cat: bytes) 
     assert entry.modified == pytest.approx(files[0].created, abs=1)
     assert read_uri(entry.uri) == cat
     assert read_uri(entry.uri, 100) == cat[:100]
+
+
+def test_only_the_named_channels_are_listed(room: Room, cat: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = room.channel("photos"), room.channel("more")
+    file, _ = room.share(first, "cat.png", cat), room.share(second, "cat.png", cat)
+    monkeypatch.setenv("FINDIMG_INDEX_CHANNELS", f"C0000 {first.id}")
+    slack.use_access(room.team.id, slack.SlackAccess.of(Settings()))
+    assert listed(room.uri) == [f"{room.uri}/{first.id}/{file.id}/cat.png"]
+    assert listed(f"{room.uri}/{second.id}") == []
+
+
+def test_channel_that_is_off_leaves_the_library(room: Room, samples: Path, tmp_path: Path, cache: Path) -> None:
+    channel, other = room.channel("photos"), room.channel("more")
+    for name in ("cat.png", "dalmatian.jpg", "geese.jpg"):
+        room.share(channel, name, (samples / name).read_bytes())
+    room.share(other, "eagle.jpg", (samples / "eagle.jpg").read_bytes())
+    settings = Settings(library=str(tmp_path / "library"), engine="local", cache=cache)
+    assert index(settings, [room.uri]).images == 4
+    storage = Library(settings.library, cache).storage
+    switch_off(storage, room.team.id, channel.id)
+    # Most images are gone, as the members of the channel want it.
+    assert (report := index(settings, [room.uri])).images == 1
+    assert (report.outcome, report.removed) == ("published", 3)
+    switch_on(storage, room.team.id, channel.id)
+    assert index(settings, [room.uri]).images == 4
 
 
 def test_all_pages_of_files_are_listed(room: Room, cat: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
