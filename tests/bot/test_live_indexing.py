@@ -3,7 +3,9 @@
 The bot runs as a process against the local workspace, with an unmodified Bolt and real HTTP.
 """
 
+import os
 import shutil
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -250,3 +252,24 @@ def test_burst_is_added_once_by_two_bots_of_which_one_is_killed(
         other.kill()
         other.wait()
         office.team.close()
+
+
+def test_bot_without_the_extra_jobs_says_what_is_missing(library: str, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "duckdb.py").write_text("raise ModuleNotFoundError('No module named duckdb')")
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("FINDIMG_")}
+    variables = {
+        "FINDIMG_LIVE_INDEXING": "on",
+        "FINDIMG_LIBRARY": library,
+        "FINDIMG_CACHE": str(cache),
+        "FINDIMG_STATE": str(tmp_path / "bot.sqlite"),
+        "FINDIMG_SLACK_BOT_TOKEN": "xoxb-1",
+        "FINDIMG_SLACK_APP_TOKEN": "xapp-1",
+        "PYTHONPATH": str(tmp_path),
+    }
+    command = [Path(sys.executable).with_name("findimg-bot"), "serve"]
+    done = subprocess.run(command, env=outer | variables, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Indexing pictures from Slack at once needs findimg's extra jobs. Install it: pip install 'findimg[jobs]'."
+    )
+    assert "Traceback" not in done.stderr
