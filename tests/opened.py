@@ -46,7 +46,7 @@ def write_format_1(library: Library, version: Version, with_groups: bool = True)
         np.save(folder / DUPLICATES_FILE, groups)
         names.append(DUPLICATES_FILE)
     content = json.loads(manifest.model_dump_json(by_alias=True))
-    for name in ("segments", "recipe", "measured", "captured"):
+    for name in ("segments", "recipe", "measured", "captured", "second", "words_by_second"):
         del content[name]
     content |= {
         "schema": 1,

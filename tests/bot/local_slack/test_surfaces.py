@@ -11,7 +11,7 @@ from findimg_bot.local_slack.server import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
 from tests.bot.local_slack.conftest import Bot, refused, section
-from tests.bot.person import Json, Person
+from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded
 
 Connect = Callable[..., Bot]
@@ -92,8 +92,8 @@ def test_links_to_the_apps_domain_are_reported(connect: Connect, person: Person)
     bot = connect()
     text = "https://images.example.com/a?b=1&c=2 https://cdn.images.example.com/d and https://example.com/e"
     ts = person.ask("send", channel=person.channel(), text=text)["ts"]
-    event = bot.wait().payload["event"]
-    assert (event["type"], event["message_ts"], event["source"]) == ("link_shared", ts, "conversations_history")
+    event = until(lambda: [event for seen in bot.seen if (event := seen.payload["event"])["type"] == "link_shared"])[0]
+    assert (event["message_ts"], event["source"]) == (ts, "conversations_history")
     assert [each["url"] for each in event["links"]] == [
         "https://images.example.com/a?b=1&c=2",
         "https://cdn.images.example.com/d",
