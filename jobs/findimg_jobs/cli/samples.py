@@ -31,6 +31,5 @@ def samples(
         print_lines([f"All {download(folder):,} photographs of UIUC Pascal Sentences are in {folder}."])
         return
     copied = copy_samples(folder)
-    if pages:
-        draw_pages(folder / "pages")
-    print_lines([f"{len(copied)} photographs are in {folder}. SOURCES.md there lists their sources and licences."])
+    drawn = f" and {len(draw_pages(folder / 'pages'))} drawn pages" if pages else ""
+    print_lines([f"{len(copied)} photographs{drawn} are in {folder}. SOURCES.md there lists sources and licences."])
