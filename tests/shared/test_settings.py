@@ -34,6 +34,7 @@ def test_every_setting_has_a_variable_and_a_key(folder: Path, monkeypatch: pytes
     values = dict.fromkeys(Settings.model_fields, "x") | {"engine": "local", "shard_size": "7", "partition_size": "8"}
     values["learn"] = "clicks"
     values["read_text"] = "likely"
+    values["live_indexing"] = "on"
     values |= {name: "https://example.com/x/" for name in values if name.endswith("_url")}
     (folder / "findimg.toml").write_text("".join(f"{name} = {value!r}\n" for name, value in values.items()))
     from_file = load_settings()
