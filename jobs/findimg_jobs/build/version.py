@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.encoders.registry import near_duplicate_cosine
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.heads.devise import Devise
 from findimg.heads.weights import pack
-from findimg.index.duplicates import first_copies, name_groups, near_duplicate_cosine
+from findimg.index.duplicates import first_copies, name_groups
 from findimg.index.projection import FULL, write_projection
 from findimg.library.encoder import kept_files
 from findimg.library.items import ItemRows, write_items

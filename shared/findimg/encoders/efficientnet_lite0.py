@@ -12,6 +12,7 @@ class EfficientNetLite0(EfficientNetLite):
     name = "efficientnet-lite0"
     side = 224
     depth = 1.0
+    near_duplicates = 0.92
     sha256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
     artefact: Artefact | None = register_artefact(
         Artefact(

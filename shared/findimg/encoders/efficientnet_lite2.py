@@ -12,6 +12,8 @@ class EfficientNetLite2(EfficientNetLite):
     name = "efficientnet-lite2"
     side = 260
     depth = 1.2
+    # It finds distinct photographs more alike: at 0.92 it groups 4 pairs of 1,400 photographs more than lite0 does.
+    near_duplicates = 0.94
     sha256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
     artefact: Artefact | None = register_artefact(
         Artefact(

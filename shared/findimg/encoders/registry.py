@@ -27,6 +27,8 @@ class RegisteredEncoder(ABC):
 
     Attributes:
         preprocessing: part of the fingerprint. Raise it by one when `preprocess` changes.
+        near_duplicates: the cosine of visual features from which on two images are near-duplicates. Libraries of
+            image–text models measure their own.
         artefact: where the weights come from. None if the operator must name them.
         weights_kind: of weights that are a folder.
         weights_help: for an encoder without an artefact, one sentence that says how to get the weights.
@@ -38,6 +40,7 @@ class RegisteredEncoder(ABC):
     classes: int
     fingerprint: str
     preprocessing: int
+    near_duplicates: float = 0.97
     artefact: Artefact | None = None
     weights_kind: Kind | None = None
     weights_help: str = ""
@@ -106,6 +109,11 @@ def register_encoder(encoder: _Encoder) -> _Encoder:
 def backbone_names() -> tuple[str, ...]:
     """Return the names of all encoders."""
     return tuple(_registered())
+
+
+def near_duplicate_cosine(name: str) -> float:
+    """Return the cosine from which on two images are near-duplicates for an encoder, which need not exist any more."""
+    return _registered().get(name, RegisteredEncoder).near_duplicates
 
 
 def open_backbone(name: str, store: ModelStore, weights: str | None = None, threads: int | None = None) -> ImageEncoder:

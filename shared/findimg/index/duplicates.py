@@ -30,16 +30,7 @@ from findimg.errors import LibraryError
 from findimg.index.base import VectorRows
 from findimg.index.near_duplicates import compare_hashed, hash_features, normalised
 
-# Cosine of visual features from which on two images are near-duplicates, by encoder.
-# efficientnet-lite2 finds distinct photographs more alike: at 0.92 it groups 4 pairs of the 1,400 more, at 0.94 none.
-_COSINES = {"efficientnet-lite0": 0.92, "efficientnet-lite0-int8": 0.92, "efficientnet-lite2": 0.94}
-_UNMEASURED = 0.97  # for other encoders. Libraries of image–text models measure their own value once they can.
 EXACT = 4096  # contents up to which all pairs are compared
-
-
-def near_duplicate_cosine(encoder: str) -> float:
-    """Return the cosine from which on two images are near-duplicates for an encoder."""
-    return _COSINES.get(encoder, _UNMEASURED)
 
 
 def group_duplicates(

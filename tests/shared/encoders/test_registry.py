@@ -15,6 +15,7 @@ from findimg.encoders.registry import (
     RegisteredEncoder,
     backbone_names,
     fingerprint,
+    near_duplicate_cosine,
     open_backbone,
     open_portable,
     open_portable_texts,
@@ -36,6 +37,12 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_registry_has_the_documented_encoders() -> None:
     efficientnets = {"efficientnet-lite0", "efficientnet-lite0-int8", "efficientnet-lite2"}
     assert set(backbone_names()) == efficientnets | {"vgg16", "vgg16-gap", "onnx-clip", *PRESETS}
+
+
+def test_only_measured_encoders_have_a_lower_limit_of_near_duplicates() -> None:
+    assert near_duplicate_cosine("efficientnet-lite0-int8") == near_duplicate_cosine("efficientnet-lite0") == 0.92
+    assert near_duplicate_cosine("efficientnet-lite0") < near_duplicate_cosine("vgg16")
+    assert near_duplicate_cosine("vgg16") == near_duplicate_cosine("an encoder of another release")
 
 
 def test_default_encoder_needs_tensorflow_only_for_its_conversion(tmp_path: Path) -> None:

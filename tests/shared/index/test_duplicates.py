@@ -11,7 +11,6 @@ from findimg.index.duplicates import (
     Duplicates,
     compare_all,
     group_duplicates,
-    near_duplicate_cosine,
     open_groups,
 )
 from findimg.index.near_duplicates import compare_hashed, hash_features
@@ -59,10 +58,6 @@ def test_large_library_finds_the_same_groups_as_all_pairs() -> None:
     assert np.mean(groups[copies][expected] == groups[first][expected]) >= 0.99
     joined = np.flatnonzero(groups != np.arange(6000))
     assert (cosines[joined, groups[joined]] >= 0.949).all()
-
-
-def test_only_measured_encoders_have_a_lower_limit() -> None:
-    assert near_duplicate_cosine("efficientnet-lite0") < near_duplicate_cosine("vgg16")
 
 
 @settings(deadline=None)
