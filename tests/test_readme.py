@@ -91,7 +91,7 @@ def test_make_demo_finds_a_cat_and_writes_a_contact_sheet(home: Home) -> None:
         assert not re.search(r"oneDNN|cuda|WARNING|tensorflow/", shown), shown
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_make_demo_accepts_a_folder_with_blanks_and_quotes(home: Home) -> None:
     name = "Anna's  own Pictures"
     shutil.copytree(home.folder / "Pictures", home.folder / name)

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 BOT = Path(sys.executable).with_name("findimg-bot")
 
 
+@pytest.mark.long
 def test_http_bot_answers_in_the_local_workspace(library: str, cache: Path, tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FINDIMG_")} | {

@@ -16,7 +16,7 @@ from tests.bot.team import Team
 from tests.sentences import draw_things, settings
 from tests.shared.encoders.made_clip import make_agreeing_folder
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 FIRST, SECOND = "onnx-clip", "clip-b32"
 
 

@@ -198,7 +198,7 @@ def test_jobs_image_prints_its_help(tmp_path: Path) -> None:
     assert "index" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bot_image_serves_and_is_healthy(library: str, tmp_path: Path) -> None:
     port, slack = free_port(), Threaded(read_manifest())
     variables = inside(

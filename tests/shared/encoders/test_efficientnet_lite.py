@@ -216,10 +216,8 @@ def test_damaged_converted_model_is_named(tmp_path: Path) -> None:
         open_backbone("efficientnet-lite0", store)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "least"), [("efficientnet-lite0", 0.76), pytest.param("efficientnet-lite2", 0.79, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "least"), [("efficientnet-lite0", 0.76), ("efficientnet-lite2", 0.79)])
 def test_photographs_of_imagenet_classes_get_the_right_class(store: ModelStore, name: str, least: float) -> None:
     if not PHOTOS.is_dir():
         pytest.skip(f"The photographs of the handbook are not at {PHOTOS}.")
