@@ -4,19 +4,15 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.merging import choose_merges
-from findimg_jobs.build.session import WriteSession, build_and_publish
+from findimg_jobs.build.session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.build.version import BuildRequest, Merges
 from findimg_jobs.encoders.choice import encoders_of
-from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.indexing.records import SourceImage
-from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import read_committed
 from findimg_jobs.store.texts import read_committed_texts
 
@@ -34,13 +30,8 @@ def rebuild(settings: Settings, allow_shrink: bool = False, merges: Merges = cho
     Raises:
         FindimgError: nothing was published.
     """
-    library = Library(settings.library, settings.cache)
-    library.live_version()  # taking the lock of a library that does not exist would create it
-    with Engine(settings) as engine, hold_lock(library.storage) as lock:
-        live = library.manifest(library.live_version())
-        images = read_images(library.storage, live.run)
-        session = WriteSession(library, lock, engine, StageClock())
-        change = VersionChange(live.run, images, allow_shrink, merges)
+    with write_to_live(settings) as (session, live):
+        change = VersionChange(live.run, read_images(session.library.storage, live.run), allow_shrink, merges)
         return publish_images(session, settings, live, change)
 
 

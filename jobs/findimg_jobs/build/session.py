@@ -2,19 +2,21 @@
 
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from findimg.errors import NotPublishedError
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
+from findimg.settings import Settings
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuildRequest, BuiltVersion, build_version
 from findimg_jobs.encoders.parts import join_parts
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.store.lock import Lock
+from findimg_jobs.store.lock import Lock, hold_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,27 @@ class WriteSession:
     lock: Lock
     engine: Engine
     clock: StageClock
+
+
+@contextmanager
+def write_to_live(
+    settings: Settings, patience: float = 0.0, is_brief: bool = False
+) -> Iterator[tuple[WriteSession, Manifest]]:
+    """Hold the lock of a published library, and yield a session that writes to it, and its live version.
+
+    Args:
+        settings: name the library and the engine.
+        patience: seconds to wait for another run; see `hold_lock`.
+        is_brief: whether the lock is needed for some seconds only.
+
+    Raises:
+        LibraryError: nothing is published.
+        LockedError: another run is writing.
+    """
+    library = Library(settings.library, settings.cache)
+    library.live_version()  # taking the lock of a library that does not exist would create it
+    with Engine(settings) as engine, hold_lock(library.storage, patience, is_brief) as lock:
+        yield WriteSession(library, lock, engine, StageClock()), library.manifest(library.live_version())
 
 
 def build_and_publish(

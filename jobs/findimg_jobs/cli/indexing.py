@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from findimg.settings import Settings, load_settings
 from findimg.terminal import counted, print_lines
 from findimg_jobs.build.merging import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, continued_by_a_rerun, setting
 from findimg_jobs.indexing.add import add as run_add
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
@@ -118,15 +117,8 @@ def index(
         from_list=bool(from_file),
         from_thumbnails=from_thumbnails,
     )
-    try:
-        with notify_when_done(settings, metrics_file) as on_end:
-            report = run_index(settings, named, options, on_end)
-    except KeyboardInterrupt:
-        print(
-            "Interrupted. Everything embedded so far is kept: run the same command again, and it continues.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(130) from None
+    with continued_by_a_rerun("embedded"), notify_when_done(settings, metrics_file) as on_end:
+        report = run_index(settings, named, options, on_end)
     if as_json:
         print(json.dumps(report.summary()))
     else:

@@ -1,7 +1,8 @@
 """Options that several commands share, and helpers for their output."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,23 @@ def setting(name: str) -> Any:
 LibraryOption = Annotated[str | None, setting("library")]
 CacheOption = Annotated[Path | None, setting("cache")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+
+
+@contextmanager
+def continued_by_a_rerun(done: str) -> Iterator[None]:
+    """Exit with 130 on Ctrl-C, and say that a rerun continues.
+
+    Args:
+        done: what is kept, such as "embedded".
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(
+            f"Interrupted. Everything {done} so far is kept: run the same command again, and it continues.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(130) from None
 
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

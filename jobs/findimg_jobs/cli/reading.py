@@ -1,15 +1,12 @@
 """The commands that read text in images that are already indexed, and captions in their metadata."""
 
 import json
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
-import typer
-
 from findimg.settings import load_settings
 from findimg.terminal import print_lines
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
+from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, continued_by_a_rerun, setting
 from findimg_jobs.maintenance.read_captions import read_missing_captions
 from findimg_jobs.reading.catch_up import catch_up
 
@@ -24,14 +21,8 @@ def read_text(
 ) -> None:
     """Read the text in the live version's images, as far as it is not read yet, and publish it. Default: likely."""
     settings = load_settings(library=library, read_text=read_text, engine=engine, ray_address=ray_address, cache=cache)
-    try:
+    with continued_by_a_rerun("read"):
         result = catch_up(settings)
-    except KeyboardInterrupt:
-        print(
-            "Interrupted. Everything read so far is kept: run the same command again, and it continues.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(130) from None
     if as_json:
         text = asdict(result.text) | {"images_per_second": result.text.images_per_second}
         print(json.dumps({"version": result.manifest.version, "text": text}))

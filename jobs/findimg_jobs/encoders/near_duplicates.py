@@ -8,7 +8,7 @@ value could be measured where findimg is developed, so each library measures its
   "Nearest" is the 90 % quantile over the sample of each image's best cosine, so that a few bursts do not count.
 
 On 200 of the 1,400 photographs, chosen twice at random, the first rule gives 0.923 and 0.931 for efficientnet-lite0.
-Its value was chosen by hand as 0.92 (see `findimg.index.duplicates`). For efficientnet-lite2 the rule gives 0.929 and
+Its value was chosen by hand as 0.92. For efficientnet-lite2 the rule gives 0.929 and
 0.935. The value by hand is 0.94, and four wrong pairs have more than 0.92. The second rule gives 0.87 to 0.91, so it
 decides only for an encoder that puts all images near each other.
 """
@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import ObjectMissingError
-from findimg.library.layout import encoder_key, thumbnail_key
+from findimg.index.near_duplicates import normalised
+from findimg.library.layout import encoder_key
 from findimg.storage.base import Storage
+from findimg_jobs.store.thumbnails import read_thumbnail
 
 MEASURED_FILE = "near_duplicates.json"
 LEAST_IMAGES = 100  # in a library that is measured
@@ -69,7 +71,7 @@ def measure_near_duplicates(storage: Storage, encoder: ImageEncoder, contents: A
     """
     _log.info("Measuring near-duplicates of %s. This is done once.", encoder.name)
     chosen = np.random.default_rng(0).permutation(sorted(contents))[:_SAMPLE].tolist()
-    thumbnails = [image for sha256 in chosen if (image := _thumbnail(storage, sha256))]
+    thumbnails = [image for sha256 in chosen if (image := read_thumbnail(storage, sha256))]
     visual = _embed(encoder, thumbnails)
     again = _embed(encoder, [_encoded_again(image) for image in thumbnails])
     return near_duplicate_limit((visual * again).sum(axis=1), visual @ visual.T)
@@ -87,14 +89,6 @@ def near_duplicate_limit(again: NDArray[np.float32], pairs: NDArray[np.float32])
     return round(min(_HIGHEST, max(float(np.quantile(again, 1 - _FOUND)), (1 + nearest) / 2)), 4)
 
 
-def _thumbnail(storage: Storage, sha256: str) -> PIL.Image.Image | None:
-    try:
-        with PIL.Image.open(io.BytesIO(storage.read(thumbnail_key(sha256))), formats=("JPEG",)) as image:
-            return image.convert("RGB")
-    except (ObjectMissingError, OSError, PIL.Image.DecompressionBombError):
-        return None
-
-
 def _encoded_again(image: PIL.Image.Image) -> PIL.Image.Image:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=_QUALITY)
@@ -108,5 +102,4 @@ def _embed(encoder: ImageEncoder, images: list[PIL.Image.Image]) -> NDArray[np.f
         encoder.embed(np.stack([encoder.preprocess(image) for image in images[start : start + _BATCH]])).visual
         for start in range(0, len(images), _BATCH)
     ]
-    visual = np.concatenate(parts).astype(np.float32)
-    return np.asarray(visual / np.maximum(np.linalg.norm(visual, axis=1, keepdims=True), 1e-12), np.float32)
+    return normalised(np.concatenate(parts))

@@ -13,19 +13,16 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.merging import choose_small_merges
-from findimg_jobs.build.session import WriteSession, build_and_publish
+from findimg_jobs.build.session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
-from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
 from findimg_jobs.indexing.records import Failure, Listing, SourceImage
 from findimg_jobs.indexing.run import EmbedJob, embed_shards, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.reading.stage import read_text
-from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import is_blocked
-from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import CommittedImages, Shard, make_shards, read_committed
 from findimg_jobs.store.texts import read_committed_texts
 
@@ -61,12 +58,10 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
     if settings.read_text != "off":
         model_files()  # a missing extra must not be noticed after embedding
     library = Library(settings.library, settings.cache)
-    library.live_version()  # taking the lock of a library that does not exist would create it
+    library.live_version()  # a missing library is reported before the images are listed
     listing = list_sources(uris, library.uri)
     settings = settings.model_copy(update={"engine": "local"})  # a few images are embedded before Ray starts
-    with Engine(settings) as engine, hold_lock(library.storage, patience, is_brief=True) as lock:
-        live = library.manifest(library.live_version())
-        session = WriteSession(library, lock, engine, StageClock())
+    with write_to_live(settings, patience, is_brief=True) as (session, live):
         _check_addable(library.storage, live, listing)
         published = _publish(session, settings, live, listing)
         if published.failures and not published.held:
@@ -80,17 +75,14 @@ def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tup
     """Add and remove images that somebody else listed; see `findimg.plugins.Apply`."""
     if settings.read_text != "off":
         model_files()
-    library = Library(settings.library, settings.cache)
-    library.live_version()  # taking the lock of a library that does not exist would create it
     settings = settings.model_copy(update={"engine": "local"})
-    with Engine(settings) as engine, hold_lock(library.storage, patience, is_brief=True) as lock:
-        live = library.manifest(library.live_version())
-        session = WriteSession(library, lock, engine, StageClock())
-        off = addresses_off(library.storage)
+    with write_to_live(settings, patience, is_brief=True) as (session, live):
+        storage = session.library.storage
+        off = addresses_off(storage)
         found = [SourceImage(entry.uri, entry.version, entry.modified) for entry in change.added]
         found = [image for image in found if not is_below(image.uri, off)]
         outside = [image for image in found if not is_below(image.uri, live.sources)]
-        found = [image for image in found if image not in outside and not is_blocked(library.storage, image.uri)]
+        found = [image for image in found if image not in outside and not is_blocked(storage, image.uri)]
         listing = Listing(sorted(image for image in found if not is_below(image.uri, change.removed)))
         published = _publish(session, settings, live, listing, change.removed)
     reason = "It is in no source of the library. Run index with its source once."

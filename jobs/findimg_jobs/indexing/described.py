@@ -1,17 +1,14 @@
 """Images that another encoder of the library has embedded: what it recorded about each, and its thumbnail."""
 
-import io
 from collections import defaultdict
 from threading import Lock
 
-import PIL.Image
-
 from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.images import Image
-from findimg.library.layout import thumbnail_key
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.shards import ImageKey, read_committed, read_rows
+from findimg_jobs.store.thumbnails import read_thumbnail
 
 _SHARDS = 4  # whose records are kept
 
@@ -49,12 +46,12 @@ class DescribedImages:
         holder = key and self._contents.get(key.sha256)
         if holder is None:
             return None
+        pixels = read_thumbnail(self._storage, holder.sha256)
+        if pixels is None:
+            return None
         try:
-            data = self._storage.read(thumbnail_key(holder.sha256))
-            with PIL.Image.open(io.BytesIO(data), formats=("JPEG",)) as thumbnail:
-                pixels = thumbnail.convert("RGB")
             record = self._record(holder)
-        except (ObjectMissingError, OSError, PIL.Image.DecompressionBombError, NotPublishedError):
+        except (ObjectMissingError, OSError, NotPublishedError):
             return None
         return Image(pixels=pixels, sha256=holder.sha256, **record)  # type: ignore[arg-type]
 

@@ -18,8 +18,7 @@ from findimg.terminal import counted
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.reuse import segments_with
-from findimg_jobs.build.session import WriteSession
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.build.session import write_to_live
 from findimg_jobs.indexing.plan import (
     Plan,
     delete_plan,
@@ -31,7 +30,6 @@ from findimg_jobs.indexing.plan import (
 )
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.duplicates import find_others
-from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.lock import hold_lock
@@ -117,11 +115,9 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         LockedError: another run is writing. Nothing was changed.
         FindimgError: the work could not be completed.
     """
-    library, wanted = Library(settings.library, settings.cache), frozenset(uris)
-    storage = library.storage
-    library.live_version()  # taking the lock of a library that does not exist would create it
-    with Engine(settings) as engine, hold_lock(storage) as lock:
-        live = library.manifest(library.live_version())
+    wanted = frozenset(uris)
+    with write_to_live(settings) as (session, live):
+        library, storage = session.library, session.library.storage
         stores = _read_stores(storage)
         known = combine_shards(stores.get(live.fingerprint, []))
         planned = read_images(storage, live.run)
@@ -145,18 +141,17 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
             run = new_run_id()
             images = tuple(image for image in planned if image.uri not in wanted)
             write_plan(storage, Plan(run, images, (), read_folders(storage, live.run)))
-            session = WriteSession(library, lock, engine, StageClock())
             change = VersionChange(run, images, allow_shrink=True, rewritten=holding)
             live = publish_images(session, settings, live, change)
-        lock.check()
+        session.lock.check()
         versions = _withdraw(library, named, gone, live)
         # Delete the rows last: a second call needs them to find the content hashes.
         for sha256 in gone:
             storage.delete(thumbnail_key(sha256))
         erase_examples(storage, TaughtLog(storage), contents=gone)
-        lock.check()
+        session.lock.check()
         delete_texts(storage, wanted, gone)
-        lock.check()
+        session.lock.check()
         erased = sum(delete_rows(storage, name, shards, wanted, gone) for name, shards in stores.items())
     contents = {key.sha256 for key in rows}
     copies = tuple(sorted(key.uri for key in stay if key.sha256 in contents))

@@ -9,16 +9,12 @@ import pyarrow as pa
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.images.decode import ignore_pillow_warnings
-from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import Storage, read_uri
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.reuse import segments_with
-from findimg_jobs.build.session import WriteSession
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.build.session import write_to_live
 from findimg_jobs.indexing.plan import read_images
-from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import (
     CommittedShard,
     Stats,
@@ -58,24 +54,22 @@ def read_missing_captions(settings: Settings) -> CaptionReport:
     Raises:
         FindimgError: nothing was published. What was read is kept.
     """
-    library = Library(settings.library, settings.cache)
-    library.live_version()  # taking the lock of a library that does not exist would create it
     ignore_pillow_warnings()
     read = failed = 0
     captioned: set[str] = set()
-    with Engine(settings) as engine, hold_lock(library.storage) as lock:
-        live = library.manifest(library.live_version())
+    with write_to_live(settings) as (session, live):
+        library = session.library
         for fingerprint in [part.fingerprint for part in live.parts]:
             for shard in read_shards(library.storage, fingerprint):
                 found = _read_shard(library.storage, fingerprint, shard)
                 read, failed = read + found.read, failed + found.failed
                 captioned |= found.captioned
-                lock.check()
+                session.lock.check()
         if captioned:
             holding = {segment.name for segment in segments_with(library, live, (), captioned)}
             images = read_images(library.storage, live.run)
             change = VersionChange(live.run, images, allow_shrink=True, rewritten=holding)
-            live = publish_images(WriteSession(library, lock, engine, StageClock()), settings, live, change)
+            live = publish_images(session, settings, live, change)
     return CaptionReport(live.version, read, len(captioned), failed)
 
 

@@ -2,18 +2,14 @@
 
 from dataclasses import dataclass
 
-from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.ocr.engine import model_files
 from findimg.settings import Settings
 from findimg_jobs.build.rebuild import VersionChange, publish_images
-from findimg_jobs.build.session import WriteSession
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.build.session import write_to_live
 from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.reading.stage import read_text
 from findimg_jobs.reporting.run_report import TextReport
-from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import read_committed
 
 
@@ -40,13 +36,9 @@ def catch_up(settings: Settings) -> CatchUp:
         FindimgError: nothing was published. What was read so far is kept.
     """
     model_files()
-    library = Library(settings.library, settings.cache)
-    library.live_version()  # taking the lock of a library that does not exist would create it
-    with Engine(settings) as engine, hold_lock(library.storage) as lock:
-        live = library.manifest(library.live_version())
-        images = read_images(library.storage, live.run)
-        session = WriteSession(library, lock, engine, StageClock())
-        committed = read_committed(library.storage, live.fingerprint)
+    with write_to_live(settings) as (session, live):
+        storage = session.library.storage
+        images, committed = read_images(storage, live.run), read_committed(storage, live.fingerprint)
         mode = "likely" if settings.read_text == "off" else settings.read_text
         text = read_text(session, mode, live.fingerprint, images, committed)
         manifest = publish_images(session, settings, live, VersionChange(live.run, images, allow_shrink=False))

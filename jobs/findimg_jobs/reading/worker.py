@@ -1,6 +1,5 @@
 """Read the text of one shard's images: look, read, commit. Every engine runs this code."""
 
-import io
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,12 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import PIL.Image
 
-from findimg.errors import ImageError, LibraryError, ModelError, ObjectMissingError, StorageError
+from findimg.errors import ImageError, LibraryError, ModelError, StorageError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.images.decode import ignore_pillow_warnings
-from findimg.library.layout import thumbnail_key
 from findimg.ocr.engine import text_fingerprint
 from findimg.ocr.lines import Box
 from findimg.ocr.reader import READ_SIDES, TextReader, usable_cores
@@ -24,6 +21,7 @@ from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import Shard, Stats, name_shard, read_vectors
 from findimg_jobs.store.texts import PictureText, ReadLine, TextStats, commit_texts
+from findimg_jobs.store.thumbnails import read_thumbnail
 
 Mode = Literal["likely", "all"]
 _AT_ONCE = 4  # images that are read at the same time; each takes up to 500 MB
@@ -168,11 +166,8 @@ class TextWorker:
 
     def _glance(self, sha256: str) -> list[Box] | None:
         """Return the parts of an image's thumbnail that look like text, None without a thumbnail."""
-        try:
-            with PIL.Image.open(io.BytesIO(self._storage.read(thumbnail_key(sha256))), formats=["JPEG"]) as thumbnail:
-                return self._reader.glance(thumbnail.convert("RGB"))
-        except (ObjectMissingError, OSError):
-            return None
+        thumbnail = read_thumbnail(self._storage, sha256)
+        return None if thumbnail is None else self._reader.glance(thumbnail)
 
     def _read(self, image: EmbeddedSource, boxes: Sequence[Box] | None, seconds: dict[str, float]) -> "_Outcome":
         """Read an image, unless the only parts that look like text have none.

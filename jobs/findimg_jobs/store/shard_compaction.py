@@ -4,9 +4,10 @@ Every run with few changes leaves a small shard, and every run reads the keys of
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -30,6 +31,7 @@ from findimg_jobs.store.shards import (
 
 SMALL = 4  # a shard is small if its needed rows fill less than a fourth of a full shard
 MANY = 64  # number of small shards that may stay
+_Small = TypeVar("_Small", bound=Sized)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def compact(
     if len(small) <= MANY:
         return Compaction(len(collected))
     rewritten = written = 0
-    for group in _grouped(small, shard_size):
+    for group in in_groups(small, shard_size):
         others = {shard.name for shard in shards} - {each.shard.name for each in group}
         if len(group) > 1 and _rewrite(storage, fingerprint, group, others):
             rewritten += len(group)
@@ -125,14 +127,19 @@ def _needed(
         yield _Needed(shard, tuple(keys), tuple(failures))
 
 
-def _grouped(small: Iterable[_Needed], shard_size: int) -> Iterator[list[_Needed]]:
-    """Group shards so that the needed rows of each group fit into one shard."""
-    group: list[_Needed] = []
-    for each in small:
-        if sum(map(len, group)) + len(each) > shard_size:
+def in_groups(shards: Iterable[_Small], size: int) -> Iterator[list[_Small]]:
+    """Yield shards in groups of which each fits into one shard.
+
+    Args:
+        shards: their length is the number of their needed rows, less than `size`.
+        size: rows of a shard.
+    """
+    group: list[_Small] = []
+    for shard in shards:
+        if sum(map(len, group)) + len(shard) > size:
             yield group
             group = []
-        group.append(each)
+        group.append(shard)
     yield group
 
 

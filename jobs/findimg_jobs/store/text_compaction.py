@@ -1,13 +1,14 @@
 """Compact the text store: delete text that nothing needs, and copy small shards together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from findimg.errors import LibraryError
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.records import Failure
+from findimg_jobs.store.shard_compaction import MANY, in_groups
 from findimg_jobs.store.texts import (
     FOLDER,
     TextStats,
@@ -19,7 +20,6 @@ from findimg_jobs.store.texts import (
     uncommit_texts,
 )
 
-_MANY = 64  # number of small shards of a reader that may stay
 _SMALL = 256  # pictures of a small shard
 _FULL = 4096  # pictures of a shard into which small ones are copied
 
@@ -60,8 +60,8 @@ def compact_texts(storage: Storage, wanted: AbstractSet[str] | None = None, comm
         elif len(shard) < _SMALL:
             small[shard.reader].append(shard)
     for shards in small.values():
-        if len(shards) > _MANY:
-            for group in _grouped(shards):
+        if len(shards) > MANY:
+            for group in in_groups(shards, _FULL):
                 _join(storage, group)
                 fewer += len(group) - 1
     return fewer
@@ -80,16 +80,6 @@ def _shards(storage: Storage, wanted: AbstractSet[str] | None, committed_before:
         else:
             # Without the records of broken pictures, the next run tries them again, which costs little.
             yield _Shard(reader, name, frozenset(), ())
-
-
-def _grouped(shards: Iterable[_Shard]) -> Iterator[list[_Shard]]:
-    group: list[_Shard] = []
-    for shard in shards:
-        if sum(map(len, group)) + len(shard) > _FULL:
-            yield group
-            group = []
-        group.append(shard)
-    yield group
 
 
 def _join(storage: Storage, group: list[_Shard]) -> None:

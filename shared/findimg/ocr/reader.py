@@ -70,8 +70,7 @@ class TextReader:
         Raises:
             ImageError: the models fail.
         """
-        # The models take blue before red.
-        pixels = np.ascontiguousarray(np.asarray(picture)[..., ::-1])
+        pixels = _blue_first(picture)
         regions = [_Region(corners, _line_pixels(pixels, corners)) for corners in self._find(pixels)]
         lines = []
         for region, (text, confidence) in zip(regions, self._recognise(regions), strict=True):
@@ -91,7 +90,7 @@ class TextReader:
         Raises:
             ImageError: the models fail.
         """
-        pixels = np.ascontiguousarray(np.asarray(thumbnail)[..., ::-1])
+        pixels = _blue_first(thumbnail)
         rows, columns = pixels.shape[:2]
         (tile,) = tiles(columns, rows, _GLANCE)
         found = (scaled(corners, tile) for corners in self._engine.find(cut(pixels, tile)).corners)
@@ -107,7 +106,7 @@ class TextReader:
         Raises:
             ImageError: the models fail.
         """
-        pixels = np.ascontiguousarray(np.asarray(picture)[..., ::-1])
+        pixels = _blue_first(picture)
         places = np.asarray(boxes, np.float32).reshape(-1, 4, 2) * np.asarray(picture.size, np.float32)
         regions = [_Region(corners, _line_pixels(pixels, corners)) for corners in places]
         return any(
@@ -144,6 +143,11 @@ class TextReader:
             for place, each in zip(places, found, strict=True):
                 read[place] = each
         return read
+
+
+def _blue_first(picture: Image.Image) -> NDArray[np.uint8]:
+    """Return the pixels of an RGB image as the models take them, uint8[rows, columns, 3]."""
+    return np.ascontiguousarray(np.asarray(picture)[..., ::-1])
 
 
 def _batches(regions: Sequence[_Region]) -> Iterator[list[int]]:
