@@ -44,13 +44,14 @@ from findimg.search.evidence.text import TextEvidence
 from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
 from findimg.search.expansion import CEILING
-from findimg.search.filters import Filters
-from findimg.search.folders import nearest_folders
 from findimg.search.folding import Folding
+from findimg.search.group_ranking import MAX_HITS, GroupRanking
+from findimg.search.notes import Notes
+from findimg.search.pages import Page, Pages
 from findimg.search.phrases import join_terms
 from findimg.search.query import Query, Term
-from findimg.search.ranking import RERANKED, best_first, combine, rerank, top_k
-from findimg.search.results import Answer, Hit, ImageFeatures, TextMatch
+from findimg.search.ranking import best_first
+from findimg.search.results import Answer, ImageFeatures
 from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.sentences.vocabulary import read_vocabulary
@@ -65,8 +66,6 @@ from findimg.text.lexicon.folding import UNSPACED
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vectors import WordVectors
 
-# Hits of a query at most. All of them are ranked together, so that a page does not depend on its place or its length.
-MAX_HITS = 1000
 _ORDERED = 0.25  # an image below this share of the best score is no hit of a query that asks for another order
 _QUERIES = 2048  # prepared queries that are kept
 _FILTERS = 16  # filters whose matches are kept, 8 bytes for each matching image
@@ -79,18 +78,6 @@ class _Span:
     k: int  # hits on the page
     skip: int  # hits on the pages before
     without: int | None  # an item to leave out
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Page:
-    """The page of an answer that is asked for."""
-
-    k: int  # hits on the page
-    skip: int  # hits on the pages before
-    note: str
-    total: int | None  # hits on all pages, None if they are all of the ranked images
-    within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
-    texts: Sequence[TermGroup] = ()  # wanted groups that some text has
 
 
 class Searcher:
@@ -129,7 +116,6 @@ class Searcher:
         self._tagger = open_tagger(words, self.lexicon)
         self._prepared = lru_cache(_QUERIES)(self._prepare)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
-        self._filter_note = lru_cache(_FILTERS)(self._describe_filters)
         self._postings = open_postings(for_words, word_rows, WHOLE)
         classes = ClassEvidence(self._postings, manifest.images, open_postings(for_words, word_rows, REGIONS))
         if word_rows is rows:
@@ -155,7 +141,10 @@ class Searcher:
         self._labels = sources.labels
         self._evidence = EvidenceFinder(sources, manifest.images, for_words.manifest.noise, self.lexicon, words)
         self._spelling = SpellingChecker(self.lexicon, words, self._labels, self._text.knows)
-        self._vectors = VectorEvidence(open_joint(for_words, word_rows))
+        self._notes = Notes(self.catalog, self._matching, self._spelling, self._sentences is not None)
+        self._filter_note = lru_cache(_FILTERS)(self._notes.of_filters)
+        self._pages = Pages(self.catalog, self._folding, self._text)
+        self._ranking = GroupRanking(VectorEvidence(open_joint(for_words, word_rows)), self._described)
 
     def use_taught(self, state: TaughtState, vector_of: VectorOf | None = None) -> None:
         """Answer with these taught names from now on.
@@ -257,31 +246,31 @@ class Searcher:
         wanted = [group for group in groups if group.weight > 0]
         missing = [group for group in wanted if not group.shown]
         if any(group.required for group in missing) or (missing == wanted and all(g.is_only_text for g in missing)):
-            return Answer([], self._missing_note(missing))
+            return Answer([], self._notes.missing(missing))
         within = within_text([group for group in groups if group.shown], within)
         if missing:
-            note = " ".join(filter(None, [self._missing_note(missing), note]))
+            note = " ".join(filter(None, [self._notes.missing(missing), note]))
             if len(missing) == len(wanted) and within is None:
                 return Answer([], note)
             if len(missing) < len(wanted):
                 groups = [group for group in groups if group.shown or group.weight < 0]
         if name_different_things(groups):
             groups = [self._evidence.with_regions(group) for group in groups]
-        items, scores = self._rank(groups, within, span.without)
+        items, scores = self._ranking.rank(groups, within, span.without)
         guessed = [group for group in groups if group.weight > 0 and group.ceiling < 1]
         named = [group for group in groups if group.weight > 0 and group.ceiling == 1]
         if named and guessed and len(scores) and scores[0] <= score_without(guessed, groups):
-            note = " ".join(filter(None, [self._missing_note(guessed), note]))
+            note = " ".join(filter(None, [self._notes.missing(guessed), note]))
             groups = [group for group in groups if group not in guessed]
             guessed = []
-            items, scores = self._rank(groups, within, span.without)
+            items, scores = self._ranking.rank(groups, within, span.without)
         if within is None and len(scores):
             if len(named) > 1 and not missing and not guessed and scores[0] <= self._evidence.noise:
                 note = "No image shows all of these. The nearest images follow."
             kept = np.count_nonzero(scores >= scores[0] * RELEVANT)
             items, scores = items[:kept], scores[:kept]
         if guessed:
-            scores = np.minimum.accumulate(self._cautious_scores(groups, items)) if named else scores * CEILING
+            scores = np.minimum.accumulate(self._ranking.cautious_scores(groups, items)) if named else scores * CEILING
         if query.order != "best":
             items = items[scores >= scores.max(initial=0) * _ORDERED]
             items = self.catalog.by_date(items, oldest_first=query.order == "oldest")
@@ -289,7 +278,7 @@ class Searcher:
         with_text = [group for group in wanted if group.text is not None]
         # With a filter, every image that matches it counts as a hit.
         total = None if within is None or query.order != "best" else self._folding.count(within)
-        return self._page(items, scores, _Page(span.k, span.skip, note, total, within, with_text))
+        return self._pages.make(items, scores, Page(span.k, span.skip, note, total, within, with_text))
 
     def similar(
         self, features: ImageFeatures, query: Query, k: int, without: int | None = None, skip: int = 0
@@ -323,8 +312,8 @@ class Searcher:
         total = self._folding.count(items if within is not None else None)
         if within is None and without is not None and not self._folding.has_others(without):
             total -= 1
-        page = _Page(k, skip, self._filter_note(query.filters), total, within)
-        return self._page(items[order], scores[order], page)
+        page = Page(k, skip, self._filter_note(query.filters), total, within)
+        return self._pages.make(items[order], scores[order], page)
 
     def _nearest(
         self, features: ImageFeatures, hits: int, without: int | None, within: NDArray[np.int64] | None
@@ -450,106 +439,8 @@ class Searcher:
     def _browse(self, query: Query, k: int, skip: int) -> Answer:
         """Return one page of all images that match the filters, by date."""
         items = self.catalog.by_date(self._matching(query.filters), oldest_first=query.order == "oldest")
-        page = _Page(k, skip, self._filter_note(query.filters), None, np.sort(items))
-        return self._page(items, np.ones(len(items), np.float32), page)
-
-    def _rank(
-        self, groups: Sequence[TermGroup], within: NDArray[np.int64] | None, without: int | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the best MAX_HITS images, best first, and their scores. Without evidence, word vectors decide.
-
-        Args:
-            groups: the groups.
-            within: the only images that count, None for all.
-            without: an image to leave out.
-        """
-        weights = np.asarray([group.weight for group in groups], np.float32)
-        vectors = [next((each.vector for each in group.expanded if each.vector is not None), None) for group in groups]
-        items = self._candidates(groups, weights, vectors, within)
-        if without is not None:
-            items = items[items != without]
-        relevance = np.stack([group.relevance[items] for group in groups])
-        # Word vectors only order images without evidence.
-        cosines = None if relevance.min(initial=1) > 0 else self._vectors.cosines(vectors, items)
-        scores = combine(relevance, weights, cosines)
-        order = best_first(scores)
-        items, scores = items[order], scores[order]
-        reranked = rerank(scores[:RERANKED], self._described[items[:RERANKED]])
-        # An image beyond the reranked ones gets the score of one without visual similarity. None overtakes them.
-        rest = np.minimum(scores[RERANKED:] / 2, reranked.min(initial=1))
-        texts = [group.text[items] for group in groups if group.by_text and group.weight > 0 and group.text is not None]
-        if not texts:
-            order = best_first(reranked)
-            return np.concatenate([items[order], items[RERANKED:]]), np.concatenate([reranked[order], rest])
-        mixed = np.concatenate([reranked, rest])
-        scores = np.where(np.max(texts, axis=0) > 0, np.maximum(mixed, scores), mixed)
-        order = best_first(scores)
-        return items[order], scores[order]
-
-    def _cautious_scores(self, groups: Sequence[TermGroup], items: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return scores in which a guessed term's evidence counts no more than its ceiling allows."""
-        weights = np.asarray([group.weight for group in groups], np.float32)
-        ceilings = np.asarray([1 if group.weight < 0 else group.ceiling for group in groups], np.float32)[:, None]
-        relevance = 1 - ceilings + ceilings * np.stack([group.relevance[items] for group in groups])
-        return combine(relevance.astype(np.float32), weights)
-
-    def _candidates(
-        self,
-        groups: Sequence[TermGroup],
-        weights: NDArray[np.float32],
-        vectors: Sequence[NDArray[np.float32] | None],
-        within: NDArray[np.int64] | None,
-    ) -> NDArray[np.int64]:
-        """Return up to MAX_HITS images for the exact ranking, in ascending order."""
-        if within is None and len(groups) == 1:
-            # The score of a single term rises with its relevance.
-            places = top_k(groups[0].relevance, MAX_HITS)
-            relevance = groups[0].relevance[places]
-            best = relevance.max(initial=0)
-            # Reranking at most halves a score. Beyond the reranked images, the others cannot become relevant hits.
-            relevant = relevance >= best * RELEVANT / 2
-            if best > 0 and np.count_nonzero(relevant) >= RERANKED:
-                return np.asarray(places[relevant], np.int64)
-            if len(places) < MAX_HITS or relevance.min() > 0:
-                return places
-        if within is not None and not any(group.weight > 0 for group in groups):
-            # Only unwanted terms and a filter: any image that matches may be a hit.
-            relevance = np.stack([group.relevance[within] for group in groups])
-            return within[top_k(combine(relevance, weights), MAX_HITS)]
-        evidence = np.logical_or.reduce([group.relevance > 0 for group in groups if group.weight > 0])
-        items = np.flatnonzero(evidence) if within is None else within[evidence[within]]
-        if len(items) > MAX_HITS:
-            relevance = np.stack([group.relevance[items] for group in groups])
-            return items[top_k(combine(relevance, weights), MAX_HITS)]
-        # Too few images have evidence, so those nearest by word vectors follow.
-        others = np.flatnonzero(~evidence) if within is None else within[~evidence[within]]
-        wanted = [vector for vector, weight in zip(vectors, weights, strict=True) if weight > 0]
-        nearest = top_k(self._vectors.cosines(wanted, others).sum(axis=0), MAX_HITS - len(items))
-        return np.sort(np.concatenate([items, others[nearest]]))
-
-    def _missing_note(self, groups: Sequence[TermGroup]) -> str:
-        notes = []
-        for verb, chosen in (
-            ("shows", [group for group in groups if not group.is_only_text]),
-            ("shows or says", [group for group in groups if group.is_only_text and not group.required]),
-        ):
-            terms = [each for group in chosen for each in (group.term, *group.term.alternatives)]
-            if terms:
-                names = [repr(each.typed or each.text) for each in terms]
-                notes.append(f"Nothing here {verb} {enumerated(names, 'or')}.")
-            if verb == "shows":
-                words = [each.text for each in terms if self._is_word(each.text)]
-                suggestions = [found for text in words for found in self._spelling.suggestions(text)]
-                notes.append(did_you_mean(suggestions).strip() if suggestions else "")
-        for term in (group.term for group in groups if group.required):
-            texts = [repr(text) for text in term.texts]
-            has = "has the caption" if term.source == "caption" else "has the written words"
-            notes.append(f"No image {has} {enumerated(texts, 'or')}.")
-        return " ".join(filter(None, notes))
-
-    def _is_word(self, text: str) -> bool:
-        """Return whether a term's text may be misspelt: any term, but no sentence."""
-        return not (self._sentences and " " in text)
+        page = Page(k, skip, self._filter_note(query.filters), None, np.sort(items))
+        return self._pages.make(items, np.ones(len(items), np.float32), page)
 
     def _classes_named(self, name: str) -> NDArray[np.bool_]:
         """Return the classes that a word names, bool[1000]: one class, or all classes below a node."""
@@ -561,57 +452,3 @@ class Searcher:
                 return np.asarray(self.lexicon.covers[named].any(axis=0))
         known = [name for names in self.lexicon.names for name in names]
         raise QueryError(f"No class is called {name!r}.{did_you_mean(nearest_spellings(name, known))}")
-
-    def _page(self, items: NDArray[np.int64], scores: NDArray[np.float32], page: _Page) -> Answer:
-        """Return one page of ranked images, with copies and near-duplicates folded behind the best of them."""
-        firsts = self._folding.first_places(items)
-        places = firsts[page.skip : page.skip + page.k]
-        rows = self.catalog.rows(items[places].tolist())
-        matches = self._excerpts(items[places].tolist(), page.texts)
-        hits = []
-        for row, item, score in zip(rows, items[places].tolist(), scores[places].tolist(), strict=True):
-            copies, near_duplicates = self._folding.others(row, item, page.within)
-            hits.append(
-                Hit(
-                    uri=row.uri,
-                    score=round(score, 4),
-                    item=item,
-                    width=row.width,
-                    height=row.height,
-                    sha256=row.sha256,
-                    taken=row.taken,
-                    copies=tuple(copies),
-                    near_duplicates=tuple(near_duplicates),
-                    dated_by=row.dated_by,
-                    matched=matches.get(item),
-                )
-            )
-        return Answer(hits, page.note, len(firsts) if page.total is None else page.total)
-
-    def _excerpts(self, items: Sequence[int], groups: Sequence[TermGroup]) -> dict[int, TextMatch]:
-        """Return where the texts of some images have the words of some groups."""
-        wanted: dict[int, list[Term]] = {}
-        for group in groups:
-            if group.text is not None:
-                for item in (item for item in items if group.text[item] > 0):
-                    wanted.setdefault(item, []).extend((group.term, *group.term.alternatives))
-        return self._text.excerpts(wanted)
-
-    def _describe_filters(self, filters: Filters) -> str:
-        """Return what the answer says about its filters, empty without filters."""
-        if not filters:
-            return ""
-        found = len(self._matching(filters))
-        note = f"{found} of {self.manifest.images} images match the filters."
-        if not found:
-            for folder in filters.folders:
-                if not len(self._matching(Filters(folders=(folder,)))):
-                    return nearest_folders(folder, self.catalog.folders())
-        if not filters.dated:
-            return note
-        by_file = self.catalog.dated_by_file(replace(filters, before=None, after=None))
-        undated = self.catalog.undated()
-        if by_file:
-            images = "1 image has" if by_file == 1 else f"{by_file} images have"
-            note += f" {images} no camera date, so the time of the file counts."
-        return f"{note} {undated} images carry no date." if undated else note

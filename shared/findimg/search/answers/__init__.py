@@ -1,0 +1,1 @@
+"""Answers: hits, folded copies, pages and remarks."""

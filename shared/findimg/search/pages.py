@@ -1,0 +1,71 @@
+"""Make one page of an answer from ranked images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from findimg.library.version_catalog import VersionCatalog
+from findimg.search.evidence.groups import TermGroup
+from findimg.search.evidence.text import TextEvidence
+from findimg.search.folding import Folding
+from findimg.search.query import Term
+from findimg.search.results import Answer, Hit, TextMatch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """The page of an answer that is asked for."""
+
+    k: int  # hits on the page
+    skip: int  # hits on the pages before
+    note: str
+    total: int | None  # hits on all pages, None if they are all of the ranked images
+    within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
+    texts: Sequence[TermGroup] = ()  # wanted groups that some text has
+
+
+class Pages:
+    """Reads what a hit shows: its row of the catalog, its copies, and where its text has the words of the query."""
+
+    def __init__(self, catalog: VersionCatalog, folding: Folding, text: TextEvidence):
+        """Use the files of a version."""
+        self._catalog = catalog
+        self._folding = folding
+        self._text = text
+
+    def make(self, items: NDArray[np.int64], scores: NDArray[np.float32], page: Page) -> Answer:
+        """Return one page of ranked images, with copies and near-duplicates folded behind the best of them."""
+        firsts = self._folding.first_places(items)
+        places = firsts[page.skip : page.skip + page.k]
+        rows = self._catalog.rows(items[places].tolist())
+        matches = self._excerpts(items[places].tolist(), page.texts)
+        hits = []
+        for row, item, score in zip(rows, items[places].tolist(), scores[places].tolist(), strict=True):
+            copies, near_duplicates = self._folding.others(row, item, page.within)
+            hits.append(
+                Hit(
+                    uri=row.uri,
+                    score=round(score, 4),
+                    item=item,
+                    width=row.width,
+                    height=row.height,
+                    sha256=row.sha256,
+                    taken=row.taken,
+                    copies=tuple(copies),
+                    near_duplicates=tuple(near_duplicates),
+                    dated_by=row.dated_by,
+                    matched=matches.get(item),
+                )
+            )
+        return Answer(hits, page.note, len(firsts) if page.total is None else page.total)
+
+    def _excerpts(self, items: Sequence[int], groups: Sequence[TermGroup]) -> dict[int, TextMatch]:
+        """Return where the texts of some images have the words of some groups."""
+        wanted: dict[int, list[Term]] = {}
+        for group in groups:
+            if group.text is not None:
+                for item in (item for item in items if group.text[item] > 0):
+                    wanted.setdefault(item, []).extend((group.term, *group.term.alternatives))
+        return self._text.excerpts(wanted)
