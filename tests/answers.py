@@ -7,8 +7,8 @@ import pytest
 
 from findimg.errors import QueryError
 from findimg.library.library import Library
+from findimg.search.answers.results import Answer
 from findimg.search.query import Query, parse
-from findimg.search.results import Answer
 from findimg.search.searcher import Searcher
 from findimg.text.vectors import WordVectors
 

@@ -17,8 +17,8 @@ from findimg.contact_sheet import draw_sheet
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.images.decode import ignore_pillow_warnings
+from findimg.search.answers.results import ImageFeatures
 from findimg.search.group_ranking import MAX_HITS
-from findimg.search.results import ImageFeatures
 from findimg.settings import Settings, load_settings
 from findimg.storage.base import read_uri
 from findimg.terminal import print_lines, printable

@@ -10,7 +10,7 @@ from rich.text import Text
 from findimg.contact_sheet import Cell, Row
 from findimg.errors import ObjectMissingError
 from findimg.library.library import Library
-from findimg.search.results import Hit
+from findimg.search.answers.results import Hit
 from findimg.terminal import printable
 from findimg_bot.service.answers import ImageResults, Results, TagResults, WordResults
 

@@ -21,9 +21,9 @@ from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.ocr.outside import OutsideReader
 from findimg.plugins import PATIENCE, AddReport, find_add
+from findimg.search.answers.results import Answer, ImageFeatures
 from findimg.search.group_ranking import MAX_HITS
 from findimg.search.query import Query, parse
-from findimg.search.results import Answer, ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import text_vectors
 from findimg.search.taught.examples import indexed_example, outside_example

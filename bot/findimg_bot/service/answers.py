@@ -6,8 +6,8 @@ from datetime import date
 from typing import Literal
 
 from findimg.errors import QueryError
+from findimg.search.answers.results import Hit, ImageFeatures
 from findimg.search.query import Query, parse
-from findimg.search.results import Hit, ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.search.tags import Tag
 from findimg.text.vectors import WordVectors

@@ -28,8 +28,8 @@ from findimg.library.encoder import open_encoders, used_parts
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.ocr.outside import OutsideReader
+from findimg.search.answers.results import ImageFeatures
 from findimg.search.query import parse
-from findimg.search.results import ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import TextVectors, text_vectors
 from findimg.search.taught.examples import outside_example

@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import FindimgError, QueryError, UnknownWordError
 from findimg.library.channels import NO_CHANNELS, Channels, channel_of
 from findimg.library.manifest import Manifest
-from findimg.search.results import Hit, ImageFeatures
+from findimg.search.answers.results import Hit, ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.search.taught.follow import INTERVAL
 from findimg.settings import Settings

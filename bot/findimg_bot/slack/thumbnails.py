@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
-from findimg.search.results import Hit
+from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage
 from findimg_bot.service.errors import slack_failure
 from findimg_bot.slack.blocks.elements import Block

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
-from findimg.search.results import Hit
+from findimg.search.answers.results import Hit
 from findimg.terminal import printable
 
 TOP = 10  # judged hits of a query

@@ -27,6 +27,10 @@ from findimg.library.encoder import used_parts
 from findimg.library.layout import VOCABULARY_FILE
 from findimg.library.library import Version
 from findimg.library.version_catalog import VersionCatalog
+from findimg.search.answers.folding import Folding
+from findimg.search.answers.notes import Notes
+from findimg.search.answers.pages import Page, Pages
+from findimg.search.answers.results import Answer, ImageFeatures
 from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.evidence.finder import EvidenceFinder, EvidenceSources
@@ -44,14 +48,10 @@ from findimg.search.evidence.text import TextEvidence
 from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
 from findimg.search.expansion import CEILING
-from findimg.search.folding import Folding
 from findimg.search.group_ranking import MAX_HITS, GroupRanking
-from findimg.search.notes import Notes
-from findimg.search.pages import Page, Pages
 from findimg.search.phrases import join_terms
 from findimg.search.query import Query, Term
 from findimg.search.ranking import best_first
-from findimg.search.results import Answer, ImageFeatures
 from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.sentences.vocabulary import read_vocabulary

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from findimg.errors import QueryError
 from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
+from findimg.search.answers.results import Hit, TextMatch
 from findimg.search.query import LONGEST
-from findimg.search.results import Hit, TextMatch
 from findimg.search.tags import Tag
 from findimg_bot.service.answers import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from findimg.errors import StorageError
-from findimg.search.results import Hit
+from findimg.search.answers.results import Hit
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.evaluation.metrics import (
     Evaluation,

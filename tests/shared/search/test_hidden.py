@@ -9,8 +9,8 @@ import pytest
 from findimg.errors import QueryError
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
+from findimg.search.answers.results import Answer
 from findimg.search.query import parse
-from findimg.search.results import Answer
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words

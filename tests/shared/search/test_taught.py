@@ -10,8 +10,8 @@ import pytest
 
 from findimg.errors import QueryError, StorageError
 from findimg.library.library import Library
+from findimg.search.answers.results import Answer
 from findimg.search.query import parse
-from findimg.search.results import Answer
 from findimg.search.searcher import Searcher
 from findimg.search.taught.examples import indexed_example
 from findimg.search.taught.follow import TaughtFollower

@@ -5,7 +5,7 @@ import unicodedata
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from findimg.search.results import TextMatch
+from findimg.search.answers.results import TextMatch
 from findimg_bot.slack.limits import MESSAGE_TEXT, clip
 
 _MARKS = re.compile(r"[*~`]")

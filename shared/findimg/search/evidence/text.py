@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from findimg.images import EXTENSIONS
 from findimg.index.segmented import SegmentedTextIndex
 from findimg.index.text_index import KINDS, ImageText, Items, Kind
+from findimg.search.answers.results import TextMatch
 from findimg.search.query import Term
-from findimg.search.results import TextMatch
 from findimg.text.lexicon import Lexicon
 from findimg.text.tokens import Token, fold_words, tokenise
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.library.version_catalog import VersionCatalog
+from findimg.search.answers.folding import Folding
+from findimg.search.answers.results import Answer, Hit, TextMatch
 from findimg.search.evidence.groups import TermGroup
 from findimg.search.evidence.text import TextEvidence
-from findimg.search.folding import Folding
 from findimg.search.query import Term
-from findimg.search.results import Answer, Hit, TextMatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
