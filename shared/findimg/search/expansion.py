@@ -58,6 +58,11 @@ CLEAR_FIT = 0.6
 VAGUE = 0.5
 CONCRETE = 0.68
 RELATIVE = 0.1  # weight of relatives of named classes: `boat` also finds schooners when there are no more boats
+# Weight of a class that has the word at the end of a name (`bighorn sheep`, `bow tie`), and a hypernym in common with
+# the named classes that says at least CLOSE (`Lexicon.specific`): a sea lion is no lion. It is below a good match,
+# because a mouth organ is no organ.
+KIND = 0.35
+CLOSE = 0.5
 # Exponent of probabilities for a word that names no class. Such images have some probability for many relatives.
 ROOT = 0.5
 # Least weight of a class, so that few posting lists are read. The second one is for words that name no class.
@@ -151,8 +156,11 @@ def _readings(
             pure = named if named.any() else _best_is_one(kin)
             fit = float(normalised(pure @ node_vectors(words, lexicon)[:CLASSES]) @ vector)
         beside = _best_is_one(np.where(named, -np.inf, kin + near))
-        classes = np.asarray(np.where(named, 1, beside * (RELATIVE if named.any() else 1)), dtype=np.float32)
         is_name = bool(named.any())
+        classes = np.asarray(np.where(named, 1, beside * (RELATIVE if is_name else 1)), dtype=np.float32)
+        if is_name:
+            kinds = [each for each in lexicon.classes_called(term) if _is_close(each, named, lexicon)]
+            classes[kinds] = np.maximum(classes[kinds], KIND)
         readings.append(_Reading(classes, sense.share, fit, is_name))
         clear = is_name and _names_classes(term, sense, senses, fit, lexicon)
         any_is_clear |= clear
@@ -170,6 +178,12 @@ def _readings(
     if vector is not None and unseen > 0.01:
         readings.append(_Reading(_best_is_one(near), unseen, fit, False))
     return readings
+
+
+def _is_close(place: int, named: npt.NDArray[np.bool_], lexicon: Lexicon) -> bool:
+    """Return whether a class has a specific hypernym in common with one of the named classes."""
+    above = [up for up in lexicon.above(place) if lexicon.specific[up] >= CLOSE]
+    return bool((lexicon.covers[above] & named).any())
 
 
 def _is_figurative(term: str, node: int, senses: tuple[Sense, ...], lexicon: Lexicon) -> bool:

@@ -234,6 +234,26 @@ def test_word_that_names_no_class_has_a_low_ceiling(lexicon: Lexicon, words: Wor
     assert expand(word, lexicon, words).ceiling == CEILING < 0.15
 
 
+@pytest.mark.parametrize(
+    ("word", "label"), [("sheep", "bighorn"), ("tie", "bow tie"), ("rifle", "assault rifle"), ("table", "dining table")]
+)
+def test_near_class_that_is_called_by_the_word_follows_the_named_classes(
+    lexicon: Lexicon, words: WordVectors, word: str, label: str
+) -> None:
+    classes = expand(word, lexicon, words).classes
+    place = next(node for node, names in enumerate(lexicon.names) if names[0] == label)
+
+    assert 0.2 < classes[place] < 0.4
+
+
+@pytest.mark.parametrize(("word", "label"), [("lion", "sea lion"), ("pig", "guinea pig"), ("dog", "hotdog")])
+def test_distant_class_that_is_called_by_the_word_is_left_out(
+    lexicon: Lexicon, words: WordVectors, word: str, label: str
+) -> None:
+    place = next(node for node, names in enumerate(lexicon.names) if names[0] == label)
+    assert expand(word, lexicon, words).classes[place] == 0
+
+
 def test_name_that_ends_with_a_word_for_something_else_is_not_selected(lexicon: Lexicon, words: WordVectors) -> None:
     classes = expand("puppy", lexicon, words).classes
     axolotl = next(node for node, names in enumerate(lexicon.names) if "mud puppy" in names)

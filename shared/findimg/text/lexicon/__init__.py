@@ -113,6 +113,15 @@ class Lexicon:
         """Return a node and all its hypernyms."""
         return self._above[node]
 
+    def classes_called(self, word: str) -> list[int]:
+        """Return the classes with a name of several words that ends with `word`: `bighorn sheep` for `sheep`."""
+        ending = f" {word.lower()}"
+        return [
+            node
+            for node in self.part_of_names(word)
+            if node < CLASSES and any(name.lower().endswith(ending) for name in self.names[node])
+        ]
+
     def part_of_names(self, word: str) -> list[int]:
         """Return the nodes with a name of several words that has `word` among them: `kitchen utensil` for `kitchen`."""
         return self._by_part.get(word.lower(), [])
