@@ -30,6 +30,8 @@ from findimg.images.refusals import LIMIT_BYTES, broken, check_pixels, empty, to
 MODEL_SIDE = 256  # pixels, the short side that encoders need at least
 THUMBNAIL_SIDE = 320  # pixels
 _SMALL = 2**22  # pixels. Coded frames up to this size do no harm.
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+_FRAMES = 10  # frames of an animation to search for one that shows something
 # Formats that Pillow does not decode, or not in every layout: name, test of the content, reader.
 _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], PIL.Image.Image]], ...] = (
     ("camera raw", is_camera_raw, open_camera_raw),
@@ -65,6 +67,8 @@ class Image:
 
 def decode(data: bytes, sides: tuple[int, int] = (THUMBNAIL_SIDE, MODEL_SIDE)) -> Image:
     """Decode the first frame of a JPEG, MPO, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC file.
+
+    If an animation begins with frames of one colour, the first other frame is decoded.
 
     JPEG XL and the previews in camera raw files need the extras `jxl` and `raw`.
 
@@ -154,9 +158,10 @@ def _decode(data: bytes, original: bytes, sides: tuple[int, int], incomplete: bo
         picture.load()
         orientation, taken = _exif(picture)
         captions = read_captions(picture)
-        if picture.mode in ("I", "F"):
-            picture = _reduced(picture, sides)
-        pixels = to_srgb(_reduced(on_white(to_eight_bit(picture)), sides))
+        frame = _first_shown_frame(picture)
+        if frame.mode in ("I", "F"):
+            frame = _reduced(frame, sides)
+        pixels = to_srgb(_reduced(on_white(to_eight_bit(frame)), sides))
         if orientation in _UPRIGHT:
             pixels = pixels.transpose(_UPRIGHT[orientation])
     except ImageError:
@@ -179,6 +184,33 @@ def _decode(data: bytes, original: bytes, sides: tuple[int, int], incomplete: bo
         incomplete=incomplete,
         captions=captions,
     )
+
+
+def _first_shown_frame(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Return the first frame of an animation that has more than one colour, or else the first frame.
+
+    Args:
+        picture: an image whose first frame is loaded.
+    """
+    if picture.format not in _ANIMATED:
+        return picture
+    first = picture
+    # A later frame may be broken. A decoder may raise any exception for hostile bytes.
+    with suppress(Exception):
+        if not getattr(picture, "is_animated", False) or not _has_one_colour(picture):
+            return picture
+        first = picture.copy()
+        for number in range(1, _FRAMES):
+            picture.seek(number)
+            if picture.size == first.size and not _has_one_colour(picture):
+                return picture
+    return first
+
+
+def _has_one_colour(picture: PIL.Image.Image) -> bool:
+    extrema = on_white(to_eight_bit(picture)).getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return all(low == high for low, high in bands)
 
 
 def _open(data: bytes) -> PIL.Image.Image:

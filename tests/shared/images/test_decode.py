@@ -307,6 +307,26 @@ def test_of_an_animation_the_first_frame_counts(name: str) -> None:
     assert (image.width, image.height) == (64, 48)
 
 
+@pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF"])
+@pytest.mark.parametrize("colour", [(0, 0, 0, 255), (0, 0, 0, 0)])
+def test_animation_that_begins_with_one_colour_shows_its_first_other_frame(
+    name: str, colour: tuple[int, int, int, int]
+) -> None:
+    blank = PIL.Image.new("RGBA", (64, 48), colour)
+    frames = [blank, flag().convert("RGBA"), noise(64, 48).convert("RGBA")]
+    data = file(blank, name, save_all=True, append_images=frames, duration=[100, 110, 120, 130], disposal=2)
+    assert corners(decode(data).pixels) == "rgby"
+
+
+@pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG"])
+def test_animation_of_one_colour_or_with_a_broken_second_frame_shows_its_first_frame(name: str) -> None:
+    blank = PIL.Image.new("RGB", (64, 48), (200, 30, 30))
+    plain = file(blank, name, save_all=True, append_images=[PIL.Image.new("RGB", (64, 48), (30, 30, 200))])
+    cut = file(blank, name, save_all=True, append_images=[noise(64, 48)])
+    for data in (plain, cut[: len(cut) * 9 // 10]):
+        assert far(decode(data).pixels.getpixel((8, 8)), (200, 30, 30)) < 12
+
+
 @pytest.mark.parametrize("name", ["JPEG", "PNG"])
 @pytest.mark.parametrize("side", [1, 255, 256, 511, 512, 640, 1300, 2100])
 @pytest.mark.parametrize("other", [40, 320, 641, 1921])
