@@ -6,6 +6,7 @@ from functools import cached_property
 
 from findimg.search.query import Term
 from findimg.text.lexicon import Lexicon
+from findimg.text.lexicon.common_words import is_common
 from findimg.text.lexicon.plurals import regular_plural
 from findimg.text.lexicon.translations import WIDESPREAD, open_translations
 from findimg.text.spelling import intended_spelling, nearest_spellings
@@ -43,7 +44,7 @@ class SpellingChecker:
         if text.lower() in self._labels or text in self._lexicon:
             return True
         row = self._words.vocabulary.row(text)
-        return row is not None and row < FREQUENT
+        return (row is not None and row < FREQUENT) or is_common(text.lower())
 
     def suggestions(self, text: str) -> list[str]:
         """Return up to four similar words for a misspelt word, none for a known one.
@@ -53,7 +54,9 @@ class SpellingChecker:
         """
         if not self.is_known(text):
             return nearest_spellings(text, self._nouns.words, _SUGGESTED, self._nouns.ranks)
-        if text.lower() in self._labels or text in self._lexicon or open_translations().is_english(text):
+        if text.lower() in self._labels or text in self._lexicon or is_common(text.lower()):
+            return []
+        if open_translations().is_english(text):
             return []
         row = self._words.vocabulary.row(text)
         intended = self._nearest_noun(text, mistakes=1)

@@ -36,6 +36,7 @@ import numpy.typing as npt
 from findimg.errors import UnknownWordError
 from findimg.heads.conse import class_vectors, node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon, Sense
+from findimg.text.lexicon.common_words import is_common
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vectors import FREQUENT, WordVectors, normalised
 
@@ -119,6 +120,8 @@ def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
     # The last word of an unknown phrase is its head: inline skate, stop sign.
     senses = lexicon.senses(term) or lexicon.senses(term.rpartition(" ")[2])
     if not senses and vector is None:
+        if is_common(term.lower()):
+            raise UnknownWordError(f"The word {term!r} is unknown. Use a more common word.")
         known = nearest_spellings(term, lexicon.visible_nouns()) or words.suggest(term)
         raise UnknownWordError(f"The word {term!r} is unknown.{did_you_mean(known)}")
     readings = _readings(noun or term, senses, vector, lexicon, words)
@@ -148,7 +151,7 @@ def _readings(
     readings = []
     any_is_clear = main_is_named = False
     for sense in senses:
-        named = lexicon.covers[[node for node, steps in sense.places if steps == 0]].any(axis=0)
+        named = np.asarray(lexicon.covers[[node for node, steps in sense.places if steps == 0]].any(axis=0))
         above = list({up for node, _ in sense.places for up in lexicon.above(node)})
         kin = (lexicon.covers[above] * lexicon.specific[above, None]).max(axis=0, initial=0) / np.float32(WORDNET)
         fit = 1.0

@@ -8,6 +8,7 @@ import sys
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -395,6 +396,16 @@ def test_gif_that_lacks_a_few_of_its_pixels_is_decoded_and_marked(missing: int) 
     image, whole = decode(data[:-missing]), decode(data)
     assert (image.incomplete, whole.incomplete) == (True, False)
     assert (np.asarray(image.pixels) == np.asarray(whole.pixels)).all(axis=2).mean() >= 0.95
+
+
+def test_gif_whose_frame_is_smaller_than_its_data_is_decoded_or_rejected() -> None:
+    data = bytearray(file(noise(160, 100), "GIF"))
+    frame = data.index(b"\x2c\0\0\0\0")
+    data[frame + 5 : frame + 9] = struct.pack("<HH", 160, 10)
+    for size in ((160, 100), (65535, 65535)):
+        data[6:10] = struct.pack("<HH", *size)
+        with suppress(ImageError):
+            assert decode(bytes(data[:-40])).pixels.size == (160, 100)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.85])

@@ -5,7 +5,9 @@ from random import Random
 
 import pytest
 
+from findimg.errors import UnknownWordError
 from findimg.search.corrections import SpellingChecker
+from findimg.search.expansion import expand
 from findimg.search.query import Term
 from findimg.search.translation import translate_terms
 from findimg.text.lexicon import open_lexicon
@@ -88,6 +90,27 @@ def test_word_of_the_vectors_alone_is_suggested_only_a_much_more_frequent_noun(s
     assert spelling.suggestions("lemmon") == ["lemon"]
     names = ["obama", "berlin", "mario", "madrid", "karl", "audi", "nokia", "beyonce"]
     assert {name: spelling.suggestions(name) for name in names if spelling.suggestions(name)} == {}
+
+
+EVERYDAY = """
+selfie selfies screenshot screenshots whiteboard whiteboards flipchart flipcharts barcode barcodes emoji hashtag rainy
+foggy sunset sunsets sunrise sunrises mockup mockups wireframe infographic offsite hackathon teambuilding onboarding
+flowchart flowcharts merch airpods datacenter smartphone hoodie podcast lanyard blurry colourful snowboarding webinar
+"""
+
+
+def test_correct_word_gets_no_suggestion_and_is_not_corrected(spelling: SpellingChecker) -> None:
+    words = EVERYDAY.split()
+    corrected = [term.text for term in spelling.correct([Term(word) for word in words])[0]]
+    assert corrected == words
+    assert {word: found for word in words if (found := spelling.suggestions(word))} == {}
+
+
+@pytest.mark.parametrize("word", ["selfie", "emoji", "flipcharts"])
+def test_correct_word_that_no_model_knows_is_reported_without_suggestions(spelling: SpellingChecker, word: str) -> None:
+    with pytest.raises(UnknownWordError) as error:
+        expand(word, open_lexicon(), open_words(EMBEDDED))
+    assert str(error.value) == f"The word {word!r} is unknown. Use a more common word."
 
 
 @pytest.mark.parametrize(("typed", "first"), [("hores", "horse"), ("childrne", "children"), ("teetth", "teeth")])

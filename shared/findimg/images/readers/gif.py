@@ -19,14 +19,17 @@ def completed(data: bytes) -> bytes | None:
     """
     try:
         start, pixels = _first_frame(data)
-        blocks = _blocks(data, start + 1)
+        if not 0 < pixels <= _MAX_PIXELS:
+            return None
+        # A pixel takes at most 1.5 bytes. Further bytes of a hostile file would only cost time.
+        blocks = _blocks(data, start + 1)[: 2 * pixels + 256]
         found = _decoded_pixels(blocks, data[start])
     except (IndexError, struct.error, ValueError):
         return None
-    if not pixels or pixels > _MAX_PIXELS or found < _MIN_SHARE * pixels:
+    if found < _MIN_SHARE * pixels:
         return None
     # Zeros are the code of the first colour, whatever the length of a code is by now.
-    filled = blocks + bytes((pixels - found) * _LONGEST_CODE // 8 + 4)
+    filled = blocks + bytes(max(0, pixels - found) * _LONGEST_CODE // 8 + 4)
     chunks = [filled[at : at + 255] for at in range(0, len(filled), 255)]
     return data[: start + 1] + b"".join(bytes([len(chunk)]) + chunk for chunk in chunks) + _END
 
