@@ -61,10 +61,11 @@ class Term:
 
     text: str
     weight: float = 1.0  # negative: must not be there
-    phrase: bool = False  # was quoted
+    phrase: bool = False  # was quoted, or is a taught name
     alternatives: tuple["Term", ...] = ()  # others of which any one is as good; their weights do not count
     source: Literal["", "written", "caption"] = ""  # the only text to look into; empty for all evidence
     typed: str = field(default="", compare=False)  # the words that `text` is a translation of
+    only_name: bool = field(default=False, compare=False)  # is a taught name, and was not quoted
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -85,6 +85,16 @@ def test_unwanted_words_weights_and_alternatives(searcher: Searcher) -> None:
     assert {"roses", "grass"} <= set(kinds(searcher, "roses or grass", 0.5))
 
 
+def test_quoted_wording_is_found_only_where_it_is_written(searcher: Searcher) -> None:
+    def names(text: str) -> set[str]:
+        return {Path(hit.uri).stem for hit in searcher.find(parse(text), 100).hits}
+
+    # Names of files are text, too.
+    assert names('"sea 1"') == {"sea-1", "roses-sea-1"}
+    assert {name.rpartition("-")[0] for name in names('"grass snow"')} >= {"grass-snow", "grass", "snow"}, "a thing too"
+    assert names('"sea 17"'), "it is written nowhere"
+
+
 def test_image_and_words_together(searcher: Searcher, things: Path) -> None:
     def similar(kind: str, words: str, count: int = 3) -> list[str]:
         uri = things / "pictures" / f"{kind}-0.png"

@@ -13,8 +13,11 @@ from findimg.errors import QueryError
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
+from findimg.search.taught.examples import indexed_example
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
+from findimg.taught.events import new_action, new_example, parse_event
+from findimg.taught.state import merge
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import index
@@ -27,7 +30,7 @@ WRITTEN = {
     "scan_002.png": "Globex\nInvoice of March 2024",
     "screen.png": "Service status\nERROR 500 on server <b>7</b> *now*",
     "other.png": "Service status\nError 404 on server 8",
-    "poster.png": "cat food, half price",
+    "poster.png": "Tabby cat food, half price",
     "minutes.png": "Annual shareho1der meeting",
     "kanji.png": "数据库连接错误",
 }
@@ -125,6 +128,22 @@ def test_image_with_all_words_is_first(searcher: Searcher, text: str, name: str)
 
 def test_image_that_shows_a_thing_comes_before_one_that_says_its_name(searcher: Searcher) -> None:
     assert found(searcher, "cat")[:2] == ["cat.png", "poster.png"]
+
+
+def test_quoted_phrase_finds_its_words_and_then_the_thing(searcher: Searcher) -> None:
+    assert found(searcher, '"tabby cat"')[:2] == ["poster.png", "cat.png"]
+    hits = searcher.find(parse('"tabby cat"'), 2).hits
+    assert [str(hit.matched) for hit in hits] == ["text: **Tabby cat** food, half price", "None"]
+    assert found(searcher, '"Egyptian cats"')[0] == "cat.png", "it is written nowhere"
+
+
+def test_quoted_taught_name_finds_its_words_and_the_examples(searcher: Searcher) -> None:
+    cat = next(row for row in searcher.catalog.rows(range(len(WRITTEN) + 2)) if row.uri.endswith("cat.png"))
+    example = indexed_example(searcher, searcher.look_up(cat.uri)[0])
+    new = new_example("T1/U1", new_action(), "Service status", True, example)
+    searcher.use_taught(merge([parse_event(new.key, new.data)]))
+    assert set(found(searcher, '"service status"')[:3]) == {"cat.png", "other.png", "screen.png"}
+    searcher.use_taught(merge([]))
 
 
 def test_name_of_a_folder_is_found(searcher: Searcher) -> None:

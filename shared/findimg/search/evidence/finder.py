@@ -99,13 +99,20 @@ class EvidenceFinder:
             raise
         if any(names):
             group = self._taught_group(term, expanded, names)
-            return group if group.shown else self._with_text(group)
+            is_quoted = term.phrase and not term.only_name
+            return self._with_text(group) if is_quoted or not group.shown else group
         return self._with_text(self._visual_group(term, expanded))
 
     def _is_wording(self, term: Term) -> bool:
-        """Return whether a quoted phrase is no name of a thing, so that only texts can have it."""
-        if not (self._text.available and term.phrase) or term.alternatives or self._sentences:
+        """Return whether a quoted phrase is no name of a thing, so that only texts can have it.
+
+        An image–text encoder finds images for any phrase. Then it is wording only if it is written somewhere and its
+        last word is no visible noun: `error 500`, but not `people at the beach`.
+        """
+        if not (self._text.available and term.phrase) or term.alternatives:
             return False
+        if self._sentences:
+            return not self._lexicon.senses(term.text.rpartition(" ")[2]) and bool(self._text.find_any(term))
         if len(fold_words(term.typed or term.text)) == 1:
             return False
         return term.text.lower() not in self._sources.labels and not self._lexicon.senses(term.text)

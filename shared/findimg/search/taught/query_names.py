@@ -55,14 +55,16 @@ def _longest_names(words: Sequence[str], names: NameLookup) -> list[Term]:
         lengths = range(min(names.most_words, len(words) - start), 0, -1)
         length = next((n for n in lengths if " ".join(words[start : start + n]) in names), 0)
         text = " ".join(words[start : start + (length or 1)])
-        found.append(Term(text, phrase=length > 0))
+        found.append(Term(text, phrase=length > 0, only_name=length > 0))
         start += length or 1
     return found
 
 
 def _marked(term: Term, names: NameLookup) -> Term:
     alternatives = tuple(_marked(each, names) for each in term.alternatives)
-    return replace(term, phrase=term.phrase or term.text in names, alternatives=alternatives)
+    if term.phrase or term.text not in names:
+        return replace(term, alternatives=alternatives)
+    return replace(term, phrase=True, only_name=True, alternatives=alternatives)
 
 
 def _split(text: str, unspaced: Sequence[str], names: NameLookup) -> list[str]:
