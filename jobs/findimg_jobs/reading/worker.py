@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from findimg.errors import ImageError, LibraryError, ModelError, StorageError
-from findimg.images import LIMIT_BYTES, decode
+from findimg.images import LIMIT_BYTES, THUMBNAIL_SIDE, decode
 from findimg.images.decode import ignore_pillow_warnings
 from findimg.ocr.engine import text_fingerprint
-from findimg.ocr.lines import Box
-from findimg.ocr.reader import READ_SIDES, TextReader, usable_cores
+from findimg.ocr.lines import Box, TextLine
+from findimg.ocr.reader import MIN_CONFIDENCE, READ_SIDES, TextReader, usable_cores
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
@@ -30,7 +30,8 @@ _AT_ONCE = 4  # images that are read at the same time; each takes up to 500 MB
 # book jackets and menus.
 _DOCUMENTS = (409, 446, 458, 480, 530, 549, 664, 692, 769, 781, 782, 916, 917, 918, 919, 921, 922)
 _DOCUMENT = 0.1  # share of these classes from which an image is read without a look
-_SEVERAL = 3  # parts of a thumbnail that look like text and need no confirmation
+_SEVERAL = 3  # parts of a thumbnail that look like text, from which on the whole picture is read
+_SMALL = 1.25 * THUMBNAIL_SIDE  # pixels of the longer side, up to which a thumbnail shows all text of a picture
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -121,7 +122,7 @@ class TextWorker:
         stats = Stats(
             shard=shard.name,
             images=len(texts),
-            embedded=sum(outcome.text.read for outcome in texts),
+            embedded=sum(outcome.text.read or bool(outcome.text.lines) for outcome in texts),
             failed=len(failures),
             bytes_read=sum(outcome.bytes_read for outcome in texts),
             seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
@@ -170,7 +171,10 @@ class TextWorker:
         return None if thumbnail is None else self._reader.glance(thumbnail)
 
     def _read(self, image: EmbeddedSource, boxes: Sequence[Box] | None, seconds: dict[str, float]) -> "_Outcome":
-        """Read an image, unless the only parts that look like text have none.
+        """Read an image, or only the parts that look like text.
+
+        In a small picture those parts are all, because it is not much larger than its thumbnail. Of a larger one a few
+        parts are read first. It is read whole if they have text.
 
         Raises:
             ImageError: the image cannot be read.
@@ -185,11 +189,18 @@ class TextWorker:
         if decoded.sha256 != image.sha256:
             raise StorageError("The file changed while its text was read.")
         start = time.perf_counter()
-        is_probable = boxes is None or len(boxes) >= _SEVERAL or self._reader.confirms(decoded.pixels, boxes)
-        found = self._reader.read(decoded.pixels) if is_probable else ()
-        lines = tuple(ReadLine(line.text, line.confidence, line.box) for line in found)
+        found: list[TextLine] = []
+        is_small = max(decoded.pixels.size) <= _SMALL
+        is_whole = boxes is None or (len(boxes) >= _SEVERAL and not is_small)
+        if boxes and not is_whole:
+            found = self._reader.read_boxes(decoded.pixels, boxes)
+            is_whole = bool(found) and not is_small
+        if is_whole:
+            found = self._reader.read(decoded.pixels)
+        certain = (line for line in found if line.confidence >= MIN_CONFIDENCE)
+        lines = tuple(ReadLine(line.text, line.confidence, line.box) for line in certain)
         seconds["text"] = time.perf_counter() - start
-        return _Outcome(PictureText(image.sha256, lines, is_probable), len(data), seconds)
+        return _Outcome(PictureText(image.sha256, lines, is_whole), len(data), seconds)
 
 
 @dataclass(frozen=True, slots=True)

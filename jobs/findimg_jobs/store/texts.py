@@ -58,7 +58,7 @@ class PictureText:
 
     sha256: str  # of the image's bytes, hex
     lines: tuple[ReadLine, ...]  # in reading order; empty for a picture without text
-    read: bool = True  # False if a first look found text improbable, and nothing was read
+    read: bool = True  # False if only the parts were read that a first look found, or nothing
 
     @property
     def text(self) -> str:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from findimg.ocr.crops import crop
-from findimg.ocr.engine import TextEngine
+from findimg.ocr.engine import LINE_HEIGHT, TextEngine
 from findimg.ocr.lines import Box, TextLine, clean, is_readable
+from findimg.ocr.strokes import part_with_strokes
 from findimg.ocr.tiles import TileLimits, cut, scaled, tiles
 
 READ_SIDES = (2000, 1500)  # pixels, long and short side of a picture that suffice to read its text
@@ -18,12 +19,11 @@ MIN_CONFIDENCE = 0.8  # nearly all lines below this are marks on photographs tha
 # In more than a million pixels at once the detector misses a lonely small line. A pixel takes 250 bytes of memory.
 _LIMITS = TileLimits(tile=950_000, picture=2_600_000, short_side=640, most=12)
 _GLANCE = TileLimits(tile=150_000, picture=150_000)
-LINE_HEIGHT = 48  # pixels of a line in the recogniser
 BATCH_WIDTH = 2_400  # pixels of all lines that are recognised together
 LONGEST = 40  # times its height; what is longer is reduced in width
 DOUBTED = 0.9  # a line with less confidence may stand on its head
 _WHOLE = 1.05  # times its extent, from which another region of the same line has more of it
-_PROBABLE = 0.6  # confidence that a box of a glance has text
+PROBABLE = 0.6  # confidence that a box of a glance has text
 _LONG = 1.6  # times its height, the width of what looks like a word rather than like a ring or a wheel
 
 
@@ -72,12 +72,7 @@ class TextReader:
         """
         pixels = _blue_first(picture)
         regions = [_Region(corners, _line_pixels(pixels, corners)) for corners in self._find(pixels)]
-        lines = []
-        for region, (text, confidence) in zip(regions, self._recognise(regions), strict=True):
-            cleaned = clean(text)
-            if confidence >= MIN_CONFIDENCE and is_readable(cleaned):
-                lines.append(TextLine(cleaned, round(confidence, 3), _box(region.corners, picture.size)))
-        return lines
+        return [line for line in self._lines(regions, picture.size) if line.confidence >= MIN_CONFIDENCE]
 
     def glance(self, thumbnail: Image.Image) -> list[Box]:
         """Return the parts of a picture that look like lines of text, in a fraction of the time of `read`.
@@ -90,14 +85,18 @@ class TextReader:
         Raises:
             ImageError: the models fail.
         """
-        pixels = _blue_first(thumbnail)
+        part = part_with_strokes(np.asarray(thumbnail.convert("L")))
+        if part is None:
+            return []
+        pixels = _blue_first(thumbnail)[part.top : part.bottom, part.left : part.right]
         rows, columns = pixels.shape[:2]
         (tile,) = tiles(columns, rows, _GLANCE)
-        found = (scaled(corners, tile) for corners in self._engine.find(cut(pixels, tile)).corners)
+        corner = np.asarray((part.left, part.top), np.float32)
+        found = (scaled(corners, tile) + corner for corners in self._engine.find(cut(pixels, tile)).corners)
         return [_box(corners, thumbnail.size) for corners in found if _is_long(corners)]
 
-    def confirms(self, picture: Image.Image, boxes: Sequence[Box]) -> bool:
-        """Return whether any one of the boxes has text that can be read.
+    def read_boxes(self, picture: Image.Image, boxes: Sequence[Box]) -> list[TextLine]:
+        """Return the lines of text in some parts of a picture, also those with a confidence from `PROBABLE` on.
 
         Args:
             picture: RGB, upright.
@@ -109,9 +108,14 @@ class TextReader:
         pixels = _blue_first(picture)
         places = np.asarray(boxes, np.float32).reshape(-1, 4, 2) * np.asarray(picture.size, np.float32)
         regions = [_Region(corners, _line_pixels(pixels, corners)) for corners in places]
-        return any(
-            confidence >= _PROBABLE and is_readable(clean(text)) for text, confidence in self._recognise(regions)
-        )
+        return [line for line in self._lines(regions, picture.size) if line.confidence >= PROBABLE]
+
+    def _lines(self, regions: Sequence[_Region], size: tuple[int, int]) -> Iterator[TextLine]:
+        """Yield the readable text of regions, whatever its confidence."""
+        for region, (text, confidence) in zip(regions, self._recognise(regions), strict=True):
+            cleaned = clean(text)
+            if is_readable(cleaned):
+                yield TextLine(cleaned, round(confidence, 3), _box(region.corners, size))
 
     def _find(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return the corners of all regions that look like lines, in reading order."""

@@ -71,13 +71,22 @@ def test_photographs_of_things_have_no_text(reader: TextReader) -> None:
     assert reader.read(Image.fromarray(noise).resize((600, 400), Image.Resampling.BICUBIC)) == []
 
 
-def test_glance_sees_text_of_a_thumbnail_and_confirms_it(reader: TextReader) -> None:
+def test_glance_sees_text_of_a_thumbnail_and_its_boxes_are_read(reader: TextReader) -> None:
     page = draw_lines("Conference room", size=60, width=800, height=400)
     small = page.resize((320, 160))
     boxes = reader.glance(small)
     assert boxes
-    assert reader.confirms(page, boxes)
-    assert not reader.confirms(Image.new("RGB", page.size, "white"), boxes)
+    assert texts(reader.read_boxes(page, boxes)) == ["Conference room"]
+    assert reader.read_boxes(Image.new("RGB", page.size, "white"), boxes) == []
+
+
+def test_glance_places_boxes_in_the_whole_thumbnail(reader: TextReader) -> None:
+    page = Image.new("RGB", (320, 240), "white")
+    page.paste(draw_lines("Way out", size=20, width=160, height=80), (160, 150))
+    (box,) = reader.glance(page)
+    assert min(box[::2]) > 190 / 320
+    assert min(box[1::2]) > 170 / 240
+    assert texts(reader.read_boxes(page, [box])) == ["Way out"]
 
 
 def test_threads_share_a_reader(reader: TextReader) -> None:
