@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from findimg.models.artefacts import Download, known_artefacts
+from findimg_bot.state.requests import REQUEST_SECONDS
 from findimg_bot.state.store import EVENT_SECONDS, QUESTION_SECONDS
 from findimg_jobs.maintenance.prune import DAY, GRACE, HISTORY, KEEP
 
@@ -21,6 +22,7 @@ def test_documented_retention_times_match_the_code() -> None:
         ("older versions", f"newest {KEEP}"),
         ("plans and run reports", f"{HISTORY / DAY:.0f} days"),
         ("questions", f"{QUESTION_SECONDS / DAY:.0f} days"),
+        ("requests that are not answered", f"{REQUEST_SECONDS / 60:.0f} minutes"),
         ("ids of Slack's events", f"{EVENT_SECONDS / DAY:.0f} day "),
     ):
         assert promised in row(begins)

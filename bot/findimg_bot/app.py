@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization.async_authorize import AsyncCallableAuthorize
+from slack_bolt.listener.async_listener_completion_handler import AsyncListenerCompletionHandler
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
     AsyncRateLimitErrorRetryHandler,
@@ -19,7 +22,8 @@ from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.listeners import register_listeners
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.slack.admission import Admission
+from findimg_bot.service.recovery import OpenRequest
+from findimg_bot.slack.admission import OPEN_REQUEST, Admission
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import (
     Installations,
@@ -39,6 +43,37 @@ _AUTHORIZE = "https://slack.com/oauth/v2/authorize"
 _log = logging.getLogger(__name__)
 
 
+class RecordingApp(AsyncApp):
+    """An app whose requests are recorded until their listener has ended. `Admission` records them."""
+
+    def __init__(self, **arguments: Any):
+        super().__init__(**arguments)
+        self.listener_runner.listener_completion_handler = _Completion()
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        """Process a request of Slack."""
+        response = await super().async_dispatch(req)
+        if response.status != 200:  # no listener has accepted it
+            await _finish(req)
+        return response
+
+    async def repeat(self, body: dict[str, Any], request: OpenRequest) -> None:
+        """Process a request that another bot accepted."""
+        # The mode has no signature, which was checked before.
+        await self.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body, context={OPEN_REQUEST: request}))
+
+
+class _Completion(AsyncListenerCompletionHandler):
+    async def handle(self, request: AsyncBoltRequest, response: BoltResponse | None) -> None:
+        await _finish(request)
+
+
+async def _finish(req: AsyncBoltRequest) -> None:
+    request: OpenRequest | None = req.context.get(OPEN_REQUEST)
+    if request:
+        await request.finish()
+
+
 def build_client(settings: Settings, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
     """Return a client of Slack's Web API, with the workspace's token if the settings have one.
 
@@ -54,7 +89,7 @@ def build_client(settings: Settings, session: aiohttp.ClientSession | None = Non
     )
 
 
-def build_app(settings: Settings, service: QueryService, client: AsyncWebClient) -> tuple[AsyncApp, Workspaces]:
+def build_app(settings: Settings, service: QueryService, client: AsyncWebClient) -> tuple[RecordingApp, Workspaces]:
     """Build the app.
 
     Raises:
@@ -84,7 +119,7 @@ def build_app(settings: Settings, service: QueryService, client: AsyncWebClient)
 
     authorization: Any = AsyncCallableAuthorize(logger=_log, func=authorize)
 
-    app = AsyncApp(
+    app = RecordingApp(
         logger=_log,
         name="findimg",
         signing_secret=settings.slack_signing_secret.get_secret_value(),

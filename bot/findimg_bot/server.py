@@ -85,7 +85,7 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
             login = asyncio.create_task(_log_in(settings, workspaces))
             try:
                 async with _listening(app, bot, http, monitor):
-                    service.start(workspaces.client)
+                    service.start(workspaces.client, app.repeat)
                     if connection:
                         connection.start()
                     yield bot
@@ -93,6 +93,7 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
                 login.cancel()
                 if connection:
                     await connection.stop()
+                await service.recovery.complete()
     finally:
         await service.stop()
 

@@ -6,7 +6,8 @@ workspace, which runs here and takes its share of the same cores: what is measur
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,8 @@ class Load:
     """The times that people at the workspace measured."""
 
     asked: int
-    failed: int  # commands without an acknowledgement, or without images in the answer
+    refused: int  # commands that the bot did not acknowledge. Slack tells the person.
+    failed: int  # acknowledged commands without images in the answer
     tagged: int  # uploaded images that were tagged meanwhile
     acknowledged: Sequence[float]  # seconds, one a command
     answered: Sequence[float]  # seconds, one an answer
@@ -54,8 +56,8 @@ def measure(folder: Path, short: bool) -> list[Figure]:
             seen = ask_many(team, "/findimg animal", image, *(4, 1) if short else (50, 5))
         finally:
             team.close()
-        if seen.failed:
-            raise RuntimeError(f"{seen.failed} of {seen.asked} commands were not answered with images.")
+        if seen.refused or seen.failed:
+            raise RuntimeError(f"{seen.refused + seen.failed} of {seen.asked} commands were not answered with images.")
         for what, seconds, percent in (
             ("acknowledged", seen.acknowledged, 50),
             ("acknowledged", seen.acknowledged, 99),
@@ -67,40 +69,63 @@ def measure(folder: Path, short: bool) -> list[Figure]:
     return figures
 
 
-def ask_many(team: Team, text: str, image: Path, people: int, rounds: int, pause: float = 0.5) -> Load:
+def ask_many(
+    team: Team,
+    text: str,
+    image: Path,
+    people: int,
+    rounds: int,
+    pause: float = 0.5,
+    on_acknowledged: Callable[[int], None] = lambda count: None,
+) -> Load:
     """Let many people ask at the same moment, several times, each in their own channel.
 
     Args:
         image: uploaded and tagged again and again meanwhile.
         people: how many ask at once.
         pause: seconds between an answer to all and the next time.
+        on_acknowledged: called with the number of acknowledgements, after each.
     """
-    return team.slack.run(_ask_many(team.slack.workspace, text, image.read_bytes(), people, rounds, pause), 600)
+    work = _ask_many(team.slack.workspace, text, image.read_bytes(), (people, rounds), pause, on_acknowledged)
+    return team.slack.run(work, 600)
 
 
-async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, rounds: int, pause: float) -> Load:
+async def _ask_many(
+    workspace: Workspace,
+    text: str,
+    image: bytes,
+    times: tuple[int, int],
+    pause: float,
+    on_acknowledged: Callable[[int], None],
+) -> Load:
+    people, rounds = times
     person = workspace.person()
     channels = [workspace.team.add_channel(f"load{number}", bot=True).id for number in range(people)]
     waiting: dict[str, asyncio.Future[Json]] = {}
     page = workspace.services.page_updates.open(workspace.team, workspace.me)
     acknowledged: list[float] = []
     answered: list[float] = []
-    failed = tagged = 0
+    refused = failed = tagged = 0
 
     async def read() -> None:
         while True:
             told = await page.get()
             future = waiting.get(told.get("channel", ""))
-            if told["type"] == "message" and future and not future.done() and told["message"].get("blocks"):
+            if told["type"] == "message" and future and not future.done() and _is_answer(told["message"]):
                 future.set_result(told["message"])
 
     async def ask(channel: str) -> None:
-        nonlocal failed
+        nonlocal refused, failed
         waiting[channel] = asyncio.get_running_loop().create_future()
         start = time.perf_counter()
         try:
             await person.send(channel, text)
+        except Exception:
+            refused += 1
+            return
+        try:
             acknowledged.append(time.perf_counter() - start)
+            on_acknowledged(len(acknowledged))
             answer = await asyncio.wait_for(waiting[channel], _PATIENCE)
             answered.append(time.perf_counter() - start)
             failed += not images(answer)
@@ -114,9 +139,11 @@ async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, 
             file = person.upload("image.jpg", image)
             ts = await person.send(place, "", files=[file.id])
             waiting[place] = asyncio.get_running_loop().create_future()
-            await person.shortcut("tag_image", place, ts)
-            await waiting[place]
-            tagged += 1
+            with suppress(Exception):  # when a bot is killed
+                await person.shortcut("tag_image", place, ts)
+                async with asyncio.timeout(_PATIENCE):
+                    await waiting[place]
+                tagged += 1
 
     background = [asyncio.create_task(read()), asyncio.create_task(tag())]
     try:
@@ -128,4 +155,9 @@ async def _ask_many(workspace: Workspace, text: str, image: bytes, people: int, 
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         workspace.services.page_updates.close(workspace.me, page)
-    return Load(people * rounds, failed, tagged, acknowledged, answered)
+    return Load(people * rounds, refused, failed, tagged, acknowledged, answered)
+
+
+def _is_answer(message: Json) -> bool:
+    """Return whether a message ends the wait of the person: an answer, or the note that a bot was killed during it."""
+    return bool(message.get("blocks")) or "interrupted" in message["text"]

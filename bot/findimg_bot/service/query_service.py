@@ -37,6 +37,7 @@ from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.links import SECONDS, Links, path_below
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
+from findimg_bot.service.recovery import Recovery, Repeat
 from findimg_bot.service.teaching import Teaching, suggested_name
 from findimg_bot.service.version_watcher import ClientOfTeam, VersionWatcher
 from findimg_bot.slack.blocks.elements import Block, context
@@ -56,7 +57,7 @@ from findimg_bot.slack.blocks.taught import unknown_words_message
 from findimg_bot.slack.blocks.text import escaped, file_name, notification_text
 from findimg_bot.slack.download import download
 from findimg_bot.slack.image_files import SlackFile
-from findimg_bot.slack.replies import RefusedError, Reply
+from findimg_bot.slack.replies import RefusedError, Reply, SupersededError
 from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.slack.visibility import Visibility
 from findimg_bot.state.store import Store, StoredQuestion
@@ -113,6 +114,7 @@ class QueryService:
         self.live = LiveLibrary(settings, max(1, cores - 1), lambda: self.store.pictures.hidden())
         self.library = self.live.library
         self.store = Store(settings.state)
+        self.recovery = Recovery(self.store.database)
         self.thumbnails = Thumbnails(self.store, settings.thumbnail_base_url)
         self.links = Links(settings.image_base_url)
         self.metrics = Metrics()
@@ -130,13 +132,15 @@ class QueryService:
         self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool, self.visible_to_asker)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, client_of: ClientOfTeam) -> None:
+    def start(self, client_of: ClientOfTeam, repeat: Repeat) -> None:
         """Open the live version and the encoder in the background, and watch for new versions.
 
         Args:
             client_of: returns a client with a team's token, None when the app is not installed there.
+            repeat: processes a request of a bot that ended as if Slack had sent it.
         """
         self._spawn(self._watcher.run(client_of))
+        self._spawn(self.recovery.run(repeat, lambda: self.live.version is not None))
         self._spawn(self._follow_taught())
         self._spawn(self.channel_choice.load())
         if self.indexer:
@@ -161,6 +165,7 @@ class QueryService:
         self._search_pool.close()
         self._embed_pool.close()
         self.live.close()
+        self.recovery.close()
         self.store.close()
 
     async def search(
@@ -467,6 +472,8 @@ class QueryService:
         try:
             with self.metrics.answering(kind):
                 yield
+        except SupersededError:
+            _log.info("Another bot has taken over a request.")
         except TeachableError as error:
             await _send(reply, error.message)
         except Exception as error:
@@ -642,5 +649,7 @@ async def _send(reply: Reply, message: Message) -> None:
     """Send the reason for a failure; when that fails as well, log it."""
     try:
         await reply.send(message)
+    except SupersededError:
+        _log.info("Another bot has taken over a request.")
     except Exception as error:
         _log.error("The person who asked cannot be told about an error: %s", slack_failure(error))

@@ -18,15 +18,21 @@ from slack_sdk.errors import SlackClientError
 from findimg.settings import Settings
 from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.recovery import OpenRequest
 from findimg_bot.slack.blocks.picture_modal import SEARCH, SHARE, refusal_modal
 from findimg_bot.slack.blocks.teach_modal import TEACH
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
 from findimg_bot.slack.people import person_of
+from findimg_bot.slack.replies import answer_record
 from findimg_bot.slack.visibility import Asker, asker
 
+OPEN_REQUEST = "open_request"  # key of the context
 _CHANNEL_ENTITY = "slack#/types/channel_id"
 _HOOKS = "https://hooks.slack.com"
+_INTERRUPTED = (
+    "findimg was interrupted while it sent an answer to you. If you do not see the answer here, ask again."
+)
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
 _OTHER_TEAM = "findimg answers only people of the workspace that installed it."
 _TEAM_NOT_ALLOWED = (
@@ -66,17 +72,39 @@ class Admission(AsyncMiddleware):
             return BoltResponse(status=403, body="This response_url is not Slack's.")
         if _is_chat_in_channel(body):
             return BoltResponse(status=200)
-        event = body.get("event_id")
-        if event and not await asyncio.to_thread(self._service.store.is_new, event):
+        if not await self._record(body, context):
             return BoltResponse(status=200)
+        request: OpenRequest | None = context.get(OPEN_REQUEST)
         if reason := self._refusal(body, context):
-            return await self._refuse(body, context, reason)
+            response = await self._refuse(body, context, reason)
+            if request:
+                await request.finish()
+            return response
+        if request and request.is_interrupted:
+            await _report_interruption(body, context)
+            await request.finish()
+            return BoltResponse(status=200)
         self._hide_other_channel(body)
         context["service"] = self._service
         context["person"] = person_of(body, context)
         asker.set(Asker(context.client, str(context.team_id or context.enterprise_id or ""), _user(body, context)))
         context["workspaces"] = self._workspaces
+        answer_record.set(request)
         return await next()
+
+    async def _record(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
+        """Record a request until it is answered, and return whether it is new.
+
+        Events about pictures are not recorded, because a comparison with Slack finds what they say.
+        """
+        if _is_about_pictures(body):
+            event = body.get("event_id")
+            return not event or await asyncio.to_thread(self._service.store.is_new, event)
+        if OPEN_REQUEST in context:
+            return True
+        request = await self._service.recovery.record(body, str(context.team_id or context.enterprise_id or ""))
+        context[OPEN_REQUEST] = request
+        return request is not None
 
     def _is_slack_url(self, response_url: str | None) -> bool:
         if response_url is None:
@@ -156,14 +184,31 @@ class Admission(AsyncMiddleware):
             and event.get("subtype") in (None, "file_share", "thread_broadcast")
             and "bot_id" not in event
         )
-        if asked and context.channel_id and context.user_id:
-            try:
-                await context.client.chat_postEphemeral(
-                    channel=context.channel_id, user=context.user_id, text=reason, thread_ts=_thread(body)
-                )
-            except (SlackClientError, aiohttp.ClientError, OSError) as error:
-                _log.info("A person was refused without a message: %s", slack_failure(error))
+        if asked:
+            await _tell(body, context, reason)
         return BoltResponse(status=200)
+
+
+async def _tell(body: Mapping[str, Any], context: AsyncBoltContext, text: str) -> None:
+    """Tell the person who caused a request something, where that was."""
+    if not context.channel_id or not context.user_id:
+        return
+    try:
+        await context.client.chat_postEphemeral(
+            channel=context.channel_id, user=context.user_id, text=text, thread_ts=_thread(body)
+        )
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        _log.info("A person got no message: %s", slack_failure(error))
+
+
+async def _report_interruption(body: Mapping[str, Any], context: AsyncBoltContext) -> None:
+    """Tell the person that another bot ended while it sent the answer."""
+    respond = context.respond
+    if respond is None or not body.get("response_url"):
+        await _tell(body, context, _INTERRUPTED)
+        return
+    with suppress(SlackClientError, aiohttp.ClientError, OSError):
+        await respond(_INTERRUPTED, response_type="ephemeral", replace_original=False)
 
 
 def _is_about_pictures(body: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,6 +41,34 @@ class RefusedError(Exception):
     """Slack refuses the message's blocks, for example because a file in them was deleted."""
 
 
+class SupersededError(Exception):
+    """Another bot has taken over the request, and answers it."""
+
+
+class AnswerRecord(Protocol):
+    """The record of the request that is being answered. It prevents a second answer after a bot was killed.
+
+    Attributes:
+        progress: timestamp of the message "Searching…" that the answer replaces, empty if there is none.
+    """
+
+    progress: str
+
+    async def start_answer(self) -> None:
+        """Record that an answer is being sent.
+
+        Raises:
+            SupersededError: another bot has taken over the request.
+        """
+
+    async def save_progress(self, ts: str) -> None:
+        """Record the timestamp of the message "Searching…"."""
+
+
+# Set for each request that is recorded.
+answer_record: ContextVar[AnswerRecord | None] = ContextVar("answer_record", default=None)
+
+
 class Reply(Protocol):
     """A way to send an answer to the person who asked."""
 
@@ -59,6 +88,7 @@ class Reply(Protocol):
         Raises:
             RefusedError: Slack refuses the blocks.
             SlackClientError: Slack cannot be reached.
+            SupersededError: another bot answers.
         """
 
 
@@ -92,6 +122,7 @@ class EphemeralReply:
         """See `Reply.send`."""
         async with self._sending:
             self.answered = True
+            await _start_answer()
             if fresh and await self._post(message):
                 if self.replace:
                     await self._respond(delete_original=True)
@@ -144,14 +175,18 @@ class ConversationReply:
                 await self.client.assistant_threads_setStatus(
                     channel_id=self.channel, thread_ts=self.thread, status=_STATUS
                 )
-            elif self.instead_of is None:
+            elif self.instead_of is None and not self._continue():
                 posted = await self.client.chat_postMessage(channel=self.channel, text=SEARCHING, thread_ts=self.thread)
-                self.instead_of = posted["ts"]
+                self.instead_of = str(posted["ts"])
+                if record := answer_record.get():
+                    await record.save_progress(self.instead_of)
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
         async with self._sending:
             self._answered = True
+            self._continue()
+            await _start_answer()
             try:
                 await self._post(message)
             except SlackApiError as error:
@@ -160,6 +195,13 @@ class ConversationReply:
                     raise
                 _log.info("An answer is sent privately, because %s.", reason)
                 await self._send_privately(message, reason)
+
+    def _continue(self) -> bool:
+        """Replace the message "Searching…" of a bot that ended, and return whether there is one."""
+        record = answer_record.get()
+        if record and record.progress and self.instead_of is None:
+            self.instead_of = record.progress
+        return self.instead_of is not None
 
     async def _post(self, message: Message) -> None:
         if self.instead_of:
@@ -196,6 +238,7 @@ class ChannelReply:
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
+        await _start_answer()
         try:
             await _raise_refusal(_post(self.client, self.channel, self.thread, message))
         except SlackApiError as error:
@@ -227,6 +270,7 @@ class PrivateReply:
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
+        await _start_answer()
         if self.channel:
             try:
                 await _raise_refusal(
@@ -276,6 +320,11 @@ class ModalReply:
 
     async def _show(self, blocks: Sequence[Block]) -> None:
         await self.client.views_update(view_id=self.view, view=self.show(blocks))
+
+
+async def _start_answer() -> None:
+    if record := answer_record.get():
+        await record.start_answer()
 
 
 def _content(message: Message) -> dict[str, Any]:

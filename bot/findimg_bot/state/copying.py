@@ -29,7 +29,7 @@ _TABLES = (
 
 
 def copy_state(source: str, target: str) -> dict[str, int]:
-    """Copy everything but leases. Tokens stay encrypted with the same key.
+    """Copy everything but leases and unanswered requests. Tokens stay encrypted with the same key.
 
     Args:
         source: path of a SQLite file, or postgresql://USER@HOST/DATABASE.

@@ -23,7 +23,16 @@ from findimg.search.answers.results import ImageFeatures
 from findimg_bot.service.answers import Question
 from findimg_bot.state.database import Database, insert_row
 from findimg_bot.state.pictures import Pictures, delete_old_changes
-from findimg_bot.state.tables import catch_ups, events, picture_changes, picture_channels, questions, thumbnails
+from findimg_bot.state.requests import claim_event
+from findimg_bot.state.tables import (
+    catch_ups,
+    events,
+    picture_changes,
+    picture_channels,
+    questions,
+    requests,
+    thumbnails,
+)
 
 QUESTION_SECONDS = 30 * 86400.0  # until a question is deleted and its buttons stop working
 EVENT_SECONDS = 86400.0  # Slack repeats an event for some minutes
@@ -100,15 +109,7 @@ class Store:
     def is_new(self, event: str) -> bool:
         """Return whether an event is new, and remember it."""
         claim = secrets.token_urlsafe(12)
-        row = {"id": event, "created": time.time(), "claim": claim}
-
-        def claim_event(connection: Connection) -> bool:
-            # If an earlier attempt was committed before its connection broke, the event has this claim.
-            if insert_row(connection, events, row):
-                return True
-            return connection.execute(select(events.c.claim).where(events.c.id == event)).scalar() == claim
-
-        return self._write(claim_event)
+        return self._write(lambda connection: claim_event(connection, event, claim))
 
     def thumbnails(self, team: str, hashes: Iterable[str]) -> dict[str, str]:
         """Return the ids of the Slack files that show these images to a team, by SHA-256."""
@@ -145,7 +146,7 @@ class Store:
         """Delete everything about a team."""
 
         def forget(connection: Connection) -> None:
-            for table in (questions, thumbnails, picture_changes, picture_channels, catch_ups):
+            for table in (questions, thumbnails, picture_changes, picture_channels, catch_ups, requests):
                 connection.execute(delete(table).where(table.c.team == team))
 
         self._write(forget)

@@ -77,3 +77,18 @@ leases = Table(
     Column("owner", Text, nullable=False),
     Column("until", Double, nullable=False),
 )
+
+# Requests of Slack without a complete answer. If the bot that accepted them ends, another one answers them.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("team", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON, as Slack sent it, without tokens
+    Column("owner", Text, nullable=False),  # the lease of the bot that answers it
+    Column("claim", Text, nullable=False),  # of the take-over
+    Column("attempts", Integer, nullable=False),  # how often it was taken over
+    Column("is_answered", Boolean, nullable=False),  # whether a part of the answer may have been sent
+    Column("progress", Text, nullable=False),  # timestamp of the message "Searching…"
+    Column("created", Double, nullable=False),
+)

@@ -11,6 +11,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from findimg.settings import Settings
+from findimg_bot.service.recovery import OpenRequest
 from findimg_bot.slack.admission import Admission
 
 Json = dict[str, Any]
@@ -34,13 +35,21 @@ class RememberedEvents:
     """The query service, as far as admission uses it."""
 
     def __init__(self) -> None:
-        self.store = self
+        self.store = self.recovery = self
         self._seen: set[str] = set()
 
     def is_new(self, event: str) -> bool:
         new = event not in self._seen
         self._seen.add(event)
         return new
+
+    async def record(self, body: Json, team: str) -> OpenRequest | None:
+        is_new = "event_id" not in body or self.is_new(body["event_id"])
+        recovery: Any = self
+        return OpenRequest("1", recovery) if is_new else None
+
+    async def finish(self, request: OpenRequest) -> None:
+        pass
 
 
 def event(kind: str = "app_mention", channel: str = "C1", team: str = OWN, shared: bool = False, **more: Any) -> Json:
