@@ -30,9 +30,7 @@ from findimg_bot.slack.visibility import Asker, asker
 OPEN_REQUEST = "open_request"  # key of the context
 _CHANNEL_ENTITY = "slack#/types/channel_id"
 _HOOKS = "https://hooks.slack.com"
-_INTERRUPTED = (
-    "findimg was interrupted while it sent an answer to you. If you do not see the answer here, ask again."
-)
+_INTERRUPTED = "findimg was interrupted while it sent an answer to you. If you do not see the answer here, ask again."
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
 _OTHER_TEAM = "findimg answers only people of the workspace that installed it."
 _TEAM_NOT_ALLOWED = (
