@@ -61,11 +61,16 @@ class GroupRanking:
         return items[order], scores[order]
 
     def cautious_scores(self, groups: Sequence[TermGroup], items: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return scores in which a guessed term's evidence counts no more than its ceiling allows."""
+        """Return scores in which a guessed term's evidence counts no more than its ceiling allows.
+
+        No score is higher than without the guessed terms.
+        """
         weights = np.asarray([group.weight for group in groups], np.float32)
-        ceilings = np.asarray([1 if group.weight < 0 else group.ceiling for group in groups], np.float32)[:, None]
-        relevance = 1 - ceilings + ceilings * np.stack([group.relevance[items] for group in groups])
-        return combine(relevance.astype(np.float32), weights)
+        is_certain = np.asarray([group.weight < 0 or group.ceiling == 1 for group in groups])
+        ceilings = np.asarray([group.ceiling for group in groups], np.float32)[:, None]
+        relevance = np.stack([group.relevance[items] for group in groups])
+        cautious = np.where(is_certain[:, None], relevance, 1 - ceilings + ceilings * relevance)
+        return np.minimum(combine(cautious, weights), combine(relevance[is_certain], weights[is_certain]))
 
     def _candidates(
         self,
@@ -90,7 +95,10 @@ class GroupRanking:
             # Only unwanted terms and a filter: any image that matches may be a hit.
             relevance = np.stack([group.relevance[within] for group in groups])
             return within[top_k(combine(relevance, weights), MAX_HITS)]
-        evidence = np.logical_or.reduce([group.relevance > 0 for group in groups if group.weight > 0])
+        wanted_groups = [group for group in groups if group.weight > 0]
+        # Beside named terms, guesses only order the images that have those.
+        decisive = [group for group in wanted_groups if group.ceiling == 1] or wanted_groups
+        evidence = np.logical_or.reduce([group.relevance > 0 for group in decisive])
         items = np.flatnonzero(evidence) if within is None else within[evidence[within]]
         if len(items) > MAX_HITS:
             relevance = np.stack([group.relevance[items] for group in groups])

@@ -39,6 +39,7 @@ from findimg.search.evidence.groups import (
     TermGroup,
     name_different_things,
     score_without,
+    soften_guesses,
     within_text,
     without_stray_text,
 )
@@ -264,6 +265,8 @@ class Searcher:
             groups = [group for group in groups if group not in guessed]
             guessed = []
             items, scores = self._ranking.rank(groups, within, span.without)
+        elif named and guessed:
+            items, scores = self._ranking.rank(soften_guesses(groups), within, span.without)
         if within is None and len(scores):
             if len(named) > 1 and not missing and not guessed and scores[0] <= self._evidence.noise:
                 note = "No image shows all of these. The nearest images follow."

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from findimg.library.library import Library
-from findimg.search.query import Query, Term
+from findimg.search.query import Query, Term, parse
 from findimg.search.searcher import Searcher
 from findimg.text.lexicon import Lexicon
 from findimg.text.vectors import EMBEDDED, open_words
@@ -328,6 +328,28 @@ def test_words_without_a_class_are_never_a_good_match(searcher: Searcher) -> Non
         scores[word] = hits[0].score if hits else 0.0
     assert {word: score for word, score in scores.items() if score >= 0.4} == {}
     print(f"\n{len(words)} words that name no class: {sum(score == 0 for score in scores.values())} without hits")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("elephant in the rain", "elephant"), ("red car at night", "car"), ("umbrella on the street", "umbrella")],
+)
+def test_guessed_word_beside_a_named_one_does_not_spoil_it(
+    searcher: Searcher, labels: list[str], text: str, label: str
+) -> None:
+    hits = searcher.find(parse(text), 3).hits
+    assert [labels[hit.item] for hit in hits] == [label] * 3
+    assert min(hit.score for hit in hits) >= 0.4
+
+
+def test_guessed_word_does_not_raise_the_score_of_an_image_with_a_trace_of_the_named_thing(
+    searcher: Searcher, labels: list[str]
+) -> None:
+    dogs = {hit.item: hit.score for hit in searcher.find(parse("dog"), 1000).hits}
+    hits = searcher.find(parse("dog on the beach"), 10).hits
+    others = [hit for hit in hits if labels[hit.item] != "dalmatian"]
+    assert others
+    assert all(hit.score <= 2 * dogs.get(hit.item, 0) + 0.01 for hit in others)  # reranking at most halves a score
 
 
 def test_tags_name_the_content(searcher: Searcher, labels: list[str], photos: Path) -> None:
