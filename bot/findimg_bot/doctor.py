@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -17,15 +18,19 @@ from findimg.library.encoder import carries_encoder, used_parts
 from findimg.library.layout import thumbnail_key
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
+from findimg.terminal import counted
 from findimg.text.enumeration import enumerated
 from findimg_bot.app import build_client
+from findimg_bot.live_indexing import checks
 from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.installations import ciphers
 from findimg_bot.slack.manifest import Surfaces, bot_scopes
 from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, upload, wait_until_ready
+from findimg_bot.state.pictures import Pictures
 from findimg_bot.state.store import Store
 
+T = TypeVar("T")
 _STALE = timedelta(days=3)
 _ROUND_TRIP_SECONDS = 30.0  # until an uploaded thumbnail must be ready
 _FETCH_SECONDS = 10.0
@@ -145,7 +150,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
 
     async def bot_token() -> str:
         answer = await token()
-        scopes = set(re.split(r"[,\s]+", str(answer.headers.get("x-oauth-scopes", ""))))
+        scopes = _scopes(answer)
         if missing := [scope for scope in bot_scopes(surfaces) if scope not in scopes]:
             raise _ProblemError(
                 f"The token lacks {', '.join(missing)}. Update the app with the output of findimg-bot "
@@ -218,6 +223,44 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
             ) from error
         return "A thumbnail was uploaded, ready, and deleted again."
 
+    async def live_channels() -> str:
+        teams = await asyncio.to_thread(checks.workspaces, live)
+        answer = await token()
+        if answer["team_id"] not in teams:
+            raise _ProblemError(
+                f"The library has the source slack://{teams[0]}, but the token is of {answer['team_id']}. Use the "
+                "token of the workspace that is indexed."
+            )
+        followed = await with_pictures(
+            lambda pictures: checks.followed_channels(client, pictures, answer["team_id"], settings.indexed_channels)
+        )
+        return f"Pictures of {counted(len(followed), 'channel')} of {answer['team_id']} are indexed."
+
+    async def live_lag() -> str:
+        await asyncio.to_thread(checks.workspaces, live)
+        team = str((await token())["team_id"])
+
+        async def check(pictures: Pictures) -> str:
+            channels = await checks.followed_channels(client, pictures, team, settings.indexed_channels)
+            return await checks.check_lag(client, pictures, live, team, channels)
+
+        return await with_pictures(check)
+
+    async def with_pictures(check: Callable[[Pictures], Awaitable[T]]) -> T:
+        store = await asyncio.to_thread(Store, settings.state)
+        try:
+            return await check(store.pictures)
+        except UPLOAD_ERRORS as error:
+            raise _ProblemError(f"The channels cannot be listed: {slack_failure(error)}. Check the scopes.") from error
+        finally:
+            await asyncio.to_thread(store.close)
+
+    async def live_scopes() -> str:
+        return checks.check_scopes(_scopes(await token()))
+
+    async def live_library() -> str:
+        return await asyncio.to_thread(checks.check_writable, live.library.storage, live.library.uri)
+
     yield "state", state
     yield "library", library
     yield "word vectors", words
@@ -232,6 +275,18 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         yield "app token", app_token
     yield "allowed", allowed
     yield "thumbnail", thumbnail
+    if settings.live_indexing == "on":
+        yield "live indexing", checks.check_extra
+        yield "live library", live_library
+        if not many:
+            yield "live scopes", live_scopes
+            yield "live channels", live_channels
+            yield "live catch-up", live_lag
+
+
+def _scopes(answer: AsyncSlackResponse) -> set[str]:
+    """Return the scopes of the token with which Slack was called."""
+    return set(re.split(r"[,\s]+", str(answer.headers.get("x-oauth-scopes", ""))))
 
 
 def _check_token(name: str, token: str) -> None:

@@ -18,6 +18,7 @@ from tests.bot.team import Threaded
 
 KEY = "A" * 43 + "="
 NAMES = ["state", "library", "word vectors", "encoder", "bot token", "app token", "allowed", "thumbnail"]
+LIVE = ("live library", "live scopes", "live channels", "live catch-up")
 
 
 @dataclass
@@ -91,6 +92,12 @@ def unpublish(bench: Bench) -> None:
     (bench.library / "CURRENT").unlink()
 
 
+def occupy_runs(bench: Bench) -> None:
+    shutil.rmtree(bench.library / "runs")
+    (bench.library / "runs").write_text("a file where the bot writes a folder")
+    bench.settings["live_indexing"] = "on"
+
+
 def scramble(bench: Bench) -> None:
     (bench.library / "CURRENT").write_text("../../etc")
 
@@ -152,6 +159,9 @@ def many(**values: str) -> Callable[[Bench], None]:
         (many(), True, "installation", "FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY must be set"),
         (many(slack_client_secret="x", slack_token_key="y"), True, "installation", "must hold a Fernet key"),
         (many(slack_client_secret="x", slack_token_key=KEY), True, "installation", "Set FINDIMG_ALLOW_TEAMS"),
+        (plain(live_indexing="on"), False, "live scopes", "also needs the scopes channels:read, groups:read"),
+        (plain(live_indexing="on"), False, "live channels", "has no source slack://TEAM. Run findimg-jobs index"),
+        (occupy_runs, False, "live library", "Live indexing needs the rights of infra/aws/iam-policy.json"),
         (plain(allow_teams="acme"), False, "allowed", "FINDIMG_ALLOW_TEAMS holds 'acme'"),
     ],
 )
@@ -166,6 +176,7 @@ def test_problem_is_named_with_its_fix(
     related = {
         "library": {"library", "word vectors", "encoder", "thumbnail"},
         "bot token": {"bot token", "app token", "thumbnail"},
+        **{key: {*LIVE} for key in LIVE},
     }
     assert set(sick) <= related.get(name, {name})
 

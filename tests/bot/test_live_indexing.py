@@ -3,6 +3,7 @@
 The bot runs as a process against the local workspace, with an unmodified Bolt and real HTTP.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -13,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from findimg.library.library import Library
 from findimg.settings import Settings
+from findimg_bot.doctor import examine
 from findimg_bot.local_slack.model.state import Channel, File, User
 from findimg_bot.slack.manifest import Surfaces
 from findimg_jobs.indexing.run import index
@@ -34,15 +37,24 @@ PATIENCE = 90.0  # seconds, on a busy machine
 class Office:
     """A workspace whose pictures the bot follows, and the people in it."""
 
-    def __init__(self, folder: Path, cache: Path, samples: Path, state: str | None = None):
-        self.library = str(folder / "library")
+    def __init__(
+        self,
+        folder: Path,
+        cache: Path,
+        samples: Path,
+        state: str | None = None,
+        mode: str = "socket",
+        library: str = "",
+    ):
+        self.library = library or str(folder / "library")
+        self.folder = folder
         self.cache = cache
         self.samples = samples
         pictures = folder / "pictures"
         pictures.mkdir(parents=True)
         shutil.copy(samples / "cat.png", pictures)
         self.team = Team(
-            "socket",
+            mode,
             folder,
             cache,
             self.library,
@@ -86,8 +98,7 @@ class Office:
 
     def paint(self, name: str) -> Path:
         """Return a small picture that no other one equals."""
-        folder = Path(self.library).parent
-        return paint(folder / name, len(list(folder.iterdir())))
+        return paint(self.folder / name, len(list(self.folder.iterdir())))
 
     def act(self, name: str, *arguments: object) -> None:
         """Do something with channels and files, as the first person."""
@@ -112,6 +123,30 @@ class Office:
             assert time.monotonic() - start < PATIENCE, f"{name} is {'not found' if found else 'still found'}"
             time.sleep(0.3)
         return time.monotonic() - start
+
+    def channels(self) -> list[str]:
+        """Return the ids of the channels with the bot."""
+        team = self.workspace.team
+        return [
+            each.id
+            for each in team.channels.values()
+            if team.bot.id in each.members and each.kind in ("channels", "groups")
+        ]
+
+    def examined(self) -> list[str]:
+        """Return what the doctor says about live indexing."""
+        secrets = {name: SecretStr(getattr(self.workspace, name)) for name in ("bot_token", "app_token")}
+        settings = Settings(
+            library=self.library,
+            cache=self.cache,
+            state=self.team.environment["FINDIMG_STATE"],
+            live_indexing="on",
+            slack_api_url=self.workspace.api_url,
+            **{f"slack_{name}": value for name, value in secrets.items()},
+        )
+        findings = asyncio.run(examine(settings, http=False))
+        assert [each.text for each in findings if not each.ok] == []
+        return [each.text for each in findings if each.name.startswith("live ")]
 
     def indexed(self) -> list[str]:
         """Return the file names of the pictures from Slack in the live version."""
@@ -220,6 +255,35 @@ def test_changes_without_events_are_caught_up(office: Office, lost: str) -> None
     office.waits(old, found=False)
     print(f"caught up {found:.1f} s after the {lost}, all {time.monotonic() - start:.1f} s", file=sys.stderr)
     until(lambda: old not in office.indexed(), PATIENCE)
+
+
+@pytest.mark.long
+def test_library_in_s3_is_followed_over_http_and_the_doctor_checks_it(
+    s3: str, cache: Path, samples: Path, tmp_path: Path
+) -> None:
+    office = Office(tmp_path, cache, samples, mode="http", library=f"{s3}/library")
+    try:
+        channel = office.channel("photos")
+        file = office.share(channel, office.samples / "eagle.jpg")
+        found = office.waits("eagle.jpg")
+        office.act("delete_file", file)
+        gone = office.waits("eagle.jpg", found=False)
+        until(lambda: "eagle.jpg" not in office.indexed(), PATIENCE)
+        print(f"over HTTP, library in S3: found after {found:.1f} s, gone after {gone:.1f} s", file=sys.stderr)
+        assert office.examined() == [
+            "The extra jobs is installed.",
+            f"{s3}/library is writable.",
+            "The token has the scopes for pictures in channels.",
+            f"Pictures of {len(office.channels())} channels of {office.workspace.team.id} are indexed.",
+            f"The library follows {office.workspace.team.id}.",
+        ]
+        office.team.stop()
+        retries, office.workspace.timing.retries = office.workspace.timing.retries, ()
+        office.share(channel, office.paint("late.png"))
+        assert office.examined()[-1].startswith("1 change of pictures in")
+        office.workspace.timing.retries = retries
+    finally:
+        office.team.close()
 
 
 @pytest.mark.long

@@ -84,6 +84,12 @@ class Pictures:
         query = query.order_by(table.noticed).limit(limit)
         return self._database.run(lambda connection: [_change(row) for row in connection.execute(query).mappings()])
 
+    def waiting(self, team: str) -> list[PictureChange]:
+        """Return the changes of a team that the library has not followed, also those that are tried again later."""
+        table = picture_changes.c
+        query = select(picture_changes).where(table.team == team, table.done.is_(None))
+        return self._database.run(lambda connection: [_change(row) for row in connection.execute(query).mappings()])
+
     def finish(self, changes: Sequence[PictureChange]) -> None:
         """Store that the library followed changes. Removed pictures stay hidden for a day."""
 
