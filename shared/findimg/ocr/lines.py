@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-_GREEK_WORD = re.compile("[\u0370-\u03ff\u1f00-\u1fff]{2}")
+_GREEK = "[\u0370-\u03ff\u1f00-\u1fff]"
+_GREEK_WORD = re.compile(_GREEK + "{2}")
+_FORMULA = 2  # letters of a formula such as Δt; longer words with a Greek letter are Greek
 Box: TypeAlias = tuple[float, float, float, float, float, float, float, float]
 
 
@@ -30,10 +32,14 @@ def clean(text: str) -> str:
 def is_readable(text: str) -> bool:
     """Return whether a text is more than one letter, and in a script that the models know.
 
-    Wheels, rings and branches look like single letters. The models know Greek letters from formulas only, and what they
-    return for Greek words is not what is written.
+    Wheels, rings and branches look like single letters. The models know Greek letters from formulas only. They return
+    Latin letters for most letters of a Greek word, so at least half of a readable line is in words without Greek ones.
     """
-    return sum(map(str.isalnum, text)) > 1 and not _GREEK_WORD.search(text)
+    if sum(map(str.isalnum, text)) < 2 or _GREEK_WORD.search(text):
+        return False
+    words = [(word, sum(map(str.isalpha, word))) for word in text.split()]
+    greek = sum(letters for word, letters in words if letters > _FORMULA and re.search(_GREEK, word))
+    return 2 * greek <= sum(letters for _, letters in words)
 
 
 def joined(lines: Sequence[TextLine]) -> str:

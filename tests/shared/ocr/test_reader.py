@@ -102,7 +102,18 @@ def test_recognised_text_becomes_one_clean_line() -> None:
 
 @pytest.mark.parametrize(
     ("text", "readable"),
-    [("OK", True), ("α = 2", True), ("7", False), ("漢字", True), ("口", False), ("— •", False), ("δρκσ προ", False)],
+    [
+        ("OK", True),
+        ("α = 2", True),
+        ("Δt = 5 s at phase φ", True),
+        ("7", False),
+        ("漢字", True),
+        ("口", False),
+        ("— •", False),
+        ("δρκσ προ", False),
+        ("POΔIA", False),
+        ("ZAPIA Σ'ETA OΣTEOΦYAAKIO", False),
+    ],
 )
 def test_stray_marks_and_unknown_scripts_are_no_text(text: str, readable: bool) -> None:
     assert is_readable(text) is readable
