@@ -18,7 +18,7 @@ from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
 from findimg_jobs.indexing.records import Failure, Listing, SourceImage
-from findimg_jobs.indexing.run import EmbedJob, embed_shards, failures_of_any
+from findimg_jobs.indexing.run import EmbedJob, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.reading.stage import read_text
@@ -104,9 +104,11 @@ def _publish(
     planned = set(read_images(storage, live.run))
     kept = {image for image in planned if not is_below(image.uri, removed)}
     plan = _plan(storage, settings, live, kept, listing, committed[0])
-    for number, encoder in enumerate(encoders):
-        shards = plan.shards if number == 0 else _shards(encoder, committed[number], listing, settings)
-        committed[number] = embed_shards(session, settings, EmbedJob(encoder, shards), committed[number], [])
+    jobs = [
+        EmbedJob(encoder, _shards(encoder, committed[number], listing, settings) if number else plan.shards)
+        for number, encoder in enumerate(encoders)
+    ]
+    embed_with_all(session, settings, jobs, committed, [[] for _ in jobs])
     if settings.read_text != "off":
         read_text(session, settings.read_text, live.fingerprint, listing.images, committed[0])
 

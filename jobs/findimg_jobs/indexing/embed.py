@@ -6,13 +6,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, repeat
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import TypeAlias
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from findimg.encoders.base import Features, ImageEncoder
@@ -32,6 +33,7 @@ from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard, name_shard
 
 BATCH = 32  # images that the backbone embeds at a time
+_NO_PIXELS = PIL.Image.new("RGB", (1, 1))
 _READ_AHEAD = 16  # images whose files are in memory: some are decoded while others wait for a disk or for S3
 
 
@@ -48,11 +50,12 @@ class EmbedTask:
     carried_by: str = ""  # a version of the library whose model is opened instead of weights
     thumbnails_of: str = ""  # fingerprint of an encoder. What it has embedded is embedded from thumbnails.
     slack: Mapping[str, SlackAccess] = field(default_factory=dict)  # access to workspaces among the sources, by id
+    beside: "EmbedTask | None" = None  # a second encoder for the same images, so that each image is read once
 
     @property
     def memory(self) -> int:
         """Bytes that a worker needs: the peak of VGG16 while TensorFlow converts its weights to bfloat16."""
-        return 3_200_000_000
+        return 3_200_000_000 + (self.beside.memory if self.beside else 0)
 
     def open(self, threads: int | None = None) -> "Embedder":
         """Return a worker; see `ShardTask`."""
@@ -63,7 +66,12 @@ class EmbedTask:
         return name_shard(tuple(images), self.fingerprint)
 
     def commit_as_failed(self, shard: Shard, reason: str) -> Stats:
-        """Record all images of a shard as failures, because every worker that embeds it dies."""
+        """Record all images of a shard as failures, because every worker that embeds it dies.
+
+        With a second encoder nothing is recorded, so that each encoder tries these images alone afterwards.
+        """
+        if self.beside:
+            return Stats(shard.name, 0, 0, 0, 0, alone=shard.images)
         failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
         stats = Stats(shard.name, 0, 0, len(failures), 0)
         commit_shard(open_storage(self.library), self.fingerprint, [], failures, stats)
@@ -75,7 +83,7 @@ class _Prepared:
     """A decoded image that waits for the backbone."""
 
     source: SourceImage
-    image: Image
+    image: Image  # its pixels are not needed any more
     pixels: NDArray[np.uint8] | None  # uint8[h, w, 3]; None if its content is already embedded
     bytes_read: int
     seconds: dict[str, float]
@@ -100,6 +108,7 @@ class Embedder:
         self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(task.library)
         self._backbone = open_task_encoder(task, threads)
+        self._beside = Embedder(task.beside, threads) if task.beside else None
         self._described = DescribedImages(self._storage, task.thumbnails_of) if task.thumbnails_of else None
         if self._backbone.classes and not self._storage.exists(classifier_key(task.fingerprint)):
             buffer = io.BytesIO()
@@ -114,38 +123,55 @@ class Embedder:
     def work(self, shard: Shard) -> Stats:
         """Embed a shard's images, commit the shard and return its statistics.
 
-        An image that cannot be read is recorded as a failure.
+        An image that cannot be read is recorded as a failure. A second encoder embeds the images after the first one,
+        and commits them in its own part of the library.
 
         Raises:
             StorageError: the library cannot be written. Nothing is committed.
         """
+        others: list[_Prepared | Failure] = []
+        with ThreadPoolExecutor(max(_READ_AHEAD, 2 * self._threads)) as pool:
+            outcomes = pool.map(self._prepare, shard.images)
+            stats = self._embed(shard, self._divide(outcomes, others))
+        if self._beside is None:
+            return stats
+        return replace(stats, beside=self._beside._embed(self._beside._task.name(shard.images), others))
+
+    def _divide(
+        self, outcomes: Iterable["_Outcomes"], others: list["_Prepared | Failure"]
+    ) -> Iterator["_Prepared | Failure"]:
+        """Yield what is prepared for this encoder, and keep what is prepared for the second one."""
+        for own, other in outcomes:
+            if other is not None:
+                others.append(other)
+            yield own
+
+    def _embed(self, shard: Shard, outcomes: Iterable["_Prepared | Failure"]) -> Stats:
+        """Embed prepared images, commit them and return their statistics."""
         rows: list[EmbeddedImage] = []
         failures: list[Failure] = []
         seconds: dict[str, float] = defaultdict(float)
         seen = set(self._task.contents)
         bytes_read, incomplete, retried = 0, 0, retries()
-        with ThreadPoolExecutor(max(_READ_AHEAD, 2 * self._threads)) as pool:
-            prepared_images = self._prepare_all(pool, shard, failures)
-            while batch := list(islice(prepared_images, BATCH)):
-                fresh: list[_Prepared] = []
-                incomplete += sum(prepared.image.incomplete for prepared in batch)
-                for prepared in batch:
-                    for stage, spent in prepared.seconds.items():
-                        seconds[stage] += spent
-                    bytes_read += prepared.bytes_read
-                    if prepared.image.sha256 in seen:
-                        rows.append(_row(prepared, None))
-                    else:
-                        seen.add(prepared.image.sha256)
-                        fresh.append(prepared)
-                if fresh:
-                    start = time.perf_counter()
-                    features = self._backbone.embed(
-                        np.stack([each.pixels for each in fresh if each.pixels is not None])
-                    )
-                    seconds["model"] += time.perf_counter() - start
-                    contents = _contents([each.image for each in fresh], features)
-                    rows += map(_row, fresh, contents)
+        prepared_images = _without_failures(outcomes, failures)
+        while batch := list(islice(prepared_images, BATCH)):
+            fresh: list[_Prepared] = []
+            incomplete += sum(prepared.image.incomplete for prepared in batch)
+            for prepared in batch:
+                for stage, spent in prepared.seconds.items():
+                    seconds[stage] += spent
+                bytes_read += prepared.bytes_read
+                if prepared.image.sha256 in seen:
+                    rows.append(_row(prepared, None))
+                else:
+                    seen.add(prepared.image.sha256)
+                    fresh.append(prepared)
+            if fresh:
+                start = time.perf_counter()
+                features = self._backbone.embed(np.stack([each.pixels for each in fresh if each.pixels is not None]))
+                seconds["model"] += time.perf_counter() - start
+                contents = _contents([each.image for each in fresh], features)
+                rows += map(_row, fresh, contents)
         rows.sort(key=lambda row: row.uri)
         computed = sum(row.content is not None for row in rows)
         rounded = {stage: round(spent, 3) for stage, spent in seconds.items()}
@@ -163,40 +189,67 @@ class Embedder:
         commit_shard(self._storage, self._task.fingerprint, rows, failures, stats)
         return stats
 
-    def _prepare_all(self, pool: ThreadPoolExecutor, shard: Shard, failures: list[Failure]) -> Iterator[_Prepared]:
-        for outcome in pool.map(self._prepare, shard.images):
-            if isinstance(outcome, Failure):
-                failures.append(outcome)
-            else:
-                yield outcome
-
-    def _prepare(self, image: SourceImage) -> _Prepared | Failure:
+    def _prepare(self, image: SourceImage) -> "_Outcomes":
+        """Return an image for this encoder, and for the second one."""
         start = time.perf_counter()
         if self._described and (known := self._described.image(image)):
             read = time.perf_counter()
-            is_new = known.sha256 not in self._task.contents
-            pixels = self._backbone.preprocess(known.pixels) if is_new else None
-            seconds = {"thumbnail": read - start, "decode": time.perf_counter() - read}
-            return _Prepared(image, known, pixels, 0, seconds)
+            own = self._prepared(image, known, 0)
+            return _with_seconds(own, {"thumbnail": read - start, "decode": time.perf_counter() - read}), None
         try:
             data = read_uri(image.uri, LIMIT_BYTES + 1, image.version)
             read = time.perf_counter() - start
             with self._decoding:
                 start = time.perf_counter()
                 decoded = decode(data)
-                if decoded.sha256 in self._task.contents:
-                    return _Prepared(image, decoded, None, len(data), {"read": read})
-                pixels = self._backbone.preprocess(decoded.pixels)
+                own = self._prepared(image, decoded, len(data))
+                other = self._beside._prepared(image, decoded, 0) if self._beside else None
+                if not _has_pixels(own) and not _has_pixels(other):
+                    return _with_seconds(own, {"read": read}), other
                 small = thumbnail(decoded)
                 spent = time.perf_counter() - start
-        except ImageError as error:
-            return Failure(image.uri, image.version, _reason(error, image.uri), transient=False)
-        except StorageError as error:
-            return Failure(image.uri, image.version, _reason(error, image.uri), transient=True)
+        except (ImageError, StorageError) as error:
+            failure = _failure(image, error)
+            return failure, failure if self._beside else None
         start = time.perf_counter()
         self._storage.write(thumbnail_key(decoded.sha256), small)
         seconds = {"read": read, "decode": spent, "thumbnail": time.perf_counter() - start}
-        return _Prepared(image, decoded, pixels, len(data), seconds)
+        return _with_seconds(own, seconds), other
+
+    def _prepared(self, image: SourceImage, decoded: Image, bytes_read: int) -> "_Prepared | Failure":
+        """Return a decoded image with the pixels for this encoder, or why the encoder cannot embed it."""
+        try:
+            is_new = decoded.sha256 not in self._task.contents
+            pixels = self._backbone.preprocess(decoded.pixels) if is_new else None
+        except ImageError as error:
+            return _failure(image, error)
+        # All images of a shard wait for a second encoder, so the decoded pixels are not kept.
+        return _Prepared(image, replace(decoded, pixels=_NO_PIXELS), pixels, bytes_read, {})
+
+
+_Outcomes: TypeAlias = tuple[_Prepared | Failure, _Prepared | Failure | None]
+
+
+def _without_failures(outcomes: Iterable[_Prepared | Failure], failures: list[Failure]) -> Iterator[_Prepared]:
+    """Yield prepared images, and add failures to a list."""
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            failures.append(outcome)
+        else:
+            yield outcome
+
+
+def _has_pixels(outcome: _Prepared | Failure | None) -> bool:
+    return isinstance(outcome, _Prepared) and outcome.pixels is not None
+
+
+def _with_seconds(outcome: _Prepared | Failure, seconds: dict[str, float]) -> _Prepared | Failure:
+    return replace(outcome, seconds=seconds) if isinstance(outcome, _Prepared) else outcome
+
+
+def _failure(image: SourceImage, error: ImageError | StorageError) -> Failure:
+    transient = isinstance(error, StorageError)
+    return Failure(image.uri, image.version, _reason(error, image.uri), transient=transient)
 
 
 def open_task_encoder(task: EmbedTask, threads: int | None = None) -> ImageEncoder:

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -32,6 +32,15 @@ class Plan:
     images: tuple[SourceImage, ...]  # every image of the sources with a valid name
     shards: tuple[Shard, ...]  # the images that are not embedded yet
     folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # folders of this machine, by path
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWork:
+    """The shards of two encoders, divided by who needs their images."""
+
+    both: Sequence[Shard]  # named after the first encoder
+    first: Sequence[Shard]
+    second: Sequence[Shard]
 
 
 def new_run_id() -> str:
@@ -60,6 +69,26 @@ def make_plan(
     is_done = committed.is_embedded if retry_failed else committed.is_settled
     to_embed = [image for image in listing.images if not is_done(image)]
     return Plan(run, tuple(listing.images), tuple(make_shards(to_embed, fingerprint, shard_size)), listing.folders)
+
+
+def share_work(first: Sequence[Shard], second: Sequence[Shard], fingerprints: tuple[str, str], size: int) -> SharedWork:
+    """Divide the shards of two encoders into those of common images and the rest.
+
+    Args:
+        first: what the first encoder is to embed.
+        second: what the second encoder is to embed.
+        fingerprints: of the two encoders.
+        size: images in a full shard.
+    """
+    mine, other = _images(first), _images(second)
+    common = mine.keys() & other.keys()
+    if len(common) == len(mine) == len(other):
+        return SharedWork(first, (), ())
+    return SharedWork(
+        make_shards((mine[key] for key in common), fingerprints[0], size),
+        make_shards((image for key, image in mine.items() if key not in common), fingerprints[0], size),
+        make_shards((image for key, image in other.items() if key not in common), fingerprints[1], size),
+    )
 
 
 def write_plan(storage: Storage, plan: Plan) -> None:
@@ -132,6 +161,10 @@ def last_run(storage: Storage) -> str | None:
 def delete_plan(storage: Storage, run: str) -> None:
     """Delete a run's plan."""
     storage.delete(_key(run))
+
+
+def _images(shards: Iterable[Shard]) -> dict[tuple[str, str], SourceImage]:
+    return {(image.uri, image.version): image for shard in shards for image in shard.images}
 
 
 def _open(storage: Storage, run: str) -> pq.ParquetFile:

@@ -24,7 +24,7 @@ from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_duplicates, write_measured
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask, open_task_encoder
-from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
+from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, share_work, write_plan
 from findimg_jobs.indexing.records import Failure, FolderIdentity, Listing, SourceImage
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
@@ -122,10 +122,8 @@ def index(
                 live, listing = _catch_up(library, live, listing)
             progress = _plan(session, settings, listing, encoders, live, options)
             try:
-                for number, job in enumerate(_jobs(encoders, progress, settings, options)):
-                    progress.committed[number] = embed_shards(
-                        session, settings, job, progress.committed[number], progress.shards[number]
-                    )
+                jobs = list(_jobs(encoders, progress, settings, options))
+                embed_with_all(session, settings, jobs, progress.committed, progress.shards)
                 _read_text(session, settings, encoders[0], progress)
                 manifest = _build(session, settings, encoders, progress, live, options)
             except FindimgError as error:
@@ -292,7 +290,72 @@ def _jobs(
         yield EmbedJob(encoder, shards, encoders[0].fingerprint if options.from_thumbnails else "")
 
 
-def embed_shards(
+def embed_with_all(
+    session: WriteSession,
+    settings: Settings,
+    jobs: Sequence[EmbedJob],
+    committed: list[CommittedImages],
+    done: Sequence[list[Stats]],
+) -> None:
+    """Embed with one or two encoders. An image that both lack is read once.
+
+    Args:
+        session: the library to write to.
+        settings: the operator's settings.
+        jobs: one for each encoder.
+        committed: what is committed for each encoder before. What is committed afterwards takes its place.
+        done: for each encoder, receives the statistics of each shard when it is committed.
+
+    Raises:
+        FindimgError: not all shards could be embedded. Committed shards stay.
+    """
+    if len(jobs) == 2 and not jobs[1].thumbnails_of:
+        jobs = _embed_together(session, settings, jobs[0], jobs[1], committed, done)
+    for number, job in enumerate(jobs):
+        committed[number] = _embed_shards(session, settings, job, committed[number], done[number])
+
+
+def _embed_together(
+    session: WriteSession,
+    settings: Settings,
+    first: EmbedJob,
+    second: EmbedJob,
+    committed: list[CommittedImages],
+    done: Sequence[list[Stats]],
+) -> tuple[EmbedJob, EmbedJob]:
+    """Embed the images that two encoders lack, and return what each of them must do alone."""
+    storage, encoders = session.library.storage, (first.encoder, second.encoder)
+    fingerprints = first.encoder.fingerprint, second.encoder.fingerprint
+    work = share_work(first.shards, second.shards, fingerprints, settings.shard_size)
+    if not work.both:
+        return first, second
+    names = " and ".join(encoder.context.config.backbone for encoder in encoders)
+    to_embed = sum(len(shard.images) for shard in work.both)
+    _log.info("Embedding %d new or changed images with %s. Loading the models.", to_embed, names)
+    alone: list[SourceImage] = []
+    with session.clock.stage("embed"):
+        tasks = [
+            _task(storage, settings, encoder, frozenset(known.contents))
+            for encoder, known in zip(encoders, committed, strict=True)
+        ]
+        images = (image.uri for shard in work.both for image in shard.images)
+        task = replace(tasks[0], slack=access_of_sources(settings, images), beside=tasks[1])
+        for stats in show_progress(session.engine.run(work.both, task), to_embed):
+            done[0].append(replace(stats, beside=None))
+            if stats.beside:
+                done[1].append(stats.beside)
+            alone += stats.alone
+            session.lock.check()
+    rest = [
+        [*shards, *make_shards(alone, fingerprint, settings.shard_size)]
+        for shards, fingerprint in zip((work.first, work.second), fingerprints, strict=True)
+    ]
+    if any(rest):
+        committed[:] = [read_committed(storage, fingerprint) for fingerprint in fingerprints]
+    return replace(first, shards=rest[0]), replace(second, shards=rest[1])
+
+
+def _embed_shards(
     session: WriteSession, settings: Settings, job: EmbedJob, committed: CommittedImages, done: list[Stats]
 ) -> CommittedImages:
     """Embed shards with one encoder, and return what is committed for it afterwards.

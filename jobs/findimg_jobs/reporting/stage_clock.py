@@ -15,12 +15,12 @@ class StageClock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measure the block inside as the stage `name`."""
+        """Measure the block inside as the stage `name`. Blocks of one name are added up."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.stages[name] = round(time.perf_counter() - start, 2)
+            self.stages[name] = round(self.stages.get(name, 0.0) + time.perf_counter() - start, 2)
 
     def total(self) -> float:
         """Return the seconds since the clock was created."""

@@ -91,6 +91,8 @@ class Stats:
     retries: int = 0  # requests to S3 that were retried
     incomplete: int = 0  # rows of files whose end is missing
     memory: int = 0  # bytes, the worker's peak so far
+    beside: "Stats | None" = None  # of a second encoder that embedded the same images
+    alone: tuple[SourceImage, ...] = ()  # images that each of two encoders must try alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def commit_table(
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
     columns = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
     keys = list(zip(*columns, holds_vectors(table).to_pylist(), strict=True))
-    storage.write(f"{folder}/stats.json", json.dumps(asdict(stats) | {"keys": keys}).encode())
+    counts = {name: value for name, value in asdict(stats).items() if name not in ("beside", "alone")}
+    storage.write(f"{folder}/stats.json", json.dumps(counts | {"keys": keys}).encode())
 
 
 def remove_shard(storage: Storage, fingerprint: str, shard: str) -> None:

@@ -3,17 +3,20 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import Result
+from PIL import Image
 from typer.testing import CliRunner
 
 import findimg
-from findimg.errors import LibraryError, SettingsError
+from findimg.encoders.onnx_clip import OnnxClip
+from findimg.errors import ImageError, LibraryError, SettingsError
 from findimg.index.version_files import open_items, open_visual
 from findimg.library.catalog import CatalogRow
 from findimg.library.library import Library
@@ -23,19 +26,23 @@ from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import text_vectors
 from findimg.settings import Settings
+from findimg.storage.base import Storage
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build.merging import choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.root import app
 from findimg_jobs.encoders.roles import encoder_roles, remove_encoder, use_encoders
+from findimg_jobs.engines.base import Engine
 from findimg_jobs.evaluation.measure import evaluate
+from findimg_jobs.indexing import embed
 from findimg_jobs.indexing.add import add
+from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.forget import forget
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.html_report import render_html_report
-from findimg_jobs.store.shards import fingerprints
+from findimg_jobs.store.shards import Shard, Stats, fingerprints
 from findimg_jobs.training.train import train
 from tests.opened import all_rows
 from tests.sentences import draw_things
@@ -192,6 +199,96 @@ def test_next_run_embeds_new_images_with_both_encoders_and_needs_no_weights(
     with findimg.open(library.uri, cache=settings.cache) as opened:
         assert best(opened, "snow on the sea") == "sea-snow"
     assert verify(library, live(library)).problems == []
+
+
+@pytest.fixture
+def more(made: Path, place: Path) -> Path:
+    """Return a folder with the pictures of the library under other names, and two new ones."""
+    shutil.copytree(made / "pictures", place / "more")
+    draw_things(place / "more", ("roses-sea", "sea-snow"), copies=1)
+    return place / "more"
+
+
+def test_image_is_read_once_for_both_encoders(
+    library: Library, settings: Settings, more: Path, reads: list[str]
+) -> None:
+    report = index(settings, [str(more)], IndexOptions(allow_shrink=True))
+    assert (report.embedded, report.failed, report.images) == (2, 0, IMAGES + 2)
+    assert sorted(reads) == sorted(set(reads))
+    assert len(reads) == IMAGES + 2
+    draw_things(more, ("roses-snow",), copies=1)
+    added = str(more / "roses-snow-0.png")
+    reads.clear()
+    assert add(settings, [added]).images == IMAGES + 3
+    assert reads == [added]
+    assert verify(library, live(library)).problems == []
+
+
+def test_run_that_stops_between_the_encoders_continues_with_the_second_one(
+    library: Library, settings: Settings, more: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, commit = live(library), embed.commit_shard
+
+    def stop_at_second(storage: Storage, fingerprint: str, *arguments: Any) -> None:
+        if fingerprint != before.fingerprint:
+            raise KeyboardInterrupt
+        commit(storage, fingerprint, *arguments)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(embed, "commit_shard", stop_at_second)
+        with pytest.raises(KeyboardInterrupt):
+            index(settings, [str(more)], IndexOptions(allow_shrink=True))
+    assert live(library) == before
+    committed: list[str] = []
+    monkeypatch.setattr(embed, "commit_shard", lambda *each: (committed.append(each[1]), commit(*each)))
+    assert index(settings, [str(more)], IndexOptions(allow_shrink=True)).images == IMAGES + 2
+    assert committed == [part.fingerprint for part in before.parts[1:]]
+    assert len(reads) == 2 * (IMAGES + 2)
+    assert verify(library, live(library)).problems == []
+
+
+def test_image_that_one_encoder_refuses_is_kept_by_the_other(
+    library: Library, settings: Settings, more: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Image.open(more / "roses-sea-0.png") as picture:
+        picture.resize((90, 90)).save(more / "odd.png")
+
+    def refuse(encoder: OnnxClip, image: Image.Image) -> Any:
+        if image.size == (90, 90):
+            raise ImageError("The picture is odd.")
+        return preprocess(encoder, image)
+
+    preprocess = OnnxClip.preprocess
+    with monkeypatch.context() as refusing:
+        refusing.setattr(OnnxClip, "preprocess", refuse)
+        report = index(settings, [str(more)], IndexOptions(allow_shrink=True))
+    assert [(Path(failure.uri).name, failure.reason) for failure in report.failures] == [
+        ("odd.png", "The picture is odd.")
+    ]
+    assert report.images == IMAGES + 2
+    reads.clear()
+    committed: list[str] = []
+    commit = embed.commit_shard
+    monkeypatch.setattr(embed, "commit_shard", lambda *each: (committed.append(each[1]), commit(*each)))
+    again = index(settings, [str(more)], IndexOptions(retry_failed=True))
+    assert (again.failed, again.images, reads) == (0, IMAGES + 3, [str(more / "odd.png")])
+    assert committed == [live(library).parts[1].fingerprint]
+
+
+def test_images_whose_workers_die_with_both_encoders_are_tried_with_each_alone(
+    library: Library, settings: Settings, more: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_shards = Engine.run
+
+    def die(engine: Engine, shards: Sequence[Shard], task: EmbedTask) -> Iterator[Stats]:
+        if task.beside:
+            return (task.commit_as_failed(shard, "Its worker died.") for shard in shards)
+        return run_shards(engine, shards, task)
+
+    monkeypatch.setattr(Engine, "run", die)
+    report = index(settings, [str(more)], IndexOptions(allow_shrink=True))
+    assert (report.embedded, report.failed, report.images) == (2, 0, IMAGES + 2)
+    assert len(reads) == 2 * (IMAGES + 2)
 
 
 def test_second_encoder_embeds_thumbnails_and_reads_no_image(
