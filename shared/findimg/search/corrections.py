@@ -70,7 +70,8 @@ class SpellingChecker:
         languages = {language for each in open_translations().look_up(term.typed) for language in each.languages}
         if not term.typed or term.typed == term.text or languages & WIDESPREAD:
             return None
-        return self._nearest_noun(term.typed, mistakes=1)
+        meant = self._nearest_noun(term.typed, mistakes=1)
+        return meant if meant != term.text else None
 
     def correct(self, terms: Sequence[Term]) -> tuple[list[Term], list[str]]:
         """Replace a query's misspelt words if one other word is clearly meant. Quoted phrases are not changed.

@@ -60,9 +60,13 @@ def intended_spelling(
     found = process.extract(word.lower(), known, scorer=OSA.distance, limit=None, score_cutoff=most)
     least = min((distance for _, distance, _ in found), default=0)
     nearest = sorted((ranks[place], place) for _, distance, place in found if distance == least)
+    # The first letter is rarely wrong: `kangaru` is `kangaroo` rather than `hangar`.
+    nearest = [each for each in nearest if known[each[1]][0] == word[0].lower()] or nearest
     if not nearest:
         return None
     rank, best = nearest[0]
+    if sorted(known[best]) == sorted(word.lower()):
+        return known[best]  # exchanged letters are usual: `pinao` is `piano` rather than `pinto`
     base = (bases or known)[best]
     others = [other for other, place in nearest if (bases or known)[place] != base]
     return None if others and others[0] < _MUCH_RARER * (rank + 1) else known[best]

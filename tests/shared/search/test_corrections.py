@@ -83,6 +83,7 @@ def test_translation_that_may_be_a_misspelt_english_word_is_noted(spelling: Spel
 
     assert misread("sirit") == "spirit"  # a braid in another language
     assert misread("elephant") is None
+    assert misread("umbrela") is None  # the translation is the English word that it resembles
     assert [misread(word) for language, word, _ in PAIRS if language == "de" and misread(word)] == []
 
 
@@ -90,6 +91,13 @@ def test_word_of_the_vectors_alone_is_suggested_only_a_much_more_frequent_noun(s
     assert spelling.suggestions("lemmon") == ["lemon"]
     names = ["obama", "berlin", "mario", "madrid", "karl", "audi", "nokia", "beyonce"]
     assert {name: spelling.suggestions(name) for name in names if spelling.suggestions(name)} == {}
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("kangaru", "kangaroo"), ("pinao", "piano"), ("huose", "house")])
+def test_same_first_letter_and_exchanged_letters_decide_between_equally_near_words(
+    spelling: SpellingChecker, typed: str, meant: str
+) -> None:
+    assert [term.text for term in spelling.correct([Term(typed)])[0]] == [meant]
 
 
 EVERYDAY = """
