@@ -21,6 +21,7 @@ from findimg.search.query import FIELDS, HIGHEST_WEIGHT
 from findimg.text.mail import without_letter_frame, without_quoted_mail
 from findimg.text.normalise import normalise, plain_text
 from findimg.text.politeness import COURTESIES, without_politeness
+from findimg.text.spoken_dates import with_date_filters
 from findimg_bot.slack.image_files import is_link
 
 Intent = Literal["query", "help", "small_talk", "nothing"]
@@ -157,7 +158,7 @@ def read_message(text: str, names: Collection[str] = ("findimg",)) -> MessageTex
     plain = html.unescape(_BRACKETS.sub(typed, referred))
     plain = _ADDRESS.sub(lambda match: place(match[0].rstrip(".,;!?)")), plain)
     plain = _LINK.sub(" ", plain)
-    asked = _without_address(_without_formatting(plain), names)
+    asked = with_date_filters(_without_address(_without_formatting(plain), names))
     return MessageText(asked, tuple(links), tuple(dict.fromkeys(web_links)), _intent(asked))
 
 

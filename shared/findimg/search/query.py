@@ -141,6 +141,8 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     if len(terms) > MOST_TERMS:
         raise QueryError(f"The query has {len(terms)} words. Leave out all but {MOST_TERMS}.")
     query = _filtered(Query(text.strip(), terms), [piece for piece in pieces if piece.kind == "field"], today)
+    if query.filters and all(term.is_plain and term.text.lower() in FILLERS for term in terms):
+        query = replace(query, terms=(terms := ()))  # `photos in:cup` lists all of them
     if query.of_class is not None and not (image or query.like is not None):
         raise QueryError('class: goes with an image, as in `like:<uri> class:"tabby"`.')
     if image and query.like is not None:

@@ -40,6 +40,8 @@ _SHORT_FORMS = [
     (re.compile(r"(?i)(?<!\S)and/or(?!\S)"), "or"),
     (re.compile(r"(?i)(?<![^\s,;])(?:do not|don't|dont) (?:show|want|include)(?: me| us)?(?: any)?(?=\s)"), "not"),
     (re.compile(r"(?i)(?<=\s)(?:(?:but|and|with) no|except for|other than|excluding|minus)(?=\s+\w)"), "not"),
+    (re.compile(r"(?i)(?<=[,;(-]\s)no(?=\s+[^\W\d])|(?<=\()no(?=\s+[^\W\d])"), "not"),
+    (re.compile(r"(?i)(?<=\w\s)(?:vs\.?|versus|x)(?=\s+\w)|(?<![^\s,;])either(?=\s.*\sor\s)"), ""),
 ]
 _EMOTICON = re.compile(
     r"(?<!\S)(?:[:;=][-'^o]?[()\[\]DPpOo3*|/\\]+|[xX]D+|<+3+|</3|\^_*\^|[oO]_[oO]|-_+-|T_T|\\?o/|¯\\?_?\(ツ\)_?/¯)"

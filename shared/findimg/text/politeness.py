@@ -27,6 +27,8 @@ _REQUESTS = r"""
 (?:do (?:you|we) have|have (?:you|we) got|have (?:you|we)|(?:is|are) there)(?: any| some)?
 (?:does |has |did )?(?:any|some)(?:body|one)(?: here)? (?:have|has|got|seen|know|see)(?: any| some)?
 got any|any|some
+(?:(?:the|that|this) (?:one|pic|picture|photo|image|shot)|ones?) (?:with|of|showing)(?: an?| the)?
+(?:any|some)(?:thing|one) (?:with|of|showing)(?: an?| the)?
 (?:show|find|get|give|send|bring|fetch|pull up)(?: me| us)(?: any| some| all)?
 gimme|lemme see|let (?:me|us) see|let's see|find|search|look up
 where (?:is|are|can (?:i|we) (?:find|see|get))|where's

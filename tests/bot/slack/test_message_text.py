@@ -33,6 +33,33 @@ def shown(query: Query) -> str:
 
 
 TEXTS = [
+    # "no", and words between two things
+    ("dogs, no cats", "dogs -cats"),
+    ("cat – no dog", "cat -dog"),
+    ("cat (no dogs)", "cat -dogs"),
+    ("sign no smoking", "sign no smoking"),
+    ("cat vs dog", "cat dog"),
+    ("cat x dog", "cat dog"),
+    ("either cat or dog", "cat|dog"),
+    ("the one with the red umbrella", "red umbrella"),
+    ("anything with a piano?", "piano"),
+    # Dates in plain words
+    ("pizza from last week", "pizza after=2026-11-16 before=2026-11-23"),
+    ("pizza last month", "pizza after=2026-10-01 before=2026-11-01"),
+    ("pizza, yesterday", "pizza after=2026-11-25 before=2026-11-26"),
+    ("pizza since Monday", "pizza after=2026-11-23"),
+    ("pizza from 3 weeks ago!", "pizza after=2026-11-05 before=2026-11-06"),
+    ("photos from 2023", "after=2023-01-01 before=2024-01-01"),
+    ("pictures of pizza taken before 2020", "pizza before=2020-01-01"),
+    ("pizza in June 2024?", "pizza after=2024-06-01 before=2024-07-01"),
+    ("pizza on 1 June 2024 in the garden", "pizza in the garden after=2024-06-01 before=2024-06-02"),
+    ("pizza after 2020 before 2022", "pizza after=2020-01-01 before=2022-01-01"),
+    ("pizza before:2020 from 2019", "pizza from 2019 before=2020-01-01"),
+    ("dog in sun", "dog in sun"),
+    ("band in march", "band in march"),
+    ("error in 500", "error in 500"),
+    ("before and after", "before and after"),
+    ('"from 2023"', '"from 2023"'),
     # Punctuation at the edges of words and between them
     ("pizza", "pizza"),
     ("Pizza", "Pizza"),
