@@ -164,6 +164,20 @@ def test_answer_shows_where_the_words_are(searcher: Searcher) -> None:
     assert str(misread.matched) == "text: Annual **shareho1der meeting**"
 
 
+@pytest.mark.parametrize(
+    ("text", "excerpt"),
+    [
+        ("text:tabby", "text: **Tabby** cat food, half price"),
+        ("text:price", "text: Tabby cat food, half **price**"),
+        ("text:7", "text: Service status ERROR 500 on server <b>**7**</b> *now*"),
+        ("text:rice", "None"),
+    ],
+)
+def test_answer_marks_whole_words_only(searcher: Searcher, text: str, excerpt: str) -> None:
+    hits = searcher.find(parse(text), 1).hits
+    assert str(hits[0].matched if hits else None) == excerpt
+
+
 def test_note_names_words_that_are_nowhere(searcher: Searcher) -> None:
     assert searcher.find(parse('"quarterly revenue"'), 10).note == "Nothing here shows or says 'quarterly revenue'."
     assert searcher.find(parse("text:globe"), 10).note == "No image has the written words 'globe'."

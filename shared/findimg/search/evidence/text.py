@@ -193,16 +193,32 @@ class TextEvidence:
         """Return the characters at which a text has the words of some terms."""
         found: list[tuple[int, int]] = []
         tokens: list[Token] | None = None
+        # In plain ASCII, words need not be folded.
+        lowered = content.lower() if content.isascii() else None
         for term in terms:
-            # In plain ASCII, words need not be folded.
-            match = self._pattern(term.text, term.typed, term.phrase).search(content)
-            if match:
-                found.append(match.span())
-            elif not content.isascii() or kind == "written":
+            if span := self._exact_span(term, content, lowered):
+                found.append(span)
+            elif lowered is None or kind == "written":
                 tokens = tokenise(content) if tokens is None else tokens
                 if span := self._span_of_tokens(term, tokens, kind):
                     found.append(span)
         return found
+
+    def _exact_span(self, term: Term, content: str, lowered: str | None) -> tuple[int, int] | None:
+        """Return the characters at which a text first has the words of a term.
+
+        Args:
+            term: the term.
+            content: the text.
+            lowered: the text in lower case if it is ASCII.
+        """
+        phrases = self._phrases(term.text, term.typed, term.phrase)
+        if lowered is not None and all(len(words) == 1 for words in phrases):
+            # Compiling a pattern would take longer than searching ten texts.
+            spans = [span for words in phrases if (span := _span_of_word(words[0], lowered))]
+            return min(spans, key=lambda span: span[0], default=None)
+        match = self._pattern(term.text, term.typed, term.phrase).search(content)
+        return match.span() if match else None
 
     def _make_pattern(self, text: str, typed: str, is_phrase: bool) -> re.Pattern[str]:
         phrases = ("[\\W_]+".join(map(re.escape, words)) for words in self._phrases(text, typed, is_phrase))
@@ -229,6 +245,17 @@ class TextEvidence:
                 ends = token.end
                 break
         return starts, ends
+
+
+def _span_of_word(word: str, text: str) -> tuple[int, int] | None:
+    """Return the characters at which a text first has a word, with no letter and no digit before or after it."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+            return at, end
+        at = text.find(word, at + 1)
+    return None
 
 
 def _plurals(noun: str) -> list[str]:
