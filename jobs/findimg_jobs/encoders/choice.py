@@ -74,6 +74,9 @@ def choose_encoders(settings: Settings, live: Manifest | None, sources: Sequence
         _log.info("Adding %s beside %s. It embeds all images.", settings.backbone, names[0])
         own = settings.model_copy(update={"words": settings.words or live.words, "head": ""})
         chosen.append(ChosenEncoder(make_build_context(own, None, sources), None, settings.weights))
+    if len({each.fingerprint for each in chosen}) < len(chosen):
+        same = " and ".join(each.context.config.backbone for each in chosen)
+        raise SettingsError(f"{same} are the same model. Name other --weights, or leave out --backbone.")
     return tuple(chosen)
 
 

@@ -2,9 +2,13 @@
 
 To add an encoder, write one module in this folder. It holds a subclass of `RegisteredEncoder`, decorated with
 `register_encoder`. `vgg16_gap.py` is a short example. The settings call an encoder a backbone.
+
+A library may have two models of one encoder, such as two folders of `onnx-clip`. A label tells them apart:
+`onnx-clip@siglip2`. The label is part of the encoder's name in the library. It changes nothing about the model.
 """
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,6 +100,7 @@ class RegisteredEncoder(ABC):
         return {}
 
 
+_LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _Encoder = TypeVar("_Encoder", bound=type[RegisteredEncoder])
 _encoders: dict[str, type[RegisteredEncoder]] = {}
 
@@ -113,14 +118,14 @@ def backbone_names() -> tuple[str, ...]:
 
 def near_duplicate_cosine(name: str) -> float:
     """Return the cosine from which on two images are near-duplicates for an encoder, which need not exist any more."""
-    return _registered().get(name, RegisteredEncoder).near_duplicates
+    return _registered().get(_without_label(name), RegisteredEncoder).near_duplicates
 
 
 def open_backbone(name: str, store: ModelStore, weights: str | None = None, threads: int | None = None) -> ImageEncoder:
     """Build an encoder's model, which takes seconds. Download its weights if they are not on this machine.
 
     Args:
-        name: one of `backbone_names()`.
+        name: one of `backbone_names()`, with or without a label.
         store: where weights are looked up and kept.
         weights: a file or s3:// URI to use instead.
         threads: CPU threads for the model. None uses all. All encoders of one process that run in TensorFlow must be
@@ -139,7 +144,7 @@ def open_portable(name: str, folder: Path, fingerprint: str, threads: int | None
     """Open an encoder from its portable model, without its weights and without TensorFlow.
 
     Args:
-        name: one of `backbone_names()`.
+        name: one of `backbone_names()`, with or without a label.
         folder: has the files that `portable_files` of the encoder returned.
         fingerprint: of the model's encoder.
         threads: CPU threads for the model. None uses all.
@@ -181,6 +186,10 @@ def fingerprint(name: str, store: ModelStore, weights: str | None = None) -> str
     return _fingerprint(encoder, _weights(encoder, store, weights))
 
 
+def _without_label(name: str) -> str:
+    return name.partition("@")[0]
+
+
 def _registered() -> dict[str, type[RegisteredEncoder]]:
     import_modules("findimg.encoders")
     return dict(sorted(_encoders.items()))
@@ -188,10 +197,16 @@ def _registered() -> dict[str, type[RegisteredEncoder]]:
 
 def _find(name: str) -> type[RegisteredEncoder]:
     encoders = _registered()
+    base, at, label = name.partition("@")
+    if at and not _LABEL.fullmatch(label):
+        raise SettingsError(
+            f"The backbone {name!r} has no valid label. After the @, use up to 40 small letters, digits, dots, - and "
+            f"_, as in {base}@siglip2."
+        )
     try:
-        return encoders[name]
+        return encoders[base]
     except KeyError as error:
-        raise SettingsError(f"There is no backbone {name!r}. Use one of {', '.join(encoders)}.") from error
+        raise SettingsError(f"There is no backbone {base!r}. Use one of {', '.join(encoders)}.") from error
 
 
 def _weights(encoder: type[RegisteredEncoder], store: ModelStore, named: str | None) -> Path:

@@ -342,6 +342,43 @@ def test_maintenance_treats_both_encoders_alike(library: Library, settings: Sett
     assert fingerprints(library.storage) == {part.fingerprint for part in purged.parts}
 
 
+def test_two_models_of_one_encoder_are_told_apart_by_a_label(things: Path, cache: Path, tmp_path: Path) -> None:
+    shutil.copytree(things / "library", tmp_path / "library")
+    make_agreeing_folder(tmp_path / "other", seed=2, dim=32)
+    settings = Settings(library=str(tmp_path / "library"), cache=cache, engine="local")
+    other = settings.model_copy(update={"backbone": "onnx-clip@other", "weights": str(tmp_path / "other")})
+    pictures = [str(things / "pictures")]
+    index(other, pictures)
+    library = Library(settings.library, cache)
+    assert names(live(library)) == [("onnx-clip", True, True), ("onnx-clip@other", False, False)]
+    assert [part.dim for part in live(library).parts] == [24, 32]
+    use_encoders(library, None, "onnx-clip@other")
+    assert index(settings, pictures).outcome == "unchanged", "later runs need neither the name nor the weights"
+    with findimg.open(library.uri, cache=cache) as opened:
+        assert best(opened, "snow on the grass") == "grass-snow"
+        assert Path(opened.similar(things / "pictures" / "sea-0.png", k=1)[0].uri).stem.startswith("sea")
+    assert names(remove_encoder(library, "onnx-clip")) == [("onnx-clip@other", True, True)]
+    with findimg.open(library.uri, cache=cache) as opened:
+        assert best(opened, "snow on the grass") == "grass-snow"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "part"),
+    [
+        ("onnx-clip@again", "onnx-clip and onnx-clip@again are the same model"),
+        ("onnx-clip@", "onnx-clip@siglip2"),
+        ("onnx-clip@a/b", "no valid label"),
+        ("onnx@a", "There is no backbone 'onnx'"),
+    ],
+)
+def test_wrong_labels_are_refused_in_one_sentence(things: Path, cache: Path, backbone: str, part: str) -> None:
+    wrong = Settings(
+        library=str(things / "library"), cache=cache, engine="local", backbone=backbone, weights=str(things / "model")
+    )
+    with pytest.raises(SettingsError, match=part):
+        index(wrong, [str(things / "pictures")])
+
+
 def test_removed_encoder_is_pruned_and_earlier_versions_keep_it(
     library: Library, settings: Settings, made: Path
 ) -> None:
