@@ -13,17 +13,24 @@ import numpy as np
 from findimg.library.library import Library
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
+from findimg.search.taught.examples import indexed_example
+from findimg.taught.events import new_action, new_example, parse_event
+from findimg.taught.state import merge
 from findimg.text.vectors import EMBEDDED, FREQUENT, open_words
 from tests.benchmarks.figures import Figure, load
 from tests.benchmarks.made_up import publish_made_up
 
 K = 10
+_EXAMPLES = 3  # of each taught name
 _MEMORY = """
 import sys
 from pathlib import Path
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
+from findimg.search.taught.examples import indexed_example
+from findimg.taught.events import new_action, new_example, parse_event
+from findimg.taught.state import merge
 from findimg.text.vectors import EMBEDDED, open_words
 
 def held():
@@ -58,6 +65,7 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
     dated = [parse(f"{word} after:2020-01-01") for word in words]
     placed = [parse(f"{word} in:00001") for word in words]
     told += _compare_texts(searcher, texts, images)
+    told += _compare_taught(searcher, nouns[count:], images)
     for name, queries in (("", texts), (" asked again", texts), (" after: (half match)", dated), (" in:", placed)):
         told += _times(f"text query{name}, {images:,} images", lambda query: searcher.find(query, K), queries)
     told += _times(f"image query, {images:,} images", lambda uri: _similar(searcher, uri), uris)
@@ -89,6 +97,40 @@ def _compare_texts(searcher: Searcher, queries: Sequence[Query], images: int) ->
     without.close()
     ratio = float(np.median(seconds["with"]) / np.median(seconds["without"]))
     return [_figure(f"text query, {images:,} images: median time with written words by the time without", ratio)]
+
+
+def _compare_taught(searcher: Searcher, words: Sequence[str], images: int) -> list[Figure]:
+    """Measure queries for words that are taught with three examples each, and for the same words untaught, in turns.
+
+    Each query is asked twice, because what a taught name finds is kept. Most words do not name a class.
+    """
+    taught = Searcher(searcher.version, searcher.words)
+    random = np.random.default_rng(2)
+    events = [
+        new_example("T1/U1", new_action(), word, True, indexed_example(searcher, int(item)))
+        for word in words
+        for item in random.integers(0, images, _EXAMPLES)
+    ]
+    taught.use_taught(merge(parse_event(event.key, event.data) for event in events))
+    queries = [parse(word) for word in words]
+    milliseconds: dict[str, list[float]] = {}
+    for query in queries:
+        for asked in ("first", "again"):
+            for name, each in (("untaught", searcher), ("taught", taught)):
+                start = time.thread_time()
+                each.find(query, K)
+                milliseconds.setdefault(f"{name}, asked {asked}", []).append(1000 * (time.thread_time() - start))
+    taught.close()
+    return [
+        Figure(
+            f"text query, {images:,} images, word {name}, CPU time, p{part}",
+            float(np.percentile(spent, part)),
+            "ms",
+            load=load(),
+        )
+        for name, spent in milliseconds.items()
+        for part in (50, 99)
+    ]
 
 
 def _words(searcher: Searcher, count: int) -> list[str]:

@@ -32,7 +32,7 @@ class Gallery:
         pictures = folder / "pictures"
         pictures.mkdir(parents=True)
         shutil.copy(samples / "cat.png", pictures)
-        surfaces = Surfaces(channels=True, live=True, shortcut=True, search=True, unfurl=True)
+        surfaces = Surfaces(channels=True, live=True, assistant=True, shortcut=True, search=True, unfurl=True)
         self.team = Team(
             "socket",
             folder,

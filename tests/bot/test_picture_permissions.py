@@ -19,7 +19,8 @@ SHOWN = ("cat", "eagle", "dalmatian", "geese")  # pictures that keep their names
 @pytest.fixture(scope="module")
 def gallery(cache: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     secrets = [path for path in sorted(samples.iterdir()) if path.stem not in SHOWN]
-    gallery = Gallery(tmp_path_factory.mktemp("gallery"), cache, samples, secrets)
+    copy = samples / "eagle.jpg"  # of a picture that everybody may see
+    gallery = Gallery(tmp_path_factory.mktemp("gallery"), cache, samples, [*secrets, copy])
     yield gallery
     gallery.team.close()
 
@@ -36,6 +37,7 @@ class Visitor:
         self._link = f"{IMAGE_BASE_URL}{gallery.private.id}/{file.id}/{file.name}"
         self._hit = self._person.command(self._direct, "/findimg dalmatian")
         self._page = self._person.command(self._direct, "/findimg animal")
+        self._said = self.says(self._direct, "dalmatian")
 
     def seen(self) -> dict[str, bool]:
         """Return the ways to look that need no earlier answer, and whether they show a picture of the channel."""
@@ -45,17 +47,27 @@ class Visitor:
             "similar": _shows(ask(self._direct, f"/similar like:{self._uri}")),
             "tags": _shows(ask(self._direct, f"/tag like:{self._uri}")),
             "count": f"{self._gallery.count()} images" in words(ask(self._direct, "/findimg animal")),
+            "duplicates": "and 1 copy" in words(ask(self._direct, "/findimg eagle")),
+            "assistant": _shows(self.says(self._direct, "dalmatian")),
+            "Slack's search": "dalmatian.jpg" in json.dumps(self._person.ask("search", query="dalmatian")["results"]),
         }
 
     def seen_by_clicks(self) -> dict[str, bool]:
         """Return the same for clicks on an answer that showed the pictures."""
         click, choose = self._person.click, self._person.choose
+        choice = self._choice()
         return {
             "similar": _shows(self._after(lambda: choose(self._direct, self._hit, "similar"))),
+            "tag": _shows(self._after(lambda: choose(self._direct, choice, "tag"))),
             "open": _shows(self._after(lambda: choose(self._direct, self._hit, "open"))),
             "share": _shows(self._after(lambda: choose(self._direct, self._hit, "share"))),
             "next": _shows(self._after(lambda: click(self._direct, self._page, "next"))),
         }
+
+    def _choice(self) -> Json:
+        """Use the shortcut `Tag this image` on an answer that showed the dalmatian, and return what it offers."""
+        ask, ts = self._person.ask, self._said["ts"]
+        return self._after(lambda: ask("shortcut", callback_id="tag_image", channel=self._direct, ts=ts))
 
     def says(self, channel: str, text: str) -> Json:
         """Say something in a conversation, and return the bot's answer."""
@@ -92,10 +104,11 @@ def _shows(answer: Json) -> bool:
 
 
 def everything(is_seen: bool) -> dict[str, bool]:
-    return dict.fromkeys(("search", "similar", "tags", "count"), is_seen)
+    ways = ("search", "similar", "tags", "count", "duplicates", "assistant", "Slack's search")
+    return dict.fromkeys(ways, is_seen)
 
 
-CLICKS = ("similar", "open", "share", "next")
+CLICKS = ("similar", "tag", "open", "share", "next")
 
 
 @pytest.mark.parametrize(("name", "is_seen"), [("member", True), ("other", False), ("guest", False)])

@@ -91,7 +91,7 @@ class ExactIndex:
         unit = _unit(query)
         cosines = np.empty(len(items), np.float32)
         for chunk in _chunks(len(items), self.dim):
-            cosines[chunk] = self._cosines(self._vectors[items[chunk]], unit)
+            cosines[chunk] = self._cosines(self._vectors[_rows(items[chunk])], unit)
         return cosines
 
     def close(self) -> None:
@@ -112,6 +112,13 @@ class ExactIndex:
             return np.asarray(np.vecdot(vectors, unit), np.float32)
         wide = widened(np.asarray(vectors, np.float16))
         return np.asarray(np.vecdot(wide, unit) / np.maximum(np.sqrt(np.vecdot(wide, wide)), _SMALLEST), np.float32)
+
+
+def _rows(items: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """Return consecutive items as a slice, whose vectors need not be copied."""
+    if len(items) and items[-1] - items[0] == len(items) - 1 and bool((np.diff(items) == 1).all()):
+        return slice(int(items[0]), int(items[-1]) + 1)
+    return items
 
 
 class _Exact:

@@ -61,6 +61,17 @@ def test_first_of_equal_vectors_comes_first(tmp_path: Path, file: str) -> None:
     assert items.tolist() == list(range(500, 520))
 
 
+def test_similarity_of_an_item_does_not_depend_on_the_others(tmp_path: Path, file: str) -> None:
+    vectors = vectors_of(1000)
+    index = open_index(tmp_path, "any", write(tmp_path, file, vectors))
+    every, query = np.arange(1000), vectors_of(1, seed=1)[0]
+    consecutive = index.similarities(query, every)
+    mixed = np.random.default_rng(0).permutation(every)
+    assert np.array_equal(index.similarities(query, mixed), consecutive[mixed])
+    assert np.array_equal(index.similarities(query, every[300:900]), consecutive[300:900])
+    assert np.array_equal(index.similarities(query, np.repeat(every, 2)), np.repeat(consecutive, 2))
+
+
 @pytest.mark.parametrize("step", [1, 7])
 def test_similarities_of_chosen_items_are_cosines(tmp_path: Path, file: str, step: int) -> None:
     vectors = vectors_of(300_000)

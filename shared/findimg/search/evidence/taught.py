@@ -155,7 +155,9 @@ class TaughtEvidence:
         if direction.vector is not None:
             items, cosines = self._similarity.cosines(direction.vector)
             similar = direction.relevance(cosines)
-            similar[np.isin(items, direction.shown)] = 1
+            is_shown = np.zeros(self._manifest.images, np.bool_)
+            is_shown[direction.shown] = True
+            similar[is_shown[items]] = 1
             found[items] += similar * np.float32(1 - share)
         found[direction.not_shown] = 0
         found.flags.writeable = False
