@@ -145,7 +145,7 @@ def _again(folder: Path, images: int) -> Figure:
     settings = Settings(library=str(folder / "again"), cache=folder / "cache")
     library = Library(settings.library, settings.cache)
     made_by = fingerprint("efficientnet-lite0", ModelStore(settings.cache / "models"))
-    commit_made_up(library.storage, made_by, list_sources([str(source)], library.uri).images)
+    commit_made_up(library.storage, made_by, list(list_sources([str(source)], library.uri).images))
     index(settings, [str(source)])
     report = index(settings, [str(source)])
     assert (report.embedded, report.outcome) == (0, "unchanged")

@@ -22,7 +22,6 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
-from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.publish import publish
@@ -30,15 +29,15 @@ from findimg_jobs.build.version import BuildRequest, Merges, build_version
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import Plan, new_run_id, write_plan
 from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import (
     TOP_CLASSES,
-    CommittedImages,
     Content,
     EmbeddedImage,
     Stats,
     commit_shard,
-    read_committed,
 )
 from findimg_jobs.store.texts import (
     NOTHING_READ,
@@ -49,6 +48,7 @@ from findimg_jobs.store.texts import (
     commit_texts,
     read_committed_texts,
 )
+from findimg_jobs.store.version_images import find_embedded
 
 DIM = 1280  # as efficientnet-lite0
 _SHARD = 1000  # images
@@ -79,7 +79,13 @@ class _Kinds:
 
 def made_up_images(count: int) -> list[SourceImage]:
     """Return images with names as in a listing of a bucket."""
-    return [SourceImage(f"s3://made-up/{number // 1000:05}/{number:08}.jpg", "1") for number in range(count)]
+    return list(stream_made_up_images(count))
+
+
+def stream_made_up_images(count: int) -> Iterator[SourceImage]:
+    """Yield the images of `made_up_images`, in their order."""
+    for number in range(count):
+        yield SourceImage(f"s3://made-up/{number // 1000:05}/{number:08}.jpg", "1")
 
 
 def commit_made_up(
@@ -160,7 +166,7 @@ def publish_images(
     live = library.live_manifest()
     context = make_build_context(settings, live, ["s3://made-up"], live and live.fingerprint)
     run = new_run_id()
-    write_plan(library.storage, Plan(run, tuple(images), ()))
+    write_plan(library.storage, Plan(run, ImageTable.of(images), ()))
     with (
         tempfile.TemporaryDirectory(prefix="findimg-") as name,
         Engine(settings) as engine,

@@ -6,6 +6,7 @@ Each step runs in a process of its own, so that its memory is its own. `own` is 
 that are mapped into memory are left out, for the system drops them when it needs room. Nothing is asserted.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,13 +36,24 @@ from findimg.text.vectors import open_words
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.merging import choose_small_merges
-from findimg_jobs.indexing.plan import make_plan, read_images, write_plan
-from findimg_jobs.indexing.records import Listing
-from findimg_jobs.store.shards import read_committed
-from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
+from findimg_jobs.build.session import WriteSession
+from findimg_jobs.encoders.choice import choose_encoders
+from findimg_jobs.engines.base import Engine
+from findimg_jobs.indexing import run
+from findimg_jobs.indexing.listing import Listing
+from findimg_jobs.indexing.plan import Plan, read_images, write_plan
+from findimg_jobs.indexing.run import IndexOptions
+from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.shards import Stats, shard_folder
+from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images, stream_made_up_images
 
 _QUERIES = ("cat", "dog sofa", "red car", "boat -sea", "music", "piano", "food", "mountain lake", "woman", "party")
 _ROUNDS = 5
+_KEYS = 512  # of a shard, as `index` writes them
+_LIVE = "live"  # the run whose plan `commit_keys` writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +74,44 @@ def commit(settings: Settings, images: int) -> dict[str, Any]:
     return {}
 
 
+def commit_keys(settings: Settings, images: int) -> dict[str, Any]:
+    """Commit keys without vectors, which are enough for the step `plan`, and the plan of the live version."""
+    storage, fingerprint = Library(settings.library, settings.cache).storage, _fingerprint(settings)
+    keys, shards = 0, 0
+    everything = stream_made_up_images(images)
+    while shard := list(islice(everything, _KEYS)):
+        rows = [(each.uri, each.version, hashlib.sha256(each.uri.encode()).hexdigest(), True) for each in shard]
+        stats = Stats(hashlib.sha256(str(shards).encode()).hexdigest()[:24], len(rows), len(rows), 0, 0)
+        commit = json.dumps(asdict(stats) | {"keys": rows}).encode()
+        storage.write(f"{shard_folder(fingerprint, stats.shard)}/stats.json", commit)
+        keys += len(rows)
+        shards += 1
+    write_plan(storage, Plan(_LIVE, ImageTable.of(stream_made_up_images(images)), ()))
+    return {"keys": keys, "shards": shards}
+
+
 def plan(settings: Settings, images: int) -> dict[str, Any]:
-    """Plan a nightly run with one new image in a hundred."""
-    storage = Library(settings.library, settings.cache).storage
-    listing = Listing(made_up_images(images + images // 100), [])
+    """Plan a night on which one image in a hundred is new, and compare it with the live version."""
+    library = Library(settings.library, settings.cache)
+    live = library.live_manifest() or Manifest.model_construct(run=_LIVE)
+    encoder = choose_encoders(settings, None, ["s3://made-up"])[0]
+    listing = Listing(ImageTable.of(stream_made_up_images(images + images // 100)), roots=("s3://made-up",))
     start = time.perf_counter()
-    known = read_committed(storage, _fingerprint(settings))
-    read = time.perf_counter() - start
-    made = make_plan("night", listing, known, _fingerprint(settings), settings.shard_size)
-    write_plan(storage, made)
-    storage.delete("plans/night.parquet")
-    return {"reading what is committed, s": round(read, 2), "shards to embed": len(made.shards)}
+    with Engine(settings) as engine, hold_lock(library.storage) as lock:
+        session = WriteSession(library, lock, engine, StageClock())
+        planned = run._plan(session, settings, listing, [encoder], live, IndexOptions())
+    seconds = time.perf_counter() - start
+    temporary = sum(path.stat().st_size for path in Path(listing.images.file.path).parent.iterdir())
+    written = Path(settings.library, "plans", f"{planned.plan.run}.parquet")
+    notes = {
+        "plan, s": round(seconds, 2),
+        "shards to embed": len(planned.plan.shards),
+        "reused": planned.reused,
+        "MB of the plan": round(written.stat().st_size / 1e6, 1),
+        "MB of temporary files": round(temporary / 1e6),
+    }
+    written.unlink()
+    return notes
 
 
 def merge_and_publish(settings: Settings, images: int) -> dict[str, Any]:
@@ -207,8 +247,10 @@ def main(
         library=str(place / "library"), cache=place / "cache", engine=engine, partition_size=partition_size
     )
     try:
-        for step in (commit, plan, merge_and_publish, search, night, search, switch):
-            if only and step.__name__ not in only:
+        every = (commit, commit_keys, plan, merge_and_publish, search, night, search, switch)
+        for step in every:
+            # Keys without vectors are enough for planning, and are made only by their name.
+            if step.__name__ not in (only or {each.__name__ for each in every} - {"commit_keys"}):
                 continue
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:
                 measured = alone.submit(partial(measure, step, settings, images)).result()

@@ -25,7 +25,8 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
-from findimg_jobs.store.shards import read_committed, read_shards
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.shards import read_shards
 
 pytestmark = pytest.mark.long
 
@@ -81,10 +82,10 @@ def live_manifest(library: Library) -> Manifest | None:
 
 
 def assert_nothing_is_lost_or_doubled(library: Library, fingerprint: str) -> None:
-    shards = read_shards(library.storage, fingerprint)
+    shards = list(read_shards(library.storage, fingerprint))
     assert sum(len(shard.keys) for shard in shards) == IMAGES
     assert sum(key.embedded for shard in shards for key in shard.keys) == IMAGES
-    assert len(read_committed(library.storage, fingerprint).contents) == IMAGES
+    assert len(read_committed(library.storage, fingerprint).contents()) == IMAGES
 
 
 def test_next_run_completes_after_the_driver_is_killed(source: Path, cache: Path, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import Shard, Stats, read_committed
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.shards import Shard, Stats
 from tests.opened import open_catalog
 
 pytestmark = pytest.mark.long
@@ -140,7 +141,7 @@ def assert_all_are_published_once(report: RunReport, bucket: str, cache: Path) -
     assert sum(version.manifest.visual.counts) == IMAGES
     findings = verify(library, version.manifest)
     assert (findings.problems, findings.compared) == ([], IMAGES)
-    assert len(read_committed(library.storage, version.manifest.fingerprint).contents) == IMAGES
+    assert len(read_committed(library.storage, version.manifest.fingerprint).contents()) == IMAGES
     left = {entry.key for prefix in ("versions", "segments", "shared") for entry in library.storage.list(prefix)}
     assert left == {*version.manifest.all_files(), f"versions/{version.manifest.version}/manifest.json"}
 

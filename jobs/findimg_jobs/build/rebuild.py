@@ -1,20 +1,19 @@
 """Rebuild a version from committed embeddings alone, for example with another head."""
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
-from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.build.version import BuildRequest, Merges
 from findimg_jobs.encoders.choice import encoders_of
 from findimg_jobs.indexing.plan import read_images
-from findimg_jobs.indexing.records import SourceImage
-from findimg_jobs.store.shards import read_committed
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.texts import read_committed_texts
+from findimg_jobs.store.version_images import find_embedded_by_all
 
 
 def rebuild(settings: Settings, allow_shrink: bool = False, merges: Merges = choose_merges) -> Manifest:
@@ -40,7 +39,7 @@ class VersionChange:
     """How a version of images that are already embedded differs from the live one."""
 
     run: str  # the run whose plan names the images
-    images: Sequence[SourceImage]  # those that are not embedded are left out
+    images: ImageTable  # those that are not embedded are left out
     allow_shrink: bool  # publish even if the version has less than half of the live version's images
     merges: Merges = choose_merges  # chooses the segments to merge
     rewritten: AbstractSet[str] = frozenset()  # names of segments that must not be kept

@@ -20,10 +20,10 @@ from findimg.library.items import ItemRows
 from findimg.library.layout import CENTRE_FILE, ITEMS_FILE, KEYS_FILE, PAIRS_FILE, PROJECTION_FILE
 from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
-from findimg_jobs.build.assemble import VersionImages
 from findimg_jobs.build.context import BuildConfig, hash_recipe
 from findimg_jobs.build.measurements import Measures
 from findimg_jobs.build.texts import below_root, name_roots
+from findimg_jobs.store.version_images import VersionImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,28 +146,26 @@ def write_keys(path: Path, images: VersionImages, sources: Sequence[str]) -> Non
 
 def _keys_of(images: VersionImages, sources: Sequence[str]) -> pa.Table:
     """Return everything that an image's row in a segment depends on, besides the recipe."""
-    count = len(images)
-    uris = pa.array([image.uri for image in images.images], pa.string())
-    hashes = pa.py_buffer(bytes.fromhex("".join(images.sha256)))
+    rows = images.rows
     return pa.table(
         {
-            "uri": uris,
-            "version": pa.array([image.version for image in images.images], pa.string()),
-            "sha256": pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), count, [None, hashes]),
-            "modified": pa.array([image.modified and int(image.modified) for image in images.images], pa.int64()),
-            "text": pa.array(map(images.text_digest, range(count)), pa.string()),
+            "uri": rows["uri"],
+            "version": rows["version"],
+            "sha256": rows["sha256"],
+            "modified": pa.compute.cast(pa.compute.trunc(rows["modified"]), pa.int64()),
+            "text": pa.array(images.text_digests(), pa.string()),
             # The number of characters of the URI that are text, because they are below a source.
-            "name": pa.array(_name_lengths(uris, name_roots(sources)), pa.int32()),
+            "name": pa.array(_name_lengths(rows["uri"], name_roots(sources)), pa.int32()),
         }
     )
 
 
-def _name_lengths(uris: pa.Array, folders: Sequence[str]) -> NDArray[np.int32]:
+def _name_lengths(uris: pa.ChunkedArray, folders: Sequence[str]) -> NDArray[np.int32]:
     """Return the number of characters of each URI that `below_root` returns, int32[images]."""
     characters = pa.compute.utf8_length(uris).to_numpy()
     lengths = np.full(len(uris), -1, np.int32)
     for folder in folders:
-        is_below = pa.compute.starts_with(uris, f"{folder}/").to_numpy(zero_copy_only=False)
+        is_below = pa.compute.starts_with(uris, f"{folder}/").to_numpy()
         chosen = is_below & (lengths < 0)
         lengths[chosen] = characters[chosen] - len(folder) - 1
     for item in np.flatnonzero(lengths < 0).tolist():

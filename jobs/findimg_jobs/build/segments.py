@@ -34,12 +34,13 @@ from findimg.library.manifest import FileEntry, IndexEntry, SegmentEntry
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
-from findimg_jobs.build.assemble import Assembled, VersionImages, assemble
+from findimg_jobs.build.assemble import Assembled, assemble
 from findimg_jobs.build.context import BuildConfig, BuildContext
 from findimg_jobs.build.measurements import Measures, sample_rows, write_unrelated
 from findimg_jobs.build.reuse import write_keys
 from findimg_jobs.build.vector_indexes import build_index
 from findimg_jobs.engines.base import Engine
+from findimg_jobs.store.version_images import VersionImages
 
 _SMALL = 50_000  # this process builds a segment of so few images sooner than a worker starts
 _CHUNK = 8192  # images whose vectors are computed at a time

@@ -66,28 +66,26 @@ class TextDraft:
                 continue
             self._connection.executemany("INSERT INTO written VALUES (?, ?)", rows)
 
-    def write(self, path: Path, images: Sequence[SourceImage], hashes: Sequence[str], roots: Sequence[str]) -> None:
+    def write(self, path: Path, images: Iterable[tuple[SourceImage, str]], roots: Sequence[str]) -> None:
         """Write the text index.
 
         Args:
             path: the index, which does not exist yet.
-            images: the images, in the order of the items.
-            hashes: their SHA-256.
+            images: the images and their SHA-256, in the order of the items.
             roots: the addresses of the sources.
         """
         with closing(self._connection.execute("SELECT item, text FROM captions ORDER BY item")) as captions:
-            write_text_index(path, self._rows(captions, images, hashes, roots))
+            write_text_index(path, self._rows(captions, images, roots))
 
     def _rows(
         self,
         captions: Iterator[tuple[int, str]],
-        images: Sequence[SourceImage],
-        hashes: Sequence[str],
+        images: Iterable[tuple[SourceImage, str]],
         roots: Sequence[str],
     ) -> Iterator[ImageText]:
         folders = name_roots(roots)
         following = next(captions, None)
-        for item, (image, sha256) in enumerate(zip(images, hashes, strict=True)):
+        for item, (image, sha256) in enumerate(images):
             caption = ""
             if following and following[0] == item:
                 caption, following = following[1], next(captions, None)

@@ -16,7 +16,7 @@ from findimg.encoders.registry import near_duplicate_cosine
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.heads.devise import Devise
 from findimg.heads.weights import pack
-from findimg.index.duplicates import first_copies, name_groups
+from findimg.index.duplicates import name_groups
 from findimg.index.projection import FULL, write_projection
 from findimg.library.encoder import kept_files
 from findimg.library.items import ItemRows, write_items
@@ -35,7 +35,7 @@ from findimg.library.layout import (
 )
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
-from findimg_jobs.build.assemble import VersionImages, read_sample
+from findimg_jobs.build.assemble import read_sample
 from findimg_jobs.build.context import BuildConfig, BuildContext, hash_recipe
 from findimg_jobs.build.measurements import Measures, is_drifted, measure_library, measure_noise_floor
 from findimg_jobs.build.merging import SegmentSize, choose_merges
@@ -43,6 +43,7 @@ from findimg_jobs.build.near_duplicates import SegmentFiles, find_near_duplicate
 from findimg_jobs.build.reuse import Reused, find_reusable, write_pairs
 from findimg_jobs.build.segments import SegmentBuilder, build_segments
 from findimg_jobs.engines.base import Engine
+from findimg_jobs.store.version_images import VersionImages
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def build_version(
     if reused and _is_unchanged(reused, kept, request):
         return None
     segments = _build_segments(library, request, reused, kept, SegmentFolder(folder, engine))
-    firsts = first_copies(images.sha256)
+    firsts = images.first_copies()
     cosine = context.config.near_duplicates or near_duplicate_cosine(context.config.backbone)
     pairs = _find_pairs(library, segments, reused, firsts, cosine)
     rows = segments.rows

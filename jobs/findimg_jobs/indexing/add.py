@@ -1,6 +1,6 @@
 """Add single images to a library at once, and remove some, without listing its sources."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from findimg.errors import LibraryError, NotPublishedError
@@ -11,20 +11,23 @@ from findimg.ocr.engine import model_files
 from findimg.plugins import PATIENCE, AddReport, Change, NotAdded
 from findimg.settings import Settings
 from findimg.storage.base import Storage
-from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
+from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
-from findimg_jobs.indexing.records import Failure, Listing, SourceImage
+from findimg_jobs.indexing.records import Failure, SourceImage
 from findimg_jobs.indexing.run import EmbedJob, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.reading.stage import read_text
 from findimg_jobs.store.blocklist import is_blocked
-from findimg_jobs.store.shards import CommittedImages, Shard, make_shards, read_committed
+from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.shards import Shard, make_shards
 from findimg_jobs.store.texts import read_committed_texts
+from findimg_jobs.store.version_images import embedded_by_all, find_embedded_by_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tup
         found = [image for image in found if not is_below(image.uri, off)]
         outside = [image for image in found if not is_below(image.uri, live.sources)]
         found = [image for image in found if image not in outside and not is_blocked(storage, image.uri)]
-        listing = Listing(sorted(image for image in found if not is_below(image.uri, change.removed)))
+        listing = Listing(ImageTable.of(image for image in found if not is_below(image.uri, change.removed)))
         published = _publish(session, settings, live, listing, change.removed)
     reason = "It is in no source of the library. Run index with its source once."
     return (
@@ -99,10 +102,10 @@ def _publish(
     library = session.library
     storage = library.storage
     # A removal needs no encoder, so this machine may have other weights.
-    encoders = _choose(settings, live) if listing.images else encoders_of(settings, live, live.sources)
+    encoders = _choose(settings, live) if len(listing.images) else encoders_of(settings, live, live.sources)
     committed = [read_committed(storage, each.fingerprint) for each in encoders]
-    planned = set(read_images(storage, live.run))
-    kept = {image for image in planned if not is_below(image.uri, removed)}
+    planned = read_images(storage, live.run)
+    kept = planned.not_below(removed)
     plan = _plan(storage, settings, live, kept, listing, committed[0])
     jobs = [
         EmbedJob(encoder, _shards(encoder, committed[number], listing, settings) if number else plan.shards)
@@ -112,14 +115,11 @@ def _publish(
     if settings.read_text != "off":
         read_text(session, settings.read_text, live.fingerprint, listing.images, committed[0])
 
-    def is_embedded(image: SourceImage) -> bool:
-        return all(each.is_embedded(image) for each in committed)
-
     failures = (*listing.failures, *failures_of_any(committed, listing.images))
-    held = [image for image in listing.images if is_embedded(image)]
-    if not held and len(kept) == len(planned):
+    held = embedded_by_all(listing.images, committed)
+    if not len(held) and len(kept) == len(planned):
         return _Published(live, (), 0, failures)
-    if removed and not any(map(is_embedded, plan.images)):
+    if removed and not len(embedded_by_all(plan.images, committed)):
         raise LibraryError(f"{library.uri} holds no other image, so nothing was removed. Delete the library instead.")
     images = find_embedded_by_all(plan.images, committed, read_committed_texts(storage))
     requests = [
@@ -127,7 +127,7 @@ def _publish(
         for encoder, part in zip(encoders, images, strict=True)
     ]
     manifest = build_and_publish(session, requests, live, allow_shrink=bool(removed))
-    new = tuple(image.uri for image in held if image not in planned)
+    new = tuple(image.uri for image in held.changed_since(planned))
     return _Published(manifest, new, len(held), failures)
 
 
@@ -148,7 +148,7 @@ def _shards(
     encoder: ChosenEncoder, committed: CommittedImages, listing: Listing, settings: Settings
 ) -> Sequence[Shard]:
     """Return the listed images that a second encoder has not embedded."""
-    images = [image for image in listing.images if not committed.is_embedded(image)]
+    images = committed.to_embed(listing.images, retry_failed=True)
     return make_shards(images, encoder.fingerprint, settings.shard_size)
 
 
@@ -169,14 +169,13 @@ def _plan(
     storage: Storage,
     settings: Settings,
     live: Manifest,
-    planned: Iterable[SourceImage],
+    planned: ImageTable,
     listing: Listing,
     committed: CommittedImages,
 ) -> Plan:
     """Write and return the plan: the images of the live version, and those that were listed."""
-    images = {image.uri: image for image in planned} | {image.uri: image for image in listing.images}
     new = make_plan(new_run_id(), listing, committed, live.fingerprint, settings.shard_size, retry_failed=True)
     folders = {**listing.folders, **read_folders(storage, live.run)}
-    plan = replace(new, images=tuple(images[uri] for uri in sorted(images)), folders=folders)
+    plan = replace(new, images=planned.updated(listing.images), folders=folders)
     write_plan(storage, plan)
     return plan

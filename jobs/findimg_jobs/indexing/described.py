@@ -1,13 +1,16 @@
 """Images that another encoder of the library has embedded: what it recorded about each, and its thumbnail."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from threading import Lock
 
 from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.images import Image
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.records import SourceImage
-from findimg_jobs.store.shards import ImageKey, read_committed, read_rows
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.shards import ImageKey, read_rows
 from findimg_jobs.store.thumbnails import read_thumbnail
 
 _SHARDS = 4  # whose records are kept
@@ -28,22 +31,32 @@ class DescribedImages:
         """
         self._storage = storage
         self._fingerprint = fingerprint
-        committed = read_committed(storage, fingerprint)
-        self._keys, self._contents = committed.keys, committed.contents
-        self._held: dict[str, list[str]] = defaultdict(list)  # SHA-256 by shard
-        for sha256, key in committed.contents.items():
-            self._held[key.shard].append(sha256)
+        self._committed = read_committed(storage, fingerprint)
+        self._holders: dict[tuple[str, str], ImageKey] = {}  # rows with the vectors of images, by (URI, version)
+        self._held: dict[str, list[str]] = {}  # SHA-256 by shard
         self._records: dict[str, dict[str, dict[str, object]]] = {}  # by shard and SHA-256
         self._lock = Lock()
+
+    def look_up(self, images: Iterable[SourceImage]) -> None:
+        """Look up the images that `image` is asked for next."""
+        keys = self._committed.keys_of(ImageTable.of(images))
+        holders = self._committed.holders(key.sha256 for key in keys.values())
+        self._holders = {pair: holders[key.sha256] for pair, key in keys.items()}
+        self._held = defaultdict(list)
+        for sha256, holder in holders.items():
+            self._held[holder.shard].append(sha256)
+        self._records = {}
 
     def image(self, image: SourceImage) -> Image | None:
         """Return an image with the pixels of its thumbnail, None if it must be read from its source.
 
+        Args:
+            image: one of the images that were looked up.
+
         Raises:
             StorageError: the library cannot be read.
         """
-        key = self._keys.get((image.uri, image.version))
-        holder = key and self._contents.get(key.sha256)
+        holder = self._holders.get((image.uri, image.version))
         if holder is None:
             return None
         pixels = read_thumbnail(self._storage, holder.sha256)

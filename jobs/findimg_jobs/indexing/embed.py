@@ -4,7 +4,7 @@ import io
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice, repeat
@@ -46,7 +46,7 @@ class EmbedTask:
     models: Path  # folder of the model store
     library: str
     fingerprint: str
-    contents: frozenset[str]  # SHA-256 of all content that is already embedded
+    contents: Container[str]  # SHA-256 of all content that is already embedded
     carried_by: str = ""  # a version of the library whose model is opened instead of weights
     thumbnails_of: str = ""  # fingerprint of an encoder. What it has embedded is embedded from thumbnails.
     slack: Mapping[str, SlackAccess] = field(default_factory=dict)  # access to workspaces among the sources, by id
@@ -130,6 +130,8 @@ class Embedder:
             StorageError: the library cannot be written. Nothing is committed.
         """
         others: list[_Prepared | Failure] = []
+        if self._described:
+            self._described.look_up(shard.images)
         with ThreadPoolExecutor(max(_READ_AHEAD, 2 * self._threads)) as pool:
             outcomes = pool.map(self._prepare, shard.images)
             stats = self._embed(shard, self._divide(outcomes, others))
@@ -151,7 +153,7 @@ class Embedder:
         rows: list[EmbeddedImage] = []
         failures: list[Failure] = []
         seconds: dict[str, float] = defaultdict(float)
-        seen = set(self._task.contents)
+        seen: set[str] = set()  # contents of this shard
         bytes_read, incomplete, retried = 0, 0, retries()
         prepared_images = _without_failures(outcomes, failures)
         while batch := list(islice(prepared_images, BATCH)):
@@ -161,7 +163,7 @@ class Embedder:
                 for stage, spent in prepared.seconds.items():
                     seconds[stage] += spent
                 bytes_read += prepared.bytes_read
-                if prepared.image.sha256 in seen:
+                if prepared.image.sha256 in seen or prepared.image.sha256 in self._task.contents:
                     rows.append(_row(prepared, None))
                 else:
                     seen.add(prepared.image.sha256)

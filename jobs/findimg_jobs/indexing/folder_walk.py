@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from findimg.errors import SettingsError
 from findimg.storage.folder import file_version
 from findimg_jobs.indexing.image_names import has_no_extension, is_image_content, reason_to_skip
-from findimg_jobs.indexing.records import Failure, FolderIdentity, Found, SourceImage
+from findimg_jobs.indexing.listing import Found
+from findimg_jobs.indexing.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 from findimg_jobs.reading.sidecars import is_sidecar
 
@@ -36,21 +37,22 @@ class _Folder:
 class FolderWalk:
     """Lists folders and single files. Folders that were listed once are not listed again."""
 
-    def __init__(self, rules: SkipRules, library: str | None):
+    def __init__(self, rules: SkipRules, library: str | None, found: Found):
         """Prepare a walk.
 
         Args:
             rules: the operator's patterns.
             library: the path of the library that is being written, None if it is not a folder.
+            found: receives what is found.
         """
-        self.found = Found()
+        self.found = found
         self.shared_roots: set[str] = set()  # sources whose folder was listed as part of another source
         self._rules = FolderRules(rules)
         self._library = _inode(library) if library else None
         self._seen: set[_Inode] = set()
         self._links: list[tuple[str, _Folder]] = []  # linked files
 
-    def list(self, roots: Sequence[str]) -> Found:
+    def list(self, roots: Sequence[str]) -> None:
         """List the images of sources.
 
         Args:
@@ -71,7 +73,6 @@ class FolderWalk:
                 (linked if is_link else plain).append(below)
         for path, folder in self._links:
             self._add_linked_file(path, folder)
-        return self.found
 
     def _list_folder(self, folder: _Folder) -> Iterable[tuple[_Folder, bool]]:
         """List one folder. Return the folders in it, each with whether it is a link."""
@@ -165,7 +166,7 @@ class FolderWalk:
                 self.found.failures.append(Failure(path, "", f"The file cannot be read: {error.strerror}.", True))
             return
         if stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
-            self.found.images.append(SourceImage(path, file_version(status), status.st_mtime))
+            self.found.add_image(SourceImage(path, file_version(status), status.st_mtime))
         else:
             self.found.skipped["pipe or device"] += 1
 

@@ -3,25 +3,28 @@
 A plan is written before the work starts and never changed.
 """
 
-import io
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import FolderIdentity, Listing, Sidecar, SourceImage
-from findimg_jobs.store.shards import CommittedImages, Shard, make_shards
+from findimg_jobs.indexing.listing import Listing
+from findimg_jobs.indexing.records import FolderIdentity, SourceImage
+from findimg_jobs.store.committed import CommittedImages
+from findimg_jobs.store.image_table import SCHEMA, ImageTable
+from findimg_jobs.store.key_files import KeyFile, write_query
+from findimg_jobs.store.shards import Shard, make_shards
 
-_FOLDERS = b"findimg.folders"
-_SIDECAR = pa.struct([("uri", pa.string()), ("version", pa.string()), ("captions", pa.string())])
+_FOLDERS = "findimg.folders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Plan:
     """The images of the next version, and the shards to embed for it."""
 
     run: str
-    images: tuple[SourceImage, ...]  # every image of the sources with a valid name
+    images: ImageTable  # every image of the sources with a valid name
     shards: tuple[Shard, ...]  # the images that are not embedded yet
     folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # folders of this machine, by path
 
@@ -66,9 +69,8 @@ def make_plan(
         shard_size: images in a full shard.
         retry_failed: also plan the broken images that did not change.
     """
-    is_done = committed.is_embedded if retry_failed else committed.is_settled
-    to_embed = [image for image in listing.images if not is_done(image)]
-    return Plan(run, tuple(listing.images), tuple(make_shards(to_embed, fingerprint, shard_size)), listing.folders)
+    to_embed = committed.to_embed(listing.images, retry_failed)
+    return Plan(run, listing.images, tuple(make_shards(to_embed, fingerprint, shard_size)), listing.folders)
 
 
 def share_work(first: Sequence[Shard], second: Sequence[Shard], fingerprints: tuple[str, str], size: int) -> SharedWork:
@@ -96,35 +98,39 @@ def write_plan(storage: Storage, plan: Plan) -> None:
 
     The file's metadata holds the folders that have images.
     """
-    shard_of = {image: shard.name for shard in plan.shards for image in shard.images}
-    table = pa.table(
+    in_use = folders_above(plan.images)
+    folders = {path: astuple(folder) for path, folder in plan.folders.items() if path in in_use}
+    planned = [(image.uri, shard.name) for shard in plan.shards for image in shard.images]
+    shard_of = pa.table(
         {
-            "uri": pa.array([image.uri for image in plan.images], pa.string()),
-            "version": pa.array([image.version for image in plan.images], pa.string()),
-            "shard": pa.array([shard_of.get(image) for image in plan.images], pa.string()),
-            "modified": pa.array([image.modified for image in plan.images], pa.float64()),
-            "sidecar": pa.array([image.sidecar and asdict(image.sidecar) for image in plan.images], _SIDECAR),
+            "uri": pa.array([uri for uri, _ in planned], pa.string()),
+            "shard": pa.array([shard for _, shard in planned], pa.string()),
         }
     )
-    in_use = folders_above(image.uri for image in plan.images)
-    folders = {path: astuple(folder) for path, folder in plan.folders.items() if path in in_use}
-    table = table.replace_schema_metadata({_FOLDERS: json.dumps(folders)})
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    storage.write(_key(plan.run), buffer.getvalue())
+    written = write_query(
+        "SELECT uri, version, shard, modified, sidecar FROM images LEFT JOIN shard_of USING (uri) ORDER BY uri",
+        {"images": plan.images.file, "shard_of": shard_of},
+        {_FOLDERS: json.dumps(folders)},
+    )
+    storage.upload(Path(written.path), _key(plan.run))
 
 
-def read_images(storage: Storage, run: str) -> list[SourceImage]:
-    """Return the images of a run's plan, in URI order.
+def read_images(storage: Storage, run: str) -> ImageTable:
+    """Return the images of a run's plan.
 
     Raises:
         LibraryError: the plan is missing or damaged.
     """
-    # Plans of older releases have no modification times and no sidecars.
-    rows = _open(storage, run).read(["uri", "version", "modified", "sidecar"]).to_pylist()
-    for row in rows:
-        row["sidecar"] = Sidecar(**row["sidecar"]) if row.get("sidecar") else None
-    return [SourceImage(**row) for row in rows]
+    file = _fetch(storage, run)
+    with _translated_errors(run):
+        deque(file.batches(), maxlen=0)  # a damaged row is found now
+    names = file.schema().names
+    if set(SCHEMA.names) <= set(names):
+        return ImageTable(file)
+    # Plans of older releases have no sidecars, and some have no modification times.
+    modified = "modified" if "modified" in names else "NULL::DOUBLE AS modified"
+    sidecar = "NULL::STRUCT(uri VARCHAR, version VARCHAR, captions VARCHAR) AS sidecar"
+    return ImageTable.select(f"SELECT uri, version, {modified}, {sidecar} FROM plan", plan=file)
 
 
 def read_folders(storage: Storage, run: str) -> dict[str, FolderIdentity]:
@@ -133,15 +139,16 @@ def read_folders(storage: Storage, run: str) -> dict[str, FolderIdentity]:
     Raises:
         LibraryError: the plan is missing or damaged.
     """
-    metadata = _open(storage, run).schema_arrow.metadata or {}
-    return {path: FolderIdentity(*values) for path, values in json.loads(metadata.get(_FOLDERS, b"{}")).items()}
+    metadata = _fetch(storage, run).schema().metadata or {}
+    folders = json.loads(metadata.get(_FOLDERS.encode(), b"{}"))
+    return {path: FolderIdentity(*values) for path, values in folders.items()}
 
 
-def folders_above(uris: Iterable[str]) -> set[str]:
+def folders_above(images: ImageTable) -> set[str]:
     """Return the paths of all folders above some images."""
     folders: set[str] = set()
-    for uri in uris:
-        folder = os.path.dirname(uri)
+    for holding in images.folders():
+        folder = os.path.dirname(f"{holding}/image")
         while folder not in folders and folder:
             folders.add(folder)
             folder = os.path.dirname(folder)
@@ -167,9 +174,23 @@ def _images(shards: Iterable[Shard]) -> dict[tuple[str, str], SourceImage]:
     return {(image.uri, image.version): image for shard in shards for image in shard.images}
 
 
-def _open(storage: Storage, run: str) -> pq.ParquetFile:
+def _fetch(storage: Storage, run: str) -> KeyFile:
+    """Return a copy of a plan on this machine.
+
+    Raises:
+        LibraryError: the plan is missing or damaged.
+    """
+    file = KeyFile()
+    with _translated_errors(run):
+        storage.fetch(_key(run), Path(file.path))
+        file.schema()
+    return file
+
+
+@contextmanager
+def _translated_errors(run: str) -> Iterator[None]:
     try:
-        return pq.ParquetFile(io.BytesIO(storage.read(_key(run))))
+        yield
     except (ObjectMissingError, pa.ArrowException) as error:
         problem = "missing from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
         raise LibraryError(f"The plan of run {run} is {problem}. Run index instead of merge.") from error

@@ -1,7 +1,5 @@
 """The records that a listing of the sources consists of."""
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -40,44 +38,3 @@ class FolderIdentity:
 
     inode: int
     mounted: bool  # on another device than the folder above it
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """All images of the sources, in URI order, each image once."""
-
-    images: list[SourceImage]
-    failures: list[Failure] = field(default_factory=list)  # images without a valid name, and unreadable folders
-    unreadable: tuple[str, ...] = ()  # folders that could not be listed
-    archived: tuple[SourceImage, ...] = ()  # objects that S3 must restore before they can be read
-    skipped: Counter[str] = field(default_factory=Counter)  # reason → number of files and folders
-    empty_sources: tuple[str, ...] = ()  # roots of sources without an image
-    roots: tuple[str, ...] = ()  # the sources' addresses; of a single image its folder
-    folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # listed folders of this machine, by path
-
-
-@dataclass(slots=True)
-class Found:
-    """What listing a part of the sources found. Parts are added up."""
-
-    images: list[SourceImage] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
-    archived: list[SourceImage] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
-    folders: dict[str, FolderIdentity] = field(default_factory=dict)
-    looked_into: int = 0  # objects whose first bytes were requested
-    sidecars: dict[str, str] = field(default_factory=dict)  # versions of XMP files, by address
-
-    def add(self, other: "Found") -> None:
-        """Add another part."""
-        self.images += other.images
-        self.failures += other.failures
-        self.unreadable += other.unreadable
-        self.archived += other.archived
-        self.skipped += other.skipped
-        self.libraries |= other.libraries
-        self.folders |= other.folders
-        self.sidecars |= other.sidecars
-        self.looked_into += other.looked_into

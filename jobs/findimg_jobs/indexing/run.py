@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import abspath
 
@@ -17,19 +17,19 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.storage.slack import access_of_sources, use_access
 from findimg.terminal import counted
-from findimg_jobs.build.assemble import find_embedded_by_all
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_duplicates, write_measured
+from findimg_jobs.encoders.vocabulary import keep_vocabulary
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask, open_task_encoder
+from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, share_work, write_plan
-from findimg_jobs.indexing.records import Failure, FolderIdentity, Listing, SourceImage
+from findimg_jobs.indexing.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
-from findimg_jobs.indexing.vocabulary import keep_vocabulary
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reading.stage import read_text
 from findimg_jobs.reporting.memory import peak_memory
@@ -37,19 +37,15 @@ from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import RunReport, TextReport, add_up_shards, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
+from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_committed
+from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shard_compaction import compact, is_crowded
-from findimg_jobs.store.shards import (
-    CommittedImages,
-    Shard,
-    Stats,
-    combine_shards,
-    make_shards,
-    read_committed,
-    read_shards,
-)
+from findimg_jobs.store.shards import Shard, Stats, make_shards
 from findimg_jobs.store.texts import read_committed_texts
+from findimg_jobs.store.version_images import VersionImages, find_embedded_by_all
 
+_MEASURED = 10_000  # contents among which near-duplicates are measured
 _log = logging.getLogger(__name__)
 
 
@@ -160,11 +156,10 @@ def _catch_up(library: Library, before: Manifest | None, listing: Listing) -> tu
     """
     live = library.live_manifest()
     if before and live and _how_built(live) == _how_built(before):
-        known, now = (set(read_images(library.storage, manifest.run)) for manifest in (before, live))
-        added = [image for image in now - known if is_below(image.uri, listing.roots)]
-        removed = {image.uri for image in known} - {image.uri for image in now}
-        images = {image.uri: image for image in [*listing.images, *added] if image.uri not in removed}
-        return live, replace(listing, images=sorted(images.values()))
+        known, now = (read_images(library.storage, manifest.run) for manifest in (before, live))
+        added = now.changed_since(known).below(listing.roots)
+        images = listing.images.updated(added).without(known.without(now))
+        return live, replace(listing, images=images)
     raise NotPublishedError(f"Another run published to {library.uri} while this run was listing. Run again.")
 
 
@@ -191,46 +186,44 @@ def _plan(
             listing = _keep_vanished(listing, before, folders)
         images, skipped = _images_of_version(listing, before, committed)
         off = addresses_off(storage)
-        images = [image for image in images if not is_below(image.uri, off)]
-        images = read_captions_beside(without_blocked(storage, images), before)
+        images = read_captions_beside(without_blocked(storage, images.not_below(off)), before)
         listing = replace(listing, images=images)
         run = new_run_id()
         plan = make_plan(run, listing, committed, fingerprint, settings.shard_size, options.retry_failed)
         write_plan(storage, plan)
-    planned = {image.uri for image in plan.images}
-    wanted = sum(not is_below(image.uri, off) for image in before)
-    return _Progress(
-        plan=plan,
-        committed=every,
-        failures=list(listing.failures),
-        unlisted=len(listing.failures),
-        skipped=skipped,
-        reused=sum(map(committed.is_embedded, plan.images)),
-        removed=sum(image.uri not in planned for image in before),
-        # Members want the images of their channel removed, so these are no loss.
-        may_shrink=wanted < len(before) and len(plan.images) * 2 >= wanted,
-        shards=[[] for _ in encoders],
-    )
+        wanted = len(before) - before.count_below(off)
+        return _Progress(
+            plan=plan,
+            committed=every,
+            failures=list(listing.failures),
+            unlisted=len(listing.failures),
+            skipped=skipped,
+            reused=committed.count_embedded(plan.images),
+            removed=before.count_without(plan.images),
+            # Members want the images of their channel removed, so these are no loss.
+            may_shrink=wanted < len(before) and len(plan.images) * 2 >= wanted,
+            shards=[[] for _ in encoders],
+        )
 
 
 def _live_images(
     library: Library, live: Manifest | None, committed: CommittedImages
-) -> tuple[Sequence[SourceImage], Mapping[str, FolderIdentity]]:
+) -> tuple[ImageTable, Mapping[str, FolderIdentity]]:
     """Return the images of the live version, and the folders that they were in."""
     if live is None:
-        return (), {}
+        return ImageTable.of(()), {}
     try:
         planned, folders = read_images(library.storage, live.run), read_folders(library.storage, live.run)
     except LibraryError as error:
         _log.warning("The images of the live version are not known: %s", error)
-        return (), {}
-    return [image for image in planned if committed.is_embedded(image)], folders
+        return ImageTable.of(()), {}
+    return committed.embedded(planned), folders
 
 
-def _check_not_emptied(listing: Listing, before: Sequence[SourceImage]) -> None:
+def _check_not_emptied(listing: Listing, before: ImageTable) -> None:
     """Check that no source lost all its images, because then its disk is probably not mounted."""
     for root in listing.empty_sources:
-        lost = sum(is_below(image.uri, (root,)) for image in before)
+        lost = before.count_below((root,))
         if lost:
             raise NotPublishedError(
                 f"The source {root} has no image any more, but the library holds {lost} of its images. If its disk is "
@@ -238,7 +231,7 @@ def _check_not_emptied(listing: Listing, before: Sequence[SourceImage]) -> None:
             )
 
 
-def _keep_vanished(listing: Listing, before: Sequence[SourceImage], folders: Mapping[str, FolderIdentity]) -> Listing:
+def _keep_vanished(listing: Listing, before: ImageTable, folders: Mapping[str, FolderIdentity]) -> Listing:
     """Return the listing with the folders whose disk is not mounted among the unreadable ones, and their identity."""
     vanished = vanished_folders(before, folders, listing)
     kept = (*listing.unreadable, *vanished)
@@ -252,20 +245,22 @@ def _keep_vanished(listing: Listing, before: Sequence[SourceImage], folders: Map
 
 
 def _images_of_version(
-    listing: Listing, before: Sequence[SourceImage], committed: CommittedImages
-) -> tuple[list[SourceImage], Counter[str]]:
+    listing: Listing, before: ImageTable, committed: CommittedImages
+) -> tuple[ImageTable, Counter[str]]:
     """Return the images for the next version, and the number of skipped files by reason.
 
     Images that cannot be read now are kept if they were embedded before: those in unreadable folders, and those that
     S3 archived.
     """
-    kept = [image for image in before if is_below(image.uri, listing.unreadable)]
-    archived = [image for image in listing.archived if committed.is_embedded(image)]
-    skipped = listing.skipped.copy()
-    if len(archived) < len(listing.archived):
-        skipped["archived in S3"] += len(listing.archived) - len(archived)
-    listed = {image.uri: image for image in [*kept, *archived, *listing.images]}
-    return sorted(listed.values()), skipped
+    images, skipped = listing.images, listing.skipped.copy()
+    if listing.archived:
+        archived = committed.embedded(ImageTable.of(listing.archived))
+        if len(archived) < len(listing.archived):
+            skipped["archived in S3"] += len(listing.archived) - len(archived)
+        images = archived.updated(images)
+    if listing.unreadable:
+        images = before.below(listing.unreadable).updated(images)
+    return images, skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +279,7 @@ def _jobs(
     yield EmbedJob(encoders[0], progress.plan.shards)
     for number, encoder in enumerate(encoders[1:], 1):
         committed = progress.committed[number]
-        is_done = committed.is_embedded if options.retry_failed else committed.is_settled
-        images = [image for image in progress.plan.images if not is_done(image)]
+        images = committed.to_embed(progress.plan.images, options.retry_failed)
         shards = make_shards(images, encoder.fingerprint, settings.shard_size)
         yield EmbedJob(encoder, shards, encoders[0].fingerprint if options.from_thumbnails else "")
 
@@ -335,7 +329,7 @@ def _embed_together(
     alone: list[SourceImage] = []
     with session.clock.stage("embed"):
         tasks = [
-            _task(storage, settings, encoder, frozenset(known.contents))
+            _task(storage, settings, encoder, known.contents())
             for encoder, known in zip(encoders, committed, strict=True)
         ]
         images = (image.uri for shard in work.both for image in shard.images)
@@ -376,7 +370,8 @@ def _embed_shards(
         name = encoder.context.config.backbone
         _log.info("Embedding %d new or changed images with %s. Loading the model.", to_embed, name)
     with session.clock.stage("embed"):
-        task = _task(storage, settings, encoder, frozenset(committed.contents), job.thumbnails_of)
+        contents = committed.contents() if to_embed else NO_CONTENTS
+        task = _task(storage, settings, encoder, contents, job.thumbnails_of)
         images = (image.uri for shard in job.shards for image in shard.images)
         task = replace(task, slack=access_of_sources(settings, images))
         for shard in show_progress(session.engine.run(job.shards, task), to_embed):
@@ -385,16 +380,16 @@ def _embed_shards(
     keep_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, encoder.weights or None)
     if not done:
         return committed
-    shards = read_shards(storage, fingerprint)
-    if is_crowded(shards, settings.shard_size):
+    committed = read_committed(storage, fingerprint)
+    if is_crowded(committed, settings.shard_size):
         with session.clock.stage("compact"):
             compact(storage, fingerprint, settings.shard_size)
-        shards = read_shards(storage, fingerprint)
-    return combine_shards(shards)
+        committed = read_committed(storage, fingerprint)
+    return committed
 
 
 def _task(
-    storage: Storage, settings: Settings, encoder: ChosenEncoder, contents: frozenset[str], thumbnails_of: str = ""
+    storage: Storage, settings: Settings, encoder: ChosenEncoder, contents: Container[str], thumbnails_of: str = ""
 ) -> EmbedTask:
     weights = encoder.weights
     return EmbedTask(
@@ -433,7 +428,7 @@ def _build(
     storage = session.library.storage
     found = find_embedded_by_all(progress.plan.images, progress.committed, read_committed_texts(storage))
     encoders = [
-        _with_near_duplicates(storage, settings, encoder, images.sha256)
+        _with_near_duplicates(storage, settings, encoder, images)
         for encoder, images in zip(encoders, found, strict=True)
     ]
     requests = [
@@ -444,19 +439,22 @@ def _build(
 
 
 def _with_near_duplicates(
-    storage: Storage, settings: Settings, encoder: ChosenEncoder, contents: Sequence[str]
+    storage: Storage, settings: Settings, encoder: ChosenEncoder, images: VersionImages
 ) -> ChosenEncoder:
     """Return an image–text encoder with the cosine of near-duplicates, measured once the library has enough images."""
-    config, different = encoder.context.config, frozenset(contents)
-    if not text_files(config.backbone) or config.near_duplicates is not None or len(different) < LEAST_IMAGES:
+    config = encoder.context.config
+    if not text_files(config.backbone) or config.near_duplicates is not None:
         return encoder
-    opened = open_task_encoder(_task(storage, settings, encoder, frozenset()))
+    different = frozenset(images.lowest_hashes(_MEASURED))
+    if len(different) < LEAST_IMAGES:
+        return encoder
+    opened = open_task_encoder(_task(storage, settings, encoder, NO_CONTENTS))
     cosine = measure_near_duplicates(storage, opened, different)
     write_measured(storage, config.fingerprint, cosine)
     return encoder.with_near_duplicates(cosine)
 
 
-def failures_of_any(committed: Sequence[CommittedImages], images: Sequence[SourceImage]) -> list[Failure]:
+def failures_of_any(committed: Sequence[CommittedImages], images: ImageTable) -> list[Failure]:
     """Return the failures of those images that an encoder has not embedded, one for each image.
 
     Args:

@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +14,12 @@ from findimg.images import EXTENSIONS
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.bucket_list import ParallelMap, list_bucket
 from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
-from findimg_jobs.indexing.records import Failure, Found, Listing, SourceImage
+from findimg_jobs.indexing.listing import Found, Listing, printable
+from findimg_jobs.indexing.records import Failure
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.reading.sidecars import with_sidecars
 from findimg_jobs.reporting.run_report import describe_skipped
+from findimg_jobs.store.image_table import ImageCollector, ImageTable, is_utf8
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -66,15 +67,21 @@ def list_sources(
             paths.append(root)
         elif on_missing == "fail":
             missing.append(Failure(root, "", "The file or folder does not exist.", transient=True))
-    walk = FolderWalk(rules, None if "://" in library else library or None)
-    found = walk.list(paths)
+    collected = ImageCollector()
+    found = Found(collected)
+    walk = FolderWalk(rules, None if "://" in library else library or None, found)
+    walk.list(paths)
     found.failures += missing
     # A missing folder may be a disk that is not mounted. With the slash, a deleted image is not kept.
     found.unreadable += [f"{failure.uri}/" for failure in missing]
     for root in roots:
         if "://" in root:
-            found.add(list_bucket(root, rules, parallel_map))
-    return _make_listing(found, roots, walk.shared_roots, library, sources)
+            list_bucket(root, rules, parallel_map, found)
+    # A library is known once everything is listed.
+    libraries = [f"{each}/" for each in (*found.libraries, library) if "://" in each]
+    images = collected.finish(libraries)
+    found.archived = [image for image in found.archived if not image.uri.startswith(tuple(libraries))]
+    return _make_listing(found, images, roots, walk.shared_roots, sources)
 
 
 def split_sources(text: str) -> list[str]:
@@ -159,29 +166,21 @@ def source_root(source: str) -> str:
 
 
 def _make_listing(
-    found: Found, roots: Sequence[str], shared_roots: set[str], library: str, sources: Sequence[str]
+    found: Found, images: ImageTable, roots: Sequence[str], shared_roots: set[str], sources: Sequence[str]
 ) -> Listing:
-    images: dict[str, SourceImage] = {}
-    failures = list(found.failures)
-    for image in found.images:
-        if "://" in library and image.uri.startswith(f"{library}/"):
-            continue
-        if _is_utf8(image.uri):
-            images[image.uri] = image
-        else:
-            reason = "The name is not valid UTF-8. Rename the file."
-            failures.append(Failure(_printable(image.uri), image.version, reason, transient=False))
     failures = [
-        failure if _is_utf8(failure.uri) else Failure(_printable(failure.uri), "", failure.reason, True)
-        for failure in failures
+        failure if is_utf8(failure.uri) else Failure(printable(failure.uri), "", failure.reason, True)
+        for failure in found.failures
     ]
-    if not images and not failures and not found.archived:
+    if not len(images) and not failures and not found.archived:
         raise SettingsError(_nothing_found(found, sources))
-    ordered = with_sidecars(sorted(images.values()), found.sidecars)
     unreadable = set(found.unreadable)
-    held = sorted(image.uri for image in [*ordered, *found.archived])
+    held = images.roots_with_images(roots)
+    if found.archived:
+        held |= ImageTable.of(found.archived).roots_with_images(roots)
+    single = {image.uri for image in images.with_uris(roots)}
     return Listing(
-        images=ordered,
+        images=with_sidecars(images, found.sidecars),
         failures=failures,
         unreadable=tuple(found.unreadable),
         archived=tuple(found.archived),
@@ -189,21 +188,11 @@ def _make_listing(
         empty_sources=tuple(
             root
             for root in dict.fromkeys(roots)
-            if root not in shared_roots and not {root, f"{root}/"} & unreadable and not _holds(held, root)
+            if root not in shared_roots and not {root, f"{root}/"} & unreadable and root not in held
         ),
-        roots=tuple(dict.fromkeys(os.path.dirname(root) if root in images else root for root in roots)),
+        roots=tuple(dict.fromkeys(os.path.dirname(root) if root in single else root for root in roots)),
         folders=found.folders,
     )
-
-
-def _holds(ordered: Sequence[str], root: str) -> bool:
-    """Return whether one of the sorted URIs is `root` or below it."""
-    below = f"{root.rstrip('/')}/"
-    for start in (root, below):
-        position = bisect_left(ordered, start)
-        if position < len(ordered) and (ordered[position] == root or ordered[position].startswith(below)):
-            return True
-    return False
 
 
 def _nothing_found(found: Found, sources: Sequence[str]) -> str:
@@ -219,16 +208,3 @@ def _nothing_found(found: Found, sources: Sequence[str]) -> str:
         f"There is no image in {names}. findimg reads {', '.join(sorted(EXTENSIONS))}.{skipped} "
         "If its disk is not mounted, mount it and run again."
     )
-
-
-def _is_utf8(name: str) -> bool:
-    """Return whether a name can be written to Parquet, SQLite and JSON. File systems allow other bytes."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -5,11 +5,13 @@ empty folder at the same path, a link to nothing, or no folder where another dev
 """
 
 import os
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
+from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.plan import folders_above
-from findimg_jobs.indexing.records import FolderIdentity, Listing, SourceImage
+from findimg_jobs.indexing.records import FolderIdentity
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.key_files import fetch_number
 
 VANISHED = (
     "The folder lost all its images, probably because its disk is not mounted. They are kept. Mount the disk, or run "
@@ -18,8 +20,8 @@ VANISHED = (
 
 
 def vanished_folders(
-    before: Sequence[SourceImage], known: Mapping[str, FolderIdentity], listing: Listing
-) -> dict[str, list[SourceImage]]:
+    before: ImageTable, known: Mapping[str, FolderIdentity], listing: Listing
+) -> dict[str, ImageTable]:
     """Return folders inside the sources that are not mounted any more, each with the images that it had.
 
     A folder whose images were moved to other folders is left out.
@@ -29,21 +31,18 @@ def vanished_folders(
         known: the folders that had images when the live version was planned, by path.
         listing: what the sources hold now.
     """
-    present = folders_above(image.uri for image in [*listing.images, *listing.archived])
-    vanished: dict[str, list[SourceImage]] = {}
-    ordered = sorted(before)
-    moved: set[tuple[str, str]] | None = None
+    if not known:
+        return {}
+    present = folders_above(listing.images) | folders_above(ImageTable.of(listing.archived))
+    vanished: dict[str, ImageTable] = {}
     # A folder sorts before the folders in it.
     for path in sorted(known, key=lambda path: path.split("/")):
         if path in present or any(is_below(path, (other,)) for other in (*vanished, *listing.unreadable)):
             continue
         if not any(is_below(path, (root,)) for root in listing.roots) or not _is_replaced(path, known[path], listing):
             continue
-        lost = _images_below(ordered, path)
-        if moved is None:
-            moved = {(os.path.basename(image.uri), image.version) for image in listing.images}
-        still_there = sum((os.path.basename(image.uri), image.version) in moved for image in lost)
-        if 2 * still_there < len(lost):
+        lost = before.below([f"{path.rstrip('/')}/"])
+        if 2 * _count_moved(lost, listing.images) < len(lost):
             vanished[path] = lost
     return vanished
 
@@ -62,11 +61,10 @@ def _is_replaced(path: str, known: FolderIdentity, listing: Listing) -> bool:
     return not os.path.exists(path) and (known.mounted or os.path.islink(path))
 
 
-def _images_below(ordered: Sequence[SourceImage], folder: str) -> list[SourceImage]:
-    start = f"{folder.rstrip('/')}/"
-    position = bisect_left(ordered, start, key=lambda image: image.uri)
-    found = []
-    while position < len(ordered) and ordered[position].uri.startswith(start):
-        found.append(ordered[position])
-        position += 1
-    return found
+def _count_moved(lost: ImageTable, listed: ImageTable) -> int:
+    """Return the number of images that are listed with the same name and version in any folder."""
+    name = "regexp_extract(uri, '[^/]*$') AS name, version"
+    query = (
+        f"SELECT count(*) FROM (SELECT {name} FROM lost) SEMI JOIN (SELECT {name} FROM listed) USING (name, version)"
+    )
+    return fetch_number(query, {"lost": lost.file, "listed": listed.file})

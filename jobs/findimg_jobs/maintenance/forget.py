@@ -1,10 +1,11 @@
 """Remove images from a library at once, and keep later runs from indexing them again."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import chain
+
+import pyarrow as pa
 
 from findimg.errors import LibraryError
 from findimg.library.layout import thumbnail_key
@@ -28,12 +29,14 @@ from findimg_jobs.indexing.plan import (
     read_images,
     write_plan,
 )
-from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.duplicates import find_others
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
+from findimg_jobs.store.committed import CommittedImages, hash_table, read_committed
 from findimg_jobs.store.delete_rows import delete_rows
+from findimg_jobs.store.image_table import ImageTable, is_utf8, uri_table
+from findimg_jobs.store.key_files import Tables, fetch_query
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.shards import CommittedShard, ImageKey, combine_shards, fingerprints, read_shards
+from findimg_jobs.store.shards import ImageKey, fingerprints
 from findimg_jobs.store.texts import delete_texts
 
 
@@ -85,17 +88,15 @@ def preview_forget(settings: Settings, uris: Sequence[str]) -> ForgetPreview:
     Raises:
         LibraryError: an image is not in the library.
     """
-    library, wanted = Library(settings.library, settings.cache), frozenset(uris)
+    library = Library(settings.library, settings.cache)
     live = library.manifest(library.live_version())
     stores = _read_stores(library.storage)
-    planned = read_images(library.storage, live.run)
-    wanted = _in_stored_form(wanted, _uris(planned, stores))
-    _check_known(library, wanted, planned, stores)
+    wanted = _in_stored_form(library, frozenset(uris), read_images(library.storage, live.run), stores)
     copies, near_duplicates = find_others(library, live, wanted)
-    rows = {key.sha256 for key in _keys(stores) if key.uri in wanted}
-    kept = {key.sha256 for key in _keys(stores) if key.uri in copies}
+    rows = {key.sha256 for key in _keys_of_uris(stores, wanted)}
+    kept = {key.sha256 for key in _keys_of_uris(stores, copies)}
     gone = rows - kept
-    named = wanted | {key.uri for key in _keys(stores) if key.sha256 in gone}
+    named = wanted | _uris_of_contents(stores, gone)
     manifests, _ = _naming(library, named, gone)
     versions = [each.version for each in manifests if each.version != live.version]
     return ForgetPreview(
@@ -119,29 +120,29 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
     with write_to_live(settings) as (session, live):
         library, storage = session.library, session.library.storage
         stores = _read_stores(storage)
-        known = combine_shards(stores.get(live.fingerprint, []))
         planned = read_images(storage, live.run)
-        wanted = _in_stored_form(wanted, _uris(planned, stores))
-        _check_known(library, wanted, planned, stores)
-        held = [image for image in planned if known.is_embedded(image)]
-        stay = {known.keys[image.uri, image.version] for image in held if image.uri not in wanted}
-        if not stay:
+        wanted = _in_stored_form(library, wanted, planned, stores)
+        forgotten = planned.with_uris(wanted)
+        stay = planned.without(forgotten)
+        known = stores.get(live.fingerprint)
+        if known is None or not known.count_embedded(stay):
             raise LibraryError(
                 f"{library.uri} holds no other image, so nothing was changed. Delete the library instead."
             )
-        kept = {key.sha256 for key in stay}
-        rows = [key for key in _keys(stores) if key.uri in wanted]
-        gone = {key.sha256 for key in rows} - kept
-        named = wanted | {key.uri for key in _keys(stores) if key.sha256 in gone}
+        contents = {key.sha256 for key in _keys_of_uris(stores, wanted)}
+        sharing = known.select_keys("counts AND sha256 IN (FROM contents)", contents=hash_table(contents))
+        staying = {(image.uri, image.version) for image in stay.with_uris(key.uri for key in sharing)}
+        copies = [key for key in sharing if (key.uri, key.version) in staying]
+        gone = contents - {key.sha256 for key in copies}
+        named = wanted | _uris_of_contents(stores, gone)
         # Block the images first, so that an interruption cannot bring them back.
         for uri in sorted(wanted):
             block(storage, uri)
         holding = frozenset(segment.name for segment in segments_with(library, live, named, gone))
-        if len(stay) < len(held) or holding:
+        if known.count_embedded(forgotten) or holding:
             run = new_run_id()
-            images = tuple(image for image in planned if image.uri not in wanted)
-            write_plan(storage, Plan(run, images, (), read_folders(storage, live.run)))
-            change = VersionChange(run, images, allow_shrink=True, rewritten=holding)
+            write_plan(storage, Plan(run, stay, (), read_folders(storage, live.run)))
+            change = VersionChange(run, stay, allow_shrink=True, rewritten=holding)
             live = publish_images(session, settings, live, change)
         session.lock.check()
         versions = _withdraw(library, named, gone, live)
@@ -152,10 +153,9 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         session.lock.check()
         delete_texts(storage, wanted, gone)
         session.lock.check()
-        erased = sum(delete_rows(storage, name, shards, wanted, gone) for name, shards in stores.items())
-    contents = {key.sha256 for key in rows}
-    copies = tuple(sorted(key.uri for key in stay if key.sha256 in contents))
-    return ForgetReport(live.version, live.images, erased, len(gone), versions, copies)
+        erased = sum(delete_rows(storage, name, committed, wanted, gone) for name, committed in stores.items())
+    staying_uris = tuple(sorted(key.uri for key in copies))
+    return ForgetReport(live.version, live.images, erased, len(gone), versions, staying_uris)
 
 
 def allow(settings: Settings, uris: Sequence[str]) -> None:
@@ -175,45 +175,55 @@ def allow(settings: Settings, uris: Sequence[str]) -> None:
             unblock(library.storage, uri)
 
 
-def _check_known(
-    library: Library,
-    wanted: AbstractSet[str],
-    planned: Sequence[SourceImage],
-    stores: dict[str, list[CommittedShard]],
-) -> None:
-    for uri in sorted(wanted - _uris(planned, stores)):
-        if not is_blocked(library.storage, uri):
-            raise LibraryError(
-                f"{uri} is not in {library.uri}, so nothing was changed. Use a URI that findimg-bot ask --json prints."
-            )
+def _read_stores(storage: Storage) -> dict[str, CommittedImages]:
+    """Return what is committed for each encoder, by fingerprint."""
+    return {name: read_committed(storage, name) for name in fingerprints(storage)}
 
 
-def _read_stores(storage: Storage) -> dict[str, list[CommittedShard]]:
-    """Return the committed shards of each encoder, by fingerprint."""
-    return {name: read_shards(storage, name) for name in fingerprints(storage)}
-
-
-def _in_stored_form(uris: AbstractSet[str], stored: AbstractSet[str]) -> frozenset[str]:
+def _in_stored_form(
+    library: Library, uris: AbstractSet[str], planned: ImageTable, stores: Mapping[str, CommittedImages]
+) -> frozenset[str]:
     """Return the URIs as the library stores them.
 
     A keyboard types composed characters, while macOS writes decomposed ones. Both forms name the same image.
+
+    Raises:
+        LibraryError: the library does not know one of the images. A forgotten image is known.
     """
-    by_form: dict[str, list[str]] = {}
-    if not uris <= stored:
-        for uri in stored:
-            by_form.setdefault(unicodedata.normalize("NFC", uri), []).append(uri)
-    forms = ([uri] if uri in stored else by_form.get(unicodedata.normalize("NFC", uri), [uri]) for uri in uris)
-    return frozenset(chain.from_iterable(forms))
+    tables: dict[str, Tables] = {"planned": planned.file}
+    for number, store in enumerate(stores.values()):
+        tables |= {f"keys_{number}": store.keys, f"failures_{number}": store.failures}
+    known = " UNION ALL ".join(f"SELECT uri FROM {name}" for name in tables)
+    asked = {unicodedata.normalize("NFC", uri): uri for uri in uris if is_utf8(uri)}
+    tables["asked"] = pa.table({"form": pa.array(asked, pa.string())})
+    query = (
+        f"SELECT DISTINCT form, uri FROM (SELECT uri, nfc_normalize(uri) AS form FROM ({known}))"
+        " JOIN asked USING (form)"
+    )
+    stored: dict[str, set[str]] = {}
+    for row in fetch_query(query, tables).to_pylist():
+        stored.setdefault(row["form"], set()).add(row["uri"])
+    found: set[str] = set()
+    for uri in sorted(uris):
+        forms = stored.get(unicodedata.normalize("NFC", uri), set())
+        if not forms and not is_blocked(library.storage, uri):
+            raise LibraryError(
+                f"{uri} is not in {library.uri}, so nothing was changed. Use a URI that findimg-bot ask --json prints."
+            )
+        found |= {uri} if uri in forms or not forms else forms
+    return frozenset(found)
 
 
-def _keys(stores: dict[str, list[CommittedShard]]) -> Iterator[ImageKey]:
-    return (key for shards in stores.values() for shard in shards for key in shard.keys)
+def _keys_of_uris(stores: Mapping[str, CommittedImages], uris: AbstractSet[str]) -> list[ImageKey]:
+    """Return the rows of some images, of every encoder and every version."""
+    wanted = uri_table(uris)
+    return [key for each in stores.values() for key in each.select_keys("uri IN (FROM uris)", uris=wanted)]
 
 
-def _uris(planned: Sequence[SourceImage], stores: dict[str, list[CommittedShard]]) -> set[str]:
-    """Return all URIs that the library knows."""
-    failed = {failure.uri for shards in stores.values() for shard in shards for failure in shard.failures}
-    return failed | {image.uri for image in planned} | {key.uri for key in _keys(stores)}
+def _uris_of_contents(stores: Mapping[str, CommittedImages], hashes: AbstractSet[str]) -> set[str]:
+    """Return all images that had one of some contents, by SHA-256."""
+    wanted = hash_table(hashes)
+    return {key.uri for each in stores.values() for key in each.select_keys("sha256 IN (FROM hashes)", hashes=wanted)}
 
 
 def _withdraw(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str], live: Manifest) -> int:
@@ -245,6 +255,6 @@ def _naming(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str]) 
 
 def _names_none_of(storage: Storage, run: str, uris: AbstractSet[str]) -> bool:
     try:
-        return all(image.uri not in uris for image in read_images(storage, run))
+        return not len(read_images(storage, run).with_uris(uris))
     except LibraryError:
         return False  # an unreadable plan may name one of the images

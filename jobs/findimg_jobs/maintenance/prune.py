@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,11 +16,12 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.indexing.plan import last_run, read_images
-from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.taught import prune_taught, used_contents
+from findimg_jobs.store.committed import KnownContents, read_committed
+from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shard_compaction import compact
-from findimg_jobs.store.shards import fingerprints, read_committed
+from findimg_jobs.store.shards import fingerprints
 from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import FOLDER as TEXTS
 
@@ -118,42 +119,52 @@ def _age(manifest: Manifest) -> float:
     return time.time() - datetime.fromisoformat(manifest.created).timestamp()
 
 
+@dataclass(frozen=True, slots=True)
+class _UsedContents:
+    """The contents that something needs."""
+
+    taught: AbstractSet[str]  # SHA-256
+    embedded: Sequence[KnownContents]
+
+    def __contains__(self, sha256: object) -> bool:
+        return sha256 in self.taught or any(sha256 in each for each in self.embedded)
+
+
 def _prune_store(
     storage: Storage, kept: Iterable[Manifest], shard_size: int, grace: float, report: PruneReport
 ) -> None:
     """Remove embeddings and thumbnails that no remaining version and no taught name uses."""
-    wanted: dict[str, set[SourceImage]] = defaultdict(set)
+    wanted: dict[str, list[ImageTable]] = defaultdict(list)
     try:
         for manifest in kept:
             images = read_images(storage, manifest.run)
             for part in manifest.parts:
-                wanted[part.fingerprint].update(images)
+                wanted[part.fingerprint].append(images)
         # The last run may have recorded broken images. Without these records the next run would read them again.
         last = last_run(storage)
-        planned = set(read_images(storage, last)) if last else set()
+        planned = [read_images(storage, last)] if last else []
     except LibraryError as error:
         report.notes.append(f"{error} All embeddings and thumbnails were kept.")
         return
     used = used_contents(storage)
-    hashes = set(used)
+    contents: list[KnownContents] = []
     for fingerprint in sorted(fingerprints(storage)):
         prefix = shards_prefix(fingerprint)
         report.drafts += _clear_drafts(storage, prefix, "stats.json")
-        needed = wanted[fingerprint] and wanted[fingerprint] | planned
+        needed = wanted[fingerprint] and wanted[fingerprint] + planned
         done = compact(storage, fingerprint, shard_size, needed, grace)
         report.shards += done.collected
         report.rewritten += done.rewritten
         report.written += done.written
         known = read_committed(storage, fingerprint)
-        hashes.update(known.contents)
-        if not wanted[fingerprint] and not known.keys and not known.failures:
+        contents.append(known.contents())
+        if not wanted[fingerprint] and known.is_empty():
             storage.clear(prefix)
-        there = known.keys.keys() | known.failures.keys()
-        lost = sum((image.uri, image.version) not in there for image in wanted[fingerprint])
-        if lost:
+        if lost := known.count_missing(wanted[fingerprint]):
             report.notes.append(f"{lost} images are missing from the embedding store, so all thumbnails were kept.")
     if not report.notes:
         old = time.time() - grace
+        hashes = _UsedContents(used, contents)
         for reader in sorted({entry.key.split("/")[1] for entry in storage.list(TEXTS)}):
             report.drafts += _clear_drafts(storage, f"{TEXTS}/{reader}", "stats.json")
         report.texts = compact_texts(storage, hashes, old)

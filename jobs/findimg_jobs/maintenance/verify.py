@@ -28,8 +28,11 @@ from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.library.version_catalog import VersionCatalog
 from findimg.search.filters import NO_FILTERS
 from findimg.storage.base import Storage
+from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.taught import verify_taught
-from findimg_jobs.store.shards import read_committed, read_vectors
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.shards import read_vectors
 
 _ROWS = 200  # sampled rows for each check
 _MISSED = 0.05  # share of rows that an approximate index may miss by their own vectors
@@ -129,14 +132,16 @@ def _compare(
 ) -> tuple[int, list[str]]:
     """Compare rows with the embedding store. Return the number of compared rows and the problems."""
     known = read_committed(storage, fingerprint)
+    keys = known.keys_of(ImageTable.of(SourceImage(row.uri, row.version) for row in rows.values()))
+    holders = known.holders(row.sha256 for row in rows.values())
     wrong = []
     by_shard: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for item, row in rows.items():
-        key = known.keys.get((row.uri, row.version))
+        key = keys.get((row.uri, row.version))
         if key and key.sha256 != row.sha256:
             wrong.append(f"Row {item} of the catalog, {row.uri}, differs in content from the embedding store.")
-        if row.sha256 in known.contents:
-            by_shard[known.contents[row.sha256].shard][row.sha256].append(item)
+        if row.sha256 in holders:
+            by_shard[holders[row.sha256].shard][row.sha256].append(item)
     compared = 0
     for shard, wanted in by_shard.items():
         try:

@@ -10,7 +10,7 @@ from findimg_jobs.build.session import write_to_live
 from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.reading.stage import read_text
 from findimg_jobs.reporting.run_report import TextReport
-from findimg_jobs.store.shards import read_committed
+from findimg_jobs.store.committed import read_committed
 
 
 @dataclass(frozen=True, slots=True)

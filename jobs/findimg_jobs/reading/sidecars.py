@@ -4,18 +4,36 @@ The plan of a run keeps their captions, so that a run reads only new and changed
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+
+import pyarrow as pa
 
 from findimg.errors import StorageError
 from findimg.images.captions import SIDECAR_BYTES, read_sidecar
 from findimg.storage.base import read_uri
-from findimg_jobs.indexing.records import Sidecar, SourceImage
+from findimg_jobs.indexing.records import Sidecar
+from findimg_jobs.store.image_table import SIDECAR, ImageTable, is_utf8
+from findimg_jobs.store.key_files import fetch_number, fetch_query
 
 SUFFIX = ".xmp"
 _READERS = 16  # sidecars that are read at the same time
 _log = logging.getLogger(__name__)
+
+
+_LISTED_AND_KNOWN = """
+    WITH listed AS (
+        SELECT DISTINCT sidecar.uri AS uri, sidecar.version AS version FROM images WHERE sidecar.uri IS NOT NULL
+    ), known AS (
+        SELECT sidecar.uri AS uri, max(sidecar.version) AS version, max(sidecar.captions) AS captions
+        FROM before WHERE sidecar.uri IS NOT NULL GROUP BY sidecar.uri
+    )
+"""
+_CHANGED = """
+    SELECT listed.uri, listed.version, captions FROM listed LEFT JOIN known USING (uri)
+    WHERE known.version IS DISTINCT FROM listed.version
+"""
 
 
 def is_sidecar(name: str) -> bool:
@@ -23,26 +41,33 @@ def is_sidecar(name: str) -> bool:
     return name[-len(SUFFIX) :].lower() == SUFFIX
 
 
-def with_sidecars(images: Iterable[SourceImage], versions: Mapping[str, str]) -> list[SourceImage]:
+def with_sidecars(images: ImageTable, versions: Mapping[str, str]) -> ImageTable:
     """Return images with their sidecars, which are not read yet.
 
     Args:
         images: as they were listed.
         versions: the version of each file that `is_sidecar` accepts, by its address.
     """
-    if not versions:
-        return list(images)
-    by_image = {uri[: -len(SUFFIX)]: uri for uri in versions}
-    found = []
-    for image in images:
-        folder, slash, name = image.uri.rpartition("/")
-        stem = folder + slash + (name.rpartition(".")[0] or name)
-        uri = by_image.get(image.uri) or by_image.get(stem)
-        found.append(replace(image, sidecar=Sidecar(uri, versions[uri])) if uri else image)
-    return found
+    by_image = {uri[: -len(SUFFIX)]: uri for uri in versions if is_utf8(uri)}
+    if not by_image:
+        return images
+    # A sidecar is named after the image's name, or after the name without its extension.
+    query = """
+        SELECT
+            images.uri, images.version, modified, coalesce(
+                CASE WHEN by_name.file.uri IS NOT NULL THEN by_name.file END,
+                CASE WHEN by_stem.file.uri IS NOT NULL THEN by_stem.file END
+            ) AS sidecar
+        FROM images
+        LEFT JOIN sidecars AS by_name ON images.uri = by_name.image
+        LEFT JOIN sidecars AS by_stem ON regexp_replace(images.uri, '([^/])[.][^./]*$', '\\1') = by_stem.image
+    """
+    files = [(uri, versions[uri], "") for uri in by_image.values()]
+    sidecars = pa.table({"image": pa.array(by_image, pa.string()), "file": pa.array(files, SIDECAR)})
+    return ImageTable.select(query, images=images, sidecars=sidecars)
 
 
-def read_captions_beside(images: Sequence[SourceImage], before: Iterable[SourceImage]) -> list[SourceImage]:
+def read_captions_beside(images: ImageTable, before: ImageTable) -> ImageTable:
     """Return images with the captions of their sidecars.
 
     A sidecar that cannot be read keeps its captions of the run before, and the next run reads it again.
@@ -51,17 +76,28 @@ def read_captions_beside(images: Sequence[SourceImage], before: Iterable[SourceI
         images: with their sidecars.
         before: the images of the live version, whose sidecars were read.
     """
-    known = {image.sidecar.uri: image.sidecar for image in before if image.sidecar}
-    changed = [image.sidecar for image in images if image.sidecar and known.get(image.sidecar.uri) != image.sidecar]
+    tables = {"images": images.file, "before": before.file}
+    if not fetch_number("SELECT count(sidecar.uri) FROM images", tables):
+        return images
+    rows = fetch_query(f"{_LISTED_AND_KNOWN} {_CHANGED}", tables).to_pylist()
     with ThreadPoolExecutor(_READERS) as readers:
-        fresh = list(readers.map(_read, changed))
-    for sidecar in fresh:
-        if sidecar.version:
-            known[sidecar.uri] = sidecar
-        else:
-            old = known.get(sidecar.uri, sidecar)
-            known[sidecar.uri] = replace(sidecar, captions=old.captions)
-    return [replace(image, sidecar=known[image.sidecar.uri]) if image.sidecar else image for image in images]
+        fresh = list(readers.map(_read, [Sidecar(row["uri"], row["version"]) for row in rows]))
+    files = [
+        (sidecar.uri, sidecar.version, sidecar.captions if sidecar.version else row["captions"] or "")
+        for sidecar, row in zip(fresh, rows, strict=True)
+    ]
+    query = f"""
+        {_LISTED_AND_KNOWN}
+        SELECT
+            images.uri, images.version, modified,
+            CASE WHEN sidecar.uri IS NOT NULL THEN struct_pack(
+                uri := sidecar.uri,
+                version := coalesce(fresh.file.version, sidecar.version),
+                captions := coalesce(fresh.file.captions, known.captions, '')
+            ) END AS sidecar
+        FROM images LEFT JOIN fresh ON sidecar.uri = fresh.file.uri LEFT JOIN known ON sidecar.uri = known.uri
+    """
+    return ImageTable.select(query, fresh=pa.table({"file": pa.array(files, SIDECAR)}), images=images, before=before)
 
 
 def _read(sidecar: Sidecar) -> Sidecar:

@@ -1,17 +1,18 @@
 """Read the text of a version's images: plan what is not read yet, and run it. A stage of `index` and `read-text`."""
 
 import logging
-from collections.abc import Iterable
 
 from findimg.ocr.engine import text_fingerprint
 from findimg_jobs.build.session import WriteSession
-from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.reading.worker import EmbeddedSource, Mode, TextTask
 from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import TextReport
-from findimg_jobs.store.shards import CommittedImages, Shard, Stats
+from findimg_jobs.store.committed import CommittedImages
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.shards import Shard, Stats
 from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import read_committed_texts
+from findimg_jobs.store.version_images import find_embedded
 
 _log = logging.getLogger(__name__)
 _SHARD_SIZE = 64  # images; one takes up to two seconds of a core
@@ -21,7 +22,7 @@ def read_text(
     session: WriteSession,
     mode: Mode,
     embeddings: str,
-    images: Iterable[SourceImage],
+    images: ImageTable,
     committed: CommittedImages,
 ) -> TextReport:
     """Read the text of those images whose text is not known yet, commit it and return what was done.
@@ -63,20 +64,15 @@ def read_text(
     )
 
 
-def _plan(
-    session: WriteSession, task: TextTask, images: Iterable[SourceImage], committed: CommittedImages
-) -> list[Shard]:
+def _plan(session: WriteSession, task: TextTask, images: ImageTable, committed: CommittedImages) -> list[Shard]:
     """Return shards of the images that must be looked at, each content once."""
     known = read_committed_texts(session.library.storage, task.fingerprint)
     to_read: dict[str, EmbeddedSource] = {}
-    for image in sorted(images):
-        key = committed.keys.get((image.uri, image.version))
-        if key is None or key.sha256 in to_read:
-            continue
-        if not known.is_settled(image, key.sha256, thoroughly=task.mode == "all"):
-            place = committed.contents[key.sha256].shard
-            to_read[key.sha256] = EmbeddedSource(
-                image.uri, image.version, image.modified, sha256=key.sha256, embedded_in=place
+    found = find_embedded(images, committed)
+    for (image, sha256), shard in zip(found, found.shard_of.tolist(), strict=True):
+        if sha256 not in to_read and not known.is_settled(image, sha256, thoroughly=task.mode == "all"):
+            to_read[sha256] = EmbeddedSource(
+                image.uri, image.version, image.modified, sha256=sha256, embedded_in=found.shards[shard]
             )
     ordered = list(to_read.values())
     return [task.name(ordered[start : start + _SHARD_SIZE]) for start in range(0, len(ordered), _SHARD_SIZE)]

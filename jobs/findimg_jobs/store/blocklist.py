@@ -2,11 +2,12 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+import pyarrow as pa
+
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.store.image_table import ImageTable
 
 # One empty object per image, named after the SHA-256 of its URI, because a file name can contain a person's name.
 _PREFIX = "forgotten"
@@ -28,10 +29,16 @@ def is_blocked(storage: Storage, uri: str) -> bool:
     return any(storage.exists(f"{_PREFIX}/{name}") for name in _names(uri))
 
 
-def without_blocked(storage: Storage, images: Iterable[SourceImage]) -> list[SourceImage]:
+def without_blocked(storage: Storage, images: ImageTable) -> ImageTable:
     """Return the images that are not on the blocklist."""
-    blocked = {PurePosixPath(entry.key).name for entry in storage.list(_PREFIX)}
-    return [image for image in images if not blocked or blocked.isdisjoint(_names(image.uri))]
+    blocked = [PurePosixPath(entry.key).name for entry in storage.list(_PREFIX)]
+    if not blocked:
+        return images
+    query = """
+        FROM images WHERE sha256(nfc_normalize(uri)) NOT IN (SELECT name FROM blocked)
+        AND sha256(uri) NOT IN (SELECT name FROM blocked)
+    """
+    return ImageTable.select(query, images=images, blocked=pa.table({"name": pa.array(blocked, pa.string())}))
 
 
 def _names(uri: str) -> list[str]:

@@ -1,19 +1,20 @@
 """Delete single rows of the embedding store."""
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 import pyarrow as pa
 
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.store.committed import CommittedImages, hash_table
+from findimg_jobs.store.image_table import uri_table
 from findimg_jobs.store.shards import (
-    CommittedShard,
     ImageKey,
     Stats,
     commit_table,
     holds_vectors,
     name_shard,
+    read_shard,
     read_table,
     remove_shard,
     uncommit_if_damaged,
@@ -23,7 +24,7 @@ from findimg_jobs.store.shards import (
 def delete_rows(
     storage: Storage,
     fingerprint: str,
-    shards: Sequence[CommittedShard],
+    committed: CommittedImages,
     uris: AbstractSet[str],
     hashes: AbstractSet[str],
 ) -> int:
@@ -35,7 +36,7 @@ def delete_rows(
     Args:
         storage: the library.
         fingerprint: names the embeddings.
-        shards: all committed shards.
+        committed: everything committed.
         uris: the images.
         hashes: SHA-256 of content whose rows are deleted under all URIs.
 
@@ -43,33 +44,32 @@ def delete_rows(
         NotPublishedError: a shard is damaged.
         StorageError: the library cannot be read or written.
     """
-    keys = [key for shard in shards for key in shard.keys]
-    heirs = {key.sha256: key for key in keys if key.uri not in uris and key.sha256 not in hashes}
-    stored = {key.sha256 for key in keys if key.embedded and key.uri not in uris}
-    names = {shard.name for shard in shards}
-    deleted = 0
-    for shard in shards:
-        to_delete = sum(key.uri in uris or key.sha256 in hashes for key in shard.keys)
-        failures = [failure for failure in shard.failures if failure.uri not in uris]
-        if not to_delete and len(failures) == len(shard.failures):
-            continue
-        deleted += to_delete
-        table = _kept(_read(storage, fingerprint, shard.name), uris, hashes, heirs, stored)
+    tables = {"uris": uri_table(uris), "hashes": hash_table(hashes)}
+    lost = committed.select_keys("uri IN (FROM uris) OR sha256 IN (FROM hashes)", **tables)
+    contents = hash_table(key.sha256 for key in lost)
+    related = committed.select_keys("sha256 IN (FROM contents)", contents=contents)
+    heirs = {key.sha256: key for key in related if key.uri not in uris and key.sha256 not in hashes}
+    stored = {key.sha256 for key in related if key.embedded and key.uri not in uris}
+    names = set(committed.shards)
+    for shard in sorted({key.shard for key in lost} | committed.shards_with_failures(uris)):
+        committed_shard = read_shard(storage, fingerprint, shard)
+        failures = [each for each in committed_shard.failures if each.uri not in uris] if committed_shard else []
+        table = _kept(_read(storage, fingerprint, shard), uris, hashes, heirs, stored)
         pairs = list(zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True))
         pairs += [(failure.uri, failure.version) for failure in failures]
         name = name_shard(tuple(SourceImage(*pair) for pair in set(pairs)), fingerprint).name
         # Another shard may hold the same images. Then merge both, so that one shard has all their vectors.
-        if name != shard.name and name in names:
+        if name != shard and name in names:
             table = _once(pa.concat_tables([table, _read(storage, fingerprint, name)], promote_options="default"))
         if pairs:
             embedded = sum(holds_vectors(table).to_pylist())
             stats = Stats(name, len(table), embedded, len(failures), bytes_read=0)
             commit_table(storage, fingerprint, table, failures, stats)
             names.add(name)
-        if not pairs or name != shard.name:
-            remove_shard(storage, fingerprint, shard.name)
-            names.remove(shard.name)
-    return deleted
+        if not pairs or name != shard:
+            remove_shard(storage, fingerprint, shard)
+            names.remove(shard)
+    return len(lost)
 
 
 def _read(storage: Storage, fingerprint: str, shard: str) -> pa.Table:

@@ -6,8 +6,9 @@ A shard is committed when its stats.json is written. It is never changed afterwa
 import hashlib
 import io
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -41,6 +42,13 @@ _VECTORS: dict[str, type[np.generic]] = {
     "region_classes": np.uint16,
     "region_probabilities": np.float32,
 }
+
+
+KEYS = pa.schema([("uri", pa.string()), ("version", pa.string()), ("sha256", pa.binary(32)), ("embedded", pa.bool_())])
+FAILURES = pa.schema(
+    [("uri", pa.string()), ("version", pa.string()), ("reason", pa.string()), ("transient", pa.bool_())]
+)
+_READERS = 16  # shards that are read at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +114,27 @@ class ImageKey:
     shard: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CommittedShard:
     """A committed shard without its vectors."""
 
     name: str
-    keys: tuple[ImageKey, ...]
-    failures: tuple[Failure, ...]
     modified: float  # time of the commit, seconds since the epoch
+    key_table: pa.Table  # of KEYS
+    failure_table: pa.Table  # of FAILURES
+
+    @property
+    def keys(self) -> tuple[ImageKey, ...]:
+        """The rows of vectors.parquet."""
+        return tuple(
+            ImageKey(row["uri"], row["version"], row["sha256"].hex(), row["embedded"], self.name)
+            for row in self.key_table.to_pylist()
+        )
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The images that cannot be read."""
+        return tuple(Failure(**row) for row in self.failure_table.to_pylist())
 
 
 def fingerprints(storage: Storage) -> set[str]:
@@ -191,59 +212,23 @@ def uncommit_if_damaged(storage: Storage, fingerprint: str, shard: str) -> Itera
         raise NotPublishedError(f"{error} Run index again: it embeds the images of this shard again.") from error
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedImages:
-    """All committed images of one fingerprint, without vectors."""
+def read_shards(storage: Storage, fingerprint: str) -> Iterator[CommittedShard]:
+    """Yield all committed shards in the order of their names. A few are read ahead. One without stats.json is ignored.
 
-    keys: dict[tuple[str, str], ImageKey]  # by (URI, version)
-    contents: dict[str, ImageKey]  # by SHA-256, the row with the vectors
-    failures: dict[tuple[str, str], Failure]  # by (URI, version)
-
-    def is_embedded(self, image: SourceImage) -> bool:
-        """Return whether the image's vectors are committed."""
-        return (image.uri, image.version) in self.keys
-
-    def is_settled(self, image: SourceImage) -> bool:
-        """Return whether the image is embedded or permanently broken, so that another attempt gives nothing new."""
-        pair = image.uri, image.version
-        return self.is_embedded(image) or (pair in self.failures and not self.failures[pair].transient)
-
-    def failures_among(self, images: Iterable[SourceImage]) -> list[Failure]:
-        """Return the failures of those images that are not embedded."""
-        pairs = ((image.uri, image.version) for image in images)
-        return [self.failures[pair] for pair in pairs if pair not in self.keys and pair in self.failures]
-
-
-def read_committed(storage: Storage, fingerprint: str) -> CommittedImages:
-    """Return all committed images of a fingerprint. A shard without stats.json is ignored."""
-    return combine_shards(read_shards(storage, fingerprint))
-
-
-def read_shards(storage: Storage, fingerprint: str) -> list[CommittedShard]:
-    """Return all committed shards, in the order of their names."""
+    Raises:
+        StorageError: the library cannot be read.
+    """
     prefix = shards_prefix(fingerprint)
     found = sorted((e.key.split("/")[2], e.modified) for e in storage.list(prefix) if e.key.endswith("/stats.json"))
-    with ThreadPoolExecutor(16) as readers:
-        shards = readers.map(lambda each: _read_shard(storage, fingerprint, *each), found)
-        return [shard for shard in shards if shard]
-
-
-def combine_shards(shards: Iterable[CommittedShard]) -> CommittedImages:
-    """Return the images of all shards."""
-    committed = CommittedImages({}, {}, {})
-    for shard in shards:
-        for key in shard.keys:
-            committed.keys[key.uri, key.version] = key
-            if key.embedded:
-                committed.contents.setdefault(key.sha256, key)
-        for failure in shard.failures:
-            # Of two attempts, a permanent failure counts.
-            if not failure.transient or (failure.uri, failure.version) not in committed.failures:
-                committed.failures[failure.uri, failure.version] = failure
-    # A row whose content has no vectors in any shard must be embedded again.
-    for pair in [pair for pair, key in committed.keys.items() if key.sha256 not in committed.contents]:
-        del committed.keys[pair]
-    return committed
+    waiting: deque[Future[CommittedShard | None]] = deque()
+    with ThreadPoolExecutor(_READERS) as readers:
+        for name, modified in found:
+            waiting.append(readers.submit(read_shard, storage, fingerprint, name, modified))
+            if len(waiting) > _READERS and (shard := waiting.popleft().result()):
+                yield shard
+        for read in waiting:
+            if shard := read.result():
+                yield shard
 
 
 def read_table(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
@@ -316,15 +301,25 @@ def shard_folder(fingerprint: str, shard: str) -> str:
     return f"{shards_prefix(fingerprint)}/{shard}"
 
 
-def _read_shard(storage: Storage, fingerprint: str, name: str, modified: float) -> CommittedShard | None:
-    """Return a shard, or None if its files are damaged, for example by a power cut. Then it is embedded again."""
+def read_shard(storage: Storage, fingerprint: str, name: str, modified: float = 0.0) -> CommittedShard | None:
+    """Return a shard, or None if its files are damaged, for example by a power cut. Then it is embedded again.
+
+    Args:
+        storage: the library.
+        fingerprint: names the embeddings.
+        name: the shard's.
+        modified: time of its commit, if the caller knows it.
+    """
     folder = shard_folder(fingerprint, name)
     try:
         stats = json.loads(storage.read(f"{folder}/stats.json"))
         lines = storage.read(f"{folder}/failures.jsonl").splitlines() if stats["failed"] else []
-        keys = tuple(ImageKey(uri, version, sha256, has, name) for uri, version, sha256, has in stats["keys"])
-        return CommittedShard(name, keys, tuple(Failure(**json.loads(line)) for line in lines), modified)
-    except (ValueError, TypeError, KeyError, ObjectMissingError):
+        columns = list(zip(*stats["keys"], strict=True)) or [(), (), (), ()]
+        columns[2] = tuple(map(bytes.fromhex, columns[2]))
+        keys = pa.table([pa.array(column, field.type) for column, field in zip(columns, KEYS, strict=True)], KEYS)
+        failures = pa.Table.from_pylist([asdict(Failure(**json.loads(line))) for line in lines], FAILURES)
+        return CommittedShard(name, modified, keys, failures)
+    except (ValueError, TypeError, KeyError, pa.ArrowException, ObjectMissingError):
         return None
 
 

@@ -1,8 +1,7 @@
 """Compact the text store: delete text that nothing needs, and copy small shards together."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from findimg.errors import LibraryError
@@ -37,7 +36,7 @@ class _Shard:
         return len(self.needed) + len(self.failures)
 
 
-def compact_texts(storage: Storage, wanted: AbstractSet[str] | None = None, committed_before: float = 0.0) -> int:
+def compact_texts(storage: Storage, wanted: Container[str] | None = None, committed_before: float = 0.0) -> int:
     """Delete the shards that nothing needs, copy many small ones together, and return how many shards fewer there are.
 
     A new shard is committed before the old ones are deleted, so an interruption loses nothing.
@@ -67,7 +66,7 @@ def compact_texts(storage: Storage, wanted: AbstractSet[str] | None = None, comm
     return fewer
 
 
-def _shards(storage: Storage, wanted: AbstractSet[str] | None, committed_before: float) -> Iterator[_Shard]:
+def _shards(storage: Storage, wanted: Container[str] | None, committed_before: float) -> Iterator[_Shard]:
     """Yield the committed shards, the oldest first."""
     entries = [entry for entry in storage.list(FOLDER) if entry.key.endswith("/stats.json")]
     for entry in sorted(entries, key=lambda entry: (entry.modified, entry.key)):
@@ -75,8 +74,8 @@ def _shards(storage: Storage, wanted: AbstractSet[str] | None, committed_before:
         keys, failures = read_shard_keys(storage, reader, name)
         if wanted is None or entry.modified > committed_before:
             yield _Shard(reader, name, frozenset(keys), tuple(failures))
-        elif kept := keys.keys() & wanted:
-            yield _Shard(reader, name, frozenset(kept), tuple(failures))
+        elif kept := frozenset(sha256 for sha256 in keys if sha256 in wanted):
+            yield _Shard(reader, name, kept, tuple(failures))
         else:
             # Without the records of broken pictures, the next run tries them again, which costs little.
             yield _Shard(reader, name, frozenset(), ())

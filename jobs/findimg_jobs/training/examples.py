@@ -13,9 +13,10 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Storage
 from findimg.text.spelling import did_you_mean
 from findimg.text.vectors import WordVectors
-from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.indexing.plan import read_images
-from findimg_jobs.store.shards import read_committed, read_vectors
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.shards import read_vectors
+from findimg_jobs.store.version_images import find_embedded
 
 SEED = 20
 TEST_SHARE = 0.2  # share of each label's images that is kept for testing
@@ -55,11 +56,10 @@ def read_examples(storage: Storage, manifest: Manifest, labels: Mapping[str, str
         HeadError: a label has too few images, or there are too few labels.
     """
     known = read_committed(storage, manifest.fingerprint)
-    planned = [image for image in read_images(storage, manifest.run) if image.uri in labels]
+    planned = read_images(storage, manifest.run).with_uris(labels)
     live = find_embedded(planned, known)
-    missing = (
-        labels.keys() - {image.uri for image in live.images} - {each.uri for each in known.failures_among(planned)}
-    )
+    rows = list(live)
+    missing = labels.keys() - {image.uri for image, _ in rows} - {each.uri for each in known.failures_among(planned)}
     if missing:
         raise LibraryError(
             f"{len(missing)} of the {len(labels)} labelled images, such as {min(missing)}, are not in the live version "
@@ -67,7 +67,7 @@ def read_examples(storage: Storage, manifest: Manifest, labels: Mapping[str, str
         )
     found = []
     for shard, items in live.items_by_shard():
-        wanted = {live.sha256[item]: live.images[item].uri for item in reversed(items)}
+        wanted = {rows[item][1]: rows[item][0].uri for item in reversed(items)}
         for sha256, content in read_vectors(storage, manifest.fingerprint, shard):
             if uri := wanted.get(sha256):
                 found.append((labels[uri], uri, content))

@@ -90,12 +90,12 @@ def quantize(settings: Settings, sources: Sequence[str], weights: Path) -> Quant
 
 def _load_images(sources: Sequence[str], preprocess: Callable[[Image.Image], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Return preprocessed photographs from all parts of the sources, uint8[n, side, side, 3]."""
-    listed = list_sources(sources, library="").images
+    listed = [image.uri for image in list_sources(sources, library="").images]
     images = []
     # A fixed random order, so that the chosen photographs come from the whole list.
     for place in np.random.default_rng(0).permutation(len(listed)).tolist():
         with suppress(ImageError, StorageError):
-            images.append(preprocess(decode(read_uri(listed[place].uri, LIMIT_BYTES + 1)).pixels))
+            images.append(preprocess(decode(read_uri(listed[place], LIMIT_BYTES + 1)).pixels))
         if len(images) == 2 * _CALIBRATION_IMAGES:
             break
     if len(images) < _MIN_IMAGES:

@@ -20,7 +20,6 @@ from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage, shared_client
 from findimg.text.vectors import WordVectors
-from findimg_jobs.build.assemble import find_embedded
 from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.merging import SegmentSize, choose_compaction, choose_merges
 from findimg_jobs.build.rebuild import rebuild
@@ -32,8 +31,10 @@ from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.shards import read_committed
+from findimg_jobs.store.version_images import find_embedded
 from tests.answers import ask_everything
 from tests.benchmarks.made_up import commit_made_up, made_up_images
 from tests.conftest import make_once
@@ -64,7 +65,7 @@ def publish_night(config: Settings, number: int, merges: Merges) -> Manifest:
     context = make_build_context(config, live, ["s3://made-up"])
     with Engine(config) as engine, hold_lock(library.storage) as lock:
         run = new_run_id()
-        write_plan(library.storage, Plan(run, tuple(images), ()))
+        write_plan(library.storage, Plan(run, ImageTable.of(images), ()))
         known = read_committed(library.storage, context.config.fingerprint)
         request = BuildRequest(run, context, find_embedded(images, known), failed=0, merges=merges)
         return build_and_publish(WriteSession(library, lock, engine, StageClock()), [request], live, allow_shrink=True)

@@ -26,7 +26,8 @@ from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
-from findimg_jobs.store.shards import CommittedImages, EmbeddedImage, Stats, commit_shard, read_committed, read_vectors
+from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.shards import EmbeddedImage, Stats, commit_shard, read_vectors
 from tests.answers import ask_everything
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 from tests.conftest import make_once
@@ -102,7 +103,7 @@ def open_store(store: Path, folder: Path, cache: Path) -> tuple[Settings, Commit
 
 
 def all_images(known: CommittedImages) -> list[SourceImage]:
-    return sorted(SourceImage(*pair) for pair in known.keys)
+    return sorted(SourceImage(key.uri, key.version) for key in known.select_keys("counts"))
 
 
 def answers_of(config: Settings, words: WordVectors, images: Sequence[SourceImage]) -> list[object]:

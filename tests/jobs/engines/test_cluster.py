@@ -17,7 +17,9 @@ from findimg_jobs.engines import cluster
 from findimg_jobs.engines.cluster import run_on_ray
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.store.shards import Shard, Stats, make_shards, read_committed
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.shards import Shard, Stats, make_shards
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +92,7 @@ def changed(work: EmbedTask, kind: type[TaskOf]) -> EmbedTask:
 def embedded(work: EmbedTask) -> list[str]:
     """Return the names of all committed images. An image that was committed twice is there twice."""
     storage = open_storage(work.library)
-    return sorted(Path(uri).name for uri, _ in read_committed(storage, work.fingerprint).keys)
+    return sorted(Path(key.uri).name for key in read_committed(storage, work.fingerprint).select_keys("counts"))
 
 
 @pytest.mark.long
@@ -100,7 +102,9 @@ def test_image_that_kills_workers_fails_alone(pictures: Path, work: EmbedTask, m
     done = list(run_on_ray(shards, changed(work, FatalTask), ""))
     assert sum(stats.embedded for stats in done) == 5
     assert embedded(work) == ["0.png", "1.png", "2.png", "4.png", "5.png"]
-    (failure,) = read_committed(open_storage(work.library), work.fingerprint).failures_among(shards[0].images)
+    (failure,) = read_committed(open_storage(work.library), work.fingerprint).failures_among(
+        ImageTable.of(shards[0].images)
+    )
     assert failure.uri.endswith("/3.png")
     assert "died 2 times" in failure.reason
 

@@ -15,7 +15,9 @@ from findimg.storage.base import open_storage
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.records import Failure
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.store.shards import Content, Stats, name_shard, read_committed, read_vectors
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.shards import Content, Stats, name_shard, read_vectors
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def contents(folder: Path, stats: Stats) -> dict[str, Content]:
     """Return the embedded content by file name."""
     (made,) = (path.name for path in (folder / "library" / "embeddings").iterdir())
     storage = open_storage(folder / "library")
-    names = {key.sha256: Path(key.uri).name for key in read_committed(storage, made).contents.values()}
+    names = {key.sha256: Path(key.uri).name for key in read_committed(storage, made).select_keys("holds")}
     return {names[sha256]: content for sha256, content in read_vectors(storage, made, stats.shard)}
 
 
@@ -125,4 +127,4 @@ def test_image_deleted_after_listing_is_a_transient_failure(tmp_path: Path, pict
     )
     assert (stats.images, stats.failed) == (5, 1)
     known = read_committed(open_storage(library), made)
-    assert not known.is_settled(images[2])
+    assert list(known.to_embed(ImageTable.of(images))) == [images[2]]

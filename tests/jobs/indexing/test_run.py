@@ -30,7 +30,7 @@ from findimg.search.filters import Filters
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.indexing.records import Listing
+from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.reporting.run_report import RunReport

@@ -7,6 +7,7 @@ from findimg_jobs.indexing.records import FolderIdentity, SourceImage
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import vanished_folders
+from findimg_jobs.store.image_table import ImageTable
 
 
 @pytest.fixture
@@ -15,8 +16,8 @@ def source(tmp_path: Path) -> str:
     return str(tmp_path / "source")
 
 
-def lost(source: str) -> list[SourceImage]:
-    return [SourceImage(f"{source}/disk/{number}.jpg", "1-1") for number in range(3)]
+def lost(source: str, *more: SourceImage) -> ImageTable:
+    return ImageTable.of([*(SourceImage(f"{source}/disk/{number}.jpg", "1-1") for number in range(3)), *more])
 
 
 @pytest.mark.parametrize(("mounted", "expected"), [(True, 1), (False, 0)])
@@ -43,11 +44,11 @@ def test_outermost_vanished_folder_is_reported(source: str) -> None:
         f"{source}/disk/deep": FolderIdentity(3, mounted=True),
         f"{source}/disk-2": FolderIdentity(2, mounted=True),
     }
-    before = [
-        *lost(source),
+    before = lost(
+        source,
         SourceImage(f"{source}/disk/deep/4.jpg", "1-1"),
         SourceImage(f"{source}/disk-2/5.jpg", "1-1"),
-    ]
+    )
     found = vanished_folders(before, known, list_sources([source], ""))
     assert {path: len(images) for path, images in found.items()} == {f"{source}/disk": 4, f"{source}/disk-2": 1}
 

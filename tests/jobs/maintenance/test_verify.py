@@ -11,7 +11,8 @@ from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.shards import read_committed, shard_folder
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.shards import shard_folder
 
 Run = Callable[..., RunReport]
 
@@ -114,7 +115,7 @@ def test_index_of_other_images_is_found(library: Library) -> None:
 
 def test_damaged_shard_is_reported_and_removed_shard_is_ignored(library: Library) -> None:
     manifest = live(library)
-    (name,) = {key.shard for key in read_committed(library.storage, manifest.fingerprint).contents.values()}
+    (name,) = read_committed(library.storage, manifest.fingerprint).shards
     folder = shard_folder(manifest.fingerprint, name)
     library.storage.write(f"{folder}/vectors.parquet", b"PAR1")
     (problem,) = verify(library, manifest).problems

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 
 from findimg.storage.folder import FolderStorage
+from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.plan import make_plan, read_images, write_plan
-from findimg_jobs.indexing.records import Listing, SourceImage
 from findimg_jobs.indexing.sources import list_sources, map_in_threads
 from findimg_jobs.reading.sidecars import read_captions_beside
-from findimg_jobs.store.shards import CommittedImages
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.image_table import ImageTable
 
 
 def packet(title: str) -> str:
@@ -30,12 +31,12 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def listed(photos: Path, before: list[SourceImage] | None = None) -> list[SourceImage]:
+def listed(photos: Path, before: ImageTable | None = None) -> ImageTable:
     listing = list_sources([str(photos)], "", map_in_threads)
-    return read_captions_beside(listing.images, before or [])
+    return read_captions_beside(listing.images, before or ImageTable.of(()))
 
 
-def captions(images: list[SourceImage]) -> dict[str, str]:
+def captions(images: ImageTable) -> dict[str, str]:
     return {Path(image.uri).name: image.sidecar.captions for image in images if image.sidecar}
 
 
@@ -46,7 +47,7 @@ def test_sidecars_with_and_without_the_extension_of_the_image_are_read(photos: P
 def test_captions_are_kept_in_the_plan(photos: Path, tmp_path: Path) -> None:
     storage = FolderStorage(str(tmp_path / "library"))
     images = listed(photos)
-    write_plan(storage, make_plan("run", Listing(images), CommittedImages({}, {}, {}), "f", 10))
+    write_plan(storage, make_plan("run", Listing(images), read_committed(storage, "f"), "f", 10))
     assert captions(read_images(storage, "run")) == captions(images)
 
 

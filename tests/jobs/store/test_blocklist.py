@@ -6,6 +6,7 @@ import pytest
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.store.blocklist import block, is_blocked, unblock, without_blocked
+from findimg_jobs.store.image_table import ImageTable
 
 COMPOSED = unicodedata.normalize("NFC", "/photos/Été/ガ.jpg")
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
@@ -17,7 +18,7 @@ def test_unicode_form_of_a_name_does_not_matter(place: str, typed: str, stored: 
     other = SourceImage("/photos/other.jpg", "1")
     block(storage, typed)
     assert is_blocked(storage, stored)
-    assert without_blocked(storage, [SourceImage(stored, "1"), other]) == [other]
+    assert list(without_blocked(storage, ImageTable.of([SourceImage(stored, "1"), other]))) == [other]
     unblock(storage, stored)
     assert not is_blocked(storage, typed)
 
@@ -25,4 +26,4 @@ def test_unicode_form_of_a_name_does_not_matter(place: str, typed: str, stored: 
 def test_entry_of_an_earlier_version_still_blocks(place: str) -> None:
     storage = open_storage(place)
     storage.create(f"forgotten/{hashlib.sha256(DECOMPOSED.encode()).hexdigest()}", b"")
-    assert without_blocked(storage, [SourceImage(DECOMPOSED, "1")]) == []
+    assert list(without_blocked(storage, ImageTable.of([SourceImage(DECOMPOSED, "1")]))) == []

@@ -11,15 +11,16 @@ from findimg.errors import NotPublishedError, StorageError
 from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.indexing.records import Failure, SourceImage
+from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.store.key_files import KeyFile, fetch_query
 from findimg_jobs.store.shard_compaction import MANY, compact, is_crowded
 from findimg_jobs.store.shards import (
-    CommittedImages,
     Content,
     EmbeddedImage,
     Stats,
     commit_shard,
     name_shard,
-    read_committed,
     read_shards,
     read_vectors,
     shard_folder,
@@ -82,12 +83,25 @@ def vectors(storage: Storage) -> dict[str, bytes]:
     return found
 
 
+def tables(known: CommittedImages) -> dict[str, KeyFile]:
+    return {"failures": known.failures}
+
+
+def contents(known: CommittedImages) -> set[str]:
+    return {key.sha256 for key in known.select_keys("holds")}
+
+
+def is_embedded(storage: Storage, *images: SourceImage) -> bool:
+    return read_committed(storage, "f").count_embedded(ImageTable.of(images)) == len(images)
+
+
 def same(one: CommittedImages, two: CommittedImages) -> bool:
     """Return whether two stores hold the same images, whatever their shards."""
 
     def plain(known: CommittedImages) -> object:
-        keys = {pair: (key.sha256, key.embedded) for pair, key in known.keys.items()}
-        return keys, set(known.contents), known.failures
+        keys = {(key.uri, key.version, key.sha256, key.embedded) for key in known.select_keys("counts")}
+        failures = fetch_query("SELECT uri, version, reason, transient FROM failures WHERE counts", tables(known))
+        return keys, contents(known), sorted(map(str, failures.to_pylist()))
 
     return plain(one) == plain(two)
 
@@ -100,7 +114,7 @@ def test_small_shards_are_copied_together_bit_for_bit(place: str) -> None:
         put(storage, [make_row(number)])
     put(storage, [make_row(MANY), make_row(0, copy=True)], [broken])
     before, known = vectors(storage), read_committed(storage, "f")
-    assert is_crowded(read_shards(storage, "f"), SIZE)
+    assert is_crowded(read_committed(storage, "f"), SIZE)
     done = compact(storage, "f", SIZE)
     assert (done.collected, done.rewritten, done.written) == (0, MANY + 1, 5)
     assert vectors(storage) == before
@@ -108,7 +122,7 @@ def test_small_shards_are_copied_together_bit_for_bit(place: str) -> None:
     assert full in shards(storage)
     assert len(shards(storage)) == 6
     assert len({entry.key.split("/")[2] for entry in storage.list("embeddings/f")}) == 6
-    assert not is_crowded(read_shards(storage, "f"), SIZE)
+    assert not is_crowded(read_committed(storage, "f"), SIZE)
 
 
 def test_few_small_shards_are_not_compacted(place: str) -> None:
@@ -123,18 +137,18 @@ def test_unused_shards_are_deleted_but_content_of_copies_stays(place: str) -> No
     gone = put(storage, [make_row(1), make_row(2)], [Failure("/photos/x.jpg", "1", "Broken.", transient=False)])
     original = put(storage, [make_row(3), make_row(4)])
     copies = put(storage, [make_row(3, copy=True)])
-    done = compact(storage, "f", SIZE, {image_of(3, copy=True)})
+    done = compact(storage, "f", SIZE, [ImageTable.of([image_of(3, copy=True)])])
     assert done.collected == 1
     assert shards(storage) == {original, copies}
     assert gone not in shards(storage)
-    assert read_committed(storage, "f").is_embedded(image_of(3, copy=True))
+    assert is_embedded(storage, image_of(3, copy=True))
 
 
 def test_recent_unused_shards_stay(place: str) -> None:
     storage = open_storage(place)
     put(storage, [make_row(1)])
-    assert compact(storage, "f", SIZE, set(), grace=3600).collected == 0
-    assert compact(storage, "f", SIZE, set()).collected == 1
+    assert compact(storage, "f", SIZE, [], grace=3600).collected == 0
+    assert compact(storage, "f", SIZE, []).collected == 1
     assert list(storage.list("embeddings")) == []
 
 
@@ -144,7 +158,7 @@ def test_mostly_unused_shards_shrink(place: str) -> None:
     for number in range(MANY + SIZE):
         put(storage, [make_row(number * SIZE + each) for each in range(SIZE)])
         wanted.add(image_of(number * SIZE + 3))
-    compact(storage, "f", SIZE, wanted)
+    compact(storage, "f", SIZE, [ImageTable.of(wanted)])
     assert len(shards(storage)) == 5
     assert set(vectors(storage)) == {sha256_of(number * SIZE + 3) for number in range(MANY + SIZE)}
 
@@ -155,8 +169,8 @@ def test_damaged_shard_is_embedded_again_instead_of_copied(place: str) -> None:
     storage.write(f"{shard_folder('f', names[0])}/vectors.parquet", b"PAR1")
     with pytest.raises(NotPublishedError, match=r"is missing or damaged: .*Run index again"):
         compact(storage, "f", SIZE)
-    assert not read_committed(storage, "f").is_embedded(image_of(0))
-    assert read_committed(storage, "f").is_embedded(image_of(1))
+    assert not is_embedded(storage, image_of(0))
+    assert is_embedded(storage, image_of(1))
 
 
 @pytest.mark.parametrize("dies_at", range(1, 11))
@@ -205,16 +219,15 @@ def test_a_year_of_nightly_runs_does_not_slow_the_next(tmp_path: Path) -> None:
         fresh = range(images + night * churn, images + (night + 1) * churn)
         live = [*live[churn:], *fresh]
         put(storage, [make_row(number) for number in fresh])
-        if is_crowded(read_shards(storage, "f"), size):
+        if is_crowded(read_committed(storage, "f"), size):
             compact(storage, "f", size)
         if night % 7 == 6:
-            compact(storage, "f", size, {image_of(number) for number in live})
+            compact(storage, "f", size, [ImageTable.of(image_of(number) for number in live)])
         most = max(most, len(shards(storage)))
     # Full shards need a fourth of a shard's images each at least; the small ones come on top.
     assert most <= 4 * images / size + MANY + 1
-    known = read_committed(storage, "f")
-    assert all(known.is_embedded(image_of(number)) for number in live)
-    assert len(known.contents) <= 4 * images
+    assert is_embedded(storage, *(image_of(number) for number in live))
+    assert len(contents(read_committed(storage, "f"))) <= 4 * images
     last = timed(storage)
     print(f"{most} shards at most; read in {first:.3f} s before the first night, {last:.3f} s after the last")
     assert last < 10 * first + 0.5

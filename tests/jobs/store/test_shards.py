@@ -5,6 +5,8 @@ import numpy as np
 
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.records import Failure, SourceImage
+from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import (
     Content,
     EmbeddedImage,
@@ -12,7 +14,6 @@ from findimg_jobs.store.shards import (
     commit_shard,
     make_shards,
     name_shard,
-    read_committed,
     read_rows,
     read_vectors,
 )
@@ -29,6 +30,12 @@ CONTENT = Content(
 )
 ROW = EmbeddedImage("/photos/ä.jpg", "v1", "aa" * 32, CONTENT)
 STATS = Stats("s1", images=1, embedded=1, failed=0, bytes_read=1234)
+
+
+def settled(known: CommittedImages, *images: SourceImage) -> list[bool]:
+    """Return for each image whether another attempt gives nothing new."""
+    left = set(known.to_embed(ImageTable.of(images)))
+    return [image not in left for image in images]
 
 
 def test_committed_content_is_read_back_unchanged(place: str) -> None:
@@ -74,21 +81,21 @@ def test_rows_of_copies_have_no_vectors(place: str) -> None:
     commit_shard(storage, "f", [copy, ROW], [], STATS)
     assert [sha256 for sha256, _ in read_vectors(storage, "f", "s1")] == [ROW.sha256]
     known = read_committed(storage, "f")
-    assert known.contents[ROW.sha256].uri == ROW.uri
-    assert known.is_settled(SourceImage("/photos/copy.jpg", "v1"))
+    assert known.holders([ROW.sha256])[ROW.sha256].uri == ROW.uri
+    assert settled(known, SourceImage("/photos/copy.jpg", "v1")) == [True]
 
 
 def test_shard_counts_once_its_stats_are_written(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [ROW], [], STATS)
     storage.delete("embeddings/f/s1/stats.json")
-    assert not read_committed(storage, "f").keys
+    assert read_committed(storage, "f").is_empty()
 
 
 def test_copy_without_original_is_not_embedded(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [EmbeddedImage("/photos/copy.jpg", "v1", ROW.sha256, None)], [], STATS)
-    assert not read_committed(storage, "f").is_settled(SourceImage("/photos/copy.jpg", "v1"))
+    assert settled(read_committed(storage, "f"), SourceImage("/photos/copy.jpg", "v1")) == [False]
 
 
 def test_broken_image_is_settled_and_unreachable_image_is_not(place: str) -> None:
@@ -98,15 +105,15 @@ def test_broken_image_is_settled_and_unreachable_image_is_not(place: str) -> Non
     commit_shard(storage, "f", [], [broken, away], replace(STATS, images=0, failed=2))
     known = read_committed(storage, "f")
     images = [SourceImage("/photos/broken.jpg", "v1"), SourceImage("/photos/away.jpg", "v1")]
-    assert [known.is_settled(image) for image in images] == [True, False]
-    assert known.failures_among(images) == [broken, away]
-    assert not known.is_settled(SourceImage("/photos/broken.jpg", "v2"))
+    assert settled(known, *images) == [True, False]
+    assert known.failures_among(ImageTable.of(images)) == [away, broken]
+    assert settled(known, SourceImage("/photos/broken.jpg", "v2")) == [False]
 
 
 def test_other_fingerprint_has_no_images(place: str) -> None:
     storage = open_storage(place)
     commit_shard(storage, "f", [ROW], [], STATS)
-    assert not read_committed(storage, "other").keys
+    assert read_committed(storage, "other").is_empty()
 
 
 def test_shard_name_does_not_depend_on_the_order() -> None:

@@ -1,0 +1,62 @@
+"""What listing the sources finds."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from findimg_jobs.indexing.records import Failure, FolderIdentity, SourceImage
+from findimg_jobs.store.image_table import ImageBatches, ImageTable, is_utf8
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All images of the sources."""
+
+    images: ImageTable
+    failures: list[Failure] = field(default_factory=list)  # images without a valid name, and unreadable folders
+    unreadable: tuple[str, ...] = ()  # folders that could not be listed
+    archived: tuple[SourceImage, ...] = ()  # objects that S3 must restore before they can be read
+    skipped: Counter[str] = field(default_factory=Counter)  # reason → number of files and folders
+    empty_sources: tuple[str, ...] = ()  # roots of sources without an image
+    roots: tuple[str, ...] = ()  # the sources' addresses; of a single image its folder
+    folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # listed folders of this machine, by path
+
+
+@dataclass(slots=True)
+class Found:
+    """What listing a part of the sources found. Parts are added up."""
+
+    images: ImageBatches = field(default_factory=ImageBatches)
+    failures: list[Failure] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    archived: list[SourceImage] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
+    folders: dict[str, FolderIdentity] = field(default_factory=dict)
+    looked_into: int = 0  # objects whose first bytes were requested
+    sidecars: dict[str, str] = field(default_factory=dict)  # versions of XMP files, by address
+
+    def add_image(self, image: SourceImage) -> None:
+        """Add an image, or a failure if its name cannot be stored."""
+        if is_utf8(image.uri):
+            self.images.append(image)
+        else:
+            reason = "The name is not valid UTF-8. Rename the file."
+            self.failures.append(Failure(printable(image.uri), image.version, reason, transient=False))
+
+    def add(self, other: "Found") -> None:
+        """Add another part."""
+        self.images.add(other.images)
+        self.failures += other.failures
+        self.unreadable += other.unreadable
+        self.archived += other.archived
+        self.skipped += other.skipped
+        self.libraries |= other.libraries
+        self.folders |= other.folders
+        self.sidecars |= other.sidecars
+        self.looked_into += other.looked_into
+
+
+def printable(name: str) -> str:
+    """Return a name with replacement characters for bytes that are not UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

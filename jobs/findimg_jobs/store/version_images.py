@@ -1,0 +1,125 @@
+"""The images of a version, and which shards hold their vectors."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.store.committed import CommittedImages
+from findimg_jobs.store.image_table import SCHEMA, ImageTable, images_of
+from findimg_jobs.store.key_files import BATCH, fetch_query, write_query
+from findimg_jobs.store.texts import NOTHING_READ, CommittedTexts
+
+_SHA256 = pa.field("sha256", pa.binary(32))
+_HOLDER = pa.field("holder", pa.int32())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VersionImages:
+    """The images of a version or of a segment, in URI order, and the shards that hold their vectors."""
+
+    rows: pa.Table  # the columns of an ImageTable and sha256, mapped into memory if there are many images
+    shards: tuple[str, ...]  # the shards that hold the vectors
+    shard_of: NDArray[np.int32]  # position in `shards` for each image, int32[images]
+    texts: CommittedTexts = NOTHING_READ  # what was read in pictures
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[tuple[SourceImage, str]]:
+        """Yield the images with their SHA-256."""
+        for batch in self.rows.to_batches(BATCH):
+            for image, sha256 in zip(images_of(batch), batch["sha256"].to_pylist(), strict=True):
+                yield image, sha256.hex()
+
+    def take(self, items: NDArray[np.int64]) -> Self:
+        """Return some of the images, by their places in ascending order."""
+        shards, shard_of = np.unique(self.shard_of[items], return_inverse=True)
+        rows = self.rows.take(pa.array(items))
+        hashes = (sha256.hex() for sha256 in rows["sha256"].to_pylist()) if self.texts.keys else ()
+        read = {sha256: key for sha256 in hashes if (key := self.texts.keys.get(sha256))}
+        return type(self)(
+            rows,
+            tuple(self.shards[shard] for shard in shards.tolist()),
+            shard_of.astype(np.int32),
+            replace(self.texts, keys=read),
+        )
+
+    def sha256_of(self, items: Sequence[int]) -> list[str]:
+        """Return the SHA-256 of some images."""
+        return [sha256.hex() for sha256 in self.rows["sha256"].take(pa.array(items, pa.int64())).to_pylist()]
+
+    def first_copies(self) -> NDArray[np.int32]:
+        """Return for each image the first item with the same SHA-256, int32[images]."""
+        firsts = np.arange(len(self), dtype=np.int32)
+        hashes = self.rows.select(["sha256"]).append_column("item", pa.array(firsts))
+        found = fetch_query(
+            "SELECT item, first FROM hashes JOIN"
+            " (SELECT sha256, min(item) AS first FROM hashes GROUP BY sha256 HAVING count(*) > 1) USING (sha256)",
+            {"hashes": hashes},
+        )
+        firsts[found["item"].to_numpy()] = found["first"].to_numpy()
+        return firsts
+
+    def lowest_hashes(self, most: int) -> list[str]:
+        """Return the SHA-256 of at most `most` different contents, the lowest ones, which is a random choice."""
+        query = f"SELECT DISTINCT sha256 FROM hashes ORDER BY sha256 LIMIT {most}"
+        return [sha256.hex() for sha256 in fetch_query(query, {"hashes": self.rows.select(["sha256"])})[0].to_pylist()]
+
+    def text_digests(self) -> Iterator[str]:
+        """Yield a hash of the text of each image that its content does not decide: written text and its sidecar."""
+        for image, sha256 in self:
+            written, sidecar = self.texts.digest(sha256), image.sidecar
+            if sidecar and sidecar.captions:
+                written = f"{written}-{hashlib.sha256(sidecar.captions.encode()).hexdigest()[:16]}"
+            yield written
+
+    def items_by_shard(self) -> Iterator[tuple[str, list[int]]]:
+        """Yield every shard with the items whose vectors it holds."""
+        order = np.argsort(self.shard_of, kind="stable")
+        ends = np.cumsum(np.bincount(self.shard_of, minlength=len(self.shards)))
+        for shard, items in zip(self.shards, np.split(order, ends[:-1]), strict=True):
+            yield shard, items.tolist()
+
+
+def find_embedded(
+    images: ImageTable | Iterable[SourceImage], committed: CommittedImages, texts: CommittedTexts = NOTHING_READ
+) -> VersionImages:
+    """Return those of `images` whose vectors are committed, with what was read in them."""
+    found = write_query(
+        "SELECT images.uri, images.version, modified, sidecar, sha256, holder"
+        " FROM images JOIN (FROM keys WHERE counts) AS keys USING (uri, version) ORDER BY uri",
+        {"images": ImageTable.of(images).file, "keys": committed.keys},
+    )
+    rows = found.mapped(pa.schema([*SCHEMA, _SHA256, _HOLDER]))
+    holders, shard_of = np.unique(rows["holder"].to_numpy(), return_inverse=True)
+    shards = tuple(committed.shards[holder] for holder in holders.tolist())
+    return VersionImages(rows.drop_columns(["holder"]), shards, shard_of.astype(np.int32), texts)
+
+
+def find_embedded_by_all(
+    images: ImageTable, committed: Sequence[CommittedImages], texts: CommittedTexts = NOTHING_READ
+) -> list[VersionImages]:
+    """Return those of `images` whose vectors by every encoder are committed, once for each encoder.
+
+    Args:
+        images: the images.
+        committed: everything committed, for each encoder.
+        texts: what was read in pictures.
+    """
+    if len(committed) > 1:
+        images = embedded_by_all(images, committed)
+    return [find_embedded(images, each, texts) for each in committed]
+
+
+def embedded_by_all(images: ImageTable, committed: Sequence[CommittedImages]) -> ImageTable:
+    """Return those of `images` whose vectors by every encoder are committed."""
+    for each in committed:
+        images = each.embedded(images)
+    return images
