@@ -41,7 +41,7 @@ async def suggest_prompts(
     """
     service: QueryService = context["service"]
     try:
-        words = await service.examples(PROMPTS - 1)
+        words = await service.reader.examples(PROMPTS - 1)
     except FindimgError:
         words = []  # the first question will name the reason
     try:

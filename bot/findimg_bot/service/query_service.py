@@ -7,34 +7,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePosixPath
 
 import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError, QueryError, UnknownWordError
-from findimg.library.channels import NO_CHANNELS, Channels, channel_of
-from findimg.library.manifest import Manifest
+from findimg.library.channels import channel_of
 from findimg.search.answers.results import Hit, ImageFeatures
-from findimg.search.searcher import Searcher
 from findimg.search.taught.follow import INTERVAL
 from findimg.settings import Settings
 from findimg_bot.live_indexing.channel_choice import ChannelChoice
 from findimg_bot.live_indexing.indexer import LiveIndexer
 from findimg_bot.live_indexing.picture_events import PictureEvents
 from findimg_bot.service.answers import (
-    ImageResults,
     Question,
-    TagResults,
-    answer_question,
-    example_words,
-    parse_question,
     related_words,
 )
 from findimg_bot.service.errors import explain, slack_failure
 from findimg_bot.service.executor import BoundedExecutor
-from findimg_bot.service.links import SECONDS, Links, path_below
+from findimg_bot.service.library_reader import TAGS, LibraryReader
+from findimg_bot.service.links import Links
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.recovery import Recovery, Repeat
@@ -44,7 +37,6 @@ from findimg_bot.slack.blocks.elements import Block, context
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.picture_text import picture_text_message
 from findimg_bot.slack.blocks.results import (
-    HitDetails,
     HitPictures,
     ResultsPage,
     copies_message,
@@ -54,7 +46,7 @@ from findimg_bot.slack.blocks.results import (
 )
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.taught import unknown_words_message
-from findimg_bot.slack.blocks.text import escaped, file_name, notification_text
+from findimg_bot.slack.blocks.text import file_name, notification_text
 from findimg_bot.slack.download import download
 from findimg_bot.slack.image_files import SlackFile
 from findimg_bot.slack.replies import RefusedError, Reply, SupersededError
@@ -62,16 +54,12 @@ from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.slack.visibility import Visibility
 from findimg_bot.state.store import Store, StoredQuestion
 
-PAGE = 8  # hits in one answer
-TAGS = 10
 MAX_TAGGED = 5  # images of one message
-_ALT_TAGS = 3
 _ATTEMPTS = 3  # to send a message with thumbnails
 _ACKNOWLEDGE_DELAY = 0.02  # seconds; unnoticeable, and enough to acknowledge many commands that come at once
 PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
 _MAX_QUESTIONS = 200  # waiting or running; the next one is refused
 _MAX_IMAGES = 20  # uploaded images, likewise
-_DIRECT = "D"  # with which the id of a direct message starts
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
 
 ResultsBuilder = Callable[..., Message]  # takes the arguments of `results_message`
@@ -129,7 +117,8 @@ class QueryService:
         self._indexed_channels = settings.indexed_channels
         self._search_pool = BoundedExecutor("search", cores, _MAX_QUESTIONS)
         self._embed_pool = BoundedExecutor("embed", 1, _MAX_IMAGES)
-        self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool, self.visible_to_asker)
+        self.reader = LibraryReader(self.live, self._search_pool, self.links, self.visibility)
+        self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool, self.reader.visible_to_asker)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, client_of: ClientOfTeam, repeat: Repeat) -> None:
@@ -184,7 +173,7 @@ class QueryService:
             build: returns the answer; takes the arguments of `results_message`.
         """
         try:
-            page = await self.find(question, await self._visible(reply), skip=skip)
+            page = await self.reader.find(question, await self.reader.visible_in(reply), skip=skip)
         except UnknownWordError as error:
             # A modal has its own fields for another try.
             if build is not results_message or not suggested_name(question) or not self._shows_teach(reply):
@@ -205,14 +194,7 @@ class QueryService:
             LargerAudienceError: the image was posted in another channel, and the person must confirm.
             QueryError: the image is no longer indexed, or the person may not see it.
         """
-        visible = await self.visible_to_asker()
-
-        def find() -> HitDetails:
-            with self.live.lease(visible) as searcher:
-                item, _ = searcher.look_up(uri)
-                return self._details(searcher, _hit(searcher, item))
-
-        details = await self._search_pool.run(find)
+        details = await self.reader.details(uri)
         posted_in = channel_of(uri)
         if posted_in not in (None, reply.channel) and not is_confirmed:
             raise LargerAudienceError(uri, f"<#{posted_in}>")
@@ -226,53 +208,6 @@ class QueryService:
 
         await self._send_with_pictures(client, team, [details.hit], send)
 
-    async def find(
-        self, question: Question, visible: Channels = NO_CHANNELS, count: int = PAGE, skip: int = 0
-    ) -> ResultsPage:
-        """Return one page of hits.
-
-        Args:
-            visible: the Slack channels whose pictures may be shown.
-            count: maximum number of hits.
-            skip: number of hits on earlier pages.
-
-        Raises:
-            FindimgError: the question or the library is the reason why there is no answer.
-        """
-
-        def find() -> ResultsPage:
-            with self.live.lease(visible) as searcher:
-                results = answer_question(searcher, question, count, skip)
-                assert isinstance(results, ImageResults)
-                query = parse_question(question)
-                return ResultsPage(
-                    results,
-                    [self._details(searcher, hit) for hit in results.hits],
-                    searcher.manifest,
-                    _title(question),
-                    skip,
-                    # With words beside the image, a score is the relevance of both.
-                    by_similarity=not query.terms and (question.features is not None or query.like is not None),
-                    grid=question.layout == "grid",
-                )
-
-        return await self._search_pool.run(find)
-
-    async def image_links(self, hits: Sequence[HitDetails]) -> list[str]:
-        """Return a link to each hit, which may be valid for some minutes only. It is empty where there is none.
-
-        Raises:
-            StorageError: S3 cannot be used.
-        """
-
-        def make() -> list[str]:
-            return [
-                each.link or (self.links.make(each.hit.uri) if self.links.on_request(each.hit.uri) else "")
-                for each in hits
-            ]
-
-        return await asyncio.to_thread(make)
-
     async def preview(
         self,
         client: AsyncWebClient,
@@ -285,17 +220,7 @@ class QueryService:
         Args:
             send: takes the blocks of each link. It raises `RefusedError` when Slack refuses them.
         """
-
-        def find() -> dict[str, HitDetails]:
-            with self.live.lease() as searcher:
-                found = {}
-                for link in dict.fromkeys(links):
-                    item = self._linked_item(searcher, link)
-                    if item is not None:
-                        found[link] = self._details(searcher, _hit(searcher, item))
-                return found
-
-        found = await self._search_pool.run(find)
+        found = await self.reader.linked(links)
         if not found:
             return
         uris = tuple(details.hit.uri for details in found.values())
@@ -318,8 +243,7 @@ class QueryService:
         Args:
             file: the image in Slack, None when the question is about an indexed one.
         """
-        visible = await self._visible(reply)
-        results = await self._search_pool.run(lambda: self._tags(question, visible))
+        results = await self.reader.tags(question, await self.reader.visible_in(reply))
         question_id = await self._store_question(team, reply, question)
         name = question.name or file_name(question.like or question.text)
         source = _source_in_slack(file)
@@ -338,7 +262,7 @@ class QueryService:
         """
         blocks: list[Block] = []
         for question, file in images:
-            results = await self._search_pool.run(partial(self._tags, question))
+            results = await self.reader.tags(question)
             question_id = await self._store_question(team, reply, question)
             blocks += tags_blocks(results, question.name, _source_in_slack(file), question_id)
         if count > len(images):
@@ -351,7 +275,7 @@ class QueryService:
         lead: list[Block] = []
         # A library whose encoder has no classes knows no tags.
         with suppress(QueryError):
-            results = await self._search_pool.run(lambda: self._tags(question))
+            results = await self.reader.tags(question)
             lead = tags_blocks(results, question.name, None, None)
         await self.search(client, team, reply, question, build=partial(results_message, lead=lead))
 
@@ -375,16 +299,8 @@ class QueryService:
         Raises:
             QueryError: the library has changed, and the image has no copies in this answer any more.
         """
-
-        visible = await self._visible(reply)
-
-        def find() -> Hit | None:
-            with self.live.lease(visible) as searcher:
-                results = answer_question(searcher, stored.question, PAGE, stored.skip)
-            hits = results.hits if isinstance(results, ImageResults) else []
-            return next((hit for hit in hits if hit.uri == uri), None)
-
-        hit = await self._search_pool.run(find)
+        page = await self.reader.find(stored.question, await self.reader.visible_in(reply), skip=stored.skip)
+        hit = next((hit for hit in page.results.hits if hit.uri == uri), None)
         if hit is None or not (hit.copies or hit.near_duplicates):
             raise QueryError("The library has changed since this answer. Ask again.")
         await reply.send(copies_message(uri, hit.copies, hit.near_duplicates))
@@ -395,68 +311,10 @@ class QueryService:
         Raises:
             QueryError: the image is no longer indexed, or has no text any more.
         """
-        visible = await self._visible(reply)
-
-        def find() -> str:
-            with self.live.lease(visible) as searcher:
-                return searcher.look_up(uri)[1].text
-
-        text = await self._search_pool.run(find)
+        text = await self.reader.text(uri, await self.reader.visible_in(reply))
         if not text:
             raise QueryError("The library has changed since this answer. Ask again.")
         await reply.send(picture_text_message(uri, text))
-
-    async def check_visible(self, uri: str) -> None:
-        """Check that the person who asks may see an indexed image.
-
-        Raises:
-            QueryError: the person may not, or the image is not indexed. Both get the same sentence.
-        """
-        visible = await self.visible_to_asker()
-
-        def look_up() -> None:
-            with self.live.lease(visible) as searcher:
-                searcher.look_up(uri)
-
-        await self._search_pool.run(look_up)
-
-    def image_link(self, uri: str) -> tuple[str, int]:
-        """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
-
-        Raises:
-            StorageError: S3 cannot be used.
-        """
-        with self.live.lease(None) as searcher:
-            link = self.links.link(uri, searcher.manifest.sources)
-        return (link, 0) if link else (self.links.make(uri), SECONDS // 60)
-
-    async def manifest(self) -> Manifest:
-        """Return the live version's manifest, with the number of images that the person who asks may see.
-
-        Raises:
-            FindimgError: there is no version.
-        """
-        visible = await self.visible_to_asker()
-
-        def read() -> Manifest:
-            with self.live.lease(visible) as searcher:
-                return searcher.manifest
-
-        return await self._search_pool.run(read)
-
-    async def examples(self, count: int) -> list[str]:
-        """Return at most `count` words to search for, which images show that the person who asks may see.
-
-        Raises:
-            FindimgError: there is no version.
-        """
-        visible = await self.visible_to_asker()
-
-        def read() -> list[str]:
-            with self.live.lease(visible) as searcher:
-                return example_words(searcher, count)
-
-        return await self._search_pool.run(read)
 
     @asynccontextmanager
     async def answering(self, kind: str, reply: Reply, progress_after: float = PROGRESS_DELAY) -> AsyncIterator[None]:
@@ -545,55 +403,6 @@ class QueryService:
         """Return whether an answer offers to teach. In public answers it does, because anybody may click."""
         return not reply.private or self.teaching.is_offered_to(reply.user)
 
-    async def visible_to_asker(self) -> Channels:
-        """Return the Slack channels whose pictures the person who asks may see."""
-        has_channels = await asyncio.to_thread(self.live.has_channels)
-        return await self.visibility.of_asker() if has_channels else NO_CHANNELS
-
-    async def _visible(self, reply: Reply) -> Channels:
-        """Return the Slack channels whose pictures an answer may show.
-
-        An answer that a whole channel sees shows pictures of that channel only, because it may have guests.
-        """
-        if reply.private or reply.channel.startswith(_DIRECT):
-            return await self.visible_to_asker()
-        return frozenset({reply.channel})
-
-    def _tags(self, question: Question, visible: Channels = NO_CHANNELS) -> TagResults:
-        with self.live.lease(visible) as searcher:
-            results = answer_question(searcher, replace(question, command="/tag"), TAGS)
-            assert isinstance(results, TagResults)
-            return results
-
-    def _linked_item(self, searcher: Searcher, link: str) -> int | None:
-        uri = self.links.uri(link, searcher.manifest.sources, lambda uri: searcher.catalog.item(uri) is not None)
-        return searcher.catalog.item(uri) if uri else None
-
-    def _details(self, searcher: Searcher, hit: Hit) -> HitDetails:
-        sources = searcher.manifest.sources
-        tags: tuple[str, ...] = ()
-        if searcher.knows_words:
-            tags = tuple(tag.word for tag in searcher.tags(searcher.features(hit.item), _ALT_TAGS))
-        return HitDetails(
-            hit,
-            self._place(hit.uri, sources),
-            tags,
-            self.links.link(hit.uri, sources),
-            # Slack has a link to each of its files.
-            self.links.on_request(hit.uri) or channel_of(hit.uri) is not None,
-            len(hit.copies),
-            len(hit.near_duplicates),
-            bool(searcher.written(hit.item)),
-        )
-
-    def _place(self, uri: str, sources: Sequence[str]) -> str:
-        """Return an image's folder below its source, or the name of its Slack channel."""
-        if channel := channel_of(uri):
-            name = self.visibility.names.get(channel)
-            return f"#{name}" if name else ""
-        folder = str(PurePosixPath(path_below(uri, sources)).parent)
-        return folder if folder != "." else ""
-
     def _wake_indexer(self) -> None:
         if self.indexer:
             self.indexer.wake()
@@ -616,20 +425,6 @@ class QueryService:
             await self._embed_pool.run(self.live.warm_encoder)
         except FindimgError as error:
             _log.warning("Uploaded images cannot be embedded: %s", error)
-
-
-def _hit(searcher: Searcher, item: int) -> Hit:
-    """Return an indexed image as a hit that is named, not found."""
-    row = searcher.catalog.row(item)
-    return Hit(row.uri, 1.0, item, row.width, row.height, row.sha256, row.taken, dated_by=row.dated_by)
-
-
-def _title(question: Question) -> str:
-    like = question.name or (file_name(question.like) if question.like else "")
-    about = f" {escaped(question.text)}" if question.text else ""
-    if like:
-        return f"Images like *{escaped(like)}*{about}"
-    return f"Images for *{escaped(question.text)}*"
 
 
 def _source_in_slack(file: SlackFile | None) -> Block | None:

@@ -108,8 +108,8 @@ async def answer_link(click: Click, choice: str) -> None:
     async with click.service.answering("open", reply):
         uri = await find_hit(click.context, choice)
         if channel_of(uri):
-            await click.service.check_visible(uri)
+            await click.service.reader.check_visible(uri)
             link, minutes = await permalink(click.client, uri), 0
         else:
-            link, minutes = await asyncio.to_thread(click.service.image_link, uri)
+            link, minutes = await asyncio.to_thread(click.service.reader.image_link, uri)
         await reply.send(link_message(uri, link, minutes))

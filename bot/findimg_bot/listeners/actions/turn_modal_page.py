@@ -7,7 +7,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import find_question, team_of
-from findimg_bot.service.query_service import PAGE, QueryService
+from findimg_bot.service.library_reader import PAGE
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.picture_modal import modal_results
 from findimg_bot.slack.replies import ModalReply
 

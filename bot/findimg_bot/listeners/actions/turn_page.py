@@ -11,7 +11,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, team_of
 from findimg_bot.service.answers import Layout
-from findimg_bot.service.query_service import PAGE, QueryService
+from findimg_bot.service.library_reader import PAGE
+from findimg_bot.service.query_service import QueryService
 from findimg_bot.state.store import StoredQuestion
 
 

@@ -33,7 +33,7 @@ async def _publish_home(user: str, context: AsyncBoltContext, client: AsyncWebCl
     """Show the number of images, the time of indexing, what the team taught, and how to search."""
     service: QueryService = context["service"]
     try:
-        manifest = await service.manifest()
+        manifest = await service.reader.manifest()
         taught: list[Block] = []
         # Without access to the names the rest is still useful.
         with suppress(StorageError):

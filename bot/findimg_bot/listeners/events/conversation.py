@@ -140,7 +140,7 @@ async def _answer_images(
 
 async def _answer_small_talk(service: QueryService, reply: ConversationReply, message: MessageText) -> None:
     if is_greeting(message.text):
-        manifest = await service.manifest()
+        manifest = await service.reader.manifest()
         await reply.send(welcome_message(manifest.images, ()))
     else:
         await reply.send(text_message(SMALL_TALK))

@@ -46,8 +46,8 @@ async def _outputs(service: QueryService, inputs: dict[str, Any]) -> dict[str, A
         raise QueryError("The step needs words for what the pictures show, such as: cat sofa.")
     wanted = str(inputs.get("count") or "")
     count = max(1, min(_MOST, int(wanted))) if wanted.isdecimal() else _DEFAULT
-    page = await service.find(Question("/findimg", message.text), count=count)
-    links = await service.image_links(page.details)
+    page = await service.reader.find(Question("/findimg", message.text), count=count)
+    links = await service.reader.image_links(page.details)
     if not all(links):
         raise SlackAccessError(_NO_LINKS)
     lines = [f"{plain(file_name(each.hit.uri))}: {link}" for each, link in zip(page.details, links, strict=True)]

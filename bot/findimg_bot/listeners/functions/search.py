@@ -57,9 +57,9 @@ async def _results(
     message = read_message(query)
     if message.intent != "query":
         return []
-    visible = await service.visible_to_asker()
-    page = await service.find(Question("/findimg", message.text), visible, SEARCH_RESULTS)
-    links = await service.image_links(page.details)
+    visible = await service.reader.visible_to_asker()
+    page = await service.reader.find(Question("/findimg", message.text), visible, SEARCH_RESULTS)
+    links = await service.reader.image_links(page.details)
     # A picture without a link leads to the app, where people can look at it.
     app = f"{_APP}?{urlencode({'app': body['api_app_id'], 'team': team_of(context)})}"
     return [_result(page, number, link or app) for number, link in enumerate(links)]

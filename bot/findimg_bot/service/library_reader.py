@@ -1,0 +1,262 @@
+"""Reads what the person who asks may see of the live version: pages of hits, tags, texts and links."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from findimg.library.channels import NO_CHANNELS, Channels, channel_of
+from findimg.library.manifest import Manifest
+from findimg.search.answers.results import Hit
+from findimg.search.searcher import Searcher
+from findimg_bot.service.answers import (
+    ImageResults,
+    Question,
+    TagResults,
+    answer_question,
+    example_words,
+    parse_question,
+)
+from findimg_bot.service.executor import BoundedExecutor
+from findimg_bot.service.links import SECONDS, Links, path_below
+from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.slack.blocks.results import HitDetails, ResultsPage
+from findimg_bot.slack.blocks.text import escaped, file_name
+from findimg_bot.slack.replies import Reply
+from findimg_bot.slack.visibility import Visibility
+
+PAGE = 8  # hits in one answer
+TAGS = 10
+_ALT_TAGS = 3
+_DIRECT = "D"  # with which the id of a direct message starts
+
+
+class LibraryReader:
+    """Searches the live version in a bounded thread pool, without images that the person may not see."""
+
+    def __init__(self, live: LiveLibrary, pool: BoundedExecutor, links: Links, visibility: Visibility):
+        """Use a library.
+
+        Args:
+            live: the library.
+            pool: runs the searches.
+            links: makes links to originals.
+            visibility: knows the Slack channels of each person.
+        """
+        self._live = live
+        self._pool = pool
+        self._links = links
+        self._visibility = visibility
+
+    async def find(
+        self, question: Question, visible: Channels = NO_CHANNELS, count: int = PAGE, skip: int = 0
+    ) -> ResultsPage:
+        """Return one page of hits.
+
+        Args:
+            visible: the Slack channels whose pictures may be shown.
+            count: maximum number of hits.
+            skip: number of hits on earlier pages.
+
+        Raises:
+            FindimgError: the question or the library is the reason why there is no answer.
+        """
+
+        def find() -> ResultsPage:
+            with self._live.lease(visible) as searcher:
+                results = answer_question(searcher, question, count, skip)
+                assert isinstance(results, ImageResults)
+                query = parse_question(question)
+                return ResultsPage(
+                    results,
+                    [self._details(searcher, hit) for hit in results.hits],
+                    searcher.manifest,
+                    _title(question),
+                    skip,
+                    # With words beside the image, a score is the relevance of both.
+                    by_similarity=not query.terms and (question.features is not None or query.like is not None),
+                    grid=question.layout == "grid",
+                )
+
+        return await self._pool.run(find)
+
+    async def details(self, uri: str) -> HitDetails:
+        """Return what an answer shows of an indexed image.
+
+        Raises:
+            QueryError: the image is not indexed, or the person who asks may not see it.
+        """
+        visible = await self.visible_to_asker()
+
+        def find() -> HitDetails:
+            with self._live.lease(visible) as searcher:
+                item, _ = searcher.look_up(uri)
+                return self._details(searcher, _hit(searcher, item))
+
+        return await self._pool.run(find)
+
+    async def linked(self, links: Sequence[str]) -> dict[str, HitDetails]:
+        """Return what an answer shows of indexed images, by their links. Other links are passed over."""
+
+        def find() -> dict[str, HitDetails]:
+            with self._live.lease() as searcher:
+                items = {link: self._linked_item(searcher, link) for link in dict.fromkeys(links)}
+                return {
+                    link: self._details(searcher, _hit(searcher, item))
+                    for link, item in items.items()
+                    if item is not None
+                }
+
+        return await self._pool.run(find)
+
+    async def tags(self, question: Question, visible: Channels = NO_CHANNELS) -> TagResults:
+        """Return the tags of an image.
+
+        Raises:
+            FindimgError: the question or the library is the reason why there is no answer.
+        """
+
+        def read() -> TagResults:
+            with self._live.lease(visible) as searcher:
+                results = answer_question(searcher, replace(question, command="/tag"), TAGS)
+                assert isinstance(results, TagResults)
+                return results
+
+        return await self._pool.run(read)
+
+    async def text(self, uri: str, visible: Channels) -> str:
+        """Return the text of an indexed image, empty if it has none.
+
+        Raises:
+            QueryError: the image is not indexed, or is in none of the channels.
+        """
+
+        def read() -> str:
+            with self._live.lease(visible) as searcher:
+                return searcher.look_up(uri)[1].text
+
+        return await self._pool.run(read)
+
+    async def image_links(self, hits: Sequence[HitDetails]) -> list[str]:
+        """Return a link to each hit, which may be valid for some minutes only. It is empty where there is none.
+
+        Raises:
+            StorageError: S3 cannot be used.
+        """
+
+        def make() -> list[str]:
+            return [
+                each.link or (self._links.make(each.hit.uri) if self._links.on_request(each.hit.uri) else "")
+                for each in hits
+            ]
+
+        return await asyncio.to_thread(make)
+
+    async def check_visible(self, uri: str) -> None:
+        """Check that the person who asks may see an indexed image.
+
+        Raises:
+            QueryError: the person may not, or the image is not indexed. Both get the same sentence.
+        """
+        visible = await self.visible_to_asker()
+
+        def look_up() -> None:
+            with self._live.lease(visible) as searcher:
+                searcher.look_up(uri)
+
+        await self._pool.run(look_up)
+
+    def image_link(self, uri: str) -> tuple[str, int]:
+        """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
+
+        Raises:
+            StorageError: S3 cannot be used.
+        """
+        with self._live.lease(None) as searcher:
+            link = self._links.link(uri, searcher.manifest.sources)
+        return (link, 0) if link else (self._links.make(uri), SECONDS // 60)
+
+    async def manifest(self) -> Manifest:
+        """Return the live version's manifest, with the number of images that the person who asks may see.
+
+        Raises:
+            FindimgError: there is no version.
+        """
+        visible = await self.visible_to_asker()
+
+        def read() -> Manifest:
+            with self._live.lease(visible) as searcher:
+                return searcher.manifest
+
+        return await self._pool.run(read)
+
+    async def examples(self, count: int) -> list[str]:
+        """Return at most `count` words to search for, which images show that the person who asks may see.
+
+        Raises:
+            FindimgError: there is no version.
+        """
+        visible = await self.visible_to_asker()
+
+        def read() -> list[str]:
+            with self._live.lease(visible) as searcher:
+                return example_words(searcher, count)
+
+        return await self._pool.run(read)
+
+    async def visible_to_asker(self) -> Channels:
+        """Return the Slack channels whose pictures the person who asks may see."""
+        has_channels = await asyncio.to_thread(self._live.has_channels)
+        return await self._visibility.of_asker() if has_channels else NO_CHANNELS
+
+    async def visible_in(self, reply: Reply) -> Channels:
+        """Return the Slack channels whose pictures an answer may show.
+
+        An answer that a whole channel sees shows pictures of that channel only, because it may have guests.
+        """
+        if reply.private or reply.channel.startswith(_DIRECT):
+            return await self.visible_to_asker()
+        return frozenset({reply.channel})
+
+    def _linked_item(self, searcher: Searcher, link: str) -> int | None:
+        uri = self._links.uri(link, searcher.manifest.sources, lambda uri: searcher.catalog.item(uri) is not None)
+        return searcher.catalog.item(uri) if uri else None
+
+    def _details(self, searcher: Searcher, hit: Hit) -> HitDetails:
+        sources = searcher.manifest.sources
+        tags: tuple[str, ...] = ()
+        if searcher.knows_words:
+            tags = tuple(tag.word for tag in searcher.tags(searcher.features(hit.item), _ALT_TAGS))
+        return HitDetails(
+            hit,
+            self._place(hit.uri, sources),
+            tags,
+            self._links.link(hit.uri, sources),
+            # Slack has a link to each of its files.
+            self._links.on_request(hit.uri) or channel_of(hit.uri) is not None,
+            len(hit.copies),
+            len(hit.near_duplicates),
+            bool(searcher.written(hit.item)),
+        )
+
+    def _place(self, uri: str, sources: Sequence[str]) -> str:
+        """Return an image's folder below its source, or the name of its Slack channel."""
+        if channel := channel_of(uri):
+            name = self._visibility.names.get(channel)
+            return f"#{name}" if name else ""
+        folder = str(PurePosixPath(path_below(uri, sources)).parent)
+        return folder if folder != "." else ""
+
+
+def _hit(searcher: Searcher, item: int) -> Hit:
+    """Return an indexed image as a hit that is named, not found."""
+    row = searcher.catalog.row(item)
+    return Hit(row.uri, 1.0, item, row.width, row.height, row.sha256, row.taken, dated_by=row.dated_by)
+
+
+def _title(question: Question) -> str:
+    like = question.name or (file_name(question.like) if question.like else "")
+    about = f" {escaped(question.text)}" if question.text else ""
+    if like:
+        return f"Images like *{escaped(like)}*{about}"
+    return f"Images for *{escaped(question.text)}*"
