@@ -228,6 +228,23 @@ def test_wrong_examples_of_many_names_cost_little(photo_searcher: Searcher) -> N
 
 
 @pytest.mark.slow
+def test_one_wrong_example_of_a_word_in_folder_names_costs_little(photo_searcher: Searcher) -> None:
+    label = labels(photo_searcher)
+    for name in ("chandelier", "lotus", "mandolin", "sunflower"):  # none of them names a class
+        photo_searcher.use_taught(merge([]))
+        before = photo_searcher.find(parse(name), 50)
+        least = precision(photo_searcher, name, label == name) - 0.05
+        item = int(np.flatnonzero(label == "panda")[3])
+        photo_searcher.use_taught(merge([event(name, indexed_example(photo_searcher, item))]))
+        assert precision(photo_searcher, name, label == name, [item]) >= least, name
+        photo_searcher.use_taught(merge([]))
+        assert photo_searcher.find(parse(name), 50) == before
+        items = np.flatnonzero(label == "car")[:3].tolist()
+        photo_searcher.use_taught(merge([event(name, indexed_example(photo_searcher, each)) for each in items]))
+        assert precision(photo_searcher, name, label == "car", items) >= 0.8, name
+
+
+@pytest.mark.slow
 def test_several_examples_can_give_a_word_another_meaning(photo_searcher: Searcher) -> None:
     label = labels(photo_searcher)
     items = np.flatnonzero(label == "car")[:3].tolist()

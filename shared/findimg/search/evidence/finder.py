@@ -5,13 +5,21 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from findimg.errors import QueryError
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.evidence.groups import TermGroup
 from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
-from findimg.search.evidence.taught import PSEUDO_GUESSED, PSEUDO_NAMED, PSEUDO_TRAINED, SHOWN, TaughtEvidence
+from findimg.search.evidence.taught import (
+    PSEUDO_GUESSED,
+    PSEUDO_NAMED,
+    PSEUDO_TRAINED,
+    PSEUDO_WRITTEN,
+    SHOWN,
+    TaughtEvidence,
+)
 from findimg.search.evidence.text import ALONE, BESIDE, FoundText, TextEvidence
 from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.expansion import ExpandedTerm, expand, peak_relevance
@@ -187,7 +195,8 @@ class EvidenceFinder:
         """Return the group of a term that has a taught name among its alternatives."""
         relevance = np.zeros(self._images, np.float32)
         shown, shares = False, []
-        for each, name in zip(expanded, names, strict=True):
+        text: NDArray[np.float32] | None = None
+        for each, name, typed in zip(expanded, names, term.texts, strict=True):
             known = name is None or each.classes.any() or (self._trained is not None and self._trained.knows(each))
             found = self._source(each).relevance(each) if known else None
             if found is not None:
@@ -197,12 +206,20 @@ class EvidenceFinder:
             if name is None:
                 shown |= found is not None and certain
             else:
-                found, share = self._taught.relevance(name, found, self._pseudo_examples(each), each.term)
+                pseudo = self._pseudo_examples(each)
+                written = None
+                if found is None or each.ceiling < 1:
+                    written = self._text.find_any(replace(term, text=typed, alternatives=()))
+                if written:
+                    # Without examples, text would decide about this word.
+                    text = written.relevance(self._images, ALONE)
+                    found, pseudo = text, PSEUDO_WRITTEN
+                found, share = self._taught.relevance(name, found, pseudo, each.term)
                 shown |= bool(found.max(initial=0) >= SHOWN)
-                shares.append(share)
+                shares.append(0.0 if written else share)
             if found is not None:
                 relevance = found if len(expanded) == 1 else np.maximum(relevance, found)
-        return TermGroup(term, tuple(expanded), relevance, term.weight, 1, shown, min(shares))
+        return TermGroup(term, tuple(expanded), relevance, term.weight, 1, shown, min(shares), text)
 
     def _pseudo_examples(self, term: ExpandedTerm) -> float:
         """Return the number of examples that other evidence for a term counts as."""
