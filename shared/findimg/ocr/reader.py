@@ -20,6 +20,7 @@ MIN_CONFIDENCE = 0.8  # nearly all lines below this are marks on photographs tha
 _LIMITS = TileLimits(tile=950_000, picture=2_600_000, short_side=640, most=12)
 _GLANCE = TileLimits(tile=150_000, picture=150_000)
 BATCH_WIDTH = 2_400  # pixels of all lines that are recognised together
+_SIMILAR = 1.2  # times the narrowest line, the width of the widest one that is recognised together with it
 LONGEST = 40  # times its height; what is longer is reduced in width
 DOUBTED = 0.9  # a line with less confidence may stand on its head
 _WHOLE = 1.05  # times its extent, from which another region of the same line has more of it
@@ -155,10 +156,11 @@ def _blue_first(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def _batches(regions: Sequence[_Region]) -> Iterator[list[int]]:
-    """Yield places of regions of similar width. Memory grows with their number times the widest one."""
+    """Yield places of regions of similar width. Time and memory grow with their number times the widest one."""
     batch: list[int] = []
     for place in sorted(range(len(regions)), key=lambda place: regions[place].width):
-        if batch and (len(batch) + 1) * regions[place].width > BATCH_WIDTH:
+        width = regions[place].width
+        if batch and ((len(batch) + 1) * width > BATCH_WIDTH or width > _SIMILAR * regions[batch[0]].width):
             yield batch
             batch = []
         batch.append(place)
