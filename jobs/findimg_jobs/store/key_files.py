@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from findimg.errors import NotPublishedError
 
-MEMORY = "400MB"  # of DuckDB
+MEMORY = "300MB"  # of DuckDB
 THREADS = 4  # at most; each needs memory of its own
 BATCH = 10_000  # rows that are Python objects at a time
 _ROW_GROUP = 100_000  # rows that wait in memory until they are written
@@ -42,8 +42,8 @@ class _Database:
                 "preserve_insertion_order": False,
             }
         )
-        # Blocks of files that were read would stay in memory.
-        self.connection.execute("SET enable_external_file_cache = false")
+        # Blocks of files that were read, and freed memory, would stay in this process.
+        self.connection.execute("SET enable_external_file_cache = false; SET allocator_flush_threshold = '16MB'")
         self._close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def new_path(self) -> str:

@@ -98,9 +98,11 @@ def find_embedded(
         {"images": ImageTable.of(images).file, "keys": committed.keys},
     )
     rows = found.mapped(pa.schema([*SCHEMA, _SHA256, _HOLDER]))
-    holders, shard_of = np.unique(rows["holder"].to_numpy(), return_inverse=True)
-    shards = tuple(committed.shards[holder] for holder in holders.tolist())
-    return VersionImages(rows.drop_columns(["holder"]), shards, shard_of.astype(np.int32), texts)
+    holders = rows["holder"].to_numpy()
+    is_used = np.bincount(holders, minlength=len(committed.shards)) > 0
+    shards = tuple(committed.shards[holder] for holder in np.flatnonzero(is_used).tolist())
+    shard_of = (np.cumsum(is_used, dtype=np.int32) - 1)[holders]
+    return VersionImages(rows.drop_columns(["holder"]), shards, shard_of, texts)
 
 
 def find_embedded_by_all(
