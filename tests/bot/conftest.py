@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from findimg_bot.slack import thumbnails
 from findimg_bot.slack.manifest import Surfaces
 from tests.bot import postgresql
 from tests.bot.team import Team
@@ -13,6 +14,14 @@ from tests.bot.team import Team
 MODES = ("socket", pytest.param("http", marks=pytest.mark.long))  # both ways use the same listeners
 ALL_SURFACES = Surfaces(**{field.name: True for field in fields(Surfaces)})
 IMAGE_BASE_URL = "https://images.example.com/photos/"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience_with_thumbnails() -> Iterator[None]:
+    """Wait for thumbnails as long as a busy machine needs, instead of showing one contact sheet after some seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(thumbnails, "EACH_SECONDS", 60.0)
+        yield
 
 
 @pytest.fixture(scope="session", params=MODES)
