@@ -115,6 +115,27 @@ def test_first_look_leaves_out_images_without_text(
     assert texts_read == [size]
 
 
+def test_small_picture_is_read_where_it_looks_like_text_and_later_as_a_whole(
+    tmp_path: Path,
+    samples: Path,
+    run: Run,
+    cache: Path,
+    texts_read: list[tuple[int, int]],
+    read_later: Callable[..., CatchUp],
+) -> None:
+    (tmp_path / "small").mkdir()
+    with Image.open(samples / "dalmatian.jpg") as photograph:
+        picture = photograph.convert("RGB").resize((320, 240))
+    picture.paste(draw_lines("Way out", size=24, width=170, height=84), (0, 156))
+    picture.save(tmp_path / "small" / "sign.png")
+    report = run(str(tmp_path / "library"), tmp_path / "small", read_text="likely")
+    assert (report.text.images, report.text.read, texts_read) == (1, 1, [])
+    assert found(str(tmp_path / "library"), 'text:"way out"', cache) == ["sign.png"]
+    assert read_later().text.images == 0
+    assert read_later(read_text="all").text.images == 1
+    assert texts_read == [(320, 240)]
+
+
 def test_version_without_text_gets_it_later_and_nothing_is_embedded(
     tmp_path: Path, folder: Path, run: Run, cache: Path, reads: list[str], read_later: Callable[..., CatchUp]
 ) -> None:
