@@ -209,7 +209,7 @@ def _cursor(tables: Mapping[str, Tables]) -> Iterator[duckdb.DuckDBPyConnection]
 def _translated_errors() -> Iterator[None]:
     try:
         yield
-    except (OSError, duckdb.Error) as error:
+    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise NotPublishedError(
             f"The keys of the images cannot be compared in {tempfile.gettempdir()}: {error}. "
             "Free some space there, or name another folder with TMPDIR. Everything embedded so far is kept."

@@ -1,5 +1,9 @@
+import os
 import random
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +88,28 @@ def test_images_are_read_back_unchanged_in_the_order_of_their_uris() -> None:
     assert [(each.modified, each.sidecar) for each in found] == [
         (each.modified, each.sidecar) for each in sorted(images)
     ]
+
+
+FULL = """
+import resource, signal
+from findimg.errors import NotPublishedError
+from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.store.image_table import ImageTable
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    ImageTable.of(SourceImage(str(hash(str(number))), str(number)) for number in range(20_000))
+except NotPublishedError as error:
+    print(error)
+"""
+
+
+def test_temporary_folder_without_room_is_reported(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, timeout=60, env=environment)
+    assert f"cannot be compared in {tmp_path}: " in done.stdout, done.stderr
+    assert "TMPDIR" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_last_of_several_images_with_one_uri_counts() -> None:
