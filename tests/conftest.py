@@ -16,6 +16,13 @@ from findimg_jobs.indexing.run import index
 from tests.sentences import publish_things
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
+# Files that take longest start first, so that no process has one of them left when the others are done.
+LONGEST = ("test_readme.py", "test_packaging.py", "test_cli.py", "test_run.py", "test_train.py", "test_removed.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def make_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
