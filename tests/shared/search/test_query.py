@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from findimg.errors import QueryError
 from findimg.search.filters import NO_FILTERS, Filters, fold, folder_part, name_part
 from findimg.search.query import FIELDS, FORMATS, LONGEST, MOST_TERMS, Query, Term, filters_beside_image, parse
+from findimg.text.lexicon import FILLERS
 
 TODAY = date(2026, 11, 26)
 
@@ -318,7 +319,7 @@ def test_any_text_gives_a_query_or_a_query_error(text: str, image: bool, today: 
     query.text.encode()
 
 
-words = st.text("bcxyzéß猫", min_size=2, max_size=8)
+words = st.text("bcxyzéß猫", min_size=2, max_size=8).filter(lambda word: word not in FILLERS)
 weights = st.sampled_from([1, 0.5, 2, 10.25, 100])
 terms = st.builds(
     lambda parts, size, minus: Term(" ".join(parts), -size if minus else size, phrase=len(parts) > 1),
@@ -365,6 +366,12 @@ def test_formatted_query_parses_to_the_same_query(
         formats=FORMATS[form] if form else (),
     )
     assert parse(text) == Query(text, tuple(asked), filters)
+
+
+@pytest.mark.parametrize("text", ["photos in:cup", "in:cup the pictures of", "images -in:cup"])
+def test_function_words_beside_a_filter_are_left_out(text: str) -> None:
+    assert parse(text).terms == ()
+    assert parse(text).filters
 
 
 def test_folder_is_found_in_every_spelling() -> None:
