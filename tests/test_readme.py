@@ -100,6 +100,7 @@ def test_make_demo_accepts_a_folder_with_blanks_and_quotes(home: Home) -> None:
     assert is_sheet(home.folder / "demo" / "sheet.jpg")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_make_demo_serves_a_workspace_that_finds_a_cat(home: Home) -> None:
     command = ["sh", "-c", home.demo()]

@@ -111,6 +111,7 @@ def test_unknown_oauth_state_is_refused(teams: ManyTeams) -> None:
         urllib.request.urlopen(f"{teams.monitor}/slack/oauth_redirect?code=1&state=2", timeout=30)
 
 
+@pytest.mark.long
 def test_workspace_that_is_not_allowed_cannot_install(teams: ManyTeams) -> None:
     person = teams.install("zeta")
     known = teams.slack.workspace.teams.values()
@@ -137,6 +138,7 @@ def test_workspace_that_is_not_allowed_cannot_install(teams: ManyTeams) -> None:
         teams.restart()
 
 
+@pytest.mark.long
 def test_operator_is_told_when_every_workspace_is_refused(teams: ManyTeams) -> None:
     teams.stop()
     teams.environment["FINDIMG_ALLOW_TEAMS"] = ""

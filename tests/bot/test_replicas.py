@@ -57,6 +57,7 @@ def test_replica_answers_clicks_of_another(replicated: Team) -> None:
     until(lambda: team.slack.workspace.sockets.connections == 1)
 
 
+@pytest.mark.long
 def test_buttons_work_after_their_bot_ended(replicated: Team) -> None:
     team = replicated
     channel = team.person.channel()

@@ -62,6 +62,7 @@ def test_invalid_bot_address_is_refused(library: str, cache: Path) -> None:
     assert done.stderr == ("--bot-at takes an address such as http://127.0.0.1:3000. Received: '127.0.0.1:3000'.\n")
 
 
+@pytest.mark.long
 def test_rejected_token_is_logged_at_start(library: str, cache: Path, tmp_path: Path) -> None:
     team = Team("http", tmp_path, cache, library)
     team.environment["FINDIMG_SLACK_BOT_TOKEN"] = "xoxb-another"

@@ -276,6 +276,7 @@ def test_slow_next_page_leaves_no_progress_message(team: Team) -> None:
 
 
 # Last, because the bot asks for these thumbnails for a minute, and `no_thumbnails` would wait for the end of that.
+@pytest.mark.long
 @pytest.mark.usefixtures("no_thumbnails")
 def test_thumbnails_that_never_get_ready_are_left_out_with_a_reason(team: Team) -> None:
     team.faults.ready_after = None

@@ -45,6 +45,7 @@ def test_only_measured_encoders_have_a_lower_limit_of_near_duplicates() -> None:
     assert near_duplicate_cosine("vgg16") == near_duplicate_cosine("an encoder of another release")
 
 
+@pytest.mark.long
 def test_default_encoder_needs_tensorflow_only_for_its_conversion(tmp_path: Path) -> None:
     code = (
         "import numpy as np\n"

@@ -67,6 +67,7 @@ def test_embeddings_and_probabilities_equal_those_of_keras(backbone: ImageEncode
     np.testing.assert_allclose(features.probabilities, probabilities, rtol=1e-2, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_bfloat16_embeddings_are_close_to_float32(backbone: ImageEncoder, weights: Path) -> None:
     images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
