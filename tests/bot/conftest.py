@@ -20,7 +20,7 @@ IMAGE_BASE_URL = "https://images.example.com/photos/"
 def patience_with_thumbnails() -> Iterator[None]:
     """Wait for thumbnails as long as a busy machine needs, instead of showing one contact sheet after some seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(thumbnails, "EACH_SECONDS", 60.0)
+        patch.setattr(thumbnails, "EACH_SECONDS", 15.0)
         yield
 
 
