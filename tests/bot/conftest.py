@@ -8,6 +8,7 @@ import pytest
 
 from findimg_bot.slack import thumbnails
 from findimg_bot.slack.manifest import Surfaces
+from findimg_bot.state.database import Database
 from tests.bot import postgresql
 from tests.bot.team import Team
 
@@ -47,6 +48,14 @@ def state_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "folder" / "bot.sqlite")
     server: postgresql.Server = request.getfixturevalue("postgresql_server")
     return server.create_database()
+
+
+@pytest.fixture
+def database(state_address: str) -> Iterator[Database]:
+    """Yield the database of the bot's state."""
+    database = Database(state_address)
+    yield database
+    database.close()
 
 
 @pytest.fixture(scope="session", params=MODES)

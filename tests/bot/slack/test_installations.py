@@ -3,7 +3,7 @@ import logging
 import re
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,14 +25,6 @@ SECRETS = {
     "user_refresh_token": "xoxe-anns-next",
     "incoming_webhook_url": "https://hooks.slack.com/services/T1/B1/hook",
 }
-
-
-@pytest.fixture
-def database(state_address: str) -> Iterator[Database]:
-    """Yield the database of the bot's state."""
-    database = Database(state_address)
-    yield database
-    database.close()
 
 
 @pytest.fixture

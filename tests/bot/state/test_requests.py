@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -50,13 +50,6 @@ class Bot:
         self.run(self._requests.keep_lease)
         claim = secrets.token_hex(4)
         return list(self.run(lambda connection: self._requests.take_over(connection, claim)))
-
-
-@pytest.fixture
-def database(state_address: str) -> Iterator[Database]:
-    database = Database(state_address)
-    yield database
-    database.close()
 
 
 @pytest.fixture
