@@ -150,6 +150,7 @@ def _readings(
         near += class_vectors(words, lexicon) @ vector / GLOVE
     readings = []
     any_is_clear = main_is_named = False
+    called = lexicon.classes_called(term)
     for sense in senses:
         named = np.asarray(lexicon.covers[[node for node, steps in sense.places if steps == 0]].any(axis=0))
         above = list({up for node, _ in sense.places for up in lexicon.above(node)})
@@ -162,7 +163,7 @@ def _readings(
         is_name = bool(named.any())
         classes = np.asarray(np.where(named, 1, beside * (RELATIVE if is_name else 1)), dtype=np.float32)
         if is_name:
-            kinds = [each for each in lexicon.classes_called(term) if _is_close(each, named, lexicon)]
+            kinds = [each for each in called if _is_close(each, named, lexicon)]
             classes[kinds] = np.maximum(classes[kinds], KIND)
         readings.append(_Reading(classes, sense.share, fit, is_name))
         clear = is_name and _names_classes(term, sense, senses, fit, lexicon)
