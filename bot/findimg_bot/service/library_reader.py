@@ -1,9 +1,10 @@
 """Reads what the person who asks may see of the live version: pages of hits, tags, texts and links."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from findimg.library.channels import NO_CHANNELS, Channels, channel_of
 from findimg.library.manifest import Manifest
@@ -25,6 +26,7 @@ from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.replies import Reply
 from findimg_bot.slack.visibility import Visibility
 
+T = TypeVar("T")
 PAGE = 8  # hits in one answer
 TAGS = 10
 _ALT_TAGS = 3
@@ -62,23 +64,41 @@ class LibraryReader:
             FindimgError: the question or the library is the reason why there is no answer.
         """
 
-        def find() -> ResultsPage:
-            with self._live.lease(visible) as searcher:
-                results = answer_question(searcher, question, count, skip)
-                assert isinstance(results, ImageResults)
-                query = parse_question(question)
-                return ResultsPage(
-                    results,
-                    [self._details(searcher, hit) for hit in results.hits],
-                    searcher.manifest,
-                    _title(question),
-                    skip,
-                    # With words beside the image, a score is the relevance of both.
-                    by_similarity=not query.terms and (question.features is not None or query.like is not None),
-                    grid=question.layout == "grid",
-                )
+        def find(searcher: Searcher) -> ResultsPage:
+            results = answer_question(searcher, question, count, skip)
+            assert isinstance(results, ImageResults)
+            query = parse_question(question)
+            return ResultsPage(
+                results,
+                [self._details(searcher, hit) for hit in results.hits],
+                searcher.manifest,
+                _title(question),
+                skip,
+                # With words beside the image, a score is the relevance of both.
+                by_similarity=not query.terms and (question.features is not None or query.like is not None),
+                grid=question.layout == "grid",
+            )
 
-        return await self._pool.run(find)
+        return await self._read(visible, find)
+
+    async def hit(self, question: Question, skip: int, uri: str, visible: Channels) -> Hit | None:
+        """Return one hit of a page, None if the page does not have it any more.
+
+        Args:
+            skip: number of hits on earlier pages.
+            uri: the hit's image.
+            visible: the Slack channels whose pictures may be shown.
+
+        Raises:
+            FindimgError: the question or the library is the reason why there is no answer.
+        """
+
+        def find(searcher: Searcher) -> Hit | None:
+            results = answer_question(searcher, question, PAGE, skip)
+            hits = results.hits if isinstance(results, ImageResults) else []
+            return next((hit for hit in hits if hit.uri == uri), None)
+
+        return await self._read(visible, find)
 
     async def details(self, uri: str) -> HitDetails:
         """Return what an answer shows of an indexed image.
@@ -86,28 +106,23 @@ class LibraryReader:
         Raises:
             QueryError: the image is not indexed, or the person who asks may not see it.
         """
-        visible = await self.visible_to_asker()
 
-        def find() -> HitDetails:
-            with self._live.lease(visible) as searcher:
-                item, _ = searcher.look_up(uri)
-                return self._details(searcher, _hit(searcher, item))
+        def find(searcher: Searcher) -> HitDetails:
+            item, _ = searcher.look_up(uri)
+            return self._details(searcher, _hit(searcher, item))
 
-        return await self._pool.run(find)
+        return await self._read(await self.visible_to_asker(), find)
 
     async def linked(self, links: Sequence[str]) -> dict[str, HitDetails]:
         """Return what an answer shows of indexed images, by their links. Other links are passed over."""
 
-        def find() -> dict[str, HitDetails]:
-            with self._live.lease() as searcher:
-                items = {link: self._linked_item(searcher, link) for link in dict.fromkeys(links)}
-                return {
-                    link: self._details(searcher, _hit(searcher, item))
-                    for link, item in items.items()
-                    if item is not None
-                }
+        def find(searcher: Searcher) -> dict[str, HitDetails]:
+            items = {link: self._linked_item(searcher, link) for link in dict.fromkeys(links)}
+            return {
+                link: self._details(searcher, _hit(searcher, item)) for link, item in items.items() if item is not None
+            }
 
-        return await self._pool.run(find)
+        return await self._read(NO_CHANNELS, find)
 
     async def tags(self, question: Question, visible: Channels = NO_CHANNELS) -> TagResults:
         """Return the tags of an image.
@@ -116,13 +131,12 @@ class LibraryReader:
             FindimgError: the question or the library is the reason why there is no answer.
         """
 
-        def read() -> TagResults:
-            with self._live.lease(visible) as searcher:
-                results = answer_question(searcher, replace(question, command="/tag"), TAGS)
-                assert isinstance(results, TagResults)
-                return results
+        def read(searcher: Searcher) -> TagResults:
+            results = answer_question(searcher, replace(question, command="/tag"), TAGS)
+            assert isinstance(results, TagResults)
+            return results
 
-        return await self._pool.run(read)
+        return await self._read(visible, read)
 
     async def text(self, uri: str, visible: Channels) -> str:
         """Return the text of an indexed image, empty if it has none.
@@ -131,11 +145,10 @@ class LibraryReader:
             QueryError: the image is not indexed, or is in none of the channels.
         """
 
-        def read() -> str:
-            with self._live.lease(visible) as searcher:
-                return searcher.look_up(uri)[1].text
+        def read(searcher: Searcher) -> str:
+            return searcher.look_up(uri)[1].text
 
-        return await self._pool.run(read)
+        return await self._read(visible, read)
 
     async def image_links(self, hits: Sequence[HitDetails]) -> list[str]:
         """Return a link to each hit, which may be valid for some minutes only. It is empty where there is none.
@@ -158,13 +171,11 @@ class LibraryReader:
         Raises:
             QueryError: the person may not, or the image is not indexed. Both get the same sentence.
         """
-        visible = await self.visible_to_asker()
 
-        def look_up() -> None:
-            with self._live.lease(visible) as searcher:
-                searcher.look_up(uri)
+        def look_up(searcher: Searcher) -> None:
+            searcher.look_up(uri)
 
-        await self._pool.run(look_up)
+        await self._read(await self.visible_to_asker(), look_up)
 
     def image_link(self, uri: str) -> tuple[str, int]:
         """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
@@ -182,13 +193,11 @@ class LibraryReader:
         Raises:
             FindimgError: there is no version.
         """
-        visible = await self.visible_to_asker()
 
-        def read() -> Manifest:
-            with self._live.lease(visible) as searcher:
-                return searcher.manifest
+        def read(searcher: Searcher) -> Manifest:
+            return searcher.manifest
 
-        return await self._pool.run(read)
+        return await self._read(await self.visible_to_asker(), read)
 
     async def examples(self, count: int) -> list[str]:
         """Return at most `count` words to search for, which images show that the person who asks may see.
@@ -196,13 +205,11 @@ class LibraryReader:
         Raises:
             FindimgError: there is no version.
         """
-        visible = await self.visible_to_asker()
 
-        def read() -> list[str]:
-            with self._live.lease(visible) as searcher:
-                return example_words(searcher, count)
+        def read(searcher: Searcher) -> list[str]:
+            return example_words(searcher, count)
 
-        return await self._pool.run(read)
+        return await self._read(await self.visible_to_asker(), read)
 
     async def visible_to_asker(self) -> Channels:
         """Return the Slack channels whose pictures the person who asks may see."""
@@ -217,6 +224,15 @@ class LibraryReader:
         if reply.private or reply.channel.startswith(_DIRECT):
             return await self.visible_to_asker()
         return frozenset({reply.channel})
+
+    async def _read(self, visible: Channels, read: Callable[[Searcher], T]) -> T:
+        """Call a function with the live version, in the thread pool."""
+
+        def leased() -> T:
+            with self._live.lease(visible) as searcher:
+                return read(searcher)
+
+        return await self._pool.run(leased)
 
     def _linked_item(self, searcher: Searcher, link: str) -> int | None:
         uri = self._links.uri(link, searcher.manifest.sources, lambda uri: searcher.catalog.item(uri) is not None)

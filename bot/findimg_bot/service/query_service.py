@@ -299,8 +299,7 @@ class QueryService:
         Raises:
             QueryError: the library has changed, and the image has no copies in this answer any more.
         """
-        page = await self.reader.find(stored.question, await self.reader.visible_in(reply), skip=stored.skip)
-        hit = next((hit for hit in page.results.hits if hit.uri == uri), None)
+        hit = await self.reader.hit(stored.question, stored.skip, uri, await self.reader.visible_in(reply))
         if hit is None or not (hit.copies or hit.near_duplicates):
             raise QueryError("The library has changed since this answer. Ask again.")
         await reply.send(copies_message(uri, hit.copies, hit.near_duplicates))
