@@ -30,7 +30,7 @@ WRITTEN = {
     "scan_002.png": "Globex\nInvoice of March 2024",
     "screen.png": "Service status\nERROR 500 on server <b>7</b> *now*",
     "other.png": "Service status\nError 404 on server 8",
-    "poster.png": "Tabby cat food, half price",
+    "poster.png": "Tabby cat food, half price\nFor your old cat",
     "minutes.png": "Annual shareho1der meeting",
     "kanji.png": "数据库连接错误",
 }
@@ -133,8 +133,20 @@ def test_image_that_shows_a_thing_comes_before_one_that_says_its_name(searcher: 
 def test_quoted_phrase_finds_its_words_and_then_the_thing(searcher: Searcher) -> None:
     assert found(searcher, '"tabby cat"')[:2] == ["poster.png", "cat.png"]
     hits = searcher.find(parse('"tabby cat"'), 2).hits
-    assert [str(hit.matched) for hit in hits] == ["text: **Tabby cat** food, half price", "None"]
+    assert [str(hit.matched) for hit in hits] == ["text: **Tabby cat** food, half price For your old cat", "None"]
     assert found(searcher, '"Egyptian cats"')[0] == "cat.png", "it is written nowhere"
+
+
+def test_quoted_description_finds_its_words_and_then_the_things(searcher: Searcher) -> None:
+    assert found(searcher, '"old cat"') == ["poster.png", "cat.png"]
+    assert found(searcher, '"striped cats"') == found(searcher, '"gatto rosso"') == ["cat.png"], "it is written nowhere"
+    assert found(searcher, '"old cat" -"striped cats"') == ["poster.png", "cat.png"], "nobody wrote it"
+
+
+@pytest.mark.parametrize("phrase", ["cat insurance", "striped memory", "old cat rocket", "error cat", "cat 500"])
+def test_quoted_phrase_that_no_image_shows_or_says_finds_nothing(searcher: Searcher, phrase: str) -> None:
+    answer = searcher.find(parse(f'"{phrase}"'), 10)
+    assert (answer.hits, answer.note) == ([], f"Nothing here shows or says {phrase!r}.")
 
 
 def test_quoted_taught_name_finds_its_words_and_the_examples(searcher: Searcher) -> None:
@@ -167,8 +179,8 @@ def test_answer_shows_where_the_words_are(searcher: Searcher) -> None:
 @pytest.mark.parametrize(
     ("text", "excerpt"),
     [
-        ("text:tabby", "text: **Tabby** cat food, half price"),
-        ("text:price", "text: Tabby cat food, half **price**"),
+        ("text:tabby", "text: **Tabby** cat food, half price For your old cat"),
+        ("text:price", "text: Tabby cat food, half **price** For your old cat"),
         ("text:7", "text: Service status ERROR 500 on server <b>**7**</b> *now*"),
         ("text:rice", "None"),
     ],

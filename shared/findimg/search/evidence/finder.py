@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from findimg.errors import QueryError
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
-from findimg.search.evidence.groups import TermGroup
+from findimg.search.evidence.descriptions import described_thing
+from findimg.search.evidence.groups import TermGroup, name_different_things
 from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
 from findimg.search.evidence.taught import (
     PSEUDO_GUESSED,
@@ -30,6 +31,7 @@ from findimg.text.tokens import fold_words
 from findimg.text.vectors import WordVectors
 
 _BESIDE_QUOTED = 0.75  # factor of what images show beside texts that have a quoted phrase
+_BESIDE_WORDING = 0.4  # the same for several words. Reranking raises it, but not above the relevance of misread text.
 _TERMS = 2048  # expanded terms that are kept, about 5 KB each
 
 
@@ -98,7 +100,7 @@ class EvidenceFinder:
             return self._group_of_sources(term)
         names = [self._taught.state.find(each) for each in term.texts]
         if not any(names) and self._is_wording(term):
-            return self._text_group(term, self._text.find_any(term, forgiving=True))
+            return self._with_thing(self._text_group(term, self._text.find_any(term, forgiving=True)))
         try:
             expanded = tuple(self._expand_term(each) for each in term.texts)
         except QueryError:
@@ -112,7 +114,7 @@ class EvidenceFinder:
         return self._with_text(self._visual_group(term, expanded))
 
     def _is_wording(self, term: Term) -> bool:
-        """Return whether a quoted phrase is no name of a thing, so that only texts can have it.
+        """Return whether a quoted phrase is no name of a thing, so that texts decide about it.
 
         An image–text encoder finds images for any phrase. Then it is wording only if it is written somewhere and its
         last word is no visible noun: `error 500`, but not `people at the beach`.
@@ -130,6 +132,32 @@ class EvidenceFinder:
         text = found.relevance(self._images, ALONE)
         required = term.phrase and bool(found)
         return TermGroup(term, (), text, term.weight, 1, bool(found), text=text, by_text=True, required=required)
+
+    def _with_thing(self, group: TermGroup) -> TermGroup:
+        """Return the group of a wanted phrase with the images of the thing that it describes, behind those with text.
+
+        An image–text encoder is not asked, because it finds images for any wording.
+        """
+        if self._sentences or group.weight < 0:
+            return group
+        try:
+            parts = self._lexicon.join_phrases(group.term.text.split(), self._sources.labels)
+            groups = [self._shown_group(Term(part)) for part in parts]
+        except QueryError:
+            return group
+        if name_different_things(groups):
+            groups = [self.with_regions(each) for each in groups]
+        thing = described_thing(groups, self.noise)
+        if thing is None:
+            return group
+        relevance = np.maximum(group.relevance, thing * np.float32(_BESIDE_WORDING)) if group.shown else thing
+        return replace(group, relevance=relevance, shown=True)
+
+    def _shown_group(self, term: Term) -> TermGroup:
+        """Return the group of a term without alternatives by what images show, whatever is written."""
+        name = self._taught.state.find(term.text)
+        expanded = (self._expand_term(term.text),)
+        return self._taught_group(term, expanded, [name]) if name else self._visual_group(term, expanded)
 
     def _group_of_sources(self, term: Term) -> TermGroup:
         """Return the group of a term of which some alternative names the kind of text to look into."""
