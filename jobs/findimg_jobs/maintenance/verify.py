@@ -22,11 +22,11 @@ from findimg.index.version_files import (
     open_visual_index,
 )
 from findimg.library.catalog import Catalog, CatalogRow
+from findimg.library.filters import NO_FILTERS
 from findimg.library.layout import CATALOG_FILE, JOINT_FILE, VISUAL_FILE
 from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.library.version_catalog import VersionCatalog
-from findimg.search.filters import NO_FILTERS
 from findimg.storage.base import Storage
 from findimg_jobs.indexing.records import SourceImage
 from findimg_jobs.maintenance.taught import verify_taught

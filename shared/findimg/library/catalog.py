@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.search.filters import Filters, fold
+from findimg.library.filters import Filters, fold
 
 # What an image's date is from: the camera's metadata, the file's name, or the file's modification time.
 DateSource: TypeAlias = Literal["camera", "name", "file"]

@@ -8,7 +8,7 @@ from itertools import islice, takewhile
 from typing import Literal
 
 from findimg.errors import QueryError
-from findimg.search.filters import NO_FILTERS, Filters, fold, folder_part, name_part
+from findimg.library.filters import NO_FILTERS, Filters, fold, folder_part, name_part
 from findimg.text.dates import read_range
 from findimg.text.lexicon import FILLERS
 from findimg.text.normalise import normalise

@@ -24,9 +24,9 @@ from findimg.errors import (
     StorageError,
 )
 from findimg.images import decode
+from findimg.library.filters import Filters
 from findimg.library.library import Library
 from findimg.library.manifest import hash_file
-from findimg.search.filters import Filters
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.build.rebuild import rebuild

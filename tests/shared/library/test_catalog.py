@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from findimg.errors import LibraryError
 from findimg.library.catalog import UNDATED, Catalog, CatalogRow, DateSource, write_catalog
-from findimg.search.filters import Filters, fold
+from findimg.library.filters import Filters, fold
 
 
 def row(uri: str, taken: datetime | None = None, form: str = "JPEG", dated_by: DateSource | None = None) -> CatalogRow:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from findimg.library.catalog import CatalogRow, write_catalog
+from findimg.library.filters import NO_FILTERS, Filters
 from findimg.library.items import ItemRows
 from findimg.library.library import Version
 from findimg.library.manifest import IndexEntry, SegmentEntry
 from findimg.library.version_catalog import VersionCatalog
-from findimg.search.filters import NO_FILTERS, Filters
 from tests.shared.library.test_library import manifest_of
 
 

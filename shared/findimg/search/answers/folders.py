@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rapidfuzz import fuzz, process
 
-from findimg.search.filters import fold
+from findimg.library.filters import fold
 from findimg.text.enumeration import enumerated
 
 _SUGGESTED = 3

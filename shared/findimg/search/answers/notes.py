@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.library.filters import Filters
 from findimg.library.version_catalog import VersionCatalog
 from findimg.search.answers.folders import nearest_folders
 from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.groups import TermGroup
-from findimg.search.filters import Filters
 from findimg.text.enumeration import enumerated
 from findimg.text.spelling import did_you_mean
 
