@@ -22,7 +22,7 @@ from findimg.library.catalog import CatalogRow, DateSource, write_catalog
 from findimg.library.layout import CATALOG_FILE, TEXT_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
 from findimg_jobs.build.texts import TextDraft
-from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.shards import ContentRows, read_rows
 from findimg_jobs.store.version_images import VersionImages
 

@@ -13,7 +13,7 @@ from findimg.errors import LibraryError
 from findimg.index.text_index import ImageText, write_text_index
 from findimg.storage.base import Storage
 from findimg.text.tokens import words_of_name
-from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.texts import CommittedTexts, TextKey, read_texts, uncommit_texts
 
 _log = logging.getLogger(__name__)

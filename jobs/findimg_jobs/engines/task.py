@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.shards import Shard, Stats
 
 

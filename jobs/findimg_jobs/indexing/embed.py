@@ -28,7 +28,7 @@ from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg.storage.slack import SlackAccess, use_access
 from findimg_jobs.indexing.described import DescribedImages
-from findimg_jobs.indexing.records import Failure, SourceImage
+from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard, name_shard
 

@@ -26,10 +26,10 @@ from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask, open_task_encoder
 from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, share_work, write_plan
-from findimg_jobs.indexing.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
+from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reading.stage import read_text
 from findimg_jobs.reporting.memory import peak_memory

@@ -17,7 +17,7 @@ from findimg.ocr.engine import text_fingerprint
 from findimg.ocr.lines import Box, TextLine
 from findimg.ocr.reader import MIN_CONFIDENCE, READ_SIDES, TextReader, usable_cores
 from findimg.storage.base import open_storage, read_uri, retries
-from findimg_jobs.indexing.records import Failure, SourceImage
+from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import Shard, Stats, name_shard, read_vectors
 from findimg_jobs.store.texts import PictureText, ReadLine, TextStats, commit_texts

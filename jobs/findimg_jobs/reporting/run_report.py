@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from findimg.storage.base import Storage
 from findimg.terminal import counted, printable
-from findimg_jobs.indexing.records import Failure
+from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.shards import Stats
 
 _CONTRACT = (

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 import pyarrow as pa
 
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import CommittedImages, hash_table
 from findimg_jobs.store.image_table import uri_table
 from findimg_jobs.store.shards import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from findimg_jobs.indexing.records import Sidecar, SourceImage
+from findimg_jobs.keys.records import Sidecar, SourceImage
 from findimg_jobs.store.key_files import BATCH, KeyFile, KeyWriter, Tables, fetch_number, fetch_query, write_query
 
 SIDECAR = pa.struct([("uri", pa.string()), ("version", pa.string()), ("captions", pa.string())])

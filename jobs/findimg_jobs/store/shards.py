@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.library.layout import shards_prefix
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import Failure, SourceImage
+from findimg_jobs.keys.records import Failure, SourceImage
 
 TOP_CLASSES = 20
 # Columns of vectors.parquet that describe content. They are null in a row without content.

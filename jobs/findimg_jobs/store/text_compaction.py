@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from findimg.errors import LibraryError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import Failure
+from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.shard_compaction import MANY, in_groups
 from findimg_jobs.store.texts import (
     FOLDER,

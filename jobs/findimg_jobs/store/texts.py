@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.records import Failure, SourceImage
+from findimg_jobs.keys.records import Failure, SourceImage
 
 FOLDER = "texts"
 _SCHEMA = pa.schema(

@@ -27,7 +27,7 @@ from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest, Merges
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.plan import Plan, new_run_id, write_plan
-from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.stage_clock import StageClock

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.indexing.records import Failure, Sidecar, SourceImage
 from findimg_jobs.indexing.vanished import is_below
+from findimg_jobs.keys.records import Failure, Sidecar, SourceImage
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import Content, EmbeddedImage, Stats, commit_shard
@@ -93,7 +93,7 @@ def test_images_are_read_back_unchanged_in_the_order_of_their_uris() -> None:
 FULL = """
 import resource, signal
 from findimg.errors import NotPublishedError
-from findimg_jobs.indexing.records import SourceImage
+from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.image_table import ImageTable
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))

@@ -8,7 +8,7 @@ import pytest
 
 from findimg.errors import NotPublishedError
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.indexing.records import Failure, SourceImage
+from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.shards import (

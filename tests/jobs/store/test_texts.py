@@ -4,7 +4,7 @@ import pytest
 
 from findimg.errors import LibraryError
 from findimg.storage.folder import FolderStorage
-from findimg_jobs.indexing.records import Failure
+from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.texts import (
     PictureText,
     ReadLine,
