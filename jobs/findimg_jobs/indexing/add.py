@@ -20,11 +20,11 @@ from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders
 from findimg_jobs.indexing.run import EmbedJob, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reading.stage import read_text
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import Shard, make_shards
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import embedded_by_all, find_embedded_by_all

@@ -7,9 +7,9 @@ from threading import Lock
 from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.images import Image
 from findimg.storage.base import Storage
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import ImageKey, read_rows
 from findimg_jobs.store.thumbnails import read_thumbnail
 

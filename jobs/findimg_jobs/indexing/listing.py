@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from findimg_jobs.keys.image_table import ImageBatches, ImageTable, is_utf8
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
-from findimg_jobs.store.image_table import ImageBatches, ImageTable, is_utf8
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reading.stage import read_text
@@ -38,7 +39,6 @@ from findimg_jobs.reporting.run_report import RunReport, TextReport, add_up_shar
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_committed
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shard_compaction import compact, is_crowded
 from findimg_jobs.store.shards import Shard, Stats, make_shards

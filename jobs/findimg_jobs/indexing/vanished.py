@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.plan import folders_above
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import FolderIdentity
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.key_files import fetch_number
 
 VANISHED = (

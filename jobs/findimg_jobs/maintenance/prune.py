@@ -16,9 +16,9 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.indexing.plan import last_run, read_images
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.maintenance.taught import prune_taught, used_contents
 from findimg_jobs.store.committed import KnownContents, read_committed
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shard_compaction import compact
 from findimg_jobs.store.shards import fingerprints

@@ -28,10 +28,10 @@ from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.library.version_catalog import VersionCatalog
 from findimg.storage.base import Storage
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.taught import verify_taught
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import read_vectors
 
 _ROWS = 200  # sampled rows for each check

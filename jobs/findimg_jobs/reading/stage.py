@@ -4,11 +4,11 @@ import logging
 
 from findimg.ocr.engine import text_fingerprint
 from findimg_jobs.build.session import WriteSession
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.reading.worker import EmbeddedSource, Mode, TextTask
 from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import CommittedImages
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import Shard, Stats
 from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import read_committed_texts

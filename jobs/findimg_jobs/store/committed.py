@@ -12,8 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from findimg.storage.base import Storage
+from findimg_jobs.keys.image_table import ImageTable, uri_table
 from findimg_jobs.keys.records import Failure
-from findimg_jobs.store.image_table import ImageTable, uri_table
 from findimg_jobs.store.key_files import KeyFile, KeyWriter, Tables, fetch_number, fetch_query, write_query
 from findimg_jobs.store.shards import FAILURES, KEYS, ImageKey, read_shards
 

@@ -5,9 +5,9 @@ from collections.abc import Set as AbstractSet
 import pyarrow as pa
 
 from findimg.storage.base import Storage
+from findimg_jobs.keys.image_table import uri_table
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import CommittedImages, hash_table
-from findimg_jobs.store.image_table import uri_table
 from findimg_jobs.store.shards import (
     ImageKey,
     Stats,

@@ -17,8 +17,8 @@ from findimg_jobs.engines import cluster
 from findimg_jobs.engines.cluster import run_on_ray
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import Shard, Stats, make_shards
 
 pytestmark = pytest.mark.slow

@@ -14,9 +14,9 @@ from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import Content, Stats, name_shard, read_vectors
 
 

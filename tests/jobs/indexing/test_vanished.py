@@ -6,8 +6,8 @@ from findimg.storage.base import open_storage
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import vanished_folders
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import FolderIdentity, SourceImage
-from findimg_jobs.store.image_table import ImageTable
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.indexing.vanished import is_below
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, Sidecar, SourceImage
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.image_table import ImageTable
 from findimg_jobs.store.shards import Content, EmbeddedImage, Stats, commit_shard
 
 NAMES = ("a", "b'c", "ä\n", "日本", "a-b", "a0", 'x"', "\U0001f600")
@@ -94,7 +94,7 @@ FULL = """
 import resource, signal
 from findimg.errors import NotPublishedError
 from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.image_table import ImageTable
+from findimg_jobs.keys.image_table import ImageTable
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:
