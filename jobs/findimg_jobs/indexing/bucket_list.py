@@ -22,9 +22,9 @@ from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import HEAD, has_no_extension, reason_to_skip
 from findimg_jobs.indexing.listing import Found
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
+from findimg_jobs.keys.key_files import BATCH
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reading.sidecars import is_sidecar
-from findimg_jobs.store.key_files import BATCH
 
 _log = logging.getLogger(__name__)
 In = TypeVar("In")

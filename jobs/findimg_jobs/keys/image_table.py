@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from findimg_jobs.keys.key_files import BATCH, KeyFile, KeyWriter, Tables, fetch_number, fetch_query, write_query
 from findimg_jobs.keys.records import Sidecar, SourceImage
-from findimg_jobs.store.key_files import BATCH, KeyFile, KeyWriter, Tables, fetch_number, fetch_query, write_query
 
 SIDECAR = pa.struct([("uri", pa.string()), ("version", pa.string()), ("captions", pa.string())])
 SCHEMA = pa.schema([("uri", pa.string()), ("version", pa.string()), ("modified", pa.float64()), ("sidecar", SIDECAR)])

@@ -30,11 +30,11 @@ from findimg_jobs.indexing.plan import (
     write_plan,
 )
 from findimg_jobs.keys.image_table import ImageTable, is_utf8, uri_table
+from findimg_jobs.keys.key_files import Tables, fetch_query
 from findimg_jobs.maintenance.duplicates import find_others
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.committed import CommittedImages, hash_table, read_committed
 from findimg_jobs.store.delete_rows import delete_rows
-from findimg_jobs.store.key_files import Tables, fetch_query
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import ImageKey, fingerprints
 from findimg_jobs.store.texts import delete_texts

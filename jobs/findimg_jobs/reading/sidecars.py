@@ -14,8 +14,8 @@ from findimg.errors import StorageError
 from findimg.images.captions import SIDECAR_BYTES, read_sidecar
 from findimg.storage.base import read_uri
 from findimg_jobs.keys.image_table import SIDECAR, ImageTable, is_utf8
+from findimg_jobs.keys.key_files import fetch_number, fetch_query
 from findimg_jobs.keys.records import Sidecar
-from findimg_jobs.store.key_files import fetch_number, fetch_query
 
 SUFFIX = ".xmp"
 _READERS = 16  # sidecars that are read at the same time

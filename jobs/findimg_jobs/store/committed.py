@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import ImageTable, uri_table
+from findimg_jobs.keys.key_files import KeyFile, KeyWriter, Tables, fetch_number, fetch_query, write_query
 from findimg_jobs.keys.records import Failure
-from findimg_jobs.store.key_files import KeyFile, KeyWriter, Tables, fetch_number, fetch_query, write_query
 from findimg_jobs.store.shards import FAILURES, KEYS, ImageKey, read_shards
 
 PREFIX = 16  # bytes of a SHA-256 that two contents never share

@@ -15,9 +15,9 @@ import pyarrow as pa
 from findimg.errors import LibraryError
 from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.key_files import Tables, fetch_number, fetch_query, write_query
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, image_keys, read_committed
-from findimg_jobs.store.key_files import Tables, fetch_number, fetch_query, write_query
 from findimg_jobs.store.shards import (
     ImageKey,
     Stats,

@@ -10,9 +10,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
+from findimg_jobs.keys.key_files import BATCH, fetch_query, write_query
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import CommittedImages
-from findimg_jobs.store.key_files import BATCH, fetch_query, write_query
 from findimg_jobs.store.texts import NOTHING_READ, CommittedTexts
 
 _SHA256 = pa.field("sha256", pa.binary(32))

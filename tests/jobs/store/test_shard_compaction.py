@@ -11,9 +11,9 @@ from findimg.errors import NotPublishedError, StorageError
 from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.key_files import KeyFile, fetch_query
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.key_files import KeyFile, fetch_query
 from findimg_jobs.store.shard_compaction import MANY, compact, is_crowded
 from findimg_jobs.store.shards import (
     Content,
