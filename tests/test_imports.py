@@ -109,12 +109,12 @@ def test_no_folder_has_too_many_modules(package: str) -> None:
     "source",
     [
         "import findimg_jobs",
-        "import numpy, findimg_jobs.indexing.plan as plan",
+        "import numpy, findimg_jobs.store.plan as plan",
         "from findimg_jobs.indexing import plan",
-        "def f():\n    from findimg_jobs.indexing.plan import Plan",
-        "if TYPE_CHECKING:\n    from findimg_jobs.indexing.plan import Plan",
-        "import_module('findimg_jobs.indexing.plan')",
-        "importlib.import_module('findimg_jobs.indexing.plan')",
+        "def f():\n    from findimg_jobs.store.plan import Plan",
+        "if TYPE_CHECKING:\n    from findimg_jobs.store.plan import Plan",
+        "import_module('findimg_jobs.store.plan')",
+        "importlib.import_module('findimg_jobs.store.plan')",
     ],
 )
 def test_direction_check_sees_every_kind_of_import(source: str) -> None:

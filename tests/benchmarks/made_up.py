@@ -27,11 +27,11 @@ from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuildRequest, Merges, build_version
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.indexing.plan import Plan, new_run_id, write_plan
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.plan import Plan, new_run_id, write_plan
 from findimg_jobs.store.shards import (
     TOP_CLASSES,
     Content,

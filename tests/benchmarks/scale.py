@@ -41,12 +41,12 @@ from findimg_jobs.encoders.choice import choose_encoders
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing import run
 from findimg_jobs.indexing.listing import Listing
-from findimg_jobs.indexing.plan import Plan, read_images, write_plan
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.plan import Plan, read_images, write_plan
 from findimg_jobs.store.shards import Stats, shard_folder
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images, stream_made_up_images
 

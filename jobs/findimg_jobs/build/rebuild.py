@@ -9,9 +9,9 @@ from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.build.version import BuildRequest, Merges
 from findimg_jobs.encoders.choice import encoders_of
-from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.plan import read_images
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import find_embedded_by_all
 

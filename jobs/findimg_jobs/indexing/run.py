@@ -25,7 +25,6 @@ from findimg_jobs.encoders.vocabulary import keep_vocabulary
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask, open_task_encoder
 from findimg_jobs.indexing.listing import Listing
-from findimg_jobs.indexing.plan import Plan, make_plan, new_run_id, read_folders, read_images, share_work, write_plan
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
@@ -40,6 +39,7 @@ from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.plan import Plan, make_plan, new_run_id, read_folders, read_images, share_work, write_plan
 from findimg_jobs.store.shard_compaction import compact, is_crowded
 from findimg_jobs.store.shards import Shard, Stats, make_shards
 from findimg_jobs.store.texts import read_committed_texts

@@ -8,10 +8,10 @@ import os
 from collections.abc import Mapping, Sequence
 
 from findimg_jobs.indexing.listing import Listing
-from findimg_jobs.indexing.plan import folders_above
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import fetch_number
 from findimg_jobs.keys.records import FolderIdentity
+from findimg_jobs.store.plan import folders_above
 
 VANISHED = (
     "The folder lost all its images, probably because its disk is not mounted. They are kept. Mount the disk, or run "

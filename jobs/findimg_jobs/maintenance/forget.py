@@ -20,7 +20,14 @@ from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.reuse import segments_with
 from findimg_jobs.build.session import write_to_live
-from findimg_jobs.indexing.plan import (
+from findimg_jobs.keys.image_table import ImageTable, is_utf8, uri_table
+from findimg_jobs.keys.key_files import Tables, fetch_query
+from findimg_jobs.maintenance.duplicates import find_others
+from findimg_jobs.store.blocklist import block, is_blocked, unblock
+from findimg_jobs.store.committed import CommittedImages, hash_table, read_committed
+from findimg_jobs.store.delete_rows import delete_rows
+from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.plan import (
     Plan,
     delete_plan,
     new_run_id,
@@ -29,13 +36,6 @@ from findimg_jobs.indexing.plan import (
     read_images,
     write_plan,
 )
-from findimg_jobs.keys.image_table import ImageTable, is_utf8, uri_table
-from findimg_jobs.keys.key_files import Tables, fetch_query
-from findimg_jobs.maintenance.duplicates import find_others
-from findimg_jobs.store.blocklist import block, is_blocked, unblock
-from findimg_jobs.store.committed import CommittedImages, hash_table, read_committed
-from findimg_jobs.store.delete_rows import delete_rows
-from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import ImageKey, fingerprints
 from findimg_jobs.store.texts import delete_texts
 

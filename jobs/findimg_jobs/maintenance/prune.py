@@ -15,11 +15,11 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
 from findimg_jobs.build.publish import delete_unused, delete_version
-from findimg_jobs.indexing.plan import last_run, read_images
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.maintenance.taught import prune_taught, used_contents
 from findimg_jobs.store.committed import KnownContents, read_committed
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.plan import last_run, read_images
 from findimg_jobs.store.shard_compaction import compact
 from findimg_jobs.store.shards import fingerprints
 from findimg_jobs.store.text_compaction import compact_texts

@@ -7,10 +7,10 @@ from findimg.ocr.engine import model_files
 from findimg.settings import Settings
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.session import write_to_live
-from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.reading.stage import read_text
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.plan import read_images
 
 
 @dataclass(frozen=True, slots=True)

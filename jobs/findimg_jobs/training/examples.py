@@ -13,8 +13,8 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Storage
 from findimg.text.spelling import did_you_mean
 from findimg.text.vectors import WordVectors
-from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.plan import read_images
 from findimg_jobs.store.shards import read_vectors
 from findimg_jobs.store.version_images import find_embedded
 

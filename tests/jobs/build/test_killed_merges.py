@@ -26,7 +26,6 @@ from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest, Merges
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.indexing.plan import Plan, new_run_id, write_plan
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
@@ -34,6 +33,7 @@ from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.plan import Plan, new_run_id, write_plan
 from findimg_jobs.store.version_images import find_embedded
 from tests.answers import ask_everything
 from tests.benchmarks.made_up import commit_made_up, made_up_images

@@ -8,10 +8,10 @@ import pytest
 from findimg.errors import LibraryError
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.listing import Listing
-from findimg_jobs.indexing.plan import last_run, make_plan, read_images, write_plan
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.plan import last_run, make_plan, read_images, write_plan
 from findimg_jobs.store.shards import Content, EmbeddedImage, Stats, commit_shard, shard_folder
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))

@@ -45,7 +45,6 @@ from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.cli.versions import rollback
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.add import add
-from findimg_jobs.indexing.plan import read_images
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.forget import allow, forget
 from findimg_jobs.maintenance.prune import prune
@@ -55,6 +54,7 @@ from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.plan import read_images
 from findimg_jobs.store.version_images import find_embedded
 from tests.answers import ask_everything
 from tests.opened import all_rows

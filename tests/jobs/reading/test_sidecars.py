@@ -5,11 +5,11 @@ import pytest
 
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.indexing.listing import Listing
-from findimg_jobs.indexing.plan import make_plan, read_images, write_plan
 from findimg_jobs.indexing.sources import list_sources, map_in_threads
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.plan import make_plan, read_images, write_plan
 
 
 def packet(title: str) -> str:
