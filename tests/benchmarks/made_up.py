@@ -22,10 +22,10 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
-from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuildRequest, Merges, build_version
+from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage

@@ -34,10 +34,10 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
 from findimg_bot.service.live_library import LiveLibrary
-from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.encoders.choice import choose_encoders
+from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing import run
 from findimg_jobs.indexing.listing import Listing

@@ -20,9 +20,9 @@ from findimg.library.items import ItemRows
 from findimg.library.layout import CENTRE_FILE, ITEMS_FILE, KEYS_FILE, PAIRS_FILE, PROJECTION_FILE
 from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
-from findimg_jobs.build.context import BuildConfig, hash_recipe
 from findimg_jobs.build.measurements import Measures
 from findimg_jobs.build.texts import below_root, name_roots
+from findimg_jobs.encoders.context import BuildConfig, hash_recipe
 from findimg_jobs.store.version_images import VersionImages
 
 

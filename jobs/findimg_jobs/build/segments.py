@@ -35,10 +35,10 @@ from findimg.models.store import ModelStore
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
 from findimg_jobs.build.assemble import Assembled, assemble
-from findimg_jobs.build.context import BuildConfig, BuildContext
 from findimg_jobs.build.measurements import Measures, sample_rows, write_unrelated
 from findimg_jobs.build.reuse import write_keys
 from findimg_jobs.build.vector_indexes import build_index
+from findimg_jobs.encoders.context import BuildConfig, BuildContext
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.store.version_images import VersionImages
 

@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from numpy.typing import NDArray
 from PIL import Image
 
-import findimg_jobs.build.context
 import findimg_jobs.build.measurements
+import findimg_jobs.encoders.context
 import findimg_jobs.indexing.embed
 import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
@@ -37,12 +37,12 @@ from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage
 from findimg.text.vectors import WordVectors
-from findimg_jobs.build.context import make_build_context
 from findimg_jobs.build.merging import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.cli.versions import rollback
+from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.add import add
 from findimg_jobs.indexing.run import IndexOptions, index
