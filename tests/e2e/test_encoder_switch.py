@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from findimg.library.library import Library
-from findimg_jobs.encoders.roles import remove_encoder, use_encoders
 from findimg_jobs.indexing.run import IndexOptions, index
+from findimg_jobs.maintenance.encoder_roles import remove_encoder, use_encoders
 from tests.bot.person import Json, images, until, words
 from tests.bot.team import Team
 from tests.sentences import draw_things, settings

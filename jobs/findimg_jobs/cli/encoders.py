@@ -11,7 +11,7 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import load_settings
 from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
-from findimg_jobs.encoders.roles import encoder_roles, remove_encoder, use_encoders
+from findimg_jobs.maintenance.encoder_roles import encoder_roles, remove_encoder, use_encoders
 
 app = typer.Typer(
     no_args_is_help=True,

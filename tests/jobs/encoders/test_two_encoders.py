@@ -31,13 +31,13 @@ from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build.merging import choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.root import app
-from findimg_jobs.encoders.roles import encoder_roles, remove_encoder, use_encoders
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing import embed
 from findimg_jobs.indexing.add import add
 from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.run import IndexOptions, index
+from findimg_jobs.maintenance.encoder_roles import encoder_roles, remove_encoder, use_encoders
 from findimg_jobs.maintenance.forget import forget
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
