@@ -21,8 +21,8 @@ from findimg.settings import Settings
 from findimg.terminal import counted
 from findimg.text.enumeration import enumerated
 from findimg_bot.app import build_client
+from findimg_bot.errors import slack_failure
 from findimg_bot.live_indexing import checks
-from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.installations import ciphers
 from findimg_bot.slack.manifest import Surfaces, bot_scopes

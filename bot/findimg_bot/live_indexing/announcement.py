@@ -7,7 +7,7 @@ import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.service.errors import slack_failure
+from findimg_bot.errors import slack_failure
 from findimg_bot.slack.blocks.message import text_message
 from findimg_bot.state.pictures import Pictures
 

@@ -19,11 +19,11 @@ from findimg.plugins import Change
 from findimg.settings import Settings
 from findimg.storage.base import Entry
 from findimg.storage.slack import picture_entry
+from findimg_bot.errors import slack_failure
 from findimg_bot.live_indexing.announcement import announce
 from findimg_bot.live_indexing.catch_up import Indexed, catch_up
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import Described, channels_of, describe_files, list_channels
-from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.version_watcher import ClientOfTeam
 from findimg_bot.slack.image_files import SlackFile, image_among

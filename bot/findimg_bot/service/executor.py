@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from findimg_bot.service.errors import BusyError
+from findimg_bot.errors import BusyError
 
 T = TypeVar("T")
 

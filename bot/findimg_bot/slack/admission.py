@@ -16,7 +16,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackClientError
 
 from findimg.settings import Settings
-from findimg_bot.service.errors import slack_failure
+from findimg_bot.errors import slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.recovery import OpenRequest
 from findimg_bot.slack.blocks.picture_modal import SEARCH, SHARE, refusal_modal

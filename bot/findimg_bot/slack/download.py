@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import ImageError
 from findimg.images import LIMIT_BYTES
-from findimg_bot.service.errors import RATE_LIMITED, SlackAccessError
+from findimg_bot.errors import RATE_LIMITED, SlackAccessError
 from findimg_bot.slack.image_files import SlackFile
 
 SLACK_API = "https://slack.com/api/"

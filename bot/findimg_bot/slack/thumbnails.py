@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import FindimgError
 from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage
-from findimg_bot.service.errors import slack_failure
+from findimg_bot.errors import slack_failure
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.results import HitPictures
 from findimg_bot.slack.blocks.text import file_name, plain

@@ -2,7 +2,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from findimg.errors import FindimgError, ImageError, LibraryError, QueryError, StorageError
-from findimg_bot.service.errors import BusyError
+from findimg_bot.errors import BusyError
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.limits import LimitError
 

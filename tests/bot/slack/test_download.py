@@ -10,7 +10,7 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import ImageError
-from findimg_bot.service.errors import SlackAccessError
+from findimg_bot.errors import SlackAccessError
 from findimg_bot.slack import download as download_module
 from findimg_bot.slack.download import SLACK_API, _is_trusted, download
 

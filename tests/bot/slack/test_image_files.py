@@ -10,7 +10,7 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import ImageError, QueryError
-from findimg_bot.service.errors import SlackAccessError
+from findimg_bot.errors import SlackAccessError
 from findimg_bot.slack.image_files import (
     SlackFile,
     _may_see,

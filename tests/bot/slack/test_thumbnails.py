@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import ObjectMissingError
 from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage, open_storage
-from findimg_bot.service.errors import slack_failure
+from findimg_bot.errors import slack_failure
 from findimg_bot.slack import thumbnails
 from findimg_bot.slack.blocks.results import HitPictures
 from findimg_bot.slack.thumbnails import Thumbnails

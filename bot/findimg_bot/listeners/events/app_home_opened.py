@@ -10,9 +10,9 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError, StorageError
+from findimg_bot.errors import NOT_READY, slack_failure
 from findimg_bot.listeners.assistant_panel import has_panel, suggest_prompts
 from findimg_bot.listeners.common import team_of
-from findimg_bot.service.errors import NOT_READY, slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.home_tab import home_tab

@@ -9,8 +9,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
+from findimg_bot.errors import slack_failure
 from findimg_bot.listeners.common import team_of
-from findimg_bot.service.errors import slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.limits import check_message

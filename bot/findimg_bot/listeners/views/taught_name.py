@@ -6,8 +6,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 
 from findimg.errors import FindimgError
+from findimg_bot.errors import explain
 from findimg_bot.listeners.actions.teaching.examples import after_change
-from findimg_bot.service.errors import explain
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.taught import closing_modal, examples, read_removed
 

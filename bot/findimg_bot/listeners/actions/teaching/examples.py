@@ -9,8 +9,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
+from findimg_bot.errors import explain
 from findimg_bot.listeners.common import reply_to_errors, team_of
-from findimg_bot.service.errors import explain
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.taught import closing_modal, examples, name_modal
 
