@@ -11,8 +11,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
+from findimg_bot.answers import Question
 from findimg_bot.errors import access_error
-from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import MAX_TAGGED, QueryService
 from findimg_bot.service.questions import add_uploaded_image, read_image_question
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message

@@ -11,8 +11,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
+from findimg_bot.answers import Question
 from findimg_bot.listeners.common import find_question, team_of
-from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import add_uploaded_image
 from findimg_bot.service.teaching import name_query

@@ -10,7 +10,7 @@ from findimg.library.channels import NO_CHANNELS, Channels, channel_of
 from findimg.library.manifest import Manifest
 from findimg.search.answers.results import Hit
 from findimg.search.searcher import Searcher
-from findimg_bot.service.answers import (
+from findimg_bot.answers import (
     ImageResults,
     Question,
     TagResults,

@@ -17,14 +17,14 @@ from findimg.library.channels import channel_of
 from findimg.search.answers.results import Hit, ImageFeatures
 from findimg.search.taught.follow import INTERVAL
 from findimg.settings import Settings
+from findimg_bot.answers import (
+    Question,
+    related_words,
+)
 from findimg_bot.errors import explain, slack_failure
 from findimg_bot.live_indexing.channel_choice import ChannelChoice
 from findimg_bot.live_indexing.indexer import LiveIndexer
 from findimg_bot.live_indexing.picture_events import PictureEvents
-from findimg_bot.service.answers import (
-    Question,
-    related_words,
-)
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.library_reader import TAGS, LibraryReader
 from findimg_bot.service.links import Links

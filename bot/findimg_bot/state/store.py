@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, select
 
 from findimg.search.answers.results import ImageFeatures
-from findimg_bot.service.answers import Question
+from findimg_bot.answers import Question
 from findimg_bot.state.database import Database, insert_row
 from findimg_bot.state.pictures import Pictures, delete_old_changes
 from findimg_bot.state.requests import claim_event

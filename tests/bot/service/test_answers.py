@@ -5,7 +5,7 @@ import pytest
 from findimg.errors import LibraryError, QueryError
 from findimg.search.answers.results import ImageFeatures
 from findimg.settings import Settings
-from findimg_bot.service.answers import ImageResults, Question, TagResults, answer_question, read_command, related_words
+from findimg_bot.answers import ImageResults, Question, TagResults, answer_question, read_command, related_words
 from findimg_bot.service.live_library import LiveLibrary
 
 

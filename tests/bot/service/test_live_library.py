@@ -15,7 +15,7 @@ from findimg.library.library import Library
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
-from findimg_bot.service.answers import ImageResults, answer_question, read_command
+from findimg_bot.answers import ImageResults, answer_question, read_command
 from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.indexing.run import index
 

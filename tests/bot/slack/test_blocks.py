@@ -14,7 +14,7 @@ from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.search.answers.results import Hit, TextMatch
 from findimg.search.query import LONGEST
 from findimg.search.tags import Tag
-from findimg_bot.service.answers import ImageResults, TagResults, WordResults
+from findimg_bot.answers import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.guidance import HELP, help_message
 from findimg_bot.slack.blocks.home_tab import home_tab

@@ -8,8 +8,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.answers import parse_question
 from findimg_bot.listeners.common import find_question, reply_to_click, team_of
-from findimg_bot.service.answers import parse_question
 from findimg_bot.service.query_service import QueryService
 
 

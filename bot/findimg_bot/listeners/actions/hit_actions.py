@@ -10,8 +10,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg.library.channels import channel_of
+from findimg_bot.answers import Question
 from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, team_of, thread_of_click
-from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import LargerAudienceError, QueryService
 from findimg_bot.slack.blocks.results import link_message, share_question_message
 from findimg_bot.slack.image_files import permalink

@@ -9,8 +9,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.answers import Layout
 from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, team_of
-from findimg_bot.service.answers import Layout
 from findimg_bot.service.library_reader import PAGE
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.state.store import StoredQuestion

@@ -8,9 +8,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.taught.names import clean_name
+from findimg_bot.answers import Question
 from findimg_bot.listeners.common import team_of
 from findimg_bot.listeners.teaching import open_teach_modal, show_pictures, show_uploads
-from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.teaching import name_query
 from findimg_bot.slack.blocks.guidance import help_message

@@ -10,8 +10,8 @@ from slack_bolt.context.fail.async_fail import AsyncFail
 from slack_sdk.errors import SlackClientError
 
 from findimg.errors import FindimgError, QueryError
+from findimg_bot.answers import Question
 from findimg_bot.errors import SlackAccessError, explain, slack_failure
-from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.message_text import read_message

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from findimg.errors import QueryError
 from findimg.library.manifest import Manifest
 from findimg.search.answers.results import Hit
-from findimg_bot.service.answers import ImageResults
+from findimg_bot.answers import ImageResults
 from findimg_bot.slack.blocks.elements import (
     Block,
     actions,

@@ -6,8 +6,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.answers import Question
 from findimg_bot.listeners.teaching import show_other_pictures
-from findimg_bot.service.answers import Question
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import read_search_question
 from findimg_bot.slack.blocks.teach_modal import Choices, TeachRequest, read_search
