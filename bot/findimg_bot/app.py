@@ -21,9 +21,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.listeners import register_listeners
+from findimg_bot.listeners.admission import OPEN_REQUEST, Admission
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.recovery import OpenRequest
-from findimg_bot.slack.admission import OPEN_REQUEST, Admission
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import (
     Installations,

@@ -15,8 +15,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
 from findimg_bot.errors import slack_failure
+from findimg_bot.listeners.admission import viewed_channel
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.slack.admission import viewed_channel
 from findimg_bot.slack.blocks.guidance import suggested_prompts
 from findimg_bot.slack.limits import PROMPTS
 

@@ -11,8 +11,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from findimg.settings import Settings
+from findimg_bot.listeners.admission import Admission
 from findimg_bot.service.recovery import OpenRequest
-from findimg_bot.slack.admission import Admission
 
 Json = dict[str, Any]
 OWN, OTHER, ORGANISATION, SIBLING = "T1OWN", "T2OTHER", "E1ORG", "T3SIBLING"

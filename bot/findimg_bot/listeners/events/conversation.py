@@ -11,12 +11,12 @@ from findimg.errors import QueryError
 from findimg.search.query import filters_beside_image
 from findimg.text.politeness import is_greeting
 from findimg_bot.answers import Question
+from findimg_bot.listeners.admission import viewed_channel
 from findimg_bot.listeners.assistant_panel import has_panel
 from findimg_bot.listeners.common import answer_uploads, hits_of_answer, is_direct, team_of
 from findimg_bot.listeners.teaching import teach_and_confirm
 from findimg_bot.service.query_service import PROGRESS_DELAY, QueryService
 from findimg_bot.service.questions import add_uploaded_image, read_search_question
-from findimg_bot.slack.admission import viewed_channel
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import image_choice_message
