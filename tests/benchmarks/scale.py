@@ -40,9 +40,9 @@ from findimg_jobs.encoders.choice import choose_encoders
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing import run
-from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.listing import Listing
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.lock import hold_lock

@@ -15,11 +15,11 @@ from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
-from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.run import EmbedJob, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reading.stage import read_text
 from findimg_jobs.store.blocklist import is_blocked

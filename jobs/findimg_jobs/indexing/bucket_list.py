@@ -20,9 +20,9 @@ from findimg.images.formats import starts_like_an_image
 from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import HEAD, has_no_extension, reason_to_skip
-from findimg_jobs.indexing.listing import Found
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 from findimg_jobs.keys.key_files import BATCH
+from findimg_jobs.keys.listing import Found
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reading.sidecars import is_sidecar
 

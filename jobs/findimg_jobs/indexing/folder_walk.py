@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from findimg.errors import SettingsError
 from findimg.storage.folder import file_version
 from findimg_jobs.indexing.image_names import has_no_extension, is_image_content, reason_to_skip
-from findimg_jobs.indexing.listing import Found
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
+from findimg_jobs.keys.listing import Found
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.reading.sidecars import is_sidecar
 

@@ -24,11 +24,11 @@ from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_dup
 from findimg_jobs.encoders.vocabulary import keep_vocabulary
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import EmbedTask, open_task_encoder
-from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
 from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reading.stage import read_text

@@ -14,9 +14,9 @@ from findimg.images import EXTENSIONS
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.bucket_list import ParallelMap, list_bucket
 from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
-from findimg_jobs.indexing.listing import Found, Listing, printable
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.keys.image_table import ImageCollector, ImageTable, is_utf8
+from findimg_jobs.keys.listing import Found, Listing, printable
 from findimg_jobs.keys.records import Failure
 from findimg_jobs.reading.sidecars import with_sidecars
 from findimg_jobs.reporting.run_report import describe_skipped

@@ -7,9 +7,9 @@ empty folder at the same path, a link to nothing, or no folder where another dev
 import os
 from collections.abc import Mapping, Sequence
 
-from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import fetch_number
+from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import FolderIdentity
 from findimg_jobs.store.plan import folders_above
 

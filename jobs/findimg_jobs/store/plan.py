@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.keys.image_table import SCHEMA, ImageTable
 from findimg_jobs.keys.key_files import KeyFile, write_query
+from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import FolderIdentity, SourceImage
 from findimg_jobs.store.committed import CommittedImages
 from findimg_jobs.store.shards import Shard, make_shards

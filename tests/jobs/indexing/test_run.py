@@ -30,9 +30,9 @@ from findimg.library.manifest import hash_file
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.keys.listing import Listing
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import commit_shard

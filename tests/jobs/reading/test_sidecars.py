@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from findimg.storage.folder import FolderStorage
-from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.indexing.sources import list_sources, map_in_threads
 from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.listing import Listing
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.plan import make_plan, read_images, write_plan

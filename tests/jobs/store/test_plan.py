@@ -7,8 +7,8 @@ import pytest
 
 from findimg.errors import LibraryError
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.listing import Listing
 from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.plan import last_run, make_plan, read_images, write_plan
