@@ -23,8 +23,8 @@ from findimg.settings import Settings, load_settings
 from findimg.storage.base import read_uri
 from findimg.terminal import print_lines, printable
 from findimg_bot.answers import Results, WordResults, answer_question, read_command, related_words
+from findimg_bot.live_library import LiveLibrary
 from findimg_bot.logs import start_log
-from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.terminal import as_json, print_results, sheet_row
 
 app = typer.Typer(no_args_is_help=True)

@@ -23,7 +23,7 @@ from findimg.text.enumeration import enumerated
 from findimg_bot.app import build_client
 from findimg_bot.errors import slack_failure
 from findimg_bot.live_indexing import checks
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_bot.slack.installations import ciphers
 from findimg_bot.slack.manifest import Surfaces, bot_scopes
 from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, upload, wait_until_ready

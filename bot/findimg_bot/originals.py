@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from findimg.errors import FindimgError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.storage.base import read_uri
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 
 
 class Originals:

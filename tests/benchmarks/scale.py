@@ -33,7 +33,7 @@ from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.encoders.choice import choose_encoders

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from findimg.settings import Settings
+from findimg_bot.live_library import LiveLibrary
 from findimg_bot.originals import Originals, is_folder
-from findimg_bot.service.live_library import LiveLibrary
 from findimg_jobs.indexing.run import index
 
 

@@ -13,7 +13,7 @@ from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.settings import Settings
 from findimg_bot.answers import ImageResults, TagResults, answer_question, example_words, read_command
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.prune import prune

@@ -24,7 +24,7 @@ from findimg.storage.base import open_storage, read_uri
 from findimg.storage.s3 import presigned
 from findimg.taught.teaching import Lesson, erase_examples, teach
 from findimg_bot.answers import answer_question, read_command
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.forget import allow, forget

@@ -11,7 +11,7 @@ from findimg.errors import QueryError
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.taught.events import EVENTS
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.forget import forget

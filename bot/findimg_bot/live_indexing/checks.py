@@ -13,7 +13,7 @@ from findimg.storage.base import Storage
 from findimg.terminal import counted
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import channels_of, created, list_channels, list_files
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_bot.slack.manifest import Surfaces, bot_scopes
 from findimg_bot.state.pictures import Pictures
 

@@ -18,9 +18,9 @@ from findimg_bot.answers import (
     example_words,
     parse_question,
 )
+from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.links import SECONDS, Links, path_below
-from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.blocks.results import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.replies import Reply

@@ -25,10 +25,10 @@ from findimg_bot.errors import explain, slack_failure
 from findimg_bot.live_indexing.channel_choice import ChannelChoice
 from findimg_bot.live_indexing.indexer import LiveIndexer
 from findimg_bot.live_indexing.picture_events import PictureEvents
+from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.library_reader import TAGS, LibraryReader
 from findimg_bot.service.links import Links
-from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.recovery import Recovery, Repeat
 from findimg_bot.service.teaching import Teaching, suggested_name

@@ -31,8 +31,8 @@ from findimg.taught.teaching import (
 )
 from findimg.text.lexicon import FILLERS
 from findimg_bot.answers import Question, parse_question
+from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.executor import BoundedExecutor
-from findimg_bot.service.live_library import LiveLibrary
 from findimg_bot.slack.people import Person
 
 FIRST_HITS = 10  # that a confirmation compares

@@ -12,7 +12,7 @@ from findimg.errors import FindimgError
 from findimg.library.channels import PicturePlace
 from findimg.storage.folder import FolderStorage
 from findimg_bot.live_indexing.announcement import announce
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.state.store import Store

@@ -6,7 +6,7 @@ from findimg.errors import LibraryError, QueryError
 from findimg.search.answers.results import ImageFeatures
 from findimg.settings import Settings
 from findimg_bot.answers import ImageResults, Question, TagResults, answer_question, read_command, related_words
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg_bot.answers import ImageResults, answer_question, read_command
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.encoder_roles import remove_encoder, use_encoders
 from tests.shared.encoders.made_clip import make_agreeing_folder

@@ -16,7 +16,7 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
 from findimg_bot.answers import ImageResults, answer_question, read_command
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.indexing.run import index
 
 PARTS = ["versions", "segments", "shared"]  # the folders of a library that hold its versions
@@ -27,7 +27,7 @@ QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:p
 def one_vocabulary() -> Iterator[None]:
     """Open the word vectors once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("findimg_bot.service.live_library.open_words", functools.cache(open_words))
+        patch.setattr("findimg_bot.live_library.open_words", functools.cache(open_words))
         yield
 
 

@@ -13,7 +13,7 @@ from findimg.search.query import Query
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
-from findimg_bot.service.live_library import LiveLibrary
+from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.encoders.context import make_build_context
 from tests.answers import found_by_words, shown
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
