@@ -63,6 +63,11 @@ def imports_at_start(source: str, known: set[str]) -> set[str]:
     return found & known
 
 
+def folder_of(module: str) -> str:
+    """Return the folder of a package that holds a module, such as `findimg.search` for one of its evidence sources."""
+    return ".".join(module.split(".")[:2])
+
+
 def _at_start(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
@@ -90,6 +95,26 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
     found = {name: path for package in PACKAGES for name, path in modules(package).items()}
     graph = {name: imports_at_start(path.read_text(), set(found)) - {name} for name, path in found.items()}
     assert sum(map(len, graph.values())) > len(found), "imports are recognised"
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_folders_of_a_package_do_not_import_each_other_in_a_circle(package: str) -> None:
+    found = modules(package)
+    graph: dict[str, set[str]] = {}
+    for name, path in found.items():
+        if path.parent != PROJECT / PACKAGES[package] / package:
+            graph.setdefault(folder_of(name), set()).update(
+                folder_of(each)
+                for each in imports_at_start(path.read_text(), set(found))
+                if found[each].parent != PROJECT / PACKAGES[package] / package
+            )
+    for folder in graph:
+        graph[folder] -= {folder}
+    assert any(graph.values()), "imports are recognised"
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -18,9 +18,9 @@ from botocore.config import Config
 from PIL import Image
 
 import findimg_jobs.indexing.run
+from findimg.encoders.base import ENCODER_FILE
 from findimg.encoders.registry import open_backbone
 from findimg.errors import NotPublishedError
-from findimg.library.layout import ENCODER_FILE
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.settings import Settings

@@ -25,8 +25,8 @@ from findimg_bot.live_indexing.catch_up import Indexed, catch_up
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import Described, channels_of, describe_files, list_channels
 from findimg_bot.live_library import LiveLibrary
-from findimg_bot.service.version_watcher import ClientOfTeam
 from findimg_bot.slack.image_files import SlackFile, image_among
+from findimg_bot.slack.installations import ClientOfTeam
 from findimg_bot.state.pictures import Action, PictureChange, Pictures
 
 _LEASE = "live indexing"

@@ -32,7 +32,7 @@ from findimg_bot.service.links import Links
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.recovery import Recovery, Repeat
 from findimg_bot.service.teaching import Teaching, suggested_name
-from findimg_bot.service.version_watcher import ClientOfTeam, VersionWatcher
+from findimg_bot.service.version_watcher import VersionWatcher
 from findimg_bot.slack.blocks.elements import Block, context
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.picture_text import picture_text_message
@@ -49,6 +49,7 @@ from findimg_bot.slack.blocks.taught import unknown_words_message
 from findimg_bot.slack.blocks.text import file_name, notification_text
 from findimg_bot.slack.download import download
 from findimg_bot.slack.image_files import SlackFile
+from findimg_bot.slack.installations import ClientOfTeam
 from findimg_bot.slack.replies import RefusedError, Reply, SupersededError
 from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.slack.visibility import Visibility

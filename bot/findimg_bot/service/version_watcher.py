@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-
-from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
 from findimg.library.channels import PicturePlace
@@ -14,14 +12,13 @@ from findimg.storage.folder import FolderStorage
 from findimg_bot.live_indexing.announcement import announce
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
+from findimg_bot.slack.installations import ClientOfTeam
 from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 
 _FOLDER_INTERVAL, _S3_INTERVAL = 1.0, 10.0  # seconds between two reads of CURRENT
 _LIVE_INTERVAL = 2.0  # likewise in S3, while a bot publishes pictures within seconds
 _log = logging.getLogger(__name__)
-
-ClientOfTeam = Callable[[str], Awaitable[AsyncWebClient | None]]
 
 
 class VersionWatcher:

@@ -5,7 +5,7 @@ slack-sdk's SQLAlchemy store keeps the installations. It does not encrypt tokens
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import copy
 from functools import partial
 from logging import Logger
@@ -33,6 +33,7 @@ _STATE_SECONDS = 600
 _TOKENS = ("bot_token", "bot_refresh_token", "user_token", "user_refresh_token", "incoming_webhook_url")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+ClientOfTeam = Callable[[str], Awaitable[AsyncWebClient | None]]  # None where the app is not installed
 
 
 def may_install(settings: Settings, team: str | None) -> bool:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from findimg.encoders.base import MODEL_FOLDER
 from findimg.errors import LibraryError
-from findimg.library.layout import MANIFEST_FILE, MODEL_FOLDER, VERSIONS, shards_prefix, thumbnail_key
+from findimg.library.layout import MANIFEST_FILE, VERSIONS, shards_prefix, thumbnail_key
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage

@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+# Names of the files of a portable model
+ENCODER_FILE = "encoder.tflite"
+MODEL_FOLDER = "model"  # of models that have several files
+
 
 @dataclass(frozen=True, slots=True)
 class Features:

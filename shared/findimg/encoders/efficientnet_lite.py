@@ -24,14 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from findimg.encoders.base import Features
+from findimg.encoders.base import ENCODER_FILE, Features
 from findimg.encoders.registry import RegisteredEncoder
 from findimg.encoders.runtimes.keras_model import start_tensorflow
 from findimg.encoders.runtimes.litert import LiteRTModel, convert_to_litert
 from findimg.encoders.runtimes.resize import resize_to_square
 from findimg.encoders.runtimes.torch_file import read_state_dict
 from findimg.errors import ModelError
-from findimg.library.layout import ENCODER_FILE
 from findimg.models.store import ModelStore
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from findimg.encoders.base import Features
+from findimg.encoders.base import MODEL_FOLDER, Features
 from findimg.encoders.registry import RegisteredEncoder, register_encoder
 from findimg.encoders.runtimes.clip_folder import (
     CLIP_WEIGHTS,
@@ -32,7 +32,6 @@ from findimg.encoders.runtimes.clip_folder import (
 )
 from findimg.encoders.runtimes.clip_text import ClipTextTower
 from findimg.encoders.runtimes.onnx import OnnxModel
-from findimg.library.layout import MODEL_FOLDER
 from findimg.models.store import ModelStore
 
 _RESAMPLING = {

@@ -21,9 +21,9 @@ from PIL import Image
 from findimg.discovery import import_modules
 from findimg.encoders.base import Features, ImageEncoder, TextEncoder
 from findimg.errors import ModelError, SettingsError
-from findimg.library.manifest import hash_file
 from findimg.models.artefacts import Artefact, Kind
 from findimg.models.store import ModelStore
+from findimg.storage.folder import hash_file
 
 
 class RegisteredEncoder(ABC):

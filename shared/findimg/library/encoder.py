@@ -6,14 +6,15 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from findimg.encoders.base import ImageEncoder, TextEncoder
+from findimg.encoders.base import ENCODER_FILE, MODEL_FOLDER, ImageEncoder, TextEncoder
 from findimg.encoders.registry import open_backbone, open_portable, open_portable_texts, text_files
 from findimg.errors import LibraryError, ModelError
-from findimg.library.layout import ENCODER_FILE, MODEL_FOLDER, VOCABULARY_FILE, encoder_key, shards_prefix
+from findimg.library.layout import VOCABULARY_FILE, encoder_key, shards_prefix
 from findimg.library.library import Version
-from findimg.library.manifest import FileEntry, Manifest, hash_file
+from findimg.library.manifest import FileEntry, Manifest
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage
+from findimg.storage.folder import hash_file
 
 _RECOVERY = "Go back with findimg-jobs rollback, or publish again with index."
 

@@ -39,8 +39,6 @@ HEAD_FILE = "head.npz"  # the trained head that the version was built with, even
 DUPLICATES_FILE = "duplicates.npy"  # schema 1: int32[images], first item of each image's group
 BUILD_FILES = {PAIRS_FILE, CENTRE_FILE}  # those that readers do not need
 CLASSIFIER_FILE = "classifier.npy"  # float16[1000, dim], the encoder's last layer, one row per class
-ENCODER_FILE = "encoder.tflite"  # the encoder's portable model
-MODEL_FOLDER = "model"  # the encoder's portable model, if it has several files
 VOCABULARY_FILE = "vocabulary.npz"  # for encoders of texts, see `findimg.search.sentences.vocabulary`
 
 

@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 
 from findimg.errors import LibraryError, ObjectMissingError, StorageError
 from findimg.library.layout import CURRENT, MANIFEST_FILE, VERSIONS, version_key
-from findimg.library.manifest import FileEntry, Manifest, SegmentEntry, hash_file, parse_manifest
+from findimg.library.manifest import FileEntry, Manifest, SegmentEntry, parse_manifest
 from findimg.storage.base import Storage, open_storage
-from findimg.storage.folder import FolderStorage
+from findimg.storage.folder import FolderStorage, hash_file
 
 _RECOVERY = "Go back with findimg-jobs rollback, or publish again with index."
 _log = logging.getLogger(__name__)

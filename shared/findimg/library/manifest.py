@@ -3,7 +3,6 @@
 A version of schema 1 has no segments. It is read as a version with one segment, stored in the version's folder.
 """
 
-import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
@@ -19,12 +18,12 @@ from pydantic import (
     model_validator,
 )
 
+from findimg.encoders.base import ENCODER_FILE
 from findimg.errors import LibraryError
 from findimg.library.layout import (
     BUILD_FILES,
     CLASSIFIER_FILE,
     DUPLICATES_FILE,
-    ENCODER_FILE,
     HEAD_FILE,
     PROJECTION_FILE,
     VERSIONS,
@@ -33,6 +32,7 @@ from findimg.library.layout import (
     shared_key,
     version_key,
 )
+from findimg.storage.folder import hash_file
 
 SCHEMA: Literal[2] = 2
 _SEGMENT_NAME = re.compile(r"[0-9A-Za-z-]{1,100}")
@@ -258,9 +258,3 @@ def _upgraded(old: _Manifest1) -> Manifest:
     facts = {name: getattr(old, name) for name in _Facts.model_fields}
     facts["files"] = {name: entry for name, entry in old.files.items() if name in _LIBRARY_WIDE}
     return Manifest(**facts, schema=1, recipe="", measured=old.images, segments=[segment])
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

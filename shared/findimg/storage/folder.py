@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -163,6 +164,12 @@ class FolderStorage:
 def file_version(status: os.stat_result) -> str:
     """Return the `Entry.version` of a file."""
     return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _rename_durably(draft: Path, path: Path) -> None:

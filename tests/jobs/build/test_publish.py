@@ -5,8 +5,9 @@ import pytest
 
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.library.library import Library
-from findimg.library.manifest import FileEntry, IndexEntry, Manifest, SegmentEntry, hash_file
+from findimg.library.manifest import FileEntry, IndexEntry, Manifest, SegmentEntry
 from findimg.storage.base import open_storage
+from findimg.storage.folder import hash_file
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuiltVersion
 from findimg_jobs.store.lock import hold_lock

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.index.base import open_index
-from findimg.library.manifest import IndexEntry, hash_file
+from findimg.library.manifest import IndexEntry
+from findimg.storage.folder import hash_file
 from findimg_jobs.build.vector_indexes import build_index
 
 

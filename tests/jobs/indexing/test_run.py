@@ -26,9 +26,9 @@ from findimg.errors import (
 from findimg.images import decode
 from findimg.library.filters import Filters
 from findimg.library.library import Library
-from findimg.library.manifest import hash_file
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
+from findimg.storage.folder import hash_file
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.indexing.sources import list_sources

@@ -7,14 +7,13 @@ import skimage.data
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from findimg.encoders.base import ImageEncoder
+from findimg.encoders.base import ENCODER_FILE, ImageEncoder
 from findimg.encoders.efficientnet_lite import EPSILON, EfficientNetLite, _folded
 from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 from findimg.encoders.efficientnet_lite2 import EfficientNetLite2
 from findimg.encoders.registry import fingerprint, open_backbone, open_portable
 from findimg.encoders.runtimes.litert import convert_to_litert
 from findimg.errors import ModelError
-from findimg.library.layout import ENCODER_FILE
 from findimg.models.store import ModelStore
 
 PHOTOS = Path(__file__).parents[4] / "shared" / "photos"

@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from findimg.encoders.base import ENCODER_FILE
 from findimg.encoders.registry import open_backbone
 from findimg.errors import LibraryError
 from findimg.library.encoder import keep_encoder, open_encoder
-from findimg.library.layout import ENCODER_FILE, encoder_key
+from findimg.library.layout import encoder_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage

@@ -10,11 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 import findimg
+from findimg.encoders.base import MODEL_FOLDER
 from findimg.errors import FindimgError, LibraryError, ModelError
 from findimg.index.float16 import Float16Matrix
 from findimg.index.segmented import SegmentedMatrix
 from findimg.library.items import ItemRows
-from findimg.library.layout import MODEL_FOLDER, VOCABULARY_FILE, shared_key
+from findimg.library.layout import VOCABULARY_FILE, shared_key
 from findimg.library.library import Library, Version
 from findimg.library.manifest import FileEntry
 from findimg.models.store import ModelStore
