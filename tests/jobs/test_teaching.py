@@ -12,10 +12,10 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.taught.events import EVENTS
 from findimg_bot.live_library import LiveLibrary
+from findimg_jobs.evaluation.html_report import render_html_report
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.forget import forget
-from findimg_jobs.reporting.html_report import render_html_report
 from tests.jobs.command import call
 
 

@@ -32,6 +32,7 @@ from findimg_jobs.build.merging import choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.root import app
 from findimg_jobs.engines.base import Engine
+from findimg_jobs.evaluation.html_report import render_html_report
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing import embed
 from findimg_jobs.indexing.add import add
@@ -41,7 +42,6 @@ from findimg_jobs.maintenance.encoder_roles import encoder_roles, remove_encoder
 from findimg_jobs.maintenance.forget import forget
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
-from findimg_jobs.reporting.html_report import render_html_report
 from findimg_jobs.store.shards import Shard, Stats, fingerprints
 from findimg_jobs.training.train import train
 from tests.opened import all_rows
