@@ -12,14 +12,14 @@ def after(team: Team, channel: str, answer: Json, action: str, number: int = 0) 
     """Click a button and return the new message."""
     known = {message["ts"]: message for message in team.person.messages(channel)}
     team.person.click(channel, answer, action, number)
-    return team.person.wait(channel, lambda message: message != known.get(message["ts"]))
+    return team.person.wait(channel, lambda each: each != known.get(each["ts"]) and "Searching" not in each["text"])
 
 
 def after_choice(team: Team, channel: str, answer: Json, what: str, number: int = 0) -> Json:
     """Choose from the menu and return the new message."""
     known = {message["ts"]: message for message in team.person.messages(channel)}
     team.person.choose(channel, answer, what, number)
-    return team.person.wait(channel, lambda message: message != known.get(message["ts"]))
+    return team.person.wait(channel, lambda each: each != known.get(each["ts"]) and "Searching" not in each["text"])
 
 
 def names(message: Json) -> list[str]:
