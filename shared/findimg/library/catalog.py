@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.library.filters import Filters, fold
+from findimg.library.filters import FOLDER, Filters, fold, sql_condition
 
 # What an image's date is from: the camera's metadata, the file's name, or the file's modification time.
 DateSource: TypeAlias = Literal["camera", "name", "file"]
@@ -34,9 +34,6 @@ class CatalogRow:
     dated_by: DateSource | None = None  # None without a date, and in catalogs of older releases
 
 
-# The folder of an image's URI, with a slash at both ends. rtrim takes all characters that are no slash from the end.
-_FOLDER = "'/' || rtrim(uri, replace(uri, '/', ''))"
-_NAME = "substr(uri, length(rtrim(uri, replace(uri, '/', ''))) + 1)"
 UNDATED = np.iinfo(np.int64).min  # time of an image without a capture time
 _COLUMNS = "uri, version, sha256, width, height, format, bytes, taken, dated_by"
 
@@ -128,7 +125,7 @@ class Catalog:
 
     def matching(self, filters: Filters) -> NDArray[np.int64]:
         """Return all items that match the filters, in ascending order, int64[m]."""
-        conditions, values = _conditions(filters)
+        conditions, values = sql_condition(filters)
         query = f"SELECT item FROM images WHERE {conditions} ORDER BY item"
         return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
 
@@ -147,9 +144,9 @@ class Catalog:
             without: int64[d], items that do not count.
         """
         if not len(without):
-            return {folder[1:] for (folder,) in self._connection.execute(f"SELECT DISTINCT {_FOLDER} FROM images")}
+            return {folder[1:] for (folder,) in self._connection.execute(f"SELECT DISTINCT {FOLDER} FROM images")}
         left_out = set(without.tolist())
-        found = self._connection.execute(f"SELECT item, {_FOLDER} FROM images")
+        found = self._connection.execute(f"SELECT item, {FOLDER} FROM images")
         return {folder[1:] for item, folder in found if item not in left_out}
 
     def starting_with(self, prefix: str) -> Iterator[tuple[int, str]]:
@@ -165,7 +162,7 @@ class Catalog:
         """Return the items that match the filters and are dated by their file's time, int64[m]."""
         if self._columns != _COLUMNS:
             return np.empty(0, np.int64)
-        conditions, values = _conditions(filters)
+        conditions, values = sql_condition(filters)
         query = f"SELECT item FROM images WHERE dated_by = 'file' AND {conditions}"
         return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
 
@@ -177,32 +174,3 @@ class Catalog:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
-
-
-def _conditions(filters: Filters) -> tuple[str, list[str]]:
-    """Return the SQL condition of some filters, and its parameters."""
-    conditions: list[str] = []
-    values: list[str] = []
-    for text, parts, found in (
-        (_FOLDER, filters.folders, ""),
-        (_FOLDER, filters.not_folders, "NOT "),
-        (_NAME, filters.names, ""),
-        (_NAME, filters.not_names, "NOT "),
-    ):
-        for part in parts:
-            # Python folds only what SQLite's lower() cannot: that is 20 times faster for printable ASCII.
-            conditions.append(
-                f"{found}CASE WHEN uri GLOB '*[^ -_a-~]*' THEN instr(fold({text}), ?) ELSE instr(lower({text}), ?) END"
-            )
-            values += [part, part]
-    if filters.before:
-        conditions.append("taken < ?")
-        values.append(filters.before.isoformat())
-    if filters.after:
-        conditions.append("taken >= ?")
-        values.append(filters.after.isoformat())
-    for formats, found in ((filters.formats, "IN"), (filters.not_formats, "NOT IN")):
-        if formats:
-            conditions.append(f"format {found} ({', '.join('?' * len(formats))})")
-            values.extend(formats)
-    return " AND ".join(conditions) or "1", values

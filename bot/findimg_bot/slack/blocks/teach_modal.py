@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from findimg.search.query import FORMATS, LONGEST
+from findimg.search.query import LONGEST
+from findimg.search.query_filters import FORMATS
 from findimg.taught.names import LONGEST_NAME
 from findimg_bot.slack.blocks.elements import (
     Block,

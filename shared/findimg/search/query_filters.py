@@ -1,0 +1,126 @@
+"""What the filters of a query mean."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+from findimg.errors import QueryError
+from findimg.library.filters import NO_FILTERS, Filters, fold, folder_part, name_part
+from findimg.search.query_pieces import FIELDS, Piece, read_dates
+
+FORMATS = {
+    "jpg": ("JPEG", "MPO"),
+    "jpeg": ("JPEG", "MPO"),
+    "png": ("PNG",),
+    "webp": ("WEBP",),
+    "gif": ("GIF",),
+    "bmp": ("BMP",),
+    "tif": ("TIFF",),
+    "tiff": ("TIFF",),
+    "avif": ("AVIF",),
+    "heic": ("HEIF",),
+    "heif": ("HEIF",),
+    "jxl": ("JXL",),
+    "raw": ("RAW",),
+}
+Order = Literal["best", "newest", "oldest"]
+_ORDERS: dict[str, Order] = {"date": "newest", "newest": "newest", "oldest": "oldest", "best": "best"}
+
+
+_REPEATABLE = ("in", "name", "type")  # filters that a query may have several times, and with a minus
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFilters:
+    """What the filters of a query say. The fields are those of `findimg.search.query.Query`."""
+
+    filters: Filters = NO_FILTERS
+    like: str | None = None
+    of_class: str | None = None
+    order: Order = "best"
+
+
+def read_filters(pieces: Iterable[Piece], today: date | None) -> QueryFilters:
+    """Return what the filters of a query say.
+
+    Args:
+        pieces: the filters.
+        today: the current day of the person who searches; without it only full dates are known.
+
+    Raises:
+        QueryError: a filter has no meaning; the message names it.
+    """
+    found = QueryFilters()
+    seen: set[str] = set()
+    for piece in pieces:
+        value = piece.value.strip()
+        if not (fold(value).strip() if piece.field != "like" else value):
+            raise QueryError(f"{piece.field}: needs a value, as in `{FIELDS[piece.field]}`.")
+        if piece.field not in _REPEATABLE:
+            if piece.minus:
+                raise QueryError(f"`{piece}`: {piece.field}: has no opposite. Leave out the minus.")
+            if piece.field in seen:
+                raise QueryError(f"`{piece}`: the query has {piece.field}: twice. Leave out one of them.")
+        seen.add(piece.field)
+        found = _with(found, piece, value, today)
+    return found
+
+
+def _with(found: QueryFilters, piece: Piece, value: str, today: date | None) -> QueryFilters:
+    filters = found.filters
+    match piece.field:
+        case "in":
+            folder = (folder_part(value),)
+            filters = (
+                replace(filters, not_folders=filters.not_folders + folder)
+                if piece.minus
+                else replace(filters, folders=filters.folders + folder)
+            )
+        case "name":
+            name = (name_part(value),)
+            filters = (
+                replace(filters, not_names=filters.not_names + name)
+                if piece.minus
+                else replace(filters, names=filters.names + name)
+            )
+        case "type":
+            if (ending := value.lower().lstrip(".")) not in FORMATS:
+                raise QueryError(f"`{piece}`: type: takes one of {', '.join(FORMATS)}.")
+            formats = FORMATS[ending]
+            filters = (
+                replace(filters, not_formats=filters.not_formats + formats)
+                if piece.minus
+                else replace(filters, formats=filters.formats + formats)
+            )
+        case "like":
+            return replace(found, like=value)
+        case "class":
+            return replace(found, of_class=" ".join(value.split()))
+        case "sort":
+            if (order := " ".join(value.lower().split())) not in _ORDERS:
+                raise QueryError(f"`{piece}`: sort: takes one of {', '.join(_ORDERS)}.")
+            return replace(found, order=_ORDERS[order])
+        case _:
+            filters = _with_dates(filters, piece, today)
+    return replace(found, filters=filters)
+
+
+def _with_dates(filters: Filters, piece: Piece, today: date | None) -> Filters:
+    """Narrow the dates down: `before:` ends where a period begins, `after:` begins where it begins."""
+    dates = read_dates(piece.value, today)
+    if dates is None:
+        others = ", `2024`, `June` or `yesterday`" if today else " or `2024`"
+        raise QueryError(f"`{piece}` is no date. Write it as `{FIELDS[piece.field]}`{others}.")
+    first, end = dates
+    after, before = filters.after, filters.before
+    if piece.field == "before":
+        before = min(filter(None, (before, first or end)))
+    elif piece.field == "after":
+        after = max(filter(None, (after, first or end)))
+    else:
+        after = max(filter(None, (after, first)), default=None)
+        before = min(filter(None, (before, end)), default=None)
+    if after and before and after >= before:
+        raise QueryError(f"No day is both after {after} and before {before}. Change one of the dates.")
+    return replace(filters, after=after, before=before)

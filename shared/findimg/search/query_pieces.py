@@ -1,0 +1,215 @@
+"""The parts of a query's text: words, phrases and filters, in the order in which they are written."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from typing import Literal
+
+from findimg.errors import QueryError
+from findimg.text.dates import read_range
+
+HIGHEST_WEIGHT = 100
+SOURCES: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
+# What stands before a colon, with an example. `findimg.search.query_filters` says what it means.
+FIELDS = {
+    "in": "in:2024/party",
+    "name": "name:beach",
+    "before": "before:2024-06-01",
+    "after": "after:2024-06-01",
+    "date": "date:2024-06-01",
+    "type": "type:png",
+    "sort": "sort:date",
+    "like": "like:<uri>",
+    "class": 'class:"tabby"',
+    "text": "text:invoice",
+    "caption": 'caption:"team photo"',
+}
+DATES = ("before", "after", "date")
+_WORDS_IN_A_DATE = 4  # "1 of June 2024"
+_OPENING = "([{<*_~,;.!?&+#"  # may stand before a word or a filter without meaning anything
+_FIELD = re.compile(rf"(?P<minus>-?)(?P<field>(?ai:{'|'.join(FIELDS)})):[ \t]*")
+# A single quote ends a phrase where no letter follows: `'rock'n'roll'`.
+_QUOTED = re.compile(r'"(?P<double>(?:\\"|[^"])*)"' r"|'(?P<single>(?:\\'|'(?=[^\W_])|[^'])*)'(?![^\W_])")
+_MINUS = re.compile(r"-+(?:[(\[{*~]*(?=[^\W_])|(?=[\"']))")
+_WEIGHT = re.compile(r":(?P<weight>\d+(?:\.\d+)?)(?![^\s\W])")
+_UNKNOWN_FIELD = re.compile(r"[a-z]+:(?=[^\W\d]|[<>=\"'])", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S*", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Piece:
+    """A part of the text: a word or a phrase, a filter, or an `or` between two words."""
+
+    kind: Literal["term", "field", "or"]
+    value: str = ""
+    field: str = ""
+    minus: bool = False
+    weight: float = 1.0
+    phrase: bool = False
+    source: Literal["", "written", "caption"] = ""
+
+    def __str__(self) -> str:
+        return f"{'-' * self.minus}{self.field and f'{self.field}:'}{self.value}"[:60]
+
+
+class Scanner:
+    """Reads a normalised text from left to right."""
+
+    def __init__(self, text: str, today: date | None):
+        self._text = text
+        self._today = today
+        self._at = 0
+
+    def pieces(self) -> list[Piece]:
+        """Return the parts of the text in their order."""
+        found: list[Piece] = []
+        while self._at < len(self._text):
+            start = self._at
+            for read in (self._field, self._phrase, self._word):
+                found += read()
+                if self._at > start:
+                    break
+            else:
+                self._at += 1  # a space, or punctuation without meaning
+        return found
+
+    def _starts(self) -> bool:
+        """Return whether a minus or a filter can begin here: after a space, and after brackets and the like."""
+        before = self._text[: self._at].rstrip(_OPENING)
+        return not before or before[-1].isspace() or before[-1] in "|/"
+
+    def _field(self) -> list[Piece]:
+        match = _FIELD.match(self._text, self._at)
+        if not match or not self._starts():
+            return []
+        name = match["field"].lower()
+        self._at = match.end()
+        if name in SOURCES:
+            value = trimmed(self._value(name))
+            if not value:
+                raise QueryError(f"{name}: needs a value, as in `{FIELDS[name]}`.")
+            return [Piece("term", value, minus=bool(match["minus"]), phrase=True, source=SOURCES[name])]
+        return [Piece("field", self._value(name), name, bool(match["minus"]))]
+
+    def _value(self, name: str) -> str:
+        if quoted := _QUOTED.match(self._text, self._at):
+            self._at = quoted.end()
+            return _unquoted(quoted)
+        if name in DATES and (words := self._date()):
+            return words
+        end = self._at
+        # A shell escapes a blank by a backslash.
+        while end < len(self._text) and (not self._text[end].isspace() or self._text[end - 1] == "\\"):
+            end += 1
+        value, self._at = re.sub(r"\\(?=\s)", "", self._text[self._at : end]), end
+        value = value.rstrip(",;!?").replace('"', "")
+        if name not in ("in", "name") and not value.endswith(".."):
+            value = value.rstrip(".")
+        return value if any(bracket in value for bracket in "([{") else value.rstrip(",;!?)]}")
+
+    def _date(self) -> str | None:
+        """Return as many words as together are a date: `1 June 2024`."""
+        words = list(islice(re.compile(r"\S+").finditer(self._text, self._at), _WORDS_IN_A_DATE))
+        for count in range(len(words), 0, -1):
+            text = " ".join(word.group() for word in words[:count]).rstrip(",;!?").replace(" - ", "-")
+            if read_dates(text, self._today):
+                self._at = words[count - 1].end()
+                return text
+        return None
+
+    def _phrase(self) -> list[Piece]:
+        minus = self._minus()
+        start = self._at + minus
+        match = _QUOTED.match(self._text, start)
+        if not match or (match["single"] is not None and not self._starts()):
+            return []
+        self._at = match.end()
+        value = trimmed(_unquoted(match))
+        return [Piece("term", value, minus=bool(minus), weight=self._weight(value), phrase=True)] if value else []
+
+    def _word(self) -> list[Piece]:
+        text, start = self._text, self._at
+        if text[start] in "|/":
+            self._at += 1
+            return [Piece("or")]
+        if self._starts() and (match := _ADDRESS.match(text, start)):
+            raise QueryError(f"`{match[0][:60]}` is an address. Use like: with the URI of an image that is indexed.")
+        minus = self._minus()
+        start += minus
+        end = start
+        while end < len(text) and _in_word(text, end, start):
+            end += 1
+        value = re.sub("'s$", "", trimmed(text[start:end]), flags=re.IGNORECASE)
+        if end > start:
+            if self._starts() and (match := _UNKNOWN_FIELD.match(text, start)) and match.end() == end + 1:
+                known = ", ".join(f"{name}:" for name in FIELDS)
+                raise QueryError(f"`{text[start : end + 1]}` is no filter. The filters are {known}.")
+            self._at = end
+        if not value:
+            return []
+        if minus == 0 and value.lower() == "or":
+            return [Piece("or")]
+        return [Piece("term", value, minus=bool(minus), weight=self._weight(value))]
+
+    def _minus(self) -> int:
+        """Return the length of a minus here: of dashes that touch the next word and not the one before."""
+        match = _MINUS.match(self._text, self._at)
+        return len(match[0]) if match and self._starts() else 0
+
+    def _weight(self, word: str) -> float:
+        match = _WEIGHT.match(self._text, self._at)
+        if not match:
+            return 1.0
+        self._at = match.end()
+        weight = float(match["weight"])
+        if not 0 < weight <= HIGHEST_WEIGHT:
+            raise QueryError(
+                f"`{word}{match[0][:20]}`: a weight is more than 0 and at most {HIGHEST_WEIGHT}, as in `cat:2`."
+            )
+        return weight
+
+
+def read_dates(text: str, today: date | None) -> tuple[date | None, date | None] | None:
+    """Return what `read_range` returns; without today, only if it is the same on every day."""
+    if today:
+        return read_range(text, today)
+    one, other = (read_range(text, day) for day in (date(2000, 1, 1), date(2001, 7, 15)))
+    return one if one == other else None
+
+
+def _in_word(text: str, at: int, start: int) -> bool:
+    """Return whether a character is part of the word that begins at `start`: `t-shirt`, `rock'n'roll`, `U.S.A`."""
+    if _is_letter(text[at]):
+        return True
+    if text[at] == ":" and text[start:at].replace(":", "").isdecimal():
+        return text[at + 1 : at + 2].isdecimal()  # a time: `10:30`
+    joins = text[at] in "-'._" and start < at < len(text) - 1
+    return joins and _is_letter(text[at - 1]) and _is_letter(text[at + 1])
+
+
+def _is_letter(character: str) -> bool:
+    return character == "_" or unicodedata.category(character)[0] in "LMN"
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    if match["double"] is not None:
+        return match["double"].replace('\\"', '"')
+    return match["single"].replace("\\'", "'")
+
+
+def quoted(value: str) -> str:
+    escaped = value.replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def trimmed(text: str) -> str:
+    """Return a word or phrase with single spaces, and without punctuation at its edges."""
+    text = " ".join(text.split())
+    start, end = 0, len(text)
+    while start < end and (not _is_letter(text[start]) or text[start] == "_"):
+        start += 1
+    while end > start and (not _is_letter(text[end - 1]) or text[end - 1] == "_"):
+        end -= 1
+    return text[start:end]
