@@ -88,7 +88,8 @@ class LiveLibrary:
         self._live: _OpenVersion | None = None
         self._encoders: dict[str, ImageEncoder] = {}  # of the live version, by fingerprint
         self._texts: dict[str, TextVectors] = {}  # of the live version's encoder, by its fingerprint
-        self._text_reader = OutsideReader(threads) if settings.read_text != "off" else None
+        reads = settings.read_text != "off"
+        self._text_reader = OutsideReader(self._models, settings.scripts, threads) if reads else None
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._opening_view = threading.Lock()

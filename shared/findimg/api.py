@@ -400,7 +400,7 @@ class OpenedLibrary:
 
     @cached_property
     def _text_reader(self) -> OutsideReader:
-        return OutsideReader()
+        return OutsideReader(self._models, load_settings().scripts)
 
     @cached_property
     def _encoders(self) -> tuple[ImageEncoder, ...]:

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         default="off",
         description="Read the text in images: off, likely (where a first look finds some) or all. Needs the extra ocr.",
     )
+    text_scripts: str = Field(
+        default="",
+        description="Further scripts in which text is read, such as cyrillic,greek. Each one is a model of "
+        "models list. Default: only Latin, Chinese and Japanese.",
+    )
     cache: _Path = Field(
         default_factory=_default_cache,
         description="Folder for models and for copies of libraries in S3.",
@@ -141,6 +146,11 @@ class Settings(BaseSettings):
     def teams(self) -> frozenset[str]:
         """Return the ids in `allow_teams`."""
         return frozenset(_NAMES.findall(self.allow_teams))
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """Return the names in `text_scripts`, in alphabetical order."""
+        return tuple(sorted({name.lower() for name in _NAMES.findall(self.text_scripts)}))
 
     @property
     def indexed_channels(self) -> frozenset[str]:

@@ -14,13 +14,21 @@ from findimg_jobs.reading.catch_up import catch_up
 def read_text(
     library: LibraryOption = None,
     read_text: Annotated[str | None, setting("read_text")] = None,
+    text_scripts: Annotated[str | None, setting("text_scripts")] = None,
     engine: Annotated[str | None, setting("engine")] = None,
     ray_address: Annotated[str | None, setting("ray_address")] = None,
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the text in the live version's images, as far as it is not read yet, and publish it. Default: likely."""
-    settings = load_settings(library=library, read_text=read_text, engine=engine, ray_address=ray_address, cache=cache)
+    settings = load_settings(
+        library=library,
+        read_text=read_text,
+        text_scripts=text_scripts,
+        engine=engine,
+        ray_address=ray_address,
+        cache=cache,
+    )
     with continued_by_a_rerun("read"):
         result = catch_up(settings)
     if as_json:

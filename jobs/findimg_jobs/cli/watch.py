@@ -43,11 +43,19 @@ def watch(
     engine: Annotated[str | None, setting("engine")] = None,
     ray_address: Annotated[str | None, setting("ray_address")] = None,
     read_text: Annotated[str | None, setting("read_text")] = None,
+    text_scripts: Annotated[str | None, setting("text_scripts")] = None,
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index the sources, and again whenever something in them changes. Stop with Ctrl-C."""
-    settings = load_settings(library=library, engine=engine, ray_address=ray_address, read_text=read_text, cache=cache)
+    settings = load_settings(
+        library=library,
+        engine=engine,
+        ray_address=ray_address,
+        read_text=read_text,
+        text_scripts=text_scripts,
+        cache=cache,
+    )
     if not settings.library:
         raise SettingsError("No library is named. Give --library or set FINDIMG_LIBRARY.")
     options = IndexOptions(rules=SkipRules(tuple(exclude or ()), tuple(include or ())))

@@ -7,7 +7,6 @@ from findimg.errors import LibraryError, NotPublishedError
 from findimg.library.channels_off import addresses_off
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
-from findimg.ocr.engine import model_files
 from findimg.plugins import PATIENCE, AddReport, Change, NotAdded
 from findimg.settings import Settings
 from findimg.storage.base import Storage
@@ -21,7 +20,7 @@ from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.reading.stage import read_text
+from findimg_jobs.reading.stage import check_models, read_text
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
@@ -59,7 +58,7 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
         FindimgError: nothing was published.
     """
     if settings.read_text != "off":
-        model_files()  # a missing extra must not be noticed after embedding
+        check_models(settings)  # a missing extra must not be noticed after embedding
     library = Library(settings.library, settings.cache)
     library.live_version()  # a missing library is reported before the images are listed
     listing = list_sources(uris, library.uri)
@@ -77,7 +76,7 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
 def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tuple[NotAdded, ...]:
     """Add and remove images that somebody else listed; see `findimg.plugins.Apply`."""
     if settings.read_text != "off":
-        model_files()
+        check_models(settings)
     settings = settings.model_copy(update={"engine": "local"})
     with write_to_live(settings, patience, is_brief=True) as (session, live):
         storage = session.library.storage
@@ -113,7 +112,7 @@ def _publish(
     ]
     embed_with_all(session, settings, jobs, committed, [[] for _ in jobs])
     if settings.read_text != "off":
-        read_text(session, settings.read_text, live.fingerprint, listing.images, committed[0])
+        read_text(session, settings, live.fingerprint, listing.images, committed[0])
 
     failures = (*listing.failures, *failures_of_any(committed, listing.images))
     held = embedded_by_all(listing.images, committed)

@@ -12,7 +12,6 @@ from findimg.library.channels_off import addresses_off
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
-from findimg.ocr.engine import model_files
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.storage.slack import access_of_sources, use_access
@@ -31,7 +30,7 @@ from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.reading.sidecars import read_captions_beside
-from findimg_jobs.reading.stage import read_text
+from findimg_jobs.reading.stage import check_models, read_text
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.reporting.run_report import RunReport, TextReport, add_up_shards, write_report
@@ -98,7 +97,7 @@ def index(
     options = options or IndexOptions()
     clock = StageClock()
     if settings.read_text != "off":
-        model_files()  # a missing extra must not be noticed after hours of embedding
+        check_models(settings)  # a missing extra must not be noticed after hours of embedding
     for team, access in access_of_sources(settings, sources).items():
         use_access(team, access)
     library = Library(settings.library, settings.cache)
@@ -408,7 +407,7 @@ def _task(
 def _read_text(session: WriteSession, settings: Settings, encoder: ChosenEncoder, progress: _Progress) -> None:
     if settings.read_text != "off":
         images, committed = progress.plan.images, progress.committed[0]
-        progress.text = read_text(session, settings.read_text, encoder.fingerprint, images, committed)
+        progress.text = read_text(session, settings, encoder.fingerprint, images, committed)
 
 
 def _build(

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from findimg.library.manifest import Manifest
-from findimg.ocr.engine import model_files
 from findimg.settings import Settings
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.session import write_to_live
-from findimg_jobs.reading.stage import read_text
+from findimg_jobs.reading.stage import check_models, read_text
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.plan import read_images
@@ -35,11 +34,10 @@ def catch_up(settings: Settings) -> CatchUp:
         ModelError: the extra `ocr` is not installed.
         FindimgError: nothing was published. What was read so far is kept.
     """
-    model_files()
+    check_models(settings)
     with write_to_live(settings) as (session, live):
         storage = session.library.storage
         images, committed = read_images(storage, live.run), read_committed(storage, live.fingerprint)
-        mode = "likely" if settings.read_text == "off" else settings.read_text
-        text = read_text(session, mode, live.fingerprint, images, committed)
+        text = read_text(session, settings, live.fingerprint, images, committed)
         manifest = publish_images(session, settings, live, VersionChange(live.run, images, allow_shrink=False))
     return CatchUp(text, manifest)

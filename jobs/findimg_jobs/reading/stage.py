@@ -2,11 +2,14 @@
 
 import logging
 
-from findimg.ocr.engine import text_fingerprint
+from findimg.models.store import ModelStore
+from findimg.ocr.engine import model_files, text_fingerprint
+from findimg.ocr.scripts import ScriptModel, script_models
+from findimg.settings import Settings
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.reading.worker import EmbeddedSource, Mode, TextTask
-from findimg_jobs.reporting.progress import show_progress
+from findimg_jobs.reading.worker import EmbeddedSource, TextTask
+from findimg_jobs.reporting.progress import download_bar, show_progress
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import CommittedImages
 from findimg_jobs.store.shards import Shard, Stats
@@ -20,7 +23,7 @@ _SHARD_SIZE = 64  # images; one takes up to two seconds of a core
 
 def read_text(
     session: WriteSession,
-    mode: Mode,
+    settings: Settings,
     embeddings: str,
     images: ImageTable,
     committed: CommittedImages,
@@ -29,17 +32,20 @@ def read_text(
 
     Args:
         session: the library to write to.
-        mode: whether a first look decides what is read.
+        settings: say in which scripts text is read, and whether a first look decides what is read.
         embeddings: fingerprint of the encoder.
         images: the images. Those that are not embedded are left out.
         committed: everything embedded by the encoder.
 
     Raises:
-        ModelError: the extra `ocr` is not installed.
+        ModelError: the extra `ocr` is not installed, or the model of a script cannot be had.
         FindimgError: the library or the workers fail. What was read so far is kept.
     """
     storage = session.library.storage
-    task = TextTask(session.library.uri, embeddings, text_fingerprint(), mode)
+    mode = "likely" if settings.read_text == "off" else settings.read_text
+    fingerprint = text_fingerprint(check_models(settings))
+    store = settings.cache / "models"
+    task = TextTask(session.library.uri, embeddings, fingerprint, mode, settings.scripts, store)
     with session.clock.stage("text"):
         shards = _plan(session, task, images, committed)
         to_read = sum(len(shard.images) for shard in shards)
@@ -62,6 +68,17 @@ def read_text(
         seconds=session.clock.stages["text"],
         work=work,
     )
+
+
+def check_models(settings: Settings) -> tuple[ScriptModel, ...]:
+    """Return the models of further scripts, after it is sure that all models for reading text are on this machine.
+
+    Raises:
+        SettingsError: a script is unknown.
+        ModelError: the extra `ocr` is not installed, or the model of a script cannot be had.
+    """
+    model_files()
+    return script_models(settings.scripts, ModelStore(settings.cache / "models", progress=download_bar))
 
 
 def _plan(session: WriteSession, task: TextTask, images: ImageTable, committed: CommittedImages) -> list[Shard]:

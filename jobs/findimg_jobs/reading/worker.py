@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,9 +14,11 @@ import numpy as np
 from findimg.errors import ImageError, LibraryError, ModelError, StorageError
 from findimg.images import LIMIT_BYTES, THUMBNAIL_SIDE, decode
 from findimg.images.decode import ignore_pillow_warnings
+from findimg.models.store import ModelStore
 from findimg.ocr.engine import text_fingerprint
 from findimg.ocr.lines import Box, TextLine
 from findimg.ocr.reader import MIN_CONFIDENCE, READ_SIDES, TextReader, usable_cores
+from findimg.ocr.scripts import script_models
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
@@ -50,6 +53,8 @@ class TextTask:
     embeddings: str  # fingerprint of the encoder
     fingerprint: str  # of the models that read
     mode: Mode
+    scripts: tuple[str, ...]  # further scripts that are read
+    models: Path  # folder of the model store, which has their models
 
     @property
     def memory(self) -> int:
@@ -84,15 +89,20 @@ class TextWorker:
             threads: number of cores to use. None for all of this machine.
 
         Raises:
-            ModelError: the extra `ocr` is not installed here, or its models are others than the driver's.
+            ModelError: the extra `ocr` is not installed here, the model of a script cannot be had, or the models are
+                others than the driver's.
         """
-        if text_fingerprint() != task.fingerprint:
-            raise ModelError("This worker has another release of rapidocr than the driver. Install the same one.")
+        scripts = script_models(task.scripts, ModelStore(task.models))
+        if text_fingerprint(scripts) != task.fingerprint:
+            raise ModelError(
+                "This worker has another release of rapidocr, or another model of a script, than the driver. "
+                "Install the same ones."
+            )
         ignore_pillow_warnings()
         cores = threads or usable_cores()
         # Several images at a time use the cores better than several threads for one image, but they take memory.
         self._at_once = min(cores, _AT_ONCE)
-        self._reader = TextReader(cores // self._at_once)
+        self._reader = TextReader(cores // self._at_once, scripts)
         self._task = task
         self._storage = open_storage(task.library)
 

@@ -76,5 +76,5 @@ def download_bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar on standard error while a model is downloaded; see `DownloadProgress`."""
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=total)
+        task = bar.add_task(name, total=total or None)
         yield lambda received: bar.update(task, completed=received)

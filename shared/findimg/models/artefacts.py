@@ -11,7 +11,7 @@ from pathlib import Path
 
 from findimg.discovery import import_modules
 
-_REGISTERING_PACKAGES = ("findimg.encoders", "findimg.text")
+_REGISTERING_PACKAGES = ("findimg.encoders", "findimg.ocr", "findimg.text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Download:
     """A file on an official server."""
 
     url: str
-    size: int  # bytes
+    size: int | None  # bytes, None where it is not published
     digest: str  # "<algorithm>:<hex>", as published
 
 

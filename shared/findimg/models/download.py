@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,8 +21,8 @@ _LARGEST = 1 << 34  # bytes of a file whose size is not known before
 _MIRRORED = "https://huggingface.co/"  # HF_ENDPOINT names another server, as for Hugging Face's own tools
 _NOT_THERE = (401, 403, 404)  # what Hugging Face answers for a file that a repository lacks
 
-# Takes an artefact's name and its size in bytes when a download begins. Returns a context for the time of the download,
-# whose value is called with the number of bytes received so far.
+# Takes an artefact's name and its size in bytes when a download begins, 0 if it is unknown. Returns a context for the
+# time of the download, whose value is called with the number of bytes received so far.
 DownloadProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
@@ -51,7 +51,7 @@ def download(name: str, origin: Download, folder: Path, progress: DownloadProgre
     Raises:
         ModelError: the server cannot be reached, or it sent another file.
     """
-    _log.info("Downloading %s (%d MB) from %s.", name, origin.size // 1_000_000, origin.url)
+    _log.info("Downloading %s from %s.", name, origin.url)
     path = folder / Path(origin.url).name
     algorithm, _, expected = origin.digest.partition(":")
     digest = hashlib.new(algorithm, usedforsecurity=False)
@@ -61,16 +61,17 @@ def download(name: str, origin: Download, folder: Path, progress: DownloadProgre
         with (
             urllib.request.urlopen(request, timeout=_TIMEOUT) as response,
             path.open("wb") as file,
-            progress(name, origin.size) as show,
+            progress(name, origin.size or _announced(response) or 0) as show,
         ):
-            while received <= origin.size and (block := response.read(1 << 20)):
+            largest = origin.size or _LARGEST
+            while received <= largest and (block := response.read(1 << 20)):
                 file.write(block)
                 digest.update(block)
                 received += len(block)
                 show(received)
     except (OSError, HTTPException) as error:
         raise _failed(name, origin.url, error) from error
-    if received != origin.size:
+    if origin.size is not None and received != origin.size:
         fault = f"{'more' if received > origin.size else 'less'} than its {origin.size} bytes"
     elif digest.hexdigest() != expected:
         fault = f"a file with the {algorithm} {digest.hexdigest()} instead of {expected}"
@@ -138,17 +139,23 @@ def _continue_file(url: str, target: Path, show: Callable[[int], None]) -> int:
     with response:
         if response.status != 206:
             have = 0
-        announced = response.headers.get("Content-Length")
+        announced = _announced(response)
         with part.open("ab" if have else "wb") as file:
             received = have
             while received <= _LARGEST and (block := response.read(1 << 20)):
                 file.write(block)
                 received += len(block)
                 show(received)
-    if received > _LARGEST or (announced and received - have != int(announced)):
+    if received > _LARGEST or (announced and received - have != announced):
         raise OSError(f"the server sent {received - have} bytes instead of {announced or f'at most {_LARGEST}'}")
     part.rename(target)
     return received
+
+
+def _announced(response: HTTPResponse) -> int | None:
+    """Return the number of bytes that a server says it sends."""
+    size = response.headers.get("Content-Length", "")
+    return int(size) if size.isdecimal() else None
 
 
 def _failed(name: str, url: str, error: Exception) -> ModelError:

@@ -7,7 +7,7 @@ size that the network is to see.
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import ImageError, ModelError
+from findimg.ocr.scripts import SCRIPTS, Script, ScriptModel, is_in_script, model_digest
 
 LINE_HEIGHT = 48  # pixels of a line in the recogniser
 _LOGGER = "RapidOCR"
@@ -30,6 +31,9 @@ _PIPELINE = 2  # increased when findimg reads the same picture differently
 _NARROWEST = 96  # pixels of a line in the recogniser. rapidocr would widen short words to 320, which takes longer.
 _ANY_SIDE = 1_000_000  # pixels, beyond all pictures: rapidocr never resizes them
 _UPSIDE_DOWN = "180"
+# A line of another script counts although its confidence is this much lower than that of the models of the wheel. These
+# read `ТАМЕИО` as Latin letters with a confidence of 0.999, while the other model knows both scripts.
+_DOUBT = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,11 +47,12 @@ class Found:
 class TextEngine:
     """The three models. Several threads may use it at the same time."""
 
-    def __init__(self, threads: int):
+    def __init__(self, threads: int, scripts: Sequence[ScriptModel] = ()):
         """Load the models.
 
         Args:
             threads: number of cores that one call uses.
+            scripts: recognition models of further scripts.
 
         Raises:
             ModelError: rapidocr is not installed, or its models are missing.
@@ -73,6 +78,10 @@ class TextEngine:
         finder: Any = RapidOCR(params=params)
         self._detector = finder._load_det_model()
         self._recogniser = RapidOCR(params=params | {"Global.use_det": False})
+        alone = params | {"Global.use_det": False, "Global.use_cls": False}
+        self._others: list[tuple[Script, Any]] = [
+            (SCRIPTS[each.script], RapidOCR(params=alone | {"Rec.model_path": str(each.path)})) for each in scripts
+        ]
 
     def find(self, picture: NDArray[np.uint8]) -> Found:
         """Return the regions that look like lines of text.
@@ -97,7 +106,16 @@ class TextEngine:
         Raises:
             ImageError: the models fail.
         """
-        read: Any = self._call(self._recogniser.recognize_txt, crops)
+        best = self._recognise(self._recogniser, crops)
+        for script, recogniser in self._others:
+            for place, (text, confidence) in enumerate(self._recognise(recogniser, crops)):
+                least = best[place][1] - _DOUBT if best[place][0].strip() else 0
+                if is_in_script(text, script) and confidence >= least:
+                    best[place] = text, confidence
+        return best
+
+    def _recognise(self, recogniser: Any, crops: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
+        read: Any = self._call(recogniser.recognize_txt, crops)
         return list(zip(read.txts, map(float, read.scores), strict=True))
 
     def upside_down(self, crops: list[NDArray[np.uint8]]) -> list[bool]:
@@ -132,8 +150,11 @@ def model_files() -> dict[str, Path]:
 
 
 @cache
-def text_fingerprint() -> str:
+def text_fingerprint(scripts: tuple[ScriptModel, ...] = ()) -> str:
     """Return a name for everything that decides how text is read: the models, and findimg's use of them.
+
+    Args:
+        scripts: recognition models of further scripts.
 
     Raises:
         ModelError: see `model_files`.
@@ -141,4 +162,6 @@ def text_fingerprint() -> str:
     digest = hashlib.sha256(f"rapidocr {_PIPELINE}".encode())
     for path in model_files().values():
         digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for each in scripts:
+        digest.update(each.script.encode() + model_digest(each))
     return f"rapidocr-{digest.hexdigest()[:12]}"

@@ -29,13 +29,22 @@ def clean(text: str) -> str:
     return " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in text).split())
 
 
-def is_readable(text: str) -> bool:
+def is_readable(text: str, knows_greek: bool = False) -> bool:
     """Return whether a text is more than one letter, and in a script that the models know.
 
-    Wheels, rings and branches look like single letters. The models know Greek letters from formulas only. They return
-    Latin letters for most letters of a Greek word, so at least half of a readable line is in words without Greek ones.
+    Wheels, rings and branches look like single letters. The models of the wheel know Greek letters from formulas only.
+    They return Latin letters for most letters of a Greek word, so at least half of a readable line is in words without
+    Greek ones.
+
+    Args:
+        text: one line.
+        knows_greek: whether a further model reads Greek.
     """
-    if sum(map(str.isalnum, text)) < 2 or _GREEK_WORD.search(text):
+    if sum(map(str.isalnum, text)) < 2:
+        return False
+    if knows_greek:
+        return True
+    if _GREEK_WORD.search(text):
         return False
     words = [(word, sum(map(str.isalpha, word))) for word in text.split()]
     greek = sum(letters for word, letters in words if letters > _FORMULA and re.search(_GREEK, word))

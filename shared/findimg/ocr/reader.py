@@ -11,6 +11,7 @@ from PIL import Image
 from findimg.ocr.crops import crop
 from findimg.ocr.engine import LINE_HEIGHT, TextEngine
 from findimg.ocr.lines import Box, TextLine, clean, is_readable
+from findimg.ocr.scripts import ScriptModel
 from findimg.ocr.strokes import part_with_strokes
 from findimg.ocr.tiles import TileLimits, cut, scaled, tiles
 
@@ -51,16 +52,18 @@ def usable_cores() -> int:
 class TextReader:
     """Reads the text in pictures. Several threads may use it at the same time."""
 
-    def __init__(self, threads: int | None = None):
+    def __init__(self, threads: int | None = None, scripts: Sequence[ScriptModel] = ()):
         """Load the models.
 
         Args:
             threads: number of cores that one call uses. None for all of this machine.
+            scripts: recognition models of further scripts.
 
         Raises:
             ModelError: the extra `ocr` is not installed.
         """
-        self._engine = TextEngine(threads or usable_cores())
+        self._engine = TextEngine(threads or usable_cores(), scripts)
+        self._knows_greek = any(each.script == "greek" for each in scripts)
 
     def read(self, picture: Image.Image) -> list[TextLine]:
         """Return the lines of text in a picture, in reading order.
@@ -115,7 +118,7 @@ class TextReader:
         """Yield the readable text of regions, whatever its confidence."""
         for region, (text, confidence) in zip(regions, self._recognise(regions), strict=True):
             cleaned = clean(text)
-            if is_readable(cleaned):
+            if is_readable(cleaned, self._knows_greek):
                 yield TextLine(cleaned, round(confidence, 3), _box(region.corners, size))
 
     def _find(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:

@@ -97,7 +97,7 @@ def test_image_that_kills_workers_while_it_is_read_fails_alone(
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(cluster, "ATTEMPTS", 2)
     library = str(tmp_path / "library")
-    task = FatalTextTask(library, "encoder", text_fingerprint(), "all")
+    task = FatalTextTask(library, "encoder", text_fingerprint(), "all", (), tmp_path)
     images = [
         EmbeddedSource(image.uri, image.version, image.modified, sha256=_sha256(Path(image.uri)))
         for image in list_sources([str(pages)], library).images

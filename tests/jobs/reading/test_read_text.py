@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 import findimg
-from findimg.errors import ImageError, ModelError
+from findimg.errors import ImageError, ModelError, SettingsError
 from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library
+from findimg.models.store import ModelStore
 from findimg.ocr import engine
 from findimg.ocr.reader import TextReader
 from findimg.settings import Settings
@@ -22,6 +23,7 @@ from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.texts import read_committed_texts
 from tests.jobs.maintenance.test_prune import age, pretend
 from tests.shared.ocr.drawn_text import draw_lines
+from tests.shared.ocr.made_recogniser import make_recogniser
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., RunReport]
@@ -204,8 +206,29 @@ def test_missing_extra_is_noticed_before_anything_is_read(
     assert run(str(tmp_path / "library"), folder).outcome == "published", "without the setting nothing is missing"
 
 
+def test_images_are_read_again_with_a_further_script(tmp_path: Path, folder: Path, run: Run) -> None:
+    own = tmp_path / "cache"
+    model = make_recogniser(tmp_path / "model.onnx", "δρομος", 1.0)
+    library = str(tmp_path / "library")
+    run(library, folder, read_text="all")
+    assert not found(library, "text:δρομος", own)
+    ModelStore(own / "models").pull("ocr-greek", str(model))
+    greek = Settings(library=library, cache=own, engine="local", read_text="all", text_scripts="greek")
+    assert catch_up(greek).text.read == 8, "equal content is read once"
+    assert catch_up(greek).text.images == 0
+    assert found(library, "text:δρομος", own)
+
+
+def test_missing_model_of_a_script_is_noticed_before_anything_is_read(
+    tmp_path: Path, folder: Path, run: Run, reads: list[str]
+) -> None:
+    with pytest.raises(SettingsError, match="There is no script 'runes' for text_scripts"):
+        run(str(tmp_path / "library"), folder, read_text="likely", text_scripts="runes")
+    assert reads == []
+
+
 def test_worker_with_other_models_is_refused(tmp_path: Path) -> None:
-    task = worker.TextTask(str(tmp_path / "library"), "encoder", "rapidocr-of-another-release", "all")
+    task = worker.TextTask(str(tmp_path / "library"), "encoder", "rapidocr-of-another-release", "all", (), tmp_path)
     with pytest.raises(ModelError, match="another release of rapidocr"):
         task.open(1)
 
