@@ -7,19 +7,20 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from findimg.command_settings import takes_settings
 from findimg.contact_sheet import draw_sheet
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.images.decode import ignore_pillow_warnings
 from findimg.search.answers.results import ImageFeatures
 from findimg.search.group_ranking import MAX_HITS
-from findimg.settings import Settings, load_settings
+from findimg.settings import Settings
 from findimg.storage.base import read_uri
 from findimg.terminal import print_lines, printable
 from findimg_bot.answers import Results, WordResults, answer_question, read_command, related_words
@@ -28,6 +29,26 @@ from findimg_bot.logs import start_log
 from findimg_bot.terminal import as_json, print_results, sheet_row
 
 app = typer.Typer(no_args_is_help=True)
+# Settings of a bot in Slack. Tokens and secrets are no options, so that they do not appear in lists of processes.
+_BOT_SETTINGS = (
+    "library",
+    "words",
+    "weights",
+    "cache",
+    "state",
+    "image_base_url",
+    "thumbnail_base_url",
+    "allow_channels",
+    "allow_users",
+    "allow_teams",
+    "teachers",
+    "learn",
+    "index_channels",
+    "live_indexing",
+    "slack_api_url",
+    "slack_client_id",
+    "slack_surfaces",
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -45,50 +66,25 @@ def findimg_bot(
     """Find a team's pictures."""
 
 
-def _flag(name: str) -> Any:
-    return typer.Option(help=Settings.model_fields[name].description, show_default=False)
-
-
-LibraryFlag = Annotated[str | None, _flag("library")]
-WordsFlag = Annotated[str | None, _flag("words")]
-WeightsFlag = Annotated[str | None, _flag("weights")]
-CacheFlag = Annotated[Path | None, _flag("cache")]
-StateFlag = Annotated[str | None, _flag("state")]
-ImageBaseUrlFlag = Annotated[str | None, _flag("image_base_url")]
-ThumbnailBaseUrlFlag = Annotated[str | None, _flag("thumbnail_base_url")]
-AllowChannelsFlag = Annotated[str | None, _flag("allow_channels")]
-AllowUsersFlag = Annotated[str | None, _flag("allow_users")]
-AllowTeamsFlag = Annotated[str | None, _flag("allow_teams")]
-TeachersFlag = Annotated[str | None, _flag("teachers")]
-LearnFlag = Annotated[str | None, _flag("learn")]
-IndexChannelsFlag = Annotated[str | None, _flag("index_channels")]
-LiveIndexingFlag = Annotated[str | None, _flag("live_indexing")]
-SlackApiUrlFlag = Annotated[str | None, _flag("slack_api_url")]
-SlackClientIdFlag = Annotated[str | None, _flag("slack_client_id")]
-SlackSurfacesFlag = Annotated[str | None, _flag("slack_surfaces")]
-
-
 @app.command()
+@takes_settings("library", "words", "weights", "cache")
 def ask(
+    settings: Settings,
     texts: Annotated[
         list[str],
         typer.Argument(
             metavar="TEXT…", help="What to search for, or commands as in Slack: /findimg, /similar, /tag, /words."
         ),
     ],
-    library: LibraryFlag = None,
     image: Annotated[str | None, typer.Option(help="Image for /similar and /tag.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=MAX_HITS, help="Maximum number of hits, tags or words.")] = 10,
     sheet: Annotated[
         Path | None, typer.Option(help="Write a contact sheet to this JPEG, with one row for each TEXT.")
     ] = None,
-    words: WordsFlag = None,
-    weights: WeightsFlag = None,
-    cache: CacheFlag = None,
     json_: Annotated[bool, typer.Option("--json", help="Print only one JSON object for each TEXT.")] = False,
 ) -> None:
     """Search the library and print the results."""
-    live = LiveLibrary(load_settings(library=library, words=words, weights=weights, cache=cache))
+    live = LiveLibrary(settings)
     picture = read_uri(image, LIMIT_BYTES + 1) if image else None
     features: ImageFeatures | None = None
     rows = []
@@ -118,7 +114,9 @@ def ask(
 
 
 @app.command()
+@takes_settings(*_BOT_SETTINGS)
 def serve(
+    settings: Settings,
     http: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="Listen here for requests from Slack. Default: use Socket Mode."),
@@ -127,53 +125,19 @@ def serve(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve health and metrics here. --http includes them."),
     ] = None,
-    library: LibraryFlag = None,
-    words: WordsFlag = None,
-    weights: WeightsFlag = None,
-    cache: CacheFlag = None,
-    state: StateFlag = None,
-    image_base_url: ImageBaseUrlFlag = None,
-    thumbnail_base_url: ThumbnailBaseUrlFlag = None,
-    allow_channels: AllowChannelsFlag = None,
-    allow_users: AllowUsersFlag = None,
-    allow_teams: AllowTeamsFlag = None,
-    teachers: TeachersFlag = None,
-    learn: LearnFlag = None,
-    index_channels: IndexChannelsFlag = None,
-    live_indexing: LiveIndexingFlag = None,
-    slack_api_url: SlackApiUrlFlag = None,
-    slack_client_id: SlackClientIdFlag = None,
-    slack_surfaces: SlackSurfacesFlag = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Include the log of the Slack libraries.")] = False,
 ) -> None:
     """Answer in Slack until stopped. Tokens and secrets come from FINDIMG_SLACK_* variables."""
     from findimg_bot.server import serve as run_server
 
-    settings = load_settings(
-        library=library,
-        words=words,
-        weights=weights,
-        cache=cache,
-        state=state,
-        image_base_url=image_base_url,
-        thumbnail_base_url=thumbnail_base_url,
-        allow_channels=allow_channels,
-        allow_users=allow_users,
-        allow_teams=allow_teams,
-        teachers=teachers,
-        learn=learn,
-        index_channels=index_channels,
-        live_indexing=live_indexing,
-        slack_api_url=slack_api_url,
-        slack_client_id=slack_client_id,
-        slack_surfaces=slack_surfaces,
-    )
     start_log(logging.INFO, logging.INFO if verbose else logging.WARNING)
     asyncio.run(run_server(settings, http, monitor))
 
 
 @app.command()
+@takes_settings("image_base_url")
 def manifest(
+    settings: Settings,
     url: Annotated[
         str | None,
         typer.Option(
@@ -197,7 +161,6 @@ def manifest(
     live: Annotated[
         bool, typer.Option("--live", help="Add the scopes and events that indexing pictures of channels at once needs.")
     ] = False,
-    image_base_url: ImageBaseUrlFlag = None,
 ) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
     from findimg_bot.slack.manifest import Surfaces, read_manifest
@@ -211,13 +174,14 @@ def manifest(
         channels=channels,
         live=live,
     )
-    base = load_settings(image_base_url=image_base_url).image_base_url if unfurl else ""
+    base = settings.image_base_url if unfurl else ""
     print(json.dumps(read_manifest(url, surfaces, base), indent=2))
 
 
 @app.command("try")
+@takes_settings("library", "words", "weights", "cache", "image_base_url")
 def try_it(
-    library: LibraryFlag = None,
+    settings: Settings,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page. 0 chooses a free one.")] = 0,
     host: Annotated[
         str,
@@ -236,55 +200,24 @@ def try_it(
             help="Address of a bot that runs with `serve --http`. Starts only the workspace and prints its settings.",
         ),
     ] = None,
-    words: WordsFlag = None,
-    weights: WeightsFlag = None,
-    cache: CacheFlag = None,
-    image_base_url: ImageBaseUrlFlag = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Include the bot's log.")] = False,
 ) -> None:
     """Open a local workspace in the browser, which works like a small Slack with the real bot."""
     from findimg_bot.try_out import run_try_out
 
-    settings = load_settings(library=library, words=words, weights=weights, cache=cache, image_base_url=image_base_url)
     start_log(logging.INFO if verbose else logging.WARNING)
     asyncio.run(run_try_out(settings, port, browser, host, monitor, bot_at))
 
 
 @app.command()
+@takes_settings(*_BOT_SETTINGS)
 def doctor(
+    settings: Settings,
     http: Annotated[bool, typer.Option("--http", help="Check the settings for HTTP instead of Socket Mode.")] = False,
-    library: LibraryFlag = None,
-    words: WordsFlag = None,
-    weights: WeightsFlag = None,
-    cache: CacheFlag = None,
-    state: StateFlag = None,
-    thumbnail_base_url: ThumbnailBaseUrlFlag = None,
-    allow_channels: AllowChannelsFlag = None,
-    allow_users: AllowUsersFlag = None,
-    allow_teams: AllowTeamsFlag = None,
-    teachers: TeachersFlag = None,
-    slack_api_url: SlackApiUrlFlag = None,
-    slack_client_id: SlackClientIdFlag = None,
-    slack_surfaces: SlackSurfacesFlag = None,
 ) -> None:
     """Check everything that the bot needs, and print how to fix each problem."""
     from findimg_bot.doctor import examine
 
-    settings = load_settings(
-        library=library,
-        words=words,
-        weights=weights,
-        cache=cache,
-        state=state,
-        thumbnail_base_url=thumbnail_base_url,
-        allow_channels=allow_channels,
-        allow_users=allow_users,
-        allow_teams=allow_teams,
-        teachers=teachers,
-        slack_api_url=slack_api_url,
-        slack_client_id=slack_client_id,
-        slack_surfaces=slack_surfaces,
-    )
     console = Console(highlight=False)
     findings = asyncio.run(examine(settings, http))
     width = max(len(finding.name) for finding in findings)
@@ -296,14 +229,15 @@ def doctor(
 
 
 @app.command("copy-state")
+@takes_settings("state")
 def copy_state(
+    settings: Settings,
     source: Annotated[str, typer.Argument(metavar="FROM", help="The state to copy: a SQLite file or an address.")],
-    state: StateFlag = None,
 ) -> None:
     """Copy the bot's state into the empty database of --state, for example into PostgreSQL. Stop all bots first."""
     from findimg_bot.state.copying import copy_state as copy
 
-    copied = copy(source, load_settings(state=state).state)
+    copied = copy(source, settings.state)
     print_lines([f"{rows:,} rows of {table}" for table, rows in copied.items()])
 
 

@@ -5,16 +5,17 @@ from dataclasses import asdict
 
 from rich.filesize import decimal
 
+from findimg.command_settings import takes_settings
 from findimg.library.library import Library
-from findimg.settings import load_settings
+from findimg.settings import Settings
 from findimg.terminal import counted
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
+from findimg_jobs.cli.options import JsonOption, make_table, print_table
 from findimg_jobs.maintenance.duplicates import find_duplicates
 
 
-def duplicates(library: LibraryOption = None, cache: CacheOption = None, as_json: JsonOption = False) -> None:
+@takes_settings("library", "cache")
+def duplicates(settings: Settings, as_json: JsonOption = False) -> None:
     """List images with equal bytes and images that look the same, with their sizes."""
-    settings = load_settings(library=library, cache=cache)
     report = find_duplicates(Library(settings.library, settings.cache))
     if as_json:
         print(

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from findimg.command_settings import takes_settings
 from findimg.errors import SettingsError
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
-from findimg.settings import load_settings
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
+from findimg.settings import Settings
+from findimg_jobs.cli.options import JsonOption, make_table, print_table
 from findimg_jobs.maintenance.encoder_roles import encoder_roles, remove_encoder, use_encoders
 
 app = typer.Typer(
@@ -20,9 +21,9 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_encoders(library: LibraryOption = None, cache: CacheOption = None, as_json: JsonOption = False) -> None:
+@takes_settings("library", "cache")
+def list_encoders(settings: Settings, as_json: JsonOption = False) -> None:
     """List the encoders of the live version."""
-    settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     roles = encoder_roles(opened.manifest(opened.live_version()))
     if as_json:
@@ -36,7 +37,9 @@ def list_encoders(library: LibraryOption = None, cache: CacheOption = None, as_j
 
 
 @app.command()
+@takes_settings("library", "cache")
 def use(
+    settings: Settings,
     by_image: Annotated[
         str | None, typer.Option(metavar="NAME", help="The encoder that finds images by image.", show_default=False)
     ] = None,
@@ -44,24 +47,20 @@ def use(
         str | None,
         typer.Option(metavar="NAME", help="The encoder that finds images by words, and tags.", show_default=False),
     ] = None,
-    library: LibraryOption = None,
-    cache: CacheOption = None,
 ) -> None:
     """Publish the live version with other roles of its encoders. It embeds nothing."""
     if not (by_image or by_words):
         raise SettingsError("Say which encoder to use, with --by-image, --by-words or both.")
-    settings = load_settings(library=library, cache=cache)
     _print_roles(use_encoders(Library(settings.library, settings.cache), by_image, by_words))
 
 
 @app.command()
+@takes_settings("library", "cache")
 def remove(
+    settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The encoder to remove.")],
-    library: LibraryOption = None,
-    cache: CacheOption = None,
 ) -> None:
     """Publish the live version without one of its two encoders. `prune` deletes the encoder's embeddings later."""
-    settings = load_settings(library=library, cache=cache)
     if settings.backbone == name:
         raise SettingsError(
             f"The setting backbone (FINDIMG_BACKBONE) names {name}, so the next index would add it again. Change the "

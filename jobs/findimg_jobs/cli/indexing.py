@@ -8,14 +8,15 @@ from typing import Annotated
 
 import typer
 
+from findimg.command_settings import takes_settings
 from findimg.errors import SettingsError
 from findimg.library.library import Library
 from findimg.plugins import PATIENCE
-from findimg.settings import Settings, load_settings
+from findimg.settings import Settings
 from findimg.terminal import counted, print_lines
 from findimg_jobs.build.merging import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, continued_by_a_rerun, setting
+from findimg_jobs.cli.options import JsonOption, continued_by_a_rerun
 from findimg_jobs.indexing.add import add as run_add
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
@@ -25,7 +26,25 @@ from findimg_jobs.reporting.notifications import notify_when_done
 from findimg_jobs.reporting.run_report import RunReport
 
 
+@takes_settings(
+    "library",
+    "backbone",
+    "weights",
+    "words",
+    "head",
+    "visual_dim",
+    "engine",
+    "ray_address",
+    "shard_size",
+    "partition_size",
+    "read_text",
+    "text_scripts",
+    "cache",
+    "index_channels",
+    "report_channel",
+)
 def index(
+    settings: Settings,
     sources: Annotated[
         list[str] | None, typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")
     ] = None,
@@ -52,20 +71,6 @@ def index(
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
     ] = None,
-    library: LibraryOption = None,
-    backbone: Annotated[str | None, setting("backbone")] = None,
-    weights: Annotated[str | None, setting("weights")] = None,
-    words: Annotated[str | None, setting("words")] = None,
-    head: Annotated[str | None, setting("head")] = None,
-    visual_dim: Annotated[str | None, setting("visual_dim")] = None,
-    engine: Annotated[str | None, setting("engine")] = None,
-    ray_address: Annotated[str | None, setting("ray_address")] = None,
-    shard_size: Annotated[int | None, setting("shard_size")] = None,
-    partition_size: Annotated[int | None, setting("partition_size")] = None,
-    read_text: Annotated[str | None, setting("read_text")] = None,
-    text_scripts: Annotated[str | None, setting("text_scripts")] = None,
-    cache: CacheOption = None,
-    index_channels: Annotated[str | None, setting("index_channels")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Publish nothing if any image cannot be read.")] = False,
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Publish even if more than half of the images are gone.")
@@ -85,27 +90,9 @@ def index(
         Path | None,
         typer.Option(dir_okay=False, help="Write the run's metrics to this file, for Prometheus' textfile collector."),
     ] = None,
-    report_channel: Annotated[str | None, setting("report_channel")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a library up to date with its sources and publish it."""
-    settings = load_settings(
-        library=library,
-        backbone=backbone,
-        weights=weights,
-        words=words,
-        head=head,
-        visual_dim=visual_dim,
-        engine=engine,
-        ray_address=ray_address,
-        shard_size=shard_size,
-        partition_size=partition_size,
-        read_text=read_text,
-        text_scripts=text_scripts,
-        cache=cache,
-        index_channels=index_channels,
-        report_channel=report_channel,
-    )
     named = [*join_words(sources or ()), *split_sources(sources_text or "")]
     if from_file:
         named += read_source_list(from_file)
@@ -137,58 +124,34 @@ def _next_steps(settings: Settings, report: RunReport) -> list[str]:
     return [f"Search it: findimg-bot ask {question}{library}, or in a browser: findimg-bot try{library}"]
 
 
+@takes_settings("library", "weights", "cache")
 def add(
+    settings: Settings,
     uris: Annotated[list[str], typer.Argument(metavar="URI…", help="Images inside the library's sources.")],
-    library: LibraryOption = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another run.")] = PATIENCE,
-    weights: Annotated[str | None, setting("weights")] = None,
-    cache: CacheOption = None,
 ) -> None:
     """Add new or changed images to the live version at once, without listing the sources."""
-    settings = load_settings(library=library, weights=weights, cache=cache)
     print_lines(run_add(settings, uris, wait).lines())
 
 
+@takes_settings("library", "words", "head", "visual_dim", "engine", "ray_address", "partition_size", "cache")
 def merge(
-    library: LibraryOption = None,
-    words: Annotated[str | None, setting("words")] = None,
-    head: Annotated[str | None, setting("head")] = None,
-    visual_dim: Annotated[str | None, setting("visual_dim")] = None,
-    engine: Annotated[str | None, setting("engine")] = None,
-    ray_address: Annotated[str | None, setting("ray_address")] = None,
-    partition_size: Annotated[int | None, setting("partition_size")] = None,
-    cache: CacheOption = None,
+    settings: Settings,
 ) -> None:
     """Build and publish the live version's images again from the embedding store."""
-    settings = load_settings(
-        library=library,
-        words=words,
-        head=head,
-        visual_dim=visual_dim,
-        engine=engine,
-        ray_address=ray_address,
-        partition_size=partition_size,
-        cache=cache,
-    )
     manifest = rebuild(settings)
     print(f"Version {manifest.version} with {counted(manifest.images, 'image')} is live.")
 
 
+@takes_settings("library", "engine", "ray_address", "partition_size", "cache")
 def compact(
-    library: LibraryOption = None,
+    settings: Settings,
     purge: Annotated[
         bool,
         typer.Option("--purge", help="Rewrite every segment that holds a deleted image, however few they are."),
     ] = False,
-    engine: Annotated[str | None, setting("engine")] = None,
-    ray_address: Annotated[str | None, setting("ray_address")] = None,
-    partition_size: Annotated[int | None, setting("partition_size")] = None,
-    cache: CacheOption = None,
 ) -> None:
     """Merge small segments of the live version, and rewrite those with more than a fifth of deleted images."""
-    settings = load_settings(
-        library=library, engine=engine, ray_address=ray_address, partition_size=partition_size, cache=cache
-    )
     before = Library(settings.library, settings.cache).current()
     manifest = rebuild(settings, merges=choose_purge if purge else choose_compaction)
     if manifest.version == before:

@@ -3,25 +3,15 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from findimg.settings import Settings
 from findimg.terminal import printable
 
-
-def setting(name: str) -> Any:
-    """Return the command-line option of a setting, with the setting's description as its help."""
-    return typer.Option(help=Settings.model_fields[name].description, show_default=False)
-
-
-LibraryOption = Annotated[str | None, setting("library")]
-CacheOption = Annotated[Path | None, setting("cache")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 
 

@@ -2,33 +2,21 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
-from findimg.settings import load_settings
+from findimg.command_settings import takes_settings
+from findimg.settings import Settings
 from findimg.terminal import print_lines
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, continued_by_a_rerun, setting
+from findimg_jobs.cli.options import JsonOption, continued_by_a_rerun
 from findimg_jobs.maintenance.read_captions import read_missing_captions
 from findimg_jobs.reading.catch_up import catch_up
 
 
+@takes_settings("library", "read_text", "text_scripts", "engine", "ray_address", "cache")
 def read_text(
-    library: LibraryOption = None,
-    read_text: Annotated[str | None, setting("read_text")] = None,
-    text_scripts: Annotated[str | None, setting("text_scripts")] = None,
-    engine: Annotated[str | None, setting("engine")] = None,
-    ray_address: Annotated[str | None, setting("ray_address")] = None,
-    cache: CacheOption = None,
+    settings: Settings,
     as_json: JsonOption = False,
 ) -> None:
     """Read the text in the live version's images, as far as it is not read yet, and publish it. Default: likely."""
-    settings = load_settings(
-        library=library,
-        read_text=read_text,
-        text_scripts=text_scripts,
-        engine=engine,
-        ray_address=ray_address,
-        cache=cache,
-    )
     with continued_by_a_rerun("read"):
         result = catch_up(settings)
     if as_json:
@@ -38,6 +26,7 @@ def read_text(
         print_lines(result.lines())
 
 
-def read_captions(library: LibraryOption = None, cache: CacheOption = None) -> None:
+@takes_settings("library", "cache")
+def read_captions(settings: Settings) -> None:
     """Read the captions of images that an older release indexed without them. Nothing is embedded."""
-    print_lines(read_missing_captions(load_settings(library=library, cache=cache)).lines())
+    print_lines(read_missing_captions(settings).lines())

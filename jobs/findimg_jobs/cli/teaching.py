@@ -12,13 +12,14 @@ from typer.core import TyperCommand
 
 import findimg
 from findimg.api import local_person
+from findimg.command_settings import takes_settings
 from findimg.errors import SettingsError, StorageError
-from findimg.settings import Settings, load_settings
+from findimg.settings import Settings
 from findimg.taught.audit import audit
 from findimg.taught.events import CancelEvent, readable_time
 from findimg.taught.teaching import undo_person
 from findimg.taught.transfer import read_export
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
+from findimg_jobs.cli.options import JsonOption, make_table, print_table
 from findimg_jobs.evaluation.measure import read_labels
 
 _MOST_AUDITED = 1000
@@ -43,7 +44,9 @@ class RepeatedOptions(TyperCommand):
         return super().parse_args(ctx, repeated)
 
 
+@takes_settings("library", "cache")
 def teach(
+    settings: Settings,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A word or phrase.", show_default=False)] = None,
     like: Annotated[
         list[str] | None, typer.Option(metavar="URI…", help="Images that show it, in the library or not.")
@@ -69,12 +72,9 @@ def teach(
     import_file: Annotated[
         str | None, typer.Option("--import", metavar="FILE", help="Teach the names of a file from --export.")
     ] = None,
-    library: LibraryOption = None,
-    cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Teach the team's own words with example images, or list and remove them. Searches use them within seconds."""
-    settings = load_settings(library=library, cache=cache)
     examples = bool(like or unlike)
     tasks = [examples, from_folder, list_names, remove, undo_by, erase_by, show_audit, export, import_file]
     if sum(map(bool, tasks)) != 1 or examples != (name is not None):

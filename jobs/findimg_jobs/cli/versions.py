@@ -5,19 +5,20 @@ from typing import Annotated
 
 import typer
 
+from findimg.command_settings import takes_settings
 from findimg.errors import LibraryError
 from findimg.library.library import Library
-from findimg.settings import load_settings
+from findimg.settings import Settings
 from findimg.terminal import counted, print_lines
 from findimg_jobs.build.publish import set_current
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, make_table, print_table
+from findimg_jobs.cli.options import JsonOption, make_table, print_table
 from findimg_jobs.maintenance.verify import verify as verify_version
 from findimg_jobs.store.lock import hold_lock
 
 
-def verify(library: LibraryOption = None, cache: CacheOption = None) -> None:
+@takes_settings("library", "cache")
+def verify(settings: Settings) -> None:
     """Compare the live version with its manifest and the embedding store, and check its recall and taught names."""
-    settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     manifest = opened.manifest(opened.live_version())
     findings = verify_version(opened, manifest)
@@ -34,9 +35,9 @@ def verify(library: LibraryOption = None, cache: CacheOption = None) -> None:
     )
 
 
-def versions(library: LibraryOption = None, cache: CacheOption = None, as_json: JsonOption = False) -> None:
+@takes_settings("library", "cache")
+def versions(settings: Settings, as_json: JsonOption = False) -> None:
     """List the versions of a library."""
-    settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     names = opened.versions()
     live: str | None = None
@@ -67,15 +68,14 @@ def versions(library: LibraryOption = None, cache: CacheOption = None, as_json: 
     print_table(make_table(columns, [(*list(row.values())[:-1], "live" if row["live"] else "") for row in rows]))
 
 
+@takes_settings("library", "cache")
 def rollback(
+    settings: Settings,
     version: Annotated[
         str | None, typer.Argument(help="The version to make live. By default the one before the live version.")
     ] = None,
-    library: LibraryOption = None,
-    cache: CacheOption = None,
 ) -> None:
     """Make an earlier version the live one again."""
-    settings = load_settings(library=library, cache=cache)
     opened = Library(settings.library, settings.cache)
     opened.check_published()
     with hold_lock(opened.storage) as lock:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from findimg.command_settings import takes_settings
 from findimg.errors import FindimgError, SettingsError
-from findimg.settings import Settings, load_settings
+from findimg.settings import Settings
 from findimg.terminal import print_lines
-from findimg_jobs.cli.options import CacheOption, JsonOption, LibraryOption, setting
+from findimg_jobs.cli.options import JsonOption
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.skip_rules import SkipRules
@@ -18,9 +19,10 @@ from findimg_jobs.watching.changes import ChangeWatcher, WatchTimes, watch_folde
 from findimg_jobs.watching.sqs import watch_queue
 
 
+@takes_settings("library", "engine", "ray_address", "read_text", "text_scripts", "cache")
 def watch(
+    settings: Settings,
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")],
-    library: LibraryOption = None,
     settle: Annotated[float, typer.Option(min=0, help="Seconds without a change before a run starts.")] = 10.0,
     every: Annotated[
         float,
@@ -40,22 +42,9 @@ def watch(
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
     ] = None,
-    engine: Annotated[str | None, setting("engine")] = None,
-    ray_address: Annotated[str | None, setting("ray_address")] = None,
-    read_text: Annotated[str | None, setting("read_text")] = None,
-    text_scripts: Annotated[str | None, setting("text_scripts")] = None,
-    cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index the sources, and again whenever something in them changes. Stop with Ctrl-C."""
-    settings = load_settings(
-        library=library,
-        engine=engine,
-        ray_address=ray_address,
-        read_text=read_text,
-        text_scripts=text_scripts,
-        cache=cache,
-    )
     if not settings.library:
         raise SettingsError("No library is named. Give --library or set FINDIMG_LIBRARY.")
     options = IndexOptions(rules=SkipRules(tuple(exclude or ()), tuple(include or ())))
