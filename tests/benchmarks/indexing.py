@@ -22,7 +22,7 @@ from findimg.settings import Settings
 from findimg_jobs.indexing.embed import BATCH, Embedder, EmbedTask
 from findimg_jobs.indexing.run import index
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.store.shards import make_shards
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.training.quantize import FLOAT32, INT8, quantize
 from tests.benchmarks.figures import Figure, Spent, in_turns, load
 from tests.benchmarks.made_up import commit_made_up
@@ -57,7 +57,7 @@ def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: 
     made_by = fingerprint(name, store, weights or None)
     library = Library(str(folder / f"library-{name}"), folder)
     images = list_sources([str(source)], library.uri).images
-    (shard,) = make_shards(images, made_by, len(images))
+    (shard,) = PlannedShards(images, made_by, len(images))
     files = [Path(image.uri) for image in images]
     embedder = Embedder(EmbedTask(name, weights, store.folder, library.uri, made_by, frozenset()))
     backbone: ImageEncoder = embedder._backbone

@@ -166,7 +166,7 @@ def publish_images(
     live = library.live_manifest()
     context = make_build_context(settings, live, ["s3://made-up"], live and live.fingerprint)
     run = new_run_id()
-    write_plan(library.storage, Plan(run, ImageTable.of(images), ()))
+    write_plan(library.storage, Plan(run, ImageTable.of(images)))
     with (
         tempfile.TemporaryDirectory(prefix="findimg-") as name,
         Engine(settings) as engine,

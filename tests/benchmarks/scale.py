@@ -86,7 +86,7 @@ def commit_keys(settings: Settings, images: int) -> dict[str, Any]:
         storage.write(f"{shard_folder(fingerprint, stats.shard)}/stats.json", commit)
         keys += len(rows)
         shards += 1
-    write_plan(storage, Plan(_LIVE, ImageTable.of(stream_made_up_images(images)), ()))
+    write_plan(storage, Plan(_LIVE, ImageTable.of(stream_made_up_images(images))))
     return {"keys": keys, "shards": shards}
 
 

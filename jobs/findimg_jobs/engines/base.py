@@ -1,6 +1,6 @@
 """Choose where a run's work is done: on Ray, or in this process."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
@@ -8,7 +8,8 @@ from typing import Self, TypeVar
 from findimg.settings import Settings
 from findimg_jobs.engines.local import run_locally
 from findimg_jobs.engines.task import ShardTask
-from findimg_jobs.store.shards import Shard, Stats
+from findimg_jobs.store.planned_shards import Shards
+from findimg_jobs.store.shards import Stats
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -43,13 +44,13 @@ class Engine:
         """Whether all work is done in this process."""
         return self._local
 
-    def run(self, shards: Sequence[Shard], task: ShardTask) -> Iterator[Stats]:
+    def run(self, shards: Shards, task: ShardTask) -> Iterator[Stats]:
         """Work through shards and commit them. Yield the statistics of each one as it finishes.
 
         Raises:
             FindimgError: see `run_on_ray`.
         """
-        if not shards:
+        if not len(shards):
             return iter(())
         if self._local:
             return run_locally(shards, task)

@@ -8,9 +8,10 @@ import logging
 import os
 import socket
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 # Ray reads these when it is imported and when it starts.
@@ -29,6 +30,7 @@ import findimg
 import findimg_jobs
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import Shard, Stats
 
 In = TypeVar("In")
@@ -49,7 +51,7 @@ class _ActorPlan:
     memory: int  # bytes
 
 
-def run_on_ray(shards: Sequence[Shard], task: ShardTask, address: str) -> Iterator[Stats]:
+def run_on_ray(shards: Shards, task: ShardTask, address: str) -> Iterator[Stats]:
     """Work through the shards on Ray and commit them. Yield the statistics of each one as it finishes.
 
     A shard whose worker dies is given to another worker. After three deaths it is halved, until the image that kills
@@ -72,22 +74,29 @@ def run_on_ray(shards: Sequence[Shard], task: ShardTask, address: str) -> Iterat
 def map_on_ray(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """Call a function with every item, each as a Ray task with one CPU, and yield the results in order.
 
-    Ray must be connected. A task whose worker died is repeated.
+    Ray must be connected. A task whose worker died is repeated. A task is made when it is about to start, so that the
+    items of a large library are not in memory together.
 
     Raises:
         FindimgError: an error of a task.
         NotPublishedError: a task raised another exception, or its workers died.
     """
     task = ray.remote(function).options(num_cpus=1, max_retries=ATTEMPTS)
-    for ref in [task.remote(item) for item in items]:
+    rest = iter(items)
+    # Two tasks for each core keep the cluster busy while the first one is waited for.
+    running = deque(task.remote(item) for item in islice(rest, 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))))
+    while running:
+        ref = running.popleft()
         try:
-            yield ray.get(ref)
+            result = ray.get(ref)
         except RayTaskError as error:
             raise _translated(error) from error
         except RayError as error:
             raise NotPublishedError(
                 f"A worker died {ATTEMPTS + 1} times: {error} Everything embedded so far is kept. Run again."
             ) from error
+        running.extend(task.remote(item) for item in islice(rest, 1))
+        yield result
 
 
 @contextmanager
@@ -201,10 +210,15 @@ class Worker:
 
 
 class _Queue:
-    """The shards that wait, the actors, and the shard that each actor works on."""
+    """The shards that wait, the actors, and the shard that each actor works on.
 
-    def __init__(self, shards: Sequence[Shard], task: ShardTask):
-        self._waiting = deque(shards)
+    A shard is made when an actor is free.
+    """
+
+    def __init__(self, shards: Shards, task: ShardTask):
+        self._new = iter(shards)
+        self._left = len(shards)  # shards that `_new` still yields
+        self._again = deque[Shard]()  # shards whose worker died, and halves of them
         self._deaths: Counter[str] = Counter()
         self._task = task
         self._actors = _plan_actors(len(shards), task.memory)
@@ -224,11 +238,22 @@ class _Queue:
                 else:
                     yield from self._finished(ref)
 
+    @property
+    def _waiting(self) -> int:
+        """The number of shards that no actor has."""
+        return self._left + len(self._again)
+
+    def _next(self) -> Shard:
+        if self._left:
+            self._left -= 1
+            return next(self._new)
+        return self._again.popleft()
+
     def _fill(self) -> None:
         while self._waiting and self._idle:
-            worker, shard = self._idle.pop(), self._waiting.popleft()
+            worker, shard = self._idle.pop(), self._next()
             self._running[worker.work.remote(shard)] = worker, shard
-        wanted = min(self._actors.actors, len(self._waiting) + len(self._running))
+        wanted = min(self._actors.actors, self._waiting + len(self._running))
         for _ in range(wanted - len(self._running) - len(self._idle) - len(self._starting)):
             actor: Any = ray.remote(Worker).options(
                 num_cpus=self._actors.cpus, memory=self._actors.memory, max_restarts=0, max_task_retries=0
@@ -267,7 +292,7 @@ class _Queue:
         """Queue a shard whose worker died again, halve it, or record its only image as a failure."""
         self._deaths[shard.name] += 1
         if self._deaths[shard.name] < ATTEMPTS:
-            self._waiting.append(shard)
+            self._again.append(shard)
         elif len(shard.images) == 1:
             reason = f"Its worker died {ATTEMPTS} times ({type(error).__name__}); the image may need too much memory."
             yield self._task.commit_as_failed(shard, reason)
@@ -277,4 +302,4 @@ class _Queue:
                 half = self._task.name(images)
                 # A half whose worker dies is halved at once. Only a single image is tried three times.
                 self._deaths[half.name] = ATTEMPTS - 1 if len(images) > 1 else 0
-                self._waiting.append(half)
+                self._again.append(half)

@@ -1,12 +1,13 @@
 """Work through shards in this process, one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from findimg_jobs.engines.task import ShardTask
-from findimg_jobs.store.shards import Shard, Stats
+from findimg_jobs.store.planned_shards import Shards
+from findimg_jobs.store.shards import Stats
 
 
-def run_locally(shards: Sequence[Shard], task: ShardTask) -> Iterator[Stats]:
+def run_locally(shards: Shards, task: ShardTask) -> Iterator[Stats]:
     """Work through the shards in this process and commit them. Yield the statistics of each one."""
     worker = task.open()
     for shard in shards:

@@ -22,9 +22,9 @@ from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reading.stage import check_models, read_text
 from findimg_jobs.store.blocklist import is_blocked
-from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.plan import Plan, make_plan, new_run_id, read_folders, read_images, write_plan
-from findimg_jobs.store.shards import Shard, make_shards
+from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import embedded_by_all, find_embedded_by_all
 
@@ -103,12 +103,14 @@ def _publish(
     # A removal needs no encoder, so this machine may have other weights.
     encoders = _choose(settings, live) if len(listing.images) else encoders_of(settings, live, live.sources)
     committed = [read_committed(storage, each.fingerprint) for each in encoders]
-    planned = read_images(storage, live.run)
+    before = read_plan(storage, live.run)
+    planned = before.images
     kept = planned.not_below(removed)
-    plan = _plan(storage, settings, live, kept, listing, committed[0])
+    plan = _write_plan(storage, replace(before, images=kept), listing)
     jobs = [
-        EmbedJob(encoder, _shards(encoder, committed[number], listing, settings) if number else plan.shards)
-        for number, encoder in enumerate(encoders)
+        # A broken image that somebody adds is tried again.
+        EmbedJob(encoder, PlannedShards(each.to_embed(listing.images, True), encoder.fingerprint, settings.shard_size))
+        for encoder, each in zip(encoders, committed, strict=True)
     ]
     embed_with_all(session, settings, jobs, committed, [[] for _ in jobs])
     if settings.read_text != "off":
@@ -143,14 +145,6 @@ def _choose(settings: Settings, live: Manifest) -> tuple[ChosenEncoder, ...]:
     return encoders
 
 
-def _shards(
-    encoder: ChosenEncoder, committed: CommittedImages, listing: Listing, settings: Settings
-) -> Sequence[Shard]:
-    """Return the listed images that a second encoder has not embedded."""
-    images = committed.to_embed(listing.images, retry_failed=True)
-    return make_shards(images, encoder.fingerprint, settings.shard_size)
-
-
 def _check_addable(storage: Storage, live: Manifest, listing: Listing) -> None:
     for image in listing.images:
         if not is_below(image.uri, live.sources):
@@ -164,17 +158,9 @@ def _check_addable(storage: Storage, live: Manifest, listing: Listing) -> None:
             )
 
 
-def _plan(
-    storage: Storage,
-    settings: Settings,
-    live: Manifest,
-    planned: ImageTable,
-    listing: Listing,
-    committed: CommittedImages,
-) -> Plan:
-    """Write and return the plan: the images of the live version, and those that were listed."""
-    new = make_plan(new_run_id(), listing, committed, live.fingerprint, settings.shard_size, retry_failed=True)
-    folders = {**listing.folders, **read_folders(storage, live.run)}
-    plan = replace(new, images=planned.updated(listing.images), folders=folders)
+def _write_plan(storage: Storage, before: Plan, listing: Listing) -> Plan:
+    """Write and return the plan: the images of the version before that stay, and those that were listed."""
+    folders = {**listing.folders, **before.folders}
+    plan = Plan(new_run_id(), before.images.updated(listing.images), folders=folders)
     write_plan(storage, plan)
     return plan

@@ -14,7 +14,7 @@ from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import Storage
-from findimg.storage.slack import access_of_sources, use_access
+from findimg.storage.slack import SCHEME, SlackAccess, access_of_sources, use_access
 from findimg.terminal import counted
 from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
@@ -38,9 +38,10 @@ from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.plan import Plan, make_plan, new_run_id, read_folders, read_images, share_work, write_plan
+from findimg_jobs.store.plan import Plan, new_run_id, read_images, read_plan, share_work, write_plan
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shard_compaction import compact, is_crowded
-from findimg_jobs.store.shards import Shard, Stats, make_shards
+from findimg_jobs.store.shards import Stats
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import VersionImages, find_embedded_by_all
 
@@ -115,9 +116,10 @@ def index(
             session = WriteSession(library, lock, engine, clock)
             if library.current() != live_name:  # the sources were listed without the lock
                 live, listing = _catch_up(library, live, listing)
-            progress = _plan(session, settings, listing, encoders, live, options)
+            progress = _plan(session, listing, encoders, live, options)
             try:
-                jobs = list(_jobs(encoders, progress, settings, options))
+                with clock.stage("plan"):
+                    jobs = list(_jobs(encoders, progress, settings, options))
                 embed_with_all(session, settings, jobs, progress.committed, progress.shards)
                 _read_text(session, settings, encoders[0], progress)
                 manifest = _build(session, settings, encoders, progress, live, options)
@@ -169,13 +171,12 @@ def _how_built(manifest: Manifest) -> tuple[list[str], list[str]]:
 
 def _plan(
     session: WriteSession,
-    settings: Settings,
     listing: Listing,
     encoders: Sequence[ChosenEncoder],
     live: Manifest | None,
     options: IndexOptions,
 ) -> _Progress:
-    storage, fingerprint = session.library.storage, encoders[0].fingerprint
+    storage = session.library.storage
     with session.clock.stage("plan"):
         every = [read_committed(storage, each.fingerprint) for each in encoders]
         committed = every[0]
@@ -186,9 +187,7 @@ def _plan(
         images, skipped = _images_of_version(listing, before, committed)
         off = addresses_off(storage)
         images = read_captions_beside(without_blocked(storage, images.not_below(off)), before)
-        listing = replace(listing, images=images)
-        run = new_run_id()
-        plan = make_plan(run, listing, committed, fingerprint, settings.shard_size, options.retry_failed)
+        plan = Plan(new_run_id(), images, listing.folders)
         write_plan(storage, plan)
         wanted = len(before) - before.count_below(off)
         return _Progress(
@@ -212,11 +211,11 @@ def _live_images(
     if live is None:
         return ImageTable.of(()), {}
     try:
-        planned, folders = read_images(library.storage, live.run), read_folders(library.storage, live.run)
+        plan = read_plan(library.storage, live.run, committed)
     except LibraryError as error:
         _log.warning("The images of the live version are not known: %s", error)
         return ImageTable.of(()), {}
-    return committed.embedded(planned), folders
+    return plan.images, plan.folders
 
 
 def _check_not_emptied(listing: Listing, before: ImageTable) -> None:
@@ -267,20 +266,19 @@ class EmbedJob:
     """What one encoder embeds in a run."""
 
     encoder: ChosenEncoder
-    shards: Sequence[Shard]
+    shards: PlannedShards
     thumbnails_of: str = ""  # an encoder whose images are embedded from their thumbnails; empty to read all images
 
 
 def _jobs(
     encoders: Sequence[ChosenEncoder], progress: _Progress, settings: Settings, options: IndexOptions
 ) -> Iterator[EmbedJob]:
-    """Yield what each encoder embeds. The first one embeds the plan's shards."""
-    yield EmbedJob(encoders[0], progress.plan.shards)
-    for number, encoder in enumerate(encoders[1:], 1):
-        committed = progress.committed[number]
-        images = committed.to_embed(progress.plan.images, options.retry_failed)
-        shards = make_shards(images, encoder.fingerprint, settings.shard_size)
-        yield EmbedJob(encoder, shards, encoders[0].fingerprint if options.from_thumbnails else "")
+    """Yield what each encoder embeds: only new and changed images."""
+    for number, encoder in enumerate(encoders):
+        images = progress.committed[number].to_embed(progress.plan.images, options.retry_failed)
+        shards = PlannedShards(images, encoder.fingerprint, settings.shard_size)
+        is_second = number and options.from_thumbnails
+        yield EmbedJob(encoder, shards, encoders[0].fingerprint if is_second else "")
 
 
 def embed_with_all(
@@ -318,12 +316,11 @@ def _embed_together(
 ) -> tuple[EmbedJob, EmbedJob]:
     """Embed the images that two encoders lack, and return what each of them must do alone."""
     storage, encoders = session.library.storage, (first.encoder, second.encoder)
-    fingerprints = first.encoder.fingerprint, second.encoder.fingerprint
-    work = share_work(first.shards, second.shards, fingerprints, settings.shard_size)
-    if not work.both:
+    work = share_work(first.shards, second.shards)
+    to_embed = len(work.both.images)
+    if not to_embed:
         return first, second
     names = " and ".join(encoder.context.config.backbone for encoder in encoders)
-    to_embed = sum(len(shard.images) for shard in work.both)
     _log.info("Embedding %d new or changed images with %s. Loading the models.", to_embed, names)
     alone: list[SourceImage] = []
     with session.clock.stage("embed"):
@@ -331,21 +328,20 @@ def _embed_together(
             _task(storage, settings, encoder, known.contents())
             for encoder, known in zip(encoders, committed, strict=True)
         ]
-        images = (image.uri for shard in work.both for image in shard.images)
-        task = replace(tasks[0], slack=access_of_sources(settings, images), beside=tasks[1])
+        task = replace(tasks[0], slack=_slack_access(settings, work.both.images), beside=tasks[1])
         for stats in show_progress(session.engine.run(work.both, task), to_embed):
-            done[0].append(replace(stats, beside=None))
+            done[0].append(replace(stats, beside=None, alone=()))
             if stats.beside:
                 done[1].append(stats.beside)
             alone += stats.alone
             session.lock.check()
     rest = [
-        [*shards, *make_shards(alone, fingerprint, settings.shard_size)]
-        for shards, fingerprint in zip((work.first, work.second), fingerprints, strict=True)
+        replace(job, shards=replace(shards, images=shards.images.updated(ImageTable.of(alone))) if alone else shards)
+        for job, shards in ((first, work.first), (second, work.second))
     ]
-    if any(rest):
-        committed[:] = [read_committed(storage, fingerprint) for fingerprint in fingerprints]
-    return replace(first, shards=rest[0]), replace(second, shards=rest[1])
+    if any(len(job.shards) for job in rest):
+        committed[:] = [read_committed(storage, encoder.fingerprint) for encoder in encoders]
+    return rest[0], rest[1]
 
 
 def _embed_shards(
@@ -364,15 +360,14 @@ def _embed_shards(
         FindimgError: not all shards could be embedded. Committed shards stay.
     """
     storage, encoder, fingerprint = session.library.storage, job.encoder, job.encoder.fingerprint
-    to_embed = sum(len(shard.images) for shard in job.shards)
+    to_embed = len(job.shards.images)
     if to_embed:
         name = encoder.context.config.backbone
         _log.info("Embedding %d new or changed images with %s. Loading the model.", to_embed, name)
     with session.clock.stage("embed"):
         contents = committed.contents() if to_embed else NO_CONTENTS
         task = _task(storage, settings, encoder, contents, job.thumbnails_of)
-        images = (image.uri for shard in job.shards for image in shard.images)
-        task = replace(task, slack=access_of_sources(settings, images))
+        task = replace(task, slack=_slack_access(settings, job.shards.images))
         for shard in show_progress(session.engine.run(job.shards, task), to_embed):
             done.append(shard)
             session.lock.check()
@@ -402,6 +397,11 @@ def _task(
         carried_by=encoder.live.version if encoder.carried and encoder.live else "",
         thumbnails_of=thumbnails_of,
     )
+
+
+def _slack_access(settings: Settings, images: ImageTable) -> dict[str, SlackAccess]:
+    """Return the access to each Slack workspace that some images are in."""
+    return access_of_sources(settings, (image.uri for image in images.below((f"{SCHEME}://",))))
 
 
 def _read_text(session: WriteSession, settings: Settings, encoder: ChosenEncoder, progress: _Progress) -> None:

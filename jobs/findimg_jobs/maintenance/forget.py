@@ -32,8 +32,8 @@ from findimg_jobs.store.plan import (
     delete_plan,
     new_run_id,
     planned_runs,
-    read_folders,
     read_images,
+    read_plan,
     write_plan,
 )
 from findimg_jobs.store.shards import ImageKey, fingerprints
@@ -120,7 +120,8 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
     with write_to_live(settings) as (session, live):
         library, storage = session.library, session.library.storage
         stores = _read_stores(storage)
-        planned = read_images(storage, live.run)
+        plan = read_plan(storage, live.run)
+        planned = plan.images
         wanted = _in_stored_form(library, wanted, planned, stores)
         forgotten = planned.with_uris(wanted)
         stay = planned.without(forgotten)
@@ -141,7 +142,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         holding = frozenset(segment.name for segment in segments_with(library, live, named, gone))
         if known.count_embedded(forgotten) or holding:
             run = new_run_id()
-            write_plan(storage, Plan(run, stay, (), read_folders(storage, live.run)))
+            write_plan(storage, Plan(run, stay, folders=plan.folders))
             change = VersionChange(run, stay, allow_shrink=True, rewritten=holding)
             live = publish_images(session, settings, live, change)
         session.lock.check()

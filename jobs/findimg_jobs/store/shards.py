@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -140,13 +140,6 @@ class CommittedShard:
 def fingerprints(storage: Storage) -> set[str]:
     """Return the fingerprints of all encoders that the library has embeddings of."""
     return {entry.key.split("/")[1] for entry in storage.list("embeddings")}
-
-
-def make_shards(images: Iterable[SourceImage], fingerprint: str, size: int) -> list[Shard]:
-    """Return shards of at most `size` images, in URI order."""
-    ordered = sorted(images)
-    pieces = [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
-    return [name_shard(piece, fingerprint) for piece in pieces]
 
 
 def name_shard(images: tuple[SourceImage, ...], fingerprint: str) -> Shard:

@@ -65,7 +65,7 @@ def publish_night(config: Settings, number: int, merges: Merges) -> Manifest:
     context = make_build_context(config, live, ["s3://made-up"])
     with Engine(config) as engine, hold_lock(library.storage) as lock:
         run = new_run_id()
-        write_plan(library.storage, Plan(run, ImageTable.of(images), ()))
+        write_plan(library.storage, Plan(run, ImageTable.of(images)))
         known = read_committed(library.storage, context.config.fingerprint)
         request = BuildRequest(run, context, find_embedded(images, known), failed=0, merges=merges)
         return build_and_publish(WriteSession(library, lock, engine, StageClock()), [request], live, allow_shrink=True)

@@ -17,9 +17,9 @@ from findimg_jobs.engines import cluster
 from findimg_jobs.engines.cluster import run_on_ray
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.shards import Shard, Stats, make_shards
+from findimg_jobs.store.planned_shards import PlannedShards
+from findimg_jobs.store.shards import Shard, Stats
 
 pytestmark = pytest.mark.slow
 
@@ -80,8 +80,8 @@ def work(tmp_path: Path, cache: Path) -> EmbedTask:
     return EmbedTask("efficientnet-lite0", "", models, str(tmp_path / "library"), made, frozenset())
 
 
-def shards_of(folder: Path, work: EmbedTask, size: int) -> list[Shard]:
-    return make_shards(list_sources([str(folder)], work.library).images, work.fingerprint, size)
+def shards_of(folder: Path, work: EmbedTask, size: int) -> PlannedShards:
+    return PlannedShards(list_sources([str(folder)], work.library).images, work.fingerprint, size)
 
 
 def changed(work: EmbedTask, kind: type[TaskOf]) -> EmbedTask:
@@ -102,9 +102,7 @@ def test_image_that_kills_workers_fails_alone(pictures: Path, work: EmbedTask, m
     done = list(run_on_ray(shards, changed(work, FatalTask), ""))
     assert sum(stats.embedded for stats in done) == 5
     assert embedded(work) == ["0.png", "1.png", "2.png", "4.png", "5.png"]
-    (failure,) = read_committed(open_storage(work.library), work.fingerprint).failures_among(
-        ImageTable.of(shards[0].images)
-    )
+    (failure,) = read_committed(open_storage(work.library), work.fingerprint).failures_among(shards.images)
     assert failure.uri.endswith("/3.png")
     assert "died 2 times" in failure.reason
 

@@ -6,10 +6,8 @@ import pytest
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.indexing.sources import list_sources, map_in_threads
 from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.listing import Listing
 from findimg_jobs.reading.sidecars import read_captions_beside
-from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.plan import make_plan, read_images, write_plan
+from findimg_jobs.store.plan import Plan, read_images, write_plan
 
 
 def packet(title: str) -> str:
@@ -47,7 +45,7 @@ def test_sidecars_with_and_without_the_extension_of_the_image_are_read(photos: P
 def test_captions_are_kept_in_the_plan(photos: Path, tmp_path: Path) -> None:
     storage = FolderStorage(str(tmp_path / "library"))
     images = listed(photos)
-    write_plan(storage, make_plan("run", Listing(images), read_committed(storage, "f"), "f", 10))
+    write_plan(storage, Plan("run", images))
     assert captions(read_images(storage, "run")) == captions(images)
 
 

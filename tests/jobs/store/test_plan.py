@@ -1,3 +1,4 @@
+import hashlib
 import json
 import tracemalloc
 from pathlib import Path
@@ -8,10 +9,10 @@ import pytest
 from findimg.errors import LibraryError
 from findimg.storage.base import open_storage
 from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.listing import Listing
-from findimg_jobs.keys.records import Failure, SourceImage
+from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.plan import last_run, make_plan, read_images, write_plan
+from findimg_jobs.store.plan import Plan, last_run, read_images, read_plan, share_work, write_plan
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import Content, EmbeddedImage, Stats, commit_shard, shard_folder
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
@@ -29,25 +30,34 @@ def known(tmp_path: Path) -> CommittedImages:
     return read_committed(storage, "f")
 
 
-def listing(*images: SourceImage) -> Listing:
-    return Listing(ImageTable.of(images))
+def table(*images: SourceImage) -> ImageTable:
+    return ImageTable.of(images)
 
 
-def test_plan_has_only_images_that_are_not_settled(known: CommittedImages) -> None:
-    plan = make_plan("r", listing(AWAY, BROKEN, NEW, OLD), known, "f", shard_size=10)
-    assert [shard.images for shard in plan.shards] == [(AWAY, NEW)]
+def test_only_images_that_are_not_settled_are_embedded(known: CommittedImages) -> None:
+    assert list(known.to_embed(table(AWAY, BROKEN, NEW, OLD))) == [AWAY, NEW]
 
 
-def test_changed_image_is_planned_again(known: CommittedImages) -> None:
+def test_changed_image_is_embedded_again(known: CommittedImages) -> None:
     changed = [SourceImage("broken", "2"), SourceImage("old", "2")]
-    plan = make_plan("r", listing(*changed), known, "f", shard_size=10)
-    assert [shard.images for shard in plan.shards] == [tuple(changed)]
+    assert list(known.to_embed(table(*changed))) == changed
 
 
-def test_written_plan_names_all_images(place: str, known: CommittedImages) -> None:
+def test_written_plan_is_read_back(place: str, known: CommittedImages) -> None:
     storage = open_storage(place)
-    write_plan(storage, make_plan("r", listing(NEW, OLD), known, "f", shard_size=10))
-    assert list(read_images(storage, "r")) == [NEW, OLD]
+    folders = {"/photos": FolderIdentity(7, mounted=True)}
+    image = SourceImage("/photos/new", "1", 5.0)
+    write_plan(storage, Plan("r", table(image, OLD), folders | {"/empty": FolderIdentity(8, mounted=False)}))
+    plan = read_plan(storage, "r")
+    assert (list(plan.images), plan.folders) == ([image, OLD], folders)
+    plan = read_plan(storage, "r", known)
+    assert (list(plan.images), plan.folders) == ([OLD], folders)
+
+
+def test_images_that_two_encoders_lack_are_embedded_together() -> None:
+    first, second = (PlannedShards(table(*images), "f", 10) for images in ((AWAY, NEW), (NEW, OLD)))
+    work = share_work(first, second)
+    assert [list(each.images) for each in (work.both, work.first, work.second)] == [[NEW], [AWAY], [OLD]]
 
 
 def test_missing_or_damaged_plan_is_reported(place: str) -> None:
@@ -59,11 +69,26 @@ def test_missing_or_damaged_plan_is_reported(place: str) -> None:
         read_images(storage, "r")
 
 
+@pytest.mark.parametrize("with_committed", [False, True])
+def test_damaged_row_of_a_plan_is_reported(tmp_path: Path, with_committed: bool) -> None:
+    storage = open_storage(tmp_path)
+    images = [SourceImage(f"/photos/{hashlib.sha256(bytes([n % 256])).hexdigest()}{n}", "1") for n in range(5000)]
+    write_plan(storage, Plan("r", table(*images)))
+    content = Content(30, 20, "PNG", 99, None, np.ones(8, np.float32))
+    rows = [EmbeddedImage(image.uri, "1", f"{number:064x}", content) for number, image in enumerate(images)]
+    commit_shard(storage, "f", rows, [], Stats("s", len(rows), len(rows), 0, 0))
+    path = tmp_path / "plans" / "r.parquet"
+    written = path.read_bytes()
+    path.write_bytes(written[:100] + bytes(5000) + written[5100:])
+    with pytest.raises(LibraryError, match="plan of run r is damaged: "):
+        read_plan(storage, "r", read_committed(storage, "f") if with_committed else None)
+
+
 def test_last_run_is_the_newest_planned_run(place: str, known: CommittedImages) -> None:
     storage = open_storage(place)
     assert last_run(storage) is None
     for run in ("20260102T000000Z-a", "20260103T000000Z-b", "20260101T000000Z-c"):
-        write_plan(storage, make_plan(run, listing(NEW), known, "f", shard_size=10))
+        write_plan(storage, Plan(run, table(NEW)))
     assert last_run(storage) == "20260103T000000Z-b"
 
 
@@ -77,19 +102,32 @@ def test_planning_makes_no_python_object_for_each_image(tmp_path: Path) -> None:
         ]
         commit = json.dumps({"failed": 0, "keys": keys}).encode()
         storage.write(f"{shard_folder('f', f'{start:024}')}/stats.json", commit)
-    listed = listing(*images, NEW)
+    listed = table(*images, NEW)
     del images
     tracemalloc.start()
     try:
-        plan = make_plan("r", listed, read_committed(storage, "f"), "f", shard_size=10)
-        write_plan(storage, plan)
+        write_plan(storage, Plan("r", listed))
+        to_embed = read_committed(storage, "f").to_embed(read_plan(storage, "r").images)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert [shard.images for shard in plan.shards] == [(NEW,)]
+    assert list(to_embed) == [NEW]
     assert most < 200 * count, f"{most / count:.0f} bytes for each image"
 
 
-def test_retry_failed_plans_broken_images(known: CommittedImages) -> None:
-    plan = make_plan("r", listing(AWAY, BROKEN, NEW, OLD), known, "f", shard_size=10, retry_failed=True)
-    assert [shard.images for shard in plan.shards] == [(AWAY, BROKEN, NEW)]
+def test_first_run_makes_python_objects_of_one_shard_at_a_time(tmp_path: Path) -> None:
+    count = 60_000
+    listed = ImageTable.of(SourceImage(f"/photos/{n // 500}/{n:08}.jpg", "1-1") for n in range(count))
+    tracemalloc.start()
+    try:
+        to_embed = read_committed(open_storage(tmp_path), "f").to_embed(listed)
+        done = sum(len(shard.images) for shard in PlannedShards(to_embed, "f", size=500))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert done == count
+    assert most < 120 * count, f"{most / count:.0f} bytes for each image"
+
+
+def test_retry_failed_embeds_broken_images(known: CommittedImages) -> None:
+    assert list(known.to_embed(table(AWAY, BROKEN, NEW, OLD), retry_failed=True)) == [AWAY, BROKEN, NEW]

@@ -7,12 +7,12 @@ from findimg.storage.base import open_storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import (
     Content,
     EmbeddedImage,
     Stats,
     commit_shard,
-    make_shards,
     name_shard,
     read_rows,
     read_vectors,
@@ -125,6 +125,7 @@ def test_shard_name_does_not_depend_on_the_order() -> None:
 
 def test_every_image_is_in_exactly_one_shard() -> None:
     images = [SourceImage(f"{number:03}", "1") for number in range(101)]
-    shards = make_shards(reversed(images), "f", size=10)
+    shards = PlannedShards(ImageTable.of(reversed(images)), "f", size=10)
+    assert len(shards) == 11
     assert [len(shard.images) for shard in shards] == [10] * 10 + [1]
     assert [image for shard in shards for image in shard.images] == images

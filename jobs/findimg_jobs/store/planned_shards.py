@@ -1,0 +1,38 @@
+"""Images in shards that are made while they are worked on, so that the images need not fit into memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.store.shards import Shard, name_shard
+
+
+class Shards(Protocol):
+    """A known number of shards that can be made any number of times."""
+
+    def __len__(self) -> int:
+        """Return the number of shards."""
+
+    def __iter__(self) -> Iterator[Shard]:
+        """Yield the shards."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedShards:
+    """The shards of some images, in URI order."""
+
+    images: ImageTable
+    fingerprint: str  # of the encoder that embeds them
+    size: int  # images in a full shard
+
+    def __len__(self) -> int:
+        """Return the number of shards."""
+        return -(-len(self.images) // self.size)
+
+    def __iter__(self) -> Iterator[Shard]:
+        """Yield the shards. Equal images give equal shards."""
+        images = iter(self.images)
+        while shard := tuple(islice(images, self.size)):
+            yield name_shard(shard, self.fingerprint)
