@@ -184,7 +184,7 @@ def _sort_in(found: Found, entries: "Sequence[Entry] | _Entries", rules: FolderR
             found.skipped[reason] += 1
         elif reason := reason_to_skip(name):
             if is_sidecar(name) and not entry.archived:
-                found.sidecars[entry.uri] = entry.version
+                found.add_sidecar(entry.uri, entry.version)
             if has_no_extension(name) and not entry.archived and isinstance(storage, S3Storage):
                 nameless.append(entry)
             else:

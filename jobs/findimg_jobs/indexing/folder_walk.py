@@ -118,7 +118,7 @@ class FolderWalk:
         if not reason and not self._is_nameless_image(entry):
             reason = reason_to_skip(entry.name)
         if is_sidecar(entry.name) and entry.is_file() and not folder.rules.reason(_key(entry.path, folder.root)):
-            self.found.sidecars[entry.path] = file_version(entry.stat())
+            self.found.add_sidecar(entry.path, file_version(entry.stat()))
         if reason:
             self.found.skipped[reason] += 1
         elif entry.is_symlink():

@@ -251,8 +251,8 @@ def _images_of_version(
     S3 archived.
     """
     images, skipped = listing.images, listing.skipped.copy()
-    if listing.archived:
-        archived = committed.embedded(ImageTable.of(listing.archived))
+    if len(listing.archived):
+        archived = committed.embedded(listing.archived)
         if len(archived) < len(listing.archived):
             skipped["archived in S3"] += len(listing.archived) - len(archived)
         images = archived.updated(images)

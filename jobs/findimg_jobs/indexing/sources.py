@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -67,8 +68,8 @@ def list_sources(
             paths.append(root)
         elif on_missing == "fail":
             missing.append(Failure(root, "", "The file or folder does not exist.", transient=True))
-    collected = ImageCollector()
-    found = Found(collected)
+    images, archived, sidecars = ImageCollector(), ImageCollector(), ImageCollector()
+    found = Found(images, archived=archived, sidecars=sidecars)
     walk = FolderWalk(rules, None if "://" in library else library or None, found)
     walk.list(paths)
     found.failures += missing
@@ -79,9 +80,8 @@ def list_sources(
             list_bucket(root, rules, parallel_map, found)
     # A library is known once everything is listed.
     libraries = [f"{each}/" for each in (*found.libraries, library) if "://" in each]
-    images = collected.finish(libraries)
-    found.archived = [image for image in found.archived if not image.uri.startswith(tuple(libraries))]
-    return _make_listing(found, images, roots, walk.shared_roots, sources)
+    tables = _Tables(images.finish(libraries), archived.finish(libraries), sidecars.finish())
+    return _make_listing(found, tables, roots, walk.shared_roots, sources)
 
 
 def split_sources(text: str) -> list[str]:
@@ -165,25 +165,35 @@ def source_root(source: str) -> str:
     return open_storage(source).root
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tables:
+    """What was listed, each address once."""
+
+    images: ImageTable
+    archived: ImageTable
+    sidecars: ImageTable
+
+
 def _make_listing(
-    found: Found, images: ImageTable, roots: Sequence[str], shared_roots: set[str], sources: Sequence[str]
+    found: Found, listed: _Tables, roots: Sequence[str], shared_roots: set[str], sources: Sequence[str]
 ) -> Listing:
     failures = [
         failure if is_utf8(failure.uri) else Failure(printable(failure.uri), "", failure.reason, True)
         for failure in found.failures
     ]
-    if not len(images) and not failures and not found.archived:
+    images, archived = listed.images, listed.archived
+    if not len(images) and not failures and not len(archived):
         raise SettingsError(_nothing_found(found, sources))
     unreadable = set(found.unreadable)
     held = images.roots_with_images(roots)
-    if found.archived:
-        held |= ImageTable.of(found.archived).roots_with_images(roots)
+    if len(archived):
+        held |= archived.roots_with_images(roots)
     single = {image.uri for image in images.with_uris(roots)}
     return Listing(
-        images=with_sidecars(images, found.sidecars),
+        images=with_sidecars(images, listed.sidecars),
         failures=failures,
         unreadable=tuple(found.unreadable),
-        archived=tuple(found.archived),
+        archived=archived,
         skipped=found.skipped,
         empty_sources=tuple(
             root

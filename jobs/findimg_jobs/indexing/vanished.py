@@ -33,7 +33,7 @@ def vanished_folders(
     """
     if not known:
         return {}
-    present = folders_above(listing.images) | folders_above(ImageTable.of(listing.archived))
+    present = folders_above(listing.images) | folders_above(listing.archived)
     vanished: dict[str, ImageTable] = {}
     # A folder sorts before the folders in it.
     for path in sorted(known, key=lambda path: path.split("/")):

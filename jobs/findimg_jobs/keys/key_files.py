@@ -24,6 +24,7 @@ MEMORY = "300MB"  # of DuckDB
 THREADS = 4  # at most; each needs memory of its own
 BATCH = 10_000  # rows that are Python objects at a time
 _ROW_GROUP = 100_000  # rows that wait in memory until they are written
+_ROW_GROUP_BYTES = 64 << 20  # of rows that wait; captions can make rows long
 _opening = Lock()
 
 
@@ -82,10 +83,10 @@ class KeyFile:
         """Return the columns and the metadata."""
         return pq.read_schema(self.path)
 
-    def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in their order, BATCH of them at a time."""
+    def batches(self, columns: list[str] | None = None, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in their order, some of them at a time."""
         with pq.ParquetFile(self.path) as file:
-            yield from file.iter_batches(BATCH, columns=columns)
+            yield from file.iter_batches(rows, columns=columns)
 
     def mapped(self, schema: pa.Schema) -> pa.Table:
         """Return a copy of the table that is mapped into memory, so that the system can drop it when it needs room.
@@ -112,7 +113,7 @@ class KeyWriter:
         self._schema = schema
         self._file = KeyFile()
         self._waiting: list[pa.Table] = []
-        self._rows = 0
+        self._rows = self._bytes = 0
         with _translated_errors():
             self._writer = pq.ParquetWriter(self._file.path, schema, compression="zstd")
 
@@ -124,7 +125,8 @@ class KeyWriter:
         """
         self._waiting.append(table)
         self._rows += len(table)
-        if self._rows >= _ROW_GROUP:
+        self._bytes += table.nbytes
+        if self._rows >= _ROW_GROUP or self._bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
     def finish(self) -> KeyFile:
@@ -142,7 +144,7 @@ class KeyWriter:
         if self._waiting:
             with _translated_errors():
                 self._writer.write_table(pa.concat_tables(self._waiting).cast(self._schema))
-            self._waiting, self._rows = [], 0
+            self._waiting, self._rows, self._bytes = [], 0, 0
 
 
 Tables: TypeAlias = KeyFile | pa.Table

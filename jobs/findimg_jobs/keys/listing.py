@@ -15,7 +15,8 @@ class Listing:
     images: ImageTable
     failures: list[Failure] = field(default_factory=list)  # images without a valid name, and unreadable folders
     unreadable: tuple[str, ...] = ()  # folders that could not be listed
-    archived: tuple[SourceImage, ...] = ()  # objects that S3 must restore before they can be read
+    # Objects that S3 must restore before they can be read.
+    archived: ImageTable = field(default_factory=lambda: ImageTable.of(()))
     skipped: Counter[str] = field(default_factory=Counter)  # reason → number of files and folders
     empty_sources: tuple[str, ...] = ()  # roots of sources without an image
     roots: tuple[str, ...] = ()  # the sources' addresses; of a single image its folder
@@ -29,12 +30,12 @@ class Found:
     images: ImageBatches = field(default_factory=ImageBatches)
     failures: list[Failure] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
-    archived: list[SourceImage] = field(default_factory=list)
+    archived: ImageBatches = field(default_factory=ImageBatches)
     skipped: Counter[str] = field(default_factory=Counter)
     libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
     folders: dict[str, FolderIdentity] = field(default_factory=dict)
     looked_into: int = 0  # objects whose first bytes were requested
-    sidecars: dict[str, str] = field(default_factory=dict)  # versions of XMP files, by address
+    sidecars: ImageBatches = field(default_factory=ImageBatches)  # XMP files, with their versions
 
     def add_image(self, image: SourceImage) -> None:
         """Add an image, or a failure if its name cannot be stored."""
@@ -44,16 +45,21 @@ class Found:
             reason = "The name is not valid UTF-8. Rename the file."
             self.failures.append(Failure(printable(image.uri), image.version, reason, transient=False))
 
+    def add_sidecar(self, uri: str, version: str) -> None:
+        """Add an XMP file. One whose name cannot be stored belongs to no image that can be."""
+        if is_utf8(uri):
+            self.sidecars.append(SourceImage(uri, version))
+
     def add(self, other: "Found") -> None:
         """Add another part."""
         self.images.add(other.images)
         self.failures += other.failures
         self.unreadable += other.unreadable
-        self.archived += other.archived
+        self.archived.add(other.archived)
         self.skipped += other.skipped
         self.libraries |= other.libraries
         self.folders |= other.folders
-        self.sidecars |= other.sidecars
+        self.sidecars.add(other.sidecars)
         self.looked_into += other.looked_into
 
 

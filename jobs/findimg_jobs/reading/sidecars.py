@@ -13,12 +13,13 @@ import pyarrow as pa
 from findimg.errors import StorageError
 from findimg.images.captions import SIDECAR_BYTES, read_sidecar
 from findimg.storage.base import read_uri
-from findimg_jobs.keys.image_table import SIDECAR, ImageTable, is_utf8
-from findimg_jobs.keys.key_files import fetch_number, fetch_query
+from findimg_jobs.keys.image_table import SIDECAR, ImageTable
+from findimg_jobs.keys.key_files import KeyFile, KeyWriter, Tables, fetch_number, write_query
 from findimg_jobs.keys.records import Sidecar
 
 SUFFIX = ".xmp"
 _READERS = 16  # sidecars that are read at the same time
+_AT_ONCE = 1000  # sidecars whose captions are Python objects
 _log = logging.getLogger(__name__)
 
 
@@ -41,29 +42,32 @@ def is_sidecar(name: str) -> bool:
     return name[-len(SUFFIX) :].lower() == SUFFIX
 
 
-def with_sidecars(images: ImageTable, versions: Mapping[str, str]) -> ImageTable:
+def with_sidecars(images: ImageTable, sidecars: ImageTable) -> ImageTable:
     """Return images with their sidecars, which are not read yet.
 
     Args:
         images: as they were listed.
-        versions: the version of each file that `is_sidecar` accepts, by its address.
+        sidecars: the files that `is_sidecar` accepts, with their versions.
     """
-    by_image = {uri[: -len(SUFFIX)]: uri for uri in versions if is_utf8(uri)}
-    if not by_image:
+    if not len(sidecars):
         return images
     # A sidecar is named after the image's name, or after the name without its extension.
-    query = """
+    query = f"""
+        WITH named AS (
+            SELECT
+                left(uri, length(uri) - {len(SUFFIX)}) AS image,
+                max(struct_pack(uri := uri, version := version, captions := '')) AS file
+            FROM sidecars GROUP BY image
+        )
         SELECT
             images.uri, images.version, modified, coalesce(
                 CASE WHEN by_name.file.uri IS NOT NULL THEN by_name.file END,
                 CASE WHEN by_stem.file.uri IS NOT NULL THEN by_stem.file END
             ) AS sidecar
         FROM images
-        LEFT JOIN sidecars AS by_name ON images.uri = by_name.image
-        LEFT JOIN sidecars AS by_stem ON regexp_replace(images.uri, '([^/])[.][^./]*$', '\\1') = by_stem.image
+        LEFT JOIN named AS by_name ON images.uri = by_name.image
+        LEFT JOIN named AS by_stem ON regexp_replace(images.uri, '([^/])[.][^./]*$', '\\1') = by_stem.image
     """
-    files = [(uri, versions[uri], "") for uri in by_image.values()]
-    sidecars = pa.table({"image": pa.array(by_image, pa.string()), "file": pa.array(files, SIDECAR)})
     return ImageTable.select(query, images=images, sidecars=sidecars)
 
 
@@ -79,13 +83,6 @@ def read_captions_beside(images: ImageTable, before: ImageTable) -> ImageTable:
     tables = {"images": images.file, "before": before.file}
     if not fetch_number("SELECT count(sidecar.uri) FROM images", tables):
         return images
-    rows = fetch_query(f"{_LISTED_AND_KNOWN} {_CHANGED}", tables).to_pylist()
-    with ThreadPoolExecutor(_READERS) as readers:
-        fresh = list(readers.map(_read, [Sidecar(row["uri"], row["version"]) for row in rows]))
-    files = [
-        (sidecar.uri, sidecar.version, sidecar.captions if sidecar.version else row["captions"] or "")
-        for sidecar, row in zip(fresh, rows, strict=True)
-    ]
     query = f"""
         {_LISTED_AND_KNOWN}
         SELECT
@@ -97,7 +94,22 @@ def read_captions_beside(images: ImageTable, before: ImageTable) -> ImageTable:
             ) END AS sidecar
         FROM images LEFT JOIN fresh ON sidecar.uri = fresh.file.uri LEFT JOIN known ON sidecar.uri = known.uri
     """
-    return ImageTable.select(query, fresh=pa.table({"file": pa.array(files, SIDECAR)}), images=images, before=before)
+    return ImageTable.select(query, fresh=_read_changed(tables), images=images, before=before)
+
+
+def _read_changed(tables: Mapping[str, Tables]) -> KeyFile:
+    """Return the new and changed sidecars with their captions, in the column `file`."""
+    fresh = KeyWriter(pa.schema([("file", SIDECAR)]))
+    with ThreadPoolExecutor(_READERS) as readers:
+        for batch in write_query(f"{_LISTED_AND_KNOWN} {_CHANGED}", tables).batches(rows=_AT_ONCE):
+            rows = batch.to_pylist()
+            read = readers.map(_read, [Sidecar(row["uri"], row["version"]) for row in rows])
+            files = [
+                (sidecar.uri, sidecar.version, sidecar.captions if sidecar.version else row["captions"] or "")
+                for sidecar, row in zip(read, rows, strict=True)
+            ]
+            fresh.add(pa.table({"file": pa.array(files, SIDECAR)}))
+    return fresh.finish()
 
 
 def _read(sidecar: Sidecar) -> Sidecar:

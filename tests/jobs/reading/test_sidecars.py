@@ -1,4 +1,5 @@
 import logging
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,11 @@ import pytest
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.indexing.sources import list_sources, map_in_threads
 from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.reading.sidecars import read_captions_beside
+from findimg_jobs.keys.records import SourceImage
+from findimg_jobs.reading.sidecars import read_captions_beside, with_sidecars
 from findimg_jobs.store.plan import Plan, read_images, write_plan
+
+FILES = "jpg", "xmp"
 
 
 def packet(title: str) -> str:
@@ -76,3 +80,17 @@ def test_unreadable_sidecar_keeps_its_captions_and_is_read_by_the_next_run(
     assert "a.jpg.xmp are not read" in caplog.text
     (photos / "elsewhere").rename(photos / "a.jpg.xmp")
     assert captions(read_captions_beside(images, kept))["a.jpg"] == "Boat race"
+
+
+def test_sidecars_of_a_large_listing_are_not_all_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 30_000
+    images, sidecars = (ImageTable.of(SourceImage(f"/p/{n:08}.{kind}", "1") for n in range(count)) for kind in FILES)
+    monkeypatch.setattr("findimg_jobs.reading.sidecars.read_uri", lambda *_: packet("Regatta").encode())
+    tracemalloc.start()
+    try:
+        read = read_captions_beside(with_sidecars(images, sidecars), ImageTable.of(()))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(bool(image.sidecar and image.sidecar.captions == "Regatta") for image in read) == count
+    assert most < 500 * count, f"{most / count:.0f} bytes for each image"
