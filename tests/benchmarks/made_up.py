@@ -40,7 +40,6 @@ from findimg_jobs.store.shards import (
     commit_shard,
 )
 from findimg_jobs.store.texts import (
-    NOTHING_READ,
     CommittedTexts,
     PictureText,
     ReadLine,
@@ -151,7 +150,7 @@ def publish_images(
     images: Sequence[SourceImage],
     known: CommittedImages,
     merges: Merges = choose_merges,
-    texts: CommittedTexts = NOTHING_READ,
+    texts: CommittedTexts | None = None,
 ) -> Published:
     """Publish a version of images that are committed, and write its plan.
 
@@ -160,7 +159,7 @@ def publish_images(
         images: the images, in URI order.
         known: what is committed.
         merges: chooses the segments to merge.
-        texts: what was read in the images.
+        texts: what was read in the images, None if nothing was.
     """
     library = Library(settings.library, settings.cache)
     live = library.live_manifest()

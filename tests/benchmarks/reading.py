@@ -23,6 +23,7 @@ from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from findimg_jobs.store.texts import read_committed_texts
 from tests.benchmarks.pages import CONDITIONS, KINDS, LANGUAGES, Page, draw_page, fonts_for, vocabulary
+from tests.text_keys import text_keys
 
 _ASKED = 3  # phrases of a page
 _NOWHERE = 200  # phrases that are on no page
@@ -69,7 +70,7 @@ def main(
         texts = read_committed_texts(Library(settings.library, settings.cache).storage)
         shares = _shares(asked)
         shares["phrases that are nowhere"] = (nowhere, _NOWHERE)
-        read = {key: each.digest for key, each in texts.keys.items()}
+        read = {key: each.digest for key, each in text_keys(texts).items()}
     table = Table("part", "first", "phrases")
     for part, (share, count) in shares.items():
         table.add_row(part, f"{share:.3f}", str(count))

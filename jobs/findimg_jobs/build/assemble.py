@@ -79,7 +79,7 @@ def assemble(
             formats += sorted(set(names) - set(formats))
             metadata["format"][items] = [formats.index(name) for name in names]
             texts.add_captions(items, rows.metadata["captions"].to_pylist())
-        texts.add_written(storage, images.texts, (sha256 for _, sha256 in images))
+        texts.add_written(storage, images)
         texts.write(folder / TEXT_FILE, images, roots)
     write_catalog(folder / CATALOG_FILE, _catalog_rows(images, metadata, formats))
     return Assembled(

@@ -2,7 +2,6 @@
 
 import logging
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,8 @@ from findimg.index.text_index import ImageText, write_text_index
 from findimg.storage.base import Storage
 from findimg.text.tokens import words_of_name
 from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.texts import CommittedTexts, TextKey, read_texts, uncommit_texts
+from findimg_jobs.store.texts import read_texts, uncommit_texts
+from findimg_jobs.store.version_images import VersionImages
 
 _log = logging.getLogger(__name__)
 
@@ -44,20 +44,9 @@ class TextDraft:
         rows = ((item, text) for item, text in zip(items, captions, strict=True) if text)
         self._connection.executemany("INSERT INTO captions VALUES (?, ?)", rows)
 
-    def add_written(self, storage: Storage, committed: CommittedTexts, hashes: Iterable[str]) -> None:
-        """Add what was read in pictures. A damaged shard is left out, and uncommitted so that it is read again.
-
-        Args:
-            storage: the library.
-            committed: everything that was read.
-            hashes: SHA-256 of the pictures. They may repeat.
-        """
-        wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for sha256 in hashes:
-            key: TextKey | None = committed.keys.get(sha256)
-            if key and key.digest:
-                wanted[key.reader, key.shard].add(sha256)
-        for (reader, shard), chosen in sorted(wanted.items()):
+    def add_written(self, storage: Storage, images: VersionImages) -> None:
+        """Add what was read in images. A damaged shard is left out, and uncommitted so that it is read again."""
+        for (reader, shard), chosen in images.texts_by_shard():
             try:
                 rows = [(text.sha256, text.text) for text in read_texts(storage, reader, shard, chosen)]
             except LibraryError as error:

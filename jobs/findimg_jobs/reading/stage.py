@@ -1,21 +1,25 @@
 """Read the text of a version's images: plan what is not read yet, and run it. A stage of `index` and `read-text`."""
 
 import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from findimg.models.store import ModelStore
 from findimg.ocr.engine import model_files, text_fingerprint
 from findimg.ocr.scripts import ScriptModel, script_models
 from findimg.settings import Settings
+from findimg.storage.base import Storage
 from findimg_jobs.build.session import WriteSession
 from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.key_files import KeyFile, write_query
 from findimg_jobs.reading.worker import EmbeddedSource, TextTask
 from findimg_jobs.reporting.progress import download_bar, show_progress
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import CommittedImages
-from findimg_jobs.store.shards import Shard, Stats
+from findimg_jobs.store.shards import Shard
 from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import read_committed_texts
-from findimg_jobs.store.version_images import find_embedded
 
 _log = logging.getLogger(__name__)
 _SHARD_SIZE = 64  # images; one takes up to two seconds of a core
@@ -47,27 +51,20 @@ def read_text(
     store = settings.cache / "models"
     task = TextTask(session.library.uri, embeddings, fingerprint, mode, settings.scripts, store)
     with session.clock.stage("text"):
-        shards = _plan(session, task, images, committed)
-        to_read = sum(len(shard.images) for shard in shards)
-        if not shards:
+        shards = _find_unread(storage, task, images, committed)
+        to_read = len(shards.rows)
+        if not to_read:
             return TextReport()
         _log.info("Reading the text of %d images. Loading the models.", to_read)
-        done: list[Stats] = []
+        looked_at = read = failed = 0
+        work: dict[str, float] = {}
         for stats in show_progress(session.engine.run(shards, task), to_read, "Reading text"):
-            done.append(stats)
+            looked_at, read, failed = looked_at + stats.images, read + stats.embedded, failed + stats.failed
+            for step, spent in stats.seconds.items():
+                work[step] = round(work.get(step, 0.0) + spent, 2)
             session.lock.check()
         compact_texts(storage)
-    work: dict[str, float] = {}
-    for stats in done:
-        for step, spent in stats.seconds.items():
-            work[step] = round(work.get(step, 0.0) + spent, 2)
-    return TextReport(
-        images=sum(stats.images for stats in done),
-        read=sum(stats.embedded for stats in done),
-        failed=sum(stats.failed for stats in done),
-        seconds=session.clock.stages["text"],
-        work=work,
-    )
+    return TextReport(looked_at, read, failed, session.clock.stages["text"], work)
 
 
 def check_models(settings: Settings) -> tuple[ScriptModel, ...]:
@@ -81,15 +78,45 @@ def check_models(settings: Settings) -> tuple[ScriptModel, ...]:
     return script_models(settings.scripts, ModelStore(settings.cache / "models", progress=download_bar))
 
 
-def _plan(session: WriteSession, task: TextTask, images: ImageTable, committed: CommittedImages) -> list[Shard]:
-    """Return shards of the images that must be looked at, each content once."""
-    known = read_committed_texts(session.library.storage, task.fingerprint)
-    to_read: dict[str, EmbeddedSource] = {}
-    found = find_embedded(images, committed)
-    for (image, sha256), shard in zip(found, found.shard_of.tolist(), strict=True):
-        if sha256 not in to_read and not known.is_settled(image, sha256, thoroughly=task.mode == "all"):
-            to_read[sha256] = EmbeddedSource(
-                image.uri, image.version, image.modified, sha256=sha256, embedded_in=found.shards[shard]
-            )
-    ordered = list(to_read.values())
-    return [task.name(ordered[start : start + _SHARD_SIZE]) for start in range(0, len(ordered), _SHARD_SIZE)]
+@dataclass(frozen=True, slots=True, eq=False)
+class _UnreadImages:
+    """Shards of images that must be looked at, each content once. They are made while they are worked on."""
+
+    rows: KeyFile  # uri, version, modified, sha256, holder; in URI order
+    holders: tuple[str, ...]  # shards of the embedding store
+    task: TextTask
+
+    def __len__(self) -> int:
+        """Return the number of shards."""
+        return -(-len(self.rows) // _SHARD_SIZE)
+
+    def __iter__(self) -> Iterator[Shard]:
+        """Yield the shards."""
+        for batch in self.rows.batches(rows=_SHARD_SIZE):
+            yield self.task.name([self._image(row) for row in batch.to_pylist()])
+
+    def _image(self, row: Mapping[str, Any]) -> EmbeddedSource:
+        sha256, holder = row["sha256"].hex(), self.holders[row["holder"]]
+        return EmbeddedSource(row["uri"], row["version"], row["modified"], sha256=sha256, embedded_in=holder)
+
+
+def _find_unread(storage: Storage, task: TextTask, images: ImageTable, committed: CommittedImages) -> _UnreadImages:
+    known = read_committed_texts(storage, task.fingerprint)
+    is_unread = "NOT known.read" if task.mode == "all" else "false"  # of an image that was read or looked at
+    query = f"""
+        WITH unread AS (
+            SELECT images.uri, images.version, modified, held.sha256, holder
+            FROM images JOIN (FROM keys WHERE counts) AS held USING (uri, version)
+            LEFT JOIN known ON held.sha256 = known.sha256 LEFT JOIN failures ON images.uri = failures.uri
+            WHERE CASE
+                WHEN known.sha256 IS NOT NULL THEN {is_unread}
+                ELSE NOT coalesce(failures.version = images.version AND NOT transient, false)
+            END
+        ), copies AS (
+            SELECT sha256, min(uri) AS first FROM unread GROUP BY sha256 HAVING count(*) > 1
+        )
+        SELECT uri, version, modified, sha256, holder FROM unread LEFT JOIN copies USING (sha256)
+        WHERE coalesce(uri = first, true) ORDER BY uri
+    """
+    tables = {"images": images.file, "keys": committed.keys, "known": known.keys, "failures": known.failures}
+    return _UnreadImages(write_query(query, tables), committed.shards, task)

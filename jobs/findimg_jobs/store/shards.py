@@ -7,12 +7,12 @@ import hashlib
 import io
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,9 @@ from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.library.layout import shards_prefix
 from findimg.storage.base import Storage
 from findimg_jobs.keys.records import Failure, SourceImage
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 TOP_CLASSES = 20
 # Columns of vectors.parquet that describe content. They are null in a row without content.
@@ -213,15 +216,19 @@ def read_shards(storage: Storage, fingerprint: str) -> Iterator[CommittedShard]:
     """
     prefix = shards_prefix(fingerprint)
     found = sorted((e.key.split("/")[2], e.modified) for e in storage.list(prefix) if e.key.endswith("/stats.json"))
-    waiting: deque[Future[CommittedShard | None]] = deque()
+    yield from filter(None, read_ahead(lambda each: read_shard(storage, fingerprint, *each), found))
+
+
+def read_ahead(read: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+    """Call a function with every item, in threads a few items ahead of the caller, and yield the results in order."""
+    waiting: deque[Future[Out]] = deque()
     with ThreadPoolExecutor(_READERS) as readers:
-        for name, modified in found:
-            waiting.append(readers.submit(read_shard, storage, fingerprint, name, modified))
-            if len(waiting) > _READERS and (shard := waiting.popleft().result()):
-                yield shard
-        for read in waiting:
-            if shard := read.result():
-                yield shard
+        for item in items:
+            waiting.append(readers.submit(read, item))
+            if len(waiting) > _READERS:
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
 
 
 def read_table(storage: Storage, fingerprint: str, shard: str) -> pa.Table:

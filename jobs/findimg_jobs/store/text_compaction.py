@@ -29,11 +29,11 @@ class _Shard:
 
     reader: str
     name: str
-    needed: frozenset[str]  # SHA-256
-    failures: tuple[Failure, ...]
+    rows: int  # needed pictures and failures
+    is_whole: bool  # all its pictures are needed
 
     def __len__(self) -> int:
-        return len(self.needed) + len(self.failures)
+        return self.rows
 
 
 def compact_texts(storage: Storage, wanted: Container[str] | None = None, committed_before: float = 0.0) -> int:
@@ -61,7 +61,7 @@ def compact_texts(storage: Storage, wanted: Container[str] | None = None, commit
     for shards in small.values():
         if len(shards) > MANY:
             for group in in_groups(shards, _FULL):
-                _join(storage, group)
+                _join(storage, group, wanted)
                 fewer += len(group) - 1
     return fewer
 
@@ -73,25 +73,27 @@ def _shards(storage: Storage, wanted: Container[str] | None, committed_before: f
         _, reader, name, _ = entry.key.split("/")
         keys, failures = read_shard_keys(storage, reader, name)
         if wanted is None or entry.modified > committed_before:
-            yield _Shard(reader, name, frozenset(keys), tuple(failures))
-        elif kept := frozenset(sha256 for sha256 in keys if sha256 in wanted):
-            yield _Shard(reader, name, kept, tuple(failures))
+            yield _Shard(reader, name, len(keys) + len(failures), is_whole=True)
         else:
+            kept = sum(sha256 in wanted for sha256 in keys)
             # Without the records of broken pictures, the next run tries them again, which costs little.
-            yield _Shard(reader, name, frozenset(), ())
+            yield _Shard(reader, name, kept and kept + len(failures), is_whole=False)
 
 
-def _join(storage: Storage, group: list[_Shard]) -> None:
+def _join(storage: Storage, group: list[_Shard], wanted: Container[str] | None) -> None:
     """Copy shards of one reader into a new one, and delete them."""
     reader = group[0].reader
     texts = {}
+    failures: list[Failure] = []
     for shard in group:
+        keys, shard_failures = read_shard_keys(storage, reader, shard.name)
+        needed = {sha256 for sha256 in keys if shard.is_whole or wanted is None or sha256 in wanted}
+        failures += shard_failures
         try:
-            texts.update({text.sha256: text for text in read_texts(storage, reader, shard.name, shard.needed)})
+            texts.update({text.sha256: text for text in read_texts(storage, reader, shard.name, needed)})
         except LibraryError:
             uncommit_texts(storage, reader, shard.name)
             raise
-    failures = [failure for shard in group for failure in shard.failures]
     name = shard_name([*texts, *(failure.uri for failure in failures)], reader)
     with_text = sum(bool(text.lines) for text in texts.values())
     commit_texts(storage, reader, list(texts.values()), failures, TextStats(name, len(texts), with_text, len(failures)))

@@ -8,9 +8,8 @@ shard.
 import hashlib
 import io
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 import pyarrow as pa
@@ -18,7 +17,9 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.keys.records import Failure, SourceImage
+from findimg_jobs.keys.key_files import KeyFile, KeyWriter, write_query
+from findimg_jobs.keys.records import Failure
+from findimg_jobs.store.shards import FAILURES, read_ahead
 
 FOLDER = "texts"
 _SCHEMA = pa.schema(
@@ -39,6 +40,23 @@ _SCHEMA = pa.schema(
         ),
     ]
 )
+_PLACE = pa.field("place", pa.int64())
+_PLACED_KEYS = pa.schema(
+    [("sha256", pa.binary(32)), ("shard", pa.int32()), ("digest", pa.string()), ("read", pa.bool_()), _PLACE]
+)
+# A look by a new reader does not replace what an older one read, nor an earlier look.
+_NEWEST_KEYS = """
+WITH ranked AS (
+    SELECT *, CASE WHEN read THEN place ELSE -1 - place END AS rank FROM keys
+), repeated AS (
+    SELECT sha256, max(rank) AS best FROM ranked GROUP BY sha256 HAVING count(*) > 1
+)
+SELECT sha256, shard, digest, read FROM ranked LEFT JOIN repeated USING (sha256) WHERE coalesce(rank = best, true)
+"""
+_NEWEST_FAILURES = """
+SELECT uri, unnest(arg_max(struct_pack(version := version, reason := reason, transient := transient), place))
+FROM failures GROUP BY uri
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +105,15 @@ class TextKey:
     read: bool  # False if the picture was only looked at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CommittedTexts:
-    """Everything that was read, without the texts."""
+    """Everything that was read, without the texts, in files of this machine."""
 
-    keys: Mapping[str, TextKey]  # by SHA-256; of several readings the newest
-    failures: Mapping[str, Failure]  # by URI, pictures that cannot be read
-
-    def is_settled(self, image: SourceImage, sha256: str, thoroughly: bool) -> bool:
-        """Return whether reading an image again gives nothing new.
-
-        Args:
-            image: the image.
-            sha256: of its content.
-            thoroughly: whether a first look is not enough.
-        """
-        if key := self.keys.get(sha256):
-            return key.read or not thoroughly
-        failure = self.failures.get(image.uri)
-        return failure is not None and failure.version == image.version and not failure.transient
-
-    def digest(self, sha256: str) -> str:
-        """Return a hash of the text of a picture, empty without text."""
-        key = self.keys.get(sha256)
-        return key.digest if key else ""
-
-
-NOTHING_READ = CommittedTexts({}, {})
+    shards: tuple[tuple[str, str], ...]  # reader and name of each
+    # One row for each picture: its sha256, its shard (position in `shards`), and digest and read as in a TextKey. Of
+    # several readings the newest counts.
+    keys: KeyFile
+    failures: KeyFile  # pictures that cannot be read, one row for each URI, with the columns of FAILURES
 
 
 def shard_name(hashes: Iterable[str], reader: str) -> str:
@@ -148,19 +148,27 @@ def read_committed_texts(storage: Storage, reader: str | None = None) -> Committ
         storage: the library.
         reader: count only what this reader read. None for all. Of several readings of a picture, the newest counts.
     """
-    found = sorted(
-        (entry.modified, *entry.key.split("/")[1:3])
-        for entry in storage.list(FOLDER if reader is None else f"{FOLDER}/{reader}")
-        if entry.key.endswith("/stats.json")
+    entries = storage.list(FOLDER if reader is None else f"{FOLDER}/{reader}")
+    commits = sorted((entry.modified, entry.key.split("/")) for entry in entries if entry.key.endswith("/stats.json"))
+    found = tuple((parts[1], parts[2]) for _, parts in commits)  # reader and shard, the oldest first
+    keys, failures = KeyWriter(_PLACED_KEYS), KeyWriter(FAILURES.append(_PLACE))
+    places = 0
+    for number, shard in enumerate(read_ahead(lambda each: read_shard_keys(storage, *each), found)):
+        shard_keys, shard_failures = shard
+        rows = [
+            (bytes.fromhex(sha256), number, key.digest, key.read, place)
+            for place, (sha256, key) in enumerate(shard_keys.items(), places)
+        ]
+        places += len(rows)
+        keys.add(pa.table(list(zip(*rows, strict=True)) or [()] * len(_PLACED_KEYS), _PLACED_KEYS))
+        failed = pa.Table.from_pylist([asdict(failure) for failure in shard_failures], FAILURES)
+        failures.add(failed.append_column(_PLACE, pa.array(range(places, places + len(failed)), pa.int64())))
+        places += len(failed)
+    return CommittedTexts(
+        found,
+        write_query(_NEWEST_KEYS, {"keys": keys.finish()}),
+        write_query(_NEWEST_FAILURES, {"failures": failures.finish()}),
     )
-    keys: dict[str, TextKey] = {}
-    failures: dict[str, Failure] = {}
-    with ThreadPoolExecutor(16) as readers:
-        for shard_keys, shard_failures in readers.map(lambda each: read_shard_keys(storage, each[1], each[2]), found):
-            # A look by a new reader does not replace what an older one read.
-            keys |= {sha256: key for sha256, key in shard_keys.items() if key.read or sha256 not in keys}
-            failures |= {failure.uri: failure for failure in shard_failures}
-    return CommittedTexts(keys, failures)
 
 
 def read_texts(storage: Storage, reader: str, shard: str, hashes: AbstractSet[str]) -> Iterator[PictureText]:

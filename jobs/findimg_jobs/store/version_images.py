@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -13,20 +13,27 @@ from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
 from findimg_jobs.keys.key_files import BATCH, fetch_query, write_query
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import CommittedImages
-from findimg_jobs.store.texts import NOTHING_READ, CommittedTexts
+from findimg_jobs.store.texts import CommittedTexts
 
-_SHA256 = pa.field("sha256", pa.binary(32))
-_HOLDER = pa.field("holder", pa.int32())
+_PLACES = [
+    pa.field("sha256", pa.binary(32)),
+    pa.field("holder", pa.int32()),
+    pa.field("text", pa.string()),
+    pa.field("text_shard", pa.int32()),
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VersionImages:
     """The images of a version or of a segment, in URI order, and the shards that hold their vectors."""
 
-    rows: pa.Table  # the columns of an ImageTable and sha256, mapped into memory if there are many images
+    # The columns of an ImageTable, sha256, text (a hash of the text that was read in the image, empty without text)
+    # and text_shard (position in `text_shards` of the shard with that text, -1 without text). They are mapped into
+    # memory if there are many images.
+    rows: pa.Table
     shards: tuple[str, ...]  # the shards that hold the vectors
     shard_of: NDArray[np.int32]  # position in `shards` for each image, int32[images]
-    texts: CommittedTexts = NOTHING_READ  # what was read in pictures
+    text_shards: tuple[tuple[str, str], ...] = ()  # reader and name of shards of the text store
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -41,14 +48,11 @@ class VersionImages:
     def take(self, items: NDArray[np.int64]) -> Self:
         """Return some of the images, by their places in ascending order."""
         shards, shard_of = np.unique(self.shard_of[items], return_inverse=True)
-        rows = self.rows.take(pa.array(items))
-        hashes = (sha256.hex() for sha256 in rows["sha256"].to_pylist()) if self.texts.keys else ()
-        read = {sha256: key for sha256 in hashes if (key := self.texts.keys.get(sha256))}
         return type(self)(
-            rows,
+            self.rows.take(pa.array(items)),
             tuple(self.shards[shard] for shard in shards.tolist()),
             shard_of.astype(np.int32),
-            replace(self.texts, keys=read),
+            self.text_shards,
         )
 
     def sha256_of(self, items: Sequence[int]) -> list[str]:
@@ -74,11 +78,22 @@ class VersionImages:
 
     def text_digests(self) -> Iterator[str]:
         """Yield a hash of the text of each image that its content does not decide: written text and its sidecar."""
-        for image, sha256 in self:
-            written, sidecar = self.texts.digest(sha256), image.sidecar
-            if sidecar and sidecar.captions:
-                written = f"{written}-{hashlib.sha256(sidecar.captions.encode()).hexdigest()[:16]}"
-            yield written
+        for batch in self.rows.to_batches(BATCH):
+            for written, sidecar in zip(batch["text"].to_pylist(), batch["sidecar"].to_pylist(), strict=True):
+                if sidecar and sidecar["captions"]:
+                    captions = hashlib.sha256(sidecar["captions"].encode()).hexdigest()[:16]
+                    yield f"{written}-{captions}"
+                else:
+                    yield written
+
+    def texts_by_shard(self) -> Iterator[tuple[tuple[str, str], set[str]]]:
+        """Yield every shard of the text store with the SHA-256 of the images whose text it holds."""
+        shard_of = self.rows["text_shard"].to_numpy()
+        items = np.flatnonzero(shard_of >= 0)
+        items = items[np.argsort(shard_of[items], kind="stable")]
+        starts = np.flatnonzero(np.diff(shard_of[items], prepend=-1))
+        for held in np.split(items, starts[1:]) if len(items) else ():
+            yield self.text_shards[shard_of[held[0]]], set(self.sha256_of(held.tolist()))
 
     def items_by_shard(self) -> Iterator[tuple[str, list[int]]]:
         """Yield every shard with the items whose vectors it holds."""
@@ -89,31 +104,38 @@ class VersionImages:
 
 
 def find_embedded(
-    images: ImageTable | Iterable[SourceImage], committed: CommittedImages, texts: CommittedTexts = NOTHING_READ
+    images: ImageTable | Iterable[SourceImage], committed: CommittedImages, texts: CommittedTexts | None = None
 ) -> VersionImages:
     """Return those of `images` whose vectors are committed, with what was read in them."""
+    tables = {"images": ImageTable.of(images).file, "keys": committed.keys}
+    read = "'' AS text, -1 AS text_shard"
+    with_texts = ""
+    if texts and texts.shards:
+        tables["texts"] = texts.keys
+        read = "coalesce(digest, '') AS text, CASE WHEN digest != '' THEN texts.shard ELSE -1 END AS text_shard"
+        with_texts = "LEFT JOIN texts USING (sha256)"
     found = write_query(
-        "SELECT images.uri, images.version, modified, sidecar, sha256, holder"
-        " FROM images JOIN (FROM keys WHERE counts) AS keys USING (uri, version) ORDER BY uri",
-        {"images": ImageTable.of(images).file, "keys": committed.keys},
+        f"SELECT images.uri, images.version, modified, sidecar, sha256, holder, {read}"
+        f" FROM images JOIN (FROM keys WHERE counts) AS keys USING (uri, version) {with_texts} ORDER BY uri",
+        tables,
     )
-    rows = found.mapped(pa.schema([*SCHEMA, _SHA256, _HOLDER]))
+    rows = found.mapped(pa.schema([*SCHEMA, *_PLACES]))
     holders = rows["holder"].to_numpy()
     is_used = np.bincount(holders, minlength=len(committed.shards)) > 0
     shards = tuple(committed.shards[holder] for holder in np.flatnonzero(is_used).tolist())
     shard_of = (np.cumsum(is_used, dtype=np.int32) - 1)[holders]
-    return VersionImages(rows.drop_columns(["holder"]), shards, shard_of, texts)
+    return VersionImages(rows.drop_columns(["holder"]), shards, shard_of, texts.shards if texts else ())
 
 
 def find_embedded_by_all(
-    images: ImageTable, committed: Sequence[CommittedImages], texts: CommittedTexts = NOTHING_READ
+    images: ImageTable, committed: Sequence[CommittedImages], texts: CommittedTexts | None = None
 ) -> list[VersionImages]:
     """Return those of `images` whose vectors by every encoder are committed, once for each encoder.
 
     Args:
         images: the images.
         committed: everything committed, for each encoder.
-        texts: what was read in pictures.
+        texts: what was read in pictures, None if nothing was.
     """
     if len(committed) > 1:
         images = embedded_by_all(images, committed)

@@ -28,6 +28,7 @@ from findimg_jobs.reading.worker import EmbeddedSource, TextTask, TextWorker
 from findimg_jobs.store.shards import Shard, Stats
 from findimg_jobs.store.texts import FOLDER, read_committed_texts, read_shard_keys
 from tests.shared.ocr.drawn_text import draw_lines
+from tests.text_keys import text_failures, text_keys
 
 pytestmark = pytest.mark.long
 PAGES = 12
@@ -79,7 +80,7 @@ def test_killed_run_resumes_and_reads_nothing_twice(pages: Path, tmp_path: Path,
     process.kill()
     process.join()
     assert library.current() is None
-    before = read_committed_texts(library.storage).keys
+    before = text_keys(read_committed_texts(library.storage))
     assert 2 * 2 <= len(before) < PAGES
     report = index(Settings(library=library.uri, cache=cache, engine="local", read_text="all"), [str(pages)])
     assert (report.embedded, report.text.images, report.images) == (0, PAGES - len(before), PAGES)
@@ -106,8 +107,8 @@ def test_image_that_kills_workers_while_it_is_read_fails_alone(
     done = list(run_on_ray([task.name(images)], task, ""))
     assert sum(stats.embedded for stats in done) == 4
     texts = read_committed_texts(open_storage(library))
-    assert len(texts.keys) == 4
-    (failure,) = texts.failures.values()
+    assert len(text_keys(texts)) == 4
+    (failure,) = text_failures(texts)
     assert failure.uri.endswith("/3.png")
     assert "died 2 times" in failure.reason
 

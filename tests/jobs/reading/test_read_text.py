@@ -24,6 +24,7 @@ from findimg_jobs.store.texts import read_committed_texts
 from tests.jobs.maintenance.test_prune import age, pretend
 from tests.shared.ocr.drawn_text import draw_lines
 from tests.shared.ocr.made_recogniser import make_recogniser
+from tests.text_keys import text_failures, text_keys
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., RunReport]
@@ -167,7 +168,7 @@ def test_image_whose_text_cannot_be_read_fails_alone(
     report = run(library, folder, read_text="all")
     assert (report.text.images, report.text.failed, report.failed) == (7, 1, 0)
     assert report.images == 9, "the image is found by what it shows"
-    (failure,) = read_committed_texts(Library(library, cache).storage).failures.values()
+    (failure,) = text_failures(read_committed_texts(Library(library, cache).storage))
     assert (Path(failure.uri).name, failure.transient) == ("page.jpg", False)
     assert run(library, folder, read_text="all").text.failed == 0, "it is not tried again"
 
@@ -248,10 +249,10 @@ def test_image_without_thumbnail_is_read(
 def test_prune_removes_text_that_no_version_uses(tmp_path: Path, folder: Path, run: Run, cache: Path) -> None:
     library = Library(str(tmp_path / "library"), cache)
     run(library.uri, folder, read_text="all")
-    assert read_committed_texts(library.storage).keys
+    assert text_keys(read_committed_texts(library.storage))
     age(tmp_path / "library", 30 * DAY)
     prune(library, shard_size=256)
-    assert len(read_committed_texts(library.storage).keys) == 8, "the live version uses it"
+    assert len(text_keys(read_committed_texts(library.storage))) == 8, "the live version uses it"
     for path in folder.iterdir():
         path.unlink()
     draw_lines("The only page that stays", width=600, height=300).save(folder / "last.png")
@@ -259,4 +260,4 @@ def test_prune_removes_text_that_no_version_uses(tmp_path: Path, folder: Path, r
     age(tmp_path / "library", 30 * DAY)
     pretend(library, library.versions()[0], days=30)
     prune(library, shard_size=256, keep=0)
-    assert not read_committed_texts(library.storage).keys
+    assert not text_keys(read_committed_texts(library.storage))

@@ -15,6 +15,7 @@ from findimg_jobs.store.texts import (
     read_texts,
     shard_name,
 )
+from tests.text_keys import text_failures, text_keys
 
 INVOICE = PictureText("aa" * 32, (ReadLine("Acme invoice", 0.98, (0.1, 0.1, 0.9, 0.1, 0.9, 0.2, 0.1, 0.2)),))
 BLANK = PictureText("bb" * 32, ())
@@ -35,10 +36,11 @@ def storage(tmp_path: Path) -> FolderStorage:
 def test_committed_texts_are_read_back(storage: FolderStorage) -> None:
     shard = commit(storage, BLANK, INVOICE)
     committed = read_committed_texts(storage)
-    assert set(committed.keys) == {INVOICE.sha256, BLANK.sha256}
-    assert committed.digest(INVOICE.sha256) != ""
-    assert committed.digest(BLANK.sha256) == committed.digest("cc" * 32) == ""
-    assert committed.failures == {BROKEN.uri: BROKEN}
+    keys = text_keys(committed)
+    assert set(keys) == {INVOICE.sha256, BLANK.sha256}
+    assert keys[INVOICE.sha256].digest != ""
+    assert keys[BLANK.sha256].digest == ""
+    assert text_failures(committed) == [BROKEN]
     (read,) = read_texts(storage, "reader-1", shard, {INVOICE.sha256})
     assert read.sha256 == INVOICE.sha256
     assert read.text == "Acme invoice"
@@ -48,16 +50,16 @@ def test_committed_texts_are_read_back(storage: FolderStorage) -> None:
 def test_shard_without_stats_does_not_count(storage: FolderStorage) -> None:
     shard = commit(storage, INVOICE)
     storage.delete(f"texts/reader-1/{shard}/stats.json")
-    assert read_committed_texts(storage).keys == {}
+    assert text_keys(read_committed_texts(storage)) == {}
 
 
 def test_newest_reading_of_a_picture_counts(storage: FolderStorage) -> None:
     commit(storage, INVOICE)
     better = PictureText(INVOICE.sha256, (ReadLine("Acme invoice 2024", 0.99),))
     shard = commit(storage, better, reader="reader-2")
-    key = read_committed_texts(storage).keys[INVOICE.sha256]
+    key = text_keys(read_committed_texts(storage))[INVOICE.sha256]
     assert (key.reader, key.shard) == ("reader-2", shard)
-    assert read_committed_texts(storage, "reader-1").keys[INVOICE.sha256].reader == "reader-1"
+    assert text_keys(read_committed_texts(storage, "reader-1"))[INVOICE.sha256].reader == "reader-1"
 
 
 def test_deleted_texts_are_gone_and_others_stay(storage: FolderStorage) -> None:
@@ -65,8 +67,8 @@ def test_deleted_texts_are_gone_and_others_stay(storage: FolderStorage) -> None:
     commit(storage, INVOICE, reader="reader-2")
     assert delete_texts(storage, {BROKEN.uri}, {INVOICE.sha256}) == 2
     left = read_committed_texts(storage)
-    assert set(left.keys) == {BLANK.sha256}
-    assert left.failures == {}
+    assert set(text_keys(left)) == {BLANK.sha256}
+    assert text_failures(left) == []
     assert "Acme" not in "".join(path.read_bytes().decode("latin-1") for path in Path(storage.root).rglob("*.parquet"))
 
 

@@ -1,0 +1,16 @@
+"""Read which pictures have a text in the text store."""
+
+from findimg_jobs.keys.key_files import fetch_query
+from findimg_jobs.keys.records import Failure
+from findimg_jobs.store.texts import CommittedTexts, TextKey
+
+
+def text_keys(texts: CommittedTexts) -> dict[str, TextKey]:
+    """Return where the text of each picture is, by SHA-256."""
+    rows = fetch_query("FROM keys", {"keys": texts.keys}).to_pylist()
+    return {row["sha256"].hex(): TextKey(*texts.shards[row["shard"]], row["digest"], row["read"]) for row in rows}
+
+
+def text_failures(texts: CommittedTexts) -> list[Failure]:
+    """Return the pictures that cannot be read."""
+    return [Failure(**row) for row in fetch_query("FROM failures", {"failures": texts.failures}).to_pylist()]
