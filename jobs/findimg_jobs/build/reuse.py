@@ -22,7 +22,7 @@ from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
 from findimg_jobs.build.measurements import Measures
 from findimg_jobs.build.texts import below_root, name_roots
-from findimg_jobs.encoders.context import BuildConfig, hash_recipe
+from findimg_jobs.keys.key_files import fetch_query, text
 from findimg_jobs.store.version_images import VersionImages
 
 
@@ -82,21 +82,20 @@ def _find_rows(
     segment_of = np.full(len(images), -1, np.int32)
     row_of = np.full(len(images), -1, np.int64)
     wanted = _keys_of(images, sources).append_column("item", pa.array(np.arange(len(images))))
-    with duckdb.connect() as connection:
-        connection.register("wanted", wanted)
-        # Newer segments come later, so that of two equal rows the one in the newer segment counts.
-        for number, segment in enumerate(version.manifest.segments):
-            if not whole[number]:
-                continue
-            keys = version.folder(segment) / KEYS_FILE
-            found = connection.execute(
-                "SELECT item, file_row_number AS row FROM wanted"
-                " JOIN read_parquet(?, file_row_number = true) AS held USING (uri, version, sha256, text, name)"
-                " WHERE wanted.modified IS NOT DISTINCT FROM held.modified",
-                [str(keys)],
-            ).fetchnumpy()
-            segment_of[found["item"]] = number
-            row_of[found["item"]] = found["row"]
+    # Newer segments come later, so that of two equal rows the one in the newer segment counts.
+    for number, segment in enumerate(version.manifest.segments):
+        if not whole[number]:
+            continue
+        keys = text(str(version.folder(segment) / KEYS_FILE))
+        found = fetch_query(
+            "SELECT item, file_row_number AS row FROM wanted"
+            f" JOIN read_parquet({keys}, file_row_number = true) AS held USING (uri, version, sha256, text, name)"
+            " WHERE wanted.modified IS NOT DISTINCT FROM held.modified",
+            {"wanted": wanted},
+        )
+        items = found["item"].to_numpy()
+        segment_of[items] = number
+        row_of[items] = found["row"].to_numpy()
     return segment_of, row_of
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from findimg.errors import HeadError, NotPublishedError
 from findimg.heads.devise import Devise
@@ -40,6 +41,7 @@ from findimg_jobs.build.reuse import write_keys
 from findimg_jobs.build.vector_indexes import build_index
 from findimg_jobs.encoders.context import BuildConfig, BuildContext
 from findimg_jobs.engines.base import Engine
+from findimg_jobs.store.temporary import build_folder
 from findimg_jobs.store.version_images import VersionImages
 
 _SMALL = 50_000  # this process builds a segment of so few images sooner than a worker starts
@@ -68,10 +70,17 @@ class _Task:
     images: VersionImages
 
 
-def build_segments(builder: SegmentBuilder, parts: Sequence[VersionImages]) -> list[SegmentEntry]:
+def build_segments(
+    builder: SegmentBuilder, images: VersionImages, parts: Sequence[NDArray[np.int64]]
+) -> list[SegmentEntry]:
     """Build segments and return their entries.
 
     The files of a segment that this process built are in `builder.folder`. A worker uploads what it builds.
+
+    Args:
+        builder: how and where to build.
+        images: the images of the version.
+        parts: the items of each segment. Their keys are copied when the segment is built.
 
     Raises:
         NotPublishedError: a committed shard is damaged, or workers failed.
@@ -79,11 +88,10 @@ def build_segments(builder: SegmentBuilder, parts: Sequence[VersionImages]) -> l
     """
     largest = max(map(len, parts), default=0)
     if builder.engine.is_local or largest <= _SMALL:
-        return [
-            build_segment(builder.storage, builder.context, builder.measures, part, builder.folder) for part in parts
-        ]
-    context = builder.context
-    tasks = (_Task(builder.storage.root, context.models, context.config, builder.measures, part) for part in parts)
+        storage, context, measures = builder.storage, builder.context, builder.measures
+        return [build_segment(storage, context, measures, images.take(part), builder.folder) for part in parts]
+    root, context, measures = builder.storage.root, builder.context, builder.measures
+    tasks = (_Task(root, context.models, context.config, measures, images.take(part)) for part in parts)
     return list(builder.engine.map(_build_on_worker, tasks))
 
 
@@ -154,10 +162,10 @@ def _build_on_worker(task: _Task) -> SegmentEntry:
         raise HeadError(f"The head {config.head} was trained again during this run. Run again.")
     context = BuildContext(config, head, words, task.models)
     try:
-        with tempfile.TemporaryDirectory(prefix="findimg-") as name:
-            segment = build_segment(storage, context, task.measures, task.images, Path(name))
+        with build_folder() as folder:
+            segment = build_segment(storage, context, task.measures, task.images, folder)
             for file in segment.files | segment.build_files:
-                storage.upload(Path(name, segment.name, file), f"{segment_folder(segment.name)}/{file}")
+                storage.upload(folder / segment.name / file, f"{segment_folder(segment.name)}/{file}")
             return segment
     except OSError as error:
         raise NotPublishedError(

@@ -17,6 +17,7 @@ from findimg_jobs.encoders.parts import join_parts
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.lock import Lock, hold_lock
+from findimg_jobs.store.temporary import build_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,9 @@ def build_and_publish(
     """
     library = session.library
     try:
-        with tempfile.TemporaryDirectory(prefix="findimg-") as name:
+        with build_folder() as folder:
             with session.clock.stage("merge"):
-                built = _build_parts(session, requests, live, Path(name))
+                built = _build_parts(session, requests, live, folder)
             if built is None and live:
                 return live
             assert built

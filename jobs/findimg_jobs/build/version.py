@@ -231,7 +231,7 @@ def _build_segments(
     pieces = -(-len(missing) // context.config.partition_size)
     parts = [part for part in np.array_split(missing, max(1, pieces)) if len(part)]
     builder = SegmentBuilder(library.storage, context, measures, place.folder, place.engine)
-    built = build_segments(builder, [images.take(part) for part in parts])
+    built = build_segments(builder, images, parts)
     for segment, part in zip(built, parts, strict=True):
         rows[part] = np.arange(start, start + len(part))
         start += len(part)

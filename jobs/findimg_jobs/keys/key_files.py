@@ -5,7 +5,6 @@ one database, which holds at most MEMORY of them and sorts and joins larger ones
 """
 
 import os
-import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from findimg.errors import NotPublishedError
+from findimg_jobs.store.temporary import LockedFolder
 
 MEMORY = "300MB"  # of DuckDB
 THREADS = 4  # at most; each needs memory of its own
@@ -32,7 +32,8 @@ class _Database:
     """DuckDB without tables of its own, and the folder of the files. Both go when the last file goes."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="findimg-keys-")
+        folder = LockedFolder("keys")
+        self.folder = str(folder.path)
         self._numbers = count()
         spill = os.path.join(self.folder, "spill")
         self.connection = duckdb.connect(
@@ -45,7 +46,7 @@ class _Database:
         )
         # Blocks of files that were read, and freed memory, would stay in this process.
         self.connection.execute("SET enable_external_file_cache = false; SET allocator_flush_threshold = '16MB'")
-        self._close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._close = weakref.finalize(self, folder.delete)
 
     def new_path(self) -> str:
         """Return the path of a file that does not exist yet."""
