@@ -40,17 +40,18 @@ from findimg_jobs.build.session import WriteSession
 from findimg_jobs.encoders.choice import choose_encoders
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.engines.planned_shards import Shards
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.indexing import run
 from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.run import IndexOptions
+from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, read_images, write_plan
+from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import Shard, Stats, shard_folder
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import find_embedded_by_all

@@ -22,6 +22,7 @@ from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
 from findimg_jobs.build.measurements import Measures
 from findimg_jobs.build.texts import below_root, name_roots
+from findimg_jobs.encoders.context import BuildConfig, hash_recipe
 from findimg_jobs.keys.key_files import fetch_query, text
 from findimg_jobs.store.version_images import VersionImages
 

@@ -41,7 +41,7 @@ from findimg_jobs.build.reuse import write_keys
 from findimg_jobs.build.vector_indexes import build_index
 from findimg_jobs.encoders.context import BuildConfig, BuildContext
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.store.temporary import build_folder
+from findimg_jobs.keys.temporary import build_folder
 from findimg_jobs.store.version_images import VersionImages
 
 _SMALL = 50_000  # this process builds a segment of so few images sooner than a worker starts

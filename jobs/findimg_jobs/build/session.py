@@ -15,9 +15,9 @@ from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version import BuildRequest, BuiltVersion, build_version
 from findimg_jobs.encoders.parts import join_parts
 from findimg_jobs.engines.base import Engine
+from findimg_jobs.keys.temporary import build_folder
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.lock import Lock, hold_lock
-from findimg_jobs.store.temporary import build_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Self, TypeVar
 
 from findimg.settings import Settings
 from findimg_jobs.engines.local import run_locally
-from findimg_jobs.engines.planned_shards import Shards
 from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import Stats
 
 In = TypeVar("In")

@@ -29,8 +29,8 @@ from ray.job_config import JobConfig
 import findimg
 import findimg_jobs
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
-from findimg_jobs.engines.planned_shards import Shards
 from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import Shard, Stats
 
 In = TypeVar("In")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from findimg_jobs.engines.planned_shards import Shards
 from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import Stats
 
 

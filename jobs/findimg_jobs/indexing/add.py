@@ -14,7 +14,6 @@ from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
-from findimg_jobs.engines.planned_shards import PlannedShards
 from findimg_jobs.indexing.run import EmbedJob, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
@@ -25,6 +24,7 @@ from findimg_jobs.reading.stage import check_models, read_text
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import embedded_by_all, find_embedded_by_all
 

@@ -22,7 +22,6 @@ from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_duplicates, write_measured
 from findimg_jobs.encoders.vocabulary import keep_vocabulary
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.engines.planned_shards import PlannedShards
 from findimg_jobs.indexing.embed import EmbedTask, open_task_encoder
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
@@ -39,6 +38,8 @@ from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.plan import Plan, new_run_id, read_images, read_plan, share_work, write_plan
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shard_compaction import compact, is_crowded
 from findimg_jobs.store.shards import Stats
 from findimg_jobs.store.texts import read_committed_texts

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from findimg.errors import NotPublishedError
-from findimg_jobs.store.temporary import LockedFolder
+from findimg_jobs.keys.temporary import LockedFolder
 
 MEMORY = "300MB"  # of DuckDB
 THREADS = 4  # at most; each needs memory of its own

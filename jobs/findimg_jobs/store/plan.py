@@ -18,11 +18,11 @@ import pyarrow as pa
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.engines.planned_shards import PlannedShards
 from findimg_jobs.keys.image_table import COLUMNS, SCHEMA, ImageTable
 from findimg_jobs.keys.key_files import KeyFile, write_query
 from findimg_jobs.keys.records import FolderIdentity
 from findimg_jobs.store.committed import CommittedImages
+from findimg_jobs.store.planned_shards import PlannedShards
 
 _FOLDERS = "findimg.folders"
 

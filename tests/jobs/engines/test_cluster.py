@@ -15,10 +15,10 @@ from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
 from findimg_jobs.engines import cluster
 from findimg_jobs.engines.cluster import run_on_ray
-from findimg_jobs.engines.planned_shards import PlannedShards
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import Shard, Stats
 
 pytestmark = pytest.mark.slow

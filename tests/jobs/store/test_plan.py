@@ -8,11 +8,11 @@ import pytest
 
 from findimg.errors import LibraryError
 from findimg.storage.base import open_storage
-from findimg_jobs.engines.planned_shards import PlannedShards
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, last_run, read_images, read_plan, share_work, write_plan
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import Content, EmbeddedImage, Stats, commit_shard, shard_folder
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))

@@ -4,10 +4,10 @@ from datetime import datetime
 import numpy as np
 
 from findimg.storage.base import open_storage
-from findimg_jobs.engines.planned_shards import PlannedShards
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import (
     Content,
     EmbeddedImage,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.store.temporary import LockedFolder, build_folder
+from findimg_jobs.keys.temporary import LockedFolder, build_folder
 
 # Like a run: keys in one folder, a version that is built in another.
 RUN = """
 import sys
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.store.temporary import build_folder
+from findimg_jobs.keys.temporary import build_folder
 
 images = ImageTable.of([SourceImage("a.jpg", "1")])
 with build_folder() as folder:
