@@ -11,6 +11,7 @@ from typing import Any
 
 import PIL.Image
 from PIL.ExifTags import IFD, Base
+from PIL.GifImagePlugin import GifImageFile
 from PIL.Image import Resampling, Transpose
 from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif.as_plugin import HeifImageFile
@@ -155,7 +156,7 @@ def _decode(data: bytes, original: bytes, sides: tuple[int, int], incomplete: bo
             if jpeg.has_several_scans(picture, data) and jpeg.has_too_many_scans(data):
                 raise too_complex()
             picture.draft(None, _least(width, height, sides))
-        picture.load()
+        _load(picture)
         orientation, taken = _exif(picture)
         captions = read_captions(picture)
         frame = _first_shown_frame(picture)
@@ -197,14 +198,25 @@ def _first_shown_frame(picture: PIL.Image.Image) -> PIL.Image.Image:
     first = picture
     # A later frame may be broken. A decoder may raise any exception for hostile bytes.
     with suppress(Exception):
-        if not getattr(picture, "is_animated", False) or not _has_one_colour(picture):
+        if not getattr(picture, "is_animated", False):
+            return picture
+        _load(picture)  # to count the frames, Pillow starts again
+        if not _has_one_colour(picture):
             return picture
         first = picture.copy()
         for number in range(1, _FRAMES):
             picture.seek(number)
+            _load(picture)
             if picture.size == first.size and not _has_one_colour(picture):
                 return picture
     return first
+
+
+def _load(picture: PIL.Image.Image) -> None:
+    """Decode the pixels of the frame that an image is at."""
+    picture.load()
+    if isinstance(picture, GifImageFile):
+        gif.clear_screen(picture)
 
 
 def _has_one_colour(picture: PIL.Image.Image) -> bool:

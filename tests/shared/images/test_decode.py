@@ -390,6 +390,41 @@ def test_animation_that_is_cut_behind_its_first_frame_shows_this_frame(name: str
     assert corners(decode(data[: len(data) * 9 // 10]).pixels) == "rgby"
 
 
+def on_screen(picture: PIL.Image.Image, width: int, height: int, left: int, top: int, **options: Any) -> bytes:
+    """Return a GIF whose frames are smaller than its screen."""
+    data = bytearray(file(picture, "GIF", **options))
+    data[6:10] = struct.pack("<HH", width, height)
+    frame = data.index(b"\x2c\0\0\0\0" + struct.pack("<HH", *picture.size))
+    data[frame + 1 : frame + 5] = struct.pack("<HH", left, top)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("mode", ["P", "L"])
+@pytest.mark.parametrize("background", [0, 1])
+def test_screen_around_a_smaller_gif_frame_is_transparent_as_in_browsers(mode: str, background: int) -> None:
+    colours = PIL.Image.new("RGB", (64, 48), (200, 30, 30))
+    colours.paste((30, 30, 200), (0, 0, 32, 48))
+    picture = colours.quantize(2) if mode == "P" else colours.convert("L")
+    data = on_screen(picture, 100, 80, 20, 10, background=background)
+    pixels = decode(data).pixels
+    assert pixels.size == (100, 80)
+    framed = PIL.Image.new("RGB", (100, 80), "white")
+    framed.paste(picture.convert("RGB"), (20, 10))
+    assert np.abs(np.asarray(pixels, int) - np.asarray(framed, int)).max() < 2
+
+
+def test_removed_gif_frame_leaves_nothing_behind_as_in_browsers() -> None:
+    blank, small = PIL.Image.new("RGB", (64, 48), (200, 30, 30)), PIL.Image.new("RGB", (64, 48), (200, 30, 30))
+    small.paste((30, 30, 200), (20, 10, 40, 30))
+    data = bytearray(file(blank, "GIF", save_all=True, append_images=[small], disposal=1, duration=[100, 110]))
+    # Pillow writes only the part of the second frame that differs. The first one is removed before it.
+    control = data.index(b"\x21\xf9\x04")
+    data[control + 3] = data[control + 3] & 0b11100011 | 2 << 2
+    pixels = decode(bytes(data)).pixels
+    assert far(pixels.getpixel((30, 20)), (30, 30, 200)) < 12
+    assert pixels.getpixel((4, 4)) == (255, 255, 255)
+
+
 @pytest.mark.parametrize("missing", [3, 40, 400])
 def test_gif_that_lacks_a_few_of_its_pixels_is_decoded_and_marked(missing: int) -> None:
     data = file(noise(160, 100), "GIF")

@@ -1,9 +1,12 @@
-"""Complete GIF files whose end is missing within the first frame.
+"""Complete GIF files whose end is missing within the first frame, and clear the screen around frames.
 
 Source: GIF89a Specification, chapters 18 to 22 and appendix F (LZW).
 """
 
 import struct
+
+import PIL.Image
+from PIL.GifImagePlugin import GifImageFile
 
 STARTS = (b"GIF87a", b"GIF89a")
 _MIN_SHARE = 0.9  # of the pixels that a cut file must have
@@ -32,6 +35,32 @@ def completed(data: bytes) -> bytes | None:
     filled = blocks + bytes(max(0, pixels - found) * _LONGEST_CODE // 8 + 4)
     chunks = [filled[at : at + 255] for at in range(0, len(filled), 255)]
     return data[: start + 1] + b"".join(bytes([len(chunk)]) + chunk for chunk in chunks) + _END
+
+
+def clear_screen(picture: GifImageFile) -> None:
+    """Make transparent what browsers leave transparent, which Pillow fills with a colour of the palette.
+
+    This is the screen around a smaller first frame, and the place of a frame that is removed before the next one.
+
+    Args:
+        picture: a frame of it is loaded.
+    """
+    extent = picture.dispose_extent
+    # With a transparent colour Pillow clears both.
+    if extent is None or "transparency" in picture.info:
+        return
+    is_smaller = picture.tell() == 0 and extent != (0, 0, *picture.size)
+    is_removed = picture.disposal_method == 2
+    if picture.mode != "RGBA" and (is_smaller or is_removed):
+        screen = picture.convert("RGBA")
+        if is_smaller:
+            frame = screen.crop(extent)
+            screen = PIL.Image.new("RGBA", picture.size)
+            screen.paste(frame, extent[:2])
+        picture.im, picture._mode = screen.im, "RGBA"
+    if is_removed:
+        left, top, right, bottom = extent
+        picture.dispose = PIL.Image.new("RGBA", (right - left, bottom - top)).im
 
 
 def _first_frame(data: bytes) -> tuple[int, int]:
