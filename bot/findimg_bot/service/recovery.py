@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from findimg.errors import StorageError
 from findimg_bot.slack.replies import SupersededError
 from findimg_bot.state.database import Database
-from findimg_bot.state.requests import LEASE_SECONDS, Requests, TakenRequest
+from findimg_bot.state.requests import LEASE_SECONDS, NewRequest, Requests, TakenRequest
 from findimg_bot.state.write_queue import WriteQueue
 
 _INTERVAL = LEASE_SECONDS / 4  # between two looks for requests of bots that ended
@@ -72,7 +72,10 @@ class Recovery:
             StorageError: the database cannot be reached or written.
         """
         self._requests = Requests()
-        self._queue = WriteQueue(database)
+        changes = self._requests
+        # The changes of one request come in this order.
+        order = (changes.record, changes.save_progress, changes.start_answers, changes.finish)
+        self._queue = WriteQueue(database, order)
         self._open: dict[str, OpenRequest] = {}
         self._left: list[str] = []  # answered requests that could not be deleted
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,10 +94,7 @@ class Recovery:
         request = OpenRequest(secrets.token_urlsafe(12), self)
         self._open[request.id] = request
 
-        def write(connection: Connection) -> bool:
-            return self._requests.record(connection, request.id, team, body, event)
-
-        request.recorded = self._queue.write(write)
+        request.recorded = self._queue.write(self._requests.record, NewRequest(request.id, team, body, event))
         try:
             is_new = await asyncio.wait_for(asyncio.shield(request.recorded), None if event else _RECORD_SECONDS)
         except (StorageError, TimeoutError):
@@ -141,7 +141,7 @@ class Recovery:
         for task in self._tasks:
             task.cancel()
         with suppress(StorageError):
-            await self._queue.write(self._requests.release_lease)
+            await self._queue.write(self._release_lease, None)
 
     def close(self) -> None:
         """Wait for the last write."""
@@ -154,38 +154,39 @@ class Recovery:
         try:
             if request.recorded:
                 await asyncio.shield(request.recorded)
-            if not await self._queue.write(lambda connection: self._requests.start_answer(connection, request.id)):
+            if not await self._queue.write(self._requests.start_answers, request.id):
                 raise SupersededError
         except StorageError as error:
             _log.warning("An answer is sent without a record: %s", error)
 
     async def save_progress(self, request: OpenRequest) -> None:
         """See `OpenRequest`."""
-        await self._queue.write(
-            lambda connection: self._requests.save_progress(connection, request.id, request.progress)
-        )
+        await self._queue.write(self._requests.save_progress, (request.id, request.progress))
 
     async def finish(self, request: OpenRequest) -> None:
         """See `OpenRequest`."""
         if self._open.pop(request.id, None) is None or self._is_stopped:
             return
         try:
-            await self._queue.write(lambda connection: self._requests.finish(connection, request.id))
+            await self._queue.write(self._requests.finish, request.id)
         except StorageError:
             self._left.append(request.id)
 
     async def _look(self, is_ready: bool) -> list[TakenRequest]:
         claim, left = secrets.token_urlsafe(12), list(self._left)
 
-        def look(connection: Connection) -> list[TakenRequest]:
+        def look(connection: Connection, claims: Sequence[str]) -> list[list[TakenRequest]]:
             self._requests.keep_lease(connection)
-            for each in left:
-                self._requests.finish(connection, each)
-            return self._requests.take_over(connection, claim) if is_ready else []
+            self._requests.finish(connection, left)
+            return [self._requests.take_over(connection, each) if is_ready else [] for each in claims]
 
-        taken = await self._queue.write(look)
+        taken = await self._queue.write(look, claim)
         del self._left[: len(left)]
         return taken
+
+    def _release_lease(self, connection: Connection, arguments: Sequence[None]) -> Sequence[None]:
+        self._requests.release_lease(connection)
+        return arguments
 
     async def _repeat(self, taken: TakenRequest, repeat: Repeat) -> None:
         request = OpenRequest(taken.id, self, progress=taken.progress)

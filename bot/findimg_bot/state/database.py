@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY
 from typing import Any, TypeVar
@@ -209,13 +209,26 @@ def insert_row(
         replace: columns that are set in an existing row.
         condition: which existing rows are replaced. None is all.
     """
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table).values(row)
-    if replace:
-        statement = insert.on_conflict_do_update(
-            index_elements=list(table.primary_key),
-            set_={name: insert.excluded[name] for name in replace},
-            where=condition,
-        )
-    else:
-        statement = insert.on_conflict_do_nothing()
-    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+    if not replace:
+        return bool(insert_rows(connection, table, [row]))
+    insert = _insert(connection, table)
+    statement = insert.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={name: insert.excluded[name] for name in replace},
+        where=condition,
+    )
+    return connection.execute(statement.returning(*table.primary_key), row).first() is not None
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """Insert the rows whose key does not exist with few statements, and return the keys of the inserted ones."""
+    if not rows:
+        return []
+    statement = _insert(connection, table).on_conflict_do_nothing().returning(*table.primary_key)
+    return [tuple(key) for key in connection.execute(statement, [dict(row) for row in rows])]
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)

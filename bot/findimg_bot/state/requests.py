@@ -3,18 +3,28 @@
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, select, update
 
-from findimg_bot.state.database import insert_row
+from findimg_bot.state.database import insert_row, insert_rows
 from findimg_bot.state.tables import events, leases, requests
 
 REQUEST_SECONDS = 1800.0  # for which a response_url is valid
 LEASE_SECONDS = 10.0  # after which the requests of a bot that ended belong to others
 _TOKENS = ("bot_access_token", "token")  # fields of a request that answering does not need
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A request that is not recorded yet."""
+
+    id: str  # new for each request
+    team: str
+    body: Mapping[str, Any]  # what Slack sent. Tokens in it are not stored.
+    event: str  # the id of an event, which Slack may send again. Empty for other requests.
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +47,46 @@ class Requests:
     def __init__(self) -> None:
         self._owner = f"bot {secrets.token_urlsafe(12)}"
 
-    def record(self, connection: Connection, request: str, team: str, body: Mapping[str, Any], event: str) -> bool:
-        """Store a request, and return whether it is new.
+    def record(self, connection: Connection, new: Sequence[NewRequest]) -> list[bool]:
+        """Store requests, and return whether each is new. The number of statements does not depend on theirs."""
+        claimed = claim_events(connection, {each.event: each.id for each in reversed(new) if each.event})
+        is_new = [not each.event or claimed.get(each.event) == each.id for each in new]
+        now = time.time()
+        rows = [
+            {
+                "id": each.id,
+                "team": each.team,
+                "body": json.dumps(_without_tokens(each.body)),
+                "owner": self._owner,
+                "claim": "",
+                "attempts": 0,
+                "is_answered": False,
+                "progress": "",
+                "created": now,
+            }
+            for each, accepted in zip(new, is_new, strict=True)
+            if accepted
+        ]
+        insert_rows(connection, requests, rows)
+        return is_new
 
-        Args:
-            request: a new id.
-            body: what Slack sent. Tokens in it are not stored.
-            event: the id of an event, which Slack may send again. Empty for other requests.
-        """
-        if event and not claim_event(connection, event, request):
-            return False
-        row = {
-            "id": request,
-            "team": team,
-            "body": json.dumps(_without_tokens(body)),
-            "owner": self._owner,
-            "claim": "",
-            "attempts": 0,
-            "is_answered": False,
-            "progress": "",
-            "created": time.time(),
-        }
-        insert_row(connection, requests, row)
-        return True
+    def start_answers(self, connection: Connection, ids: Sequence[str]) -> list[bool]:
+        """Store that answers are being sent. Return for each request whether it still belongs to this bot."""
+        change = update(requests).where(self._mine(ids)).values(is_answered=True).returning(requests.c.id)
+        mine = set(connection.execute(change).scalars())
+        return [each in mine for each in ids]
 
-    def start_answer(self, connection: Connection, request: str) -> bool:
-        """Store that an answer is being sent. Return False if another bot has taken over the request."""
-        return self._change(connection, request, is_answered=True)
+    def save_progress(self, connection: Connection, messages: Sequence[tuple[str, str]]) -> list[None]:
+        """Store for some requests the timestamp of the message that the answer will replace."""
+        mine = (requests.c.id == bindparam("request")) & (requests.c.owner == self._owner)
+        change = update(requests).where(mine).values(progress=bindparam("ts"))
+        connection.execute(change, [{"request": request, "ts": ts} for request, ts in messages])
+        return [None] * len(messages)
 
-    def save_progress(self, connection: Connection, request: str, ts: str) -> None:
-        """Store the timestamp of the message that the answer will replace."""
-        self._change(connection, request, progress=ts)
-
-    def finish(self, connection: Connection, request: str) -> None:
-        """Delete a request, unless another bot has taken it over."""
-        mine = (requests.c.id == request) & (requests.c.owner == self._owner)
-        connection.execute(delete(requests).where(mine))
+    def finish(self, connection: Connection, ids: Sequence[str]) -> list[None]:
+        """Delete requests, unless another bot has taken them over."""
+        connection.execute(delete(requests).where(self._mine(ids)))
+        return [None] * len(ids)
 
     def keep_lease(self, connection: Connection) -> None:
         """Keep the requests of this bot for `LEASE_SECONDS`. Delete the requests of all bots that are too old."""
@@ -102,20 +116,24 @@ class Requests:
             for row in rows.mappings()
         ]
 
-    def _change(self, connection: Connection, request: str, **values: Any) -> bool:
-        mine = (requests.c.id == request) & (requests.c.owner == self._owner)
-        return connection.execute(update(requests).where(mine).values(values)).rowcount > 0
+    def _mine(self, ids: Sequence[str]) -> ColumnElement[bool]:
+        return requests.c.id.in_(ids) & (requests.c.owner == self._owner)
 
 
-def claim_event(connection: Connection, event: str, claim: str) -> bool:
-    """Return whether an event is new, and remember it.
+def claim_events(connection: Connection, claims: Mapping[str, str]) -> dict[str, str]:
+    """Claim events. Return those that are new or have the given claim already.
 
     Args:
-        claim: a new text. If an earlier attempt was committed before its connection broke, the event has this claim.
+        claims: for each id of an event a new text. If an earlier attempt was committed before its connection broke,
+            the event has this claim.
     """
-    if insert_row(connection, events, {"id": event, "created": time.time(), "claim": claim}):
-        return True
-    return connection.execute(select(events.c.claim).where(events.c.id == event)).scalar() == claim
+    # In one order, because two bots that insert the same events must not wait for each other.
+    rows = [{"id": event, "created": time.time(), "claim": claims[event]} for event in sorted(claims)]
+    claimed = {event: claims[event] for (event,) in insert_rows(connection, events, rows)}
+    if len(claimed) < len(claims):
+        known = select(events.c.id, events.c.claim).where(events.c.id.in_(claims.keys() - claimed.keys()))
+        claimed |= {event: claim for event, claim in connection.execute(known) if claim == claims[event]}
+    return claimed
 
 
 def _without_tokens(body: Mapping[str, Any]) -> dict[str, Any]:

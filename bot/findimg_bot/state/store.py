@@ -23,7 +23,7 @@ from findimg.search.answers.results import ImageFeatures
 from findimg_bot.answers import Question
 from findimg_bot.state.database import Database, insert_row
 from findimg_bot.state.pictures import Pictures, delete_old_changes
-from findimg_bot.state.requests import claim_event
+from findimg_bot.state.requests import claim_events
 from findimg_bot.state.tables import (
     catch_ups,
     events,
@@ -109,7 +109,7 @@ class Store:
     def is_new(self, event: str) -> bool:
         """Return whether an event is new, and remember it."""
         claim = secrets.token_urlsafe(12)
-        return self._write(lambda connection: claim_event(connection, event, claim))
+        return self._write(lambda connection: bool(claim_events(connection, {event: claim})))
 
     def thumbnails(self, team: str, hashes: Iterable[str]) -> dict[str, str]:
         """Return the ids of the Slack files that show these images to a team, by SHA-256."""

@@ -1,7 +1,7 @@
 """Joins small changes of the state into few transactions, so that many requests at once are recorded at once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -9,25 +9,35 @@ from sqlalchemy import Connection
 
 from findimg_bot.state.database import Database
 
+A = TypeVar("A")
 T = TypeVar("T")
+Change = Callable[[Connection, Sequence[A]], Sequence[T]]
 
 
 class WriteQueue:
-    """Runs changes in the order in which they come. Those that wait for one transaction share the next one."""
+    """Runs changes. Those that wait for one transaction share the next one, and changes of one kind share a call."""
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, order: Sequence[Change[Any, Any]]):
+        """Args:
+        order: kinds of changes, in the order in which a transaction makes them. Other changes follow.
+        """
         self._database = database
+        self._order = order
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
-        self._waiting: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[Change[Any, Any], Any, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    def write(self, change: Callable[[Connection], T]) -> asyncio.Future[T]:
-        """Run a change soon, and return its future result.
+    def write(self, change: Change[A, T], argument: A) -> asyncio.Future[T]:
+        """Make a change soon, and return its future result.
 
         The future raises StorageError if the database cannot be reached or written.
+
+        Args:
+            change: takes the arguments of all changes of this kind, and returns a result for each.
+            argument: what to change.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((change, future))
+        self._waiting.append((change, argument, future))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all())
         return future
@@ -38,18 +48,34 @@ class WriteQueue:
 
     async def _write_all(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, []
+            batch = self._by_kind(waiting)
             try:
                 results = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, batch)
             except Exception as error:
-                for _, future in batch:
+                for _, _, future in waiting:
                     if not future.done():
                         future.set_exception(error)
             else:
-                for (_, future), result in zip(batch, results, strict=True):
-                    if not future.done():
-                        future.set_result(result)
+                for (_, changes), some in zip(batch, results, strict=True):
+                    for (_, future), result in zip(changes, some, strict=True):
+                        if not future.done():
+                            future.set_result(result)
         self._writing = None
 
-    def _run(self, batch: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]]) -> list[Any]:
-        return self._database.run(lambda connection: [change(connection) for change, _ in batch])
+    def _by_kind(
+        self, waiting: Sequence[tuple[Change[Any, Any], Any, asyncio.Future[Any]]]
+    ) -> list[tuple[Change[Any, Any], list[tuple[Any, asyncio.Future[Any]]]]]:
+        """Return each kind of change in order, with its arguments and futures."""
+        kinds: dict[Change[Any, Any], list[tuple[Any, asyncio.Future[Any]]]] = {kind: [] for kind in self._order}
+        for change, argument, future in waiting:
+            kinds.setdefault(change, []).append((argument, future))
+        return [(change, changes) for change, changes in kinds.items() if changes]
+
+    def _run(
+        self, batch: Sequence[tuple[Change[Any, Any], Sequence[tuple[Any, asyncio.Future[Any]]]]]
+    ) -> list[Sequence[Any]]:
+        def change_all(connection: Connection) -> list[Sequence[Any]]:
+            return [change(connection, [argument for argument, _ in changes]) for change, changes in batch]
+
+        return self._database.run(change_all)

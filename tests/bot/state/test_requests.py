@@ -3,17 +3,18 @@
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.event import listen
 
 from findimg_bot.state import requests as module
 from findimg_bot.state.database import Database
-from findimg_bot.state.requests import LEASE_SECONDS, REQUEST_SECONDS, Requests, TakenRequest
+from findimg_bot.state.requests import LEASE_SECONDS, REQUEST_SECONDS, NewRequest, Requests, TakenRequest
 from findimg_bot.state.store import Store
 from findimg_bot.state.tables import requests
 
@@ -34,14 +35,17 @@ class Bot:
     def accept(self, body: dict[str, Any] | None = None, event: str = "") -> str:
         """Record a request, and return its id; empty for a repeated event."""
         name = secrets.token_hex(4)
-        is_new = self.run(lambda connection: self._requests.record(connection, name, "T1", body or BODY, event))
+        (is_new,) = self.record(NewRequest(name, "T1", body or BODY, event))
         return name if is_new else ""
 
-    def starts(self, request: str) -> bool:
-        return bool(self.run(lambda connection: self._requests.start_answer(connection, request)))
+    def record(self, *new: NewRequest) -> list[bool]:
+        return list(self.run(lambda connection: self._requests.record(connection, new)))
 
-    def finish(self, request: str) -> None:
-        self.run(lambda connection: self._requests.finish(connection, request))
+    def starts(self, *ids: str) -> list[bool]:
+        return list(self.run(lambda connection: self._requests.start_answers(connection, ids)))
+
+    def finish(self, *ids: str) -> None:
+        self.run(lambda connection: self._requests.finish(connection, ids))
 
     def stop(self) -> None:
         self.run(self._requests.release_lease)
@@ -79,7 +83,7 @@ def test_request_of_a_killed_bot_goes_to_one_other(
     assert sorted(int(each.body["text"]) for each in taken) == list(range(20))
     assert {(each.attempts, each.is_answered) for each in taken} == {(1, False)}
     # A bot that was only slow neither answers nor deletes what others answer now.
-    assert not any(killed.starts(name) for name in names)
+    assert not any(killed.starts(*names))
     killed.finish(names[0])
     assert len(database.run(lambda connection: connection.execute(select(requests.c.id)).all())) == 20
     for each in others:
@@ -89,7 +93,7 @@ def test_request_of_a_killed_bot_goes_to_one_other(
 def test_bot_that_stops_leaves_its_requests_at_once(database: Database) -> None:
     first, second = Bot(database), Bot(database)
     started, waiting = first.accept(), first.accept()
-    assert first.starts(started)
+    assert first.starts(started) == [True]
     first.stop()
     assert {each.id: each.is_answered for each in second.look()} == {started: True, waiting: False}
 
@@ -109,6 +113,31 @@ def test_event_is_recorded_once(database: Database) -> None:
     assert first.accept(event="Ev1")
     assert not second.accept(event="Ev1")
     assert first.accept(event="Ev2")
+
+
+def test_repeated_events_of_one_batch_are_recorded_once(database: Database) -> None:
+    first, second = Bot(database), Bot(database)
+    assert first.accept(event="Ev1")
+    batch = [NewRequest(f"{number}", "T1", BODY, event) for number, event in enumerate(("Ev2", "Ev1", "", "Ev2", ""))]
+    for _ in range(2):  # the second time because nobody knows whether the first one was committed
+        assert second.record(*batch) == [True, False, True, False, True]
+    second.stop()
+    assert {each.id for each in first.look()} == {"0", "2", "4"}
+
+
+def test_batch_of_requests_needs_no_more_statements_than_one(database: Database) -> None:
+    bot, statements = Bot(database), list[str]()
+    listen(database.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+
+    def count(ids: Sequence[str]) -> int:
+        statements.clear()
+        assert all(bot.record(*(NewRequest(each, "T1", BODY, f"Ev{each}") for each in ids)))
+        assert all(bot.starts(*ids))
+        bot.finish(*ids)
+        assert bot.starts(*ids) == [False] * len(ids)
+        return len(statements)
+
+    assert count([f"many{number}" for number in range(200)]) == count(["one"])
 
 
 def test_nothing_of_an_answered_or_old_request_is_kept(
