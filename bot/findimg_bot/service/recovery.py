@@ -72,10 +72,8 @@ class Recovery:
             StorageError: the database cannot be reached or written.
         """
         self._requests = Requests()
-        changes = self._requests
-        # The changes of one request come in this order.
-        order = (changes.record, changes.save_progress, changes.start_answers, changes.finish)
-        self._queue = WriteQueue(database, order)
+        self._new = WriteQueue(database)  # an acknowledgement waits for no other change
+        self._queue = WriteQueue(database)
         self._open: dict[str, OpenRequest] = {}
         self._left: list[str] = []  # answered requests that could not be deleted
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,7 +92,7 @@ class Recovery:
         request = OpenRequest(secrets.token_urlsafe(12), self)
         self._open[request.id] = request
 
-        request.recorded = self._queue.write(self._requests.record, NewRequest(request.id, team, body, event))
+        request.recorded = self._new.write(self._requests.record, NewRequest(request.id, team, body, event))
         try:
             is_new = await asyncio.wait_for(asyncio.shield(request.recorded), None if event else _RECORD_SECONDS)
         except (StorageError, TimeoutError):
@@ -144,7 +142,8 @@ class Recovery:
             await self._queue.write(self._release_lease, None)
 
     def close(self) -> None:
-        """Wait for the last write."""
+        """Wait for the last writes."""
+        self._new.close()
         self._queue.close()
 
     async def start_answer(self, request: OpenRequest) -> None:
@@ -168,6 +167,9 @@ class Recovery:
         if self._open.pop(request.id, None) is None or self._is_stopped:
             return
         try:
+            if request.recorded and not request.recorded.done():
+                # It came too late for the acknowledgement. Deleted before it is stored, the request would stay.
+                await asyncio.wait([request.recorded])
             await self._queue.write(self._requests.finish, request.id)
         except StorageError:
             self._left.append(request.id)

@@ -15,14 +15,13 @@ Change = Callable[[Connection, Sequence[A]], Sequence[T]]
 
 
 class WriteQueue:
-    """Runs changes. Those that wait for one transaction share the next one, and changes of one kind share a call."""
+    """Runs changes. Those that wait for one transaction share the next one, and changes of one kind share a call.
 
-    def __init__(self, database: Database, order: Sequence[Change[Any, Any]]):
-        """Args:
-        order: kinds of changes, in the order in which a transaction makes them. Other changes follow.
-        """
+    Changes of different kinds that wait together are made in any order.
+    """
+
+    def __init__(self, database: Database):
         self._database = database
-        self._order = order
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._waiting: list[tuple[Change[Any, Any], Any, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -49,7 +48,10 @@ class WriteQueue:
     async def _write_all(self) -> None:
         while self._waiting:
             waiting, self._waiting = self._waiting, []
-            batch = self._by_kind(waiting)
+            kinds: dict[Change[Any, Any], list[tuple[Any, asyncio.Future[Any]]]] = {}
+            for change, argument, future in waiting:
+                kinds.setdefault(change, []).append((argument, future))
+            batch = list(kinds.items())
             try:
                 results = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, batch)
             except Exception as error:
@@ -62,15 +64,6 @@ class WriteQueue:
                         if not future.done():
                             future.set_result(result)
         self._writing = None
-
-    def _by_kind(
-        self, waiting: Sequence[tuple[Change[Any, Any], Any, asyncio.Future[Any]]]
-    ) -> list[tuple[Change[Any, Any], list[tuple[Any, asyncio.Future[Any]]]]]:
-        """Return each kind of change in order, with its arguments and futures."""
-        kinds: dict[Change[Any, Any], list[tuple[Any, asyncio.Future[Any]]]] = {kind: [] for kind in self._order}
-        for change, argument, future in waiting:
-            kinds.setdefault(change, []).append((argument, future))
-        return [(change, changes) for change, changes in kinds.items() if changes]
 
     def _run(
         self, batch: Sequence[tuple[Change[Any, Any], Sequence[tuple[Any, asyncio.Future[Any]]]]]
