@@ -28,7 +28,7 @@ from findimg.text.tokens import Token, fold_words, tokenise
 ALONE: dict[Kind, float] = {"written": 0.9, "caption": 1.0, "name": 0.8}
 BESIDE: dict[Kind, float] = {"written": 0.04, "caption": 0.3, "name": 0.15}
 _MISREAD = 0.7  # factor for text that is only similar to the phrase
-_KEPT = 256  # terms whose images are kept
+_KEPT = 256  # terms whose images are kept, and pages whose excerpts are kept
 _ABSENT = 4096  # terms that no image has, which are kept too
 _BEFORE, _AFTER = 40, 60  # characters that an excerpt shows around the first match
 _ELLIPSIS = "…"
@@ -94,6 +94,7 @@ class TextEvidence:
         self._absent: set[tuple[str, str, bool, str, bool]] = set()
         self._phrases = lru_cache(_KEPT)(self._find_phrases)
         self._pattern = lru_cache(_KEPT)(self._make_pattern)
+        self._excerpts_of = lru_cache(_KEPT)(self._find_excerpts)
 
     @property
     def available(self) -> bool:
@@ -137,11 +138,19 @@ class TextEvidence:
         """
         if self._index is None or not wanted:
             return {}
-        found = {}
-        for item, text in self._index.texts(list(wanted)).items():
-            if match := self._excerpt(text, wanted[item]):
-                found[item] = match
-        return found
+        # Equal terms may be translations of different words.
+        asked = tuple((item, tuple((term, term.typed) for term in terms)) for item, terms in wanted.items())
+        return dict(self._excerpts_of(asked))
+
+    def _find_excerpts(
+        self, asked: tuple[tuple[int, tuple[tuple[Term, str], ...]], ...]
+    ) -> tuple[tuple[int, TextMatch], ...]:
+        assert self._index is not None
+        texts = self._index.texts([item for item, _ in asked])
+        found = (
+            (item, self._excerpt(texts.get(item, ImageText()), [term for term, _ in terms])) for item, terms in asked
+        )
+        return tuple((item, match) for item, match in found if match)
 
     def _excerpt(self, text: ImageText, terms: Sequence[Term]) -> TextMatch | None:
         """Return the excerpt of the kind of text that has most of the terms, None if no text has any."""
