@@ -56,8 +56,6 @@ class SpellingChecker:
             return nearest_spellings(text, self._nouns.words, _SUGGESTED, self._nouns.ranks)
         if text.lower() in self._labels or text in self._lexicon or is_common(text.lower()):
             return []
-        if open_translations().is_english(text):
-            return []
         row = self._words.vocabulary.row(text)
         intended = self._nearest_noun(text, mistakes=1)
         return [intended] if intended and row and row > _RARER * self._nouns.rank(intended) else []

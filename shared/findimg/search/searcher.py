@@ -190,7 +190,7 @@ class Searcher:
         asked = self._whole(asked)
         if self._sentences and self._text_vectors and self._text_vectors.encoder.multilingual:
             return tuple(sentences(asked)), ""
-        translated = translate_terms(asked, self.lexicon, labels)
+        translated = translate_terms(asked, self.lexicon, labels, self._text.knows)
         correct, corrections = self._spelling.correct(translated)
         notes = []
         if corrections:

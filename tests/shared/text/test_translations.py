@@ -19,8 +19,11 @@ DATA = (
         "hund\t\t3\tda de\n"
         "platano\tplátano\t0\tes\n"
         "silla\t\t2*\tes\n"
+        "会\t\t2\tja\n"
         "犬\t\t3\tja zh\n"
+        "犬猫\t\t1\tja\n"
         "猫\t\t1\tja zh\n"
+        "猫椅子\t\t2\tja\n"
     ).encode()
 )
 
@@ -78,12 +81,31 @@ def test_marks_are_read(translations: Translations) -> None:
         ("猫 犬", ["猫", "犬"]),
         ("black猫", ["black", "猫"]),
         ("とと", ["とと"]),
+        ("犬猫椅子", ["犬", "猫椅子"]),
+        ("犬猫と会", ["犬猫", "会"]),
         ("gato", ["gato"]),
         ("", [""]),
     ],
 )
 def test_scripts_without_spaces_are_split(translations: Translations, text: str, parts: list[str]) -> None:
     assert translations.split(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("株式会社と猫", ["株式会社", "猫"]),
+        ("猫株式会社", ["猫", "株式会社"]),
+        ("会猫", ["会", "猫"]),
+        ("株式猫", ["株式", "猫"]),
+        ("未知犬猫", ["犬猫"]),
+    ],
+)
+def test_unknown_words_between_known_ones_stay_if_they_are_written(
+    translations: Translations, text: str, parts: list[str]
+) -> None:
+    written = {"株式会社", "株式", "会社", "会猫"}
+    assert translations.split(text, written.__contains__) == parts
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ def taught_list_message(names: Sequence[TaughtName], skip: int, team: str) -> Me
     page = names[skip : skip + NAMES_ON_PAGE]
     if not names:
         return Message(notification_text("Nobody taught a name yet."), [section(_EMPTY)])
-    blocks = [section(f"*{len(names):,} taught name{'s' * (len(names) != 1)}*, the newest first")]
+    title = "*1 taught name*" if len(names) == 1 else f"*{len(names):,} taught names*, newest first"
+    blocks = [section(title)]
     blocks += [_row(name, team) for name in page]
     controls = []
     if skip:
@@ -154,7 +155,7 @@ def history_message(events: Sequence[ExampleEvent | CancelEvent], team: str) -> 
             did = f"taught that {about} {'shows' if event.shows else 'does not show'} *{escaped(event.name, 60)}*"
         lines.append(section(f"{when} · {_person(event.by, team)} {did}"))
     more = [context("findimg-jobs teach --audit lists everything.")] if len(events) > MOST_EVENTS else []
-    return Message(notification_text("What people taught"), [section("*History*, the newest first"), *lines, *more])
+    return Message(notification_text("What people taught"), [section("*History*, newest first"), *lines, *more])
 
 
 def name_modal(name: TaughtName, channel: str, team: str, note: str = "") -> Block:

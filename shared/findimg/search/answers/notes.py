@@ -55,10 +55,6 @@ class Notes:
             notes.append(f"No image {has} {enumerated(texts, 'or')}.")
         return " ".join(filter(None, notes))
 
-    def _is_word(self, text: str) -> bool:
-        """Return whether a term's text may be misspelt: any term, but no sentence."""
-        return not (self._has_sentences and " " in text)
-
     def of_filters(self, filters: Filters) -> str:
         """Return how many images match some filters and what dates them, empty without filters."""
         if not filters:
@@ -77,3 +73,7 @@ class Notes:
             images = "1 image has" if by_file == 1 else f"{by_file} images have"
             note += f" {images} no camera date, so the time of the file counts."
         return f"{note} {undated} images carry no date." if undated else note
+
+    def _is_word(self, text: str) -> bool:
+        """Return whether a term's text may be misspelt: any term, but no sentence."""
+        return not (self._has_sentences and " " in text)

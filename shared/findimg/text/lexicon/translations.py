@@ -108,11 +108,17 @@ class Translations:
                         found += [each for each in stem if language in each.languages and each not in found]
         return sorted(found, key=lambda each: -each.weight)
 
-    def split(self, text: str) -> list[str]:
-        """Split a text at the known words of scripts without spaces, longest match from the left.
+    def split(self, text: str, is_written: Callable[[str], bool] = lambda _: False) -> list[str]:
+        """Split a text at the known words of scripts without spaces.
 
-        The rest of these scripts, such as particles, is left out: `犬と猫` becomes `犬` and `猫`. A text without a
-        known word, and a text in other scripts, is returned whole.
+        Of all ways to split, the one with the fewest characters between known words counts, then the one with the
+        fewest words: `日本人形` is `日本` and `人形`. Between them, parts of at least two characters that are written
+        somewhere are words too. The rest, such as particles, is left out: `犬と猫` becomes `犬` and `猫`. A text
+        without a known word, and a text in other scripts, is returned whole.
+
+        Args:
+            text: one or several words.
+            is_written: returns whether a text is written in any image or around it.
         """
         if text.isascii():
             return text.split() or [text]
@@ -120,21 +126,50 @@ class Translations:
         start = 0
         for run in UNSPACED.finditer(text):
             parts += text[start : run.start()].split()
-            parts += self._split_run(run[0])
+            parts += self._split_run(run[0], is_written)
             start = run.end()
         parts += text[start:].split()
         return parts or [text]
 
-    def _split_run(self, run: str) -> list[str]:
-        parts = []
+    def _split_run(self, run: str, is_written: Callable[[str], bool]) -> list[str]:
+        known = self._known_words(run)
+        parts: list[str] = []
         start = 0
         while start < len(run):
-            lengths = range(min(_LONGEST_UNSPACED, len(run) - start), 0, -1)
-            length = next((n for n in lengths if self._exact(fold_case(run[start : start + n]))), 0)
-            if length:
-                parts.append(run[start : start + length])
-            start += length or 1
+            word = known.get(start, "")
+            if len(word) <= 1:
+                # Single characters have a meaning in the dictionary, although they may be a part of a longer word.
+                end = next((place for place in known if place > start and len(known[place]) > 1), len(run))
+                parts_here = (run[start:stop] for stop in range(min(end, start + _LONGEST_UNSPACED), start + 1, -1))
+                written = next(filter(is_written, parts_here), "")
+                if any(place not in known for place in range(start, start + len(written))):
+                    word = written
+            if word:
+                parts.append(word)
+            start += len(word) or 1
         return parts
+
+    def _known_words(self, run: str) -> dict[int, str]:
+        """Return the known words of a text without spaces by their places, in ascending order."""
+        # For each place, the best split of the text from there on: characters left out, number of words, first word.
+        best: list[tuple[int, int, str]] = [(0, 0, "")]
+        for start in range(len(run) - 1, -1, -1):
+            left_out, words, _ = best[0]
+            split = (left_out + 1, words, "")
+            for length in range(min(_LONGEST_UNSPACED, len(run) - start), 0, -1):
+                left_out, words, _ = best[length - 1]
+                word = run[start : start + length]
+                if (left_out, words + 1) < split[:2] and self._exact(fold_case(word)):
+                    split = (left_out, words + 1, word)
+            best.insert(0, split)
+        found = {}
+        start = 0
+        while start < len(run):
+            word = best[start][2]
+            if word:
+                found[start] = word
+            start += len(word) or 1
+        return found
 
     def _exact(self, word: str) -> list[Translation]:
         key = fold_accents(word)
