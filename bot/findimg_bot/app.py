@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 class RecordingApp(AsyncApp):
-    """An app whose requests are recorded until their listener has ended. `Admission` records them."""
+    """An app that deletes the record of a request when its listener has ended. `Admission` makes the record."""
 
     def __init__(self, **arguments: Any):
         super().__init__(**arguments)

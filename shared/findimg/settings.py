@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     slack_surfaces: str = Field(
         default="",
         description="Optional surfaces in the app's manifest, whose scopes it needs: shortcut, assistant, unfurl, "
-        "workflow_step, search, channels.",
+        "workflow_step, search, channels, live.",
     )
     slack_bot_token: SecretStr = Field(default=SecretStr(""), description="Bot token of one workspace, xoxb-…")
     slack_app_token: SecretStr = Field(default=SecretStr(""), description="App token for Socket Mode, xapp-…")

@@ -1,6 +1,6 @@
 """Measure image–text models of the size of CLIP's ViT-B/32, with random weights, in float32 and in int8.
 
-Published weights could not be had where findimg is developed. Speed does not depend on their values.
+Published weights could not be downloaded. Speed does not depend on their values.
 """
 
 from collections.abc import Callable

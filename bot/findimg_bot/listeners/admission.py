@@ -36,7 +36,7 @@ _OTHER_TEAM = "findimg answers only people of the workspace that installed it."
 _TEAM_NOT_ALLOWED = (
     "findimg is not allowed to answer in this workspace. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {team}."
 )
-# Events about pictures in channels. They have no answer, and whoever caused them is no reason to ignore them.
+# Events about pictures in channels. They need no answer, and are accepted from every person.
 _PICTURE_EVENTS = {
     "file_deleted",
     "file_shared",
@@ -93,7 +93,7 @@ class Admission(AsyncMiddleware):
     async def _record(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
         """Record a request until it is answered, and return whether it is new.
 
-        Events about pictures are not recorded, because a comparison with Slack finds what they say.
+        Events about pictures are not recorded. If one is lost, the comparison with Slack finds the change.
         """
         if _is_about_pictures(body):
             event = body.get("event_id")

@@ -19,7 +19,7 @@ SWITCHES = {"off": True, "on": False}  # words of the command, and whether they 
 _DONE = {
     True: (
         "findimg no longer finds the pictures of this channel",
-        "They leave its index with the next change. To find them again: `/findimg on`",
+        "They are hidden now, and the next change or run of index removes them. To find them again: `/findimg on`",
     ),
     False: ("findimg finds the pictures of this channel again", "To stop this: `/findimg off`"),
 }

@@ -14,7 +14,7 @@ from findimg_bot.state.pictures import Action, Pictures
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What of a workspace is to be indexed, and what is.
+    """The channels of a workspace that are indexed, and the pictures that the live version has.
 
     Attributes:
         channels: ids of the channels whose pictures are to be indexed.

@@ -128,7 +128,7 @@ async def check_lag(
     oldest = [change.noticed for change in waiting]
     async for file in list_files(client, team, until or 0.0):
         places = {PicturePlace(team, channel, str(file["id"])) for channel in channels_of(file) & set(channels)}
-        # What is older was compared before, and left out for a reason.
+        # An earlier comparison handled older files.
         if created(file) > (until or 0.0) and places - indexed - noticed:
             oldest.append(created(file))
     if not oldest:

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Batch:
-    """What becomes of the changes of one workspace."""
+    """The changes of one workspace, by what happens to them."""
 
     entries: dict[PicturePlace, Entry]
     applied: list[PictureChange]

@@ -20,7 +20,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request."""
+    """The result of a request."""
 
     not_added: tuple[NotAdded, ...] = ()
     error: FindimgError | None = None  # then nothing was published

@@ -1,4 +1,4 @@
-"""Stores what happens to pictures in channels, and hides pictures at once that must not be found any more."""
+"""Records events about pictures in channels, and hides removed pictures at once."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -8,12 +8,12 @@ from findimg_bot.state.pictures import Action, Pictures
 
 
 class PictureEvents:
-    """Receives events of Slack. The indexer of this bot or another one makes the library follow them."""
+    """Receives events of Slack. The indexer of this bot or another one applies them to the library."""
 
     def __init__(self, pictures: Pictures, wake: Callable[[], None], catch_up: Callable[[], None]):
         """Args:
         wake: tells the indexer of this bot that there is something to do.
-        catch_up: tells it to look for pictures of which it got no event.
+        catch_up: tells it to compare with Slack, which finds pictures whose event was lost.
         """
         self._pictures = pictures
         self._wake = wake

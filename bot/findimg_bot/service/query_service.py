@@ -90,7 +90,7 @@ class LargerAudienceError(QueryError):
 
 
 class QueryService:
-    """Answers questions in Slack. Nothing that a later click needs is kept in memory."""
+    """Answers questions in Slack. What a later click needs is in the state, so that any bot can answer the click."""
 
     def __init__(self, settings: Settings):
         """Open the state. `start` opens the library.

@@ -7,8 +7,8 @@ people put around a query: the bot's address, mentions, links, formatting and en
 - `MessageText.text` is the query. With links it holds only the words beside them.
 - `MessageText.links` are links to files and messages in Slack: the picture that the text is about.
 - `MessageText.web_links` are other addresses, to be answered with `ONLY_SLACK`.
-- `MessageText.intent` tells a query from a call for help, small talk, and a text without words. It is about
-  `MessageText.text` alone: look at the links first.
+- `MessageText.intent` classifies `MessageText.text` as a query, a call for help, small talk, or a text without words.
+  It ignores the links, so check these first.
 """
 
 import html

@@ -16,11 +16,11 @@ from findimg_bot.state.database import Database, insert_row
 from findimg_bot.state.tables import catch_ups, leases, picture_changes, picture_channels
 
 _DONE_SECONDS = 86400.0  # for which a removed picture stays hidden, until every bot has a version without it
-_LOST_SECONDS = 30 * 86400.0  # after which a change that no bot followed is dropped
+_LOST_SECONDS = 30 * 86400.0  # after which a change that no bot applied is dropped
 
 
 class Action(StrEnum):
-    """What happened to pictures. Only additions do not hide them."""
+    """A kind of change. CHECK and REMOVE hide the picture at once."""
 
     ADD = "add"
     CHECK = "check"  # a message with the picture was deleted. Other messages of the channel may still show it.
@@ -34,7 +34,7 @@ class PictureChange:
     place: PicturePlace
     action: Action
     noticed: float  # seconds since the epoch
-    attempts: int = 0  # how often the library could not follow
+    attempts: int = 0  # how often it could not be applied
 
 
 class Pictures:
@@ -47,8 +47,8 @@ class Pictures:
         """Store that something happened to pictures. It replaces what was noticed about them before.
 
         Args:
-            found_at: when a comparison with Slack began that found this. What was noticed later, or is still to be
-                done, then stays. None for an event.
+            found_at: when the comparison with Slack began that found the change. It does not replace newer changes, nor
+                changes that are not applied yet. None for an event, which replaces every change.
         """
         now = time.time()
         rows = [

@@ -38,7 +38,14 @@ def build_index(name: str, vectors: Vectors, queries: NDArray[np.float32], folde
             entry, file, calibration = _build(type_name, name, vectors, queries, folder)
             if calibration.cost < exact_cost and entry.recall >= RECALL_GOAL:
                 return entry, file
-            _log.info("An exact scan searches the %s vectors faster than the index type %s.", name, type_name)
+            _log.info(
+                "The %s vectors get no %s index: recall %.3f at %.0f operations a query, %.0f with an exact scan.",
+                name,
+                type_name,
+                entry.recall,
+                calibration.cost,
+                exact_cost,
+            )
             (folder / file).unlink()
     entry, file, _ = _build(_EXACT, name, vectors, queries, folder)
     return entry, file

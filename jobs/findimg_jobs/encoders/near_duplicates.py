@@ -1,7 +1,7 @@
 """Measure the cosine from which on two images are near-duplicates for an encoder, on the library's own thumbnails.
 
 Encoders differ in how near they put images that look the same, and how near different ones. For image–text models no
-value could be measured where findimg is developed, so each library measures its own, once for each encoder:
+value could be measured, so each library measures its own, once for each encoder:
 
 - Thumbnails are encoded again as JPEG of quality 50. 95 % of them must count as near-duplicates of the originals.
 - Different images must not. The cosine is at least half way from the nearest different images to an equal one.

@@ -165,7 +165,7 @@ def _catch_up(library: Library, before: Manifest | None, listing: Listing) -> tu
 
 
 def _how_built(manifest: Manifest) -> tuple[list[str], list[str]]:
-    """Return what two versions that differ only in their images have in common."""
+    """Return recipes and sources. Two versions that are equal in these differ only in their images."""
     return [part.recipe for part in manifest.parts], manifest.sources
 
 
@@ -230,7 +230,7 @@ def _check_not_emptied(listing: Listing, before: ImageTable) -> None:
 
 
 def _keep_vanished(listing: Listing, before: ImageTable, folders: Mapping[str, FolderIdentity]) -> Listing:
-    """Return the listing with the folders whose disk is not mounted among the unreadable ones, and their identity."""
+    """Return the listing with folders whose disk is not mounted marked as unreadable. They keep their identity."""
     vanished = vanished_folders(before, folders, listing)
     kept = (*listing.unreadable, *vanished)
     return replace(

@@ -73,7 +73,8 @@ def list_sources(
     walk = FolderWalk(rules, None if "://" in library else library or None, found)
     walk.list(paths)
     found.failures += missing
-    # A missing folder may be a disk that is not mounted. With the slash, a deleted image is not kept.
+    # A missing folder may be a disk that is not mounted, so images below it are kept. A missing file is a deleted
+    # image: the slash excludes the path itself.
     found.unreadable += [f"{failure.uri}/" for failure in missing]
     for root in roots:
         if "://" in root:

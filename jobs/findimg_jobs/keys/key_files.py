@@ -214,7 +214,7 @@ def _translated_errors() -> Iterator[None]:
         yield
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise NotPublishedError(
-            f"The keys of the images cannot be compared in {tempfile.gettempdir()}: {error}. "
+            f"Temporary files cannot be written to {tempfile.gettempdir()}: {error}. "
             "Free some space there, or name another folder with TMPDIR. Everything embedded so far is kept."
         ) from error
 

@@ -64,7 +64,7 @@ def _problem(storage: Storage, key: str) -> str:
     except ObjectMissingError:
         return ""  # deleted since it was listed
     except LibraryError as error:
-        return f"{key} is no taught event: {error}. It is ignored. Delete it."
+        return f"{key} is not a taught event: {error}. It is ignored. Delete it."
     return ""
 
 

@@ -19,8 +19,8 @@ from findimg_jobs.store.shards import FAILURES, KEYS, ImageKey, read_shards
 
 PREFIX = 16  # bytes of a SHA-256 that two contents never share
 _PLACE = [pa.field("shard", pa.int32()), pa.field("place", pa.int64())]
-# Of several rows of an image the last counts, and of several rows with a content's vectors the first. An image whose
-# content has no vectors in any shard must be embedded again.
+# An image's last row counts. A content's vectors are taken from its first row that has some. An image whose content has
+# no vectors in any shard must be embedded again.
 _DECIDE_KEYS = """
 WITH repeated AS (
     SELECT uri, version, max(place) AS last_place FROM keys GROUP BY uri, version HAVING count(*) > 1

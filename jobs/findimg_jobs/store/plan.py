@@ -145,7 +145,7 @@ def _translated_errors(run: str) -> Iterator[None]:
         yield
     except (ObjectMissingError, pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
         problem = "missing from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
-        raise LibraryError(f"The plan of run {run} is {problem}. Run index instead of merge.") from error
+        raise LibraryError(f"The plan of run {run} is {problem}. Run findimg-jobs index.") from error
 
 
 def _key(run: str) -> str:

@@ -76,7 +76,7 @@ class PictureText:
 
     sha256: str  # of the image's bytes, hex
     lines: tuple[ReadLine, ...]  # in reading order; empty for a picture without text
-    read: bool = True  # False if only the parts were read that a first look found, or nothing
+    read: bool = True  # whether all of it was read; False if only a quick look found the lines, or nothing
 
     @property
     def text(self) -> str:

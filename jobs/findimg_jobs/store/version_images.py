@@ -77,7 +77,7 @@ class VersionImages:
         return [sha256.hex() for sha256 in fetch_query(query, {"hashes": self.rows.select(["sha256"])})[0].to_pylist()]
 
     def text_digests(self) -> Iterator[str]:
-        """Yield a hash of the text of each image that its content does not decide: written text and its sidecar."""
+        """Yield a hash of each image's text outside its file: text that was read in it, and its sidecar's captions."""
         for batch in self.rows.to_batches(BATCH):
             for written, sidecar in zip(batch["text"].to_pylist(), batch["sidecar"].to_pylist(), strict=True):
                 if sidecar and sidecar["captions"]:

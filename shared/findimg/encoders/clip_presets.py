@@ -1,7 +1,7 @@
 """Image–text models that `findimg-jobs models pull` downloads by name.
 
 Accuracy is zero-shot top-1 on ImageNet, as their authors published it. Licences are those of the weights. The speed on
-two cores is estimated from the number of operations, because the weights could not be had where findimg is developed.
+two cores is estimated from the number of operations, because the weights could not be downloaded.
 
 immich publishes no folder of DataComp's B/32 with 256 pixels. Who exports it to this layout opens it as `onnx-clip`.
 """

@@ -3,8 +3,8 @@
 The operator brings the weights: a folder in the layout that immich publishes on Hugging Face for dozens of models of
 open_clip, CLIP's and SigLIP's kind. Preprocessing follows open_clip.
 
-No weights could be had where findimg is developed. Tests prove with small models of their own that the embeddings are
-right. No search quality was measured.
+The published weights could not be downloaded for testing. Tests prove with small models of their own that the
+embeddings are right. No search quality was measured.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -25,8 +25,8 @@ _TREES = 50
 _TARGET_RECALL = 0.99
 _SEED = 20
 _CHUNK = 16_384  # vectors added at a time
-# A visited node costs as much time as this many components of an exact scan, besides those of its vector: its memory is
-# not read in order. Measured on 10,000 to 1,000,000 vectors of 128 dimensions: 0.09 to 1.1 µs a node, most often 0.3.
+# Extra cost of a visited node, in vector components of an exact scan, because its memory is not read in order. Measured
+# on 10,000 to 1,000,000 vectors of 128 dimensions: 0.09 to 1.1 µs a node, most often 0.3.
 _NODE_COST = 800
 
 
@@ -75,7 +75,7 @@ class AnnoyPartitions:
             return self._nearest(query, k)
         count = sum(index.get_n_items() for _, index in self._partitions)
         left = count - len(without)
-        # Items to leave out are found as well, so more are asked for: as many as the share of those, and some more.
+        # The search also returns items to leave out, so it asks for proportionally more, and for some on top.
         wanted = min(count, k * count // max(1, left) + k // 2 + NEIGHBOURS)
         while True:
             items, cosines = self._nearest(query, wanted)
@@ -167,9 +167,9 @@ class _Annoy:
                 values[which] = recalls(index, queries[which], tenth[which])
                 return values
 
-            # More effort visits more items besides the same ones, so recall never falls. A query that found everything
-            # need not be repeated with more effort, nor one that finds as much with the least effort as with the most.
-            # With less than one node per tree, the result would depend on the sample.
+            # More effort visits the same items and more, so recall never falls. Queries are skipped whose recall is 1
+            # already, or equal with the least and the most effort. With less than one node per tree, the result would
+            # depend on the sample.
             low, high = _TREES, NEIGHBOURS * _TREES
             least: NDArray[np.floating] = np.zeros(len(queries))
             most = measure(high, least, least < 1)

@@ -94,5 +94,7 @@ def open_projection(path: Path, dim: int, dimensions: int) -> Projection:
     except (OSError, ValueError, EOFError) as error:
         raise LibraryError(f"{path} cannot be opened as a projection: {error}. Publish again with index.") from error
     if both.shape != (dimensions + 1, dim) or both.dtype != np.float32:
-        raise LibraryError(f"{path} is no projection from {dim} to {dimensions} dimensions: {both.dtype}{both.shape}.")
+        raise LibraryError(
+            f"{path} is not a projection from {dim} to {dimensions} dimensions: {both.dtype}{both.shape}."
+        )
     return Projection(both[0], both[1:])

@@ -33,7 +33,7 @@ KINDS: tuple[Kind, ...] = ("written", "caption", "name")
 Items: TypeAlias = NDArray[np.int64]
 
 TEXT_FORMAT = 1  # number of this form of the index. A version with an older one is built again by the next run.
-LETTERS_A_MISTAKE = 8  # a phrase may have one misread letter for so many of its letters
+LETTERS_A_MISTAKE = 8  # number of letters of a phrase for which one may be misread
 _MOST_MISTAKES = 4
 _CLEAR = 8  # letters of a phrase that is not part of other words by chance
 _SHORTEST = 3  # letters of a phrase that trigrams can find
@@ -170,8 +170,8 @@ class TextIndex:
         One letter in `LETTERS_A_MISTAKE` may be wrong, missing or added. A digit may only be taken for a letter, or the
         reverse, because other digits are another number. A short phrase begins or ends where a word does.
 
-        Source: a text with e mistakes has one of e + 1 pieces of the phrase without a mistake (Navarro and Baeza-Yates,
-        A Hybrid Indexing Method for Approximate String Matching, 2000).
+        Source: if a phrase is cut into e + 1 pieces and a text has e mistakes, one of the pieces is in the text
+        unchanged (Navarro and Baeza-Yates, A Hybrid Indexing Method for Approximate String Matching, 2000).
 
         Args:
             words: as `fold_words` returns them, at least one.

@@ -43,13 +43,13 @@ _LIBRARY_WIDE = {CLASSIFIER_FILE, DUPLICATES_FILE, ENCODER_FILE, HEAD_FILE, PROJ
 def _check_file_name(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or str(path) != name or name == "." or "\0" in name:
-        raise ValueError(f"{name!r} is no file name inside a version")
+        raise ValueError(f"{name!r} is not a file name inside a version")
     return name
 
 
 def _check_segment_name(name: str) -> str:
     if not _SEGMENT_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a segment")
+        raise ValueError(f"{name!r} is not a name of a segment")
     return name
 
 

@@ -1,7 +1,7 @@
 """Scripts that an operator can add to those of rapidocr's wheel, each with a recognition model of its own.
 
 The models are official ones of PP-OCRv5, from the address and with the SHA-256 of rapidocr's list of models. They know
-Latin letters and digits besides their script. Where findimg is developed they could not be downloaded, so nothing is
+Latin letters and digits besides their script. They could not be downloaded for testing, so nothing is
 said about how well they read.
 """
 
@@ -121,7 +121,7 @@ def _check(name: str, file: Path, _: Path) -> Path:
         raise ModelError(f"{file} is no ONNX model. Name the .onnx file of a recognition model.") from error
     script = name.removeprefix("ocr-")
     if SCRIPTS[script].count(described.custom_metadata_map.get("character", "")) < _LEAST_LETTERS:
-        raise ModelError(f"{file} is no recognition model for {script}. Name one that rapidocr lists for it.")
+        raise ModelError(f"{file} is not a recognition model for {script}. Name one that rapidocr lists for it.")
     return file
 
 

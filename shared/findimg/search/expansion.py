@@ -53,15 +53,15 @@ FAIR = 0.3
 # classes have this cosine to the word and no visible sense is more common: `bell`, `cup`, `drink`, but not `killer`.
 RARE = 0.1
 CLEAR_FIT = 0.6
-# A node that says less than VAGUE (`Lexicon.specific`) must have classes that are near to the word in GloVe. Both
-# numbers add up to at least CONCRETE: `animal` 0.85 and `food` 0.87, but `part` 0.42 and `matter` 0.53. Other words
-# select their classes, but only as a guess.
+# A sense that is less specific than VAGUE (`Lexicon.specific`) names its classes only if this number and the cosine of
+# its classes to the word in GloVe add up to CONCRETE: `animal` 0.85 and `food` 0.87, but `part` 0.42 and `matter` 0.53.
+# Otherwise its classes are a guess.
 VAGUE = 0.5
 CONCRETE = 0.68
 RELATIVE = 0.1  # weight of relatives of named classes: `boat` also finds schooners when there are no more boats
-# Weight of a class that has the word at the end of a name (`bighorn sheep`, `bow tie`), and a hypernym in common with
-# the named classes that says at least CLOSE (`Lexicon.specific`): a sea lion is no lion. It is below a good match,
-# because a mouth organ is no organ.
+# Weight of a class whose name ends with the word (`bighorn sheep`, `bow tie`), if it shares a hypernym of at least
+# CLOSE (`Lexicon.specific`) with a named class. So `lion` does not select sea lions. The weight is below a good match,
+# because some of these classes are something else: a mouth organ is not an organ.
 KIND = 0.35
 CLOSE = 0.5
 # Exponent of probabilities for a word that names no class. Such images have some probability for many relatives.

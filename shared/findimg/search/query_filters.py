@@ -111,7 +111,7 @@ def _with_dates(filters: Filters, piece: Piece, today: date | None) -> Filters:
     dates = read_dates(piece.value, today)
     if dates is None:
         others = ", `2024`, `June` or `yesterday`" if today else " or `2024`"
-        raise QueryError(f"`{piece}` is no date. Write it as `{FIELDS[piece.field]}`{others}.")
+        raise QueryError(f"`{piece}` is not a date. Write it as `{FIELDS[piece.field]}`{others}.")
     first, end = dates
     after, before = filters.after, filters.before
     if piece.field == "before":

@@ -145,7 +145,7 @@ class Scanner:
         if end > start:
             if self._starts() and (match := _UNKNOWN_FIELD.match(text, start)) and match.end() == end + 1:
                 known = ", ".join(f"{name}:" for name in FIELDS)
-                raise QueryError(f"`{text[start : end + 1]}` is no filter. The filters are {known}.")
+                raise QueryError(f"`{text[start : end + 1]}` is not a filter. The filters are {known}.")
             self._at = end
         if not value:
             return []

@@ -40,8 +40,8 @@ class SimilaritySearch:
         Args:
             visual: float32[dim], the query's visual features.
             k: number of images that must be among the answer.
-            depth: number of images to search for in an approximate index. There, the results for a smaller number may
-                differ from the first ones for a larger number, and all pages of an answer must come from one ranking.
+            depth: number of images to search for in an approximate index, at least k. Another depth can give another
+                ranking, so use one depth for all pages of an answer.
             within: int64[n], the only images that count, or None for all.
 
         Returns:

@@ -96,7 +96,7 @@ class SlackStorage:
         file = file.rpartition("/")[2]
         uri = self.uri(key)
         if not re.fullmatch("F[A-Z0-9]+", file) or not name:
-            raise ObjectMissingError(f"{uri} is no image in Slack.")
+            raise ObjectMissingError(f"{uri} is not an image in Slack.")
         return _workspace(self._team).download(f"/files-pri/{self._team}-{file}/{quote(name)}", uri, limit)
 
     def read_range(self, key: str, start: int, length: int) -> bytes:

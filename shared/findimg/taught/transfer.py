@@ -88,7 +88,7 @@ def read_export(text: bytes, source: str) -> list[Lesson]:
             first = error.errors()[0]
             problem = ": ".join([".".join(map(str, first["loc"])), first["msg"]])
         raise QueryError(
-            f"{source} is no export of taught names ({problem[:200]}). Write one with teach --export."
+            f"{source} is not an export of taught names ({problem[:200]}). Write one with teach --export."
         ) from error
 
 

@@ -69,7 +69,7 @@ def test_verify_names_damaged_events_and_lost_thumbnails(tmp_path: Path, picture
     findings = verify(library, library.manifest(library.live_version()))
     assert findings.problems == []
     damaged, lost = findings.taught
-    assert "is no taught event" in damaged
+    assert "is not a taught event" in damaged
     assert f"The example {example.sha256} of 'booth' has no thumbnail" in lost
 
 

@@ -141,11 +141,11 @@ def test_version_name_that_is_a_path_does_not_exist(place: str, tmp_path: Path, 
         ({"images": 0}, r"\(images: "),
         ({"files": None}, r"\(files: "),
         ({"segments": []}, r"\(segments: "),
-        ({"segments": [{"name": "../../x"}]}, r"is no name of a segment"),
+        ({"segments": [{"name": "../../x"}]}, r"is not a name of a segment"),
         ({"files": {"a": {"size": 1, "sha256": "../" * 20 + "abcd"}}}, r"String should match pattern"),
         ({"version": "../../x"}, r"is the manifest of '\.\./\.\./x'\. Publish again"),
         *(
-            ({"files": {name: {"size": 1, "sha256": ""}}}, r"is no file name inside a version")
+            ({"files": {name: {"size": 1, "sha256": ""}}}, r"is not a file name inside a version")
             for name in ("/etc/passwd", "../CURRENT", "a/../../b", "", ".", "a/", "a//b", "./a", "a\0")
         ),
     ],

@@ -80,9 +80,9 @@ def test_other_or_missing_download_is_refused(
 def test_own_file_is_checked(tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "store")
     assert store.pull("ocr-greek", str(model_files()["Rec"])).read_bytes() == _wheel()
-    with pytest.raises(ModelError, match="is no recognition model for cyrillic"):
+    with pytest.raises(ModelError, match="is not a recognition model for cyrillic"):
         store.pull("ocr-cyrillic", str(model_files()["Rec"]))
-    with pytest.raises(ModelError, match="is no recognition model for greek"):
+    with pytest.raises(ModelError, match="is not a recognition model for greek"):
         store.pull("ocr-greek", str(model_files()["Det"]))
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(ModelError, match=r"is no ONNX model\. Name the \.onnx file of a recognition model\.$"):

@@ -84,7 +84,7 @@ def without_stray_text(groups: Sequence[TermGroup]) -> list[TermGroup]:
 def within_text(groups: Sequence[TermGroup], within: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     """Return the images that may be hits.
 
-    They have all required terms, no unwanted ones of those, and any term at all if there is only text.
+    These have every required term and no unwanted quoted term. If text alone decides, they have at least one term.
     """
     wanted = [group for group in groups if group.weight > 0]
     chosen = [(group.relevance > 0) == (group.weight > 0) for group in groups if group.required]

@@ -6,16 +6,16 @@ vocabulary:
 
 - An image's cosines to some hundred common nouns give its usual cosine and their spread. A text's distance from the
   usual cosine is counted in spreads.
-- A text may be near to all images, or far from all. The distance that three quarters of the images exceed is its bias,
-  and is taken away, as far as common nouns have such a bias too. The score is what is left.
+- A text may be near to all images, or far from all. Its bias is the lower quartile of its distances, limited to the
+  usual biases of common nouns. The score is the distance minus the bias.
 - Two scores of the library's own images become fixed relevances: the score of an image's best noun is a clear match.
   The score of its tenth best noun is chance, or the score that nouns for invisible things reach, whichever is higher.
   Relevance is a logistic curve through both.
 
-The weights of published models could not be had where findimg is developed. The scores were chosen on a made encoder:
-the classes of efficientnet-lite0 on 1,400 photographs, the vectors of their names, an offset between images and texts,
-and noise. How well a score separates images of a label from the others, as area under the curve, with little, medium
-and much noise:
+The weights of published models could not be downloaded for these measurements. The scores were chosen on a made
+encoder: the classes of efficientnet-lite0 on 1,400 photographs, the vectors of their names, an offset between images
+and texts, and noise. How well a score separates images of a label from the others, as area under the curve, with
+little, medium and much noise:
 
 | score | area |
 |---|---|
@@ -49,7 +49,7 @@ NOISE_RELEVANCE = 0.1  # relevance of the score that chance reaches
 _CLEAR_RELEVANCE = 0.9  # relevance of the score of a clear match
 _CHANCE = 0.85  # quantile of the invisible things' best scores
 _TENTH = 10  # an image's best nouns, which are chance from this place on
-_LEAST_GAP = 0.5  # the two scores differ at least so much
+_LEAST_GAP = 0.5  # minimum difference of the two scores
 _MOST = 0.25  # quantile over the images: a text that most images are near to is near to any image
 _USUAL = (0.05, 0.95)  # quantiles of the nouns' biases. More may mean that most images show the text.
 _SAMPLE = 1000  # images that biases are measured on
