@@ -21,12 +21,12 @@ from findimg.settings import Settings
 from findimg.terminal import counted
 from findimg.text.enumeration import enumerated
 from findimg_bot.app import build_client
-from findimg_bot.errors import slack_failure
+from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.live_indexing import checks
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.slack.installations import ciphers
 from findimg_bot.slack.manifest import Surfaces, bot_scopes
-from findimg_bot.slack.thumbnails import UPLOAD_ERRORS, upload, wait_until_ready
+from findimg_bot.slack.thumbnails import upload, wait_until_ready
 from findimg_bot.state.pictures import Pictures
 from findimg_bot.state.store import Store
 
@@ -168,7 +168,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
                 f"Socket Mode cannot be used with FINDIMG_SLACK_APP_TOKEN ({error.response.get('error')}): "
                 f"{_WHERE['FINDIMG_SLACK_APP_TOKEN']}, and switch Socket Mode on."
             ) from error
-        except UPLOAD_ERRORS as error:
+        except SLACK_ERRORS as error:
             raise _ProblemError(f"{settings.slack_api_url}: {slack_failure(error)}. Check the network.") from error
         return "Socket Mode works."
 
@@ -216,7 +216,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
                 file = await upload(client, data, "findimg-doctor.jpg", "Test of findimg-bot doctor")
                 await wait_until_ready(client, file)
             await client.files_delete(file=file)
-        except UPLOAD_ERRORS as error:
+        except SLACK_ERRORS as error:
             raise _ProblemError(
                 f"A thumbnail cannot be shown in Slack: {slack_failure(error)}. Check the token's scopes files:write "
                 "and files:read, or set --thumbnail-base-url to a public address of the library."
@@ -250,7 +250,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         store = await asyncio.to_thread(Store, settings.state)
         try:
             return await check(store.pictures)
-        except UPLOAD_ERRORS as error:
+        except SLACK_ERRORS as error:
             raise _ProblemError(f"The channels cannot be listed: {slack_failure(error)}. Check the scopes.") from error
         finally:
             await asyncio.to_thread(store.close)
@@ -301,7 +301,7 @@ async def _authenticate(client: AsyncWebClient, name: str) -> AsyncSlackResponse
         return await client.auth_test()
     except SlackApiError as error:
         raise _ProblemError(f"Slack rejects {name} ({error.response.get('error')}): {_WHERE[name]}.") from error
-    except UPLOAD_ERRORS as error:
+    except SLACK_ERRORS as error:
         raise _ProblemError(f"{client.base_url}: {slack_failure(error)}. Check the network.") from error
 
 

@@ -22,6 +22,8 @@ _BY_PERSON = {
     "trigger_exchanged": "Slack already used that click. Click again.",
 }
 _EXPLAINED = {*_BY_PERSON, "missing_scope", "ratelimited"}
+# What a call of Slack raises: Slack refuses it, or cannot be reached.
+SLACK_ERRORS = (SlackClientError, aiohttp.ClientError, OSError)
 _BROKEN = "An internal error prevented an answer. The operator of findimg finds the cause in the bot's log."
 _log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def explain(error: Exception) -> str:
         return _BROKEN
     if isinstance(error, SlackApiError) and error.response.get("error") in _EXPLAINED:
         return explain(access_error(error))
-    if isinstance(error, SlackClientError | aiohttp.ClientError | OSError):
+    if isinstance(error, SLACK_ERRORS):
         _log.warning("An answer could not be sent: %s", slack_failure(error))
         return f"The answer is ready but cannot be shown: {slack_failure(error)}. Try again in a minute."
     _log.error("A question could not be answered.", exc_info=error)

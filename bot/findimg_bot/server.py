@@ -13,11 +13,11 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackClientError
 
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.app import build_app, build_client
+from findimg_bot.errors import SLACK_ERRORS
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.installations import Workspaces
 from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
@@ -106,7 +106,7 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
 async def _log_in(settings: Settings, workspaces: Workspaces) -> None:
     """Use the bot token once, so that the log reports a rejected token before the first question."""
     if settings.slack_bot_token.get_secret_value():
-        with suppress(SlackClientError, aiohttp.ClientError, OSError):
+        with suppress(*SLACK_ERRORS):
             await workspaces.authorize(None, None)
 
 

@@ -146,8 +146,7 @@ class OpenedLibrary:
         vectors = open_words(words, self._models.words(words))
         return Searcher(version, vectors, text_vectors=text_vectors(version, self._models))
 
-    @property
-    def _searcher(self) -> Searcher:
+    def _current_searcher(self) -> Searcher:
         """Return the searcher, with what the team has taught by now."""
         self._follower.follow(self._opened)
         return self._opened
@@ -181,10 +180,11 @@ class OpenedLibrary:
         """
         _check_page(k, skip)
         query = parse(text, today=date.today())
+        searcher = self._current_searcher()
         if query.like is None:
-            return _hits(self._searcher.find(query, k, skip))
-        item, features = self._searcher.look_up(query.like)
-        return _hits(self._searcher.similar(features, query, k, without=item, skip=skip))
+            return _hits(searcher.find(query, k, skip))
+        item, features = searcher.look_up(query.like)
+        return _hits(searcher.similar(features, query, k, without=item, skip=skip))
 
     def similar(self, image: str | os.PathLike[str], k: int = 10, skip: int = 0) -> Hits:
         """Return the images that look most like an image, best first.
@@ -202,7 +202,7 @@ class OpenedLibrary:
         """
         _check_page(k, skip)
         item, features = self._features(image)
-        return _hits(self._searcher.similar(features, Query(""), k, without=item, skip=skip))
+        return _hits(self._current_searcher().similar(features, Query(""), k, without=item, skip=skip))
 
     def tags(self, image: str | os.PathLike[str], k: int = 10) -> list[Tag]:
         """Return words for what an image shows, best first.
@@ -220,7 +220,7 @@ class OpenedLibrary:
         """
         _check_page(k)
         _, features = self._features(image)
-        return [Tag(tag.word, tag.score) for tag in self._searcher.tags(features, k)]
+        return [Tag(tag.word, tag.score) for tag in self._current_searcher().tags(features, k)]
 
     def text(self, image: str | os.PathLike[str]) -> str:
         """Return the text in an image, one line below the other. Empty if there is none.
@@ -237,9 +237,10 @@ class OpenedLibrary:
             ModelError: the image is not in the library, and the extra `ocr` is not installed.
         """
         uri = _absolute(image)
-        item = self._searcher.catalog.item(uri)
+        searcher = self._current_searcher()
+        item = searcher.catalog.item(uri)
         if item is not None:
-            return self._searcher.written(item)
+            return searcher.written(item)
         return self._text_reader.read(read_uri(uri, LIMIT_BYTES + 1))
 
     def words(self, word: str, k: int = 10) -> list[RelatedWord]:
@@ -253,7 +254,7 @@ class OpenedLibrary:
             QueryError: the word is unknown. The message names similar spellings.
         """
         _check_page(k)
-        return [RelatedWord(found, distance) for found, distance in self._searcher.words.nearest(word, k)]
+        return [RelatedWord(found, distance) for found, distance in self._current_searcher().words.nearest(word, k)]
 
     def add(self, images: Iterable[str | os.PathLike[str]], wait: float = PATIENCE) -> AddReport:
         """Add new or changed images to the library, publish the result, and search in it from now on.
@@ -383,20 +384,22 @@ class OpenedLibrary:
     def _example(self, image: str | os.PathLike[str], thumbnails: dict[str, bytes]) -> Example:
         """Return an image as an example. The thumbnail of one that is not indexed is added to `thumbnails`."""
         uri = _absolute(image)
-        item = self._searcher.catalog.item(uri)
+        searcher = self._current_searcher()
+        item = searcher.catalog.item(uri)
         if item is not None:
-            return indexed_example(self._searcher, item)
+            return indexed_example(searcher, item)
         decoded = decode(read_uri(uri, LIMIT_BYTES + 1))
         thumbnails[decoded.sha256] = thumbnail(decoded)
-        return outside_example(self._searcher, decoded.sha256, self._searcher.embed(decoded, self._encoders))
+        return outside_example(searcher, decoded.sha256, searcher.embed(decoded, self._encoders))
 
     def _features(self, image: str | os.PathLike[str]) -> tuple[int | None, ImageFeatures]:
         """Return an image's item in the library, None if it is not in the library, and its features."""
         uri = _absolute(image)
-        item = self._searcher.catalog.item(uri)
+        searcher = self._current_searcher()
+        item = searcher.catalog.item(uri)
         if item is not None:
-            return item, self._searcher.features(item)
-        return None, self._searcher.embed(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoders)
+            return item, searcher.features(item)
+        return None, searcher.embed(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoders)
 
     @cached_property
     def _text_reader(self) -> OutsideReader:

@@ -37,5 +37,5 @@ def _printable(char: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a count with its noun, such as "1 image" or "2000 images"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Return a count with its noun, such as "1 image" or "2,000 images"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -16,7 +15,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackClientError
 
 from findimg.settings import Settings
-from findimg_bot.errors import slack_failure
+from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.recovery import OpenRequest
 from findimg_bot.slack.blocks.picture_modal import SEARCH, SHARE, refusal_modal
@@ -170,7 +169,7 @@ class Admission(AsyncMiddleware):
                 await context.client.views_open(trigger_id=body["trigger_id"], view=refusal_modal(reason))
             return BoltResponse(status=200)
         if context.function_execution_id:
-            with suppress(SlackClientError, aiohttp.ClientError, OSError):
+            with suppress(*SLACK_ERRORS):
                 await context.client.functions_completeError(
                     function_execution_id=context.function_execution_id, error=reason
                 )
@@ -195,7 +194,7 @@ async def _tell(body: Mapping[str, Any], context: AsyncBoltContext, text: str) -
         await context.client.chat_postEphemeral(
             channel=context.channel_id, user=context.user_id, text=text, thread_ts=_thread(body)
         )
-    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+    except SLACK_ERRORS as error:
         _log.info("A person got no message: %s", slack_failure(error))
 
 
@@ -205,7 +204,7 @@ async def _report_interruption(body: Mapping[str, Any], context: AsyncBoltContex
     if respond is None or not body.get("response_url"):
         await _tell(body, context, _INTERRUPTED)
         return
-    with suppress(SlackClientError, aiohttp.ClientError, OSError):
+    with suppress(*SLACK_ERRORS):
         await respond(_INTERRUPTED, response_type="ephemeral", replace_original=False)
 
 

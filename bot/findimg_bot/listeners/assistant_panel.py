@@ -8,13 +8,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
-from findimg_bot.errors import slack_failure
+from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.admission import viewed_channel
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.guidance import suggested_prompts
@@ -49,5 +47,5 @@ async def suggest_prompts(
         await client.assistant_threads_setSuggestedPrompts(
             channel_id=channel, prompts=suggested_prompts(words, bool(viewed_channel(viewed)))
         )
-    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+    except SLACK_ERRORS as error:
         _log.warning("The assistant panel shows no suggestions: %s", slack_failure(error))

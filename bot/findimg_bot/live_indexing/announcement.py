@@ -3,11 +3,9 @@
 import asyncio
 import logging
 
-import aiohttp
-from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.errors import slack_failure
+from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.slack.blocks.message import text_message
 from findimg_bot.state.pictures import Pictures
 
@@ -25,5 +23,5 @@ async def announce(client: AsyncWebClient, pictures: Pictures, team: str, channe
     message = text_message(_INDEXED)
     try:
         await client.chat_postMessage(channel=channel, text=message.text, blocks=list(message.blocks))
-    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+    except SLACK_ERRORS as error:
         _log.warning("The channel %s cannot be told that it is indexed: %s", channel, slack_failure(error))

@@ -19,7 +19,7 @@ from findimg.plugins import Change
 from findimg.settings import Settings
 from findimg.storage.base import Entry
 from findimg.storage.slack import picture_entry
-from findimg_bot.errors import slack_failure
+from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.live_indexing.announcement import announce
 from findimg_bot.live_indexing.catch_up import Indexed, catch_up
 from findimg_bot.live_indexing.library_writer import LibraryWriter
@@ -159,7 +159,7 @@ class LiveIndexer:
                     full_at = loop.time() + _FULL_CATCH_UP
             except FindimgError as error:
                 self._report(error)
-            except (SlackClientError, aiohttp.ClientError, OSError) as error:
+            except SLACK_ERRORS as error:
                 _log.warning("The pictures in Slack cannot be compared with the library: %s", slack_failure(error))
             except Exception:
                 _log.exception("The pictures in Slack cannot be compared with the library.")

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-import aiohttp
-from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError, QueryError, UnknownWordError
@@ -21,7 +19,7 @@ from findimg_bot.answers import (
     Question,
     related_words,
 )
-from findimg_bot.errors import explain, slack_failure
+from findimg_bot.errors import SLACK_ERRORS, explain, slack_failure
 from findimg_bot.live_indexing.channel_choice import ChannelChoice
 from findimg_bot.live_indexing.indexer import LiveIndexer
 from findimg_bot.live_indexing.picture_events import PictureEvents
@@ -436,7 +434,7 @@ def _source_in_slack(file: SlackFile | None) -> Block | None:
 async def _show_progress_later(reply: Reply, seconds: float) -> None:
     """Tell the person that the search is running, when the answer takes longer."""
     await asyncio.sleep(seconds)
-    with suppress(SlackClientError, aiohttp.ClientError, OSError):
+    with suppress(*SLACK_ERRORS):
         await reply.begin()
 
 

@@ -36,7 +36,7 @@ from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.slack.people import Person
 
 FIRST_HITS = 10  # that a confirmation compares
-_MOST_UPLOADS = 10  # of one lesson
+_MOST_AT_ONCE = 10  # of one lesson
 _LEFT_OUT = FILLERS - {"my", "our", "your"}  # words of a query that are no part of a name: `photos of our booth`
 _NOT_A_TEACHER = "Only some people may teach findimg here. Ask the operator of findimg to add you to FINDIMG_TEACHERS."
 _GUEST = "Only people of the workspace that installed findimg may teach it. Its operator can add you: FINDIMG_TEACHERS."
@@ -121,8 +121,8 @@ class Teaching:
             StorageError: the library cannot be written.
         """
         self.check(person)
-        if len(uploads) > _MOST_UPLOADS:
-            raise QueryError(f"At most {_MOST_UPLOADS} pictures can be taught at once. Choose fewer.")
+        if len(uploads) > _MOST_AT_ONCE:
+            raise QueryError(f"At most {_MOST_AT_ONCE} pictures can be taught at once. Choose fewer.")
         outside: list[Example] = []
         thumbnails: dict[str, bytes] = {}
         for data in uploads:

@@ -11,10 +11,9 @@ from functools import partial
 from logging import Logger
 from typing import Any, TypeVar
 
-import aiohttp
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.errors import SlackApiError, SlackClientError, SlackTokenRotationError
+from slack_sdk.errors import SlackApiError, SlackTokenRotationError
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.installation_store.models.bot import Bot
 from slack_sdk.oauth.installation_store.models.installation import Installation
@@ -27,6 +26,7 @@ from sqlalchemy import and_, or_, select
 
 from findimg.errors import SettingsError
 from findimg.settings import Settings
+from findimg_bot.errors import SLACK_ERRORS
 from findimg_bot.state.database import Database
 
 _STATE_SECONDS = 600
@@ -121,7 +121,7 @@ class ManyWorkspaces:
         bot = await self._newest(bot)
         try:
             renewed = await self._rotator.perform_bot_token_rotation(bot=bot)
-        except (SlackTokenRotationError, SlackClientError, aiohttp.ClientError, OSError) as error:
+        except (SlackTokenRotationError, *SLACK_ERRORS) as error:
             # Another replica may have used the refresh token. Otherwise the token is often valid for some time.
             newest = await self._newest(bot)
             if newest.bot_token == bot.bot_token:

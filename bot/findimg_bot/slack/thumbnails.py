@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-import aiohttp
-from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
 from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage
-from findimg_bot.errors import slack_failure
+from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.results import HitPictures
 from findimg_bot.slack.blocks.text import file_name, plain
@@ -31,7 +29,6 @@ _PARALLEL_UPLOADS = 8
 
 _log = logging.getLogger(__name__)
 # What a failed upload raises: Slack's answer, a network error, a timeout.
-UPLOAD_ERRORS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,7 @@ class Thumbnails:
         for sha256, file in files.items():
             try:
                 await client.files_delete(file=file)
-            except UPLOAD_ERRORS as error:
+            except SLACK_ERRORS as error:
                 if "file_not_found" not in str(error) and "file_deleted" not in str(error):
                     _log.warning("The thumbnail %s of a removed image was not deleted: %s", file, slack_failure(error))
                     continue
@@ -150,7 +147,7 @@ class Thumbnails:
         try:
             async with asyncio.timeout(SHEET_SECONDS):
                 return HitPictures(sheet=_file(await asyncio.shield(waiting)), fresh=True)
-        except (*UPLOAD_ERRORS, FindimgError) as error:
+        except (*SLACK_ERRORS, FindimgError) as error:
             _log.warning("Neither thumbnails nor a contact sheet: %s; %s", reason, slack_failure(error))
             return HitPictures(note=f"Some thumbnails are missing: {reason}.")
 

@@ -19,6 +19,7 @@ from findimg.taught.audit import audit
 from findimg.taught.events import CancelEvent, readable_time
 from findimg.taught.teaching import undo_person
 from findimg.taught.transfer import read_export
+from findimg.terminal import counted
 from findimg_jobs.cli.options import JsonOption, make_table, print_table
 from findimg_jobs.evaluation.measure import read_labels
 
@@ -129,14 +130,14 @@ def _print_removed(count: int, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"removed": count}))
     else:
-        print(f"Took back {count} example{'s' * (count != 1)}. Searches no longer use them.")
+        print(f"Took back {counted(count, 'example')}. Searches no longer use them.")
 
 
 def _print_erased(count: int, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"erased": count}))
     else:
-        print(f"Deleted {count} example{'s' * (count != 1)}. Nothing of them is left in the library.")
+        print(f"Deleted {counted(count, 'example')}. Nothing of them is left in the library.")
 
 
 def _print_audit(opened: findimg.OpenedLibrary, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from findimg.search.answers.results import Hit
-from findimg.terminal import printable
+from findimg.terminal import counted, printable
 
 TOP = 10  # judged hits of a query
 # Column titles of the tables, by key of `as_dict`.
@@ -184,7 +184,7 @@ class TaughtFigures:
         """Return what the figures are about."""
         if not self.examples:
             return "No examples"
-        return f"{self.examples} example{'s' * (self.examples != 1)}"
+        return counted(self.examples, "example")
 
     def as_dict(self) -> dict[str, float | None]:
         """Return the figures for JSON."""

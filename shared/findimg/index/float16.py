@@ -42,15 +42,6 @@ class Float16Matrix:
         found: NDArray[np.float16] = self._mapped[rows]
         return found
 
-    def times(self, vector: NDArray[np.float32], rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
-        """Return the product of each row with a vector, float32[rows].
-
-        Args:
-            vector: float32[dim].
-            rows: int[m], the rows. The default is all of them.
-        """
-        return self._per_chunk(rows, lambda chunk: chunk @ vector)
-
     def cosines(self, vector: NDArray[np.float32], rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
         """Return the cosine similarity of each row to a vector, float32[rows]; 0 for a row of zeros.
 

@@ -184,18 +184,13 @@ class SegmentedTextIndex:
         """See `TextIndex.with_phrase`."""
         return self._joined([part.with_phrase(words, kinds) for part in self._parts])
 
-    def with_similar_text(self, words: Sequence[str]) -> tuple[Items, Items]:
+    def with_similar_text(self, words: Sequence[str]) -> Items:
         """See `TextIndex.with_similar_text`."""
-        found, mistakes = [], []
+        found = []
         for segment, part in enumerate(self._parts):
-            rows, wrong = part.with_similar_text(words)
-            items = self._rows.items(segment)[rows]
-            is_live = items < len(self._rows)
-            found.append(items[is_live])
-            mistakes.append(wrong[is_live])
-        items, wrong = np.concatenate(found), np.concatenate(mistakes)
-        order = np.argsort(items, kind="stable")
-        return items[order], wrong[order]
+            items = self._rows.items(segment)[part.with_similar_text(words)]
+            found.append(items[items < len(self._rows)])
+        return np.sort(np.concatenate(found))
 
     def texts(self, items: Sequence[int]) -> dict[int, ImageText]:
         """See `TextIndex.texts`."""

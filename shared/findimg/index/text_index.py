@@ -164,7 +164,7 @@ class TextIndex:
                 found[kind] = items
         return found
 
-    def with_similar_text(self, words: Sequence[str]) -> tuple[Items, NDArray[np.int64]]:
+    def with_similar_text(self, words: Sequence[str]) -> Items:
         """Return the images in which a phrase is written, though its letters may be misread and its spaces missing.
 
         One letter in `LETTERS_A_MISTAKE` may be wrong, missing or added. A digit may only be taken for a letter, or the
@@ -177,27 +177,27 @@ class TextIndex:
             words: as `fold_words` returns them, at least one.
 
         Returns:
-            The items in ascending order, and the number of mistakes in each.
+            The items in ascending order.
         """
         joined = "".join(words)
         mistakes = min(_MOST_MISTAKES, len(joined) // LETTERS_A_MISTAKE)
         pieces = _pieces(joined, mistakes + 1)
         is_short = min(map(len, pieces)) < _SHORTEST or (not mistakes and len(words) == 1)
         if is_short or not self._has_written:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+            return np.empty(0, np.int64)
         query = " OR ".join(_quoted(piece) for piece in pieces)
         rows = self._connection.execute(
             "SELECT rowid, written FROM grams WHERE grams MATCH ? LIMIT ?", (query, _CANDIDATES)
         )
-        found = {}
+        found = []
         for item, text in rows:
             nearest = _nearest(joined, pieces, text, mistakes)
             if not nearest:
                 continue
             is_clear = not nearest.mistakes and len(words) > 1 and len(joined) >= _CLEAR
             if is_clear or self._is_at_word(item, nearest):
-                found[item] = nearest.mistakes
-        return np.fromiter(found, np.int64, len(found)), np.fromiter(found.values(), np.int64, len(found))
+                found.append(item)
+        return np.array(found, np.int64)
 
     def text(self, item: int) -> ImageText:
         """Return the texts of an image."""

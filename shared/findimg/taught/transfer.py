@@ -14,7 +14,7 @@ from findimg.taught.events import Example
 from findimg.taught.state import MOST_EXAMPLES, MOST_NAMES, TaughtState
 from findimg.taught.teaching import Lesson
 
-_LARGEST_THUMBNAIL = 1_000_000  # bytes
+LARGEST_THUMBNAIL = 1_000_000  # bytes
 
 
 class _Example(BaseModel):
@@ -24,7 +24,7 @@ class _Example(BaseModel):
     uri: Annotated[str, Field(max_length=4096)]
     fingerprint: Annotated[str, Field(max_length=100)]
     vector: Annotated[str, Field(max_length=200_000)]  # base64 of float16[dim], little-endian
-    thumbnail: Annotated[str, Field(max_length=2 * _LARGEST_THUMBNAIL)] = ""  # base64 of a JPEG
+    thumbnail: Annotated[str, Field(max_length=2 * LARGEST_THUMBNAIL)] = ""  # base64 of a JPEG
 
 
 class _Name(BaseModel):
@@ -110,7 +110,7 @@ def _lesson(name: _Name) -> Lesson:
 def _thumbnail(storage: Storage, sha256: str) -> bytes:
     for key in (taught_thumbnail_key(sha256), thumbnail_key(sha256)):
         try:
-            return storage.read(key, limit=_LARGEST_THUMBNAIL)
+            return storage.read(key, limit=LARGEST_THUMBNAIL)
         except ObjectMissingError:
             continue
     return b""

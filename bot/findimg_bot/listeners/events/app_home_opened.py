@@ -4,13 +4,11 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-import aiohttp
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError, StorageError
-from findimg_bot.errors import NOT_READY, slack_failure
+from findimg_bot.errors import NOT_READY, SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.assistant_panel import has_panel, suggest_prompts
 from findimg_bot.listeners.common import team_of
 from findimg_bot.service.query_service import QueryService
@@ -43,5 +41,5 @@ async def _publish_home(user: str, context: AsyncBoltContext, client: AsyncWebCl
         view = home_tab(None, NOT_READY)
     try:
         await client.views_publish(user_id=user, view=view)
-    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+    except SLACK_ERRORS as error:
         _log.warning("The Home tab could not be shown: %s", slack_failure(error))

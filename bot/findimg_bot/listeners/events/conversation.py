@@ -25,6 +25,8 @@ from findimg_bot.slack.image_files import SlackFile, find_newest, images_of, thr
 from findimg_bot.slack.message_text import MessageText, name_to_teach, picture_wish, read_message
 from findimg_bot.slack.replies import ConversationReply
 
+_NO_PICTURE = "There is no picture here. Send one, or ask in the thread of one."
+
 
 async def answer_message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Answer in the message's thread, in a direct message beside the message.
@@ -80,7 +82,7 @@ async def _newest_in_sight(client: AsyncWebClient, event: Mapping[str, Any]) -> 
     for channel in (viewed, "" if event.get("thread_ts") else event["channel"]):
         if channel and (newest := await find_newest(client, channel)):
             return [newest]
-    raise QueryError("There is no picture here. Send one, or ask in the thread of one.")
+    raise QueryError(_NO_PICTURE)
 
 
 async def _teach(
@@ -97,7 +99,7 @@ async def _teach(
             if files := await images_of(client, earlier):
                 break
     if not files:
-        raise QueryError("There is no picture here. Send one, or ask in the thread of one.")
+        raise QueryError(_NO_PICTURE)
     await teach_and_confirm(context, client, reply, name, Choices(), files)
 
 

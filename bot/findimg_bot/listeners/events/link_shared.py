@@ -3,13 +3,12 @@
 import logging
 from typing import Any
 
-import aiohttp
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
-from findimg_bot.errors import slack_failure
+from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.common import team_of
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.elements import Block
@@ -48,5 +47,5 @@ async def link_shared(event: dict[str, Any], context: AsyncBoltContext, client: 
             await service.preview(client, team_of(context), links, send)
     except FindimgError as error:
         _log.warning("A link has no preview: %s", error)
-    except (SlackClientError, aiohttp.ClientError, OSError, RefusedError) as error:
+    except (*SLACK_ERRORS, RefusedError) as error:
         _log.warning("A link has no preview: %s", slack_failure(error))

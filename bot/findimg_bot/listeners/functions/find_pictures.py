@@ -3,15 +3,13 @@
 import logging
 from typing import Any
 
-import aiohttp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.complete.async_complete import AsyncComplete
 from slack_bolt.context.fail.async_fail import AsyncFail
-from slack_sdk.errors import SlackClientError
 
 from findimg.errors import FindimgError, QueryError
 from findimg_bot.answers import Question
-from findimg_bot.errors import SlackAccessError, explain, slack_failure
+from findimg_bot.errors import SLACK_ERRORS, SlackAccessError, explain, slack_failure
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.message_text import read_message
@@ -36,7 +34,7 @@ async def find_pictures(
             await fail(explain(error))
         else:
             await complete(outputs)
-    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+    except SLACK_ERRORS as error:
         _log.warning("A step of a workflow got no answer: %s", slack_failure(error))
 
 

@@ -4,16 +4,14 @@ import logging
 from typing import Any
 from urllib.parse import urlencode
 
-import aiohttp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.complete.async_complete import AsyncComplete
 from slack_bolt.context.fail.async_fail import AsyncFail
-from slack_sdk.errors import SlackClientError
 
 from findimg.errors import FindimgError, QueryError
 from findimg_bot.answers import Question
-from findimg_bot.errors import explain, slack_failure
+from findimg_bot.errors import SLACK_ERRORS, explain, slack_failure
 from findimg_bot.listeners.common import team_of
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.results import ResultsPage, description, match
@@ -45,7 +43,7 @@ async def search(
             await fail(explain(error))
         else:
             await complete({"search_results": results})
-    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+    except SLACK_ERRORS as error:
         _log.warning("A search in Slack got no results: %s", slack_failure(error))
     finally:
         await ack()

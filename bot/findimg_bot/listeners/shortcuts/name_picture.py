@@ -12,7 +12,7 @@ from findimg_bot.listeners.common import find_question, hits_of_answer
 from findimg_bot.listeners.teaching import open_teach_modal, show_pictures, show_uploads
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.teaching import suggested_name
-from findimg_bot.slack.blocks.teach_modal import MOST_UPLOADS, TeachRequest
+from findimg_bot.slack.blocks.teach_modal import MOST_IN_MODAL, TeachRequest
 from findimg_bot.slack.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
 
@@ -36,6 +36,6 @@ async def name_picture(
                 request = TeachRequest(suggested_name(stored.question), channel, thread)
                 await show_pictures(context, client, reply, request, stored.question, stored.skip)
             elif files := await images_of(client, message):
-                await show_uploads(context, client, reply, request, files[:MOST_UPLOADS])
+                await show_uploads(context, client, reply, request, files[:MOST_IN_MODAL])
             else:
                 raise QueryError("That message has no image. Choose one that has an image, or upload one here.")

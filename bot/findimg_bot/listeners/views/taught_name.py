@@ -6,10 +6,11 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 
 from findimg.errors import FindimgError
+from findimg.terminal import counted
 from findimg_bot.errors import explain
 from findimg_bot.listeners.actions.teaching.examples import after_change
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.slack.blocks.taught import closing_modal, examples, read_removed
+from findimg_bot.slack.blocks.taught import closing_modal, read_removed
 
 
 async def taught_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext) -> None:
@@ -18,7 +19,7 @@ async def taught_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltCon
     key, contents = read_removed(view)
     try:
         count = await service.teaching.remove_examples(context["person"], key, contents)
-        shown = await after_change(context, view, f"{examples(count)} removed.")
+        shown = await after_change(context, view, f"{counted(count, 'example')} removed.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
     # Slack could show an acknowledgement after a later update of the modal, so this is the acknowledgement.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from findimg.terminal import counted
 from findimg_bot.local_slack.model.state import Channel, File, Json
 from findimg_bot.local_slack.web_page.services import UserActionError
 
@@ -74,7 +75,7 @@ def file_problem(element: Json, files: Sequence[File]) -> str:
     """Return why an input refuses files, or an empty string."""
     most = element.get("max_files", _INPUT_FILES)
     if len(files) > most:
-        return f"Choose at most {most} file{'s' * (most != 1)}."
+        return f"Choose at most {counted(most, 'file')}."
     if any(len(file.data or b"") > _INPUT_BYTES for file in files):
         return f"A file may have at most {_INPUT_BYTES // 2**20} MB."
     types = [str(each).lower().lstrip(".") for each in element.get("filetypes", ())]

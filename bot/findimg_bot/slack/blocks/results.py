@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from findimg.errors import QueryError
 from findimg.library.manifest import Manifest
 from findimg.search.answers.results import Hit
+from findimg.terminal import counted
 from findimg_bot.answers import ImageResults
 from findimg_bot.slack.blocks.elements import (
     Block,
@@ -99,7 +100,7 @@ def results_message(
     if controls := _controls(page, question_id, private):
         blocks.append(actions(controls))
     blocks.append(context(f"{page.manifest.images:,} images · indexed {local_date(page.manifest.created)}"))
-    count = f"{len(hits)} image{'s' * (len(hits) != 1)}"
+    count = counted(len(hits), "image")
     return Message(notification_text(f"{count}: {names}" if names else f"Nothing found. {note}"), blocks)
 
 
@@ -312,7 +313,7 @@ def _facts(details: HitDetails, quoted: Callable[[str], str] = escaped) -> list[
     if details.copies:
         facts.append(f"and {details.copies} cop{'y' if details.copies == 1 else 'ies'}")
     if details.near_duplicates:
-        facts.append(f"and {details.near_duplicates} near-duplicate{'s' * (details.near_duplicates != 1)}")
+        facts.append(f"and {counted(details.near_duplicates, 'near-duplicate')}")
     return facts
 
 

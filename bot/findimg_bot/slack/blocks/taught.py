@@ -8,6 +8,7 @@ from typing import Any
 from findimg.taught.audit import Activity
 from findimg.taught.events import CancelEvent, ExampleEvent, readable_time
 from findimg.taught.state import TaughtExample, TaughtName
+from findimg.terminal import counted
 from findimg_bot.slack.blocks.elements import (
     Block,
     actions,
@@ -125,7 +126,7 @@ def people_message(activities: Sequence[Activity], team: str, me: str) -> Messag
     """
     blocks = [section("*Who taught names*")]
     for each in activities[:MOST_PEOPLE]:
-        what = f"{examples(each.examples)} of {each.names:,} name{'s' * (each.names != 1)}"
+        what = f"{counted(each.examples, 'example')} of {counted(each.names, 'name')}"
         when = local_date(readable_time(each.last).isoformat())
         ask = f"All {what} by this person are taken back. They stay in the history."
         undo = button("Undo everything", "undo_person", each.person, confirm=ask)
@@ -149,7 +150,7 @@ def history_message(events: Sequence[ExampleEvent | CancelEvent], team: str) -> 
     for event in events[:MOST_EVENTS]:
         when = local_date(readable_time(event.time).isoformat())
         if isinstance(event, CancelEvent):
-            did = f"took back {examples(len(event.events))}"
+            did = f"took back {counted(len(event.events), 'example')}"
         else:
             about = escaped(file_name(event.example.uri), 40) if event.example.uri else "an upload"
             did = f"taught that {about} {'shows' if event.shows else 'does not show'} *{escaped(event.name, 60)}*"
@@ -228,11 +229,6 @@ def read_removed(view: dict[str, Any]) -> tuple[str, list[str]]:
         for option in elements["remove"].get("selected_options") or ()
     ]
     return str(json.loads(view["private_metadata"])["key"]), ticked
-
-
-def examples(count: int) -> str:
-    """Return a number of examples in words."""
-    return f"{count:,} example{'s' * (count != 1)}"
 
 
 def _row(name: TaughtName, team: str) -> Block:

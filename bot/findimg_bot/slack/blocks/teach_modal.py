@@ -8,6 +8,7 @@ from typing import Any
 from findimg.search.query import LONGEST
 from findimg.search.query_filters import FORMATS
 from findimg.taught.names import LONGEST_NAME
+from findimg.terminal import counted
 from findimg_bot.slack.blocks.elements import (
     Block,
     actions,
@@ -28,7 +29,7 @@ from findimg_bot.slack.blocks.text import file_name, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT, IDENTIFIER, check_view, clip
 
 TEACH = "teach"  # callback_id
-MOST_UPLOADS = 5
+MOST_IN_MODAL = 5
 NAME_BLOCK = "name"
 _SEARCH, _UPLOADS = "look_for", "uploads"
 _LIKE, _UNLIKE = "like", "unlike"
@@ -102,7 +103,7 @@ def teach_modal(request: TeachRequest, blocks: Sequence[Block] = ()) -> Block:
         fields.append(plain_section(_EXPLANATION))
     fields.append(labelled(_SEARCH, "Look for more pictures of it", look_for, dispatches=True, optional=True))
     if not request.files:
-        chooser = file_input("files", list(FORMATS), MOST_UPLOADS)
+        chooser = file_input("files", list(FORMATS), MOST_IN_MODAL)
         uploads = [labelled(_UPLOADS, "Or upload pictures that show it", chooser, optional=True)]
     else:
         uploads = []
@@ -159,7 +160,7 @@ def teach_choices(
             blocks.append(labelled(block, label, checkboxes(action, boxes, ticked), optional=True))
     here = {hit.uri for hit in hits}
     if elsewhere := (chosen.like | chosen.unlike) - here:
-        blocks.append(context(f"You chose {_pictures(len(elsewhere))} on other pages, too."))
+        blocks.append(context(f"You chose {counted(len(elsewhere), 'picture')} on other pages, too."))
     turning = [button("Previous pictures", "previous_to_teach", question_id)] if page.skip else []
     if page.results.more:
         turning.append(button("More pictures", "next_to_teach", question_id))
@@ -204,7 +205,3 @@ def read_submission(view: Mapping[str, Any]) -> Submission:
 def _value(view: Mapping[str, Any], block: str, action: str) -> Mapping[str, Any]:
     found: Mapping[str, Any] = view["state"]["values"].get(block, {}).get(action, {})
     return found
-
-
-def _pictures(count: int) -> str:
-    return f"{count} picture{'s' * (count != 1)}"

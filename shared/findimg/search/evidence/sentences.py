@@ -41,6 +41,7 @@ from findimg.index.segmented import SegmentedMatrix
 from findimg.search.expansion import ExpandedTerm
 from findimg.search.sentences.vocabulary import BackgroundVocabulary
 from findimg.search.tags import Tag
+from findimg.text.vectors import normalised
 
 Floats = NDArray[np.float32]
 
@@ -135,7 +136,7 @@ class SentenceEvidence:
         ]
 
     def _noun_relevance(self, visual: Floats) -> Floats:
-        unit = _unit_rows(visual[None])[0]
+        unit = normalised(visual[None])[0]
         calibration = self._calibration
         cosines = self._vocabulary.visible @ unit
         background = cosines[:BACKGROUND]
@@ -156,7 +157,7 @@ class SentenceEvidence:
     def _measured(self) -> _Calibration:
         background, count = self._vocabulary.visible[:BACKGROUND], len(self._visual)
         sample = np.arange(0, count, -(-count // _SAMPLE))
-        few = _unit_rows(self._visual[sample])
+        few = normalised(self._visual[sample])
         least = max(_LEAST_SPREAD * float(np.median((few @ background.T).std(axis=1))), _SMALLEST)
         usual, spread = _usual(few, background, least)
         nouns, unrelated = (
@@ -171,7 +172,7 @@ class SentenceEvidence:
         peaks = np.full(len(self._vocabulary.unrelated), -np.inf, np.float32)
         for start in range(0, count, _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            images = _unit_rows(self._visual[chunk])
+            images = normalised(self._visual[chunk])
             usual[chunk], spread[chunk] = _usual(images, background, least)
             distances = (images @ self._vocabulary.unrelated.T - usual[chunk, None]) / spread[chunk, None]
             peaks = np.maximum(peaks, distances.max(axis=0))
@@ -208,8 +209,3 @@ def _best_and_tenth(scores: Floats) -> tuple[float, float]:
 
 def _logistic(scores: Floats, calibration: _Calibration) -> Floats:
     return np.asarray(1 / (1 + np.exp(np.clip((calibration.middle - scores) / calibration.width, -50, 50))), np.float32)
-
-
-def _unit_rows(vectors: Floats) -> Floats:
-    lengths = np.sqrt(np.vecdot(vectors, vectors))[:, None]
-    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)

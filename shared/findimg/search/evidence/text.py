@@ -179,7 +179,7 @@ class TextEvidence:
                     found.setdefault(kind, []).append(items)
         similar = NO_TEXT.similar
         if forgiving and words and "written" in kinds:
-            similar, _ = self._index.with_similar_text(words)
+            similar = self._index.with_similar_text(words)
         return FoundText({kind: np.concatenate(items) for kind, items in found.items()}, similar)
 
     def _exact(self, words: Sequence[str], kinds: Collection[str]) -> dict[Kind, Items]:

@@ -12,8 +12,8 @@ from findimg.search.answers.results import ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.storage.base import Storage
 from findimg.taught.events import Example
+from findimg.taught.transfer import LARGEST_THUMBNAIL
 
-_LARGEST_THUMBNAIL = 1_000_000  # bytes
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +48,7 @@ def embed_thumbnail(
     """
     for key in (taught_thumbnail_key(example.sha256), thumbnail_key(example.sha256)):
         try:
-            return embed(storage.read(key, limit=_LARGEST_THUMBNAIL)).visual
+            return embed(storage.read(key, limit=LARGEST_THUMBNAIL)).visual
         except (ObjectMissingError, ImageError):
             continue
         except FindimgError as error:

@@ -9,10 +9,11 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
+from findimg.terminal import counted
 from findimg_bot.errors import explain
 from findimg_bot.listeners.common import reply_to_errors, team_of
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.slack.blocks.taught import closing_modal, examples, name_modal
+from findimg_bot.slack.blocks.taught import closing_modal, name_modal
 
 
 async def open_taught(
@@ -41,7 +42,7 @@ async def undo_last(
     key, view = str(action["value"]), body["view"]
     try:
         count = await service.teaching.undo_last(context["person"], key)
-        shown = await after_change(context, view, f"{examples(count)} taken back.")
+        shown = await after_change(context, view, f"{counted(count, 'example')} taken back.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
     await client.views_update(view_id=view["id"], view=shown)
@@ -55,7 +56,7 @@ async def remove_name(
     service: QueryService = context["service"]
     try:
         count = await service.teaching.remove(context["person"], str(action["value"]))
-        shown = closing_modal(f"The name is gone, with {examples(count)}.")
+        shown = closing_modal(f"The name is gone, with {counted(count, 'example')}.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
     await client.views_update(view_id=body["view"]["id"], view=shown)

@@ -7,10 +7,10 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg.terminal import counted
 from findimg_bot.listeners.common import reply_to_click
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.message import text_message
-from findimg_bot.slack.blocks.taught import examples
 
 
 async def undo_lesson(
@@ -56,8 +56,8 @@ async def erase_own(
     reply = reply_to_click(body, client, respond)
     async with service.answering("erase", reply):
         count = await service.teaching.erase_own(context["person"])
-        await reply.send(text_message(f"Deleted {examples(count)} of yours. Nothing of them is left."))
+        await reply.send(text_message(f"Deleted {counted(count, 'example')} of yours. Nothing of them is left."))
 
 
 def _taken_back(count: int) -> str:
-    return f"Took back {examples(count)}. Searches no longer use them."
+    return f"Took back {counted(count, 'example')}. Searches no longer use them."
