@@ -45,5 +45,5 @@ def test_damaged_projection_is_refused(tmp_path: Path, damage: bytes) -> None:
 
 def test_a_projection_of_other_dimensions_is_refused(tmp_path: Path) -> None:
     write_projection(tmp_path / "p.npy", fit_projection(ROWS, 3))
-    with pytest.raises(LibraryError, match="no projection from 8 to 4 dimensions"):
+    with pytest.raises(LibraryError, match="not a projection from 8 to 4 dimensions"):
         open_projection(tmp_path / "p.npy", 8, 4)
