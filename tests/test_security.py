@@ -28,10 +28,10 @@ def test_documented_retention_times_match_the_code() -> None:
         assert promised in row(begins)
 
 
-def test_every_downloaded_model_has_a_hash_and_a_size() -> None:
+def test_every_downloaded_model_has_a_hash() -> None:
     downloads = [artefact.origin for artefact in known_artefacts() if isinstance(artefact.origin, Download)]
     assert downloads
     for download in downloads:
         assert re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", download.digest)
-        assert download.size > 0
+        assert download.size is None or download.size > 0  # not every list of models has sizes
         assert download.url.startswith("https://")
