@@ -4,34 +4,28 @@ A large bucket is listed in branches, which are parts that begin with the same f
 the same time, in threads or on Ray.
 """
 
-import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from findimg.errors import StorageError
-from findimg.images.formats import starts_like_an_image
 from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
-from findimg_jobs.indexing.image_names import HEAD, has_no_extension, reason_to_skip
+from findimg_jobs.indexing.image_names import has_no_extension, reason_to_skip
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 from findimg_jobs.keys.key_files import BATCH
 from findimg_jobs.keys.listing import Found
-from findimg_jobs.keys.records import Failure, SourceImage
+from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.reading.sidecars import is_sidecar
 
-_log = logging.getLogger(__name__)
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 _FIELDS = [each.name for each in fields(Entry)]
-_HEADS_AT_ONCE = 16  # requests for the first bytes of objects
 _BRANCHES = 64  # branches of a bucket, if it has that many folders
 # Objects that every findimg library has, published or not.
 _LIBRARY_OBJECT = re.compile(
@@ -97,13 +91,9 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found:
         branches = [_Branch(source, start, folder_rules) for start in starts]
     else:
         branches = [_Branch(source, "", folder_rules)]
-    looked_into = top.looked_into
     found.add(top)
     for part in parallel_map(_list_branch, branches):
-        looked_into += part.looked_into
         found.add(part)
-    if looked_into:
-        _log.info("%s: %d objects without an extension cost one request each.", source, looked_into)
 
 
 def _split(storage: S3Storage, rules: FolderRules, found: Found) -> tuple[Sequence[str], list[Entry], FolderRules]:
@@ -169,7 +159,6 @@ def _sort_in(found: Found, entries: "Sequence[Entry] | _Entries", rules: FolderR
     inside = tuple(f"{library}/" if library else "" for library in libraries)
     skipped_folders: dict[str, str | None] = {"": None}
     counted: set[str] = set()
-    nameless: list[Entry] = []
     for entry in entries:
         if inside and entry.key.startswith(inside):
             continue
@@ -186,7 +175,7 @@ def _sort_in(found: Found, entries: "Sequence[Entry] | _Entries", rules: FolderR
             if is_sidecar(name) and not entry.archived:
                 found.add_sidecar(entry.uri, entry.version)
             if has_no_extension(name) and not entry.archived and isinstance(storage, S3Storage):
-                nameless.append(entry)
+                found.nameless.append(_image(entry))
             else:
                 found.skipped[reason] += 1
         else:
@@ -194,33 +183,10 @@ def _sort_in(found: Found, entries: "Sequence[Entry] | _Entries", rules: FolderR
                 found.archived.append(_image(entry))
             else:
                 found.add_image(_image(entry))
-    if nameless and isinstance(storage, S3Storage):
-        _sort_in_nameless(found, nameless, storage)
 
 
 def _image(entry: Entry) -> SourceImage:
     return SourceImage(entry.uri, entry.version, entry.modified)
-
-
-def _sort_in_nameless(found: Found, entries: Sequence[Entry], storage: S3Storage) -> None:
-    """Decide by their first bytes about objects whose names have no extension. Each costs one small request."""
-
-    def head(entry: Entry) -> bytes | StorageError:
-        try:
-            return storage.read_start(entry.key, HEAD)
-        except StorageError as error:
-            return error
-
-    with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
-        for entry, start in zip(entries, pool.map(head, entries), strict=True):
-            if isinstance(start, StorageError):
-                reason = str(start).replace(entry.uri, "The object", 1).replace(entry.uri, "the object")
-                found.failures.append(Failure(entry.uri, entry.version, reason, transient=True))
-            elif starts_like_an_image(start):
-                found.add_image(_image(entry))
-            else:
-                found.skipped["not an image: no extension"] += 1
-    found.looked_into += len(entries)
 
 
 def _skipped_folder(folder: str, rules: FolderRules, known: dict[str, str | None]) -> str | None:

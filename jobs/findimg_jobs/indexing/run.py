@@ -43,6 +43,7 @@ from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shard_compaction import compact, is_crowded
 from findimg_jobs.store.shards import Stats
 from findimg_jobs.store.texts import read_committed_texts
+from findimg_jobs.store.verdicts import read_verdicts, write_verdicts
 from findimg_jobs.store.version_images import VersionImages, find_embedded_by_all
 
 _MEASURED = 10_000  # contents among which near-duplicates are measured
@@ -142,7 +143,8 @@ def _list(
     parallel_map = engine.map if engine.joins_cluster else map_in_threads
     on_missing: OnMissing = "fail" if options.from_list else "empty" if options.allow_shrink else "refuse"
     with clock.stage("list"):
-        listing = list_sources(sources, library.uri, parallel_map, options.rules, on_missing)
+        known = read_verdicts(library.storage)
+        listing = list_sources(sources, library.uri, parallel_map, options.rules, on_missing, known)
     _log.info("Found %d images. Comparing them with the library.", len(listing.images))
     return listing
 
@@ -189,6 +191,8 @@ def _plan(
         images = read_captions_beside(without_blocked(storage, images.not_below(off)), before)
         plan = Plan(new_run_id(), images, listing.folders)
         write_plan(storage, plan)
+        if listing.verdicts:
+            write_verdicts(storage, plan.run, listing.verdicts)
         wanted = len(before) - before.count_below(off)
         return _Progress(
             plan=plan,

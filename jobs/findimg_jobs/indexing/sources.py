@@ -4,7 +4,6 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -15,12 +14,15 @@ from findimg.images import EXTENSIONS
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.bucket_list import ParallelMap, list_bucket
 from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
+from findimg_jobs.indexing.nameless_objects import sort_in_nameless
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.keys.image_table import ImageCollector, ImageTable, is_utf8
+from findimg_jobs.keys.key_files import KeyFile
 from findimg_jobs.keys.listing import Found, Listing, printable
 from findimg_jobs.keys.records import Failure
 from findimg_jobs.reading.sidecars import with_sidecars
 from findimg_jobs.reporting.run_report import describe_skipped
+from findimg_jobs.store.shards import read_ahead
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -29,8 +31,7 @@ OnMissing = Literal["refuse", "empty", "fail"]
 
 def map_in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """Call a function with every item, in threads of this process, and yield the results in order."""
-    with ThreadPoolExecutor(16) as pool:
-        yield from pool.map(function, items)
+    return read_ahead(function, items)
 
 
 def list_sources(
@@ -39,6 +40,7 @@ def list_sources(
     parallel_map: ParallelMap = map_in_threads,
     rules: SkipRules | None = None,
     on_missing: OnMissing = "refuse",
+    known: KeyFile | None = None,
 ) -> Listing:
     """Return the images of all sources, each image once. Libraries are not listed.
 
@@ -49,6 +51,7 @@ def list_sources(
         rules: which files and folders to skip, besides the default rules.
         on_missing: what to do with a path that does not exist: refuse it, list it as an empty source, or record a
             failure.
+        known: which objects without an extension are images, as `Listing.verdicts` of an earlier listing.
 
     Raises:
         SettingsError: a source does not exist, or no source has an image.
@@ -68,8 +71,8 @@ def list_sources(
             paths.append(root)
         elif on_missing == "fail":
             missing.append(Failure(root, "", "The file or folder does not exist.", transient=True))
-    images, archived, sidecars = ImageCollector(), ImageCollector(), ImageCollector()
-    found = Found(images, archived=archived, sidecars=sidecars)
+    images, archived, sidecars, nameless = (ImageCollector() for _ in range(4))
+    found = Found(images, archived=archived, sidecars=sidecars, nameless=nameless)
     walk = FolderWalk(rules, None if "://" in library else library or None, found)
     walk.list(paths)
     found.failures += missing
@@ -81,7 +84,8 @@ def list_sources(
             list_bucket(root, rules, parallel_map, found)
     # A library is known once everything is listed.
     libraries = [f"{each}/" for each in (*found.libraries, library) if "://" in each]
-    tables = _Tables(images.finish(libraries), archived.finish(libraries), sidecars.finish())
+    verdicts = sort_in_nameless(nameless.finish(libraries), known, parallel_map, found)
+    tables = _Tables(images.finish(libraries), archived.finish(libraries), sidecars.finish(), verdicts)
     return _make_listing(found, tables, roots, walk.shared_roots, sources)
 
 
@@ -173,6 +177,7 @@ class _Tables:
     images: ImageTable
     archived: ImageTable
     sidecars: ImageTable
+    verdicts: KeyFile | None
 
 
 def _make_listing(
@@ -203,6 +208,7 @@ def _make_listing(
         ),
         roots=tuple(dict.fromkeys(os.path.dirname(root) if root in single else root for root in roots)),
         folders=found.folders,
+        verdicts=listed.verdicts,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from findimg_jobs.keys.image_table import ImageBatches, ImageTable, is_utf8
+from findimg_jobs.keys.key_files import KeyFile
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 
 
@@ -21,6 +22,7 @@ class Listing:
     empty_sources: tuple[str, ...] = ()  # roots of sources without an image
     roots: tuple[str, ...] = ()  # the sources' addresses; of a single image its folder
     folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # listed folders of this machine, by path
+    verdicts: KeyFile | None = None  # which objects without an extension are images
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class Found:
     skipped: Counter[str] = field(default_factory=Counter)
     libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
     folders: dict[str, FolderIdentity] = field(default_factory=dict)
-    looked_into: int = 0  # objects whose first bytes were requested
+    nameless: ImageBatches = field(default_factory=ImageBatches)  # objects of S3 whose content tells what they are
     sidecars: ImageBatches = field(default_factory=ImageBatches)  # XMP files, with their versions
 
     def add_image(self, image: SourceImage) -> None:
@@ -60,7 +62,7 @@ class Found:
         self.libraries |= other.libraries
         self.folders |= other.folders
         self.sidecars.add(other.sidecars)
-        self.looked_into += other.looked_into
+        self.nameless.add(other.nameless)
 
 
 def printable(name: str) -> str:

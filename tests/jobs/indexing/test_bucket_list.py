@@ -5,8 +5,8 @@ import boto3
 import pytest
 from PIL import Image
 
-from findimg.errors import SettingsError
-from findimg.storage.s3 import reset_client, shared_client
+from findimg.errors import SettingsError, StorageError
+from findimg.storage.s3 import S3Storage, reset_client, shared_client
 from findimg_jobs.indexing.sources import list_sources
 
 
@@ -123,6 +123,31 @@ def test_objects_without_an_extension_are_recognised_by_their_first_bytes(s3: st
     ]
     assert listing.skipped == {"not an image: no extension": 3, "not an image: .mp4": 1}
     assert calls.count("GetObject") == 5
+    calls.clear()
+    again = list_sources([s3], "/nowhere", known=listing.verdicts)
+    assert list(again.images) == list(listing.images)
+    assert again.skipped == listing.skipped
+    assert calls.count("GetObject") == 0
+    put(s3, "notes", Metadata={"changed": "yes"})
+    put(s3, "new")
+    last = list_sources([s3], "/nowhere", known=again.verdicts)
+    assert last.skipped["not an image: no extension"] == 4
+    assert calls.count("GetObject") == 2, "a new and a changed object"
+
+
+def test_unreadable_object_without_an_extension_is_tried_again(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(s3, "notes")
+    put(s3, "a.jpg")
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Storage, "read_start", refuse)
+        listing = list_sources([s3], "/nowhere")
+    assert [(each.uri, each.reason) for each in listing.failures] == [(f"{s3}/notes", "The object is out of reach.")]
+    again = list_sources([s3], "/nowhere", known=listing.verdicts)
+    assert again.skipped == {"not an image: no extension": 1}
+
+
+def refuse(storage: S3Storage, key: str, _size: int) -> bytes:
+    raise StorageError(f"{storage.uri(key)} is out of reach.")
 
 
 def test_bucket_that_is_a_library_is_refused(s3: str) -> None:

@@ -29,6 +29,7 @@ from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import hash_file
+from findimg.storage.s3 import shared_client
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.indexing.sources import list_sources
@@ -608,6 +609,25 @@ def test_archived_image_is_kept_if_it_was_embedded_before(s3: str, pictures: Pat
     assert counts(report) == (3, 0, 3, 0, 0)
     assert report.skipped == {"archived in S3": 1}
     assert indexed(f"{s3}/library", cache) == {"0.png", "1.png", "2.png"}
+
+
+def test_objects_without_an_extension_are_opened_once(s3: str, pictures: Path, run: Run, cache: Path) -> None:
+    client, bucket = boto3.client("s3"), s3.removeprefix("s3://")
+    client.put_object(Bucket=bucket, Key="photos/holiday", Body=(pictures / "0.png").read_bytes())
+    client.put_object(Bucket=bucket, Key="photos/notes", Body=b"text")
+    run(f"{s3}/library", f"{s3}/photos")
+    opened: list[str] = []
+    shared_client().meta.events.register(
+        "before-parameter-build.s3.GetObject", lambda params, **_: opened.append(params["Key"])
+    )
+    report = run(f"{s3}/library", f"{s3}/photos")
+    assert (report.images, report.skipped) == (1, {"not an image: no extension": 1})
+    assert not [key for key in opened if key.startswith("photos/")]
+    (remembered,) = open_storage(f"{s3}/library").list("nameless")
+    assert b"holiday" not in open_storage(f"{s3}/library").read(remembered.key), "names are hashed"
+    client.put_object(Bucket=bucket, Key="library/" + remembered.key, Body=b"damaged")
+    assert run(f"{s3}/library", f"{s3}/photos").images == 1
+    assert {"photos/holiday", "photos/notes"} <= set(opened)
 
 
 def test_equal_failures_have_equal_reasons(tmp_path: Path, pictures: Path, run: Run, reads: list[str]) -> None:

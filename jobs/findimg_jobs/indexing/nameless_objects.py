@@ -1,0 +1,98 @@
+"""Tell by their first bytes which objects of a bucket without an extension in their names are images.
+
+That costs one small request for each object, so the library remembers the answers (`store/verdicts.py`).
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import pyarrow as pa
+
+from findimg.errors import StorageError
+from findimg.images.formats import starts_like_an_image
+from findimg.storage.s3 import S3Storage
+from findimg_jobs.indexing.bucket_list import ParallelMap
+from findimg_jobs.indexing.image_names import HEAD
+from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
+from findimg_jobs.keys.key_files import KeyFile, KeyWriter, write_query
+from findimg_jobs.keys.listing import Found
+from findimg_jobs.keys.records import Failure, SourceImage
+from findimg_jobs.store.verdicts import VERDICTS, named
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 16  # requests of one task
+_CHUNK = 500  # objects of one task
+_SKIPPED = "not an image: no extension"
+_LOOKED_AT = pa.schema([("uri", pa.string()), ("version", pa.string()), ("is_image", pa.bool_())])
+
+
+def sort_in_nameless(
+    objects: ImageTable, known: KeyFile | None, parallel_map: ParallelMap, found: Found
+) -> KeyFile | None:
+    """Add the images among objects, and count the others. Return all verdicts, None if there are no objects.
+
+    Args:
+        objects: objects without an extension.
+        known: the verdicts that the library remembers.
+        parallel_map: looks into the other objects.
+        found: receives what is found.
+    """
+    if not len(objects):
+        return None
+    before = known or KeyWriter(VERDICTS).finish()
+    tables = {"objects": objects.file, "known": before}
+    query = f"SELECT objects.*, name, is_image FROM ({named('objects')}) AS objects"
+    settled = write_query(f"{query} JOIN known USING (name)", tables)
+    for batch in settled.batches([*SCHEMA.names, "is_image"]):
+        images = batch.filter(batch["is_image"])
+        for image in images_of(images):
+            found.add_image(image)
+        found.skipped[_SKIPPED] += len(batch) - len(images)
+    rest = ImageTable.select(f"FROM ({named('objects')}) AS objects ANTI JOIN known USING (name)", **tables)
+    looked_at = write_query(
+        f"SELECT name, is_image FROM ({named('fresh')})", {"fresh": _look_into_all(rest, parallel_map, found)}
+    )
+    query = "SELECT name, is_image FROM settled UNION ALL SELECT name, is_image FROM looked_at ORDER BY name"
+    return write_query(query, {"settled": settled, "looked_at": looked_at})
+
+
+def _look_into_all(objects: ImageTable, parallel_map: ParallelMap, found: Found) -> KeyFile:
+    """Add the images among objects, and return whether each one is an image. Unreadable ones are left out."""
+    if len(objects):
+        _log.info("%d objects without an extension cost one request each.", len(objects))
+    verdicts = KeyWriter(_LOOKED_AT)
+    for part in parallel_map(_look_into, _chunks(objects)):
+        rows = []
+        for image, answer in part:
+            if isinstance(answer, str):
+                found.failures.append(Failure(image.uri, image.version, answer, transient=True))
+                continue
+            rows.append({"uri": image.uri, "version": image.version, "is_image": answer})
+            if answer:
+                found.add_image(image)
+            else:
+                found.skipped[_SKIPPED] += 1
+        verdicts.add(pa.Table.from_pylist(rows, _LOOKED_AT))
+    return verdicts.finish()
+
+
+def _chunks(objects: ImageTable) -> Iterator[tuple[SourceImage, ...]]:
+    rest = iter(objects)
+    while chunk := tuple(islice(rest, _CHUNK)):
+        yield chunk
+
+
+def _look_into(objects: Sequence[SourceImage]) -> list[tuple[SourceImage, bool | str]]:
+    """Return for each object whether it is an image, or why it cannot be read."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(zip(objects, pool.map(_is_image, objects), strict=True))
+
+
+def _is_image(image: SourceImage) -> bool | str:
+    bucket, _, key = image.uri.removeprefix("s3://").partition("/")
+    try:
+        return starts_like_an_image(S3Storage(bucket, "").read_start(key, HEAD))
+    except StorageError as error:
+        return str(error).replace(image.uri, "The object", 1).replace(image.uri, "the object")

@@ -1,0 +1,59 @@
+"""Whether objects without an extension in their names are images, as their first bytes told.
+
+The library keeps the verdicts of its last run in `nameless/<run>.parquet`. An object is named by a hash of its address
+and its version, because a file name can contain a person's name.
+"""
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from findimg.errors import ObjectMissingError
+from findimg.storage.base import Storage
+from findimg_jobs.keys.key_files import KeyFile, fetch_number
+
+VERDICTS = pa.schema([("name", pa.string()), ("is_image", pa.bool_())])
+_FOLDER = "nameless"
+
+
+def named(table: str) -> str:
+    """Return a query that adds the column `name` to a table with the columns uri and version."""
+    return f"SELECT *, left(sha256(uri || chr(10) || version), 32) AS name FROM {table}"
+
+
+def read_verdicts(storage: Storage) -> KeyFile | None:
+    """Return the verdicts that the library remembers, with the columns of VERDICTS. None without them.
+
+    Damaged ones are left out, so that the objects are looked into again.
+
+    Raises:
+        StorageError: the library cannot be read.
+    """
+    key = max((entry.key for entry in storage.list(_FOLDER)), default=None)
+    if key is None:
+        return None
+    file = KeyFile()
+    try:
+        storage.fetch(key, Path(file.path))
+        fetch_number("SELECT sum(length(name) + is_image::INT) FROM verdicts", {"verdicts": file})
+    except (ObjectMissingError, duckdb.Error):
+        return None
+    return file
+
+
+def write_verdicts(storage: Storage, run: str, verdicts: KeyFile) -> None:
+    """Remember verdicts instead of those from before.
+
+    Args:
+        storage: the library.
+        run: the run that found them.
+        verdicts: with the columns of VERDICTS.
+
+    Raises:
+        StorageError: the library cannot be written.
+    """
+    before = [entry.key for entry in storage.list(_FOLDER)]
+    storage.upload(Path(verdicts.path), f"{_FOLDER}/{run}.parquet")
+    for key in before:
+        storage.delete(key)
