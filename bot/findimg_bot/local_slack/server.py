@@ -9,6 +9,7 @@ from aiohttp import web
 
 from findimg_bot.local_slack.actions.channel_actions import ChannelActions
 from findimg_bot.local_slack.actions.member_actions import MemberActions
+from findimg_bot.local_slack.actions.services import WorkspaceServices
 from findimg_bot.local_slack.delivery.events import Events
 from findimg_bot.local_slack.delivery.functions import Functions
 from findimg_bot.local_slack.delivery.http import EVENTS, Delivery, DeliveryError, SignedHttp
@@ -31,7 +32,6 @@ from findimg_bot.local_slack.web_api.oauth import OAuth
 from findimg_bot.local_slack.web_api.uploads import Uploads
 from findimg_bot.local_slack.web_page.access_control import AccessControl
 from findimg_bot.local_slack.web_page.page_api import ORIGINALS_PATH, PageApi
-from findimg_bot.local_slack.web_page.services import WorkspaceServices
 
 HOST = "127.0.0.1"
 _BODY_BYTES = 2**20  # of everything but uploads

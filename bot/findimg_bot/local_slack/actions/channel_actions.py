@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from findimg_bot.local_slack.actions.services import UserActionError, WorkspaceServices
 from findimg_bot.local_slack.model.state import Channel, File, Team, User
-from findimg_bot.local_slack.web_page.services import UserActionError, WorkspaceServices
 
 
 class ChannelActions:

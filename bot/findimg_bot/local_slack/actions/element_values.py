@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from findimg.terminal import counted
+from findimg_bot.local_slack.actions.services import UserActionError
 from findimg_bot.local_slack.model.state import Channel, File, Json
-from findimg_bot.local_slack.web_page.services import UserActionError
 
 _INPUT_FILES, _INPUT_BYTES = 10, 10 * 2**20
 

@@ -13,6 +13,7 @@ from findimg_bot.local_slack.actions.element_values import (
     is_offered,
     listed,
 )
+from findimg_bot.local_slack.actions.services import ModalError, UserActionError, WorkspaceServices
 from findimg_bot.local_slack.delivery.functions import FunctionError
 from findimg_bot.local_slack.delivery.http import COMMANDS, INTERACTIVE, DeliveryError
 from findimg_bot.local_slack.model.emoji import with_emoji_names
@@ -20,7 +21,6 @@ from findimg_bot.local_slack.model.files import FILE_BYTES, describe
 from findimg_bot.local_slack.model.messages import entities
 from findimg_bot.local_slack.model.state import Channel, File, Json, Message, Team, User, View
 from findimg_bot.local_slack.model.views import ViewError
-from findimg_bot.local_slack.web_page.services import ModalError, UserActionError, WorkspaceServices
 
 _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
 _TROUBLE = "We had some trouble connecting. Try again?"

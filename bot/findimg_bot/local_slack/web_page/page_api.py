@@ -11,12 +11,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from findimg_bot.local_slack.actions.member_actions import MemberActions
+from findimg_bot.local_slack.actions.services import ModalError, UserActionError, WorkspaceServices
 from findimg_bot.local_slack.model.emoji import emoji_by_name
 from findimg_bot.local_slack.model.files import FileTooLargeError, image_type, read_form_file
 from findimg_bot.local_slack.model.page_updates import shown_file
 from findimg_bot.local_slack.model.state import Json
 from findimg_bot.local_slack.web_page.access_control import AccessControl
-from findimg_bot.local_slack.web_page.services import ModalError, UserActionError, WorkspaceServices
 
 ORIGINALS_PATH = "/page/original/"
 PAGE = Path(__file__).parent / "static"
