@@ -308,17 +308,17 @@ class Workspace:
             return oauth.authorize(request, *found) if found else web.Response(status=403, text="Sign in first.")
 
         async def download(request: web.Request) -> web.StreamResponse:
-            return await files.hand_out(request, api.reader(request))
+            return await files.serve_file(request, api.reader(request))
 
         async def download_thumbnail(request: web.Request) -> web.StreamResponse:
-            return await files.hand_out_thumbnail(request, api.reader(request))
+            return await files.serve_thumbnail(request, api.reader(request))
 
         app = web.Application(client_max_size=_BODY_BYTES, middlewares=[guard.middleware()])
         app.on_response_prepare.append(guard.add_headers)
         app.router.add_route("*", "/api/{method}", api.take)
-        app.router.add_get("/link/", self.sockets.take)
-        app.router.add_post("/hooks/{name:.+}", response_urls.take)
-        app.router.add_post("/upload/v1/{ticket}", files.take_upload)
+        app.router.add_get("/link/", self.sockets.handle)
+        app.router.add_post("/hooks/{name:.+}", response_urls.handle)
+        app.router.add_post("/upload/v1/{ticket}", files.receive_upload)
         app.router.add_get("/files-pri/{file}/{name:.+}", download)
         app.router.add_get("/files-tmb/{file}/{name:.+}", download_thumbnail)
         app.router.add_get("/oauth/v2/authorize", authorize)

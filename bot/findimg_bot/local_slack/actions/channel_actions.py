@@ -19,7 +19,7 @@ class ChannelActions:
         was_seen = self._team.bot_sees(file)
         file.deleted = True
         if was_seen:
-            self._services.events.happened(self._team, "file_deleted", {"file_id": file.id})
+            self._services.events.send_change(self._team, "file_deleted", {"file_id": file.id})
 
     def delete_message(self, channel: Channel, ts: str) -> None:
         """Delete a message. Its files stay, and are no longer shared by it.
@@ -34,41 +34,41 @@ class ChannelActions:
 
     def archive(self, channel: Channel) -> None:
         """Archive a channel."""
-        self._tell_channel(channel, "archive", user=self._user.id)
+        self._send_channel_event(channel, "archive", user=self._user.id)
         channel.is_archived = True
 
     def unarchive(self, channel: Channel) -> None:
         """Make an archived channel usable again."""
         channel.is_archived = False
-        self._tell_channel(channel, "unarchive", user=self._user.id)
+        self._send_channel_event(channel, "unarchive", user=self._user.id)
 
     def leave(self, channel: Channel) -> None:
         """Leave a channel."""
         channel.members.discard(self._user.id)
-        self._tell_members(channel, "member_left_channel", self._user)
+        self._send_member_event(channel, "member_left_channel", self._user)
 
     def join(self, channel: Channel) -> None:
         """Join a channel."""
         channel.members.add(self._user.id)
-        self._tell_members(channel, "member_joined_channel", self._user)
+        self._send_member_event(channel, "member_joined_channel", self._user)
 
     def remove_bot(self, channel: Channel) -> None:
         """Remove the bot from a channel."""
-        self._tell_channel(channel, "left", actor_id=self._user.id)
+        self._send_channel_event(channel, "left", actor_id=self._user.id)
         channel.members.discard(self._team.bot.id)
 
     def invite_bot(self, channel: Channel) -> None:
         """Add the bot to a channel."""
         channel.members.add(self._team.bot.id)
-        self._tell_members(channel, "member_joined_channel", self._team.bot, inviter=self._user.id)
+        self._send_member_event(channel, "member_joined_channel", self._team.bot, inviter=self._user.id)
 
-    def _tell_channel(self, channel: Channel, change: str, **fields: Any) -> None:
+    def _send_channel_event(self, channel: Channel, change: str, **fields: Any) -> None:
         if self._team.bot.id in channel.members:
             kind = "group" if channel.is_private else "channel"
-            self._services.events.happened(self._team, f"{kind}_{change}", {"channel": channel.id, **fields})
+            self._services.events.send_change(self._team, f"{kind}_{change}", {"channel": channel.id, **fields})
 
-    def _tell_members(self, channel: Channel, kind: str, user: User, **fields: Any) -> None:
+    def _send_member_event(self, channel: Channel, kind: str, user: User, **fields: Any) -> None:
         if self._team.bot.id in channel.members:
             letter = "G" if channel.is_private else "C"
             place = {"channel": channel.id, "channel_type": letter, "team": self._team.id}
-            self._services.events.happened(self._team, kind, {"user": user.id, **place, **fields})
+            self._services.events.send_change(self._team, kind, {"user": user.id, **place, **fields})

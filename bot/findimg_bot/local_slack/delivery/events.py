@@ -51,7 +51,7 @@ class Events:
         self._timing = timing
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def said(self, team: Team, message: Message, address: str) -> None:
+    def message_sent(self, team: Team, message: Message, address: str) -> None:
         """Send the events of a new message.
 
         Args:
@@ -68,7 +68,7 @@ class Events:
             return
         for file in message.content.get("files", ()):
             named = {"file_id": file["id"], "file": {"id": file["id"]}, "channel_id": channel.id}
-            self.happened(team, "file_shared", named | {"user_id": message.content.get("user", "")})
+            self.send_change(team, "file_shared", named | {"user_id": message.content.get("user", "")})
         envelope: Json = {"is_ext_shared_channel": channel.is_ext_shared}
         sender = team.users.get(str(event.get("user")))
         if sender and sender.home_team:
@@ -116,7 +116,7 @@ class Events:
         event = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": message.content}
         self._hidden(team, message, event)
 
-    def happened(self, team: Team, kind: str, fields: Json) -> None:
+    def send_change(self, team: Team, kind: str, fields: Json) -> None:
         """Send an event about a file, a channel or its members."""
         self._send(team, kind, {"type": kind, **fields, "event_ts": team.next_ts()})
 

@@ -65,7 +65,7 @@ class ResponseUrls:
         )
         return f"{self._address}/hooks/{name}"
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         """Serve `POST /hooks/…`: accept one answer."""
         await asyncio.sleep(self._faults.latency)
         response_url = self._response_urls.get(request.match_info["name"])

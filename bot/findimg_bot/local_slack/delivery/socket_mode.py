@@ -44,7 +44,7 @@ class SocketModeServer:
         self._tickets[ticket] = asyncio.get_running_loop().time() + _TICKET_SECONDS
         return f"{address.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self._app_id}"
 
-    async def take(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve `GET /link/`: one connection until it ends."""
         until = self._tickets.pop(request.query.get("ticket", ""), 0.0)
         if until < asyncio.get_running_loop().time():

@@ -66,7 +66,7 @@ class Files:
         file.complete = True
         wait = self._faults.ready_after
         if wait == 0:
-            _look_through(file)
+            _detect_type(file)
         elif wait is not None:
             task = asyncio.create_task(self._look_later(team, file, wait))
             self._tasks.add(task)
@@ -77,7 +77,7 @@ class Files:
         for task in self._tasks:
             task.cancel()
 
-    async def take_upload(self, request: web.Request) -> web.Response:
+    async def receive_upload(self, request: web.Request) -> web.Response:
         """Serve `POST /upload/v1/<ticket>`: accept a file's bytes, plain or as a form."""
         await asyncio.sleep(self._faults.latency)
         ticket = request.match_info["ticket"]
@@ -95,7 +95,7 @@ class Files:
         del self._tickets[ticket]  # a failed upload can be repeated
         return web.Response(text=f"OK - {len(data)}")
 
-    async def hand_out(self, request: web.Request, team: Team | None) -> web.StreamResponse:
+    async def serve_file(self, request: web.Request, team: Team | None) -> web.StreamResponse:
         """Answer `GET /files-pri/T…-F…/…` with the file, or with a login page.
 
         Args:
@@ -115,8 +115,8 @@ class Files:
             request.transport.close()
         return response
 
-    async def hand_out_thumbnail(self, request: web.Request, team: Team | None) -> web.StreamResponse:
-        """Answer `GET /files-tmb/T…-F…/…_360.jpg` with a smaller JPEG of an image. `team` is as for `hand_out`."""
+    async def serve_thumbnail(self, request: web.Request, team: Team | None) -> web.StreamResponse:
+        """Answer `GET /files-tmb/T…-F…/…_360.jpg` with a smaller JPEG of an image. `team` is as for `serve_file`."""
         file = self._requested(request, team)
         size = request.match_info["name"].removesuffix(".jpg").rpartition("_")[2]
         if file is None:
@@ -136,7 +136,7 @@ class Files:
 
     async def _look_later(self, team: Team, file: File, wait: float) -> None:
         await asyncio.sleep(wait)
-        _look_through(file)
+        _detect_type(file)
         self._page_updates.file(team, file)
 
 
@@ -233,7 +233,7 @@ def image_type(data: bytes) -> tuple[str, int, int]:
         return kind, 0, 0
 
 
-def _look_through(file: File) -> None:
+def _detect_type(file: File) -> None:
     if file.external_url:
         return
     kind, file.width, file.height = image_type(file.data or b"")

@@ -110,11 +110,11 @@ _CONFIRM = object_with(
     {"style": choice("primary", "danger")},
 )
 _FOCUS: dict[str, Check] = {"focus_on_load": boolean}
-_ASKED: dict[str, Check] = {"confirm": _CONFIRM, **_FOCUS}
-_SELECT: dict[str, Check] = {"placeholder": _plain(150), **_ASKED}
+_CONFIRMABLE: dict[str, Check] = {"confirm": _CONFIRM, **_FOCUS}
+_SELECT: dict[str, Check] = {"placeholder": _plain(150), **_CONFIRMABLE}
 _OPTIONS: dict[str, Check] = {"options": list_of(_OPTION, 100)}
-_FEW: dict[str, Check] = {"options": list_of(_OPTION, 10)}
-_TYPED: dict[str, Check] = {"placeholder": _plain(150), "dispatch_action_config": anything, **_FOCUS}
+_TEN_OPTIONS: dict[str, Check] = {"options": list_of(_OPTION, 10)}
+_TEXT_INPUT: dict[str, Check] = {"placeholder": _plain(150), "dispatch_action_config": anything, **_FOCUS}
 
 _BUTTON = _element(
     {"text": _plain(75)},
@@ -152,8 +152,8 @@ _CHOICES: dict[str, Check] = {
     ),
     "datepicker": _element({}, {**_SELECT, "initial_date": string(10)}),
     "timepicker": _element({}, {**_SELECT, "initial_time": string(5), "timezone": string(255)}),
-    "checkboxes": _element(_FEW, {**_ASKED, "initial_options": list_of(_OPTION, 10)}),
-    "radio_buttons": _element(_FEW, {**_ASKED, "initial_option": _OPTION}),
+    "checkboxes": _element(_TEN_OPTIONS, {**_CONFIRMABLE, "initial_options": list_of(_OPTION, 10)}),
+    "radio_buttons": _element(_TEN_OPTIONS, {**_CONFIRMABLE, "initial_option": _OPTION}),
 }
 _OVERFLOW = _element({"options": list_of(_OPTION, 5)}, {"confirm": _CONFIRM})
 _MULTIPLE = _element(
@@ -166,18 +166,18 @@ _INPUTS: dict[str, Check] = {
     "plain_text_input": _element(
         {},
         {
-            **_TYPED,
+            **_TEXT_INPUT,
             "initial_value": string(3000, 0),
             "multiline": boolean,
             "min_length": number(0, 3000),
             "max_length": number(1, 3000),
         },
     ),
-    "email_text_input": _element({}, {**_TYPED, "initial_value": string(3000, 0)}),
-    "url_text_input": _element({}, {**_TYPED, "initial_value": string(3000, 0)}),
+    "email_text_input": _element({}, {**_TEXT_INPUT, "initial_value": string(3000, 0)}),
+    "url_text_input": _element({}, {**_TEXT_INPUT, "initial_value": string(3000, 0)}),
     "number_input": _element(
         {"is_decimal_allowed": boolean},
-        {**_TYPED, "initial_value": string(40, 0), "min_value": string(40), "max_value": string(40)},
+        {**_TEXT_INPUT, "initial_value": string(40, 0), "min_value": string(40), "max_value": string(40)},
     ),
     "file_input": _element({}, {"filetypes": list_of(string(40), 100), "max_files": number(1, 10)}),
 }

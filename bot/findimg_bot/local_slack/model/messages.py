@@ -56,7 +56,7 @@ class Messages:
         if attachments:
             content["attachments"] = list(attachments)
         message = self._add(team, channel, content, thread, files)
-        self._events.said(team, message, self._address)
+        self._events.message_sent(team, message, self._address)
         return message
 
     def post(
@@ -77,7 +77,7 @@ class Messages:
             self._page_updates.panel(team, channel)
         message = self._add(team, channel, content, thread, files, only_for)
         if not only_for:
-            self._events.said(team, message, self._address)
+            self._events.message_sent(team, message, self._address)
         return message
 
     def edit(self, team: Team, message: Message, text: str) -> None:
@@ -125,7 +125,7 @@ class Messages:
             "text": escaped_text(text),
         }
         message = self._add(team, channel, content, "", ())
-        self._events.said(team, message, self._address)
+        self._events.message_sent(team, message, self._address)
         return message
 
     def change(self, team: Team, message: Message, text: str, blocks: Sequence[Json] | None) -> None:

@@ -38,35 +38,35 @@ class PageUpdates:
 
     def message(self, team: Team, message: Message) -> None:
         """Send a new or changed message."""
-        told = {"type": "message", "channel": message.channel.id, "message": shown_message(team, message)}
-        self._tell(_readers(message), told)
+        update = {"type": "message", "channel": message.channel.id, "message": shown_message(team, message)}
+        self._send(_readers(message), update)
 
     def deleted(self, message: Message) -> None:
         """Send that a message was deleted."""
-        self._tell(_readers(message), {"type": "deleted", "channel": message.channel.id, "ts": message.ts})
+        self._send(_readers(message), {"type": "deleted", "channel": message.channel.id, "ts": message.ts})
 
     def modal(self, team: Team, user: str) -> None:
         """Send the topmost modal of a person, or that none is open."""
         stack = team.modals.get(user)
-        self._tell([user], {"type": "modal", "view": shown_view(team, stack[-1]) if stack else None})
+        self._send([user], {"type": "modal", "view": shown_view(team, stack[-1]) if stack else None})
 
     def home(self, team: Team, view: View) -> None:
         """Send a published Home tab."""
-        self._tell([view.user], {"type": "home", "view": shown_view(team, view)})
+        self._send([view.user], {"type": "home", "view": shown_view(team, view)})
 
     def panel(self, team: Team, channel: Channel) -> None:
         """Send what the assistant panel of a direct message shows."""
-        told = {"type": "panel", "channel": channel.id, "panel": asdict(team.panel(channel.id))}
-        self._tell(channel.members, told)
+        update = {"type": "panel", "channel": channel.id, "panel": asdict(team.panel(channel.id))}
+        self._send(channel.members, update)
 
     def notice(self, user: str, channel: str, text: str) -> None:
         """Send one person a note of the workspace, which is not kept."""
-        self._tell([user], {"type": "notice", "channel": channel, "text": text})
+        self._send([user], {"type": "notice", "channel": channel, "text": text})
 
     def file(self, team: Team, file: File) -> None:
         """Send a processed file."""
         readers = {file.user, *(user for channel in file.shares for user in team.channels[channel].members)}
-        self._tell(readers, {"type": "file", "file": shown_file(team, file)})
+        self._send(readers, {"type": "file", "file": shown_file(team, file)})
 
     def channel(self, team: Team, channel: Channel) -> None:
         """Send the whole state again to the members of a new channel."""
@@ -128,10 +128,10 @@ class PageUpdates:
             if each["type"] == kind
         ]
 
-    def _tell(self, users: Iterable[str], told: Json) -> None:
+    def _send(self, users: Iterable[str], update: Json) -> None:
         for user in users:
             for page in self._pages.get(user, ()):
-                page.put_nowait(told)
+                page.put_nowait(update)
 
 
 def shown_file(team: Team, file: File) -> Json:
@@ -154,7 +154,7 @@ def shown_message(team: Team, message: Message) -> Json:
     if "bot_id" not in shown:
         shown.pop("blocks", None)  # a person's rich text is their text
     if "blocks" in shown:
-        shown["blocks"] = _painted(shown["blocks"])
+        shown["blocks"] = _with_page_urls(shown["blocks"])
     if "attachments" in shown:
         shown["attachments"] = [_shown_attachment(team, each) for each in shown["attachments"]]
     if "files" in shown:
@@ -168,7 +168,7 @@ def shown_message(team: Team, message: Message) -> Json:
 def _shown_attachment(team: Team, attachment: Json) -> Json:
     """Return a forwarded message, or the preview of a link."""
     if attachment.get("is_app_unfurl"):
-        return {"blocks": _painted(attachment["blocks"])}
+        return {"blocks": _with_page_urls(attachment["blocks"])}
     files = [team.files[file["id"]] for file in attachment.get("files", ()) if file["id"] in team.files]
     about = {name: attachment.get(name, "") for name in ("author_name", "text", "channel_id")}
     return about | {"files": [shown_file(team, file) for file in files if not file.deleted]}
@@ -176,7 +176,7 @@ def _shown_attachment(team: Team, attachment: Json) -> Json:
 
 def shown_view(team: Team, view: View) -> Json:
     """Return a view as the page needs it."""
-    return view.content | {"blocks": _painted(view.content["blocks"])}
+    return view.content | {"blocks": _with_page_urls(view.content["blocks"])}
 
 
 def file_named(slack_file: Json) -> str:
@@ -201,12 +201,12 @@ def _channel_name(team: Team, channel: Channel) -> str:
     return ", ".join(sorted(team.users[user].name for user in channel.members if not team.users[user].is_bot))
 
 
-def _painted(value: Any) -> Any:
+def _with_page_urls(value: Any) -> Any:
     if isinstance(value, list):
-        return [_painted(each) for each in value]
+        return [_with_page_urls(each) for each in value]
     if not isinstance(value, dict):
         return value
-    painted = {name: _painted(each) for name, each in value.items()}
+    painted = {name: _with_page_urls(each) for name, each in value.items()}
     if isinstance(value.get("slack_file"), dict):
         painted["page_url"] = f"/page/file/{file_named(value['slack_file'])}"
     return painted

@@ -74,11 +74,11 @@ class Views:
         Raises:
             ViewError: the trigger is used, expired or another's, or the view is refused.
         """
-        return self._show(team, self._pull(team, trigger), content, [])
+        return self._show(team, self._use_trigger(team, trigger), content, [])
 
     def push(self, team: Team, trigger: str, content: Any) -> View:
         """Open a modal on top of another, as `open` does."""
-        user = self._pull(team, trigger)
+        user = self._use_trigger(team, trigger)
         stack = team.modals.get(user, [])
         if not stack:
             raise ViewError("not_found")
@@ -142,7 +142,7 @@ class Views:
         team.modals[view.user] = [] if everything else [each for each in stack if each is not view]
         self._page_updates.modal(team, view.user)
 
-    def _pull(self, team: Team, name: str) -> str:
+    def _use_trigger(self, team: Team, name: str) -> str:
         trigger = self._triggers.get(name)
         if trigger is None or trigger.team is not team:
             raise ViewError("invalid_trigger_id")

@@ -8,14 +8,14 @@ from aiohttp.typedefs import Middleware
 
 from findimg_bot.local_slack.model.state import Team, User
 
-_MUTE = "default-src 'none'; frame-ancestors 'none'; sandbox"
+_STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": _MUTE,
+    "Content-Security-Policy": _STRICT_POLICY,
 }
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
