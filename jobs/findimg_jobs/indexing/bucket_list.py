@@ -7,7 +7,7 @@ the same time, in threads or on Ray.
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import has_no_extension, reason_to_skip
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
-from findimg_jobs.keys.key_files import BATCH
+from findimg_jobs.keys.key_files import BATCH, Spool
 from findimg_jobs.keys.listing import Found
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.reading.sidecars import is_sidecar
@@ -25,7 +25,12 @@ from findimg_jobs.reading.sidecars import is_sidecar
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-_FIELDS = [each.name for each in fields(Entry)]
+_ENTRIES = pa.schema(
+    [
+        *(("key", pa.string()), ("uri", pa.string()), ("version", pa.string())),
+        *(("size", pa.int64()), ("modified", pa.float64()), ("archived", pa.bool_())),
+    ]
+)  # the fields of an Entry
 _BRANCHES = 64  # branches of a bucket, if it has that many folders
 # Objects that every findimg library has, published or not.
 _LIBRARY_OBJECT = re.compile(
@@ -49,18 +54,19 @@ class _Branch:
 
 
 class _Entries:
-    """Listed objects, as Arrow tables. They take a fifth of the memory of objects."""
+    """Listed objects, which need not fit into memory."""
 
     def __init__(self, listed: Iterable[Entry]):
         """Read a listing."""
-        self._tables: list[pa.Table] = []
+        self._tables = Spool(_ENTRIES)
         iterator = iter(listed)
         while batch := list(islice(iterator, BATCH)):
-            self._tables.append(pa.table({name: [getattr(entry, name) for entry in batch] for name in _FIELDS}))
+            columns = [[getattr(entry, name) for entry in batch] for name in _ENTRIES.names]
+            self._tables.add(pa.table(columns, _ENTRIES))
 
     def __iter__(self) -> Iterator[Entry]:
         for table in self._tables:
-            yield from map(Entry, *(table[name].to_pylist() for name in _FIELDS))
+            yield from map(Entry, *(table[name].to_pylist() for name in _ENTRIES.names))
 
 
 def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found: Found) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from findimg_jobs.keys.key_files import BATCH, KeyFile, KeyWriter, Tables, fetch_number, fetch_query, write_query
+from findimg_jobs.keys.key_files import BATCH, KeyFile, KeyWriter, Spool, Tables, fetch_number, fetch_query, write_query
 from findimg_jobs.keys.records import Sidecar, SourceImage
 
 SIDECAR = pa.struct([("uri", pa.string()), ("version", pa.string()), ("captions", pa.string())])
@@ -107,12 +107,12 @@ class ImageTable:
 
 
 class ImageBatches:
-    """Images in the order in which they were found, as Arrow tables, which take less memory than objects."""
+    """Images in the order in which they were found."""
 
     def __init__(self) -> None:
         """Hold nothing."""
         self._waiting: list[SourceImage] = []
-        self._kept: list[pa.Table] = []
+        self._kept = Spool(SCHEMA)
 
     def append(self, image: SourceImage) -> None:
         """Add an image."""
@@ -126,10 +126,10 @@ class ImageBatches:
         for table in other.tables():
             self._keep(table)
 
-    def tables(self) -> list[pa.Table]:
-        """Return the images, with the columns of SCHEMA."""
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield the images, with the columns of SCHEMA. Nothing can be added afterwards."""
         self._flush()
-        return self._kept
+        yield from self._kept
 
     def _flush(self) -> None:
         if self._waiting:
@@ -137,7 +137,7 @@ class ImageBatches:
             self._waiting = []
 
     def _keep(self, table: pa.Table) -> None:
-        self._kept.append(table)
+        self._kept.add(table)
 
 
 class ImageCollector(ImageBatches):

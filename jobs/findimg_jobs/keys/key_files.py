@@ -24,7 +24,8 @@ MEMORY = "300MB"  # of DuckDB
 THREADS = 4  # at most; each needs memory of its own
 BATCH = 10_000  # rows that are Python objects at a time
 _ROW_GROUP = 100_000  # rows that wait in memory until they are written
-_ROW_GROUP_BYTES = 64 << 20  # of rows that wait; captions can make rows long
+_ROW_GROUP_BYTES = 8 << 20  # of rows that wait; several threads write tables at the same time
+_SPOOL = 50_000  # rows of a spool that stay in memory
 _opening = Lock()
 
 
@@ -146,6 +147,57 @@ class KeyWriter:
             with _translated_errors():
                 self._writer.write_table(pa.concat_tables(self._waiting).cast(self._schema))
             self._waiting, self._rows, self._bytes = [], 0, 0
+
+
+class Spool:
+    """Rows in the order in which they were added: a few in memory, more of them in a file."""
+
+    def __init__(self, schema: pa.Schema):
+        """Hold nothing."""
+        self._schema = schema
+        self._tables: list[pa.Table] = []
+        self._rows = 0
+        self._writer: KeyWriter | None = None
+        self._file: KeyFile | None = None
+
+    def add(self, table: pa.Table) -> None:
+        """Append rows. Nothing can be added once rows were read.
+
+        Raises:
+            NotPublishedError: the temporary folder has no room.
+        """
+        assert self._file is None
+        if self._writer:
+            self._writer.add(table)
+            return
+        self._tables.append(table)
+        self._rows += len(table)
+        if self._rows > _SPOOL:
+            self._writer = KeyWriter(self._schema)
+            for each in self._tables:
+                self._writer.add(each)
+            self._tables = []
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Yield the rows, some of them at a time."""
+        if self._writer and not self._file:
+            self._file = self._writer.finish()
+        if self._file:
+            for batch in self._file.batches():
+                yield pa.Table.from_batches([batch])
+        else:
+            yield from self._tables
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Take all rows along to another process, which may be on another machine."""
+        return _spool, (self._schema, list(self))
+
+
+def _spool(schema: pa.Schema, tables: list[pa.Table]) -> Spool:
+    spool = Spool(schema)
+    for table in tables:
+        spool.add(table)
+    return spool
 
 
 Tables: TypeAlias = KeyFile | pa.Table

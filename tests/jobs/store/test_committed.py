@@ -107,7 +107,7 @@ except NotPublishedError as error:
 def test_temporary_folder_without_room_is_reported(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, timeout=60, env=environment)
-    assert f"cannot be compared in {tmp_path}: " in done.stdout, done.stderr
+    assert f"cannot be written to {tmp_path}: " in done.stdout, done.stderr
     assert "TMPDIR" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
