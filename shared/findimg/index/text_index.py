@@ -32,7 +32,7 @@ Kind: TypeAlias = Literal["written", "caption", "name"]
 KINDS: tuple[Kind, ...] = ("written", "caption", "name")
 Items: TypeAlias = NDArray[np.int64]
 
-TEXT_FORMAT = 1  # number of this form of the index. A version with an older one is built again by the next run.
+TEXT_FORMAT = 2  # number of this form of the index. A version with an older one is built again by the next run.
 LETTERS_A_MISTAKE = 8  # number of letters of a phrase for which one may be misread
 _MOST_MISTAKES = 4
 _CLEAR = 8  # letters of a phrase that is not part of other words by chance
