@@ -13,6 +13,7 @@ in the picture, `caption` has its title, description and keywords, `name` has th
 Times on 100,000 images with 20 words each are in `tests/benchmarks`.
 """
 
+import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from findimg.errors import LibraryError
-from findimg.text.tokens import fold_words
+from findimg.text.tokens import fold_words, tokenise
 
 Kind: TypeAlias = Literal["written", "caption", "name"]
 KINDS: tuple[Kind, ...] = ("written", "caption", "name")
@@ -168,7 +169,8 @@ class TextIndex:
         """Return the images in which a phrase is written, though its letters may be misread and its spaces missing.
 
         One letter in `LETTERS_A_MISTAKE` may be wrong, missing or added. A digit may only be taken for a letter, or the
-        reverse, because other digits are another number. A short phrase begins or ends where a word does.
+        reverse, because other digits are another number. A short phrase begins or ends where a word does. A short word
+        may be written as two words: see `_with_joined_words`.
 
         Source: if a phrase is cut into e + 1 pieces and a text has e mistakes, one of the pieces is in the text
         unchanged (Navarro and Baeza-Yates, A Hybrid Indexing Method for Approximate String Matching, 2000).
@@ -182,9 +184,10 @@ class TextIndex:
         joined = "".join(words)
         mistakes = min(_MOST_MISTAKES, len(joined) // LETTERS_A_MISTAKE)
         pieces = _pieces(joined, mistakes + 1)
-        is_short = min(map(len, pieces)) < _SHORTEST or (not mistakes and len(words) == 1)
-        if is_short or not self._has_written:
+        if min(map(len, pieces)) < _SHORTEST or not self._has_written:
             return np.empty(0, np.int64)
+        if len(words) == 1 and not mistakes:
+            return self._with_joined_words(joined)
         query = " OR ".join(_quoted(piece) for piece in pieces)
         rows = self._connection.execute(
             "SELECT rowid, written FROM grams WHERE grams MATCH ? LIMIT ?", (query, _CANDIDATES)
@@ -225,6 +228,23 @@ class TextIndex:
         nearest = _nearest(joined, _pieces(joined, mistakes + 1), text, mistakes)
         return (nearest.start, nearest.end) if nearest else None
 
+    def _with_joined_words(self, word: str) -> Items:
+        """Return the images in which a word is written as two, without a space or where letters meet digits.
+
+        `wifi` finds "Wi-Fi", and `xj900b` finds "XJ-900B". `notable` does not find "not able".
+        """
+        pairs = [(word[:place], word[place:]) for place in range(1, len(word))]
+        parts = list(dict.fromkeys(part for pair in pairs for part in pair))
+        query = f"SELECT token FROM tokens WHERE written NOTNULL AND token IN ({', '.join('?' * len(parts))})"
+        known = {token for (token,) in self._connection.execute(query, parts)}
+        found: set[int] = set()
+        for pair in pairs:
+            if known.issuperset(pair):
+                items = self.with_phrase(pair, ["written"]).get("written", np.empty(0, np.int64))[:_CANDIDATES]
+                texts = self.texts(items.tolist())
+                found.update(item for item, text in texts.items() if _has_joined(text.written, pair))
+        return np.sort(np.fromiter(found, np.int64, len(found)))
+
     def _is_at_word(self, item: int, place: "_Place") -> bool:
         """Return whether a place in the written text begins or ends where a word does."""
         at = 0
@@ -242,6 +262,15 @@ class _Place:
     mistakes: int
     start: int
     end: int
+
+
+def _has_joined(text: str, pair: tuple[str, str]) -> bool:
+    """Return whether two words follow each other in a text without a space, or where letters meet digits."""
+    is_change = pair[0][-1].isdigit() != pair[1][0].isdigit()
+    return any(
+        (first.text, second.text) == pair and (is_change or not re.search(r"\s", text[first.end : second.start]))
+        for first, second in pairwise(tokenise(text))
+    )
 
 
 def _quoted(text: str) -> str:

@@ -135,7 +135,10 @@ class Scanner:
             self._at += 1
             return [Piece("or")]
         if self._starts() and (match := _ADDRESS.match(text, start)):
-            raise QueryError(f"`{match[0][:60]}` is an address. Use like: with the URI of an image that is indexed.")
+            raise QueryError(
+                f"`{match[0][:60]}` is an address. Use like: with the URI of an image that is indexed. To find the "
+                "address as text, put it in quotes."
+            )
         minus = self._minus()
         start += minus
         end = start
@@ -180,13 +183,16 @@ def read_dates(text: str, today: date | None) -> tuple[date | None, date | None]
 
 
 def _in_word(text: str, at: int, start: int) -> bool:
-    """Return whether a character is part of the word that begins at `start`: `t-shirt`, `rock'n'roll`, `U.S.A`."""
+    """Return whether a character is part of the word that begins at `start`: `t-shirt`, `U.S.A`, `3/21/2024`."""
     if _is_letter(text[at]):
         return True
-    if text[at] == ":" and text[start:at].replace(":", "").isdecimal():
-        return text[at + 1 : at + 2].isdecimal()  # a time: `10:30`
-    joins = text[at] in "-'._" and start < at < len(text) - 1
-    return joins and _is_letter(text[at - 1]) and _is_letter(text[at + 1])
+    if text[at] == ":" and re.sub("[:-]", "", text[start:at]).isdecimal():
+        return text[at + 1 : at + 2].isdecimal()  # a time: `10:30`, `10:30-11:45`
+    if not start < at < len(text) - 1:
+        return False
+    if text[at] in ",/":
+        return text[at - 1].isdecimal() and text[at + 1].isdecimal()
+    return text[at] in "-'._@" and _is_letter(text[at - 1]) and _is_letter(text[at + 1])
 
 
 def _is_letter(character: str) -> bool:

@@ -72,6 +72,12 @@ def words_of_name(path: str) -> str:
     return " ".join(filter(None, found))
 
 
+def split_name(text: str) -> list[str]:
+    """Return the words of a name, split at changes of case, digits and punctuation: `Q3_Results` has `Q 3 Results`."""
+    pieces = (piece for word in re.split(r"[\W_]+", text) for piece in _DIGITS.split(word))
+    return [part for piece in pieces for part in _split_at_case(piece) if part]
+
+
 def _split_at_case(word: str) -> list[str]:
     """Split a word before a capital letter that follows a small one, and before the last of several capitals."""
     pieces, start = [], 0

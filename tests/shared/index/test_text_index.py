@@ -17,6 +17,7 @@ ROWS = [
     ImageText(written="数据库连接错误"),
     ImageText(written="Annual shareho1der meeting"),
     ImageText(written="The heart working well"),
+    ImageText(written="Wi-Fi box XJ-900B, 750 ml, not able"),
 ]
 
 
@@ -57,6 +58,12 @@ def test_phrase_of_characters_is_found_in_a_text_without_spaces(index: TextIndex
         ("shareholders dinner", []),
         ("error 500", [0, 3]),  # an added space is missing
         ("error 502", []),  # another number
+        ("wifi", [7]),  # two words without a space
+        ("xj900b", [7]),
+        ("750ml", [7]),  # letters beside digits
+        ("notable", []),  # two words with a space
+        ("fibox", []),
+        ("ifib", []),  # parts of words
         ("art work", []),  # a part of other words
         ("status", []),  # too short for a mistake
     ],

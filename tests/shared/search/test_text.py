@@ -120,6 +120,9 @@ def test_query_finds_exactly_the_images_with_its_words(searcher: Searcher, text:
         ("scan 002", "scan_002.png"),
         ("scan_002.png", "scan_002.png"),
         ("BlueRocket.png", "BlueRocket.png"),
+        ("Scan002.png", "scan_002.png"),
+        ("error500", "screen.png"),
+        ("blueRocket", "BlueRocket.png"),
     ],
 )
 def test_image_with_all_words_is_first(searcher: Searcher, text: str, name: str) -> None:

@@ -22,7 +22,7 @@ from findimg.index.text_index import KINDS, ImageText, Items, Kind
 from findimg.search.answers.results import TextMatch
 from findimg.search.query import Term
 from findimg.text.lexicon import Lexicon
-from findimg.text.tokens import Token, fold_words, tokenise
+from findimg.text.tokens import Token, fold_words, split_name, tokenise
 
 # Relevance of an image with the word, by kind of text: where text decides, and beside classes that an image shows.
 ALONE: dict[Kind, float] = {"written": 0.9, "caption": 1.0, "name": 0.8}
@@ -192,6 +192,8 @@ class TextEvidence:
         # A file is found by its whole name, though extensions are not in the index.
         stem, _, extension = text.rpartition(".")
         forms += [stem] if f".{extension.lower()}" in EXTENSIONS else []
+        # The index has the parts of names, and a number may stand apart from its unit: `Q3_Results`, `750ml`.
+        forms += [" ".join(split_name(form)) for form in forms]
         if not is_phrase:
             singular = self._lexicon.singular(text)
             forms += [singular] if singular else []
