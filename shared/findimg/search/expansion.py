@@ -12,15 +12,15 @@ images show both as squares side by side. Each row changes one constant.
 | chosen values | 0.935 | 0.947 | 0.608 |
 | without reranking | 0.930 | 0.918 | 0.540 |
 | relatives by GloVe only / by WordNet only | 0.878 / 0.870 | 0.929 / 0.729 | 0.580 / 0.540 |
-| WORDNET 1/8 / 1/16 / 1/24 | 0.935 / 0.930 / 0.923 | 0.947 each | 0.608 / 0.616 / 0.600 |
-| GLOVE 0.07 / 0.15 | 0.940 / 0.935 | 0.953 each | 0.600 / 0.580 |
-| SENSE 0.1 / 0.3 | 0.935 each | 0.947 / 0.888 | 0.608 / 0.600 |
+| WORDNET_SCALE 1/8 / 1/16 / 1/24 | 0.935 / 0.930 / 0.923 | 0.947 each | 0.608 / 0.616 / 0.600 |
+| GLOVE_SCALE 0.07 / 0.15 | 0.940 / 0.935 | 0.953 each | 0.600 / 0.580 |
+| SENSE_SCALE 0.1 / 0.3 | 0.935 each | 0.947 / 0.888 | 0.608 / 0.600 |
 | senses weighted by frequency only | 0.930 | 0.888 | 0.564 |
-| ROOT 1 / 0.25 | 0.923 / 0.915 | 0.941 / 0.947 | 0.604 / 0.576 |
+| GUESS_EXPONENT 1 / 0.25 | 0.923 / 0.915 | 0.941 / 0.947 | 0.604 / 0.576 |
 | without `Lexicon.part_of_names` | 0.935 | 0.888 | 0.608 |
-| RELATIVE 0 / 0.2 | 0.935 each | 0.947 each | 0.596 / 0.576 |
-| LEAST 0.01 / 0.1 | 0.935 each | 0.947 each | 0.572 / 0.596 |
-| LEAST_BESIDE 0.08 / 0.15 / 0.25 | 0.935 / 0.933 / 0.928 | 0.947 / 0.953 / 0.953 | 0.608 / 0.608 / 0.604 |
+| RELATIVE_WEIGHT 0 / 0.2 | 0.935 each | 0.947 each | 0.596 / 0.576 |
+| MIN_CLASS_WEIGHT 0.01 / 0.1 | 0.935 each | 0.947 each | 0.572 / 0.596 |
+| MIN_GUESS_CLASS_WEIGHT 0.08 / 0.15 / 0.25 | 0.935 / 0.933 / 0.928 | 0.947 / 0.953 / 0.953 | 0.608 / 0.608 / 0.604 |
 | RERANK_BY 3 / 10 | 0.923 / 0.933 | 0.947 / 0.941 | 0.588 / 0.608 |
 | RERANKED 50 / 100 / 200 instead of 70 | 0.935 / 0.930 / 0.933 | 0.947 each | 0.592 / 0.604 / 0.620 |
 
@@ -42,39 +42,40 @@ from findimg.text.vectors import FREQUENT, WordVectors, normalised
 
 # Scale of the decay of a class's weight with its distance from the word: in WordNet (`Lexicon.specific`), in GloVe
 # (cosine), and for a whole sense of the word in GloVe (cosine).
-WORDNET = 1 / 12
-GLOVE = 0.1
-SENSE = 0.15
-NAMED = 2  # factor for a sense that names classes: `seal` is the animal rather than the stamp
-# Only senses that name classes count if one of them has a share of at least FAIR of the word's uses and no visible
-# sense is more common. Otherwise classes with ambiguous names lose: the only class below `sheep` is called `ram`.
-FAIR = 0.3
+WORDNET_SCALE = 1 / 12
+GLOVE_SCALE = 0.1
+SENSE_SCALE = 0.15
+NAMED_FACTOR = 2  # factor for a sense that names classes: `seal` is the animal rather than the stamp
+# Only senses that name classes count if one of them has a share of at least MIN_NAMED_SHARE of the word's uses and no
+# visible sense is more common. Otherwise classes with ambiguous names lose: the only class below `sheep` is called
+# `ram`.
+MIN_NAMED_SHARE = 0.3
 # A rarer sense counts if it is a class with this share, if it is a class with the word as its usual name, or if its
 # classes have this cosine to the word and no visible sense is more common: `bell`, `cup`, `drink`, but not `killer`.
-RARE = 0.1
-CLEAR_FIT = 0.6
-# A sense that is less specific than VAGUE (`Lexicon.specific`) names its classes only if this number and the cosine of
-# its classes to the word in GloVe add up to CONCRETE: `animal` 0.85 and `food` 0.87, but `part` 0.42 and `matter` 0.53.
-# Otherwise its classes are a guess.
-VAGUE = 0.5
-CONCRETE = 0.68
-RELATIVE = 0.1  # weight of relatives of named classes: `boat` also finds schooners when there are no more boats
+MIN_RARE_SHARE = 0.1
+MIN_RARE_FIT = 0.6
+# A sense that is less specific than MIN_SPECIFICITY (`Lexicon.specific`) names its classes only if this number and the
+# cosine of its classes to the word in GloVe add up to MIN_CONCRETENESS: `animal` 0.85 and `food` 0.87, but `part` 0.42
+# and `matter` 0.53. Otherwise its classes are a guess.
+MIN_SPECIFICITY = 0.5
+MIN_CONCRETENESS = 0.68
+RELATIVE_WEIGHT = 0.1  # weight of relatives of named classes: `boat` also finds schooners when there are no more boats
 # Weight of a class whose name ends with the word (`bighorn sheep`, `bow tie`), if it shares a hypernym of at least
-# CLOSE (`Lexicon.specific`) with a named class. So `lion` does not select sea lions. The weight is below a good match,
-# because some of these classes are something else: a mouth organ is not an organ.
-KIND = 0.35
-CLOSE = 0.5
+# MIN_KIND_SPECIFICITY (`Lexicon.specific`) with a named class. So `lion` does not select sea lions. The weight is below
+# a good match, because some of these classes are something else: a mouth organ is not an organ.
+KIND_WEIGHT = 0.35
+MIN_KIND_SPECIFICITY = 0.5
 # Exponent of probabilities for a word that names no class. Such images have some probability for many relatives.
-ROOT = 0.5
+GUESS_EXPONENT = 0.5
 # Least weight of a class, so that few posting lists are read. The second one is for words that name no class.
-LEAST = 0.05
-LEAST_BESIDE = 0.06
+MIN_CLASS_WEIGHT = 0.05
+MIN_GUESS_CLASS_WEIGHT = 0.06
 # Highest relevance for a word that names no class, so that a guess is never presented as a good match: `beach` is near
 # to beach wagons in every source.
-CEILING = 0.14
-COMMON = 5_000  # most frequent words, used to estimate how similar any word is to a class
-UNRELATED = 200
-NOISE = 0.85  # quantile of the unrelated terms' relevance that is the noise floor
+GUESS_CEILING = 0.14
+COMMON_WORDS = 5_000  # most frequent words, used to estimate how similar any word is to a class
+UNRELATED_TERMS = 200
+NOISE_QUANTILE = 0.85  # quantile of the unrelated terms' relevance that is the noise floor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,10 +126,10 @@ def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
         known = nearest_spellings(term, lexicon.visible_nouns()) or words.suggest(term)
         raise UnknownWordError(f"The word {term!r} is unknown.{did_you_mean(known)}")
     readings = _readings(noun or term, senses, vector, lexicon, words)
-    weights = [r.share**0.5 * np.exp((r.fit - 1) / SENSE) * (NAMED if r.named else 1) for r in readings]
+    weights = [r.share**0.5 * np.exp((r.fit - 1) / SENSE_SCALE) * (NAMED_FACTOR if r.named else 1) for r in readings]
     best = int(np.argmax(weights))
     classes = np.max([w / weights[best] * r.classes for w, r in zip(weights, readings, strict=True)], axis=0)
-    least, power = (LEAST, 1.0) if readings[best].named else (LEAST_BESIDE, ROOT)
+    least, power = (MIN_CLASS_WEIGHT, 1.0) if readings[best].named else (MIN_GUESS_CLASS_WEIGHT, GUESS_EXPONENT)
     if readings[best].named:
         # All names of a class order images without evidence equally.
         vector = normalised(class_vectors(words, lexicon)[readings[best].classes == 1].sum(axis=0))
@@ -138,7 +139,7 @@ def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
         power=power,
         vector=vector,
         certainty=1 if senses or vector is None else _certainty(vector, lexicon, words),
-        ceiling=1 if readings[best].named else CEILING,
+        ceiling=1 if readings[best].named else GUESS_CEILING,
     )
 
 
@@ -147,28 +148,30 @@ def _readings(
 ) -> list[_Reading]:
     near = np.zeros(CLASSES, dtype=np.float32)
     if vector is not None:
-        near += class_vectors(words, lexicon) @ vector / GLOVE
+        near += class_vectors(words, lexicon) @ vector / GLOVE_SCALE
     readings = []
     any_is_clear = main_is_named = False
     called = lexicon.classes_called(term)
     for sense in senses:
         named = np.asarray(lexicon.covers[[node for node, steps in sense.places if steps == 0]].any(axis=0))
         above = list({up for node, _ in sense.places for up in lexicon.above(node)})
-        kin = (lexicon.covers[above] * lexicon.specific[above, None]).max(axis=0, initial=0) / np.float32(WORDNET)
+        kin = (lexicon.covers[above] * lexicon.specific[above, None]).max(axis=0, initial=0) / np.float32(WORDNET_SCALE)
         fit = 1.0
         if vector is not None:
             pure = named if named.any() else _best_is_one(kin)
             fit = float(normalised(pure @ node_vectors(words, lexicon)[:CLASSES]) @ vector)
         beside = _best_is_one(np.where(named, -np.inf, kin + near))
         is_name = bool(named.any())
-        classes = np.asarray(np.where(named, 1, beside * (RELATIVE if is_name else 1)), dtype=np.float32)
+        classes = np.asarray(np.where(named, 1, beside * (RELATIVE_WEIGHT if is_name else 1)), dtype=np.float32)
         if is_name:
             kinds = [each for each in called if _is_close(each, named, lexicon)]
-            classes[kinds] = np.maximum(classes[kinds], KIND)
+            classes[kinds] = np.maximum(classes[kinds], KIND_WEIGHT)
         readings.append(_Reading(classes, sense.share, fit, is_name))
         clear = is_name and _names_classes(term, sense, senses, fit, lexicon)
         any_is_clear |= clear
-        main_is_named |= is_name and sense.share >= FAIR and sense.share == max(other.share for other in senses)
+        main_is_named |= (
+            is_name and sense.share >= MIN_NAMED_SHARE and sense.share == max(other.share for other in senses)
+        )
     if main_is_named:
         return [replace(reading, named=any_is_clear) for reading in readings if reading.named]
     if any_is_clear:
@@ -186,7 +189,7 @@ def _readings(
 
 def _is_close(place: int, named: npt.NDArray[np.bool_], lexicon: Lexicon) -> bool:
     """Return whether a class has a specific hypernym in common with one of the named classes."""
-    above = [up for up in lexicon.above(place) if lexicon.specific[up] >= CLOSE]
+    above = [up for up in lexicon.above(place) if lexicon.specific[up] >= MIN_KIND_SPECIFICITY]
     return bool((lexicon.covers[above] & named).any())
 
 
@@ -194,7 +197,7 @@ def _is_figurative(term: str, node: int, senses: tuple[Sense, ...], lexicon: Lex
     """Return whether a node's name ends with a word that usually means something else: a `mud puppy` is no dog."""
     if not any(name.lower().endswith(f" {term}") for name in lexicon.names[node]):
         return False
-    is_known = any(steps <= 1 for sense in senses if sense.share >= FAIR for _, steps in sense.places)
+    is_known = any(steps <= 1 for sense in senses if sense.share >= MIN_NAMED_SHARE for _, steps in sense.places)
     above = lexicon.above(node)
     return is_known and not any(place in above for sense in senses for place, _ in sense.places)
 
@@ -211,11 +214,15 @@ def _names_classes(term: str, sense: Sense, senses: tuple[Sense, ...], fit: floa
     """
     nodes = [node for node, steps in sense.places if steps == 0]
     specific = max(lexicon.specific[node] for node in nodes)
-    if specific < VAGUE and fit + specific < CONCRETE:
+    if specific < MIN_SPECIFICITY and fit + specific < MIN_CONCRETENESS:
         return False
-    if any(node < CLASSES and (sense.share >= RARE or lexicon.names[node][0].lower() == term) for node in nodes):
+    if any(
+        node < CLASSES and (sense.share >= MIN_RARE_SHARE or lexicon.names[node][0].lower() == term) for node in nodes
+    ):
         return True
-    return sense.share >= FAIR or (fit >= CLEAR_FIT and sense.share == max(other.share for other in senses))
+    return sense.share >= MIN_NAMED_SHARE or (
+        fit >= MIN_RARE_FIT and sense.share == max(other.share for other in senses)
+    )
 
 
 def _best_is_one(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -234,10 +241,10 @@ def peak_relevance(best: float, certainty: float) -> float:
 
 
 def unrelated_terms(lexicon: Lexicon, words: WordVectors) -> list[str]:
-    """Return UNRELATED common nouns for invisible things, always the same ones. They measure the noise floor."""
+    """Return UNRELATED_TERMS common nouns for invisible things, always the same ones. They measure the noise floor."""
     nouns = [noun for noun, senses in lexicon.nouns.items() if not senses]
     common = [noun for noun, row in zip(nouns, words.rows(nouns), strict=True) if 0 <= row < FREQUENT]
-    return common[:: max(1, len(common) // UNRELATED)][:UNRELATED]
+    return common[:: max(1, len(common) // UNRELATED_TERMS)][:UNRELATED_TERMS]
 
 
 def noise_floor(peaks: npt.NDArray[np.float32]) -> float:
@@ -246,13 +253,13 @@ def noise_floor(peaks: npt.NDArray[np.float32]) -> float:
     Args:
         peaks: float32[terms], `peak_relevance` of the `unrelated_terms`.
     """
-    return float(np.quantile(peaks, NOISE)) if len(peaks) else 0.0
+    return float(np.quantile(peaks, NOISE_QUANTILE)) if len(peaks) else 0.0
 
 
 @lru_cache(maxsize=4)
 def _similarity_of_common_words(words: WordVectors, lexicon: Lexicon) -> npt.NDArray[np.float32]:
     """Return the cosine of each common word to its nearest class, in ascending order."""
-    common = normalised(words.centred(np.asarray(words.matrix[:COMMON], dtype=np.float32)))
+    common = normalised(words.centred(np.asarray(words.matrix[:COMMON_WORDS], dtype=np.float32)))
     return np.sort((common @ class_vectors(words, lexicon).T).max(axis=1))
 
 
@@ -260,4 +267,4 @@ def _certainty(vector: npt.NDArray[np.float32], lexicon: Lexicon, words: WordVec
     """Return the certainty of a word that only GloVe knows: its rank among common words by similarity to a class."""
     usual = _similarity_of_common_words(words, lexicon)
     nearest = (class_vectors(words, lexicon) @ vector).max()
-    return float(max(LEAST, 2 * np.searchsorted(usual, nearest) / len(usual) - 1))
+    return float(max(MIN_CLASS_WEIGHT, 2 * np.searchsorted(usual, nearest) / len(usual) - 1))

@@ -48,7 +48,7 @@ from findimg.search.evidence.taught import TaughtEvidence, VectorOf
 from findimg.search.evidence.text import TextEvidence
 from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
-from findimg.search.expansion import CEILING
+from findimg.search.expansion import GUESS_CEILING
 from findimg.search.group_ranking import MAX_HITS, GroupRanking
 from findimg.search.phrases import join_terms
 from findimg.search.query import Query, Term
@@ -57,7 +57,7 @@ from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.sentences.vocabulary import read_vocabulary
 from findimg.search.similarity import SimilaritySearch
-from findimg.search.tags import LEAST, Tag, open_tagger
+from findimg.search.tags import MIN_TAG_SCORE, Tag, open_tagger
 from findimg.search.taught.query_names import Labels, join_taught, without_fillers
 from findimg.search.translation import translate_terms
 from findimg.taught.state import TaughtState
@@ -273,7 +273,9 @@ class Searcher:
             kept = np.count_nonzero(scores >= scores[0] * RELEVANT)
             items, scores = items[:kept], scores[:kept]
         if guessed:
-            scores = np.minimum.accumulate(self._ranking.cautious_scores(groups, items)) if named else scores * CEILING
+            scores = (
+                np.minimum.accumulate(self._ranking.cautious_scores(groups, items)) if named else scores * GUESS_CEILING
+            )
         if query.order != "best":
             items = items[scores >= scores.max(initial=0) * _ORDERED]
             items = self.catalog.by_date(items, oldest_first=query.order == "oldest")
@@ -357,7 +359,7 @@ class Searcher:
         scores = {tag.word: tag.score for tag in tags}
         if isinstance(self._head, Devise):
             for label, relevance in zip(self._head.labels, self._head.relevance(visual[None])[0], strict=True):
-                if relevance >= LEAST:
+                if relevance >= MIN_TAG_SCORE:
                     scores[label] = max(scores.get(label, 0), round(float(relevance), 3))
         for name, relevance in taught.items():
             scores[name] = max(scores.get(name, 0), relevance)

@@ -10,12 +10,12 @@ from findimg.heads.conse import node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon
 from findimg.text.vectors import FREQUENT, WordVectors, normalised
 
-LEAST = 0.03  # lowest score of a tag. A tag also needs a tenth of the best score.
+MIN_TAG_SCORE = 0.03  # lowest score of a tag. A tag also needs a tenth of the best score.
 # Least cosine of a category word to the centre of its classes: "bird" reaches it, "placental" and "artifact" do not.
-NEAR = 0.5
-GENERAL = 0.25  # exponent of `Lexicon.specific` in a score, so that general words score less
+MIN_CATEGORY_FIT = 0.5
+SPECIFICITY_EXPONENT = 0.25  # exponent of `Lexicon.specific` in a score, so that general words score less
 # Least cosine of the joint embedding to a word without classes.
-POINTED = 0.8
+MIN_WORD_FIT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Tagger:
 
     | | share |
     |---|---|
-    | NEAR 0.4 / 0.5 / 0.55 | 0.905 / 0.911 / 0.910 |
-    | LEAST 0.03 / 0.05 / 0.1 | 0.911 / 0.907 / 0.889 |
-    | GENERAL 0.25 / 0.5 / 1 | 0.911 / 0.906 / 0.899 |
+    | MIN_CATEGORY_FIT 0.4 / 0.5 / 0.55 | 0.905 / 0.911 / 0.910 |
+    | MIN_TAG_SCORE 0.03 / 0.05 / 0.1 | 0.911 / 0.907 / 0.889 |
+    | SPECIFICITY_EXPONENT 0.25 / 0.5 / 1 | 0.911 / 0.906 / 0.899 |
     """
 
     def __init__(self, words: WordVectors, lexicon: Lexicon):
@@ -66,14 +66,14 @@ class Tagger:
             probabilities: float32[m], theirs.
         """
         likely = self._lexicon.covers[:, classes] @ probabilities
-        value = likely * self._lexicon.specific**GENERAL
+        value = likely * self._lexicon.specific**SPECIFICITY_EXPONENT
         scores: dict[str, float] = {}
-        for node in np.flatnonzero(value >= LEAST):
+        for node in np.flatnonzero(value >= MIN_TAG_SCORE):
             if word := self._tag_words[node]:
                 scores[word] = max(scores.get(word, 0), float(value[node]))
         vocabulary, directions = self._others
-        pointed = (directions @ joint - POINTED) / (1 - POINTED)
-        for i in np.flatnonzero(pointed >= LEAST):
+        pointed = (directions @ joint - MIN_WORD_FIT) / (1 - MIN_WORD_FIT)
+        for i in np.flatnonzero(pointed >= MIN_TAG_SCORE):
             scores.setdefault(vocabulary[i], float(pointed[i]))
         least = max(scores.values(), default=0) / 10
         best = [word for word in sorted(scores, key=lambda word: (-scores[word], word)) if scores[word] >= least][:k]
@@ -92,7 +92,7 @@ class Tagger:
             fitting = [
                 name
                 for name, row, direction in zip(kind, rows, directions, strict=False)
-                if 0 <= row < FREQUENT and direction @ centres[node] >= NEAR
+                if 0 <= row < FREQUENT and direction @ centres[node] >= MIN_CATEGORY_FIT
             ]
             found.append(kind[0] if node < CLASSES else next(iter(fitting), None))
         return found

@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.search.expansion import CEILING, VAGUE, expand, noise_floor, peak_relevance, unrelated_terms
+from findimg.search.expansion import (
+    GUESS_CEILING,
+    MIN_SPECIFICITY,
+    expand,
+    noise_floor,
+    peak_relevance,
+    unrelated_terms,
+)
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
@@ -161,7 +168,7 @@ def test_every_name_of_the_lexicon_with_a_fair_share_selects_its_classes(lexicon
         selected = found.classes >= 0.5
         main = [sense for sense in senses if sense.share == max(shares)]
         nodes = [node for sense in main for node, steps in sense.places if steps == 0]
-        vague = max(lexicon.specific[node] for node in nodes) < VAGUE
+        vague = max(lexicon.specific[node] for node in nodes) < MIN_SPECIFICITY
         if not selected.any() or (selected & ~named_classes(lexicon, name)).any() or (found.ceiling < 1 and not vague):
             wrong.append(name)
     assert wrong == []
@@ -226,12 +233,12 @@ def test_everyday_names_select_their_class(lexicon: Lexicon, words: WordVectors,
     "word", ["part", "portion", "good", "matter", "unit", "object", "relation", "killer", "construction", "wind"]
 )
 def test_vague_word_is_only_a_guess(lexicon: Lexicon, words: WordVectors, word: str) -> None:
-    assert expand(word, lexicon, words).ceiling == CEILING
+    assert expand(word, lexicon, words).ceiling == GUESS_CEILING
 
 
 @pytest.mark.parametrize("word", ["beach", "tree", "hair", "portrait", "water", "man", "kitchen", "democracy"])
 def test_word_that_names_no_class_has_a_low_ceiling(lexicon: Lexicon, words: WordVectors, word: str) -> None:
-    assert expand(word, lexicon, words).ceiling == CEILING < 0.15
+    assert expand(word, lexicon, words).ceiling == GUESS_CEILING < 0.15
 
 
 @pytest.mark.parametrize(
