@@ -27,7 +27,7 @@ from findimg.library.encoder import used_parts
 from findimg.library.layout import VOCABULARY_FILE
 from findimg.library.library import Version
 from findimg.library.version_catalog import VersionCatalog
-from findimg.search.answers.folding import Folding
+from findimg.search.answers.copies import Folding
 from findimg.search.answers.notes import Notes
 from findimg.search.answers.pages import Page, Pages
 from findimg.search.answers.results import Answer, ImageFeatures

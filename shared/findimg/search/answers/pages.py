@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.library.version_catalog import VersionCatalog
-from findimg.search.answers.folding import Folding
+from findimg.search.answers.copies import Folding
 from findimg.search.answers.results import Answer, Hit, TextMatch
 from findimg.search.evidence.groups import TermGroup
 from findimg.search.evidence.text import TextEvidence
