@@ -13,7 +13,7 @@ import pyarrow as pa
 from findimg.errors import StorageError
 from findimg.images.formats import starts_like_an_image
 from findimg.storage.s3 import S3Storage
-from findimg_jobs.indexing.bucket_list import ParallelMap
+from findimg_jobs.indexing.bucket_listing import ParallelMap
 from findimg_jobs.indexing.image_names import HEAD
 from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
 from findimg_jobs.keys.key_files import KeyFile, KeyWriter, write_query

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from findimg.errors import SettingsError
 from findimg.images import EXTENSIONS
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.bucket_list import ParallelMap, list_bucket
+from findimg_jobs.indexing.bucket_listing import ParallelMap, list_bucket
 from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
 from findimg_jobs.indexing.nameless_objects import sort_in_nameless
 from findimg_jobs.indexing.skip_rules import SkipRules
