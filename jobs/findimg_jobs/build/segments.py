@@ -35,9 +35,9 @@ from findimg.library.manifest import FileEntry, IndexEntry, SegmentEntry
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
-from findimg_jobs.build.assemble import Assembled, assemble
 from findimg_jobs.build.measurements import Measures, sample_rows, write_unrelated
 from findimg_jobs.build.reuse import write_keys
+from findimg_jobs.build.segment_contents import Assembled, assemble
 from findimg_jobs.build.vector_indexes import build_index
 from findimg_jobs.encoders.context import BuildConfig, BuildContext
 from findimg_jobs.engines.base import Engine

@@ -35,11 +35,11 @@ from findimg.library.layout import (
 )
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
-from findimg_jobs.build.assemble import read_sample
 from findimg_jobs.build.measurements import Measures, is_drifted, measure_library, measure_noise_floor
 from findimg_jobs.build.merging import SegmentSize, choose_merges
 from findimg_jobs.build.near_duplicates import SegmentFiles, find_near_duplicates
 from findimg_jobs.build.reuse import Reused, find_reusable, write_pairs
+from findimg_jobs.build.segment_contents import read_sample
 from findimg_jobs.build.segments import SegmentBuilder, build_segments
 from findimg_jobs.encoders.context import BuildConfig, BuildContext, hash_recipe
 from findimg_jobs.engines.base import Engine
