@@ -36,7 +36,7 @@ from findimg.storage.base import Storage
 from findimg.text.vectors import open_words
 from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.build.merging import choose_small_merges
-from findimg_jobs.build.session import WriteSession
+from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import choose_encoders
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.merging import choose_merges
-from findimg_jobs.build.session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.build.version import BuildRequest, Merges
+from findimg_jobs.build.write_session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.encoders.choice import encoders_of
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.store.committed import read_committed

@@ -16,8 +16,8 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.storage.slack import SCHEME, SlackAccess, access_of_sources, use_access
 from findimg.terminal import counted
-from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
+from findimg_jobs.build.write_session import WriteSession, build_and_publish
 from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_duplicates, write_measured
 from findimg_jobs.encoders.vocabulary import keep_vocabulary

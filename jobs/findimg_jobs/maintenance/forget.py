@@ -19,7 +19,7 @@ from findimg.terminal import counted
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.reuse import segments_with
-from findimg_jobs.build.session import write_to_live
+from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.keys.image_table import ImageTable, is_utf8, uri_table
 from findimg_jobs.keys.key_files import Tables, fetch_query
 from findimg_jobs.maintenance.duplicates import find_others

@@ -13,7 +13,7 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage, read_uri
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.reuse import segments_with
-from findimg_jobs.build.session import write_to_live
+from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.store.plan import read_images
 from findimg_jobs.store.shards import (
     CommittedShard,

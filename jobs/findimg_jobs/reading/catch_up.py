@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.rebuild import VersionChange, publish_images
-from findimg_jobs.build.session import write_to_live
+from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.reading.stage import check_models, read_text
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import read_committed

@@ -10,7 +10,7 @@ from findimg.ocr.engine import model_files, text_fingerprint
 from findimg.ocr.scripts import ScriptModel, script_models
 from findimg.settings import Settings
 from findimg.storage.base import Storage
-from findimg_jobs.build.session import WriteSession
+from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import KeyFile, write_query
 from findimg_jobs.reading.worker import EmbeddedSource, TextTask

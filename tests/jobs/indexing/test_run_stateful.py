@@ -39,8 +39,8 @@ from findimg.storage.s3 import S3Storage
 from findimg.text.vectors import WordVectors
 from findimg_jobs.build.merging import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.build.session import WriteSession, build_and_publish
 from findimg_jobs.build.version import BuildRequest
+from findimg_jobs.build.write_session import WriteSession, build_and_publish
 from findimg_jobs.cli.versions import rollback
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
