@@ -24,7 +24,7 @@ from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg_jobs.build.merging import choose_merges
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version import BuildRequest, Merges, build_version
+from findimg_jobs.build.version import BuildRequest, MergePolicy, build_version
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.keys.image_table import ImageTable
@@ -149,7 +149,7 @@ def publish_images(
     settings: Settings,
     images: Sequence[SourceImage],
     known: CommittedImages,
-    merges: Merges = choose_merges,
+    merges: MergePolicy = choose_merges,
     texts: CommittedTexts | None = None,
 ) -> Published:
     """Publish a version of images that are committed, and write its plan.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.index.duplicates import EXACT, compare_all
-from findimg.index.float16 import Float16Matrix, widened
+from findimg.index.float16 import Float16Matrix, to_float32
 from findimg.index.near_duplicates import compare_hashed
 from findimg.library.items import ItemRows
 from findimg.library.layout import HASHES_FILE, VISUAL_FILE, segment_folder
@@ -89,7 +89,7 @@ class SegmentRows:
         def read(run: NDArray[np.int64]) -> NDArray[np.float32]:
             first, count = int(run[0]), int(run[-1] - run[0]) + 1
             data = self._storage.read_range(_key(self._segments[segment].entry), first * width, count * width)
-            return widened(np.frombuffer(data, np.float16).reshape(count, self._dim)[run - first])
+            return to_float32(np.frombuffer(data, np.float16).reshape(count, self._dim)[run - first])
 
         with ThreadPoolExecutor(_READERS) as readers:
             return np.concatenate(list(readers.map(read, runs)))[places]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.merging import choose_merges
-from findimg_jobs.build.version import BuildRequest, Merges
+from findimg_jobs.build.version import BuildRequest, MergePolicy
 from findimg_jobs.build.write_session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.encoders.choice import encoders_of
 from findimg_jobs.keys.image_table import ImageTable
@@ -16,7 +16,7 @@ from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import find_embedded_by_all
 
 
-def rebuild(settings: Settings, allow_shrink: bool = False, merges: Merges = choose_merges) -> Manifest:
+def rebuild(settings: Settings, allow_shrink: bool = False, merges: MergePolicy = choose_merges) -> Manifest:
     """Build and publish the live version's images again, and return the manifest.
 
     Only segments that the settings, or `merges`, change are built. If none is, the live version stays.
@@ -41,7 +41,7 @@ class VersionChange:
     run: str  # the run whose plan names the images
     images: ImageTable  # those that are not embedded are left out
     allow_shrink: bool  # publish even if the version has less than half of the live version's images
-    merges: Merges = choose_merges  # chooses the segments to merge
+    merges: MergePolicy = choose_merges  # chooses the segments to merge
     rewritten: AbstractSet[str] = frozenset()  # names of segments that must not be kept
 
 

@@ -47,7 +47,7 @@ from findimg_jobs.store.version_images import VersionImages
 
 _log = logging.getLogger(__name__)
 
-Merges = Callable[[Sequence[SegmentSize], int], set[int]]  # see `choose_merges`
+MergePolicy = Callable[[Sequence[SegmentSize], int], set[int]]  # see `choose_merges`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ class BuildRequest:
     context: BuildContext
     images: VersionImages
     failed: int  # images that could not be read, for the manifest
-    merges: Merges = choose_merges
+    merges: MergePolicy = choose_merges
     rewritten: AbstractSet[str] = field(default_factory=frozenset)  # names of segments that must not be kept
 
 

@@ -48,13 +48,13 @@ def delete_rows(
     lost = committed.select_keys("uri IN (FROM uris) OR sha256 IN (FROM hashes)", **tables)
     contents = hash_table(key.sha256 for key in lost)
     related = committed.select_keys("sha256 IN (FROM contents)", contents=contents)
-    heirs = {key.sha256: key for key in related if key.uri not in uris and key.sha256 not in hashes}
+    new_owners = {key.sha256: key for key in related if key.uri not in uris and key.sha256 not in hashes}
     stored = {key.sha256 for key in related if key.embedded and key.uri not in uris}
     names = set(committed.shards)
     for shard in sorted({key.shard for key in lost} | committed.shards_with_failures(uris)):
         committed_shard = read_shard(storage, fingerprint, shard)
         failures = [each for each in committed_shard.failures if each.uri not in uris] if committed_shard else []
-        table = _kept(_read(storage, fingerprint, shard), uris, hashes, heirs, stored)
+        table = _kept(_read(storage, fingerprint, shard), uris, hashes, new_owners, stored)
         pairs = list(zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True))
         pairs += [(failure.uri, failure.version) for failure in failures]
         name = name_shard(tuple(SourceImage(*pair) for pair in set(pairs)), fingerprint).name
@@ -78,7 +78,7 @@ def _read(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
 
 
 def _kept(
-    table: pa.Table, uris: AbstractSet[str], hashes: AbstractSet[str], heirs: dict[str, ImageKey], stored: set[str]
+    table: pa.Table, uris: AbstractSet[str], hashes: AbstractSet[str], new_owners: dict[str, ImageKey], stored: set[str]
 ) -> pa.Table:
     """Return the rows that stay. A deleted row whose vectors only an heir needs becomes the heir's row."""
     rows, names = [], []
@@ -89,10 +89,10 @@ def _kept(
         if uri not in uris and sha256 not in hashes:
             rows.append(row)
             names.append((uri, version))
-        elif embedded and sha256 in heirs and sha256 not in stored:
+        elif embedded and sha256 in new_owners and sha256 not in stored:
             stored.add(sha256)
             rows.append(row)
-            names.append((heirs[sha256].uri, heirs[sha256].version))
+            names.append((new_owners[sha256].uri, new_owners[sha256].version))
     kept = table.take(pa.array(rows, pa.int64()))
     for column, name in enumerate(("uri", "version")):
         values = pa.array([each[column] for each in names], pa.string())

@@ -20,7 +20,7 @@ from findimg.index.base import (
     check_query,
     register_index_type,
 )
-from findimg.index.float16 import widened
+from findimg.index.float16 import to_float32
 from findimg.index.mapped_files import new_array
 from findimg.library.manifest import IndexEntry
 
@@ -110,7 +110,7 @@ class ExactIndex:
         """Return the cosine of each row to a vector of length 1. It does not depend on the other rows."""
         if vectors.dtype == np.float32:
             return np.asarray(np.vecdot(vectors, unit), np.float32)
-        wide = widened(np.asarray(vectors, np.float16))
+        wide = to_float32(np.asarray(vectors, np.float16))
         return np.asarray(np.vecdot(wide, unit) / np.maximum(np.sqrt(np.vecdot(wide, wide)), _SMALLEST), np.float32)
 
 

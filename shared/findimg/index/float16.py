@@ -35,9 +35,9 @@ class Float16Matrix:
 
     def __getitem__(self, rows: int | slice | NDArray[np.integer]) -> NDArray[np.float32]:
         """Return one row or several, float32[…, dim]."""
-        return widened(self._mapped[rows])
+        return to_float32(self._mapped[rows])
 
-    def halves(self, rows: NDArray[np.integer]) -> NDArray[np.float16]:
+    def stored_rows(self, rows: NDArray[np.integer]) -> NDArray[np.float16]:
         """Return several rows as they are stored, float16[n, dim]."""
         found: NDArray[np.float16] = self._mapped[rows]
         return found
@@ -68,7 +68,7 @@ class Float16Matrix:
         return result
 
 
-def widened(halves: NDArray[np.float16]) -> NDArray[np.float32]:
+def to_float32(halves: NDArray[np.float16]) -> NDArray[np.float32]:
     """Convert float16 to float32, six times as fast as NumPy. Infinity becomes 65,536.
 
     Source: IEEE 754. Both formats begin with the sign bit, and in both the fraction follows the exponent. The biases of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from findimg.index.base import VectorRows
 from findimg.index.exact import normalised_rows
-from findimg.index.float16 import widened
+from findimg.index.float16 import to_float32
 
 # Images are linked if they lie on the same side of all 16 planes of a table and their whole hashes are similar.
 # At a cosine of 0.95, 24 tables miss 1 pair of 150.
@@ -87,7 +87,7 @@ def compare_hashed(
 
 def normalised(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return rows of float16 or float32 with length 1, float32[n, dim]."""
-    wide = widened(vectors) if vectors.dtype == np.float16 else np.asarray(vectors, np.float32)
+    wide = to_float32(vectors) if vectors.dtype == np.float16 else np.asarray(vectors, np.float32)
     return normalised_rows(wide)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.index.base import VectorIndex
-from findimg.index.float16 import Float16Matrix, widened
+from findimg.index.float16 import Float16Matrix, to_float32
 from findimg.index.postings import PostingLists, Postings, join_lists, raise_to
 from findimg.index.text_index import KINDS, ImageText, Kind, TextIndex
 from findimg.library.items import ItemRows
@@ -43,8 +43,8 @@ class SegmentedMatrix:
         chosen = np.arange(len(self))[items] if isinstance(items, slice) else np.asarray(items, np.int64)
         found = np.empty((len(chosen), self.shape[1]), np.float16)
         for segment, places, rows in self._rows.split(chosen):
-            found[places] = self._parts[segment].halves(rows)
-        return widened(found)
+            found[places] = self._parts[segment].stored_rows(rows)
+        return to_float32(found)
 
     def cosines(self, vector: Floats, items: Items | None = None) -> Floats:
         """Return the cosine similarities of images to a vector, float32[m]; 0 for a row of zeros.

@@ -27,7 +27,7 @@ from findimg.library.encoder import used_parts
 from findimg.library.layout import VOCABULARY_FILE
 from findimg.library.library import Version
 from findimg.library.version_catalog import VersionCatalog
-from findimg.search.answers.copies import Folding
+from findimg.search.answers.copies import CopyGroups
 from findimg.search.answers.notes import Notes
 from findimg.search.answers.pages import Page, Pages
 from findimg.search.answers.results import Answer, ImageFeatures
@@ -112,7 +112,7 @@ class Searcher:
         self.words = words
         self.lexicon = open_lexicon()
         self.catalog = VersionCatalog(version, rows)
-        self._folding = Folding(Duplicates(groups), self.catalog)
+        self._copies = CopyGroups(Duplicates(groups), self.catalog)
         self._head = open_version_head(for_words, words)
         self._tagger = open_tagger(words, self.lexicon)
         self._prepared = lru_cache(_QUERIES)(self._prepare)
@@ -144,7 +144,7 @@ class Searcher:
         self._spelling = SpellingChecker(self.lexicon, words, self._labels, self._text.knows)
         self._notes = Notes(self.catalog, self._matching, self._spelling, self._sentences is not None)
         self._filter_note = lru_cache(_FILTERS)(self._notes.of_filters)
-        self._pages = Pages(self.catalog, self._folding, self._text)
+        self._pages = Pages(self.catalog, self._copies, self._text)
         self._ranking = GroupRanking(VectorEvidence(open_joint(for_words, word_rows)), self._described)
 
     def use_taught(self, state: TaughtState, vector_of: VectorOf | None = None) -> None:
@@ -187,7 +187,7 @@ class Searcher:
         """Return a query's terms, translated, correctly spelt and joined, and a note about what was changed."""
         labels = Labels(self._labels, state.lookup) if state.names else self._labels
         asked = join_taught(terms, state.lookup) if state.names else terms
-        asked = self._whole(asked)
+        asked = self._join_unspaced_text(asked)
         if self._sentences and self._text_vectors and self._text_vectors.encoder.multilingual:
             return tuple(sentences(asked)), ""
         translated = translate_terms(asked, self.lexicon, labels, self._text.knows)
@@ -204,7 +204,7 @@ class Searcher:
         wanted = without_fillers(joined, state.lookup) if state.names else joined
         return tuple(wanted), " ".join(notes)
 
-    def _whole(self, terms: Sequence[Term]) -> list[Term]:
+    def _join_unspaced_text(self, terms: Sequence[Term]) -> list[Term]:
         """Return terms in which a text without spaces is one phrase if it is written somewhere as a whole."""
         return [
             replace(term, phrase=True)
@@ -282,7 +282,7 @@ class Searcher:
             scores = np.ones(len(items), np.float32)
         with_text = [group for group in wanted if group.text is not None]
         # With a filter, every image that matches it counts as a hit.
-        total = None if within is None or query.order != "best" else self._folding.count(within)
+        total = None if within is None or query.order != "best" else self._copies.count(within)
         return self._pages.make(items, scores, Page(span.k, span.skip, note, total, within, with_text))
 
     def similar(
@@ -314,8 +314,8 @@ class Searcher:
         kept = items != without
         items, scores = items[kept], scores[kept]
         order = best_first(scores)[:MAX_HITS]
-        total = self._folding.count(items if within is not None else None)
-        if within is None and without is not None and not self._folding.has_others(without):
+        total = self._copies.count(items if within is not None else None)
+        if within is None and without is not None and not self._copies.has_others(without):
             total -= 1
         page = Page(k, skip, self._filter_note(query.filters), total, within)
         return self._pages.make(items[order], scores[order], page)
@@ -328,7 +328,7 @@ class Searcher:
         while True:
             items, scores = self._similarity.nearest(features.visual, needed, MAX_HITS + 1, within)
             # Copies and near-duplicates are no hits of their own.
-            found = len(self._folding.first_places(items[items != without]))
+            found = len(self._copies.first_places(items[items != without]))
             if found >= hits or needed > MAX_HITS or needed > len(items):
                 return items, scores
             needed = min(MAX_HITS + 1, 4 * needed)

@@ -22,7 +22,7 @@ from findimg.storage.s3 import S3Storage, shared_client
 from findimg.text.vectors import WordVectors
 from findimg_jobs.build.merging import SegmentSize, choose_compaction, choose_merges
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.build.version import BuildRequest, Merges
+from findimg_jobs.build.version import BuildRequest, MergePolicy
 from findimg_jobs.build.write_session import WriteSession, build_and_publish
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
@@ -58,7 +58,7 @@ def night(number: int) -> list[SourceImage]:
     return made_up_images(NEW * (number + 1))[GONE * number :]
 
 
-def publish_night(config: Settings, number: int, merges: Merges) -> Manifest:
+def publish_night(config: Settings, number: int, merges: MergePolicy) -> Manifest:
     """Publish the images of a night."""
     library, images = Library(config.library, config.cache), night(number)
     live = library.live_manifest()

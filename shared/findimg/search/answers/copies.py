@@ -1,4 +1,4 @@
-"""Folding: copies and near-duplicates of a hit are listed with it and are not hits themselves."""
+"""CopyGroups: copies and near-duplicates of a hit are listed with it and are not hits themselves."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from findimg.library.version_catalog import VersionCatalog
 _LISTED = 1000  # maximum number of images of a group that are read
 
 
-class Folding:
+class CopyGroups:
     """The groups of a version's images."""
 
     def __init__(self, groups: Duplicates, catalog: VersionCatalog):

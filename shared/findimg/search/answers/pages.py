@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.library.version_catalog import VersionCatalog
-from findimg.search.answers.copies import Folding
+from findimg.search.answers.copies import CopyGroups
 from findimg.search.answers.results import Answer, Hit, TextMatch
 from findimg.search.evidence.groups import TermGroup
 from findimg.search.evidence.text import TextEvidence
@@ -29,21 +29,21 @@ class Page:
 class Pages:
     """Reads what a hit shows: its row of the catalog, its copies, and where its text has the words of the query."""
 
-    def __init__(self, catalog: VersionCatalog, folding: Folding, text: TextEvidence):
+    def __init__(self, catalog: VersionCatalog, copies: CopyGroups, text: TextEvidence):
         """Use the files of a version."""
         self._catalog = catalog
-        self._folding = folding
+        self._copies = copies
         self._text = text
 
     def make(self, items: NDArray[np.int64], scores: NDArray[np.float32], page: Page) -> Answer:
         """Return one page of ranked images, with copies and near-duplicates folded behind the best of them."""
-        firsts = self._folding.first_places(items)
+        firsts = self._copies.first_places(items)
         places = firsts[page.skip : page.skip + page.k]
         rows = self._catalog.rows(items[places].tolist())
         matches = self._excerpts(items[places].tolist(), page.texts)
         hits = []
         for row, item, score in zip(rows, items[places].tolist(), scores[places].tolist(), strict=True):
-            copies, near_duplicates = self._folding.others(row, item, page.within)
+            copies, near_duplicates = self._copies.others(row, item, page.within)
             hits.append(
                 Hit(
                     uri=row.uri,

@@ -21,7 +21,7 @@ spotted square striped tall tiny vintage violet white wide wooden yellow young
 LOOKS = frozenset(_LOOKS.split())
 
 
-def described_thing(groups: Sequence[TermGroup], noise: float) -> NDArray[np.float32] | None:
+def depicted_thing(groups: Sequence[TermGroup], noise: float) -> NDArray[np.float32] | None:
     """Return how well each image shows a described thing.
 
     Args:

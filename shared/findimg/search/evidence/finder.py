@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from findimg.errors import QueryError
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
-from findimg.search.evidence.descriptions import described_thing
+from findimg.search.evidence.descriptions import depicted_thing
 from findimg.search.evidence.groups import TermGroup, name_different_things
 from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
 from findimg.search.evidence.taught import (
@@ -147,7 +147,7 @@ class EvidenceFinder:
             return group
         if name_different_things(groups):
             groups = [self.with_regions(each) for each in groups]
-        thing = described_thing(groups, self.noise)
+        thing = depicted_thing(groups, self.noise)
         if thing is None:
             return group
         relevance = np.maximum(group.relevance, thing * np.float32(_BESIDE_WORDING)) if group.shown else thing

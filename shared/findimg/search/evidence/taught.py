@@ -270,7 +270,7 @@ class TaughtEvidence:
         opposed = np.stack(negative) if negative else np.zeros((0, self._background.shape[1]), np.float32)
         vector = None
         if positive:
-            vector = _turned(np.stack(positive), np.asarray(weights, np.float32), opposed)
+            vector = _steered_away(np.stack(positive), np.asarray(weights, np.float32), opposed)
         low, lower, scale = _PROJECTED if self._similarity.is_projected else _FULL
         threshold = low - lower / max(1.0, sum(weights))
         centre, spread = self._noise(vector if vector is not None else normalised(opposed.sum(axis=0)))
@@ -330,7 +330,7 @@ def _identity(name: TaughtName) -> object:
     return name.key, tuple((each.example.sha256, each.shows, each.weight) for each in name.examples)
 
 
-def _turned(positive: Floats, weights: Floats, negative: Floats) -> Floats:
+def _steered_away(positive: Floats, weights: Floats, negative: Floats) -> Floats:
     """Return the mean of positive examples, turned away from negative ones, with length 1.
 
     It is the vector nearest to the mean whose product with each negative example is near to 0, while the products with
