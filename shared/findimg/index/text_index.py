@@ -198,7 +198,7 @@ class TextIndex:
             if not nearest:
                 continue
             is_clear = not nearest.mistakes and len(words) > 1 and len(joined) >= _CLEAR
-            if is_clear or self._is_at_word(item, nearest):
+            if self._fits_words(item, nearest, is_clear):
                 found.append(item)
         return np.array(found, np.int64)
 
@@ -245,14 +245,21 @@ class TextIndex:
                 found.update(item for item, text in texts.items() if _has_joined(text.written, pair))
         return np.sort(np.fromiter(found, np.int64, len(found)))
 
-    def _is_at_word(self, item: int, place: "_Place") -> bool:
-        """Return whether a place in the written text begins or ends where a word does."""
-        at = 0
+    def _fits_words(self, item: int, place: "_Place", is_clear: bool) -> bool:
+        """Return whether a place in the written text can be a phrase of its own.
+
+        It cuts no number in two: `1234` is another one than 12. It begins or ends where a word does, or is clear.
+        """
+        fits = is_clear
+        start = 0
         for word in fold_words(self.text(item).written):
-            if at == place.start or at + len(word) == place.end:
-                return True
-            at += len(word)
-        return False
+            end = start + len(word)
+            fits = fits or start == place.start or end == place.end
+            for edge in (place.start - start, place.end - start):
+                if 0 < edge < len(word) and word[edge - 1 : edge + 1].isdigit():
+                    return False
+            start = end
+        return fits
 
 
 @dataclass(frozen=True, slots=True)

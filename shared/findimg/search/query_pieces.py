@@ -183,7 +183,7 @@ def read_dates(text: str, today: date | None) -> tuple[date | None, date | None]
 
 
 def _in_word(text: str, at: int, start: int) -> bool:
-    """Return whether a character is part of the word that begins at `start`: `t-shirt`, `U.S.A`, `3/21/2024`."""
+    """Return whether a character is part of the word that begins at `start`: `t-shirt`, `R&D`, `3/21/2024`."""
     if _is_letter(text[at]):
         return True
     if text[at] == ":" and re.sub("[:-]", "", text[start:at]).isdecimal():
@@ -192,6 +192,8 @@ def _in_word(text: str, at: int, start: int) -> bool:
         return False
     if text[at] in ",/":
         return text[at - 1].isdecimal() and text[at + 1].isdecimal()
+    if text[at] == "&":
+        return text[at - 1].isupper() and text[at + 1].isupper()
     return text[at] in "-'._@" and _is_letter(text[at - 1]) and _is_letter(text[at + 1])
 
 

@@ -18,6 +18,7 @@ ROWS = [
     ImageText(written="Annual shareho1der meeting"),
     ImageText(written="The heart working well"),
     ImageText(written="Wi-Fi box XJ-900B, 750 ml, not able"),
+    ImageText(written="Call +49 30 1234567 about ACME-1234"),
 ]
 
 
@@ -58,6 +59,9 @@ def test_phrase_of_characters_is_found_in_a_text_without_spaces(index: TextIndex
         ("shareholders dinner", []),
         ("error 500", [0, 3]),  # an added space is missing
         ("error 502", []),  # another number
+        ("2345,67", []),  # a part of a number
+        ("acme 12", []),
+        ("acme 1234", [8]),
         ("wifi", [7]),  # two words without a space
         ("xj900b", [7]),
         ("750ml", [7]),  # letters beside digits

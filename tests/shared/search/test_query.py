@@ -75,6 +75,7 @@ def either(first: str, *others: str, weight: float = 1.0) -> Term:
         ('cat "not" dog', [Term("cat"), Term("not", phrase=True), Term("dog")]),
         ("dog & cat", [Term("dog"), Term("cat")]),
         ("dog&cat", [Term("dog"), Term("cat")]),
+        ("AT&T R&D", [Term("AT&T"), Term("R&D")]),
         ("dog + cat", [Term("dog"), Term("cat")]),
         ("dog+cat", [Term("dog"), Term("cat")]),
         ("+dog +cat", [Term("dog"), Term("cat")]),

@@ -170,6 +170,13 @@ def test_unknown_word_that_is_written_nowhere_is_an_error(searcher: Searcher) ->
         found(searcher, "initech invoice")
 
 
+def test_number_that_is_nowhere_is_named_and_left_out(searcher: Searcher) -> None:
+    answer = searcher.find(parse("cat 192.168.0.1"), 10)
+    assert Path(answer.hits[0].uri).name == "cat.png"
+    assert answer.note == "Nothing here shows or says '192.168.0.1'."
+    assert not searcher.find(parse("xj900"), 10).hits
+
+
 def test_answer_shows_where_the_words_are(searcher: Searcher) -> None:
     (hit,) = searcher.find(parse('"error 500"'), 10).hits
     assert str(hit.matched) == "text: Service status **ERROR 500** on server <b>7</b> *now*"

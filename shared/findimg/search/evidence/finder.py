@@ -104,7 +104,9 @@ class EvidenceFinder:
         try:
             expanded = tuple(self._expand_term(each) for each in term.texts)
         except QueryError:
-            if found := self._text.find_any(term) or self._text.find_any(term, forgiving=True):
+            found = self._text.find_any(term) or self._text.find_any(term, forgiving=True)
+            # A number or a code is no misspelt word.
+            if found or (self._text.available and any(map(str.isdigit, term.text))):
                 return self._text_group(term, found)
             raise
         if any(names):
