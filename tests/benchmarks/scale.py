@@ -43,6 +43,8 @@ from findimg_jobs.engines.base import Engine
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.indexing import run
 from findimg_jobs.indexing.embed import EmbedTask
+from findimg_jobs.indexing.embed_stage import embed_with_all
+from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
@@ -103,7 +105,7 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
     start = time.perf_counter()
     with Engine(settings) as engine, hold_lock(library.storage) as lock:
         session = WriteSession(library, lock, engine, StageClock())
-        planned = run._plan(session, listing, [encoder], live, IndexOptions())
+        planned = plan_images(session, listing, [encoder], live, allow_shrink=False)
         jobs = list(run._jobs([encoder], planned, settings, IndexOptions()))
     seconds = time.perf_counter() - start
     temporary = sum(path.stat().st_size for path in Path(listing.images.file.path).parent.iterdir())
@@ -129,9 +131,9 @@ def first_run(settings: Settings, images: int) -> dict[str, Any]:
     listing = Listing(ImageTable.of(stream_made_up_images(images)), roots=("s3://made-up",))
     with hold_lock(library.storage) as lock:
         session = WriteSession(library, lock, _KeyEngine(settings), StageClock())
-        planned = run._plan(session, listing, [encoder], None, IndexOptions())
+        planned = plan_images(session, listing, [encoder], None, allow_shrink=False)
         jobs = list(run._jobs([encoder], planned, settings, IndexOptions()))
-        run.embed_with_all(session, settings, jobs, planned.committed, planned.shards)
+        embed_with_all(session, settings, jobs, planned.committed, planned.shards)
         texts = read_committed_texts(library.storage)
         (found,) = find_embedded_by_all(planned.plan.images, planned.committed, texts)
         library.storage.clear("embeddings")

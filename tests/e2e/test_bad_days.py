@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 from PIL import Image
 
-import findimg_jobs.indexing.run
+import findimg_jobs.indexing.embed_stage
 from findimg.encoders.base import ENCODER_FILE
 from findimg.encoders.registry import open_backbone
 from findimg.errors import NotPublishedError
@@ -141,7 +141,7 @@ def test_run_continues_after_a_lost_s3_connection(
 @contextmanager
 def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make S3 unreachable after two shards."""
-    track = findimg_jobs.indexing.run.show_progress
+    track = findimg_jobs.indexing.embed_stage.show_progress
 
     def cut_off(shards: Iterator[Stats], images: int) -> Iterator[Stats]:
         for number, stats in enumerate(track(shards, images), 1):
@@ -155,7 +155,7 @@ def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
                 s3_storage.reset_client()
 
     with monkeypatch.context() as patch:
-        patch.setattr(findimg_jobs.indexing.run, "show_progress", cut_off)
+        patch.setattr(findimg_jobs.indexing.embed_stage, "show_progress", cut_off)
         yield
 
 

@@ -20,7 +20,7 @@ import ray
 from PIL import Image
 from ray.cluster_utils import Cluster
 
-import findimg_jobs.indexing.run
+import findimg_jobs.indexing.embed_stage
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
@@ -114,7 +114,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
     """Return a function that indexes the bucket on the cluster. It calls `then` after the first shard."""
 
     def run(then: Callable[[], None]) -> RunReport:
-        track = findimg_jobs.indexing.run.show_progress
+        track = findimg_jobs.indexing.embed_stage.show_progress
 
         def disturbed(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
             for number, stats in enumerate(track(shards, images)):
@@ -122,7 +122,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
                     then()
                 yield stats
 
-        monkeypatch.setattr(findimg_jobs.indexing.run, "show_progress", disturbed)
+        monkeypatch.setattr(findimg_jobs.indexing.embed_stage, "show_progress", disturbed)
         settings = Settings(
             library=f"{bucket}/library", cache=cache, ray_address=two_nodes.address, shard_size=2, partition_size=10
         )
@@ -173,7 +173,7 @@ def test_out_of_memory_worker_costs_no_image(
     if psutil.virtual_memory().available < 8e9:
         pytest.skip("less than 8 GB of memory are free: it takes 6 to be killed for them")
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(findimg_jobs.indexing.run, "EmbedTask", GreedyTask)
+    monkeypatch.setattr(findimg_jobs.indexing.embed_stage, "EmbedTask", GreedyTask)
     report = run(lambda: None)
     assert open_storage(f"{bucket}/library").exists("met/met")
     assert_all_are_published_once(report, bucket, cache)

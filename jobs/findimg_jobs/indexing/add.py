@@ -14,7 +14,7 @@ from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
-from findimg_jobs.indexing.run import EmbedJob, embed_with_all, failures_of_any
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.keys.image_table import ImageTable

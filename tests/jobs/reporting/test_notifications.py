@@ -118,7 +118,7 @@ def test_crash_is_reported(
     def crash(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(run, "write_plan", crash)
+    monkeypatch.setattr(run, "plan_images", crash)
     with pytest.raises(type(error)):
         nightly()
     assert posts(workspace)[-1] == f"*Indexing into {tmp_path}/library failed: It crashed with {said}. See its log.*"
@@ -132,7 +132,7 @@ def test_interrupted_run_is_not_reported(
         raise KeyboardInterrupt
 
     before = len(posts(workspace))
-    monkeypatch.setattr(run, "write_plan", interrupt)
+    monkeypatch.setattr(run, "plan_images", interrupt)
     with pytest.raises(KeyboardInterrupt):
         nightly()
     assert len(posts(workspace)) == before

@@ -1,0 +1,178 @@
+"""Embed the images of a run, with one or two encoders."""
+
+import logging
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
+from os.path import abspath
+
+from findimg.models.store import ModelStore
+from findimg.settings import Settings
+from findimg.storage.base import Storage
+from findimg.storage.slack import SCHEME, SlackAccess, access_of_sources
+from findimg_jobs.build.session import WriteSession
+from findimg_jobs.encoders.choice import ChosenEncoder
+from findimg_jobs.encoders.vocabulary import keep_vocabulary
+from findimg_jobs.indexing.embed import EmbedTask
+from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.records import Failure, SourceImage
+from findimg_jobs.reporting.progress import show_progress
+from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_committed
+from findimg_jobs.store.plan import share_work
+from findimg_jobs.store.planned_shards import PlannedShards
+from findimg_jobs.store.shard_compaction import compact, is_crowded
+from findimg_jobs.store.shards import Stats
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedJob:
+    """What one encoder embeds in a run."""
+
+    encoder: ChosenEncoder
+    shards: PlannedShards
+    thumbnails_of: str = ""  # an encoder whose images are embedded from their thumbnails; empty to read all images
+
+
+def embed_with_all(
+    session: WriteSession,
+    settings: Settings,
+    jobs: Sequence[EmbedJob],
+    committed: list[CommittedImages],
+    done: Sequence[list[Stats]],
+) -> None:
+    """Embed with one or two encoders. An image that both lack is read once.
+
+    Args:
+        session: the library to write to.
+        settings: the operator's settings.
+        jobs: one for each encoder.
+        committed: what is committed for each encoder before. What is committed afterwards takes its place.
+        done: for each encoder, receives the statistics of each shard when it is committed.
+
+    Raises:
+        FindimgError: not all shards could be embedded. Committed shards stay.
+    """
+    if len(jobs) == 2 and not jobs[1].thumbnails_of:
+        jobs = _embed_together(session, settings, jobs[0], jobs[1], committed, done)
+    for number, job in enumerate(jobs):
+        committed[number] = _embed_shards(session, settings, job, committed[number], done[number])
+
+
+def _embed_together(
+    session: WriteSession,
+    settings: Settings,
+    first: EmbedJob,
+    second: EmbedJob,
+    committed: list[CommittedImages],
+    done: Sequence[list[Stats]],
+) -> tuple[EmbedJob, EmbedJob]:
+    """Embed the images that two encoders lack, and return what each of them must do alone."""
+    storage, encoders = session.library.storage, (first.encoder, second.encoder)
+    work = share_work(first.shards, second.shards)
+    to_embed = len(work.both.images)
+    if not to_embed:
+        return first, second
+    names = " and ".join(encoder.context.config.backbone for encoder in encoders)
+    _log.info("Embedding %d new or changed images with %s. Loading the models.", to_embed, names)
+    alone: list[SourceImage] = []
+    with session.clock.stage("embed"):
+        tasks = [
+            make_task(storage, settings, encoder, known.contents())
+            for encoder, known in zip(encoders, committed, strict=True)
+        ]
+        task = replace(tasks[0], slack=_slack_access(settings, work.both.images), beside=tasks[1])
+        for stats in show_progress(session.engine.run(work.both, task), to_embed):
+            done[0].append(replace(stats, beside=None, alone=()))
+            if stats.beside:
+                done[1].append(stats.beside)
+            alone += stats.alone
+            session.lock.check()
+    rest = [
+        replace(job, shards=replace(shards, images=shards.images.updated(ImageTable.of(alone))) if alone else shards)
+        for job, shards in ((first, work.first), (second, work.second))
+    ]
+    if any(len(job.shards) for job in rest):
+        committed[:] = [read_committed(storage, encoder.fingerprint) for encoder in encoders]
+    return rest[0], rest[1]
+
+
+def _embed_shards(
+    session: WriteSession, settings: Settings, job: EmbedJob, committed: CommittedImages, done: list[Stats]
+) -> CommittedImages:
+    """Embed shards with one encoder, and return what is committed for it afterwards.
+
+    Args:
+        session: the library to write to.
+        settings: the operator's settings.
+        job: the encoder and the shards.
+        committed: what is committed for the encoder before.
+        done: receives the statistics of each shard when it is committed.
+
+    Raises:
+        FindimgError: not all shards could be embedded. Committed shards stay.
+    """
+    storage, encoder, fingerprint = session.library.storage, job.encoder, job.encoder.fingerprint
+    to_embed = len(job.shards.images)
+    if to_embed:
+        name = encoder.context.config.backbone
+        _log.info("Embedding %d new or changed images with %s. Loading the model.", to_embed, name)
+    with session.clock.stage("embed"):
+        contents = committed.contents() if to_embed else NO_CONTENTS
+        task = make_task(storage, settings, encoder, contents, job.thumbnails_of)
+        task = replace(task, slack=_slack_access(settings, job.shards.images))
+        for shard in show_progress(session.engine.run(job.shards, task), to_embed):
+            done.append(shard)
+            session.lock.check()
+    keep_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, encoder.weights or None)
+    if not done:
+        return committed
+    committed = read_committed(storage, fingerprint)
+    if is_crowded(committed, settings.shard_size):
+        with session.clock.stage("compact"):
+            compact(storage, fingerprint, settings.shard_size)
+        committed = read_committed(storage, fingerprint)
+    return committed
+
+
+def make_task(
+    storage: Storage, settings: Settings, encoder: ChosenEncoder, contents: Container[str], thumbnails_of: str = ""
+) -> EmbedTask:
+    """Return what a worker needs to embed shards.
+
+    Args:
+        storage: the library.
+        settings: the operator's settings.
+        encoder: the encoder.
+        contents: SHA-256 of all content that is already embedded.
+        thumbnails_of: fingerprint of an encoder whose images are embedded from their thumbnails; empty to read all.
+    """
+    weights = encoder.weights
+    return EmbedTask(
+        backbone=encoder.context.config.backbone,
+        # A worker may have another working folder.
+        weights=weights if "://" in weights else weights and abspath(weights),
+        models=(settings.cache / "models").absolute(),
+        library=storage.root,
+        fingerprint=encoder.fingerprint,
+        contents=contents,
+        carried_by=encoder.live.version if encoder.carried and encoder.live else "",
+        thumbnails_of=thumbnails_of,
+    )
+
+
+def _slack_access(settings: Settings, images: ImageTable) -> dict[str, SlackAccess]:
+    """Return the access to each Slack workspace that some images are in."""
+    return access_of_sources(settings, (image.uri for image in images.below((f"{SCHEME}://",))))
+
+
+def failures_of_any(committed: Sequence[CommittedImages], images: ImageTable) -> list[Failure]:
+    """Return the failures of those images that an encoder has not embedded, one for each image.
+
+    Args:
+        committed: everything committed, for each encoder.
+        images: the images.
+    """
+    return list(
+        {failure.uri: failure for each in reversed(committed) for failure in each.failures_among(images)}.values()
+    )

@@ -1,0 +1,132 @@
+"""Decide which images the next version of a library has, and write the plan of the run."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from findimg.errors import LibraryError, NotPublishedError
+from findimg.library.channels_off import addresses_off
+from findimg.library.library import Library
+from findimg.library.manifest import Manifest
+from findimg_jobs.build.session import WriteSession
+from findimg_jobs.encoders.choice import ChosenEncoder
+from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
+from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.keys.listing import Listing
+from findimg_jobs.keys.records import Failure, FolderIdentity
+from findimg_jobs.reading.sidecars import read_captions_beside
+from findimg_jobs.reporting.run_progress import RunProgress
+from findimg_jobs.store.blocklist import without_blocked
+from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
+from findimg_jobs.store.verdicts import write_verdicts
+
+_log = logging.getLogger(__name__)
+
+
+def plan_images(
+    session: WriteSession,
+    listing: Listing,
+    encoders: Sequence[ChosenEncoder],
+    live: Manifest | None,
+    allow_shrink: bool,
+) -> RunProgress:
+    """Write the plan of a run and return what the run has done so far. A stage of `index`.
+
+    Args:
+        session: the library to write to.
+        listing: what the sources hold.
+        encoders: of the next version.
+        live: the live version's manifest, None before the first publish.
+        allow_shrink: take images that are not listed as deleted, even if a source lost all of them.
+
+    Raises:
+        NotPublishedError: a source has lost all its images.
+        StorageError: the library cannot be read or written.
+    """
+    storage = session.library.storage
+    with session.clock.stage("plan"):
+        every = [read_committed(storage, each.fingerprint) for each in encoders]
+        committed = every[0]
+        before, folders = _live_images(session.library, live, committed)
+        if not allow_shrink:
+            _check_not_emptied(listing, before)
+            listing = _keep_vanished(listing, before, folders)
+        images, skipped = _images_of_version(listing, before, committed)
+        off = addresses_off(storage)
+        images = read_captions_beside(without_blocked(storage, images.not_below(off)), before)
+        plan = Plan(new_run_id(), images, listing.folders)
+        write_plan(storage, plan)
+        if listing.verdicts:
+            write_verdicts(storage, plan.run, listing.verdicts)
+        wanted = len(before) - before.count_below(off)
+        return RunProgress(
+            plan=plan,
+            committed=every,
+            failures=list(listing.failures),
+            unlisted=len(listing.failures),
+            skipped=skipped,
+            reused=committed.count_embedded(plan.images),
+            removed=before.count_without(plan.images),
+            # Members want the images of their channel removed, so these are no loss.
+            may_shrink=wanted < len(before) and len(plan.images) * 2 >= wanted,
+            shards=[[] for _ in encoders],
+        )
+
+
+def _live_images(
+    library: Library, live: Manifest | None, committed: CommittedImages
+) -> tuple[ImageTable, Mapping[str, FolderIdentity]]:
+    """Return the images of the live version, and the folders that they were in."""
+    if live is None:
+        return ImageTable.of(()), {}
+    try:
+        plan = read_plan(library.storage, live.run, committed)
+    except LibraryError as error:
+        _log.warning("The images of the live version are not known: %s", error)
+        return ImageTable.of(()), {}
+    return plan.images, plan.folders
+
+
+def _check_not_emptied(listing: Listing, before: ImageTable) -> None:
+    """Check that no source lost all its images, because then its disk is probably not mounted."""
+    for root in listing.empty_sources:
+        lost = before.count_below((root,))
+        if lost:
+            raise NotPublishedError(
+                f"The source {root} has no image any more, but the library holds {lost} of its images. If its disk is "
+                "not mounted, mount it and run again. If the images are really gone, run again with --allow-shrink."
+            )
+
+
+def _keep_vanished(listing: Listing, before: ImageTable, folders: Mapping[str, FolderIdentity]) -> Listing:
+    """Return the listing with folders whose disk is not mounted marked as unreadable. They keep their identity."""
+    vanished = vanished_folders(before, folders, listing)
+    kept = (*listing.unreadable, *vanished)
+    return replace(
+        listing,
+        failures=[*listing.failures, *(Failure(path, "", VANISHED, transient=True) for path in vanished)],
+        unreadable=kept,
+        # The next run must still know which folder the path led to.
+        folders={**listing.folders, **{path: folder for path, folder in folders.items() if is_below(path, kept)}},
+    )
+
+
+def _images_of_version(
+    listing: Listing, before: ImageTable, committed: CommittedImages
+) -> tuple[ImageTable, Counter[str]]:
+    """Return the images for the next version, and the number of skipped files by reason.
+
+    Images that cannot be read now are kept if they were embedded before: those in unreadable folders, and those that
+    S3 archived.
+    """
+    images, skipped = listing.images, listing.skipped.copy()
+    if len(listing.archived):
+        archived = committed.embedded(listing.archived)
+        if len(archived) < len(listing.archived):
+            skipped["archived in S3"] += len(listing.archived) - len(archived)
+        images = archived.updated(images)
+    if listing.unreadable:
+        images = before.below(listing.unreadable).updated(images)
+    return images, skipped
