@@ -1,3 +1,5 @@
+import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,28 @@ def test_damaged_shard_is_named(storage: FolderStorage) -> None:
     storage.write(f"texts/reader-1/{shard}/lines.parquet", b"no table")
     with pytest.raises(LibraryError, match=r"lines\.parquet is missing or damaged"):
         list(read_texts(storage, "reader-1", shard, {INVOICE.sha256}))
+
+
+def test_keys_of_texts_are_not_python_objects(storage: FolderStorage) -> None:
+    count = 60_000
+    for start in range(0, count, 500):
+        keys = [(f"{number:064x}", f"{number:016x}", True) for number in range(start, start + 500)]
+        commit = {"shard": str(start), "images": 500, "with_text": 500, "failed": 0, "keys": keys}
+        storage.write(f"texts/reader-1/{start:024}/stats.json", json.dumps(commit).encode())
+    tracemalloc.start()
+    try:
+        committed = read_committed_texts(storage)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(committed.keys) == count
+    assert most < 150 * count, f"{most / count:.0f} bytes for each picture"
+
+
+def test_later_look_does_not_replace_a_reading(storage: FolderStorage) -> None:
+    look = PictureText(INVOICE.sha256, (), read=False)
+    for reader, text, shard in (("a", look, None), ("b", INVOICE, "b"), ("c", look, "b"), ("d", INVOICE, "d")):
+        commit(storage, text, reader=reader)
+        key = text_keys(read_committed_texts(storage))[INVOICE.sha256]
+        assert key.reader == (shard or "a")
+        assert bool(key.digest) == (shard is not None)
