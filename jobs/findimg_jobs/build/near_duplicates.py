@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from findimg.errors import LibraryError
 from findimg.index.duplicates import EXACT, compare_all
 from findimg.index.float16 import Float16Matrix, to_float32
-from findimg.index.near_duplicates import compare_hashed
+from findimg.index.near_duplicates import ContentHashes, compare_hashed
 from findimg.library.items import ItemRows
 from findimg.library.layout import HASHES_FILE, VISUAL_FILE, segment_folder
 from findimg.library.library import Library
 from findimg.library.manifest import SegmentEntry
+from findimg_jobs.keys.temporary import build_folder
 
 _READERS = 16  # requests for rows of one segment at the same time
 _GAP = 32  # rows that are read although nobody needs them, to save a request
@@ -124,10 +125,11 @@ def find_near_duplicates(
     visual = SegmentRows(library, segments, rows, dim)
     if len(contents) <= EXACT:
         return compare_all(visual, contents, is_new, cosine)
-    hashes = np.empty((len(contents), 6), np.uint64)
-    for segment, places, found in rows.split(contents):
-        hashes[places] = _open_hashes(library, segments[segment])[found]
-    return compare_hashed(visual, contents, is_new, hashes, cosine)
+    with build_folder() as folder:
+        hashes = ContentHashes.in_files(folder, len(contents))
+        for segment, places, found in rows.split(contents):
+            hashes.put(places, _open_hashes(library, segments[segment])[found])
+        return compare_hashed(visual, contents, is_new, hashes, cosine)
 
 
 def _open_hashes(library: Library, segment: SegmentFiles) -> NDArray[np.uint64]:

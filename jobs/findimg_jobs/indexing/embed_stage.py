@@ -9,7 +9,7 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.storage.slack import SCHEME, SlackAccess, access_of_sources
-from findimg_jobs.build.session import WriteSession
+from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder
 from findimg_jobs.encoders.vocabulary import keep_vocabulary
 from findimg_jobs.indexing.embed import EmbedTask

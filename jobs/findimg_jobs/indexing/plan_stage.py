@@ -9,7 +9,7 @@ from findimg.errors import LibraryError, NotPublishedError
 from findimg.library.channels_off import addresses_off
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
-from findimg_jobs.build.session import WriteSession
+from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder
 from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
 from findimg_jobs.keys.image_table import ImageTable

@@ -206,8 +206,10 @@ def _first_shown_frame(picture: PIL.Image.Image) -> PIL.Image.Image:
         first = picture.copy()
         for number in range(1, _FRAMES):
             picture.seek(number)
+            if picture.size != first.size:
+                continue
             _load(picture)
-            if picture.size == first.size and not _has_one_colour(picture):
+            if not _has_one_colour(picture):
                 return picture
     return first
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.index.base import VectorRows
-from findimg.index.near_duplicates import compare_hashed, hash_features, normalised
+from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features, normalised
 
 EXACT = 4096  # contents up to which all pairs are compared
 
@@ -59,7 +59,7 @@ def group_duplicates(
         sample = contents[:: -(-len(contents) // 20_000)]
         centre = np.asarray(indexed[sample], np.float32).mean(axis=0)
         codes = hash_features(indexed, centre)[contents]
-        pairs = compare_hashed(visual, contents, is_new, codes, cosine)
+        pairs = compare_hashed(visual, contents, is_new, ContentHashes.of(codes), cosine)
     return name_groups(firsts, pairs)
 
 

@@ -6,6 +6,9 @@ to 2,755 members, this takes a twentieth of the processor time of comparing one 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from findimg.index.base import VectorRows
 from findimg.index.exact import normalised_rows
 from findimg.index.float16 import to_float32
+from findimg.index.mapped_files import new_array
 
 # Images are linked if they lie on the same side of all 16 planes of a table and their whole hashes are similar.
 # At a cosine of 0.95, 24 tables miss 1 pair of 150.
@@ -28,6 +32,7 @@ _FEW = 0.05  # share of new contents up to which only those with hashes similar 
 _NEW_TOGETHER = 128  # new contents that are compared with their candidates at a time
 _BLOCK = 1024  # rows of one matrix product
 _CHUNK = 8192  # rows hashed at a time
+_AT_ONCE = 250_000  # pairs of hashes compared at a time
 
 
 def hash_features(features: VectorRows, centre: NDArray[np.float32]) -> NDArray[np.uint64]:
@@ -49,11 +54,57 @@ def hash_features(features: VectorRows, centre: NDArray[np.float32]) -> NDArray[
     return codes.view(np.uint64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ContentHashes:
+    """The hashes of n contents. Each is stored by content and by table, which takes 96 bytes for a content."""
+
+    rows: NDArray[np.uint64]  # uint64[n, 6]
+    tables: NDArray[np.uint16]  # uint16[24, n], the codes in each table
+
+    @classmethod
+    def of(cls, rows: NDArray[np.uint64]) -> Self:
+        """Keep hashes in memory."""
+        return cls(rows, np.ascontiguousarray(rows.view(np.uint16).T))
+
+    @classmethod
+    def in_files(cls, folder: Path, count: int) -> Self:
+        """Return zeros in two new files of a folder, so that the hashes need not fit into memory; see `put`.
+
+        Raises:
+            OSError: the folder has no room.
+        """
+        rows = new_array(folder / "hashes.draft", np.uint64, (count, _TABLES * _BITS // 64))
+        return cls(rows, new_array(folder / "tables.draft", np.uint16, (_TABLES, count)))
+
+    def put(self, places: NDArray[np.int64], rows: NDArray[np.uint64]) -> None:
+        """Store the hashes of some contents.
+
+        Args:
+            places: int64[m], the contents' places.
+            rows: uint64[m, 6].
+        """
+        self.rows[places] = rows
+        self.tables[:, places] = rows.view(np.uint16).T
+
+    def __len__(self) -> int:
+        """Return the number of contents."""
+        return len(self.rows)
+
+    def are_similar(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return for each pair of places whether their whole hashes are similar, bool[pairs]."""
+        similar = np.empty(len(one), np.bool_)
+        for start in range(0, len(one), _AT_ONCE):
+            pairs = slice(start, start + _AT_ONCE)
+            different = np.bitwise_count(self.rows[one[pairs]] ^ self.rows[other[pairs]]).sum(axis=1)
+            similar[pairs] = different <= _DIFFERENT_BITS
+        return similar
+
+
 def compare_hashed(
     visual: VectorRows,
     contents: NDArray[np.int64],
     is_new: NDArray[np.bool_],
-    hashes: NDArray[np.uint64],
+    hashes: ContentHashes,
     cosine: float,
 ) -> NDArray[np.int64]:
     """Return the pairs of near-duplicates that have a new content, by comparing contents with similar hashes.
@@ -62,7 +113,7 @@ def compare_hashed(
         visual: float[images, dim], the visual features.
         contents: int64[n], ascending, one item of each content.
         is_new: bool[n].
-        hashes: uint64[n, 6], the hashes of the contents' features.
+        hashes: of the contents' features.
         cosine: the least cosine of near-duplicates.
 
     Returns:
@@ -91,7 +142,7 @@ def normalised(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     return normalised_rows(wide)
 
 
-def _places_to_compare(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+def _places_to_compare(hashes: ContentHashes, is_new: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
     """Yield sets of places whose contents are compared with each other. Each has at most `_LARGEST` places."""
     clumps = _find_clumps(hashes)
     sizes, new = np.bincount(clumps), np.bincount(clumps, is_new)
@@ -111,19 +162,18 @@ def _places_to_compare(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) ->
         yield compared[first:start]
 
 
-def _places_like_new(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+def _places_like_new(hashes: ContentHashes, is_new: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
     """Yield sets of places: some new contents, and the contents with similar hashes.
 
     If few are new, this is faster than finding the clumps of all contents.
     """
     new = np.flatnonzero(is_new)
-    tables = np.ascontiguousarray(hashes.view(np.uint16).T)
-    new = new[np.argsort(tables[0][new], kind="stable")]  # similar ones together, so that they share candidates
+    new = new[np.argsort(hashes.tables[0][new], kind="stable")]  # similar ones together, so that they share candidates
     for start in range(0, len(new), _NEW_TOGETHER):
         block = new[start : start + _NEW_TOGETHER]
         is_similar = np.zeros(len(hashes), np.bool_)
         is_similar[block] = True
-        for table in tables:
+        for table in hashes.tables:
             ordered = block[np.argsort(table[block], kind="stable")]
             codes = table[ordered]
             is_code = np.zeros(2**_BITS, np.bool_)
@@ -139,7 +189,7 @@ def _places_like_new(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) -> I
 
 
 def _is_any_similar(
-    hashes: NDArray[np.uint64],
+    hashes: ContentHashes,
     candidates: NDArray[np.int64],
     first: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -149,24 +199,22 @@ def _is_any_similar(
     found = np.zeros(len(candidates), np.bool_)
     for step in range(int(counts.max(initial=0))):
         left = np.flatnonzero((counts > step) & ~found)
-        different = hashes[candidates[left]] ^ hashes[ordered[first[left] + step]]
-        found[left] = np.bitwise_count(different).sum(axis=1) <= _DIFFERENT_BITS
+        found[left] = hashes.are_similar(candidates[left], ordered[first[left] + step])
     return found
 
 
-def _parts(clump: NDArray[np.int64], hashes: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
+def _parts(clump: NDArray[np.int64], hashes: ContentHashes) -> Iterator[NDArray[np.int64]]:
     """Yield parts of a clump that is too large to compare all its pairs. Similar images share some part."""
-    codes = hashes.view(np.uint16)
-    for table in range(_ORDERS):
-        ordered = clump[np.argsort(codes[clump, table], kind="stable")]
+    for table in hashes.tables[:_ORDERS]:
+        ordered = clump[np.argsort(table[clump], kind="stable")]
         yield from np.array_split(ordered, -(-len(ordered) // (_LARGEST // 2)))
 
 
-def _find_clumps(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _find_clumps(hashes: ContentHashes) -> NDArray[np.int64]:
     """Return the clump of each hash, int64[n], named by its first place. Linked hashes are in one clump."""
     clumps = np.arange(len(hashes))
-    codes = np.ascontiguousarray(hashes.view(np.uint16).T)
-    for table, next_table in zip(codes, np.roll(codes, -1, axis=0), strict=True):
+    for number, table in enumerate(hashes.tables):
+        next_table = hashes.tables[(number + 1) % _TABLES]
         # Among equal codes, those that are also equal in the next table are neighbours.
         order = np.argsort(table.astype(np.uint32) << 16 | next_table)
         ordered = table[order]
@@ -177,7 +225,7 @@ def _find_clumps(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
             one, other = order[equal], order[equal + step]
             apart = clumps[one] != clumps[other]
             one, other = one[apart], other[apart]
-            similar = np.bitwise_count(hashes[one] ^ hashes[other]).sum(axis=1) <= _DIFFERENT_BITS
+            similar = hashes.are_similar(one, other)
             _join(clumps, one[similar], other[similar])
     return clumps
 

@@ -13,7 +13,7 @@ from findimg.index.duplicates import (
     group_duplicates,
     open_groups,
 )
-from findimg.index.near_duplicates import compare_hashed, hash_features
+from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features
 
 
 def unit(*angles: float) -> np.ndarray:
@@ -90,10 +90,10 @@ def test_new_images_get_the_groups_that_all_images_together_get() -> None:
     visual = clumps[random.integers(0, 1500, 6000)] + random.normal(0, 0.1, (6000, 64)).astype(np.float32)
     contents, is_old = np.arange(6000), random.random(6000) < 0.9
     hashes = hash_features(visual, visual.mean(axis=0))
-    together = compare_hashed(visual, contents, np.ones(6000, np.bool_), hashes, 0.95)
+    together = compare_hashed(visual, contents, np.ones(6000, np.bool_), ContentHashes.of(hashes), 0.95)
     old = np.flatnonzero(is_old)
-    known = compare_hashed(visual, old, np.ones(len(old), np.bool_), hashes[old], 0.95)
-    added = compare_hashed(visual, contents, ~is_old, hashes, 0.95)
+    known = compare_hashed(visual, old, np.ones(len(old), np.bool_), ContentHashes.of(hashes[old]), 0.95)
+    added = compare_hashed(visual, contents, ~is_old, ContentHashes.of(hashes), 0.95)
     assert len(together) > 6000
     assert {*map(tuple, known.tolist()), *map(tuple, added.tolist())} == {*map(tuple, together.tolist())}
     few = np.arange(500)

@@ -1,9 +1,12 @@
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from findimg.index import near_duplicates
-from findimg.index.near_duplicates import compare_hashed, hash_features, normalised
+from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features, normalised
 
 COSINE = 0.95
 
@@ -27,7 +30,7 @@ def found_pairs(
     features: NDArray[np.float16], contents: NDArray[np.int64], is_new: NDArray[np.bool_]
 ) -> set[tuple[int, int]]:
     hashes = hash_features(features, features.astype(np.float32).mean(axis=0))[contents]
-    pairs = compare_hashed(features, contents, is_new, hashes, COSINE)
+    pairs = compare_hashed(features, contents, is_new, ContentHashes.of(hashes), COSINE)
     found = set(map(tuple, pairs.tolist()))
     assert len(found) == len(pairs)
     return found
@@ -65,3 +68,27 @@ def test_parts_of_large_clumps_find_most_pairs(monkeypatch: pytest.MonkeyPatch) 
 
     assert found <= expected
     assert len(found) >= 0.9 * len(expected)
+
+
+def test_hashes_in_files_are_compared_like_those_in_memory_and_take_little_memory(tmp_path: Path) -> None:
+    count = 100_000
+    random = np.random.default_rng(3)
+    features = random.standard_normal((count, 4), np.float32)
+    features[-50:] = features[:50]
+    rows = hash_features(features, np.zeros(4, np.float32))
+    rows ^= random.integers(0, 2**63, (count, 6), np.uint64)  # so that few are similar as a whole
+    rows[-50:] = rows[:50]
+    contents, is_new = np.arange(count), np.arange(count) >= count - 10_000
+    expected = compare_hashed(features, contents, is_new, ContentHashes.of(rows), cosine=0.99999)
+    tracemalloc.start()
+    try:
+        hashes = ContentHashes.in_files(tmp_path, count)
+        for places in np.array_split(contents, 10):
+            hashes.put(places, rows[places])
+        found = compare_hashed(features, contents, is_new, hashes, cosine=0.99999)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(expected) >= 45
+    assert np.array_equal(found, expected)
+    assert most < 150 * count, f"{most / count:.0f} bytes for each content"
