@@ -18,7 +18,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -198,7 +198,7 @@ class TextIndex:
             if not nearest:
                 continue
             is_clear = not nearest.mistakes and len(words) > 1 and len(joined) >= _CLEAR
-            if self._fits_words(item, nearest, is_clear):
+            if self._fits_words(item, nearest, words, is_clear):
                 found.append(item)
         return np.array(found, np.int64)
 
@@ -245,19 +245,22 @@ class TextIndex:
                 found.update(item for item, text in texts.items() if _has_joined(text.written, pair))
         return np.sort(np.fromiter(found, np.int64, len(found)))
 
-    def _fits_words(self, item: int, place: "_Place", is_clear: bool) -> bool:
-        """Return whether a place in the written text can be a phrase of its own.
+    def _fits_words(self, item: int, place: "_Place", words: Sequence[str], is_clear: bool) -> bool:
+        """Return whether a place in the written text can be a phrase.
 
-        It cuts no number in two: `1234` is another one than 12. It begins or ends where a word does, or is clear.
+        It begins or ends where a word does, or is clear. It begins, ends and changes words within no number: 1234 and
+        1250 are other numbers than 12 and 12,50.
         """
+        edges = {place.start, place.end}
+        if not place.mistakes:
+            edges.update(place.start + at for at in accumulate(map(len, words)))
         fits = is_clear
         start = 0
         for word in fold_words(self.text(item).written):
             end = start + len(word)
             fits = fits or start == place.start or end == place.end
-            for edge in (place.start - start, place.end - start):
-                if 0 < edge < len(word) and word[edge - 1 : edge + 1].isdigit():
-                    return False
+            if any(word[edge - start - 1 : edge - start + 1].isdigit() for edge in edges if start < edge < end):
+                return False
             start = end
         return fits
 

@@ -61,6 +61,8 @@ def test_phrase_of_characters_is_found_in_a_text_without_spaces(index: TextIndex
         ("error 502", []),  # another number
         ("2345,67", []),  # a part of a number
         ("acme 12", []),
+        ("acme 12,34", []),
+        ("call +49 30 123 4567", []),
         ("acme 1234", [8]),
         ("wifi", [7]),  # two words without a space
         ("xj900b", [7]),
