@@ -17,6 +17,7 @@ from typing import Literal, TextIO
 
 _PREFIXES = {"keys": "findimg-keys-", "build": "findimg-build-"}
 _LOCK = "lock"  # the file whose lock the owner holds
+_CONTENT = "content"  # the folder with what the owner writes
 _log = logging.getLogger(__name__)
 
 
@@ -34,15 +35,18 @@ class LockedFolder:
         """
         _delete_abandoned()
         while True:
-            self.path = Path(tempfile.mkdtemp(prefix=_PREFIXES[kind]))
-            if lock := _lock(self.path / _LOCK, os.O_CREAT | os.O_EXCL):
-                self._lock = lock
-                return
-            # Another process deleted the folder before it was locked.
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIXES[kind]))
+            try:
+                self._lock = _create_lock(folder / _LOCK)
+                break
+            except FileNotFoundError:
+                continue  # another process found the folder before it was locked, and deleted it
+        self.path = folder / _CONTENT
+        self.path.mkdir()
 
     def delete(self) -> None:
         """Delete the folder with everything in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        _delete(self.path.parent)
         self._lock.close()
 
 
@@ -55,10 +59,7 @@ def build_folder() -> Iterator[Path]:
     """
     folder = LockedFolder("build")
     try:
-        # The lock file is not part of what the caller writes.
-        inside = folder.path / "content"
-        inside.mkdir()
-        yield inside
+        yield folder.path
     finally:
         folder.delete()
 
@@ -72,7 +73,7 @@ def _delete_abandoned() -> None:
             if lock := _lock(folder / _LOCK):
                 with lock:
                     _log.info("Deleting %s, which a run left that was killed.", folder)
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _delete(folder)
             else:
                 with suppress(OSError):
                     folder.rmdir()  # killed before it made the lock; a folder with files is not deleted
@@ -86,17 +87,40 @@ def _is_own_folder(entry: os.DirEntry[str]) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
 
 
-def _lock(path: Path, flags: int = 0) -> TextIO | None:
+def _create_lock(path: Path) -> TextIO:
+    """Return a new file with its lock.
+
+    Raises:
+        FileNotFoundError: another process deleted the folder.
+        OSError: the file cannot be written.
+    """
+    file = open(path, "x")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise FileNotFoundError(path) from None
+    except OSError:
+        _log.debug("The file system of %s has no locks, so nobody deletes the folder.", path)
+    path.stat()
+    return file
+
+
+def _lock(path: Path) -> TextIO | None:
     """Return a file with its lock, None if there is no such file or another process holds the lock."""
     try:
-        file = open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600), "w")  # noqa: SIM115
+        file = open(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "w")  # noqa: SIM115
     except OSError:
         return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-            return file
     except OSError:
-        pass
-    file.close()
-    return None
+        file.close()
+        return None
+    return file
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder. The lock goes last, so that a deletion that is killed can be completed."""
+    shutil.rmtree(folder / _CONTENT, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Folders that killed runs leave are deleted, and those of running processes are not."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def test_folders_of_a_killed_run_are_deleted_by_the_next_one(temporary: Path, pr
     process.wait()
     assert set(temporary.iterdir()) == left
     folder = LockedFolder("keys")
-    assert set(temporary.iterdir()) == {folder.path}
+    assert set(temporary.iterdir()) == {folder.path.parent}
     folder.delete()
     assert not names(temporary)
 
@@ -78,3 +79,24 @@ def test_folders_that_no_run_locked_stay(temporary: Path) -> None:
     before = set(temporary.iterdir())
     LockedFolder("keys").delete()
     assert set(temporary.iterdir()) == before
+
+
+def test_temporary_folder_that_cannot_be_written_is_an_error(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("findimg_jobs.keys.temporary._create_lock", full)
+    with pytest.raises(OSError, match="No space left"):
+        LockedFolder("keys")
+
+
+def test_folders_are_made_where_the_file_system_has_no_locks(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("findimg_jobs.keys.temporary.fcntl.flock", no_locks)
+    first, second = LockedFolder("keys"), LockedFolder("build")
+    assert first.path.is_dir()
+    for folder in (first, second):
+        folder.delete()
+    assert not names(temporary)
