@@ -31,8 +31,8 @@ _PIPELINE = 2  # increased when findimg reads the same picture differently
 _NARROWEST = 96  # pixels of a line in the recogniser. rapidocr would widen short words to 320, which takes longer.
 _ANY_SIDE = 1_000_000  # pixels, beyond all pictures: rapidocr never resizes them
 _UPSIDE_DOWN = "180"
-# A line of another script counts although its confidence is this much lower than that of the models of the wheel. These
-# read `ТАМЕИО` as Latin letters with a confidence of 0.999, while the other model knows both scripts.
+# A line of another script counts although its confidence is this much lower than that of the wheel's model. That model
+# reads the Greek `ΤΑΜΕΙΟ` as Latin letters with a confidence of 0.999. The model of a script knows Latin letters too.
 _DOUBT = 0.02
 
 
@@ -45,7 +45,7 @@ class Found:
 
 
 class TextEngine:
-    """The three models. Several threads may use it at the same time."""
+    """The three models, and those of further scripts. Several threads may use it at the same time."""
 
     def __init__(self, threads: int, scripts: Sequence[ScriptModel] = ()):
         """Load the models.
@@ -98,7 +98,7 @@ class TextEngine:
         return Found(np.asarray(found.boxes, np.float32), np.asarray(found.scores, np.float32))
 
     def recognise(self, crops: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
-        """Return the text of cropped lines and its confidence, 0 to 1.
+        """Return the text of cropped lines and its confidence, 0 to 1, by the model that is most certain.
 
         Args:
             crops: uint8[height, width, 3] each, blue before red, upright.

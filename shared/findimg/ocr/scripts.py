@@ -1,8 +1,8 @@
 """Scripts that an operator can add to those of rapidocr's wheel, each with a recognition model of its own.
 
 The models are official ones of PP-OCRv5, from the address and with the SHA-256 of rapidocr's list of models. They know
-Latin letters and digits besides their script. They could not be downloaded for testing, so nothing is
-said about how well they read.
+Latin letters and digits besides their script. No figures are known for them, because the tests have no access to the
+server.
 """
 
 import hashlib

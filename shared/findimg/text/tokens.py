@@ -66,7 +66,7 @@ def words_of_name(path: str) -> str:
     for part in _EXTENSION.sub("", path).split("/"):
         whole = re.split(r"[\W_]+", _RANDOM.sub(" ", part))
         at_digits = [piece for word in whole for piece in _DIGITS.split(word)]
-        split = [piece for word in at_digits for piece in _split_at_case(word)]
+        split = split_name(" ".join(whole))
         found += split
         found += dict.fromkeys(word for word in [*at_digits, *whole] if word not in split)
     return " ".join(filter(None, found))

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from findimg.search.evidence.groups import TermGroup, soften_guesses
 from findimg.search.ranking import combine
 
-_LOOKS = """
+_ADJECTIVES = """
 beige big black blue bright brown colorful colourful dark dirty empty flat furry gold golden gray green grey huge large
 leather light little long metal modern narrow new old open orange pink plastic purple red round shiny short silver small
 spotted square striped tall tiny vintage violet white wide wooden yellow young
 """
-LOOKS = frozenset(_LOOKS.split())
+_LOOKS = frozenset(_ADJECTIVES.split())
 
 
 def depicted_thing(groups: Sequence[TermGroup], noise: float) -> NDArray[np.float32] | None:
@@ -32,7 +32,7 @@ def depicted_thing(groups: Sequence[TermGroup], noise: float) -> NDArray[np.floa
         float32[images], 0 for all images that do not show the thing. None if no image shows it, or if the phrase
         describes no thing.
     """
-    named = [group for group in groups if group.term.text.lower() not in LOOKS]
+    named = [group for group in groups if group.term.text.lower() not in _LOOKS]
     if not named or not all(group.shown and group.ceiling == 1 for group in named):
         return None
     relevance = _of_all(named)

@@ -31,7 +31,7 @@ from findimg.text.tokens import fold_words
 from findimg.text.vectors import WordVectors
 
 _BESIDE_QUOTED = 0.75  # factor of what images show beside texts that have a quoted phrase
-_BESIDE_WORDING = 0.4  # the same for several words. Reranking raises it, but not above the relevance of misread text.
+_BESIDE_WORDING = 0.35  # the same for several words. Reranking raises it, but not above that of misread text.
 _TERMS = 2048  # expanded terms that are kept, about 5 KB each
 
 

@@ -1,4 +1,4 @@
-"""CopyGroups of words: words that differ in case, accents or Unicode form have equal keys."""
+"""Folding of words: words that differ in case, accents or Unicode form have equal keys."""
 
 import re
 import unicodedata
