@@ -260,7 +260,8 @@ class OpenedLibrary:
         """Add new or changed images to the library, publish the result, and search in it from now on.
 
         Images must be inside the library's sources, where the next run of `findimg-jobs index` finds them. The extra
-        `jobs` must be installed. Several callers, and a run of `index`, wait for each other.
+        `jobs` must be installed. Several callers wait for each other. A run of `index` keeps them waiting
+        only while it publishes.
 
         Args:
             images: paths and s3:// addresses.

@@ -8,14 +8,17 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+import findimg_jobs.indexing.run
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg_bot.doctor import examine
@@ -172,6 +175,36 @@ def test_shared_picture_is_found_and_deleted_picture_is_gone(office: Office) -> 
     assert not any("eagle" in str(each) for each in images(office.ask("/findimg eagle")))
     until(lambda: "eagle.jpg" not in office.indexed(), PATIENCE)
     print(f"found after {found:.1f} s, gone after {gone:.1f} s", file=sys.stderr)
+
+
+@pytest.mark.long
+def test_picture_shared_while_a_run_embeds_is_found_before_and_after_its_end(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded, may_end = threading.Event(), threading.Event()
+    embed_with_all = findimg_jobs.indexing.run.embed_with_all
+
+    def embed_slowly(*arguments: object) -> None:
+        embed_with_all(*arguments)
+        embedded.set()
+        assert may_end.wait(4 * PATIENCE)
+
+    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_slowly)
+    channel = office.channel("nightly")
+    shutil.copy(office.paint("folder.png"), office.folder / "pictures")
+    with ThreadPoolExecutor(1) as threads:
+        run = threads.submit(office.index)
+        try:
+            until(lambda: embedded.is_set() or run.done(), PATIENCE)
+            office.share(channel, office.paint("nightly.png"))
+            found = office.waits("nightly.png")
+            assert not office.finds("folder.png")
+        finally:
+            may_end.set()
+        run.result(PATIENCE)
+    print(f"found {found:.1f} s after it was shared during a run", file=sys.stderr)
+    office.waits("folder.png")
+    assert office.finds("nightly.png")
 
 
 @pytest.mark.long

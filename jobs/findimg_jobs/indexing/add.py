@@ -14,7 +14,7 @@ from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.version import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, build_and_publish, write_to_live
 from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
-from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all, failures_of_any
+from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.keys.image_table import ImageTable
@@ -25,6 +25,7 @@ from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
 from findimg_jobs.store.planned_shards import PlannedShards
+from findimg_jobs.store.shards import Stats
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import embedded_by_all, find_embedded_by_all
 
@@ -43,7 +44,7 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
     """Add new and changed images to a library, publish the result and return the report.
 
     Only these images are listed and read. They must be in the library's sources, where the next run of `index` finds
-    them as they are. Several calls, and a run of `index`, wait for each other.
+    them as they are. Several calls wait for each other. A run of `index` keeps them waiting only while it publishes.
 
     Args:
         settings: the operator's settings.
@@ -112,7 +113,12 @@ def _publish(
         EmbedJob(encoder, PlannedShards(each.to_embed(listing.images, True), encoder.fingerprint, settings.shard_size))
         for encoder, each in zip(encoders, committed, strict=True)
     ]
-    embed_with_all(session, settings, jobs, committed, [[] for _ in jobs])
+    done: list[list[Stats]] = [[] for _ in jobs]
+    embed_with_all(session, settings, jobs, committed, done)
+    for number, encoder in enumerate(encoders):
+        # Beside a run of `index`, that run does it.
+        if done[number] and session.lock.is_exclusive:
+            committed[number] = compact_if_crowded(session, settings, encoder, committed[number])
     if settings.read_text != "off":
         read_text(session, settings, live.fingerprint, listing.images, committed[0])
 

@@ -125,14 +125,28 @@ def _embed_shards(
             done.append(shard)
             session.lock.check()
     keep_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, encoder.weights or None)
-    if not done:
+    return read_committed(storage, fingerprint) if done else committed
+
+
+def compact_if_crowded(
+    session: WriteSession, settings: Settings, encoder: ChosenEncoder, committed: CommittedImages
+) -> CommittedImages:
+    """Copy small shards together if there are many, and return what is committed for the encoder afterwards.
+
+    Nobody else may publish meanwhile, because shards that are read for that are deleted.
+
+    Args:
+        session: the library to write to.
+        settings: the operator's settings.
+        encoder: the encoder.
+        committed: what is committed for the encoder before.
+    """
+    storage, fingerprint = session.library.storage, encoder.fingerprint
+    if not is_crowded(committed, settings.shard_size):
         return committed
-    committed = read_committed(storage, fingerprint)
-    if is_crowded(committed, settings.shard_size):
-        with session.clock.stage("compact"):
-            compact(storage, fingerprint, settings.shard_size)
-        committed = read_committed(storage, fingerprint)
-    return committed
+    with session.clock.stage("compact"):
+        compact(storage, fingerprint, settings.shard_size)
+    return read_committed(storage, fingerprint)
 
 
 def make_task(

@@ -16,10 +16,10 @@ from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, FolderIdentity
 from findimg_jobs.reading.sidecars import read_captions_beside
-from findimg_jobs.reporting.run_progress import RunProgress
+from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
+from findimg_jobs.store.plan import Plan, new_run_id, read_images, read_plan, write_plan
 from findimg_jobs.store.verdicts import write_verdicts
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def plan_images(
     session: WriteSession,
     listing: Listing,
     encoders: Sequence[ChosenEncoder],
-    live: Manifest | None,
+    live: LiveVersion,
     allow_shrink: bool,
 ) -> RunProgress:
     """Write the plan of a run and return what the run has done so far. A stage of `index`.
@@ -38,7 +38,7 @@ def plan_images(
         session: the library to write to.
         listing: what the sources hold.
         encoders: of the next version.
-        live: the live version's manifest, None before the first publish.
+        live: the live version.
         allow_shrink: take images that are not listed as deleted, even if a source lost all of them.
 
     Raises:
@@ -49,7 +49,7 @@ def plan_images(
     with session.clock.stage("plan"):
         every = [read_committed(storage, each.fingerprint) for each in encoders]
         committed = every[0]
-        before, folders = _live_images(session.library, live, committed)
+        before, folders = _live_images(session.library, live.manifest, committed)
         if not allow_shrink:
             _check_not_emptied(listing, before)
             listing = _keep_vanished(listing, before, folders)
@@ -62,6 +62,7 @@ def plan_images(
             write_verdicts(storage, plan.run, listing.verdicts)
         wanted = len(before) - before.count_below(off)
         return RunProgress(
+            live=live,
             plan=plan,
             committed=every,
             failures=list(listing.failures),
@@ -73,6 +74,72 @@ def plan_images(
             may_shrink=wanted < len(before) and len(plan.images) * 2 >= wanted,
             shards=[[] for _ in encoders],
         )
+
+
+def read_live(library: Library) -> LiveVersion:
+    """Return the live version."""
+    return LiveVersion(library.current(), library.live_manifest())
+
+
+def catch_up(
+    library: Library, before: LiveVersion, images: ImageTable, roots: Sequence[str]
+) -> tuple[LiveVersion, ImageTable]:
+    """Return the live version, and the images of a run with the changes that were published since an earlier version.
+
+    They come from `add`, and from a bot that follows Slack.
+
+    Args:
+        library: the library.
+        before: the earlier version.
+        images: the images that the run would publish without the changes.
+        roots: addresses of the run's sources. Images that were added elsewhere are left out.
+
+    Raises:
+        NotPublishedError: another run published with other sources or settings.
+    """
+    if library.current() == before.name:
+        return before, images
+    live = read_live(library)
+    if before.manifest and live.manifest and _how_built(live.manifest) == _how_built(before.manifest):
+        known, now = (read_images(library.storage, each.run) for each in (before.manifest, live.manifest))
+        added = now.changed_since(known).below(roots)
+        return live, images.updated(added).without(known.without(now))
+    raise NotPublishedError(f"Another run published to {library.uri} meanwhile. Run again.")
+
+
+def follow_live(
+    session: WriteSession, encoders: Sequence[ChosenEncoder], progress: RunProgress, roots: Sequence[str]
+) -> bool:
+    """Change the plan of a run as the live version changed since the plan was written. Return whether it did.
+
+    Args:
+        session: the library to write to.
+        encoders: of the next version.
+        progress: the plan, and what the run has done so far.
+        roots: addresses of the run's sources.
+
+    Raises:
+        NotPublishedError: another run published with other sources or settings.
+        StorageError: the library cannot be read or written.
+    """
+    library, storage = session.library, session.library.storage
+    live, images = catch_up(library, progress.live, progress.plan.images, roots)
+    if live == progress.live:
+        return False
+    with session.clock.stage("plan"):
+        added = images.changed_since(progress.plan.images)
+        progress.live = live
+        progress.committed[:] = [read_committed(storage, each.fingerprint) for each in encoders]
+        progress.reused += progress.committed[0].count_embedded(added)
+        progress.plan = replace(progress.plan, images=images.not_below(addresses_off(storage)))
+        write_plan(storage, progress.plan)
+    _log.info("%d images were added meanwhile.", len(added))
+    return True
+
+
+def _how_built(manifest: Manifest) -> tuple[list[str], list[str]]:
+    """Return recipes and sources. Two versions that are equal in these differ only in their images."""
+    return [part.recipe for part in manifest.parts], manifest.sources
 
 
 def _live_images(

@@ -18,8 +18,8 @@ from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_duplicates, write_measured
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import open_task_encoder
-from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all, failures_of_any, make_task
-from findimg_jobs.indexing.plan_stage import plan_images
+from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any, make_task
+from findimg_jobs.indexing.plan_stage import catch_up, follow_live, plan_images, read_live
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.keys.listing import Listing
@@ -28,13 +28,14 @@ from findimg_jobs.reporting.run_progress import RunProgress, make_report
 from findimg_jobs.reporting.run_report import RunReport, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed import NO_CONTENTS
-from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.plan import read_images
+from findimg_jobs.store.lock import hold_run
 from findimg_jobs.store.planned_shards import PlannedShards
+from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.verdicts import read_verdicts
 from findimg_jobs.store.version_images import VersionImages, find_embedded_by_all
 
+_PUBLISHING_PATIENCE = 600.0  # seconds to wait for processes that add images
 _MEASURED = 10_000  # contents among which near-duplicates are measured
 _log = logging.getLogger(__name__)
 
@@ -76,8 +77,8 @@ def index(
     for team, access in access_of_sources(settings, sources).items():
         use_access(team, access)
     library = Library(settings.library, settings.cache)
-    live_name, live = library.current(), library.live_manifest()
-    encoders = choose_encoders(settings, live, [])
+    live = read_live(library)
+    encoders = choose_encoders(settings, live.manifest, [])
     if options.from_thumbnails and len(encoders) == 1:
         raise SettingsError(
             f"{settings.library} has one encoder, which must read the images. Leave out --from-thumbnails, or name "
@@ -86,23 +87,20 @@ def index(
     with Engine(settings) as engine:
         listing = _list(sources, library, engine, clock, options)
         encoders = tuple(each.with_sources(listing.roots) for each in encoders)
-        with hold_lock(library.storage) as lock:
+        with hold_run(library.storage) as lock:
             session = WriteSession(library, lock, engine, clock)
-            if library.current() != live_name:  # the sources were listed without the lock
-                live, listing = _catch_up(library, live, listing)
-            progress = plan_images(session, listing, encoders, live, options.allow_shrink)
+            # The sources were listed without the lock.
+            live, images = catch_up(library, live, listing.images, listing.roots)
+            progress = plan_images(session, replace(listing, images=images), encoders, live, options.allow_shrink)
             try:
-                with clock.stage("plan"):
-                    jobs = list(_jobs(encoders, progress, settings, options))
-                embed_with_all(session, settings, jobs, progress.committed, progress.shards)
-                _read_text(session, settings, encoders[0], progress)
-                manifest = _build(session, settings, encoders, progress, live, options)
+                manifest = _embed_and_publish(session, settings, encoders, progress, listing.roots, options)
             except FindimgError as error:
-                _report_failure(session, progress, live, error, on_end)
+                _report_failure(session, progress, error, on_end)
                 if isinstance(error, StorageError):
                     raise NotPublishedError(f"{error} Everything embedded so far is kept. Run again.") from error
                 raise
-            report = make_report(progress, clock, "unchanged" if manifest == live else "published", manifest)
+            is_same = manifest == progress.live.manifest
+            report = make_report(progress, clock, "unchanged" if is_same else "published", manifest)
             write_report(library.storage, report)
             if on_end:
                 on_end(report)
@@ -122,26 +120,52 @@ def _list(
     return listing
 
 
-def _catch_up(library: Library, before: Manifest | None, listing: Listing) -> tuple[Manifest, Listing]:
-    """Return the live version, and the listing with the changes that were published while this run was listing.
+def _embed_and_publish(
+    session: WriteSession,
+    settings: Settings,
+    encoders: Sequence[ChosenEncoder],
+    progress: RunProgress,
+    roots: Sequence[str],
+    options: IndexOptions,
+) -> Manifest:
+    """Embed the new images, publish a version and return its manifest. Others may add images until it is built."""
+    _embed(session, settings, encoders, progress, options)
+    # With another encoder, this run embeds what was added. Embed most of it while others can still add.
+    if follow_live(session, encoders, progress, roots):
+        _embed(session, settings, encoders, progress, options)
+    with session.lock.publishing(_PUBLISHING_PATIENCE):
+        if follow_live(session, encoders, progress, roots):
+            _embed(session, settings, encoders, progress, options)
+        _compact(session, settings, encoders, progress)
+        return _build(session, settings, encoders, progress, options)
 
-    They come from `add`, and from a bot that follows Slack.
 
-    Raises:
-        NotPublishedError: another run published with other sources or settings.
-    """
-    live = library.live_manifest()
-    if before and live and _how_built(live) == _how_built(before):
-        known, now = (read_images(library.storage, manifest.run) for manifest in (before, live))
-        added = now.changed_since(known).below(listing.roots)
-        images = listing.images.updated(added).without(known.without(now))
-        return live, replace(listing, images=images)
-    raise NotPublishedError(f"Another run published to {library.uri} while this run was listing. Run again.")
+def _embed(
+    session: WriteSession,
+    settings: Settings,
+    encoders: Sequence[ChosenEncoder],
+    progress: RunProgress,
+    options: IndexOptions,
+) -> None:
+    """Embed the images of the plan that are new, and read their text."""
+    with session.clock.stage("plan"):
+        jobs = list(_jobs(encoders, progress, settings, options))
+    embed_with_all(session, settings, jobs, progress.committed, progress.shards)
+    if settings.read_text != "off":
+        images, committed = progress.plan.images, progress.committed[0]
+        report = read_text(session, settings, encoders[0].fingerprint, images, committed)
+        progress.text = progress.text.followed_by(report)
 
 
-def _how_built(manifest: Manifest) -> tuple[list[str], list[str]]:
-    """Return recipes and sources. Two versions that are equal in these differ only in their images."""
-    return [part.recipe for part in manifest.parts], manifest.sources
+def _compact(
+    session: WriteSession, settings: Settings, encoders: Sequence[ChosenEncoder], progress: RunProgress
+) -> None:
+    """Copy small shards together if this run added some."""
+    for number, encoder in enumerate(encoders):
+        if progress.shards[number]:
+            progress.committed[number] = compact_if_crowded(session, settings, encoder, progress.committed[number])
+    if progress.text.images:
+        compact_texts(session.library.storage)
 
 
 def _jobs(
@@ -155,18 +179,11 @@ def _jobs(
         yield EmbedJob(encoder, shards, encoders[0].fingerprint if is_second else "")
 
 
-def _read_text(session: WriteSession, settings: Settings, encoder: ChosenEncoder, progress: RunProgress) -> None:
-    if settings.read_text != "off":
-        images, committed = progress.plan.images, progress.committed[0]
-        progress.text = read_text(session, settings, encoder.fingerprint, images, committed)
-
-
 def _build(
     session: WriteSession,
     settings: Settings,
     encoders: Sequence[ChosenEncoder],
     progress: RunProgress,
-    live: Manifest | None,
     options: IndexOptions,
 ) -> Manifest:
     """Build and publish the version that the plan describes, and return its manifest."""
@@ -185,7 +202,7 @@ def _build(
         BuildRequest(progress.plan.run, encoder.context, images, len(progress.failures))
         for encoder, images in zip(encoders, found, strict=True)
     ]
-    return build_and_publish(session, requests, live, options.allow_shrink or progress.may_shrink)
+    return build_and_publish(session, requests, progress.live.manifest, options.allow_shrink or progress.may_shrink)
 
 
 def _with_near_duplicates(
@@ -207,11 +224,10 @@ def _with_near_duplicates(
 def _report_failure(
     session: WriteSession,
     progress: RunProgress,
-    live: Manifest | None,
     error: FindimgError,
     on_end: Callable[[RunReport], None] | None,
 ) -> None:
-    report = make_report(progress, session.clock, str(error), live)
+    report = make_report(progress, session.clock, str(error), progress.live.manifest)
     try:
         write_report(session.library.storage, report)
     except StorageError as unwritten:

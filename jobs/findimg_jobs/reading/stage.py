@@ -63,7 +63,8 @@ def read_text(
             for step, spent in stats.seconds.items():
                 work[step] = round(work.get(step, 0.0) + spent, 2)
             session.lock.check()
-        compact_texts(storage)
+        if session.lock.is_exclusive:
+            compact_texts(storage)
     return TextReport(looked_at, read, failed, session.clock.stages["text"], work)
 
 

@@ -13,10 +13,19 @@ from findimg_jobs.store.plan import Plan
 from findimg_jobs.store.shards import Stats
 
 
+@dataclass(frozen=True, slots=True)
+class LiveVersion:
+    """The live version of a library."""
+
+    name: str | None  # None before the first version
+    manifest: Manifest | None  # None also if it cannot be read
+
+
 @dataclass(slots=True)
 class RunProgress:
     """What a run has done so far."""
 
+    live: LiveVersion  # on which the plan is based
     plan: Plan
     committed: list[CommittedImages]  # everything committed, for each encoder
     failures: list[Failure]

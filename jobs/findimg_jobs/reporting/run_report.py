@@ -34,6 +34,16 @@ class TextReport:
     seconds: float = 0.0
     work: dict[str, float] = field(default_factory=dict)  # seconds of each step, added over threads
 
+    def followed_by(self, later: "TextReport") -> "TextReport":
+        """Return what was read in all. The seconds of `later` include those of this report."""
+        return TextReport(
+            images=self.images + later.images,
+            read=self.read + later.read,
+            failed=self.failed + later.failed,
+            seconds=max(self.seconds, later.seconds),
+            work={step: self.work.get(step, 0.0) + later.work.get(step, 0.0) for step in {**self.work, **later.work}},
+        )
+
     @property
     def images_per_second(self) -> float:
         """Return how many images were looked at or read in a second."""

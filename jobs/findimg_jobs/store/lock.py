@@ -1,6 +1,13 @@
-"""The lock of a library: a lease with a heartbeat.
+"""The lock of a library: two leases with heartbeats.
 
-Only one run writes at a time. The lease of a run that died expires, so it does not block the next run.
+- `LOCK` admits one run at a time.
+- `PUBLISHING` admits one process that builds and publishes a version.
+
+A run of `index` holds the first one from its plan to its end, and the second one only while it publishes. So a few
+images can be added while it embeds for hours. All other runs hold both. Whoever adds a few images needs the second one
+only, but takes the first one as well if it is free.
+
+The lease of a process that died expires, so it does not block the next one.
 """
 
 import json
@@ -12,7 +19,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +33,8 @@ BEAT = 15.0  # seconds between heartbeats
 EXPIRY = 4 * BEAT  # seconds without a heartbeat after which a lease is abandoned
 _POLL = 0.5  # seconds between attempts to take the lock
 _BRIEF_PATIENCE = 60.0  # seconds to wait for holders that need the lock for some seconds only
-_KEY = "LOCK"
+_RUN = "LOCK"
+_PUBLISHING = "PUBLISHING"
 _log = logging.getLogger(__name__)
 
 
@@ -50,11 +58,12 @@ class _Found:
     data: bytes  # the object's bytes
 
 
-class Lock:
-    """A lock that this process holds."""
+class _HeldLease:
+    """A lease that this process holds."""
 
-    def __init__(self, storage: Storage, lease: _Lease):
+    def __init__(self, storage: Storage, key: str, lease: _Lease):
         self._storage = storage
+        self._key = key
         self._lease = lease
         self._last_beat = time.monotonic()
         self._stop = threading.Event()
@@ -62,23 +71,22 @@ class Lock:
         self._heartbeat.start()
 
     def check(self) -> None:
-        """Check that this run still holds the lock. Call it before anything becomes visible.
-
-        Raises:
-            NotPublishedError: the lease expired and another run took it.
-        """
-        found = _read(self._storage)
+        """See `Lock.check`."""
+        found = _read(self._storage, self._key)
         if not self._is_ours(found):
             taker = found.lease.owner if found else "nobody"
             raise NotPublishedError(f"This run lost the library's lock to {taker}, so it publishes nothing. Run again.")
 
     def release(self) -> None:
-        """Release the lock."""
+        """Release the lease. If that fails, it expires by itself."""
         self._stop.set()
         self._heartbeat.join()
-        # After a recent heartbeat nobody can have taken the lease. Leave an older lease to expire.
-        if time.monotonic() - self._last_beat < EXPIRY / 2 and self._is_ours(_read(self._storage)):
-            self._storage.delete(_KEY)
+        try:
+            # After a recent heartbeat nobody can have taken the lease. Leave an older lease to expire.
+            if time.monotonic() - self._last_beat < EXPIRY / 2 and self._is_ours(_read(self._storage, self._key)):
+                self._storage.delete(self._key)
+        except (StorageError, LockedError) as error:
+            _log.warning("The lock could not be released: %s", error)
 
     def _is_ours(self, found: _Found | None) -> bool:
         return found is not None and found.lease.token == self._lease.token
@@ -87,11 +95,11 @@ class Lock:
         while not self._stop.wait(BEAT):
             start = time.monotonic()
             try:
-                before = _read(self._storage)
+                before = _read(self._storage, self._key)
                 if before is None or not self._is_ours(before):
                     return
                 # Swap instead of writing: this process may have slept since it read the lease.
-                if self._storage.swap(_KEY, before.data, replace(self._lease, beat=time.time()).encode()):
+                if self._storage.swap(self._key, before.data, replace(self._lease, beat=time.time()).encode()):
                     self._last_beat = start
             except StorageError as error:
                 _log.warning(
@@ -99,6 +107,50 @@ class Lock:
                 )  # if all fail, the lease expires and check() raises
             except LockedError:
                 return
+
+
+class Lock:
+    """The leases of a library that this process holds."""
+
+    def __init__(self, storage: Storage):
+        """Hold none yet."""
+        self._storage = storage
+        self._leases: dict[str, _HeldLease] = {}
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Return whether no other process writes to the library, so that shards may be deleted."""
+        return self._leases.keys() == {_RUN, _PUBLISHING}
+
+    def check(self) -> None:
+        """Check that this run still holds the lock. Call it before anything becomes visible.
+
+        Raises:
+            NotPublishedError: a lease expired and another run took it.
+        """
+        for lease in self._leases.values():
+            lease.check()
+
+    @contextmanager
+    def publishing(self, patience: float = 0.0) -> Iterator[None]:
+        """Let no other process publish during the block.
+
+        Args:
+            patience: seconds to wait for processes that add images. At least a minute.
+
+        Raises:
+            LockedError: another process is still publishing.
+        """
+        with self._held(_PUBLISHING, _take_patiently(self._storage, _PUBLISHING, patience, is_brief=False)):
+            yield
+
+    @contextmanager
+    def _held(self, key: str, lease: _Lease) -> Iterator[None]:
+        self._leases[key] = _HeldLease(self._storage, key, lease)
+        try:
+            yield
+        finally:
+            self._leases.pop(key).release()
 
 
 class _BrieflyLockedError(LockedError):
@@ -112,27 +164,46 @@ def hold_lock(storage: Storage, patience: float = 0.0, is_brief: bool = False) -
     Args:
         storage: the library.
         patience: seconds to wait for another run. A brief holder is waited for in any case.
-        is_brief: whether the caller needs the lock for some seconds only.
+        is_brief: whether the caller needs the lock for some seconds only, to add a few images. A run that has not begun
+            to publish is then no hindrance.
 
     Raises:
         LockedError: another run holds it.
     """
-    lock = Lock(storage, _take_patiently(storage, patience, is_brief))
-    try:
+    if not is_brief:
+        with hold_run(storage, patience) as lock, lock.publishing(patience):
+            yield lock
+        return
+    lock = Lock(storage)
+    with ExitStack() as leases:
+        leases.enter_context(lock._held(_PUBLISHING, _take_patiently(storage, _PUBLISHING, patience, is_brief)))
+        lease = _new_lease(is_brief)
+        if _create(storage, _RUN, lease):
+            leases.enter_context(lock._held(_RUN, lease))
         yield lock
-    finally:
-        try:
-            lock.release()
-        except (StorageError, LockedError) as error:
-            # The run's work is done, and the lease expires by itself.
-            _log.warning("The lock could not be released: %s", error)
 
 
-def _take_patiently(storage: Storage, patience: float, is_brief: bool) -> _Lease:
+@contextmanager
+def hold_run(storage: Storage, patience: float = 0.0) -> Iterator[Lock]:
+    """Keep other runs out, while images can still be added. `Lock.publishing` keeps these out as well.
+
+    Args:
+        storage: the library.
+        patience: seconds to wait for another run; see `hold_lock`.
+
+    Raises:
+        LockedError: another run holds the lock.
+    """
+    lock = Lock(storage)
+    with lock._held(_RUN, _take_patiently(storage, _RUN, patience, is_brief=False)):
+        yield lock
+
+
+def _take_patiently(storage: Storage, key: str, patience: float, is_brief: bool) -> _Lease:
     start = time.monotonic()
     while True:
         try:
-            return _take(storage, is_brief)
+            return _take(storage, key, is_brief)
         except LockedError as error:
             # A brief caller has its own patience, so that it does not keep others waiting.
             waits = isinstance(error, _BrieflyLockedError) and not is_brief
@@ -143,21 +214,25 @@ def _take_patiently(storage: Storage, patience: float, is_brief: bool) -> _Lease
             time.sleep(min(left, _POLL * random.uniform(0.5, 1.5)))
 
 
-def _take(storage: Storage, is_brief: bool) -> _Lease:
-    token = secrets.token_hex(8)
+def _new_lease(is_brief: bool) -> _Lease:
+    now = time.time()
+    owner, process = f"{socket.gethostname()}:{os.getpid()}", f"{_machine_id()} {os.getpid()}"
+    return _Lease(owner, secrets.token_hex(8), now, now, process, is_brief)
+
+
+def _take(storage: Storage, key: str, is_brief: bool) -> _Lease:
+    lease = _new_lease(is_brief)
     while True:
-        now = time.time()
-        process = f"{_machine_id()} {os.getpid()}"
-        lease = _Lease(f"{socket.gethostname()}:{os.getpid()}", token, now, now, process, is_brief)
-        if storage.create(_KEY, lease.encode()):
+        lease = replace(lease, since=time.time(), beat=time.time())
+        if _create(storage, key, lease):
             return lease
-        found = _read(storage)
+        found = _read(storage, key)
         if found is None:
             continue  # it was released between the two requests
         holder = found.lease
-        if holder.token == token:
-            return holder  # it was written, and the answer of S3 was lost
-        if not _is_abandoned(storage, found):
+        if holder.token == lease.token:
+            return holder  # it was swapped in, and the answer of S3 was lost
+        if not _is_abandoned(storage, key, found):
             since = datetime.fromtimestamp(holder.since, UTC).isoformat(" ", "seconds")
             kind = _BrieflyLockedError if holder.brief else LockedError
             raise kind(
@@ -165,10 +240,18 @@ def _take(storage: Storage, is_brief: bool) -> _Lease:
                 f"If it died, wait {EXPIRY:.0f} seconds."
             )
         # If several processes find it abandoned, one swap succeeds. The others find the new lease.
-        storage.swap(_KEY, found.data, replace(lease, beat=time.time()).encode())
+        storage.swap(key, found.data, replace(lease, beat=time.time()).encode())
 
 
-def _is_abandoned(storage: Storage, found: _Found) -> bool:
+def _create(storage: Storage, key: str, lease: _Lease) -> bool:
+    """Return whether a lease could be written, because there was none."""
+    if storage.create(key, lease.encode()):
+        return True
+    found = _read(storage, key)
+    return found is not None and found.lease.token == lease.token  # the answer of S3 was lost
+
+
+def _is_abandoned(storage: Storage, key: str, found: _Found) -> bool:
     if _is_dead(found.lease):
         return True
     if abs(time.time() - found.lease.beat) < EXPIRY:
@@ -177,7 +260,7 @@ def _is_abandoned(storage: Storage, found: _Found) -> bool:
     end = time.monotonic() + EXPIRY / 2
     while time.monotonic() < end:
         time.sleep(EXPIRY / 60)
-        if _read(storage) != found:
+        if _read(storage, key) != found:
             return False
     return True
 
@@ -205,13 +288,13 @@ def _machine_id() -> str:
         return ""
 
 
-def _read(storage: Storage) -> _Found | None:
+def _read(storage: Storage, key: str) -> _Found | None:
     try:
-        data = storage.read(_KEY, limit=2000)
+        data = storage.read(key, limit=2000)
         return _Found(TypeAdapter(_Lease).validate_json(data), data)
     except ObjectMissingError:
         return None
     except ValidationError as error:
         raise LockedError(
-            f"{storage.uri(_KEY)} is not a lock that findimg wrote. Delete it if no run is active."
+            f"{storage.uri(key)} is not a lock that findimg wrote. Delete it if no run is active."
         ) from error

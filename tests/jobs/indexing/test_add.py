@@ -11,10 +11,10 @@ import findimg
 import findimg_jobs.indexing.run
 from findimg.errors import FindimgError, LibraryError, LockedError, NotPublishedError, SettingsError
 from findimg.library.library import Library
-from findimg.plugins import AddReport
+from findimg.plugins import AddReport, Change
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.add import add
+from findimg_jobs.indexing.add import add, apply
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.maintenance.forget import forget
 from findimg_jobs.maintenance.verify import verify
@@ -129,6 +129,57 @@ def test_image_added_while_a_run_lists_stays(
     report = run(config.library, pictures)
     assert (report.outcome, report.images, report.embedded, report.removed) == ("published", 6, 0, 1)
     assert shown(config) == {"0.png", "1.png", "2.png", "3.png", "4.png", "6.png"}
+
+
+def test_image_added_while_a_run_embeds_is_found_before_and_after_its_end(
+    config: Settings, pictures: Path, draw: Draw, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Add two images and remove one while a run has embedded its new images, but not published them."""
+    embed_with_all = findimg_jobs.indexing.run.embed_with_all
+
+    def embed_and_add(*arguments: object) -> None:
+        embed_with_all(*arguments)
+        monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_with_all)
+        with pytest.raises(LockedError, match="has been writing"):
+            run(config.library, pictures)
+        with pytest.raises(LockedError, match="has been writing"):
+            forget(config, [f"{pictures}/0.png"])
+        for number in (8, 9):
+            draw(pictures / f"{number}.png", number)
+            add(config, [f"{pictures}/{number}.png"])
+        assert apply(config, Change((), (f"{pictures}/1.png",))) == ()
+        assert shown(config) == {"0.png", "2.png", "3.png", "4.png", "5.png", "8.png", "9.png"}
+
+    draw(pictures / "6.png", 6)
+    (pictures / "5.png").unlink()
+    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_and_add)
+    report = run(config.library, pictures)
+    assert (report.outcome, report.images, report.embedded, report.reused) == ("published", 7, 1, 7)
+    assert shown(config) == {"0.png", "2.png", "3.png", "4.png", "6.png", "8.png", "9.png"}
+    library = Library(config.library, config.cache)
+    assert verify(library, library.open().manifest).problems == []
+    # The removed image is still in its folder, where the next run finds it.
+    nightly = run(config.library, pictures)
+    assert (nightly.images, nightly.embedded, nightly.removed) == (8, 0, 0)
+
+
+@pytest.mark.long
+def test_image_added_while_a_run_changes_the_encoder_is_embedded_by_that_run(
+    config: Settings, pictures: Path, draw: Draw, run: Run, monkeypatch: pytest.MonkeyPatch, reads: list[str]
+) -> None:
+    embed_with_all = findimg_jobs.indexing.run.embed_with_all
+
+    def embed_and_add(*arguments: object) -> None:
+        embed_with_all(*arguments)
+        monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_with_all)
+        draw(pictures / "6.png", 6)
+        add(config, [f"{pictures}/6.png"])
+        reads.clear()
+
+    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_and_add)
+    report = run(config.library, pictures, backbone="efficientnet-lite2")
+    assert (report.images, reads) == (7, [f"{pictures}/6.png"])
+    assert shown(config) == {f"{number}.png" for number in range(7)}
 
 
 def test_image_is_added_to_a_library_in_s3(s3: str, pictures: Path, cache: Path, run: Run) -> None:

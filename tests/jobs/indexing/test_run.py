@@ -272,7 +272,7 @@ def test_version_of_other_sources_published_while_listing_is_not_undone(
         return listing
 
     monkeypatch.setattr(findimg_jobs.indexing.run, "list_sources", meanwhile)
-    with pytest.raises(NotPublishedError, match=r"published to .* while this run was listing. Run again"):
+    with pytest.raises(NotPublishedError, match=r"published to .* meanwhile. Run again"):
         run(library, pictures)
 
 

@@ -311,11 +311,12 @@ class History(RuleBasedStateMachine):
         with crashing(at, done), suppress(SettingsError, NotPublishedError):
             doomed()
         storage = self.library.storage
-        if storage.exists("LOCK"):
-            # This process lives on; the one that died held the lock as another.
-            lease = json.loads(storage.read("LOCK"))
-            lease["process"] = lease["process"].rpartition(" ")[0] + " 99999999"
-            storage.write("LOCK", json.dumps(lease).encode())
+        for key in ("LOCK", "PUBLISHING"):
+            if storage.exists(key):
+                # This process lives on; the one that died held the lock as another.
+                lease = json.loads(storage.read(key))
+                lease["process"] = lease["process"].rpartition(" ")[0] + " 99999999"
+                storage.write(key, json.dumps(lease).encode())
         self.check()
         # A version whose manifest is complete can be rolled back to, although it never was live.
         for version in set(self.library.versions()) - self.versions.keys():

@@ -9,7 +9,7 @@ import pytest
 from findimg.errors import LockedError, NotPublishedError
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.store import lock
-from findimg_jobs.store.lock import hold_lock
+from findimg_jobs.store.lock import hold_lock, hold_run
 
 
 def test_locked_error_names_the_owner_and_the_time(place: str) -> None:
@@ -79,7 +79,7 @@ def test_lock_of_a_killed_local_process_is_taken_at_once(place: str) -> None:
 
 
 def test_one_of_many_processes_takes_an_abandoned_lock(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_is_abandoned", lambda storage, found: found.lease.owner == "a:1")
+    monkeypatch.setattr(lock, "_is_abandoned", lambda storage, key, found: found.lease.owner == "a:1")
     storage = open_storage(place)
     for _ in range(5):
         abandon(storage, beat=0)
@@ -187,3 +187,32 @@ def test_brief_holder_is_waited_for(tmp_path: Path) -> None:
         done.append("run")
     thread.join()
     assert done == ["brief", "run"]
+
+
+def test_brief_caller_shares_the_library_with_a_run_until_that_publishes(place: str) -> None:
+    storage = open_storage(place)
+    with hold_run(storage) as run:
+        assert not run.is_exclusive
+        with hold_lock(storage, is_brief=True) as brief:
+            assert not brief.is_exclusive
+            for hold in (hold_lock, hold_run):
+                with pytest.raises(LockedError), hold(storage):
+                    pass
+        with run.publishing():
+            assert run.is_exclusive
+            with pytest.raises(LockedError), hold_lock(storage, is_brief=True):
+                pass
+        with hold_lock(storage, is_brief=True) as brief:
+            brief.check()
+    with hold_lock(storage, is_brief=True) as brief:
+        assert brief.is_exclusive
+    assert not storage.exists("LOCK")
+    assert not storage.exists("PUBLISHING")
+
+
+def test_run_that_lost_either_lease_cannot_publish(place: str) -> None:
+    storage = open_storage(place)
+    with hold_run(storage) as run, run.publishing():
+        storage.write("PUBLISHING", b'{"owner": "b:2", "token": "other", "since": 0, "beat": 0}')
+        with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
+            run.check()
