@@ -113,10 +113,10 @@ class LiveLibrary:
         with self.lease(None) as searcher:
             self.taught.follow(searcher, interval=0)
 
-    def has_channels(self) -> bool:
-        """Return whether the live version has images from Slack, which not everybody may see."""
+    def channels(self) -> Channels:
+        """Return the ids of the Slack channels of which the live version has images. Not everybody may see these."""
         with self._lease_version() as live:
-            return bool(live.channels)
+            return frozenset(live.channels)
 
     def slack_channels(self) -> set[PicturePlace]:
         """Return the Slack channels of which the live version has images."""

@@ -213,8 +213,8 @@ class LibraryReader:
 
     async def visible_to_asker(self) -> Channels:
         """Return the Slack channels whose pictures the person who asks may see."""
-        has_channels = await asyncio.to_thread(self._live.has_channels)
-        return await self._visibility.of_asker() if has_channels else NO_CHANNELS
+        indexed = await asyncio.to_thread(self._live.channels)
+        return await self._visibility.of_asker(indexed) if indexed else NO_CHANNELS
 
     async def visible_in(self, reply: Reply) -> Channels:
         """Return the Slack channels whose pictures an answer may show.

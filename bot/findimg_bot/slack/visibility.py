@@ -34,6 +34,15 @@ class Asker:
     user: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What Slack answered about a person."""
+
+    asked: float  # by the monotonic clock
+    indexed: Channels  # which channels had pictures in the library then
+    channels: Channels  # whose pictures the person may see
+
+
 # Set for each request. Without it, no picture from Slack is visible.
 asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
 
@@ -43,31 +52,35 @@ class Visibility:
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}  # of the channels about which Slack answered, by id
-        self._cache: dict[tuple[str, str], tuple[float, Channels]] = {}
+        self._cache: dict[tuple[str, str], _Answer] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
-    async def of_asker(self) -> Channels:
-        """Return the ids of the channels whose pictures the person who asks may see."""
+    async def of_asker(self, indexed: Channels) -> Channels:
+        """Return the ids of the channels whose pictures the person who asks may see. Arguments as of `channels`."""
         person = asker.get()
-        return await self.channels(person) if person and person.user else NO_CHANNELS
+        return await self.channels(person, indexed) if person and person.user else NO_CHANNELS
 
-    async def channels(self, person: Asker) -> Channels:
-        """Return the ids of the channels whose pictures a person may see."""
+    async def channels(self, person: Asker, indexed: Channels) -> Channels:
+        """Return the ids of the channels whose pictures a person may see.
+
+        Args:
+            person: the person.
+            indexed: ids of the channels that the library has pictures of. Slack is asked about new ones at once.
+        """
         key = person.team, person.user
         if len(self._locks) > _MAX_CACHED:
             self._cache.clear()
             self._locks.clear()
         async with self._locks.setdefault(key, asyncio.Lock()):
-            asked, known = self._cache.get(key, (-_SECONDS, NO_CHANNELS))
-            now = time.monotonic()
-            if now - asked < _SECONDS:
-                return known
+            known, now = self._cache.get(key), time.monotonic()
+            if known and now - known.asked < _SECONDS and indexed <= known.indexed | known.channels:
+                return known.channels
             try:
                 found = await self._ask(person)
             except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 _log.warning("Pictures from Slack are hidden, because Slack does not say who may see them: %s", error)
                 return NO_CHANNELS
-            self._cache[key] = now, found
+            self._cache[key] = _Answer(now, indexed, found)
             return found
 
     def forget(self, team: str, user: str) -> None:

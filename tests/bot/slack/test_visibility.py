@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg.library.channels import NO_CHANNELS
 from findimg_bot.local_slack.model.state import Channel, User
 from findimg_bot.slack import visibility
 from findimg_bot.slack.manifest import read_manifest
@@ -36,9 +37,10 @@ class Place:
         self.client = AsyncWebClient(workspace.bot_token, base_url=workspace.api_url)
         self.visibility = Visibility()
 
-    def seen_by(self, user: User) -> set[str]:
-        """Return the names of the channels whose pictures a person may see."""
-        found = asyncio.run(self.visibility.channels(Asker(self.client, self.team.id, user.id)))
+    def seen_by(self, user: User, *indexed: Channel) -> set[str]:
+        """Return the names of the channels whose pictures a person may see, while some channels are indexed."""
+        person, ids = Asker(self.client, self.team.id, user.id), frozenset(channel.id for channel in indexed)
+        found = asyncio.run(self.visibility.channels(person, ids))
         return {self.team.channels[name].name for name in found if not self.team.channels[name].is_im} - {"general"}
 
 
@@ -75,6 +77,18 @@ def test_change_in_slack_counts_after_a_minute(place: Place, change: str, monkey
         assert channel.name in place.seen_by(person)
 
 
+def test_channel_whose_first_picture_was_indexed_counts_at_once(place: Place) -> None:
+    assert place.seen_by(place.other, place.public, place.private) == {"public", "shared"}
+    new: Channel = place.slack.call(place.team.add_channel, "new", members=[place.other.id], private=True)
+    indexed = (place.public, place.private, new)
+    assert place.seen_by(place.other, *indexed) == {"public", "shared", "new"}
+    assert place.seen_by(place.guest, *indexed) == {"shared"}
+    calls = len(place.faults.calls)
+    assert place.seen_by(place.other, *indexed[1:]) == {"public", "shared", "new"}
+    assert place.seen_by(place.guest, *indexed) == {"shared"}  # of a channel that a person may not see, too
+    assert len(place.faults.calls) == calls
+
+
 @pytest.mark.parametrize("method", ["users.info", "users.conversations", "conversations.list"])
 def test_nothing_is_visible_while_slack_does_not_answer(place: Place, method: str) -> None:
     place.faults.failing[method] = "fatal_error"
@@ -91,7 +105,9 @@ def test_all_pages_of_channels_are_read(place: Place, monkeypatch: pytest.Monkey
 def test_people_who_ask_together_cause_one_request(place: Place) -> None:
     async def ask() -> None:
         client = AsyncWebClient(place.client.token, base_url=place.client.base_url)
-        asked = [place.visibility.channels(Asker(client, place.team.id, place.member.id)) for _ in range(20)]
+        asked = [
+            place.visibility.channels(Asker(client, place.team.id, place.member.id), NO_CHANNELS) for _ in range(20)
+        ]
         assert len(set(await asyncio.gather(*asked))) == 1
 
     asyncio.run(ask())
