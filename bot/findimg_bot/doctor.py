@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -150,12 +150,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
 
     async def bot_token() -> str:
         answer = await token()
-        scopes = _scopes(answer)
-        if missing := [scope for scope in bot_scopes(surfaces) if scope not in scopes]:
-            raise _ProblemError(
-                f"The token lacks {', '.join(missing)}. Update the app with the output of findimg-bot "
-                "manifest and install it again."
-            )
+        _check_scopes(answer, surfaces)
         return f"{answer['user']} in {answer['team']}, with all scopes."
 
     async def app_token() -> str:
@@ -256,7 +251,8 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
             await asyncio.to_thread(store.close)
 
     async def live_scopes() -> str:
-        return checks.check_scopes(_scopes(await token()))
+        _check_scopes(await token(), replace(surfaces, channels=True, live=True))
+        return "The token has the scopes for pictures in channels."
 
     async def live_library() -> str:
         return await asyncio.to_thread(checks.check_writable, live.library.storage, live.library.uri)
@@ -284,9 +280,16 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
             yield "live catch-up", live_lag
 
 
-def _scopes(answer: AsyncSlackResponse) -> set[str]:
-    """Return the scopes of the token with which Slack was called."""
-    return set(re.split(r"[,\s]+", str(answer.headers.get("x-oauth-scopes", ""))))
+def _check_scopes(answer: AsyncSlackResponse, surfaces: Surfaces) -> None:
+    """Check that the token with which Slack was called has the scopes for some surfaces."""
+    scopes = re.split(r"[,\s]+", str(answer.headers.get("x-oauth-scopes", "")))
+    if missing := [scope for scope in bot_scopes(surfaces) if scope not in scopes]:
+        used = (field.name for field in fields(surfaces) if getattr(surfaces, field.name))
+        flags = "".join(f" --{name.replace('_', '-')}" for name in used)
+        raise _ProblemError(
+            f"The token lacks {', '.join(missing)}. Update the app with the output of findimg-bot manifest{flags} and "
+            "install it again."
+        )
 
 
 def _check_token(name: str, token: str) -> None:

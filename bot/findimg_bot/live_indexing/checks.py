@@ -14,11 +14,9 @@ from findimg.terminal import counted
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import channels_of, created, list_channels, list_files
 from findimg_bot.live_library import LiveLibrary
-from findimg_bot.slack.manifest import Surfaces, bot_scopes
 from findimg_bot.state.pictures import Pictures
 
 _LATE_SECONDS = 600.0  # a change that waits longer is a problem
-_SURFACES = Surfaces(channels=True, live=True)
 
 
 async def check_extra() -> str:
@@ -33,20 +31,6 @@ async def check_extra() -> str:
     finally:
         await writer.stop()
     return "The extra jobs is installed."
-
-
-def check_scopes(scopes: Collection[str]) -> str:
-    """Check the scopes of the bot's token.
-
-    Raises:
-        SettingsError: some are missing.
-    """
-    if missing := [scope for scope in bot_scopes(_SURFACES) if scope not in scopes]:
-        raise SettingsError(
-            f"Live indexing also needs the scopes {', '.join(missing)}. Update the app with the output of findimg-bot "
-            "manifest --channels --live and install it again."
-        )
-    return "The token has the scopes for pictures in channels."
 
 
 def check_writable(storage: Storage, uri: str) -> str:

@@ -255,7 +255,7 @@ class History(RuleBasedStateMachine):
     def roll_back(self, number: int) -> None:
         if versions := self.library.versions():
             chosen = versions[number % len(versions)]
-            rollback(chosen, self.library.uri, self.cache)
+            rollback(version=chosen, library=self.library.uri, cache=self.cache)
             assert self.library.current() == chosen
             self.expect(self.versions[chosen])
 
