@@ -1,6 +1,9 @@
 """`python -m tests.benchmarks.reading`: how much of the text in pictures is found, and how much that is not there.
 
 It draws pages, indexes them together with photographs, and asks for exact phrases of every page. Nothing is asserted.
+
+Chinese and Japanese need fonts, such as Debian's fonts-wqy-microhei and fonts-ipaexfont-gothic (5 MB), in any folder
+that `--fonts` names. FINDIMG_TEXT_SCRIPTS adds the models for Cyrillic and Greek pages.
 """
 
 import json

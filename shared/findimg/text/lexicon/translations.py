@@ -17,6 +17,9 @@ from findimg.text.lines import Lines
 FILE = "translations.txt.gz"
 LONGEST_PHRASE = 4  # words
 _LONGEST_UNSPACED = 12  # characters of a word in a script without spaces
+_LONGEST_SEARCHED = (
+    64  # characters of a text without spaces whose parts are looked for in written text, which takes time
+)
 # Endings of plurals and their singular, by language.
 _PLURALS = {
     "de": (("en", ""), ("n", ""), ("e", ""), ("er", ""), ("s", "")),
@@ -137,7 +140,7 @@ class Translations:
         start = 0
         while start < len(run):
             word = known.get(start, "")
-            if len(word) <= 1:
+            if len(word) <= 1 and len(run) <= _LONGEST_SEARCHED:
                 # Single characters have a meaning in the dictionary, although they may be a part of a longer word.
                 end = next((place for place in known if place > start and len(known[place]) > 1), len(run))
                 parts_here = (run[start:stop] for stop in range(min(end, start + _LONGEST_UNSPACED), start + 1, -1))
