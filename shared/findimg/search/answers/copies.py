@@ -1,4 +1,4 @@
-"""CopyGroups: copies and near-duplicates of a hit are listed with it and are not hits themselves."""
+"""Copies and near-duplicates: they are listed with a hit, and are not hits themselves."""
 
 import numpy as np
 from numpy.typing import NDArray
