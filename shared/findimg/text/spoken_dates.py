@@ -36,7 +36,7 @@ def with_date_filters(text: str) -> str:
         if found and found[0] not in fields:
             name, value, length = found
             fields.add(name)
-            parts += [text[end : match.start()], f'{name}:"{value}" ']
+            parts += [text[end : match.start()], f'{name}:"{value}" ' if " " in value else f"{name}:{value} "]
             end = match.end() + length
     return " ".join("".join([*parts, text[end:]]).split()) if parts else text
 

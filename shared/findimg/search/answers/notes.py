@@ -11,6 +11,7 @@ from findimg.library.version_catalog import VersionCatalog
 from findimg.search.answers.folders import nearest_folders
 from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.groups import TermGroup
+from findimg.terminal import counted
 from findimg.text.enumeration import enumerated
 from findimg.text.spelling import did_you_mean
 
@@ -60,7 +61,7 @@ class Notes:
         if not filters:
             return ""
         found = len(self._matching(filters))
-        note = f"{found} of {self._catalog.images} images match the filters."
+        note = f"{found:,} of {self._catalog.images:,} images match the filters."
         if not found:
             for folder in filters.folders:
                 if not len(self._matching(Filters(folders=(folder,)))):
@@ -70,9 +71,9 @@ class Notes:
         by_file = self._catalog.dated_by_file(replace(filters, before=None, after=None))
         undated = self._catalog.undated()
         if by_file:
-            images = "1 image has" if by_file == 1 else f"{by_file} images have"
+            images = "1 image has" if by_file == 1 else f"{by_file:,} images have"
             note += f" {images} no camera date, so the time of the file counts."
-        return f"{note} {undated} images carry no date." if undated else note
+        return f"{note} Without any date: {counted(undated, 'image')}." if undated else note
 
     def _is_word(self, text: str) -> bool:
         """Return whether a term's text may be misspelt: any term, but no sentence."""
