@@ -27,7 +27,7 @@ from findimg_bot.live_library import LiveLibrary
 from findimg_bot.slack.installations import ciphers
 from findimg_bot.slack.manifest import Surfaces, bot_scopes
 from findimg_bot.slack.thumbnails import upload, wait_until_ready
-from findimg_bot.state.pictures import Pictures
+from findimg_bot.state.picture_changes import Pictures
 from findimg_bot.state.store import Store
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.slack.blocks.message import text_message
-from findimg_bot.state.pictures import Pictures
+from findimg_bot.state.picture_changes import Pictures
 
 _INDEXED = (
     "From now on, findimg finds the pictures of this channel, for the people who can see them in Slack. "

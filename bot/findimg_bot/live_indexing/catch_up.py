@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.library.channels import PicturePlace
 from findimg_bot.live_indexing.slack_listing import channels_of, created, list_files
-from findimg_bot.state.pictures import Action, Pictures
+from findimg_bot.state.picture_changes import Action, Pictures
 
 
 @dataclass(frozen=True, slots=True)

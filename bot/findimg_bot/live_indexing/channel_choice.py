@@ -8,7 +8,7 @@ from findimg.errors import FindimgError
 from findimg.library.channels import PicturePlace
 from findimg.library.channels_off import channels_off, switch_off, switch_on
 from findimg.storage.base import Storage
-from findimg_bot.state.pictures import Action, Pictures
+from findimg_bot.state.picture_changes import Action, Pictures
 
 _PAUSE = 10.0  # seconds until the library is read again after an error
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from findimg.terminal import counted
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import channels_of, created, list_channels, list_files
 from findimg_bot.live_library import LiveLibrary
-from findimg_bot.state.pictures import Pictures
+from findimg_bot.state.picture_changes import Pictures
 
 _LATE_SECONDS = 600.0  # a change that waits longer is a problem
 

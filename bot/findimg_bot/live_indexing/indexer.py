@@ -27,7 +27,7 @@ from findimg_bot.live_indexing.slack_listing import Described, channels_of, desc
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.slack.image_files import SlackFile, image_among
 from findimg_bot.slack.installations import ClientOfTeam
-from findimg_bot.state.pictures import Action, PictureChange, Pictures
+from findimg_bot.state.picture_changes import Action, PictureChange, Pictures
 
 _LEASE = "live indexing"
 _LEASE_SECONDS = 30.0  # after which another bot takes over from one that died

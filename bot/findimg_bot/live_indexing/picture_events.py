@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from findimg.library.channels import PicturePlace
-from findimg_bot.state.pictures import Action, Pictures
+from findimg_bot.state.picture_changes import Action, Pictures
 
 
 class PictureEvents:

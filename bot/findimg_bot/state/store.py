@@ -22,7 +22,7 @@ from sqlalchemy import Connection, delete, select
 from findimg.search.answers.results import ImageFeatures
 from findimg_bot.answers import Question
 from findimg_bot.state.database import Database, insert_row
-from findimg_bot.state.pictures import Pictures, delete_old_changes
+from findimg_bot.state.picture_changes import Pictures, delete_old_changes
 from findimg_bot.state.requests import claim_events
 from findimg_bot.state.tables import (
     catch_ups,

@@ -8,7 +8,7 @@ import pytest
 
 from findimg.library.channels import PicturePlace
 from findimg_bot.state import pictures as module
-from findimg_bot.state.pictures import Action, Pictures
+from findimg_bot.state.picture_changes import Action, Pictures
 from findimg_bot.state.store import Store
 
 EAGLE, GEESE, CHANNEL = PicturePlace("T1", "C1", "F1"), PicturePlace("T1", "C2", "F2"), PicturePlace("T1", "C1")
