@@ -21,7 +21,7 @@ from findimg.storage.base import Entry
 from findimg.storage.slack import picture_entry
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.live_indexing.announcement import announce
-from findimg_bot.live_indexing.catch_up import Indexed, catch_up
+from findimg_bot.live_indexing.comparison import Indexed, catch_up
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import Described, channels_of, describe_files, list_channels
 from findimg_bot.live_library import LiveLibrary
