@@ -77,7 +77,7 @@ class LibraryWriter:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "findimg_bot.live_indexing.child",
+                "findimg_bot.live_indexing.writer_process",
                 level,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
