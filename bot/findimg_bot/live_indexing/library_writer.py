@@ -9,7 +9,7 @@ import sys
 from findimg.errors import StorageError
 from findimg.plugins import Change, NotAdded
 from findimg.settings import Settings
-from findimg_bot.live_indexing.messages import HEAD, Answer, Request
+from findimg_bot.live_indexing.writer_messages import HEAD, Answer, Request
 
 _IDLE_SECONDS = 600.0  # after which the process ends, and frees its memory
 _DIED = "The process that writes to the library died. It is started again with the next picture."

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from findimg.errors import FindimgError, StorageError
 from findimg.plugins import find_apply
-from findimg_bot.live_indexing.messages import HEAD, Answer, Request
+from findimg_bot.live_indexing.writer_messages import HEAD, Answer, Request
 from findimg_bot.logs import start_log
 
 _PATIENCE = 2.0  # seconds to wait for another run that writes. The bot then tries again later.
