@@ -43,7 +43,7 @@ _AUTHORIZE = "https://slack.com/oauth/v2/authorize"
 _log = logging.getLogger(__name__)
 
 
-class RecordingApp(AsyncApp):
+class FinishingApp(AsyncApp):
     """An app that deletes the record of a request when its listener has ended. `Admission` makes the record."""
 
     def __init__(self, **arguments: Any):
@@ -89,7 +89,7 @@ def build_client(settings: Settings, session: aiohttp.ClientSession | None = Non
     )
 
 
-def build_app(settings: Settings, service: QueryService, client: AsyncWebClient) -> tuple[RecordingApp, Workspaces]:
+def build_app(settings: Settings, service: QueryService, client: AsyncWebClient) -> tuple[FinishingApp, Workspaces]:
     """Build the app.
 
     Raises:
@@ -119,7 +119,7 @@ def build_app(settings: Settings, service: QueryService, client: AsyncWebClient)
 
     authorization: Any = AsyncCallableAuthorize(logger=_log, func=authorize)
 
-    app = RecordingApp(
+    app = FinishingApp(
         logger=_log,
         name="findimg",
         signing_secret=settings.slack_signing_secret.get_secret_value(),

@@ -27,7 +27,7 @@ from findimg_bot.live_library import LiveLibrary
 from findimg_bot.slack.installations import ciphers
 from findimg_bot.slack.manifest import Surfaces, bot_scopes
 from findimg_bot.slack.thumbnails import upload, wait_until_ready
-from findimg_bot.state.picture_changes import Pictures
+from findimg_bot.state.picture_changes import PictureChanges
 from findimg_bot.state.store import Store
 
 T = TypeVar("T")
@@ -226,25 +226,25 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
                 f"The library has the source slack://{teams[0]}, but the token is of {answer['team_id']}. Use the "
                 "token of the workspace that is indexed."
             )
-        followed = await with_pictures(
-            lambda pictures: checks.followed_channels(client, pictures, answer["team_id"], settings.indexed_channels)
+        indexed = await with_pictures(
+            lambda pictures: checks.indexed_channels(client, pictures, answer["team_id"], settings.indexed_channels)
         )
-        return f"Pictures of {counted(len(followed), 'channel')} of {answer['team_id']} are indexed."
+        return f"Pictures of {counted(len(indexed), 'channel')} of {answer['team_id']} are indexed."
 
     async def live_lag() -> str:
         await asyncio.to_thread(checks.workspaces, live)
         team = str((await token())["team_id"])
 
-        async def check(pictures: Pictures) -> str:
-            channels = await checks.followed_channels(client, pictures, team, settings.indexed_channels)
+        async def check(pictures: PictureChanges) -> str:
+            channels = await checks.indexed_channels(client, pictures, team, settings.indexed_channels)
             return await checks.check_lag(client, pictures, live, team, channels)
 
         return await with_pictures(check)
 
-    async def with_pictures(check: Callable[[Pictures], Awaitable[T]]) -> T:
+    async def with_pictures(check: Callable[[PictureChanges], Awaitable[T]]) -> T:
         store = await asyncio.to_thread(Store, settings.state)
         try:
-            return await check(store.pictures)
+            return await check(store.picture_changes)
         except SLACK_ERRORS as error:
             raise _ProblemError(f"The channels cannot be listed: {slack_failure(error)}. Check the scopes.") from error
         finally:

@@ -85,7 +85,7 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
             await service.indexer.check()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as session:
             app, workspaces = build_app(settings, service, build_client(settings, session))
-            connection = SocketModeConnection(app, app_token, service.catch_up) if http is None else None
+            connection = SocketModeConnection(app, app_token, service.request_comparison) if http is None else None
             bot = RunningBot(service, connection)
             login = asyncio.create_task(_log_in(settings, workspaces))
             try:

@@ -308,7 +308,7 @@ def test_library_in_s3_is_followed_over_http_and_the_doctor_checks_it(
             f"{s3}/library is writable.",
             "The token has the scopes for pictures in channels.",
             f"Pictures of {len(office.channels())} channels of {office.workspace.team.id} are indexed.",
-            f"The library follows {office.workspace.team.id}.",
+            f"The library has all pictures of {office.workspace.team.id}.",
         ]
         office.team.stop()
         retries, office.workspace.timing.retries = office.workspace.timing.retries, ()

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.slack.blocks.message import text_message
-from findimg_bot.state.picture_changes import Pictures
+from findimg_bot.state.picture_changes import PictureChanges
 
 _INDEXED = (
     "From now on, findimg finds the pictures of this channel, for the people who can see them in Slack. "
@@ -16,7 +16,7 @@ _INDEXED = (
 _log = logging.getLogger(__name__)
 
 
-async def announce(client: AsyncWebClient, pictures: Pictures, team: str, channel: str) -> None:
+async def announce(client: AsyncWebClient, pictures: PictureChanges, team: str, channel: str) -> None:
     """Post in a channel that its pictures are indexed, if no bot did so before."""
     if not await asyncio.to_thread(pictures.claim_announcement, team, channel):
         return

@@ -14,7 +14,7 @@ from findimg.terminal import counted
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import channels_of, created, list_channels, list_files
 from findimg_bot.live_library import LiveLibrary
-from findimg_bot.state.picture_changes import Pictures
+from findimg_bot.state.picture_changes import PictureChanges
 
 _LATE_SECONDS = 600.0  # a change that waits longer is a problem
 
@@ -67,8 +67,8 @@ def workspaces(live: LiveLibrary) -> list[str]:
     return sorted({source.partition("/")[0] for source in slack})
 
 
-async def followed_channels(
-    client: AsyncWebClient, pictures: Pictures, team: str, allowed: Collection[str]
+async def indexed_channels(
+    client: AsyncWebClient, pictures: PictureChanges, team: str, allowed: Collection[str]
 ) -> frozenset[str]:
     """Return the ids of the channels whose pictures are indexed.
 
@@ -83,17 +83,17 @@ async def followed_channels(
     if not joined:
         raise SettingsError(f"findimg is a member of no channel of {team}. Invite it with /invite @findimg.")
     off = await asyncio.to_thread(pictures.channels_off, team)
-    followed = frozenset(channel for channel in joined - off if not allowed or channel in allowed)
-    if not followed:
+    indexed = frozenset(channel for channel in joined - off if not allowed or channel in allowed)
+    if not indexed:
         raise SettingsError(
             f"Of the {counted(len(joined), 'channel')} of findimg in {team}, none is indexed: {len(off)} switched off "
             "by members, the others not in FINDIMG_INDEX_CHANNELS. Use /findimg on there, or change the setting."
         )
-    return followed
+    return indexed
 
 
 async def check_lag(
-    client: AsyncWebClient, pictures: Pictures, live: LiveLibrary, team: str, channels: Collection[str]
+    client: AsyncWebClient, pictures: PictureChanges, live: LiveLibrary, team: str, channels: Collection[str]
 ) -> str:
     """Check that the library has the pictures in channels.
 
@@ -105,8 +105,8 @@ async def check_lag(
         SlackClientError: Slack refused.
     """
     now = time.time()
-    waiting = await asyncio.to_thread(pictures.waiting, team)
-    until = await asyncio.to_thread(pictures.known_until, team)
+    waiting = await asyncio.to_thread(pictures.unapplied, team)
+    until = await asyncio.to_thread(pictures.listed_until, team)
     indexed = await asyncio.to_thread(live.slack_pictures, team)
     noticed = {change.place for change in waiting}
     oldest = [change.noticed for change in waiting]
@@ -116,7 +116,7 @@ async def check_lag(
         if created(file) > (until or 0.0) and places - indexed - noticed:
             oldest.append(created(file))
     if not oldest:
-        return f"The library follows {team}."
+        return f"The library has all pictures of {team}."
     minutes = max(0, int((now - min(oldest)) // 60))
     text = f"{counted(len(oldest), 'change')} of pictures in {team} wait, the oldest for {counted(minutes, 'minute')}."
     if now - min(oldest) > _LATE_SECONDS:

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.library.channels import PicturePlace
 from findimg_bot.live_indexing.slack_listing import channels_of, created, list_files
-from findimg_bot.state.picture_changes import Action, Pictures
+from findimg_bot.state.picture_changes import Action, PictureChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Indexed:
     pictures: Set[PicturePlace]
 
 
-async def catch_up(
+async def compare_with_slack(
     client: AsyncWebClient,
-    pictures: Pictures,
+    pictures: PictureChanges,
     team: str,
     indexed: Indexed,
     is_full: bool,
@@ -44,7 +44,7 @@ async def catch_up(
         is_ours: returns whether a picture may be added.
     """
     started = time.time()
-    until = await asyncio.to_thread(pictures.known_until, team)
+    until = await asyncio.to_thread(pictures.listed_until, team)
     is_full = is_full or until is None
     await asyncio.to_thread(pictures.show_channels, team, indexed.channels, started)
     listed: set[PicturePlace] = set()
@@ -54,12 +54,12 @@ async def catch_up(
         places = {PicturePlace(team, channel, str(file["id"])) for channel in channels_of(file) & indexed.channels}
         listed |= places
         if new := [place for place in places - indexed.pictures if is_ours(place)]:
-            await asyncio.to_thread(pictures.notice, new, Action.ADD, found_at=started)
+            await asyncio.to_thread(pictures.record, new, Action.ADD, found_at=started)
     if is_full:
         missing = indexed.pictures - listed
         # Slack lists files by page, so a file can slip from one page to the next while others are deleted. Check each.
         checked = [place for place in missing if place.channel in indexed.channels]
         closed = {PicturePlace(team, place.channel) for place in missing if place.channel not in indexed.channels}
-        await asyncio.to_thread(pictures.notice, checked, Action.CHECK, found_at=started)
-        await asyncio.to_thread(pictures.notice, closed, Action.REMOVE, found_at=started)
-    await asyncio.to_thread(pictures.set_known_until, team, newest)
+        await asyncio.to_thread(pictures.record, checked, Action.CHECK, found_at=started)
+        await asyncio.to_thread(pictures.record, closed, Action.REMOVE, found_at=started)
+    await asyncio.to_thread(pictures.set_listed_until, team, newest)

@@ -1,4 +1,4 @@
-"""Makes the library follow the pictures in Slack channels. Of all bots with the same state, one does this at a time."""
+"""Applies changes of pictures in Slack channels to the library. Of all bots with one state, one does this at a time."""
 
 import asyncio
 import logging
@@ -21,13 +21,14 @@ from findimg.storage.base import Entry
 from findimg.storage.slack import picture_entry
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.live_indexing.announcement import announce
-from findimg_bot.live_indexing.comparison import Indexed, catch_up
+from findimg_bot.live_indexing.comparison import Indexed, compare_with_slack
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import Described, channels_of, describe_files, list_channels
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.slack.image_files import SlackFile, image_among
 from findimg_bot.slack.installations import ClientOfTeam
-from findimg_bot.state.picture_changes import Action, PictureChange, Pictures
+from findimg_bot.state.picture_changes import Action, PictureChange
+from findimg_bot.state.store import Store
 
 _LEASE = "live indexing"
 _LEASE_SECONDS = 30.0  # after which another bot takes over from one that died
@@ -58,19 +59,20 @@ class _Batch:
 class LiveIndexer:
     """Works on the queue of changes until its task is cancelled."""
 
-    def __init__(self, settings: Settings, live: LiveLibrary, pictures: Pictures, on_published: Callable[[], None]):
+    def __init__(self, settings: Settings, live: LiveLibrary, store: Store, on_published: Callable[[], None]):
         """Args:
         on_published: called after each new version.
         """
         self._settings = settings
         self._live = live
-        self._pictures = pictures
+        self._changes = store.picture_changes
+        self._leases = store.leases
         self._on_published = on_published
         self._writer = LibraryWriter()
         self._owner = secrets.token_urlsafe(12)
         self._holds_lease = False
         self._wake = asyncio.Event()
-        self._catch_up = asyncio.Event()
+        self._is_requested = asyncio.Event()
         self._bots: dict[str, str] = {}  # ids of the bot users, by team
         self._refused: set[PicturePlace] = set()  # pictures that cannot be added, such as broken files
         self._reported = ""  # the last error, which is logged once
@@ -87,12 +89,12 @@ class LiveIndexer:
         """Look for changes now."""
         self._wake.set()
 
-    def catch_up(self) -> None:
+    def request_comparison(self) -> None:
         """Compare all pictures with Slack soon, because events may have been lost."""
-        self._catch_up.set()
+        self._is_requested.set()
 
     async def run(self, client_of: ClientOfTeam) -> None:
-        """Follow Slack until the task is cancelled.
+        """Apply changes, and compare with Slack, until the task is cancelled.
 
         Args:
             client_of: returns a client with a team's token, None when the app is not installed there.
@@ -100,43 +102,41 @@ class LiveIndexer:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_lease())
-                tasks.create_task(self._follow(client_of))
+                tasks.create_task(self._work(client_of))
                 tasks.create_task(self._compare(client_of))
         finally:
             await self._writer.stop()
             if self._holds_lease:
                 with suppress(FindimgError):
-                    await asyncio.to_thread(self._pictures.release_lease, _LEASE, self._owner)
+                    await asyncio.to_thread(self._leases.release, _LEASE, self._owner)
 
     async def _keep_lease(self) -> None:
         while True:
             held = self._holds_lease
             try:
-                self._holds_lease = await asyncio.to_thread(
-                    self._pictures.hold_lease, _LEASE, self._owner, _LEASE_SECONDS
-                )
+                self._holds_lease = await asyncio.to_thread(self._leases.hold, _LEASE, self._owner, _LEASE_SECONDS)
             except FindimgError as error:
                 self._holds_lease = False
                 self._report(error)
             if self._holds_lease and not held:
                 _log.info("This bot indexes the pictures of Slack channels.")
                 self.wake()
-                self.catch_up()
+                self.request_comparison()
             await asyncio.sleep(_LEASE_SECONDS / 3 if self._holds_lease else _POLL)
 
-    async def _follow(self, client_of: ClientOfTeam) -> None:
+    async def _work(self, client_of: ClientOfTeam) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL):
                     await self._wake.wait()
             self._wake.clear()
             try:
-                while self._holds_lease and await self._follow_some(client_of):
+                while self._holds_lease and await self._apply_due(client_of):
                     pass
             except FindimgError as error:
                 self._report(error)
             except Exception:
-                _log.exception("Changes of pictures in Slack cannot be followed.")
+                _log.exception("Changes of pictures in Slack cannot be applied.")
 
     async def _compare(self, client_of: ClientOfTeam) -> None:
         loop = asyncio.get_running_loop()
@@ -144,9 +144,9 @@ class LiveIndexer:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CATCH_UP):
-                    await self._catch_up.wait()
+                    await self._is_requested.wait()
                 full_at = loop.time()
-            self._catch_up.clear()
+            self._is_requested.clear()
             if not self._holds_lease:
                 full_at = loop.time()
                 continue
@@ -166,18 +166,20 @@ class LiveIndexer:
 
     async def _compare_team(self, client: AsyncWebClient, team: str, is_full: bool) -> None:
         indexed = Indexed(await self._channels(client, team), await asyncio.to_thread(self._live.slack_pictures, team))
-        await catch_up(client, self._pictures, team, indexed, is_full, lambda place: place not in self._refused)
+        await compare_with_slack(
+            client, self._changes, team, indexed, is_full, lambda place: place not in self._refused
+        )
         self.wake()
 
-    async def _follow_some(self, client_of: ClientOfTeam) -> bool:
+    async def _apply_due(self, client_of: ClientOfTeam) -> bool:
         """Follow the oldest changes, and return whether there were any."""
-        changes = await asyncio.to_thread(self._pictures.due, _BATCH)
+        changes = await asyncio.to_thread(self._changes.due, _BATCH)
         ordered = sorted(changes, key=lambda change: change.place.team)
         for team, group in groupby(ordered, key=lambda change: change.place.team):
-            await self._follow_team(client_of, team, list(group))
+            await self._apply_for_team(client_of, team, list(group))
         return bool(changes)
 
-    async def _follow_team(self, client_of: ClientOfTeam, team: str, changes: Sequence[PictureChange]) -> None:
+    async def _apply_for_team(self, client_of: ClientOfTeam, team: str, changes: Sequence[PictureChange]) -> None:
         try:
             client = await client_of(team)
             if client is None:
@@ -186,7 +188,7 @@ class LiveIndexer:
             batch = await self._sort_out(client, team, changes)
             await self._apply(client, team, batch)
         except LockedError:
-            await asyncio.to_thread(self._pictures.postpone, changes, _LOCKED_PAUSE, is_attempt=False)
+            await asyncio.to_thread(self._changes.postpone, changes, _LOCKED_PAUSE, is_attempt=False)
         except FindimgError as error:
             self._report(error)
             await self._postpone(changes)
@@ -230,7 +232,7 @@ class LiveIndexer:
     async def _apply(self, client: AsyncWebClient, team: str, batch: _Batch) -> None:
         """Change the library, and store what became of the changes."""
         for channel in sorted({place.channel for place in batch.entries}):
-            await announce(client, self._pictures, team, channel)
+            await announce(client, self._changes, team, channel)
         channels = {place.channel for place in await asyncio.to_thread(self._live.slack_channels)}
         removed = [change.place for change in batch.applied if change.action is not Action.ADD]
         change = Change(
@@ -249,10 +251,10 @@ class LiveIndexer:
             self._on_published()
         self._refused |= {each.place for each in batch.refused}
         finished = [each for each in batch.applied if each not in failed and each not in batch.refused]
-        await asyncio.to_thread(self._pictures.finish, finished)
-        await asyncio.to_thread(self._pictures.drop, [*batch.dropped, *batch.refused])
-        await asyncio.to_thread(self._pictures.add_instead, batch.present)
-        await asyncio.to_thread(self._pictures.postpone, batch.limited, _LIMITED_PAUSE, is_attempt=False)
+        await asyncio.to_thread(self._changes.finish, finished)
+        await asyncio.to_thread(self._changes.drop, [*batch.dropped, *batch.refused])
+        await asyncio.to_thread(self._changes.add_instead, batch.present)
+        await asyncio.to_thread(self._changes.postpone, batch.limited, _LIMITED_PAUSE, is_attempt=False)
         await self._postpone([*batch.waiting, *failed])
         self._reported = ""
 
@@ -261,16 +263,16 @@ class LiveIndexer:
         lost = [each for each in changes if each.action is Action.ADD and each.attempts + 1 >= _ATTEMPTS]
         if lost:
             _log.warning("%d pictures from Slack cannot be added now. The next run of index adds them.", len(lost))
-            await asyncio.to_thread(self._pictures.drop, lost)
+            await asyncio.to_thread(self._changes.drop, lost)
         for change in changes:
             if change not in lost:
                 pause = min(_LONGEST_PAUSE, 2.0**change.attempts)
-                await asyncio.to_thread(self._pictures.postpone, [change], pause)
+                await asyncio.to_thread(self._changes.postpone, [change], pause)
 
     async def _channels(self, client: AsyncWebClient, team: str) -> frozenset[str]:
         """Return the ids of the channels of a team whose pictures are to be indexed."""
         only = self._settings.indexed_channels
-        off = await asyncio.to_thread(self._pictures.channels_off, team)
+        off = await asyncio.to_thread(self._changes.channels_off, team)
         sources = await asyncio.to_thread(self._sources)
         return frozenset(
             channel

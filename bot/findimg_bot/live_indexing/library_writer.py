@@ -9,7 +9,7 @@ import sys
 from findimg.errors import StorageError
 from findimg.plugins import Change, NotAdded
 from findimg.settings import Settings
-from findimg_bot.live_indexing.writer_messages import HEAD, Answer, Request
+from findimg_bot.live_indexing.writer_messages import HEAD, WriteRequest, WriteResult
 
 _IDLE_SECONDS = 600.0  # after which the process ends, and frees its memory
 _DIED = "The process that writes to the library died. It is started again with the next picture."
@@ -44,7 +44,7 @@ class LibraryWriter:
                 self._idle.cancel()
             process = await self._running()
             assert process.stdin
-            data = pickle.dumps(Request(settings, change))
+            data = pickle.dumps(WriteRequest(settings, change))
             try:
                 process.stdin.write(HEAD.pack(len(data)) + data)
                 await process.stdin.drain()
@@ -93,7 +93,7 @@ class LibraryWriter:
         except EOFError as error:
             self._process = None
             raise StorageError(_DIED) from error
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, WriteResult)
         if answer.error:
             raise answer.error
         return answer.not_added

@@ -4,20 +4,20 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from findimg.library.channels import PicturePlace
-from findimg_bot.state.picture_changes import Action, Pictures
+from findimg_bot.state.picture_changes import Action, PictureChanges
 
 
 class PictureEvents:
     """Receives events of Slack. The indexer of this bot or another one applies them to the library."""
 
-    def __init__(self, pictures: Pictures, wake: Callable[[], None], catch_up: Callable[[], None]):
+    def __init__(self, changes: PictureChanges, wake: Callable[[], None], request_comparison: Callable[[], None]):
         """Args:
         wake: tells the indexer of this bot that there is something to do.
-        catch_up: tells it to compare with Slack, which finds pictures whose event was lost.
+        request_comparison: tells it to compare with Slack, which finds pictures whose event was lost.
         """
-        self._pictures = pictures
+        self._changes = changes
         self._wake = wake
-        self._catch_up = catch_up
+        self._request_comparison = request_comparison
 
     async def shared(self, team: str, channel: str, file: str) -> None:
         """Note that a file was shared in a channel."""
@@ -37,9 +37,9 @@ class PictureEvents:
 
     async def channel_opened(self, team: str, channel: str) -> None:
         """Note that the bot joined a channel, or that it is no longer archived."""
-        await asyncio.to_thread(self._pictures.show, PicturePlace(team, channel))
-        self._catch_up()
+        await asyncio.to_thread(self._changes.show, PicturePlace(team, channel))
+        self._request_comparison()
 
     async def _notice(self, places: list[PicturePlace], action: Action) -> None:
-        await asyncio.to_thread(self._pictures.notice, places, action)
+        await asyncio.to_thread(self._changes.record, places, action)
         self._wake()

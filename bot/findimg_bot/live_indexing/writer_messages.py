@@ -11,7 +11,7 @@ HEAD = struct.Struct(">I")  # the length of the pickled message that follows
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WriteRequest:
     """A change to apply."""
 
     settings: Settings  # with the token of the workspace whose pictures are added
@@ -19,7 +19,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WriteResult:
     """The result of a request."""
 
     not_added: tuple[NotAdded, ...] = ()

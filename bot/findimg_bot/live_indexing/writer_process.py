@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from findimg.errors import FindimgError, StorageError
 from findimg.plugins import find_apply
-from findimg_bot.live_indexing.writer_messages import HEAD, Answer, Request
+from findimg_bot.live_indexing.writer_messages import HEAD, WriteRequest, WriteResult
 from findimg_bot.logs import start_log
 
 _PATIENCE = 2.0  # seconds to wait for another run that writes. The bot then tries again later.
@@ -32,31 +32,31 @@ def main() -> None:
         _write(answers, _answer(request))
 
 
-def _is_able() -> Answer:
+def _is_able() -> WriteResult:
     """Return the first answer: whether everything is installed that this process needs."""
     try:
         find_apply()
-        return Answer()
+        return WriteResult()
     except FindimgError as error:
-        return Answer(error=_without_cause(error))
+        return WriteResult(error=_without_cause(error))
 
 
-def _read(stream: BinaryIO) -> Request | None:
+def _read(stream: BinaryIO) -> WriteRequest | None:
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
         return None
     request = pickle.loads(stream.read(HEAD.unpack(head)[0]))
-    assert isinstance(request, Request)
+    assert isinstance(request, WriteRequest)
     return request
 
 
-def _answer(request: Request) -> Answer:
+def _answer(request: WriteRequest) -> WriteResult:
     try:
-        return Answer(find_apply()(request.settings, request.change, _PATIENCE))
+        return WriteResult(find_apply()(request.settings, request.change, _PATIENCE))
     except FindimgError as error:
-        return Answer(error=_without_cause(error))
+        return WriteResult(error=_without_cause(error))
     except Exception as error:
-        return Answer(error=StorageError(f"The library cannot be changed: {type(error).__name__}: {error}"))
+        return WriteResult(error=StorageError(f"The library cannot be changed: {type(error).__name__}: {error}"))
 
 
 def _without_cause(error: FindimgError) -> FindimgError:
@@ -64,7 +64,7 @@ def _without_cause(error: FindimgError) -> FindimgError:
     return type(error)(str(error))
 
 
-def _write(stream: BinaryIO, answer: Answer) -> None:
+def _write(stream: BinaryIO, answer: WriteResult) -> None:
     data = pickle.dumps(answer)
     stream.write(HEAD.pack(len(data)) + data)
     stream.flush()

@@ -35,7 +35,7 @@ from findimg_bot.slack.blocks.elements import Block, context
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.picture_text import picture_text_message
 from findimg_bot.slack.blocks.results import (
-    HitPictures,
+    HitThumbnails,
     ResultsPage,
     copies_message,
     link_preview,
@@ -98,7 +98,7 @@ class QueryService:
         """
         cores = os.cpu_count() or 1
         # One core stays free to acknowledge requests while an image is being embedded.
-        self.live = LiveLibrary(settings, max(1, cores - 1), lambda: self.store.pictures.hidden())
+        self.live = LiveLibrary(settings, max(1, cores - 1), lambda: self.store.picture_changes.hidden())
         self.library = self.live.library
         self.store = Store(settings.state)
         self.recovery = Recovery(self.store.database)
@@ -108,10 +108,10 @@ class QueryService:
         self.visibility = Visibility()
         is_live = settings.live_indexing == "on"
         self._watcher = VersionWatcher(self.live, self.store, self.thumbnails, self.metrics, is_live)
-        self.indexer = LiveIndexer(settings, self.live, self.store.pictures, self._watcher.wake) if is_live else None
-        self.pictures = PictureEvents(self.store.pictures, self._wake_indexer, self.catch_up)
+        self.indexer = LiveIndexer(settings, self.live, self.store, self._watcher.wake) if is_live else None
+        self.picture_events = PictureEvents(self.store.picture_changes, self._wake_indexer, self.request_comparison)
         self.channel_choice = ChannelChoice(
-            self.store.pictures, lambda: self.library.storage, self._wake_indexer, self.catch_up
+            self.store.picture_changes, lambda: self.library.storage, self._wake_indexer, self.request_comparison
         )
         self._indexed_channels = settings.indexed_channels
         self._search_pool = BoundedExecutor("search", cores, _MAX_QUESTIONS)
@@ -139,10 +139,10 @@ class QueryService:
         """Return whether the operator lets the pictures of a Slack channel be indexed."""
         return not self._indexed_channels or channel in self._indexed_channels
 
-    def catch_up(self) -> None:
+    def request_comparison(self) -> None:
         """Look for pictures in Slack of which the bot may have got no event."""
         if self.indexer:
-            self.indexer.catch_up()
+            self.indexer.request_comparison()
 
     async def stop(self) -> None:
         """Stop the background work and close everything."""
@@ -200,12 +200,12 @@ class QueryService:
         question = Question("/similar", "", like=uri)
         question_id = await self._store_question(team, reply, question, 0, (uri,))
 
-        async def send(pictures: HitPictures, attempt: int) -> None:
+        async def send(pictures: HitThumbnails, attempt: int) -> None:
             source = pictures.sources.get(details.hit.sha256)
             message = shared_image_message(details, source, reply.user, f"{question_id}.0")
             await reply.send(message, pictures.fresh)
 
-        await self._send_with_pictures(client, team, [details.hit], send)
+        await self._send_with_thumbnails(client, team, [details.hit], send)
 
     async def preview(
         self,
@@ -226,7 +226,7 @@ class QueryService:
         stored = StoredQuestion(team, "", Question("/similar", "", like=uris[0]), 0, uris)
         question_id = await asyncio.to_thread(self.store.save_question, stored)
 
-        async def show(pictures: HitPictures, attempt: int) -> None:
+        async def show(pictures: HitThumbnails, attempt: int) -> None:
             await send(
                 {
                     link: link_preview(details, pictures.sources.get(details.hit.sha256), f"{question_id}.{number}")
@@ -234,7 +234,7 @@ class QueryService:
                 }
             )
 
-        await self._send_with_pictures(client, team, [details.hit for details in found.values()], show)
+        await self._send_with_thumbnails(client, team, [details.hit for details in found.values()], show)
 
     async def tag(self, team: str, reply: Reply, question: Question, file: SlackFile | None) -> None:
         """Answer with the tags of an image.
@@ -349,18 +349,18 @@ class QueryService:
         hits = page.results.hits
         question_id = await self._store_question(team, reply, question, page.skip, tuple(hit.uri for hit in hits))
 
-        async def send(pictures: HitPictures, attempt: int) -> None:
+        async def send(pictures: HitThumbnails, attempt: int) -> None:
             message = show(page, pictures, question_id, private=reply.private, cards=attempt == 0)
             await reply.send(message, pictures.fresh)
 
-        await self._send_with_pictures(client, team, hits, send, page.skip + 1, page.grid)
+        await self._send_with_thumbnails(client, team, hits, send, page.skip + 1, page.grid)
 
-    async def _send_with_pictures(
+    async def _send_with_thumbnails(
         self,
         client: AsyncWebClient,
         team: str,
         hits: Sequence[Hit],
-        send: Callable[[HitPictures, int], Awaitable[None]],
+        send: Callable[[HitThumbnails, int], Awaitable[None]],
         first: int = 1,
         grid: bool = False,
     ) -> None:
@@ -374,7 +374,7 @@ class QueryService:
             grid: whether the person asked for a contact sheet.
         """
         for attempt in range(_ATTEMPTS):
-            pictures = await self.thumbnails.show(
+            pictures = await self.thumbnails.for_hits(
                 client, team, self.library.storage, hits, first=first, grid=grid, ready=attempt > 0
             )
             try:
@@ -386,7 +386,7 @@ class QueryService:
                     await self.thumbnails.refused(team, hits, first)
         else:
             _log.warning("Slack refuses the thumbnails of an answer.")
-            pictures = HitPictures(note="Slack does not show the thumbnails.")
+            pictures = HitThumbnails(note="Slack does not show the thumbnails.")
             await send(pictures, _ATTEMPTS)
         if pictures.note:
             self.metrics.thumbnail_failures.inc()

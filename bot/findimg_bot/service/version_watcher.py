@@ -103,7 +103,7 @@ class VersionWatcher:
         for place in sorted(await asyncio.to_thread(self._live.slack_channels) - self._announced):
             if client := await client_of(place.team):
                 self._announced.add(place)
-                await announce(client, self._store.pictures, place.team, place.channel)
+                await announce(client, self._store.picture_changes, place.team, place.channel)
 
     def _removed(self, hashes: Sequence[str]) -> set[str]:
         with self._live.lease(None) as searcher:

@@ -14,7 +14,7 @@ from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.slack.blocks.elements import Block
-from findimg_bot.slack.blocks.results import HitPictures
+from findimg_bot.slack.blocks.results import HitThumbnails
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import IMAGE_URL
 from findimg_bot.slack.picture_grid import draw_grid
@@ -51,7 +51,7 @@ class Thumbnails:
         self._uploads: dict[tuple[str, str], _Upload] = {}
         self._places = asyncio.Semaphore(_PARALLEL_UPLOADS)
 
-    async def show(
+    async def for_hits(
         self,
         client: AsyncWebClient,
         team: str,
@@ -61,7 +61,7 @@ class Thumbnails:
         first: int = 1,
         grid: bool = False,
         ready: bool = False,
-    ) -> HitPictures:
+    ) -> HitThumbnails:
         """Return a picture of each hit, or one of all hits for a grid and when uploading takes too long.
 
         Args:
@@ -76,11 +76,11 @@ class Thumbnails:
             return await self._sheet(client, team, storage, (hits, first), ready, "Slack takes long to accept it")
         if self._base_url:
             urls = {hit.sha256: self._base_url + quote(hit.thumbnail) for hit in hits}
-            return HitPictures({sha256: {"image_url": url} for sha256, url in urls.items() if len(url) <= IMAGE_URL})
+            return HitThumbnails({sha256: {"image_url": url} for sha256, url in urls.items() if len(url) <= IMAGE_URL})
         files = await asyncio.to_thread(self._store.thumbnails, team, {hit.sha256 for hit in hits})
         missing = {hit.sha256: hit for hit in hits if hit.sha256 not in files}
         if not missing:
-            return HitPictures(_files(files))
+            return HitThumbnails(_files(files))
         uploads = {sha256: self._upload_hit(client, team, storage, hit) for sha256, hit in missing.items()}
         waiting = {sha256: each.ready if ready else each.uploaded for sha256, each in uploads.items()}
         # Late uploads are not cancelled, because the next answer can use them.
@@ -94,9 +94,9 @@ class Thumbnails:
             else:
                 files[sha256] = upload.result()
         if not reasons:
-            return HitPictures(_files(files), fresh=True)
+            return HitThumbnails(_files(files), fresh=True)
         sheet = await self._sheet(client, team, storage, (hits, first), ready, reasons[0])
-        return sheet if sheet.sheet else HitPictures(_files(files), note=sheet.note, fresh=True)
+        return sheet if sheet.sheet else HitThumbnails(_files(files), note=sheet.note, fresh=True)
 
     async def refused(self, team: str, hits: Sequence[Hit], first: int = 1) -> None:
         """Delete the stored ids of an answer's thumbnails after Slack refused to show them."""
@@ -130,13 +130,13 @@ class Thumbnails:
         page: tuple[Sequence[Hit], int],
         ready: bool,
         reason: str,
-    ) -> HitPictures:
+    ) -> HitThumbnails:
         """Return a contact sheet of all hits, else a note with `reason`."""
         hits, first = page
         name = _sheet_hash(hits, first)
         known = await asyncio.to_thread(self._store.thumbnails, team, [name])
         if name in known:
-            return HitPictures(sheet=_file(known[name]))
+            return HitThumbnails(sheet=_file(known[name]))
 
         def draw() -> bytes:
             return draw_grid([storage.read(hit.thumbnail) for hit in hits], first)
@@ -146,10 +146,10 @@ class Thumbnails:
         waiting: asyncio.Future[str] = upload.ready if ready else upload.uploaded
         try:
             async with asyncio.timeout(SHEET_SECONDS):
-                return HitPictures(sheet=_file(await asyncio.shield(waiting)), fresh=True)
+                return HitThumbnails(sheet=_file(await asyncio.shield(waiting)), fresh=True)
         except (*SLACK_ERRORS, FindimgError) as error:
             _log.warning("Neither thumbnails nor a contact sheet: %s; %s", reason, slack_failure(error))
-            return HitPictures(note=f"Some thumbnails are missing: {reason}.")
+            return HitThumbnails(note=f"Some thumbnails are missing: {reason}.")
 
     def _upload_hit(self, client: AsyncWebClient, team: str, storage: Storage, hit: Hit) -> _Upload:
         title = plain(file_name(hit.uri))

@@ -1,4 +1,4 @@
-"""What the bot noticed about pictures in Slack channels: changes that the library must follow, and members' choices.
+"""Changes of pictures in Slack channels that are to be applied to the library, and members' choices.
 
 The changes are a queue. It survives restarts, and all bots with the same state share it. One bot at a time works on it.
 """
@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from findimg.library.channels import HiddenPictures, PicturePlace
 from findimg_bot.state.database import Database, insert_row
-from findimg_bot.state.tables import catch_ups, leases, picture_changes, picture_channels
+from findimg_bot.state.tables import catch_ups, picture_changes, picture_channels
 
 _DONE_SECONDS = 86400.0  # for which a removed picture stays hidden, until every bot has a version without it
 _LOST_SECONDS = 30 * 86400.0  # after which a change that no bot applied is dropped
@@ -37,14 +37,14 @@ class PictureChange:
     attempts: int = 0  # how often it could not be applied
 
 
-class Pictures:
-    """The part of the state that is about pictures in channels. Every method raises StorageError as of `Store`."""
+class PictureChanges:
+    """The queue of changes, and the choices of members. Every method raises StorageError as of `Store`."""
 
     def __init__(self, database: Database):
         self._database = database
 
-    def notice(self, places: Iterable[PicturePlace], action: Action, found_at: float | None = None) -> None:
-        """Store that something happened to pictures. It replaces what was noticed about them before.
+    def record(self, places: Iterable[PicturePlace], action: Action, found_at: float | None = None) -> None:
+        """Store a change of pictures. It replaces earlier changes of the same ones.
 
         Args:
             found_at: when the comparison with Slack began that found the change. It does not replace newer changes, nor
@@ -67,7 +67,7 @@ class Pictures:
             self._database.run(write)
 
     def show(self, place: PicturePlace) -> None:
-        """Delete what was noticed about a place, so that its pictures are not hidden any more."""
+        """Delete the changes of a place, so that its pictures are not hidden any more."""
         same = and_(*(picture_changes.c[name] == value for name, value in place._asdict().items()))
         self._database.run(lambda connection: connection.execute(delete(picture_changes).where(same)))
 
@@ -78,20 +78,20 @@ class Pictures:
         self._database.run(lambda connection: connection.execute(delete(picture_changes).where(closed)))
 
     def due(self, limit: int) -> list[PictureChange]:
-        """Return the changes that the library must follow now, the oldest first."""
+        """Return the changes that are to be applied now, the oldest first."""
         table = picture_changes.c
         query = select(picture_changes).where(table.done.is_(None), table.due <= time.time())
         query = query.order_by(table.noticed).limit(limit)
         return self._database.run(lambda connection: [_change(row) for row in connection.execute(query).mappings()])
 
-    def waiting(self, team: str) -> list[PictureChange]:
-        """Return the changes of a team that the library has not followed, also those that are tried again later."""
+    def unapplied(self, team: str) -> list[PictureChange]:
+        """Return the changes of a team that are not applied, also those that are tried again later."""
         table = picture_changes.c
         query = select(picture_changes).where(table.team == team, table.done.is_(None))
         return self._database.run(lambda connection: [_change(row) for row in connection.execute(query).mappings()])
 
     def finish(self, changes: Sequence[PictureChange]) -> None:
-        """Store that the library followed changes. Removed pictures stay hidden for a day."""
+        """Store that changes were applied. Removed pictures stay hidden for a day."""
 
         def write(connection: Connection) -> None:
             for change in changes:
@@ -103,7 +103,7 @@ class Pictures:
         self._database.run(write)
 
     def drop(self, changes: Sequence[PictureChange]) -> None:
-        """Delete changes that the library need not follow."""
+        """Delete changes that are not to be applied."""
 
         def write(connection: Connection) -> None:
             for change in changes:
@@ -181,33 +181,15 @@ class Pictures:
 
         return self._database.run(write)
 
-    def known_until(self, team: str) -> float | None:
+    def listed_until(self, team: str) -> float | None:
         """Return the time before which all files of a team are known, None if that is not known."""
         query = select(catch_ups.c.until).where(catch_ups.c.team == team)
         return self._database.run(lambda connection: connection.execute(query).scalar())
 
-    def set_known_until(self, team: str, until: float) -> None:
+    def set_listed_until(self, team: str, until: float) -> None:
         """Store the time before which all files of a team are known."""
         row = {"team": team, "until": until}
         self._database.run(lambda connection: insert_row(connection, catch_ups, row, replace=("until",)))
-
-    def hold_lease(self, name: str, owner: str, seconds: float) -> bool:
-        """Take or keep a lease, and return whether `owner` holds it. It ends after `seconds`."""
-        table, now = leases.c, time.time()
-        row = {"name": name, "owner": owner, "until": now + seconds}
-
-        def write(connection: Connection) -> bool:
-            free = and_(table.name == name, (table.owner == owner) | (table.until < now))
-            if connection.execute(update(leases).where(free).values(owner=owner, until=now + seconds)).rowcount:
-                return True
-            return insert_row(connection, leases, row)
-
-        return self._database.run(write)
-
-    def release_lease(self, name: str, owner: str) -> None:
-        """End a lease, if `owner` holds it."""
-        same = and_(leases.c.name == name, leases.c.owner == owner)
-        self._database.run(lambda connection: connection.execute(delete(leases).where(same)))
 
 
 def delete_old_changes(connection: Connection) -> None:

@@ -22,7 +22,8 @@ from sqlalchemy import Connection, delete, select
 from findimg.search.answers.results import ImageFeatures
 from findimg_bot.answers import Question
 from findimg_bot.state.database import Database, insert_row
-from findimg_bot.state.picture_changes import Pictures, delete_old_changes
+from findimg_bot.state.leases import Leases
+from findimg_bot.state.picture_changes import PictureChanges, delete_old_changes
 from findimg_bot.state.requests import claim_events
 from findimg_bot.state.tables import (
     catch_ups,
@@ -57,7 +58,8 @@ class Store:
 
     Attributes:
         database: the opened database.
-        pictures: what the bot noticed about pictures in Slack channels.
+        picture_changes: changes of pictures in Slack channels that are to be applied to the library.
+        leases: which of several bots does a task.
     """
 
     def __init__(self, address: str | Path):
@@ -70,7 +72,8 @@ class Store:
             SettingsError: the state cannot be opened, or is no state of the bot.
         """
         self.database = Database(address)
-        self.pictures = Pictures(self.database)
+        self.picture_changes = PictureChanges(self.database)
+        self.leases = Leases(self.database)
         self._sweeping = threading.Lock()
         self._swept = 0.0
 

@@ -39,7 +39,7 @@ events = Table(
     Index("events_created", "created"),
 )
 
-# Changes of pictures in Slack channels. The library follows them. All but additions hide pictures meanwhile.
+# Changes of pictures in Slack channels, until they are applied to the library. All but additions hide the pictures.
 picture_changes = Table(
     "picture_changes",
     metadata,
@@ -50,7 +50,7 @@ picture_changes = Table(
     Column("noticed", Double, nullable=False),
     Column("due", Double, nullable=False),  # when to try next
     Column("attempts", Integer, nullable=False),
-    Column("done", Double),  # when the library followed a removal
+    Column("done", Double),  # when a removal was applied
     Index("picture_changes_due", "done", "due"),
 )
 

@@ -22,7 +22,7 @@ from findimg_bot.slack.blocks.image_modal import ImageRequest, image_modal
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import (
     HitDetails,
-    HitPictures,
+    HitThumbnails,
     ResultsPage,
     copies_message,
     image_choice_message,
@@ -104,7 +104,7 @@ def found(
     count: int,
     note: str = "",
     more: bool = False,
-    pictures: HitPictures | None = None,
+    pictures: HitThumbnails | None = None,
     lead: Sequence[Block] = (),
     private: bool = True,
     **how: Any,
@@ -114,8 +114,8 @@ def found(
     return results_message(page(details, note, more, **how), shown, "id", lead, private)
 
 
-def all_pictures(count: int) -> HitPictures:
-    return HitPictures({hit.sha256: {"slack_file": {"id": "F1"}} for hit in hits(count)})
+def all_pictures(count: int) -> HitThumbnails:
+    return HitThumbnails({hit.sha256: {"slack_file": {"id": "F1"}} for hit in hits(count)})
 
 
 def objects(given: Any) -> Iterator[dict[str, Any]]:
@@ -258,7 +258,7 @@ def test_similarity_is_shown_in_words(score: float, words: str) -> None:
 def test_row_shows_where_a_text_has_the_words() -> None:
     text = TextMatch("text", (("…status ", False), ("error 500", True), (" on <server>…", False)))
     details = [HitDetails(replace(CAT, matched=text), "", ())]
-    blocks = results_message(page(details), HitPictures(), "id").blocks
+    blocks = results_message(page(details), HitThumbnails(), "id").blocks
     row = next(each for each in mrkdwn(blocks) if "cat.jpg" in each)
     assert row.replace("\N{ZERO WIDTH SPACE}", "").splitlines()[-1] == "text: …status *error 500* on &lt;server&gt;…"
 
@@ -266,7 +266,7 @@ def test_row_shows_where_a_text_has_the_words() -> None:
 def check_score(score: float, words: str, by_similarity: bool) -> None:
     """Check that the row says the score in words and the menu gives the number."""
     details = [HitDetails(replace(CAT, score=score), "", ())]
-    blocks = results_message(page(details, by_similarity=by_similarity), HitPictures(), "id").blocks
+    blocks = results_message(page(details, by_similarity=by_similarity), HitThumbnails(), "id").blocks
     row = next(text for text in mrkdwn(blocks) if "cat.jpg" in text)
     assert row.splitlines()[0] == f"1. *cat.jpg*  {words}"
     (group,) = menu(blocks)["option_groups"]
@@ -286,7 +286,7 @@ def choices(blocks: Sequence[Block]) -> list[tuple[str, str]]:
 
 def test_row_shows_name_folder_date_and_thumbnail() -> None:
     details = [HitDetails(CAT, "2024/party", ("cat", "animal"), "https://files.example/cat.jpg", copies=11)]
-    pictures = HitPictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
+    pictures = HitThumbnails({CAT.sha256: {"slack_file": {"id": "F1"}}})
     title, row, *_ = results_message(page(details), pictures, "id").blocks
     assert title["text"]["text"] == "Images for *cat*"
     assert row["accessory"] == {"type": "image", "slack_file": {"id": "F1"}, "alt_text": "cat.jpg: cat, animal"}
@@ -298,7 +298,7 @@ def test_row_shows_name_folder_date_and_thumbnail() -> None:
 
 def test_row_without_folder_date_and_tags() -> None:
     hit = replace(CAT, taken=None)
-    pictures = HitPictures({CAT.sha256: {"slack_file": {"id": "F1"}}})
+    pictures = HitThumbnails({CAT.sha256: {"slack_file": {"id": "F1"}}})
     blocks = results_message(page([HitDetails(hit, "", ())]), pictures, "id").blocks
     assert "1. *cat.jpg*  strong match\n640\u00a0×\u00a0480" in mrkdwn(blocks)
     assert alt_texts(blocks) == ["cat.jpg"]
@@ -306,30 +306,30 @@ def test_row_without_folder_date_and_tags() -> None:
 
 def test_date_of_the_file_is_marked() -> None:
     details = [HitDetails(replace(CAT, dated_by="file"), "2024/party", ())]
-    blocks = results_message(page(details), HitPictures(), "id").blocks
+    blocks = results_message(page(details), HitThumbnails(), "id").blocks
     assert any("2024/party · file of 1 June 2024 · 640\u00a0×\u00a0480" in text for text in mrkdwn(blocks))
 
 
 def test_menu_offers_only_what_an_image_allows() -> None:
     plain_hit = [HitDetails(CAT, "", ())]
     every = [HitDetails(CAT, "", (), on_request=True, copies=1)]
-    assert choices(results_message(page(plain_hit), HitPictures(), "id").blocks) == [
+    assert choices(results_message(page(plain_hit), HitThumbnails(), "id").blocks) == [
         ("More like this", "id.0.similar"),
         ("Share this one", "id.0.share"),
     ]
-    assert choices(results_message(page(every), HitPictures(), "id").blocks)[2:] == [
+    assert choices(results_message(page(every), HitThumbnails(), "id").blocks)[2:] == [
         ("Open", "id.0.open"),
         ("Copies (1)", "id.0.copies"),
     ]
     written = [HitDetails(CAT, "", (), has_text=True)]
-    assert choices(results_message(page(written), HitPictures(), "id").blocks)[2:] == [("Copy text", "id.0.text")]
-    public = results_message(page(plain_hit), HitPictures(), "id", private=False).blocks
+    assert choices(results_message(page(written), HitThumbnails(), "id").blocks)[2:] == [("Copy text", "id.0.text")]
+    public = results_message(page(plain_hit), HitThumbnails(), "id", private=False).blocks
     assert choices(public) == [("More like this", "id.0.similar")]
 
 
 def test_images_with_a_public_address_are_cards() -> None:
     details = [HitDetails(CAT, "2024/party", ("cat",), on_request=True)]
-    pictures = HitPictures({CAT.sha256: {"image_url": "https://files.example/t.jpg"}})
+    pictures = HitThumbnails({CAT.sha256: {"image_url": "https://files.example/t.jpg"}})
     blocks = results_message(page(details), pictures, "id").blocks
     (card,) = next(block for block in blocks if block["type"] == "carousel")["elements"]
     assert card["hero_image"] == {
@@ -352,7 +352,7 @@ def test_images_with_a_public_address_are_cards() -> None:
 
 def test_link_that_is_too_long_is_left_out() -> None:
     details = [HitDetails(CAT, "party", (), "https://files.example/" + "%E7%8C%AB" * 340)]
-    message = results_message(page(details), HitPictures(), "id")
+    message = results_message(page(details), HitThumbnails(), "id")
     check_harmless(message)
     assert message.blocks[1]["text"]["text"].startswith("1. *cat.jpg*  strong match\n")
 
@@ -385,7 +385,7 @@ def test_only_teachers_see_the_button_to_teach() -> None:
 
 
 def test_grid_shows_the_sheet_and_no_rows() -> None:
-    message = found(8, pictures=HitPictures(sheet={"slack_file": {"id": "F1"}}), grid=True, skip=8)
+    message = found(8, pictures=HitThumbnails(sheet={"slack_file": {"id": "F1"}}), grid=True, skip=8)
     assert len(alt_texts(message.blocks)) == 1
     assert [block["type"] for block in message.blocks] == ["section", "image", "context", "actions", "context"]
     assert mrkdwn(message.blocks)[1].startswith("9. cat0.jpg · 10. cat1.jpg")
@@ -434,7 +434,7 @@ def test_notification_text_lists_the_names() -> None:
 
 
 def test_missing_thumbnail_leaves_text_and_a_reason() -> None:
-    pictures = HitPictures({hits(5)[0].sha256: {"slack_file": {"id": "F1"}}}, note="Some thumbnails are missing.")
+    pictures = HitThumbnails({hits(5)[0].sha256: {"slack_file": {"id": "F1"}}}, note="Some thumbnails are missing.")
     message = found(5, pictures=pictures)
     assert len(alt_texts(message.blocks)) == 1
     assert ":warning: Some thumbnails are missing." in mrkdwn(message.blocks)
@@ -442,7 +442,7 @@ def test_missing_thumbnail_leaves_text_and_a_reason() -> None:
 
 
 def test_contact_sheet_describes_its_images() -> None:
-    message = found(3, pictures=HitPictures(sheet={"slack_file": {"id": "F1"}}))
+    message = found(3, pictures=HitThumbnails(sheet={"slack_file": {"id": "F1"}}))
     assert alt_texts(message.blocks) == ["In this order: cat0.jpg, cat1.jpg, cat2.jpg"]
 
 

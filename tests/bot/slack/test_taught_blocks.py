@@ -12,7 +12,7 @@ from findimg.taught.state import MOST_EXAMPLES, merge
 from findimg_bot.local_slack.model.limits import message_problems, view_problems
 from findimg_bot.slack.blocks.home_tab import home_tab
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results import HitDetails, HitPictures
+from findimg_bot.slack.blocks.results import HitDetails, HitThumbnails
 from findimg_bot.slack.blocks.taught import (
     closing_modal,
     history_message,
@@ -111,13 +111,17 @@ def test_confirmations_keep_the_limits(text: str) -> None:
 def test_modal_keeps_the_limits_and_gives_back_what_it_is_about(text: str, files: tuple[str, ...]) -> None:
     request = TeachRequest(text[:60].encode(errors="ignore").decode(), "C1", "1.0", files, "id")
     chosen = Choices(frozenset(hit.uri for hit in hits(3)) | {f"/{text}"}, frozenset({hits(8)[5].uri}))
-    for pictures in (all_pictures(8), HitPictures(sheet={"slack_file": {"id": "F9"}}), HitPictures(note=text or "x")):
+    for pictures in (
+        all_pictures(8),
+        HitThumbnails(sheet={"slack_file": {"id": "F9"}}),
+        HitThumbnails(note=text or "x"),
+    ):
         shown = page(_details(8), more=True, skip=8)
         choices = teach_choices(shown, pictures, "question", request=request, chosen=chosen)
         view = teach_modal(request, choices.blocks)
         accepted_view(view)
         assert read_request(view) == request
-    nothing = teach_choices(page([]), HitPictures(), "q", request=request, chosen=chosen)
+    nothing = teach_choices(page([]), HitThumbnails(), "q", request=request, chosen=chosen)
     accepted_view(teach_modal(request, nothing.blocks))
 
 

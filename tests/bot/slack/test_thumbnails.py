@@ -17,7 +17,7 @@ from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage, open_storage
 from findimg_bot.errors import slack_failure
 from findimg_bot.slack import thumbnails
-from findimg_bot.slack.blocks.results import HitPictures
+from findimg_bot.slack.blocks.results import HitThumbnails
 from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 
@@ -70,14 +70,14 @@ def client(address: str = NOBODY) -> AsyncWebClient:
     return AsyncWebClient("xoxb-secret", base_url=address, retry_handlers=[])
 
 
-def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> HitPictures:
+def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> HitThumbnails:
     """Return what can be shown while Slack cannot be reached."""
     return asyncio.run(Thumbnails(store, base_url).show(client(), "T1", storage, hits))
 
 
 def test_public_address_needs_no_upload(store: Store, storage: Storage) -> None:
     pictures = show(store, storage, CAT, DOG, base_url="https://cdn.example.com/library/")
-    assert pictures == HitPictures(
+    assert pictures == HitThumbnails(
         {hit.sha256: {"image_url": f"https://cdn.example.com/library/{hit.thumbnail}"} for hit in (CAT, DOG)}
     )
     assert store.uploaded_hashes() == {}
@@ -93,7 +93,7 @@ def test_address_over_slacks_limit_is_left_out(store: Store, storage: Storage) -
 def test_known_thumbnails_need_no_call(store: Store, storage: Storage) -> None:
     store.save_thumbnail("T1", CAT.sha256, "F1")
     store.save_thumbnail("T1", DOG.sha256, "F2")
-    assert show(store, storage, CAT, DOG) == HitPictures(
+    assert show(store, storage, CAT, DOG) == HitThumbnails(
         {CAT.sha256: {"slack_file": {"id": "F1"}}, DOG.sha256: {"slack_file": {"id": "F2"}}}
     )
 
@@ -104,7 +104,7 @@ def test_thumbnails_of_another_team_are_not_used(store: Store, storage: Storage)
 
 
 def test_answer_without_images_needs_no_thumbnails(store: Store, storage: Storage) -> None:
-    assert show(store, storage) == HitPictures()
+    assert show(store, storage) == HitThumbnails()
 
 
 def test_unreachable_slack_leaves_known_thumbnails_and_a_reason(store: Store, storage: Storage) -> None:
@@ -129,7 +129,7 @@ def test_unresponsive_slack_is_not_awaited(store: Store, storage: Storage, monke
     for name in ("EACH_SECONDS", "SHEET_SECONDS"):
         monkeypatch.setattr(thumbnails, name, 0.1)
 
-    async def run() -> HitPictures:
+    async def run() -> HitThumbnails:
         async with silence() as address:
             shower = Thumbnails(store, "")
             pictures = await shower.show(client(address), "T1", storage, [CAT])
@@ -145,7 +145,7 @@ def test_endless_upload_is_given_up(store: Store, storage: Storage, monkeypatch:
     monkeypatch.setattr(thumbnails, "READY_SECONDS", 0.1)
     monkeypatch.setattr(thumbnails, "SHEET_SECONDS", 0.1)
 
-    async def run() -> HitPictures:
+    async def run() -> HitThumbnails:
         async with silence() as address:
             return await Thumbnails(store, "").show(client(address), "T1", storage, [CAT])
 

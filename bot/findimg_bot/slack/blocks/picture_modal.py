@@ -15,7 +15,7 @@ from findimg_bot.slack.blocks.elements import (
     text_input,
 )
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results import HitPictures, ResultsPage, heading_blocks, picture_note, rows
+from findimg_bot.slack.blocks.results import HitThumbnails, ResultsPage, heading_blocks, picture_note, rows
 from findimg_bot.slack.blocks.text import file_name, notification_text, plain
 from findimg_bot.slack.limits import check_view
 
@@ -62,7 +62,7 @@ def refusal_modal(reason: str) -> Block:
     return view
 
 
-def modal_results(page: ResultsPage, pictures: HitPictures, question_id: str, *_: object, **__: object) -> Message:
+def modal_results(page: ResultsPage, pictures: HitThumbnails, question_id: str, *_: object, **__: object) -> Message:
     """Return the answer below the text field: one page of hits, and inputs that share one of them.
 
     Args:

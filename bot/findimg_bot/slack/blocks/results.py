@@ -30,7 +30,7 @@ _SIMILARITY = ((0.98, "nearly identical"), (0.8, "very similar"), (0.6, "similar
 
 
 @dataclass(frozen=True, slots=True)
-class HitPictures:
+class HitThumbnails:
     """Where Slack finds the pictures of an answer's hits."""
 
     sources: Mapping[str, Block] = field(default_factory=dict)  # SHA-256 → {"image_url"} or {"slack_file"}
@@ -69,7 +69,7 @@ class ResultsPage:
 
 def results_message(
     page: ResultsPage,
-    pictures: HitPictures,
+    pictures: HitThumbnails,
     question_id: str,
     lead: Sequence[Block] = (),
     private: bool = True,
@@ -217,17 +217,17 @@ def _heading(page: ResultsPage) -> str:
     return page.title
 
 
-def rows(page: ResultsPage, pictures: HitPictures) -> list[Block]:
+def rows(page: ResultsPage, pictures: HitThumbnails) -> list[Block]:
     """Return one compact row for each hit, with its thumbnail on the right."""
     return [_row(number, pictures, page) for number in range(len(page.details))]
 
 
-def picture_note(pictures: HitPictures) -> list[Block]:
+def picture_note(pictures: HitThumbnails) -> list[Block]:
     """Return a line that says why pictures are missing, or nothing."""
     return [context(f":warning: {escaped(pictures.note, SECTION_TEXT // 4)}")] if pictures.note else []
 
 
-def _row(number: int, pictures: HitPictures, page: ResultsPage) -> Block:
+def _row(number: int, pictures: HitThumbnails, page: ResultsPage) -> Block:
     details = page.details[number]
     name = f"{page.skip + number + 1}. {_name_and_link(details)}"
     text = f"{name}  {match(details.hit, page)}\n{' · '.join(_facts(details))}"
@@ -238,7 +238,7 @@ def _row(number: int, pictures: HitPictures, page: ResultsPage) -> Block:
     return section(text, thumbnail(source, _alt_text(details)) if source else None)
 
 
-def _card(details: HitDetails, choice: str, pictures: HitPictures, page: ResultsPage) -> Block:
+def _card(details: HitDetails, choice: str, pictures: HitThumbnails, page: ResultsPage) -> Block:
     hit = details.hit
     facts = [plain(details.folder, 80)] if details.folder else []
     facts += _date(hit)

@@ -24,7 +24,7 @@ from findimg_bot.slack.blocks.elements import (
     text_input,
 )
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results import HitPictures, ResultsPage, heading_blocks, picture_note, rows
+from findimg_bot.slack.blocks.results import HitThumbnails, ResultsPage, heading_blocks, picture_note, rows
 from findimg_bot.slack.blocks.text import file_name, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT, IDENTIFIER, check_view, clip
 
@@ -122,7 +122,7 @@ def teach_modal(request: TeachRequest, blocks: Sequence[Block] = ()) -> Block:
 
 def teach_choices(
     page: ResultsPage,
-    pictures: HitPictures,
+    pictures: HitThumbnails,
     question_id: str,
     *,
     request: TeachRequest,
