@@ -5,6 +5,7 @@ Items are numbered through the whole version. `ItemRows` says which row of which
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from findimg.library.items import ItemRows
 Floats = NDArray[np.float32]
 Items = NDArray[np.int64]
 
+_CONTINUATIONS = 200  # words of a segment that begin alike, which are looked at
 _JOINED = 4_000_000  # maximum number of entries of posting lists that are read into memory, 8 bytes each
 
 
@@ -179,6 +181,12 @@ class SegmentedTextIndex:
     def with_word(self, words: Collection[str]) -> dict[Kind, Items]:
         """See `TextIndex.with_word`."""
         return self._joined([part.with_word(words) for part in self._parts])
+
+    def beginning_with(self, word: str, k: int) -> list[str]:
+        """See `TextIndex.beginning_with`. Words that only deleted images have are left out."""
+        found = {each for part in self._parts for each in part.beginning_with(word, _CONTINUATIONS)}
+        ordered = sorted(found, key=lambda each: (len(each), each))
+        return list(islice((each for each in ordered if self.with_word([each])), k))
 
     def with_phrase(self, words: Sequence[str], kinds: Collection[Kind] = KINDS) -> dict[Kind, Items]:
         """See `TextIndex.with_phrase`."""

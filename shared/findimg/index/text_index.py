@@ -145,6 +145,14 @@ class TextIndex:
                     found.setdefault(kind, []).append(np.frombuffer(items, _ITEM).astype(np.int64))
         return {kind: parts[0] if len(parts) == 1 else np.concatenate(parts) for kind, parts in found.items()}
 
+    def beginning_with(self, word: str, k: int) -> list[str]:
+        """Return up to `k` words of images that begin with a word, as `fold_words` returns it, the shortest first."""
+        rows = self._connection.execute(
+            "SELECT token FROM tokens WHERE token > ? AND token < ? ORDER BY length(token), token LIMIT ?",
+            (word, f"{word}\U0010ffff", k),
+        )
+        return [token for (token,) in rows]
+
     def with_phrase(self, words: Sequence[str], kinds: Collection[Kind] = KINDS) -> dict[Kind, Items]:
         """Return the images that have some words one after the other, by kind of text.
 

@@ -29,6 +29,8 @@ QUERIES = [
     "quixotry",
     "zyxwv",
     "zyxwvu",
+    "zyxw",
+    "quixot",
     '"quixotry zyxwv"',
     "name:zyxwv",
 ]

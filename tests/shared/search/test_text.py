@@ -170,6 +170,11 @@ def test_unknown_word_that_is_written_nowhere_is_an_error(searcher: Searcher) ->
         found(searcher, "initech invoice")
 
 
+def test_written_words_that_begin_with_an_unknown_word_are_suggested(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match=r"^The word 'wibbl' is unknown\. Did you mean wibblesworth\?$"):
+        found(searcher, "wibbl")
+
+
 def test_number_that_is_nowhere_is_named_and_left_out(searcher: Searcher) -> None:
     answer = searcher.find(parse("cat 192.168.0.1"), 10)
     assert Path(answer.hits[0].uri).name == "cat.png"

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.errors import QueryError
+from findimg.errors import QueryError, UnknownWordError
 from findimg.search.evidence.base import Evidence
 from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.evidence.descriptions import depicted_thing
@@ -27,6 +27,7 @@ from findimg.search.expansion import ExpandedTerm, expand, peak_relevance
 from findimg.search.query import Term
 from findimg.taught.state import TaughtName
 from findimg.text.lexicon import CLASSES, FILLERS, Lexicon
+from findimg.text.spelling import did_you_mean
 from findimg.text.tokens import fold_words
 from findimg.text.vectors import WordVectors
 
@@ -108,6 +109,8 @@ class EvidenceFinder:
             # A number or a code is no misspelt word.
             if found or (self._text.available and any(map(str.isdigit, term.text))):
                 return self._text_group(term, found)
+            if longer := self._text.beginning_with(term.text):
+                raise UnknownWordError(f"The word {term.text!r} is unknown.{did_you_mean(longer)}") from None
             raise
         if any(names):
             group = self._taught_group(term, expanded, names)

@@ -30,6 +30,7 @@ BESIDE: dict[Kind, float] = {"written": 0.04, "caption": 0.3, "name": 0.15}
 _MISREAD = 0.7  # factor for text that is only similar to the phrase
 _KEPT = 256  # terms whose images are kept, and pages whose excerpts are kept
 _ABSENT = 4096  # terms that no image has, which are kept too
+_SHORTEST_BEGINNING = 4  # letters of a word whose continuations are suggested
 _BEFORE, _AFTER = 40, 60  # characters that an excerpt shows around the first match
 _ELLIPSIS = "…"
 _LABELS: dict[Kind, str] = {"written": "text", "caption": "caption", "name": "name"}
@@ -105,6 +106,13 @@ class TextEvidence:
         """Return whether any image has a word or phrase, in exactly this form."""
         words = fold_words(word)
         return bool(words) and self._index is not None and bool(self._exact(words, self._kinds))
+
+    def beginning_with(self, word: str, k: int = 3) -> list[str]:
+        """Return up to `k` words of images that begin with a word of at least four letters, the shortest first."""
+        words = fold_words(word)
+        if self._index is None or not self._kinds or len(words) != 1 or len(words[0]) < _SHORTEST_BEGINNING:
+            return []
+        return self._index.beginning_with(words[0], k)
 
     def find(self, term: Term, forgiving: bool = False) -> FoundText:
         """Return the images that have a term's words, not those of its alternatives.
