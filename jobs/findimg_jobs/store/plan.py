@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import duckdb
 import pyarrow as pa
 
-from findimg.errors import LibraryError, ObjectMissingError
+from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import COLUMNS, SCHEMA, ImageTable
 from findimg_jobs.keys.key_files import KeyFile, write_query
@@ -87,9 +87,13 @@ def read_plan(storage: Storage, run: str, committed: CommittedImages | None = No
         schema = file.schema()
         images = _images(file, schema.names)
         if committed:
-            images = committed.embedded(images)  # reads all rows, so that a damaged one is found
+            try:
+                images = committed.embedded(images)  # reads all rows, so that a damaged one is found
+            except NotPublishedError:
+                _check_rows(file)  # DuckDB cannot tell a damaged file from a temporary folder that cannot be read
+                raise
         else:
-            deque(images.file.batches(), maxlen=0)
+            _check_rows(file)
         folders = json.loads((schema.metadata or {}).get(_FOLDERS.encode(), b"{}"))
     # Plans of older releases have no folders.
     return Plan(run, images, folders={path: FolderIdentity(*values) for path, values in folders.items()})
@@ -130,6 +134,11 @@ def delete_plan(storage: Storage, run: str) -> None:
     storage.delete(_key(run))
 
 
+def _check_rows(file: KeyFile) -> None:
+    """Read all rows, so that a damaged one raises an error."""
+    deque(file.batches(), maxlen=0)
+
+
 def _images(file: KeyFile, columns: list[str]) -> ImageTable:
     if set(SCHEMA.names) <= set(columns):
         return ImageTable(file)
@@ -144,6 +153,9 @@ def _translated_errors(run: str) -> Iterator[None]:
     try:
         yield
     except (ObjectMissingError, pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
+        # Arrow raises an OSError without a number for pages that it cannot decompress.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         problem = "missing from the library" if isinstance(error, ObjectMissingError) else f"damaged: {error}"
         raise LibraryError(f"The plan of run {run} is {problem}. Run findimg-jobs index.") from error
 

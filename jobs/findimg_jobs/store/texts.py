@@ -8,6 +8,7 @@ shard.
 import hashlib
 import io
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
@@ -22,6 +23,7 @@ from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.shards import FAILURES, read_ahead
 
 FOLDER = "texts"
+_SHA256 = re.compile("[0-9a-f]{64}")
 _SCHEMA = pa.schema(
     [
         ("sha256", pa.string()),
@@ -245,6 +247,8 @@ def read_shard_keys(storage: Storage, reader: str, shard: str) -> tuple[dict[str
         stats = json.loads(storage.read(f"{folder}/stats.json"))
         lines = storage.read(f"{folder}/failures.jsonl").splitlines() if stats["failed"] else []
         keys = {sha256: TextKey(reader, shard, digest, read) for sha256, digest, read in stats["keys"]}
+        if not all(_SHA256.fullmatch(sha256) for sha256 in keys):
+            return {}, []
         return keys, [Failure(**json.loads(line)) for line in lines]
     except (ValueError, TypeError, KeyError, ObjectMissingError):
         return {}, []

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from findimg.errors import ObjectMissingError
+from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.storage.base import Storage
 from findimg_jobs.keys.key_files import KeyFile, fetch_number
 
@@ -37,7 +37,7 @@ def read_verdicts(storage: Storage) -> KeyFile | None:
     try:
         storage.fetch(key, Path(file.path))
         fetch_number("SELECT sum(length(name) + is_image::INT) FROM verdicts", {"verdicts": file})
-    except (ObjectMissingError, duckdb.Error):
+    except (ObjectMissingError, NotPublishedError, duckdb.Error, ValueError):
         return None
     return file
 

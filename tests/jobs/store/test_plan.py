@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import tracemalloc
@@ -82,6 +83,18 @@ def test_damaged_row_of_a_plan_is_reported(tmp_path: Path, with_committed: bool)
     path.write_bytes(written[:100] + bytes(5000) + written[5100:])
     with pytest.raises(LibraryError, match="plan of run r is damaged: "):
         read_plan(storage, "r", read_committed(storage, "f") if with_committed else None)
+
+
+def test_full_temporary_folder_is_no_damaged_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = open_storage(tmp_path)
+    write_plan(storage, Plan("r", table(NEW)))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(storage), "fetch", full)
+    with pytest.raises(OSError, match="No space left"):
+        read_plan(storage, "r")
 
 
 def test_last_run_is_the_newest_planned_run(place: str, known: CommittedImages) -> None:

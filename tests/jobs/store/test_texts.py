@@ -104,3 +104,11 @@ def test_later_look_does_not_replace_a_reading(storage: FolderStorage) -> None:
         key = text_keys(read_committed_texts(storage))[INVOICE.sha256]
         assert key.reader == (shard or "a")
         assert bool(key.digest) == (shard is not None)
+
+
+@pytest.mark.parametrize("key", ["aa", "x" * 64, 7])
+def test_shard_with_a_damaged_key_does_not_count(storage: FolderStorage, key: object) -> None:
+    shard = commit(storage, INVOICE)
+    commits = {"shard": shard, "images": 1, "with_text": 1, "failed": 0, "keys": [[key, "digest", True]]}
+    storage.write(f"texts/reader-1/{shard}/stats.json", json.dumps(commits).encode())
+    assert text_keys(read_committed_texts(storage)) == {}
