@@ -19,6 +19,7 @@ from findimg.encoders.vgg16 import CONVOLUTIONS
 from findimg.errors import ModelError, StorageError
 from findimg.models.artefacts import Artefact, Download, Embedded, known_artefacts, weights_of
 from findimg.models.store import ModelStore
+from findimg.ocr.scripts import SCRIPTS
 from findimg.text.vectors import open_words
 
 GLOVE = b"cat 0.5 -0.25\nsofa 1.0 0.125\n"
@@ -264,6 +265,7 @@ def test_list_shows_the_state_of_each_model(tmp_path: Path, weights: bytes) -> N
     store = ModelStore(tmp_path / "store")
     assert {status.name: status.state for status in store.list()} == {
         **dict.fromkeys(PRESETS, "absent"),
+        **dict.fromkeys((f"ocr-{script}" for script in SCRIPTS), "absent"),
         "efficientnet-lite0": "embedded",
         "efficientnet-lite2": "embedded",
         "vgg16": "absent",
