@@ -219,14 +219,18 @@ def _find_clumps(hashes: ContentHashes) -> NDArray[np.int64]:
         order = np.argsort(table.astype(np.uint32) << 16 | next_table)
         ordered = table[order]
         for step in range(1, _LINKS + 1):
-            equal = np.flatnonzero(ordered[step:] == ordered[:-step])
-            if not len(equal):
+            links = []
+            is_last = True
+            for start in range(0, len(ordered) - step, _AT_ONCE):
+                end = min(start + _AT_ONCE, len(ordered) - step)
+                equal = start + np.flatnonzero(ordered[start + step : end + step] == ordered[start:end])
+                is_last = is_last and not len(equal)
+                pairs = np.stack([order[equal], order[equal + step]])
+                pairs = pairs[:, clumps[pairs[0]] != clumps[pairs[1]]]
+                links.append(pairs[:, hashes.are_similar(*pairs)])
+            if is_last:
                 break
-            one, other = order[equal], order[equal + step]
-            apart = clumps[one] != clumps[other]
-            one, other = one[apart], other[apart]
-            similar = hashes.are_similar(one, other)
-            _join(clumps, one[similar], other[similar])
+            _join(clumps, *np.concatenate(links, axis=1))
     return clumps
 
 
