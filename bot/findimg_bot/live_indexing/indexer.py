@@ -38,7 +38,7 @@ _CATCH_UP = 60.0  # seconds between two looks for new pictures without an event
 _FULL_CATCH_UP = 600.0  # seconds between two comparisons of all pictures
 _ATTEMPTS = 10  # to add a picture, over 17 minutes
 _LONGEST_PAUSE = 300.0  # seconds between two attempts
-_LOCKED_PAUSE = 2.0  # seconds, while a run of index writes
+_LOCKED_PAUSE = 2.0  # seconds, while a run of index publishes
 _LIMITED_PAUSE = 30.0  # seconds, while Slack limits the calls
 _log = logging.getLogger(__name__)
 
