@@ -72,7 +72,7 @@ def client(address: str = NOBODY) -> AsyncWebClient:
 
 def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> HitThumbnails:
     """Return what can be shown while Slack cannot be reached."""
-    return asyncio.run(Thumbnails(store, base_url).show(client(), "T1", storage, hits))
+    return asyncio.run(Thumbnails(store, base_url).for_hits(client(), "T1", storage, hits))
 
 
 def test_public_address_needs_no_upload(store: Store, storage: Storage) -> None:
@@ -132,7 +132,7 @@ def test_unresponsive_slack_is_not_awaited(store: Store, storage: Storage, monke
     async def run() -> HitThumbnails:
         async with silence() as address:
             shower = Thumbnails(store, "")
-            pictures = await shower.show(client(address), "T1", storage, [CAT])
+            pictures = await shower.for_hits(client(address), "T1", storage, [CAT])
             await shower.stop()
             return pictures
 
@@ -147,7 +147,7 @@ def test_endless_upload_is_given_up(store: Store, storage: Storage, monkeypatch:
 
     async def run() -> HitThumbnails:
         async with silence() as address:
-            return await Thumbnails(store, "").show(client(address), "T1", storage, [CAT])
+            return await Thumbnails(store, "").for_hits(client(address), "T1", storage, [CAT])
 
     assert asyncio.run(asyncio.wait_for(run(), 20)).note == "Some thumbnails are missing: Slack took too long."
 
