@@ -118,7 +118,7 @@ def _check(name: str, file: Path, _: Path) -> Path:
     try:
         described = InferenceSession(str(file), providers=["CPUExecutionProvider"]).get_modelmeta()
     except Exception as error:  # ONNX Runtime raises classes of its own
-        raise ModelError(f"{file} is no ONNX model. Name the .onnx file of a recognition model.") from error
+        raise ModelError(f"{file} is not an ONNX model. Name the .onnx file of a recognition model.") from error
     script = name.removeprefix("ocr-")
     if SCRIPTS[script].count(described.custom_metadata_map.get("character", "")) < _LEAST_LETTERS:
         raise ModelError(f"{file} is not a recognition model for {script}. Name one that rapidocr lists for it.")

@@ -85,7 +85,7 @@ def test_own_file_is_checked(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a recognition model for greek"):
         store.pull("ocr-greek", str(model_files()["Det"]))
     (tmp_path / "text.onnx").write_text("no model")
-    with pytest.raises(ModelError, match=r"is no ONNX model\. Name the \.onnx file of a recognition model\.$"):
+    with pytest.raises(ModelError, match=r"is not an ONNX model\. Name the \.onnx file of a recognition model\.$"):
         store.pull("ocr-greek", str(tmp_path / "text.onnx"))
 
 

@@ -17,9 +17,7 @@ from findimg.text.lines import Lines
 FILE = "translations.txt.gz"
 LONGEST_PHRASE = 4  # words
 _LONGEST_UNSPACED = 12  # characters of a word in a script without spaces
-_LONGEST_SEARCHED = (
-    64  # characters of a text without spaces whose parts are looked for in written text, which takes time
-)
+_LONGEST_SEARCHED = 64  # characters of a text without spaces whose parts are looked for in written text
 # Endings of plurals and their singular, by language.
 _PLURALS = {
     "de": (("en", ""), ("n", ""), ("e", ""), ("er", ""), ("s", "")),
