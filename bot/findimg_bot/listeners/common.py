@@ -97,18 +97,18 @@ async def answer_uploaded(
 
 
 async def answer_uploads(
-    wish: str, files: Sequence[SlackFile], context: AsyncBoltContext, client: AsyncWebClient, reply: Reply
+    task: str, files: Sequence[SlackFile], context: AsyncBoltContext, client: AsyncWebClient, reply: Reply
 ) -> None:
     """Answer about the images of one message: the tags of each, or images like the one that the person chooses.
 
     Args:
-        wish: `tag` or `similar`.
+        task: `tag` or `similar`.
     """
     service: QueryService = context["service"]
     if len(files) == 1:
-        question = await add_uploaded_image(service, client, Question(f"/{wish}", ""), files[0])
+        question = await add_uploaded_image(service, client, Question(f"/{task}", ""), files[0])
         await answer_image(service, client, team_of(context), reply, question, files[0])
-    elif wish == "tag":
+    elif task == "tag":
         questions = [
             await add_uploaded_image(service, client, Question("/tag", ""), file) for file in files[:MAX_TAGGED]
         ]

@@ -16,7 +16,7 @@ from findimg_bot.listeners.common import find_question, team_of
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import add_uploaded_image
 from findimg_bot.service.teaching import name_query
-from findimg_bot.slack.blocks.elements import context as line
+from findimg_bot.slack.blocks.elements import small_text
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.results import results_message
 from findimg_bot.slack.blocks.taught import known_message, taught_blocks
@@ -48,7 +48,7 @@ async def open_teach_modal(
     """
     service: QueryService = context["service"]
     service.teaching.check(context["person"])
-    opened = await client.views_open(trigger_id=trigger, view=teach_modal(request, [line(SEARCHING)]))
+    opened = await client.views_open(trigger_id=trigger, view=teach_modal(request, [small_text(SEARCHING)]))
     return modal_reply(client, opened["view"]["id"], context, request)
 
 
@@ -183,4 +183,4 @@ async def teach_and_confirm(
     except QueryError as error:
         # With negative examples alone, no image can be found.
         with suppress(QueryError):
-            await reply.send(Message(str(error), [*lead, line(str(error))]))
+            await reply.send(Message(str(error), [*lead, small_text(str(error))]))

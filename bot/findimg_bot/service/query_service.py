@@ -31,7 +31,7 @@ from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.recovery import Recovery, Repeat
 from findimg_bot.service.teaching import Teaching, suggested_name
 from findimg_bot.service.version_watcher import VersionWatcher
-from findimg_bot.slack.blocks.elements import Block, context
+from findimg_bot.slack.blocks.elements import Block, small_text
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.picture_text import picture_text_message
 from findimg_bot.slack.blocks.results import (
@@ -265,7 +265,7 @@ class QueryService:
             question_id = await self._store_question(team, reply, question)
             blocks += tags_blocks(results, question.name, _source_in_slack(file), question_id)
         if count > len(images):
-            blocks.append(context(f"The first {len(images)} of {count} images."))
+            blocks.append(small_text(f"The first {len(images)} of {count} images."))
         names = ", ".join(question.name for question, _ in images)
         await reply.send(Message(notification_text(f"Tags of {names}"), blocks))
 

@@ -162,7 +162,7 @@ def read_message(text: str, names: Collection[str] = ("findimg",)) -> MessageTex
     return MessageText(asked, tuple(links), tuple(dict.fromkeys(web_links)), _intent(asked))
 
 
-def picture_wish(message: MessageText) -> Literal["tag", "similar"] | None:
+def image_task(message: MessageText) -> Literal["tag", "similar"] | None:
     """Return what a message asks about a picture beside it: its tags, similar images, or nothing in particular."""
     asked = normalise(message.text).lstrip("¿¡ ")
     if _TAG.fullmatch(asked):

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
-from findimg_bot.slack.blocks.elements import Block, context
+from findimg_bot.slack.blocks.elements import Block, small_text
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.picture_modal import picture_modal
 from findimg_bot.slack.limits import MESSAGE_BLOCKS
@@ -216,7 +216,7 @@ class ConversationReply:
         await _raise_refusal(_post(self.client, self.channel, self.thread, message))
 
     async def _send_privately(self, message: Message, reason: str) -> None:
-        note = context(f"Only you see this, because {reason}.")
+        note = small_text(f"Only you see this, because {reason}.")
         shown = Message(message.text, [note, *message.blocks][:MESSAGE_BLOCKS])
         reply = PrivateReply(self.client, self.channel, self.user, self.thread)
         await reply.send(shown)
@@ -301,7 +301,7 @@ class ModalReply:
         """See `Reply.begin`."""
         async with self._sending:
             if not self._answered:
-                await self._show([context(SEARCHING)])
+                await self._show([small_text(SEARCHING)])
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`. An answer to a modal that was closed meanwhile is dropped."""

@@ -3,7 +3,7 @@
 import pytest
 
 from findimg.search.query import parse
-from findimg_bot.slack.message_text import MessageText, picture_wish, read_message
+from findimg_bot.slack.message_text import MessageText, image_task, read_message
 from tests.bot.slack.test_message_text import TODAY, shown
 
 QUERIES = [
@@ -146,7 +146,7 @@ def test_address_without_scheme_is_an_address(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "texts"),
+    ("task", "texts"),
     [
         ("tag", "tag;tags please;/tag;what is this?;What’s that;whats this pls;what's in the picture?;describe this"),
         ("tag", "what do you see?;which dog is this?;what breed is that;identify this;can you tag this?;Was ist das?"),
@@ -156,8 +156,8 @@ def test_address_without_scheme_is_an_address(text: str) -> None:
         (None, "dog;what a dog;this;nice!;similar dogs;more dogs;tag heuer watch"),
     ],
 )
-def test_wish_about_a_picture_is_understood(wish: str | None, texts: str) -> None:
-    assert {text: picture_wish(MessageText(text)) for text in texts.split(";")} == dict.fromkeys(texts.split(";"), wish)
+def test_task_about_a_picture_is_understood(task: str | None, texts: str) -> None:
+    assert {text: image_task(MessageText(text)) for text in texts.split(";")} == dict.fromkeys(texts.split(";"), task)
 
 
 @pytest.mark.parametrize(

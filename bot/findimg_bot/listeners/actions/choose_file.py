@@ -23,8 +23,8 @@ async def choose_file(
     """Answer the person who chose, if that person may see the file; the value is `<file id>.<what>`."""
     await ack()
     service: QueryService = context["service"]
-    file_id, _, wish = str(action["selected_option"]["value"]).rpartition(".")
+    file_id, _, task = str(action["selected_option"]["value"]).rpartition(".")
     reply = reply_to_click(body, client, respond)
     async with service.answering("similar", reply):
         file = await find_file(client, file_id, body["user"]["id"], body["channel"]["id"])
-        await answer_uploads(wish, [file], context, client, reply)
+        await answer_uploads(task, [file], context, client, reply)

@@ -22,7 +22,7 @@ from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.results import image_choice_message
 from findimg_bot.slack.blocks.teach_modal import Choices
 from findimg_bot.slack.image_files import SlackFile, find_newest, images_of, thread_messages
-from findimg_bot.slack.message_text import MessageText, name_to_teach, picture_wish, read_message
+from findimg_bot.slack.message_text import MessageText, image_task, name_to_teach, read_message
 from findimg_bot.slack.replies import ConversationReply
 
 _NO_PICTURE = "There is no picture here. Send one, or ask in the thread of one."
@@ -48,21 +48,21 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
         if name := name_to_teach(message):
             await _teach(name, event, context, client, reply)
             return
-        wish = picture_wish(message)
+        task = image_task(message)
         files = await images_of(client, event)
-        if not files and (wish or message.intent == "nothing") and not message.links and not message.web_links:
+        if not files and (task or message.intent == "nothing") and not message.links and not message.web_links:
             if event.get("files"):
                 raise QueryError("That file is not an image. Send a photo.")
             for earlier in await _messages_with_pictures(client, event, context.bot_id):
                 if uris := await hits_of_answer(context, earlier):
-                    await reply.send(_which_hit(uris, wish))
+                    await reply.send(_which_hit(uris, task))
                     return
                 if files := await images_of(client, earlier):
                     break
-            if wish and not files:
+            if task and not files:
                 files = await _newest_in_sight(client, event)
         if files:
-            await _answer_images(context, client, reply, message, files, wish)
+            await _answer_images(context, client, reply, message, files, task)
         elif message.links or message.web_links or message.intent == "query":
             question = await read_search_question(service, client, message, user, channel)
             await service.search(client, team_of(context), reply, question)
@@ -129,11 +129,11 @@ async def _answer_images(
     reply: ConversationReply,
     message: MessageText,
     files: Sequence[SlackFile],
-    wish: Literal["tag", "similar"] | None,
+    task: Literal["tag", "similar"] | None,
 ) -> None:
     service: QueryService = context["service"]
-    if wish or len(files) > 1:
-        await answer_uploads(wish or "tag", files, context, client, reply)
+    if task or len(files) > 1:
+        await answer_uploads(task or "tag", files, context, client, reply)
         return
     question = Question("/similar", filters_beside_image(message.text, date.today()))
     question = await add_uploaded_image(service, client, question, files[0])
@@ -148,8 +148,8 @@ async def _answer_small_talk(service: QueryService, reply: ConversationReply, me
         await reply.send(text_message(SMALL_TALK))
 
 
-def _which_hit(choices: Mapping[str, str], wish: Literal["tag", "similar"] | None) -> Message:
-    what = wish or "similar"
+def _which_hit(choices: Mapping[str, str], task: Literal["tag", "similar"] | None) -> Message:
+    what = task or "similar"
     if not choices:
         raise QueryError("That answer has no pictures. Ask again.")
     return image_choice_message(

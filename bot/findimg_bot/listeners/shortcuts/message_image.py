@@ -28,12 +28,12 @@ async def answer_shortcut(
     thread = thread if thread != message["ts"] else None
     reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"], thread)
     service: QueryService = context["service"]
-    wish = command.removeprefix("/")
-    async with service.answering(wish, reply):
+    task = command.removeprefix("/")
+    async with service.answering(task, reply):
         if hits := await hits_of_answer(context, message):
-            choices = [(name, f"{choice}.{wish}") for choice, name in hits.items()]
+            choices = [(name, f"{choice}.{task}") for choice, name in hits.items()]
             await reply.send(image_choice_message("Which picture of this answer?", choices, "choose_hit"))
         elif files := await images_of(client, message):
-            await answer_uploads(wish, files, context, client, reply)
+            await answer_uploads(task, files, context, client, reply)
         else:
             raise QueryError("That message has no image. Choose one that has an image.")

@@ -59,7 +59,7 @@ def plain_section(text: str) -> Block:
     return dict(SectionBlock(text=PlainTextObject(text=text, emoji=False)).to_dict())
 
 
-def context(text: str) -> Block:
+def small_text(text: str) -> Block:
     """Return a line of small mrkdwn, clipped to Slack's limit."""
     return dict(ContextBlock(elements=[MarkdownTextObject(text=clip(text, SECTION_TEXT))]).to_dict())
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from findimg.library.encoder import used_parts
 from findimg.library.manifest import Manifest
-from findimg_bot.slack.blocks.elements import Block, actions, button, context, divider, header, section
+from findimg_bot.slack.blocks.elements import Block, actions, button, divider, header, section, small_text
 from findimg_bot.slack.blocks.guidance import HELP
 from findimg_bot.slack.blocks.text import entities, escaped, local_date
 from findimg_bot.slack.limits import SECTION_TEXT, check_view
@@ -26,7 +26,7 @@ def home_tab(manifest: Manifest | None, problem: str = "", taught: Sequence[Bloc
         )
         sources = ", ".join(escaped(source) for source in manifest.sources[:10])
         encoders = escaped(" and ".join(part.backbone for part in used_parts(manifest)))
-        blocks.append(context(f"From {sources} · {encoders} · {escaped(manifest.words)}"))
+        blocks.append(small_text(f"From {sources} · {encoders} · {escaped(manifest.words)}"))
     else:
         blocks.append(section(f":warning: {escaped(problem, SECTION_TEXT // 4)}"))
     if taught:

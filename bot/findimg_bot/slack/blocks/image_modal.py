@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from findimg.search.query import LONGEST
 from findimg.search.query_filters import FORMATS
-from findimg_bot.slack.blocks.elements import Block, context, plain_text
+from findimg_bot.slack.blocks.elements import Block, plain_text, small_text
 from findimg_bot.slack.blocks.text import plain
 from findimg_bot.slack.limits import check_view
 
@@ -36,7 +36,7 @@ def image_modal(request: ImageRequest, note: str = "") -> Block:
         "close": plain_text("Cancel"),
         "private_metadata": json.dumps(metadata, ensure_ascii=False),
         "blocks": [
-            *([context(note)] if note else []),
+            *([small_text(note)] if note else []),
             {
                 "type": "input",
                 "block_id": "image",

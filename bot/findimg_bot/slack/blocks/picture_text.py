@@ -1,6 +1,6 @@
 """The text that was read in a picture, in a form that people can copy."""
 
-from findimg_bot.slack.blocks.elements import Block, context, section
+from findimg_bot.slack.blocks.elements import Block, section, small_text
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.text import entities, escaped, file_name, notification_text, plain
 from findimg_bot.slack.limits import SECTION_TEXT
@@ -39,4 +39,4 @@ def text_blocks(text: str, most: int = 1) -> list[Block]:
         elif shown:
             parts.append(shown)
     blocks = [section(f"{_FENCE}{part}{_FENCE}") for part in parts[:most]]
-    return [*blocks, context("The rest of the text is left out.")] if len(parts) > most else blocks
+    return [*blocks, small_text("The rest of the text is left out.")] if len(parts) > most else blocks

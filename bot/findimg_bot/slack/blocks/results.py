@@ -14,10 +14,10 @@ from findimg_bot.slack.blocks.elements import (
     button,
     card,
     carousel,
-    context,
     image,
     menu,
     section,
+    small_text,
     thumbnail,
 )
 from findimg_bot.slack.blocks.message import Message
@@ -89,7 +89,7 @@ def results_message(
     if pictures.sheet and hits:
         blocks.append(image(pictures.sheet, clip(f"In this order: {names}", ALT_TEXT)))
     if page.grid and pictures.sheet:
-        blocks.append(context(clip(" · ".join(_numbered_names(page)), SECTION_TEXT)))
+        blocks.append(small_text(clip(" · ".join(_numbered_names(page)), SECTION_TEXT)))
     elif cards and hits and all("image_url" in pictures.sources.get(hit.sha256, ()) for hit in hits):
         choices = [f"{question_id}.{number}" for number in range(len(hits))]
         shown = [_card(each, choice, pictures, page) for each, choice in zip(page.details, choices, strict=True)]
@@ -99,7 +99,7 @@ def results_message(
     blocks += picture_note(pictures)
     if controls := _controls(page, question_id, private):
         blocks.append(actions(controls))
-    blocks.append(context(f"{page.manifest.images:,} images · indexed {local_date(page.manifest.created)}"))
+    blocks.append(small_text(f"{page.manifest.images:,} images · indexed {local_date(page.manifest.created)}"))
     count = counted(len(hits), "image")
     return Message(notification_text(f"{count}: {names}" if names else f"Nothing found. {note}"), blocks)
 
@@ -117,7 +117,7 @@ def shared_image_message(details: HitDetails, source: Block | None, user: str, c
     if source:
         blocks.append(image(source, _alt_text(details)))
     facts = " · ".join([*_facts(details), f"shared by <@{user}> with findimg"])
-    blocks += [context(facts), actions([button("More like this", "more_like_this", choice)])]
+    blocks += [small_text(facts), actions([button("More like this", "more_like_this", choice)])]
     return Message(notification_text(f"Shared image: {name}"), blocks)
 
 
@@ -180,7 +180,7 @@ def link_message(uri: str, link: str, minutes: int) -> Message:
         raise QueryError("The link to that image is longer than Slack can show. Ask the operator of findimg for it.")
     blocks = [section(f"<{link}|Open {name}>")]
     if minutes:
-        blocks.append(context(f"Anyone with this link can open the image for {minutes} minutes."))
+        blocks.append(small_text(f"Anyone with this link can open the image for {minutes} minutes."))
     return Message(notification_text(f"A link to {file_name(uri)}"), blocks)
 
 
@@ -203,7 +203,7 @@ def copies_message(uri: str, copies: Sequence[str], near_duplicates: Sequence[st
 def heading_blocks(page: ResultsPage) -> list[Block]:
     """Return what was searched for and the position of the page, with the note of the search."""
     note = page.results.note
-    noted = [context(f":information_source: {escaped(note, SECTION_TEXT // 4)}")] if note else []
+    noted = [small_text(f":information_source: {escaped(note, SECTION_TEXT // 4)}")] if note else []
     return [section(_heading(page)), *noted]
 
 
@@ -224,7 +224,7 @@ def rows(page: ResultsPage, pictures: HitThumbnails) -> list[Block]:
 
 def picture_note(pictures: HitThumbnails) -> list[Block]:
     """Return a line that says why pictures are missing, or nothing."""
-    return [context(f":warning: {escaped(pictures.note, SECTION_TEXT // 4)}")] if pictures.note else []
+    return [small_text(f":warning: {escaped(pictures.note, SECTION_TEXT // 4)}")] if pictures.note else []
 
 
 def _row(number: int, pictures: HitThumbnails, page: ResultsPage) -> Block:

@@ -14,11 +14,11 @@ from findimg_bot.slack.blocks.elements import (
     actions,
     button,
     checkboxes,
-    context,
     labelled,
     plain_section,
     plain_text,
     section,
+    small_text,
 )
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.text import escaped, file_name, local_date, notification_text, plain
@@ -51,7 +51,7 @@ def taught_blocks(
     new = len(set(after) - set(before))
     return [
         section(f"findimg knows *{escaped(name)}* now: {_counts(*counts)}."),
-        context(f"First hits before: {shown or 'none'}{more}. Now {new} of the first {len(after)} are new:"),
+        small_text(f"First hits before: {shown or 'none'}{more}. Now {new} of the first {len(after)} are new:"),
         actions([button("Undo", "undo_lesson", action), button("All taught names", "list_taught", "0")]),
     ]
 
@@ -75,7 +75,7 @@ def unknown_words_message(text: str, question_id: str) -> Message:
         notification_text(text),
         [
             plain_section(plain(text, 2000)),
-            context("You can teach it with pictures that show it."),
+            small_text("You can teach it with pictures that show it."),
             actions([button("Teach", "teach", question_id)]),
         ],
     )
@@ -112,7 +112,7 @@ def home_blocks(names: Sequence[TaughtName], team: str) -> list[Block]:
         return [*blocks, section(_EMPTY)]
     blocks += [_row(name, team) for name in names[:_HOME_NAMES]]
     if len(names) > _HOME_NAMES:
-        blocks.append(context(f"And {len(names) - _HOME_NAMES:,} more: `/teach` lists them all."))
+        blocks.append(small_text(f"And {len(names) - _HOME_NAMES:,} more: `/teach` lists them all."))
     return blocks
 
 
@@ -132,7 +132,7 @@ def people_message(activities: Sequence[Activity], team: str, me: str) -> Messag
         undo = button("Undo everything", "undo_person", each.person, confirm=ask)
         blocks.append(section(f"{_person(each.person, team)} · {what} · last on {when}", undo))
     if len(activities) > MOST_PEOPLE:
-        blocks.append(context(f"And {len(activities) - MOST_PEOPLE:,} more."))
+        blocks.append(small_text(f"And {len(activities) - MOST_PEOPLE:,} more."))
     if me in [each.person for each in activities]:
         ask = "Your examples are deleted, with their pictures and your name in the history. This cannot be undone."
         blocks.append(actions([button("Erase what I taught", "erase_own", "all", "danger", confirm=ask)]))
@@ -155,7 +155,7 @@ def history_message(events: Sequence[ExampleEvent | CancelEvent], team: str) -> 
             about = escaped(file_name(event.example.uri), 40) if event.example.uri else "an upload"
             did = f"taught that {about} {'shows' if event.shows else 'does not show'} *{escaped(event.name, 60)}*"
         lines.append(section(f"{when} · {_person(event.by, team)} {did}"))
-    more = [context("findimg-jobs teach --audit lists everything.")] if len(events) > MOST_EVENTS else []
+    more = [small_text("findimg-jobs teach --audit lists everything.")] if len(events) > MOST_EVENTS else []
     return Message(notification_text("What people taught"), [section("*History*, newest first"), *lines, *more])
 
 
@@ -168,7 +168,7 @@ def name_modal(name: TaughtName, channel: str, team: str, note: str = "") -> Blo
         note: what has just been done.
     """
     like = sum(each.shows for each in name.taught)
-    blocks = [context(note)] if note else []
+    blocks = [small_text(note)] if note else []
     blocks.append(section(f"*{escaped(name.name)}* · {_counts(like, len(name.taught) - like)}"))
     shown = name.taught[::-1][:_MOST_EXAMPLES]
     for start in range(0, len(shown), CHECKBOXES):
@@ -176,10 +176,10 @@ def name_modal(name: TaughtName, channel: str, team: str, note: str = "") -> Blo
         label = "Examples to remove" if not start else "More examples to remove"
         blocks.append(labelled(f"remove.{start}", label, checkboxes("remove", boxes), optional=True))
     if len(name.taught) > len(shown):
-        blocks.append(context(f"These are the newest {len(shown)} of {len(name.taught)} examples."))
+        blocks.append(small_text(f"These are the newest {len(shown)} of {len(name.taught)} examples."))
     if name.clicks:
-        blocks.append(context(f"{name.clicks:,} clicks count as weak examples."))
-    blocks.append(context(f"Taught by {', '.join(_person(each, team) for each in name.people[:10])}"))
+        blocks.append(small_text(f"{name.clicks:,} clicks count as weak examples."))
+    blocks.append(small_text(f"Taught by {', '.join(_person(each, team) for each in name.people[:10])}"))
     blocks.append(
         actions(
             [

@@ -14,12 +14,12 @@ from findimg_bot.slack.blocks.elements import (
     actions,
     button,
     checkboxes,
-    context,
     file_input,
     image,
     labelled,
     plain_section,
     plain_text,
+    small_text,
     text_field,
     text_input,
 )
@@ -160,7 +160,7 @@ def teach_choices(
             blocks.append(labelled(block, label, checkboxes(action, boxes, ticked), optional=True))
     here = {hit.uri for hit in hits}
     if elsewhere := (chosen.like | chosen.unlike) - here:
-        blocks.append(context(f"You chose {counted(len(elsewhere), 'picture')} on other pages, too."))
+        blocks.append(small_text(f"You chose {counted(len(elsewhere), 'picture')} on other pages, too."))
     turning = [button("Previous pictures", "previous_to_teach", question_id)] if page.skip else []
     if page.results.more:
         turning.append(button("More pictures", "next_to_teach", question_id))
