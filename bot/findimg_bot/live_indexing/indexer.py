@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import aiohttp
@@ -47,13 +47,13 @@ _log = logging.getLogger(__name__)
 class _Batch:
     """The changes of one workspace, by what happens to them."""
 
-    entries: dict[PicturePlace, Entry]
-    applied: list[PictureChange]
-    dropped: list[PictureChange]
-    refused: list[PictureChange]  # dropped for good, such as broken files
-    present: list[PictureChange]  # checks of pictures that are still there
-    waiting: list[PictureChange]  # Slack still processes the file
-    limited: list[PictureChange]  # Slack limits how often it is asked
+    entries: dict[PicturePlace, Entry] = field(default_factory=dict)
+    applied: list[PictureChange] = field(default_factory=list)
+    dropped: list[PictureChange] = field(default_factory=list)
+    refused: list[PictureChange] = field(default_factory=list)  # dropped for good, such as broken files
+    present: list[PictureChange] = field(default_factory=list)  # checks of pictures that are still there
+    waiting: list[PictureChange] = field(default_factory=list)  # Slack still processes the file
+    limited: list[PictureChange] = field(default_factory=list)  # Slack limits how often it is asked
 
 
 class LiveIndexer:
@@ -198,7 +198,7 @@ class LiveIndexer:
 
     async def _sort_out(self, client: AsyncWebClient, team: str, changes: Sequence[PictureChange]) -> _Batch:
         """Ask Slack about the changed files, and decide what to do with each change."""
-        batch = _Batch({}, [], [], [], [], [], [])
+        batch = _Batch()
         asked = [change for change in changes if change.action is not Action.REMOVE]
         described, channels, bot = Described(), frozenset[str](), ""
         if asked:
