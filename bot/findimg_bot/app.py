@@ -144,7 +144,7 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient, database: Database) 
         raise SettingsError(
             "FINDIMG_SLACK_CLIENT_ID also needs FINDIMG_SLACK_CLIENT_SECRET and FINDIMG_SLACK_TOKEN_KEY. Set both."
         )
-    if not settings.teams:
+    if not settings.allowed_teams:
         _log.warning(
             "Every workspace is refused, because FINDIMG_ALLOW_TEAMS is empty. Set it to the ids of the allowed "
             "workspaces, or to * for any workspace."

@@ -137,7 +137,7 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
         if missing:
             raise _ProblemError(f"{enumerated(missing, 'and')} must be set together with FINDIMG_SLACK_CLIENT_ID.")
         ciphers(settings.slack_token_key.get_secret_value())
-        if not settings.teams:
+        if not settings.allowed_teams:
             raise _ProblemError(
                 "No workspace may install the app. Set FINDIMG_ALLOW_TEAMS to the ids of the allowed workspaces, or to "
                 "* for any workspace."
@@ -178,17 +178,17 @@ def _checks(settings: Settings, http: bool) -> Iterator[tuple[str, Callable[[], 
 
     async def allowed() -> str:
         for name, ids, form in (
-            ("ALLOW_CHANNELS", settings.channels, r"[CGD][A-Z0-9]+"),
-            ("ALLOW_USERS", settings.users, r"[UW][A-Z0-9]+"),
-            ("ALLOW_TEAMS", settings.teams, r"[TE][A-Z0-9]+|\*"),
-            ("TEACHERS", settings.teaching_people, r"(?:[TE][A-Z0-9]+/)?[UW][A-Z0-9]+"),
+            ("ALLOW_CHANNELS", settings.allowed_channels, r"[CGD][A-Z0-9]+"),
+            ("ALLOW_USERS", settings.allowed_users, r"[UW][A-Z0-9]+"),
+            ("ALLOW_TEAMS", settings.allowed_teams, r"[TE][A-Z0-9]+|\*"),
+            ("TEACHERS", settings.teacher_ids, r"(?:[TE][A-Z0-9]+/)?[UW][A-Z0-9]+"),
         ):
             if wrong := sorted(each for each in ids if not re.fullmatch(form, each)):
                 raise _ProblemError(
                     f"FINDIMG_{name} holds {wrong[0]!r}, which is not an id. Copy the id from the details in Slack."
                 )
-        if settings.channels or settings.users:
-            return f"{len(settings.channels) or 'all'} channels, {len(settings.users) or 'all'} people."
+        if settings.allowed_channels or settings.allowed_users:
+            return f"{len(settings.allowed_channels) or 'all'} channels, {len(settings.allowed_users) or 'all'} people."
         return "Everybody, in every channel."
 
     async def thumbnail() -> str:

@@ -133,17 +133,17 @@ class Settings(BaseSettings):
     )
 
     @property
-    def channels(self) -> frozenset[str]:
+    def allowed_channels(self) -> frozenset[str]:
         """Return the ids in `allow_channels`."""
         return frozenset(_NAMES.findall(self.allow_channels))
 
     @property
-    def users(self) -> frozenset[str]:
+    def allowed_users(self) -> frozenset[str]:
         """Return the ids in `allow_users`."""
         return frozenset(_NAMES.findall(self.allow_users))
 
     @property
-    def teams(self) -> frozenset[str]:
+    def allowed_teams(self) -> frozenset[str]:
         """Return the ids in `allow_teams`."""
         return frozenset(_NAMES.findall(self.allow_teams))
 
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
         return frozenset(_NAMES.findall(self.index_channels))
 
     @property
-    def teaching_people(self) -> frozenset[str]:
+    def teacher_ids(self) -> frozenset[str]:
         """Return the ids in `teachers`, each `<user>` or `<team>/<user>`."""
         return frozenset(_NAMES.findall(self.teachers))
 

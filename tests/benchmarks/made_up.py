@@ -149,7 +149,7 @@ def publish_images(
     settings: Settings,
     images: Sequence[SourceImage],
     known: CommittedImages,
-    merges: MergePolicy = choose_merges,
+    merge_policy: MergePolicy = choose_merges,
     texts: CommittedTexts | None = None,
 ) -> Published:
     """Publish a version of images that are committed, and write its plan.
@@ -158,7 +158,7 @@ def publish_images(
         settings: the library and the engine.
         images: the images, in URI order.
         known: what is committed.
-        merges: chooses the segments to merge.
+        merge_policy: chooses the segments to merge.
         texts: what was read in the images, None if nothing was.
     """
     library = Library(settings.library, settings.cache)
@@ -172,7 +172,7 @@ def publish_images(
         hold_lock(library.storage) as lock,
     ):
         start = time.perf_counter()
-        request = BuildRequest(run, context, find_embedded(images, known, texts), failed=0, merges=merges)
+        request = BuildRequest(run, context, find_embedded(images, known, texts), failed=0, merge_policy=merge_policy)
         built = build_version(library, request, live, Path(name), engine)
         assert built, "the version equals the live one"
         publish(library, built, lock, allow_shrink=True)

@@ -105,5 +105,5 @@ def test_secrets_are_never_printed(folder: Path) -> None:
 
 def test_allow_lists_are_separated_by_commas_or_spaces() -> None:
     settings = load_settings(allow_channels="C1, C2 C3", allow_users="")
-    assert settings.channels == {"C1", "C2", "C3"}
-    assert settings.users == frozenset()
+    assert settings.allowed_channels == {"C1", "C2", "C3"}
+    assert settings.allowed_users == frozenset()

@@ -135,22 +135,24 @@ class Admission(AsyncMiddleware):
             return ""
         # The Home tab and a modal are in no channel, although the event of the Home tab names the direct message.
         channel = None if body.get("event", {}).get("type") == "app_home_opened" else context.channel_id
-        if self._settings.channels and channel is not None and channel not in self._settings.channels:
+        if self._settings.allowed_channels and channel is not None and channel not in self._settings.allowed_channels:
             return _NOT_ALLOWED
         # A search outside all channels would show its images to people of any channel.
-        if self._settings.channels and _is_search_outside_channels(body):
+        if self._settings.allowed_channels and _is_search_outside_channels(body):
             return _NOT_ALLOWED
         opened = _channel_of_modal(body)
-        if self._settings.channels and opened is not None and opened not in self._settings.channels:
+        if self._settings.allowed_channels and opened is not None and opened not in self._settings.allowed_channels:
             return _NOT_ALLOWED
-        if self._settings.users and context.user_id not in self._settings.users:
+        if self._settings.allowed_users and context.user_id not in self._settings.allowed_users:
             return _NOT_ALLOWED
         return ""
 
     def _function_refusal(self, body: Mapping[str, Any]) -> str:
         """Return why a function is refused, empty when it is not. It runs in no channel, for the person who asks."""
         person = body["event"].get("inputs", {}).get("user_context") or {}
-        if self._settings.channels or (self._settings.users and person.get("id") not in self._settings.users):
+        if self._settings.allowed_channels or (
+            self._settings.allowed_users and person.get("id") not in self._settings.allowed_users
+        ):
             return _NOT_ALLOWED
         return ""
 
@@ -158,7 +160,10 @@ class Admission(AsyncMiddleware):
         """Remove from an event of the assistant panel what the person looks at, if the bot may not answer there."""
         event = body.get("event") or {}
         for name in ("context", "app_context"):
-            if self._settings.channels and viewed_channel(event.get(name)) not in self._settings.channels:
+            if (
+                self._settings.allowed_channels
+                and viewed_channel(event.get(name)) not in self._settings.allowed_channels
+            ):
                 event.pop(name, None)
 
     async def _refuse(self, body: dict[str, Any], context: AsyncBoltContext, reason: str) -> BoltResponse:

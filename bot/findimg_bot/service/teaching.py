@@ -70,7 +70,7 @@ class Teaching:
         visible: returns the Slack channels whose images the person who asks may see.
         """
         self._visible = visible
-        self._teachers = settings.teaching_people
+        self._teachers = settings.teacher_ids
         self._learns = settings.learn == "clicks"
         self._live = live
         self._searches = searches

@@ -38,7 +38,7 @@ ClientOfTeam = Callable[[str], Awaitable[AsyncWebClient | None]]  # None where t
 
 def may_install(settings: Settings, team: str | None) -> bool:
     """Return whether the settings allow a workspace or organisation."""
-    return "*" in settings.teams or (team is not None and team in settings.teams)
+    return "*" in settings.allowed_teams or (team is not None and team in settings.allowed_teams)
 
 
 class SingleWorkspace:

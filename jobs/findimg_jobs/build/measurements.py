@@ -37,7 +37,7 @@ _COHERENCE_SAMPLE = 100_000  # maximum number of images among which coherence is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measures:
+class LibraryMeasures:
     """What was measured on a sample of a library's images."""
 
     projection: Projection | None  # None if there are too few images, or if it is turned off
@@ -83,7 +83,9 @@ def measure_coherence(vectors: NDArray[Any], classes: NDArray[np.uint16]) -> flo
     return round(float(np.mean(classes[items[:, 1:]] == expected[:, None])), 4)
 
 
-def measure_library(visual: NDArray[Any], classes: NDArray[np.uint16] | None, images: int, dimensions: int) -> Measures:
+def measure_library(
+    visual: NDArray[Any], classes: NDArray[np.uint16] | None, images: int, dimensions: int
+) -> LibraryMeasures:
     """Return the measures of a library.
 
     Args:
@@ -95,14 +97,14 @@ def measure_library(visual: NDArray[Any], classes: NDArray[np.uint16] | None, im
     coherence = [] if classes is None else [measure_coherence(visual, classes)]
     centre = np.asarray(visual, np.float32).mean(axis=0)
     if not _is_projected(images, visual.shape[1], dimensions):
-        return Measures(None, centre, coherence, 1.0, images)
+        return LibraryMeasures(None, centre, coherence, 1.0, images)
     projection = fit_projection(visual, dimensions)
     if classes is not None:
         coherence.append(measure_coherence(projection(visual), classes))
-    return Measures(projection, projection.mean, coherence, projection.captured(visual), images)
+    return LibraryMeasures(projection, projection.mean, coherence, projection.captured(visual), images)
 
 
-def is_drifted(before: Measures, captured: float, images: int, dim: int, dimensions: int) -> bool:
+def is_drifted(before: LibraryMeasures, captured: float, images: int, dim: int, dimensions: int) -> bool:
     """Return whether the library has changed so much that it must be measured again.
 
     Args:

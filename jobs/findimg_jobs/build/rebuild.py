@@ -16,21 +16,21 @@ from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import find_embedded_by_all
 
 
-def rebuild(settings: Settings, allow_shrink: bool = False, merges: MergePolicy = choose_merges) -> Manifest:
+def rebuild(settings: Settings, allow_shrink: bool = False, merge_policy: MergePolicy = choose_merges) -> Manifest:
     """Build and publish the live version's images again, and return the manifest.
 
-    Only segments that the settings, or `merges`, change are built. If none is, the live version stays.
+    Only segments that the settings, or `merge_policy`, change are built. If none is, the live version stays.
 
     Args:
         settings: the operator's settings.
         allow_shrink: publish even if the version has less than half of the live version's images.
-        merges: chooses the segments to merge.
+        merge_policy: chooses the segments to merge.
 
     Raises:
         FindimgError: nothing was published.
     """
     with write_to_live(settings) as (session, live):
-        change = VersionChange(live.run, read_images(session.library.storage, live.run), allow_shrink, merges)
+        change = VersionChange(live.run, read_images(session.library.storage, live.run), allow_shrink, merge_policy)
         return publish_images(session, settings, live, change)
 
 
@@ -41,7 +41,7 @@ class VersionChange:
     run: str  # the run whose plan names the images
     images: ImageTable  # those that are not embedded are left out
     allow_shrink: bool  # publish even if the version has less than half of the live version's images
-    merges: MergePolicy = choose_merges  # chooses the segments to merge
+    merge_policy: MergePolicy = choose_merges  # chooses the segments to merge
     rewritten: AbstractSet[str] = frozenset()  # names of segments that must not be kept
 
 
@@ -57,7 +57,7 @@ def publish_images(session: WriteSession, settings: Settings, live: Manifest, ch
     texts = read_committed_texts(storage)
     chosen = encoders_of(settings, live, live.sources)
     requests = [
-        BuildRequest(change.run, each.context, images, live.failed, change.merges, change.rewritten)
+        BuildRequest(change.run, each.context, images, live.failed, change.merge_policy, change.rewritten)
         for each, images in zip(
             chosen,
             find_embedded_by_all(change.images, [read_committed(storage, each.fingerprint) for each in chosen], texts),

@@ -20,7 +20,7 @@ from findimg.library.items import ItemRows
 from findimg.library.layout import CENTRE_FILE, ITEMS_FILE, KEYS_FILE, PAIRS_FILE, PROJECTION_FILE
 from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
-from findimg_jobs.build.measurements import Measures
+from findimg_jobs.build.measurements import LibraryMeasures
 from findimg_jobs.build.texts import below_root, name_roots
 from findimg_jobs.encoders.context import BuildConfig, hash_recipe
 from findimg_jobs.keys.key_files import fetch_query, text
@@ -33,7 +33,7 @@ class Reused:
 
     live: Manifest
     root: Path  # the folder that has the live version's files by their keys
-    measures: Measures
+    measures: LibraryMeasures
     rows: ItemRows  # of the live version
     whole: tuple[bool, ...]  # for each segment of the live version, whether its files are undamaged
     segment_of: NDArray[np.int32]  # for each image of the new version its segment in the live version, -1 for none
@@ -202,12 +202,12 @@ def read_pairs(path: Path, images: int) -> tuple[NDArray[np.bool_], NDArray[np.i
     return firsts, pairs
 
 
-def _read_measures(version: Version) -> Measures:
+def _read_measures(version: Version) -> LibraryMeasures:
     manifest = version.manifest
     if PROJECTION_FILE in manifest.files:
         path = version.path(PROJECTION_FILE)
         projection = open_projection(path, manifest.dim, manifest.visual.dim)
-        return Measures(projection, projection.mean, manifest.coherence, manifest.captured, manifest.measured)
+        return LibraryMeasures(projection, projection.mean, manifest.coherence, manifest.captured, manifest.measured)
     path = version.path(CENTRE_FILE)
     try:
         centre = np.load(path)
@@ -215,4 +215,6 @@ def _read_measures(version: Version) -> Measures:
         raise LibraryError(f"{path} cannot be opened: {error}. Publish again with index.") from error
     if centre.shape != (manifest.dim,):
         raise LibraryError(f"{path} does not hold the mean of vectors of {manifest.dim} dimensions.")
-    return Measures(None, np.asarray(centre, np.float32), manifest.coherence, manifest.captured, manifest.measured)
+    return LibraryMeasures(
+        None, np.asarray(centre, np.float32), manifest.coherence, manifest.captured, manifest.measured
+    )

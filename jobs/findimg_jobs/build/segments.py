@@ -35,7 +35,7 @@ from findimg.library.manifest import FileEntry, IndexEntry, SegmentEntry
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
-from findimg_jobs.build.measurements import Measures, sample_rows, write_unrelated
+from findimg_jobs.build.measurements import LibraryMeasures, sample_rows, write_unrelated
 from findimg_jobs.build.reuse import write_keys
 from findimg_jobs.build.segment_contents import Assembled, assemble
 from findimg_jobs.build.vector_indexes import build_index
@@ -54,7 +54,7 @@ class SegmentBuilder:
 
     storage: Storage  # the library
     context: BuildContext
-    measures: Measures
+    measures: LibraryMeasures
     folder: Path  # an existing folder on this machine, in which each segment gets a folder with its name
     engine: Engine  # builds large segments
 
@@ -66,7 +66,7 @@ class _Task:
     library: str
     models: Path
     config: BuildConfig
-    measures: Measures
+    measures: LibraryMeasures
     images: VersionImages
 
 
@@ -96,7 +96,7 @@ def build_segments(
 
 
 def build_segment(
-    storage: Storage, context: BuildContext, measures: Measures, images: VersionImages, folder: Path
+    storage: Storage, context: BuildContext, measures: LibraryMeasures, images: VersionImages, folder: Path
 ) -> SegmentEntry:
     """Build one segment in a new folder in `folder`, named after its content, and return its entry.
 

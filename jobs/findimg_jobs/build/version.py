@@ -35,7 +35,7 @@ from findimg.library.layout import (
 )
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
-from findimg_jobs.build.measurements import Measures, is_drifted, measure_library, measure_noise_floor
+from findimg_jobs.build.measurements import LibraryMeasures, is_drifted, measure_library, measure_noise_floor
 from findimg_jobs.build.merging import SegmentSize, choose_merges
 from findimg_jobs.build.near_duplicates import SegmentFiles, find_near_duplicates
 from findimg_jobs.build.reuse import Reused, find_reusable, write_pairs
@@ -58,7 +58,7 @@ class BuildRequest:
     context: BuildContext
     images: VersionImages
     failed: int  # images that could not be read, for the manifest
-    merges: MergePolicy = choose_merges
+    merge_policy: MergePolicy = choose_merges
     rewritten: AbstractSet[str] = field(default_factory=frozenset)  # names of segments that must not be kept
 
 
@@ -77,7 +77,7 @@ class _Segments:
 
     files: list[SegmentFiles]
     rows: ItemRows
-    measures: Measures
+    measures: LibraryMeasures
 
 
 def build_version(
@@ -190,7 +190,7 @@ def _kept_segments(reused: Reused, request: BuildRequest, images: int) -> list[i
     sizes = [SegmentSize(live.segments[number].images, int(counts[number])) for number in usable]
     new = images - sum(size.live for size in sizes)
     sizes += [SegmentSize(new, new)] if new else []
-    merged = request.merges(sizes, config.partition_size)
+    merged = request.merge_policy(sizes, config.partition_size)
     return [number for place, number in enumerate(usable) if place not in merged]
 
 
@@ -267,7 +267,7 @@ def _find_pairs(
 
 
 def _write_shared(
-    library: Library, context: BuildContext, measures: Measures, folder: Path, before: Mapping[str, FileEntry]
+    library: Library, context: BuildContext, measures: LibraryMeasures, folder: Path, before: Mapping[str, FileEntry]
 ) -> dict[str, FileEntry]:
     """Return the library's measures, its head, its encoder and the encoder's classifier, as far as there are any.
 

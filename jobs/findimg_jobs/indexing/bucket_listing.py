@@ -18,7 +18,7 @@ from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import has_no_extension, reason_to_skip
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 from findimg_jobs.keys.key_files import BATCH, Spool
-from findimg_jobs.keys.listing import Found
+from findimg_jobs.keys.listing import PartialListing
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.reading.sidecars import is_sidecar
 
@@ -69,7 +69,7 @@ class _Entries:
             yield from map(Entry, *(table[name].to_pylist() for name in _ENTRIES.names))
 
 
-def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found: Found) -> None:
+def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found: PartialListing) -> None:
     """List the images of an s3:// prefix, or the single object with that address.
 
     Files of a library that another branch contains are among the images. The caller must leave them out.
@@ -85,7 +85,7 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found:
         StorageError: the bucket cannot be listed.
     """
     storage = open_storage(source)
-    top = Found()
+    top = PartialListing()
     folder_rules = FolderRules(rules)
     branches: list[_Branch] = []
     if isinstance(storage, S3Storage):
@@ -102,7 +102,9 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found:
         found.add(part)
 
 
-def _split(storage: S3Storage, rules: FolderRules, found: Found) -> tuple[Sequence[str], list[Entry], FolderRules]:
+def _split(
+    storage: S3Storage, rules: FolderRules, found: PartialListing
+) -> tuple[Sequence[str], list[Entry], FolderRules]:
     """Return the beginnings of the branches, the objects that are in none of them, and the rules."""
     folders, entries = deque([""]), list[Entry]()
     for _ in range(_BRANCHES):
@@ -142,9 +144,9 @@ def _is_library(storage: S3Storage, folder: str, keys: Iterable[str]) -> bool:
     return False
 
 
-def _list_branch(branch: _Branch) -> Found:
+def _list_branch(branch: _Branch) -> PartialListing:
     storage = open_storage(branch.source)
-    found = Found()
+    found = PartialListing()
     listed = storage.list_from(branch.start) if isinstance(storage, S3Storage) else storage.list(branch.start)
     entries = _Entries(listed)
     _sort_in(found, entries, _read_ignore_files(storage, branch.rules, entries), storage)
@@ -158,7 +160,9 @@ def _read_ignore_files(storage: Storage, rules: FolderRules, entries: "Sequence[
     return rules
 
 
-def _sort_in(found: Found, entries: "Sequence[Entry] | _Entries", rules: FolderRules, storage: Storage) -> None:
+def _sort_in(
+    found: PartialListing, entries: "Sequence[Entry] | _Entries", rules: FolderRules, storage: Storage
+) -> None:
     """Add the images among `entries`, and count the other objects. Libraries are left out."""
     libraries = {match["library"] for entry in entries if (match := _LIBRARY_OBJECT.fullmatch(entry.key))}
     found.libraries |= {storage.uri(library) for library in libraries}
@@ -204,8 +208,8 @@ def _skipped_folder(folder: str, rules: FolderRules, known: dict[str, str | None
     return known[folder]
 
 
-def _single_object(storage: S3Storage) -> Found:
-    found = Found()
+def _single_object(storage: S3Storage) -> PartialListing:
+    found = PartialListing()
     folder, _, name = storage.prefix.rpartition("/")
     parent = S3Storage(storage.bucket, folder)
     for entry in parent.list_from(name) if name else ():

@@ -19,7 +19,7 @@ from findimg_jobs.reporting.progress import show_progress
 from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_committed
 from findimg_jobs.store.plan import share_work
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shard_compaction import compact, is_crowded
+from findimg_jobs.store.shard_compaction import compact_shards, is_crowded
 from findimg_jobs.store.shards import Stats
 
 _log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ def compact_if_crowded(
     if not is_crowded(committed, settings.shard_size):
         return committed
     with session.clock.stage("compact"):
-        compact(storage, fingerprint, settings.shard_size)
+        compact_shards(storage, fingerprint, settings.shard_size)
     return read_committed(storage, fingerprint)
 
 

@@ -16,7 +16,7 @@ from findimg.errors import SettingsError
 from findimg.storage.folder import file_version
 from findimg_jobs.indexing.image_names import has_no_extension, is_image_content, reason_to_skip
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
-from findimg_jobs.keys.listing import Found
+from findimg_jobs.keys.listing import PartialListing
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.reading.sidecars import is_sidecar
 
@@ -37,7 +37,7 @@ class _Folder:
 class FolderWalk:
     """Lists folders and single files. Folders that were listed once are not listed again."""
 
-    def __init__(self, rules: SkipRules, library: str | None, found: Found):
+    def __init__(self, rules: SkipRules, library: str | None, found: PartialListing):
         """Prepare a walk.
 
         Args:

@@ -17,7 +17,7 @@ from findimg_jobs.indexing.bucket_listing import ParallelMap
 from findimg_jobs.indexing.image_names import HEAD
 from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
 from findimg_jobs.keys.key_files import KeyFile, KeyWriter, write_query
-from findimg_jobs.keys.listing import Found
+from findimg_jobs.keys.listing import PartialListing
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.verdicts import VERDICTS, named
 
@@ -29,7 +29,7 @@ _LOOKED_AT = pa.schema([("uri", pa.string()), ("version", pa.string()), ("is_ima
 
 
 def sort_in_nameless(
-    objects: ImageTable, known: KeyFile | None, parallel_map: ParallelMap, found: Found
+    objects: ImageTable, known: KeyFile | None, parallel_map: ParallelMap, found: PartialListing
 ) -> KeyFile | None:
     """Add the images among objects, and count the others. Return all verdicts, None if there are no objects.
 
@@ -58,7 +58,7 @@ def sort_in_nameless(
     return write_query(query, {"settled": settled, "looked_at": looked_at})
 
 
-def _look_into_all(objects: ImageTable, parallel_map: ParallelMap, found: Found) -> KeyFile:
+def _look_into_all(objects: ImageTable, parallel_map: ParallelMap, found: PartialListing) -> KeyFile:
     """Add the images among objects, and return whether each one is an image. Unreadable ones are left out."""
     if len(objects):
         _log.info("%d objects without an extension cost one request each.", len(objects))

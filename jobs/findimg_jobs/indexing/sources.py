@@ -18,7 +18,7 @@ from findimg_jobs.indexing.nameless_objects import sort_in_nameless
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.keys.image_table import ImageCollector, ImageTable, is_utf8
 from findimg_jobs.keys.key_files import KeyFile
-from findimg_jobs.keys.listing import Found, Listing, printable
+from findimg_jobs.keys.listing import Listing, PartialListing, printable
 from findimg_jobs.keys.records import Failure
 from findimg_jobs.reading.sidecars import with_sidecars
 from findimg_jobs.reporting.run_report import describe_skipped
@@ -72,7 +72,7 @@ def list_sources(
         elif on_missing == "fail":
             missing.append(Failure(root, "", "The file or folder does not exist.", transient=True))
     images, archived, sidecars, nameless = (ImageCollector() for _ in range(4))
-    found = Found(images, archived=archived, sidecars=sidecars, nameless=nameless)
+    found = PartialListing(images, archived=archived, sidecars=sidecars, nameless=nameless)
     walk = FolderWalk(rules, None if "://" in library else library or None, found)
     walk.list(paths)
     found.failures += missing
@@ -181,7 +181,7 @@ class _Tables:
 
 
 def _make_listing(
-    found: Found, listed: _Tables, roots: Sequence[str], shared_roots: set[str], sources: Sequence[str]
+    found: PartialListing, listed: _Tables, roots: Sequence[str], shared_roots: set[str], sources: Sequence[str]
 ) -> Listing:
     failures = [
         failure if is_utf8(failure.uri) else Failure(printable(failure.uri), "", failure.reason, True)
@@ -212,7 +212,7 @@ def _make_listing(
     )
 
 
-def _nothing_found(found: Found, sources: Sequence[str]) -> str:
+def _nothing_found(found: PartialListing, sources: Sequence[str]) -> str:
     names = ", ".join(sources)
     if found.libraries:
         libraries = ", ".join(sorted(found.libraries))

@@ -26,7 +26,7 @@ class Listing:
 
 
 @dataclass(slots=True)
-class Found:
+class PartialListing:
     """What listing a part of the sources found. Parts are added up."""
 
     images: ImageBatches = field(default_factory=ImageBatches)
@@ -52,7 +52,7 @@ class Found:
         if is_utf8(uri):
             self.sidecars.append(SourceImage(uri, version))
 
-    def add(self, other: "Found") -> None:
+    def add(self, other: "PartialListing") -> None:
         """Add another part."""
         self.images.add(other.images)
         self.failures += other.failures

@@ -63,7 +63,7 @@ def find_duplicates(library: Library) -> DuplicatesReport:
     return DuplicatesReport(version.manifest.version, version.manifest.images, tuple(ordered))
 
 
-def find_others(library: Library, manifest: Manifest, uris: AbstractSet[str]) -> tuple[set[str], set[str]]:
+def find_duplicates_of(library: Library, manifest: Manifest, uris: AbstractSet[str]) -> tuple[set[str], set[str]]:
     """Return the other images of a version that are copies, and those that are near-duplicates, of some images.
 
     Only the catalogs and the groups are fetched.

@@ -22,7 +22,7 @@ from findimg_jobs.build.reuse import segments_with
 from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.keys.image_table import ImageTable, is_utf8, uri_table
 from findimg_jobs.keys.key_files import Tables, fetch_query
-from findimg_jobs.maintenance.duplicates import find_others
+from findimg_jobs.maintenance.duplicates import find_duplicates_of
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.committed import CommittedImages, hash_table, read_committed
 from findimg_jobs.store.delete_rows import delete_rows
@@ -92,7 +92,7 @@ def preview_forget(settings: Settings, uris: Sequence[str]) -> ForgetPreview:
     live = library.manifest(library.live_version())
     stores = _read_stores(library.storage)
     wanted = _in_stored_form(library, frozenset(uris), read_images(library.storage, live.run), stores)
-    copies, near_duplicates = find_others(library, live, wanted)
+    copies, near_duplicates = find_duplicates_of(library, live, wanted)
     rows = {key.sha256 for key in _keys_of_uris(stores, wanted)}
     kept = {key.sha256 for key in _keys_of_uris(stores, copies)}
     gone = rows - kept

@@ -21,7 +21,7 @@ from findimg_jobs.maintenance.taught import prune_taught, used_contents
 from findimg_jobs.store.committed import KnownContents, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import last_run, read_images
-from findimg_jobs.store.shard_compaction import compact
+from findimg_jobs.store.shard_compaction import compact_shards
 from findimg_jobs.store.shards import fingerprints
 from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import FOLDER as TEXTS
@@ -153,7 +153,7 @@ def _prune_store(
         prefix = shards_prefix(fingerprint)
         report.drafts += _clear_drafts(storage, prefix, "stats.json")
         needed = wanted[fingerprint] and wanted[fingerprint] + planned
-        done = compact(storage, fingerprint, shard_size, needed, grace)
+        done = compact_shards(storage, fingerprint, shard_size, needed, grace)
         report.shards += done.collected
         report.rewritten += done.rewritten
         report.written += done.written

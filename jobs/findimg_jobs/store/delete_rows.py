@@ -60,7 +60,9 @@ def delete_rows(
         name = name_shard(tuple(SourceImage(*pair) for pair in set(pairs)), fingerprint).name
         # Another shard may hold the same images. Then merge both, so that one shard has all their vectors.
         if name != shard and name in names:
-            table = _once(pa.concat_tables([table, _read(storage, fingerprint, name)], promote_options="default"))
+            table = _one_row_per_image(
+                pa.concat_tables([table, _read(storage, fingerprint, name)], promote_options="default")
+            )
         if pairs:
             embedded = sum(holds_vectors(table).to_pylist())
             stats = Stats(name, len(table), embedded, len(failures), bytes_read=0)
@@ -97,10 +99,10 @@ def _kept(
     for column, name in enumerate(("uri", "version")):
         values = pa.array([each[column] for each in names], pa.string())
         kept = kept.set_column(kept.column_names.index(name), name, values)
-    return _once(kept)
+    return _one_row_per_image(kept)
 
 
-def _once(table: pa.Table) -> pa.Table:
+def _one_row_per_image(table: pa.Table) -> pa.Table:
     """Return one row per image, with vectors if one of its rows has them, in the order of a shard."""
     chosen: dict[tuple[str, str], int] = {}
     embedded = holds_vectors(table).to_pylist()

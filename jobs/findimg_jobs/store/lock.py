@@ -53,7 +53,7 @@ class _Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _StoredLease:
     lease: _Lease
     data: bytes  # the object's bytes
 
@@ -88,7 +88,7 @@ class _HeldLease:
         except (StorageError, LockedError) as error:
             _log.warning("The lock could not be released: %s", error)
 
-    def _is_ours(self, found: _Found | None) -> bool:
+    def _is_ours(self, found: _StoredLease | None) -> bool:
         return found is not None and found.lease.token == self._lease.token
 
     def _beat(self) -> None:
@@ -251,7 +251,7 @@ def _create(storage: Storage, key: str, lease: _Lease) -> bool:
     return found is not None and found.lease.token == lease.token  # the answer of S3 was lost
 
 
-def _is_abandoned(storage: Storage, key: str, found: _Found) -> bool:
+def _is_abandoned(storage: Storage, key: str, found: _StoredLease) -> bool:
     if _is_dead(found.lease):
         return True
     if abs(time.time() - found.lease.beat) < EXPIRY:
@@ -288,10 +288,10 @@ def _machine_id() -> str:
         return ""
 
 
-def _read(storage: Storage, key: str) -> _Found | None:
+def _read(storage: Storage, key: str) -> _StoredLease | None:
     try:
         data = storage.read(key, limit=2000)
-        return _Found(TypeAdapter(_Lease).validate_json(data), data)
+        return _StoredLease(TypeAdapter(_Lease).validate_json(data), data)
     except ObjectMissingError:
         return None
     except ValidationError as error:

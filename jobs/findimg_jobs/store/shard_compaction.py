@@ -54,7 +54,7 @@ class _Needed:
         return self.rows
 
 
-def compact(
+def compact_shards(
     storage: Storage,
     fingerprint: str,
     shard_size: int,

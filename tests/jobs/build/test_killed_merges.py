@@ -58,7 +58,7 @@ def night(number: int) -> list[SourceImage]:
     return made_up_images(NEW * (number + 1))[GONE * number :]
 
 
-def publish_night(config: Settings, number: int, merges: MergePolicy) -> Manifest:
+def publish_night(config: Settings, number: int, merge_policy: MergePolicy) -> Manifest:
     """Publish the images of a night."""
     library, images = Library(config.library, config.cache), night(number)
     live = library.live_manifest()
@@ -67,7 +67,7 @@ def publish_night(config: Settings, number: int, merges: MergePolicy) -> Manifes
         run = new_run_id()
         write_plan(library.storage, Plan(run, ImageTable.of(images)))
         known = read_committed(library.storage, context.config.fingerprint)
-        request = BuildRequest(run, context, find_embedded(images, known), failed=0, merges=merges)
+        request = BuildRequest(run, context, find_embedded(images, known), failed=0, merge_policy=merge_policy)
         return build_and_publish(WriteSession(library, lock, engine, StageClock()), [request], live, allow_shrink=True)
 
 
@@ -78,7 +78,7 @@ def merge(config: Settings) -> Manifest:
 
 def compact(config: Settings) -> Manifest:
     """Merge all segments of the same images, as `findimg-jobs compact` does."""
-    return rebuild(config, merges=choose_compaction)
+    return rebuild(config, merge_policy=choose_compaction)
 
 
 def die(*_: Any, **__: Any) -> NoReturn:

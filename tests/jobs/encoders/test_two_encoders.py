@@ -332,7 +332,7 @@ def test_maintenance_treats_both_encoders_alike(library: Library, settings: Sett
     assert found.compared == 2 * IMAGES
     assert set(found.recall) == {f"{FIRST} visual", f"{FIRST} joint", f"{SECOND} visual"}
     forget(settings, [str(made / "pictures" / "snow" / "snow-1.png")])
-    purged = rebuild(settings, merges=choose_purge)
+    purged = rebuild(settings, merge_policy=choose_purge)
     assert [sum(segment.images for segment in part.segments) for part in purged.parts] == [IMAGES - 1] * 2
     damaged = purged.parts[1]
     (key, *_) = (f"{damaged.segment_folder(damaged.segments[0])}/visual.f16",)

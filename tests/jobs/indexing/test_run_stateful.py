@@ -247,7 +247,7 @@ class History(RuleBasedStateMachine):
     def compact(self, purge: bool) -> None:
         if self.library.current():
             images = self.live()
-            manifest = rebuild(self.settings, merges=choose_purge if purge else choose_compaction)
+            manifest = rebuild(self.settings, merge_policy=choose_purge if purge else choose_compaction)
             assert len(manifest.segments) == 1
             self.expect(images)
 
@@ -274,7 +274,7 @@ class History(RuleBasedStateMachine):
     @rule(at=st.integers(1, 25), done=st.booleans())
     def compact_and_die(self, at: int, done: bool) -> None:
         if self.library.current():
-            self.die(at, done, lambda: rebuild(self.settings, merges=choose_purge), self.live())
+            self.die(at, done, lambda: rebuild(self.settings, merge_policy=choose_purge), self.live())
 
     @rule(number=SEEDS, at=st.integers(1, 25), done=st.booleans())
     def forget_and_die(self, number: int, at: int, done: bool) -> None:

@@ -14,7 +14,7 @@ from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import KeyFile, fetch_query
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.shard_compaction import MANY, compact, is_crowded
+from findimg_jobs.store.shard_compaction import MANY, compact_shards, is_crowded
 from findimg_jobs.store.shards import (
     Content,
     EmbeddedImage,
@@ -115,7 +115,7 @@ def test_small_shards_are_copied_together_bit_for_bit(place: str) -> None:
     put(storage, [make_row(MANY), make_row(0, copy=True)], [broken])
     before, known = vectors(storage), read_committed(storage, "f")
     assert is_crowded(read_committed(storage, "f"), SIZE)
-    done = compact(storage, "f", SIZE)
+    done = compact_shards(storage, "f", SIZE)
     assert (done.collected, done.rewritten, done.written) == (0, MANY + 1, 5)
     assert vectors(storage) == before
     assert same(read_committed(storage, "f"), known)
@@ -128,7 +128,7 @@ def test_small_shards_are_copied_together_bit_for_bit(place: str) -> None:
 def test_few_small_shards_are_not_compacted(place: str) -> None:
     storage = open_storage(place)
     names = {put(storage, [make_row(number)]) for number in range(3)}
-    assert compact(storage, "f", SIZE).written == 0
+    assert compact_shards(storage, "f", SIZE).written == 0
     assert shards(storage) == names
 
 
@@ -137,7 +137,7 @@ def test_unused_shards_are_deleted_but_content_of_copies_stays(place: str) -> No
     gone = put(storage, [make_row(1), make_row(2)], [Failure("/photos/x.jpg", "1", "Broken.", transient=False)])
     original = put(storage, [make_row(3), make_row(4)])
     copies = put(storage, [make_row(3, copy=True)])
-    done = compact(storage, "f", SIZE, [ImageTable.of([image_of(3, copy=True)])])
+    done = compact_shards(storage, "f", SIZE, [ImageTable.of([image_of(3, copy=True)])])
     assert done.collected == 1
     assert shards(storage) == {original, copies}
     assert gone not in shards(storage)
@@ -147,8 +147,8 @@ def test_unused_shards_are_deleted_but_content_of_copies_stays(place: str) -> No
 def test_recent_unused_shards_stay(place: str) -> None:
     storage = open_storage(place)
     put(storage, [make_row(1)])
-    assert compact(storage, "f", SIZE, [], grace=3600).collected == 0
-    assert compact(storage, "f", SIZE, []).collected == 1
+    assert compact_shards(storage, "f", SIZE, [], grace=3600).collected == 0
+    assert compact_shards(storage, "f", SIZE, []).collected == 1
     assert list(storage.list("embeddings")) == []
 
 
@@ -158,7 +158,7 @@ def test_mostly_unused_shards_shrink(place: str) -> None:
     for number in range(MANY + SIZE):
         put(storage, [make_row(number * SIZE + each) for each in range(SIZE)])
         wanted.add(image_of(number * SIZE + 3))
-    compact(storage, "f", SIZE, [ImageTable.of(wanted)])
+    compact_shards(storage, "f", SIZE, [ImageTable.of(wanted)])
     assert len(shards(storage)) == 5
     assert set(vectors(storage)) == {sha256_of(number * SIZE + 3) for number in range(MANY + SIZE)}
 
@@ -168,7 +168,7 @@ def test_damaged_shard_is_embedded_again_instead_of_copied(place: str) -> None:
     names = [put(storage, [make_row(number)]) for number in range(MANY + 1)]
     storage.write(f"{shard_folder('f', names[0])}/vectors.parquet", b"PAR1")
     with pytest.raises(NotPublishedError, match=r"is missing or damaged: .*Run index again"):
-        compact(storage, "f", SIZE)
+        compact_shards(storage, "f", SIZE)
     assert not is_embedded(storage, image_of(0))
     assert is_embedded(storage, image_of(1))
 
@@ -195,10 +195,10 @@ def test_interrupted_compaction_loses_nothing(place: str, dies_at: int, monkeypa
         for name in ("write", "delete", "clear"):
             patch.setattr(type(storage), name, mortal(getattr(type(storage), name)))
         with pytest.raises(StorageError, match="It died"):
-            compact(storage, "f", SIZE)
+            compact_shards(storage, "f", SIZE)
     assert same(read_committed(storage, "f"), known)
     assert vectors(storage) == before
-    compact(storage, "f", SIZE)
+    compact_shards(storage, "f", SIZE)
     assert same(read_committed(storage, "f"), known)
     assert vectors(storage) == before
 
@@ -220,9 +220,9 @@ def test_a_year_of_nightly_runs_does_not_slow_the_next(tmp_path: Path) -> None:
         live = [*live[churn:], *fresh]
         put(storage, [make_row(number) for number in fresh])
         if is_crowded(read_committed(storage, "f"), size):
-            compact(storage, "f", size)
+            compact_shards(storage, "f", size)
         if night % 7 == 6:
-            compact(storage, "f", size, [ImageTable.of(image_of(number) for number in live)])
+            compact_shards(storage, "f", size, [ImageTable.of(image_of(number) for number in live)])
         most = max(most, len(shards(storage)))
     # Full shards need a fourth of a shard's images each at least; the small ones come on top.
     assert most <= 4 * images / size + MANY + 1
