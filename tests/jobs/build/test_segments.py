@@ -125,7 +125,7 @@ def answers_of(config: Settings, words: WordVectors, images: Sequence[SourceImag
 @pytest.mark.long
 def test_segments_answer_like_a_fresh_library(
     history: list[tuple[int, float]],
-    merges: Callable[[Sequence[SegmentSize], int], set[int]],
+    merge_policy: Callable[[Sequence[SegmentSize], int], set[int]],
     store: Path,
     cache: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -140,9 +140,9 @@ def test_segments_answer_like_a_fresh_library(
         present = {image for image in images if random.random() < share} | {images[0]}
         if present == before:
             continue
-        published = publish_images(ours, sorted(present), known, merges)
+        published = publish_images(ours, sorted(present), known, merge_policy)
         before = present
-    assert merges is not keep_all or len(published.manifest.segments) <= len(history)
+    assert merge_policy is not keep_all or len(published.manifest.segments) <= len(history)
     fresh, _ = open_store(store, folder / "fresh", cache)
     publish_images(fresh, sorted(before), known)
     got, expected = (answers_of(each, words, sorted(before)) for each in (ours, fresh))
