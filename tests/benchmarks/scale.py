@@ -49,6 +49,7 @@ from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.reporting.memory import peak_memory
+from findimg_jobs.reporting.run_progress import LiveVersion
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.lock import hold_lock
@@ -105,7 +106,7 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
     start = time.perf_counter()
     with Engine(settings) as engine, hold_lock(library.storage) as lock:
         session = WriteSession(library, lock, engine, StageClock())
-        planned = plan_images(session, listing, [encoder], live, allow_shrink=False)
+        planned = plan_images(session, listing, [encoder], LiveVersion(library.current(), live), allow_shrink=False)
         jobs = list(run._jobs([encoder], planned, settings, IndexOptions()))
     seconds = time.perf_counter() - start
     temporary = sum(path.stat().st_size for path in Path(listing.images.file.path).parent.iterdir())
@@ -131,7 +132,7 @@ def first_run(settings: Settings, images: int) -> dict[str, Any]:
     listing = Listing(ImageTable.of(stream_made_up_images(images)), roots=("s3://made-up",))
     with hold_lock(library.storage) as lock:
         session = WriteSession(library, lock, _KeyEngine(settings), StageClock())
-        planned = plan_images(session, listing, [encoder], None, allow_shrink=False)
+        planned = plan_images(session, listing, [encoder], LiveVersion(None, None), allow_shrink=False)
         jobs = list(run._jobs([encoder], planned, settings, IndexOptions()))
         embed_with_all(session, settings, jobs, planned.committed, planned.shards)
         texts = read_committed_texts(library.storage)
