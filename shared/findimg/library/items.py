@@ -51,6 +51,9 @@ class ItemRows:
     def split(self, items: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
         """Yield for each segment its number, the places of its images among `items`, and their rows."""
         rows = self.rows[items]
+        if len(self.sizes) == 1:
+            yield 0, np.arange(len(rows)), rows
+            return
         # Small numbers are sorted several times as fast as large ones.
         segments = (np.searchsorted(self._starts, rows, side="right") - 1).astype(np.min_scalar_type(len(self.sizes)))
         order = np.argsort(segments, kind="stable")

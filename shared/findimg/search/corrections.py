@@ -65,8 +65,10 @@ class SpellingChecker:
 
         Nearly every misspelt word is a word of some language. Only those of widespread languages are beyond doubt.
         """
+        if not term.typed or term.typed == term.text:
+            return None
         languages = {language for each in open_translations().look_up(term.typed) for language in each.languages}
-        if not term.typed or term.typed == term.text or languages & WIDESPREAD:
+        if languages & WIDESPREAD:
             return None
         meant = self._nearest_noun(term.typed, mistakes=1)
         return meant if meant != term.text else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,7 +163,7 @@ class Searcher:
         """Return the taught names that answers use."""
         return self._taught.state
 
-    @property
+    @cached_property
     def knows_words(self) -> bool:
         """Return whether the version can be searched by words, and can tag images."""
         return self.manifest.for_words.joint is not None or self._sentences is not None

@@ -230,6 +230,7 @@ class QueryTranslation:
         self._translations = translations
         self._is_english = is_english
         self._labels = labels
+        self._look_up = cache(self._find)
         votes: Counter[str] = Counter()
         for word in words:
             english, found = self._look_up(word)
@@ -286,7 +287,7 @@ class QueryTranslation:
             return None
         return found[0].english if found[0].beats_english or not is_english else None
 
-    def _look_up(self, text: str) -> tuple[bool, list[Translation]]:
+    def _find(self, text: str) -> tuple[bool, list[Translation]]:
         """Return whether a text is an English noun, and its translations."""
         is_english = self._is_english(text) or self._translations.is_english(text)
         return is_english, self._translations.look_up(text, plurals=not is_english)
