@@ -5,7 +5,6 @@ from datetime import date
 
 from findimg.text.dates import read_period
 
-_MOST_WORDS = 4  # "1 of June 2024"
 _ANY_DAY = date(2024, 6, 15)  # whether a text names a date does not depend on the current day
 _FIELDS = {"since": "after", "after": "after", "before": "before", "until": "before", "till": "before"}
 _AFTER_WORD = re.compile(
