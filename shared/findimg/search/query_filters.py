@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from findimg.errors import QueryError
 from findimg.library.filters import NO_FILTERS, Filters, fold, folder_part, name_part
@@ -25,6 +25,7 @@ FORMATS = {
     "raw": ("RAW",),
 }
 Order = Literal["best", "newest", "oldest"]
+_Texts: TypeAlias = tuple[str, ...]
 _ORDERS: dict[str, Order] = {"date": "newest", "newest": "newest", "oldest": "oldest", "best": "best"}
 
 
@@ -71,28 +72,16 @@ def _with(found: QueryFilters, piece: Piece, value: str, today: date | None) -> 
     filters = found.filters
     match piece.field:
         case "in":
-            folder = (folder_part(value),)
-            filters = (
-                replace(filters, not_folders=filters.not_folders + folder)
-                if piece.minus
-                else replace(filters, folders=filters.folders + folder)
-            )
+            folders, not_folders = _added(piece, (folder_part(value),), filters.folders, filters.not_folders)
+            filters = replace(filters, folders=folders, not_folders=not_folders)
         case "name":
-            name = (name_part(value),)
-            filters = (
-                replace(filters, not_names=filters.not_names + name)
-                if piece.minus
-                else replace(filters, names=filters.names + name)
-            )
+            names, not_names = _added(piece, (name_part(value),), filters.names, filters.not_names)
+            filters = replace(filters, names=names, not_names=not_names)
         case "type":
             if (ending := value.lower().lstrip(".")) not in FORMATS:
                 raise QueryError(f"`{piece}`: type: takes one of {', '.join(FORMATS)}.")
-            formats = FORMATS[ending]
-            filters = (
-                replace(filters, not_formats=filters.not_formats + formats)
-                if piece.minus
-                else replace(filters, formats=filters.formats + formats)
-            )
+            formats, not_formats = _added(piece, FORMATS[ending], filters.formats, filters.not_formats)
+            filters = replace(filters, formats=formats, not_formats=not_formats)
         case "like":
             return replace(found, like=value)
         case "class":
@@ -104,6 +93,11 @@ def _with(found: QueryFilters, piece: Piece, value: str, today: date | None) -> 
         case _:
             filters = _with_dates(filters, piece, today)
     return replace(found, filters=filters)
+
+
+def _added(piece: Piece, values: _Texts, wanted: _Texts, unwanted: _Texts) -> tuple[_Texts, _Texts]:
+    """Return the wanted and the unwanted values of a filter with more values, which a minus makes unwanted."""
+    return (wanted, unwanted + values) if piece.minus else (wanted + values, unwanted)
 
 
 def _with_dates(filters: Filters, piece: Piece, today: date | None) -> Filters:
