@@ -11,10 +11,7 @@ from slack_bolt.listener.async_listener_completion_handler import AsyncListenerC
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.http_retry.builtin_async_handlers import (
-    AsyncConnectionErrorRetryHandler,
-    AsyncRateLimitErrorRetryHandler,
-)
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -36,6 +33,7 @@ from findimg_bot.slack.installations import (
 )
 from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, Surfaces, bot_scopes
 from findimg_bot.slack.oauth_flow import RestrictedOAuthFlow
+from findimg_bot.slack.rate_limit import RateLimitRetryHandler
 from findimg_bot.state.database import Database
 
 _TIMEOUT = 15  # seconds for one call of Slack's Web API
@@ -85,7 +83,7 @@ def build_client(settings: Settings, session: aiohttp.ClientSession | None = Non
         base_url=settings.slack_api_url,
         timeout=_TIMEOUT,
         session=session,
-        retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=1)],
+        retry_handlers=[AsyncConnectionErrorRetryHandler(), RateLimitRetryHandler(max_retry_count=1)],
     )
 
 

@@ -13,15 +13,54 @@ NOT_READY = (
 RATE_LIMITED = "Slack limits how often findimg may call it. Try again in a minute."
 _NOT_A_MEMBER = "findimg is not a member of that channel. Invite it with /invite @findimg."
 _TOO_LATE = "Slack allows only 3 seconds for that, and the answer came later. Try again."
+_FILE_GONE = "Slack does not have that file any more, or findimg is not in its channel. Upload the file here."
+_MESSAGE_GONE = "That message was deleted in Slack. Ask again."
 # Errors of Slack that the person who asked can resolve.
 _BY_PERSON = {
     "channel_not_found": _NOT_A_MEMBER,
-    "not_in_channel": _NOT_A_MEMBER,
     "expired_trigger_id": _TOO_LATE,
-    "trigger_expired": _TOO_LATE,
+    "file_deleted": _FILE_GONE,
+    "file_not_found": _FILE_GONE,
+    "invalid_trigger": _TOO_LATE,
+    "invalid_trigger_id": _TOO_LATE,
+    "is_archived": "That channel is archived. Ask again in another channel.",
+    "message_not_found": _MESSAGE_GONE,
+    "not_in_channel": _NOT_A_MEMBER,
+    "thread_not_found": _MESSAGE_GONE,
     "trigger_exchanged": "Slack already used that click. Click again.",
+    "trigger_expired": _TOO_LATE,
 }
-_EXPLAINED = {*_BY_PERSON, "missing_scope", "ratelimited"}
+_TOKEN = "Slack does not accept findimg's token ({code}). Ask the operator of findimg to install the app again."
+_FORBIDDEN = "The workspace does not allow findimg to do that ({code}). Ask an administrator of Slack to allow it."
+# Errors of Slack that do not pass by themselves. Only the operator or an administrator can resolve them.
+_BY_OPERATOR = {
+    **dict.fromkeys(
+        ("account_inactive", "invalid_auth", "not_allowed_token_type", "not_authed", "token_expired", "token_revoked"),
+        _TOKEN,
+    ),
+    **dict.fromkeys(
+        (
+            "access_denied",
+            "app_not_allowed",
+            "ekm_access_denied",
+            "enterprise_is_restricted",
+            "no_permission",
+            "not_allowed",
+            "org_login_required",
+            "restricted_action",
+            "restricted_action_non_threadable_channel",
+            "restricted_action_read_only_channel",
+            "restricted_action_thread_locked",
+            "restricted_action_thread_only_channel",
+            "team_access_not_granted",
+            "team_added_to_org",
+            "two_factor_setup_required",
+            "user_is_restricted",
+        ),
+        _FORBIDDEN,
+    ),
+}
+_EXPLAINED = {*_BY_PERSON, *_BY_OPERATOR, "missing_scope", "ratelimited"}
 # What a call of Slack raises: Slack refuses it, or cannot be reached.
 SLACK_ERRORS = (SlackClientError, aiohttp.ClientError, OSError)
 _BROKEN = "An internal error prevented an answer. The operator of findimg finds the cause in the bot's log."
@@ -73,6 +112,8 @@ def access_error(error: SlackApiError) -> FindimgError:
         )
     if code in _BY_PERSON:
         return QueryError(_BY_PERSON[code])
+    if code in _BY_OPERATOR:
+        return SlackAccessError(_BY_OPERATOR[code].format(code=code))
     return SlackAccessError(RATE_LIMITED if code == "ratelimited" else f"Slack answered {code}. Try again in a minute.")
 
 

@@ -23,6 +23,7 @@ from findimg_bot.slack.blocks.teach_modal import TEACH
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
 from findimg_bot.slack.people import person_of
+from findimg_bot.slack.rate_limit import ANSWER_SECONDS, longest_wait
 from findimg_bot.slack.replies import answer_record
 from findimg_bot.slack.visibility import Asker, asker
 
@@ -87,6 +88,7 @@ class Admission(AsyncMiddleware):
         asker.set(Asker(context.client, str(context.team_id or context.enterprise_id or ""), _user(body, context)))
         context["workspaces"] = self._workspaces
         answer_record.set(request)
+        longest_wait.set(ANSWER_SECONDS)
         return await next()
 
     async def _record(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:

@@ -193,7 +193,8 @@ def reply_to_click(
     thread = thread_of_click(body)
     public = not container.get("is_ephemeral")
     if public and (replace or is_direct(channel)):
-        return ConversationReply(client, channel, user, thread, container["message_ts"] if replace else None)
+        instead_of = container["message_ts"] if replace else None
+        return ConversationReply(client, channel, user, thread, instead_of, respond=respond)
     return EphemeralReply(respond, client, channel, user, thread, replace)
 
 

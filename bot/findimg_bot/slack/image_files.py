@@ -168,12 +168,18 @@ async def find_newest(client: AsyncWebClient, channel: str) -> SlackFile | None:
 
 
 async def thread_messages(client: AsyncWebClient, channel: str, thread: str) -> list[Mapping[str, Any]]:
-    """Return the first messages of a thread, its start first; none when the bot cannot see it.
+    """Return the first messages of a thread, its start first; none when the thread was deleted.
 
     Raises:
+        QueryError: findimg is not in the channel.
         SlackAccessError: Slack limits findimg's calls or lacks its permission.
     """
-    return await _replies(client, channel=channel, ts=thread, limit=_THREAD_MESSAGES)
+    try:
+        return await _replies(client, channel=channel, ts=thread, limit=_THREAD_MESSAGES)
+    except SlackApiError as error:
+        if error.response.get("error") in ("message_not_found", "thread_not_found"):
+            return []
+        raise access_error(error) from error
 
 
 def _is_image(file: SlackFile) -> bool:
@@ -209,15 +215,15 @@ def _may_see(file: SlackFile, user: str, channel: str) -> bool:
 
 
 async def _message(client: AsyncWebClient, channel: str, timestamp: str) -> Mapping[str, Any] | None:
-    messages = await _replies(client, channel=channel, ts=timestamp, latest=timestamp, inclusive=True, limit=1)
+    try:
+        messages = await _replies(client, channel=channel, ts=timestamp, latest=timestamp, inclusive=True, limit=1)
+    except SlackApiError as error:
+        if error.response.get("error") in _NOT_FOUND:
+            return None
+        raise access_error(error) from error
     return next((message for message in messages if message["ts"] == timestamp), None)
 
 
 async def _replies(client: AsyncWebClient, **arguments: Any) -> list[Mapping[str, Any]]:
-    try:
-        messages: list[Mapping[str, Any]] = (await client.conversations_replies(**arguments))["messages"]
-    except SlackApiError as error:
-        if error.response.get("error") in _NOT_FOUND:
-            return []
-        raise access_error(error) from error
+    messages: list[Mapping[str, Any]] = (await client.conversations_replies(**arguments))["messages"]
     return messages

@@ -26,7 +26,10 @@ _MAY_NOT_POST = {
     "channel_not_found": "findimg is not in the channel",
     "ekm_access_denied": "an administrator suspended posting",
     "is_archived": "the channel is archived",
+    "missing_scope": "findimg lacks the permission to post in the channel",
+    "no_permission": "findimg may not post in the channel",
     "not_in_channel": "findimg is not in the channel",
+    "ratelimited": "Slack limits how often findimg may post in the channel",
     "restricted_action": "a workspace setting restricts posting",
     "restricted_action_non_threadable_channel": "the channel has no threads",
     "restricted_action_read_only_channel": "the channel is read-only",
@@ -153,7 +156,8 @@ class EphemeralReply:
 class ConversationReply:
     """Sends an answer into a conversation, where everybody in it sees it.
 
-    Where the bot may not post, the person gets the answer privately, with the reason.
+    Where Slack does not let the bot post, the person gets the answer privately, with the reason: by the response_url of
+    a click, which needs no permission, else by `PrivateReply`.
     """
 
     client: AsyncWebClient
@@ -163,6 +167,7 @@ class ConversationReply:
     instead_of: str | None = None  # timestamp of the message that the answer replaces
     private: bool = False
     in_panel: bool = False  # whether the assistant panel shows progress. Slack removes it with the answer in `thread`.
+    respond: AsyncRespond | None = None  # of a click
     _answered: bool = False
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -190,9 +195,10 @@ class ConversationReply:
             try:
                 await self._post(message)
             except SlackApiError as error:
-                reason = _MAY_NOT_POST.get(str(error.response.get("error")))
-                if reason is None or not self.user:
+                if not self.user:
                     raise
+                code = str(error.response.get("error"))
+                reason = _MAY_NOT_POST.get(code, f"Slack answered {code}")
                 _log.info("An answer is sent privately, because %s.", reason)
                 await self._send_privately(message, reason)
 
@@ -218,8 +224,10 @@ class ConversationReply:
     async def _send_privately(self, message: Message, reason: str) -> None:
         note = small_text(f"Only you see this, because {reason}.")
         shown = Message(message.text, [note, *message.blocks][:MESSAGE_BLOCKS])
-        reply = PrivateReply(self.client, self.channel, self.user, self.thread)
-        await reply.send(shown)
+        if self.respond is not None:
+            await EphemeralReply(self.respond, self.client, self.channel, self.user, self.thread).send(shown)
+        else:
+            await PrivateReply(self.client, self.channel, self.user, self.thread).send(shown)
 
 
 @dataclass(slots=True)

@@ -230,7 +230,9 @@ def test_missing_membership_means_no_newest_image_and_other_refusals_are_explain
     assert refused("files.list", "channel_not_found").ask(lambda client: find_newest(client, "C1")) is None
     with pytest.raises(SlackAccessError, match="Slack limits"):
         refused("files.list", "ratelimited").ask(lambda client: find_newest(client, "C1"))
-    assert refused("conversations.replies", "not_in_channel").ask(lambda c: thread_messages(c, "C1", "1")) == []
+    assert refused("conversations.replies", "thread_not_found").ask(lambda c: thread_messages(c, "C1", "1")) == []
+    with pytest.raises(QueryError, match="/invite"):
+        refused("conversations.replies", "not_in_channel").ask(lambda client: thread_messages(client, "C1", "1"))
     with pytest.raises(SlackAccessError, match="channels:history"):
         refused("conversations.replies", "missing_scope", needed="channels:history").ask(
             lambda client: thread_messages(client, "C1", "1")

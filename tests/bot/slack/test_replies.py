@@ -189,13 +189,23 @@ def test_conversation_reply_without_a_thread_is_posted_beside_the_question() -> 
     assert "thread_ts" not in body
 
 
-@pytest.mark.parametrize("error", ["not_in_channel", "restricted_action", "is_archived"])
-def test_answer_is_private_where_posting_is_restricted(error: str) -> None:
+@pytest.mark.parametrize(
+    "error", ["not_in_channel", "restricted_action", "is_archived", "ratelimited", "missing_scope", "internal_error"]
+)
+def test_answer_is_private_where_slack_refuses_to_post_it(error: str) -> None:
     slack = Slack({POST: {"ok": False, "error": error}})
     slack.ask(threads)
     assert slack.paths == [POST, EPHEMERAL]
     assert slack.sent[1][1]["thread_ts"] == "1717243100.000100"
     assert "Only you see this, because" in str(slack.sent[1][1]["blocks"])
+
+
+def test_answer_to_a_click_needs_no_token_where_slack_refuses_to_post_it() -> None:
+    slack = Slack({UPDATE: {"ok": False, "error": "token_revoked"}})
+    slack.ask(lambda respond, client: ConversationReply(client, "C1", "U1", None, "17.1", respond=respond).send(ANSWER))
+    assert slack.paths == [UPDATE, HOOK]
+    assert slack.sent[1][1]["response_type"] == "ephemeral"
+    assert "Slack answered token_revoked" in str(slack.sent[1][1]["blocks"])
 
 
 def test_answer_is_posted_when_the_progress_message_is_gone() -> None:
@@ -265,7 +275,7 @@ def test_invalid_blocks_raise_refused_error(
 @pytest.mark.parametrize("use", [threads, answers_privately("")])
 def test_other_errors_of_slack_are_raised(use: Way) -> None:
     with pytest.raises(SlackApiError, match="token_revoked"):
-        Slack({POST: {"ok": False, "error": "token_revoked"}}).ask(use)
+        Slack(dict.fromkeys((POST, EPHEMERAL), {"ok": False, "error": "token_revoked"})).ask(use)
 
 
 def test_only_thread_and_channel_replies_are_public() -> None:
