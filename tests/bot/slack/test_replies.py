@@ -275,7 +275,7 @@ def test_invalid_blocks_raise_refused_error(
 @pytest.mark.parametrize("use", [threads, answers_privately("")])
 def test_other_errors_of_slack_are_raised(use: Way) -> None:
     with pytest.raises(SlackApiError, match="token_revoked"):
-        Slack(dict.fromkeys((POST, EPHEMERAL), {"ok": False, "error": "token_revoked"})).ask(use)
+        Slack({path: {"ok": False, "error": "token_revoked"} for path in (POST, EPHEMERAL)}).ask(use)
 
 
 def test_only_thread_and_channel_replies_are_public() -> None:
