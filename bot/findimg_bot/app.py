@@ -19,7 +19,7 @@ from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.listeners import register_listeners
 from findimg_bot.listeners.admission import OPEN_REQUEST, Admission
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.recovery import OpenRequest
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import (
@@ -87,7 +87,7 @@ def build_client(settings: Settings, session: aiohttp.ClientSession | None = Non
     )
 
 
-def build_app(settings: Settings, service: QueryService, client: AsyncWebClient) -> tuple[FinishingApp, Workspaces]:
+def build_app(settings: Settings, services: BotServices, client: AsyncWebClient) -> tuple[FinishingApp, Workspaces]:
     """Build the app.
 
     Raises:
@@ -98,7 +98,7 @@ def build_app(settings: Settings, service: QueryService, client: AsyncWebClient)
     if settings.slack_bot_token.get_secret_value():
         workspaces = SingleWorkspace(client)
     elif settings.slack_client_id:
-        flow = _oauth_flow(settings, client, service.store.database)
+        flow = _oauth_flow(settings, client, services.store.database)
         rotator = AsyncTokenRotator(
             client_id=settings.slack_client_id,
             client_secret=settings.slack_client_secret.get_secret_value(),
@@ -129,7 +129,7 @@ def build_app(settings: Settings, service: QueryService, client: AsyncWebClient)
             "again."
         ),
     )
-    app.middleware(Admission(settings, service, workspaces))
+    app.middleware(Admission(settings, services, workspaces))
     register_listeners(app)
     return app, workspaces
 

@@ -18,7 +18,7 @@ from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.app import build_app, build_client
 from findimg_bot.errors import SLACK_ERRORS
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.bot_services import BotServices
 from findimg_bot.slack.installations import Workspaces
 from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 from findimg_bot.socket_mode import SocketModeConnection
@@ -36,12 +36,12 @@ _log = logging.getLogger(__name__)
 class RunningBot:
     """A bot that runs."""
 
-    service: QueryService
+    services: BotServices
     connection: SocketModeConnection | None  # None over HTTP
 
     async def readiness(self) -> tuple[bool, str]:
         """Return whether the bot can answer, and the live version or the reason why not."""
-        version = self.service.live.version
+        version = self.services.live.version
         if version is None:
             return False, "no version is open yet"
         if self.connection and not await self.connection.is_connected():
@@ -79,18 +79,18 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
         raise SettingsError("Socket Mode needs FINDIMG_SLACK_APP_TOKEN (xapp-…). Set it, or use --http.")
     if http is not None and not settings.slack_signing_secret.get_secret_value():
         raise SettingsError("--http needs FINDIMG_SLACK_SIGNING_SECRET. Find it under Basic Information of the app.")
-    service = QueryService(settings)
+    services = BotServices(settings)
     try:
-        if service.indexer:
-            await service.indexer.check()
+        if services.indexer:
+            await services.indexer.check()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as session:
-            app, workspaces = build_app(settings, service, build_client(settings, session))
-            connection = SocketModeConnection(app, app_token, service.request_comparison) if http is None else None
-            bot = RunningBot(service, connection)
+            app, workspaces = build_app(settings, services, build_client(settings, session))
+            connection = SocketModeConnection(app, app_token, services.request_comparison) if http is None else None
+            bot = RunningBot(services, connection)
             login = asyncio.create_task(_log_in(settings, workspaces))
             try:
                 async with _listening(app, bot, http, monitor):
-                    service.start(workspaces.client, app.repeat)
+                    services.start(workspaces.client, app.repeat)
                     if connection:
                         connection.start()
                     yield bot
@@ -98,9 +98,9 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
                 login.cancel()
                 if connection:
                     await connection.stop()
-                await service.recovery.complete()
+                await services.recovery.complete()
     finally:
-        await service.stop()
+        await services.stop()
 
 
 async def _log_in(settings: Settings, workspaces: Workspaces) -> None:
@@ -140,7 +140,7 @@ async def _listening(app: AsyncApp, bot: RunningBot, http: str | None, monitor: 
 def _routes(app: AsyncApp | None, bot: RunningBot) -> web.Application:
     """Return the HTTP server: health and metrics, and with an app the paths for Slack."""
     server = web.Application(client_max_size=_MAX_BODY)
-    metrics = bot.service.metrics
+    metrics = bot.services.metrics
     if bot.connection:
         metrics.add_connection_gauge()
 

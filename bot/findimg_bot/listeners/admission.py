@@ -16,16 +16,17 @@ from slack_sdk.errors import SlackClientError
 
 from findimg.settings import Settings
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import fill_context
+from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.recovery import OpenRequest
 from findimg_bot.slack.blocks.picture_modal import SEARCH, SHARE, refusal_modal
 from findimg_bot.slack.blocks.teach_modal import TEACH
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
-from findimg_bot.slack.people import person_of
+from findimg_bot.slack.people import read_person
 from findimg_bot.slack.rate_limit import ANSWER_SECONDS, longest_wait
 from findimg_bot.slack.replies import answer_record
-from findimg_bot.slack.visibility import Asker, asker
+from findimg_bot.slack.visibility import Viewer, current_viewer
 
 OPEN_REQUEST = "open_request"  # key of the context
 _CHANNEL_ENTITY = "slack#/types/channel_id"
@@ -50,12 +51,12 @@ _log = logging.getLogger(__name__)
 class Admission(AsyncMiddleware):
     """Middleware for all requests. It puts the services into the context for the listeners."""
 
-    def __init__(self, settings: Settings, service: QueryService, workspaces: Workspaces):
+    def __init__(self, settings: Settings, services: BotServices, workspaces: Workspaces):
         api = urlsplit(settings.slack_api_url)
         hooks = urlsplit(_HOOKS) if settings.slack_api_url == SLACK_API else api
         self._hooks = hooks.scheme, hooks.netloc
         self._settings = settings
-        self._service = service
+        self._services = services
         self._workspaces = workspaces
         self._warned: set[str] = set()  # teams whose refusal was logged
 
@@ -83,10 +84,10 @@ class Admission(AsyncMiddleware):
             await request.finish()
             return BoltResponse(status=200)
         self._hide_other_channel(body)
-        context["service"] = self._service
-        context["person"] = person_of(body, context)
-        asker.set(Asker(context.client, str(context.team_id or context.enterprise_id or ""), _user(body, context)))
-        context["workspaces"] = self._workspaces
+        fill_context(context, self._services, read_person(body, context), self._workspaces)
+        current_viewer.set(
+            Viewer(context.client, str(context.team_id or context.enterprise_id or ""), _user(body, context))
+        )
         answer_record.set(request)
         longest_wait.set(ANSWER_SECONDS)
         return await next()
@@ -98,10 +99,10 @@ class Admission(AsyncMiddleware):
         """
         if _is_about_pictures(body):
             event = body.get("event_id")
-            return not event or await asyncio.to_thread(self._service.store.is_new, event)
+            return not event or await asyncio.to_thread(self._services.store.is_new, event)
         if OPEN_REQUEST in context:
             return True
-        request = await self._service.recovery.record(body, str(context.team_id or context.enterprise_id or ""))
+        request = await self._services.recovery.record(body, str(context.team_id or context.enterprise_id or ""))
         context[OPEN_REQUEST] = request
         return request is not None
 
@@ -125,7 +126,7 @@ class Admission(AsyncMiddleware):
             return _TEAM_NOT_ALLOWED.format(team=team)
         if _is_about_pictures(body):
             return ""
-        person = person_of(body, context)
+        person = read_person(body, context)
         if not person.is_member and not (person.team and may_install(self._settings, person.team)):
             return _OTHER_TEAM
         # Nobody asked for a preview, so people of other organisations are not shown one.

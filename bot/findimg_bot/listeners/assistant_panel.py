@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import FindimgError
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.admission import viewed_channel
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.guidance import suggested_prompts
 from findimg_bot.slack.limits import PROMPTS
 
@@ -37,9 +37,9 @@ async def suggest_prompts(
         channel: id of the direct message that the panel shows.
         viewed: what the person looks at, as for `viewed_channel`.
     """
-    service: QueryService = context["service"]
+    services = services_of(context)
     try:
-        words = await service.reader.examples(PROMPTS - 1)
+        words = await services.reader.example_words(PROMPTS - 1)
     except FindimgError:
         words = []  # the first question will name the reason
     try:

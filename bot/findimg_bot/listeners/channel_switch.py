@@ -8,8 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
-from findimg_bot.listeners.common import team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.slack.blocks.elements import section
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.replies import ChannelReply, EphemeralReply
@@ -35,10 +34,10 @@ async def switch_channel(
 ) -> None:
     """Switch indexing off or on in the channel of a command, and tell everybody there who did it."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     user, channel = command["user_id"], command["channel_id"]
     errors = EphemeralReply(respond, client, channel, user, answered=True)
-    async with service.answering("switch", errors):
+    async with services.answering("switch", errors):
         team = str(context.team_id or team_of(context))
         own = await all_channels(
             client.users_conversations, user=user, types="public_channel,private_channel", team_id=team
@@ -48,9 +47,9 @@ async def switch_channel(
                 "Only a member of a channel can do that, in the channel, and findimg must be a member, too. Pictures "
                 "of direct messages are never indexed."
             )
-        if not service.may_index(channel) and not is_off:
+        if not services.may_index(channel) and not is_off:
             raise QueryError("The operator of findimg does not let the pictures of this channel be indexed.")
-        if not await service.channel_choice.switch(team, channel, is_off):
+        if not await services.channel_choice.switch(team, channel, is_off):
             raise QueryError(f"{_DONE[is_off][0]} already.")
         what, how = _DONE[is_off]
         said = f"<@{user}> switched: {what}."

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg_bot.answers import Question
 from findimg_bot.errors import access_error
+from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.query_service import MAX_TAGGED, QueryService
 from findimg_bot.service.questions import add_uploaded_image, read_image_question
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message
@@ -30,13 +31,6 @@ NO_IMAGE_HERE = (
 )
 # Elements of an answer whose value starts with the id of its question.
 _HIT_ACTIONS = ("choose_hit", "more_like_this")
-
-
-def team_of(context: AsyncBoltContext) -> str:
-    """Return the id of the workspace that sent a request, or of the organisation for an org-wide installation."""
-    result = context.authorize_result
-    installed = result and (result.team_id or result.enterprise_id)
-    return str(installed or context.team_id or context.enterprise_id)
 
 
 async def acknowledge(ack: AsyncAck, command: str, message: MessageText, needs_text: bool = False) -> bool:
@@ -65,35 +59,35 @@ async def answer_image_command(
     message = read_message(command.get("text", ""))
     if not await acknowledge(ack, name, message):
         return
-    service: QueryService = context["service"]
+    services = services_of(context)
     user, channel = command["user_id"], command["channel_id"]
     reply = EphemeralReply(respond, client, channel, user)
-    async with service.answering(name[1:], reply):
-        found = await read_image_question(service, client, name, message, user, channel)
+    async with services.answering(name[1:], reply):
+        found = await read_image_question(services.uploads, client, name, message, user, channel)
         if found is None:
             await open_modal(client, command["trigger_id"], ImageRequest(name, channel, message.text), NO_IMAGE_HERE)
         else:
-            await answer_image(service, client, team_of(context), reply, *found)
+            await answer_image(services.queries, client, team_of(context), reply, *found)
 
 
 async def answer_image(
-    service: QueryService, client: AsyncWebClient, team: str, reply: Reply, question: Question, file: SlackFile | None
+    queries: QueryService, client: AsyncWebClient, team: str, reply: Reply, question: Question, file: SlackFile | None
 ) -> None:
     """Answer with an image's tags or with similar images."""
     if question.command == "/tag":
-        await service.tag(team, reply, question, file)
+        await queries.tag(team, reply, question, file)
     else:
-        await service.search(client, team, reply, question)
+        await queries.search(client, team, reply, question)
 
 
 async def answer_uploaded(
     command: str, file: SlackFile, context: AsyncBoltContext, client: AsyncWebClient, reply: Reply, text: str = ""
 ) -> None:
     """Answer `/tag` or `/similar` about an image in Slack."""
-    service: QueryService = context["service"]
-    async with service.answering(command[1:], reply):
-        question = await add_uploaded_image(service, client, Question(command, text), file)
-        await answer_image(service, client, team_of(context), reply, question, file)
+    services = services_of(context)
+    async with services.answering(command[1:], reply):
+        question = await add_uploaded_image(services.uploads, client, Question(command, text), file)
+        await answer_image(services.queries, client, team_of(context), reply, question, file)
 
 
 async def answer_uploads(
@@ -104,15 +98,16 @@ async def answer_uploads(
     Args:
         task: `tag` or `similar`.
     """
-    service: QueryService = context["service"]
+    services = services_of(context)
     if len(files) == 1:
-        question = await add_uploaded_image(service, client, Question(f"/{task}", ""), files[0])
-        await answer_image(service, client, team_of(context), reply, question, files[0])
+        question = await add_uploaded_image(services.uploads, client, Question(f"/{task}", ""), files[0])
+        await answer_image(services.queries, client, team_of(context), reply, question, files[0])
     elif task == "tag":
         questions = [
-            await add_uploaded_image(service, client, Question("/tag", ""), file) for file in files[:MAX_TAGGED]
+            await add_uploaded_image(services.uploads, client, Question("/tag", ""), file)
+            for file in files[:MAX_TAGGED]
         ]
-        await service.tag_all(team_of(context), reply, list(zip(questions, files, strict=False)), len(files))
+        await services.queries.tag_all(team_of(context), reply, list(zip(questions, files, strict=False)), len(files))
     else:
         choices = [(str(file.get("name") or "image"), f"{file['id']}.similar") for file in files]
         await reply.send(image_choice_message("Similar images to which picture?", choices, "choose_file"))
@@ -155,8 +150,8 @@ async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQu
     Raises:
         QueryError: the question has expired, or belongs to somebody else.
     """
-    service: QueryService = context["service"]
-    stored = await asyncio.to_thread(service.store.find_question, question_id)
+    services = services_of(context)
+    stored = await asyncio.to_thread(services.store.find_question, question_id)
     if stored is None or stored.team != team_of(context) or stored.user not in ("", context.user_id):
         raise QueryError("That answer has expired. Ask again.")
     return stored

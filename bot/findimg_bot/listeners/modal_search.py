@@ -7,8 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
-from findimg_bot.listeners.common import team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.questions import read_search_question
 from findimg_bot.slack.blocks.guidance import SMALL_TALK
 from findimg_bot.slack.blocks.picture_modal import modal_results, typed_words
@@ -18,12 +17,12 @@ from findimg_bot.slack.replies import ModalReply
 
 async def answer_in_modal(view: Mapping[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Search for what the person typed, and show the found pictures in the modal."""
-    service: QueryService = context["service"]
+    services = services_of(context)
     user = str(context.user_id)
     reply = ModalReply(client, view["id"], user)
-    async with service.answering("find_picture", reply):
+    async with services.answering("find_picture", reply):
         message = read_message(typed_words(view))
         if message.intent != "query" and not message.links:
             raise QueryError(SMALL_TALK)
-        question = await read_search_question(service, client, message, user, channel="")
-        await service.search(client, team_of(context), reply, question, build=modal_results)
+        question = await read_search_question(services.uploads, client, message, user, channel="")
+        await services.queries.search(client, team_of(context), reply, question, build=modal_results)

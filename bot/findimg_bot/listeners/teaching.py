@@ -12,8 +12,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg_bot.answers import Question
-from findimg_bot.listeners.common import find_question, team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.common import find_question
+from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.service.questions import add_uploaded_image
 from findimg_bot.service.teaching import name_query
 from findimg_bot.slack.blocks.elements import small_text
@@ -30,7 +30,6 @@ from findimg_bot.slack.blocks.teach_modal import (
 )
 from findimg_bot.slack.download import download
 from findimg_bot.slack.image_files import SlackFile
-from findimg_bot.slack.people import Person
 from findimg_bot.slack.replies import SEARCHING, ModalReply, Reply
 from findimg_bot.state.store import StoredQuestion
 
@@ -46,8 +45,8 @@ async def open_teach_modal(
         QueryError: the person may not teach.
         SlackClientError: Slack refused.
     """
-    service: QueryService = context["service"]
-    service.teaching.check(context["person"])
+    services = services_of(context)
+    services.teaching.check(person_of(context))
     opened = await client.views_open(trigger_id=trigger, view=teach_modal(request, [small_text(SEARCHING)]))
     return modal_reply(client, opened["view"]["id"], context, request)
 
@@ -73,9 +72,9 @@ async def show_pictures(
         skip: number of pictures on earlier pages.
         chosen: which images are ticked already.
     """
-    service: QueryService = context["service"]
+    services = services_of(context)
     build = partial(teach_choices, request=request, chosen=chosen or Choices())
-    await service.search(client, team_of(context), reply, replace(question, layout="grid"), skip, build)
+    await services.queries.search(client, team_of(context), reply, replace(question, layout="grid"), skip, build)
 
 
 async def show_other_pictures(
@@ -91,10 +90,10 @@ async def show_other_pictures(
         choose: takes what the modal is about, the choices on all pages, and the stored question of the shown page.
             Returns which pictures to show, and the number of pictures on earlier pages.
     """
-    service: QueryService = context["service"]
+    services = services_of(context)
     request = read_request(view)
-    async with service.answering("teach_pictures", modal_reply(client, view["id"], context, request)):
-        service.teaching.check(context["person"])
+    async with services.answering("teach_pictures", modal_reply(client, view["id"], context, request)):
+        services.teaching.check(person_of(context))
         chosen, page = await chosen_so_far(context, view)
         request = await store_choices(context, request, chosen)
         reply = modal_reply(client, view["id"], context, request)
@@ -114,10 +113,10 @@ async def show_uploads(
     Args:
         request: what the modal is about; the files are added.
     """
-    service: QueryService = context["service"]
+    services = services_of(context)
     request = replace(request, files=tuple(str(file["id"]) for file in files))
     reply.show = partial(teach_modal, request)
-    question = await add_uploaded_image(service, client, Question("/similar", ""), files[0])
+    question = await add_uploaded_image(services.uploads, client, Question("/similar", ""), files[0])
     await show_pictures(context, client, reply, request, question)
 
 
@@ -143,10 +142,10 @@ async def store_choices(context: AsyncBoltContext, request: TeachRequest, chosen
     """Store the choices until another page of the modal is shown. Return the request with their id."""
     if chosen == Choices():
         return replace(request, chosen="")
-    service: QueryService = context["service"]
+    services = services_of(context)
     uris = (*(f"+{uri}" for uri in sorted(chosen.like)), *(f"-{uri}" for uri in sorted(chosen.unlike)))
     stored = StoredQuestion(team_of(context), str(context.user_id), Question(_CHOICES, ""), uris=uris)
-    return replace(request, chosen=await asyncio.to_thread(service.store.save_question, stored))
+    return replace(request, chosen=await asyncio.to_thread(services.store.save_question, stored))
 
 
 async def teach_and_confirm(
@@ -166,11 +165,11 @@ async def teach_and_confirm(
     Raises:
         FindimgError: nothing was taught. The text says why.
     """
-    service: QueryService = context["service"]
-    person: Person = context["person"]
-    service.teaching.check(person)
+    services = services_of(context)
+    person = person_of(context)
+    services.teaching.check(person)
     uploads = [await download(client, file) for file in files]
-    taught = await service.teaching.teach(person, name, chosen.like, chosen.unlike, uploads)
+    taught = await services.teaching.teach(person, name, chosen.like, chosen.unlike, uploads)
     report = taught.report
     if not report.added:
         await reply.send(known_message(report.name))
@@ -179,7 +178,9 @@ async def teach_and_confirm(
     lead = taught_blocks(report.name, counts, (taught.before, taught.after), report.action)
     question = Question("/findimg", name_query(report.name))
     try:
-        await service.search(client, team_of(context), reply, question, build=partial(results_message, lead=lead))
+        await services.queries.search(
+            client, team_of(context), reply, question, build=partial(results_message, lead=lead)
+        )
     except QueryError as error:
         # With negative examples alone, no image can be found.
         with suppress(QueryError):

@@ -14,13 +14,15 @@ from findimg_bot.answers import (
     ImageResults,
     Question,
     TagResults,
+    WordResults,
     answer_question,
     example_words,
     parse_question,
+    related_words,
 )
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.executor import BoundedExecutor
-from findimg_bot.service.links import SECONDS, Links, path_below
+from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
 from findimg_bot.slack.blocks.results import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.replies import Reply
@@ -36,7 +38,7 @@ _DIRECT = "D"  # with which the id of a direct message starts
 class LibraryReader:
     """Searches the live version in a bounded thread pool, without images that the person may not see."""
 
-    def __init__(self, live: LiveLibrary, pool: BoundedExecutor, links: Links, visibility: Visibility):
+    def __init__(self, live: LiveLibrary, pool: BoundedExecutor, links: OriginalLinks, visibility: Visibility):
         """Use a library.
 
         Args:
@@ -50,7 +52,7 @@ class LibraryReader:
         self._links = links
         self._visibility = visibility
 
-    async def find(
+    async def results_page(
         self, question: Question, visible: Channels = NO_CHANNELS, count: int = PAGE, skip: int = 0
     ) -> ResultsPage:
         """Return one page of hits.
@@ -81,7 +83,7 @@ class LibraryReader:
 
         return await self._read(visible, find)
 
-    async def hit(self, question: Question, skip: int, uri: str, visible: Channels) -> Hit | None:
+    async def find_hit(self, question: Question, skip: int, uri: str, visible: Channels) -> Hit | None:
         """Return one hit of a page, None if the page does not have it any more.
 
         Args:
@@ -100,7 +102,7 @@ class LibraryReader:
 
         return await self._read(visible, find)
 
-    async def details(self, uri: str) -> HitDetails:
+    async def hit_details(self, uri: str) -> HitDetails:
         """Return what an answer shows of an indexed image.
 
         Raises:
@@ -111,9 +113,9 @@ class LibraryReader:
             item, _ = searcher.look_up(uri)
             return self._details(searcher, _hit(searcher, item))
 
-        return await self._read(await self.visible_to_asker(), find)
+        return await self._read(await self.visible_channels(), find)
 
-    async def linked(self, links: Sequence[str]) -> dict[str, HitDetails]:
+    async def details_by_link(self, links: Sequence[str]) -> dict[str, HitDetails]:
         """Return what an answer shows of indexed images, by their links. Other links are passed over."""
 
         def find(searcher: Searcher) -> dict[str, HitDetails]:
@@ -138,7 +140,7 @@ class LibraryReader:
 
         return await self._read(visible, read)
 
-    async def text(self, uri: str, visible: Channels) -> str:
+    async def image_text(self, uri: str, visible: Channels) -> str:
         """Return the text of an indexed image, empty if it has none.
 
         Raises:
@@ -150,7 +152,7 @@ class LibraryReader:
 
         return await self._read(visible, read)
 
-    async def image_links(self, hits: Sequence[HitDetails]) -> list[str]:
+    async def links_to_originals(self, hits: Sequence[HitDetails]) -> list[str]:
         """Return a link to each hit, which may be valid for some minutes only. It is empty where there is none.
 
         Raises:
@@ -159,7 +161,7 @@ class LibraryReader:
 
         def make() -> list[str]:
             return [
-                each.link or (self._links.make(each.hit.uri) if self._links.on_request(each.hit.uri) else "")
+                each.link or (self._links.presigned_link(each.hit.uri) if self._links.can_presign(each.hit.uri) else "")
                 for each in hits
             ]
 
@@ -175,19 +177,19 @@ class LibraryReader:
         def look_up(searcher: Searcher) -> None:
             searcher.look_up(uri)
 
-        await self._read(await self.visible_to_asker(), look_up)
+        await self._read(await self.visible_channels(), look_up)
 
-    def image_link(self, uri: str) -> tuple[str, int]:
+    def link_to_original(self, uri: str) -> tuple[str, int]:
         """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
 
         Raises:
             StorageError: S3 cannot be used.
         """
         with self._live.lease(None) as searcher:
-            link = self._links.link(uri, searcher.manifest.sources)
-        return (link, 0) if link else (self._links.make(uri), SECONDS // 60)
+            link = self._links.public_link(uri, searcher.manifest.sources)
+        return (link, 0) if link else (self._links.presigned_link(uri), PRESIGNED_SECONDS // 60)
 
-    async def manifest(self) -> Manifest:
+    async def visible_manifest(self) -> Manifest:
         """Return the live version's manifest, with the number of images that the person who asks may see.
 
         Raises:
@@ -197,9 +199,9 @@ class LibraryReader:
         def read(searcher: Searcher) -> Manifest:
             return searcher.manifest
 
-        return await self._read(await self.visible_to_asker(), read)
+        return await self._read(await self.visible_channels(), read)
 
-    async def examples(self, count: int) -> list[str]:
+    async def example_words(self, count: int) -> list[str]:
         """Return at most `count` words to search for, which images show that the person who asks may see.
 
         Raises:
@@ -209,20 +211,28 @@ class LibraryReader:
         def read(searcher: Searcher) -> list[str]:
             return example_words(searcher, count)
 
-        return await self._read(await self.visible_to_asker(), read)
+        return await self._read(await self.visible_channels(), read)
 
-    async def visible_to_asker(self) -> Channels:
+    async def related_words(self, word: str) -> WordResults:
+        """Return the words nearest to a word.
+
+        Raises:
+            FindimgError: the word is unknown, or the library has no words.
+        """
+        return await self._pool.run(lambda: related_words(self._live.words(), word, TAGS))
+
+    async def visible_channels(self) -> Channels:
         """Return the Slack channels whose pictures the person who asks may see."""
         indexed = await asyncio.to_thread(self._live.channels)
-        return await self._visibility.of_asker(indexed) if indexed else NO_CHANNELS
+        return await self._visibility.of_viewer(indexed) if indexed else NO_CHANNELS
 
-    async def visible_in(self, reply: Reply) -> Channels:
+    async def channels_visible_in(self, reply: Reply) -> Channels:
         """Return the Slack channels whose pictures an answer may show.
 
         An answer that a whole channel sees shows pictures of that channel only, because it may have guests.
         """
         if reply.private or reply.channel.startswith(_DIRECT):
-            return await self.visible_to_asker()
+            return await self.visible_channels()
         return frozenset({reply.channel})
 
     async def _read(self, visible: Channels, read: Callable[[Searcher], T]) -> T:
@@ -235,7 +245,9 @@ class LibraryReader:
         return await self._pool.run(leased)
 
     def _linked_item(self, searcher: Searcher, link: str) -> int | None:
-        uri = self._links.uri(link, searcher.manifest.sources, lambda uri: searcher.catalog.item(uri) is not None)
+        uri = self._links.uri_of_public_link(
+            link, searcher.manifest.sources, lambda uri: searcher.catalog.item(uri) is not None
+        )
         return searcher.catalog.item(uri) if uri else None
 
     def _details(self, searcher: Searcher, hit: Hit) -> HitDetails:
@@ -247,9 +259,9 @@ class LibraryReader:
             hit,
             self._place(hit.uri, sources),
             tags,
-            self._links.link(hit.uri, sources),
+            self._links.public_link(hit.uri, sources),
             # Slack has a link to each of its files.
-            self._links.on_request(hit.uri) or channel_of(hit.uri) is not None,
+            self._links.can_presign(hit.uri) or channel_of(hit.uri) is not None,
             len(hit.copies),
             len(hit.near_duplicates),
             bool(searcher.written(hit.item)),

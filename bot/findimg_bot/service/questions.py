@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg.search.query import parse
 from findimg_bot.answers import Layout, Question
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.service.uploads import UploadEncoder
 from findimg_bot.slack.blocks.text import plain
 from findimg_bot.slack.image_files import ONLY_SLACK, SlackFile, find_linked, find_newest
 from findimg_bot.slack.message_text import MessageText
@@ -18,7 +18,7 @@ _GRID = re.compile(r"grid\s+(?=\S)", re.IGNORECASE)
 
 
 async def read_search_question(
-    service: QueryService, client: AsyncWebClient, message: MessageText, user: str, channel: str
+    uploads: UploadEncoder, client: AsyncWebClient, message: MessageText, user: str, channel: str
 ) -> Question:
     """Return the question of a search. A link to an image in Slack makes it a search for similar images.
 
@@ -32,14 +32,14 @@ async def read_search_question(
     question = Question("/findimg", text, layout=layout)
     if message.links:
         file = await find_linked(client, message.links[0], user, channel)
-        return await add_uploaded_image(service, client, question, file)
+        return await add_uploaded_image(uploads, client, question, file)
     if message.web_links and not text:
         raise QueryError(ONLY_SLACK)
     return question
 
 
 async def read_image_question(
-    service: QueryService, client: AsyncWebClient, command: str, message: MessageText, user: str, channel: str
+    uploads: UploadEncoder, client: AsyncWebClient, command: str, message: MessageText, user: str, channel: str
 ) -> tuple[Question, SlackFile | None] | None:
     """Return the question of `/tag` or `/similar`, and the image in Slack that it is about.
 
@@ -64,16 +64,16 @@ async def read_image_question(
         file = await find_newest(client, channel)
     if file is None:
         return None
-    return await add_uploaded_image(service, client, question, file), file
+    return await add_uploaded_image(uploads, client, question, file), file
 
 
 async def add_uploaded_image(
-    service: QueryService, client: AsyncWebClient, question: Question, file: SlackFile
+    uploads: UploadEncoder, client: AsyncWebClient, question: Question, file: SlackFile
 ) -> Question:
     """Return the question with the features of an image in Slack.
 
     Raises:
         FindimgError: the image cannot be downloaded or decoded.
     """
-    features = await service.embed(client, file)
+    features = await uploads.features(client, file)
     return replace(question, features=features, name=plain(str(file.get("name") or "image")))

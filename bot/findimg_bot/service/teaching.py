@@ -82,7 +82,7 @@ class Teaching:
         People of other organisations may not, unless the setting names them, even if the bot answers them.
         """
         if self._teachers:
-            return bool(self._teachers & {person.user, person.name})
+            return bool(self._teachers & {person.user, person.qualified_id})
         return person.is_member and bool(person.user)
 
     def is_offered_to(self, user: str) -> bool:
@@ -135,7 +135,7 @@ class Teaching:
             not_shown = [indexed_example(searcher, searcher.look_up(uri)[0]) for uri in sorted(unlike)]
             before = first_hits(searcher, name)
             lesson = Lesson(name, [*shown, *outside], not_shown, thumbnails)
-            report = teach(self._live.library.storage, log, person.name, lesson)
+            report = teach(self._live.library.storage, log, person.qualified_id, lesson)
             self._live.taught.apply(searcher)
             return Taught(report, before, first_hits(searcher, name))
 
@@ -174,17 +174,19 @@ class Teaching:
             StorageError: the library cannot be written.
         """
         self.check(person)
-        return await self._run(lambda _, log: undo(log, person.name, action))
+        return await self._run(lambda _, log: undo(log, person.qualified_id, action))
 
     async def undo_last(self, person: Person, name: str) -> int:
         """Take back what changed a name last, and return the number of examples. Errors as of `undo`."""
         self.check(person)
-        return await self._run(lambda _, log: undo(log, person.name, last_action(find_name(log.refresh(), name))))
+        return await self._run(
+            lambda _, log: undo(log, person.qualified_id, last_action(find_name(log.refresh(), name)))
+        )
 
     async def remove(self, person: Person, name: str) -> int:
         """Take a name back with all its examples, and return their number. Errors as of `undo`."""
         self.check(person)
-        return await self._run(lambda _, log: remove_name(log, person.name, name))
+        return await self._run(lambda _, log: remove_name(log, person.qualified_id, name))
 
     async def remove_examples(self, person: Person, name: str, contents: Collection[str]) -> int:
         """Take examples of a name back, by the SHA-256 of their images, and return their number.
@@ -195,7 +197,7 @@ class Teaching:
 
         def work(_: Searcher, log: TaughtLog) -> int:
             for sha256 in sorted(contents):
-                remove_example(log, person.name, name, sha256)
+                remove_example(log, person.qualified_id, name, sha256)
             return len(contents)
 
         return await self._run(work)
@@ -203,7 +205,7 @@ class Teaching:
     async def undo_person(self, person: Person, taught_by: str) -> int:
         """Take back everything that one person taught, and return the number of examples. Errors as of `undo`."""
         self.check(person)
-        return await self._run(lambda _, log: undo_person(log, person.name, taught_by))
+        return await self._run(lambda _, log: undo_person(log, person.qualified_id, taught_by))
 
     async def erase_own(self, person: Person) -> int:
         """Delete everything that a person taught, so that nothing of it is left. Everybody may do so for themselves.
@@ -212,7 +214,7 @@ class Teaching:
             StorageError: the library cannot be written.
         """
         storage = self._live.library.storage
-        return await self._run(lambda _, log: erase_examples(storage, log, people=[person.name]))
+        return await self._run(lambda _, log: erase_examples(storage, log, people=[person.qualified_id]))
 
     async def names(self) -> list[TaughtName]:
         """Return the taught names, the newest first.

@@ -9,19 +9,19 @@ from slack_bolt.context.async_context import AsyncBoltContext
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person in Slack."""
+    """The person who caused a request. `Viewer` is who sees the answer."""
 
     team: str  # id of the person's own workspace; empty for a workflow
     user: str  # id; empty for a workflow or an event without a person
     is_member: bool  # whether the workspace or organisation installed the app, so that the person is no guest
 
     @property
-    def name(self) -> str:
-        """Return the person as events of taught names write one."""
+    def qualified_id(self) -> str:
+        """The id with that of the workspace, `T…/U…`, as events of taught names store it."""
         return f"{self.team}/{self.user}"
 
 
-def person_of(body: Mapping[str, Any], context: AsyncBoltContext) -> Person:
+def read_person(body: Mapping[str, Any], context: AsyncBoltContext) -> Person:
     """Return the person who caused a request.
 
     With Slack Connect, people of other organisations share channels with the bot.

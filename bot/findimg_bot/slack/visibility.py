@@ -26,12 +26,15 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """The person who caused the request that is being answered."""
+class Viewer:
+    """The person who sees an answer, and the workspace in which that person sees it.
+
+    `Person` is who caused the request, with that person's own workspace.
+    """
 
     client: AsyncWebClient  # with the team's token
-    team: str
-    user: str
+    team: str  # id of the workspace, or of the organisation for an org-wide installation
+    user: str  # id; empty if Slack names nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class _Answer:
 
 
 # Set for each request. Without it, no picture from Slack is visible.
-asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
+current_viewer: ContextVar[Viewer | None] = ContextVar("current_viewer", default=None)
 
 
 class Visibility:
@@ -55,19 +58,19 @@ class Visibility:
         self._cache: dict[tuple[str, str], _Answer] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
-    async def of_asker(self, indexed: Channels) -> Channels:
-        """Return the ids of the channels whose pictures the person who asks may see. Arguments as of `channels`."""
-        person = asker.get()
-        return await self.channels(person, indexed) if person and person.user else NO_CHANNELS
+    async def of_viewer(self, indexed: Channels) -> Channels:
+        """Return the ids of the channels whose pictures the viewer may see. Arguments as of `channels`."""
+        viewer = current_viewer.get()
+        return await self.channels(viewer, indexed) if viewer and viewer.user else NO_CHANNELS
 
-    async def channels(self, person: Asker, indexed: Channels) -> Channels:
-        """Return the ids of the channels whose pictures a person may see.
+    async def channels(self, viewer: Viewer, indexed: Channels) -> Channels:
+        """Return the ids of the channels whose pictures a viewer may see.
 
         Args:
-            person: the person.
+            viewer: the person.
             indexed: ids of the channels that the library has pictures of. Slack is asked about new ones at once.
         """
-        key = person.team, person.user
+        key = viewer.team, viewer.user
         if len(self._locks) > _MAX_CACHED:
             self._cache.clear()
             self._locks.clear()
@@ -76,7 +79,7 @@ class Visibility:
             if known and now - known.asked < _SECONDS and indexed <= known.indexed | known.channels:
                 return known.channels
             try:
-                found = await self._ask(person)
+                found = await self._ask(viewer)
             except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 _log.warning("Pictures from Slack are hidden, because Slack does not say who may see them: %s", error)
                 return NO_CHANNELS
@@ -92,10 +95,10 @@ class Visibility:
         for key in [key for key in self._cache if key[0] == team]:
             del self._cache[key]
 
-    async def _ask(self, asked: Asker) -> Channels:
-        client, team = asked.client, asked.team
-        person = (await client.users_info(user=asked.user))["user"]
-        found = await all_channels(client.users_conversations, user=asked.user, types=_OWN_KINDS, team_id=team)
+    async def _ask(self, viewer: Viewer) -> Channels:
+        client, team = viewer.client, viewer.team
+        person = (await client.users_info(user=viewer.user))["user"]
+        found = await all_channels(client.users_conversations, user=viewer.user, types=_OWN_KINDS, team_id=team)
         if _is_full_member(person, team):
             found |= await all_channels(client.conversations_list, types="public_channel", team_id=team)
         self.names |= found

@@ -12,7 +12,7 @@ from findimg.taught.names import name_key
 from findimg_bot.answers import Question
 from findimg_bot.service.teaching import Teaching, name_query, suggested_name
 from findimg_bot.slack.message_text import name_to_teach, read_message
-from findimg_bot.slack.people import Person, person_of
+from findimg_bot.slack.people import Person, read_person
 
 MEMBER, GUEST = Person("T1", "U1", True), Person("T2", "U2", False)
 WORKFLOW = Person("T1", "", True)
@@ -67,7 +67,7 @@ def request(team: str | None, enterprise: str | None = None, user: str = "U1") -
 def test_person_is_a_member_of_the_team_that_installed_the_app(
     body: dict[str, Any], context: Any, person: Person
 ) -> None:
-    assert person_of(body, context) == person
+    assert read_person(body, context) == person
 
 
 @pytest.mark.parametrize(

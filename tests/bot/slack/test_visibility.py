@@ -10,7 +10,7 @@ from findimg.library.channels import NO_CHANNELS
 from findimg_bot.local_slack.model.state import Channel, User
 from findimg_bot.slack import visibility
 from findimg_bot.slack.manifest import read_manifest
-from findimg_bot.slack.visibility import Asker, Visibility
+from findimg_bot.slack.visibility import Viewer, Visibility
 from tests.bot.team import Threaded
 
 SCOPES = ["channels:read", "groups:read", "im:read", "mpim:read", "users:read"]
@@ -39,7 +39,7 @@ class Place:
 
     def seen_by(self, user: User, *indexed: Channel) -> set[str]:
         """Return the names of the channels whose pictures a person may see, while some channels are indexed."""
-        person, ids = Asker(self.client, self.team.id, user.id), frozenset(channel.id for channel in indexed)
+        person, ids = Viewer(self.client, self.team.id, user.id), frozenset(channel.id for channel in indexed)
         found = asyncio.run(self.visibility.channels(person, ids))
         return {self.team.channels[name].name for name in found if not self.team.channels[name].is_im} - {"general"}
 
@@ -106,7 +106,7 @@ def test_people_who_ask_together_cause_one_request(place: Place) -> None:
     async def ask() -> None:
         client = AsyncWebClient(place.client.token, base_url=place.client.base_url)
         asked = [
-            place.visibility.channels(Asker(client, place.team.id, place.member.id), NO_CHANNELS) for _ in range(20)
+            place.visibility.channels(Viewer(client, place.team.id, place.member.id), NO_CHANNELS) for _ in range(20)
         ]
         assert len(set(await asyncio.gather(*asked))) == 1
 

@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import answer_uploads, reply_to_click
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.image_files import find_file
 
 
@@ -22,9 +22,9 @@ async def choose_file(
 ) -> None:
     """Answer the person who chose, if that person may see the file; the value is `<file id>.<what>`."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     file_id, _, task = str(action["selected_option"]["value"]).rpartition(".")
     reply = reply_to_click(body, client, respond)
-    async with service.answering("similar", reply):
+    async with services.answering("similar", reply):
         file = await find_file(client, file_id, body["user"]["id"], body["channel"]["id"])
         await answer_uploads(task, [file], context, client, reply)

@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import open_modal, reply_to_errors, thread_of_click
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.image_modal import ImageRequest
 
 
@@ -22,9 +22,9 @@ async def choose_image(
 ) -> None:
     """Open the modal for the command that the button names."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     channel = body.get("channel", {}).get("id", "")
-    async with service.answering("modal", reply_to_errors(body, client, respond)):
+    async with services.answering("modal", reply_to_errors(body, client, respond)):
         command = "/similar" if action["value"] == "/similar" else "/tag"
         thread = thread_of_click(body) if channel else None
         await open_modal(client, body["trigger_id"], ImageRequest(command, channel, thread=thread))

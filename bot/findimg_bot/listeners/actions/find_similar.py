@@ -9,8 +9,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.answers import parse_question
-from findimg_bot.listeners.common import find_question, reply_to_click, team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.common import find_question, reply_to_click
+from findimg_bot.listeners.request_context import services_of, team_of
 
 
 async def find_similar(
@@ -23,9 +23,9 @@ async def find_similar(
 ) -> None:
     """Answer the person who clicked with images like the tagged one."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with service.answering("similar", reply):
+    async with services.answering("similar", reply):
         stored = await find_question(context, action["value"])
         question = replace(stored.question, command="/similar", text="", like=parse_question(stored.question).like)
-        await service.search(client, team_of(context), reply, question)
+        await services.queries.search(client, team_of(context), reply, question)

@@ -11,8 +11,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg.library.channels import channel_of
 from findimg_bot.answers import Question
-from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, team_of, thread_of_click
-from findimg_bot.service.query_service import LargerAudienceError, QueryService
+from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, thread_of_click
+from findimg_bot.listeners.request_context import person_of, services_of, team_of
+from findimg_bot.service.bot_services import BotServices
+from findimg_bot.service.query_service import LargerAudienceError
 from findimg_bot.slack.blocks.results import link_message, share_question_message
 from findimg_bot.slack.image_files import permalink
 from findimg_bot.slack.replies import ChannelReply
@@ -29,10 +31,9 @@ class Click:
     respond: AsyncRespond
 
     @property
-    def service(self) -> QueryService:
-        """The query service."""
-        service: QueryService = self.context["service"]
-        return service
+    def services(self) -> BotServices:
+        """The parts of the bot."""
+        return services_of(self.context)
 
 
 async def find_hit(context: AsyncBoltContext, choice: str) -> str:
@@ -56,60 +57,60 @@ async def find_question_and_hit(context: AsyncBoltContext, choice: str) -> tuple
 async def answer_similar(click: Click, choice: str) -> None:
     """Answer the person who clicked with images like this one."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.service.answering("similar", reply):
+    async with click.services.answering("similar", reply):
         stored, uri = await find_question_and_hit(click.context, choice)
         question = Question("/similar", "", like=uri)
-        await click.service.search(click.client, team_of(click.context), reply, question)
-        await click.service.teaching.learn(click.context["person"], stored.question, uri)
+        await click.services.queries.search(click.client, team_of(click.context), reply, question)
+        await click.services.teaching.learn(person_of(click.context), stored.question, uri)
 
 
 async def answer_tags(click: Click, choice: str) -> None:
     """Answer the person who clicked with the image's tags."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.service.answering("tag", reply):
+    async with click.services.answering("tag", reply):
         question = Question("/tag", "", like=await find_hit(click.context, choice))
-        await click.service.tag(team_of(click.context), reply, question, None)
+        await click.services.queries.tag(team_of(click.context), reply, question, None)
 
 
 async def share_hit(click: Click, choice: str) -> None:
     """Post the image to the channel, or to the thread of the answer. Ask before people see it who could not before."""
     body = click.body
     errors = reply_to_errors(body, click.client, click.respond)
-    async with click.service.answering("share", errors):
+    async with click.services.answering("share", errors):
         stored, uri = await find_question_and_hit(click.context, choice)
         channel, user = body["channel"]["id"], body["user"]["id"]
         reply = ChannelReply(click.respond, click.client, channel, user, thread_of_click(body))
         try:
-            await click.service.share(click.client, team_of(click.context), reply, uri)
+            await click.services.queries.share(click.client, team_of(click.context), reply, uri)
         except LargerAudienceError as error:
             await errors.send(share_question_message(error.uri, error.place, channel, choice))
             return
-        await click.service.teaching.learn(click.context["person"], stored.question, uri)
+        await click.services.teaching.learn(person_of(click.context), stored.question, uri)
 
 
 async def answer_copies(click: Click, choice: str) -> None:
     """Answer the person who clicked with the copies of the image."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.service.answering("copies", reply):
+    async with click.services.answering("copies", reply):
         stored, uri = await find_question_and_hit(click.context, choice)
-        await click.service.copies(reply, stored, uri)
+        await click.services.queries.show_copies(reply, stored, uri)
 
 
 async def answer_text(click: Click, choice: str) -> None:
     """Answer the person who clicked with the image's text."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.service.answering("text", reply):
-        await click.service.text(reply, await find_hit(click.context, choice))
+    async with click.services.answering("text", reply):
+        await click.services.queries.show_text(reply, await find_hit(click.context, choice))
 
 
 async def answer_link(click: Click, choice: str) -> None:
     """Answer the person who clicked with a link to the original image."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.service.answering("open", reply):
+    async with click.services.answering("open", reply):
         uri = await find_hit(click.context, choice)
         if channel_of(uri):
-            await click.service.reader.check_visible(uri)
+            await click.services.reader.check_visible(uri)
             link, minutes = await permalink(click.client, uri), 0
         else:
-            link, minutes = await asyncio.to_thread(click.service.reader.image_link, uri)
+            link, minutes = await asyncio.to_thread(click.services.reader.link_to_original, uri)
         await reply.send(link_message(uri, link, minutes))

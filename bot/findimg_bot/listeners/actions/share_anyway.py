@@ -8,8 +8,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.actions.hit_actions import find_question_and_hit
-from findimg_bot.listeners.common import reply_to_errors, team_of, thread_of_click
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.common import reply_to_errors, thread_of_click
+from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.replies import ChannelReply, ConversationReply, Reply
 
 
@@ -23,15 +23,15 @@ async def share_anyway(
 ) -> None:
     """Post the image, if the person may still see it, and remove the question."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     choice, _, target = str(action["value"]).rpartition(".")
     user, here = body["user"]["id"], body["channel"]["id"]
     # A response_url belongs to the channel of the question.
     reply: Reply = ConversationReply(client, target, user)
     if target == here:
         reply = ChannelReply(respond, client, target, user, thread_of_click(body))
-    async with service.answering("share", reply_to_errors(body, client, respond)):
+    async with services.answering("share", reply_to_errors(body, client, respond)):
         stored, uri = await find_question_and_hit(context, choice)
-        await service.share(client, team_of(context), reply, uri, is_confirmed=True)
+        await services.queries.share(client, team_of(context), reply, uri, is_confirmed=True)
         await respond(delete_original=True)
-        await service.teaching.learn(context["person"], stored.question, uri)
+        await services.teaching.learn(person_of(context), stored.question, uri)

@@ -6,9 +6,9 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import find_question, team_of
+from findimg_bot.listeners.common import find_question
+from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.library_reader import PAGE
-from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.picture_modal import modal_results
 from findimg_bot.slack.replies import ModalReply
 
@@ -18,10 +18,10 @@ async def turn_modal_page(
 ) -> None:
     """Show another page of the same hits."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     reply = ModalReply(client, body["view"]["id"], body["user"]["id"])
-    async with service.answering(action["action_id"], reply):
+    async with services.answering(action["action_id"], reply):
         stored = await find_question(context, action["value"])
         step = PAGE if action["action_id"] == "next_in_modal" else -PAGE
         skip = max(0, stored.skip + step)
-        await service.search(client, team_of(context), reply, stored.question, skip, modal_results)
+        await services.queries.search(client, team_of(context), reply, stored.question, skip, modal_results)

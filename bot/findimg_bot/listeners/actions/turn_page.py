@@ -10,9 +10,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.answers import Layout
-from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, team_of
+from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors
+from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.library_reader import PAGE
-from findimg_bot.service.query_service import QueryService
 from findimg_bot.state.store import StoredQuestion
 
 
@@ -26,11 +26,11 @@ async def turn_page(
 ) -> None:
     """Replace the message with the page or the layout that the button names."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     reply = reply_to_click(body, client, respond, replace=True)
-    async with service.answering(action["action_id"], reply_to_errors(body, client, respond)):
+    async with services.answering(action["action_id"], reply_to_errors(body, client, respond)):
         stored = _CHANGES[action["action_id"]](await find_question(context, action["value"]))
-        await service.search(client, team_of(context), reply, stored.question, stored.skip)
+        await services.queries.search(client, team_of(context), reply, stored.question, stored.skip)
 
 
 def _next(stored: StoredQuestion) -> StoredQuestion:

@@ -8,8 +8,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.channel_switch import SWITCHES, switch_channel
-from findimg_bot.listeners.common import acknowledge, team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.common import acknowledge
+from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.questions import read_search_question
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import EphemeralReply
@@ -26,9 +26,9 @@ async def findimg(
     message = read_message(command.get("text", ""))
     if not await acknowledge(ack, "/findimg", message, needs_text=True):
         return
-    service: QueryService = context["service"]
+    services = services_of(context)
     user, channel = command["user_id"], command["channel_id"]
     reply = EphemeralReply(respond, client, channel, user)
-    async with service.answering("findimg", reply):
-        question = await read_search_question(service, client, message, user, channel)
-        await service.search(client, team_of(context), reply, question)
+    async with services.answering("findimg", reply):
+        question = await read_search_question(services.uploads, client, message, user, channel)
+        await services.queries.search(client, team_of(context), reply, question)

@@ -9,7 +9,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import acknowledge
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import EphemeralReply
 
@@ -23,7 +23,7 @@ async def words(
     message = replace(message, intent="query" if message.text and message.intent != "help" else "help")
     if not await acknowledge(ack, "/words", message):
         return
-    service: QueryService = context["service"]
+    services = services_of(context)
     reply = EphemeralReply(respond, client, command["channel_id"], command["user_id"])
-    async with service.answering("words", reply):
-        await service.words(reply, message.text)
+    async with services.answering("words", reply):
+        await services.queries.show_related_words(reply, message.text)

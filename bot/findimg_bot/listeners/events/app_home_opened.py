@@ -10,8 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import FindimgError, StorageError
 from findimg_bot.errors import NOT_READY, SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.assistant_panel import has_panel, suggest_prompts
-from findimg_bot.listeners.common import team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.home_tab import home_tab
 from findimg_bot.slack.blocks.taught import home_blocks
@@ -29,13 +28,13 @@ async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, clie
 
 async def _publish_home(user: str, context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Show the number of images, the time of indexing, what the team taught, and how to search."""
-    service: QueryService = context["service"]
+    services = services_of(context)
     try:
-        manifest = await service.reader.manifest()
+        manifest = await services.reader.visible_manifest()
         taught: list[Block] = []
         # Without access to the names the rest is still useful.
         with suppress(StorageError):
-            taught = home_blocks(await service.teaching.names(), team_of(context))
+            taught = home_blocks(await services.teaching.names(), team_of(context))
         view = home_tab(manifest, taught=taught)
     except FindimgError:
         view = home_tab(None, NOT_READY)

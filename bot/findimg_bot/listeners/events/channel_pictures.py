@@ -4,58 +4,57 @@ from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
 
-from findimg_bot.listeners.common import team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of, team_of
 
 
 async def file_shared(event: dict[str, Any], context: AsyncBoltContext) -> None:
     """Index the file, if it is a picture in a channel."""
-    service: QueryService = context["service"]
-    await service.picture_events.shared(_team(context), event["channel_id"], event["file_id"])
+    services = services_of(context)
+    await services.picture_events.shared(_team(context), event["channel_id"], event["file_id"])
 
 
 async def file_deleted(event: dict[str, Any], context: AsyncBoltContext) -> None:
     """Hide the file at once, and remove it from the library."""
-    service: QueryService = context["service"]
-    await service.picture_events.deleted(_team(context), event["file_id"])
+    services = services_of(context)
+    await services.picture_events.deleted(_team(context), event["file_id"])
 
 
 async def message_deleted(event: dict[str, Any], context: AsyncBoltContext) -> None:
     """Hide the pictures of the message, unless another message of the channel shows them."""
-    service: QueryService = context["service"]
+    services = services_of(context)
     files = (event.get("previous_message") or {}).get("files") or ()
-    await service.picture_events.message_deleted(
+    await services.picture_events.message_deleted(
         _team(context), event["channel"], [str(file["id"]) for file in files if "id" in file]
     )
 
 
 async def channel_closed(event: dict[str, Any], context: AsyncBoltContext) -> None:
     """Hide the pictures of a channel that was archived or deleted, or that the bot left."""
-    service: QueryService = context["service"]
-    await service.picture_events.channel_closed(_team(context), event["channel"])
+    services = services_of(context)
+    await services.picture_events.channel_closed(_team(context), event["channel"])
 
 
 async def channel_opened(event: dict[str, Any], context: AsyncBoltContext) -> None:
     """Index the pictures of a channel that is no longer archived. Its members see them at once."""
-    service: QueryService = context["service"]
-    service.visibility.forget_team(_team(context))
-    await service.picture_events.channel_opened(_team(context), event["channel"])
+    services = services_of(context)
+    services.visibility.forget_team(_team(context))
+    await services.picture_events.channel_opened(_team(context), event["channel"])
 
 
 async def member_joined(event: dict[str, Any], context: AsyncBoltContext) -> None:
     """Index the pictures of a channel that the bot joined. A person who joined sees them at once."""
-    service: QueryService = context["service"]
-    service.visibility.forget(_team(context), event["user"])
+    services = services_of(context)
+    services.visibility.forget(_team(context), event["user"])
     if event["user"] == context.bot_user_id:
-        await service.picture_events.channel_opened(_team(context), event["channel"])
+        await services.picture_events.channel_opened(_team(context), event["channel"])
 
 
 async def member_left(event: dict[str, Any], context: AsyncBoltContext) -> None:
     """Hide the pictures of a channel that the bot left. A person who left sees them no longer."""
-    service: QueryService = context["service"]
-    service.visibility.forget(_team(context), event["user"])
+    services = services_of(context)
+    services.visibility.forget(_team(context), event["user"])
     if event["user"] == context.bot_user_id:
-        await service.picture_events.channel_closed(_team(context), event["channel"])
+        await services.picture_events.channel_closed(_team(context), event["channel"])
 
 
 def _team(context: AsyncBoltContext) -> str:

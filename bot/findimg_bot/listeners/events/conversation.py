@@ -13,9 +13,11 @@ from findimg.text.politeness import is_greeting
 from findimg_bot.answers import Question
 from findimg_bot.listeners.admission import viewed_channel
 from findimg_bot.listeners.assistant_panel import has_panel
-from findimg_bot.listeners.common import answer_uploads, hits_of_answer, is_direct, team_of
+from findimg_bot.listeners.common import answer_uploads, hits_of_answer, is_direct
+from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.listeners.teaching import teach_and_confirm
-from findimg_bot.service.query_service import PROGRESS_DELAY, QueryService
+from findimg_bot.service.answering import PROGRESS_DELAY
+from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.service.questions import add_uploaded_image, read_search_question
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
 from findimg_bot.slack.blocks.message import Message, text_message
@@ -35,7 +37,7 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
     one in it. Outside of threads, a message that asks about an image is about the newest one in the conversation, or
     in the channel beside the assistant panel.
     """
-    service: QueryService = context["service"]
+    services = services_of(context)
     channel = event["channel"]
     # Workflows and other apps have no user.
     user = event.get("user") or ""
@@ -43,7 +45,7 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
     beside = is_direct(channel) and not in_panel
     thread = event.get("thread_ts") or (None if beside else event["ts"])
     reply = ConversationReply(client, channel, user, thread, in_panel=in_panel)
-    async with service.answering("message", reply, 0.0 if in_panel else PROGRESS_DELAY):
+    async with services.answering("message", reply, 0.0 if in_panel else PROGRESS_DELAY):
         message = read_message(event.get("text") or "")
         if name := name_to_teach(message):
             await _teach(name, event, context, client, reply)
@@ -64,10 +66,10 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
         if files:
             await _answer_images(context, client, reply, message, files, task)
         elif message.links or message.web_links or message.intent == "query":
-            question = await read_search_question(service, client, message, user, channel)
-            await service.search(client, team_of(context), reply, question)
+            question = await read_search_question(services.uploads, client, message, user, channel)
+            await services.queries.search(client, team_of(context), reply, question)
         elif message.intent == "small_talk":
-            await _answer_small_talk(service, reply, message)
+            await _answer_small_talk(services.reader, reply, message)
         else:
             await reply.send(help_message("/findimg"))
 
@@ -89,8 +91,8 @@ async def _teach(
     name: str, event: Mapping[str, Any], context: AsyncBoltContext, client: AsyncWebClient, reply: ConversationReply
 ) -> None:
     """Teach a name with the pictures of the message, else with those that the thread is about."""
-    service: QueryService = context["service"]
-    service.teaching.check(context["person"])
+    services = services_of(context)
+    services.teaching.check(person_of(context))
     files = await images_of(client, event)
     if not files:
         for earlier in await _messages_with_pictures(client, event, context.bot_id):
@@ -131,18 +133,18 @@ async def _answer_images(
     files: Sequence[SlackFile],
     task: Literal["tag", "similar"] | None,
 ) -> None:
-    service: QueryService = context["service"]
+    services = services_of(context)
     if task or len(files) > 1:
         await answer_uploads(task or "tag", files, context, client, reply)
         return
     question = Question("/similar", filters_beside_image(message.text, date.today()))
-    question = await add_uploaded_image(service, client, question, files[0])
-    await service.describe(client, team_of(context), reply, question)
+    question = await add_uploaded_image(services.uploads, client, question, files[0])
+    await services.queries.describe(client, team_of(context), reply, question)
 
 
-async def _answer_small_talk(service: QueryService, reply: ConversationReply, message: MessageText) -> None:
+async def _answer_small_talk(reader: LibraryReader, reply: ConversationReply, message: MessageText) -> None:
     if is_greeting(message.text):
-        manifest = await service.reader.manifest()
+        manifest = await reader.visible_manifest()
         await reply.send(welcome_message(manifest.images, ()))
     else:
         await reply.send(text_message(SMALL_TALK))

@@ -9,8 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
-from findimg_bot.listeners.common import team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.limits import check_message
 from findimg_bot.slack.replies import RefusedError
@@ -22,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 async def link_shared(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Show previews of links to indexed images. Nobody asked, so a failure is only logged."""
-    service: QueryService = context["service"]
+    services = services_of(context)
     # A link in the message field is in no channel yet.
     place: dict[str, Any] = {name: event[name] for name in ("unfurl_id", "source") if name in event}
     if len(place) < 2:
@@ -43,8 +42,8 @@ async def link_shared(event: dict[str, Any], context: AsyncBoltContext, client: 
             raise
 
     try:
-        with service.metrics.answering("unfurl"):
-            await service.preview(client, team_of(context), links, send)
+        with services.metrics.answering("unfurl"):
+            await services.queries.preview_links(client, team_of(context), links, send)
     except FindimgError as error:
         _log.warning("A link has no preview: %s", error)
     except (*SLACK_ERRORS, RefusedError) as error:

@@ -10,7 +10,8 @@ from slack_bolt.context.fail.async_fail import AsyncFail
 from findimg.errors import FindimgError, QueryError
 from findimg_bot.answers import Question
 from findimg_bot.errors import SLACK_ERRORS, SlackAccessError, explain, slack_failure
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of
+from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.message_text import read_message
 
@@ -25,11 +26,11 @@ async def find_pictures(
     inputs: dict[str, Any], context: AsyncBoltContext, complete: AsyncComplete, fail: AsyncFail
 ) -> None:
     """Return the best pictures for the words, or end the workflow with the reason why there are none."""
-    service: QueryService = context["service"]
+    services = services_of(context)
     try:
         try:
-            with service.metrics.answering("workflow_step"):
-                outputs = await _outputs(service, inputs)
+            with services.metrics.answering("workflow_step"):
+                outputs = await _outputs(services.reader, inputs)
         except FindimgError as error:
             await fail(explain(error))
         else:
@@ -38,14 +39,14 @@ async def find_pictures(
         _log.warning("A step of a workflow got no answer: %s", slack_failure(error))
 
 
-async def _outputs(service: QueryService, inputs: dict[str, Any]) -> dict[str, Any]:
+async def _outputs(reader: LibraryReader, inputs: dict[str, Any]) -> dict[str, Any]:
     message = read_message(str(inputs.get("words") or ""))
     if message.intent != "query":
         raise QueryError("The step needs words for what the pictures show, such as: cat sofa.")
     wanted = str(inputs.get("count") or "")
     count = max(1, min(_MOST, int(wanted))) if wanted.isdecimal() else _DEFAULT
-    page = await service.reader.find(Question("/findimg", message.text), count=count)
-    links = await service.reader.image_links(page.details)
+    page = await reader.results_page(Question("/findimg", message.text), count=count)
+    links = await reader.links_to_originals(page.details)
     if not all(links):
         raise SlackAccessError(_NO_LINKS)
     lines = [f"{plain(file_name(each.hit.uri))}: {link}" for each, link in zip(page.details, links, strict=True)]

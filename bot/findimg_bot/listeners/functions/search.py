@@ -12,8 +12,8 @@ from slack_bolt.context.fail.async_fail import AsyncFail
 from findimg.errors import FindimgError, QueryError
 from findimg_bot.answers import Question
 from findimg_bot.errors import SLACK_ERRORS, explain, slack_failure
-from findimg_bot.listeners.common import team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of, team_of
+from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.slack.blocks.results import ResultsPage, description, match
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import SEARCH_RESULTS
@@ -32,11 +32,11 @@ async def search(
     fail: AsyncFail,
 ) -> None:
     """Return pictures for what a person searches for. A text that findimg does not understand finds nothing."""
-    service: QueryService = context["service"]
+    services = services_of(context)
     try:
         try:
-            with service.metrics.answering("search"):
-                results = await _results(service, str(inputs.get("query") or ""), body, context)
+            with services.metrics.answering("search"):
+                results = await _results(services.reader, str(inputs.get("query") or ""), body, context)
         except QueryError:
             await complete({"search_results": []})
         except FindimgError as error:
@@ -50,14 +50,14 @@ async def search(
 
 
 async def _results(
-    service: QueryService, query: str, body: dict[str, Any], context: AsyncBoltContext
+    reader: LibraryReader, query: str, body: dict[str, Any], context: AsyncBoltContext
 ) -> list[dict[str, Any]]:
     message = read_message(query)
     if message.intent != "query":
         return []
-    visible = await service.reader.visible_to_asker()
-    page = await service.reader.find(Question("/findimg", message.text), visible, SEARCH_RESULTS)
-    links = await service.reader.image_links(page.details)
+    visible = await reader.visible_channels()
+    page = await reader.results_page(Question("/findimg", message.text), visible, SEARCH_RESULTS)
+    links = await reader.links_to_originals(page.details)
     # A picture without a link leads to the app, where people can look at it.
     app = f"{_APP}?{urlencode({'app': body['api_app_id'], 'team': team_of(context)})}"
     return [_result(page, number, link or app) for number, link in enumerate(links)]

@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg_bot.listeners.common import answer_uploads, hits_of_answer
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.results import image_choice_message
 from findimg_bot.slack.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
@@ -27,9 +27,9 @@ async def answer_shortcut(
     # The first message of a thread is shown in the channel, so its answer is, too.
     thread = thread if thread != message["ts"] else None
     reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"], thread)
-    service: QueryService = context["service"]
+    services = services_of(context)
     task = command.removeprefix("/")
-    async with service.answering(task, reply):
+    async with services.answering(task, reply):
         if hits := await hits_of_answer(context, message):
             choices = [(name, f"{choice}.{task}") for choice, name in hits.items()]
             await reply.send(image_choice_message("Which picture of this answer?", choices, "choose_hit"))

@@ -9,8 +9,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg_bot.listeners.common import find_question, hits_of_answer
+from findimg_bot.listeners.request_context import services_of
 from findimg_bot.listeners.teaching import open_teach_modal, show_pictures, show_uploads
-from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.teaching import suggested_name
 from findimg_bot.slack.blocks.teach_modal import MOST_IN_MODAL, TeachRequest
 from findimg_bot.slack.image_files import images_of
@@ -25,12 +25,12 @@ async def name_picture(
     message, channel = shortcut["message"], shortcut["channel"]["id"]
     thread = message.get("thread_ts")
     thread = thread if thread != message["ts"] else None
-    service: QueryService = context["service"]
+    services = services_of(context)
     errors = EphemeralReply(respond, client, channel, shortcut["user"]["id"], thread, answered=True)
-    async with service.answering("teach", errors):
+    async with services.answering("teach", errors):
         request = TeachRequest("", channel, thread)
         reply = await open_teach_modal(context, client, shortcut["trigger_id"], request)
-        async with service.answering("teach_pictures", reply):
+        async with services.answering("teach_pictures", reply):
             if hits := await hits_of_answer(context, message):
                 stored = await find_question(context, next(iter(hits)).rpartition(".")[0])
                 request = TeachRequest(suggested_name(stored.question), channel, thread)

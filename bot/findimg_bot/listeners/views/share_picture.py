@@ -8,8 +8,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.actions.hit_actions import find_question_and_hit
-from findimg_bot.listeners.common import team_of
-from findimg_bot.service.query_service import LargerAudienceError, QueryService
+from findimg_bot.listeners.request_context import person_of, services_of, team_of
+from findimg_bot.service.query_service import LargerAudienceError
 from findimg_bot.slack.blocks.picture_modal import chosen_picture
 from findimg_bot.slack.blocks.results import share_question_message
 from findimg_bot.slack.replies import ChannelReply, PrivateReply
@@ -23,17 +23,17 @@ async def share_picture(
     The response_url lets findimg post where it is not a member, because the person chose the conversation.
     """
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     user = body["user"]["id"]
     choice, channel = chosen_picture(view)
     url = next((each["response_url"] for each in body["response_urls"] if each["channel_id"] == channel), None)
     private = PrivateReply(client, "", user)
-    async with service.answering("share", private):
+    async with services.answering("share", private):
         stored, uri = await find_question_and_hit(context, choice)
         reply = ChannelReply(AsyncRespond(response_url=url), client, channel, user)
         try:
-            await service.share(client, team_of(context), reply, uri)
+            await services.queries.share(client, team_of(context), reply, uri)
         except LargerAudienceError as error:
             await private.send(share_question_message(error.uri, error.place, channel, choice))
             return
-        await service.teaching.learn(context["person"], stored.question, uri)
+        await services.teaching.learn(person_of(context), stored.question, uri)

@@ -9,16 +9,16 @@ from findimg.errors import FindimgError
 from findimg.terminal import counted
 from findimg_bot.errors import explain
 from findimg_bot.listeners.actions.teaching.examples import after_change
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import person_of, services_of
 from findimg_bot.slack.blocks.taught import closing_modal, read_removed
 
 
 async def taught_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext) -> None:
     """Take the ticked examples back, and show those that are left."""
-    service: QueryService = context["service"]
+    services = services_of(context)
     key, contents = read_removed(view)
     try:
-        count = await service.teaching.remove_examples(context["person"], key, contents)
+        count = await services.teaching.remove_examples(person_of(context), key, contents)
         shown = await after_change(context, view, f"{counted(count, 'example')} removed.")
     except FindimgError as error:
         shown = closing_modal(explain(error))

@@ -8,8 +8,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg.taught.names import clean_name
+from findimg_bot.listeners.request_context import person_of, services_of
 from findimg_bot.listeners.teaching import chosen_so_far, teach_and_confirm
-from findimg_bot.service.query_service import QueryService
 from findimg_bot.slack.blocks.teach_modal import NAME_BLOCK, read_request, read_submission
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.image_files import find_file
@@ -18,11 +18,11 @@ from findimg_bot.slack.replies import PrivateReply
 
 async def teach(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Teach the name, and answer with the hits before and after."""
-    service: QueryService = context["service"]
+    services = services_of(context)
     submission, request = read_submission(view), read_request(view)
     block = NAME_BLOCK
     try:
-        service.teaching.check(context["person"])
+        services.teaching.check(person_of(context))
         name = clean_name(submission.name)
         block = submission.ticks.block
         chosen, _ = await chosen_so_far(context, view)
@@ -36,6 +36,6 @@ async def teach(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext, 
     await ack()
     user = str(context.user_id)
     reply = PrivateReply(client, request.channel, user, request.thread)
-    async with service.answering("teach", reply):
+    async with services.answering("teach", reply):
         known = [await find_file(client, file, user, request.channel) for file in request.files]
         await teach_and_confirm(context, client, reply, name, chosen, [*known, *submission.files])

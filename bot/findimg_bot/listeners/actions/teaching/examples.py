@@ -11,8 +11,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import FindimgError
 from findimg.terminal import counted
 from findimg_bot.errors import explain
-from findimg_bot.listeners.common import reply_to_errors, team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.common import reply_to_errors
+from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.blocks.taught import closing_modal, name_modal
 
 
@@ -26,10 +26,10 @@ async def open_taught(
 ) -> None:
     """Open the modal with the name's examples; the value is the name's key."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     channel = body.get("channel", {}).get("id", "")
-    async with service.answering("taught", reply_to_errors(body, client, respond)):
-        name = await service.teaching.name(str(action["value"]))
+    async with services.answering("taught", reply_to_errors(body, client, respond)):
+        name = await services.teaching.name(str(action["value"]))
         await client.views_open(trigger_id=body["trigger_id"], view=name_modal(name, channel, team_of(context)))
 
 
@@ -38,10 +38,10 @@ async def undo_last(
 ) -> None:
     """Take back what changed the name last."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     key, view = str(action["value"]), body["view"]
     try:
-        count = await service.teaching.undo_last(context["person"], key)
+        count = await services.teaching.undo_last(person_of(context), key)
         shown = await after_change(context, view, f"{counted(count, 'example')} taken back.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
@@ -53,9 +53,9 @@ async def remove_name(
 ) -> None:
     """Take the name back."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     try:
-        count = await service.teaching.remove(context["person"], str(action["value"]))
+        count = await services.teaching.remove(person_of(context), str(action["value"]))
         shown = closing_modal(f"The name is gone, with {counted(count, 'example')}.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
@@ -69,9 +69,9 @@ async def after_change(context: AsyncBoltContext, view: dict[str, Any], note: st
         view: the modal before the change.
         note: what was done.
     """
-    service: QueryService = context["service"]
+    services = services_of(context)
     about = json.loads(view["private_metadata"])
-    names = {name.key: name for name in await service.teaching.names()}
+    names = {name.key: name for name in await services.teaching.names()}
     if about["key"] not in names:
         return closing_modal(f"{note} No example is left, so the name is gone.")
     return name_modal(names[about["key"]], about["channel"], team_of(context), note)

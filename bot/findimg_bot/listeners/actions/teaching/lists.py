@@ -7,10 +7,9 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import reply_to_click, team_of
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.common import reply_to_click
+from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.blocks.taught import MOST_EVENTS, history_message, people_message, taught_list_message
-from findimg_bot.slack.people import Person
 
 
 async def list_taught(
@@ -23,13 +22,13 @@ async def list_taught(
 ) -> None:
     """Show a page of the taught names, which replaces another page; the value is the number of names before it."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     replace = action["action_id"] in ("next_taught", "previous_taught")
     reply = reply_to_click(body, client, respond, replace=replace)
-    async with service.answering("taught", reply):
+    async with services.answering("taught", reply):
         value = str(action["value"])
         skip = int(value) if value.isdecimal() else 0
-        await reply.send(taught_list_message(await service.teaching.names(), skip, team_of(context)))
+        await reply.send(taught_list_message(await services.teaching.names(), skip, team_of(context)))
 
 
 async def list_teachers(
@@ -37,11 +36,11 @@ async def list_teachers(
 ) -> None:
     """Show who taught names."""
     await ack()
-    service: QueryService = context["service"]
-    person: Person = context["person"]
+    services = services_of(context)
+    person = person_of(context)
     reply = reply_to_click(body, client, respond)
-    async with service.answering("taught", reply):
-        await reply.send(people_message(await service.teaching.people(), team_of(context), person.name))
+    async with services.answering("taught", reply):
+        await reply.send(people_message(await services.teaching.people(), team_of(context), person.qualified_id))
 
 
 async def list_history(
@@ -49,8 +48,8 @@ async def list_history(
 ) -> None:
     """Show what people taught and took back."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with service.answering("taught", reply):
-        events = await service.teaching.history(MOST_EVENTS + 1)
+    async with services.answering("taught", reply):
+        events = await services.teaching.history(MOST_EVENTS + 1)
         await reply.send(history_message(events, team_of(context)))

@@ -8,8 +8,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import find_question, reply_to_errors, thread_of_click
+from findimg_bot.listeners.request_context import services_of
 from findimg_bot.listeners.teaching import open_teach_modal, show_pictures
-from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.teaching import suggested_name
 from findimg_bot.slack.blocks.teach_modal import TeachRequest
 
@@ -24,12 +24,12 @@ async def teach(
 ) -> None:
     """Open the modal for the answer's question."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     errors = reply_to_errors(body, client, respond)
-    async with service.answering("teach", errors):
+    async with services.answering("teach", errors):
         stored = await find_question(context, action["value"])
         name = suggested_name(stored.question)
         request = TeachRequest(name, body["channel"]["id"], thread_of_click(body))
         reply = await open_teach_modal(context, client, body["trigger_id"], request)
-        async with service.answering("teach_pictures", reply):
+        async with services.answering("teach_pictures", reply):
             await show_pictures(context, client, reply, request, stored.question, stored.skip)

@@ -7,8 +7,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.answers import Question
+from findimg_bot.listeners.request_context import services_of
 from findimg_bot.listeners.teaching import show_other_pictures
-from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.questions import read_search_question
 from findimg_bot.slack.blocks.teach_modal import Choices, TeachRequest, read_search
 from findimg_bot.slack.message_text import read_message
@@ -20,11 +20,11 @@ async def search_to_teach(
 ) -> None:
     """Keep what is ticked, and show the pictures for the new words."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     view = body["view"]
 
     async def choose(request: TeachRequest, chosen: Choices, page: StoredQuestion | None) -> tuple[Question, int]:
         message = read_message(read_search(view))
-        return await read_search_question(service, client, message, str(context.user_id), request.channel), 0
+        return await read_search_question(services.uploads, client, message, str(context.user_id), request.channel), 0
 
     await show_other_pictures(context, client, view, choose)

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.terminal import counted
 from findimg_bot.listeners.common import reply_to_click
-from findimg_bot.service.query_service import QueryService
+from findimg_bot.listeners.request_context import person_of, services_of
 from findimg_bot.slack.blocks.message import text_message
 
 
@@ -23,10 +23,10 @@ async def undo_lesson(
 ) -> None:
     """Take back what the confirmed lesson taught; the value is the lesson's id."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with service.answering("undo", reply):
-        count = await service.teaching.undo(context["person"], str(action["value"]))
+    async with services.answering("undo", reply):
+        count = await services.teaching.undo(person_of(context), str(action["value"]))
         await reply.send(text_message(_taken_back(count)))
 
 
@@ -40,10 +40,10 @@ async def undo_person(
 ) -> None:
     """Take back everything that a person taught; the value is the person's name in events."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with service.answering("undo", reply):
-        count = await service.teaching.undo_person(context["person"], str(action["value"]))
+    async with services.answering("undo", reply):
+        count = await services.teaching.undo_person(person_of(context), str(action["value"]))
         await reply.send(text_message(_taken_back(count)))
 
 
@@ -52,10 +52,10 @@ async def erase_own(
 ) -> None:
     """Delete everything that the person who clicked taught."""
     await ack()
-    service: QueryService = context["service"]
+    services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with service.answering("erase", reply):
-        count = await service.teaching.erase_own(context["person"])
+    async with services.answering("erase", reply):
+        count = await services.teaching.erase_own(person_of(context))
         await reply.send(text_message(f"Deleted {counted(count, 'example')} of yours. Nothing of them is left."))
 
 

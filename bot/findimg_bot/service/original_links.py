@@ -6,10 +6,10 @@ from urllib.parse import quote, unquote, urlsplit
 from findimg.library.channels import channel_of
 from findimg.storage.s3 import presigned
 
-SECONDS = 600  # validity of a link that is made on request
+PRESIGNED_SECONDS = 600  # validity of a link that is made on request
 
 
-class Links:
+class OriginalLinks:
     """Returns where the images of a library can be opened."""
 
     def __init__(self, base_url: str):
@@ -18,13 +18,13 @@ class Links:
         """
         self._base_url = base_url
 
-    def link(self, uri: str, sources: Sequence[str]) -> str:
+    def public_link(self, uri: str, sources: Sequence[str]) -> str:
         """Return the image's public address, empty when there is none."""
         if not self._base_url or channel_of(uri):
             return ""
         return self._base_url + quote(path_below(uri, sources))
 
-    def uri(self, link: str, sources: Sequence[str], indexed: Callable[[str], bool]) -> str:
+    def uri_of_public_link(self, link: str, sources: Sequence[str], indexed: Callable[[str], bool]) -> str:
         """Return the URI of the image to which a public address leads, empty when it leads to none.
 
         Args:
@@ -38,17 +38,17 @@ class Links:
         below = unquote(parts.path.removeprefix(base.path))
         return next((uri for source in sources if indexed(uri := f"{source.rstrip('/')}/{below}")), "")
 
-    def on_request(self, uri: str) -> bool:
-        """Return whether `make` can make a link to the image."""
+    def can_presign(self, uri: str) -> bool:
+        """Return whether `presigned_link` can make a link to the image."""
         return not self._base_url and uri.startswith("s3://")
 
-    def make(self, uri: str) -> str:
-        """Return a link to an image in S3. Anyone with the link can open the image for `SECONDS`.
+    def presigned_link(self, uri: str) -> str:
+        """Return a link to an image in S3. Anyone with the link can open the image for `PRESIGNED_SECONDS`.
 
         Raises:
             StorageError: S3 cannot be used.
         """
-        return presigned(uri, SECONDS)
+        return presigned(uri, PRESIGNED_SECONDS)
 
 
 def path_below(uri: str, sources: Sequence[str]) -> str:

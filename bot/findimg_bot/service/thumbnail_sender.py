@@ -1,0 +1,66 @@
+"""Sends messages with thumbnails, and tries again when Slack refuses them."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.search.answers.results import Hit
+from findimg.storage.base import Storage
+from findimg_bot.service.metrics import Metrics
+from findimg_bot.slack.blocks.results import HitThumbnails
+from findimg_bot.slack.replies import RefusedError
+from findimg_bot.slack.thumbnails import Thumbnails
+
+_ATTEMPTS = 3
+_log = logging.getLogger(__name__)
+
+
+class ThumbnailSender:
+    """Sends messages that show thumbnails of hits."""
+
+    def __init__(self, thumbnails: Thumbnails, storage: Storage, metrics: Metrics):
+        """Args:
+        storage: of the library, which holds the thumbnails.
+        metrics: count answers with missing thumbnails.
+        """
+        self._thumbnails = thumbnails
+        self._storage = storage
+        self._metrics = metrics
+
+    async def send(
+        self,
+        client: AsyncWebClient,
+        team: str,
+        hits: Sequence[Hit],
+        send: Callable[[HitThumbnails, int], Awaitable[None]],
+        first: int = 1,
+        grid: bool = False,
+    ) -> None:
+        """Send a message with thumbnails, and try again when Slack refuses them.
+
+        Slack refuses a message when it still scans a new file, or when somebody deleted a file. The last attempt sends
+        the message without thumbnails.
+
+        Args:
+            send: sends the message with pictures, in the given attempt from 0 on.
+            first: number of the first hit in the answer.
+            grid: whether the person asked for a contact sheet.
+        """
+        for attempt in range(_ATTEMPTS):
+            pictures = await self._thumbnails.for_hits(
+                client, team, self._storage, hits, first=first, grid=grid, ready=attempt > 0
+            )
+            try:
+                await send(pictures, attempt)
+                break
+            except RefusedError as error:
+                _log.info("Slack refused the thumbnails of an answer: %s", error)
+                if attempt or not pictures.fresh:
+                    await self._thumbnails.refused(team, hits, first)
+        else:
+            _log.warning("Slack refuses the thumbnails of an answer.")
+            pictures = HitThumbnails(note="Slack does not show the thumbnails.")
+            await send(pictures, _ATTEMPTS)
+        if pictures.note:
+            self._metrics.thumbnail_failures.inc()
