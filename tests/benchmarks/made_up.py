@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.images import ImageFacts
 from findimg.library.layout import classifier_key
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
@@ -209,7 +210,8 @@ def _contents(kinds: _Kinds, count: int, seed: int) -> Iterator[Content]:
     visual = np.maximum(kinds.looks[chosen] + 0.5 * random.standard_normal((count, kinds.looks.shape[1])), 0)
     days = random.integers(0, 3650, count)
     for i in range(count):
-        yield Content(500, 375, "JPEG", 60_000, _day(int(days[i])), _as(visual[i]), classes[i], probabilities[i])
+        facts = ImageFacts(500, 375, "JPEG", 60_000, _day(int(days[i])))
+        yield Content(facts, _as(visual[i]), classes[i], probabilities[i])
 
 
 def _day(number: int) -> datetime | None:

@@ -279,7 +279,8 @@ class LibraryReader:
 def _hit(searcher: Searcher, item: int) -> Hit:
     """Return an indexed image as a hit that is named, not found."""
     row = searcher.catalog.row(item)
-    return Hit(row.uri, 1.0, item, row.width, row.height, row.sha256, row.taken, dated_by=row.dated_by)
+    facts = row.facts
+    return Hit(row.uri, 1.0, item, facts.width, facts.height, row.sha256, facts.taken, dated_by=row.dated_by)
 
 
 def _title(question: Question) -> str:

@@ -8,31 +8,23 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.images.capture_date import from_file_time, from_name
 from findimg.index.mapped_files import new_array
-from findimg.library.catalog import CatalogRow, DateSource, write_catalog
 from findimg.library.layout import CATALOG_FILE, TEXT_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
+from findimg_jobs.build.catalog_draft import CatalogDraft
 from findimg_jobs.build.texts import TextDraft
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.shards import ContentRows, read_rows
 from findimg_jobs.store.version_images import VersionImages
 
 _SHARDS_AHEAD = 4  # shards read while another is written
-_CATALOG_CHUNK = 8192  # rows written to the catalog at a time
 _SAMPLE = 20_000  # maximum number of images that a library is measured on
 _SAMPLED_SHARDS = 256  # maximum number of shards that they are read from
-_METADATA = np.dtype(
-    [("width", "i4"), ("height", "i4"), ("format", "u1"), ("bytes", "i8"), ("taken", "datetime64[s]")]
-)  # an image's catalog columns besides its key; `format` is a position in a list of names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +55,7 @@ def assemble(
         OSError: `folder` has no room.
     """
     count = len(images)
-    metadata = new_array(folder / "metadata.draft", _METADATA, (count,))
-    formats: list[str] = []
+    catalog = CatalogDraft(folder / "catalog.draft", count)
     arrays: dict[str, NDArray[Any]] = {}
     with TextDraft(folder / "texts.draft") as texts:
         for items, rows in _read_ahead(storage, fingerprint, images):
@@ -73,15 +64,11 @@ def assemble(
                     path = folder / (VISUAL_FILE if name == "visual" else f"{name}.draft")
                     arrays[name] = new_array(path, vectors.dtype, (count, vectors.shape[1]))
                 arrays[name][items] = vectors
-            for name in ("width", "height", "bytes", "taken"):
-                metadata[name][items] = rows.metadata[name].to_numpy()
-            names = rows.metadata["format"].to_pylist()
-            formats += sorted(set(names) - set(formats))
-            metadata["format"][items] = [formats.index(name) for name in names]
-            texts.add_captions(items, rows.metadata["captions"].to_pylist())
+            catalog.add(items, rows.facts)
+            texts.add_captions(items, rows.facts["captions"].to_pylist())
         texts.add_written(storage, images)
         texts.write(folder / TEXT_FILE, images, roots)
-    write_catalog(folder / CATALOG_FILE, _catalog_rows(images, metadata, formats))
+    catalog.write(folder / CATALOG_FILE, images)
     return Assembled(
         arrays["visual"],
         arrays.get("classes"),
@@ -113,24 +100,6 @@ def read_sample(
     if any("classes" not in part for part in parts):
         return visual, None
     return visual, np.concatenate([part["classes"][:, 0] for part in parts])[order]
-
-
-def _catalog_rows(images: VersionImages, metadata: NDArray[Any], formats: Sequence[str]) -> Iterator[CatalogRow]:
-    chunks = (metadata[start : start + _CATALOG_CHUNK].tolist() for start in range(0, len(metadata), _CATALOG_CHUNK))
-    for (image, sha256), row in zip(images, chain.from_iterable(chunks), strict=True):
-        width, height, kind, size, taken = row
-        taken, dated_by = _date(image, taken)
-        yield CatalogRow(image.uri, image.version, sha256, width, height, formats[kind], size, taken, dated_by)
-
-
-def _date(image: SourceImage, taken: datetime | None) -> tuple[datetime | None, DateSource | None]:
-    """Return an image's date and its source: the camera's date, else the file name's, else the file's time."""
-    if taken:
-        return taken, "camera"
-    if named := from_name(image.uri):
-        return named, "name"
-    modified = from_file_time(image.modified)
-    return modified, "file" if modified else None
 
 
 def _read_ahead(storage: Storage, fingerprint: str, images: VersionImages) -> Iterator[tuple[list[int], ContentRows]]:

@@ -7,7 +7,7 @@ from findimg.command_settings import takes_settings
 from findimg.settings import Settings
 from findimg.terminal import print_lines
 from findimg_jobs.cli.options import JsonOption, continued_by_a_rerun
-from findimg_jobs.maintenance.read_captions import read_missing_captions
+from findimg_jobs.maintenance.missing_facts import read_missing_facts
 from findimg_jobs.reading.catch_up import catch_up
 
 
@@ -29,4 +29,4 @@ def read_text(
 @takes_settings("library", "cache")
 def read_captions(settings: Settings) -> None:
     """Read the captions of images that an older release indexed without them. Nothing is embedded."""
-    print_lines(read_missing_captions(settings).lines())
+    print_lines(read_missing_facts(settings).lines())

@@ -14,6 +14,7 @@ from findimg.heads.loading import open_head
 from findimg.index.postings import MIN_PROBABILITY, MIN_REGION_PROBABILITY
 from findimg.index.projection import DEFAULT, FULL
 from findimg.index.text_index import TEXT_FORMAT
+from findimg.library.catalog import added_columns
 from findimg.library.library import Library
 from findimg.library.manifest import SCHEMA, Manifest
 from findimg.models.store import ModelStore
@@ -92,12 +93,16 @@ def make_build_context(
 
 
 def hash_recipe(config: BuildConfig) -> str:
-    """Return a hash of everything besides the images and the library's measures that decides how a segment looks."""
+    """Return a hash of everything besides the images and the library's measures that decides how a segment looks.
+
+    A new column of the catalog changes it, so the next version is built of new segments.
+    """
     parts = [config.backbone, config.fingerprint, config.words, config.head, config.head_sha256, config.visual_dim]
     limits = [MIN_PROBABILITY, MIN_REGION_PROBABILITY]
     if config.near_duplicates is not None:
         limits.append(config.near_duplicates)  # the pairs that a version takes over were found with it
-    return hashlib.sha256(json.dumps([SCHEMA, TEXT_FORMAT, *parts, *limits]).encode()).hexdigest()
+    formats = [SCHEMA, TEXT_FORMAT, *parts, *limits, *added_columns()]
+    return hashlib.sha256(json.dumps(formats).encode()).hexdigest()
 
 
 def _check_visual_dim(text: str) -> str:

@@ -1,11 +1,11 @@
-"""Images that another encoder of the library has embedded: what it recorded about each, and its thumbnail."""
+"""Images that another encoder of the library has embedded: the facts and the thumbnail of each."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from threading import Lock
 
 from findimg.errors import NotPublishedError, ObjectMissingError
-from findimg.images import Image
+from findimg.images import Image, ImageFacts
 from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
@@ -13,7 +13,7 @@ from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.shards import ImageKey, read_rows
 from findimg_jobs.store.thumbnails import read_thumbnail
 
-_SHARDS = 4  # whose records are kept
+_SHARDS = 4  # whose facts are kept
 
 
 class DescribedImages:
@@ -34,7 +34,7 @@ class DescribedImages:
         self._committed = read_committed(storage, fingerprint)
         self._holders: dict[tuple[str, str], ImageKey] = {}  # rows with the vectors of images, by (URI, version)
         self._held: dict[str, list[str]] = {}  # SHA-256 by shard
-        self._records: dict[str, dict[str, dict[str, object]]] = {}  # by shard and SHA-256
+        self._facts_by_shard: dict[str, dict[str, ImageFacts]] = {}  # by shard and SHA-256
         self._lock = Lock()
 
     def look_up(self, images: Iterable[SourceImage]) -> None:
@@ -45,7 +45,7 @@ class DescribedImages:
         self._held = defaultdict(list)
         for sha256, holder in holders.items():
             self._held[holder.shard].append(sha256)
-        self._records = {}
+        self._facts_by_shard = {}
 
     def image(self, image: SourceImage) -> Image | None:
         """Return an image with the pixels of its thumbnail, None if it must be read from its source.
@@ -63,18 +63,17 @@ class DescribedImages:
         if pixels is None:
             return None
         try:
-            record = self._record(holder)
+            facts = self._facts(holder)
         except (ObjectMissingError, OSError, NotPublishedError):
             return None
-        return Image(pixels=pixels, sha256=holder.sha256, **record)  # type: ignore[arg-type]
+        return Image(pixels, holder.sha256, facts)
 
-    def _record(self, holder: ImageKey) -> dict[str, object]:
-        """Return what is known about an image besides its pixels, as `Image` names it."""
+    def _facts(self, holder: ImageKey) -> ImageFacts:
         with self._lock:
-            if holder.shard not in self._records:
+            if holder.shard not in self._facts_by_shard:
                 hashes = self._held[holder.shard]
-                rows = read_rows(self._storage, self._fingerprint, holder.shard, hashes).metadata.to_pylist()
-                while len(self._records) >= _SHARDS:
-                    del self._records[next(iter(self._records))]
-                self._records[holder.shard] = dict(zip(hashes, rows, strict=True))
-            return self._records[holder.shard][holder.sha256]
+                rows = read_rows(self._storage, self._fingerprint, holder.shard, hashes).facts.to_pylist()
+                while len(self._facts_by_shard) >= _SHARDS:
+                    del self._facts_by_shard[next(iter(self._facts_by_shard))]
+                self._facts_by_shard[holder.shard] = dict(zip(hashes, [ImageFacts(**row) for row in rows], strict=True))
+            return self._facts_by_shard[holder.shard][holder.sha256]

@@ -279,17 +279,12 @@ def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:
     # Not strict: without classes the last two are endless.
     for image, visual, of_image, of_regions in zip(images, features.visual, whole, regions, strict=False):
         yield Content(
-            image.width,
-            image.height,
-            image.format,
-            image.bytes,
-            image.taken,
+            image.facts,
             visual,
             classes=of_image[0],
             probabilities=of_image[1],
             region_classes=of_regions[0],
             region_probabilities=of_regions[1],
-            captions=image.captions,
         )
 
 

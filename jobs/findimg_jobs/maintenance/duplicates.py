@@ -104,7 +104,7 @@ def _described(catalog: VersionCatalog, items: list[int]) -> tuple[DuplicateImag
     for row in _rows(catalog, items):
         kind: Kind = "copy" if row.sha256 in seen else "near-duplicate" if images else "first"
         seen.add(row.sha256)
-        images.append(DuplicateImage(row.uri, kind, row.bytes, row.width, row.height))
+        images.append(DuplicateImage(row.uri, kind, row.facts.bytes, row.facts.width, row.facts.height))
     return tuple(images)
 
 

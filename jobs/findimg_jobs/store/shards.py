@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
+from findimg.images.facts import FACT_COLUMNS, ImageFacts
 from findimg.library.layout import shards_prefix
 from findimg.storage.base import Storage
 from findimg_jobs.keys.records import Failure, SourceImage
@@ -29,15 +29,8 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 TOP_CLASSES = 20
-# Columns of vectors.parquet that describe content. They are null in a row without content.
-_METADATA = {
-    "width": pa.int32(),
-    "height": pa.int32(),
-    "format": pa.string(),
-    "bytes": pa.int64(),
-    "taken": pa.timestamp("s"),
-    "captions": pa.string(),
-}
+# Columns of vectors.parquet with the facts of content. They are null in a row without content.
+_FACTS = {column.name: pa.type_for_alias(column.store_type) for column in FACT_COLUMNS}
 _VECTORS: dict[str, type[np.generic]] = {
     "visual": np.float16,
     "classes": np.uint16,
@@ -66,17 +59,12 @@ class Shard:
 class Content:
     """The result of decoding and embedding one image."""
 
-    width: int  # pixels, upright
-    height: int
-    format: str
-    bytes: int
-    taken: datetime | None
+    facts: ImageFacts
     visual: NDArray[np.float32]  # float32[dim]
     classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None if the backbone has no classes
     probabilities: NDArray[np.float32] | None = None  # float32[20]
     region_classes: NDArray[np.uint16] | None = None  # uint16[20], by `Features.regions`; None without regions
     region_probabilities: NDArray[np.float32] | None = None  # float32[20]
-    captions: str | None = None  # by `read_captions`; None if an older release embedded the image and read none
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +160,8 @@ def commit_table(
     uncommit(storage, fingerprint, stats.shard)
     buffer = io.BytesIO()
     # Vectors hardly repeat and nobody filters by them. Dictionaries and statistics would take longer than writing.
-    metadata = [name for name in table.column_names if name not in _VECTORS]
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=metadata, write_statistics=metadata)
+    others = [name for name in table.column_names if name not in _VECTORS]
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=others, write_statistics=others)
     storage.write(f"{folder}/vectors.parquet", buffer.getvalue())
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
     columns = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
@@ -255,16 +243,16 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
     if not len(table):
         return
     matrices = {name: _matrix(table[name]) for name in _VECTORS if name in table.column_names}
-    for i, values in enumerate(with_metadata(table).select(["sha256", *_METADATA]).to_pylist()):
+    for i, values in enumerate(with_facts(table).select(["sha256", *_FACTS]).to_pylist()):
         sha256 = values.pop("sha256")
-        yield sha256, Content(**values, **{name: matrix[i] for name, matrix in matrices.items()})
+        yield sha256, Content(ImageFacts(**values), **{name: matrix[i] for name, matrix in matrices.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContentRows:
     """The content of n images of a shard, one row each."""
 
-    metadata: pa.Table  # n rows: width, height, format, bytes, taken, captions
+    facts: pa.Table  # n rows with the columns of `ImageFacts`
     # Each [n, length]: visual, and also the classes, probabilities and regions that the backbone has. A row that was
     # embedded before the backbone had regions has zeros there.
     vectors: dict[str, NDArray[Any]]
@@ -285,12 +273,12 @@ def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[s
             raise LibraryError(f"Shard {shard} is damaged: {len(missing)} images are missing.")
         rows = np.asarray([row_of[sha256] for sha256 in hashes])
         vectors = {name: _matrix(table[name])[rows] for name in _VECTORS if name in table.column_names}
-        return ContentRows(with_metadata(table).select(list(_METADATA)).take(rows), vectors)
+        return ContentRows(with_facts(table).select(list(_FACTS)).take(rows), vectors)
 
 
-def with_metadata(table: pa.Table) -> pa.Table:
-    """Return a table with all columns of metadata. Shards of older releases lack some of them."""
-    for name, kind in _METADATA.items():
+def with_facts(table: pa.Table) -> pa.Table:
+    """Return a table with all columns of facts. Shards of older releases lack some of them."""
+    for name, kind in _FACTS.items():
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table), kind))
     return table
@@ -328,8 +316,8 @@ def make_table(rows: Sequence[EmbeddedImage]) -> pa.Table:
     columns = {
         name: pa.array([getattr(row, name) for row in rows], pa.string()) for name in ("uri", "version", "sha256")
     }
-    for name, kind in _METADATA.items():
-        columns[name] = pa.array([getattr(row.content, name) if row.content else None for row in rows], kind)
+    for name, kind in _FACTS.items():
+        columns[name] = pa.array([getattr(row.content.facts, name) if row.content else None for row in rows], kind)
     for name, dtype in _VECTORS.items():
         vectors = [getattr(row.content, name) if row.content else None for row in rows]
         if any(vector is not None for vector in vectors):

@@ -1,6 +1,7 @@
 """Decode untrusted image files: upright sRGB pixels, a thumbnail, and the capture date."""
 
 from findimg.images.decode import MODEL_SIDE, THUMBNAIL_SIDE, Image, decode, thumbnail
+from findimg.images.facts import ImageFacts
 from findimg.images.formats import EXTENSIONS
 from findimg.images.refusals import LIMIT_BYTES, LIMIT_PIXELS
 
@@ -11,6 +12,7 @@ __all__ = [
     "MODEL_SIDE",
     "THUMBNAIL_SIDE",
     "Image",
+    "ImageFacts",
     "decode",
     "thumbnail",
 ]

@@ -6,20 +6,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import PIL.Image
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import Base
 from PIL.GifImagePlugin import GifImageFile
 from PIL.Image import Resampling, Transpose
 from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif.as_plugin import HeifImageFile
 
 from findimg.errors import ImageError
-from findimg.images.captions import read_captions
-from findimg.images.capture_date import parse_exif
 from findimg.images.colour import COLOURS, on_white, to_eight_bit, to_srgb
+from findimg.images.facts import ImageFacts, read_facts
 from findimg.images.formats import readable_formats, unreadable
 from findimg.images.readers import gif, isobmff, jpeg, png, webp
 from findimg.images.readers.bmp import is_bmp, open_bmp
@@ -56,14 +54,9 @@ class Image:
     """One decoded image with the facts that its file states."""
 
     pixels: PIL.Image.Image  # RGB, upright, sRGB. Reduced, but not below the sides that `decode` was given.
-    width: int  # pixels of the upright original
-    height: int
-    format: str  # Pillow's name: "JPEG", "MPO", "PNG", "HEIF" …
-    bytes: int
     sha256: str  # of the file's bytes, hex
-    taken: datetime | None  # EXIF capture time by the camera's clock
+    facts: ImageFacts
     incomplete: bool = False  # whether the end of the file is missing
-    captions: str = ""  # titles, descriptions and keywords in its metadata, see `read_captions`
 
 
 def decode(data: bytes, sides: tuple[int, int] = (THUMBNAIL_SIDE, MODEL_SIDE)) -> Image:
@@ -88,7 +81,7 @@ def decode(data: bytes, sides: tuple[int, int] = (THUMBNAIL_SIDE, MODEL_SIDE)) -
         ImageError: the file is empty, not an image, of an unsupported format, broken, or beyond a limit. The message
             names neither the image nor sizes in bytes, so that equal reasons can be counted.
 
-    Source: EXIF 2.32 for the orientation (tag 274) and the capture times (tags 36867 and 36868).
+    Source: EXIF 2.32 for the orientation (tag 274).
     """
     if not data:
         raise empty()
@@ -157,8 +150,9 @@ def _decode(data: bytes, original: bytes, sides: tuple[int, int], incomplete: bo
                 raise too_complex()
             picture.draft(None, _least(width, height, sides))
         _load(picture)
-        orientation, taken = _exif(picture)
-        captions = read_captions(picture)
+        orientation = _orientation(picture)
+        upright = (height, width) if orientation >= 5 else (width, height)
+        facts = read_facts(picture, upright, len(original))
         frame = _first_shown_frame(picture)
         if frame.mode in ("I", "F"):
             frame = _reduced(frame, sides)
@@ -170,21 +164,9 @@ def _decode(data: bytes, original: bytes, sides: tuple[int, int], incomplete: bo
     except Exception as error:
         # A decoder may raise any exception for hostile bytes.
         raise broken(picture.format or "") from error
-    if orientation >= 5:
-        width, height = height, width
     # Metadata would be copied to the thumbnail.
     pixels.info = {}
-    return Image(
-        pixels=pixels,
-        width=width,
-        height=height,
-        format=picture.format or "",
-        bytes=len(original),
-        sha256=hashlib.sha256(original).hexdigest(),
-        taken=taken,
-        incomplete=incomplete,
-        captions=captions,
-    )
+    return Image(pixels, hashlib.sha256(original).hexdigest(), facts, incomplete)
 
 
 def _first_shown_frame(picture: PIL.Image.Image) -> PIL.Image.Image:
@@ -275,20 +257,13 @@ def _least(width: int, height: int, sides: tuple[int, int]) -> tuple[int, int]:
     return (long, short) if width >= height else (short, long)
 
 
-def _exif(picture: PIL.Image.Image) -> tuple[int, datetime | None]:
-    """Return the orientation, 1 to 8, and the capture time."""
+def _orientation(picture: PIL.Image.Image) -> int:
+    """Return the orientation, 1 to 8."""
     orientation: Any = 1
-    details: dict[int, Any] = {}
-    # Broken metadata must not cost the pixels, nor what was read before the break.
+    # Broken metadata must not cost the pixels.
     with suppress(Exception):
-        exif = picture.getexif()
-        orientation = exif.get(Base.Orientation)
-        details = exif.get_ifd(IFD.Exif)
-    times = (parse_exif(details.get(tag)) for tag in (Base.DateTimeOriginal, Base.DateTimeDigitized))
-    return (
-        orientation if isinstance(orientation, int) and orientation in _UPRIGHT else 1,
-        next((time for time in times if time), None),
-    )
+        orientation = picture.getexif().get(Base.Orientation)
+    return orientation if isinstance(orientation, int) and orientation in _UPRIGHT else 1
 
 
 def _reduced(picture: PIL.Image.Image, sides: tuple[int, int]) -> PIL.Image.Image:

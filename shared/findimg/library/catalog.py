@@ -7,12 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
+from findimg.images.facts import FACT_COLUMNS, FactColumn, ImageFacts
 from findimg.library.filters import FOLDER, Filters, fold, sql_condition
 
 # What an image's date is from: the camera's metadata, the file's name, or the file's modification time.
@@ -26,16 +27,18 @@ class CatalogRow:
     uri: str
     version: str
     sha256: str  # hex
-    width: int  # pixels, upright
-    height: int
-    format: str  # Pillow's name: JPEG, PNG, …
-    bytes: int
-    taken: datetime | None  # capture time by the camera's clock, or another time by `dated_by`
+    facts: ImageFacts  # `taken` may be from another source, see `dated_by`. Facts without a column are None.
     dated_by: DateSource | None = None  # None without a date, and in catalogs of older releases
 
 
 UNDATED = np.iinfo(np.int64).min  # time of an image without a capture time
-_COLUMNS = "uri, version, sha256, width, height, format, bytes, taken, dated_by"
+_FACTS = [column for column in FACT_COLUMNS if column.catalog_type]
+_COLUMNS = ["uri", "version", "sha256", *(column.name for column in _FACTS), "dated_by"]
+
+
+def added_columns() -> list[str]:
+    """Return the catalog's columns of facts that older releases do not have. They are declared in `ImageFacts`."""
+    return [f"{column.name} {column.catalog_type}" for column in _FACTS if column.added]
 
 
 def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
@@ -45,33 +48,34 @@ def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
         path: the file, which does not exist yet.
         rows: the rows of item 0, item 1 and so on, with different URIs.
     """
+    facts = ", ".join(f"{column.name} {column.catalog_type}" for column in _FACTS)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "CREATE TABLE images (item INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, version TEXT NOT NULL,"
-            " sha256 TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,"
-            " bytes INTEGER NOT NULL, taken TEXT, dated_by TEXT) STRICT;"
+            f" sha256 TEXT NOT NULL, {facts}, dated_by TEXT) STRICT;"
         )
         connection.executemany(
-            f"INSERT INTO images (item, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO images (item, {', '.join(_COLUMNS)}) VALUES (?{', ?' * len(_COLUMNS)})",
             (
-                (
-                    item,
-                    r.uri,
-                    r.version,
-                    r.sha256,
-                    r.width,
-                    r.height,
-                    r.format,
-                    r.bytes,
-                    r.taken and r.taken.isoformat(" "),
-                    r.dated_by,
-                )
-                for item, r in enumerate(rows)
+                (item, row.uri, row.version, row.sha256, *_stored_facts(row.facts), row.dated_by)
+                for item, row in enumerate(rows)
             ),
         )
         connection.commit()
         connection.executescript("CREATE INDEX taken ON images (taken); CREATE INDEX format ON images (format);")
+
+
+def _stored_facts(facts: ImageFacts) -> Iterator[object]:
+    """Yield the values of the columns of facts."""
+    for column in _FACTS:
+        value = getattr(facts, column.name)
+        yield value.isoformat(" ") if isinstance(value, datetime) else value
+
+
+def _read_fact(column: FactColumn, value: Any) -> Any:
+    """Return the fact that a column's value stands for."""
+    return datetime.fromisoformat(value) if value and column.store_type.startswith("timestamp") else value
 
 
 def _composed(text: str) -> str:
@@ -96,7 +100,9 @@ class Catalog:
             self._connection.execute(f"PRAGMA mmap_size = {path.stat().st_size}")
             (self.images,) = self._connection.execute("SELECT count(*) FROM images").fetchone()
             names = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(images)")}
-            self._columns = _COLUMNS if "dated_by" in names else _COLUMNS.replace("dated_by", "NULL AS dated_by")
+            # Catalogs of older releases lack some columns.
+            self._missing = set(_COLUMNS) - names
+            self._columns = ", ".join(f"NULL AS {name}" if name in self._missing else name for name in _COLUMNS)
         except sqlite3.DatabaseError as error:
             raise LibraryError(f"{path} cannot be opened as a catalog: {error}. Publish again with index.") from error
 
@@ -108,8 +114,9 @@ class Catalog:
         """Return the images behind at most some thousand items of the catalog, in the items' order."""
         query = f"SELECT item, {self._columns} FROM images WHERE item IN ({', '.join('?' * len(items))})"
         found = {}
-        for item, *known, taken, dated_by in self._connection.execute(query, items):
-            found[item] = CatalogRow(*(*known, taken and datetime.fromisoformat(taken), dated_by))
+        for item, uri, version, sha256, *values, dated_by in self._connection.execute(query, items):
+            facts = {each.name: _read_fact(each, value) for each, value in zip(_FACTS, values, strict=True)}
+            found[item] = CatalogRow(uri, version, sha256, ImageFacts(**facts), dated_by)
         return [found[item] for item in items]
 
     def item(self, uri: str) -> int | None:
@@ -160,7 +167,7 @@ class Catalog:
 
     def dated_by_file(self, filters: Filters) -> NDArray[np.int64]:
         """Return the items that match the filters and are dated by their file's time, int64[m]."""
-        if self._columns != _COLUMNS:
+        if "dated_by" in self._missing:
             return np.empty(0, np.int64)
         conditions, values = sql_condition(filters)
         query = f"SELECT item FROM images WHERE dated_by = 'file' AND {conditions}"

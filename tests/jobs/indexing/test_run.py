@@ -221,11 +221,11 @@ def test_image_without_a_camera_date_is_dated_by_its_name_or_its_file(
     catalog = open_catalog(Library(library, cache).open())
     rows = {Path(row.uri).name: row for row in catalog.rows(range(catalog.images))}
     camera, name, file = (rows[each] for each in ("IMG_20200101_camera.jpg", "IMG-20240601-WA0001.jpg", "1.png"))
-    assert (camera.taken, camera.dated_by) == (datetime(2023, 5, 4, 3, 2, 1), "camera")
-    assert (name.taken, name.dated_by) == (datetime(2024, 6, 1), "name")
+    assert (camera.facts.taken, camera.dated_by) == (datetime(2023, 5, 4, 3, 2, 1), "camera")
+    assert (name.facts.taken, name.dated_by) == (datetime(2024, 6, 1), "name")
     assert file.dated_by == "file"
-    assert file.taken is not None
-    assert before < file.taken < datetime.now() + timedelta(minutes=5)
+    assert file.facts.taken is not None
+    assert before < file.facts.taken < datetime.now() + timedelta(minutes=5)
     assert catalog.dated_by_file(Filters()) == 6
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.keys.image_table import ImageTable
@@ -28,7 +29,7 @@ def hash_of(content: int) -> str:
 
 
 def row(uri: str, content: int, vectors: bool = True) -> EmbeddedImage:
-    made = Content(30, 20, "PNG", 99, None, np.ones(8, np.float32)) if vectors else None
+    made = Content(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32)) if vectors else None
     return EmbeddedImage(uri, "1", hash_of(content), made)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from findimg.errors import NotPublishedError
+from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import read_committed
@@ -25,7 +26,7 @@ from findimg_jobs.store.shards import (
 def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> EmbeddedImage:
     """Return an image with made-up content. Each number has different vectors."""
     visual = np.random.default_rng(content).standard_normal(8).astype(np.float16).astype(np.float32)
-    made = Content(content + 1, 20, "PNG", 99, None, visual) if vectors else None
+    made = Content(ImageFacts(content + 1, 20, "PNG", 99, None), visual) if vectors else None
     return EmbeddedImage(uri, version, f"{content:064x}", made)
 
 

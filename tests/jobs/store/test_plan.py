@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from findimg.errors import LibraryError
+from findimg.images import ImageFacts
 from findimg.storage.base import open_storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
@@ -22,7 +23,7 @@ OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "bro
 @pytest.fixture
 def known(tmp_path: Path) -> CommittedImages:
     storage = open_storage(tmp_path / "known")
-    content = Content(30, 20, "PNG", 99, None, np.ones(8, np.float32))
+    content = Content(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32))
     failures = [
         Failure("broken", "1", "truncated", transient=False),
         Failure("away", "1", "no answer", transient=True),
@@ -75,7 +76,7 @@ def test_damaged_row_of_a_plan_is_reported(tmp_path: Path, with_committed: bool)
     storage = open_storage(tmp_path)
     images = [SourceImage(f"/photos/{hashlib.sha256(bytes([n % 256])).hexdigest()}{n}", "1") for n in range(5000)]
     write_plan(storage, Plan("r", table(*images)))
-    content = Content(30, 20, "PNG", 99, None, np.ones(8, np.float32))
+    content = Content(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32))
     rows = [EmbeddedImage(image.uri, "1", f"{number:064x}", content) for number, image in enumerate(images)]
     commit_shard(storage, "f", rows, [], Stats("s", len(rows), len(rows), 0, 0))
     path = tmp_path / "plans" / "r.parquet"

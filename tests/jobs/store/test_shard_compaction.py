@@ -8,6 +8,7 @@ import pytest
 
 import findimg_jobs.store.shard_compaction
 from findimg.errors import NotPublishedError, StorageError
+from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.keys.image_table import ImageTable
@@ -42,11 +43,7 @@ def make_row(number: int, version: str = "1", copy: bool = False) -> EmbeddedIma
     """Return a made-up image. Each number has different vectors."""
     rng = np.random.default_rng(number)
     content = Content(
-        width=number + 1,
-        height=20,
-        format="JPEG",
-        bytes=1234,
-        taken=None,
+        facts=ImageFacts(number + 1, 20, "JPEG", 1234, None),
         visual=rng.standard_normal(DIM).astype(np.float16).astype(np.float32),
         classes=rng.permutation(20).astype(np.uint16),
         probabilities=rng.random(20, np.float32),
@@ -79,7 +76,7 @@ def vectors(storage: Storage) -> dict[str, bytes]:
             assert content.classes is not None
             assert content.probabilities is not None
             arrays = (content.visual, content.classes, content.probabilities)
-            found[sha256] = b"".join([str(content.width).encode(), *(array.tobytes() for array in arrays)])
+            found[sha256] = b"".join([str(content.facts.width).encode(), *(array.tobytes() for array in arrays)])
     return found
 
 

@@ -3,6 +3,7 @@ from datetime import datetime
 
 import numpy as np
 
+from findimg.images import ImageFacts
 from findimg.storage.base import open_storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
@@ -19,11 +20,7 @@ from findimg_jobs.store.shards import (
 )
 
 CONTENT = Content(
-    width=30,
-    height=20,
-    format="JPEG",
-    bytes=1234,
-    taken=datetime(2024, 6, 1, 12, 30),
+    facts=ImageFacts(30, 20, "JPEG", 1234, datetime(2024, 6, 1, 12, 30)),
     visual=np.arange(8, dtype=np.float32) / 7,
     classes=np.arange(20, dtype=np.uint16),
     probabilities=np.linspace(0.4, 0, 20, dtype=np.float32),

@@ -97,7 +97,7 @@ def runs(left: int, right: int) -> bytes:
 )
 def test_layout_has_correct_colours(data: bytes, tolerance: int) -> None:
     image = decode(data)
-    assert (image.format, image.width, image.height) == ("BMP", 64, 48)
+    assert (image.facts.format, image.facts.width, image.facts.height) == ("BMP", 64, 48)
     assert np.abs(np.asarray(image.pixels).astype(int) - RGB).max() <= tolerance
 
 

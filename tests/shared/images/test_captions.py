@@ -74,7 +74,7 @@ def test_xmp_captions_are_read_and_nothing_private(kind: str) -> None:
         how = {"pnginfo": texts}
     elif kind == "TIFF":
         how = {"tiffinfo": {700: XMP.encode()}}
-    captions = decode(saved(kind, **how)).captions
+    captions = decode(saved(kind, **how)).facts.captions
     assert captions == CAPTIONS
     assert not any(secret in captions for secret in SECRETS)
 
@@ -106,7 +106,7 @@ def test_entities_are_not_expanded() -> None:
 )
 def test_user_comment_is_read_by_its_character_set(comment: bytes, text: str) -> None:
     made = saved("JPEG", exif=exif({}, {Base.UserComment: comment}))
-    assert decode(made).captions == text
+    assert decode(made).facts.captions == text
 
 
 def test_exif_texts_are_read() -> None:
@@ -120,13 +120,13 @@ def test_exif_texts_are_read() -> None:
         Base.Artist: "Jane",
         0x4746: 5,
     }
-    captions = decode(saved("JPEG", exif=exif(tags))).captions
+    captions = decode(saved("JPEG", exif=exif(tags))).facts.captions
     assert captions == "Dachterrasse\n東京\nsee wiki\nTeam on the roof\nroof, team, 夏\n5 stars"
 
 
 @pytest.mark.parametrize("text", ["OLYMPUS DIGITAL CAMERA", "SONY DSC", r"DCIM\100MEDIA\DJI_0001.JPG", "   ", "???"])
 def test_text_that_cameras_write_is_left_out(text: str) -> None:
-    assert decode(saved("JPEG", exif=exif({Base.ImageDescription: text}))).captions == ""
+    assert decode(saved("JPEG", exif=exif({Base.ImageDescription: text}))).facts.captions == ""
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_iptc_is_read_by_its_character_set(escape: bytes | None, charset: str) -
         dataset(2, 120, "Die Übersicht".encode(charset)),
         dataset(2, 80, b"Jane"),
     ]
-    assert decode(with_iptc(datasets)).captions == "Frühjahr\nSpring report\nDie Übersicht\nBörse, finance"
+    assert decode(with_iptc(datasets)).facts.captions == "Frühjahr\nSpring report\nDie Übersicht\nBörse, finance"
 
 
 def test_png_texts_are_read() -> None:
@@ -160,7 +160,7 @@ def test_png_texts_are_read() -> None:
     texts.add_itxt("Comment", "完了")
     texts.add_text("Author", "Jane")
     texts.add_text("Software", "painter 1.0")
-    assert decode(saved("PNG", pnginfo=texts)).captions == "Sprint board\nSpäte Phase\n完了"
+    assert decode(saved("PNG", pnginfo=texts)).facts.captions == "Sprint board\nSpäte Phase\n完了"
 
 
 def test_large_metadata_is_cut_and_costs_no_pixels() -> None:
@@ -168,12 +168,12 @@ def test_large_metadata_is_cut_and_costs_no_pixels() -> None:
     texts.add_text("Comment", "word " * 100_000, zip=True)
     texts.add_text("Title", "kept")
     decoded = decode(saved("PNG", pnginfo=texts))
-    assert len(decoded.captions) < 9000
-    assert decoded.width == 40
+    assert len(decoded.facts.captions) < 9000
+    assert decoded.facts.width == 40
     bomb = b"Comment\0\0" + zlib.compress(b"a" * (100 << 20))
     png = saved("PNG")
     chunk = struct.pack(">I", len(bomb)) + b"zTXt" + bomb + struct.pack(">I", zlib.crc32(b"zTXt" + bomb))
-    assert decode(png[:33] + chunk + png[33:]).width == 40
+    assert decode(png[:33] + chunk + png[33:]).facts.width == 40
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,6 @@ def test_hostile_metadata_raises_nothing(noise: bytes, place: int, insert: bool)
     packet = XMP.encode()
     broken = packet[:place] + noise + packet[place if insert else place + len(noise) :]
     assert isinstance(read_sidecar(broken), str)
-    assert isinstance(decode(saved("JPEG", xmp=broken)).captions, str)
-    assert isinstance(decode(with_iptc([dataset(2, 120, b"x"), noise])).captions, str)
-    assert isinstance(decode(saved("JPEG", exif=exif({}, {Base.UserComment: noise}))).captions, str)
+    assert isinstance(decode(saved("JPEG", xmp=broken)).facts.captions, str)
+    assert isinstance(decode(with_iptc([dataset(2, 120, b"x"), noise])).facts.captions, str)
+    assert isinstance(decode(saved("JPEG", exif=exif({}, {Base.UserComment: noise}))).facts.captions, str)

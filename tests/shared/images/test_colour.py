@@ -140,4 +140,4 @@ def test_codestream_far_larger_than_its_container_states_is_rejected_before_deco
 
 @pytest.mark.parametrize("name", ["AVIF", "HEIF"])
 def test_size_of_an_odd_picture_is_no_lie(name: str) -> None:
-    assert decode(file(noise(5, 3), name)).width == 5
+    assert decode(file(noise(5, 3), name)).facts.width == 5

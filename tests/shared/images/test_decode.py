@@ -159,9 +159,9 @@ def refusal(data: bytes) -> str:
 def test_every_format_is_decoded(name: str) -> None:
     data = file(flag(), name)
     image = decode(data)
-    assert (image.format, image.width, image.height, image.bytes) == (name, 64, 48, len(data))
+    assert (image.facts.format, image.facts.width, image.facts.height, image.facts.bytes) == (name, 64, 48, len(data))
     assert image.sha256 == hashlib.sha256(data).hexdigest()
-    assert image.taken is None
+    assert image.facts.taken is None
     assert (image.pixels.mode, image.pixels.size) == ("RGB", (64, 48))
     assert corners(image.pixels) == "rgby"
     assert far(image.pixels.getpixel((8, 8)), CORNERS["r"]) < 25
@@ -186,12 +186,12 @@ def test_every_orientation_is_made_upright(name: str, orientation: int, stored: 
         turned.paste(CORNERS[corner], (*box, box[0] + width // 2, box[1] + height // 2))
     image = decode(file(turned, name, exif=exif(orientation)))
     assert corners(image.pixels) == "rgby"
-    assert (image.width, image.height) == image.pixels.size == (64, 48)
+    assert (image.facts.width, image.facts.height) == image.pixels.size == (64, 48)
 
 
 def test_large_rotated_jpeg_keeps_its_upright_size() -> None:
     image = decode(file(flag(1999, 2000), "JPEG", exif=exif(6)))
-    assert (image.width, image.height) == (2000, 1999)
+    assert (image.facts.width, image.facts.height) == (2000, 1999)
     assert image.pixels.width < 1000
     assert corners(image.pixels) == "bryg"
 
@@ -305,7 +305,7 @@ def test_broken_or_foreign_profile_is_ignored(broken: bytes) -> None:
 def test_of_an_animation_the_first_frame_counts(name: str) -> None:
     image = decode(file(flag(), name, save_all=True, append_images=[PIL.Image.new("RGB", (64, 48)), noise(64, 48)]))
     assert corners(image.pixels) == "rgby"
-    assert (image.width, image.height) == (64, 48)
+    assert (image.facts.width, image.facts.height) == (64, 48)
 
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF"])
@@ -333,7 +333,7 @@ def test_animation_of_one_colour_or_with_a_broken_second_frame_shows_its_first_f
 @pytest.mark.parametrize("other", [40, 320, 641, 1921])
 def test_no_image_is_reduced_below_what_the_backbone_and_the_thumbnail_need(name: str, side: int, other: int) -> None:
     image = decode(file(PIL.Image.new("RGB", (side, other)), name))
-    assert (image.width, image.height) == (side, other)
+    assert (image.facts.width, image.facts.height) == (side, other)
     short, long = sorted(image.pixels.size)
     assert short >= min(MODEL_SIDE, side, other)
     assert long >= min(THUMBNAIL_SIDE, max(side, other))
@@ -342,7 +342,7 @@ def test_no_image_is_reduced_below_what_the_backbone_and_the_thumbnail_need(name
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF"])
 def test_large_image_is_reduced_without_visible_change(name: str) -> None:
     image = decode(file(flag(4000, 3000), name))
-    assert (image.width, image.height) == (4000, 3000)
+    assert (image.facts.width, image.facts.height) == (4000, 3000)
     assert image.pixels.width < 700
     assert corners(image.pixels) == "rgby"
 
@@ -474,7 +474,7 @@ def test_image_at_the_pixel_limit_is_decoded() -> None:
     rows = zlib.compressobj(1)
     body = b"".join(rows.compress(b"\0" + b"\xff" * 1250) for _ in range(10_000)) + rows.flush()
     image = decode(png(10_000, 10_000, body))
-    assert (image.width, image.height) == (10_000, 10_000)
+    assert (image.facts.width, image.facts.height) == (10_000, 10_000)
     assert image.pixels.getpixel((9, 9)) == (255, 255, 255)
 
 
@@ -486,7 +486,7 @@ ignore_pillow_warnings()
 try:
     decode({png(10_001, 10_000, zlib.compress(bytes(1)))!r})
 except ImageError:
-    print(decode({file(flag(), "JPEG", exif=exif(6)[:20])!r}).width)
+    print(decode({file(flag(), "JPEG", exif=exif(6)[:20])!r}).facts.width)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("64\n", "")
@@ -514,7 +514,7 @@ def test_pillow_still_refuses_truncated_files_to_others() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_image_of_one_pixel_is_decoded(name: str) -> None:
     image = decode(file(PIL.Image.new("RGB", (1, 1), "white"), name))
-    assert (image.width, image.height) == (1, 1)
+    assert (image.facts.width, image.facts.height) == (1, 1)
     assert decode(thumbnail(image)).pixels.getpixel((0, 0)) == (255, 255, 255)
 
 
@@ -523,9 +523,9 @@ def test_image_of_one_pixel_is_decoded(name: str) -> None:
 )
 def test_extremely_elongated_images_go_all_the_way(width: int, height: int, name: str) -> None:
     image = decode(file(PIL.Image.new("L", (width, height), 255), name))
-    assert (image.width, image.height) == (width, height)
+    assert (image.facts.width, image.facts.height) == (width, height)
     small = decode(thumbnail(image))
-    assert sorted((small.width, small.height)) == [1, 320]
+    assert sorted((small.facts.width, small.facts.height)) == [1, 320]
 
 
 @pytest.mark.parametrize(
@@ -560,12 +560,12 @@ def test_capture_time_is_read(name: str) -> None:
     image = decode(
         file(flag(), name, exif=exif(DateTimeOriginal="2024:06:01 12:30:05", DateTimeDigitized="2025:01:01 00:00:00"))
     )
-    assert image.taken == datetime(2024, 6, 1, 12, 30, 5)
+    assert image.facts.taken == datetime(2024, 6, 1, 12, 30, 5)
 
 
 def test_digitized_time_replaces_a_missing_capture_time() -> None:
     times = {"DateTimeOriginal": "0000:00:00 00:00:00", "DateTimeDigitized": "2025:01:01 00:00:00"}
-    assert decode(file(flag(), "JPEG", exif=exif(**times))).taken == datetime(2025, 1, 1)
+    assert decode(file(flag(), "JPEG", exif=exif(**times))).facts.taken == datetime(2025, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -573,7 +573,7 @@ def test_digitized_time_replaces_a_missing_capture_time() -> None:
     ["0000:00:00 00:00:00", "    :  :     :  :  ", "", "yesterday", "2024:13:01 00:00:00", "0024:01:01 00:00:00"],
 )
 def test_invalid_capture_time_is_none(time: str) -> None:
-    assert decode(file(flag(), "JPEG", exif=exif(DateTimeOriginal=time))).taken is None
+    assert decode(file(flag(), "JPEG", exif=exif(DateTimeOriginal=time))).facts.taken is None
 
 
 @pytest.mark.parametrize("broken", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", exif(6)[:20], exif(99)])
@@ -588,7 +588,7 @@ def test_broken_capture_time_keeps_the_orientation() -> None:
     place = whole.index(struct.pack(">HHI", IFD.Exif, 4, 1)) + 8
     image = decode(file(flag(), "JPEG", exif=whole[:place] + b"\xff\xff\xff\xff" + whole[place + 4 :]))
     assert corners(image.pixels) == "ybgr"
-    assert image.taken is None
+    assert image.facts.taken is None
 
 
 def samples() -> dict[str, bytes]:
@@ -675,6 +675,6 @@ def test_photographs_are_decoded_like_by_pillow() -> None:
     for path in sorted(PHOTOS.glob("*/*/*.jpg"))[::35]:
         image = decode(path.read_bytes())
         plain = PIL.Image.open(path).convert("RGB")
-        assert (image.width, image.height) == plain.size
+        assert (image.facts.width, image.facts.height) == plain.size
         if image.pixels.size == plain.size:
             assert np.abs(np.asarray(image.pixels, int) - np.asarray(plain, int)).mean() < 3

@@ -48,13 +48,13 @@ def dng(preview: bool = True, orientation: int = 1) -> bytes:
 def test_jpeg_xl_is_decoded(container: bool, mode: str) -> None:
     pytest.importorskip("pillow_jxl")
     image = decode(file(flag().convert(mode), "JXL", use_container=container))
-    assert (image.format, image.width, image.height, corners(image.pixels)) == ("JXL", 64, 48, "rgby")
+    assert (image.facts.format, image.facts.width, image.facts.height, corners(image.pixels)) == ("JXL", 64, 48, "rgby")
 
 
 def test_jpeg_xl_is_not_turned_twice() -> None:
     pytest.importorskip("pillow_jxl")
     image = decode(file(flag(), "JXL", exif=exif(6)[6:]))
-    assert (image.width, image.height, corners(image.pixels)) == (64, 48, "rgby")
+    assert (image.facts.width, image.facts.height, corners(image.pixels)) == (64, 48, "rgby")
 
 
 def test_jpeg_xl_with_too_many_pixels_is_rejected_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,14 +71,14 @@ def test_jpeg_xl_with_too_many_pixels_is_rejected_before_decoding(monkeypatch: p
 def test_preview_of_a_raw_file_is_shown_upright(orientation: int) -> None:
     pytest.importorskip("rawpy")
     image = decode(dng(orientation=orientation))
-    assert (image.format, corners(image.pixels)) == ("RAW", "rgby")
-    assert (image.width > image.height) == (orientation == 1)
+    assert (image.facts.format, corners(image.pixels)) == ("RAW", "rgby")
+    assert (image.facts.width > image.facts.height) == (orientation == 1)
 
 
 def test_raw_file_without_a_preview_is_developed() -> None:
     pytest.importorskip("rawpy")
     image = decode(dng(preview=False))
-    assert (image.width, image.height) == (320, 240)
+    assert (image.facts.width, image.facts.height) == (320, 240)
 
 
 def test_cut_raw_file_is_rejected() -> None:
@@ -108,4 +108,4 @@ def test_extension_names_its_missing_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_scan_without_raw_tags_is_no_raw_file() -> None:
-    assert decode(file(flag(), "TIFF")).format == "TIFF"
+    assert decode(file(flag(), "TIFF")).facts.format == "TIFF"

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import LibraryError
+from findimg.images import ImageFacts
 from findimg.library.catalog import UNDATED, Catalog, CatalogRow, DateSource, write_catalog
 from findimg.library.filters import Filters, fold
 
 
 def row(uri: str, taken: datetime | None = None, form: str = "JPEG", dated_by: DateSource | None = None) -> CatalogRow:
-    return CatalogRow(uri, '"etag"', "ab" * 32, 640, 480, form, 12345, taken, dated_by)
+    return CatalogRow(uri, '"etag"', "ab" * 32, ImageFacts(640, 480, form, 12345, taken), dated_by)
 
 
 @contextmanager
@@ -174,12 +175,12 @@ def test_filters_match_a_plain_python_filter(
     rows: list[CatalogRow], folders: list[str], before: date | None, after: date | None, wanted: list[str]
 ) -> None:
     def holds(each: CatalogRow) -> bool:
-        day = each.taken and each.taken.date()
+        day = each.facts.taken and each.facts.taken.date()
         return (
             all(folder in "/" + each.uri[: each.uri.rindex("/") + 1].casefold() for folder in folders)
             and (before is None or (day is not None and day < before))
             and (after is None or (day is not None and day >= after))
-            and (not wanted or each.format in wanted)
+            and (not wanted or each.facts.format in wanted)
         )
 
     expected = [each.uri for each in rows if holds(each)]

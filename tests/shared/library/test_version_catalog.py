@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from findimg.images import ImageFacts
 from findimg.library.catalog import CatalogRow, write_catalog
 from findimg.library.filters import NO_FILTERS, Filters
 from findimg.library.items import ItemRows
@@ -18,7 +19,7 @@ from tests.shared.library.test_library import manifest_of
 
 
 def row(uri: str, taken: datetime | None = None) -> CatalogRow:
-    return CatalogRow(uri, "1", hashlib.sha256(uri.encode()).hexdigest(), 640, 480, "JPEG", 12345, taken)
+    return CatalogRow(uri, "1", hashlib.sha256(uri.encode()).hexdigest(), ImageFacts(640, 480, "JPEG", 12345, taken))
 
 
 FIRST = [row("/a/1"), row("/gone/2", datetime(2020, 1, 1)), row("/c/3", datetime(2024, 6, 1)), row("/d/é")]

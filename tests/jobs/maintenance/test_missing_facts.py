@@ -10,7 +10,7 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.indexing.run import index
-from findimg_jobs.maintenance.read_captions import read_missing_captions
+from findimg_jobs.maintenance.missing_facts import read_missing_facts
 from findimg_jobs.store.shards import Stats, commit_table, read_shards, read_table
 
 
@@ -41,10 +41,10 @@ def test_captions_of_images_from_an_older_release_are_read_without_embedding(tmp
     assert index(settings, [str(photos)]).embedded == 0
     assert found(settings, "caption:wombat") == []
     (photos / "moon.png").rename(tmp_path / "elsewhere")
-    report = read_missing_captions(settings)
+    report = read_missing_facts(settings)
     assert (report.images, report.captioned, report.failed) == (1, 1, 1)
     assert found(settings, "caption:wombat") == ["coins.png"]
     (tmp_path / "elsewhere").rename(photos / "moon.png")
-    assert read_missing_captions(settings).images == 1
-    assert read_missing_captions(settings).images == 0
+    assert read_missing_facts(settings).images == 1
+    assert read_missing_facts(settings).images == 0
     assert index(settings, [str(photos)]).embedded == 0

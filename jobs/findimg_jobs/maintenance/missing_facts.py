@@ -1,14 +1,15 @@
-"""Read the captions of images that an older release indexed without them."""
+"""Read the facts of images, such as captions, that an older release indexed without them."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from findimg.errors import ImageError, StorageError
-from findimg.images import LIMIT_BYTES, decode
+from findimg.images import LIMIT_BYTES, ImageFacts, decode
 from findimg.images.decode import ignore_pillow_warnings
+from findimg.images.facts import FACT_COLUMNS
 from findimg.settings import Settings
 from findimg.storage.base import Storage, read_uri
 from findimg_jobs.build.rebuild import VersionChange, publish_images
@@ -23,17 +24,19 @@ from findimg_jobs.store.shards import (
     read_shards,
     read_table,
     uncommit_if_damaged,
-    with_metadata,
+    with_facts,
 )
 
 _READERS = 8  # images that are read at the same time
+_EMPTY: dict[str, Any] = {each.name: "" if each.store_type == "string" else 0 for each in FACT_COLUMNS if each.added}
+_NOTHING = ImageFacts(0, 0, "", 0, None, **_EMPTY)  # of a file that is no image any more
 
 
 @dataclass(frozen=True, slots=True)
-class CaptionReport:
-    """Counts of what `read_missing_captions` read."""
+class FactReport:
+    """Counts of what `read_missing_facts` read."""
 
-    version: str  # the live version, with the captions
+    version: str  # the live version, with the facts
     images: int  # images that were read
     captioned: int  # those that have captions
     failed: int  # images that could not be read; the next call reads them again
@@ -46,8 +49,8 @@ class CaptionReport:
         return lines
 
 
-def read_missing_captions(settings: Settings) -> CaptionReport:
-    """Read the captions of all images that were indexed without them, and publish a version that has them.
+def read_missing_facts(settings: Settings) -> FactReport:
+    """Read the facts that images were indexed without, and publish a version that has them.
 
     Nothing is embedded. A call after an interruption goes on with the shards that are left.
 
@@ -56,6 +59,7 @@ def read_missing_captions(settings: Settings) -> CaptionReport:
     """
     ignore_pillow_warnings()
     read = failed = 0
+    changed: set[str] = set()
     captioned: set[str] = set()
     with write_to_live(settings) as (session, live):
         library = session.library
@@ -63,57 +67,67 @@ def read_missing_captions(settings: Settings) -> CaptionReport:
             for shard in read_shards(library.storage, fingerprint):
                 found = _read_shard(library.storage, fingerprint, shard)
                 read, failed = read + found.read, failed + found.failed
+                changed |= found.changed
                 captioned |= found.captioned
                 session.lock.check()
-        if captioned:
-            holding = {segment.name for segment in segments_with(library, live, (), captioned)}
+        if changed:
+            holding = {segment.name for segment in segments_with(library, live, (), changed)}
             images = read_images(library.storage, live.run)
             change = VersionChange(live.run, images, allow_shrink=True, rewritten=holding)
             live = publish_images(session, settings, live, change)
-    return CaptionReport(live.version, read, len(captioned), failed)
+    return FactReport(live.version, read, len(captioned), failed)
 
 
 @dataclass(frozen=True, slots=True)
-class _ShardCaptions:
+class _ShardFacts:
     """What was read for one shard."""
 
     read: int
     failed: int
-    captioned: frozenset[str]  # SHA-256 of images with captions
+    changed: frozenset[str] = frozenset()  # SHA-256 of images with a fact that the shard lacked
+    captioned: frozenset[str] = frozenset()  # SHA-256 of those with captions
 
 
-def _read_shard(storage: Storage, fingerprint: str, shard: CommittedShard) -> _ShardCaptions:
-    """Read the captions that a shard lacks, and write the shard again with them."""
+def _read_shard(storage: Storage, fingerprint: str, shard: CommittedShard) -> _ShardFacts:
+    """Read the facts that a shard lacks, and write the shard again with them."""
     with uncommit_if_damaged(storage, fingerprint, shard.name):
-        table = with_metadata(read_table(storage, fingerprint, shard.name))
-    captions: list[str | None] = table["captions"].to_pylist()
+        table = with_facts(read_table(storage, fingerprint, shard.name))
     has_vectors = holds_vectors(table).to_pylist()
-    missing = [row for row, text in enumerate(captions) if text is None and has_vectors[row]]
-    if not missing:
-        return _ShardCaptions(0, 0, frozenset())
+    added = table.select([column.name for column in FACT_COLUMNS if column.added]).to_pylist()
+    lacking = [row for row, facts in enumerate(added) if has_vectors[row] and None in facts.values()]
+    if not lacking:
+        return _ShardFacts(0, 0)
     uris, versions = table["uri"].to_pylist(), table["version"].to_pylist()
     with ThreadPoolExecutor(_READERS) as readers:
-        found: Sequence[str | None] = list(
-            readers.map(_read_image, [uris[row] for row in missing], [versions[row] for row in missing])
-        )
-    for row, text in zip(missing, found, strict=True):
-        captions[row] = text
-    read = sum(text is not None for text in found)
+        answers = readers.map(_read_image, [uris[row] for row in lacking], [versions[row] for row in lacking])
+        found = dict(zip(lacking, answers, strict=True))
+    hashes, captioned, changed = table["sha256"].to_pylist(), set(), set()
+    read = 0
+    for row, facts in found.items():
+        if facts is None:
+            continue
+        read += 1
+        for name in [name for name, fact in added[row].items() if fact is None]:
+            added[row][name] = getattr(facts, name)
+            if added[row][name]:
+                changed.add(hashes[row])
+        if facts.captions:
+            captioned.add(hashes[row])
     if read:
-        column = table.column_names.index("captions")
-        table = table.set_column(column, "captions", pa.array(captions, pa.string()))
+        for name in added[0]:
+            place = table.schema.get_field_index(name)
+            values = pa.array([facts[name] for facts in added], table.schema.field(place).type)
+            table = table.set_column(place, name, values)
         stats = Stats(shard.name, len(table), sum(has_vectors), len(shard.failures), bytes_read=0)
         commit_table(storage, fingerprint, table, shard.failures, stats)
-    hashes = table["sha256"].to_pylist()
-    captioned = frozenset(hashes[row] for row, text in zip(missing, found, strict=True) if text)
-    return _ShardCaptions(read, len(found) - read, captioned)
+    return _ShardFacts(read, len(found) - read, frozenset(changed), frozenset(captioned))
 
 
-def _read_image(uri: str, version: str) -> str | None:
-    """Return an image's captions, None if it cannot be read now."""
+def _read_image(uri: str, version: str) -> ImageFacts | None:
+    """Return an image's facts, None if it cannot be read now."""
     try:
-        return decode(read_uri(uri, LIMIT_BYTES + 1, version)).captions
+        return decode(read_uri(uri, LIMIT_BYTES + 1, version)).facts
     except ImageError:
-        return ""
+        return _NOTHING
     except StorageError:
         return None
