@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import ImageError, QueryError
-from findimg.search.query_filters import FORMATS
+from findimg.search.query.filters import FORMATS
 from findimg_bot.errors import access_error
 
 _FILE_LINK = re.compile(r"https://[\w.-]+/files/[A-Z0-9]+/(?P<file>F[A-Z0-9]+)(?:/\S*)?")

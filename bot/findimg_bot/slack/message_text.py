@@ -17,7 +17,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from findimg.search.query_pieces import FIELDS, HIGHEST_WEIGHT
+from findimg.search.query.filters import FIELDS
+from findimg.search.query.scanner import HIGHEST_WEIGHT
 from findimg.text.mail import without_letter_frame, without_quoted_mail
 from findimg.text.normalise import normalise, plain_text
 from findimg.text.politeness import COURTESIES, without_politeness

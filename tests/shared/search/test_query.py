@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from findimg.errors import QueryError
 from findimg.library.filters import NO_FILTERS, Filters, fold, folder_part, name_part
 from findimg.search.query import LONGEST, MOST_TERMS, Query, Term, filters_beside_image, parse
-from findimg.search.query_filters import FORMATS
-from findimg.search.query_pieces import FIELDS
+from findimg.search.query.filters import FIELDS, FORMATS
 from findimg.text.lexicon import FILLERS
 
 TODAY = date(2026, 11, 26)

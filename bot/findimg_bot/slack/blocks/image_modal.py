@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from findimg.search.query import LONGEST
-from findimg.search.query_filters import FORMATS
+from findimg.search.query.filters import FORMATS
 from findimg_bot.slack.blocks.elements import Block, plain_text, small_text
 from findimg_bot.slack.blocks.text import plain
 from findimg_bot.slack.limits import check_view

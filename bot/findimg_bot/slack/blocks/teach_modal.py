@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from findimg.search.query import LONGEST
-from findimg.search.query_filters import FORMATS
+from findimg.search.query.filters import FORMATS
 from findimg.taught.names import LONGEST_NAME
 from findimg.terminal import counted
 from findimg_bot.slack.blocks.elements import (

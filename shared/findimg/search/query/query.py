@@ -7,8 +7,9 @@ from typing import Literal
 
 from findimg.errors import QueryError
 from findimg.library.filters import NO_FILTERS, Filters
-from findimg.search.query_filters import Order, read_filters
-from findimg.search.query_pieces import Piece, Scanner, quoted
+from findimg.search.query.filters import Order, read_filters
+from findimg.search.query.pieces import Piece, quoted
+from findimg.search.query.scanner import Scanner
 from findimg.text.lexicon import FILLERS
 from findimg.text.normalise import normalise
 

@@ -1,4 +1,4 @@
-"""What the filters of a query mean."""
+"""The filters of the query language: their names and what they mean."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,8 +7,25 @@ from typing import Literal, TypeAlias
 
 from findimg.errors import QueryError
 from findimg.library.filters import NO_FILTERS, Filters, fold, folder_part, name_part
-from findimg.search.query_pieces import FIELDS, Piece, read_dates
+from findimg.search.query.pieces import Piece
+from findimg.text.dates import read_range
 
+SOURCES: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
+# The name of each filter, which is written before a colon, with an example. `_with` says what it means.
+FIELDS = {
+    "in": "in:2024/party",
+    "name": "name:beach",
+    "before": "before:2024-06-01",
+    "after": "after:2024-06-01",
+    "date": "date:2024-06-01",
+    "type": "type:png",
+    "sort": "sort:date",
+    "like": "like:<uri>",
+    "class": 'class:"tabby"',
+    "text": "text:invoice",
+    "caption": 'caption:"team photo"',
+}
+DATES = ("before", "after", "date")
 FORMATS = {
     "jpg": ("JPEG", "MPO"),
     "jpeg": ("JPEG", "MPO"),
@@ -118,3 +135,11 @@ def _with_dates(filters: Filters, piece: Piece, today: date | None) -> Filters:
     if after and before and after >= before:
         raise QueryError(f"No day is both after {after} and before {before}. Change one of the dates.")
     return replace(filters, after=after, before=before)
+
+
+def read_dates(text: str, today: date | None) -> tuple[date | None, date | None] | None:
+    """Return what `read_range` returns; without today, only if it is the same on every day."""
+    if today:
+        return read_range(text, today)
+    one, other = (read_range(text, day) for day in (date(2000, 1, 1), date(2001, 7, 15)))
+    return one if one == other else None

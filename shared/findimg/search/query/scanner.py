@@ -1,32 +1,14 @@
-"""The parts of a query's text: words, phrases and filters, in the order in which they are written."""
+"""Split a query's text into words, phrases and filters, in the order in which they are written."""
 
 import re
-import unicodedata
-from dataclasses import dataclass
 from datetime import date
 from itertools import islice
-from typing import Literal
 
 from findimg.errors import QueryError
-from findimg.text.dates import read_range
+from findimg.search.query.filters import DATES, FIELDS, SOURCES, read_dates
+from findimg.search.query.pieces import Piece, is_letter, trimmed
 
 HIGHEST_WEIGHT = 100
-SOURCES: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
-# What stands before a colon, with an example. `findimg.search.query_filters` says what it means.
-FIELDS = {
-    "in": "in:2024/party",
-    "name": "name:beach",
-    "before": "before:2024-06-01",
-    "after": "after:2024-06-01",
-    "date": "date:2024-06-01",
-    "type": "type:png",
-    "sort": "sort:date",
-    "like": "like:<uri>",
-    "class": 'class:"tabby"',
-    "text": "text:invoice",
-    "caption": 'caption:"team photo"',
-}
-DATES = ("before", "after", "date")
 _WORDS_IN_A_DATE = 4  # "1 of June 2024"
 _OPENING = "([{<*_~,;.!?&+#"  # may stand before a word or a filter without meaning anything
 _FIELD = re.compile(rf"(?P<minus>-?)(?P<field>(?ai:{'|'.join(FIELDS)})):[ \t]*")
@@ -36,22 +18,6 @@ _MINUS = re.compile(r"-+(?:[(\[{*~]*(?=[^\W_])|(?=[\"']))")
 _WEIGHT = re.compile(r":(?P<weight>\d+(?:\.\d+)?)(?![^\s\W])")
 _UNKNOWN_FIELD = re.compile(r"[a-z]+:(?=[^\W\d]|[<>=\"'])", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S*", re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class Piece:
-    """A part of the text: a word or a phrase, a filter, or an `or` between two words."""
-
-    kind: Literal["term", "field", "or"]
-    value: str = ""
-    field: str = ""
-    minus: bool = False
-    weight: float = 1.0
-    phrase: bool = False
-    source: Literal["", "written", "caption"] = ""
-
-    def __str__(self) -> str:
-        return f"{'-' * self.minus}{self.field and f'{self.field}:'}{self.value}"[:60]
 
 
 class Scanner:
@@ -174,17 +140,9 @@ class Scanner:
         return weight
 
 
-def read_dates(text: str, today: date | None) -> tuple[date | None, date | None] | None:
-    """Return what `read_range` returns; without today, only if it is the same on every day."""
-    if today:
-        return read_range(text, today)
-    one, other = (read_range(text, day) for day in (date(2000, 1, 1), date(2001, 7, 15)))
-    return one if one == other else None
-
-
 def _in_word(text: str, at: int, start: int) -> bool:
     """Return whether a character is part of the word that begins at `start`: `t-shirt`, `R&D`, `3/21/2024`."""
-    if _is_letter(text[at]):
+    if is_letter(text[at]):
         return True
     if text[at] == ":" and re.sub("[:-]", "", text[start:at]).isdecimal():
         return text[at + 1 : at + 2].isdecimal()  # a time: `10:30`, `10:30-11:45`
@@ -194,30 +152,10 @@ def _in_word(text: str, at: int, start: int) -> bool:
         return text[at - 1].isdecimal() and text[at + 1].isdecimal()
     if text[at] == "&":
         return text[at - 1].isupper() and text[at + 1].isupper()
-    return text[at] in "-'._@" and _is_letter(text[at - 1]) and _is_letter(text[at + 1])
-
-
-def _is_letter(character: str) -> bool:
-    return character == "_" or unicodedata.category(character)[0] in "LMN"
+    return text[at] in "-'._@" and is_letter(text[at - 1]) and is_letter(text[at + 1])
 
 
 def _unquoted(match: re.Match[str]) -> str:
     if match["double"] is not None:
         return match["double"].replace('\\"', '"')
     return match["single"].replace("\\'", "'")
-
-
-def quoted(value: str) -> str:
-    escaped = value.replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def trimmed(text: str) -> str:
-    """Return a word or phrase with single spaces, and without punctuation at its edges."""
-    text = " ".join(text.split())
-    start, end = 0, len(text)
-    while start < end and (not _is_letter(text[start]) or text[start] == "_"):
-        start += 1
-    while end > start and (not _is_letter(text[end - 1]) or text[end - 1] == "_"):
-        end -= 1
-    return text[start:end]
