@@ -27,7 +27,7 @@ class CatalogDraft:
 
     def __init__(self, path: Path, images: int):
         """Create the file for a number of images. It must not exist yet."""
-        self._columns = [_DraftColumn(each.name, each.store_type) for each in FACT_COLUMNS if each.catalog_type]
+        self._columns = [DraftColumn(each.name, each.store_type) for each in FACT_COLUMNS if each.catalog_type]
         dtype = np.dtype([(column.name, column.dtype) for column in self._columns])
         self._rows: NDArray[Any] = new_array(path, dtype, (images,))
 
@@ -50,7 +50,7 @@ class CatalogDraft:
             yield CatalogRow(image.uri, image.version, sha256, replace(facts, taken=taken), dated_by)
 
 
-class _DraftColumn:
+class DraftColumn:
     """A column of facts as fixed-size values: texts as places in a list of the different texts."""
 
     def __init__(self, name: str, store_type: str):

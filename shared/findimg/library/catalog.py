@@ -100,9 +100,9 @@ class Catalog:
             self._connection.execute(f"PRAGMA mmap_size = {path.stat().st_size}")
             (self.images,) = self._connection.execute("SELECT count(*) FROM images").fetchone()
             names = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(images)")}
-            # Catalogs of older releases lack some columns.
-            self._missing = set(_COLUMNS) - names
-            self._columns = ", ".join(f"NULL AS {name}" if name in self._missing else name for name in _COLUMNS)
+            if missing := [f"NULL AS {name}" for name in _COLUMNS if name not in names]:
+                # An older release wrote the catalog. The view has the same name as the table and hides it.
+                self._connection.execute(f"CREATE TEMP VIEW images AS SELECT *, {', '.join(missing)} FROM main.images")
         except sqlite3.DatabaseError as error:
             raise LibraryError(f"{path} cannot be opened as a catalog: {error}. Publish again with index.") from error
 
@@ -112,7 +112,7 @@ class Catalog:
 
     def rows(self, items: Sequence[int]) -> list[CatalogRow]:
         """Return the images behind at most some thousand items of the catalog, in the items' order."""
-        query = f"SELECT item, {self._columns} FROM images WHERE item IN ({', '.join('?' * len(items))})"
+        query = f"SELECT item, {', '.join(_COLUMNS)} FROM images WHERE item IN ({', '.join('?' * len(items))})"
         found = {}
         for item, uri, version, sha256, *values, dated_by in self._connection.execute(query, items):
             facts = {each.name: _read_fact(each, value) for each, value in zip(_FACTS, values, strict=True)}
@@ -167,8 +167,6 @@ class Catalog:
 
     def dated_by_file(self, filters: Filters) -> NDArray[np.int64]:
         """Return the items that match the filters and are dated by their file's time, int64[m]."""
-        if "dated_by" in self._missing:
-            return np.empty(0, np.int64)
         conditions, values = sql_condition(filters)
         query = f"SELECT item FROM images WHERE dated_by = 'file' AND {conditions}"
         return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
