@@ -56,12 +56,12 @@ def rerank(scores: Floats, visual: Floats) -> Floats:
     if len(scores) <= RERANK_BY:
         return scores
     best = best_first(scores)[:RERANK_BY]
-    mean = visual.mean(axis=0)
+    mean = visual.sum(axis=0) / np.float32(len(visual))
     centroid = normalised(scores[best] @ normalised(visual[best] - mean))
     # The products with `visual - mean`, without computing that array.
     squares = np.vecdot(visual, visual) - 2 * (visual @ mean) + mean @ mean
     cosine = (visual @ centroid - mean @ centroid) / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
-    return np.asarray((scores + scores[best].mean() * np.clip(cosine, 0, 1)) / 2, dtype=np.float32)
+    return np.asarray((scores + scores[best].sum() / RERANK_BY * np.clip(cosine, 0, 1)) / 2, dtype=np.float32)
 
 
 def top_k(scores: Floats, count: int) -> npt.NDArray[np.int64]:
@@ -69,7 +69,7 @@ def top_k(scores: Floats, count: int) -> npt.NDArray[np.int64]:
     if len(scores) <= count or count == 0:
         return np.arange(min(len(scores), count))
     likely = np.arange(0)
-    step = min(2 * count // _SAMPLED, len(scores) // (4 * count))
+    step = min(2 * count // _SAMPLED, len(scores) // (2 * count))
     if step > 1:
         # Estimate from a sample where about twice as many scores begin. This saves most of the sorting.
         sample = scores[::step].copy()

@@ -13,11 +13,12 @@ class Lines:
             data: less than 4 GB. Every line ends with a line feed.
         """
         self._data = data
-        self._ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")).astype(np.uint32)
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")).astype(np.uint32)
+        self._ends = ends.data  # reads one number several times as fast as the array
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def __getitem__(self, row: int) -> bytes:
-        start = int(self._ends[row - 1]) + 1 if row else 0
-        return self._data[start : int(self._ends[row])]
+        start = self._ends[row - 1] + 1 if row else 0
+        return self._data[start : self._ends[row]]

@@ -133,7 +133,7 @@ class WordVectors:
 
     def _mean_direction(self, rows: list[int]) -> npt.NDArray[np.float32]:
         vectors = normalised(self.centred(np.asarray(self._rows[rows], dtype=np.float32)))
-        return normalised(vectors.mean(axis=0))
+        return vectors[0] if len(rows) == 1 else normalised(vectors.sum(axis=0))
 
     @cached_property
     def _lengths(self) -> npt.NDArray[np.float32]:

@@ -51,10 +51,11 @@ class Vocabulary:
     def row(self, word: str) -> int | None:
         """Return the row of a word in lower case, or None if it is not in the list."""
         wanted = _encoded(word)
-        place = bisect_left(self.order, wanted, key=self._lines.__getitem__)
-        if place == len(self.order):
+        rows = self.order.data  # reads one number several times as fast as the array
+        place = bisect_left(rows, wanted, key=self._lines.__getitem__)
+        if place == len(rows):
             return None
-        row = int(self.order[place])
+        row = rows[place]
         return row if self._lines[row] == wanted else None
 
     def rows(self, words: Sequence[str]) -> NDArray[np.int64]:
