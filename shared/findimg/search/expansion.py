@@ -65,6 +65,10 @@ RELATIVE_WEIGHT = 0.1  # weight of relatives of named classes: `boat` also finds
 # a good match, because some of these classes are something else: a mouth organ is not an organ.
 KIND_WEIGHT = 0.35
 MIN_KIND_SPECIFICITY = 0.5
+# A guess is of one kind with its classes if a sense with a share of at least MIN_NAMED_SHARE is below a node that
+# is this specific: helicopters and warplanes are aircraft (0.66), but beaches and cliffs only geological formations
+# (0.54).
+MIN_ONE_KIND_SPECIFICITY = 0.55
 # Exponent of probabilities for a word that names no class. Such images have some probability for many relatives.
 GUESS_EXPONENT = 0.5
 # Least weight of a class, so that few posting lists are read. The second one is for words that name no class.
@@ -90,6 +94,7 @@ class ExpandedTerm:
             the classes if the term names classes, otherwise that of the word.
         certainty: 0 to 1, factor of the term's weight among other terms.
         ceiling: highest relevance that an image can get, above 0 and at most 1. It is 1 if the term names classes.
+        one_kind: whether the term and its classes are things of one kind, such as aircraft. False for `sky` or `city`.
     """
 
     term: str
@@ -98,6 +103,7 @@ class ExpandedTerm:
     vector: npt.NDArray[np.float32] | None
     certainty: float
     ceiling: float
+    one_kind: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +146,7 @@ def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
         vector=vector,
         certainty=1 if senses or vector is None else _certainty(vector, lexicon, words),
         ceiling=1 if readings[best].named else GUESS_CEILING,
+        one_kind=readings[best].named or _is_of_one_kind(senses, lexicon),
     )
 
 
@@ -191,6 +198,12 @@ def _is_close(place: int, named: npt.NDArray[np.bool_], lexicon: Lexicon) -> boo
     """Return whether a class has a specific hypernym in common with one of the named classes."""
     above = [up for up in lexicon.above(place) if lexicon.specific[up] >= MIN_KIND_SPECIFICITY]
     return bool((lexicon.covers[above] & named).any())
+
+
+def _is_of_one_kind(senses: tuple[Sense, ...], lexicon: Lexicon) -> bool:
+    """Return whether a usual sense of a term is below a specific node that has classes."""
+    usual = (sense for sense in senses if sense.share >= MIN_NAMED_SHARE)
+    return any(lexicon.specific[node] >= MIN_ONE_KIND_SPECIFICITY for sense in usual for node, _ in sense.places)
 
 
 def _is_figurative(term: str, node: int, senses: tuple[Sense, ...], lexicon: Lexicon) -> bool:

@@ -241,6 +241,16 @@ def test_word_that_names_no_class_has_a_low_ceiling(lexicon: Lexicon, words: Wor
     assert expand(word, lexicon, words).ceiling == GUESS_CEILING < 0.15
 
 
+@pytest.mark.parametrize("word", ["helicopter", "ferry", "mandolin", "pigeon", "kettle", "dog"])
+def test_thing_is_of_one_kind_with_its_classes(lexicon: Lexicon, words: WordVectors, word: str) -> None:
+    assert expand(word, lexicon, words).one_kind
+
+
+@pytest.mark.parametrize("word", ["sky", "beach", "street", "garden", "night", "lake", "city", "man", "democracy"])
+def test_place_or_mood_is_not_of_one_kind_with_its_classes(lexicon: Lexicon, words: WordVectors, word: str) -> None:
+    assert not expand(word, lexicon, words).one_kind
+
+
 @pytest.mark.parametrize(
     ("word", "label"), [("sheep", "bighorn"), ("tie", "bow tie"), ("rifle", "assault rifle"), ("table", "dining table")]
 )

@@ -326,7 +326,7 @@ def test_damaged_vocabulary_is_one_sentence(tmp_path: Path, arrays: dict[str, ND
 
 
 def term(text: str) -> ExpandedTerm:
-    return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1)
+    return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1, one_kind=True)
 
 
 class MadeSpace:

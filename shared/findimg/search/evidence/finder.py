@@ -297,4 +297,4 @@ class EvidenceFinder:
 
 def _unexpanded(text: str) -> ExpandedTerm:
     """Return a term that stands for no classes."""
-    return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1)
+    return ExpandedTerm(text, np.zeros(CLASSES, np.float32), 1, None, 1, 1, one_kind=True)
