@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from threading import Lock
 
+from cachetools import LRUCache
+
 from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.images import Image, ImageFacts
 from findimg.storage.base import Storage
@@ -34,7 +36,7 @@ class DescribedImages:
         self._committed = read_committed(storage, fingerprint)
         self._holders: dict[tuple[str, str], ImageKey] = {}  # rows with the vectors of images, by (URI, version)
         self._held: dict[str, list[str]] = {}  # SHA-256 by shard
-        self._facts_by_shard: dict[str, dict[str, ImageFacts]] = {}  # by shard and SHA-256
+        self._facts_by_shard: LRUCache[str, dict[str, ImageFacts]] = LRUCache(_SHARDS)  # by shard and SHA-256
         self._lock = Lock()
 
     def look_up(self, images: Iterable[SourceImage]) -> None:
@@ -45,7 +47,7 @@ class DescribedImages:
         self._held = defaultdict(list)
         for sha256, holder in holders.items():
             self._held[holder.shard].append(sha256)
-        self._facts_by_shard = {}
+        self._facts_by_shard.clear()
 
     def image(self, image: SourceImage) -> Image | None:
         """Return an image with the pixels of its thumbnail, None if it must be read from its source.
@@ -73,7 +75,5 @@ class DescribedImages:
             if holder.shard not in self._facts_by_shard:
                 hashes = self._held[holder.shard]
                 rows = read_rows(self._storage, self._fingerprint, holder.shard, hashes).facts.to_pylist()
-                while len(self._facts_by_shard) >= _SHARDS:
-                    del self._facts_by_shard[next(iter(self._facts_by_shard))]
                 self._facts_by_shard[holder.shard] = dict(zip(hashes, [ImageFacts(**row) for row in rows], strict=True))
             return self._facts_by_shard[holder.shard][holder.sha256]

@@ -28,13 +28,14 @@ nouns for invisible things, 0.07 and 0.11 do. With _CHANCE at 0.5 it would be 0.
 images with at least NOISE_RELEVANCE, 0.72 and 0.84 have the label. Without the bias it would be 0.62 and 0.82.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
 from findimg.index.segmented import SegmentedMatrix
@@ -96,7 +97,7 @@ class SentenceEvidence:
         self._visual = visual
         self._vocabulary = vocabulary
         self._vector_of = vector_of
-        self._relevances: OrderedDict[str, Floats] = OrderedDict()
+        self._relevances: LRUCache[object, Floats] = LRUCache(_KEPT)
         self._lock = Lock()
         self._calibrating = Lock()
 
@@ -104,18 +105,11 @@ class SentenceEvidence:
         """See `Evidence.knows`."""
         return True
 
+    @cachedmethod(attrgetter("_relevances"), key=lambda _, term: term.term, lock=attrgetter("_lock"))
     def relevance(self, term: ExpandedTerm) -> Floats:
         """See `Evidence.relevance`. The result must not be changed."""
-        with self._lock:
-            if term.term in self._relevances:
-                self._relevances.move_to_end(term.term)
-                return self._relevances[term.term]
         found = self._relevance(self._vector_of(term.term))
         found.flags.writeable = False
-        with self._lock:
-            self._relevances[term.term] = found
-            while len(self._relevances) > _KEPT:
-                self._relevances.popitem(last=False)
         return found
 
     def relevance_in_regions(self, term: ExpandedTerm) -> None:

@@ -34,13 +34,14 @@ RIDGE 1, 0.973, 0.971 with RIDGE 3, and 0.964, 0.958 with half the mean of the n
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
 from findimg.library.manifest import Manifest
@@ -114,8 +115,8 @@ class TaughtEvidence:
         self._state = NOTHING_TAUGHT
         self._vector_of: VectorOf = lambda _: None
         self._lock = Lock()
-        self._directions: OrderedDict[object, _Direction] = OrderedDict()
-        self._relevances: OrderedDict[object, tuple[Floats, float]] = OrderedDict()
+        self._directions: LRUCache[object, _Direction] = LRUCache(_KEPT_NAMES)
+        self._relevances: LRUCache[object, tuple[Floats, float]] = LRUCache(_KEPT_RELEVANCES)
         self._warned: set[str] = set()
 
     @property
@@ -135,6 +136,11 @@ class TaughtEvidence:
             self._vector_of = vector_of
         self._state = state
 
+    @cachedmethod(
+        attrgetter("_relevances"),
+        key=lambda _, name, classes, pseudo, term="": (term, _identity(name)),
+        lock=attrgetter("_lock"),
+    )
     def relevance(
         self, name: TaughtName, classes: Floats | None, pseudo: float, term: str = ""
     ) -> tuple[Floats, float]:
@@ -149,11 +155,6 @@ class TaughtEvidence:
         Returns:
             float32[images], 0 to 1, which must not be changed, and the share, 0 to 1.
         """
-        key = (term, _identity(name))
-        with self._lock:
-            if key in self._relevances:
-                self._relevances.move_to_end(key)
-                return self._relevances[key]
         direction = self._direction(name)
         found = np.zeros(self._manifest.images, np.float32)
         counted = direction.class_examples(classes, pseudo) if classes is not None else 0.0
@@ -170,10 +171,6 @@ class TaughtEvidence:
             found[items] += similar * np.float32(1 - share)
         found[direction.not_shown] = 0
         found.flags.writeable = False
-        with self._lock:
-            self._relevances[key] = found, share
-            while len(self._relevances) > _KEPT_RELEVANCES:
-                self._relevances.popitem(last=False)
         return found, share
 
     def similar(self, visual: Floats) -> Floats:
@@ -230,19 +227,8 @@ class TaughtEvidence:
         opposed = direction.relevance(np.where(against > for_it, against, -1).astype(np.float32))
         classes[items] *= 1 - opposed * np.float32(direction.negatives / (1 + direction.negatives))
 
+    @cachedmethod(attrgetter("_directions"), key=lambda _, name: _identity(name), lock=attrgetter("_lock"))
     def _direction(self, name: TaughtName) -> _Direction:
-        key = _identity(name)
-        with self._lock:
-            if key in self._directions:
-                return self._directions[key]
-        direction = self._make_direction(name)
-        with self._lock:
-            self._directions[key] = direction
-            while len(self._directions) > _KEPT_NAMES:
-                self._directions.popitem(last=False)
-        return direction
-
-    def _make_direction(self, name: TaughtName) -> _Direction:
         positive: list[Floats] = []
         negative: list[Floats] = []
         weights: list[float] = []

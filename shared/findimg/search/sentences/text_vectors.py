@@ -1,11 +1,12 @@
 """The vectors of texts that people search for."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
 from findimg.encoders.base import TextEncoder, embed_prompts
@@ -27,7 +28,7 @@ class TextVectors:
         """
         self._open_encoder = open_encoder
         self._encoder: TextEncoder | None = None
-        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._vectors: LRUCache[object, NDArray[np.float32]] = LRUCache(_KEPT)
         self._lock = Lock()
         self._opening = Lock()
 
@@ -43,21 +44,14 @@ class TextVectors:
                 self._encoder = self._open_encoder()
             return self._encoder
 
+    @cachedmethod(attrgetter("_vectors"), lock=attrgetter("_lock"))
     def __call__(self, text: str) -> NDArray[np.float32]:
         """Return the vector of a text, float32[dim] of length 1, which must not be changed.
 
         Raises:
             FindimgError: the text tower cannot be opened, or cannot compute the text.
         """
-        with self._lock:
-            if text in self._vectors:
-                self._vectors.move_to_end(text)
-                return self._vectors[text]
         vector: NDArray[np.float32] = embed_prompts(self.encoder, [text])[0]
-        with self._lock:
-            self._vectors[text] = vector
-            while len(self._vectors) > _KEPT:
-                self._vectors.popitem(last=False)
         return vector
 
 
