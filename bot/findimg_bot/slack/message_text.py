@@ -30,7 +30,9 @@ _PLACE = "\ue000"  # of a link while the text around it is read
 _LONGEST = 3000  # characters that are read; a query has at most 1,000
 _BRACKETS = re.compile(r"<(?P<target>[^<>|\s][^<>|]*)(?:\|(?P<label>[^<>]*))?>")
 # A channel or a person as the value of a filter, as in Slack's own search; findimg has no such filter.
-_SLACK_FILTER = re.compile(r"(?i)(?<!\S)-?(?:in|from|to|with|by):\s*<[#@][^<>|]*(?:\|[^<>]*)?>")
+_SLACK_FILTER = re.compile(r"(?i)(?<!\S)-?(?:in|to|with):\s*<[#@][^<>|]*(?:\|[^<>]*)?>")
+# Who posted a picture, which the parser names as unknown.
+_POSTED_BY = re.compile(r"(?i)(?<!\S)(?P<filter>-?(?:from|by):)\s*<@[^<>|]*(?:\|[^<>]*)?>")
 _COPY = re.compile(r"(?i)(?<![^\s(])(?:/?cc|fyi|ping)[:,]?\s*(?=<[@!])")
 _NAME = re.compile(r"(?<![\w@＠.:/'\"])(?:<[@＠][\w-]+(?:\|[^<>]*)?>|[@＠][\w-][\w.-]*)")
 _QUOTE = "[\"'“”„«»‘’‚「」『』＂]?"
@@ -155,7 +157,8 @@ def read_message(text: str, names: Collection[str] = ("findimg",)) -> MessageTex
         place(target)
         return " " if label is None or re.match(r"(?i)https?://|www\.", label) else label
 
-    referred = _COPY.sub(" ", _SLACK_FILTER.sub(" ", text.replace(_PLACE, "")))
+    referred = _POSTED_BY.sub(r"\g<filter>@somebody", _SLACK_FILTER.sub(" ", text.replace(_PLACE, "")))
+    referred = _COPY.sub(" ", referred)
     plain = html.unescape(_BRACKETS.sub(typed, referred))
     plain = _ADDRESS.sub(lambda match: place(match[0].rstrip(".,;!?)")), plain)
     plain = _LINK.sub(" ", plain)

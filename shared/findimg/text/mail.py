@@ -3,7 +3,13 @@
 import re
 from collections.abc import Sequence
 
-_SALUTATION = re.compile(r"(?i)(?:hi|hello|hey|dear|hallo|liebe[rs]?|bonjour|hola|ciao)(?:[ ,]+[\w@.'-]+){0,3}[ ,!.:]*")
+from findimg.text.politeness import without_politeness
+
+_SALUTATION = re.compile(
+    r"(?i)(?P<greeting>hi|hello|hey|dear|hallo|liebe[rs]?|bonjour|hola|ciao)(?P<comma> *,)?"
+    r"(?P<name>(?: +[\w@.'-]*\w[.-]?){0,3}) *(?P<end>[,!.:]*) *"
+)
+_EVERYBODY = ("all", "everyone", "everybody", "folks", "guys", "team", "there", "zusammen", "leute")
 _SIGNATURE = re.compile(
     r"""(?ix) (?: --+ | [–—]+ | _+ | \*{3,} | ={3,}
       | sent\s(?:from|with|via)\s(?:my|mail|outlook|yahoo|gmail|proton|samsung|android|i(?:phone|pad)|blackberry)\b.*
@@ -59,10 +65,29 @@ def without_quoted_mail(text: str) -> str:
 
 def without_letter_frame(lines: Sequence[str]) -> list[str]:
     """Return the lines of a mail-like text between its salutation and its signature, without empty ones."""
+    begin = next((number for number, line in enumerate(lines) if line), 0)
+    is_paragraph = not all(lines[begin + 1 : begin + 2])  # an empty line follows
     filled = [line for line in lines if line]
     end = next((number for number, line in enumerate(filled) if number and _SIGNATURE.fullmatch(line)), len(filled))
-    start = len(filled) > 1 and _SALUTATION.fullmatch(filled[0]) is not None and end > 1
+    start = end > 1 and _is_salutation(filled[0], is_paragraph)
     return filled[int(start) : end]
+
+
+def _is_salutation(line: str, is_paragraph: bool) -> bool:
+    """Return whether a line only greets: `Hi Anna,`, and neither `hi zebra` nor `hi, find a zebra!`.
+
+    Args:
+        is_paragraph: whether an empty line follows.
+    """
+    match = _SALUTATION.fullmatch(line)
+    if not match:
+        return False
+    name = match["name"].strip()
+    if not name or match["greeting"].lower() in ("dear", "liebe", "lieber", "liebes"):
+        return True
+    if without_politeness(name) != name:
+        return False
+    return is_paragraph or name.lower() in _EVERYBODY or (bool(match["end"]) and not match["comma"])
 
 
 def _without_answered(text: str) -> str:

@@ -35,6 +35,7 @@ _VALUE = re.compile(
 _INVISIBLE = "\u034f\u115f\u1160\u3164\ufe0e\ufe0f"  # characters of other categories that nobody sees
 _PLACE = "\ue000"  # of a value while the rest is read; a control code that no normalised text has
 _SHORT_FORMS = [
+    (re.compile(r"(?<=[!?])1+(?=[\s1!?]*$)"), ""),  # the key of an exclamation mark without Shift
     (re.compile(r"(?i)(?<!\S)w/o(?!\S)"), "without"),
     (re.compile(r"(?i)(?<!\S)w/(?!\S)"), "with"),
     (re.compile(r"(?i)(?<!\S)and/or(?!\S)"), "or"),

@@ -7,16 +7,17 @@ are added.
 import re
 
 _GREETINGS = r"""
-hi+|hiya|hello+|hey+(?: hey+)*|howdy|good (?:morning|afternoon|evening|day)|ok(?:ay)?
+hi+|hiya|yo|hello+|hey+(?: hey+)*|howdy|good (?:morning|afternoon|evening|day)|ok(?:ay)?
 hallo|guten (?:morgen|tag|abend)|moin|servus|grüezi|grüß gott
 bonjour|bonsoir|salut|coucou
 hola|buenos días|buenas(?: tardes| noches)?
 ciao|buongiorno|olá|bom dia|boa tarde|hej|hoi|cześć|привет|здравствуйте
 """
 # These are greetings only before punctuation: `morning sun` and `dear friends` are queries.
-_WORDS_TOO = r"(?:yo|sup|greetings|morning|dear|liebe[rs]?|so|well|now|and|salve)"
+_WORDS_TOO = r"(?:sup|greetings|morning|dear|liebe[rs]?|so|well|now|and|salve)"
 _GREETED = r" (?:there|all|team|everyone|everybody|folks|guys|bot|zusammen|leute|à tous|a todos)"
 _REQUESTS = r"""
+(?:can|could|may) (?:we|i)(?: please| pls| plz)? (?:get|have|see)(?: an?| some| any| the)?
 (?:can|could|would|will|may) (?:you|u|we|i)(?: please| pls| plz)?
 (?:would you |do you )?mind (?:finding|showing|getting|sending)(?: me| us)?
 (?:would it be|is it) possible to (?:see|find|get|show|have)(?: me| us)?
@@ -29,7 +30,9 @@ _REQUESTS = r"""
 got any|any|some
 (?:(?:the|that|this) (?:one|pic|picture|photo|image|shot)|ones?) (?:with|of|showing)(?: an?| the)?
 (?:any|some)(?:thing|one) (?:with|of|showing)(?: an?| the)?
-(?:show|find|get|give|send|bring|fetch|pull up)(?: me| us)(?: any| some| all)?
+(?:help (?:me|us) )?(?:show|find|get|give|send|bring|fetch|pull up)(?: me| us)(?: any| some| all)?
+help (?:me|us) (?:to )?(?:find|get|see)|need(?: an?| some| any)?|(?:any|some)(?:body|one) got(?: any| some| an?)?
+(?:which|what) (?:pics?|pictures?|photos?|images?|shots?) (?:show|have|contain|are of)(?: an?| the| some| any)?
 gimme|lemme see|let (?:me|us) see|let's see|find|search|look up
 where (?:is|are|can (?:i|we) (?:find|see|get))|where's
 (?:what|how) about
@@ -58,7 +61,9 @@ mostre?-me|procuro|estou procurando|queria ver|покажи(?:те)?(?: мне)?
 _PLEASE = r"""
 please|pls+|plz+|kindly
 bitte|bitte schön
-s'il (?:te|vous) pla[iî]t|svp|stp
+s'il (?:te|vous) pla[iî]t|svp|stp|s\.v\.p\.?
+(?:if|when|whenever) (?:you|u) (?:have|get|got) (?:a (?:sec|second|minute|min|moment|chance)|(?:some )?time)
+if(?: at all)? possible|if (?:you|u) can|or so
 por favor|porfa|per favore|per piacere|por gentileza
 alsjeblieft|alstublieft|proszę|пожалуйста|lütfen|من فضلك|لو سمحت|בבקשה
 """
@@ -101,7 +106,7 @@ _COURTESY = re.compile(
 _OPENING = re.compile(
     rf"(?i)^{_EDGE}*(?:"
     rf"(?:{_alternatives(_GREETINGS)})(?:{_alternatives(_GREETED)})?(?:\s*[,;.!]+|(?=\s))"
-    rf"|{_WORDS_TOO}(?:{_alternatives(_GREETED)})?\s*[,;.!]+"
+    rf"|{_WORDS_TOO}(?:{_alternatives(_GREETED)})?(?:\s*[,;.!]+|\s+-+(?=\s))"
     rf"|(?:{_alternatives(_REQUESTS)})(?:(?<=[:'\s])|(?=[\s,;:.!]|$))"
     rf"){_EDGE}*"
 )

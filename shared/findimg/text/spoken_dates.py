@@ -13,8 +13,9 @@ _AFTER_WORD = re.compile(
       (?P<word>from|in|on|of|during|since|after|before|until|till)\s+ (?:the\s+)? (?=(?P<rest>\S+(?:[^\S\n]+\S+){0,3}))
     | (?<![^\s,(]) (?P<alone>yesterday|(?:last|this|past)\s+(?:week|month|year)
       |\d{1,3}\s+(?:day|week|month|year)s?\s+ago)
-      (?=$|[\s,.;!?)])"""
+      (?=$|[\s,.;!?…)])"""
 )
+_SENTENCE_END = re.compile(r"(?:[,.;?…)]|!1*)+$")  # with `!!1`, the key of an exclamation mark without Shift
 _HAS_DATE = re.compile(r"(?i)(?<!\S)(?:date|before|after)[:：]")
 _PLAIN_YEAR = re.compile(r"(?:19|20)\d\d")
 _ALSO_WORDS = ("march", "may")  # months only after a word that nothing but a date follows
@@ -47,7 +48,7 @@ def _filter(match: re.Match[str]) -> tuple[str, str, int] | None:
     words = list(re.finditer(r"\S+", match["rest"]))
     for count in range(len(words), 0, -1):
         end = words[count - 1].end()
-        value = match["rest"][:end].rstrip(",.;!?)")
+        value = _SENTENCE_END.sub("", match["rest"][:end])
         if _is_date(value, match["word"].lower()):
             return _FIELDS.get(match["word"].lower(), "date"), value, len(value)
     return None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from findimg.errors import QueryError
 from findimg.search.query import parse
 from findimg_bot.slack.message_text import MessageText, image_task, read_message
 from tests.bot.slack.test_message_text import TODAY, shown
@@ -89,13 +90,50 @@ QUERIES = [
     ("zebra @anna", "zebra"),
     ("@here zebra", "zebra"),
     ("zebra in:<#C1ABC|photos>", "zebra"),
-    ("from:<@U2ANNA> zebra", "zebra"),
+    ("to:<@U2ANNA> zebra", "zebra"),
     ("zebra <mailto:anna@example.com|anna@example.com>", "zebra"),
     ("<tel:+491234|+49 1234> zebra", "zebra"),
     ("zebra before:<!date^1717200000^{date_short}|Jun 1, 2024>", "zebra before=2024-06-01"),
     ("zebra after:last week", "zebra after=2026-11-16"),
     ("zebra date:1st of June 2024", "zebra after=2024-06-01 before=2024-06-02"),
     ("#baby_zebra", "baby_zebra"),
+    ("zebra on:2024-05-01", "zebra after=2024-05-01 before=2024-05-02"),
+    ("zebra on:yesterday", "zebra after=2026-11-25 before=2026-11-26"),
+    ("zebra On:“June 2024”", "zebra after=2024-06-01 before=2024-07-01"),
+    ("lights on: zebra", "lights on zebra"),
+    # The end of a sentence behind a filter or a date
+    ("zebra date:2020…2021…", "zebra after=2020-01-01 before=2022-01-01"),
+    ("zebra before:2024!!1", "zebra before=2024-01-01"),
+    ("zebra type:png...", "zebra type=PNG"),
+    ("zebra in:cup…", "zebra in=cup"),
+    ("zebra sort:newest!!1", "zebra sort=newest"),
+    ("zebra from yesterday…", "zebra after=2026-11-25 before=2026-11-26"),
+    ("zebra since last week!!1", "zebra after=2026-11-16"),
+    ("zebra last year…", "zebra after=2025-01-01 before=2026-01-01"),
+    ("zebra!!1", "zebra"),
+    ("zebra 11", "zebra 11"),
+    # A first line that greets, and one that only looks like it
+    ("Hi Anna,\nzebra", "zebra"),
+    ("Hi Anna\n\nzebra", "zebra"),
+    ("hi all\nzebra", "zebra"),
+    ("Dear Anna\nzebra", "zebra"),
+    ("hi zebra\nlion", "zebra lion"),
+    ("hey find zebra\nlion", "zebra lion"),
+    ("Hi, find a zebra!\nlion", "a zebra lion"),
+    ("hi, zebra!\nlion", "zebra lion"),
+    # More of what people say
+    ("yo zebra", "zebra"),
+    ("morning all – zebra", "zebra"),
+    ("help me find a zebra", "a zebra"),
+    ("anyone got a zebra", "a zebra"),
+    ("which photos show a zebra?", "zebra"),
+    ("need a zebra", "zebra"),
+    ("can we get a zebra", "zebra"),
+    ("zebra when you have a sec", "zebra"),
+    ("zebra, if possible", "zebra"),
+    ("zebra s.v.p.", "zebra"),
+    ("zebra or so", "zebra"),
+    ("zebra or sofa", "zebra|sofa"),
     # Emoji sequences
     (":female-firefighter::skin-tone-4:", "firefighter"),
     ("👩🏽\u200d🚒 truck", "firefighter truck"),
@@ -111,6 +149,14 @@ def test_sentence_becomes_the_query_in_it(text: str, query: str) -> None:
     read = read_message(text)
     assert (read.intent, read.links, read.web_links) == ("query", (), ())
     assert shown(parse(read.text, today=TODAY)) == query
+
+
+@pytest.mark.parametrize(
+    "text", ["zebra from:<@U2ANNA>", "from:@anna zebra", "zebra From:me", "zebra -from:<@U2|anna>"]
+)
+def test_who_posted_a_picture_is_said_to_be_unknown(text: str) -> None:
+    with pytest.raises(QueryError, match=r"findimg does not know who posted a picture\. Leave out `-?[Ff]rom:`"):
+        parse(read_message(text).text, today=TODAY)
 
 
 @pytest.mark.parametrize(

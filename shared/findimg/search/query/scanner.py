@@ -11,12 +11,16 @@ from findimg.search.query.pieces import Piece, is_letter, trimmed
 HIGHEST_WEIGHT = 100
 _WORDS_IN_A_DATE = 4  # "1 of June 2024"
 _OPENING = "([{<*_~,;.!?&+#"  # may stand before a word or a filter without meaning anything
-_FIELD = re.compile(rf"(?P<minus>-?)(?P<field>(?ai:{'|'.join(FIELDS)})):[ \t]*")
+# `on:` is another name of `date:`, as in Slack's own search.
+_FIELD = re.compile(rf"(?P<minus>-?)(?P<field>(?ai:{'|'.join(FIELDS)}|on(?=:[\w\"]))):[ \t]*")
+_POSTED_BY = re.compile(r"-?(?:from|by):(?=[@\w])", re.IGNORECASE)
 # A single quote ends a phrase where no letter follows: `'rock'n'roll'`.
 _QUOTED = re.compile(r'"(?P<double>(?:\\"|[^"])*)"' r"|'(?P<single>(?:\\'|'(?=[^\W_])|[^'])*)'(?![^\W_])")
 _MINUS = re.compile(r"-+(?:[(\[{*~]*(?=[^\W_])|(?=[\"']))")
 _WEIGHT = re.compile(r":(?P<weight>\d+(?:\.\d+)?)(?![^\s\W])")
 _UNKNOWN_FIELD = re.compile(r"[a-z]+:(?=[^\W\d]|[<>=\"'])", re.IGNORECASE)
+# Ends a sentence and no value: `type:png!!1`, `in:cup...`. Two dots are an open range of dates: `date:2024..`.
+_SENTENCE_END = re.compile(r"(?<=.)(?:[,;!?…]+|[!?]+1+|\.{3,})+$")
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S*", re.IGNORECASE)
 
 
@@ -50,7 +54,7 @@ class Scanner:
         match = _FIELD.match(self._text, self._at)
         if not match or not self._starts():
             return []
-        name = match["field"].lower()
+        name = "date" if match["field"].lower() == "on" else match["field"].lower()
         self._at = match.end()
         if name in SOURCES:
             value = trimmed(self._value(name))
@@ -70,7 +74,7 @@ class Scanner:
         while end < len(self._text) and (not self._text[end].isspace() or self._text[end - 1] == "\\"):
             end += 1
         value, self._at = re.sub(r"\\(?=\s)", "", self._text[self._at : end]), end
-        value = value.rstrip(",;!?").replace('"', "")
+        value = _SENTENCE_END.sub("", value).replace('"', "")
         if name not in ("in", "name") and not value.endswith(".."):
             value = value.rstrip(".")
         return value if any(bracket in value for bracket in "([{") else value.rstrip(",;!?)]}")
@@ -79,7 +83,7 @@ class Scanner:
         """Return as many words as together are a date: `1 June 2024`."""
         words = list(islice(re.compile(r"\S+").finditer(self._text, self._at), _WORDS_IN_A_DATE))
         for count in range(len(words), 0, -1):
-            text = " ".join(word.group() for word in words[:count]).rstrip(",;!?").replace(" - ", "-")
+            text = _SENTENCE_END.sub("", " ".join(word.group() for word in words[:count])).replace(" - ", "-")
             if read_dates(text, self._today):
                 self._at = words[count - 1].end()
                 return text
@@ -105,6 +109,8 @@ class Scanner:
                 f"`{match[0][:60]}` is an address. Use like: with the URI of an image that is indexed. To find the "
                 "address as text, put it in quotes."
             )
+        if self._starts() and (match := _POSTED_BY.match(text, start)):
+            raise QueryError(f"findimg does not know who posted a picture. Leave out `{match[0]}`.")
         minus = self._minus()
         start += minus
         end = start
