@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.index.duplicates import EXACT, compare_all
-from findimg.index.float16 import Float16Matrix, to_float32
+from findimg.index.float16 import Float16Matrix
 from findimg.index.near_duplicates import ContentHashes, compare_hashed
 from findimg.library.items import ItemRows
 from findimg.library.layout import HASHES_FILE, VISUAL_FILE, segment_folder
 from findimg.library.library import Library
 from findimg.library.manifest import SegmentEntry
+from findimg.vectors import to_float32
 from findimg_jobs.keys.temporary import build_folder
 
 _READERS = 16  # requests for rows of one segment at the same time

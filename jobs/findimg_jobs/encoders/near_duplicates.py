@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import ObjectMissingError
-from findimg.index.near_duplicates import normalised
 from findimg.library.layout import encoder_key
 from findimg.storage.base import Storage
+from findimg.vectors import normalised
 from findimg_jobs.store.thumbnails import read_thumbnail
 
 MEASURED_FILE = "near_duplicates.json"

@@ -10,7 +10,8 @@ from findimg.heads.conse import Conse
 from findimg.heads.devise import centre, layer_input
 from findimg.heads.weights import Weights
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import WordVectors, normalised
+from findimg.text.vectors import WordVectors
+from findimg.vectors import normalised
 from findimg_jobs.training.examples import SEED, Examples
 
 VALIDATION = 8  # one training image in VALIDATION decides when to stop

@@ -18,7 +18,7 @@ from findimg.images import LIMIT_BYTES, decode
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
-from findimg.text.vectors import normalised
+from findimg.vectors import normalised
 from findimg_jobs.indexing.sources import list_sources
 
 FLOAT32, INT8 = EfficientNetLite0.name, EfficientNetLite0Int8.name

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from findimg.text.lexicon import CLASSES, Lexicon
-from findimg.text.vectors import WordVectors, normalised
+from findimg.text.vectors import WordVectors
+from findimg.vectors import normalised
 
 
 class Conse:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from findimg.heads.conse import Conse
 from findimg.heads.weights import Floats, Weights, pack
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import WordVectors, normalised
+from findimg.text.vectors import WordVectors
+from findimg.vectors import normalised
 
 TEMPERATURE = 0.05  # of the softmax over the labels' cosines
 

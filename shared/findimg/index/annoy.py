@@ -19,6 +19,7 @@ from findimg.index.base import (
 )
 from findimg.index.exact import mean_recall, recalls, tenth_similarities
 from findimg.library.manifest import IndexEntry
+from findimg.vectors import normalised
 
 _TREES = 50
 # Recall on the calibration queries. It is above RECALL_GOAL, so that other queries reach the goal too.
@@ -101,7 +102,7 @@ class AnnoyPartitions:
     def similarities(self, query: NDArray[np.float32], items: NDArray[np.int64]) -> NDArray[np.float32]:
         """See `VectorIndex.similarities`."""
         check_query(query, self.dim)
-        unit = np.asarray(query / np.linalg.norm(query), np.float32)
+        unit = normalised(query)
         firsts = np.array([first for first, _ in self._partitions])
         cosines = np.empty(len(items), np.float32)
         for start in range(0, len(items), _CHUNK):
@@ -109,8 +110,7 @@ class AnnoyPartitions:
             partitions = np.searchsorted(firsts, chunk, side="right") - 1
             pairs = zip(partitions.tolist(), (chunk - firsts[partitions]).tolist(), strict=True)
             vectors = np.array([self._partitions[p][1].get_item_vector(i) for p, i in pairs], np.float32)
-            lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
-            cosines[start : start + _CHUNK] = vectors @ unit / lengths
+            cosines[start : start + _CHUNK] = normalised(vectors) @ unit
         return cosines
 
     def close(self) -> None:

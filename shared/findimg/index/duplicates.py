@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.index.base import VectorRows
-from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features, normalised
+from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features
+from findimg.vectors import normalised
 
 EXACT = 4096  # contents up to which all pairs are compared
 

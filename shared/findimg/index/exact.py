@@ -20,15 +20,14 @@ from findimg.index.base import (
     check_query,
     register_index_type,
 )
-from findimg.index.float16 import to_float32
 from findimg.index.mapped_files import new_array
 from findimg.library.manifest import IndexEntry
+from findimg.vectors import SMALLEST, normalised, to_float32
 
 # Up to this many vector components, exact search is used without building another index to compare with.
 ALWAYS_EXACT = 50_000_000
 _CHUNK = 2**20  # components converted or normalised at a time
 _GROUP = 64  # similarities whose maximum stands for them while the best are searched
-_SMALLEST = 1e-12  # lengths below this count as zero
 _LAST_DIGITS = 1e-6  # difference of two computations of the same cosine, at the most
 _DTYPES = {".f32": np.float32, ".f16": np.float16}
 
@@ -70,7 +69,7 @@ class ExactIndex:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `VectorIndex.search`. The recall is 1. Of equal vectors the first comes first."""
         check_query(query, self.dim)
-        unit = _unit(query)
+        unit = normalised(query)
         cosines = self._all_similarities(unit)
         if without is not None and len(without):
             cosines[without] = -np.inf
@@ -88,7 +87,7 @@ class ExactIndex:
     def similarities(self, query: NDArray[np.float32], items: NDArray[np.int64]) -> NDArray[np.float32]:
         """See `VectorIndex.similarities`."""
         check_query(query, self.dim)
-        unit = _unit(query)
+        unit = normalised(query)
         cosines = np.empty(len(items), np.float32)
         for chunk in _chunks(len(items), self.dim):
             cosines[chunk] = self._cosines(self._vectors[_rows(items[chunk])], unit)
@@ -111,7 +110,7 @@ class ExactIndex:
         if vectors.dtype == np.float32:
             return np.asarray(np.vecdot(vectors, unit), np.float32)
         wide = to_float32(np.asarray(vectors, np.float16))
-        return np.asarray(np.vecdot(wide, unit) / np.maximum(np.sqrt(np.vecdot(wide, wide)), _SMALLEST), np.float32)
+        return np.asarray(np.vecdot(wide, unit) / np.maximum(np.sqrt(np.vecdot(wide, wide)), SMALLEST), np.float32)
 
 
 def _rows(items: NDArray[np.int64]) -> NDArray[np.int64] | slice:
@@ -135,8 +134,7 @@ class _Exact:
         count, dim = vectors.shape
         written = new_array(path, np.float32, (count, dim))
         for chunk in _chunks(count, dim):
-            part = np.asarray(vectors[chunk], np.float32)
-            written[chunk] = normalised_rows(part)
+            written[chunk] = normalised(vectors[chunk])
 
     def calibrate(self, path: Path, vectors: Vectors, queries: NDArray[np.float32]) -> Calibration:
         return Calibration(0, 1.0, vectors.shape[0] * vectors.shape[1])
@@ -165,12 +163,11 @@ def exact_neighbours(
     Returns:
         Rows, int64[q, k], and their cosine similarities, float32[q, k], best first.
     """
-    unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    unit = normalised(queries)
     items = np.zeros((len(queries), k), np.int64)
     cosines = np.full((len(queries), k), -2, np.float32)
     for chunk in _chunks(len(vectors), max(1, vectors.shape[1])):
-        part = np.asarray(vectors[chunk], np.float32)
-        part = normalised_rows(part)
+        part = normalised(vectors[chunk])
         near = unit @ part.T
         # Sort only what is nearer than the best so far. Of equal vectors the first row comes first.
         if chunk.start == 0 and k < len(part):
@@ -219,15 +216,6 @@ def mean_recall(values: NDArray[np.floating]) -> float:
 def tenth_similarities(vectors: VectorRows, queries: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the cosine similarity of each query's tenth (or last) exact neighbour, float32[q]."""
     return exact_neighbours(vectors, queries, min(NEIGHBOURS, len(vectors)))[1][:, -1]
-
-
-def normalised_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return rows, float32[n, dim], divided by their length."""
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SMALLEST), np.float32)
-
-
-def _unit(query: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(query / np.linalg.norm(query), np.float32)
 
 
 def _chunks(count: int, dim: int) -> Iterator[slice]:

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.index.base import VectorRows
-from findimg.index.exact import normalised_rows
-from findimg.index.float16 import to_float32
 from findimg.index.mapped_files import new_array
+from findimg.vectors import normalised
 
 # Images are linked if they lie on the same side of all 16 planes of a table and their whole hashes are similar.
 # At a cosine of 0.95, 24 tables miss 1 pair of 150.
@@ -134,12 +133,6 @@ def compare_hashed(
             found.append(np.minimum(one, two) * len(contents) + np.maximum(one, two))
     pairs = np.divmod(np.unique(np.concatenate(found)), max(1, len(contents)))
     return np.asarray(contents[np.stack(pairs, axis=1)], np.int64)
-
-
-def normalised(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return rows of float16 or float32 with length 1, float32[n, dim]."""
-    wide = to_float32(vectors) if vectors.dtype == np.float16 else np.asarray(vectors, np.float32)
-    return normalised_rows(wide)
 
 
 def _places_to_compare(hashes: ContentHashes, is_new: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.index.base import VectorIndex
-from findimg.index.float16 import Float16Matrix, to_float32
+from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import PostingLists, Postings, join_lists, raise_to
 from findimg.index.text_index import KINDS, ImageText, Kind, TextIndex
 from findimg.library.items import ItemRows
+from findimg.vectors import to_float32
 
 Floats = NDArray[np.float32]
 Items = NDArray[np.int64]

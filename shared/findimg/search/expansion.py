@@ -38,7 +38,8 @@ from findimg.heads.conse import class_vectors, node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon, Sense
 from findimg.text.lexicon.common_words import is_common
 from findimg.text.spelling import did_you_mean, nearest_spellings
-from findimg.text.vectors import FREQUENT, WordVectors, normalised
+from findimg.text.vectors import FREQUENT, WordVectors
+from findimg.vectors import normalised
 
 # Scale of the decay of a class's weight with its distance from the word: in WordNet (`Lexicon.specific`), in GloVe
 # (cosine), and for a whole sense of the word in GloVe (cosine).

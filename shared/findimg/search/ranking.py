@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from findimg.text.vectors import normalised
+from findimg.vectors import normalised
 
 Floats = npt.NDArray[np.float32]
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from findimg.heads.conse import node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon
-from findimg.text.vectors import FREQUENT, WordVectors, normalised
+from findimg.text.vectors import FREQUENT, WordVectors
+from findimg.vectors import normalised
 
 MIN_TAG_SCORE = 0.03  # lowest score of a tag. A tag also needs a tenth of the best score.
 # Least cosine of a category word to the centre of its classes: "bird" reaches it, "placental" and "artifact" do not.

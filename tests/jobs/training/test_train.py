@@ -27,7 +27,8 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import EMBEDDED, normalised, open_words
+from findimg.text.vectors import EMBEDDED, open_words
+from findimg.vectors import normalised
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import index
 from findimg_jobs.store.lock import hold_lock

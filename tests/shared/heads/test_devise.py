@@ -11,7 +11,8 @@ from findimg.heads.conse import Conse
 from findimg.heads.devise import Devise, turn_towards
 from findimg.heads.weights import Weights
 from findimg.text.lexicon import open_lexicon
-from findimg.text.vectors import WordVectors, normalised
+from findimg.text.vectors import WordVectors
+from findimg.vectors import normalised
 
 PIZZA_CLASS = 963
 NO_CLASSES = np.empty((1, 0), np.int64), np.empty((1, 0), np.float32)

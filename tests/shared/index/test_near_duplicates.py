@@ -6,7 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.index import near_duplicates
-from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features, normalised
+from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features
+from findimg.vectors import normalised
 
 COSINE = 0.95
 

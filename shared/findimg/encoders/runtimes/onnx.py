@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import ModelError
+from findimg.vectors import normalised
 
 _log = logging.getLogger(__name__)
 _ELEMENTS = {
@@ -103,10 +104,9 @@ class OnnxModel:
         size = min(self._batch, -(-len(items) // self._threads))
         batches = [items[start : start + size] for start in range(0, len(items), size)]
         vectors = np.concatenate(list(self._pool.map(self._run, batches))).astype(np.float32)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not np.isfinite(lengths).all():
+        if not np.isfinite(np.linalg.norm(vectors, axis=1)).all():
             raise ModelError("The model returned numbers that are not finite. Use a model of higher precision.")
-        return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
+        return normalised(vectors)
 
     def _computes_batches(self, items: Sequence[Mapping[str, NDArray[np.generic]]]) -> bool:
         """Return whether the model takes several items at once, and gives each the vector that it has alone."""

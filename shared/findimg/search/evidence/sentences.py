@@ -42,7 +42,7 @@ from findimg.index.segmented import SegmentedMatrix
 from findimg.search.expansion import ExpandedTerm
 from findimg.search.sentences.vocabulary import BackgroundVocabulary
 from findimg.search.tags import Tag
-from findimg.text.vectors import normalised
+from findimg.vectors import normalised
 
 Floats = NDArray[np.float32]
 

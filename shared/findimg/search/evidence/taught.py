@@ -49,7 +49,7 @@ from findimg.library.version_catalog import VersionCatalog
 from findimg.search.similarity import SimilaritySearch
 from findimg.taught.events import Example
 from findimg.taught.state import NOTHING_TAUGHT, TaughtName, TaughtState
-from findimg.text.vectors import normalised
+from findimg.vectors import normalised
 
 Floats = NDArray[np.float32]
 VectorOf = Callable[[Example], NDArray[np.floating] | None]
