@@ -10,9 +10,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg.errors import QueryError
+from findimg.errors import FindimgError, QueryError
 from findimg_bot.answers import Question
-from findimg_bot.errors import access_error
+from findimg_bot.errors import access_error, explain
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.query_service import MAX_TAGGED, QueryService
 from findimg_bot.service.questions import add_uploaded_image, read_image_question
@@ -20,7 +20,7 @@ from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message
 from findimg_bot.slack.blocks.image_modal import ImageRequest, image_modal
 from findimg_bot.slack.blocks.message import text_message
 from findimg_bot.slack.blocks.results import image_choice_message
-from findimg_bot.slack.blocks.text import file_name
+from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.image_files import SlackFile, blocks_of
 from findimg_bot.slack.message_text import MessageText, read_message
 from findimg_bot.slack.replies import ConversationReply, EphemeralReply, PrivateReply, Reply
@@ -103,14 +103,31 @@ async def answer_uploads(
         question = await add_uploaded_image(services.uploads, client, Question(f"/{task}", ""), files[0])
         await answer_image(services.queries, client, team_of(context), reply, question, files[0])
     elif task == "tag":
-        questions = [
-            await add_uploaded_image(services.uploads, client, Question("/tag", ""), file)
-            for file in files[:MAX_TAGGED]
-        ]
-        await services.queries.tag_all(team_of(context), reply, list(zip(questions, files, strict=False)), len(files))
+        await _tag_all(files, context, client, reply)
     else:
         choices = [(str(file.get("name") or "image"), f"{file['id']}.similar") for file in files]
         await reply.send(image_choice_message("Similar images to which picture?", choices, "choose_file"))
+
+
+async def _tag_all(files: Sequence[SlackFile], context: AsyncBoltContext, client: AsyncWebClient, reply: Reply) -> None:
+    """Answer with the tags of each image, and with the reason for each that has none.
+
+    Raises:
+        FindimgError: the reason, if no image can be read.
+    """
+    services = services_of(context)
+    images: list[tuple[Question, SlackFile]] = []
+    failures: list[str] = []
+    errors: list[FindimgError] = []
+    for file in files[:MAX_TAGGED]:
+        try:
+            images.append((await add_uploaded_image(services.uploads, client, Question("/tag", ""), file), file))
+        except FindimgError as error:
+            errors.append(error)
+            failures.append(f"*{escaped(str(file.get('name') or 'image'))}*: {explain(error)}")
+    if not images:
+        raise errors[0]
+    await services.queries.tag_all(team_of(context), reply, images, len(files), failures)
 
 
 async def hits_of_answer(context: AsyncBoltContext, message: Mapping[str, Any]) -> dict[str, str]:

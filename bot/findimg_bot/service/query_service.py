@@ -165,21 +165,40 @@ class QueryService:
                 raise
             await reply.send(tags_message(results, name, None, question_id))
 
-    async def tag_all(self, team: str, reply: Reply, images: Sequence[tuple[Question, SlackFile]], count: int) -> None:
+    async def tag_all(
+        self,
+        team: str,
+        reply: Reply,
+        images: Sequence[tuple[Question, SlackFile]],
+        count: int,
+        failures: Sequence[str] = (),
+    ) -> None:
         """Answer with the tags of several uploaded images.
 
         Args:
-            count: number of images in the message, of which `images` are the first.
+            count: number of images in the message, of which `images` and those of `failures` are the first.
+            failures: why other images of the message have no tags, a sentence each.
         """
-        blocks: list[Block] = []
-        for question, file in images:
-            results = await self._reader.tags(question)
-            question_id = await self._store_question(team, reply, question)
-            blocks += tags_blocks(results, question.name, _source_in_slack(file), question_id)
-        if count > len(images):
-            blocks.append(small_text(f"The first {len(images)} of {count} images."))
+        tagged = [
+            (await self._reader.tags(question), question.name, file, await self._store_question(team, reply, question))
+            for question, file in images
+        ]
         names = ", ".join(question.name for question, _ in images)
-        await reply.send(Message(notification_text(f"Tags of {names}"), blocks))
+
+        def message(with_pictures: bool) -> Message:
+            blocks: list[Block] = []
+            for results, name, file, question_id in tagged:
+                source = _source_in_slack(file) if with_pictures else None
+                blocks += tags_blocks(results, name, source, question_id)
+            blocks += [small_text(failure) for failure in failures]
+            if count > len(images) + len(failures):
+                blocks.append(small_text(f"The first {len(images) + len(failures)} of {count} images."))
+            return Message(notification_text(f"Tags of {names}"), blocks)
+
+        try:
+            await reply.send(message(with_pictures=True))
+        except RefusedError:
+            await reply.send(message(with_pictures=False))
 
     async def describe(self, client: AsyncWebClient, team: str, reply: Reply, question: Question) -> None:
         """Answer with an uploaded image's tags and the most similar images."""

@@ -25,6 +25,7 @@ _UNUSABLE = {
     "tombstone": "That file was deleted from Slack. Upload it again.",
     "hidden_by_limit": "Slack hides that file, because the workspace has reached its storage limit. Upload it again.",
 }
+_NO_TYPE = ("", "application/octet-stream", "binary/octet-stream")  # of a file whose type is not known
 _NOT_FOUND = {
     "channel_not_found",
     "file_deleted",
@@ -87,8 +88,11 @@ async def images_of(client: AsyncWebClient, message: Mapping[str, Any]) -> list[
                 raise (
                     QueryError(_NOT_VISIBLE) if code in ("file_not_found", "file_deleted") else access_error(file)
                 ) from file
-            if not isinstance(file, BaseException) and (reason := _UNUSABLE.get(str(file.get("mode")))):
-                raise ImageError(reason)
+            if not isinstance(file, BaseException):
+                if file.get("file_access") == "access_denied":
+                    raise QueryError(_NOT_VISIBLE)
+                if reason := _UNUSABLE.get(str(file.get("mode"))):
+                    raise ImageError(reason)
         if not files and any(_has_web_image(each) for each in (*pictures, *(message.get("attachments") or ()))):
             raise QueryError(ONLY_SLACK)
     return found
@@ -183,10 +187,11 @@ async def thread_messages(client: AsyncWebClient, channel: str, thread: str) -> 
 
 
 def _is_image(file: SlackFile) -> bool:
-    if file.get("mode") in _UNUSABLE:
+    if file.get("mode") in _UNUSABLE or file.get("file_access") == "access_denied":
         return False
-    if kind := file.get("mimetype"):
-        return str(kind).startswith("image/")
+    kind = str(file.get("mimetype") or "").lower()
+    if kind not in _NO_TYPE:
+        return kind.startswith("image/")
     ending = PurePosixPath(str(file.get("name") or "")).suffix.lower().lstrip(".")
     return str(file.get("filetype") or ending).lower() in FORMATS and bool(file.get("url_private"))
 
@@ -194,13 +199,15 @@ def _is_image(file: SlackFile) -> bool:
 async def _describe(client: AsyncWebClient, file: SlackFile) -> SlackFile:
     """Return a file with its type, if Slack gives it soon."""
     for wait in (*_WAITS, 0.0):
-        stub = file.get("file_access") == "check_file_info"
-        if file.get("mode") in _UNUSABLE or (file.get("mimetype") and not stub):
+        stub = file.get("file_access") not in (None, "", "visible")
+        is_external = file.get("is_external") or file.get("mode") == "external"
+        has_address = file.get("url_private") or is_external or not _is_image(file)
+        if file.get("mode") in _UNUSABLE or (file.get("mimetype") and has_address and not stub):
             return file
         try:
             file = (await client.files_info(file=file["id"]))["file"]
         except SlackApiError:
-            if _is_image(file):  # the event holds enough to go on
+            if _is_image(file) and has_address:  # the event holds enough to go on
                 return file
             raise
         if file.get("mimetype"):

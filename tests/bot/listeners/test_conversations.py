@@ -11,6 +11,14 @@ from tests.bot.person import Json, elements, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
+GOOGLE_DOC = {
+    "id": "F0DRIVE",
+    "mode": "external",
+    "external_type": "gdrive",
+    "is_external": True,
+    "mimetype": "application/vnd.google-apps.document",
+    "url_private": "https://docs.google.com/document/d/1",
+}
 
 
 def send_event(team: Team, name: str, event: Json, **envelope: Any) -> None:
@@ -64,6 +72,27 @@ def test_every_picture_of_a_message_is_tagged(team: Team, samples: Path) -> None
     mention(team, channel, "what is this?", files=files)
     answer = team.person.wait(channel, lambda each: "Tags of *cat.png*" in words(each))
     assert "Tags of *dalmatian.jpg*" in words(answer)
+
+
+def test_pictures_beside_one_that_cannot_be_read_are_tagged(team: Team, samples: Path) -> None:
+    channel = team.person.channel()
+    file = shared_file(team, channel, samples / "dalmatian.jpg")
+    broken = team.person.upload("broken.jpg", b"\xff\xd8\xff no picture")
+    team.person.ask("send", channel=channel, text="", files=[broken["id"]])
+    external = GOOGLE_DOC | {"mimetype": "image/png", "name": "drive.png"}
+    mention(team, channel, "tag", files=[file, {"id": broken["id"]}, external])
+    answer = team.person.wait(channel, lambda each: "Tags of *dalmatian.jpg*" in words(each))
+    assert "*broken.jpg*: " in words(answer)
+    assert "*drive.png*: That image is not stored in Slack" in words(answer)
+
+
+@pytest.mark.parametrize(
+    "more", [{"mimetype": "application/octet-stream"}, {"mimetype": "IMAGE/JPEG"}, {"url_private": None}]
+)
+def test_picture_without_its_type_or_address_is_answered(team: Team, samples: Path, more: Json) -> None:
+    channel = team.person.channel()
+    mention(team, channel, "tag", files=[shared_file(team, channel, samples / "dalmatian.jpg") | more])
+    team.person.wait(channel, lambda each: "Tags of *dalmatian.jpg*" in words(each))
 
 
 def test_similar_asks_which_of_several_pictures(team: Team, samples: Path) -> None:
@@ -132,6 +161,15 @@ def test_picture_in_a_reply_is_found(team: Team, samples: Path) -> None:
     [
         ({"id": "F0PDF", "mimetype": "application/pdf", "mode": "hosted"}, "That file is not an image"),
         ({"id": "F0OTHER", "file_access": "check_file_info"}, "not visible to findimg"),
+        ({"id": "F0DENIED", "file_access": "access_denied"}, "not visible to findimg"),
+        ({"id": "F0DENIED", "file_access": "access_denied", "mimetype": "image/jpeg"}, "not visible to findimg"),
+        ({"id": "F0CANVAS", "mimetype": "application/vnd.slack-docs", "mode": "quip"}, "That file is not an image"),
+        ({"id": "F0POST", "mimetype": "text/plain", "mode": "space"}, "That file is not an image"),
+        ({"id": "F0SNIPPET", "mimetype": "text/plain", "mode": "snippet"}, "That file is not an image"),
+        ({"id": "F0VIDEO", "mimetype": "video/mp4", "mode": "hosted"}, "That file is not an image"),
+        (GOOGLE_DOC, "That file is not an image"),
+        (GOOGLE_DOC | {"mimetype": "image/jpeg"}, "not stored in Slack"),
+        (GOOGLE_DOC | {"mimetype": "", "filetype": "jpg", "external_type": "box"}, "not stored in Slack"),
     ],
 )
 def test_file_that_cannot_be_used_is_named(team: Team, file: Json, said: str) -> None:
