@@ -6,7 +6,8 @@ from datetime import date
 from typing import Literal
 
 from findimg.errors import QueryError
-from findimg.search.answers.results import Hit, ImageFeatures
+from findimg.search.answers.results import Hit
+from findimg.search.image_features import ImageFeatures, fits
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.search.tags import Tag
@@ -114,7 +115,7 @@ def answer_question(searcher: Searcher, question: Question, k: int, skip: int = 
         if question.command != "/findimg":
             raise QueryError(f"{question.command} needs an image, or like: with the URI of an indexed one.")
         found = searcher.find(query, k + 1, skip)
-    elif not searcher.fits(features):
+    elif not fits(features, searcher.manifest):
         raise QueryError("The library was rebuilt with another encoder since you sent this image. Send it again.")
     elif question.command == "/tag":
         return TagResults(searcher.tags(features, k), version, _milliseconds_since(start), features.text)

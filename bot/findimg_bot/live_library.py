@@ -28,7 +28,7 @@ from findimg.library.encoder import open_encoders, used_parts
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.ocr.outside import OutsideReader
-from findimg.search.answers.results import ImageFeatures
+from findimg.search.image_features import ImageFeatures, embed_image
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import TextVectors, text_vectors
@@ -254,14 +254,14 @@ class LiveLibrary:
         """
         image = decode(data)
         with self.lease(None) as searcher:
-            features = searcher.embed(image, self._open_encoders(searcher.version))
+            features = embed_image(image, searcher.manifest, self._open_encoders(searcher.version))
         return replace(features, text=self._text_reader.read(data)) if self._text_reader else features
 
     def outside_example(self, data: bytes) -> tuple[Example, bytes]:
         """Return an image from outside as an example for a name, and its thumbnail as a JPEG. Errors as of `embed`."""
         image = decode(data)
         with self.lease(None) as searcher:
-            features = searcher.embed(image, self._open_encoders(searcher.version))
+            features = embed_image(image, searcher.manifest, self._open_encoders(searcher.version))
             return outside_example(searcher, image.sha256, features), thumbnail(image)
 
     def warm_encoder(self) -> None:

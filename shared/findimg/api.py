@@ -21,8 +21,9 @@ from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.ocr.outside import OutsideReader
 from findimg.plugins import PATIENCE, AddReport, find_add
-from findimg.search.answers.results import Answer, ImageFeatures
+from findimg.search.answers.results import Answer
 from findimg.search.group_ranking import MAX_HITS
+from findimg.search.image_features import ImageFeatures, embed_image
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import text_vectors
@@ -138,7 +139,9 @@ class OpenedLibrary:
         self._models = ModelStore(cache / "models")
         self._opened = self._open_live()
         self._storage = library.storage
-        self._follower = TaughtFollower(library.storage, lambda data: self._opened.embed(decode(data), self._encoders))
+        self._follower = TaughtFollower(
+            library.storage, lambda data: embed_image(decode(data), self._opened.manifest, self._encoders)
+        )
 
     def _open_live(self) -> Searcher:
         version = self._library.open()
@@ -391,7 +394,7 @@ class OpenedLibrary:
             return indexed_example(searcher, item)
         decoded = decode(read_uri(uri, LIMIT_BYTES + 1))
         thumbnails[decoded.sha256] = thumbnail(decoded)
-        return outside_example(searcher, decoded.sha256, searcher.embed(decoded, self._encoders))
+        return outside_example(searcher, decoded.sha256, embed_image(decoded, searcher.manifest, self._encoders))
 
     def _features(self, image: str | os.PathLike[str]) -> tuple[int | None, ImageFeatures]:
         """Return an image's item in the library, None if it is not in the library, and its features."""
@@ -400,7 +403,7 @@ class OpenedLibrary:
         item = searcher.catalog.item(uri)
         if item is not None:
             return item, searcher.features(item)
-        return None, searcher.embed(decode(read_uri(uri, LIMIT_BYTES + 1)), self._encoders)
+        return None, embed_image(decode(read_uri(uri, LIMIT_BYTES + 1)), searcher.manifest, self._encoders)
 
     @cached_property
     def _text_reader(self) -> OutsideReader:

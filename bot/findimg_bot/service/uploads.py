@@ -2,7 +2,7 @@
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg.search.answers.results import ImageFeatures
+from findimg.search.image_features import ImageFeatures
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.slack.download import download

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, select
 
-from findimg.search.answers.results import ImageFeatures
+from findimg.search.image_features import ImageFeatures
 from findimg_bot.answers import Question
 from findimg_bot.state.database import Database, insert_row
 from findimg_bot.state.leases import Leases

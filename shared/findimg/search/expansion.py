@@ -38,7 +38,7 @@ from findimg.heads.conse import class_vectors, node_vectors
 from findimg.text.lexicon import CLASSES, Lexicon, Sense
 from findimg.text.lexicon.common_words import is_common
 from findimg.text.spelling import did_you_mean, nearest_spellings
-from findimg.text.vectors import FREQUENT, WordVectors
+from findimg.text.vectors import WordVectors
 from findimg.vectors import normalised
 
 # Scale of the decay of a class's weight with its distance from the word: in WordNet (`Lexicon.specific`), in GloVe
@@ -79,8 +79,6 @@ MIN_GUESS_CLASS_WEIGHT = 0.06
 # to beach wagons in every source.
 GUESS_CEILING = 0.14
 COMMON_WORDS = 5_000  # most frequent words, used to estimate how similar any word is to a class
-UNRELATED_TERMS = 200
-NOISE_QUANTILE = 0.85  # quantile of the unrelated terms' relevance that is the noise floor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,32 +240,6 @@ def _names_classes(term: str, sense: Sense, senses: tuple[Sense, ...], fit: floa
 def _best_is_one(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     # If every class is named, all logits are minus infinity, and their difference would be NaN.
     return np.asarray(np.exp(logits - logits.max(initial=np.finfo(np.float32).min)), dtype=np.float32)
-
-
-def peak_relevance(best: float, certainty: float) -> float:
-    """Return how certainly any image shows a term, 0 to 1.
-
-    Args:
-        best: the highest relevance of an image, from `Evidence.relevance`.
-        certainty: `ExpandedTerm.certainty` of the term.
-    """
-    return min(1.0, best) * certainty
-
-
-def unrelated_terms(lexicon: Lexicon, words: WordVectors) -> list[str]:
-    """Return UNRELATED_TERMS common nouns for invisible things, always the same ones. They measure the noise floor."""
-    nouns = [noun for noun, senses in lexicon.nouns.items() if not senses]
-    common = [noun for noun, row in zip(nouns, words.rows(nouns), strict=True) if 0 <= row < FREQUENT]
-    return common[:: max(1, len(common) // UNRELATED_TERMS)][:UNRELATED_TERMS]
-
-
-def noise_floor(peaks: npt.NDArray[np.float32]) -> float:
-    """Return the peak relevance that a term must exceed to count as shown by any image of a version.
-
-    Args:
-        peaks: float32[terms], `peak_relevance` of the `unrelated_terms`.
-    """
-    return float(np.quantile(peaks, NOISE_QUANTILE)) if len(peaks) else 0.0
 
 
 @lru_cache(maxsize=4)

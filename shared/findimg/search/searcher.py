@@ -7,11 +7,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.encoders.base import ImageEncoder
-from findimg.errors import LibraryError, QueryError
+from findimg.errors import QueryError
 from findimg.heads.devise import Devise
 from findimg.heads.loading import open_version_head
-from findimg.images import Image
 from findimg.index.duplicates import Duplicates
 from findimg.index.postings import REGIONS, WHOLE
 from findimg.index.text_index import KINDS, Kind
@@ -23,14 +21,13 @@ from findimg.index.version_files import (
     open_text_index,
     open_visual,
 )
-from findimg.library.encoder import used_parts
 from findimg.library.layout import VOCABULARY_FILE
 from findimg.library.library import Version
 from findimg.library.version_catalog import VersionCatalog
 from findimg.search.answers.copies import CopyGroups
 from findimg.search.answers.notes import Notes
 from findimg.search.answers.pages import Page, Pages
-from findimg.search.answers.results import Answer, ImageFeatures
+from findimg.search.answers.results import Answer
 from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.evidence.finder import EvidenceFinder, EvidenceSources
@@ -50,20 +47,16 @@ from findimg.search.evidence.trained import TrainedEvidence
 from findimg.search.evidence.vectors import VectorEvidence
 from findimg.search.expansion import GUESS_CEILING
 from findimg.search.group_ranking import MAX_HITS, GroupRanking
-from findimg.search.phrases import join_terms
+from findimg.search.image_features import ImageFeatures, fits
 from findimg.search.query import Query, Term
 from findimg.search.ranking import best_first
-from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.sentences.vocabulary import read_vocabulary
 from findimg.search.similarity import SimilaritySearch
 from findimg.search.tags import MIN_TAG_SCORE, Tag, open_tagger
-from findimg.search.taught.query_names import Labels, join_taught, without_fillers
-from findimg.search.translation import translate_terms
+from findimg.search.term_preparation import TermPreparation
 from findimg.taught.state import TaughtState
-from findimg.text.enumeration import enumerated
 from findimg.text.lexicon import open_lexicon
-from findimg.text.lexicon.folding import UNSPACED
 from findimg.text.spelling import did_you_mean, nearest_spellings
 from findimg.text.vectors import WordVectors
 
@@ -115,7 +108,6 @@ class Searcher:
         self._copies = CopyGroups(Duplicates(groups), self.catalog)
         self._head = open_version_head(for_words, words)
         self._tagger = open_tagger(words, self.lexicon)
-        self._prepared = lru_cache(_QUERIES)(self._prepare)
         self._matching = lru_cache(_FILTERS)(self.catalog.matching)
         self._postings = open_postings(for_words, word_rows, WHOLE)
         classes = ClassEvidence(self._postings, manifest.images, open_postings(for_words, word_rows, REGIONS))
@@ -132,17 +124,18 @@ class Searcher:
             relevance = open_relevance(for_words, word_rows, len(self._head.labels))
             trained = TrainedEvidence(self._head, relevance, self.lexicon)
         self._sentences: SentenceEvidence | None = None
-        self._text_vectors = text_vectors
         if text_vectors and VOCABULARY_FILE in for_words.manifest.files:
             vocabulary = read_vocabulary(for_words.path(VOCABULARY_FILE), for_words.manifest.dim)
             self._sentences = SentenceEvidence(self._described, vocabulary, text_vectors)
         self._text_index = open_text_index(version, rows)
         self._text = TextEvidence(self._text_index, self.lexicon, texts)
         sources = EvidenceSources(classes, self._taught, self._text, trained, self._sentences)
-        self._labels = sources.labels
         self._evidence = EvidenceFinder(sources, manifest.images, for_words.manifest.noise, self.lexicon, words)
-        self._spelling = SpellingChecker(self.lexicon, words, self._labels, self._text.knows)
-        self._notes = Notes(self.catalog, self._matching, self._spelling, self._sentences is not None)
+        spelling = SpellingChecker(self.lexicon, words, sources.labels, self._text.knows)
+        prepares_sentences = text_vectors if self._sentences else None
+        preparation = TermPreparation(self.lexicon, sources.labels, self._text.knows, spelling, prepares_sentences)
+        self._prepared = lru_cache(_QUERIES)(preparation.prepare)
+        self._notes = Notes(self.catalog, self._matching, spelling, self._sentences is not None)
         self._filter_note = lru_cache(_FILTERS)(self._notes.of_filters)
         self._pages = Pages(self.catalog, self._copies, self._text)
         self._ranking = GroupRanking(VectorEvidence(open_joint(for_words, word_rows)), self._described)
@@ -182,36 +175,6 @@ class Searcher:
         if not query.terms:
             return self._browse(query, k, skip)
         return self._find_terms(query, k, skip, ())
-
-    def _prepare(self, terms: tuple[Term, ...], state: TaughtState) -> tuple[tuple[Term, ...], str]:
-        """Return a query's terms, translated, correctly spelt and joined, and a note about what was changed."""
-        labels = Labels(self._labels, state.lookup) if state.names else self._labels
-        asked = join_taught(terms, state.lookup) if state.names else terms
-        asked = self._join_unspaced_text(asked)
-        if self._sentences and self._text_vectors and self._text_vectors.encoder.multilingual:
-            return tuple(sentences(asked)), ""
-        translated = translate_terms(asked, self.lexicon, labels, self._text.knows)
-        correct, corrections = self._spelling.correct(translated)
-        notes = []
-        if corrections:
-            notes.append(f"Showing results for {enumerated([repr(word) for word in corrections], 'and')}.")
-        for term in translated:
-            if meant := self._spelling.misread(term):
-                notes.append(f"{term.typed!r} is understood as {term.text!r}.{did_you_mean([meant])}")
-        if self._sentences:
-            return tuple(sentences(correct)), " ".join(notes)
-        joined = join_terms(correct, self.lexicon, labels)
-        wanted = without_fillers(joined, state.lookup) if state.names else joined
-        return tuple(wanted), " ".join(notes)
-
-    def _join_unspaced_text(self, terms: Sequence[Term]) -> list[Term]:
-        """Return terms in which a text without spaces is one phrase if it is written somewhere as a whole."""
-        return [
-            replace(term, phrase=True)
-            if term.is_plain and UNSPACED.search(term.text) and self._text.knows(term.text)
-            else term
-            for term in terms
-        ]
 
     def _find_terms(
         self, query: Query, k: int, skip: int, others: Sequence[TermGroup], without: int | None = None
@@ -343,7 +306,7 @@ class Searcher:
             raise QueryError(
                 f"The backbone {self.manifest.for_words.backbone} has no classes, so it cannot tag images."
             )
-        if not self.fits(features, to_words=True):
+        if not fits(features, self.manifest, to_words=True):
             raise QueryError("The library has another encoder since this image was sent. Send it again.")
         visual = features.described if self.manifest.words_by_second else features.visual
         assert visual is not None
@@ -389,50 +352,6 @@ class Searcher:
         visual = self._similarity.visual
         described = None if self._described is visual else self._described[item]
         return ImageFeatures(visual[item], classes, probabilities, described)
-
-    def embed(self, image: Image, encoders: Sequence[ImageEncoder], top: int = 20) -> ImageFeatures:
-        """Return the features of an image that is not indexed.
-
-        Args:
-            image: the decoded image.
-            encoders: the version's encoders, as `open_encoders` returns them.
-            top: number of most probable classes to keep.
-
-        Raises:
-            LibraryError: one of `encoders` is another one, or has other weights.
-        """
-        parts = used_parts(self.manifest)
-        for part, encoder in zip(parts, encoders, strict=True):
-            if encoder.fingerprint != part.fingerprint:
-                raise LibraryError(
-                    f"The library was made with {part.backbone} {part.fingerprint}. This encoder is {encoder.name} "
-                    f"{encoder.fingerprint}. Use the same --weights as for index."
-                )
-        encoded = [encoder.embed(encoder.preprocess(image.pixels)[None]) for encoder in encoders]
-        visual, for_words = encoded[0].visual[0], encoded[-1]
-        described = for_words.visual[0] if len(encoded) > 1 else None
-        made_by = tuple(part.fingerprint for part in parts)
-        if for_words.probabilities is None:
-            return ImageFeatures(visual, np.empty(0, np.int64), np.empty(0, np.float32), described, made_by)
-        order = best_first(for_words.probabilities[0])[:top]
-        return ImageFeatures(visual, order, for_words.probabilities[0][order], described, made_by)
-
-    def fits(self, features: ImageFeatures, to_words: bool = False) -> bool:
-        """Return whether the version's encoders made some features, which a bot may have stored long ago.
-
-        Args:
-            features: of an image.
-            to_words: whether they are compared with words, not with images.
-        """
-        parts = used_parts(self.manifest)
-        vectors = (features.visual, features.described)[: len(parts)]
-        if not to_words:
-            parts, vectors = parts[:1], vectors[:1]
-        made_by = features.made_by if to_words else features.made_by[:1]
-        is_known = made_by in ((), tuple(part.fingerprint for part in parts))
-        return is_known and all(
-            vector is not None and vector.shape == (part.dim,) for part, vector in zip(parts, vectors, strict=True)
-        )
 
     def close(self) -> None:
         """Close the version's files. The searcher must not be used afterwards."""

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from findimg.errors import LibraryError, QueryError
-from findimg.search.answers.results import ImageFeatures
+from findimg.search.image_features import ImageFeatures
 from findimg.settings import Settings
 from findimg_bot.answers import ImageResults, Question, TagResults, answer_question, read_command, related_words
 from findimg_bot.live_library import LiveLibrary

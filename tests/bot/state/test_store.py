@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from findimg.errors import SettingsError
-from findimg.search.answers.results import ImageFeatures
+from findimg.search.image_features import ImageFeatures
 from findimg_bot.answers import Question
 from findimg_bot.state.store import EVENT_SECONDS, QUESTION_SECONDS, Store, StoredQuestion
 

@@ -4,14 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.search.expansion import (
-    GUESS_CEILING,
-    MIN_SPECIFICITY,
-    expand,
-    noise_floor,
-    peak_relevance,
-    unrelated_terms,
-)
+from findimg.search.expansion import GUESS_CEILING, MIN_SPECIFICITY, expand
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
@@ -134,21 +127,6 @@ def test_any_text_is_expanded_or_rejected(text: str) -> None:
     assert found.classes.max() == 1
     assert 0 < found.certainty <= 1
     assert 0 < found.ceiling <= 1
-
-
-def test_unrelated_terms_are_common_and_invisible(lexicon: Lexicon, words: WordVectors) -> None:
-    terms = unrelated_terms(lexicon, words)
-
-    assert len(terms) == 200
-    assert terms == unrelated_terms(lexicon, words)
-    assert not any(lexicon.senses(term) for term in terms)
-
-
-def test_noise_floor_is_a_quantile_of_peak_relevance() -> None:
-    assert peak_relevance(3, 1) == 1
-    assert peak_relevance(0.5, 0.5) == 0.25
-    assert noise_floor(np.linspace(0, 1, 101, dtype=np.float32)) == pytest.approx(0.85)
-    assert noise_floor(np.empty(0, np.float32)) == 0
 
 
 def named_classes(lexicon: Lexicon, name: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
+from findimg.search.image_features import embed_image
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, open_words
@@ -166,7 +167,7 @@ def test_date_filter_reports_images_that_only_the_file_dates(searcher: Searcher)
 
 
 def test_image_is_most_similar_to_itself(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
-    seen = searcher.embed(decode((samples / "cat.png").read_bytes()), [backbone])
+    seen = embed_image(decode((samples / "cat.png").read_bytes()), searcher.manifest, [backbone])
     hits = searcher.similar(seen, Query(""), 5).hits
     assert Path(hits[0].uri).name == "cat.png"
     assert hits[0].score == pytest.approx(1, abs=0.01)
@@ -182,7 +183,7 @@ def test_query_image_can_be_left_out(searcher: Searcher, samples: Path) -> None:
 
 def test_stored_features_equal_new_ones(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
     _, stored = searcher.look_up(str(samples / "dalmatian.jpg"))
-    fresh = searcher.embed(decode((samples / "dalmatian.jpg").read_bytes()), [backbone])
+    fresh = embed_image(decode((samples / "dalmatian.jpg").read_bytes()), searcher.manifest, [backbone])
     np.testing.assert_allclose(stored.visual, fresh.visual, atol=0.02)
     assert stored.classes[0] == fresh.classes[0] == 251
     assert len(stored.classes) == 20
@@ -208,4 +209,4 @@ def test_other_encoder_is_rejected(searcher: Searcher, samples: Path, backbone: 
         fingerprint = "other"
 
     with pytest.raises(LibraryError, match=r"made with efficientnet-lite0 .* This encoder is vgg16 other"):
-        searcher.embed(decode((samples / "cat.png").read_bytes()), [Other()])  # type: ignore[list-item]
+        embed_image(decode((samples / "cat.png").read_bytes()), searcher.manifest, [Other()])  # type: ignore[list-item]

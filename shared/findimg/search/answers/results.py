@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
 from findimg.library.catalog import DateSource
 from findimg.library.layout import thumbnail_key
 
@@ -54,16 +51,3 @@ class Answer:
     hits: list[Hit]
     note: str = ""  # remarks for a person
     total: int = 0  # hits of the query on all pages
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFeatures:
-    """The output of a library's encoders for one image."""
-
-    visual: NDArray[np.float32]  # float32[dim], by the encoder that finds images by image
-    # By the encoder that finds images by words: int[m], most probable first. Empty for an encoder without classes.
-    classes: NDArray[np.integer]
-    probabilities: NDArray[np.float32]  # float32[m]
-    described: NDArray[np.float32] | None = None  # float32[dim], by the encoder for words if it is another one
-    made_by: tuple[str, ...] = ()  # fingerprints of these encoders, in their order. Empty for an indexed image.
-    text: str = ""  # lines that were read in it, separated by line feeds

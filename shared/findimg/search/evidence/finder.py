@@ -23,7 +23,8 @@ from findimg.search.evidence.taught import (
 )
 from findimg.search.evidence.text import ALONE, BESIDE, FoundText, TextEvidence
 from findimg.search.evidence.trained import TrainedEvidence
-from findimg.search.expansion import ExpandedTerm, expand, peak_relevance
+from findimg.search.expansion import ExpandedTerm, expand
+from findimg.search.noise_floor import peak_relevance
 from findimg.search.query import Term
 from findimg.taught.state import TaughtName
 from findimg.text.lexicon import CLASSES, FILLERS, Lexicon

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from findimg.encoders.base import TextEncoder, embed_prompts
 from findimg.errors import LibraryError
 from findimg.heads.conse import class_vectors
-from findimg.search.expansion import unrelated_terms
+from findimg.search.noise_floor import unrelated_terms
 from findimg.text.lexicon import Lexicon
 from findimg.text.vectors import FREQUENT, WordVectors
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from findimg.errors import FindimgError, ImageError, ObjectMissingError
 from findimg.library.layout import taught_thumbnail_key, thumbnail_key
-from findimg.search.answers.results import ImageFeatures
+from findimg.search.image_features import ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.storage.base import Storage
 from findimg.taught.events import Example

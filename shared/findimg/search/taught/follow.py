@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import StorageError
-from findimg.search.answers.results import ImageFeatures
+from findimg.search.image_features import ImageFeatures
 from findimg.search.searcher import Searcher
 from findimg.search.taught.examples import embed_thumbnail
 from findimg.storage.base import Storage
