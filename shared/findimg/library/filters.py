@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
+from findimg.text.lexicon.folding import fold_accents
 from findimg.text.normalise import plain_characters
 
 
@@ -42,8 +43,8 @@ _NAME = "substr(uri, length(rtrim(uri, replace(uri, '/', ''))) + 1)"
 
 
 def fold(text: str) -> str:
-    """Return the form in which folder and file names are compared: `ÉTÉ “x”`, in any Unicode form, is `été "x"`."""
-    return unicodedata.normalize("NFKC", plain_characters(text).casefold())
+    """Return the form in which folder and file names are compared: `ÉTÉ “x”`, in any Unicode form, is `ete "x"`."""
+    return fold_accents(unicodedata.normalize("NFKC", plain_characters(text).casefold()))
 
 
 def name_part(text: str) -> str:

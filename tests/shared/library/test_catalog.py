@@ -87,6 +87,7 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
         ("/2024/", ["/p/2024/a.jpg", "/p/2024/Party Ä/b.jpg", "s3://bucket/2024/c.jpg"]),
         ("2024/party", ["/p/2024/Party Ä/b.jpg"]),
         ("PARTY ä", ["/p/2024/Party Ä/b.jpg"]),
+        ("party a", ["/p/2024/Party Ä/b.jpg"]),
         ("party A\u0308", ["/p/2024/Party Ä/b.jpg"]),
         ("/p/2024/party ä/", ["/p/2024/Party Ä/b.jpg"]),
         ("Bucket", ["s3://bucket/2024/c.jpg"]),
@@ -156,7 +157,11 @@ def test_empty_filters_are_false() -> None:
     assert all([Filters(("a",)), Filters(before=date.max), Filters(after=date.min), Filters(formats=("PNG",))])
 
 
-names = st.text("aAé%_\\'*?[ ", min_size=1, max_size=3)
+def without_accent(text: str) -> str:
+    return text.lower().replace("é", "e")
+
+
+names = st.text("aAeé%_\\'*?[ ", min_size=1, max_size=3)
 uris = st.builds(lambda top, parts: top + "/".join(parts), st.sampled_from(["/", "s3://"]), st.lists(names, min_size=2))
 moments = st.integers(-3, 3 * 86400 + 3).map(lambda second: datetime(2024, 2, 28) + timedelta(seconds=second))
 days = st.none() | st.integers(0, 4).map(lambda day: date(2024, 2, 27) + timedelta(days=day))
@@ -166,7 +171,7 @@ formats = st.sampled_from(["JPEG", "PNG", "MPO"])
 @settings(max_examples=200, deadline=None)
 @given(
     rows=st.lists(st.builds(row, uris, st.none() | moments, formats), max_size=12, unique_by=lambda each: each.uri),
-    folders=st.lists(st.lists(names, min_size=1, max_size=2).map("/".join).map(str.casefold), max_size=2),
+    folders=st.lists(st.lists(names, min_size=1, max_size=2).map("/".join).map(without_accent), max_size=2),
     before=days,
     after=days,
     wanted=st.lists(formats, max_size=2),
@@ -177,7 +182,7 @@ def test_filters_match_a_plain_python_filter(
     def holds(each: CatalogRow) -> bool:
         day = each.facts.taken and each.facts.taken.date()
         return (
-            all(folder in "/" + each.uri[: each.uri.rindex("/") + 1].casefold() for folder in folders)
+            all(folder in without_accent("/" + each.uri[: each.uri.rindex("/") + 1]) for folder in folders)
             and (before is None or (day is not None and day < before))
             and (after is None or (day is not None and day >= after))
             and (not wanted or each.facts.format in wanted)

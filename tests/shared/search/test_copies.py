@@ -8,6 +8,7 @@ from skimage import data
 
 from findimg.library.layout import ITEMS_FILE
 from findimg.library.library import Library, Version
+from findimg.search.answers.folders import nearest_folders
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
@@ -106,6 +107,13 @@ def test_a_missing_folder_names_the_nearest(searcher: Searcher) -> None:
     assert note.startswith("No folder has 'bakcup' in its path. Try in:\"backup ")
     assert searcher.find(parse("in:new/bakcup"), 10).note.startswith("No folder has 'new/bakcup' in its path.")
     assert "Try" not in searcher.find(parse("cat in:zzzzzzzz"), 10).note
+
+
+def test_suggested_folder_can_be_typed_as_it_is_written() -> None:
+    note = nearest_folders("he sait hi", ['/p/He said "hi"', "/p/elsewhere"])
+    assert note == """No folder has 'he sait hi' in its path. Try in:"He said \\"hi\\""."""
+    (folder,) = parse(note.partition(" Try ")[2].removesuffix(".")).filters.folders
+    assert folder == 'he said "hi"'
 
 
 def test_another_order_shows_only_images_that_fit(searcher: Searcher) -> None:

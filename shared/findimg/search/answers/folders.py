@@ -1,14 +1,17 @@
 """Suggestions for a folder in a filter that the library does not have."""
 
+import re
 from collections.abc import Sequence
 
 from rapidfuzz import fuzz, process
 
 from findimg.library.filters import fold
+from findimg.search.query.pieces import quoted
 from findimg.text.enumeration import enumerated
 
 _SUGGESTED = 3
 _LEAST = 60  # minimum similarity of a suggestion's name, of 100
+_PLAIN = re.compile(r"[\w./-]+")  # folders that need no quotes
 
 
 def nearest_folders(wanted: str, folders: Sequence[str]) -> str:
@@ -24,8 +27,8 @@ def nearest_folders(wanted: str, folders: Sequence[str]) -> str:
     tails.pop("", None)
     folded = {tail: fold(tail) for tail in tails}
     found = process.extract(wanted.strip("/"), folded, scorer=fuzz.ratio, limit=_SUGGESTED, score_cutoff=_LEAST)
-    note = f"No folder has {wanted!r} in its path."
+    note = f"No folder has '{wanted}' in its path."
     if not found:
         return note
-    written = [f'in:"{tail}"' if " " in tail else f"in:{tail}" for _, _, tail in found]
+    written = [f"in:{tail if _PLAIN.fullmatch(tail) else quoted(tail)}" for _, _, tail in found]
     return f"{note} Try {enumerated(written, 'or')}."
