@@ -1,7 +1,6 @@
 """Decides which requests the bot answers: genuine, not repeated, and from allowed teams, channels and people."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -19,8 +18,8 @@ from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.request_context import fill_context
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.recovery import OpenRequest
-from findimg_bot.slack.blocks.picture_modal import SEARCH, SHARE, refusal_modal
-from findimg_bot.slack.blocks.teach_modal import TEACH
+from findimg_bot.slack.blocks.modals.find_picture import SEARCH, SHARE, refusal_modal
+from findimg_bot.slack.blocks.modals.teach_name import channel_of_teach_modal
 from findimg_bot.slack.download import SLACK_API
 from findimg_bot.slack.installations import Workspaces, may_install
 from findimg_bot.slack.people import read_person
@@ -143,7 +142,7 @@ class Admission(AsyncMiddleware):
         # A search outside all channels would show its images to people of any channel.
         if self._settings.allowed_channels and _is_search_outside_channels(body):
             return _NOT_ALLOWED
-        opened = _channel_of_modal(body)
+        opened = channel_of_teach_modal(body.get("view") or {})
         if self._settings.allowed_channels and opened is not None and opened not in self._settings.allowed_channels:
             return _NOT_ALLOWED
         if self._settings.allowed_users and context.user_id not in self._settings.allowed_users:
@@ -235,14 +234,6 @@ def _thread(body: Mapping[str, Any]) -> str | None:
     """Return the thread in which somebody asked, None outside of threads."""
     about = body.get("event") or body.get("container") or body.get("message") or {}
     return about.get("thread_ts")
-
-
-def _channel_of_modal(body: Mapping[str, Any]) -> str | None:
-    """Return the channel in which the modal that teaches names was opened; None for other requests."""
-    view = body.get("view") or {}
-    if view.get("callback_id") != TEACH:
-        return None
-    return str(json.loads(view.get("private_metadata") or "{}").get("channel", ""))
 
 
 def _is_search_outside_channels(body: Mapping[str, Any]) -> bool:

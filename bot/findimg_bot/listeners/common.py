@@ -16,10 +16,12 @@ from findimg_bot.errors import access_error, explain
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.query_service import MAX_TAGGED, QueryService
 from findimg_bot.service.questions import add_uploaded_image, read_image_question
+from findimg_bot.slack.blocks.button_values import HitTask, hit_value, question_of_value, with_suffix
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message
-from findimg_bot.slack.blocks.image_modal import ImageRequest, image_modal
+from findimg_bot.slack.blocks.image_choice import CHOOSE_FILE, CHOOSE_HIT, image_choice_message
 from findimg_bot.slack.blocks.message import text_message
-from findimg_bot.slack.blocks.results import image_choice_message
+from findimg_bot.slack.blocks.modals.choose_image import ImageRequest, choose_image_modal
+from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS
 from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.image_files import SlackFile, blocks_of
 from findimg_bot.slack.message_text import MessageText, read_message
@@ -30,7 +32,7 @@ NO_IMAGE_HERE = (
     "No image was found in this channel. findimg sees only channels of which it is a member: /invite @findimg."
 )
 # Elements of an answer whose value starts with the id of its question.
-_HIT_ACTIONS = ("choose_hit", "more_like_this")
+_HIT_ACTIONS = (CHOOSE_HIT, MORE_LIKE_THIS)
 
 
 async def acknowledge(ack: AsyncAck, command: str, message: MessageText, needs_text: bool = False) -> bool:
@@ -105,8 +107,8 @@ async def answer_uploads(
     elif task == "tag":
         await _tag_all(files, context, client, reply)
     else:
-        choices = [(str(file.get("name") or "image"), f"{file['id']}.similar") for file in files]
-        await reply.send(image_choice_message("Similar images to which picture?", choices, "choose_file"))
+        choices = [(str(file.get("name") or "image"), with_suffix(str(file["id"]), HitTask.SIMILAR)) for file in files]
+        await reply.send(image_choice_message("Similar images to which picture?", choices, CHOOSE_FILE))
 
 
 async def _tag_all(files: Sequence[SlackFile], context: AsyncBoltContext, client: AsyncWebClient, reply: Reply) -> None:
@@ -141,8 +143,9 @@ async def hits_of_answer(context: AsyncBoltContext, message: Mapping[str, Any]) 
             for group in element.get("option_groups") or ():
                 value = value or str(group["options"][0].get("value") or "")
             if element.get("action_id") in _HIT_ACTIONS and value:
-                stored = await find_question(context, value.split(".")[0])
-                return {f"{value.split('.')[0]}.{i}": file_name(uri) for i, uri in enumerate(stored.uris)}
+                question_id = question_of_value(value)
+                stored = await find_question(context, question_id)
+                return {hit_value(question_id, number): file_name(uri) for number, uri in enumerate(stored.uris)}
     return {}
 
 
@@ -156,7 +159,7 @@ async def open_modal(client: AsyncWebClient, trigger: str, request: ImageRequest
         FindimgError: Slack refused, mostly because a modal must open within 3 seconds of a click or command.
     """
     try:
-        await client.views_open(trigger_id=trigger, view=image_modal(request, note))
+        await client.views_open(trigger_id=trigger, view=choose_image_modal(request, note))
     except SlackApiError as error:
         raise access_error(error) from error
 

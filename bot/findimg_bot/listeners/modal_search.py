@@ -10,7 +10,7 @@ from findimg.errors import QueryError
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.questions import read_search_question
 from findimg_bot.slack.blocks.guidance import SMALL_TALK
-from findimg_bot.slack.blocks.picture_modal import modal_results, typed_words
+from findimg_bot.slack.blocks.modals.find_picture import read_words, results_in_modal
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import ModalReply
 
@@ -21,8 +21,8 @@ async def answer_in_modal(view: Mapping[str, Any], context: AsyncBoltContext, cl
     user = str(context.user_id)
     reply = ModalReply(client, view["id"], user)
     async with services.answering("find_picture", reply):
-        message = read_message(typed_words(view))
+        message = read_message(read_words(view))
         if message.intent != "query" and not message.links:
             raise QueryError(SMALL_TALK)
         question = await read_search_question(services.uploads, client, message, user, channel="")
-        await services.queries.search(client, team_of(context), reply, question, build=modal_results)
+        await services.queries.search(client, team_of(context), reply, question, build=results_in_modal)

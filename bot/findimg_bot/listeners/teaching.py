@@ -18,16 +18,16 @@ from findimg_bot.service.questions import add_uploaded_image
 from findimg_bot.service.teaching import name_query
 from findimg_bot.slack.blocks.elements import small_text
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results import results_message
-from findimg_bot.slack.blocks.taught import known_message, taught_blocks
-from findimg_bot.slack.blocks.teach_modal import (
+from findimg_bot.slack.blocks.modals.teach_name import (
     Choices,
     TeachRequest,
-    read_request,
+    read_teach_request,
     read_ticks,
     teach_choices,
     teach_modal,
 )
+from findimg_bot.slack.blocks.results.answer import results_message
+from findimg_bot.slack.blocks.taught_names import lesson_blocks, nothing_new_message
 from findimg_bot.slack.download import download
 from findimg_bot.slack.image_files import SlackFile
 from findimg_bot.slack.replies import SEARCHING, ModalReply, Reply
@@ -91,7 +91,7 @@ async def show_other_pictures(
             Returns which pictures to show, and the number of pictures on earlier pages.
     """
     services = services_of(context)
-    request = read_request(view)
+    request = read_teach_request(view)
     async with services.answering("teach_pictures", modal_reply(client, view["id"], context, request)):
         services.teaching.check(person_of(context))
         chosen, page = await chosen_so_far(context, view)
@@ -126,7 +126,7 @@ async def chosen_so_far(context: AsyncBoltContext, view: dict[str, Any]) -> tupl
     Raises:
         QueryError: the page has expired.
     """
-    ticks, request = read_ticks(view), read_request(view)
+    ticks, request = read_ticks(view), read_teach_request(view)
     chosen = Choices()
     if request.chosen:
         stored = await find_question(context, request.chosen)
@@ -172,10 +172,10 @@ async def teach_and_confirm(
     taught = await services.teaching.teach(person, name, chosen.like, chosen.unlike, uploads)
     report = taught.report
     if not report.added:
-        await reply.send(known_message(report.name))
+        await reply.send(nothing_new_message(report.name))
         return
     counts = len(chosen.like) + len(files), len(chosen.unlike)
-    lead = taught_blocks(report.name, counts, (taught.before, taught.after), report.action)
+    lead = lesson_blocks(report.name, counts, (taught.before, taught.after), report.action)
     question = Question("/findimg", name_query(report.name))
     try:
         await services.queries.search(

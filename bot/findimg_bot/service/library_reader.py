@@ -23,7 +23,7 @@ from findimg_bot.answers import (
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
-from findimg_bot.slack.blocks.results import HitDetails, ResultsPage
+from findimg_bot.slack.blocks.results.page import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.replies import Reply
 from findimg_bot.slack.visibility import Visibility

@@ -15,19 +15,15 @@ from findimg_bot.service.answering import TeachableError
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.service.teaching import Teaching, suggested_name
 from findimg_bot.service.thumbnail_sender import ThumbnailSender
+from findimg_bot.slack.blocks.button_values import hit_value
 from findimg_bot.slack.blocks.elements import Block, small_text
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.picture_text import picture_text_message
-from findimg_bot.slack.blocks.results import (
-    HitThumbnails,
-    ResultsPage,
-    copies_message,
-    link_preview,
-    results_message,
-    shared_image_message,
-)
+from findimg_bot.slack.blocks.results.answer import results_message
+from findimg_bot.slack.blocks.results.page import HitThumbnails, ResultsPage
+from findimg_bot.slack.blocks.results.single_image import copies_message, link_preview, shared_image_message
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
-from findimg_bot.slack.blocks.taught import unknown_words_message
+from findimg_bot.slack.blocks.taught_names import unknown_words_message
 from findimg_bot.slack.blocks.text import file_name, notification_text
 from findimg_bot.slack.image_files import SlackFile
 from findimg_bot.slack.replies import RefusedError, Reply
@@ -114,7 +110,7 @@ class QueryService:
 
         async def send(pictures: HitThumbnails, attempt: int) -> None:
             source = pictures.sources.get(details.hit.sha256)
-            message = shared_image_message(details, source, reply.user, f"{question_id}.0")
+            message = shared_image_message(details, source, reply.user, hit_value(question_id, 0))
             await reply.send(message, pictures.fresh)
 
         await self._thumbnails.send(client, team, [details.hit], send)
@@ -139,12 +135,11 @@ class QueryService:
         question_id = await asyncio.to_thread(self._store.save_question, stored)
 
         async def show(pictures: HitThumbnails, attempt: int) -> None:
-            await send(
-                {
-                    link: link_preview(details, pictures.sources.get(details.hit.sha256), f"{question_id}.{number}")
-                    for number, (link, details) in enumerate(found.items())
-                }
-            )
+            previews = {}
+            for number, (link, details) in enumerate(found.items()):
+                source = pictures.sources.get(details.hit.sha256)
+                previews[link] = link_preview(details, source, hit_value(question_id, number))
+            await send(previews)
 
         await self._thumbnails.send(client, team, [details.hit for details in found.values()], show)
 

@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage
 from findimg_bot.service.metrics import Metrics
-from findimg_bot.slack.blocks.results import HitThumbnails
+from findimg_bot.slack.blocks.results.page import HitThumbnails
 from findimg_bot.slack.replies import RefusedError
 from findimg_bot.slack.thumbnails import Thumbnails
 

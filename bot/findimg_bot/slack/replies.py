@@ -15,7 +15,7 @@ from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from findimg_bot.slack.blocks.elements import Block, small_text
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.picture_modal import picture_modal
+from findimg_bot.slack.blocks.modals.find_picture import find_picture_modal
 from findimg_bot.slack.limits import MESSAGE_BLOCKS
 
 SEARCHING = "Searching…"
@@ -299,7 +299,7 @@ class ModalReply:
     client: AsyncWebClient
     view: str  # id of the view
     user: str
-    show: Callable[[Sequence[Block]], Block] = picture_modal  # returns the modal with an answer's blocks
+    show: Callable[[Sequence[Block]], Block] = find_picture_modal  # returns the modal with an answer's blocks
     channel: str = ""
     private: bool = True
     _answered: bool = False

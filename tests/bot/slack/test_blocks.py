@@ -18,18 +18,12 @@ from findimg_bot.answers import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.guidance import HELP, help_message
 from findimg_bot.slack.blocks.home_tab import home_tab
-from findimg_bot.slack.blocks.image_modal import ImageRequest, image_modal
+from findimg_bot.slack.blocks.image_choice import image_choice_message
 from findimg_bot.slack.blocks.message import Message, text_message
-from findimg_bot.slack.blocks.results import (
-    HitDetails,
-    HitThumbnails,
-    ResultsPage,
-    copies_message,
-    image_choice_message,
-    link_message,
-    results_message,
-    shared_image_message,
-)
+from findimg_bot.slack.blocks.modals.choose_image import ImageRequest, choose_image_modal
+from findimg_bot.slack.blocks.results.answer import results_message
+from findimg_bot.slack.blocks.results.page import HitDetails, HitThumbnails, ResultsPage
+from findimg_bot.slack.blocks.results.single_image import copies_message, link_message, shared_image_message
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.text import escaped, file_name, plain
 from findimg_bot.slack.limits import LimitError, check_message
@@ -514,7 +508,7 @@ def test_hostile_source_names_stay_plain_text_on_the_home_tab(text: str) -> None
 @pytest.mark.parametrize("character", ["x", "🏖", '"', "\\", "é"])
 def test_modal_carries_the_longest_query(command: str, character: str) -> None:
     text = character * LONGEST
-    view = image_modal(ImageRequest(command, "C123456789", text, "1.000100"), "note")
+    view = choose_image_modal(ImageRequest(command, "C123456789", text, "1.000100"), "note")
     assert json.loads(view["private_metadata"]) == {
         "command": command,
         "channel": "C123456789",
@@ -524,12 +518,12 @@ def test_modal_carries_the_longest_query(command: str, character: str) -> None:
 
 
 def test_modal_drops_invisible_characters() -> None:
-    view = image_modal(ImageRequest("/tag", "", "\0" * 500 + "type:png\n" + "\0" * 400))
+    view = choose_image_modal(ImageRequest("/tag", "", "\0" * 500 + "type:png\n" + "\0" * 400))
     assert json.loads(view["private_metadata"])["text"] == "type:png"
 
 
 def test_modal_accepts_one_file_of_a_readable_format() -> None:
-    (block,) = image_modal(ImageRequest("/tag", ""))["blocks"]
+    (block,) = choose_image_modal(ImageRequest("/tag", ""))["blocks"]
     assert block["element"]["max_files"] == 1
     assert {"jpg", "png", "heic", "webp"} <= set(block["element"]["filetypes"])
 

@@ -5,6 +5,7 @@ import inspect
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from findimg_bot.listeners import register_listeners
 from findimg_bot.slack.manifest import Surfaces, bot_scopes, read_manifest
 from tests.bot.conftest import ALL_SURFACES as ALL
 from tests.bot.conftest import IMAGE_BASE_URL as BASE
+from tests.test_imports import modules
 
 PROJECT = Path(__file__).parents[3]
 OWN_SLACK = PROJECT / "bot" / "findimg_bot" / "local_slack"
@@ -208,12 +210,15 @@ def test_surfaces_are_named_in_the_settings() -> None:
 
 def test_buttons_match_listeners(registered: dict[str, list[str]]) -> None:
     place = {"button": 1, "menu": 1, "image_choice_message": 2, "text_input": 1}  # of the action_id among the arguments
-    arguments = [
-        node.args[place[ast.unparse(node.func)]]
-        for node in nodes()
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in place
-    ]
-    made = {str(each.value) for each in arguments if isinstance(each, ast.Constant)}
+    made = set()
+    for name, module in modules("findimg_bot").items():
+        for node in ast.walk(ast.parse(module.read_text())):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in place:
+                continue
+            action = node.args[place[ast.unparse(node.func)]]
+            assert isinstance(action, ast.Name), f"{name}: give the action_id {ast.unparse(action)} a name"
+            if action.id.isupper():  # other names are parameters of builders
+                made.add(getattr(import_module(name), action.id))
     assert registered["action"] == sorted(made)
     assert read_manifest()["settings"]["interactivity"]["is_enabled"]
 

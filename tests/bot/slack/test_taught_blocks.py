@@ -12,27 +12,25 @@ from findimg.taught.state import MOST_EXAMPLES, merge
 from findimg_bot.local_slack.model.limits import message_problems, view_problems
 from findimg_bot.slack.blocks.home_tab import home_tab
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results import HitDetails, HitThumbnails
-from findimg_bot.slack.blocks.taught import (
-    closing_modal,
-    history_message,
-    home_blocks,
-    known_message,
-    name_modal,
-    people_message,
-    read_removed,
-    taught_blocks,
-    taught_list_message,
-    unknown_words_message,
-)
-from findimg_bot.slack.blocks.teach_modal import (
+from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_ticked_examples, taught_name_modal
+from findimg_bot.slack.blocks.modals.teach_name import (
     Choices,
     TeachRequest,
-    read_request,
     read_submission,
+    read_teach_request,
     read_ticks,
     teach_choices,
     teach_modal,
+)
+from findimg_bot.slack.blocks.results.page import HitDetails, HitThumbnails
+from findimg_bot.slack.blocks.taught_names import (
+    history_message,
+    lesson_blocks,
+    nothing_new_message,
+    people_message,
+    taught_home_blocks,
+    taught_list_message,
+    unknown_words_message,
 )
 from tests.bot.slack.test_blocks import HOSTILE, MANIFEST, all_pictures, hits, page
 from tests.shared.taught.examples import made_up_example
@@ -91,17 +89,17 @@ def test_lists_keep_the_limits(events: list[Event]) -> None:
     accepted_message(taught_list_message([], 0, "T1"))
     accepted_message(people_message(activities(merge(events).events), "T1", "T1/U1"))
     accepted_message(history_message(audit(events), "T1"))
-    accepted_view(home_tab(MANIFEST, taught=home_blocks(names, "T1")))
-    accepted_view(home_tab(MANIFEST, taught=home_blocks([], "T1")))
+    accepted_view(home_tab(MANIFEST, taught=taught_home_blocks(names, "T1")))
+    accepted_view(home_tab(MANIFEST, taught=taught_home_blocks([], "T1")))
     for name in names:
-        accepted_view(name_modal(name, "C1", "T1", "1 example removed."))
+        accepted_view(taught_name_modal(name, "C1", "T1", "1 example removed."))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_confirmations_keep_the_limits(text: str) -> None:
     uris = [f"/photos/{text}/{number}.jpg" for number in range(10)]
-    accepted_message(Message("x", taught_blocks(text or "x", (3, 1), (uris, uris), "0" * 16)))
-    accepted_message(known_message(text or "x"))
+    accepted_message(Message("x", lesson_blocks(text or "x", (3, 1), (uris, uris), "0" * 16)))
+    accepted_message(nothing_new_message(text or "x"))
     accepted_message(unknown_words_message(f"The word {text!r} is unknown.", "id"))
     accepted_view(closing_modal(f"{text} is gone."))
 
@@ -120,7 +118,7 @@ def test_modal_keeps_the_limits_and_gives_back_what_it_is_about(text: str, files
         choices = teach_choices(shown, pictures, "question", request=request, chosen=chosen)
         view = teach_modal(request, choices.blocks)
         accepted_view(view)
-        assert read_request(view) == request
+        assert read_teach_request(view) == request
     nothing = teach_choices(page([]), HitThumbnails(), "q", request=request, chosen=chosen)
     accepted_view(teach_modal(request, nothing.blocks))
 
@@ -147,7 +145,10 @@ def test_ticks_are_read_from_the_page_that_is_shown() -> None:
 
 def test_removed_examples_are_read_from_all_boxes() -> None:
     values = {f"remove.{n}": {"remove": {"selected_options": [{"value": f"{n}"}]}} for n in (0, 10)}
-    assert read_removed({"state": {"values": values}, "private_metadata": '{"key": "lotus"}'}) == ("lotus", ["0", "10"])
+    assert read_ticked_examples({"state": {"values": values}, "private_metadata": '{"key": "lotus"}'}) == (
+        "lotus",
+        ["0", "10"],
+    )
 
 
 def test_history_shows_the_newest_event_with_its_time(events: list[Event]) -> None:

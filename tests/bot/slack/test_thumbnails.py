@@ -17,7 +17,7 @@ from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage, open_storage
 from findimg_bot.errors import slack_failure
 from findimg_bot.slack import thumbnails
-from findimg_bot.slack.blocks.results import HitThumbnails
+from findimg_bot.slack.blocks.results.page import HitThumbnails
 from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 

@@ -13,22 +13,28 @@ from findimg_bot.listeners.actions.search_in_modal import search_in_modal
 from findimg_bot.listeners.actions.share_anyway import share_anyway
 from findimg_bot.listeners.actions.turn_modal_page import turn_modal_page
 from findimg_bot.listeners.actions.turn_page import turn_page
+from findimg_bot.slack.blocks.image_choice import CHOOSE_FILE, CHOOSE_HIT
+from findimg_bot.slack.blocks.modals.choose_image import CHOOSE_FOR_SIMILAR, CHOOSE_TO_TAG
+from findimg_bot.slack.blocks.modals.find_picture import NEXT_IN_MODAL, PREVIOUS_IN_MODAL, SEARCH_IN_MODAL
+from findimg_bot.slack.blocks.results.answer import CHANGE_LAYOUT, NEXT, OPEN_IMAGE, PREVIOUS
+from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS, SHARE_ANYWAY
+from findimg_bot.slack.blocks.tags import FIND_SIMILAR
 
 
 def register(app: AsyncApp) -> None:
     """Register the buttons and menus with the app."""
-    app.action("change_layout")(turn_page)
-    app.action("choose_file")(choose_file)
-    app.action("choose_for_similar")(choose_image)
-    app.action("choose_hit")(choose_hit)
-    app.action("choose_to_tag")(choose_image)
-    app.action("find_similar")(find_similar)
-    app.action("more_like_this")(more_like_this)
-    app.action("next")(turn_page)
-    app.action("next_in_modal")(turn_modal_page)
-    app.action("open_image")(open_image)
-    app.action("previous")(turn_page)
-    app.action("previous_in_modal")(turn_modal_page)
-    app.action("search_in_modal")(search_in_modal)
-    app.action("share_anyway")(share_anyway)
+    app.action(CHANGE_LAYOUT)(turn_page)
+    app.action(CHOOSE_FILE)(choose_file)
+    app.action(CHOOSE_FOR_SIMILAR)(choose_image)
+    app.action(CHOOSE_HIT)(choose_hit)
+    app.action(CHOOSE_TO_TAG)(choose_image)
+    app.action(FIND_SIMILAR)(find_similar)
+    app.action(MORE_LIKE_THIS)(more_like_this)
+    app.action(NEXT)(turn_page)
+    app.action(NEXT_IN_MODAL)(turn_modal_page)
+    app.action(OPEN_IMAGE)(open_image)
+    app.action(PREVIOUS)(turn_page)
+    app.action(PREVIOUS_IN_MODAL)(turn_modal_page)
+    app.action(SEARCH_IN_MODAL)(search_in_modal)
+    app.action(SHARE_ANYWAY)(share_anyway)
     teaching.register(app)

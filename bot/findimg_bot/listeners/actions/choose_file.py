@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import answer_uploads, reply_to_click
 from findimg_bot.listeners.request_context import services_of
+from findimg_bot.slack.blocks.button_values import read_suffix
 from findimg_bot.slack.image_files import find_file
 
 
@@ -20,10 +21,10 @@ async def choose_file(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Answer the person who chose, if that person may see the file; the value is `<file id>.<what>`."""
+    """Answer the person who chose, if that person may see the file; the value is `<file id>.<task>`."""
     await ack()
     services = services_of(context)
-    file_id, _, task = str(action["selected_option"]["value"]).rpartition(".")
+    file_id, task = read_suffix(str(action["selected_option"]["value"]))
     reply = reply_to_click(body, client, respond)
     async with services.answering("similar", reply):
         file = await find_file(client, file_id, body["user"]["id"], body["channel"]["id"])

@@ -1,5 +1,6 @@
 """The menu below an answer: what to do with one of its images."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -16,14 +17,15 @@ from findimg_bot.listeners.actions.hit_actions import (
     answer_text,
     share_hit,
 )
+from findimg_bot.slack.blocks.button_values import HitTask, read_suffix
 
-_ANSWERS = {
-    "similar": answer_similar,
-    "tag": answer_tags,
-    "share": share_hit,
-    "open": answer_link,
-    "copies": answer_copies,
-    "text": answer_text,
+_ANSWERS: dict[str, Callable[[Click, str], Awaitable[None]]] = {
+    HitTask.SIMILAR: answer_similar,
+    HitTask.TAG: answer_tags,
+    HitTask.SHARE: share_hit,
+    HitTask.OPEN: answer_link,
+    HitTask.COPIES: answer_copies,
+    HitTask.TEXT: answer_text,
 }
 
 
@@ -35,8 +37,8 @@ async def choose_hit(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Do what the person chose; the value is `<question id>.<number>.<what>`."""
+    """Do what the person chose; the value is `<question id>.<number>.<task>`."""
     await ack()
-    choice, _, what = str(action["selected_option"]["value"]).rpartition(".")
-    if answer := _ANSWERS.get(what):
+    choice, task = read_suffix(str(action["selected_option"]["value"]))
+    if answer := _ANSWERS.get(task):
         await answer(Click(body, context, client, respond), choice)

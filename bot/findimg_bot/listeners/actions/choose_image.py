@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import open_modal, reply_to_errors, thread_of_click
 from findimg_bot.listeners.request_context import services_of
-from findimg_bot.slack.blocks.image_modal import ImageRequest
+from findimg_bot.slack.blocks.modals.choose_image import ImageRequest
 
 
 async def choose_image(

@@ -15,7 +15,8 @@ from findimg_bot.listeners.common import find_question, reply_to_click, reply_to
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.query_service import LargerAudienceError
-from findimg_bot.slack.blocks.results import link_message, share_question_message
+from findimg_bot.slack.blocks.button_values import NO_IMAGE, read_hit_value
+from findimg_bot.slack.blocks.results.single_image import link_message, share_question_message
 from findimg_bot.slack.image_files import permalink
 from findimg_bot.slack.replies import ChannelReply
 from findimg_bot.state.store import StoredQuestion
@@ -36,29 +37,29 @@ class Click:
         return services_of(self.context)
 
 
-async def find_hit(context: AsyncBoltContext, choice: str) -> str:
+async def chosen_image(context: AsyncBoltContext, choice: str) -> str:
     """Return the URI of the image that a choice such as `<question id>.<number>` is about.
 
     Raises:
         QueryError: the answer has expired, or belongs to somebody else.
     """
-    return (await find_question_and_hit(context, choice))[1]
+    return (await chosen_question_and_image(context, choice))[1]
 
 
-async def find_question_and_hit(context: AsyncBoltContext, choice: str) -> tuple[StoredQuestion, str]:
-    """Return the stored question of a choice, and the URI of its image. Errors as of `find_hit`."""
-    question_id, _, number = choice.rpartition(".")
+async def chosen_question_and_image(context: AsyncBoltContext, choice: str) -> tuple[StoredQuestion, str]:
+    """Return the stored question of a choice, and the URI of its image. Errors as of `chosen_image`."""
+    question_id, number = read_hit_value(choice)
     stored = await find_question(context, question_id)
-    if not number.isdecimal() or int(number) >= len(stored.uris):
-        raise QueryError("That button belongs to no image. Ask again.")
-    return stored, stored.uris[int(number)]
+    if number >= len(stored.uris):
+        raise QueryError(NO_IMAGE)
+    return stored, stored.uris[number]
 
 
 async def answer_similar(click: Click, choice: str) -> None:
     """Answer the person who clicked with images like this one."""
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.services.answering("similar", reply):
-        stored, uri = await find_question_and_hit(click.context, choice)
+        stored, uri = await chosen_question_and_image(click.context, choice)
         question = Question("/similar", "", like=uri)
         await click.services.queries.search(click.client, team_of(click.context), reply, question)
         await click.services.teaching.learn(person_of(click.context), stored.question, uri)
@@ -68,7 +69,7 @@ async def answer_tags(click: Click, choice: str) -> None:
     """Answer the person who clicked with the image's tags."""
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.services.answering("tag", reply):
-        question = Question("/tag", "", like=await find_hit(click.context, choice))
+        question = Question("/tag", "", like=await chosen_image(click.context, choice))
         await click.services.queries.tag(team_of(click.context), reply, question, None)
 
 
@@ -77,7 +78,7 @@ async def share_hit(click: Click, choice: str) -> None:
     body = click.body
     errors = reply_to_errors(body, click.client, click.respond)
     async with click.services.answering("share", errors):
-        stored, uri = await find_question_and_hit(click.context, choice)
+        stored, uri = await chosen_question_and_image(click.context, choice)
         channel, user = body["channel"]["id"], body["user"]["id"]
         reply = ChannelReply(click.respond, click.client, channel, user, thread_of_click(body))
         try:
@@ -92,7 +93,7 @@ async def answer_copies(click: Click, choice: str) -> None:
     """Answer the person who clicked with the copies of the image."""
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.services.answering("copies", reply):
-        stored, uri = await find_question_and_hit(click.context, choice)
+        stored, uri = await chosen_question_and_image(click.context, choice)
         await click.services.queries.show_copies(reply, stored, uri)
 
 
@@ -100,14 +101,14 @@ async def answer_text(click: Click, choice: str) -> None:
     """Answer the person who clicked with the image's text."""
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.services.answering("text", reply):
-        await click.services.queries.show_text(reply, await find_hit(click.context, choice))
+        await click.services.queries.show_text(reply, await chosen_image(click.context, choice))
 
 
 async def answer_link(click: Click, choice: str) -> None:
     """Answer the person who clicked with a link to the original image."""
     reply = reply_to_click(click.body, click.client, click.respond)
     async with click.services.answering("open", reply):
-        uri = await find_hit(click.context, choice)
+        uri = await chosen_image(click.context, choice)
         if channel_of(uri):
             await click.services.reader.check_visible(uri)
             link, minutes = await permalink(click.client, uri), 0

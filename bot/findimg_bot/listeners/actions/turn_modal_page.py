@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.listeners.common import find_question
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.library_reader import PAGE
-from findimg_bot.slack.blocks.picture_modal import modal_results
+from findimg_bot.slack.blocks.modals.find_picture import NEXT_IN_MODAL, results_in_modal
 from findimg_bot.slack.replies import ModalReply
 
 
@@ -22,6 +22,6 @@ async def turn_modal_page(
     reply = ModalReply(client, body["view"]["id"], body["user"]["id"])
     async with services.answering(action["action_id"], reply):
         stored = await find_question(context, action["value"])
-        step = PAGE if action["action_id"] == "next_in_modal" else -PAGE
+        step = PAGE if action["action_id"] == NEXT_IN_MODAL else -PAGE
         skip = max(0, stored.skip + step)
-        await services.queries.search(client, team_of(context), reply, stored.question, skip, modal_results)
+        await services.queries.search(client, team_of(context), reply, stored.question, skip, results_in_modal)

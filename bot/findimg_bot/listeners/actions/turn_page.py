@@ -13,6 +13,7 @@ from findimg_bot.answers import Layout
 from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.library_reader import PAGE
+from findimg_bot.slack.blocks.results.answer import CHANGE_LAYOUT, NEXT, PREVIOUS
 from findimg_bot.state.store import StoredQuestion
 
 
@@ -47,7 +48,7 @@ def _change_layout(stored: StoredQuestion) -> StoredQuestion:
 
 
 _CHANGES: dict[str, Callable[[StoredQuestion], StoredQuestion]] = {
-    "next": _next,
-    "previous": _previous,
-    "change_layout": _change_layout,
+    NEXT: _next,
+    PREVIOUS: _previous,
+    CHANGE_LAYOUT: _change_layout,
 }

@@ -13,7 +13,7 @@ from findimg_bot.listeners.assistant_panel import has_panel, suggest_prompts
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.home_tab import home_tab
-from findimg_bot.slack.blocks.taught import home_blocks
+from findimg_bot.slack.blocks.taught_names import taught_home_blocks
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ async def _publish_home(user: str, context: AsyncBoltContext, client: AsyncWebCl
         taught: list[Block] = []
         # Without access to the names the rest is still useful.
         with suppress(StorageError):
-            taught = home_blocks(await services.teaching.names(), team_of(context))
+            taught = taught_home_blocks(await services.teaching.names(), team_of(context))
         view = home_tab(manifest, taught=taught)
     except FindimgError:
         view = home_tab(None, NOT_READY)

@@ -19,10 +19,11 @@ from findimg_bot.listeners.teaching import teach_and_confirm
 from findimg_bot.service.answering import PROGRESS_DELAY
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.service.questions import add_uploaded_image, read_search_question
+from findimg_bot.slack.blocks.button_values import with_suffix
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
+from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
 from findimg_bot.slack.blocks.message import Message, text_message
-from findimg_bot.slack.blocks.results import image_choice_message
-from findimg_bot.slack.blocks.teach_modal import Choices
+from findimg_bot.slack.blocks.modals.teach_name import Choices
 from findimg_bot.slack.image_files import SlackFile, find_newest, images_of, thread_messages
 from findimg_bot.slack.message_text import MessageText, image_task, name_to_teach, read_message
 from findimg_bot.slack.replies import ConversationReply
@@ -156,6 +157,6 @@ def _which_hit(choices: Mapping[str, str], task: Literal["tag", "similar"] | Non
         raise QueryError("That answer has no pictures. Ask again.")
     return image_choice_message(
         "Which picture of this answer?",
-        [(name, f"{choice}.{what}") for choice, name in choices.items()],
-        "choose_hit",
+        [(name, with_suffix(choice, what)) for choice, name in choices.items()],
+        CHOOSE_HIT,
     )

@@ -14,7 +14,8 @@ from findimg_bot.answers import Question
 from findimg_bot.errors import SLACK_ERRORS, explain, slack_failure
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.library_reader import LibraryReader
-from findimg_bot.slack.blocks.results import ResultsPage, description, match
+from findimg_bot.slack.blocks.results.hit_text import description, match_in_words
+from findimg_bot.slack.blocks.results.page import ResultsPage
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import SEARCH_RESULTS
 from findimg_bot.slack.message_text import read_message
@@ -69,7 +70,7 @@ def _result(page: ResultsPage, number: int, link: str) -> dict[str, Any]:
     return {
         "external_ref": {"id": hit.sha256},
         "title": plain(file_name(hit.uri)) or "image",
-        "description": f"{match(hit, page)} · {description(details)}",
+        "description": f"{match_in_words(hit, page)} · {description(details)}",
         "link": link,
         "date_updated": f"{hit.taken:%Y-%m-%d}" if hit.taken else page.manifest.created[:10],
         "content": ", ".join(details.tags),

@@ -9,7 +9,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg_bot.listeners.common import answer_uploads, hits_of_answer
 from findimg_bot.listeners.request_context import services_of
-from findimg_bot.slack.blocks.results import image_choice_message
+from findimg_bot.slack.blocks.button_values import with_suffix
+from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
 from findimg_bot.slack.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
 
@@ -31,8 +32,8 @@ async def answer_shortcut(
     task = command.removeprefix("/")
     async with services.answering(task, reply):
         if hits := await hits_of_answer(context, message):
-            choices = [(name, f"{choice}.{task}") for choice, name in hits.items()]
-            await reply.send(image_choice_message("Which picture of this answer?", choices, "choose_hit"))
+            choices = [(name, with_suffix(choice, task)) for choice, name in hits.items()]
+            await reply.send(image_choice_message("Which picture of this answer?", choices, CHOOSE_HIT))
         elif files := await images_of(client, message):
             await answer_uploads(task, files, context, client, reply)
         else:

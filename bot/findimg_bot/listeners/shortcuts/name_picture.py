@@ -12,7 +12,8 @@ from findimg_bot.listeners.common import find_question, hits_of_answer
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.listeners.teaching import open_teach_modal, show_pictures, show_uploads
 from findimg_bot.service.teaching import suggested_name
-from findimg_bot.slack.blocks.teach_modal import MOST_IN_MODAL, TeachRequest
+from findimg_bot.slack.blocks.button_values import question_of_value
+from findimg_bot.slack.blocks.modals.teach_name import MOST_IN_MODAL, TeachRequest
 from findimg_bot.slack.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
 
@@ -32,7 +33,7 @@ async def name_picture(
         reply = await open_teach_modal(context, client, shortcut["trigger_id"], request)
         async with services.answering("teach_pictures", reply):
             if hits := await hits_of_answer(context, message):
-                stored = await find_question(context, next(iter(hits)).rpartition(".")[0])
+                stored = await find_question(context, question_of_value(next(iter(hits))))
                 request = TeachRequest(suggested_name(stored.question), channel, thread)
                 await show_pictures(context, client, reply, request, stored.question, stored.skip)
             elif files := await images_of(client, message):

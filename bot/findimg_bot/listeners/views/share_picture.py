@@ -7,11 +7,11 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.actions.hit_actions import find_question_and_hit
+from findimg_bot.listeners.actions.hit_actions import chosen_question_and_image
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.service.query_service import LargerAudienceError
-from findimg_bot.slack.blocks.picture_modal import chosen_picture
-from findimg_bot.slack.blocks.results import share_question_message
+from findimg_bot.slack.blocks.modals.find_picture import read_picture_to_share
+from findimg_bot.slack.blocks.results.single_image import share_question_message
 from findimg_bot.slack.replies import ChannelReply, PrivateReply
 
 
@@ -25,11 +25,11 @@ async def share_picture(
     await ack()
     services = services_of(context)
     user = body["user"]["id"]
-    choice, channel = chosen_picture(view)
+    choice, channel = read_picture_to_share(view)
     url = next((each["response_url"] for each in body["response_urls"] if each["channel_id"] == channel), None)
     private = PrivateReply(client, "", user)
     async with services.answering("share", private):
-        stored, uri = await find_question_and_hit(context, choice)
+        stored, uri = await chosen_question_and_image(context, choice)
         reply = ChannelReply(AsyncRespond(response_url=url), client, channel, user)
         try:
             await services.queries.share(client, team_of(context), reply, uri)

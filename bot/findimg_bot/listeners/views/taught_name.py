@@ -10,13 +10,13 @@ from findimg.terminal import counted
 from findimg_bot.errors import explain
 from findimg_bot.listeners.actions.teaching.examples import after_change
 from findimg_bot.listeners.request_context import person_of, services_of
-from findimg_bot.slack.blocks.taught import closing_modal, read_removed
+from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_ticked_examples
 
 
 async def taught_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext) -> None:
     """Take the ticked examples back, and show those that are left."""
     services = services_of(context)
-    key, contents = read_removed(view)
+    key, contents = read_ticked_examples(view)
     try:
         count = await services.teaching.remove_examples(person_of(context), key, contents)
         shown = await after_change(context, view, f"{counted(count, 'example')} removed.")

@@ -6,6 +6,7 @@ from findimg.library.encoder import used_parts
 from findimg.library.manifest import Manifest
 from findimg_bot.slack.blocks.elements import Block, actions, button, divider, header, section, small_text
 from findimg_bot.slack.blocks.guidance import HELP
+from findimg_bot.slack.blocks.modals.choose_image import CHOOSE_FOR_SIMILAR, CHOOSE_TO_TAG
 from findimg_bot.slack.blocks.text import entities, escaped, local_date
 from findimg_bot.slack.limits import SECTION_TEXT, check_view
 
@@ -41,8 +42,8 @@ def home_tab(manifest: Manifest | None, problem: str = "", taught: Sequence[Bloc
         ),
         actions(
             [
-                button("Tag an image", "choose_to_tag", "/tag"),
-                button("Find similar images", "choose_for_similar", "/similar"),
+                button("Tag an image", CHOOSE_TO_TAG, "/tag"),
+                button("Find similar images", CHOOSE_FOR_SIMILAR, "/similar"),
             ]
         ),
     ]

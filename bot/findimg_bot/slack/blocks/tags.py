@@ -3,10 +3,12 @@
 from findimg_bot.answers import TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block, actions, button, image, section
 from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.blocks.modals.choose_image import CHOOSE_TO_TAG
 from findimg_bot.slack.blocks.picture_text import text_blocks
 from findimg_bot.slack.blocks.text import escaped, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT
 
+FIND_SIMILAR = "find_similar"  # action_id
 _BAR = 5  # marks that a score of 1 fills
 
 
@@ -30,8 +32,8 @@ def tags_blocks(results: TagResults, name: str, source: Block | None, question_i
         blocks.append(
             actions(
                 [
-                    button("Find similar", "find_similar", question_id, "primary"),
-                    button("Another image…", "choose_to_tag", "/tag"),
+                    button("Find similar", FIND_SIMILAR, question_id, "primary"),
+                    button("Another image…", CHOOSE_TO_TAG, "/tag"),
                 ]
             )
         )

@@ -1,6 +1,5 @@
 """`Examples…` beside a taught name, and the buttons of the modal that it opens."""
 
-import json
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -13,7 +12,7 @@ from findimg.terminal import counted
 from findimg_bot.errors import explain
 from findimg_bot.listeners.common import reply_to_errors
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
-from findimg_bot.slack.blocks.taught import closing_modal, name_modal
+from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_shown_name, taught_name_modal
 
 
 async def open_taught(
@@ -30,7 +29,7 @@ async def open_taught(
     channel = body.get("channel", {}).get("id", "")
     async with services.answering("taught", reply_to_errors(body, client, respond)):
         name = await services.teaching.name(str(action["value"]))
-        await client.views_open(trigger_id=body["trigger_id"], view=name_modal(name, channel, team_of(context)))
+        await client.views_open(trigger_id=body["trigger_id"], view=taught_name_modal(name, channel, team_of(context)))
 
 
 async def undo_last(
@@ -70,8 +69,8 @@ async def after_change(context: AsyncBoltContext, view: dict[str, Any], note: st
         note: what was done.
     """
     services = services_of(context)
-    about = json.loads(view["private_metadata"])
+    shown = read_shown_name(view)
     names = {name.key: name for name in await services.teaching.names()}
-    if about["key"] not in names:
+    if shown.key not in names:
         return closing_modal(f"{note} No example is left, so the name is gone.")
-    return name_modal(names[about["key"]], about["channel"], team_of(context), note)
+    return taught_name_modal(names[shown.key], shown.channel, team_of(context), note)

@@ -9,7 +9,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import reply_to_click
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
-from findimg_bot.slack.blocks.taught import MOST_EVENTS, history_message, people_message, taught_list_message
+from findimg_bot.slack.blocks.taught_names import (
+    MOST_EVENTS,
+    NEXT_TAUGHT,
+    PREVIOUS_TAUGHT,
+    history_message,
+    people_message,
+    read_skip,
+    taught_list_message,
+)
 
 
 async def list_taught(
@@ -23,11 +31,10 @@ async def list_taught(
     """Show a page of the taught names, which replaces another page; the value is the number of names before it."""
     await ack()
     services = services_of(context)
-    replace = action["action_id"] in ("next_taught", "previous_taught")
+    replace = action["action_id"] in (NEXT_TAUGHT, PREVIOUS_TAUGHT)
     reply = reply_to_click(body, client, respond, replace=replace)
     async with services.answering("taught", reply):
-        value = str(action["value"])
-        skip = int(value) if value.isdecimal() else 0
+        skip = read_skip(str(action["value"]))
         await reply.send(taught_list_message(await services.teaching.names(), skip, team_of(context)))
 
 

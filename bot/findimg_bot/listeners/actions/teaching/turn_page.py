@@ -10,7 +10,7 @@ from findimg_bot.answers import Question
 from findimg_bot.listeners.common import find_question
 from findimg_bot.listeners.teaching import show_other_pictures
 from findimg_bot.service.library_reader import PAGE
-from findimg_bot.slack.blocks.teach_modal import Choices, TeachRequest
+from findimg_bot.slack.blocks.modals.teach_name import NEXT_TO_TEACH, Choices, TeachRequest
 from findimg_bot.state.store import StoredQuestion
 
 
@@ -22,6 +22,6 @@ async def turn_page(
 
     async def choose(request: TeachRequest, chosen: Choices, page: StoredQuestion | None) -> tuple[Question, int]:
         stored = await find_question(context, action["value"])
-        return stored.question, max(0, stored.skip + (PAGE if action["action_id"] == "next_to_teach" else -PAGE))
+        return stored.question, max(0, stored.skip + (PAGE if action["action_id"] == NEXT_TO_TEACH else -PAGE))
 
     await show_other_pictures(context, client, body["view"], choose)

@@ -10,16 +10,16 @@ from findimg.errors import QueryError
 from findimg.taught.names import clean_name
 from findimg_bot.listeners.request_context import person_of, services_of
 from findimg_bot.listeners.teaching import chosen_so_far, teach_and_confirm
-from findimg_bot.slack.blocks.teach_modal import NAME_BLOCK, read_request, read_submission
+from findimg_bot.slack.blocks.modals.teach_name import NAME_BLOCK, read_submission, read_teach_request
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.image_files import find_file
 from findimg_bot.slack.replies import PrivateReply
 
 
-async def teach(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+async def teach_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Teach the name, and answer with the hits before and after."""
     services = services_of(context)
-    submission, request = read_submission(view), read_request(view)
+    submission, request = read_submission(view), read_teach_request(view)
     block = NAME_BLOCK
     try:
         services.teaching.check(person_of(context))

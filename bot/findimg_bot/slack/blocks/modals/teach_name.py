@@ -24,14 +24,18 @@ from findimg_bot.slack.blocks.elements import (
     text_input,
 )
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results import HitThumbnails, ResultsPage, heading_blocks, picture_note, rows
+from findimg_bot.slack.blocks.results.answer import heading_blocks, picture_note, rows
+from findimg_bot.slack.blocks.results.page import HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.text import file_name, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT, IDENTIFIER, check_view, clip
 
 TEACH = "teach"  # callback_id
+SEARCH_TO_TEACH = "search_to_teach"  # action_id of the search field
+PREVIOUS_TO_TEACH, NEXT_TO_TEACH, LIKE_TICKED = "previous_to_teach", "next_to_teach", "like_ticked"  # of the buttons
 MOST_IN_MODAL = 5
 NAME_BLOCK = "name"
 _SEARCH, _UPLOADS = "look_for", "uploads"
+_NAME, _FILES = "name", "files"
 _LIKE, _UNLIKE = "like", "unlike"
 _EXPLANATION = "Tick pictures that show it. One is enough to start, and three find most others."
 
@@ -93,8 +97,8 @@ def teach_modal(request: TeachRequest, blocks: Sequence[Block] = ()) -> Block:
         request: what it is about.
         blocks: the pictures to choose from, or why there are none.
     """
-    name = text_field("lotus", "name", LONGEST_NAME, request.name)
-    look_for = text_input("flower", "search_to_teach", LONGEST, focus=False)
+    name = text_field("lotus", _NAME, LONGEST_NAME, request.name)
+    look_for = text_input("flower", SEARCH_TO_TEACH, LONGEST, focus=False)
     fields = [labelled(NAME_BLOCK, "Name, as people will search for it", name)]
     for number, file in enumerate(request.files, 1):
         about = "The picture that shows it" if len(request.files) == 1 else f"Picture {number} that shows it"
@@ -103,7 +107,7 @@ def teach_modal(request: TeachRequest, blocks: Sequence[Block] = ()) -> Block:
         fields.append(plain_section(_EXPLANATION))
     fields.append(labelled(_SEARCH, "Look for more pictures of it", look_for, dispatches=True, optional=True))
     if not request.files:
-        chooser = file_input("files", list(FORMATS), MOST_IN_MODAL)
+        chooser = file_input(_FILES, list(FORMATS), MOST_IN_MODAL)
         uploads = [labelled(_UPLOADS, "Or upload pictures that show it", chooser, optional=True)]
     else:
         uploads = []
@@ -161,17 +165,24 @@ def teach_choices(
     here = {hit.uri for hit in hits}
     if elsewhere := (chosen.like | chosen.unlike) - here:
         blocks.append(small_text(f"You chose {counted(len(elsewhere), 'picture')} on other pages, too."))
-    turning = [button("Previous pictures", "previous_to_teach", question_id)] if page.skip else []
+    turning = [button("Previous pictures", PREVIOUS_TO_TEACH, question_id)] if page.skip else []
     if page.results.more:
-        turning.append(button("More pictures", "next_to_teach", question_id))
+        turning.append(button("More pictures", NEXT_TO_TEACH, question_id))
     if hits:
-        turning.append(button("More like the ticked ones", "like_ticked", question_id))
+        turning.append(button("More like the ticked ones", LIKE_TICKED, question_id))
     if turning:
         blocks.append(actions(turning))
     return Message(notification_text("Pictures to choose from"), blocks)
 
 
-def read_request(view: Mapping[str, Any]) -> TeachRequest:
+def channel_of_teach_modal(view: Mapping[str, Any]) -> str | None:
+    """Return the channel in which the modal was opened, empty for none. Return None for another modal."""
+    if view.get("callback_id") != TEACH:
+        return None
+    return str(json.loads(view.get("private_metadata") or "{}").get("channel", ""))
+
+
+def read_teach_request(view: Mapping[str, Any]) -> TeachRequest:
     """Return what a modal is about."""
     stored = json.loads(view["private_metadata"])
     return TeachRequest(**(stored | {"files": tuple(stored["files"])}))
@@ -179,7 +190,7 @@ def read_request(view: Mapping[str, Any]) -> TeachRequest:
 
 def read_search(view: Mapping[str, Any]) -> str:
     """Return what the person typed to look for other pictures."""
-    return str(_value(view, _SEARCH, "search_to_teach").get("value") or "")
+    return str(_value(view, _SEARCH, SEARCH_TO_TEACH).get("value") or "")
 
 
 def read_ticks(view: Mapping[str, Any]) -> Ticks:
@@ -198,8 +209,8 @@ def read_ticks(view: Mapping[str, Any]) -> Ticks:
 
 def read_submission(view: Mapping[str, Any]) -> Submission:
     """Return what a person submitted."""
-    name = str(_value(view, NAME_BLOCK, "name").get("value") or "")
-    return Submission(name, read_ticks(view), tuple(_value(view, _UPLOADS, "files").get("files") or ()))
+    name = str(_value(view, NAME_BLOCK, _NAME).get("value") or "")
+    return Submission(name, read_ticks(view), tuple(_value(view, _UPLOADS, _FILES).get("files") or ()))
 
 
 def _value(view: Mapping[str, Any], block: str, action: str) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from findimg.search.query import LONGEST
+from findimg_bot.slack.blocks.button_values import hit_value
 from findimg_bot.slack.blocks.elements import (
     Block,
     actions,
@@ -15,15 +16,19 @@ from findimg_bot.slack.blocks.elements import (
     text_input,
 )
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results import HitThumbnails, ResultsPage, heading_blocks, picture_note, rows
+from findimg_bot.slack.blocks.results.answer import heading_blocks, picture_note, rows
+from findimg_bot.slack.blocks.results.page import HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.text import file_name, notification_text, plain
 from findimg_bot.slack.limits import check_view
 
 SEARCH, SHARE = "find_picture", "share_picture"  # callback_id of the modal, by what its submit button does
-_WORDS, _PICTURE, _CONVERSATION = "words", "picture", "conversation"
+SEARCH_IN_MODAL = "search_in_modal"  # action_id of the text field
+PREVIOUS_IN_MODAL, NEXT_IN_MODAL = "previous_in_modal", "next_in_modal"  # action_id of the buttons
+_WORDS, _PICTURE, _CONVERSATION = "words", "picture", "conversation"  # block_id
+_CHANNEL = "channel"
 
 
-def picture_modal(blocks: Sequence[Block] = ()) -> Block:
+def find_picture_modal(blocks: Sequence[Block] = ()) -> Block:
     """Return the modal with a text field, and below it an answer.
 
     The text field is the same in all states of the modal, so Slack keeps what the person typed.
@@ -35,7 +40,7 @@ def picture_modal(blocks: Sequence[Block] = ()) -> Block:
     words = labelled(
         _WORDS,
         "What does the picture show?",
-        text_input("cat sofa", "search_in_modal", min(LONGEST, 3000)),
+        text_input("cat sofa", SEARCH_IN_MODAL, min(LONGEST, 3000)),
         dispatches=True,
     )
     view = {
@@ -62,38 +67,38 @@ def refusal_modal(reason: str) -> Block:
     return view
 
 
-def modal_results(page: ResultsPage, pictures: HitThumbnails, question_id: str, *_: object, **__: object) -> Message:
+def results_in_modal(page: ResultsPage, pictures: HitThumbnails, question_id: str, *_: object, **__: object) -> Message:
     """Return the answer below the text field: one page of hits, and inputs that share one of them.
 
     Args:
         question_id: id of the stored question, which the buttons carry.
     """
     blocks = [*heading_blocks(page), *rows(page, pictures), *picture_note(pictures)]
-    turning = [button("Previous", "previous_in_modal", question_id)] if page.skip else []
+    turning = [button("Previous", PREVIOUS_IN_MODAL, question_id)] if page.skip else []
     if page.results.more:
-        turning.append(button("Next", "next_in_modal", question_id))
+        turning.append(button("Next", NEXT_IN_MODAL, question_id))
     if turning:
         blocks.append(actions(turning))
     if page.details:
         names = [
-            (f"{page.skip + number + 1}. {plain(file_name(each.hit.uri), 60)}", f"{question_id}.{number}")
+            (f"{page.skip + number + 1}. {plain(file_name(each.hit.uri), 60)}", hit_value(question_id, number))
             for number, each in enumerate(page.details)
         ]
-        blocks.append(labelled(_PICTURE, "Picture to share", select("Choose a picture…", "picture", names)))
+        blocks.append(labelled(_PICTURE, "Picture to share", select("Choose a picture…", _PICTURE, names)))
         blocks.append(
-            labelled(_CONVERSATION, "Share to conversation", conversation_select("Choose a conversation…", "channel"))
+            labelled(_CONVERSATION, "Share to conversation", conversation_select("Choose a conversation…", _CHANNEL))
         )
     return Message(notification_text("Pictures that were found"), blocks)
 
 
-def typed_words(view: Mapping[str, Any]) -> str:
+def read_words(view: Mapping[str, Any]) -> str:
     """Return what the person typed into the modal."""
-    return str(view["state"]["values"].get(_WORDS, {}).get("search_in_modal", {}).get("value") or "")
+    return str(view["state"]["values"].get(_WORDS, {}).get(SEARCH_IN_MODAL, {}).get("value") or "")
 
 
-def chosen_picture(view: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the choice `<question id>.<number>` and the conversation that the person chose."""
+def read_picture_to_share(view: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the chosen picture, as `button_values.hit_value` writes it, and the id of the conversation."""
     values = view["state"]["values"]
-    return values[_PICTURE]["picture"]["selected_option"]["value"], values[_CONVERSATION]["channel"][
+    return values[_PICTURE][_PICTURE]["selected_option"]["value"], values[_CONVERSATION][_CHANNEL][
         "selected_conversation"
     ]

@@ -1,13 +1,22 @@
 """The modal in which a person chooses an image."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from findimg.search.query import LONGEST
 from findimg.search.query.filters import FORMATS
 from findimg_bot.slack.blocks.elements import Block, plain_text, small_text
 from findimg_bot.slack.blocks.text import plain
+from findimg_bot.slack.image_files import SlackFile, image_among
 from findimg_bot.slack.limits import check_view
+
+CHOOSE_IMAGE = "image"  # callback_id
+IMAGE_BLOCK = "image"
+# action_id of the buttons that open the modal; their value is the command
+CHOOSE_TO_TAG, CHOOSE_FOR_SIMILAR = "choose_to_tag", "choose_for_similar"
+_FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,7 @@ class ImageRequest:
     thread: str | None = None  # timestamp of the thread for the answer
 
 
-def image_modal(request: ImageRequest, note: str = "") -> Block:
+def choose_image_modal(request: ImageRequest, note: str = "") -> Block:
     """Return the modal that asks for an image.
 
     Args:
@@ -30,7 +39,7 @@ def image_modal(request: ImageRequest, note: str = "") -> Block:
     metadata = asdict(request) | {"text": plain(request.text, LONGEST)}
     view = {
         "type": "modal",
-        "callback_id": "image",
+        "callback_id": CHOOSE_IMAGE,
         "title": plain_text("Tag an image" if command == "/tag" else "Find similar images"),
         "submit": plain_text("Tag it" if command == "/tag" else "Find"),
         "close": plain_text("Cancel"),
@@ -39,11 +48,21 @@ def image_modal(request: ImageRequest, note: str = "") -> Block:
             *([small_text(note)] if note else []),
             {
                 "type": "input",
-                "block_id": "image",
+                "block_id": IMAGE_BLOCK,
                 "label": plain_text("Image"),
-                "element": {"type": "file_input", "action_id": "file", "filetypes": list(FORMATS), "max_files": 1},
+                "element": {"type": "file_input", "action_id": _FILE, "filetypes": list(FORMATS), "max_files": 1},
             },
         ],
     }
     check_view(view)
     return view
+
+
+def read_image_request(view: Mapping[str, Any]) -> ImageRequest:
+    """Return what to do with the image that the modal asks for."""
+    return ImageRequest(**json.loads(view["private_metadata"]))
+
+
+def read_chosen_image(view: Mapping[str, Any]) -> SlackFile | None:
+    """Return the image that the person chose, None if the file is not an image."""
+    return image_among(view["state"]["values"][IMAGE_BLOCK][_FILE].get("files"))

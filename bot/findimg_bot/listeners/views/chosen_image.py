@@ -1,6 +1,5 @@
 """The modal in which a person chooses an image."""
 
-import json
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -8,20 +7,19 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.common import answer_uploaded
-from findimg_bot.slack.blocks.image_modal import ImageRequest
-from findimg_bot.slack.image_files import image_among
+from findimg_bot.slack.blocks.modals.choose_image import IMAGE_BLOCK, read_chosen_image, read_image_request
 from findimg_bot.slack.replies import PrivateReply
 
 
-async def image(
+async def chosen_image(
     ack: AsyncAck, view: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
 ) -> None:
     """Tag the chosen image, or find similar images."""
-    file = image_among(view["state"]["values"]["image"]["file"].get("files"))
+    file = read_chosen_image(view)
     if file is None:
-        await ack(response_action="errors", errors={"image": "That file is not an image. Choose a photo."})
+        await ack(response_action="errors", errors={IMAGE_BLOCK: "That file is not an image. Choose a photo."})
         return
     await ack()
-    request = ImageRequest(**json.loads(view["private_metadata"]))
+    request = read_image_request(view)
     reply = PrivateReply(client, request.channel, body["user"]["id"], request.thread)
     await answer_uploaded(request.command, file, context, client, reply, request.text)

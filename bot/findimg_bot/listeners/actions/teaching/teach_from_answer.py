@@ -11,10 +11,10 @@ from findimg_bot.listeners.common import find_question, reply_to_errors, thread_
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.listeners.teaching import open_teach_modal, show_pictures
 from findimg_bot.service.teaching import suggested_name
-from findimg_bot.slack.blocks.teach_modal import TeachRequest
+from findimg_bot.slack.blocks.modals.teach_name import TeachRequest
 
 
-async def teach(
+async def teach_from_answer(
     ack: AsyncAck,
     action: dict[str, Any],
     body: dict[str, Any],

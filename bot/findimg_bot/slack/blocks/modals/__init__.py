@@ -1,0 +1,1 @@
+"""Modals: what each shows, and what a person entered in it."""
