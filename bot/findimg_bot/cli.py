@@ -216,7 +216,7 @@ def doctor(
     http: Annotated[bool, typer.Option("--http", help="Check the settings for HTTP instead of Socket Mode.")] = False,
 ) -> None:
     """Check everything that the bot needs, and print how to fix each problem."""
-    from findimg_bot.doctor import examine
+    from findimg_bot.doctor.examination import examine
 
     console = Console(highlight=False)
     findings = asyncio.run(examine(settings, http))

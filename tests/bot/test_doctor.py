@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from findimg.settings import Settings
-from findimg_bot.doctor import Finding, examine
+from findimg_bot.doctor.examination import Finding, examine
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.team import Threaded
 

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 import findimg_jobs.indexing.run
 from findimg.library.library import Library
 from findimg.settings import Settings
-from findimg_bot.doctor import examine
+from findimg_bot.doctor.examination import examine
 from findimg_bot.local_slack.model.state import Channel, File, User
 from findimg_bot.slack.manifest import Surfaces
 from findimg_jobs.indexing.run import index

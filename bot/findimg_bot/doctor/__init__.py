@@ -1,0 +1,1 @@
+"""Checks everything that the bot needs, and explains how to fix each problem."""
