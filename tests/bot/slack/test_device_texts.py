@@ -65,7 +65,7 @@ QUERIES = [
     ("Bonsoir ! Un zèbre, merci d’avance", "Un zèbre"),
     ("zèbre stp merci", "zèbre"),
     ("Je cherche des photos d’éléphants", "éléphants"),
-    ("cheval sans cavalier", "cheval sans cavalier"),
+    ("cheval sans cavalier", "cheval -cavalier"),
     # German
     ("„Zebra“", "Zebra"),
     ("„weißes Pferd“", '"weißes Pferd"'),

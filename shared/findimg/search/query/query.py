@@ -15,7 +15,16 @@ from findimg.text.normalise import normalise
 
 LONGEST = 1000  # characters
 MOST_TERMS = 20
-_NOT = ("not", "without", "except")
+_NOT = frozenset(["not", "without", "except"])
+# Other languages' words for "without" and "or". As the first word, in capitals or at the end they are names, such as
+# `sans serif`, `SEM image` and `comic sans`.
+_FOREIGN_NOT = frozenset(
+    [
+        *("ohne", "kein", "keine", "keinen", "nicht", "sans", "sin", "sem", "senza"),
+        *("zonder", "geen", "bez", "без", "utan", "uden", "uten"),
+    ]
+)
+_FOREIGN_OR = frozenset(["oder", "ou", "lub", "или", "eller"])
 ARTICLES = ("a", "an", "the", "any", "some")
 _SIMILAR = """
 again alike any anything else find like look looking looks match matches matching more one ones other others resemble
@@ -162,10 +171,12 @@ def _terms(pieces: list[Piece]) -> tuple[Term, ...]:
     terms: list[Term] = []
     negated = either = False
     for index, piece in enumerate(pieces):
-        word = piece.value.lower() if piece.kind == "term" and not piece.phrase and not piece.minus else ""
-        if piece.kind == "or":
+        typed = piece.value if piece.kind == "term" and not piece.phrase and not piece.minus else ""
+        word = typed.lower()
+        is_between = 0 < index < len(pieces) - 1
+        if piece.kind == "or" or (is_between and typed in _FOREIGN_OR):
             either = bool(terms) and not negated
-        elif word in _NOT and index + 1 < len(pieces):
+        elif (word in _NOT and index + 1 < len(pieces)) or (is_between and typed in _FOREIGN_NOT):
             negated = True
         elif word == "but" and index + 1 < len(pieces) and pieces[index + 1].value.lower() in _NOT:
             pass  # "but not" is "not"
