@@ -8,7 +8,7 @@ from findimg.settings import Settings
 from findimg.terminal import print_lines
 from findimg_jobs.cli.options import JsonOption, continued_by_a_rerun
 from findimg_jobs.maintenance.missing_facts import read_missing_facts
-from findimg_jobs.reading.catch_up import catch_up
+from findimg_jobs.reading.live_text import read_live_text
 
 
 @takes_settings("library", "read_text", "text_scripts", "engine", "ray_address", "cache")
@@ -18,7 +18,7 @@ def read_text(
 ) -> None:
     """Read the text in the live version's images, as far as it is not read yet, and publish it. Default: likely."""
     with continued_by_a_rerun("read"):
-        result = catch_up(settings)
+        result = read_live_text(settings)
     if as_json:
         text = asdict(result.text) | {"images_per_second": result.text.images_per_second}
         print(json.dumps({"version": result.manifest.version, "text": text}))

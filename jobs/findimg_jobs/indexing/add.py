@@ -20,7 +20,7 @@ from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.reading.stage import check_models, read_text
+from findimg_jobs.reading.stage import TextReading, prepare_reading, read_text
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
@@ -58,15 +58,14 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
         LockedError: another run is still writing after `patience`.
         FindimgError: nothing was published.
     """
-    if settings.read_text != "off":
-        check_models(settings)  # a missing extra must not be noticed after embedding
+    reading = prepare_reading(settings)
     library = Library(settings.library, settings.cache)
     library.live_version()  # a missing library is reported before the images are listed
     listing = list_sources(uris, library.uri)
     settings = settings.model_copy(update={"engine": "local"})  # a few images are embedded before Ray starts
     with write_to_live(settings, patience, is_brief=True) as (session, live):
         _check_addable(library.storage, live, listing)
-        published = _publish(session, settings, live, listing)
+        published = _publish(session, settings, reading, live, listing)
         if published.failures and not published.held:
             first = published.failures[0]
             raise NotPublishedError(f"No image can be added. {first.uri}: {first.reason}")
@@ -76,8 +75,7 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
 
 def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tuple[NotAdded, ...]:
     """Add and remove images that somebody else listed; see `findimg.plugins.Apply`."""
-    if settings.read_text != "off":
-        check_models(settings)
+    reading = prepare_reading(settings)
     settings = settings.model_copy(update={"engine": "local"})
     with write_to_live(settings, patience, is_brief=True) as (session, live):
         storage = session.library.storage
@@ -87,7 +85,7 @@ def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tup
         outside = [image for image in found if not is_below(image.uri, live.sources)]
         found = [image for image in found if image not in outside and not is_blocked(storage, image.uri)]
         listing = Listing(ImageTable.of(image for image in found if not is_below(image.uri, change.removed)))
-        published = _publish(session, settings, live, listing, change.removed)
+        published = _publish(session, settings, reading, live, listing, change.removed)
     reason = "It is in no source of the library. Run index with its source once."
     return (
         *(NotAdded(image.uri, reason, transient=False) for image in outside),
@@ -96,7 +94,12 @@ def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tup
 
 
 def _publish(
-    session: WriteSession, settings: Settings, live: Manifest, listing: Listing, removed: Sequence[str] = ()
+    session: WriteSession,
+    settings: Settings,
+    reading: TextReading | None,
+    live: Manifest,
+    listing: Listing,
+    removed: Sequence[str] = (),
 ) -> _Published:
     """Embed the listed images, and publish a version with them and without the removed ones."""
     library = session.library
@@ -119,8 +122,8 @@ def _publish(
         # Beside a run of `index`, that run does it.
         if done[number] and session.lock.is_exclusive:
             committed[number] = compact_if_crowded(session, settings, encoder, committed[number])
-    if settings.read_text != "off":
-        read_text(session, settings, live.fingerprint, listing.images, committed[0])
+    if reading:
+        read_text(session, reading, live.fingerprint, listing.images, committed[0])
 
     failures = (*listing.failures, *failures_of_any(committed, listing.images))
     held = embedded_by_all(listing.images, committed)

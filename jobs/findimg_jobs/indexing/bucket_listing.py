@@ -4,7 +4,6 @@ A large bucket is listed in branches, which are parts that begin with the same f
 the same time, in threads or on Ray.
 """
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
+from findimg.errors import StorageError
+from findimg.library.recognition import is_library, library_with
 from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import has_no_extension, reason_to_skip
@@ -32,10 +33,6 @@ _ENTRIES = pa.schema(
     ]
 )  # the fields of an Entry
 _BRANCHES = 64  # branches of a bucket, if it has that many folders
-# Objects that every findimg library has, published or not.
-_LIBRARY_OBJECT = re.compile(
-    r"(?P<library>.*?)/?(versions/[0-9A-Za-z-]+/manifest\.json|plans/\d{8}T\d{12}Z-[0-9a-f]{4}\.parquet)"
-)
 
 
 class ParallelMap(Protocol):
@@ -135,13 +132,18 @@ def _is_library(storage: S3Storage, folder: str, keys: Iterable[str]) -> bool:
         folder: the folder with a trailing slash, or empty for the root.
         keys: the folders and objects directly in it.
     """
-    names = {key.removeprefix(folder) for key in keys}
-    if {"versions/", "CURRENT"} <= names:
-        return True
-    if {"plans/", "embeddings/"} <= names:
-        _, plans = storage.list_level(f"{folder}plans/")
-        return any(_LIBRARY_OBJECT.fullmatch(plan.key) for plan in plans)
-    return False
+    names = {key.removeprefix(folder).removesuffix("/") for key in keys}
+
+    def read(name: str) -> bytes:
+        try:
+            return storage.read(f"{folder}{name}", 200)
+        except StorageError:
+            return b""  # for example archived; the files of a library are recognised when they are listed
+
+    def list_names(name: str) -> list[str]:
+        return [entry.key.rpartition("/")[2] for entry in storage.list_level(f"{folder}{name}/")[1]]
+
+    return is_library(names, read, list_names)
 
 
 def _list_branch(branch: _Branch) -> PartialListing:
@@ -164,7 +166,7 @@ def _sort_in(
     found: PartialListing, entries: "Sequence[Entry] | _Entries", rules: FolderRules, storage: Storage
 ) -> None:
     """Add the images among `entries`, and count the other objects. Libraries are left out."""
-    libraries = {match["library"] for entry in entries if (match := _LIBRARY_OBJECT.fullmatch(entry.key))}
+    libraries = {library for entry in entries if (library := library_with(entry.key)) is not None}
     found.libraries |= {storage.uri(library) for library in libraries}
     inside = tuple(f"{library}/" if library else "" for library in libraries)
     skipped_folders: dict[str, str | None] = {"": None}

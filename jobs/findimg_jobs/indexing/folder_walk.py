@@ -6,13 +6,13 @@ last: an image that can be reached with and without a link gets the path without
 
 import errno
 import os
-import re
 import stat
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from findimg.errors import SettingsError
+from findimg.library.recognition import is_library
 from findimg.storage.folder import file_version
 from findimg_jobs.indexing.image_names import has_no_extension, is_image_content, reason_to_skip
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
@@ -22,7 +22,6 @@ from findimg_jobs.reading.sidecars import is_sidecar
 
 # The path was deleted since it was listed, or it is a link to nothing.
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
-_VERSION_NAME = re.compile(rb"[0-9A-Za-z-]{1,100}\s*")
 _Inode = tuple[int, int]  # device and inode
 
 
@@ -88,7 +87,7 @@ class FolderWalk:
             self._add_unreadable(folder.path, error)
             return []
         self._seen.add(inode)
-        if inode == self._library or is_library(folder.path, {entry.name for entry in entries}):
+        if inode == self._library or _is_library(folder.path, {entry.name for entry in entries}):
             self.found.libraries.add(folder.path)
             return []
         above = status.st_dev if folder.device is None else folder.device
@@ -212,27 +211,21 @@ class FolderWalk:
                 names = set(os.listdir(folder))
             except OSError:
                 continue
-            if is_library(folder, names):
+            if _is_library(folder, names):
                 return folder
 
 
-def is_library(folder: str, names: set[str]) -> bool:
-    """Return whether a folder is a findimg library, published or not.
+def _is_library(folder: str, names: set[str]) -> bool:
+    """Return whether a folder with these files and folders in it is a library that can be read."""
 
-    Args:
-        folder: its path.
-        names: the names of the files and folders in it.
-    """
+    def read(name: str) -> bytes:
+        with open(os.path.join(folder, name), "rb") as file:
+            return file.read(200)
+
     try:
-        if {"CURRENT", "versions"} <= names:
-            with open(os.path.join(folder, "CURRENT"), "rb") as file:
-                return bool(_VERSION_NAME.fullmatch(file.read(200)))
-        # Before the first publish there is no CURRENT.
-        if {"plans", "embeddings"} <= names or {"plans", "LOCK"} <= names:
-            return any(name.endswith(".parquet") for name in os.listdir(os.path.join(folder, "plans")))
+        return is_library(names, read, lambda name: os.listdir(os.path.join(folder, name)))
     except OSError:
         return False
-    return False
 
 
 def check_exists(path: str, source: str) -> None:

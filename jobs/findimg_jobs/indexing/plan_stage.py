@@ -81,7 +81,7 @@ def read_live(library: Library) -> LiveVersion:
     return LiveVersion(library.current(), library.live_manifest())
 
 
-def catch_up(
+def with_published_changes(
     library: Library, before: LiveVersion, images: ImageTable, roots: Sequence[str]
 ) -> tuple[LiveVersion, ImageTable]:
     """Return the live version, and the images of a run with the changes that were published since an earlier version.
@@ -123,7 +123,7 @@ def follow_live(
         StorageError: the library cannot be read or written.
     """
     library, storage = session.library, session.library.storage
-    live, images = catch_up(library, progress.live, progress.plan.images, roots)
+    live, images = with_published_changes(library, progress.live, progress.plan.images, roots)
     if live == progress.live:
         return False
     with session.clock.stage("plan"):

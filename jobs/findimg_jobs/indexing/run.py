@@ -19,11 +19,11 @@ from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_dup
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.indexing.embed import open_task_encoder
 from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any, make_task
-from findimg_jobs.indexing.plan_stage import catch_up, follow_live, plan_images, read_live
+from findimg_jobs.indexing.plan_stage import follow_live, plan_images, read_live, with_published_changes
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.keys.listing import Listing
-from findimg_jobs.reading.stage import check_models, read_text
+from findimg_jobs.reading.stage import TextReading, prepare_reading, read_text
 from findimg_jobs.reporting.run_progress import RunProgress, make_report
 from findimg_jobs.reporting.run_report import RunReport, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
@@ -72,8 +72,7 @@ def index(
     """
     options = options or IndexOptions()
     clock = StageClock()
-    if settings.read_text != "off":
-        check_models(settings)  # a missing extra must not be noticed after hours of embedding
+    reading = prepare_reading(settings)
     for team, access in access_of_sources(settings, sources).items():
         use_access(team, access)
     library = Library(settings.library, settings.cache)
@@ -90,10 +89,11 @@ def index(
         with hold_run(library.storage) as lock:
             session = WriteSession(library, lock, engine, clock)
             # The sources were listed without the lock.
-            live, images = catch_up(library, live, listing.images, listing.roots)
+            live, images = with_published_changes(library, live, listing.images, listing.roots)
             progress = plan_images(session, replace(listing, images=images), encoders, live, options.allow_shrink)
+            run = _Run(session, settings, options, encoders, reading, listing.roots, progress)
             try:
-                manifest = _embed_and_publish(session, settings, encoders, progress, listing.roots, options)
+                manifest = _embed_and_publish(run)
             except FindimgError as error:
                 _report_failure(session, progress, error, on_end)
                 if isinstance(error, StorageError):
@@ -120,89 +120,83 @@ def _list(
     return listing
 
 
-def _embed_and_publish(
-    session: WriteSession,
-    settings: Settings,
-    encoders: Sequence[ChosenEncoder],
-    progress: RunProgress,
-    roots: Sequence[str],
-    options: IndexOptions,
-) -> Manifest:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """One run of `index` after it has planned."""
+
+    session: WriteSession
+    settings: Settings
+    options: IndexOptions
+    encoders: Sequence[ChosenEncoder]
+    reading: TextReading | None
+    roots: Sequence[str]  # addresses of the sources
+    progress: RunProgress
+
+    def follow_live(self) -> bool:
+        """Change the plan as the live version changed. Return whether it did."""
+        return follow_live(self.session, self.encoders, self.progress, self.roots)
+
+
+def _embed_and_publish(run: _Run) -> Manifest:
     """Embed the new images, publish a version and return its manifest. Others may add images until it is built."""
-    _embed(session, settings, encoders, progress, options)
+    _embed(run)
     # With another encoder, this run embeds what was added. Embed most of it while others can still add.
-    if follow_live(session, encoders, progress, roots):
-        _embed(session, settings, encoders, progress, options)
-    with session.lock.publishing(_PUBLISHING_PATIENCE):
-        if follow_live(session, encoders, progress, roots):
-            _embed(session, settings, encoders, progress, options)
-        _compact(session, settings, encoders, progress)
-        return _build(session, settings, encoders, progress, options)
+    if run.follow_live():
+        _embed(run)
+    with run.session.lock.publishing(_PUBLISHING_PATIENCE):
+        if run.follow_live():
+            _embed(run)
+        _compact(run)
+        return _build(run)
 
 
-def _embed(
-    session: WriteSession,
-    settings: Settings,
-    encoders: Sequence[ChosenEncoder],
-    progress: RunProgress,
-    options: IndexOptions,
-) -> None:
+def _embed(run: _Run) -> None:
     """Embed the images of the plan that are new, and read their text."""
+    session, progress = run.session, run.progress
     with session.clock.stage("plan"):
-        jobs = list(_jobs(encoders, progress, settings, options))
-    embed_with_all(session, settings, jobs, progress.committed, progress.shards)
-    if settings.read_text != "off":
+        jobs = list(_jobs(run))
+    embed_with_all(session, run.settings, jobs, progress.committed, progress.shards)
+    if run.reading:
         images, committed = progress.plan.images, progress.committed[0]
-        report = read_text(session, settings, encoders[0].fingerprint, images, committed)
+        report = read_text(session, run.reading, run.encoders[0].fingerprint, images, committed)
         progress.text = progress.text.followed_by(report)
 
 
-def _compact(
-    session: WriteSession, settings: Settings, encoders: Sequence[ChosenEncoder], progress: RunProgress
-) -> None:
-    """Copy small shards together if this run added some."""
-    for number, encoder in enumerate(encoders):
-        if progress.shards[number]:
-            progress.committed[number] = compact_if_crowded(session, settings, encoder, progress.committed[number])
-    if progress.text.images:
-        compact_texts(session.library.storage)
-
-
-def _jobs(
-    encoders: Sequence[ChosenEncoder], progress: RunProgress, settings: Settings, options: IndexOptions
-) -> Iterator[EmbedJob]:
+def _jobs(run: _Run) -> Iterator[EmbedJob]:
     """Yield what each encoder embeds: only new and changed images."""
-    for number, encoder in enumerate(encoders):
-        images = progress.committed[number].to_embed(progress.plan.images, options.retry_failed)
-        shards = PlannedShards(images, encoder.fingerprint, settings.shard_size)
-        is_second = number and options.from_thumbnails
-        yield EmbedJob(encoder, shards, encoders[0].fingerprint if is_second else "")
+    for number, encoder in enumerate(run.encoders):
+        images = run.progress.committed[number].to_embed(run.progress.plan.images, run.options.retry_failed)
+        shards = PlannedShards(images, encoder.fingerprint, run.settings.shard_size)
+        is_second = number and run.options.from_thumbnails
+        yield EmbedJob(encoder, shards, run.encoders[0].fingerprint if is_second else "")
 
 
-def _build(
-    session: WriteSession,
-    settings: Settings,
-    encoders: Sequence[ChosenEncoder],
-    progress: RunProgress,
-    options: IndexOptions,
-) -> Manifest:
+def _compact(run: _Run) -> None:
+    """Copy small shards together if this run added some."""
+    progress = run.progress
+    for number, encoder in enumerate(run.encoders):
+        if progress.shards[number]:
+            committed = progress.committed[number]
+            progress.committed[number] = compact_if_crowded(run.session, run.settings, encoder, committed)
+    if progress.text.images:
+        compact_texts(run.session.library.storage)
+
+
+def _build(run: _Run) -> Manifest:
     """Build and publish the version that the plan describes, and return its manifest."""
+    progress, storage = run.progress, run.session.library.storage
     progress.failures += failures_of_any(progress.committed, progress.plan.images)
-    if options.strict and progress.failures:
+    if run.options.strict and progress.failures:
         raise NotPublishedError(
             f"{counted(len(progress.failures), 'image')} could not be read and --strict is on, so nothing is published."
         )
-    storage = session.library.storage
     found = find_embedded_by_all(progress.plan.images, progress.committed, read_committed_texts(storage))
-    encoders = [
-        _with_near_duplicates(storage, settings, encoder, images)
-        for encoder, images in zip(encoders, found, strict=True)
-    ]
-    requests = [
-        BuildRequest(progress.plan.run, encoder.context, images, len(progress.failures))
-        for encoder, images in zip(encoders, found, strict=True)
-    ]
-    return build_and_publish(session, requests, progress.live.manifest, options.allow_shrink or progress.may_shrink)
+    requests = []
+    for encoder, images in zip(run.encoders, found, strict=True):
+        measured = _with_near_duplicates(storage, run.settings, encoder, images)
+        requests.append(BuildRequest(progress.plan.run, measured.context, images, len(progress.failures)))
+    may_shrink = run.options.allow_shrink or progress.may_shrink
+    return build_and_publish(run.session, requests, progress.live.manifest, may_shrink)
 
 
 def _with_near_duplicates(

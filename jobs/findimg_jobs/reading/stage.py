@@ -3,17 +3,18 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from findimg.models.store import ModelStore
 from findimg.ocr.engine import model_files, text_fingerprint
-from findimg.ocr.scripts import ScriptModel, script_models
+from findimg.ocr.scripts import script_models
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import KeyFile, write_query
-from findimg_jobs.reading.worker import EmbeddedSource, TextTask
+from findimg_jobs.reading.worker import EmbeddedSource, Mode, TextTask
 from findimg_jobs.reporting.progress import download_bar, show_progress
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import CommittedImages
@@ -25,9 +26,41 @@ _log = logging.getLogger(__name__)
 _SHARD_SIZE = 64  # images; one takes up to two seconds of a core
 
 
+@dataclass(frozen=True, slots=True)
+class TextReading:
+    """How text is read. All models for it are on this machine."""
+
+    fingerprint: str  # of the models
+    mode: Mode  # which images are read
+    scripts: tuple[str, ...]  # further scripts that are read
+    models: Path  # folder of the model store
+
+
+def prepare_reading(settings: Settings) -> TextReading | None:
+    """Return how `index` reads text, None if it reads none. Call it first, so that a missing model is noticed early.
+
+    Errors as of `prepare_likely_reading`.
+    """
+    return prepare_likely_reading(settings) if settings.read_text != "off" else None
+
+
+def prepare_likely_reading(settings: Settings) -> TextReading:
+    """Return how text is read. Without a mode in the settings, a first look decides what is read.
+
+    Raises:
+        SettingsError: a script is unknown.
+        ModelError: the extra `ocr` is not installed, or the model of a script cannot be had.
+    """
+    model_files()
+    store = ModelStore(settings.cache / "models", progress=download_bar)
+    fingerprint = text_fingerprint(script_models(settings.scripts, store))
+    mode = "likely" if settings.read_text == "off" else settings.read_text
+    return TextReading(fingerprint, mode, settings.scripts, store.folder)
+
+
 def read_text(
     session: WriteSession,
-    settings: Settings,
+    reading: TextReading,
     embeddings: str,
     images: ImageTable,
     committed: CommittedImages,
@@ -36,20 +69,16 @@ def read_text(
 
     Args:
         session: the library to write to.
-        settings: say in which scripts text is read, and whether a first look decides what is read.
+        reading: how text is read.
         embeddings: fingerprint of the encoder.
         images: the images. Those that are not embedded are left out.
         committed: everything embedded by the encoder.
 
     Raises:
-        ModelError: the extra `ocr` is not installed, or the model of a script cannot be had.
         FindimgError: the library or the workers fail. What was read so far is kept.
     """
     storage = session.library.storage
-    mode = "likely" if settings.read_text == "off" else settings.read_text
-    fingerprint = text_fingerprint(check_models(settings))
-    store = settings.cache / "models"
-    task = TextTask(session.library.uri, embeddings, fingerprint, mode, settings.scripts, store)
+    task = TextTask(session.library.uri, embeddings, reading.fingerprint, reading.mode, reading.scripts, reading.models)
     with session.clock.stage("text"):
         shards = _find_unread(storage, task, images, committed)
         to_read = len(shards.rows)
@@ -66,17 +95,6 @@ def read_text(
         if session.lock.is_exclusive:
             compact_texts(storage)
     return TextReport(looked_at, read, failed, session.clock.stages["text"], work)
-
-
-def check_models(settings: Settings) -> tuple[ScriptModel, ...]:
-    """Return the models of further scripts, after it is sure that all models for reading text are on this machine.
-
-    Raises:
-        SettingsError: a script is unknown.
-        ModelError: the extra `ocr` is not installed, or the model of a script cannot be had.
-    """
-    model_files()
-    return script_models(settings.scripts, ModelStore(settings.cache / "models", progress=download_bar))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from findimg.ocr.reader import TextReader
 from findimg.settings import Settings
 from findimg_jobs.maintenance.prune import DAY, prune
 from findimg_jobs.reading import worker
-from findimg_jobs.reading.catch_up import CatchUp, catch_up
+from findimg_jobs.reading.live_text import LiveTextReport, read_live_text
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.texts import read_committed_texts
 from tests.jobs.maintenance.test_prune import age, pretend
@@ -54,11 +54,11 @@ def texts_read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 @pytest.fixture
-def read_later(tmp_path: Path, cache: Path) -> Callable[..., CatchUp]:
+def read_later(tmp_path: Path, cache: Path) -> Callable[..., LiveTextReport]:
     """Read the text of `tmp_path/library` without Ray."""
 
-    def read_later(**flags: Any) -> CatchUp:
-        return catch_up(Settings(library=str(tmp_path / "library"), cache=cache, engine="local", **flags))
+    def read_later(**flags: Any) -> LiveTextReport:
+        return read_live_text(Settings(library=str(tmp_path / "library"), cache=cache, engine="local", **flags))
 
     return read_later
 
@@ -81,7 +81,7 @@ def test_written_words_find_their_image_after_indexing(tmp_path: Path, folder: P
 
 
 def test_text_is_read_once(
-    tmp_path: Path, folder: Path, run: Run, texts_read: list[tuple[int, int]], read_later: Callable[..., CatchUp]
+    tmp_path: Path, folder: Path, run: Run, texts_read: list[tuple[int, int]], read_later: Callable[..., LiveTextReport]
 ) -> None:
     run(str(tmp_path / "library"), folder, read_text="all")
     assert texts_read.count((600, 400)) == 1, "equal content is read once"
@@ -101,7 +101,7 @@ def test_first_look_leaves_out_images_without_text(
     samples: Path,
     run: Run,
     texts_read: list[tuple[int, int]],
-    read_later: Callable[..., CatchUp],
+    read_later: Callable[..., LiveTextReport],
 ) -> None:
     mixed = tmp_path / "mixed"
     mixed.mkdir()
@@ -124,7 +124,7 @@ def test_small_picture_is_read_where_it_looks_like_text_and_later_as_a_whole(
     run: Run,
     cache: Path,
     texts_read: list[tuple[int, int]],
-    read_later: Callable[..., CatchUp],
+    read_later: Callable[..., LiveTextReport],
 ) -> None:
     (tmp_path / "small").mkdir()
     with Image.open(samples / "dalmatian.jpg") as photograph:
@@ -140,7 +140,7 @@ def test_small_picture_is_read_where_it_looks_like_text_and_later_as_a_whole(
 
 
 def test_version_without_text_gets_it_later_and_nothing_is_embedded(
-    tmp_path: Path, folder: Path, run: Run, cache: Path, reads: list[str], read_later: Callable[..., CatchUp]
+    tmp_path: Path, folder: Path, run: Run, cache: Path, reads: list[str], read_later: Callable[..., LiveTextReport]
 ) -> None:
     library = str(tmp_path / "library")
     first = run(library, folder)
@@ -175,7 +175,7 @@ def test_image_whose_text_cannot_be_read_fails_alone(
 
 @pytest.mark.long
 def test_source_that_is_away_is_read_in_a_later_run(
-    tmp_path: Path, folder: Path, run: Run, read_later: Callable[..., CatchUp]
+    tmp_path: Path, folder: Path, run: Run, read_later: Callable[..., LiveTextReport]
 ) -> None:
     run(str(tmp_path / "library"), folder)
     page = folder / "page.jpg"
@@ -187,7 +187,7 @@ def test_source_that_is_away_is_read_in_a_later_run(
 
 @pytest.mark.long
 def test_changed_file_is_not_read_as_what_it_was(
-    tmp_path: Path, folder: Path, run: Run, cache: Path, read_later: Callable[..., CatchUp]
+    tmp_path: Path, folder: Path, run: Run, cache: Path, read_later: Callable[..., LiveTextReport]
 ) -> None:
     library = str(tmp_path / "library")
     run(library, folder)
@@ -215,8 +215,8 @@ def test_images_are_read_again_with_a_further_script(tmp_path: Path, folder: Pat
     assert not found(library, "text:δρομος", own)
     ModelStore(own / "models").pull("ocr-greek", str(model))
     greek = Settings(library=library, cache=own, engine="local", read_text="all", text_scripts="greek")
-    assert catch_up(greek).text.read == 8, "equal content is read once"
-    assert catch_up(greek).text.images == 0
+    assert read_live_text(greek).text.read == 8, "equal content is read once"
+    assert read_live_text(greek).text.images == 0
     assert found(library, "text:δρομος", own)
 
 
@@ -236,7 +236,7 @@ def test_worker_with_other_models_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_image_without_thumbnail_is_read(
-    tmp_path: Path, folder: Path, run: Run, cache: Path, read_later: Callable[..., CatchUp]
+    tmp_path: Path, folder: Path, run: Run, cache: Path, read_later: Callable[..., LiveTextReport]
 ) -> None:
     library = Library(str(tmp_path / "library"), cache)
     run(library.uri, folder)

@@ -6,14 +6,14 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.write_session import write_to_live
-from findimg_jobs.reading.stage import check_models, read_text
+from findimg_jobs.reading.stage import prepare_likely_reading, read_text
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.plan import read_images
 
 
 @dataclass(frozen=True, slots=True)
-class CatchUp:
+class LiveTextReport:
     """What was read, and the version that is live afterwards."""
 
     text: TextReport
@@ -25,7 +25,7 @@ class CatchUp:
         return [*done, f"Version {self.manifest.version} with {self.manifest.images} images is live."]
 
 
-def catch_up(settings: Settings) -> CatchUp:
+def read_live_text(settings: Settings) -> LiveTextReport:
     """Read the text of all images of the live version that are not read yet, and publish it.
 
     Without a mode in the settings, a first look decides what is read.
@@ -34,10 +34,10 @@ def catch_up(settings: Settings) -> CatchUp:
         ModelError: the extra `ocr` is not installed.
         FindimgError: nothing was published. What was read so far is kept.
     """
-    check_models(settings)
+    reading = prepare_likely_reading(settings)
     with write_to_live(settings) as (session, live):
         storage = session.library.storage
         images, committed = read_images(storage, live.run), read_committed(storage, live.fingerprint)
-        text = read_text(session, settings, live.fingerprint, images, committed)
+        text = read_text(session, reading, live.fingerprint, images, committed)
         manifest = publish_images(session, settings, live, VersionChange(live.run, images, allow_shrink=False))
-    return CatchUp(text, manifest)
+    return LiveTextReport(text, manifest)
