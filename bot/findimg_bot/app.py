@@ -21,18 +21,11 @@ from findimg_bot.listeners import register_listeners
 from findimg_bot.listeners.admission import OPEN_REQUEST, Admission
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.recovery import OpenRequest
-from findimg_bot.slack.download import SLACK_API
-from findimg_bot.slack.installations import (
-    Installations,
-    ManyWorkspaces,
-    SingleWorkspace,
-    States,
-    Workspaces,
-    ciphers,
-    with_token,
-)
+from findimg_bot.slack.installation.oauth_flow import RestrictedOAuthFlow
+from findimg_bot.slack.installation.stores import InstallationStore, OAuthStateStore, token_cipher
+from findimg_bot.slack.installation.workspaces import ManyWorkspaces, SingleWorkspace, Workspaces, with_token
 from findimg_bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, Surfaces, bot_scopes
-from findimg_bot.slack.oauth_flow import RestrictedOAuthFlow
+from findimg_bot.slack.pictures.download import SLACK_API
 from findimg_bot.slack.rate_limit import RateLimitRetryHandler
 from findimg_bot.state.database import Database
 
@@ -148,7 +141,7 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient, database: Database) 
             "workspaces, or to * for any workspace."
         )
     api = urlsplit(settings.slack_api_url)
-    installations = Installations(database, settings.slack_client_id, ciphers(key))
+    installations = InstallationStore(database, settings.slack_client_id, token_cipher(key))
     oauth = AsyncOAuthSettings(
         client_id=settings.slack_client_id,
         client_secret=secret,
@@ -160,7 +153,7 @@ def _oauth_flow(settings: Settings, client: AsyncWebClient, database: Database) 
         if settings.slack_api_url == SLACK_API
         else f"{api.scheme}://{api.netloc}/oauth/v2/authorize",
         installation_store=installations,
-        state_store=States(database),
+        state_store=OAuthStateStore(database),
         logger=_log,
     )
     return RestrictedOAuthFlow(with_token(client, None), oauth, settings, installations)

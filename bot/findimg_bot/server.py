@@ -19,7 +19,7 @@ from findimg.settings import Settings
 from findimg_bot.app import build_app, build_client
 from findimg_bot.errors import SLACK_ERRORS
 from findimg_bot.service.bot_services import BotServices
-from findimg_bot.slack.installations import Workspaces
+from findimg_bot.slack.installation.workspaces import Workspaces
 from findimg_bot.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 from findimg_bot.socket_mode import SocketModeConnection
 

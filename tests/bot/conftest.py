@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from findimg_bot.slack import thumbnails
 from findimg_bot.slack.manifest import Surfaces
+from findimg_bot.slack.pictures import thumbnails
 from findimg_bot.state.database import Database
 from tests.bot import postgresql
 from tests.bot.team import Team

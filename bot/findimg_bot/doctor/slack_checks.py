@@ -13,9 +13,9 @@ from findimg.library.layout import thumbnail_key
 from findimg.text.enumeration import enumerated
 from findimg_bot.doctor.setup import ProblemError, Setup
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
-from findimg_bot.slack.installations import ciphers
+from findimg_bot.slack.installation.stores import token_cipher
 from findimg_bot.slack.manifest import Surfaces, bot_scopes
-from findimg_bot.slack.thumbnails import upload, wait_until_ready
+from findimg_bot.slack.pictures.thumbnails import upload, wait_until_ready
 
 _ROUND_TRIP_SECONDS = 30.0  # until an uploaded thumbnail must be ready
 _FETCH_SECONDS = 10.0
@@ -37,7 +37,7 @@ async def check_installation(setup: Setup) -> str:
     ]
     if missing:
         raise ProblemError(f"{enumerated(missing, 'and')} must be set together with FINDIMG_SLACK_CLIENT_ID.")
-    ciphers(settings.slack_token_key.get_secret_value())
+    token_cipher(settings.slack_token_key.get_secret_value())
     if not settings.allowed_teams:
         raise ProblemError(
             "No workspace may install the app. Set FINDIMG_ALLOW_TEAMS to the ids of the allowed workspaces, or to "

@@ -20,9 +20,9 @@ from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.recovery import OpenRequest
 from findimg_bot.slack.blocks.modals.find_picture import SEARCH, SHARE, refusal_modal
 from findimg_bot.slack.blocks.modals.teach_name import channel_of_teach_modal
-from findimg_bot.slack.download import SLACK_API
-from findimg_bot.slack.installations import Workspaces, may_install
+from findimg_bot.slack.installation.workspaces import Workspaces, may_install
 from findimg_bot.slack.people import read_person
+from findimg_bot.slack.pictures.download import SLACK_API
 from findimg_bot.slack.rate_limit import ANSWER_SECONDS, longest_wait
 from findimg_bot.slack.replies import answer_record
 from findimg_bot.slack.visibility import Viewer, current_viewer

@@ -23,8 +23,8 @@ from findimg_bot.slack.blocks.message import text_message
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest, choose_image_modal
 from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS
 from findimg_bot.slack.blocks.text import escaped, file_name
-from findimg_bot.slack.image_files import SlackFile, blocks_of
 from findimg_bot.slack.message_text import MessageText, read_message
+from findimg_bot.slack.pictures.image_files import SlackFile, blocks_of
 from findimg_bot.slack.replies import ConversationReply, EphemeralReply, PrivateReply, Reply
 from findimg_bot.state.store import StoredQuestion
 

@@ -25,8 +25,8 @@ from findimg_bot.live_indexing.comparison import Indexed, compare_with_slack
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import Described, channels_of, describe_files, list_channels
 from findimg_bot.live_library import LiveLibrary
-from findimg_bot.slack.image_files import SlackFile, image_among
-from findimg_bot.slack.installations import ClientOfTeam
+from findimg_bot.slack.installation.workspaces import ClientOfTeam
+from findimg_bot.slack.pictures.image_files import SlackFile, image_among
 from findimg_bot.state.picture_changes import Action, PictureChange
 from findimg_bot.state.store import Store
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.slack.image_files import SlackFile
+from findimg_bot.slack.pictures.image_files import SlackFile
 from findimg_bot.slack.visibility import all_channels
 
 _PAGE = 200  # files in one answer

@@ -24,9 +24,9 @@ from findimg_bot.service.teaching import Teaching
 from findimg_bot.service.thumbnail_sender import ThumbnailSender
 from findimg_bot.service.uploads import UploadEncoder
 from findimg_bot.service.version_watcher import VersionWatcher
-from findimg_bot.slack.installations import ClientOfTeam
+from findimg_bot.slack.installation.workspaces import ClientOfTeam
+from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.slack.replies import Reply
-from findimg_bot.slack.thumbnails import Thumbnails
 from findimg_bot.slack.visibility import Visibility
 from findimg_bot.state.store import Store
 

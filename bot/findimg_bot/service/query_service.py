@@ -25,7 +25,7 @@ from findimg_bot.slack.blocks.results.single_image import copies_message, link_p
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.taught_names import unknown_words_message
 from findimg_bot.slack.blocks.text import file_name, notification_text
-from findimg_bot.slack.image_files import SlackFile
+from findimg_bot.slack.pictures.image_files import SlackFile
 from findimg_bot.slack.replies import RefusedError, Reply
 from findimg_bot.state.store import Store, StoredQuestion
 

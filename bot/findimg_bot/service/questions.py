@@ -11,8 +11,8 @@ from findimg.search.query import parse
 from findimg_bot.answers import Layout, Question
 from findimg_bot.service.uploads import UploadEncoder
 from findimg_bot.slack.blocks.text import plain
-from findimg_bot.slack.image_files import ONLY_SLACK, SlackFile, find_linked, find_newest
 from findimg_bot.slack.message_text import MessageText
+from findimg_bot.slack.pictures.image_files import ONLY_SLACK, SlackFile, find_linked, find_newest
 
 _GRID = re.compile(r"grid\s+(?=\S)", re.IGNORECASE)
 

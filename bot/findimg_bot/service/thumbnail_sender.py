@@ -9,8 +9,8 @@ from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.blocks.results.page import HitThumbnails
+from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.slack.replies import RefusedError
-from findimg_bot.slack.thumbnails import Thumbnails
 
 _ATTEMPTS = 3
 _log = logging.getLogger(__name__)

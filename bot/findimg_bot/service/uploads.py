@@ -5,8 +5,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.search.image_features import ImageFeatures
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.executor import BoundedExecutor
-from findimg_bot.slack.download import download
-from findimg_bot.slack.image_files import SlackFile
+from findimg_bot.slack.pictures.download import download
+from findimg_bot.slack.pictures.image_files import SlackFile
 
 
 class UploadEncoder:

@@ -12,8 +12,8 @@ from findimg.storage.folder import FolderStorage
 from findimg_bot.live_indexing.announcement import announce
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
-from findimg_bot.slack.installations import ClientOfTeam
-from findimg_bot.slack.thumbnails import Thumbnails
+from findimg_bot.slack.installation.workspaces import ClientOfTeam
+from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 
 _FOLDER_INTERVAL, _S3_INTERVAL = 1.0, 10.0  # seconds between two reads of CURRENT

@@ -23,7 +23,7 @@ from findimg.text.mail import without_letter_frame, without_quoted_mail
 from findimg.text.normalise import normalise, plain_text
 from findimg.text.politeness import COURTESIES, without_politeness
 from findimg.text.spoken_dates import with_date_filters
-from findimg_bot.slack.image_files import is_link
+from findimg_bot.slack.pictures.image_files import is_link
 
 Intent = Literal["query", "help", "small_talk", "nothing"]
 _PLACE = "\ue000"  # of a link while the text around it is read

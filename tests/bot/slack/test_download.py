@@ -11,8 +11,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import ImageError
 from findimg_bot.errors import SlackAccessError
-from findimg_bot.slack import download as download_module
-from findimg_bot.slack.download import SLACK_API, _is_trusted, download
+from findimg_bot.slack.pictures import download as download_module
+from findimg_bot.slack.pictures.download import SLACK_API, _is_trusted, download
 
 TOKEN = "xoxb-secret"
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(2000)

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import ImageError, QueryError
 from findimg_bot.errors import SlackAccessError
-from findimg_bot.slack.image_files import (
+from findimg_bot.slack.pictures.image_files import (
     SlackFile,
     _may_see,
     find_file,

@@ -14,7 +14,8 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import SettingsError
-from findimg_bot.slack.installations import Installations, ManyWorkspaces, States, ciphers, with_token
+from findimg_bot.slack.installation.stores import InstallationStore, OAuthStateStore, token_cipher
+from findimg_bot.slack.installation.workspaces import ManyWorkspaces, with_token
 from findimg_bot.state.database import Database
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
@@ -28,9 +29,9 @@ SECRETS = {
 
 
 @pytest.fixture
-def installations(database: Database) -> Callable[[str], Installations]:
+def installations(database: Database) -> Callable[[str], InstallationStore]:
     """Return a function that opens the same installations with other keys."""
-    return lambda keys: Installations(database, "client-id", ciphers(keys))
+    return lambda keys: InstallationStore(database, "client-id", token_cipher(keys))
 
 
 def installation(team: str = "T1", user: str = "U1", **more: str) -> Installation:
@@ -45,12 +46,12 @@ def installation(team: str = "T1", user: str = "U1", **more: str) -> Installatio
     )
 
 
-async def found_token(store: Installations, team: str = "T1") -> str | None:
+async def found_token(store: InstallationStore, team: str = "T1") -> str | None:
     bot = await store.async_find_bot(enterprise_id=None, team_id=team)
     return bot and bot.bot_token
 
 
-def test_installation_round_trip_keeps_tokens(installations: Callable[[str], Installations]) -> None:
+def test_installation_round_trip_keeps_tokens(installations: Callable[[str], InstallationStore]) -> None:
     async def run() -> None:
         store = installations(OLD)
         await store.async_save(installation())
@@ -68,14 +69,16 @@ def test_installation_round_trip_keeps_tokens(installations: Callable[[str], Ins
     asyncio.run(run())
 
 
-def test_saving_does_not_change_the_installation(installations: Callable[[str], Installations]) -> None:
+def test_saving_does_not_change_the_installation(installations: Callable[[str], InstallationStore]) -> None:
     given = installation()
     asyncio.run(installations(OLD).async_save(given))
     assert {name: getattr(given, name) for name in SECRETS} == SECRETS
 
 
 @pytest.mark.parametrize("state_address", ["sqlite"], indirect=True)
-def test_no_token_is_stored_in_plain_text(installations: Callable[[str], Installations], state_address: str) -> None:
+def test_no_token_is_stored_in_plain_text(
+    installations: Callable[[str], InstallationStore], state_address: str
+) -> None:
     async def run() -> None:
         await installations(OLD).async_save(installation())
         await installations(OLD).async_save_bot(installation("T2").to_bot())
@@ -90,13 +93,13 @@ def test_no_token_is_stored_in_plain_text(installations: Callable[[str], Install
 
 @pytest.mark.parametrize("state_address", ["sqlite"], indirect=True)
 def test_state_file_is_readable_only_by_its_owner(
-    installations: Callable[[str], Installations], state_address: str
+    installations: Callable[[str], InstallationStore], state_address: str
 ) -> None:
     asyncio.run(installations(OLD).async_save(installation()))
     assert [file for file in Path(state_address).parent.iterdir() if file.stat().st_mode & 0o077] == []
 
 
-def test_each_workspace_has_its_own_token(installations: Callable[[str], Installations]) -> None:
+def test_each_workspace_has_its_own_token(installations: Callable[[str], InstallationStore]) -> None:
     async def run() -> None:
         store = installations(OLD)
         await store.async_save(installation("T1", bot_token="xoxb-one"))
@@ -106,7 +109,7 @@ def test_each_workspace_has_its_own_token(installations: Callable[[str], Install
     asyncio.run(run())
 
 
-def test_reinstalled_workspace_has_its_newest_token(installations: Callable[[str], Installations]) -> None:
+def test_reinstalled_workspace_has_its_newest_token(installations: Callable[[str], InstallationStore]) -> None:
     async def run() -> None:
         store = installations(OLD)
         await store.async_save(installation(bot_token="xoxb-one"))
@@ -118,7 +121,7 @@ def test_reinstalled_workspace_has_its_newest_token(installations: Callable[[str
 
 
 @pytest.mark.parametrize("keys", ["{},{}", "{} {}", " {},\n{} "], ids=["comma", "space", "both"])
-def test_key_rotation_by_prepending_a_key(installations: Callable[[str], Installations], keys: str) -> None:
+def test_key_rotation_by_prepending_a_key(installations: Callable[[str], InstallationStore], keys: str) -> None:
     async def run() -> None:
         await installations(OLD).async_save(installation("T1"))
         both = installations(keys.format(NEW, OLD))
@@ -130,7 +133,9 @@ def test_key_rotation_by_prepending_a_key(installations: Callable[[str], Install
     asyncio.run(run())
 
 
-def test_lost_key_is_logged(installations: Callable[[str], Installations], caplog: pytest.LogCaptureFixture) -> None:
+def test_lost_key_is_logged(
+    installations: Callable[[str], InstallationStore], caplog: pytest.LogCaptureFixture
+) -> None:
     async def run() -> None:
         await installations(OLD).async_save(installation())
         lost = installations(NEW)
@@ -144,14 +149,14 @@ def test_lost_key_is_logged(installations: Callable[[str], Installations], caplo
     assert OLD not in caplog.text
 
 
-def test_unencrypted_token_is_not_used(installations: Callable[[str], Installations], database: Database) -> None:
+def test_unencrypted_token_is_not_used(installations: Callable[[str], InstallationStore], database: Database) -> None:
     asyncio.run(installations(OLD).async_save(installation()))
     with database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE slack_bots SET bot_token = 'xoxb-planted'")
     assert asyncio.run(found_token(installations(OLD))) is None
 
 
-def test_deleted_workspace_has_no_tokens(installations: Callable[[str], Installations], database: Database) -> None:
+def test_deleted_workspace_has_no_tokens(installations: Callable[[str], InstallationStore], database: Database) -> None:
     async def run() -> None:
         store = installations(OLD)
         for team, user in [("T1", "U1"), ("T1", "U2"), ("T2", "U1")]:
@@ -168,7 +173,7 @@ def test_deleted_workspace_has_no_tokens(installations: Callable[[str], Installa
             assert teams == ["T2"]
 
 
-def test_many_workspaces_use_their_own_tokens(installations: Callable[[str], Installations]) -> None:
+def test_many_workspaces_use_their_own_tokens(installations: Callable[[str], InstallationStore]) -> None:
     async def run() -> None:
         store = installations(OLD)
         await store.async_save(installation("T1", bot_token="xoxb-one"))
@@ -191,7 +196,7 @@ def test_many_workspaces_use_their_own_tokens(installations: Callable[[str], Ins
 
 
 def test_org_wide_installation_is_found_from_each_of_its_workspaces(
-    installations: Callable[[str], Installations],
+    installations: Callable[[str], InstallationStore],
 ) -> None:
     async def run() -> None:
         store = installations(OLD)
@@ -215,7 +220,7 @@ def test_org_wide_installation_is_found_from_each_of_its_workspaces(
     asyncio.run(run())
 
 
-def test_client_of_a_grid_workspace_needs_only_its_id(installations: Callable[[str], Installations]) -> None:
+def test_client_of_a_grid_workspace_needs_only_its_id(installations: Callable[[str], InstallationStore]) -> None:
     async def run() -> None:
         store = installations(OLD)
         await store.async_save(installation("T1", bot_token="xoxb-grid", enterprise_id="E1"))
@@ -229,7 +234,7 @@ def test_client_of_a_grid_workspace_needs_only_its_id(installations: Callable[[s
     asyncio.run(run())
 
 
-def test_token_is_renewed_once_before_it_expires(installations: Callable[[str], Installations]) -> None:
+def test_token_is_renewed_once_before_it_expires(installations: Callable[[str], InstallationStore]) -> None:
     calls: list[dict[str, str]] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -273,22 +278,22 @@ def test_client_copy_leaves_the_original_unchanged() -> None:
 @pytest.mark.parametrize("keys", ["", " , ", "secret", "AAAA{}", "{},secret", "ключ"])
 def test_invalid_key_is_explained(keys: str) -> None:
     with pytest.raises(SettingsError, match=r"must hold a Fernet key.*Fernet\.generate_key\(\)") as error:
-        ciphers(keys.format(OLD))
+        token_cipher(keys.format(OLD))
     assert OLD not in str(error.value)
 
 
 def test_documented_command_makes_a_key(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SettingsError) as error:
-        ciphers("")
+        token_cipher("")
     code = re.search(r"python -c '(.*)'", str(error.value))
     assert code
     exec(code[1])
-    ciphers(capsys.readouterr().out.strip())
+    token_cipher(capsys.readouterr().out.strip())
 
 
 def test_oauth_state_is_used_once(database: Database) -> None:
     async def run() -> None:
-        states = States(database)
+        states = OAuthStateStore(database)
         one, two = await states.async_issue(), await states.async_issue()
         assert one != two
         assert [await states.async_consume(each) for each in (one, one, two, "unknown", "")] == [
@@ -304,20 +309,20 @@ def test_oauth_state_is_used_once(database: Database) -> None:
 
 def test_oauth_state_works_on_another_replica(database: Database, state_address: str) -> None:
     async def run() -> None:
-        state = await States(database).async_issue()
+        state = await OAuthStateStore(database).async_issue()
         other = Database(state_address)
-        assert await States(other).async_consume(state)
-        assert not await States(database).async_consume(state)
+        assert await OAuthStateStore(other).async_consume(state)
+        assert not await OAuthStateStore(database).async_consume(state)
         other.close()
 
     asyncio.run(run())
 
 
 def test_oauth_state_expires(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("findimg_bot.slack.installations._STATE_SECONDS", -1)
+    monkeypatch.setattr("findimg_bot.slack.installation.stores._STATE_SECONDS", -1)
 
     async def run() -> None:
-        states = States(database)
+        states = OAuthStateStore(database)
         assert not await states.async_consume(await states.async_issue())
 
     asyncio.run(run())

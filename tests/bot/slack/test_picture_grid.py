@@ -3,7 +3,7 @@ import io
 import pytest
 from PIL import Image
 
-from findimg_bot.slack.picture_grid import GAP, TILE, draw_grid
+from findimg_bot.slack.pictures.picture_grid import GAP, TILE, draw_grid
 
 
 def jpeg(colour: str, size: tuple[int, int] = (320, 200)) -> bytes:

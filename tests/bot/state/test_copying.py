@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from findimg.errors import SettingsError
 from findimg_bot import cli
 from findimg_bot.answers import Question
-from findimg_bot.slack.installations import Installations, ciphers
+from findimg_bot.slack.installation.stores import InstallationStore, token_cipher
 from findimg_bot.state import copying
 from findimg_bot.state.copying import copy_state
 from findimg_bot.state.database import Database
@@ -29,7 +29,7 @@ def full(tmp_path: Path) -> tuple[Path, str]:
     name = store.save_question(CAT)
     store.save_thumbnail("T1", "aa", "F1")
     store.is_new("Ev1")
-    installations = Installations(store.database, "client-id", ciphers(KEY))
+    installations = InstallationStore(store.database, "client-id", token_cipher(KEY))
     for team in ("T1", "T2"):
         asyncio.run(installations.async_save(Installation(app_id="A1", team_id=team, user_id="U1", bot_token="xoxb-1")))
     store.close()
@@ -45,7 +45,7 @@ def test_state_moves_from_a_file_to_postgresql(full: tuple[Path, str], postgresq
     assert store.find_question(name) == CAT
     assert store.thumbnails("T1", ["aa"]) == {"aa": "F1"}
     assert not store.is_new("Ev1")
-    installations = Installations(store.database, "client-id", ciphers(KEY))
+    installations = InstallationStore(store.database, "client-id", token_cipher(KEY))
     for team in ("T1", "T2"):
         bot = asyncio.run(installations.find_by_team(team))
         assert bot

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.listeners.common import answer_uploads, reply_to_click
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.button_values import read_suffix
-from findimg_bot.slack.image_files import find_file
+from findimg_bot.slack.pictures.image_files import find_file
 
 
 async def choose_file(

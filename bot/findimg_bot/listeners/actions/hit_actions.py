@@ -17,7 +17,7 @@ from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.query_service import LargerAudienceError
 from findimg_bot.slack.blocks.button_values import NO_IMAGE, read_hit_value
 from findimg_bot.slack.blocks.results.single_image import link_message, share_question_message
-from findimg_bot.slack.image_files import permalink
+from findimg_bot.slack.pictures.image_files import permalink
 from findimg_bot.slack.replies import ChannelReply
 from findimg_bot.state.store import StoredQuestion
 

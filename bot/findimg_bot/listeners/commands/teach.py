@@ -15,8 +15,8 @@ from findimg_bot.service.teaching import name_query
 from findimg_bot.slack.blocks.guidance import help_message
 from findimg_bot.slack.blocks.modals.teach_name import TeachRequest
 from findimg_bot.slack.blocks.taught_names import taught_list_message
-from findimg_bot.slack.image_files import find_linked, find_newest
 from findimg_bot.slack.message_text import read_message
+from findimg_bot.slack.pictures.image_files import find_linked, find_newest
 from findimg_bot.slack.replies import EphemeralReply
 
 

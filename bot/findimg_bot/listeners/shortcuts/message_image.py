@@ -11,7 +11,7 @@ from findimg_bot.listeners.common import answer_uploads, hits_of_answer
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.button_values import with_suffix
 from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
-from findimg_bot.slack.image_files import images_of
+from findimg_bot.slack.pictures.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
 
 

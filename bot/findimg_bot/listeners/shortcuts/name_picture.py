@@ -14,7 +14,7 @@ from findimg_bot.listeners.teaching import open_teach_modal, show_pictures, show
 from findimg_bot.service.teaching import suggested_name
 from findimg_bot.slack.blocks.button_values import question_of_value
 from findimg_bot.slack.blocks.modals.teach_name import MOST_IN_MODAL, TeachRequest
-from findimg_bot.slack.image_files import images_of
+from findimg_bot.slack.pictures.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
 
 

@@ -9,8 +9,8 @@ from findimg.search.query import LONGEST
 from findimg.search.query.filters import FORMATS
 from findimg_bot.slack.blocks.elements import Block, plain_text, small_text
 from findimg_bot.slack.blocks.text import plain
-from findimg_bot.slack.image_files import SlackFile, image_among
 from findimg_bot.slack.limits import check_view
+from findimg_bot.slack.pictures.image_files import SlackFile, image_among
 
 CHOOSE_IMAGE = "image"  # callback_id
 IMAGE_BLOCK = "image"

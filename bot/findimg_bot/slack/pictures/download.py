@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import ImageError
 from findimg.images import LIMIT_BYTES
 from findimg_bot.errors import RATE_LIMITED, SlackAccessError
-from findimg_bot.slack.image_files import SlackFile
+from findimg_bot.slack.pictures.image_files import SlackFile
 
 SLACK_API = "https://slack.com/api/"
 _SLACK_FILES = "https://files.slack.com"

@@ -17,7 +17,7 @@ from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.results.page import HitThumbnails
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import IMAGE_URL
-from findimg_bot.slack.picture_grid import draw_grid
+from findimg_bot.slack.pictures.picture_grid import draw_grid
 from findimg_bot.state.store import Store
 
 EACH_SECONDS = 4.0  # for uploading thumbnails; an answer that takes longer shows one contact sheet

@@ -11,7 +11,8 @@ from slack_sdk.oauth.installation_store.models.installation import Installation
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.settings import Settings
-from findimg_bot.slack.installations import Installations, may_install
+from findimg_bot.slack.installation.stores import InstallationStore
+from findimg_bot.slack.installation.workspaces import may_install
 
 _REFUSED = (
     "This workspace may not install findimg. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {team}. Then install "
@@ -24,7 +25,7 @@ class RestrictedOAuthFlow(AsyncOAuthFlow):
     """Bolt's OAuth flow, which gives up the token of a workspace that is not allowed."""
 
     def __init__(
-        self, client: AsyncWebClient, oauth: AsyncOAuthSettings, settings: Settings, installations: Installations
+        self, client: AsyncWebClient, oauth: AsyncOAuthSettings, settings: Settings, installations: InstallationStore
     ):
         """Args:
         client: without a token.

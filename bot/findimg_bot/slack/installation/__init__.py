@@ -1,0 +1,1 @@
+"""The workspaces that have the app, and how they get it."""

@@ -1,0 +1,1 @@
+"""Pictures in Slack: finding, downloading and uploading them."""
