@@ -13,8 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
+from findimg_bot.errors import explain
 from findimg_bot.slack.blocks.elements import Block, small_text
-from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.modals.find_picture import find_picture_modal
 from findimg_bot.slack.limits import MESSAGE_BLOCKS
 
@@ -312,7 +313,10 @@ class ModalReply:
                 await self._show([small_text(SEARCHING)])
 
     async def send(self, message: Message, fresh: bool = False) -> None:
-        """See `Reply.send`. An answer to a modal that was closed meanwhile is dropped."""
+        """See `Reply.send`. An answer to a modal that was closed meanwhile is dropped.
+
+        If Slack refuses to change the modal, the person gets the reason as a direct message.
+        """
         async with self._sending:
             self._answered = True
             try:
@@ -324,7 +328,7 @@ class ModalReply:
                 elif code == "invalid_arguments":
                     raise RefusedError(str(error)) from error
                 else:
-                    raise
+                    await PrivateReply(self.client, self.channel, self.user).send(text_message(explain(error)))
 
     async def _show(self, blocks: Sequence[Block]) -> None:
         await self.client.views_update(view_id=self.view, view=self.show(blocks))

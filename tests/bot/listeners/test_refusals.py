@@ -34,11 +34,21 @@ def picture(team: Team, samples: Path) -> tuple[str, Json]:
 @pytest.fixture
 def failing(team: Team) -> Iterator[Callable[[str, str], None]]:
     """Let a method of the Web API fail until the end of the test."""
+    yield from let_fail(team)
+
+
+def let_fail(team: Team) -> Iterator[Callable[[str, str], None]]:
     yield team.faults.failing.__setitem__
     team.faults.failing.clear()
     team.faults.rate_limited.clear()
     team.faults.retry_after = 1
     assert "Traceback" not in team.log.read_text()
+
+
+@pytest.fixture
+def failing_surface(equipped: Team) -> Iterator[Callable[[str, str], None]]:
+    """Let a method of the Web API fail for the app with all surfaces."""
+    yield from let_fail(equipped)
 
 
 @pytest.mark.parametrize(
@@ -166,3 +176,29 @@ def test_limited_call_is_repeated_soon_or_named(
         return named if retry_after > 1 else "Tags of *dalmatian.jpg*" in text and not named
 
     until(lambda: any(shown(each) for each in team.person.messages(channel)))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [("expired_trigger_id", "Slack allows only 3 seconds"), ("ratelimited", LIMITED)]
+)
+def test_global_shortcut_that_opens_no_modal_is_explained_directly(
+    equipped: Team, failing_surface: Callable[[str, str], None], error: str, said: str
+) -> None:
+    person, direct = equipped.person, equipped.person.direct()
+    before = {each["ts"] for each in person.messages(direct)}
+    failing_surface("views.open", error)
+    person.ask("global_shortcut", callback_id="find_picture")
+    person.wait(direct, lambda each: each["ts"] not in before and said in words(each))
+
+
+def test_modal_that_cannot_be_changed_is_explained_directly(
+    equipped: Team, failing_surface: Callable[[str, str], None]
+) -> None:
+    person, direct = equipped.person, equipped.person.direct()
+    before = {each["ts"] for each in person.messages(direct)}
+    person.ask("global_shortcut", callback_id="find_picture")
+    modal = until(lambda: person.state()["modal"])
+    failing_surface("views.update", "ratelimited")
+    person.ask("submit", view_id=modal["id"], values={"words": {"search_in_modal": {"value": "dalmatian"}}})
+    person.wait(direct, lambda each: each["ts"] not in before and LIMITED in words(each))
+    person.ask("close", view_id=modal["id"])

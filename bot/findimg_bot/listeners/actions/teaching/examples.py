@@ -13,6 +13,7 @@ from findimg_bot.errors import explain
 from findimg_bot.listeners.common import reply_to_errors
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_shown_name, taught_name_modal
+from findimg_bot.slack.replies import PrivateReply
 
 
 async def open_taught(
@@ -44,7 +45,7 @@ async def undo_last(
         shown = await after_change(context, view, f"{counted(count, 'example')} taken back.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
-    await client.views_update(view_id=view["id"], view=shown)
+    await _show(client, body, context, shown)
 
 
 async def remove_name(
@@ -58,7 +59,13 @@ async def remove_name(
         shown = closing_modal(f"The name is gone, with {counted(count, 'example')}.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
-    await client.views_update(view_id=body["view"]["id"], view=shown)
+    await _show(client, body, context, shown)
+
+
+async def _show(client: AsyncWebClient, body: dict[str, Any], context: AsyncBoltContext, shown: dict[str, Any]) -> None:
+    """Change the modal. If Slack refuses, the person gets the reason as a direct message."""
+    async with services_of(context).answering("taught", PrivateReply(client, "", body["user"]["id"])):
+        await client.views_update(view_id=body["view"]["id"], view=shown)
 
 
 async def after_change(context: AsyncBoltContext, view: dict[str, Any], note: str) -> dict[str, Any]:
