@@ -24,7 +24,8 @@ from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_
 from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.modals.teach_name import Choices
-from findimg_bot.slack.message_text import MessageText, image_task, name_to_teach, read_message
+from findimg_bot.slack.message_text import MessageText, read_message
+from findimg_bot.slack.picture_requests import image_task, name_to_teach
 from findimg_bot.slack.pictures.image_files import SlackFile, find_newest, images_of, thread_messages
 from findimg_bot.slack.replies import ConversationReply
 
