@@ -12,7 +12,7 @@ from findimg_bot.service.questions import read_search_question
 from findimg_bot.slack.blocks.guidance import SMALL_TALK
 from findimg_bot.slack.blocks.modals.find_picture import read_words, results_in_modal
 from findimg_bot.slack.message_text import read_message
-from findimg_bot.slack.replies import ModalReply
+from findimg_bot.slack.modal_reply import ModalReply
 
 
 async def answer_in_modal(view: Mapping[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:

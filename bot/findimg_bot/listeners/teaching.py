@@ -28,9 +28,10 @@ from findimg_bot.slack.blocks.modals.teach_name import (
 )
 from findimg_bot.slack.blocks.results.answer import results_message
 from findimg_bot.slack.blocks.taught_names import lesson_blocks, nothing_new_message
+from findimg_bot.slack.modal_reply import ModalReply
 from findimg_bot.slack.pictures.download import download
 from findimg_bot.slack.pictures.image_files import SlackFile
-from findimg_bot.slack.replies import SEARCHING, ModalReply, Reply
+from findimg_bot.slack.replies import SEARCHING, Reply
 from findimg_bot.state.store import StoredQuestion
 
 _CHOICES = "/teach"  # command of a stored question that holds the choices on other pages

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from findimg.errors import UnknownWordError
 from findimg_bot.errors import SLACK_ERRORS, explain, slack_failure
 from findimg_bot.service.metrics import Metrics
+from findimg_bot.slack.answer_record import SupersededError
 from findimg_bot.slack.blocks.message import Message, text_message
-from findimg_bot.slack.replies import Reply, SupersededError
+from findimg_bot.slack.replies import Reply
 
 PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
 _ACKNOWLEDGE_DELAY = 0.02  # seconds; unnoticeable, and enough to acknowledge many commands that come at once

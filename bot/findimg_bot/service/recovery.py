@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from findimg.errors import StorageError
-from findimg_bot.slack.replies import SupersededError
+from findimg_bot.slack.answer_record import SupersededError
 from findimg_bot.state.database import Database
 from findimg_bot.state.requests import LEASE_SECONDS, NewRequest, Requests, TakenRequest
 from findimg_bot.state.write_queue import WriteQueue

@@ -93,7 +93,7 @@ def read_message(text: str, names: Collection[str] = ("findimg",)) -> MessageTex
         take_link(target)
         return " " if label is None or re.match(r"(?i)https?://|www\.", label) else label
 
-    referred = _POSTED_BY.sub(r"\g<filter>@somebody", _SLACK_FILTER.sub(" ", text.retake_link(_PLACEHOLDER, "")))
+    referred = _POSTED_BY.sub(r"\g<filter>@somebody", _SLACK_FILTER.sub(" ", text.replace(_PLACEHOLDER, "")))
     referred = _COPY.sub(" ", referred)
     plain = html.unescape(_BRACKETS.sub(typed_text, referred))
     plain = _ADDRESS.sub(lambda match: take_link(match[0].rstrip(".,;!?)")), plain)

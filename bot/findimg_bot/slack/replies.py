@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextvars import ContextVar
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,10 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
-from findimg_bot.errors import explain
-from findimg_bot.slack.blocks.elements import Block, small_text
-from findimg_bot.slack.blocks.message import Message, text_message
-from findimg_bot.slack.blocks.modals.find_picture import find_picture_modal
+from findimg_bot.slack.answer_record import current_answer, start_answer
+from findimg_bot.slack.blocks.elements import small_text
+from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.limits import MESSAGE_BLOCKS
 
 SEARCHING = "Searching…"
@@ -43,34 +41,6 @@ _log = logging.getLogger(__name__)
 
 class RefusedError(Exception):
     """Slack refuses the message's blocks, for example because a file in them was deleted."""
-
-
-class SupersededError(Exception):
-    """Another bot has taken over the request, and answers it."""
-
-
-class AnswerRecord(Protocol):
-    """The record of the request that is being answered. It prevents a second answer after a bot was killed.
-
-    Attributes:
-        progress: timestamp of the message "Searching…" that the answer replaces, empty if there is none.
-    """
-
-    progress: str
-
-    async def start_answer(self) -> None:
-        """Record that an answer is being sent.
-
-        Raises:
-            SupersededError: another bot has taken over the request.
-        """
-
-    async def save_progress(self, ts: str) -> None:
-        """Record the timestamp of the message "Searching…"."""
-
-
-# Set for each request that is recorded.
-answer_record: ContextVar[AnswerRecord | None] = ContextVar("answer_record", default=None)
 
 
 class Reply(Protocol):
@@ -126,7 +96,7 @@ class EphemeralReply:
         """See `Reply.send`."""
         async with self._sending:
             self.answered = True
-            await _start_answer()
+            await start_answer()
             if fresh and await self._post(message):
                 if self.replace:
                     await self._respond(delete_original=True)
@@ -184,7 +154,7 @@ class ConversationReply:
             elif self.instead_of is None and not self._continue():
                 posted = await self.client.chat_postMessage(channel=self.channel, text=SEARCHING, thread_ts=self.thread)
                 self.instead_of = str(posted["ts"])
-                if record := answer_record.get():
+                if record := current_answer.get():
                     await record.save_progress(self.instead_of)
 
     async def send(self, message: Message, fresh: bool = False) -> None:
@@ -192,7 +162,7 @@ class ConversationReply:
         async with self._sending:
             self._answered = True
             self._continue()
-            await _start_answer()
+            await start_answer()
             try:
                 await self._post(message)
             except SlackApiError as error:
@@ -205,7 +175,7 @@ class ConversationReply:
 
     def _continue(self) -> bool:
         """Replace the message "Searching…" of a bot that ended, and return whether there is one."""
-        record = answer_record.get()
+        record = current_answer.get()
         if record and record.progress and self.instead_of is None:
             self.instead_of = record.progress
         return self.instead_of is not None
@@ -247,7 +217,7 @@ class ChannelReply:
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
-        await _start_answer()
+        await start_answer()
         try:
             await _raise_refusal(_post(self.client, self.channel, self.thread, message))
         except SlackApiError as error:
@@ -279,7 +249,7 @@ class PrivateReply:
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
-        await _start_answer()
+        await start_answer()
         if self.channel:
             try:
                 await _raise_refusal(
@@ -291,52 +261,6 @@ class PrivateReply:
             except SlackApiError as error:
                 _log.info("An answer is sent as a direct message: %s", error.response.get("error"))
         await _raise_refusal(self.client.chat_postMessage(channel=self.user, **_content(message)))
-
-
-@dataclass(slots=True)
-class ModalReply:
-    """Shows an answer in an open modal."""
-
-    client: AsyncWebClient
-    view: str  # id of the view
-    user: str
-    show: Callable[[Sequence[Block]], Block] = find_picture_modal  # returns the modal with an answer's blocks
-    channel: str = ""
-    private: bool = True
-    _answered: bool = False
-    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def begin(self) -> None:
-        """See `Reply.begin`."""
-        async with self._sending:
-            if not self._answered:
-                await self._show([small_text(SEARCHING)])
-
-    async def send(self, message: Message, fresh: bool = False) -> None:
-        """See `Reply.send`. An answer to a modal that was closed meanwhile is dropped.
-
-        If Slack refuses to change the modal, the person gets the reason as a direct message.
-        """
-        async with self._sending:
-            self._answered = True
-            try:
-                await self._show(message.blocks)
-            except SlackApiError as error:
-                code = error.response.get("error")
-                if code == "not_found":
-                    _log.info("A modal was closed before its answer.")
-                elif code == "invalid_arguments":
-                    raise RefusedError(str(error)) from error
-                else:
-                    await PrivateReply(self.client, self.channel, self.user).send(text_message(explain(error)))
-
-    async def _show(self, blocks: Sequence[Block]) -> None:
-        await self.client.views_update(view_id=self.view, view=self.show(blocks))
-
-
-async def _start_answer() -> None:
-    if record := answer_record.get():
-        await record.start_answer()
 
 
 def _content(message: Message) -> dict[str, Any]:

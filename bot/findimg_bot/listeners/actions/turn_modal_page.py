@@ -10,7 +10,7 @@ from findimg_bot.listeners.common import find_question
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.library_reader import PAGE
 from findimg_bot.slack.blocks.modals.find_picture import NEXT_IN_MODAL, results_in_modal
-from findimg_bot.slack.replies import ModalReply
+from findimg_bot.slack.modal_reply import ModalReply
 
 
 async def turn_modal_page(
