@@ -6,14 +6,17 @@ import pytest
 
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
+from tests.bot.conftest import MODES
 from tests.bot.person import images, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def copied(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+@pytest.fixture(scope="module", params=MODES)
+def copied(
+    request: pytest.FixtureRequest, samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Team]:
     """Yield a team whose library holds one photograph in three folders."""
     folder = tmp_path_factory.mktemp("copied")
     for name in ("2024", "backup", "backup of backup"):
@@ -22,7 +25,7 @@ def copied(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory)
     shutil.copy(samples / "dalmatian.jpg", folder / "photos")
     library = str(folder / "library")
     index(Settings(library=library, engine="local", cache=cache), [str(folder / "photos")])
-    team = Team("socket", folder, cache, library)
+    team = Team(request.param, folder, cache, library)
     yield team
     team.close()
 

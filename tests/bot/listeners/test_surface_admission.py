@@ -35,6 +35,14 @@ def test_shortcut_is_refused(team: Team) -> None:
     assert not view["submit"]
 
 
+def test_home_tab_is_shown_and_other_channels_are_refused(team: Team) -> None:
+    team.person.ask("home")
+    until(lambda: team.person.state()["home"] and "images* are indexed" in words(team.person.state()["home"]))
+    assert not [each for each in team.person.messages(team.person.direct()) if "not allowed" in each["text"]]
+    assert "not allowed" in team.person.command(team.person.channel(), "/findimg dalmatian")["text"]
+    assert "dalmatian.jpg" in words(team.person.command(general(team), "/findimg dalmatian"))
+
+
 def test_channel_beside_the_assistant_panel_stays_out_of_sight(team: Team, samples: Path) -> None:
     person, channel = team.person, team.person.channel()
     person.share(channel, samples / "dalmatian.jpg")

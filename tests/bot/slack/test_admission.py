@@ -58,7 +58,6 @@ def send_mention(slack: Team, channel: str, **event: str) -> None:
     slack.slack.call(workspace.services.events.send, workspace.team, "app_mention", about, is_ext_shared_channel=True)
 
 
-@pytest.mark.parametrize("team", ["socket", "http"], indirect=True)
 @pytest.mark.parametrize("stranger", [{"user_team": "T0OTHER"}, {"source_team": "T0OTHER"}, {"team": "T0OTHER"}, {}])
 def test_people_of_other_organisations_are_refused(team: Team, stranger: dict[str, str]) -> None:
     channel = team.person.channel()
@@ -70,7 +69,6 @@ def test_people_of_other_organisations_are_refused(team: Team, stranger: dict[st
     assert len([each for each in team.person.messages(channel) if "Images for" in words(each)]) == 1, answer
 
 
-@pytest.mark.parametrize("team", ["socket"], indirect=True)
 def test_allowed_organisations_get_answers(team: Team) -> None:
     team.stop()
     team.environment["FINDIMG_ALLOW_TEAMS"] = "T0FRIENDS"

@@ -17,7 +17,7 @@ from findimg_bot.state.store import Store
 from tests.bot.person import Json, Person, Recorder, elements, images, until, words
 from tests.bot.team import Team
 
-pytestmark = [pytest.mark.slow, pytest.mark.parametrize("team", ["socket"], indirect=True)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -249,6 +249,7 @@ def test_revoked_token_is_reported_and_a_new_one_works(team: Team) -> None:
     assert "Slack answered token_revoked" in words(answer) or "no longer good" in answer["text"]
 
 
+@pytest.mark.parametrize("team", ["socket"], indirect=True)
 def test_command_works_after_a_dropped_websocket(team: Team) -> None:
     sockets = team.slack.workspace.sockets
     team.slack.call(team.faults.drop_sockets)
@@ -277,6 +278,7 @@ def test_slow_next_page_leaves_no_progress_message(team: Team) -> None:
 
 # Last, because the bot asks for these thumbnails for a minute, and `no_thumbnails` would wait for the end of that.
 @pytest.mark.long
+@pytest.mark.parametrize("team", ["socket"], indirect=True)
 @pytest.mark.usefixtures("no_thumbnails")
 def test_thumbnails_that_never_get_ready_are_left_out_with_a_reason(team: Team) -> None:
     team.faults.ready_after = None
