@@ -13,4 +13,4 @@ def text_keys(texts: CommittedTexts) -> dict[str, TextKey]:
 
 def text_failures(texts: CommittedTexts) -> list[Failure]:
     """Return the pictures that cannot be read."""
-    return [Failure(**row) for row in fetch_query("FROM failures", {"failures": texts.failures}).to_pylist()]
+    return [Failure.of(row) for row in fetch_query("FROM failures", {"failures": texts.failures}).to_pylist()]

@@ -110,7 +110,7 @@ def commit_made_up(
         part = images[start : start + _SHARD]
         contents = _contents(kinds, len(part), first + start)
         rows = [
-            EmbeddedImage(image.uri, image.version, hashlib.sha256(image.uri.encode()).hexdigest(), content)
+            EmbeddedImage(image.uri, image.etag, hashlib.sha256(image.uri.encode()).hexdigest(), content)
             for image, content in zip(part, contents, strict=True)
         ]
         commit_shard(storage, fingerprint, rows, [], Stats(f"{first + start:024}", len(rows), len(rows), 0, 0))

@@ -161,7 +161,7 @@ class _KeyEngine(Engine):
 
 def _commit_keys(storage: Storage, fingerprint: str, shard: Shard) -> Stats:
     """Commit a shard without vectors."""
-    rows = [(each.uri, each.version, hashlib.sha256(each.uri.encode()).hexdigest(), True) for each in shard.images]
+    rows = [(each.uri, each.etag, hashlib.sha256(each.uri.encode()).hexdigest(), True) for each in shard.images]
     stats = Stats(shard.name, len(rows), len(rows), 0, 0)
     commit = json.dumps(asdict(stats) | {"keys": rows}).encode()
     storage.write(f"{shard_folder(fingerprint, stats.shard)}/stats.json", commit)

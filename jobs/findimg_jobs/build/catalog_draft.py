@@ -47,7 +47,7 @@ class CatalogDraft:
                 **{each.name: each.decode(value) for each, value in zip(self._columns, row, strict=True)}
             )
             taken, dated_by = _date(image, facts.taken)
-            yield CatalogRow(image.uri, image.version, sha256, replace(facts, taken=taken), dated_by)
+            yield CatalogRow(image.uri, image.etag, sha256, replace(facts, taken=taken), dated_by)
 
 
 class DraftColumn:

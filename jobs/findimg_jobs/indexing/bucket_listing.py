@@ -28,7 +28,7 @@ Out = TypeVar("Out")
 
 _ENTRIES = pa.schema(
     [
-        *(("key", pa.string()), ("uri", pa.string()), ("version", pa.string())),
+        *(("key", pa.string()), ("uri", pa.string()), ("etag", pa.string())),
         *(("size", pa.int64()), ("modified", pa.float64()), ("archived", pa.bool_())),
     ]
 )  # the fields of an Entry
@@ -185,7 +185,7 @@ def _sort_in(
             found.skipped[reason] += 1
         elif reason := reason_to_skip(name):
             if is_sidecar(name) and not entry.archived:
-                found.add_sidecar(entry.uri, entry.version)
+                found.add_sidecar(entry.uri, entry.etag)
             if has_no_extension(name) and not entry.archived and isinstance(storage, S3Storage):
                 found.nameless.append(_image(entry))
             else:
@@ -198,7 +198,7 @@ def _sort_in(
 
 
 def _image(entry: Entry) -> SourceImage:
-    return SourceImage(entry.uri, entry.version, entry.modified)
+    return SourceImage(entry.uri, entry.etag, entry.modified)
 
 
 def _skipped_folder(folder: str, rules: FolderRules, known: dict[str, str | None]) -> str | None:

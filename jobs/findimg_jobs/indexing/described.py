@@ -34,7 +34,7 @@ class DescribedImages:
         self._storage = storage
         self._fingerprint = fingerprint
         self._committed = read_committed(storage, fingerprint)
-        self._holders: dict[tuple[str, str], ImageKey] = {}  # rows with the vectors of images, by (URI, version)
+        self._holders: dict[tuple[str, str], ImageKey] = {}  # rows with the vectors of images, by (URI, etag)
         self._held: dict[str, list[str]] = {}  # SHA-256 by shard
         self._facts_by_shard: LRUCache[str, dict[str, ImageFacts]] = LRUCache(_SHARDS)  # by shard and SHA-256
         self._lock = Lock()
@@ -58,7 +58,7 @@ class DescribedImages:
         Raises:
             StorageError: the library cannot be read.
         """
-        holder = self._holders.get((image.uri, image.version))
+        holder = self._holders.get((image.uri, image.etag))
         if holder is None:
             return None
         pixels = read_thumbnail(self._storage, holder.sha256)

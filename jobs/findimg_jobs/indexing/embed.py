@@ -72,7 +72,7 @@ class EmbedTask:
         """
         if self.beside:
             return Stats(shard.name, 0, 0, 0, 0, alone=shard.images)
-        failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
+        failures = [Failure(image.uri, image.etag, reason, transient=False) for image in shard.images]
         stats = Stats(shard.name, 0, 0, len(failures), 0)
         commit_shard(open_storage(self.library), self.fingerprint, [], failures, stats)
         return stats
@@ -199,7 +199,7 @@ class Embedder:
             own = self._prepared(image, known, 0)
             return _with_seconds(own, {"thumbnail": read - start, "decode": time.perf_counter() - read}), None
         try:
-            data = read_uri(image.uri, LIMIT_BYTES + 1, image.version)
+            data = read_uri(image.uri, LIMIT_BYTES + 1, image.etag)
             read = time.perf_counter() - start
             with self._decoding:
                 start = time.perf_counter()
@@ -251,7 +251,7 @@ def _with_seconds(outcome: _Prepared | Failure, seconds: dict[str, float]) -> _P
 
 def _failure(image: SourceImage, error: ImageError | StorageError) -> Failure:
     transient = isinstance(error, StorageError)
-    return Failure(image.uri, image.version, _reason(error, image.uri), transient=transient)
+    return Failure(image.uri, image.etag, _reason(error, image.uri), transient=transient)
 
 
 def open_task_encoder(task: EmbedTask, threads: int | None = None) -> ImageEncoder:
@@ -271,7 +271,7 @@ def _reason(error: Exception, uri: str) -> str:
 
 
 def _row(prepared: _Prepared, content: Content | None) -> EmbeddedImage:
-    return EmbeddedImage(prepared.source.uri, prepared.source.version, prepared.image.sha256, content)
+    return EmbeddedImage(prepared.source.uri, prepared.source.etag, prepared.image.sha256, content)
 
 
 def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from findimg.errors import SettingsError
 from findimg.library.recognition import is_library
-from findimg.storage.folder import file_version
+from findimg.storage.folder import file_etag
 from findimg_jobs.indexing.image_names import has_no_extension, is_image_content, reason_to_skip
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 from findimg_jobs.keys.listing import PartialListing
@@ -117,7 +117,7 @@ class FolderWalk:
         if not reason and not self._is_nameless_image(entry):
             reason = reason_to_skip(entry.name)
         if is_sidecar(entry.name) and entry.is_file() and not folder.rules.reason(_key(entry.path, folder.root)):
-            self.found.add_sidecar(entry.path, file_version(entry.stat()))
+            self.found.add_sidecar(entry.path, file_etag(entry.stat()))
         if reason:
             self.found.skipped[reason] += 1
         elif entry.is_symlink():
@@ -165,7 +165,7 @@ class FolderWalk:
                 self.found.failures.append(Failure(path, "", f"The file cannot be read: {error.strerror}.", True))
             return
         if stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
-            self.found.add_image(SourceImage(path, file_version(status), status.st_mtime))
+            self.found.add_image(SourceImage(path, file_etag(status), status.st_mtime))
         else:
             self.found.skipped["pipe or device"] += 1
 

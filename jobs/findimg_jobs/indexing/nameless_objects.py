@@ -67,9 +67,9 @@ def _look_into_all(objects: ImageTable, parallel_map: ParallelMap, found: Partia
         rows = []
         for image, answer in part:
             if isinstance(answer, str):
-                found.failures.append(Failure(image.uri, image.version, answer, transient=True))
+                found.failures.append(Failure(image.uri, image.etag, answer, transient=True))
                 continue
-            rows.append({"uri": image.uri, "version": image.version, "is_image": answer})
+            rows.append({"uri": image.uri, "version": image.etag, "is_image": answer})
             if answer:
                 found.add_image(image)
             else:

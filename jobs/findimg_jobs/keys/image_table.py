@@ -91,7 +91,7 @@ class ImageTable:
         return ImageTable.select(query, images=self, other=other)
 
     def changed_since(self, other: "ImageTable") -> "ImageTable":
-        """Return the images that another table does not have, or with another version."""
+        """Return the images that another table does not have, or with another etag."""
         query = "FROM images ANTI JOIN other USING (uri, version)"
         return ImageTable.select(query, images=self, other=other)
 
@@ -177,9 +177,9 @@ def table_of(images: Iterable[SourceImage]) -> pa.Table:
     return pa.table(
         [
             pa.array([image.uri for image in images], pa.string()),
-            pa.array([image.version for image in images], pa.string()),
+            pa.array([image.etag for image in images], pa.string()),
             pa.array([image.modified for image in images], pa.float64()),
-            pa.array([each and (each.uri, each.version, each.captions) for each in sidecars], SIDECAR),
+            pa.array([each and (each.uri, each.etag, each.captions) for each in sidecars], SIDECAR),
         ],
         schema=SCHEMA,
     )
@@ -188,8 +188,8 @@ def table_of(images: Iterable[SourceImage]) -> pa.Table:
 def images_of(batch: pa.RecordBatch | pa.Table) -> Iterator[SourceImage]:
     """Yield the images of some rows with the columns of SCHEMA."""
     columns = [batch[name].to_pylist() for name in SCHEMA.names]
-    for uri, version, modified, sidecar in zip(*columns, strict=True):
-        yield SourceImage(uri, version, modified, Sidecar(**sidecar) if sidecar else None)
+    for uri, etag, modified, sidecar in zip(*columns, strict=True):
+        yield SourceImage(uri, etag, modified, Sidecar(*sidecar.values()) if sidecar else None)
 
 
 def uri_table(uris: Iterable[str]) -> pa.Table:

@@ -37,7 +37,7 @@ class PartialListing:
     libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
     folders: dict[str, FolderIdentity] = field(default_factory=dict)
     nameless: ImageBatches = field(default_factory=ImageBatches)  # objects of S3 whose content tells what they are
-    sidecars: ImageBatches = field(default_factory=ImageBatches)  # XMP files, with their versions
+    sidecars: ImageBatches = field(default_factory=ImageBatches)  # XMP files, with their etags
 
     def add_image(self, image: SourceImage) -> None:
         """Add an image, or a failure if its name cannot be stored."""
@@ -45,12 +45,12 @@ class PartialListing:
             self.images.append(image)
         else:
             reason = "The name is not valid UTF-8. Rename the file."
-            self.failures.append(Failure(printable(image.uri), image.version, reason, transient=False))
+            self.failures.append(Failure(printable(image.uri), image.etag, reason, transient=False))
 
-    def add_sidecar(self, uri: str, version: str) -> None:
+    def add_sidecar(self, uri: str, etag: str) -> None:
         """Add an XMP file. One whose name cannot be stored belongs to no image that can be."""
         if is_utf8(uri):
-            self.sidecars.append(SourceImage(uri, version))
+            self.sidecars.append(SourceImage(uri, etag))
 
     def add(self, other: "PartialListing") -> None:
         """Add another part."""

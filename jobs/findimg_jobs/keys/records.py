@@ -1,6 +1,11 @@
-"""The records that a listing of the sources consists of."""
+"""The records that a listing of the sources consists of.
 
+Tables and stored files have an etag in a column that is called `version`, as in older releases.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,7 +13,7 @@ class Sidecar:
     """A file beside an image that has captions for it."""
 
     uri: str
-    version: str  # changes with the content; empty if it could not be read
+    etag: str  # see `findimg.storage.base.Entry`; empty if the file could not be read
     captions: str = field(default="", compare=False)
 
 
@@ -17,7 +22,7 @@ class SourceImage:
     """An image in a source, not decoded yet."""
 
     uri: str
-    version: str  # changes with the content
+    etag: str  # see `findimg.storage.base.Entry`
     modified: float | None = field(default=None, compare=False)  # seconds since the epoch; None if not known
     sidecar: Sidecar | None = field(default=None, compare=False)
 
@@ -27,9 +32,18 @@ class Failure:
     """An image or a folder that cannot be read, and the reason."""
 
     uri: str
-    version: str
+    etag: str
     reason: str  # names neither a path nor a size, so that equal reasons can be counted
     transient: bool  # another attempt may succeed although the image did not change
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Return the failure that `row` made."""
+        return cls(row["uri"], row["version"], row["reason"], row["transient"])
+
+    def row(self) -> dict[str, Any]:
+        """Return the failure as a row of a table or of a file."""
+        return {"uri": self.uri, "version": self.etag, "reason": self.reason, "transient": self.transient}
 
 
 @dataclass(frozen=True, slots=True)

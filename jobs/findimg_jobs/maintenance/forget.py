@@ -132,8 +132,8 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
             )
         contents = {key.sha256 for key in _keys_of_uris(stores, wanted)}
         sharing = known.select_keys("counts AND sha256 IN (FROM contents)", contents=hash_table(contents))
-        staying = {(image.uri, image.version) for image in stay.with_uris(key.uri for key in sharing)}
-        copies = [key for key in sharing if (key.uri, key.version) in staying]
+        staying = {(image.uri, image.etag) for image in stay.with_uris(key.uri for key in sharing)}
+        copies = [key for key in sharing if (key.uri, key.etag) in staying]
         gone = contents - {key.sha256 for key in copies}
         named = wanted | _uris_of_contents(stores, gone)
         # Block the images first, so that an interruption cannot bring them back.

@@ -97,9 +97,9 @@ def _read_shard(storage: Storage, fingerprint: str, shard: CommittedShard) -> _S
     lacking = [row for row, facts in enumerate(added) if has_vectors[row] and None in facts.values()]
     if not lacking:
         return _ShardFacts(0, 0)
-    uris, versions = table["uri"].to_pylist(), table["version"].to_pylist()
+    uris, etags = table["uri"].to_pylist(), table["version"].to_pylist()
     with ThreadPoolExecutor(_READERS) as readers:
-        answers = readers.map(_read_image, [uris[row] for row in lacking], [versions[row] for row in lacking])
+        answers = readers.map(_read_image, [uris[row] for row in lacking], [etags[row] for row in lacking])
         found = dict(zip(lacking, answers, strict=True))
     hashes, captioned, changed = table["sha256"].to_pylist(), set(), set()
     read = 0
@@ -123,10 +123,10 @@ def _read_shard(storage: Storage, fingerprint: str, shard: CommittedShard) -> _S
     return _ShardFacts(read, len(found) - read, frozenset(changed), frozenset(captioned))
 
 
-def _read_image(uri: str, version: str) -> ImageFacts | None:
+def _read_image(uri: str, etag: str) -> ImageFacts | None:
     """Return an image's facts, None if it cannot be read now."""
     try:
-        return decode(read_uri(uri, LIMIT_BYTES + 1, version)).facts
+        return decode(read_uri(uri, LIMIT_BYTES + 1, etag)).facts
     except ImageError:
         return _NOTHING
     except StorageError:

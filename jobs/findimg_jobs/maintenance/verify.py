@@ -132,12 +132,12 @@ def _compare(
 ) -> tuple[int, list[str]]:
     """Compare rows with the embedding store. Return the number of compared rows and the problems."""
     known = read_committed(storage, fingerprint)
-    keys = known.keys_of(ImageTable.of(SourceImage(row.uri, row.version) for row in rows.values()))
+    keys = known.keys_of(ImageTable.of(SourceImage(row.uri, row.etag) for row in rows.values()))
     holders = known.holders(row.sha256 for row in rows.values())
     wrong = []
     by_shard: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for item, row in rows.items():
-        key = keys.get((row.uri, row.version))
+        key = keys.get((row.uri, row.etag))
         if key and key.sha256 != row.sha256:
             wrong.append(f"Row {item} of the catalog, {row.uri}, differs in content from the embedding store.")
         if row.sha256 in holders:

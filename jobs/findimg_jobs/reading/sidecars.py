@@ -105,7 +105,7 @@ def _read_changed(tables: Mapping[str, Tables]) -> KeyFile:
             rows = batch.to_pylist()
             read = readers.map(_read, [Sidecar(row["uri"], row["version"]) for row in rows])
             files = [
-                (sidecar.uri, sidecar.version, sidecar.captions if sidecar.version else row["captions"] or "")
+                (sidecar.uri, sidecar.etag, sidecar.captions if sidecar.etag else row["captions"] or "")
                 for sidecar, row in zip(read, rows, strict=True)
             ]
             fresh.add(pa.table({"file": pa.array(files, SIDECAR)}))
@@ -115,8 +115,8 @@ def _read_changed(tables: Mapping[str, Tables]) -> KeyFile:
 def _read(sidecar: Sidecar) -> Sidecar:
     """Return a sidecar with its captions, and without a version if it cannot be read."""
     try:
-        data = read_uri(sidecar.uri, SIDECAR_BYTES + 1, sidecar.version)
+        data = read_uri(sidecar.uri, SIDECAR_BYTES + 1, sidecar.etag)
     except StorageError as error:
         _log.warning("The captions in %s are not read: %s", sidecar.uri, error)
-        return replace(sidecar, version="")
+        return replace(sidecar, etag="")
     return replace(sidecar, captions=read_sidecar(data))

@@ -71,7 +71,7 @@ class TextTask:
 
     def commit_as_failed(self, shard: Shard, reason: str) -> Stats:
         """Record all images of a shard as failures, because every worker that reads them dies."""
-        failures = [Failure(image.uri, image.version, reason, transient=False) for image in shard.images]
+        failures = [Failure(image.uri, image.etag, reason, transient=False) for image in shard.images]
         stats = Stats(shard.name, 0, 0, len(failures), 0)
         counts = TextStats(shard.name, 0, 0, len(failures))
         commit_texts(open_storage(self.library), self.fingerprint, [], failures, counts)
@@ -171,9 +171,9 @@ class TextWorker:
                     return _Outcome(PictureText(image.sha256, (), read=False), 0, seconds)
             return self._read(image, boxes, seconds)
         except ImageError as error:
-            return Failure(image.uri, image.version, str(error), transient=False)
+            return Failure(image.uri, image.etag, str(error), transient=False)
         except StorageError as error:
-            return Failure(image.uri, image.version, str(error).replace(image.uri, "The file"), transient=True)
+            return Failure(image.uri, image.etag, str(error).replace(image.uri, "The file"), transient=True)
 
     def _glance(self, sha256: str) -> list[Box] | None:
         """Return the parts of an image's thumbnail that look like text, None without a thumbnail."""
@@ -191,7 +191,7 @@ class TextWorker:
             StorageError: its source cannot be reached, or it changed since it was embedded.
         """
         start = time.perf_counter()
-        data = read_uri(image.uri, LIMIT_BYTES + 1, image.version)
+        data = read_uri(image.uri, LIMIT_BYTES + 1, image.etag)
         seconds["read"] = time.perf_counter() - start
         start = time.perf_counter()
         decoded = decode(data, READ_SIDES)

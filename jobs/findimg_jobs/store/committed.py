@@ -116,7 +116,7 @@ class CommittedImages:
             f" SEMI JOIN images USING (uri, version) ANTI JOIN {_EMBEDDED} USING (uri, version) ORDER BY uri, version"
         )
         tables = {"failures": self.failures, "images": images.file, "keys": self.keys}
-        return [Failure(**row) for row in fetch_query(query, tables).to_pylist()]
+        return [Failure.of(row) for row in fetch_query(query, tables).to_pylist()]
 
     def count_missing(self, images: Sequence[ImageTable]) -> int:
         """Return the number of images in some tables that are neither embedded nor failed."""
@@ -136,10 +136,10 @@ class CommittedImages:
         )
 
     def keys_of(self, images: ImageTable) -> dict[tuple[str, str], ImageKey]:
-        """Return the keys of those images that are embedded, by (URI, version). All of them must fit into memory."""
+        """Return the keys of those images that are embedded, by (URI, etag). All of them must fit into memory."""
         query = "FROM (FROM keys WHERE counts) SEMI JOIN images USING (uri, version)"
         found = image_keys(fetch_query(query, {"keys": self.keys, "images": images.file}), self.shards)
-        return {(key.uri, key.version): key for key in found}
+        return {(key.uri, key.etag): key for key in found}
 
     def holders(self, hashes: Iterable[str]) -> dict[str, ImageKey]:
         """Return the rows with the vectors of some contents, by SHA-256. All of them must fit into memory."""

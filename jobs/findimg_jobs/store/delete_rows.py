@@ -56,7 +56,7 @@ def delete_rows(
         failures = [each for each in committed_shard.failures if each.uri not in uris] if committed_shard else []
         table = _kept(_read(storage, fingerprint, shard), uris, hashes, new_owners, stored)
         pairs = list(zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True))
-        pairs += [(failure.uri, failure.version) for failure in failures]
+        pairs += [(failure.uri, failure.etag) for failure in failures]
         name = name_shard(tuple(SourceImage(*pair) for pair in set(pairs)), fingerprint).name
         # Another shard may hold the same images. Then merge both, so that one shard has all their vectors.
         if name != shard and name in names:
@@ -94,7 +94,7 @@ def _kept(
         elif embedded and sha256 in new_owners and sha256 not in stored:
             stored.add(sha256)
             rows.append(row)
-            names.append((new_owners[sha256].uri, new_owners[sha256].version))
+            names.append((new_owners[sha256].uri, new_owners[sha256].etag))
     kept = table.take(pa.array(rows, pa.int64()))
     for column, name in enumerate(("uri", "version")):
         values = pa.array([each[column] for each in names], pa.string())

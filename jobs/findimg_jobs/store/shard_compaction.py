@@ -157,7 +157,7 @@ def _read_needed(committed: CommittedImages, needed: Mapping[str, Tables], numbe
     for key in image_keys(fetch_query("FROM keys SEMI JOIN chosen USING (shard)", tables), committed.shards):
         keys.setdefault(key.shard, []).append(key)
     query = "SELECT uri, version, reason, transient FROM failures SEMI JOIN chosen USING (shard)"
-    return _Group(keys, [Failure(**row) for row in fetch_query(query, tables).to_pylist()], shards)
+    return _Group(keys, [Failure.of(row) for row in fetch_query(query, tables).to_pylist()], shards)
 
 
 def in_groups(shards: Iterable[_Small], size: int) -> Iterator[list[_Small]]:
@@ -181,14 +181,14 @@ def _rewrite(storage: Storage, fingerprint: str, group: _Group, others: Abstract
     rows = [_rows(storage, fingerprint, shard, keys) for shard, keys in sorted(group.keys.items())]
     table = pa.concat_tables(rows, promote_options="default") if rows else make_table([])
     keys = [key for each in group.keys.values() for key in each]
-    images = [SourceImage(key.uri, key.version) for key in keys]
-    images += [SourceImage(failure.uri, failure.version) for failure in group.failures]
+    images = [SourceImage(key.uri, key.etag) for key in keys]
+    images += [SourceImage(failure.uri, failure.etag) for failure in group.failures]
     name = name_shard(tuple(images), fingerprint).name
     if name in others:
         return False
     stats = Stats(name, len(keys), sum(key.embedded for key in keys), len(group.failures), bytes_read=0)
     table = table.sort_by([("uri", "ascending"), ("version", "ascending")])
-    failures = sorted(group.failures, key=lambda failure: (failure.uri, failure.version))
+    failures = sorted(group.failures, key=lambda failure: (failure.uri, failure.etag))
     commit_table(storage, fingerprint, table, failures, stats)
     for shard in group.shards:
         if shard != name:
@@ -199,7 +199,7 @@ def _rewrite(storage: Storage, fingerprint: str, group: _Group, others: Abstract
 def _rows(storage: Storage, fingerprint: str, name: str, keys: Sequence[ImageKey]) -> pa.Table:
     with uncommit_if_damaged(storage, fingerprint, name):
         table = read_table(storage, fingerprint, name)
-        pairs = {(key.uri, key.version) for key in keys}
+        pairs = {(key.uri, key.etag) for key in keys}
         mask = [pair in pairs for pair in zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True)]
         if sum(mask) < len(pairs):
             raise LibraryError(f"Shard {name} is damaged: {len(pairs) - sum(mask)} images are missing.")

@@ -72,7 +72,7 @@ class EmbeddedImage:
     """One row of a shard's vectors."""
 
     uri: str
-    version: str
+    etag: str
     sha256: str
     content: Content | None  # None if another row holds the same content
 
@@ -99,7 +99,7 @@ class ImageKey:
     """One image of the store, without its vectors."""
 
     uri: str
-    version: str
+    etag: str
     sha256: str
     embedded: bool  # its vectors are in this row
     shard: str
@@ -125,7 +125,7 @@ class CommittedShard:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """The images that cannot be read."""
-        return tuple(Failure(**row) for row in self.failure_table.to_pylist())
+        return tuple(Failure.of(row) for row in self.failure_table.to_pylist())
 
 
 def fingerprints(storage: Storage) -> set[str]:
@@ -134,8 +134,8 @@ def fingerprints(storage: Storage) -> set[str]:
 
 
 def name_shard(images: tuple[SourceImage, ...], fingerprint: str) -> Shard:
-    """Return a shard, named after the hash of the fingerprint and its sorted (URI, version) pairs."""
-    pairs = [(image.uri, image.version) for image in sorted(images)]
+    """Return a shard, named after the hash of the fingerprint and its sorted (URI, etag) pairs."""
+    pairs = [(image.uri, image.etag) for image in sorted(images)]
     digest = hashlib.sha256(json.dumps([fingerprint, pairs]).encode()).hexdigest()
     return Shard(digest[:24], images)
 
@@ -163,7 +163,7 @@ def commit_table(
     others = [name for name in table.column_names if name not in _VECTORS]
     pq.write_table(table, buffer, compression="zstd", use_dictionary=others, write_statistics=others)
     storage.write(f"{folder}/vectors.parquet", buffer.getvalue())
-    storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
+    storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(f.row()) + "\n" for f in failures).encode())
     columns = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
     keys = list(zip(*columns, holds_vectors(table).to_pylist(), strict=True))
     counts = {name: value for name, value in asdict(stats).items() if name not in ("beside", "alone")}
@@ -305,7 +305,7 @@ def read_shard(storage: Storage, fingerprint: str, name: str, modified: float = 
         columns = list(zip(*stats["keys"], strict=True)) or [(), (), (), ()]
         columns[2] = tuple(map(bytes.fromhex, columns[2]))
         keys = pa.table([pa.array(column, field.type) for column, field in zip(columns, KEYS, strict=True)], KEYS)
-        failures = pa.Table.from_pylist([asdict(Failure(**json.loads(line))) for line in lines], FAILURES)
+        failures = pa.Table.from_pylist([Failure.of(json.loads(line)).row() for line in lines], FAILURES)
         return CommittedShard(name, modified, keys, failures)
     except (ValueError, TypeError, KeyError, pa.ArrowException, ObjectMissingError):
         return None
@@ -314,7 +314,8 @@ def read_shard(storage: Storage, fingerprint: str, name: str, modified: float = 
 def make_table(rows: Sequence[EmbeddedImage]) -> pa.Table:
     """Return the columns of vectors.parquet. The vector columns are left out if no row has vectors."""
     columns = {
-        name: pa.array([getattr(row, name) for row in rows], pa.string()) for name in ("uri", "version", "sha256")
+        column: pa.array([getattr(row, name) for row in rows], pa.string())
+        for column, name in (("uri", "uri"), ("version", "etag"), ("sha256", "sha256"))
     }
     for name, kind in _FACTS.items():
         columns[name] = pa.array([getattr(row.content.facts, name) if row.content else None for row in rows], kind)

@@ -138,7 +138,7 @@ def commit_texts(
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     storage.write(f"{folder}/lines.parquet", buffer.getvalue())
-    storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(asdict(f)) + "\n" for f in failures).encode())
+    storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(f.row()) + "\n" for f in failures).encode())
     keys = [(row.sha256, _digest(row.text), row.read) for row in rows]
     storage.write(f"{folder}/stats.json", json.dumps(asdict(stats) | {"keys": keys}).encode())
 
@@ -163,7 +163,7 @@ def read_committed_texts(storage: Storage, reader: str | None = None) -> Committ
         ]
         places += len(rows)
         keys.add(pa.table(list(zip(*rows, strict=True)) or [()] * len(_PLACED_KEYS), _PLACED_KEYS))
-        failed = pa.Table.from_pylist([asdict(failure) for failure in shard_failures], FAILURES)
+        failed = pa.Table.from_pylist([failure.row() for failure in shard_failures], FAILURES)
         failures.add(failed.append_column(_PLACE, pa.array(range(places, places + len(failed)), pa.int64())))
         places += len(failed)
     return CommittedTexts(
@@ -249,6 +249,6 @@ def read_shard_keys(storage: Storage, reader: str, shard: str) -> tuple[dict[str
         keys = {sha256: TextKey(reader, shard, digest, read) for sha256, digest, read in stats["keys"]}
         if not all(_SHA256.fullmatch(sha256) for sha256 in keys):
             return {}, []
-        return keys, [Failure(**json.loads(line)) for line in lines]
+        return keys, [Failure.of(json.loads(line)) for line in lines]
     except (ValueError, TypeError, KeyError, ObjectMissingError):
         return {}, []

@@ -1,7 +1,7 @@
 """Whether objects without an extension in their names are images, as their first bytes told.
 
 The library keeps the verdicts of its last run in `nameless/<run>.parquet`. An object is named by a hash of its address
-and its version, because a file name can contain a person's name.
+and its etag, because a file name can contain a person's name.
 """
 
 from pathlib import Path

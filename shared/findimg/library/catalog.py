@@ -25,7 +25,7 @@ class CatalogRow:
     """What is known about one indexed image."""
 
     uri: str
-    version: str
+    etag: str  # of the image when it was embedded; the column is called `version`
     sha256: str  # hex
     facts: ImageFacts  # `taken` may be from another source, see `dated_by`. Facts without a column are None.
     dated_by: DateSource | None = None  # None without a date, and in catalogs of older releases
@@ -58,7 +58,7 @@ def write_catalog(path: Path, rows: Iterable[CatalogRow]) -> None:
         connection.executemany(
             f"INSERT INTO images (item, {', '.join(_COLUMNS)}) VALUES (?{', ?' * len(_COLUMNS)})",
             (
-                (item, row.uri, row.version, row.sha256, *_stored_facts(row.facts), row.dated_by)
+                (item, row.uri, row.etag, row.sha256, *_stored_facts(row.facts), row.dated_by)
                 for item, row in enumerate(rows)
             ),
         )

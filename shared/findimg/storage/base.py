@@ -22,7 +22,7 @@ class Entry:
 
     key: str
     uri: str
-    version: str  # S3: the ETag; folder: "<size>-<mtime in ns>"
+    etag: str  # changes with the content. S3: the ETag; folder: "<size>-<mtime in ns>"
     size: int  # bytes
     modified: float  # seconds since the epoch, by the storage's clock
     archived: bool = False  # the object must be restored before it can be read
@@ -49,17 +49,17 @@ class Storage(Protocol):
             after: leave out objects whose key is not greater, by code points.
         """
 
-    def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
+    def read(self, key: str, limit: int | None = None, etag: str | None = None) -> bytes:
         """Return the object's bytes.
 
         Args:
             key: the object.
             limit: return at most this many bytes from the start.
-            version: the expected `Entry.version`.
+            etag: the expected `Entry.etag`.
 
         Raises:
             ObjectMissingError: the object does not exist.
-            StorageError: the object has another version than `version`.
+            StorageError: the object has another etag than `etag`.
         """
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
@@ -149,29 +149,29 @@ def open_storage(uri: str | os.PathLike[str]) -> Storage:
         raise _not_a_storage(text) from error
 
 
-def read_uri(uri: str, limit: int | None = None, version: str | None = None) -> bytes:
+def read_uri(uri: str, limit: int | None = None, etag: str | None = None) -> bytes:
     """Return the bytes of the object at a full address.
 
     Args:
         uri: `s3://bucket/key` or a path, written like `Entry.uri`. Percent signs have no special meaning.
         limit: return at most this many bytes from the start.
-        version: the expected `Entry.version`.
+        etag: the expected `Entry.etag`.
 
     Raises:
         ObjectMissingError: the object does not exist.
         SettingsError: `uri` has an unknown scheme.
-        StorageError: the storage cannot be reached, or the object has another version than `version`.
+        StorageError: the storage cannot be reached, or the object has another etag than `etag`.
     """
     scheme, rest = _scheme(uri)
     storage, key = scheme.open_object(rest)
-    return storage.read(key, limit, version)
+    return storage.read(key, limit, etag)
 
 
-def check_version(expected: str | None, found: str, uri: str) -> None:
-    """Compare an object's version with the one that a listing gave; `expected` of None accepts every version.
+def check_etag(expected: str | None, found: str, uri: str) -> None:
+    """Compare an object's etag with the one that a listing gave. `expected` of None accepts every etag.
 
     Raises:
-        StorageError: the versions differ.
+        StorageError: the etags differ.
     """
     if expected not in (None, found):
         raise StorageError(f"{uri} has changed since it was listed. Run again.")

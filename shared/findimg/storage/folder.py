@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from findimg.errors import ObjectMissingError, StorageError
-from findimg.storage.base import Entry, check_length, check_version, register_scheme
+from findimg.storage.base import Entry, check_etag, check_length, register_scheme
 
 _DRAFT = ".draft-"  # prefix of the names of incomplete files
 _DRAFT_NAME = re.compile(r"\.draft-[0-9a-f]{16}")
@@ -58,12 +58,12 @@ class FolderStorage:
                 elif stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
                     key = os.path.relpath(each.path, self.root)
                     if key > after:
-                        yield Entry(key, each.path, file_version(status), status.st_size, status.st_mtime)
+                        yield Entry(key, each.path, file_etag(status), status.st_size, status.st_mtime)
 
-    def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
+    def read(self, key: str, limit: int | None = None, etag: str | None = None) -> bytes:
         with self._translated_errors(self.uri(key), "read"), self.path(key).open("rb") as file:
             data = file.read(-1 if limit is None else limit)
-            check_version(version, file_version(os.fstat(file.fileno())), self.uri(key))
+            check_etag(etag, file_etag(os.fstat(file.fileno())), self.uri(key))
             return data
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
@@ -161,8 +161,8 @@ class FolderStorage:
             ) from error
 
 
-def file_version(status: os.stat_result) -> str:
-    """Return the `Entry.version` of a file."""
+def file_etag(status: os.stat_result) -> str:
+    """Return the `Entry.etag` of a file."""
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 

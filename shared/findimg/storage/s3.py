@@ -28,7 +28,7 @@ from botocore.exceptions import (
 )
 
 from findimg.errors import ObjectMissingError, StorageError
-from findimg.storage.base import Entry, check_length, check_version, count_retries, register_scheme
+from findimg.storage.base import Entry, check_etag, check_length, count_retries, register_scheme
 
 _log = logging.getLogger(__name__)
 _client_lock = threading.Lock()
@@ -86,14 +86,14 @@ class S3Storage:
         for item in page.get("Contents", []):
             if not item["Key"].endswith("/"):
                 key = item["Key"].removeprefix(self._start)
-                version, modified = item["ETag"].strip('"'), item["LastModified"].timestamp()
-                yield Entry(key, self.uri(key), version, item["Size"], modified, _is_archived(item))
+                etag, modified = item["ETag"].strip('"'), item["LastModified"].timestamp()
+                yield Entry(key, self.uri(key), etag, item["Size"], modified, _is_archived(item))
 
-    def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
+    def read(self, key: str, limit: int | None = None, etag: str | None = None) -> bytes:
         with _translated_errors(self.uri(key)):
             for left in reversed(range(_DOWNLOAD_ATTEMPTS)):
                 answer = shared_client().get_object(Bucket=self.bucket, Key=self._key(key))
-                check_version(version, answer.get("ETag", "").strip('"'), self.uri(key))
+                check_etag(etag, answer.get("ETag", "").strip('"'), self.uri(key))
                 expected = answer["ContentLength"] if limit is None else min(limit, answer["ContentLength"])
                 try:
                     with closing(answer["Body"]) as body:

@@ -91,7 +91,7 @@ class SlackStorage:
                 if path.startswith(prefix) and path > after:
                     yield replace(entry, key=path)
 
-    def read(self, key: str, limit: int | None = None, version: str | None = None) -> bytes:
+    def read(self, key: str, limit: int | None = None, etag: str | None = None) -> bytes:
         file, _, name = key.removeprefix(f"{self._channel}/").rpartition("/")
         file = file.rpartition("/")[2]
         uri = self.uri(key)

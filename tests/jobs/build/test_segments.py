@@ -103,7 +103,7 @@ def open_store(store: Path, folder: Path, cache: Path) -> tuple[Settings, Commit
 
 
 def all_images(known: CommittedImages) -> list[SourceImage]:
-    return sorted(SourceImage(key.uri, key.version) for key in known.select_keys("counts"))
+    return sorted(SourceImage(key.uri, key.etag) for key in known.select_keys("counts"))
 
 
 def answers_of(config: Settings, words: WordVectors, images: Sequence[SourceImage]) -> list[object]:

@@ -62,7 +62,7 @@ def test_versioned_bucket_lists_the_latest_versions(s3: str) -> None:
         client.put_object(Bucket=bucket, Key=key, Body=body)
     client.delete_object(Bucket=bucket, Key="gone.jpg")
     (image,) = list_sources([s3], "/nowhere").images
-    assert image.version == client.head_object(Bucket=bucket, Key="a.jpg")["ETag"].strip('"')
+    assert image.etag == client.head_object(Bucket=bucket, Key="a.jpg")["ETag"].strip('"')
 
 
 def test_requester_pays_is_sent_on_request(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:

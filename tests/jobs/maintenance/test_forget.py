@@ -137,14 +137,14 @@ def test_invalid_forget_changes_nothing(settings: Settings, library: Library, pi
     with pytest.raises(LibraryError, match="Nothing is published"):
         forget(settings, ["x"])
     run(library.uri, pictures)
-    before = sorted((entry.key, entry.version) for entry in library.storage.list())
+    before = sorted((entry.key, entry.etag) for entry in library.storage.list())
     with pytest.raises(LibraryError, match=r"nosuch\.png is not in .*nothing was changed"):
         forget(settings, [str(pictures / "1.png"), str(pictures / "nosuch.png")])
     with pytest.raises(LibraryError, match="holds no other image"):
         forget(settings, [str(path) for path in pictures.iterdir()])
     with hold_lock(library.storage), pytest.raises(LockedError):
         forget(settings, [str(pictures / "1.png")])
-    assert sorted((entry.key, entry.version) for entry in library.storage.list()) == before
+    assert sorted((entry.key, entry.etag) for entry in library.storage.list()) == before
 
 
 @pytest.mark.slow

@@ -100,7 +100,7 @@ def test_image_that_kills_workers_while_it_is_read_fails_alone(
     library = str(tmp_path / "library")
     task = FatalTextTask(library, "encoder", text_fingerprint(), "all", (), tmp_path)
     images = [
-        EmbeddedSource(image.uri, image.version, image.modified, sha256=_sha256(Path(image.uri)))
+        EmbeddedSource(image.uri, image.etag, image.modified, sha256=_sha256(Path(image.uri)))
         for image in list_sources([str(pages)], library).images
         if Path(image.uri).name in ("0.png", "1.png", "2.png", "3.png", "4.png")
     ]

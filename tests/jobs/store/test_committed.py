@@ -115,7 +115,7 @@ def test_temporary_folder_without_room_is_reported(tmp_path: Path) -> None:
 
 def test_last_of_several_images_with_one_uri_counts() -> None:
     table = ImageTable.of([SourceImage("a", "1", 5.0), SourceImage("b", "1"), SourceImage("a", "2")])
-    assert [(each.uri, each.version, each.modified) for each in table] == [("a", "2", None), ("b", "1", None)]
+    assert [(each.uri, each.etag, each.modified) for each in table] == [("a", "2", None), ("b", "1", None)]
 
 
 def test_images_below_folders_are_found_as_by_their_addresses() -> None:

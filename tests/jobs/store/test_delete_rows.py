@@ -32,7 +32,7 @@ def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> Emb
 
 def put(storage: Storage, *rows: EmbeddedImage, failures: tuple[Failure, ...] = ()) -> None:
     """Commit a shard as a run would."""
-    images = tuple(SourceImage(each.uri, each.version) for each in (*rows, *failures))
+    images = tuple(SourceImage(each.uri, each.etag) for each in (*rows, *failures))
     name = name_shard(images, "f").name
     commit_shard(storage, "f", rows, failures, Stats(name, len(rows), 0, len(failures), 0))
 
@@ -112,9 +112,9 @@ def test_only_the_failures_of_the_image_are_deleted(storage: Storage) -> None:
 
 def test_deleting_nothing_writes_nothing(storage: Storage) -> None:
     put(storage, row("b", 2))
-    before = [(entry.key, entry.version) for entry in storage.list()]
+    before = [(entry.key, entry.etag) for entry in storage.list()]
     assert erased(storage, "a") == 0
-    assert [(entry.key, entry.version) for entry in storage.list()] == before
+    assert [(entry.key, entry.etag) for entry in storage.list()] == before
 
 
 def test_damaged_shard_is_named(storage: Storage) -> None:

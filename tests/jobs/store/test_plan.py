@@ -111,7 +111,7 @@ def test_planning_makes_no_python_object_for_each_image(tmp_path: Path) -> None:
     images = [SourceImage(f"/photos/{number // 500}/{number:08}.jpg", "1-1") for number in range(count)]
     for start in range(0, count, 500):
         keys = [
-            (image.uri, image.version, f"{number:064x}", True)
+            (image.uri, image.etag, f"{number:064x}", True)
             for number, image in enumerate(images[start : start + 500], start)
         ]
         commit = json.dumps({"failed": 0, "keys": keys}).encode()

@@ -53,7 +53,7 @@ def make_row(number: int, version: str = "1", copy: bool = False) -> EmbeddedIma
 
 def put(storage: Storage, rows: Sequence[EmbeddedImage], failures: Sequence[Failure] = ()) -> str:
     """Commit a shard as a run would."""
-    images = tuple(SourceImage(each.uri, each.version) for each in (*rows, *failures))
+    images = tuple(SourceImage(each.uri, each.etag) for each in (*rows, *failures))
     name = name_shard(images, "f").name
     embedded = sum(row.content is not None for row in rows)
     commit_shard(storage, "f", rows, failures, Stats(name, len(rows), embedded, len(failures), 0))
@@ -96,7 +96,7 @@ def same(one: CommittedImages, two: CommittedImages) -> bool:
     """Return whether two stores hold the same images, whatever their shards."""
 
     def plain(known: CommittedImages) -> object:
-        keys = {(key.uri, key.version, key.sha256, key.embedded) for key in known.select_keys("counts")}
+        keys = {(key.uri, key.etag, key.sha256, key.embedded) for key in known.select_keys("counts")}
         failures = fetch_query("SELECT uri, version, reason, transient FROM failures WHERE counts", tables(known))
         return keys, contents(known), sorted(map(str, failures.to_pylist()))
 
