@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.images.facts import FACT_COLUMNS, FactColumn, ImageFacts
+from findimg.images.facts import FACT_COLUMNS, ImageFacts
 from findimg.library.filters import FOLDER, Filters, fold, sql_condition
 
 # What an image's date is from: the camera's metadata, the file's name, or the file's modification time.
@@ -33,7 +33,9 @@ class CatalogRow:
 
 UNDATED = np.iinfo(np.int64).min  # time of an image without a capture time
 _FACTS = [column for column in FACT_COLUMNS if column.catalog_type]
-_COLUMNS = ["uri", "version", "sha256", *(column.name for column in _FACTS), "dated_by"]
+_FACT_NAMES = [column.name for column in _FACTS]
+_TIMES = [place for place, column in enumerate(_FACTS) if column.store_type.startswith("timestamp")]
+_COLUMNS = ["uri", "version", "sha256", *_FACT_NAMES, "dated_by"]
 
 
 def added_columns() -> list[str]:
@@ -73,11 +75,6 @@ def _stored_facts(facts: ImageFacts) -> Iterator[object]:
         yield value.isoformat(" ") if isinstance(value, datetime) else value
 
 
-def _read_fact(column: FactColumn, value: Any) -> Any:
-    """Return the fact that a column's value stands for."""
-    return datetime.fromisoformat(value) if value and column.store_type.startswith("timestamp") else value
-
-
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
@@ -115,8 +112,10 @@ class Catalog:
         query = f"SELECT item, {', '.join(_COLUMNS)} FROM images WHERE item IN ({', '.join('?' * len(items))})"
         found = {}
         for item, uri, version, sha256, *values, dated_by in self._connection.execute(query, items):
-            facts = {each.name: _read_fact(each, value) for each, value in zip(_FACTS, values, strict=True)}
-            found[item] = CatalogRow(uri, version, sha256, ImageFacts(**facts), dated_by)
+            for place in _TIMES:
+                values[place] = values[place] and datetime.fromisoformat(values[place])
+            facts = ImageFacts(**dict(zip(_FACT_NAMES, values, strict=True)))
+            found[item] = CatalogRow(uri, version, sha256, facts, dated_by)
         return [found[item] for item in items]
 
     def item(self, uri: str) -> int | None:

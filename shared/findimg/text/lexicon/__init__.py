@@ -89,7 +89,13 @@ class Lexicon:
     @cached_property
     def _recent_singulars(self) -> Callable[[str], str | None]:
         # A query looks up each of its words several times.
-        return lru_cache(_RECENT)(lambda term: self._english_singular(self.translation([term]).phrase(term)))
+        return lru_cache(_RECENT)(self._find_any_singular)
+
+    def _find_any_singular(self, term: str) -> str | None:
+        english = self._english_singular(term)
+        if english and not any(each.beats_english for each in open_translations().look_up(term, plurals=False)):
+            return english
+        return self._english_singular(self.translation([term]).phrase(term))
 
     @cached_property
     def _english_singular(self) -> Callable[[str], str | None]:

@@ -31,10 +31,13 @@ _PAIRS = [
     ("sceptre", "scepter"),
     ("axe", "ax"),
 ]
+_ANY_PART = re.compile("|".join(part for pair in _PAIRS for part in pair))
 
 
 def other_spellings(noun: str) -> Iterator[str]:
     """Yield a noun in lower case in the British and the American spellings that it does not have."""
+    if not _ANY_PART.search(noun):
+        return
     for pair in _PAIRS:
         for written, other in (pair, pair[::-1]):
             if written not in noun:
