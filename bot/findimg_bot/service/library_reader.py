@@ -25,6 +25,7 @@ from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
 from findimg_bot.slack.blocks.results.page import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name
+from findimg_bot.slack.channel_ids import is_direct
 from findimg_bot.slack.replies import Reply
 from findimg_bot.slack.visibility import Visibility
 
@@ -32,7 +33,6 @@ T = TypeVar("T")
 PAGE = 8  # hits in one answer
 TAGS = 10
 _ALT_TAGS = 3
-_DIRECT = "D"  # with which the id of a direct message starts
 
 
 class LibraryReader:
@@ -231,7 +231,7 @@ class LibraryReader:
 
         An answer that a whole channel sees shows pictures of that channel only, because it may have guests.
         """
-        if reply.private or reply.channel.startswith(_DIRECT):
+        if reply.private or is_direct(reply.channel):
             return await self.visible_channels()
         return frozenset({reply.channel})
 

@@ -7,7 +7,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import answer_uploads, reply_to_click
+from findimg_bot.listeners.clicks import reply_to_click
+from findimg_bot.listeners.picture_answers import answer_files
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.button_values import read_suffix
 from findimg_bot.slack.pictures.image_files import find_file
@@ -28,4 +29,4 @@ async def choose_file(
     reply = reply_to_click(body, client, respond)
     async with services.answering("similar", reply):
         file = await find_file(client, file_id, body["user"]["id"], body["channel"]["id"])
-        await answer_uploads(task, [file], context, client, reply)
+        await answer_files(task, [file], context, client, reply)

@@ -7,7 +7,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import open_modal, reply_to_errors, thread_of_click
+from findimg_bot.listeners.clicks import reply_to_errors, thread_of_click
+from findimg_bot.listeners.picture_answers import open_image_modal
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest
 
@@ -27,4 +28,4 @@ async def choose_image(
     async with services.answering("modal", reply_to_errors(body, client, respond)):
         command = "/similar" if action["value"] == "/similar" else "/tag"
         thread = thread_of_click(body) if channel else None
-        await open_modal(client, body["trigger_id"], ImageRequest(command, channel, thread=thread))
+        await open_image_modal(client, body["trigger_id"], ImageRequest(command, channel, thread=thread))

@@ -9,7 +9,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.answers import parse_question
-from findimg_bot.listeners.common import find_question, reply_to_click
+from findimg_bot.listeners.clicks import find_question, reply_to_click
 from findimg_bot.listeners.request_context import services_of, team_of
 
 

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg.library.channels import channel_of
 from findimg_bot.answers import Question
-from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors, thread_of_click
+from findimg_bot.listeners.clicks import find_question, reply_to_click, reply_to_errors, thread_of_click
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.query_service import LargerAudienceError

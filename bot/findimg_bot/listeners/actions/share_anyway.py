@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.actions.hit_actions import chosen_question_and_image
-from findimg_bot.listeners.common import reply_to_errors, thread_of_click
+from findimg_bot.listeners.clicks import reply_to_errors, thread_of_click
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.blocks.button_values import read_suffix
 from findimg_bot.slack.replies import ChannelReply, ConversationReply, Reply

@@ -6,7 +6,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import find_question
+from findimg_bot.listeners.clicks import find_question
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.library_reader import PAGE
 from findimg_bot.slack.blocks.modals.find_picture import NEXT_IN_MODAL, results_in_modal

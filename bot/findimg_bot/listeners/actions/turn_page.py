@@ -10,7 +10,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.answers import Layout
-from findimg_bot.listeners.common import find_question, reply_to_click, reply_to_errors
+from findimg_bot.listeners.clicks import find_question, reply_to_click, reply_to_errors
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.library_reader import PAGE
 from findimg_bot.slack.blocks.results.answer import CHANGE_LAYOUT, NEXT, PREVIOUS

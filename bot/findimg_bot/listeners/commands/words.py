@@ -8,7 +8,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import acknowledge
+from findimg_bot.listeners.commands.acknowledge import acknowledge
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import EphemeralReply

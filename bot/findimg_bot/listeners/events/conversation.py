@@ -13,9 +13,10 @@ from findimg.text.politeness import is_greeting
 from findimg_bot.answers import Question
 from findimg_bot.listeners.admission import viewed_channel
 from findimg_bot.listeners.assistant_panel import has_panel
-from findimg_bot.listeners.common import answer_uploads, hits_of_answer, is_direct
+from findimg_bot.listeners.clicks import hits_of_answer
+from findimg_bot.listeners.picture_answers import answer_files
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
-from findimg_bot.listeners.teaching import teach_and_confirm
+from findimg_bot.listeners.teach_modal import teach_and_confirm
 from findimg_bot.service.answering import PROGRESS_DELAY
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.service.questions import add_uploaded_image, read_search_question
@@ -24,6 +25,7 @@ from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_
 from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.modals.teach_name import Choices
+from findimg_bot.slack.channel_ids import is_direct
 from findimg_bot.slack.message_text import MessageText, read_message
 from findimg_bot.slack.picture_requests import image_task, name_to_teach
 from findimg_bot.slack.pictures.image_files import SlackFile, find_newest, images_of, thread_messages
@@ -137,7 +139,7 @@ async def _answer_images(
 ) -> None:
     services = services_of(context)
     if task or len(files) > 1:
-        await answer_uploads(task or "tag", files, context, client, reply)
+        await answer_files(task or "tag", files, context, client, reply)
         return
     question = Question("/similar", filters_beside_image(message.text, date.today()))
     question = await add_uploaded_image(services.uploads, client, question, files[0])

@@ -7,7 +7,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
-from findimg_bot.listeners.common import answer_uploads, hits_of_answer
+from findimg_bot.listeners.clicks import hits_of_answer
+from findimg_bot.listeners.picture_answers import answer_files
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.button_values import with_suffix
 from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
@@ -35,6 +36,6 @@ async def answer_shortcut(
             choices = [(name, with_suffix(choice, task)) for choice, name in hits.items()]
             await reply.send(image_choice_message("Which picture of this answer?", choices, CHOOSE_HIT))
         elif files := await images_of(client, message):
-            await answer_uploads(task, files, context, client, reply)
+            await answer_files(task, files, context, client, reply)
         else:
             raise QueryError("That message has no image. Choose one that has an image.")

@@ -8,9 +8,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
-from findimg_bot.listeners.common import find_question, hits_of_answer
+from findimg_bot.listeners.clicks import find_question, hits_of_answer
 from findimg_bot.listeners.request_context import services_of
-from findimg_bot.listeners.teaching import open_teach_modal, show_pictures, show_uploads
+from findimg_bot.listeners.teach_modal import open_teach_modal, show_pictures, show_uploads
 from findimg_bot.service.teaching import suggested_name
 from findimg_bot.slack.blocks.button_values import question_of_value
 from findimg_bot.slack.blocks.modals.teach_name import MOST_IN_MODAL, TeachRequest

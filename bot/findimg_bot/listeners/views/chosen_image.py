@@ -6,7 +6,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import answer_uploaded
+from findimg_bot.listeners.picture_answers import answer_file
 from findimg_bot.slack.blocks.modals.choose_image import IMAGE_BLOCK, read_chosen_image, read_image_request
 from findimg_bot.slack.replies import PrivateReply
 
@@ -22,4 +22,4 @@ async def chosen_image(
     await ack()
     request = read_image_request(view)
     reply = PrivateReply(client, request.channel, body["user"]["id"], request.thread)
-    await answer_uploaded(request.command, file, context, client, reply, request.text)
+    await answer_file(request.command, file, context, client, reply, request.text)

@@ -6,7 +6,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.modal_search import answer_in_modal
+from findimg_bot.listeners.find_picture_modal import answer_in_modal
 from findimg_bot.slack.blocks.elements import small_text
 from findimg_bot.slack.blocks.modals.find_picture import find_picture_modal
 from findimg_bot.slack.replies import SEARCHING

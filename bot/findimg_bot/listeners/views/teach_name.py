@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg.taught.names import clean_name
 from findimg_bot.listeners.request_context import person_of, services_of
-from findimg_bot.listeners.teaching import chosen_so_far, teach_and_confirm
+from findimg_bot.listeners.teach_modal import chosen_so_far, teach_and_confirm
 from findimg_bot.slack.blocks.modals.teach_name import NAME_BLOCK, read_submission, read_teach_request
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.pictures.image_files import find_file

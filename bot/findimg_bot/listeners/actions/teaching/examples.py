@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import FindimgError
 from findimg.terminal import counted
 from findimg_bot.errors import explain
-from findimg_bot.listeners.common import reply_to_errors
+from findimg_bot.listeners.clicks import reply_to_errors
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_shown_name, taught_name_modal
 from findimg_bot.slack.replies import PrivateReply

@@ -7,7 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import reply_to_click
+from findimg_bot.listeners.clicks import reply_to_click
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.blocks.taught_names import (
     MOST_EVENTS,

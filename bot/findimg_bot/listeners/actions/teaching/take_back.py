@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.terminal import counted
-from findimg_bot.listeners.common import reply_to_click
+from findimg_bot.listeners.clicks import reply_to_click
 from findimg_bot.listeners.request_context import person_of, services_of
 from findimg_bot.slack.blocks.message import text_message
 

@@ -7,9 +7,9 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.common import find_question, reply_to_errors, thread_of_click
+from findimg_bot.listeners.clicks import find_question, reply_to_errors, thread_of_click
 from findimg_bot.listeners.request_context import services_of
-from findimg_bot.listeners.teaching import open_teach_modal, show_pictures
+from findimg_bot.listeners.teach_modal import open_teach_modal, show_pictures
 from findimg_bot.service.teaching import suggested_name
 from findimg_bot.slack.blocks.modals.teach_name import TeachRequest
 

@@ -7,8 +7,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.answers import Question
-from findimg_bot.listeners.common import find_question
-from findimg_bot.listeners.teaching import show_other_pictures
+from findimg_bot.listeners.clicks import find_question
+from findimg_bot.listeners.teach_modal import show_other_pictures
 from findimg_bot.service.library_reader import PAGE
 from findimg_bot.slack.blocks.modals.teach_name import NEXT_TO_TEACH, Choices, TeachRequest
 from findimg_bot.state.store import StoredQuestion

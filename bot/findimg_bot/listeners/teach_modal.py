@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg_bot.answers import Question
-from findimg_bot.listeners.common import find_question
+from findimg_bot.listeners.clicks import find_question
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.service.questions import add_uploaded_image
 from findimg_bot.service.teaching import name_query

@@ -1,0 +1,89 @@
+"""What a click is about, and where its answer goes."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from findimg.errors import QueryError
+from findimg_bot.listeners.request_context import services_of, team_of
+from findimg_bot.slack.blocks.button_values import hit_value, question_of_value
+from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT
+from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS
+from findimg_bot.slack.blocks.text import file_name
+from findimg_bot.slack.channel_ids import is_direct
+from findimg_bot.slack.pictures.image_files import blocks_of
+from findimg_bot.slack.replies import ConversationReply, EphemeralReply, PrivateReply
+from findimg_bot.state.store import StoredQuestion
+
+# Elements of an answer whose value starts with the id of its question.
+_HIT_ACTIONS = (CHOOSE_HIT, MORE_LIKE_THIS)
+
+
+async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQuestion:
+    """Return the stored question of a button, if the person who clicks may see its answer.
+
+    Raises:
+        QueryError: the question has expired, or belongs to somebody else.
+    """
+    services = services_of(context)
+    stored = await asyncio.to_thread(services.store.find_question, question_id)
+    if stored is None or stored.team != team_of(context) or stored.user not in ("", context.user_id):
+        raise QueryError("That answer has expired. Ask again.")
+    return stored
+
+
+async def hits_of_answer(context: AsyncBoltContext, message: Mapping[str, Any]) -> dict[str, str]:
+    """Return the images in one of findimg's own answers: their choices `<question id>.<number>`, and their names.
+
+    A message that forwards an answer has the same images.
+    """
+    for block in blocks_of(message):
+        for element in block.get("elements") or ():
+            value = str(element.get("value") or "")
+            for group in element.get("option_groups") or ():
+                value = value or str(group["options"][0].get("value") or "")
+            if element.get("action_id") in _HIT_ACTIONS and value:
+                question_id = question_of_value(value)
+                stored = await find_question(context, question_id)
+                return {hit_value(question_id, number): file_name(uri) for number, uri in enumerate(stored.uris)}
+    return {}
+
+
+def thread_of_click(body: dict[str, Any]) -> str | None:
+    """Return the thread that contains the clicked message, None when it is not in a thread."""
+    container = body["container"]
+    thread = container.get("thread_ts") or body.get("message", {}).get("thread_ts")
+    # The first message of a thread is shown in the channel.
+    return str(thread) if thread and thread != container.get("message_ts") else None
+
+
+def reply_to_errors(
+    body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
+) -> EphemeralReply | PrivateReply:
+    """Return a reply for the errors of a click whose answer is sent another way."""
+    user = body["user"]["id"]
+    channel = body.get("channel", {}).get("id", "")
+    if not channel:  # a click in the Home tab
+        return PrivateReply(client, "", user)
+    return EphemeralReply(respond, client, channel, user, thread_of_click(body), answered=True)
+
+
+def reply_to_click(
+    body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond, replace: bool = False
+) -> EphemeralReply | ConversationReply:
+    """Return the reply to a click, in the thread of the clicked message.
+
+    Args:
+        replace: whether the answer replaces the message with the button.
+    """
+    container, user, channel = body["container"], body["user"]["id"], body["channel"]["id"]
+    thread = thread_of_click(body)
+    public = not container.get("is_ephemeral")
+    if public and (replace or is_direct(channel)):
+        instead_of = container["message_ts"] if replace else None
+        return ConversationReply(client, channel, user, thread, instead_of, respond=respond)
+    return EphemeralReply(respond, client, channel, user, thread, replace)
