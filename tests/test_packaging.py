@@ -115,10 +115,10 @@ def test_encoder_that_needs_tensorflow_names_the_extra(base: Environment, tmp_pa
     code = (
         "from pathlib import Path\n"
         "from findimg.models.store import ModelStore\n"
-        "from findimg.encoders.registry import open_backbone\n"
+        "from findimg.encoders.registry import build_encoder\n"
         "from findimg.errors import ModelError\n"
         "try:\n"
-        f"    open_backbone('vgg16', ModelStore(Path({str(tmp_path)!r})), {str(tmp_path / 'vgg.h5')!r})\n"
+        f"    build_encoder('vgg16', ModelStore(Path({str(tmp_path)!r})), {str(tmp_path / 'vgg.h5')!r})\n"
         "except ModelError as error:\n"
         "    print(error)\n"
     )

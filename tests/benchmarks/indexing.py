@@ -46,33 +46,35 @@ def measure(folder: Path, photos: Path | None, weights: Path | None, short: bool
             told.append(Figure(f"{name}: mean cosine to float32", quantized.mean_cosine, "", load=load()))
         else:
             file = _weights(folder, name, weights)
-        told += _backbone(folder, store, name, file, source, rounds)
+        told += _measure_encoder(folder, store, name, file, source, rounds)
     source = _photographs(folder, photos, 4 if short else 512)
     told += _engines(folder, source, rounds)
     told.append(_again(folder, 200 if short else 10_000))
     return told
 
 
-def _backbone(folder: Path, store: ModelStore, name: str, weights: str, source: Path, rounds: int) -> list[Figure]:
+def _measure_encoder(
+    folder: Path, store: ModelStore, name: str, weights: str, source: Path, rounds: int
+) -> list[Figure]:
     made_by = fingerprint(name, store, weights or None)
     library = Library(str(folder / f"library-{name}"), folder)
     images = list_sources([str(source)], library.uri).images
     (shard,) = PlannedShards(images, made_by, len(images))
     files = [Path(image.uri) for image in images]
     embedder = Embedder(EmbedTask(name, weights, store.folder, library.uri, made_by, frozenset()))
-    backbone: ImageEncoder = embedder._backbone
-    pixels = np.stack([backbone.preprocess(decode(path.read_bytes()).pixels) for path in files])
+    encoder: ImageEncoder = embedder._encoder
+    pixels = np.stack([encoder.preprocess(decode(path.read_bytes()).pixels) for path in files])
     peer = _keras(name, weights)
     onnx = in_onnx_runtime(peer)
 
     def bare() -> None:
         for start in range(0, len(pixels), BATCH):
-            backbone.embed(pixels[start : start + BATCH])
+            encoder.embed(pixels[start : start + BATCH])
 
     def decoded() -> None:
         def one(path: Path) -> None:
             picture = decode(path.read_bytes())
-            backbone.preprocess(picture.pixels)
+            encoder.preprocess(picture.pixels)
             thumbnail(picture)
 
         with ThreadPoolExecutor() as pool:

@@ -19,7 +19,7 @@ from PIL import Image
 
 import findimg_jobs.indexing.embed_stage
 from findimg.encoders.base import ENCODER_FILE
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.errors import NotPublishedError
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
@@ -84,7 +84,7 @@ def run(library: Path | str, cache: Path, source: Path | str, **flags: Any) -> R
 def test_run_continues_after_a_full_disk(small_disk: Callable[[str], Path], source: Path, cache: Path) -> None:
     # The library also holds the encoder.
     store = ModelStore(cache / "models")
-    model = open_backbone("efficientnet-lite0", store).portable_files()[ENCODER_FILE]
+    model = build_encoder("efficientnet-lite0", store).portable_files()[ENCODER_FILE]
     assert isinstance(model, bytes)
     encoder = len(model) // 1024
     library = small_disk(f"{encoder + 3200}k") / "library"

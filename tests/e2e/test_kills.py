@@ -58,7 +58,7 @@ class Thumbnailer:
 
 def run(library: str, source: str, cache: Path) -> None:
     """Run the whole pipeline in its own process."""
-    findimg_jobs.indexing.embed.open_backbone = lambda *_, **__: Thumbnailer()
+    findimg_jobs.indexing.embed.build_encoder = lambda *_, **__: Thumbnailer()
     index(Settings(library=library, cache=cache, engine="local", shard_size=SHARD_SIZE), [source])
 
 

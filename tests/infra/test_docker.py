@@ -154,7 +154,7 @@ def test_docker_layer_installs_the_declared_dependencies(tmp_path: Path) -> None
 
 @pytest.mark.long
 def test_image_contains_the_converted_default_backbone(tmp_path: Path) -> None:
-    script = next(rest for word, rest in instructions("build") if word == "RUN" and "open_backbone" in rest)
+    script = next(rest for word, rest in instructions("build") if word == "RUN" and "build_encoder" in rest)
     script = script.replace("/cache", str(tmp_path))
     subprocess.run(["sh", "-c", script], check=True, cwd=PROJECT, env={"PATH": f"{BIN}:/usr/bin:/bin"})
     assert [path.suffix for path in (tmp_path / "models" / "made").iterdir()] == [".tflite"]

@@ -12,7 +12,7 @@ from PIL import Image
 import findimg_jobs.encoders.context
 import findimg_jobs.indexing.embed
 from findimg.encoders.base import ImageEncoder
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.heads.conse import Conse
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
@@ -23,9 +23,9 @@ from findimg_jobs.reporting.run_report import RunReport
 
 
 @pytest.fixture(autouse=True)
-def one_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build the real model once for all local runs of the test session."""
-    monkeypatch.setattr(findimg_jobs.indexing.embed, "open_backbone", _open_once)
+    monkeypatch.setattr(findimg_jobs.indexing.embed, "build_encoder", _open_once)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def _opened_vocabulary(models: Path) -> tuple[WordVectors, Conse]:
 
 @remember
 def _built(name: str, models: Path, weights: str | None) -> ImageEncoder:
-    return open_backbone(name, ModelStore(models), weights)
+    return build_encoder(name, ModelStore(models), weights)
 
 
 def _open_once(name: str, store: ModelStore, weights: str | None, threads: int | None = None) -> ImageEncoder:

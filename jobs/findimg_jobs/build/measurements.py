@@ -91,7 +91,7 @@ def measure_library(
 
     Args:
         visual: float[n, dim], visual embeddings of a sample of the images.
-        classes: the most probable class of each of them, uint16[n]. None for a backbone without classes.
+        classes: the most probable class of each of them, uint16[n]. None for an encoder without classes.
         images: number of images in the library.
         dimensions: dimensions after projection. At least dim means no projection.
     """

@@ -32,7 +32,7 @@ class Assembled:
     """A segment's vectors, as memory-mapped arrays."""
 
     visual: NDArray[np.float16]  # float16[images, dim]
-    classes: NDArray[np.uint16] | None  # uint16[images, 20]; None for a backbone without classes
+    classes: NDArray[np.uint16] | None  # uint16[images, 20]; None for an encoder without classes
     probabilities: NDArray[np.float32] | None  # float32[images, 20]
     region_classes: NDArray[np.uint16] | None  # uint16[images, 20]; None if no image was embedded with regions
     region_probabilities: NDArray[np.float32] | None  # float32[images, 20], zero for an image without regions
@@ -86,7 +86,7 @@ def read_sample(
     At most `_SAMPLED_SHARDS` evenly chosen shards are read.
 
     Returns:
-        float16[n, dim] and uint16[n], n at most `_SAMPLE`. None instead of the classes for a backbone without.
+        float16[n, dim] and uint16[n], n at most `_SAMPLE`. None instead of the classes for an encoder without.
 
     Raises:
         NotPublishedError: a committed shard is damaged.

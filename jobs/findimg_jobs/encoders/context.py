@@ -33,7 +33,7 @@ class BuildConfig:
     """Everything besides the images that decides how a version looks."""
 
     backbone: str
-    fingerprint: str  # names the backbone's weights and preprocessing
+    fingerprint: str  # names the encoder's weights and preprocessing
     words: str
     head: str
     head_sha256: str  # hash of a trained head, because a head can be trained again under its name; else empty
@@ -63,7 +63,7 @@ def make_build_context(
         live: the live version's manifest, None before the first publish. Of a library with two encoders, the part of
             one encoder.
         sources: the sources that the manifest will name.
-        embedded_by: the fingerprint of the embeddings to build from. None computes it from the backbone's weights,
+        embedded_by: the fingerprint of the embeddings to build from. None computes it from the encoder's weights,
             which must then be on this machine.
 
     Raises:

@@ -3,7 +3,7 @@
 import logging
 
 from findimg.encoders.base import TextEncoder
-from findimg.encoders.registry import open_backbone, text_files
+from findimg.encoders.registry import build_encoder, text_files
 from findimg.errors import ModelError
 from findimg.library.layout import VOCABULARY_FILE, encoder_key
 from findimg.models.store import ModelStore
@@ -37,7 +37,7 @@ def keep_vocabulary(storage: Storage, store: ModelStore, context: BuildContext, 
 
     def make() -> bytes:
         _log.info("Embedding about 1,200 words with %s. This is done once.", config.backbone)
-        encoder = open_backbone(config.backbone, store, weights)
+        encoder = build_encoder(config.backbone, store, weights)
         if not isinstance(encoder, TextEncoder):
             raise ModelError(f"{config.backbone} has no text tower. Use an image–text model.")
         return make_vocabulary(encoder, open_lexicon(), context.words).to_bytes()

@@ -1,4 +1,4 @@
-"""Embed one shard: read, decode, make thumbnails, run the backbone, commit. Every engine runs this code."""
+"""Embed one shard: read, decode, make thumbnails, run the encoder, commit. Every engine runs this code."""
 
 import io
 import os
@@ -17,7 +17,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from findimg.encoders.base import Features, ImageEncoder
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.images.decode import ignore_pillow_warnings
@@ -32,7 +32,7 @@ from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard, name_shard
 
-BATCH = 32  # images that the backbone embeds at a time
+BATCH = 32  # images that the encoder embeds at a time
 _NO_PIXELS = PIL.Image.new("RGB", (1, 1))
 _READ_AHEAD = 16  # images whose files are in memory: some are decoded while others wait for a disk or for S3
 
@@ -80,7 +80,7 @@ class EmbedTask:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A decoded image that waits for the backbone."""
+    """A decoded image that waits for the encoder."""
 
     source: SourceImage
     image: Image  # its pixels are not needed any more
@@ -90,14 +90,14 @@ class _Prepared:
 
 
 class Embedder:
-    """A backbone that embeds shards."""
+    """An encoder that embeds shards."""
 
     def __init__(self, task: EmbedTask, threads: int | None = None):
         """Build the model.
 
         Args:
             task: what to embed with, and the library to write to.
-            threads: number of threads for decoding, and again inside the backbone. None takes one per core.
+            threads: number of threads for decoding, and again inside the encoder. None takes one per core.
         """
         self._task = task
         self._threads = threads or os.cpu_count() or 1
@@ -107,14 +107,14 @@ class Embedder:
             use_access(team, access)
         self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(task.library)
-        self._backbone = open_task_encoder(task, threads)
+        self._encoder = open_task_encoder(task, threads)
         self._beside = Embedder(task.beside, threads) if task.beside else None
         self._described = DescribedImages(self._storage, task.thumbnails_of) if task.thumbnails_of else None
-        if self._backbone.classes and not self._storage.exists(classifier_key(task.fingerprint)):
+        if self._encoder.classes and not self._storage.exists(classifier_key(task.fingerprint)):
             buffer = io.BytesIO()
-            np.save(buffer, self._backbone.class_weights().T.astype(np.float16))
+            np.save(buffer, self._encoder.class_weights().T.astype(np.float16))
             self._storage.write(classifier_key(task.fingerprint), buffer.getvalue())
-        keep_encoder(self._storage, self._backbone)
+        keep_encoder(self._storage, self._encoder)
 
     def ready(self) -> bool:
         """Return True once the model is built."""
@@ -170,7 +170,7 @@ class Embedder:
                     fresh.append(prepared)
             if fresh:
                 start = time.perf_counter()
-                features = self._backbone.embed(np.stack([each.pixels for each in fresh if each.pixels is not None]))
+                features = self._encoder.embed(np.stack([each.pixels for each in fresh if each.pixels is not None]))
                 seconds["model"] += time.perf_counter() - start
                 contents = _contents([each.image for each in fresh], features)
                 rows += map(_row, fresh, contents)
@@ -222,7 +222,7 @@ class Embedder:
         """Return a decoded image with the pixels for this encoder, or why the encoder cannot embed it."""
         try:
             is_new = decoded.sha256 not in self._task.contents
-            pixels = self._backbone.preprocess(decoded.pixels) if is_new else None
+            pixels = self._encoder.preprocess(decoded.pixels) if is_new else None
         except ImageError as error:
             return _failure(image, error)
         # All images of a shard wait for a second encoder, so the decoded pixels are not kept.
@@ -258,7 +258,7 @@ def open_task_encoder(task: EmbedTask, threads: int | None = None) -> ImageEncod
     """Open the encoder of a task, from weights or from the model that the library carries."""
     store = ModelStore(task.models)
     if not task.carried_by:
-        return open_backbone(task.backbone, store, task.weights or None, threads=threads)
+        return build_encoder(task.backbone, store, task.weights or None, threads=threads)
     library = Library(task.library, task.models.parent)
     parts = library.manifest(task.carried_by).parts
     part = next(each for each in parts if each.fingerprint == task.fingerprint)

@@ -74,6 +74,6 @@ def _is_indexed(storage: Storage, event: ExampleEvent) -> bool:
 
 def _missing(event: ExampleEvent) -> str:
     return (
-        f"The example {event.example.sha256} of {event.name!r} has no thumbnail, so another backbone cannot embed it. "
+        f"The example {event.example.sha256} of {event.name!r} has no thumbnail, so another encoder cannot embed it. "
         "Teach it again."
     )

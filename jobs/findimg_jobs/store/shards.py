@@ -61,7 +61,7 @@ class Content:
 
     facts: ImageFacts
     visual: NDArray[np.float32]  # float32[dim]
-    classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None if the backbone has no classes
+    classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None if the encoder has no classes
     probabilities: NDArray[np.float32] | None = None  # float32[20]
     region_classes: NDArray[np.uint16] | None = None  # uint16[20], by `Features.regions`; None without regions
     region_probabilities: NDArray[np.float32] | None = None  # float32[20]
@@ -253,8 +253,8 @@ class ContentRows:
     """The content of n images of a shard, one row each."""
 
     facts: pa.Table  # n rows with the columns of `ImageFacts`
-    # Each [n, length]: visual, and also the classes, probabilities and regions that the backbone has. A row that was
-    # embedded before the backbone had regions has zeros there.
+    # Each [n, length]: visual, and also the classes, probabilities and regions that the encoder has. A row that was
+    # embedded before the encoder had regions has zeros there.
     vectors: dict[str, NDArray[Any]]
 
 

@@ -31,7 +31,7 @@ class Examples:
     labels: tuple[str, ...]  # in alphabetical order
     label: NDArray[np.int64]  # int64[n], index into `labels`
     visual: NDArray[np.float32]  # float32[n, dim]
-    classes: NDArray[np.integer]  # int[n, m]; [n, 0] for a backbone without classes
+    classes: NDArray[np.integer]  # int[n, m]; [n, 0] for an encoder without classes
     probabilities: NDArray[np.float32]  # float32[n, m]
 
     def select(self, chosen: NDArray[np.bool_]) -> "Examples":

@@ -12,7 +12,7 @@ from PIL import Image
 from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 from findimg.encoders.efficientnet_lite0_int8 import EfficientNetLite0Int8
 from findimg.encoders.efficientnet_lite0_int8 import quantize as make
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.errors import ImageError, ModelError, SettingsError, StorageError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.models.store import ModelStore
@@ -60,14 +60,14 @@ def quantize(settings: Settings, sources: Sequence[str], weights: Path) -> Quant
         ModelError: the file cannot be written.
     """
     store = ModelStore(settings.cache / "models")
-    exact = open_backbone(FLOAT32, store)
+    exact = build_encoder(FLOAT32, store)
     images = _load_images(sources, exact.preprocess)
     calibrating, others = images[::2], images[1::2]
     draft = weights.with_name(f".{weights.name}.draft")
     try:
         weights.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(make(calibrating, store))
-        near = open_backbone(INT8, store, str(draft)).embed(others)
+        near = build_encoder(INT8, store, str(draft)).embed(others)
         draft.replace(weights)
     except OSError as error:
         raise ModelError(f"{weights} cannot be written: {error.strerror or error}. Check rights and space.") from error

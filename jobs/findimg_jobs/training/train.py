@@ -33,7 +33,7 @@ class Comparison:
     labels: int  # number of queries
     images: int  # images that were not used in training
     head: float
-    conse: float | None  # None for a backbone without classes
+    conse: float | None  # None for an encoder without classes
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class EfficientNetLite(RegisteredEncoder):
 
     def class_weights(self) -> NDArray[np.float32]:
         if self._class_weights is None:
-            raise ModelError(f"{self.name} was opened without its weights; open it with open_backbone.")
+            raise ModelError(f"{self.name} was opened without its weights. Open it with build_encoder.")
         return self._class_weights
 
     def portable_files(self) -> Mapping[str, bytes]:

@@ -121,7 +121,7 @@ def near_duplicate_cosine(name: str) -> float:
     return _registered().get(_without_label(name), RegisteredEncoder).near_duplicates
 
 
-def open_backbone(name: str, store: ModelStore, weights: str | None = None, threads: int | None = None) -> ImageEncoder:
+def build_encoder(name: str, store: ModelStore, weights: str | None = None, threads: int | None = None) -> ImageEncoder:
     """Build an encoder's model, which takes seconds. Download its weights if they are not on this machine.
 
     Args:
@@ -176,7 +176,7 @@ def open_portable_texts(name: str, folder: Path, threads: int | None = None) -> 
 
 
 def fingerprint(name: str, store: ModelStore, weights: str | None = None) -> str:
-    """Return the fingerprint of the encoder that `open_backbone` opens, without building the model.
+    """Return the fingerprint of the encoder that `build_encoder` opens, without building the model.
 
     Raises:
         SettingsError: there is no encoder `name`.

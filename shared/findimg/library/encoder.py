@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from findimg.encoders.base import ENCODER_FILE, MODEL_FOLDER, ImageEncoder, TextEncoder
-from findimg.encoders.registry import open_backbone, open_portable, open_portable_texts, text_files
+from findimg.encoders.registry import build_encoder, open_portable, open_portable_texts, text_files
 from findimg.errors import LibraryError, ModelError
 from findimg.library.layout import VOCABULARY_FILE, encoder_key, shards_prefix
 from findimg.library.library import Version
@@ -102,7 +102,7 @@ def open_encoder(
     """
     manifest = version.manifest
     if weights or not carries_encoder(manifest):
-        return open_backbone(manifest.backbone, store, weights, threads)
+        return build_encoder(manifest.backbone, store, weights, threads)
     folder = _model_folder(version, store, _model_files(manifest))
     try:
         return open_portable(manifest.backbone, folder, manifest.fingerprint, threads)

@@ -134,8 +134,8 @@ def hash_of(data: bytes) -> str:
 @remember
 def looks(models: Path, data: bytes) -> NDArray[np.float32]:
     """Return the visual embedding of an image that is embedded alone, float32[dim]."""
-    backbone = findimg_jobs.indexing.embed.open_backbone("efficientnet-lite0", ModelStore(models), None)
-    visual: NDArray[np.float32] = backbone.embed(backbone.preprocess(decode(data).pixels)[None]).visual[0]
+    encoder = findimg_jobs.indexing.embed.build_encoder("efficientnet-lite0", ModelStore(models), None)
+    visual: NDArray[np.float32] = encoder.embed(encoder.preprocess(decode(data).pixels)[None]).visual[0]
     return visual
 
 

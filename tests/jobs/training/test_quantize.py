@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.errors import ModelError, SettingsError
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
@@ -35,8 +35,8 @@ def weights(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 
 def test_int8_backbone_is_close_to_float32(weights: Path, samples: Path, cache: Path) -> None:
     store = ModelStore(cache / "models")
-    exact = open_backbone("efficientnet-lite0", store)
-    near = open_backbone("efficientnet-lite0-int8", store, str(weights))
+    exact = build_encoder("efficientnet-lite0", store)
+    near = build_encoder("efficientnet-lite0-int8", store, str(weights))
     image = Image.open(samples / "cat.png").convert("RGB")
     batch = exact.preprocess(image)[None]
     some, other = exact.embed(batch), near.embed(batch)
@@ -61,13 +61,13 @@ def test_library_can_be_indexed_and_searched_with_int8(
 
 def test_missing_int8_weights_error_explains_quantize(cache: Path) -> None:
     with pytest.raises(ModelError, match="findimg-jobs quantize"):
-        open_backbone("efficientnet-lite0-int8", ModelStore(cache / "models"))
+        build_encoder("efficientnet-lite0-int8", ModelStore(cache / "models"))
 
 
 def test_other_weights_are_rejected(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "odd.tflite").write_bytes(b"something else")
     with pytest.raises(ModelError, match=r"odd\.tflite is not what findimg-jobs quantize makes"):
-        open_backbone("efficientnet-lite0-int8", ModelStore(cache / "models"), str(tmp_path / "odd.tflite"))
+        build_encoder("efficientnet-lite0-int8", ModelStore(cache / "models"), str(tmp_path / "odd.tflite"))
 
 
 def test_too_few_readable_photographs_are_rejected(tmp_path: Path, cache: Path) -> None:

@@ -11,7 +11,7 @@ from findimg.encoders.base import ENCODER_FILE, ImageEncoder
 from findimg.encoders.efficientnet_lite import EPSILON, EfficientNetLite, _folded
 from findimg.encoders.efficientnet_lite0 import EfficientNetLite0
 from findimg.encoders.efficientnet_lite2 import EfficientNetLite2
-from findimg.encoders.registry import fingerprint, open_backbone, open_portable
+from findimg.encoders.registry import build_encoder, fingerprint, open_portable
 from findimg.encoders.runtimes.litert import convert_to_litert
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
@@ -58,13 +58,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
 
 
 @pytest.fixture(scope="module")
-def backbone(store: ModelStore) -> ImageEncoder:
-    return open_backbone("efficientnet-lite0", store)
+def encoder(store: ModelStore) -> ImageEncoder:
+    return build_encoder("efficientnet-lite0", store)
 
 
 @pytest.fixture(scope="module")
 def lite2(store: ModelStore) -> ImageEncoder:
-    return open_backbone("efficientnet-lite2", store)
+    return build_encoder("efficientnet-lite2", store)
 
 
 def photographs() -> list[Image.Image]:
@@ -81,9 +81,9 @@ def photographs() -> list[Image.Image]:
         (lambda: load_sample_image("flower.jpg"), {985}),  # daisy
     ],
 )
-def test_photograph_gets_its_class(backbone: ImageEncoder, pixels: object, right: set[int]) -> None:
+def test_photograph_gets_its_class(encoder: ImageEncoder, pixels: object, right: set[int]) -> None:
     assert callable(pixels)
-    features = backbone.embed(backbone.preprocess(Image.fromarray(pixels()))[None])
+    features = encoder.embed(encoder.preprocess(Image.fromarray(pixels()))[None])
     assert features.probabilities is not None
     assert int(features.probabilities[0].argmax()) in right
 
@@ -98,46 +98,46 @@ def test_lite2_has_a_larger_input_and_names_photographs(lite2: ImageEncoder) -> 
     assert best[1] in {504, 967, 968}  # coffee mug, espresso, cup
 
 
-def test_embeddings_have_the_documented_shapes_and_probabilities_sum_to_one(backbone: ImageEncoder) -> None:
-    batch = np.stack([backbone.preprocess(image) for image in photographs()])
-    features = backbone.embed(batch)
+def test_embeddings_have_the_documented_shapes_and_probabilities_sum_to_one(encoder: ImageEncoder) -> None:
+    batch = np.stack([encoder.preprocess(image) for image in photographs()])
+    features = encoder.embed(batch)
     assert batch.shape == (4, 224, 224, 3)
     assert batch.dtype == np.uint8
-    assert features.visual.shape == (4, backbone.dim)
+    assert features.visual.shape == (4, encoder.dim)
     assert features.visual.dtype == np.float32
     assert features.probabilities is not None
-    assert features.probabilities.shape == (4, backbone.classes)
+    assert features.probabilities.shape == (4, encoder.classes)
     np.testing.assert_allclose(features.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 33])
-def test_embedding_does_not_depend_on_its_batch(backbone: ImageEncoder, count: int) -> None:
-    images = [backbone.preprocess(image) for image in photographs()]
+def test_embedding_does_not_depend_on_its_batch(encoder: ImageEncoder, count: int) -> None:
+    images = [encoder.preprocess(image) for image in photographs()]
     batch = np.stack([images[position % len(images)] for position in range(count)])
-    alone = np.concatenate([backbone.embed(image[None]).visual for image in images])
-    together = backbone.embed(batch).visual
-    assert together.shape == (count, backbone.dim)
+    alone = np.concatenate([encoder.embed(image[None]).visual for image in images])
+    together = encoder.embed(batch).visual
+    assert together.shape == (count, encoder.dim)
     np.testing.assert_array_equal(together, alone[np.arange(count) % len(images)])
 
 
-@pytest.mark.parametrize("encoder", [EfficientNetLite0, EfficientNetLite2])
-def test_outputs_equal_those_of_keras(store: ModelStore, encoder: type[EfficientNetLite]) -> None:
-    backbone = open_backbone(encoder.name, store)
-    batch = np.stack([backbone.preprocess(image) for image in photographs()])
-    model = encoder.build(encoder.read_tensors(store.path(encoder.name)))
+@pytest.mark.parametrize("kind", [EfficientNetLite0, EfficientNetLite2])
+def test_outputs_equal_those_of_keras(store: ModelStore, kind: type[EfficientNetLite]) -> None:
+    encoder = build_encoder(kind.name, store)
+    batch = np.stack([encoder.preprocess(image) for image in photographs()])
+    model = kind.build(kind.read_tensors(store.path(kind.name)))
     visual, probabilities, regions = model.predict(batch, verbose=0)
-    features = backbone.embed(batch)
+    features = encoder.embed(batch)
     np.testing.assert_allclose(features.visual, visual, atol=1e-3)
     np.testing.assert_allclose(features.probabilities, probabilities, atol=1e-4)
     np.testing.assert_allclose(features.regions, regions, atol=1e-4)
 
 
-def test_regions_show_both_things_of_a_collage(backbone: ImageEncoder) -> None:
+def test_regions_show_both_things_of_a_collage(encoder: ImageEncoder) -> None:
     cat, cup = (Image.fromarray(array).resize((300, 300)) for array in (skimage.data.chelsea(), skimage.data.coffee()))
     collage = Image.new("RGB", (600, 300))
     collage.paste(cat, (0, 0))
     collage.paste(cup, (300, 0))
-    features = backbone.embed(backbone.preprocess(collage)[None])
+    features = encoder.embed(encoder.preprocess(collage)[None])
     assert features.probabilities is not None
     assert features.regions is not None
     whole, regions = (
@@ -148,30 +148,30 @@ def test_regions_show_both_things_of_a_collage(backbone: ImageEncoder) -> None:
     assert min(regions) > 3 * min(whole)
 
 
-def test_model_without_regions_from_an_older_library_opens(backbone: ImageEncoder, tmp_path: Path) -> None:
+def test_model_without_regions_from_an_older_library_opens(encoder: ImageEncoder, tmp_path: Path) -> None:
     import keras
 
     model = EfficientNetLite0.build(EfficientNetLite0.read_tensors(ModelStore(Path()).path("efficientnet-lite0")))
     (tmp_path / ENCODER_FILE).write_bytes(convert_to_litert(keras.Model(model.input, model.outputs[:2])))
-    batch = np.stack([backbone.preprocess(image) for image in photographs()])
-    features = open_portable("efficientnet-lite0", tmp_path, backbone.fingerprint).embed(batch)
+    batch = np.stack([encoder.preprocess(image) for image in photographs()])
+    features = open_portable("efficientnet-lite0", tmp_path, encoder.fingerprint).embed(batch)
     assert features.regions is None
-    np.testing.assert_allclose(features.visual, backbone.embed(batch).visual, atol=1e-3)
+    np.testing.assert_allclose(features.visual, encoder.embed(batch).visual, atol=1e-3)
 
 
-def test_several_threads_can_embed_at_the_same_time(backbone: ImageEncoder) -> None:
-    batch = np.stack([backbone.preprocess(image) for image in photographs()])
-    expected = backbone.embed(batch).visual
+def test_several_threads_can_embed_at_the_same_time(encoder: ImageEncoder) -> None:
+    batch = np.stack([encoder.preprocess(image) for image in photographs()])
+    expected = encoder.embed(batch).visual
     with ThreadPoolExecutor(8) as pool:
-        for visual in pool.map(lambda _: backbone.embed(batch).visual, range(24)):
+        for visual in pool.map(lambda _: encoder.embed(batch).visual, range(24)):
             np.testing.assert_array_equal(visual, expected)
 
 
-def test_class_weights_reproduce_the_probabilities(backbone: ImageEncoder) -> None:
-    features = backbone.embed(np.stack([backbone.preprocess(image) for image in photographs()]))
+def test_class_weights_reproduce_the_probabilities(encoder: ImageEncoder) -> None:
+    features = encoder.embed(np.stack([encoder.preprocess(image) for image in photographs()]))
     assert features.probabilities is not None
     # What the weights leave of the log probabilities is the bias of a class and the normalisation of an image.
-    rest = np.log(features.probabilities) - features.visual @ backbone.class_weights()
+    rest = np.log(features.probabilities) - features.visual @ encoder.class_weights()
     per_class = rest - rest.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(per_class, np.broadcast_to(per_class[:1], per_class.shape), atol=1e-2)
 
@@ -203,7 +203,7 @@ def test_other_weights_are_refused_before_unpickling(tmp_path: Path) -> None:
         ("efficientnet-lite2", store.path("efficientnet-lite0")),
     ):
         with pytest.raises(ModelError, match=f"not the weights file of {name}: its SHA-256"):
-            open_backbone(name, store, str(weights))
+            build_encoder(name, store, str(weights))
 
 
 def test_damaged_converted_model_is_named(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_damaged_converted_model_is_named(tmp_path: Path) -> None:
     kept.parent.mkdir()
     kept.write_bytes(b"no model")
     with pytest.raises(ModelError, match=rf"{kept}.*delete it"):
-        open_backbone("efficientnet-lite0", store)
+        build_encoder("efficientnet-lite0", store)
 
 
 @pytest.mark.long
@@ -220,11 +220,11 @@ def test_damaged_converted_model_is_named(tmp_path: Path) -> None:
 def test_photographs_of_imagenet_classes_get_the_right_class(store: ModelStore, name: str, least: float) -> None:
     if not PHOTOS.is_dir():
         pytest.skip(f"The photographs of the handbook are not at {PHOTOS}.")
-    backbone = open_backbone(name, store)
+    encoder = build_encoder(name, store)
     right: dict[str, float] = {}
     for folder, classes in CLASSES.items():
         images = [Image.open(path).convert("RGB") for path in sorted((PHOTOS / folder).glob("*.jpg"))]
-        features = backbone.embed(np.stack([backbone.preprocess(image) for image in images]))
+        features = encoder.embed(np.stack([encoder.preprocess(image) for image in images]))
         assert features.probabilities is not None
         right[folder] = float(np.isin(features.probabilities.argmax(axis=1), list(classes)).mean())
     assert sum(right.values()) / len(right) >= least, right

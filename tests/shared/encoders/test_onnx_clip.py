@@ -14,7 +14,7 @@ from PIL import Image
 from findimg.encoders.base import TextEncoder
 from findimg.encoders.clip_presets import PRESETS, NllbClip
 from findimg.encoders.onnx_clip import OnnxClip
-from findimg.encoders.registry import backbone_names, fingerprint, open_backbone
+from findimg.encoders.registry import backbone_names, build_encoder, fingerprint
 from findimg.encoders.runtimes.clip_text import clean_text
 from findimg.encoders.runtimes.onnx import OnnxModel
 from findimg.errors import ModelError
@@ -47,7 +47,7 @@ def encoder(folder: Path, towers: tuple[Weights, Weights]) -> OnnxClip:
 
 
 def opened(folder: Path) -> OnnxClip:
-    encoder = open_backbone("onnx-clip", ModelStore(folder / "store"), str(folder), threads=2)
+    encoder = build_encoder("onnx-clip", ModelStore(folder / "store"), str(folder), threads=2)
     assert isinstance(encoder, OnnxClip)
     return encoder
 
@@ -301,6 +301,6 @@ def test_broken_or_hostile_folder_is_refused_in_one_sentence(tmp_path: Path, nam
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"There is no folder '.*gone'"):
-        open_backbone("onnx-clip", ModelStore(tmp_path), str(tmp_path / "gone"))
+        build_encoder("onnx-clip", ModelStore(tmp_path), str(tmp_path / "gone"))
     with pytest.raises(ModelError, match=r"onnx-clip needs a model\. Name its folder"):
-        open_backbone("onnx-clip", ModelStore(tmp_path))
+        build_encoder("onnx-clip", ModelStore(tmp_path))

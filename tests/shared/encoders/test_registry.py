@@ -14,9 +14,9 @@ from findimg.encoders.clip_presets import PRESETS
 from findimg.encoders.registry import (
     RegisteredEncoder,
     backbone_names,
+    build_encoder,
     fingerprint,
     near_duplicate_cosine,
-    open_backbone,
     open_portable,
     open_portable_texts,
     register_encoder,
@@ -27,7 +27,7 @@ from findimg.models.store import ModelStore
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     prelude = (
-        "import sys\nfrom pathlib import Path\nfrom findimg.encoders.registry import fingerprint, open_backbone\n"
+        "import sys\nfrom pathlib import Path\nfrom findimg.encoders.registry import fingerprint, build_encoder\n"
         f"from findimg.models.store import ModelStore\nstore = ModelStore(Path({str(folder)!r}))\n"
     )
     root = Path(__file__).parents[3]
@@ -50,9 +50,9 @@ def test_default_encoder_needs_tensorflow_only_for_its_conversion(tmp_path: Path
     code = (
         "import numpy as np\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
-        "backbone = open_backbone('efficientnet-lite0', store, threads=1)\n"
-        "assert backbone.fingerprint == fingerprint('efficientnet-lite0', store)\n"
-        "print(backbone.embed(np.full((3, 224, 224, 3), 99, np.uint8)).visual.sum(), 'tensorflow' in sys.modules)\n"
+        "encoder = build_encoder('efficientnet-lite0', store, threads=1)\n"
+        "assert encoder.fingerprint == fingerprint('efficientnet-lite0', store)\n"
+        "print(encoder.embed(np.full((3, 224, 224, 3), 99, np.uint8)).visual.sum(), 'tensorflow' in sys.modules)\n"
     )
     first, second = run(code, tmp_path), run(code, tmp_path)
     assert (first.stderr, second.stderr) == ("", ""), "a person would see the libraries' own messages"
@@ -76,7 +76,7 @@ def test_number_of_tensorflow_threads_cannot_change(tmp_path: Path) -> None:
 
 
 def test_unknown_backbone_is_refused_with_the_known_names(tmp_path: Path) -> None:
-    for ask in (open_backbone, fingerprint):
+    for ask in (build_encoder, fingerprint):
         with pytest.raises(SettingsError, match=r"'resnet'.*vgg16-gap"):
             ask("resnet", ModelStore(tmp_path))
 
@@ -129,9 +129,9 @@ def test_encoder_is_added_with_one_class(tmp_path: Path, monkeypatch: pytest.Mon
 
     assert "mean" in backbone_names()
     with pytest.raises(ModelError, match=r"^Name a file with --weights\.$"):
-        open_backbone("mean", ModelStore(tmp_path))
+        build_encoder("mean", ModelStore(tmp_path))
     (tmp_path / "weights").write_bytes(b"1")
-    encoder = open_backbone("mean", ModelStore(tmp_path), str(tmp_path / "weights"))
+    encoder = build_encoder("mean", ModelStore(tmp_path), str(tmp_path / "weights"))
     pixels = encoder.preprocess(Image.new("RGB", (5, 5), (1, 2, 3)))
     assert encoder.embed(pixels[None]).visual.tolist() == [[1, 2, 3]]
     assert encoder.portable_files() == {}

@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_image
 
 from findimg.encoders import vgg16
 from findimg.encoders.base import ImageEncoder
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.encoders.vgg16 import check_weights
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
@@ -41,7 +41,7 @@ def weights(reference: keras.Model, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def backbone(weights: Path) -> ImageEncoder:
+def encoder(weights: Path) -> ImageEncoder:
     return opened(weights, small=False)
 
 
@@ -49,19 +49,19 @@ def opened(weights: Path, small: bool) -> ImageEncoder:
     """Open the encoder in bfloat16 if `small`, else in float32, whatever this machine prefers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg16, "bfloat16_is_faster", lambda: small)
-        return open_backbone("vgg16", ModelStore(weights.parent), str(weights))
+        return build_encoder("vgg16", ModelStore(weights.parent), str(weights))
 
 
 @pytest.mark.slow
-def test_embeddings_and_probabilities_equal_those_of_keras(backbone: ImageEncoder, reference: keras.Model) -> None:
+def test_embeddings_and_probabilities_equal_those_of_keras(encoder: ImageEncoder, reference: keras.Model) -> None:
     images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
-    batch = np.stack([backbone.preprocess(Image.fromarray(image)) for image in images])
+    batch = np.stack([encoder.preprocess(Image.fromarray(image)) for image in images])
     cut = keras.Model(reference.input, [reference.get_layer("fc2").output, reference.output])
     visual, probabilities = cut.predict(keras.applications.vgg16.preprocess_input(batch.astype(np.float32)), verbose=0)
-    features = backbone.embed(batch)
-    assert features.visual.shape == (3, backbone.dim)
+    features = encoder.embed(batch)
+    assert features.visual.shape == (3, encoder.dim)
     assert features.probabilities is not None
-    assert features.probabilities.shape == (3, backbone.classes)
+    assert features.probabilities.shape == (3, encoder.classes)
     assert features.visual.min() == 0, "fc2 is taken behind its ReLU"
     np.testing.assert_allclose(features.visual, visual, rtol=1e-4, atol=1e-4 * visual.max())
     np.testing.assert_allclose(features.probabilities, probabilities, rtol=1e-2, atol=1e-5)
@@ -69,10 +69,10 @@ def test_embeddings_and_probabilities_equal_those_of_keras(backbone: ImageEncode
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_bfloat16_embeddings_are_close_to_float32(backbone: ImageEncoder, weights: Path) -> None:
+def test_bfloat16_embeddings_are_close_to_float32(encoder: ImageEncoder, weights: Path) -> None:
     images = [skimage.data.chelsea(), skimage.data.coffee(), load_sample_image("china.jpg")]
-    batch = np.stack([backbone.preprocess(Image.fromarray(image)) for image in images])
-    exact, near = backbone.embed(batch), opened(weights, small=True).embed(batch)
+    batch = np.stack([encoder.preprocess(Image.fromarray(image)) for image in images])
+    exact, near = encoder.embed(batch), opened(weights, small=True).embed(batch)
     lengths = np.linalg.norm(exact.visual, axis=1) * np.linalg.norm(near.visual, axis=1)
     assert near.visual.dtype == np.float32
     assert not np.array_equal(near.visual, exact.visual), "both were computed in one precision"
@@ -82,15 +82,15 @@ def test_bfloat16_embeddings_are_close_to_float32(backbone: ImageEncoder, weight
 
 
 @pytest.mark.slow
-def test_class_weights_equal_the_last_layer_of_keras(backbone: ImageEncoder, reference: keras.Model) -> None:
-    np.testing.assert_array_equal(backbone.class_weights(), reference.get_layer("predictions").get_weights()[0])
+def test_class_weights_equal_the_last_layer_of_keras(encoder: ImageEncoder, reference: keras.Model) -> None:
+    np.testing.assert_array_equal(encoder.class_weights(), reference.get_layer("predictions").get_weights()[0])
 
 
 def test_file_that_is_not_hdf5_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "page.h5"
     path.write_text("<html>404</html>")
     with pytest.raises(ModelError, match=r"page\.h5 is not a readable HDF5 file"):
-        open_backbone("vgg16", ModelStore(tmp_path), str(path))
+        build_encoder("vgg16", ModelStore(tmp_path), str(path))
 
 
 def test_truncated_file_is_refused(tmp_path: Path) -> None:
@@ -109,10 +109,10 @@ def test_weights_of_another_shape_are_refused_with_the_shape(tmp_path: Path) -> 
     with pytest.raises(
         ModelError, match=r"does not hold the weights of vgg16 alone: .*\[25088, 4096\].* 1 times\. Received: 0"
     ):
-        open_backbone("vgg16", ModelStore(tmp_path), str(path))
+        build_encoder("vgg16", ModelStore(tmp_path), str(path))
 
 
 @pytest.mark.slow
 def test_vgg16_gap_refuses_weights_with_dense_layers(weights: Path) -> None:
     with pytest.raises(ModelError, match=r"weights of vgg16-gap alone: .*\[25088, 4096\].* 0 times\. Received: 1"):
-        open_backbone("vgg16-gap", ModelStore(weights.parent), str(weights))
+        build_encoder("vgg16-gap", ModelStore(weights.parent), str(weights))

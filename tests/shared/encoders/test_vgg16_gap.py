@@ -15,7 +15,7 @@ from sklearn.datasets import load_sample_image
 
 from findimg.encoders import vgg16_gap
 from findimg.encoders.base import ImageEncoder
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
 
@@ -62,7 +62,7 @@ def weights(graph: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def backbone(weights: Path) -> ImageEncoder:
+def encoder(weights: Path) -> ImageEncoder:
     return opened(weights, small=False)
 
 
@@ -70,29 +70,29 @@ def opened(weights: Path, small: bool) -> ImageEncoder:
     """Open the encoder in bfloat16 if `small`, else in float32, whatever this machine prefers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg16_gap, "bfloat16_is_faster", lambda: small)
-        return open_backbone("vgg16-gap", ModelStore(weights.parent), str(weights))
+        return build_encoder("vgg16-gap", ModelStore(weights.parent), str(weights))
 
 
 @pytest.mark.slow
 def test_embeddings_equal_those_of_the_same_convolutions_in_onnx_runtime(
-    backbone: ImageEncoder, graph: onnx.ModelProto
+    encoder: ImageEncoder, graph: onnx.ModelProto
 ) -> None:
-    batch = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
+    batch = np.stack([encoder.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     blue_first = batch[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
     (pooled,) = session.run([POOL], {graph.graph.input[0].name: blue_first})
     expected = pooled.mean(axis=(2, 3))
-    visual = backbone.embed(batch).visual
-    assert visual.shape == (len(PHOTOGRAPHS), backbone.dim)
+    visual = encoder.embed(batch).visual
+    assert visual.shape == (len(PHOTOGRAPHS), encoder.dim)
     cosine = (visual * expected).sum(axis=1) / np.linalg.norm(visual, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosine.min() >= 0.9999
     np.testing.assert_allclose(visual, expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.slow
-def test_bfloat16_embeddings_are_close_to_float32(backbone: ImageEncoder, weights: Path) -> None:
-    batch = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
-    exact, near = backbone.embed(batch).visual, opened(weights, small=True).embed(batch).visual
+def test_bfloat16_embeddings_are_close_to_float32(encoder: ImageEncoder, weights: Path) -> None:
+    batch = np.stack([encoder.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
+    exact, near = encoder.embed(batch).visual, opened(weights, small=True).embed(batch).visual
     assert near.dtype == np.float32
     assert not np.array_equal(near, exact), "both were computed in one precision"
     cosine = (exact * near).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(near, axis=1)
@@ -100,19 +100,19 @@ def test_bfloat16_embeddings_are_close_to_float32(backbone: ImageEncoder, weight
 
 
 @pytest.mark.slow
-def test_it_has_no_classes(backbone: ImageEncoder) -> None:
-    assert backbone.classes == 0
-    assert backbone.embed(np.zeros((1, 224, 224, 3), np.uint8)).probabilities is None
+def test_it_has_no_classes(encoder: ImageEncoder) -> None:
+    assert encoder.classes == 0
+    assert encoder.embed(np.zeros((1, 224, 224, 3), np.uint8)).probabilities is None
     with pytest.raises(ModelError, match="Use vgg16 or efficientnet-lite0"):
-        backbone.class_weights()
+        encoder.class_weights()
 
 
 @pytest.mark.slow
-def test_weights_in_the_old_layout_of_keras_are_read(backbone: ImageEncoder, weights: Path, tmp_path: Path) -> None:
+def test_weights_in_the_old_layout_of_keras_are_read(encoder: ImageEncoder, weights: Path, tmp_path: Path) -> None:
     model = keras.applications.VGG16(weights=None, include_top=False)
     model.load_weights(weights)
     with h5py.File(tmp_path / "old.h5", "w") as file:
         save_weights_to_hdf5_group(file, model)
     old = opened(tmp_path / "old.h5", small=False)
-    pixels = np.stack([backbone.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
-    np.testing.assert_array_equal(old.embed(pixels).visual, backbone.embed(pixels).visual)
+    pixels = np.stack([encoder.preprocess(Image.fromarray(pixels())) for pixels in PHOTOGRAPHS.values()])
+    np.testing.assert_array_equal(old.embed(pixels).visual, encoder.embed(pixels).visual)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from findimg.encoders.base import ENCODER_FILE
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.errors import LibraryError
 from findimg.library.encoder import keep_encoder, open_encoder
 from findimg.library.layout import encoder_key
@@ -26,7 +26,7 @@ def pixels(count: int) -> np.ndarray:
 def test_model_in_the_library_embeds_like_the_encoder_that_indexed(
     version: Version, cache: Path, tmp_path: Path
 ) -> None:
-    built = open_backbone("efficientnet-lite0", ModelStore(cache / "models"))
+    built = build_encoder("efficientnet-lite0", ModelStore(cache / "models"))
     opened = open_encoder(version, ModelStore(tmp_path))
     assert opened.fingerprint == built.fingerprint == version.manifest.fingerprint
     np.testing.assert_array_equal(opened.embed(pixels(3)).visual, built.embed(pixels(3)).visual)
@@ -50,7 +50,7 @@ def test_damaged_model_is_an_error_that_names_it(version: Version, tmp_path: Pat
 
 
 def test_model_is_kept_once_in_the_embedding_store(cache: Path, tmp_path: Path) -> None:
-    encoder = open_backbone("efficientnet-lite0", ModelStore(cache / "models"))
+    encoder = build_encoder("efficientnet-lite0", ModelStore(cache / "models"))
     storage = open_storage(tmp_path)
     keep_encoder(storage, encoder)
     (first,) = storage.list()

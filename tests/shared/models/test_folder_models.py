@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from findimg.encoders.registry import fingerprint, open_backbone
+from findimg.encoders.registry import build_encoder, fingerprint
 from findimg.errors import ModelError
 from findimg.models.store import ModelStore
 from tests.shared.encoders.made_clip import make_folder
@@ -101,7 +101,7 @@ def test_preset_is_downloaded_once_from_the_mirror(tmp_path: Path, hub: Hub, fol
     asked = len(hub.asked)
     assert store.pull("clip-b32") == store.weights("clip-b32") == path
     assert len(hub.asked) == asked
-    assert open_backbone("clip-b32", store).fingerprint == fingerprint("clip-b32", store)
+    assert build_encoder("clip-b32", store).fingerprint == fingerprint("clip-b32", store)
     status = next(status for status in store.list() if status.name == "clip-b32")
     assert (status.state, status.size) == ("cached", reports[-1])
     assert [left.name for left in tmp_path.iterdir()] == ["weights"]
@@ -177,5 +177,5 @@ def test_folder_in_s3_is_pulled_and_named_as_weights(tmp_path: Path, folder: Pat
             client.upload_file(str(file), bucket, f"clip/{file.relative_to(folder)}")
     store = ModelStore(tmp_path)
     assert same_files(store.pull("clip-b32", f"s3://{bucket}/clip"), folder)
-    named = open_backbone("onnx-clip", store, f"s3://{bucket}/clip")
+    named = build_encoder("onnx-clip", store, f"s3://{bucket}/clip")
     assert named.fingerprint == fingerprint("onnx-clip", store, str(folder))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from findimg.encoders.base import ImageEncoder
-from findimg.encoders.registry import open_backbone
+from findimg.encoders.registry import build_encoder
 from findimg.errors import LibraryError, QueryError
 from findimg.images import decode
 from findimg.library.library import Library
@@ -24,8 +24,8 @@ def searcher(library: str, cache: Path) -> Iterator[Searcher]:
 
 
 @pytest.fixture(scope="module")
-def backbone(cache: Path) -> ImageEncoder:
-    return open_backbone("efficientnet-lite0", ModelStore(cache / "models"))
+def encoder(cache: Path) -> ImageEncoder:
+    return build_encoder("efficientnet-lite0", ModelStore(cache / "models"))
 
 
 def names(searcher: Searcher, text: str, k: int = 3) -> list[str]:
@@ -166,8 +166,8 @@ def test_date_filter_reports_images_that_only_the_file_dates(searcher: Searcher)
     assert {hit.dated_by for hit in hits} == {"file"}
 
 
-def test_image_is_most_similar_to_itself(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
-    seen = embed_image(decode((samples / "cat.png").read_bytes()), searcher.manifest, [backbone])
+def test_image_is_most_similar_to_itself(searcher: Searcher, samples: Path, encoder: ImageEncoder) -> None:
+    seen = embed_image(decode((samples / "cat.png").read_bytes()), searcher.manifest, [encoder])
     hits = searcher.similar(seen, Query(""), 5).hits
     assert Path(hits[0].uri).name == "cat.png"
     assert hits[0].score == pytest.approx(1, abs=0.01)
@@ -181,9 +181,9 @@ def test_query_image_can_be_left_out(searcher: Searcher, samples: Path) -> None:
     assert item not in [hit.item for hit in hits]
 
 
-def test_stored_features_equal_new_ones(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
+def test_stored_features_equal_new_ones(searcher: Searcher, samples: Path, encoder: ImageEncoder) -> None:
     _, stored = searcher.look_up(str(samples / "dalmatian.jpg"))
-    fresh = embed_image(decode((samples / "dalmatian.jpg").read_bytes()), searcher.manifest, [backbone])
+    fresh = embed_image(decode((samples / "dalmatian.jpg").read_bytes()), searcher.manifest, [encoder])
     np.testing.assert_allclose(stored.visual, fresh.visual, atol=0.02)
     assert stored.classes[0] == fresh.classes[0] == 251
     assert len(stored.classes) == 20
@@ -203,7 +203,7 @@ def test_image_that_is_not_indexed_is_rejected(searcher: Searcher) -> None:
         searcher.look_up("/etc/passwd")
 
 
-def test_other_encoder_is_rejected(searcher: Searcher, samples: Path, backbone: ImageEncoder) -> None:
+def test_other_encoder_is_rejected(searcher: Searcher, samples: Path, encoder: ImageEncoder) -> None:
     class Other:
         name = "vgg16"
         fingerprint = "other"
