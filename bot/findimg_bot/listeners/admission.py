@@ -32,7 +32,10 @@ _CHANNEL_ENTITY = "slack#/types/channel_id"
 _HOOKS = "https://hooks.slack.com"
 _INTERRUPTED = "findimg was interrupted while it sent an answer to you. If you do not see the answer here, ask again."
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
-_OTHER_TEAM = "findimg answers only people of the workspace that installed it."
+_OTHER_TEAM = (
+    "findimg answers only people of the workspace that installed it. Ask one of them to search for you, or ask the "
+    "operator of findimg to allow your workspace."
+)
 _TEAM_NOT_ALLOWED = (
     "findimg is not allowed to answer in this workspace. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {team}."
 )

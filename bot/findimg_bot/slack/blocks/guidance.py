@@ -16,7 +16,7 @@ HELP = {
         "`/findimg beach in:2024/party before:2024-06-01 type:png`  by folder, by the camera's date, by format\n"
         "`/findimg like:LINK`  images that look like one\n"
         "`/findimg grid cat`  all images of a page on one contact sheet\n"
-        "`/findimg off`, `/findimg on`  whether the pictures of this channel are found"
+        "`/findimg off`  hides the pictures of this channel from searches, `/findimg on`  shows them again"
     ),
     "/tag": (
         "*Name what an image shows*\n"

@@ -152,7 +152,7 @@ async def permalink(client: AsyncWebClient, uri: str) -> str:
         return str((await client.files_info(file=uri.split("/")[4]))["file"]["permalink"])
     except SlackApiError as error:
         if error.response.get("error") in _NOT_FOUND:
-            raise QueryError("That picture was deleted in Slack.") from error
+            raise QueryError("That picture was deleted in Slack. Search again for others.") from error
         raise access_error(error) from error
 
 
