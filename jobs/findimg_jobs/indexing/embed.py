@@ -1,5 +1,6 @@
 """Embed one shard: read, decode, make thumbnails, run the encoder, commit. Every engine runs this code."""
 
+import hashlib
 import io
 import os
 import time
@@ -26,7 +27,7 @@ from findimg.library.layout import classifier_key, thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
-from findimg.storage.slack import SlackAccess, use_access
+from findimg.storage.slack import SlackAccess, read_converted, use_access
 from findimg_jobs.indexing.described import DescribedImages
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
@@ -203,7 +204,7 @@ class Embedder:
             read = time.perf_counter() - start
             with self._decoding:
                 start = time.perf_counter()
-                decoded = decode(data)
+                decoded = _decoded(image.uri, data)
                 own = self._prepared(image, decoded, len(data))
                 other = self._beside._prepared(image, decoded, 0) if self._beside else None
                 if not _has_pixels(own) and not _has_pixels(other):
@@ -227,6 +228,22 @@ class Embedder:
             return _failure(image, error)
         # All images of a shard wait for a second encoder, so the decoded pixels are not kept.
         return _Prepared(image, replace(decoded, pixels=_NO_PIXELS), pixels, bytes_read, {})
+
+
+def _decoded(uri: str, data: bytes) -> Image:
+    """Return a decoded image. Of a HEIC image in Slack that cannot be decoded, Slack's own JPEG is used.
+
+    Raises:
+        ImageError: the image cannot be decoded.
+        StorageError: Slack cannot be reached, or refuses the request.
+    """
+    try:
+        return decode(data)
+    except ImageError:
+        converted = read_converted(uri)
+        if converted is None:
+            raise
+        return replace(decode(converted), sha256=hashlib.sha256(data).hexdigest())
 
 
 _Outcomes: TypeAlias = tuple[_Prepared | Failure, _Prepared | Failure | None]

@@ -34,6 +34,8 @@ _ATTEMPTS = 5  # for one request that Slack limits
 _LONGEST_PAUSE = 60.0  # seconds that Slack may ask to wait
 _ID = re.compile(r"[A-Z][A-Z0-9]{2,}")
 _FILE_PATH = re.compile(r"/files-pri/(?P<team>[A-Z0-9]+)-(?P<file>[A-Z0-9]+)/(?P<name>[^/?#]+)")
+_CONVERTED_PATH = re.compile(r"/files-tmb/[A-Z0-9]+-(?P<file>[A-Z0-9]+)(?:-\w+)?/[^/?#]+")
+_THUMBNAILS = ("thumb_1024", "thumb_960", "thumb_800", "thumb_720", "thumb_480", "thumb_360")
 _log = logging.getLogger(__name__)
 
 
@@ -177,6 +179,10 @@ class _Workspace:
             pages = int(answer["paging"]["pages"])
             page += 1
 
+    def file(self, file: str) -> dict[str, Any]:
+        """Return a file by its id as Slack describes it."""
+        return dict(self._call("files.info", file=file)["file"])
+
     def download(self, path: str, uri: str, limit: int | None) -> bytes:
         """Return the bytes at a path of Slack's file server. Errors as of `Storage.read`."""
         import urllib3
@@ -279,6 +285,29 @@ def _call(client: "WebClient", method: str, **arguments: Any) -> dict[str, Any]:
     except (SlackClientError, OSError) as error:
         raise StorageError(f"Slack cannot be reached: {error}. Run again.") from error
     return dict(answer.data) if isinstance(answer.data, dict) else {}
+
+
+def read_converted(uri: str) -> bytes | None:
+    """Return the largest JPEG that Slack made of a HEIC image, None if there is none or `uri` is another image.
+
+    Args:
+        uri: `slack://TEAM/CHANNEL/FILE/name`.
+
+    Raises:
+        StorageError: Slack cannot be reached, or refuses the request.
+    """
+    scheme, _, rest = uri.partition("://")
+    if scheme != SCHEME or not rest.lower().endswith((".heic", ".heif", ".heics", ".heifs", ".hif")):
+        return None
+    team, _, file, _ = rest.split("/", 3)
+    workspace = _workspace(team)
+    described = workspace.file(file)
+    for name in _THUMBNAILS:
+        path = urlsplit(str(described.get(name) or "")).path
+        found = _CONVERTED_PATH.fullmatch(path)
+        if found and found["file"] == file:
+            return workspace.download(path, uri, None)
+    return None
 
 
 def picture_entry(file: Mapping[str, Any], team: str, channel: str) -> Entry | None:

@@ -1,12 +1,18 @@
 """Test Slack as a source against the local workspace, over real HTTP."""
 
+import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import PIL.Image
 import pytest
+from pillow_heif import register_heif_opener
 
-from findimg.errors import FindimgError, ObjectMissingError, SettingsError, StorageError
+import findimg
+from findimg.errors import FindimgError, ImageError, ObjectMissingError, SettingsError, StorageError
+from findimg.images import Image, decode
 from findimg.library.channels_off import switch_off, switch_on
 from findimg.library.library import Library
 from findimg.settings import Settings
@@ -15,6 +21,7 @@ from findimg.storage.base import open_storage, read_uri
 from findimg_bot.local_slack.model.state import Channel, File
 from findimg_bot.local_slack.server import Workspace
 from findimg_bot.slack.manifest import read_manifest
+from findimg_jobs.indexing import embed
 from findimg_jobs.indexing.run import index
 from tests.bot.team import Threaded
 
@@ -138,6 +145,34 @@ def test_images_are_indexed_and_removed_with_their_files(
     manifest = Library(settings.library, cache).live_manifest()
     assert manifest
     assert manifest.sources == [room.uri]
+
+
+def test_heic_image_that_cannot_be_decoded_is_indexed_by_slacks_jpeg(
+    room: Room, cat: bytes, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_heif_opener()
+    photo = io.BytesIO()
+    PIL.Image.open(io.BytesIO(cat)).convert("RGB").resize((1200, 900)).save(photo, "HEIF", quality=50)
+    channel = room.channel("photos")
+    room.share(channel, "IMG_1.HEIC", photo.getvalue())
+    room.share(channel, "broken.heic", photo.getvalue()[:300])
+    decoded: list[bytes] = []
+
+    def decode_without_heif(data: bytes) -> Image:
+        decoded.append(data)
+        if data[4:8] == b"ftyp":
+            raise ImageError("The file is truncated or broken.")
+        return decode(data)
+
+    monkeypatch.setattr(embed, "decode", decode_without_heif)
+    settings = Settings(library=str(tmp_path / "library"), engine="local", cache=cache)
+    report = index(settings, [room.uri])
+    assert (report.images, report.failed) == (1, 1)
+    assert sum(data.startswith(b"\xff\xd8") for data in decoded) == 1
+    with findimg.open(settings.library, cache=cache) as library:
+        (hit,) = library.search("cat")
+        assert hit.uri.endswith("/IMG_1.HEIC")
+        assert hit.sha256 == hashlib.sha256(photo.getvalue()).hexdigest()
 
 
 def test_unreadable_files_are_reported(room: Room, cat: bytes) -> None:
