@@ -85,7 +85,7 @@ def test_only_unreadable_images_of_a_folder_fail(
     assert (stats.images, stats.failed) == (10, 4)
     found = contents(tmp_path, stats)
     assert {"pixel.png", "animated.gif", "cmyk.jpg", "rotated.jpg"} <= set(found)
-    assert (found["rotated.jpg"].facts.height, found["rotated.jpg"].width) == size
+    assert (found["rotated.jpg"].facts.height, found["rotated.jpg"].facts.width) == size
 
 
 def test_thumbnail_is_stored_under_the_content_hash(
