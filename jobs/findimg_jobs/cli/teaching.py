@@ -21,7 +21,7 @@ from findimg.taught.teaching import undo_person
 from findimg.taught.transfer import read_export
 from findimg.terminal import counted
 from findimg_jobs.cli.options import JsonOption, make_table, print_table
-from findimg_jobs.evaluation.measure import read_labels
+from findimg_jobs.evaluation.labels import read_labels
 
 _MOST_AUDITED = 1000
 

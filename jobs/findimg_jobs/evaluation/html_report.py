@@ -15,16 +15,16 @@ import PIL.Image
 from findimg.errors import ObjectMissingError
 from findimg.storage.base import Storage
 from findimg.storage.folder import FolderStorage
-from findimg_jobs.evaluation.metrics import (
+from findimg_jobs.evaluation.figures import Evaluation
+from findimg_jobs.evaluation.metrics import TOP, JudgedAnswer
+from findimg_jobs.evaluation.tables import (
     ENCODER_COLUMNS,
     LABEL_COLUMNS,
     RANKING_COLUMNS,
     RECALL_COLUMNS,
     TAUGHT_COLUMNS,
-    TOP,
-    Evaluation,
-    JudgedAnswer,
     figure,
+    labels_by_encoder,
 )
 
 MOST_LABELS = 50  # number of worst labels on the contact sheet; with 10 thumbnails each the page has some megabytes
@@ -215,7 +215,7 @@ def _encoders(evaluation: Evaluation) -> Iterator[Element]:
     chart = _precision_chart(evaluation)
     yield from _plot(replace(chart, curves=curves, about="Precision by k and encoder"))
     yield _table("Encoder", ENCODER_COLUMNS, [(each.encoder, each.as_dict()) for each in evaluation.encoders])
-    yield _table("Label", *evaluation.labels_by_encoder())
+    yield _table("Label", *labels_by_encoder(evaluation))
 
 
 def _taught(evaluation: Evaluation) -> Iterator[Element]:

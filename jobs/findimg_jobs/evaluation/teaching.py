@@ -10,7 +10,8 @@ from findimg.search.searcher import Searcher
 from findimg.search.taught.examples import indexed_example
 from findimg.taught.events import ExampleEvent
 from findimg.taught.state import MOST_EXAMPLES, NOTHING_TAUGHT, merge
-from findimg_jobs.evaluation.metrics import TOP, TaughtFigures, precision_by_k
+from findimg_jobs.evaluation.figures import TaughtFigures
+from findimg_jobs.evaluation.metrics import TOP, precision_by_k
 
 _COUNTS = (1, 2, 3, 5, 10, 20, 50, 100, MOST_EXAMPLES)
 _ROUNDS = 5  # random choices of examples

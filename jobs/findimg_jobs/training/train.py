@@ -17,7 +17,7 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors, open_words
-from findimg_jobs.evaluation.measure import read_labels
+from findimg_jobs.evaluation.labels import read_labels
 from findimg_jobs.evaluation.metrics import TOP, precision_by_k
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.training.examples import SEED, Examples, check_labels, choose_test_images, read_examples

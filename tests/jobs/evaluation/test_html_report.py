@@ -11,16 +11,9 @@ from PIL import Image
 from findimg.errors import StorageError
 from findimg.search.answers.results import Hit
 from findimg.storage.folder import FolderStorage
+from findimg_jobs.evaluation.figures import Evaluation, HeadFigures, IndexRecall, LabelFigures, TagHits
 from findimg_jobs.evaluation.html_report import render_html_report, write_html_report
-from findimg_jobs.evaluation.metrics import (
-    Evaluation,
-    HeadFigures,
-    IndexRecall,
-    JudgedAnswer,
-    LabelFigures,
-    TagHits,
-    rank,
-)
+from findimg_jobs.evaluation.metrics import JudgedAnswer, rank
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&amp;\u202e.jpg'
 

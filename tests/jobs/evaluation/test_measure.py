@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import findimg_jobs.evaluation.heads
 import findimg_jobs.evaluation.measure
 from findimg.errors import LibraryError, SettingsError
 from findimg.heads.conse import Conse
@@ -20,8 +21,9 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.evaluation.measure import correct_tags, evaluate, label_of_folder, read_labels
-from findimg_jobs.evaluation.metrics import LabelFigures
+from findimg_jobs.evaluation.figures import LabelFigures
+from findimg_jobs.evaluation.labels import correct_tags, label_of_folder, read_labels
+from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from tests.jobs.command import call
 
@@ -159,7 +161,7 @@ def test_trained_head_is_judged_on_seen_and_unseen_labels(
 
     untrained = evaluate(settings, [str(labelled)]).heads
     assert [(head.head, head.seen, head.unseen) for head in untrained] == [("conse", None, None)]
-    monkeypatch.setattr(findimg_jobs.evaluation.measure, "open_version_head", open_version_head)
+    monkeypatch.setattr(findimg_jobs.evaluation.heads, "open_version_head", open_version_head)
     measured = evaluate(settings, [str(labelled)])
     assert "may have been trained on some of these images" in measured.notes[-1]
     (head,) = measured.heads

@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from findimg_jobs.evaluation.metrics import (
-    Evaluation,
-    IndexRecall,
-    JudgedAnswer,
-    LabelFigures,
-    TagHits,
-    average_precision,
-    precision_by_k,
-    rank,
-)
+from findimg_jobs.evaluation.figures import Evaluation, IndexRecall, LabelFigures, TagHits
+from findimg_jobs.evaluation.metrics import JudgedAnswer, average_precision, precision_by_k, rank
+from findimg_jobs.evaluation.tables import tables
 
 
 def booleans(text: str) -> np.ndarray:
@@ -91,7 +84,7 @@ def test_missing_figures_are_null_in_json_and_a_dash_in_tables() -> None:
     assert told["similar"] is None
     assert told["per_label"][0]["tag_hit@5"] is None
     assert told["per_label"][0]["average_precision"] == 0.25
-    (_, _, _, labels) = EVALUATION.tables()
+    (_, _, _, labels) = tables(EVALUATION)
     console = Console(width=200)
     with console.capture() as shown:
         console.print(labels)
