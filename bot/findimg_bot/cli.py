@@ -93,7 +93,7 @@ def ask(
         if question.command == "/words":
             results: Results = related_words(live.words(), question.text, k)
         else:
-            with live.lease(None) as searcher:
+            with live.lease_everything() as searcher:
                 if picture and question.command in ("/similar", "/tag"):
                     features = features or live.embed(picture)
                     question = replace(question, features=features)

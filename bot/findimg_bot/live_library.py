@@ -110,7 +110,7 @@ class LiveLibrary:
 
     def refresh_taught(self) -> None:
         """Answer with what the team has taught by now. While the library cannot be read, the last state stays."""
-        with self.lease(None) as searcher:
+        with self.lease_everything() as searcher:
             self.taught.follow(searcher, interval=0)
 
     def channels(self) -> Channels:
@@ -138,20 +138,20 @@ class LiveLibrary:
         return live.searcher.manifest.version if live else None
 
     @contextmanager
-    def lease(self, visible: Channels | None = NO_CHANNELS) -> Iterator[Searcher]:
+    def lease(self, visible: Channels = NO_CHANNELS) -> Iterator[Searcher]:
         """Lend the live version to one query. It stays open until the query ends.
 
         Args:
             visible: the Slack channels whose images the query may see. The version is without the images of all other
-                channels, as if they were deleted. None is for the operator, who may see everything.
+                channels, as if they were deleted.
 
         Raises:
             QueryError: there is no image that the query may see.
             FindimgError: no version is published, or it cannot be opened.
         """
         with self._lease_version() as live:
-            hidden = NO_CHANNELS if visible is None else frozenset(live.channels) - visible
-            places = NOTHING_HIDDEN if visible is None or not live.channels else self._hidden_places(live)
+            hidden = frozenset(live.channels) - visible
+            places = self._hidden_places(live) if live.channels else NOTHING_HIDDEN
             if not hidden and not places:
                 yield live.searcher
                 return
@@ -170,6 +170,12 @@ class LiveLibrary:
             finally:
                 with self._opening_view:
                     view.queries -= 1
+
+    @contextmanager
+    def lease_everything(self) -> Iterator[Searcher]:
+        """Lend the whole live version, for work of the operator and of the bot itself. Errors as of `lease`."""
+        with self._lease_version() as live:
+            yield live.searcher
 
     def _hidden_places(self, live: _OpenVersion) -> HiddenPictures:
         """Return the hidden pictures that the version has."""
@@ -253,14 +259,14 @@ class LiveLibrary:
             FindimgError: the encoder's weights are missing, or differ from those of the library.
         """
         image = decode(data)
-        with self.lease(None) as searcher:
+        with self.lease_everything() as searcher:
             features = embed_image(image, searcher.manifest, self._open_encoders(searcher.version))
         return replace(features, text=self._text_reader.read(data)) if self._text_reader else features
 
     def outside_example(self, data: bytes) -> tuple[Example, bytes]:
         """Return an image from outside as an example for a name, and its thumbnail as a JPEG. Errors as of `embed`."""
         image = decode(data)
-        with self.lease(None) as searcher:
+        with self.lease_everything() as searcher:
             features = embed_image(image, searcher.manifest, self._open_encoders(searcher.version))
             return outside_example(searcher, image.sha256, features), thumbnail(image)
 
@@ -270,7 +276,7 @@ class LiveLibrary:
         Raises:
             FindimgError: the encoder's weights are missing.
         """
-        with self.lease(None) as searcher:
+        with self.lease_everything() as searcher:
             encoders = self._open_encoders(searcher.version)
             if searcher.knows_words:
                 searcher.find(parse("dog"), 1)
@@ -284,7 +290,7 @@ class LiveLibrary:
             FindimgError: the vectors are not on this machine.
         """
         if name is None and not self._settings.words and self._settings.library:
-            with self.lease(None) as searcher:
+            with self.lease_everything() as searcher:
                 return searcher.words
         name = name or self._settings.words or EMBEDDED
         if name not in self._words:

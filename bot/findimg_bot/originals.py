@@ -35,7 +35,7 @@ class Originals:
         return data
 
     def _uri(self, path: str) -> str | None:
-        with self._live.lease(None) as searcher:
+        with self._live.lease_everything() as searcher:
             sources = [source for source in searcher.manifest.sources if is_folder(source)]
             uris = [f"{source.rstrip('/')}/{path}" for source in sources]
             return next((uri for uri in uris if searcher.catalog.item(uri) is not None), None)

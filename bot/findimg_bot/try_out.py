@@ -135,7 +135,7 @@ def _look_at(live: LiveLibrary) -> tuple[Message, bool]:
     """Return the welcome message, with words for what some of the library's images show, and whether all sources are
     folders.
     """
-    with live.lease(None) as searcher:
+    with live.lease_everything() as searcher:
         welcome = welcome_message(searcher.manifest.images, example_words(searcher, _SUGGESTED))
         return welcome, all(is_folder(source) for source in searcher.manifest.sources)
 

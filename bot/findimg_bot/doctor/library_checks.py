@@ -31,7 +31,7 @@ async def check_library(setup: Setup) -> str:
 
     def check() -> str:
         uri = setup.live.library.uri
-        with setup.live.lease(None) as searcher:
+        with setup.live.lease_everything() as searcher:
             manifest = searcher.manifest
         age = datetime.now(UTC) - datetime.fromisoformat(manifest.created)
         if age > _STALE:
@@ -55,7 +55,7 @@ async def check_encoder(setup: Setup) -> str:
 
     def check() -> str:
         settings = setup.settings
-        with setup.live.lease(None) as searcher:
+        with setup.live.lease_everything() as searcher:
             manifest = searcher.manifest
         found = []
         for place, part in enumerate(used_parts(manifest)):

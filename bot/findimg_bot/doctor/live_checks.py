@@ -16,7 +16,7 @@ from findimg_bot.doctor.setup import ProblemError, Setup
 from findimg_bot.doctor.slack_checks import authenticate, check_scopes
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.live_indexing.library_writer import LibraryWriter
-from findimg_bot.live_indexing.slack_listing import channels_of, created, list_channels, list_files
+from findimg_bot.live_indexing.slack_listing import channels_of, created_at, list_channels, list_files
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.state.picture_changes import PictureChanges
 from findimg_bot.state.store import Store
@@ -104,8 +104,8 @@ async def _waiting_since(setup: Setup, changes: PictureChanges, team: str, chann
     async for file in list_files(setup.client, team, until or 0.0):
         places = {PicturePlace(team, channel, str(file["id"])) for channel in channels_of(file) & set(channels)}
         # An earlier comparison handled older files.
-        if created(file) > (until or 0.0) and places - indexed - noticed:
-            times.append(created(file))
+        if created_at(file) > (until or 0.0) and places - indexed - noticed:
+            times.append(created_at(file))
     return times
 
 
@@ -115,7 +115,7 @@ def _indexed_workspaces(live: LiveLibrary) -> list[str]:
     Raises:
         FindimgError: there are none, or the library cannot be opened.
     """
-    with live.lease(None) as searcher:
+    with live.lease_everything() as searcher:
         sources = searcher.manifest.sources
     slack = [source.removeprefix("slack://") for source in sources if source.startswith("slack://")]
     if not slack:

@@ -100,7 +100,7 @@ async def check_thumbnail(setup: Setup) -> str:
     """Check that Slack can show a thumbnail of the library."""
 
     def read() -> tuple[str, bytes]:
-        with setup.live.lease(None) as searcher:
+        with setup.live.lease_everything() as searcher:
             key = thumbnail_key(searcher.catalog.row(0).sha256)
         try:
             return key, setup.live.library.storage.read(key)

@@ -101,7 +101,7 @@ class Admission(AsyncMiddleware):
         """
         if _is_about_pictures(body):
             event = body.get("event_id")
-            return not event or await asyncio.to_thread(self._services.store.is_new, event)
+            return not event or await asyncio.to_thread(self._services.store.is_new_event, event)
         if OPEN_REQUEST in context:
             return True
         request = await self._services.recovery.record(body, str(context.team_id or context.enterprise_id or ""))

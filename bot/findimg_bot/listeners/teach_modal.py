@@ -47,7 +47,7 @@ async def open_teach_modal(
         SlackClientError: Slack refused.
     """
     services = services_of(context)
-    services.teaching.check(person_of(context))
+    services.teaching.check_may_teach(person_of(context))
     opened = await client.views_open(trigger_id=trigger, view=teach_modal(request, [small_text(SEARCHING)]))
     return modal_reply(client, opened["view"]["id"], context, request)
 
@@ -94,7 +94,7 @@ async def show_other_pictures(
     services = services_of(context)
     request = read_teach_request(view)
     async with services.answering("teach_pictures", modal_reply(client, view["id"], context, request)):
-        services.teaching.check(person_of(context))
+        services.teaching.check_may_teach(person_of(context))
         chosen, page = await chosen_so_far(context, view)
         request = await store_choices(context, request, chosen)
         reply = modal_reply(client, view["id"], context, request)
@@ -168,9 +168,9 @@ async def teach_and_confirm(
     """
     services = services_of(context)
     person = person_of(context)
-    services.teaching.check(person)
+    services.teaching.check_may_teach(person)
     uploads = [await download(client, file) for file in files]
-    taught = await services.teaching.teach(person, name, chosen.like, chosen.unlike, uploads)
+    taught = await services.teaching.teach_name(person, name, chosen.like, chosen.unlike, uploads)
     report = taught.report
     if not report.added:
         await reply.send(nothing_new_message(report.name))

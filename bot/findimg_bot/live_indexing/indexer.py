@@ -21,9 +21,9 @@ from findimg.storage.base import Entry
 from findimg.storage.slack import picture_entry
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.live_indexing.announcement import announce
-from findimg_bot.live_indexing.comparison import Indexed, compare_with_slack
+from findimg_bot.live_indexing.comparison import IndexedPictures, compare_with_slack
 from findimg_bot.live_indexing.library_writer import LibraryWriter
-from findimg_bot.live_indexing.slack_listing import Described, channels_of, describe_files, list_channels
+from findimg_bot.live_indexing.slack_listing import FileDescriptions, channels_of, describe_files, list_channels
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.slack.installation.workspaces import ClientOfTeam
 from findimg_bot.slack.pictures.image_files import SlackFile, image_among
@@ -72,7 +72,7 @@ class LiveIndexer:
         self._owner = secrets.token_urlsafe(12)
         self._holds_lease = False
         self._wake = asyncio.Event()
-        self._is_requested = asyncio.Event()
+        self._comparison_requested = asyncio.Event()
         self._bots: dict[str, str] = {}  # ids of the bot users, by team
         self._refused: set[PicturePlace] = set()  # pictures that cannot be added, such as broken files
         self._reported = ""  # the last error, which is logged once
@@ -91,7 +91,7 @@ class LiveIndexer:
 
     def request_comparison(self) -> None:
         """Compare all pictures with Slack soon, because events may have been lost."""
-        self._is_requested.set()
+        self._comparison_requested.set()
 
     async def run(self, client_of: ClientOfTeam) -> None:
         """Apply changes, and compare with Slack, until the task is cancelled.
@@ -144,9 +144,9 @@ class LiveIndexer:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CATCH_UP):
-                    await self._is_requested.wait()
+                    await self._comparison_requested.wait()
                 full_at = loop.time()
-            self._is_requested.clear()
+            self._comparison_requested.clear()
             if not self._holds_lease:
                 full_at = loop.time()
                 continue
@@ -165,7 +165,9 @@ class LiveIndexer:
                 _log.exception("The pictures in Slack cannot be compared with the library.")
 
     async def _compare_team(self, client: AsyncWebClient, team: str, is_full: bool) -> None:
-        indexed = Indexed(await self._channels(client, team), await asyncio.to_thread(self._live.slack_pictures, team))
+        indexed = IndexedPictures(
+            await self._channels(client, team), await asyncio.to_thread(self._live.slack_pictures, team)
+        )
         await compare_with_slack(
             client, self._changes, team, indexed, is_full, lambda place: place not in self._refused
         )
@@ -185,7 +187,7 @@ class LiveIndexer:
             if client is None:
                 await self._postpone(changes)
                 return
-            batch = await self._sort_out(client, team, changes)
+            batch = await self._sort_changes(client, team, changes)
             await self._apply(client, team, batch)
         except LockedError:
             await asyncio.to_thread(self._changes.postpone, changes, _LOCKED_PAUSE, is_attempt=False)
@@ -196,11 +198,11 @@ class LiveIndexer:
             _log.warning("Changes of pictures wait, because %s.", slack_failure(error))
             await self._postpone(changes)
 
-    async def _sort_out(self, client: AsyncWebClient, team: str, changes: Sequence[PictureChange]) -> _Batch:
+    async def _sort_changes(self, client: AsyncWebClient, team: str, changes: Sequence[PictureChange]) -> _Batch:
         """Ask Slack about the changed files, and decide what to do with each change."""
         batch = _Batch()
         asked = [change for change in changes if change.action is not Action.REMOVE]
-        described, channels, bot = Described(), frozenset[str](), ""
+        described, channels, bot = FileDescriptions(), frozenset[str](), ""
         if asked:
             channels, bot = await self._channels(client, team), await self._bot(client, team)
             since = min(change.noticed for change in asked)
@@ -253,7 +255,7 @@ class LiveIndexer:
         finished = [each for each in batch.applied if each not in failed and each not in batch.refused]
         await asyncio.to_thread(self._changes.finish, finished)
         await asyncio.to_thread(self._changes.drop, [*batch.dropped, *batch.refused])
-        await asyncio.to_thread(self._changes.add_instead, batch.present)
+        await asyncio.to_thread(self._changes.turn_into_additions, batch.present)
         await asyncio.to_thread(self._changes.postpone, batch.limited, _LIMITED_PAUSE, is_attempt=False)
         await self._postpone([*batch.waiting, *failed])
         self._reported = ""
@@ -288,7 +290,7 @@ class LiveIndexer:
         return self._bots[team]
 
     def _sources(self) -> list[str]:
-        with self._live.lease(None) as searcher:
+        with self._live.lease_everything() as searcher:
             return searcher.manifest.sources
 
     def _teams(self) -> list[str]:

@@ -37,7 +37,7 @@ class PictureEvents:
 
     async def channel_opened(self, team: str, channel: str) -> None:
         """Note that the bot joined a channel, or that it is no longer archived."""
-        await asyncio.to_thread(self._changes.show, PicturePlace(team, channel))
+        await asyncio.to_thread(self._changes.unhide, PicturePlace(team, channel))
         self._request_comparison()
 
     async def _notice(self, places: list[PicturePlace], action: Action) -> None:

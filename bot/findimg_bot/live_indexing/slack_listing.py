@@ -16,7 +16,7 @@ _GONE = ("file_deleted", "file_not_found")
 
 
 @dataclass(slots=True)
-class Described:
+class FileDescriptions:
     """What Slack says about some files."""
 
     files: dict[str, SlackFile] = field(default_factory=dict)  # by id
@@ -47,7 +47,7 @@ async def list_files(client: AsyncWebClient, team: str, since: float = 0.0) -> A
         page += 1
 
 
-async def describe_files(client: AsyncWebClient, team: str, ids: Iterable[str], since: float) -> Described:
+async def describe_files(client: AsyncWebClient, team: str, ids: Iterable[str], since: float) -> FileDescriptions:
     """Ask Slack about files.
 
     Args:
@@ -55,7 +55,7 @@ async def describe_files(client: AsyncWebClient, team: str, ids: Iterable[str], 
         since: when most of them were shared, in seconds since the epoch.
     """
     wanted = set(ids)
-    found = Described()
+    found = FileDescriptions()
     if len(wanted) > _FEW:
         async for file in list_files(client, team, since):
             if file["id"] in wanted:
@@ -81,6 +81,6 @@ def channels_of(file: SlackFile) -> set[str]:
     return {*(file.get("channels") or ()), *(file.get("groups") or ())}
 
 
-def created(file: Mapping[str, object]) -> float:
+def created_at(file: Mapping[str, object]) -> float:
     """Return when a file was created, in seconds since the epoch by Slack's clock."""
     return float(str(file.get("timestamp") or file.get("created") or 0))

@@ -59,7 +59,7 @@ async def _show_progress_later(reply: Reply, seconds: float) -> None:
     """Tell the person that the search is running, when the answer takes longer."""
     await asyncio.sleep(seconds)
     with suppress(*SLACK_ERRORS):
-        await reply.begin()
+        await reply.show_progress()
 
 
 async def _send_reason(reply: Reply, message: Message) -> None:

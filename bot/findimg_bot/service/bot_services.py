@@ -61,7 +61,7 @@ class BotServices:
         """
         cores = os.cpu_count() or 1
         # One core stays free to acknowledge requests while an image is being embedded.
-        self.live = LiveLibrary(settings, max(1, cores - 1), lambda: self.store.picture_changes.hidden())
+        self.live = LiveLibrary(settings, max(1, cores - 1), lambda: self.store.picture_changes.hidden_pictures())
         storage = self.live.library.storage
         self.store = Store(settings.state)
         self.recovery = Recovery(self.store.database)

@@ -185,7 +185,7 @@ class LibraryReader:
         Raises:
             StorageError: S3 cannot be used.
         """
-        with self._live.lease(None) as searcher:
+        with self._live.lease_everything() as searcher:
             link = self._links.public_link(uri, searcher.manifest.sources)
         return (link, 0) if link else (self._links.presigned_link(uri), PRESIGNED_SECONDS // 60)
 

@@ -72,10 +72,10 @@ class Recovery:
             StorageError: the database cannot be reached or written.
         """
         self._requests = Requests()
-        self._new = WriteQueue(database)  # an acknowledgement waits for no other change
+        self._records = WriteQueue(database)  # an acknowledgement waits for no other change
         self._queue = WriteQueue(database)
         self._open: dict[str, OpenRequest] = {}
-        self._left: list[str] = []  # answered requests that could not be deleted
+        self._undeleted: list[str] = []  # answered requests that could not be deleted
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopped = False
         database.run(self._requests.keep_lease)
@@ -92,7 +92,7 @@ class Recovery:
         request = OpenRequest(secrets.token_urlsafe(12), self)
         self._open[request.id] = request
 
-        request.recorded = self._new.write(self._requests.record, NewRequest(request.id, team, body, event))
+        request.recorded = self._records.write(self._requests.record, NewRequest(request.id, team, body, event))
         try:
             is_new = await asyncio.wait_for(asyncio.shield(request.recorded), None if event else _RECORD_SECONDS)
         except (StorageError, TimeoutError):
@@ -115,7 +115,7 @@ class Recovery:
         reported = False
         while True:
             try:
-                taken = await self._look(is_ready())
+                taken = await self._keep_lease_and_take_over(is_ready())
                 reported = False
             except StorageError as error:
                 if not reported:
@@ -143,7 +143,7 @@ class Recovery:
 
     def close(self) -> None:
         """Wait for the last writes."""
-        self._new.close()
+        self._records.close()
         self._queue.close()
 
     async def start_answer(self, request: OpenRequest) -> None:
@@ -172,18 +172,18 @@ class Recovery:
                 await asyncio.wait([request.recorded])
             await self._queue.write(self._requests.finish, request.id)
         except StorageError:
-            self._left.append(request.id)
+            self._undeleted.append(request.id)
 
-    async def _look(self, is_ready: bool) -> list[TakenRequest]:
-        claim, left = secrets.token_urlsafe(12), list(self._left)
+    async def _keep_lease_and_take_over(self, is_ready: bool) -> list[TakenRequest]:
+        claim, undeleted = secrets.token_urlsafe(12), list(self._undeleted)
 
-        def look(connection: Connection, claims: Sequence[str]) -> list[list[TakenRequest]]:
+        def write(connection: Connection, claims: Sequence[str]) -> list[list[TakenRequest]]:
             self._requests.keep_lease(connection)
-            self._requests.finish(connection, left)
+            self._requests.finish(connection, undeleted)
             return [self._requests.take_over(connection, each) if is_ready else [] for each in claims]
 
-        taken = await self._queue.write(look, claim)
-        del self._left[: len(left)]
+        taken = await self._queue.write(write, claim)
+        del self._undeleted[: len(undeleted)]
         return taken
 
     def _release_lease(self, connection: Connection, arguments: Sequence[None]) -> Sequence[None]:

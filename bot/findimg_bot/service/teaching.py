@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class LessonResult:
     """What a lesson changed."""
 
     report: TeachReport
@@ -71,7 +71,7 @@ class Teaching:
         """
         self._visible = visible
         self._teachers = settings.teacher_ids
-        self._learns = settings.learn == "clicks"
+        self._counts_clicks = settings.learn == "clicks"
         self._live = live
         self._searches = searches
         self._embeddings = embeddings
@@ -86,10 +86,10 @@ class Teaching:
         return person.is_member and bool(person.user)
 
     def is_offered_to(self, user: str) -> bool:
-        """Return whether answers to a person, by id, offer to teach. `check` decides when the person does."""
+        """Return whether answers to a person, by id, offer to teach. `check_may_teach` decides when the person does."""
         return not self._teachers or any(each.rpartition("/")[2] == user for each in self._teachers)
 
-    def check(self, person: Person) -> None:
+    def check_may_teach(self, person: Person) -> None:
         """Check that a person may teach.
 
         Raises:
@@ -98,14 +98,14 @@ class Teaching:
         if not self.may_teach(person):
             raise QueryError(_NOT_A_TEACHER if self._teachers or person.is_member else _GUEST)
 
-    async def teach(
+    async def teach_name(
         self,
         person: Person,
         name: str,
         like: Collection[str] = (),
         unlike: Collection[str] = (),
         uploads: Sequence[bytes] = (),
-    ) -> Taught:
+    ) -> LessonResult:
         """Teach a name.
 
         Args:
@@ -120,7 +120,7 @@ class Teaching:
             ImageError: an upload is not an image that findimg reads.
             StorageError: the library cannot be written.
         """
-        self.check(person)
+        self.check_may_teach(person)
         if len(uploads) > _MOST_AT_ONCE:
             raise QueryError(f"At most {_MOST_AT_ONCE} pictures can be taught at once. Choose fewer.")
         outside: list[Example] = []
@@ -130,18 +130,18 @@ class Teaching:
             outside.append(example)
             thumbnails[example.sha256] = small
 
-        def work(searcher: Searcher, log: TaughtLog) -> Taught:
+        def work(searcher: Searcher, log: TaughtLog) -> LessonResult:
             shown = [indexed_example(searcher, searcher.look_up(uri)[0]) for uri in sorted(like)]
             not_shown = [indexed_example(searcher, searcher.look_up(uri)[0]) for uri in sorted(unlike)]
             before = first_hits(searcher, name)
             lesson = Lesson(name, [*shown, *outside], not_shown, thumbnails)
             report = teach(self._live.library.storage, log, person.qualified_id, lesson)
             self._live.taught.apply(searcher)
-            return Taught(report, before, first_hits(searcher, name))
+            return LessonResult(report, before, first_hits(searcher, name))
 
         return await self._run(work)
 
-    async def learn(self, person: Person, question: Question, uri: str) -> None:
+    async def count_click(self, person: Person, question: Question, uri: str) -> None:
         """Count that a person used an image of an answer, if the settings allow it and the question is a taught name.
 
         Args:
@@ -149,7 +149,7 @@ class Teaching:
             question: of the answer.
             uri: of the image.
         """
-        if not self._learns or question.command != "/findimg" or not self.may_teach(person):
+        if not self._counts_clicks or question.command != "/findimg" or not self.may_teach(person):
             return
 
         def work(searcher: Searcher, log: TaughtLog) -> None:
@@ -173,19 +173,19 @@ class Teaching:
             QueryError: the person may not teach, or it was undone already.
             StorageError: the library cannot be written.
         """
-        self.check(person)
+        self.check_may_teach(person)
         return await self._run(lambda _, log: undo(log, person.qualified_id, action))
 
     async def undo_last(self, person: Person, name: str) -> int:
         """Take back what changed a name last, and return the number of examples. Errors as of `undo`."""
-        self.check(person)
+        self.check_may_teach(person)
         return await self._run(
             lambda _, log: undo(log, person.qualified_id, last_action(find_name(log.refresh(), name)))
         )
 
-    async def remove(self, person: Person, name: str) -> int:
+    async def remove_name(self, person: Person, name: str) -> int:
         """Take a name back with all its examples, and return their number. Errors as of `undo`."""
-        self.check(person)
+        self.check_may_teach(person)
         return await self._run(lambda _, log: remove_name(log, person.qualified_id, name))
 
     async def remove_examples(self, person: Person, name: str, contents: Collection[str]) -> int:
@@ -193,7 +193,7 @@ class Teaching:
 
         Errors as of `undo`.
         """
-        self.check(person)
+        self.check_may_teach(person)
 
         def work(_: Searcher, log: TaughtLog) -> int:
             for sha256 in sorted(contents):
@@ -204,7 +204,7 @@ class Teaching:
 
     async def undo_person(self, person: Person, taught_by: str) -> int:
         """Take back everything that one person taught, and return the number of examples. Errors as of `undo`."""
-        self.check(person)
+        self.check_may_teach(person)
         return await self._run(lambda _, log: undo_person(log, person.qualified_id, taught_by))
 
     async def erase_own(self, person: Person) -> int:
@@ -216,7 +216,7 @@ class Teaching:
         storage = self._live.library.storage
         return await self._run(lambda _, log: erase_examples(storage, log, people=[person.qualified_id]))
 
-    async def names(self) -> list[TaughtName]:
+    async def list_names(self) -> list[TaughtName]:
         """Return the taught names, the newest first.
 
         Raises:
@@ -224,7 +224,7 @@ class Teaching:
         """
         return await self._run(lambda _, log: list(log.refresh().names.values())[::-1])
 
-    async def name(self, key: str) -> TaughtName:
+    async def find_name(self, key: str) -> TaughtName:
         """Return a taught name.
 
         Raises:
@@ -233,7 +233,7 @@ class Teaching:
         """
         return await self._run(lambda _, log: find_name(log.refresh(), key))
 
-    async def people(self) -> list[Activity]:
+    async def activities(self) -> list[Activity]:
         """Return what each person taught, the last one to teach first.
 
         Raises:

@@ -30,8 +30,8 @@ class ModalReply:
     _answered: bool = False
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def begin(self) -> None:
-        """See `Reply.begin`."""
+    async def show_progress(self) -> None:
+        """See `Reply.show_progress`."""
         async with self._sending:
             if not self._answered:
                 await self._show([small_text(SEARCHING)])

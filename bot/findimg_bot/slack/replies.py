@@ -50,7 +50,7 @@ class Reply(Protocol):
     user: str
     private: bool  # whether only this person sees the answer
 
-    async def begin(self) -> None:
+    async def show_progress(self) -> None:
         """Tell the person that the search is running. Has no effect after the first call or after the answer."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
@@ -85,8 +85,8 @@ class EphemeralReply:
     answered: bool = False  # then no progress is shown
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def begin(self) -> None:
-        """See `Reply.begin`."""
+    async def show_progress(self) -> None:
+        """See `Reply.show_progress`."""
         async with self._sending:
             if not self.answered and not self.replace:
                 self.answered = True
@@ -142,8 +142,8 @@ class ConversationReply:
     _answered: bool = False
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def begin(self) -> None:
-        """See `Reply.begin`. The answer replaces this message."""
+    async def show_progress(self) -> None:
+        """See `Reply.show_progress`. The answer replaces this message."""
         async with self._sending:
             if self._answered:
                 return
@@ -212,8 +212,8 @@ class ChannelReply:
     thread: str | None = None
     private: bool = False
 
-    async def begin(self) -> None:
-        """See `Reply.begin`. Nothing is shown to the channel."""
+    async def show_progress(self) -> None:
+        """See `Reply.show_progress`. Nothing is shown to the channel."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
@@ -244,8 +244,8 @@ class PrivateReply:
     thread: str | None = None
     private: bool = True
 
-    async def begin(self) -> None:
-        """See `Reply.begin`. Nothing is shown, because a modal has just closed."""
+    async def show_progress(self) -> None:
+        """See `Reply.show_progress`. Nothing is shown, because a modal has just closed."""
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import aiohttp
+from cachetools import LRUCache
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -55,8 +57,8 @@ class Visibility:
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}  # of the channels about which Slack answered, by id
-        self._cache: dict[tuple[str, str], _Answer] = {}
-        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._cache: LRUCache[tuple[str, str], _Answer] = LRUCache(_MAX_CACHED)
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()  # while in use
 
     async def of_viewer(self, indexed: Channels) -> Channels:
         """Return the ids of the channels whose pictures the viewer may see. Arguments as of `channels`."""
@@ -71,9 +73,6 @@ class Visibility:
             indexed: ids of the channels that the library has pictures of. Slack is asked about new ones at once.
         """
         key = viewer.team, viewer.user
-        if len(self._locks) > _MAX_CACHED:
-            self._cache.clear()
-            self._locks.clear()
         async with self._locks.setdefault(key, asyncio.Lock()):
             known, now = self._cache.get(key), time.monotonic()
             if known and now - known.asked < _SECONDS and indexed <= known.indexed | known.channels:

@@ -66,12 +66,12 @@ class PictureChanges:
         if rows:
             self._database.run(write)
 
-    def show(self, place: PicturePlace) -> None:
+    def unhide(self, place: PicturePlace) -> None:
         """Delete the changes of a place, so that its pictures are not hidden any more."""
         same = and_(*(picture_changes.c[name] == value for name, value in place._asdict().items()))
         self._database.run(lambda connection: connection.execute(delete(picture_changes).where(same)))
 
-    def show_channels(self, team: str, channels: Iterable[str], before: float) -> None:
+    def unhide_channels(self, team: str, channels: Iterable[str], before: float) -> None:
         """Show the pictures of channels again that were closed, if that was noticed before a time."""
         table = picture_changes.c
         closed = and_(table.team == team, table.channel.in_(list(channels)), table.file == "", table.noticed < before)
@@ -111,7 +111,7 @@ class PictureChanges:
 
         self._database.run(write)
 
-    def add_instead(self, changes: Sequence[PictureChange]) -> None:
+    def turn_into_additions(self, changes: Sequence[PictureChange]) -> None:
         """Turn checks of pictures that are still there into additions, because the library may not have them."""
         now = time.time()
         values = {"action": Action.ADD, "noticed": now, "due": now, "attempts": 0}
@@ -137,7 +137,7 @@ class PictureChanges:
 
         self._database.run(write)
 
-    def hidden(self) -> HiddenPictures:
+    def hidden_pictures(self) -> HiddenPictures:
         """Return the pictures that nobody may see."""
         removed = select(picture_changes.c.team, picture_changes.c.channel, picture_changes.c.file)
         removed = removed.where(picture_changes.c.action != Action.ADD)
@@ -155,7 +155,7 @@ class PictureChanges:
         query = select(table.channel).where(table.team == team, table.is_off)
         return self._database.run(lambda connection: frozenset(connection.execute(query).scalars()))
 
-    def switch(self, team: str, channel: str, is_off: bool) -> bool:
+    def switch_channel(self, team: str, channel: str, is_off: bool) -> bool:
         """Store whether a channel may be indexed, and return whether that is a change."""
         table = picture_channels.c
         row = {"team": team, "channel": channel, "is_off": is_off, "is_announced": False}

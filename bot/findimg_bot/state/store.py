@@ -109,7 +109,7 @@ class Store:
         question = Question(row["command"], row["text"], row["about"], _unpack(row["seen"]), row["name"], row["layout"])
         return StoredQuestion(row["team"], row["user"], question, row["skip"], tuple(json.loads(row["uris"])))
 
-    def is_new(self, event: str) -> bool:
+    def is_new_event(self, event: str) -> bool:
         """Return whether an event is new, and remember it."""
         claim = secrets.token_urlsafe(12)
         return self._write(lambda connection: bool(claim_events(connection, {event: claim})))

@@ -43,7 +43,7 @@ def test_only_members_or_named_people_may_teach(settings: dict[str, str], allowe
     assert [person for person in (MEMBER, GUEST, WORKFLOW) if service.may_teach(person)] == allowed
     for person in {MEMBER, GUEST, WORKFLOW} - set(allowed):
         with pytest.raises(QueryError, match="FINDIMG_TEACHERS"):
-            service.check(person)
+            service.check_may_teach(person)
 
 
 def request(team: str | None, enterprise: str | None = None, user: str = "U1") -> Any:

@@ -38,13 +38,13 @@ class RememberedEvents:
         self.store = self.recovery = self
         self._seen: set[str] = set()
 
-    def is_new(self, event: str) -> bool:
+    def is_new_event(self, event: str) -> bool:
         new = event not in self._seen
         self._seen.add(event)
         return new
 
     async def record(self, body: Json, team: str) -> OpenRequest | None:
-        is_new = "event_id" not in body or self.is_new(body["event_id"])
+        is_new = "event_id" not in body or self.is_new_event(body["event_id"])
         recovery: Any = self
         return OpenRequest("1", recovery) if is_new else None
 

@@ -86,9 +86,9 @@ def begun(reply: Callable[[AsyncRespond, AsyncWebClient], Reply]) -> Way:
 
     async def use(respond: AsyncRespond, client: AsyncWebClient) -> None:
         each = reply(respond, client)
-        await each.begin()
+        await each.show_progress()
         await each.send(ANSWER)
-        await each.begin()
+        await each.show_progress()
 
     return use
 
@@ -218,8 +218,8 @@ def test_progress_is_shown_once_and_replaced_when_it_comes_late() -> None:
     async def use(respond: AsyncRespond, client: AsyncWebClient) -> None:
         reply = ConversationReply(client, "C1", "U1", "1717243100.000100")
         # Both start before the first call of Slack has ended.
-        await asyncio.gather(reply.begin(), reply.begin(), reply.send(ANSWER))
-        await reply.begin()
+        await asyncio.gather(reply.show_progress(), reply.show_progress(), reply.send(ANSWER))
+        await reply.show_progress()
 
     slack = Slack()
     slack.ask(use)

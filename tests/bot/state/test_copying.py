@@ -28,7 +28,7 @@ def full(tmp_path: Path) -> tuple[Path, str]:
     store = Store(path)
     name = store.save_question(CAT)
     store.save_thumbnail("T1", "aa", "F1")
-    store.is_new("Ev1")
+    store.is_new_event("Ev1")
     installations = InstallationStore(store.database, "client-id", token_cipher(KEY))
     for team in ("T1", "T2"):
         asyncio.run(installations.async_save(Installation(app_id="A1", team_id=team, user_id="U1", bot_token="xoxb-1")))
@@ -44,7 +44,7 @@ def test_state_moves_from_a_file_to_postgresql(full: tuple[Path, str], postgresq
     store = Store(address)
     assert store.find_question(name) == CAT
     assert store.thumbnails("T1", ["aa"]) == {"aa": "F1"}
-    assert not store.is_new("Ev1")
+    assert not store.is_new_event("Ev1")
     installations = InstallationStore(store.database, "client-id", token_cipher(KEY))
     for team in ("T1", "T2"):
         bot = asyncio.run(installations.find_by_team(team))

@@ -60,7 +60,7 @@ def test_file_of_a_former_release_keeps_its_content(tmp_path: Path, column: str,
         assert question
         assert (question.skip, question.question.layout) == (5, "grid" if value else "list")
         assert store.thumbnails("T1", ["aa"]) == {"aa": "F1"}
-        assert not store.is_new("Ev1")
+        assert not store.is_new_event("Ev1")
         assert store.find_question(store.save_question(CAT)) == CAT
         store.close()
 
@@ -76,7 +76,7 @@ def test_state_of_a_newer_release_is_refused(state_address: str) -> None:
 def test_bots_that_start_together_create_the_tables_once(state_address: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         stores = list(threads.map(Store, [state_address] * 4))
-    assert sum(store.is_new("Ev1") for store in stores) == 1
+    assert sum(store.is_new_event("Ev1") for store in stores) == 1
     for store in stores:
         store.close()
 
@@ -91,7 +91,7 @@ def test_restarted_server_loses_and_repeats_nothing(
         while not end.is_set():
             saved.append(mine.save_question(CAT))
             event = f"{number // 2}-{count}"  # each event reaches both bots
-            if mine.is_new(event):
+            if mine.is_new_event(event):
                 new.append(event)
             count += 1
         return saved, new
@@ -140,7 +140,7 @@ def test_stopped_server_is_reported_in_one_sentence_without_a_password(
     postgresql_server.stop()
     try:
         with pytest.raises(StorageError, match=r"Cannot use the bot's state postgresql.*Check the database") as used:
-            store.is_new("Ev1")
+            store.is_new_event("Ev1")
         with pytest.raises(SettingsError, match=r"Cannot open the bot's state postgresql.*Check the server") as opened:
             Store(address.replace("postgres@", "postgres:hunter2@"))
     finally:

@@ -33,15 +33,15 @@ def test_changes_are_due_in_their_order_until_they_are_finished(changes: Picture
 
 def test_removed_picture_is_hidden_also_after_the_library_followed(changes: PictureChanges) -> None:
     changes.record([EAGLE], Action.ADD)
-    assert changes.hidden() == frozenset()
+    assert changes.hidden_pictures() == frozenset()
     changes.record([EAGLE, CHANNEL], Action.REMOVE)
     changes.record([GEESE], Action.CHECK)
-    assert changes.hidden() == {EAGLE, CHANNEL, GEESE}
+    assert changes.hidden_pictures() == {EAGLE, CHANNEL, GEESE}
     changes.finish(changes.due(10))
-    assert changes.hidden() == {EAGLE, CHANNEL, GEESE}
+    assert changes.hidden_pictures() == {EAGLE, CHANNEL, GEESE}
     changes.record([EAGLE], Action.ADD)  # it was shared again
-    changes.show(CHANNEL)
-    assert changes.hidden() == {GEESE}
+    changes.unhide(CHANNEL)
+    assert changes.hidden_pictures() == {GEESE}
 
 
 def test_change_that_was_replaced_meanwhile_is_not_finished(changes: PictureChanges) -> None:
@@ -68,9 +68,9 @@ def test_comparison_with_slack_replaces_nothing_newer(changes: PictureChanges) -
 
 def test_checked_picture_that_is_still_there_is_added(changes: PictureChanges) -> None:
     changes.record([EAGLE], Action.CHECK)
-    changes.add_instead(changes.due(10))
+    changes.turn_into_additions(changes.due(10))
     assert [(change.place, change.action) for change in changes.due(10)] == [(EAGLE, Action.ADD)]
-    assert changes.hidden() == frozenset()
+    assert changes.hidden_pictures() == frozenset()
 
 
 def test_postponed_change_is_due_later(changes: PictureChanges) -> None:
@@ -88,22 +88,22 @@ def test_old_changes_are_deleted(changes: PictureChanges, state_address: str, mo
     (open_,) = (change.place for change in changes.due(10))
     monkeypatch.setattr(module, "_DONE_SECONDS", 0.0)
     Store(state_address).check()
-    assert changes.hidden() == {open_}
+    assert changes.hidden_pictures() == {open_}
 
 
 def test_channel_that_is_off_is_hidden(changes: PictureChanges) -> None:
-    assert changes.switch("T1", "C1", is_off=True)
-    assert not changes.switch("T1", "C1", is_off=True)
-    assert changes.hidden() == {CHANNEL}
+    assert changes.switch_channel("T1", "C1", is_off=True)
+    assert not changes.switch_channel("T1", "C1", is_off=True)
+    assert changes.hidden_pictures() == {CHANNEL}
     assert changes.channels_off("T1") == {"C1"}
     assert changes.channels_off("T2") == frozenset()
-    assert changes.switch("T1", "C1", is_off=False)
-    assert not changes.switch("T1", "C2", is_off=False)
-    assert changes.hidden() == frozenset()
+    assert changes.switch_channel("T1", "C1", is_off=False)
+    assert not changes.switch_channel("T1", "C2", is_off=False)
+    assert changes.hidden_pictures() == frozenset()
 
 
 def test_one_bot_announces_a_channel(changes: PictureChanges) -> None:
-    changes.switch("T1", "C2", is_off=True)
+    changes.switch_channel("T1", "C2", is_off=True)
     with ThreadPoolExecutor(4) as threads:
         for channel in ("C1", "C2"):
             claims = list(threads.map(lambda _, name=channel: changes.claim_announcement("T1", name), range(8)))
@@ -113,10 +113,10 @@ def test_one_bot_announces_a_channel(changes: PictureChanges) -> None:
 
 def test_workspace_that_leaves_is_forgotten(changes: PictureChanges, state_address: str) -> None:
     changes.record([EAGLE, PicturePlace("T2", "C9", "F9")], Action.REMOVE)
-    changes.switch("T1", "C1", is_off=True)
+    changes.switch_channel("T1", "C1", is_off=True)
     changes.set_listed_until("T1", 5.0)
     store = Store(state_address)
     store.forget_team("T1")
     store.close()
-    assert changes.hidden() == {PicturePlace("T2", "C9", "F9")}
+    assert changes.hidden_pictures() == {PicturePlace("T2", "C9", "F9")}
     assert changes.listed_until("T1") is None

@@ -126,7 +126,7 @@ def test_question_expires(store: Store, days_later: Callable[[float], None]) -> 
 
 def test_expired_rows_are_deleted(store: Store, days_later: Callable[[float], None]) -> None:
     store.save_question(CAT)
-    assert store.is_new("Ev1")
+    assert store.is_new_event("Ev1")
     days_later(QUESTION_SECONDS + EVENT_SECONDS)
     late = store.save_question(CAT)
     assert rows(store, "SELECT id FROM questions") == [(late,)]
@@ -138,8 +138,8 @@ def test_state_is_shared_between_processes(store: Store, open_store: Callable[[]
     assert other.find_question(store.save_question(CAT)) == CAT
     store.save_thumbnail("T1", "aa", "F1")
     assert other.thumbnails("T1", ["aa"]) == {"aa": "F1"}
-    assert store.is_new("Ev1")
-    assert not other.is_new("Ev1")
+    assert store.is_new_event("Ev1")
+    assert not other.is_new_event("Ev1")
 
 
 def test_question_survives_a_restart(open_store: Callable[[], Store]) -> None:
@@ -150,7 +150,7 @@ def test_question_survives_a_restart(open_store: Callable[[], Store]) -> None:
 
 
 def test_event_is_new_once(store: Store) -> None:
-    assert [store.is_new(event) for event in ("Ev1", "Ev1", "Ev2", "Ev1")] == [True, False, True, False]
+    assert [store.is_new_event(event) for event in ("Ev1", "Ev1", "Ev2", "Ev1")] == [True, False, True, False]
 
 
 def test_event_is_new_to_one_thread_only(store: Store, open_store: Callable[[], Store]) -> None:
@@ -249,7 +249,7 @@ sys.stdin.readline()
 for number in range(200):
     name = store.save_question(StoredQuestion(team, "", Question("/findimg", str(number))))
     store.save_thumbnail(team, str(number), name)
-    store.is_new(str(number)) and print(number)
+    store.is_new_event(str(number)) and print(number)
 """
 
 

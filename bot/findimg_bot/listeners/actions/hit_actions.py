@@ -62,7 +62,7 @@ async def answer_similar(click: Click, choice: str) -> None:
         stored, uri = await chosen_question_and_image(click.context, choice)
         question = Question("/similar", "", like=uri)
         await click.services.queries.search(click.client, team_of(click.context), reply, question)
-        await click.services.teaching.learn(person_of(click.context), stored.question, uri)
+        await click.services.teaching.count_click(person_of(click.context), stored.question, uri)
 
 
 async def answer_tags(click: Click, choice: str) -> None:
@@ -86,7 +86,7 @@ async def share_hit(click: Click, choice: str) -> None:
         except LargerAudienceError as error:
             await errors.send(share_question_message(error.uri, error.place, channel, choice))
             return
-        await click.services.teaching.learn(person_of(click.context), stored.question, uri)
+        await click.services.teaching.count_click(person_of(click.context), stored.question, uri)
 
 
 async def answer_copies(click: Click, choice: str) -> None:

@@ -35,4 +35,4 @@ async def share_anyway(
         stored, uri = await chosen_question_and_image(context, choice)
         await services.queries.share(client, team_of(context), reply, uri, is_confirmed=True)
         await respond(delete_original=True)
-        await services.teaching.learn(person_of(context), stored.question, uri)
+        await services.teaching.count_click(person_of(context), stored.question, uri)

@@ -35,7 +35,7 @@ async def teach(
     errors = EphemeralReply(respond, client, channel, user, answered=True)
     async with services.answering("teach", errors):
         if not message.text and not message.links:
-            await errors.send(taught_list_message(await services.teaching.names(), 0, team_of(context)))
+            await errors.send(taught_list_message(await services.teaching.list_names(), 0, team_of(context)))
             return
         name = clean_name(message.text) if message.text else ""
         request = TeachRequest(name, channel)

@@ -34,7 +34,7 @@ async def _publish_home(user: str, context: AsyncBoltContext, client: AsyncWebCl
         taught: list[Block] = []
         # Without access to the names the rest is still useful.
         with suppress(StorageError):
-            taught = taught_home_blocks(await services.teaching.names(), team_of(context))
+            taught = taught_home_blocks(await services.teaching.list_names(), team_of(context))
         view = home_tab(manifest, taught=taught)
     except FindimgError:
         view = home_tab(None, NOT_READY)

@@ -96,7 +96,7 @@ async def _teach(
 ) -> None:
     """Teach a name with the pictures of the message, else with those that the thread is about."""
     services = services_of(context)
-    services.teaching.check(person_of(context))
+    services.teaching.check_may_teach(person_of(context))
     files = await images_of(client, event)
     if not files:
         for earlier in await _messages_with_pictures(client, event, context.bot_id):

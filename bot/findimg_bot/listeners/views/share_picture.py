@@ -36,4 +36,4 @@ async def share_picture(
         except LargerAudienceError as error:
             await private.send(share_question_message(error.uri, error.place, channel, choice))
             return
-        await services.teaching.learn(person_of(context), stored.question, uri)
+        await services.teaching.count_click(person_of(context), stored.question, uri)

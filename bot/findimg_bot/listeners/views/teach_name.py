@@ -22,7 +22,7 @@ async def teach_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltCont
     submission, request = read_submission(view), read_teach_request(view)
     block = NAME_BLOCK
     try:
-        services.teaching.check(person_of(context))
+        services.teaching.check_may_teach(person_of(context))
         name = clean_name(submission.name)
         block = submission.ticks.block
         chosen, _ = await chosen_so_far(context, view)

@@ -29,7 +29,7 @@ async def open_taught(
     services = services_of(context)
     channel = body.get("channel", {}).get("id", "")
     async with services.answering("taught", reply_to_errors(body, client, respond)):
-        name = await services.teaching.name(str(action["value"]))
+        name = await services.teaching.find_name(str(action["value"]))
         await client.views_open(trigger_id=body["trigger_id"], view=taught_name_modal(name, channel, team_of(context)))
 
 
@@ -55,7 +55,7 @@ async def remove_name(
     await ack()
     services = services_of(context)
     try:
-        count = await services.teaching.remove(person_of(context), str(action["value"]))
+        count = await services.teaching.remove_name(person_of(context), str(action["value"]))
         shown = closing_modal(f"The name is gone, with {counted(count, 'example')}.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
@@ -77,7 +77,7 @@ async def after_change(context: AsyncBoltContext, view: dict[str, Any], note: st
     """
     services = services_of(context)
     shown = read_shown_name(view)
-    names = {name.key: name for name in await services.teaching.names()}
+    names = {name.key: name for name in await services.teaching.list_names()}
     if shown.key not in names:
         return closing_modal(f"{note} No example is left, so the name is gone.")
     return taught_name_modal(names[shown.key], shown.channel, team_of(context), note)

@@ -35,7 +35,7 @@ async def list_taught(
     reply = reply_to_click(body, client, respond, replace=replace)
     async with services.answering("taught", reply):
         skip = read_skip(str(action["value"]))
-        await reply.send(taught_list_message(await services.teaching.names(), skip, team_of(context)))
+        await reply.send(taught_list_message(await services.teaching.list_names(), skip, team_of(context)))
 
 
 async def list_teachers(
@@ -47,7 +47,7 @@ async def list_teachers(
     person = person_of(context)
     reply = reply_to_click(body, client, respond)
     async with services.answering("taught", reply):
-        await reply.send(people_message(await services.teaching.people(), team_of(context), person.qualified_id))
+        await reply.send(people_message(await services.teaching.activities(), team_of(context), person.qualified_id))
 
 
 async def list_history(
