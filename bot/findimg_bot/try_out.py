@@ -17,7 +17,7 @@ from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.answers import example_words
 from findimg_bot.live_library import LiveLibrary
-from findimg_bot.local_slack.server import HOST, Workspace
+from findimg_bot.local_slack.workspace import HOST, Workspace
 from findimg_bot.originals import Originals, is_folder
 from findimg_bot.server import running
 from findimg_bot.slack.blocks.guidance import welcome_message

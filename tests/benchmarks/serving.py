@@ -15,7 +15,7 @@ import numpy as np
 
 from findimg.settings import Settings
 from findimg_bot.local_slack.model.state import Json
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_jobs.datasets.samples import copy_samples
 from findimg_jobs.indexing.run import index
 from tests.benchmarks.figures import Figure, load

@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import EVENTS_PATH, REDIRECT_PATH, Surfaces, read_manifest
 from tests.bot.person import Json, Person, until
 

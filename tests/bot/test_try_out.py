@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from findimg.settings import Settings
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.try_out import local_workspace
 from tests.bot.person import Person, images, until, words
 from tests.bot.team import Team, answers, free_port

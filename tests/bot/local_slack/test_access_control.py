@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from findimg_bot.local_slack.server import Workspace
 from findimg_bot.local_slack.web_page.access_control import AccessControl
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import png
 from tests.bot.person import Person

@@ -5,7 +5,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import refused, section
 
 

@@ -1,6 +1,6 @@
 from slack_sdk import WebClient
 
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import refused
 from tests.bot.person import Person
 from tests.bot.team import Threaded

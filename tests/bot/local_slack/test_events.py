@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import Surfaces, read_manifest
 from tests.bot.local_slack.conftest import Bot, png
 from tests.bot.person import Json, Person, until

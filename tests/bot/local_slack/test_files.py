@@ -12,7 +12,7 @@ from PIL import Image
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.model.files import image_type, safe_name
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import png
 from tests.bot.team import Threaded
 

@@ -4,7 +4,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, button, modal, png, section
 from tests.bot.person import Json, Person
 from tests.bot.team import Threaded

@@ -9,7 +9,7 @@ from slack_sdk import WebClient
 
 from findimg_bot.local_slack.model.installation import Organisation
 from findimg_bot.local_slack.model.state import User
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import refused
 from tests.bot.person import until
 from tests.bot.team import Threaded

@@ -8,7 +8,7 @@ import pytest
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.model.messages import rich_text
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import Bot, png, refused
 from tests.bot.person import Json, Person

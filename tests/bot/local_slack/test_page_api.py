@@ -8,7 +8,7 @@ import pytest
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.model.files import FILE_BYTES
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, modal, png, section
 from tests.bot.person import Json, Person
 from tests.bot.team import Threaded

@@ -4,7 +4,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, button, png, section
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded

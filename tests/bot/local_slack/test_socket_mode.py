@@ -5,7 +5,7 @@ import aiohttp
 from slack_sdk import WebClient
 
 from findimg_bot.local_slack.delivery.socket_mode import CONNECTIONS
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot
 from tests.bot.person import Json, Person, until
 from tests.bot.team import Threaded

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
 from tests.bot.local_slack.conftest import Bot, refused, section

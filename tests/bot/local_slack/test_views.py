@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from slack_sdk import WebClient
 
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, modal, refused, section
 from tests.bot.person import Person
 from tests.bot.team import Threaded

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from findimg.errors import LockedError, NotPublishedError, SettingsError
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_jobs.indexing import run
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.reporting.notifications import notify_when_done

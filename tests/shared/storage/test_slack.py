@@ -19,7 +19,7 @@ from findimg.settings import Settings
 from findimg.storage import slack
 from findimg.storage.base import open_storage, read_uri
 from findimg_bot.local_slack.model.state import Channel, File
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from findimg_jobs.indexing import embed
 from findimg_jobs.indexing.run import index

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.local_slack.actions.services import UserActionError
-from findimg_bot.local_slack.server import Workspace
+from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import button, modal, png
 from tests.bot.person import Person, until

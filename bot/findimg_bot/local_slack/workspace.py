@@ -109,7 +109,8 @@ class Workspace:
         """
         listening = socket.create_server((self._host, self._port))
         self._port = listening.getsockname()[1]
-        self._runner = web.AppRunner(self._build(), access_log=None, shutdown_timeout=1.0)
+        self._services = self._build_services()
+        self._runner = web.AppRunner(self._build_web_app(self._services), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.SockSite(self._runner, listening).start()
 
@@ -247,8 +248,8 @@ class Workspace:
             return False
         return challenge in (answer.get("challenge"), answer.get("text"))
 
-    def _build(self) -> web.Application:
-        """Build the web application. The port must be known."""
+    def _build_services(self) -> WorkspaceServices:
+        """Build the parts that people's actions and the web application use. The port must be known."""
         features, settings = self.manifest.get("features", {}), self.manifest.get("settings", {})
         subscribed = settings.get("event_subscriptions", {}).get("bot_events", ())
         page_updates = PageUpdates(self.manifest, FILE_BYTES)
@@ -266,7 +267,7 @@ class Workspace:
         response_urls = ResponseUrls(messages, _showable, self.timing, self.faults, self.address)
         has_home = bool(features.get("app_home", {}).get("home_tab_enabled"))
         views = Views(page_updates, _showable, self.timing, self.app_id, has_home)
-        self._services = WorkspaceServices(
+        return WorkspaceServices(
             self.manifest,
             self.app_id,
             self.address,
@@ -280,6 +281,24 @@ class Workspace:
             views,
             functions,
         )
+
+    def _build_api(self, services: WorkspaceServices, oauth: OAuth) -> Api:
+        """Build Slack's Web API."""
+        messages, has_panel = services.messages, "agent_view" in self.manifest.get("features", {})
+        api = Api(self.app_token, self.teams, self.faults, team_of_trigger=services.views.team_of_trigger)
+        Chat(messages, _showable, self.app_id).register(api)
+        Conversations(messages).register(api)
+        Uploads(services.files, messages, _showable, self.address).register(api)
+        Modals(services.views).register(api)
+        FunctionCompletion(services.functions).register(api)
+        Assistant(services.page_updates, has_panel).register(api)
+        oauth.register(api)
+        api.app_methods["apps.connections.open"] = self._open_connection
+        return api
+
+    def _build_web_app(self, services: WorkspaceServices) -> web.Application:
+        """Build the web application: the page, the Web API, files and OAuth."""
+        files = services.files
         redirect_urls = self.manifest.get("oauth_config", {}).get("redirect_urls", ())
         oauth = OAuth(
             self.app_id,
@@ -291,17 +310,9 @@ class Workspace:
             self.refresh,
             lambda: self.timing.token,
         )
-        api = Api(self.app_token, self.teams, self.faults, team_of_trigger=views.team_of_trigger)
-        Chat(messages, _showable, self.app_id).register(api)
-        Conversations(messages).register(api)
-        Uploads(files, messages, _showable, self.address).register(api)
-        Modals(views).register(api)
-        FunctionCompletion(functions).register(api)
-        Assistant(page_updates, "agent_view" in features).register(api)
-        oauth.register(api)
-        api.app_methods["apps.connections.open"] = self._open_connection
+        api = self._build_api(services, oauth)
         guard = AccessControl(self._port, self.teams)
-        page = PageApi(self._services, guard, self._originals)
+        page = PageApi(services, guard, self._originals)
 
         async def authorize(request: web.Request) -> web.StreamResponse:
             found = guard.signed_in(request)
@@ -317,7 +328,7 @@ class Workspace:
         app.on_response_prepare.append(guard.add_headers)
         app.router.add_route("*", "/api/{method}", api.take)
         app.router.add_get("/link/", self.sockets.handle)
-        app.router.add_post("/hooks/{name:.+}", response_urls.handle)
+        app.router.add_post("/hooks/{name:.+}", services.response_urls.handle)
         app.router.add_post("/upload/v1/{ticket}", files.receive_upload)
         app.router.add_get("/files-pri/{file}/{name:.+}", download)
         app.router.add_get("/files-tmb/{file}/{name:.+}", download_thumbnail)
