@@ -156,7 +156,9 @@ def test_event_is_new_once(store: Store) -> None:
 def test_event_is_new_to_one_thread_only(store: Store, open_store: Callable[[], Store]) -> None:
     other = open_store()
     with ThreadPoolExecutor(16) as threads:
-        answers = [list(threads.map(Store.is_new, [store, other] * 8, [f"Ev{number}"] * 16)) for number in range(25)]
+        answers = [
+            list(threads.map(Store.is_new_event, [store, other] * 8, [f"Ev{number}"] * 16)) for number in range(25)
+        ]
     assert [sum(each) for each in answers] == [1] * 25
 
 
