@@ -15,7 +15,7 @@ from PIL import Image
 
 from findimg_bot.slack.manifest import read_manifest
 from findimg_jobs.datasets.samples import copy_samples
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 def shell_commands(markdown: str) -> list[str]:
@@ -95,7 +95,7 @@ def new_home(folder: Path) -> Iterator[Home]:
         aws_secret_access_key="test",
         region_name="us-east-1",
     )
-    slack = Threaded(read_manifest())
+    slack = WorkspaceThread(read_manifest())
     environment |= {
         "FINDIMG_LIBRARY": str(folder / "findimg"),
         "FINDIMG_SLACK_API_URL": slack.workspace.api_url,

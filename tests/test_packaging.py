@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from findimg_bot.slack.manifest import read_manifest
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 pytestmark = pytest.mark.long
 
@@ -156,7 +156,7 @@ def test_bot_install_passes_the_doctor_and_answers(
 ) -> None:
     bot = make_environment(tmp_path / "bot", f"findimg[bot] @ {wheel.as_uri()}")
     assert bot.importable({"ray", "tensorflow", "keras", "h5py", "pyarrow", "slack_bolt"}) == {"slack_bolt"}
-    slack = Threaded(read_manifest())
+    slack = WorkspaceThread(read_manifest())
     try:
         settings = {
             "FINDIMG_LIBRARY": library,

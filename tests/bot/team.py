@@ -19,7 +19,7 @@ from tests.bot.person import Json, Person, until
 T = TypeVar("T")
 
 
-class Threaded:
+class WorkspaceThread:
     """A workspace in its own thread, for synchronous tests."""
 
     def __init__(self, manifest: Json, **arguments: Any):
@@ -83,9 +83,9 @@ class Team:
         manifest = read_manifest(None, surfaces, image_base_url)
         if mode == "http":
             manifest["oauth_config"]["redirect_urls"] = [self.monitor + REDIRECT_PATH]
-            self.slack = Threaded(manifest, request_url=self.monitor + EVENTS_PATH)
+            self.slack = WorkspaceThread(manifest, request_url=self.monitor + EVENTS_PATH)
         else:
-            self.slack = Threaded(manifest)
+            self.slack = WorkspaceThread(manifest)
         workspace = self.slack.workspace
         self.faults = workspace.faults
         self.person = Person(workspace.address, workspace.token)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from findimg.settings import Settings
 from findimg_bot.doctor.examination import Finding, examine
 from findimg_bot.slack.manifest import read_manifest
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 KEY = "A" * 43 + "="
 NAMES = ["state", "library", "word vectors", "encoder", "bot token", "app token", "allowed", "thumbnail"]
@@ -22,10 +22,10 @@ LIVE = ("live library", "live scopes", "live channels", "live catch-up")
 
 
 @dataclass
-class Bench:
+class CompleteBot:
     """A complete setup of the bot. Each test breaks one part."""
 
-    slack: Threaded
+    slack: WorkspaceThread
     settings: dict[str, Any]
     library: Path
 
@@ -39,9 +39,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(library: str, cache: Path, tmp_path: Path) -> Iterator[Bench]:
+def complete_bot(library: str, cache: Path, tmp_path: Path) -> Iterator[CompleteBot]:
     shutil.copytree(library, tmp_path / "library")
-    slack = Threaded(read_manifest())
+    slack = WorkspaceThread(read_manifest())
     settings = {
         "library": str(tmp_path / "library"),
         "cache": cache,
@@ -51,81 +51,81 @@ def bench(library: str, cache: Path, tmp_path: Path) -> Iterator[Bench]:
         "slack_app_token": SecretStr(slack.workspace.app_token),
         "slack_signing_secret": SecretStr(slack.workspace.signing_secret),
     }
-    yield Bench(slack, settings, tmp_path / "library")
+    yield CompleteBot(slack, settings, tmp_path / "library")
     slack.stop()
 
 
-def test_all_checks_pass(bench: Bench) -> None:
-    findings = bench.examine()
+def test_all_checks_pass(complete_bot: CompleteBot) -> None:
+    findings = complete_bot.examine()
     assert [finding.name for finding in findings] == NAMES
     assert [finding.text for finding in findings if not finding.ok] == []
     shown = "\n".join(finding.text for finding in findings)
     for part in ("31 images in", "glove.6B.50d with 400,000 words", "with all scopes", "ready, and deleted again"):
         assert part in shown
-    files = bench.slack.workspace.team.files.values()
+    files = complete_bot.slack.workspace.team.files.values()
     assert all(file.deleted for file in files)
-    assert all(finding.ok for finding in bench.examine(http=True))
+    assert all(finding.ok for finding in complete_bot.examine(http=True))
 
 
-def scopes(bench: Bench) -> None:
-    bench.slack.workspace.team.scopes = frozenset({"chat:write", "files:read"})
+def scopes(complete_bot: CompleteBot) -> None:
+    complete_bot.slack.workspace.team.scopes = frozenset({"chat:write", "files:read"})
 
 
-def fail(method: str, error: str) -> Callable[[Bench], None]:
-    return lambda bench: bench.slack.workspace.faults.failing.update({method: error})
+def fail(method: str, error: str) -> Callable[[CompleteBot], None]:
+    return lambda complete_bot: complete_bot.slack.workspace.faults.failing.update({method: error})
 
 
-def lose_thumbnails(bench: Bench) -> None:
-    shutil.rmtree(bench.library / "thumbnails")
+def lose_thumbnails(complete_bot: CompleteBot) -> None:
+    shutil.rmtree(complete_bot.library / "thumbnails")
 
 
-def lose_index(bench: Bench) -> None:
-    for path in (bench.library / "segments").rglob("visual.f16"):
+def lose_index(complete_bot: CompleteBot) -> None:
+    for path in (complete_bot.library / "segments").rglob("visual.f16"):
         path.unlink()
 
 
-def age(bench: Bench) -> None:
-    bench.manifest(created="2020-01-01T00:00:00+00:00")
+def age(complete_bot: CompleteBot) -> None:
+    complete_bot.manifest(created="2020-01-01T00:00:00+00:00")
 
 
-def unpublish(bench: Bench) -> None:
-    (bench.library / "CURRENT").unlink()
+def unpublish(complete_bot: CompleteBot) -> None:
+    (complete_bot.library / "CURRENT").unlink()
 
 
-def occupy_runs(bench: Bench) -> None:
-    shutil.rmtree(bench.library / "runs")
-    (bench.library / "runs").write_text("a file where the bot writes a folder")
-    bench.settings["live_indexing"] = "on"
+def occupy_runs(complete_bot: CompleteBot) -> None:
+    shutil.rmtree(complete_bot.library / "runs")
+    (complete_bot.library / "runs").write_text("a file where the bot writes a folder")
+    complete_bot.settings["live_indexing"] = "on"
 
 
-def scramble(bench: Bench) -> None:
-    (bench.library / "CURRENT").write_text("../../etc")
+def scramble(complete_bot: CompleteBot) -> None:
+    (complete_bot.library / "CURRENT").write_text("../../etc")
 
 
-def break_state(bench: Bench) -> None:
-    Path(bench.settings["state"]).mkdir()
+def break_state(complete_bot: CompleteBot) -> None:
+    Path(complete_bot.settings["state"]).mkdir()
 
 
-def spoil_state(bench: Bench) -> None:
-    Path(bench.settings["state"]).write_text("no database" * 100)
+def spoil_state(complete_bot: CompleteBot) -> None:
+    Path(complete_bot.settings["state"]).write_text("no database" * 100)
 
 
-def unreachable(bench: Bench) -> None:
-    bench.settings["slack_api_url"] = "http://127.0.0.1:9/api/"
+def unreachable(complete_bot: CompleteBot) -> None:
+    complete_bot.settings["slack_api_url"] = "http://127.0.0.1:9/api/"
 
 
-def secret(name: str, value: str) -> Callable[[Bench], None]:
-    return lambda bench: bench.settings.update({name: SecretStr(value)})
+def secret(name: str, value: str) -> Callable[[CompleteBot], None]:
+    return lambda complete_bot: complete_bot.settings.update({name: SecretStr(value)})
 
 
-def plain(**values: str) -> Callable[[Bench], None]:
-    return lambda bench: bench.settings.update(values)
+def plain(**values: str) -> Callable[[CompleteBot], None]:
+    return lambda complete_bot: complete_bot.settings.update(values)
 
 
-def many(**values: str) -> Callable[[Bench], None]:
+def many(**values: str) -> Callable[[CompleteBot], None]:
     secrets = {name: SecretStr(value) for name, value in values.items()}
     without = {"slack_bot_token": SecretStr(""), "slack_client_id": "1.2"}
-    return lambda bench: bench.settings.update(without | secrets)
+    return lambda complete_bot: complete_bot.settings.update(without | secrets)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +167,10 @@ def many(**values: str) -> Callable[[Bench], None]:
     ],
 )
 def test_problem_is_named_with_its_fix(
-    bench: Bench, make_sick: Callable[[Bench], None], http: bool, name: str, says: str
+    complete_bot: CompleteBot, make_sick: Callable[[CompleteBot], None], http: bool, name: str, says: str
 ) -> None:
-    make_sick(bench)
-    sick = {finding.name: finding.text for finding in bench.examine(http) if not finding.ok}
+    make_sick(complete_bot)
+    sick = {finding.name: finding.text for finding in complete_bot.examine(http) if not finding.ok}
     assert says in sick[name]
     assert "xoxb-1" not in str(sick)
     # Others may be sick of the same cause, but nothing that has nothing to do with it.
@@ -190,8 +190,8 @@ def test_problem_is_named_with_its_fix(
     ],
 )
 def test_checks_with_the_same_cause_are_skipped(
-    bench: Bench, make_sick: Callable[[Bench], None], cause: str, waiting: set[str]
+    complete_bot: CompleteBot, make_sick: Callable[[CompleteBot], None], cause: str, waiting: set[str]
 ) -> None:
-    make_sick(bench)
-    sick = {finding.name: finding.text for finding in bench.examine(False) if not finding.ok}
+    make_sick(complete_bot)
+    sick = {finding.name: finding.text for finding in complete_bot.examine(False) if not finding.ok}
     assert {name for name, text in sick.items() if text == f'Skipped: fix "{cause}" first.'} == waiting

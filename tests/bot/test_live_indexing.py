@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 PATIENCE = 90.0  # seconds, on a busy machine
 
 
-class Office:
+class IndexedTeam:
     """A workspace whose pictures the bot follows, and the people in it."""
 
     def __init__(
@@ -158,28 +158,28 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(cache: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    office = Office(tmp_path_factory.mktemp("office"), cache, samples)
-    yield office
-    office.team.close()
+def indexed_team(cache: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexedTeam]:
+    indexed_team = IndexedTeam(tmp_path_factory.mktemp("indexed_team"), cache, samples)
+    yield indexed_team
+    indexed_team.team.close()
 
 
-def test_shared_picture_is_found_and_deleted_picture_is_gone(office: Office) -> None:
-    channel = office.channel("photos")
-    file = office.share(channel, office.samples / "eagle.jpg")
-    found = office.waits("eagle.jpg")
-    assert any("/findimg off" in each["text"] for each in office.person.messages(channel.id))
-    assert images(office.ask("/findimg eagle"))
-    office.act("delete_file", file)
-    gone = office.waits("eagle.jpg", found=False)
-    assert not any("eagle" in str(each) for each in images(office.ask("/findimg eagle")))
-    until(lambda: "eagle.jpg" not in office.indexed(), PATIENCE)
+def test_shared_picture_is_found_and_deleted_picture_is_gone(indexed_team: IndexedTeam) -> None:
+    channel = indexed_team.channel("photos")
+    file = indexed_team.share(channel, indexed_team.samples / "eagle.jpg")
+    found = indexed_team.waits("eagle.jpg")
+    assert any("/findimg off" in each["text"] for each in indexed_team.person.messages(channel.id))
+    assert images(indexed_team.ask("/findimg eagle"))
+    indexed_team.act("delete_file", file)
+    gone = indexed_team.waits("eagle.jpg", found=False)
+    assert not any("eagle" in str(each) for each in images(indexed_team.ask("/findimg eagle")))
+    until(lambda: "eagle.jpg" not in indexed_team.indexed(), PATIENCE)
     print(f"found after {found:.1f} s, gone after {gone:.1f} s", file=sys.stderr)
 
 
 @pytest.mark.long
 def test_picture_shared_while_a_run_embeds_is_found_before_and_after_its_end(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    indexed_team: IndexedTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embedded, may_end = threading.Event(), threading.Event()
     embed_with_all = findimg_jobs.indexing.run.embed_with_all
@@ -190,165 +190,167 @@ def test_picture_shared_while_a_run_embeds_is_found_before_and_after_its_end(
         assert may_end.wait(4 * PATIENCE)
 
     monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_slowly)
-    channel = office.channel("nightly")
-    shutil.copy(office.paint("folder.png"), office.folder / "pictures")
+    channel = indexed_team.channel("nightly")
+    shutil.copy(indexed_team.paint("folder.png"), indexed_team.folder / "pictures")
     with ThreadPoolExecutor(1) as threads:
-        run = threads.submit(office.index)
+        run = threads.submit(indexed_team.index)
         try:
             until(lambda: embedded.is_set() or run.done(), PATIENCE)
-            office.share(channel, office.paint("nightly.png"))
-            found = office.waits("nightly.png")
-            assert not office.finds("folder.png")
+            indexed_team.share(channel, indexed_team.paint("nightly.png"))
+            found = indexed_team.waits("nightly.png")
+            assert not indexed_team.finds("folder.png")
         finally:
             may_end.set()
         run.result(PATIENCE)
     print(f"found {found:.1f} s after it was shared during a run", file=sys.stderr)
-    office.waits("folder.png")
-    assert office.finds("nightly.png")
+    indexed_team.waits("folder.png")
+    assert indexed_team.finds("nightly.png")
 
 
 @pytest.mark.long
-def test_picture_without_its_message_is_gone_and_shared_again_is_found(office: Office) -> None:
-    channel = office.channel("mistakes")
-    file = office.share(channel, office.paint("mistake.png"))
-    office.waits("mistake.png")
+def test_picture_without_its_message_is_gone_and_shared_again_is_found(indexed_team: IndexedTeam) -> None:
+    channel = indexed_team.channel("mistakes")
+    file = indexed_team.share(channel, indexed_team.paint("mistake.png"))
+    indexed_team.waits("mistake.png")
     (ts,) = file.shares[channel.id]
-    office.act("delete_message", channel, ts)
-    office.waits("mistake.png", found=False)
-    office.slack.run(office.workspace.person().send(channel.id, "", files=[file.id]))
-    office.waits("mistake.png")
+    indexed_team.act("delete_message", channel, ts)
+    indexed_team.waits("mistake.png", found=False)
+    indexed_team.slack.run(indexed_team.workspace.person().send(channel.id, "", files=[file.id]))
+    indexed_team.waits("mistake.png")
     # Two messages show it. One of them is enough.
-    office.slack.run(office.workspace.person().send(channel.id, "again", files=[file.id]))
-    office.act("delete_message", channel, file.shares[channel.id][0])
-    office.slack.run(office.workspace.settle())
-    until(lambda: "mistake.png" in office.indexed() and office.finds("mistake.png"), PATIENCE)
+    indexed_team.slack.run(indexed_team.workspace.person().send(channel.id, "again", files=[file.id]))
+    indexed_team.act("delete_message", channel, file.shares[channel.id][0])
+    indexed_team.slack.run(indexed_team.workspace.settle())
+    until(lambda: "mistake.png" in indexed_team.indexed() and indexed_team.finds("mistake.png"), PATIENCE)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("closing", "opening"), [("archive", "unarchive"), ("remove_bot", "invite_bot")])
-def test_pictures_of_a_closed_channel_are_gone_until_it_is_opened(office: Office, closing: str, opening: str) -> None:
+def test_pictures_of_a_closed_channel_are_gone_until_it_is_opened(
+    indexed_team: IndexedTeam, closing: str, opening: str
+) -> None:
     name = f"{closing}.png".replace("_", "-")
-    channel = office.channel(f"closed-{closing}")
-    office.share(channel, office.paint(name))
-    office.waits(name)
-    office.act(closing, channel)
-    office.waits(name, found=False)
-    until(lambda: name not in office.indexed(), PATIENCE)
-    office.act(opening, channel)
-    office.waits(name)
+    channel = indexed_team.channel(f"closed-{closing}")
+    indexed_team.share(channel, indexed_team.paint(name))
+    indexed_team.waits(name)
+    indexed_team.act(closing, channel)
+    indexed_team.waits(name, found=False)
+    until(lambda: name not in indexed_team.indexed(), PATIENCE)
+    indexed_team.act(opening, channel)
+    indexed_team.waits(name)
 
 
 @pytest.mark.long
-def test_member_switches_a_channel_off_and_on(office: Office) -> None:
-    channel = office.channel("quiet")
-    office.share(channel, office.paint("quiet.png"))
-    office.waits("quiet.png")
-    office.person.command(channel.id, "/findimg off")
-    told = office.person.wait(channel.id, lambda each: "no longer finds the pictures" in each["text"])
-    assert told["text"].startswith(f"<@{office.workspace.me.id}> switched")
+def test_member_switches_a_channel_off_and_on(indexed_team: IndexedTeam) -> None:
+    channel = indexed_team.channel("quiet")
+    indexed_team.share(channel, indexed_team.paint("quiet.png"))
+    indexed_team.waits("quiet.png")
+    indexed_team.person.command(channel.id, "/findimg off")
+    told = indexed_team.person.wait(channel.id, lambda each: "no longer finds the pictures" in each["text"])
+    assert told["text"].startswith(f"<@{indexed_team.workspace.me.id}> switched")
     assert "only_for" not in told
-    assert not office.finds("quiet.png")
-    office.share(channel, office.paint("unseen.png"))
-    until(lambda: "quiet.png" not in office.indexed(), PATIENCE)
-    office.index()  # a run respects it, too
-    assert not {"quiet.png", "unseen.png"} & set(office.indexed())
-    office.person.command(channel.id, "/findimg on")
-    office.waits("unseen.png")
-    office.waits("quiet.png")
+    assert not indexed_team.finds("quiet.png")
+    indexed_team.share(channel, indexed_team.paint("unseen.png"))
+    until(lambda: "quiet.png" not in indexed_team.indexed(), PATIENCE)
+    indexed_team.index()  # a run respects it, too
+    assert not {"quiet.png", "unseen.png"} & set(indexed_team.indexed())
+    indexed_team.person.command(channel.id, "/findimg on")
+    indexed_team.waits("unseen.png")
+    indexed_team.waits("quiet.png")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("lost", ["restart", "connection"])
-def test_changes_without_events_are_caught_up(office: Office, lost: str) -> None:
-    channel = office.channel(f"lost-{lost}")
+def test_changes_without_events_are_caught_up(indexed_team: IndexedTeam, lost: str) -> None:
+    channel = indexed_team.channel(f"lost-{lost}")
     old, new = f"old-{lost}.png", f"new-{lost}.png"
-    file = office.share(channel, office.paint(old))
-    office.waits(old)
-    retries, office.workspace.timing.retries = office.workspace.timing.retries, ()
+    file = indexed_team.share(channel, indexed_team.paint(old))
+    indexed_team.waits(old)
+    retries, indexed_team.workspace.timing.retries = indexed_team.workspace.timing.retries, ()
     try:
         if lost == "restart":
-            office.team.stop()
+            indexed_team.team.stop()
         else:
-            office.workspace.sockets.switched_on = False
-            office.workspace.faults.drop_sockets()
-            until(lambda: office.workspace.sockets.connections == 0)
-        office.share(channel, office.paint(new))
-        office.act("delete_file", file)
-        office.slack.run(office.workspace.settle())
+            indexed_team.workspace.sockets.switched_on = False
+            indexed_team.workspace.faults.drop_sockets()
+            until(lambda: indexed_team.workspace.sockets.connections == 0)
+        indexed_team.share(channel, indexed_team.paint(new))
+        indexed_team.act("delete_file", file)
+        indexed_team.slack.run(indexed_team.workspace.settle())
     finally:
-        office.workspace.timing.retries = retries
-        office.workspace.sockets.switched_on = True
+        indexed_team.workspace.timing.retries = retries
+        indexed_team.workspace.sockets.switched_on = True
         start = time.monotonic()
         if lost == "restart":
-            office.team.start()
-            office.wait()
-        until(lambda: office.workspace.sockets.connections == 1, PATIENCE)
-    office.waits(new)
+            indexed_team.team.start()
+            indexed_team.wait()
+        until(lambda: indexed_team.workspace.sockets.connections == 1, PATIENCE)
+    indexed_team.waits(new)
     found = time.monotonic() - start
-    office.waits(old, found=False)
+    indexed_team.waits(old, found=False)
     print(f"caught up {found:.1f} s after the {lost}, all {time.monotonic() - start:.1f} s", file=sys.stderr)
-    until(lambda: old not in office.indexed(), PATIENCE)
+    until(lambda: old not in indexed_team.indexed(), PATIENCE)
 
 
 @pytest.mark.long
 def test_library_in_s3_is_followed_over_http_and_the_doctor_checks_it(
     s3: str, cache: Path, samples: Path, tmp_path: Path
 ) -> None:
-    office = Office(tmp_path, cache, samples, mode="http", library=f"{s3}/library")
+    indexed_team = IndexedTeam(tmp_path, cache, samples, mode="http", library=f"{s3}/library")
     try:
-        channel = office.channel("photos")
-        file = office.share(channel, office.samples / "eagle.jpg")
-        found = office.waits("eagle.jpg")
-        office.act("delete_file", file)
-        gone = office.waits("eagle.jpg", found=False)
-        until(lambda: "eagle.jpg" not in office.indexed(), PATIENCE)
+        channel = indexed_team.channel("photos")
+        file = indexed_team.share(channel, indexed_team.samples / "eagle.jpg")
+        found = indexed_team.waits("eagle.jpg")
+        indexed_team.act("delete_file", file)
+        gone = indexed_team.waits("eagle.jpg", found=False)
+        until(lambda: "eagle.jpg" not in indexed_team.indexed(), PATIENCE)
         print(f"over HTTP, library in S3: found after {found:.1f} s, gone after {gone:.1f} s", file=sys.stderr)
-        assert office.examined() == [
+        assert indexed_team.examined() == [
             "The extra jobs is installed.",
             f"{s3}/library is writable.",
             "The token has the scopes for pictures in channels.",
-            f"Pictures of {len(office.channels())} channels of {office.workspace.team.id} are indexed.",
-            f"The library has all pictures of {office.workspace.team.id}.",
+            f"Pictures of {len(indexed_team.channels())} channels of {indexed_team.workspace.team.id} are indexed.",
+            f"The library has all pictures of {indexed_team.workspace.team.id}.",
         ]
-        office.team.stop()
-        retries, office.workspace.timing.retries = office.workspace.timing.retries, ()
-        office.share(channel, office.paint("late.png"))
-        assert office.examined()[-1].startswith("1 change of pictures in")
-        office.workspace.timing.retries = retries
+        indexed_team.team.stop()
+        retries, indexed_team.workspace.timing.retries = indexed_team.workspace.timing.retries, ()
+        indexed_team.share(channel, indexed_team.paint("late.png"))
+        assert indexed_team.examined()[-1].startswith("1 change of pictures in")
+        indexed_team.workspace.timing.retries = retries
     finally:
-        office.team.close()
+        indexed_team.team.close()
 
 
 @pytest.mark.long
 def test_burst_is_added_once_by_two_bots_of_which_one_is_killed(
     postgresql_server: postgresql.Server, cache: Path, samples: Path, tmp_path: Path
 ) -> None:
-    office = Office(tmp_path, cache, samples, postgresql_server.create_database())
-    other, _ = office.team.start_another()
+    indexed_team = IndexedTeam(tmp_path, cache, samples, postgresql_server.create_database())
+    other, _ = indexed_team.team.start_another()
     try:
-        until(lambda: office.workspace.sockets.connections == 2, PATIENCE)
-        channels = [office.channel(f"burst-{number}") for number in range(4)]
+        until(lambda: indexed_team.workspace.sockets.connections == 2, PATIENCE)
+        channels = [indexed_team.channel(f"burst-{number}") for number in range(4)]
         start = time.monotonic()
         for number in range(200):
             if number == 100:
-                office.workspace.faults.drop_sockets()
+                indexed_team.workspace.faults.drop_sockets()
             if number == 150:
-                office.team.kill()  # the one that started first, and so the one that indexes
-            office.share(channels[number % 4], office.paint(f"burst-{number}.png"))
+                indexed_team.team.kill()  # the one that started first, and so the one that indexes
+            indexed_team.share(channels[number % 4], indexed_team.paint(f"burst-{number}.png"))
         expected = sorted(["strawberries.jpg", *(f"burst-{number}.png" for number in range(200))])
-        until(lambda: office.indexed() == expected, 240)
+        until(lambda: indexed_team.indexed() == expected, 240)
         print(f"all found {time.monotonic() - start:.1f} s after the first", file=sys.stderr)
-        library = Library(office.library, cache)
+        library = Library(indexed_team.library, cache)
         added = Counter(
             key.uri for shard in read_shards(library.storage, library.open().manifest.fingerprint) for key in shard.keys
         )
         assert set(added.values()) == {1}
         for channel in channels:
-            assert sum("/findimg off" in each["text"] for each in office.person.messages(channel.id)) == 1
+            assert sum("/findimg off" in each["text"] for each in indexed_team.person.messages(channel.id)) == 1
     finally:
         other.kill()
         other.wait()
-        office.team.close()
+        indexed_team.team.close()
 
 
 def test_bot_without_the_extra_jobs_says_what_is_missing(library: str, cache: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.bot.team import Team
 pytestmark = pytest.mark.slow
 
 
-class At(Clock):
+class FrozenClock(Clock):
     """A clock that does not move."""
 
     def __init__(self, now: float):
@@ -43,7 +43,7 @@ def http(library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def post(team: Team, body: str, kind: str, secret: str | None = None, age: float = 0) -> tuple[int, str]:
     """Send a request as Slack does. Return status and text."""
     now = time.time() - age
-    verifier = SignatureVerifier(secret or team.slack.workspace.signing_secret, At(now))
+    verifier = SignatureVerifier(secret or team.slack.workspace.signing_secret, FrozenClock(now))
     headers = {
         "Content-Type": kind,
         "X-Slack-Request-Timestamp": str(int(now)),

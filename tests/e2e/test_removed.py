@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from findimg_bot.slack.manifest import read_manifest
-from tests.bot.team import Threaded, free_port
+from tests.bot.team import WorkspaceThread, free_port
 
 pytestmark = [
     pytest.mark.slow,
@@ -44,14 +44,14 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def slack() -> Iterator[Threaded]:
-    slack = Threaded(read_manifest())
+def slack() -> Iterator[WorkspaceThread]:
+    slack = WorkspaceThread(read_manifest())
     yield slack
     slack.stop()
 
 
 @pytest.fixture
-def bench(library: str, samples: Path, slack: Threaded, tmp_path: Path) -> Bench:
+def bench(library: str, samples: Path, slack: WorkspaceThread, tmp_path: Path) -> Bench:
     shutil.copytree(library, tmp_path / "library")
     (tmp_path / "pictures").mkdir()
     shutil.copy(samples / "cat.png", tmp_path / "pictures")

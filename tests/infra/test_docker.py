@@ -23,7 +23,7 @@ import yaml
 from findimg.settings import Settings
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.person import Person, until, words
-from tests.bot.team import Threaded, free_port
+from tests.bot.team import WorkspaceThread, free_port
 
 PROJECT = Path(__file__).parents[2]
 DOCKERFILE = PROJECT / "infra" / "docker" / "Dockerfile"
@@ -200,7 +200,7 @@ def test_jobs_image_prints_its_help(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_bot_image_serves_and_is_healthy(library: str, tmp_path: Path) -> None:
-    port, slack = free_port(), Threaded(read_manifest())
+    port, slack = free_port(), WorkspaceThread(read_manifest())
     variables = inside(
         "bot",
         tmp_path,

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.person import Json, Person, until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 Answer = Callable[[SocketModeRequest], Json | None]
 
@@ -59,15 +59,15 @@ class Bot:
 
 
 @pytest.fixture
-def slack() -> Iterator[Threaded]:
+def slack() -> Iterator[WorkspaceThread]:
     """Return a new workspace in its own thread."""
-    threaded = Threaded(read_manifest())
+    threaded = WorkspaceThread(read_manifest())
     yield threaded
     threaded.stop()
 
 
 @pytest.fixture
-def workspace(slack: Threaded) -> Workspace:
+def workspace(slack: WorkspaceThread) -> Workspace:
     """Return the new workspace itself."""
     return slack.workspace
 
@@ -85,7 +85,7 @@ def person(workspace: Workspace) -> Person:
 
 
 @pytest.fixture
-def connect(slack: Threaded) -> Iterator[Callable[..., Bot]]:
+def connect(slack: WorkspaceThread) -> Iterator[Callable[..., Bot]]:
     """Return a function that connects a bot by Socket Mode."""
     bots: list[Bot] = []
 

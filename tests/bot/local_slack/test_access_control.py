@@ -9,7 +9,7 @@ from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import png
 from tests.bot.person import Person
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 def ask(workspace: Workspace, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
@@ -26,9 +26,9 @@ def ask(workspace: Workspace, path: str, method: str = "GET", **headers: str) ->
 
 
 @pytest.fixture(scope="module")
-def slack() -> Iterator[Threaded]:
+def slack() -> Iterator[WorkspaceThread]:
     """Return one workspace for all tests, because none changes it."""
-    threaded = Threaded(read_manifest())
+    threaded = WorkspaceThread(read_manifest())
     yield threaded
     threaded.stop()
 
@@ -142,7 +142,7 @@ def test_path_outside_the_static_folder_is_not_found(workspace: Workspace, cooki
     assert ask(workspace, f"/page/static/{name}", Cookie=cookie).status == 404
 
 
-def test_request_body_size_is_limited(slack: Threaded, person: Person) -> None:
+def test_request_body_size_is_limited(slack: WorkspaceThread, person: Person) -> None:
     with pytest.raises(Exception, match="413"):
         person.try_to("send", channel="general", text="x" * 2**20)
 

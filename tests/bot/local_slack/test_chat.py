@@ -4,7 +4,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import button, refused, section
 from tests.bot.person import Person
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 def test_message_is_posted_changed_linked_and_deleted(workspace: Workspace, client: WebClient, person: Person) -> None:
@@ -54,7 +54,9 @@ def test_message_to_a_user_id_opens_the_direct_message(workspace: Workspace, cli
     assert [message["text"] for message in person.messages(person.direct())] == ["hello"]
 
 
-def test_ephemeral_message_is_visible_to_one_person_only(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_ephemeral_message_is_visible_to_one_person_only(
+    slack: WorkspaceThread, client: WebClient, person: Person
+) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.team.add_user, "ann")
     channel = workspace.team.channel("general").id
@@ -66,7 +68,7 @@ def test_ephemeral_message_is_visible_to_one_person_only(slack: Threaded, client
         assert refused(call, channel=channel, ts=ts, text="x")["error"] == "message_not_found"
 
 
-def test_ephemeral_message_needs_person_and_bot_in_the_channel(slack: Threaded, client: WebClient) -> None:
+def test_ephemeral_message_needs_person_and_bot_in_the_channel(slack: WorkspaceThread, client: WebClient) -> None:
     team, me = slack.workspace.team, slack.workspace.me
     other = slack.call(team.add_user, "ann")
     small = slack.call(team.add_channel, "small", members=[me.id])
@@ -80,7 +82,7 @@ def test_ephemeral_message_needs_person_and_bot_in_the_channel(slack: Threaded, 
     assert error("C0NOWHERE", me.id) == "channel_not_found"
 
 
-def test_bot_posts_only_in_its_own_channels(slack: Threaded, client: WebClient) -> None:
+def test_bot_posts_only_in_its_own_channels(slack: WorkspaceThread, client: WebClient) -> None:
     team = slack.workspace.team
     slack.call(team.add_channel, "public", bot=False)
     slack.call(team.add_channel, "secret", private=True, bot=False)

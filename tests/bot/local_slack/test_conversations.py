@@ -3,7 +3,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import refused
 from tests.bot.person import Person
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 def texts(answer: object) -> list[str]:
@@ -38,7 +38,7 @@ def test_replies_are_listed_oldest_first(client: WebClient, workspace: Workspace
     assert refused(client.conversations_replies, channel=channel, ts="1.2")["error"] == "thread_not_found"
 
 
-def test_bot_reads_only_its_own_channels(slack: Threaded, client: WebClient) -> None:
+def test_bot_reads_only_its_own_channels(slack: WorkspaceThread, client: WebClient) -> None:
     team = slack.workspace.team
     public = slack.call(team.add_channel, "public", bot=False)
     secret = slack.call(team.add_channel, "secret", private=True, bot=False)
@@ -47,7 +47,7 @@ def test_bot_reads_only_its_own_channels(slack: Threaded, client: WebClient) -> 
     assert refused(client.conversations_replies, channel="C0NOWHERE", ts="1.2")["error"] == "channel_not_found"
 
 
-def test_private_channels_need_the_groups_scope(slack: Threaded, client: WebClient) -> None:
+def test_private_channels_need_the_groups_scope(slack: WorkspaceThread, client: WebClient) -> None:
     team = slack.workspace.team
     team.scopes -= {"groups:history"}
     secret = slack.call(team.add_channel, "secret", private=True)
@@ -55,7 +55,7 @@ def test_private_channels_need_the_groups_scope(slack: Threaded, client: WebClie
     assert client.conversations_history(channel=team.channel("general").id)["ok"]
 
 
-def test_channels_and_users_are_described(slack: Threaded, client: WebClient) -> None:
+def test_channels_and_users_are_described(slack: WorkspaceThread, client: WebClient) -> None:
     workspace, team = slack.workspace, slack.workspace.team
     team.scopes |= {"channels:read", "groups:read", "im:read", "im:write", "users:read"}
     slack.call(team.add_channel, "public", bot=False)

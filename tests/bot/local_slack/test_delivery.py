@@ -10,7 +10,7 @@ from slack_sdk.signature import SignatureVerifier
 from findimg_bot.local_slack.delivery.http import signature
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.person import Json, Person, until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -60,13 +60,13 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture
-def slack(endpoint: Endpoint) -> Iterator[Threaded]:
-    threaded = Threaded(read_manifest(), request_url=endpoint.url)
+def slack(endpoint: Endpoint) -> Iterator[WorkspaceThread]:
+    threaded = WorkspaceThread(read_manifest(), request_url=endpoint.url)
     yield threaded
     threaded.stop()
 
 
-def test_command_is_sent_as_a_signed_form(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
+def test_command_is_sent_as_a_signed_form(slack: WorkspaceThread, endpoint: Endpoint, person: Person) -> None:
     person.ask("send", channel="general", text="/findimg cat & dog")
     [(headers, body)] = endpoint.seen
     assert headers["content-type"] == "application/x-www-form-urlencoded"
@@ -75,7 +75,7 @@ def test_command_is_sent_as_a_signed_form(slack: Threaded, endpoint: Endpoint, p
     assert not SignatureVerifier("another secret").is_valid_request(body, headers)
 
 
-def test_click_is_sent_as_a_form_and_event_as_json(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
+def test_click_is_sent_as_a_form_and_event_as_json(slack: WorkspaceThread, endpoint: Endpoint, person: Person) -> None:
     ts = person.ask("send", channel="general", text="look")["ts"]
     person.ask("shortcut", callback_id="tag_image", channel="general", ts=ts)
     person.ask("home")
@@ -102,14 +102,14 @@ def test_failed_response_is_reported_to_the_person(endpoint: Endpoint, person: P
     assert answer["error"] == '/findimg failed with the error "dispatch_failed"'
 
 
-def test_late_response_is_reported_to_the_person(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
+def test_late_response_is_reported_to_the_person(slack: WorkspaceThread, endpoint: Endpoint, person: Person) -> None:
     slack.workspace.timing.acknowledge = 0.2
     endpoint.wait.clear()
     answer = person.try_to("send", channel="general", text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "operation_timeout"'
 
 
-def test_event_is_retried_with_retry_headers(slack: Threaded, endpoint: Endpoint, person: Person) -> None:
+def test_event_is_retried_with_retry_headers(slack: WorkspaceThread, endpoint: Endpoint, person: Person) -> None:
     slack.workspace.timing.retries = (0.0, 0.0)
     endpoint.status = 500
     person.ask("home")
@@ -121,7 +121,7 @@ def test_event_is_retried_with_retry_headers(slack: Threaded, endpoint: Endpoint
     assert len({event["event_id"] for event in events}) == 1
 
 
-def test_request_url_is_verified_by_a_challenge(slack: Threaded, endpoint: Endpoint) -> None:
+def test_request_url_is_verified_by_a_challenge(slack: WorkspaceThread, endpoint: Endpoint) -> None:
     assert slack.run(slack.workspace.verify_request_url())
     endpoint.text = "something else"
     assert not slack.run(slack.workspace.verify_request_url())

@@ -8,7 +8,7 @@ from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import Surfaces, read_manifest
 from tests.bot.local_slack.conftest import Bot, png
 from tests.bot.person import Json, Person, until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 def events(bot: Bot) -> list[Json]:
@@ -24,7 +24,9 @@ def bot(connect: Callable[..., Bot]) -> Bot:
     return connect()
 
 
-def test_mention_event_has_its_thread_and_files(slack: Threaded, bot: Bot, person: Person, client: WebClient) -> None:
+def test_mention_event_has_its_thread_and_files(
+    slack: WorkspaceThread, bot: Bot, person: Person, client: WebClient
+) -> None:
     team = slack.workspace.team
     channel = team.channel("general").id
     ts = person.ask("send", channel=channel, text="no event for this")["ts"]
@@ -51,7 +53,7 @@ def test_event_names_its_team_app_and_bot(workspace: Workspace, bot: Bot, person
 
 
 def test_direct_messages_are_events_including_the_bots_own(
-    slack: Threaded, bot: Bot, person: Person, client: WebClient
+    slack: WorkspaceThread, bot: Bot, person: Person, client: WebClient
 ) -> None:
     direct, team = person.direct(), slack.workspace.team
     person.ask("send", channel=direct, text=f"<@{team.bot.id}> cat")
@@ -78,7 +80,7 @@ def test_direct_messages_are_events_including_the_bots_own(
     assert (changed["previous_message"]["text"], changed["message"]["text"]) == ("hello", "goodbye")
 
 
-def test_mention_outside_the_bots_channels_is_no_event(slack: Threaded, bot: Bot, person: Person) -> None:
+def test_mention_outside_the_bots_channels_is_no_event(slack: WorkspaceThread, bot: Bot, person: Person) -> None:
     team = slack.workspace.team
     channel = slack.call(team.add_channel, "foreign", bot=False)
     person.ask("send", channel=channel.id, text=f"<@{team.bot.id}> cat")
@@ -87,7 +89,7 @@ def test_mention_outside_the_bots_channels_is_no_event(slack: Threaded, bot: Bot
 
 
 def test_changes_of_channels_and_files_are_events() -> None:
-    slack = Threaded(read_manifest(surfaces=Surfaces(live=True)))
+    slack = WorkspaceThread(read_manifest(surfaces=Surfaces(live=True)))
     workspace = slack.workspace
     bot = Bot(workspace)
     slack.run(bot.connect())
@@ -135,7 +137,7 @@ def test_changes_of_channels_and_files_are_events() -> None:
 
 @pytest.mark.parametrize(("scope", "subscription"), [("app_mentions:read", ""), ("", "app_mention")])
 def test_event_needs_its_scope_and_subscription(
-    person: Person, slack: Threaded, connect: Callable[..., Bot], scope: str, subscription: str
+    person: Person, slack: WorkspaceThread, connect: Callable[..., Bot], scope: str, subscription: str
 ) -> None:
     team = slack.workspace.team
     team.scopes -= {scope}
@@ -147,7 +149,7 @@ def test_event_needs_its_scope_and_subscription(
 
 
 def test_unacknowledged_event_is_retried_with_the_same_event_id(
-    slack: Threaded, connect: Callable[..., Bot], person: Person
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: Person
 ) -> None:
     slack.workspace.timing.acknowledge = 0.1
     slack.workspace.timing.retries = (0.0, 0.0, 0.0)
@@ -165,7 +167,7 @@ def test_unacknowledged_event_is_retried_with_the_same_event_id(
 
 
 def test_undelivered_event_goes_to_the_next_connection(
-    slack: Threaded, connect: Callable[..., Bot], person: Person
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: Person
 ) -> None:
     slack.workspace.timing.retries = (0.0, 1.0)
     person.ask("home")
@@ -189,7 +191,7 @@ def test_home_tab_event_contains_the_published_view(
 
 
 def test_uninstalled_app_gets_two_events_and_no_more(
-    slack: Threaded, bot: Bot, person: Person, client: WebClient
+    slack: WorkspaceThread, bot: Bot, person: Person, client: WebClient
 ) -> None:
     slack.call(slack.workspace.uninstall)
     until(lambda: {kind for kind, _ in kinds(bot)} == {"tokens_revoked", "app_uninstalled"})

@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.model.files import image_type, safe_name
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import png
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 def fetch(url: str, token: str = "") -> tuple[bytes, Message]:
@@ -36,7 +36,7 @@ def test_bot_token_downloads_files(workspace: Workspace, client: WebClient) -> N
         assert (data, headers.get_content_type()) == (png(), "image/png")
 
 
-def test_download_without_a_valid_token_returns_the_login_page(slack: Threaded, client: WebClient) -> None:
+def test_download_without_a_valid_token_returns_the_login_page(slack: WorkspaceThread, client: WebClient) -> None:
     workspace, url = slack.workspace, address(client)
     stranger = slack.call(workspace.add_team, "strangers")
 
@@ -72,7 +72,7 @@ def test_injected_fault_redirects_a_download(workspace: Workspace, client: WebCl
     caught.value.close()
 
 
-def test_remote_file_is_external_with_its_own_address(slack: Threaded, client: WebClient) -> None:
+def test_remote_file_is_external_with_its_own_address(slack: WorkspaceThread, client: WebClient) -> None:
     workspace = slack.workspace
     channel = workspace.team.channel("general")
     url = "http://169.254.169.254/latest/meta-data/"
@@ -128,7 +128,7 @@ def test_file_name_is_made_safe(given: str, expected: str) -> None:
 
 
 def test_large_image_has_thumbnails_that_the_token_opens(
-    slack: Threaded, workspace: Workspace, client: WebClient
+    slack: WorkspaceThread, workspace: Workspace, client: WebClient
 ) -> None:
     file = slack.call(workspace.person().upload, "wide cat.png", png(1000, 500))
     slack.run(workspace.person().send("general", "look", files=[file.id]))
@@ -143,7 +143,7 @@ def test_large_image_has_thumbnails_that_the_token_opens(
         assert answer.headers.get_content_type() == "text/html"
 
 
-def test_heic_image_has_thumbnails(slack: Threaded, workspace: Workspace, client: WebClient) -> None:
+def test_heic_image_has_thumbnails(slack: WorkspaceThread, workspace: Workspace, client: WebClient) -> None:
     data = io.BytesIO()
     pillow_heif.from_pillow(Image.new("RGB", (800, 400), "teal")).save(data)
     file = slack.call(workspace.person().upload, "IMG_1.HEIC", data.getvalue())

@@ -7,7 +7,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, button, modal, png, section
 from tests.bot.person import Json, Person
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 Connect = Callable[..., Bot]
 FILE_INPUT = {
@@ -141,7 +141,7 @@ def test_click_on_an_ephemeral_message_has_no_message(
 
 
 def test_missing_element_cannot_be_clicked(
-    slack: Threaded, connect: Connect, person: Person, client: WebClient, channel: str
+    slack: WorkspaceThread, connect: Connect, person: Person, client: WebClient, channel: str
 ) -> None:
     bot = connect()
     other = slack.call(slack.workspace.team.add_user, "ann")

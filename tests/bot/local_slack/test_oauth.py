@@ -12,7 +12,7 @@ from findimg_bot.local_slack.model.state import User
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import refused
 from tests.bot.person import until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 BACK = "http://127.0.0.1:9/slack/oauth_redirect"
 
@@ -41,7 +41,7 @@ def asked(workspace: Workspace) -> dict[str, str]:
     return {"client_id": workspace.client_id, "scope": scopes, "state": "s&t", "redirect_uri": BACK}
 
 
-def test_installation_code_works_once(slack: Threaded) -> None:
+def test_installation_code_works_once(slack: WorkspaceThread) -> None:
     workspace = slack.workspace
     team = slack.call(workspace.add_team, "newcomers", installed=False)
     [user] = [user for user in team.users.values() if not user.is_bot]
@@ -99,7 +99,7 @@ def test_revoked_token_stays_invalid_after_reinstallation(workspace: Workspace, 
     assert refused(client.auth_test)["error"] == "invalid_auth"
 
 
-def test_rotated_token_expires_and_its_refresh_token_works_once(slack: Threaded) -> None:
+def test_rotated_token_expires_and_its_refresh_token_works_once(slack: WorkspaceThread) -> None:
     workspace = slack.workspace
     workspace.timing.token = 0.5
     team = slack.call(workspace.add_team, "rotating", installed=False)
@@ -120,7 +120,7 @@ def test_rotated_token_expires_and_its_refresh_token_works_once(slack: Threaded)
     assert refused(client.auth_test)["error"] == "token_expired"
 
 
-def test_organisation_has_one_token_for_its_teams(slack: Threaded) -> None:
+def test_organisation_has_one_token_for_its_teams(slack: WorkspaceThread) -> None:
     workspace = slack.workspace
     acme = Organisation("E0ACME", "Acme")
     one, two = (slack.call(workspace.add_team, name, organisation=acme, org_wide=True) for name in ("one", "two"))

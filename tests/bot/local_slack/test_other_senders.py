@@ -12,7 +12,7 @@ from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import Bot, png, refused
 from tests.bot.person import Json, Person
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 Connect = Callable[..., Bot]
 
@@ -24,7 +24,7 @@ def slack() -> Any:
     kinds = ("channels", "groups", "mpim")
     manifest["settings"]["event_subscriptions"]["bot_events"] += [f"message.{kind}" for kind in kinds]
     manifest["oauth_config"]["scopes"]["bot"] += ["mpim:history"]
-    threaded = Threaded(manifest)
+    threaded = WorkspaceThread(manifest)
     yield threaded
     threaded.stop()
 
@@ -35,7 +35,7 @@ def events(bot: Bot, count: int) -> list[Json]:
     return [each.payload for each in bot.seen]
 
 
-def test_edit_is_sent_with_the_text_before(slack: Threaded, workspace: Workspace, connect: Connect) -> None:
+def test_edit_is_sent_with_the_text_before(slack: WorkspaceThread, workspace: Workspace, connect: Connect) -> None:
     me = workspace.person()
     ts = slack.run(me.send("general", "cat"))
     bot = connect()
@@ -50,7 +50,7 @@ def test_edit_is_sent_with_the_text_before(slack: Threaded, workspace: Workspace
 
 
 def test_forwarded_message_carries_its_files(
-    slack: Threaded, workspace: Workspace, connect: Connect, person: Person
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: Person
 ) -> None:
     me, target = workspace.person(), person.channel("target")
     file = slack.call(me.upload, "cat.png", png())
@@ -66,7 +66,9 @@ def test_forwarded_message_carries_its_files(
     assert [each["name"] for each in shown["files"]] == ["cat.png"]
 
 
-def test_workflow_message_has_no_user(slack: Threaded, workspace: Workspace, connect: Connect, person: Person) -> None:
+def test_workflow_message_has_no_user(
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: Person
+) -> None:
     bot = connect()
     general = workspace.team.channel("general")
     assert general
@@ -77,7 +79,7 @@ def test_workflow_message_has_no_user(slack: Threaded, workspace: Workspace, con
     assert person.messages(general.id)[-1]["username"] == "Workflow"
 
 
-def test_other_organisation_is_named_in_events(slack: Threaded, workspace: Workspace, connect: Connect) -> None:
+def test_other_organisation_is_named_in_events(slack: WorkspaceThread, workspace: Workspace, connect: Connect) -> None:
     general = workspace.team.channel("general")
     assert general
     stranger = slack.call(workspace.team.add_stranger, "guest", general)
@@ -89,7 +91,7 @@ def test_other_organisation_is_named_in_events(slack: Threaded, workspace: Works
 
 
 def test_group_direct_message_is_an_mpim(
-    slack: Threaded, workspace: Workspace, connect: Connect, client: WebClient, person: Person
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, client: WebClient, person: Person
 ) -> None:
     friend = slack.call(workspace.team.add_user, "friend")
     group = slack.call(workspace.team.group_direct, [workspace.me, friend])
@@ -102,7 +104,7 @@ def test_group_direct_message_is_an_mpim(
 
 
 def test_archived_channel_refuses_messages(
-    slack: Threaded, workspace: Workspace, client: WebClient, person: Person
+    slack: WorkspaceThread, workspace: Workspace, client: WebClient, person: Person
 ) -> None:
     channel = person.channel("old")
     workspace.team.channels[channel].is_archived = True
@@ -112,7 +114,7 @@ def test_archived_channel_refuses_messages(
 
 
 def test_file_stub_leads_to_files_info(
-    slack: Threaded, workspace: Workspace, connect: Connect, client: WebClient
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, client: WebClient
 ) -> None:
     me, bot = workspace.person(), connect()
     workspace.faults.file_stubs = True
@@ -124,7 +126,7 @@ def test_file_stub_leads_to_files_info(
     assert client.files_info(file=stub["id"])["file"]["mimetype"] == "image/png"
 
 
-def test_disabled_socket_mode_is_reported(slack: Threaded, workspace: Workspace) -> None:
+def test_disabled_socket_mode_is_reported(slack: WorkspaceThread, workspace: Workspace) -> None:
     web = WebClient(base_url=workspace.api_url)
     url = str(web.apps_connections_open(app_token=workspace.app_token)["url"])
 
@@ -143,7 +145,7 @@ def test_disabled_socket_mode_is_reported(slack: Threaded, workspace: Workspace)
     ("typed", "sent"), [("🍕", ":pizza:"), ("a 🍕!", "a :pizza:!"), (":pizza:", ":pizza:"), ("10:30:15", "10:30:15")]
 )
 def test_emoji_are_sent_as_names(
-    slack: Threaded, workspace: Workspace, connect: Connect, typed: str, sent: str
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, typed: str, sent: str
 ) -> None:
     bot = connect()
     slack.run(workspace.person().send("general", typed))
@@ -151,7 +153,7 @@ def test_emoji_are_sent_as_names(
 
 
 def test_command_gets_ids_only_with_should_escape(
-    slack: Threaded, workspace: Workspace, connect: Connect, person: Person
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: Person
 ) -> None:
     bot = connect()
     person.ask("send", channel="general", text="/findimg @you in #general 🍕")

@@ -11,7 +11,7 @@ from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, modal, png, section
 from tests.bot.person import Json, Person
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 class Page:
@@ -36,7 +36,7 @@ async def page(workspace: Workspace) -> AsyncIterator[Page]:
             yield opened
 
 
-def test_state_contains_only_what_the_person_may_see(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_state_contains_only_what_the_person_may_see(slack: WorkspaceThread, client: WebClient, person: Person) -> None:
     workspace, team = slack.workspace, slack.workspace.team
     hidden = slack.call(team.add_channel, "hidden", members=[])
     general = team.channel("general").id
@@ -86,7 +86,7 @@ def test_uploaded_file_appears_with_its_message(person: Person, workspace: Works
     assert [message["files"] for message in person.messages(general)] == [[file]]
 
 
-def test_open_page_receives_each_change_at_once(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_open_page_receives_each_change_at_once(slack: WorkspaceThread, client: WebClient, person: Person) -> None:
     workspace = slack.workspace
     general = workspace.team.channel("general").id
 
@@ -152,7 +152,7 @@ def test_open_page_is_notified_when_a_file_is_ready(workspace: Workspace, person
     asyncio.run(scenario())
 
 
-def test_ephemeral_message_reaches_one_page_only(slack: Threaded, client: WebClient) -> None:
+def test_ephemeral_message_reaches_one_page_only(slack: WorkspaceThread, client: WebClient) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.team.add_user, "ann")
     general = workspace.team.channel("general").id
@@ -197,7 +197,7 @@ def test_invalid_or_taken_channel_name_is_refused(person: Person) -> None:
         assert person.try_to("channel", name=name)["error"].startswith(f"A channel cannot be called {name!r}")
 
 
-def test_files_of_another_team_are_not_found(slack: Threaded, person: Person) -> None:
+def test_files_of_another_team_are_not_found(slack: WorkspaceThread, person: Person) -> None:
     workspace = slack.workspace
     stranger = slack.call(workspace.add_team, "strangers")
     [user] = [user for user in stranger.users.values() if not user.is_bot]

@@ -7,7 +7,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, button, png, section
 from tests.bot.person import Json, Person, until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 BLOCKS = [{"type": "actions", "elements": [button("next", value="1")]}]
 
@@ -111,7 +111,7 @@ def test_answer_to_a_click_can_add_a_message(click: Callable[..., tuple[WebhookC
 
 
 def test_replaced_ephemeral_message_stays_ephemeral(
-    click: Callable[..., tuple[WebhookClient, Json]], slack: Threaded, person: Person
+    click: Callable[..., tuple[WebhookClient, Json]], slack: WorkspaceThread, person: Person
 ) -> None:
     hook, _ = click(True)
     hook.send(text="page 2", replace_original=True, response_type="in_channel")

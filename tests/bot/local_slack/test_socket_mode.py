@@ -8,7 +8,7 @@ from findimg_bot.local_slack.delivery.socket_mode import CONNECTIONS
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot
 from tests.bot.person import Json, Person, until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 def test_new_connection_receives_hello(workspace: Workspace, connect: Callable[..., Bot]) -> None:
@@ -18,7 +18,7 @@ def test_new_connection_receives_hello(workspace: Workspace, connect: Callable[.
     assert bot.frames[0]["connection_info"] == {"app_id": workspace.app_id}
 
 
-def test_connection_address_works_once(slack: Threaded, connect: Callable[..., Bot]) -> None:
+def test_connection_address_works_once(slack: WorkspaceThread, connect: Callable[..., Bot]) -> None:
     used = connect().client.wss_uri
 
     async def status(url: str) -> int:
@@ -64,7 +64,7 @@ def test_command_without_a_connection_is_an_error(person: Person) -> None:
     assert answer["error"] == '/findimg failed with the error "dispatch_failed"'
 
 
-def test_lost_connection_is_opened_again(slack: Threaded, connect: Callable[..., Bot], person: Person) -> None:
+def test_lost_connection_is_opened_again(slack: WorkspaceThread, connect: Callable[..., Bot], person: Person) -> None:
     bot = connect()
     slack.call(slack.workspace.faults.drop_sockets)
     until(lambda: slack.workspace.sockets.connections == 0)
@@ -74,7 +74,7 @@ def test_lost_connection_is_opened_again(slack: Threaded, connect: Callable[...,
 
 
 def test_refreshed_connection_replaces_the_old_one(
-    slack: Threaded, connect: Callable[..., Bot], person: Person
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: Person
 ) -> None:
     bot = connect()
     first = bot.client.wss_uri
@@ -97,7 +97,9 @@ def test_envelopes_have_type_and_retry_fields(connect: Callable[..., Bot], perso
     assert len({frame["envelope_id"] for frame in bot.frames[1:]}) == 2
 
 
-def test_malformed_acknowledgement_is_ignored(slack: Threaded, connect: Callable[..., Bot], person: Person) -> None:
+def test_malformed_acknowledgement_is_ignored(
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: Person
+) -> None:
     bot = connect()
     for text in ("{", "[]", '{"envelope_id": "made-up"}'):
         slack.run(bot.client.send_message(text))

@@ -12,7 +12,7 @@ from findimg_bot.slack.manifest import read_manifest
 from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
 from tests.bot.local_slack.conftest import Bot, refused, section
 from tests.bot.person import Json, Person, until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 Connect = Callable[..., Bot]
 RESULT = {
@@ -25,9 +25,9 @@ RESULT = {
 
 
 @pytest.fixture
-def slack() -> Iterator[Threaded]:
+def slack() -> Iterator[WorkspaceThread]:
     """Return a new workspace whose app declares all surfaces."""
-    threaded = Threaded(read_manifest(None, ALL_SURFACES, IMAGE_BASE_URL))
+    threaded = WorkspaceThread(read_manifest(None, ALL_SURFACES, IMAGE_BASE_URL))
     yield threaded
     threaded.stop()
 
@@ -197,7 +197,7 @@ def test_invalid_search_results_are_refused(
 
 
 def test_app_without_search_gives_no_results() -> None:
-    threaded = Threaded(read_manifest())
+    threaded = WorkspaceThread(read_manifest())
     try:
         person = Person(threaded.workspace.address, threaded.workspace.token)
         assert person.try_to("search", query="cat")["error"] == "The app gives no results to searches."

@@ -10,7 +10,7 @@ from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import png, refused
 from tests.bot.person import Json, Person, until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 
 def image_block(**slack_file: str) -> Json:
@@ -122,7 +122,7 @@ def test_block_names_a_file_by_id_address_or_permalink(client: WebClient) -> Non
         assert client.chat_postMessage(channel="general", text="x", blocks=[image_block(**slack_file)])["ok"]
 
 
-def test_block_with_an_unusable_file_is_refused(slack: Threaded, client: WebClient) -> None:
+def test_block_with_an_unusable_file_is_refused(slack: WorkspaceThread, client: WebClient) -> None:
     stranger = slack.call(slack.workspace.add_team, "strangers")
     foreign = upload(WebClient(token=stranger.bot_token, base_url=slack.workspace.api_url))
     deleted = upload(client)
@@ -135,7 +135,7 @@ def test_block_with_an_unusable_file_is_refused(slack: Threaded, client: WebClie
         assert answer["errors"] == ["invalid slack file [json-pointer:/blocks/0/slack_file]"]
 
 
-def test_bot_sees_files_of_its_own_channels_only(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_bot_sees_files_of_its_own_channels_only(slack: WorkspaceThread, client: WebClient, person: Person) -> None:
     team = slack.workspace.team
     foreign = slack.call(team.add_channel, "foreign", bot=False)
     general = team.channel("general")

@@ -6,7 +6,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, modal, refused, section
 from tests.bot.person import Person
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 Trigger = Callable[[], str]
 
@@ -25,7 +25,7 @@ def trigger(connect: Callable[..., Bot], person: Person) -> Trigger:
 
 
 def test_trigger_opens_one_modal_before_it_expires(
-    workspace: Workspace, client: WebClient, trigger: Trigger, slack: Threaded
+    workspace: Workspace, client: WebClient, trigger: Trigger, slack: WorkspaceThread
 ) -> None:
     used = trigger()
     client.views_open(trigger_id=used, view=modal())
@@ -76,7 +76,7 @@ def test_view_is_updated_by_id_external_id_and_hash(client: WebClient, trigger: 
     assert refused(client.views_update, view_id="V0NOTHING", view=modal())["error"] == "not_found"
 
 
-def test_each_person_has_their_own_home_tab(slack: Threaded, client: WebClient, person: Person) -> None:
+def test_each_person_has_their_own_home_tab(slack: WorkspaceThread, client: WebClient, person: Person) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.team.add_user, "ann")
     view = client.views_publish(user_id=workspace.me.id, view={"type": "home", "blocks": [section("1")]})["view"]

@@ -14,7 +14,7 @@ from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import button, modal, png
 from tests.bot.person import Person, until
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 MANIFEST = read_manifest()
 
@@ -92,7 +92,7 @@ def test_bolts_asynchronous_handler_connects() -> None:
     asyncio.run(scenario())
 
 
-def test_bolts_built_in_handler_connects(slack: Threaded, person: Person) -> None:
+def test_bolts_built_in_handler_connects(slack: WorkspaceThread, person: Person) -> None:
     workspace = slack.workspace
     app = App(client=WebClient(token=workspace.bot_token, base_url=workspace.api_url))
 
@@ -109,7 +109,7 @@ def test_bolts_built_in_handler_connects(slack: Threaded, person: Person) -> Non
     handler.close()
 
 
-def test_workspace_posts_in_the_bots_name(slack: Threaded, person: Person) -> None:
+def test_workspace_posts_in_the_bots_name(slack: WorkspaceThread, person: Person) -> None:
     workspace = slack.workspace
     ts = slack.call(workspace.post, "general", "welcome", [{"type": "divider"}])
     [message] = person.messages(workspace.team.channel("general").id)
@@ -118,7 +118,7 @@ def test_workspace_posts_in_the_bots_name(slack: Threaded, person: Person) -> No
         slack.call(workspace.post, "nowhere", "welcome")
 
 
-def test_teams_do_not_see_each_others_messages(slack: Threaded, client: WebClient) -> None:
+def test_teams_do_not_see_each_others_messages(slack: WorkspaceThread, client: WebClient) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.add_team, "others")
     [user] = [user for user in other.users.values() if not user.is_bot]

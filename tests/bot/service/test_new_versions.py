@@ -39,26 +39,28 @@ def versions(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def changing(versions: tuple[Path, list[str]], cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    team = Team("http", tmp_path_factory.mktemp("changing"), cache, str(versions[0]))
+def changing_team(
+    versions: tuple[Path, list[str]], cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Team]:
+    team = Team("http", tmp_path_factory.mktemp("changing_team"), cache, str(versions[0]))
     yield team
     team.close()
 
 
-def flip(library: Path, version: str) -> None:
+def publish(library: Path, version: str) -> None:
     """Publish a version as findimg-jobs does: replace CURRENT in one step."""
     (library / "CURRENT.new").write_text(version)
     (library / "CURRENT.new").replace(library / "CURRENT")
 
 
 @pytest.mark.long
-def test_each_answer_comes_from_one_version(changing: Team, versions: tuple[Path, list[str]]) -> None:
+def test_each_answer_comes_from_one_version(changing_team: Team, versions: tuple[Path, list[str]]) -> None:
     library, names = versions
     pictures = {
         str(len(list(folder.iterdir()))): {path.name for path in folder.iterdir()}
         for folder in (library.parent / "one", library.parent / "two")
     }
-    answers, flips = changing.slack.run(ask_while_flipping(changing, library, names), 300)
+    answers, flips = changing_team.slack.run(ask_while_publishing(changing_team, library, names), 300)
     assert len(answers) == QUERIES
     assert flips >= FLIPS
     counts = set()
@@ -72,7 +74,7 @@ def test_each_answer_comes_from_one_version(changing: Team, versions: tuple[Path
     assert counts == set(pictures)
 
 
-async def ask_while_flipping(team: Team, library: Path, names: list[str]) -> tuple[list[Json], int]:
+async def ask_while_publishing(team: Team, library: Path, names: list[str]) -> tuple[list[Json], int]:
     """Ask QUERIES questions, AT_ONCE at a time, while CURRENT changes. Return the answers and the number of changes."""
     workspace = team.slack.workspace
     person, numbers = workspace.person(), iter(range(QUERIES))
@@ -96,7 +98,7 @@ async def ask_while_flipping(team: Team, library: Path, names: list[str]) -> tup
 
     async def change() -> int:
         for count, name in enumerate(itertools.cycle(reversed(names)), 1):
-            flip(library, name)
+            publish(library, name)
             await asyncio.sleep(SECONDS)
             if len(answers) == QUERIES:
                 return count
@@ -108,14 +110,16 @@ async def ask_while_flipping(team: Team, library: Path, names: list[str]) -> tup
     return answers, flips
 
 
-def test_thumbnail_of_a_removed_image_is_deleted_in_slack(changing: Team, versions: tuple[Path, list[str]]) -> None:
+def test_thumbnail_of_a_removed_image_is_deleted_in_slack(
+    changing_team: Team, versions: tuple[Path, list[str]]
+) -> None:
     library, names = versions
-    flip(library, names[0])
-    channel = changing.person.channel()
-    until(lambda: "12 images" in words(changing.person.command(channel, "/findimg animal")))
-    files = [image["slack_file"]["id"] for image in images(changing.person.command(channel, "/findimg animal"))]
-    flip(library, names[1])
-    kept = changing.slack.workspace.team.files
+    publish(library, names[0])
+    channel = changing_team.person.channel()
+    until(lambda: "12 images" in words(changing_team.person.command(channel, "/findimg animal")))
+    files = [image["slack_file"]["id"] for image in images(changing_team.person.command(channel, "/findimg animal"))]
+    publish(library, names[1])
+    kept = changing_team.slack.workspace.team.files
     until(lambda: all(file not in kept or kept[file].deleted for file in files))
 
 

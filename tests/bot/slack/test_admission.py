@@ -11,9 +11,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", params=["socket"])
-def choosy(request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory):
+def restricted_team(
+    request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory
+):
     """Yield a bot that answers some people in one channel only."""
-    team = Team(request.param, tmp_path_factory.mktemp("choosy"), cache, library)
+    team = Team(request.param, tmp_path_factory.mktemp("restricted_team"), cache, library)
     workspace = team.slack.workspace
     other = team.slack.call(workspace.team.add_user, "other")
     team.stop()
@@ -24,8 +26,8 @@ def choosy(request: pytest.FixtureRequest, library: str, cache: Path, tmp_path_f
     team.close()
 
 
-def test_only_allowed_channels_and_people_get_answers(choosy, samples: Path) -> None:
-    team, channel, other = choosy
+def test_only_allowed_channels_and_people_get_answers(restricted_team, samples: Path) -> None:
+    team, channel, other = restricted_team
     elsewhere = team.person.channel()
     assert "dalmatian.jpg" in words(team.person.command(channel, "/findimg dalmatian"))
     for person, where in ((team.person, elsewhere), (other, channel)):
@@ -40,8 +42,8 @@ def test_only_allowed_channels_and_people_get_answers(choosy, samples: Path) -> 
     assert not any(images(each) for each in team.person.messages(elsewhere))
 
 
-def test_home_tab_and_direct_message_are_not_disturbed_by_channel_rules(choosy) -> None:
-    team, _, _ = choosy
+def test_home_tab_and_direct_message_are_not_disturbed_by_channel_rules(restricted_team) -> None:
+    team, _, _ = restricted_team
     before = team.person.state()["home"]
     team.person.ask("home")
     shown = until(lambda: (now := team.person.state()["home"]) != before and now)

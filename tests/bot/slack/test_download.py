@@ -32,7 +32,7 @@ class FileServer:
 
     handler: Handler
     requests: list[web.Request] = field(default_factory=list)
-    sent: int = 0  # bytes of an endless body
+    sent: int = 0  # bytes of an endless_response body
     origin: str = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -48,7 +48,7 @@ class FileServer:
         return runner
 
 
-def brought(handler: Handler, **about: Any) -> bytes:
+def downloaded(handler: Handler, **about: Any) -> bytes:
     """Download a file from the server."""
     return ask(FileServer(handler), **about)
 
@@ -62,7 +62,7 @@ def ask(server: FileServer, elsewhere: FileServer | None = None, **about: Any) -
     """
 
     async def run() -> bytes:
-        servers = [server, elsewhere or FileServer(hands_out(b""))]
+        servers = [server, elsewhere or FileServer(file_response(b""))]
         runners = [await each.start() for each in servers]
         here, there = (each.origin for each in servers)
         try:
@@ -79,7 +79,7 @@ def ask(server: FileServer, elsewhere: FileServer | None = None, **about: Any) -
     return asyncio.run(run())
 
 
-def hands_out(data: bytes, **how: Any) -> Handler:
+def file_response(data: bytes, **how: Any) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(body=data, **({"content_type": "image/png"} | how))
 
@@ -156,18 +156,18 @@ def test_other_api_address_serves_its_own_files() -> None:
 
 
 def test_download_uses_the_teams_token() -> None:
-    server = FileServer(hands_out(IMAGE))
+    server = FileServer(file_response(IMAGE))
     assert ask(server, size=len(IMAGE)) == IMAGE
     assert [request.headers["Authorization"] for request in server.requests] == [f"Bearer {TOKEN}"]
 
 
 def test_private_url_is_the_fallback() -> None:
-    assert brought(hands_out(IMAGE), url_private_download="", url_private="{here}/f.png") == IMAGE
+    assert downloaded(file_response(IMAGE), url_private_download="", url_private="{here}/f.png") == IMAGE
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int) -> None:
-    elsewhere = FileServer(hands_out(IMAGE))
+    elsewhere = FileServer(file_response(IMAGE))
 
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(status=status, headers={"Location": f"{elsewhere.origin}/f.png"})
@@ -182,12 +182,12 @@ def test_redirects_are_not_followed(status: int) -> None:
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_error_status_is_reported(status: int) -> None:
     with pytest.raises(ImageError, match=f"Slack refused to send that image with status {status}"):
-        brought(hands_out(IMAGE, status=status))
+        downloaded(file_response(IMAGE, status=status))
 
 
 def test_rate_limit_is_reported() -> None:
     with pytest.raises(SlackAccessError, match="Slack limits how often"):
-        brought(hands_out(IMAGE, status=429))
+        downloaded(file_response(IMAGE, status=429))
 
 
 @pytest.mark.parametrize(
@@ -198,14 +198,14 @@ def test_rate_limit_is_reported() -> None:
     ],
 )
 def test_slacks_own_conversion_is_preferred_for_heic_and_large_files(about: dict[str, Any], size: int) -> None:
-    server = FileServer(hands_out(IMAGE))
+    server = FileServer(file_response(IMAGE))
     thumbs = {"thumb_360": "{here}/360", "thumb_1024": "{here}/1024"}
     assert ask(server, url_private="{here}/original", size=size, **thumbs, **about) == IMAGE
     assert [request.path for request in server.requests] == ["/1024"]
 
 
 def test_other_server_gets_no_request_and_no_token() -> None:
-    server, elsewhere = FileServer(hands_out(IMAGE)), FileServer(hands_out(IMAGE))
+    server, elsewhere = FileServer(file_response(IMAGE)), FileServer(file_response(IMAGE))
     for name in ("url_private_download", "url_private"):
         with pytest.raises(ImageError, match="is not on Slack's file server"):
             ask(server, elsewhere, **({"url_private_download": ""} | {name: "{there}/f.png"}))
@@ -217,7 +217,7 @@ def test_other_server_gets_no_request_and_no_token() -> None:
     [{"mode": "external"}, {"is_external": True}, {"mode": "tombstone"}, {"mode": "hidden_by_limit"}],
 )
 def test_external_files_are_not_requested(about: dict[str, Any]) -> None:
-    server = FileServer(hands_out(IMAGE))
+    server = FileServer(file_response(IMAGE))
     with pytest.raises(ImageError, match=r"is not stored in Slack\. Upload it here"):
         ask(server, **about)
     assert server.requests == []
@@ -225,12 +225,12 @@ def test_external_files_are_not_requested(about: dict[str, Any]) -> None:
 
 def test_login_page_is_not_an_image() -> None:
     with pytest.raises(ImageError, match="a login page instead of that image") as error:
-        brought(hands_out(b"<!DOCTYPE html><title>Sign in</title>", content_type="text/html"))
+        downloaded(file_response(b"<!DOCTYPE html><title>Sign in</title>", content_type="text/html"))
     assert TOKEN not in str(error.value)
 
 
 def test_declared_size_over_the_limit_is_refused() -> None:
-    server = FileServer(hands_out(IMAGE))
+    server = FileServer(file_response(IMAGE))
     with pytest.raises(ImageError, match="5,000,000,000 bytes, more than the limit of 67,108,864"):
         ask(server, size=5_000_000_000)
     assert server.requests == []
@@ -239,10 +239,10 @@ def test_declared_size_over_the_limit_is_refused() -> None:
 def test_content_length_over_the_limit_is_refused_before_the_body() -> None:
     announced = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 5000000000\r\n\r\n"
     with pytest.raises(ImageError, match="5,000,000,000 bytes"):
-        brought(writes(announced + IMAGE))
+        downloaded(writes(announced + IMAGE))
 
 
-def endless(server: FileServer, **headers: str) -> Handler:
+def endless_response(server: FileServer, **headers: str) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "image/png"} | headers)
         await response.prepare(request)
@@ -255,8 +255,8 @@ def endless(server: FileServer, **headers: str) -> Handler:
 
 def test_endless_body_is_read_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "LIMIT_BYTES", 1_000_000)
-    server = FileServer(hands_out(b""))
-    server.handler = endless(server)
+    server = FileServer(file_response(b""))
+    server.handler = endless_response(server)
     with pytest.raises(ImageError, match="more than the limit of 1,000,000"):
         ask(server, size=1000)
     # What the system's buffers took in is not read by anybody.
@@ -268,33 +268,33 @@ def test_body_that_decompresses_over_the_limit_is_refused(monkeypatch: pytest.Mo
     packed = gzip.compress(bytes(200 * 2**20), 1)
     assert len(packed) < 1_000_000
     with pytest.raises(ImageError, match="more than the limit of 1,000,000"):
-        brought(hands_out(packed, headers={"Content-Encoding": "gzip"}))
+        downloaded(file_response(packed, headers={"Content-Encoding": "gzip"}))
 
 
 def test_size_limit_is_inclusive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "LIMIT_BYTES", len(IMAGE))
-    assert brought(hands_out(IMAGE)) == IMAGE
+    assert downloaded(file_response(IMAGE)) == IMAGE
     with pytest.raises(ImageError, match="2,009 bytes, more than the limit of 2,008"):
-        brought(hands_out(IMAGE + b"x"))
+        downloaded(file_response(IMAGE + b"x"))
 
 
 def test_body_longer_than_declared_is_truncated() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 8\r\n\r\n"
     # By when the rest arrives, the client notices it or has hung up before.
     with suppress(ImageError):
-        assert brought(writes(answer + IMAGE)) == IMAGE[:8]
+        assert downloaded(writes(answer + IMAGE)) == IMAGE[:8]
 
 
 def test_body_shorter_than_declared_is_refused() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4000\r\n\r\n"
     with pytest.raises(ImageError, match="cannot be reached"):
-        brought(writes(answer + IMAGE))
+        downloaded(writes(answer + IMAGE))
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
 def test_server_that_does_not_speak_http_is_reported(answer: bytes) -> None:
     with pytest.raises(ImageError, match=r"file server cannot be reached\. Try again in a minute"):
-        brought(writes(answer))
+        downloaded(writes(answer))
 
 
 def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +305,7 @@ def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError
 
     with pytest.raises(ImageError, match="cannot be reached"):
-        brought(handler)
+        downloaded(handler)
 
 
 def test_trickling_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +319,7 @@ def test_trickling_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
             await asyncio.sleep(0.05)
 
     with pytest.raises(ImageError, match="cannot be reached"):
-        brought(handler)
+        downloaded(handler)
 
 
 def test_missing_server_is_reported() -> None:

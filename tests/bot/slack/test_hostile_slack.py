@@ -34,7 +34,7 @@ def no_thumbnails(team: Team) -> None:
 
 
 @pytest.fixture(autouse=True)
-def calm(team: Team):
+def remove_faults(team: Team):
     """After each test, remove all faults and check that the bot answers."""
     yield
     faults = team.faults

@@ -81,7 +81,7 @@ def answers_privately(channel: str) -> Way:
     return lambda respond, client: PrivateReply(client, channel, "U1").send(ANSWER)
 
 
-def begun(reply: Callable[[AsyncRespond, AsyncWebClient], Reply]) -> Way:
+def with_progress(reply: Callable[[AsyncRespond, AsyncWebClient], Reply]) -> Way:
     """Announce the search, answer, and announce it again too late."""
 
     async def use(respond: AsyncRespond, client: AsyncWebClient) -> None:
@@ -145,14 +145,14 @@ def test_ephemeral_reply_with_invalid_blocks_is_refused(refuses: dict[str, Any])
 
 def test_ephemeral_reply_shows_progress_unless_answered() -> None:
     slack = Slack()
-    slack.ask(begun(lambda respond, client: EphemeralReply(respond, client, "C1", "U1")))
+    slack.ask(with_progress(lambda respond, client: EphemeralReply(respond, client, "C1", "U1")))
     assert [body["text"] for _, body in slack.sent] == ["Searching…", ANSWER.text]
     assert {body["response_type"] for _, body in slack.sent} == {"ephemeral"}
 
 
 def test_thread_reply_replaces_the_progress_message() -> None:
     slack = Slack()
-    slack.ask(begun(lambda respond, client: ConversationReply(client, "C1", "U1", "1717243100.000100")))
+    slack.ask(with_progress(lambda respond, client: ConversationReply(client, "C1", "U1", "1717243100.000100")))
     assert slack.paths == [POST, UPDATE]
     (_, searching), (_, answer) = slack.sent
     assert (searching["thread_ts"], searching["text"]) == ("1717243100.000100", "Searching…")
@@ -210,7 +210,7 @@ def test_answer_to_a_click_needs_no_token_where_slack_refuses_to_post_it() -> No
 
 def test_answer_is_posted_when_the_progress_message_is_gone() -> None:
     slack = Slack({UPDATE: {"ok": False, "error": "message_not_found"}})
-    slack.ask(begun(lambda respond, client: ConversationReply(client, "C1", "U1", "1717243100.000100")))
+    slack.ask(with_progress(lambda respond, client: ConversationReply(client, "C1", "U1", "1717243100.000100")))
     assert slack.paths == [POST, UPDATE, POST]
 
 

@@ -59,7 +59,7 @@ def rows(store: Store, query: str) -> list[tuple[Any, ...]]:
     return store.database.run(lambda connection: [tuple(row) for row in connection.execute(text(query))])
 
 
-def a_seen() -> ImageFeatures:
+def uploaded_features() -> ImageFeatures:
     rng = np.random.default_rng(1)
     return ImageFeatures(rng.random(1280, np.float32), rng.permutation(1000)[:20], rng.random(20, np.float32))
 
@@ -80,7 +80,7 @@ def test_text_with_control_characters_can_be_stored(store: Store) -> None:
 
 
 def test_question_about_an_uploaded_image_keeps_its_features(store: Store) -> None:
-    seen = a_seen()
+    seen = uploaded_features()
     asked = replace(CAT, question=Question("/similar", "", features=seen, name="holiday 🏖.heic"))
     back = store.find_question(store.save_question(asked))
     assert back is not None

@@ -8,21 +8,21 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from findimg_bot.slack.manifest import read_manifest
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 from tests.e2e.conftest import Screen, new_page, shoot_if_failed
 from tests.e2e.workspace_page.parts import Room, TinyBot, acknowledge
 
 
 @pytest.fixture(scope="module")
-def slack() -> Iterator[Threaded]:
+def slack() -> Iterator[WorkspaceThread]:
     """Yield one workspace for all tests of this module."""
-    slack = Threaded(read_manifest())
+    slack = WorkspaceThread(read_manifest())
     yield slack
     slack.stop()
 
 
 @pytest.fixture(scope="module")
-def connected(slack: Threaded) -> Iterator[TinyBot]:
+def connected(slack: WorkspaceThread) -> Iterator[TinyBot]:
     """Yield the bot of this workspace."""
     bot = TinyBot(slack)
     slack.run(bot.connect())
@@ -31,7 +31,7 @@ def connected(slack: Threaded) -> Iterator[TinyBot]:
 
 
 @pytest.fixture
-def bot(slack: Threaded, connected: TinyBot) -> Iterator[TinyBot]:
+def bot(slack: WorkspaceThread, connected: TinyBot) -> Iterator[TinyBot]:
     """Yield the bot without recorded requests. Close its modals afterwards."""
     slack.run(slack.workspace.settle())
     connected.answer = acknowledge
@@ -41,7 +41,7 @@ def bot(slack: Threaded, connected: TinyBot) -> Iterator[TinyBot]:
 
 
 @pytest.fixture
-def room(slack: Threaded) -> Room:
+def room(slack: WorkspaceThread) -> Room:
     """Return an empty channel."""
     return Room(slack)
 

@@ -15,7 +15,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 Json = dict[str, Any]
 
@@ -46,7 +46,7 @@ async def acknowledge(args: AsyncArgs) -> None:
 class TinyBot:
     """A Bolt app that records its requests and answers as configured."""
 
-    def __init__(self, slack: Threaded):
+    def __init__(self, slack: WorkspaceThread):
         self.told: queue.Queue[Json] = queue.Queue()
         self.answer: Answer = acknowledge
         self._workspace = slack.workspace
@@ -80,7 +80,7 @@ class TinyBot:
 class Room:
     """A channel of one test."""
 
-    def __init__(self, slack: Threaded):
+    def __init__(self, slack: WorkspaceThread):
         self._slack = slack
         self.workspace = slack.workspace
         self.name = f"room-{next(NUMBERS)}"

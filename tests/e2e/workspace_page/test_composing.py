@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 from tests.e2e.workspace_page.parts import Room, TinyBot, field, give, is_painted, messages, picture
 
 
@@ -61,7 +61,7 @@ def test_unknown_command_is_reported_and_can_be_corrected(opened: Page, room: Ro
 
 
 def test_unacknowledged_command_shows_an_error(
-    opened: Page, slack: Threaded, bot: TinyBot, monkeypatch: pytest.MonkeyPatch
+    opened: Page, slack: WorkspaceThread, bot: TinyBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def silence(args: AsyncArgs) -> None:
         pass

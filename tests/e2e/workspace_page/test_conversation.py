@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, WebSocketRoute, expect
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 from tests.e2e.workspace_page.parts import (
     Room,
     TinyBot,
@@ -83,7 +83,7 @@ def test_arrow_keys_move_between_messages(opened: Page, room: Room) -> None:
     expect(messages(opened).first).to_be_focused()
 
 
-def test_new_messages_are_announced_and_counted(opened: Page, room: Room, slack: Threaded) -> None:
+def test_new_messages_are_announced_and_counted(opened: Page, room: Room, slack: WorkspaceThread) -> None:
     room.post("Found *a fox*")
     expect(opened.get_by_role("log")).to_contain_text("findimg: Found a fox")
     other = Room(slack)
@@ -95,7 +95,7 @@ def test_new_messages_are_announced_and_counted(opened: Page, room: Room, slack:
     expect(opened).to_have_title(f"#{other.name} · findimg workspace")
 
 
-def test_page_follows_edited_and_deleted_messages(opened: Page, room: Room, slack: Threaded) -> None:
+def test_page_follows_edited_and_deleted_messages(opened: Page, room: Room, slack: WorkspaceThread) -> None:
     kept, gone = room.post("first"), room.post("second")
     expect(messages(opened)).to_have_count(2)
     store, team = room.workspace.services.messages, room.workspace.team
@@ -105,7 +105,7 @@ def test_page_follows_edited_and_deleted_messages(opened: Page, room: Room, slac
     expect(messages(opened)).to_contain_text(["changed (edited)"])
 
 
-def test_file_is_shown_once_it_is_ready(opened: Page, room: Room, slack: Threaded) -> None:
+def test_file_is_shown_once_it_is_ready(opened: Page, room: Room, slack: WorkspaceThread) -> None:
     room.workspace.faults.ready_after = 0.4
     try:
         room.say("soon", files=[room.upload("fox.jpg")])

@@ -23,7 +23,7 @@ from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from findimg_jobs.indexing import embed
 from findimg_jobs.indexing.run import index
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 SCOPES = ["channels:read", "groups:read"]
 
@@ -34,7 +34,7 @@ class Room:
     def __init__(self, scopes: list[str] = SCOPES) -> None:
         manifest = read_manifest()
         manifest["oauth_config"]["scopes"]["bot"] += scopes
-        self.slack = Threaded(manifest)
+        self.slack = WorkspaceThread(manifest)
         self.workspace: Workspace = self.slack.workspace
         self.team = self.workspace.team
 
