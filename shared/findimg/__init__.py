@@ -22,7 +22,8 @@ from findimg.errors import (
 )
 
 if TYPE_CHECKING:
-    from findimg.api import Hit, Hits, OpenedLibrary, RelatedWord, Tag, TaughtName, open
+    from findimg.api import OpenedLibrary, open
+    from findimg.api_results import Hit, Hits, RelatedWord, Tag, TaughtName
     from findimg.plugins import AddReport
 
 __all__ = [

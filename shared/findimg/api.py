@@ -6,13 +6,13 @@ Everything here is available from `findimg` itself.
 import getpass
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
+from findimg.api_results import Hit, Hits, RelatedWord, Tag, TaughtName
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import QueryError
 from findimg.images import LIMIT_BYTES, decode, thumbnail
@@ -33,97 +33,9 @@ from findimg.settings import load_settings
 from findimg.storage.base import read_uri
 from findimg.taught.events import Example
 from findimg.taught.log import TaughtLog
-from findimg.taught.teaching import Lesson, TeachReport, erase_examples, find_name, remove_name, teach
+from findimg.taught.teaching import Lesson, TeachReport, add_lesson, erase_examples, find_name, remove_name
 from findimg.taught.transfer import export_names
 from findimg.text.vectors import open_words
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One image that was found.
-
-    Attributes:
-        uri: path or s3:// address of the image.
-        score: how well it fits. For a search by words 0 to 1, for a search by image a cosine similarity, -1 to 1.
-        width: pixels.
-        height: pixels.
-        sha256: hash of the image file, in hex.
-        taken: when the photograph was taken, by the camera's clock. None if it has no date.
-        copies: addresses of images with equal bytes, which are no hits of their own.
-        near_duplicates: addresses of images that look the same, likewise.
-        dated_by: the source of `taken`: "camera", "name" (the file's name) or "file" (the file's modification time).
-            None without a date, and in libraries that an older release published.
-        matched: where a text of the image has the words of the query, such as "text: …status **error 500** on…".
-            It begins with "text", "caption" or "name". None if no text has them. It is text from outside, so escape it.
-    """
-
-    uri: str
-    score: float
-    width: int
-    height: int
-    sha256: str
-    taken: datetime | None
-    copies: tuple[str, ...] = ()
-    near_duplicates: tuple[str, ...] = ()
-    dated_by: Literal["camera", "name", "file"] | None = None
-    matched: str | None = None
-
-
-class Hits(list[Hit]):
-    """One page of hits, best first.
-
-    Attributes:
-        note: remarks on the query in plain text, for example words that match no image. Empty if there are none.
-        total: number of hits on all pages.
-    """
-
-    def __init__(self, hits: Iterable[Hit], note: str = "", total: int = 0):
-        super().__init__(hits)
-        self.note = note
-        self.total = total
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A word for what an image shows.
-
-    Attributes:
-        word: a noun.
-        score: how likely the image shows it, 0 to 1. General words score lower.
-    """
-
-    word: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class TaughtName:
-    """A name that the team taught with examples.
-
-    Attributes:
-        name: the word or phrase.
-        like: number of images that show it.
-        unlike: number of images that do not show it.
-        by: who taught it, the first person first: `<team>/<user>` in Slack, `terminal/<user>` elsewhere.
-    """
-
-    name: str
-    like: int
-    unlike: int
-    by: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RelatedWord:
-    """A word with a similar meaning.
-
-    Attributes:
-        word: the word.
-        distance: 0 for the same meaning, up to 2: the length of the difference of the two words' unit vectors.
-    """
-
-    word: str
-    distance: float
 
 
 class OpenedLibrary:
@@ -317,7 +229,7 @@ class OpenedLibrary:
 
     def teach_lesson(self, lesson: Lesson, by: str = "") -> TeachReport:
         """Teach a name with examples that are embedded already, and return what changed. Errors as of `teach`."""
-        report = teach(self._storage, self.taught_log, by or local_person(), lesson)
+        report = add_lesson(self._storage, self.taught_log, by or local_person(), lesson)
         self._follower.apply(self._opened)
         return report
 

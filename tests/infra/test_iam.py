@@ -22,7 +22,7 @@ from findimg.search.query import parse
 from findimg.settings import Settings
 from findimg.storage.base import open_storage, read_uri
 from findimg.storage.s3 import presigned
-from findimg.taught.teaching import Lesson, erase_examples, teach
+from findimg.taught.teaching import Lesson, add_lesson, erase_examples
 from findimg_bot.answers import answer_question, read_command
 from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.build.rebuild import rebuild
@@ -161,7 +161,7 @@ def test_bot_policy_writes_only_names_and_choices_and_is_sufficient(buckets: Set
             assert searcher.find(parse("our booth"), 1).hits
             log, storage = live.taught.log, live.library.storage
             example, small = live.outside_example(storage.read(thumbnail_key(row.sha256)))
-            teach(storage, log, "T1/U1", Lesson("our booth", [example], (), {example.sha256: small}))
+            add_lesson(storage, log, "T1/U1", Lesson("our booth", [example], (), {example.sha256: small}))
             assert erase_examples(storage, log, people=["T1/U1"]) == 1
         live.library.storage.read(thumbnail_key(row.sha256))
         switch_off(storage, "T1", "C1")

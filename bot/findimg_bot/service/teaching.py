@@ -20,12 +20,12 @@ from findimg.taught.state import CLICKS_WEIGHT, TaughtName
 from findimg.taught.teaching import (
     Lesson,
     TeachReport,
+    add_lesson,
     erase_examples,
     find_name,
     last_action,
     remove_example,
     remove_name,
-    teach,
     undo,
     undo_person,
 )
@@ -135,7 +135,7 @@ class Teaching:
             not_shown = [indexed_example(searcher, searcher.look_up(uri)[0]) for uri in sorted(unlike)]
             before = first_hits(searcher, name)
             lesson = Lesson(name, [*shown, *outside], not_shown, thumbnails)
-            report = teach(self._live.library.storage, log, person.qualified_id, lesson)
+            report = add_lesson(self._live.library.storage, log, person.qualified_id, lesson)
             self._live.taught.apply(searcher)
             return LessonResult(report, before, first_hits(searcher, name))
 

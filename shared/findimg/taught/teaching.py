@@ -42,7 +42,7 @@ class TeachReport:
     action: str  # to undo the lesson
 
 
-def teach(storage: Storage, log: TaughtLog, by: str, lesson: Lesson) -> TeachReport:
+def add_lesson(storage: Storage, log: TaughtLog, by: str, lesson: Lesson) -> TeachReport:
     """Add examples of a name to a library. Examples that are there already are not added again.
 
     Args:

@@ -13,7 +13,7 @@ from findimg.encoders.registry import fingerprint
 from findimg.errors import NotPublishedError, SettingsError, StorageError
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
-from findimg_jobs.engines import cluster
+from findimg_jobs.engines import shard_queue
 from findimg_jobs.engines.cluster import run_on_ray
 from findimg_jobs.indexing.embed import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
@@ -97,7 +97,7 @@ def embedded(work: EmbedTask) -> list[str]:
 
 @pytest.mark.long
 def test_image_that_kills_workers_fails_alone(pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "ATTEMPTS", 2)
+    monkeypatch.setattr(shard_queue, "ATTEMPTS", 2)
     shards = shards_of(pictures, work, size=6)
     done = list(run_on_ray(shards, changed(work, FatalTask), ""))
     assert sum(stats.embedded for stats in done) == 5

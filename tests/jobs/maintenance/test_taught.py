@@ -12,7 +12,7 @@ from findimg.library.library import Library
 from findimg.storage.base import open_storage
 from findimg.taught.events import Example
 from findimg.taught.log import TaughtLog
-from findimg.taught.teaching import Lesson, remove_name, teach
+from findimg.taught.teaching import Lesson, add_lesson, remove_name
 from findimg_jobs.maintenance.prune import DAY, prune
 from findimg_jobs.maintenance.taught import verify_taught
 from findimg_jobs.maintenance.verify import verify
@@ -38,10 +38,12 @@ def test_prune_keeps_the_thumbnails_of_examples(tmp_path: Path, pictures: Path, 
     before = library.live_version()
     log = TaughtLog(library.storage)
     taken_back, small = upload(1)
-    teach(library.storage, log, "T1/U1", Lesson("stand", [Example(gone, np.ones(3, np.float16), "x", "/gone.png")]))
+    add_lesson(
+        library.storage, log, "T1/U1", Lesson("stand", [Example(gone, np.ones(3, np.float16), "x", "/gone.png")])
+    )
     kept, more = upload(2)
-    teach(library.storage, log, "T1/U1", Lesson("booth", [kept], (), more))
-    teach(library.storage, log, "T1/U1", Lesson("mistake", [taken_back], (), small))
+    add_lesson(library.storage, log, "T1/U1", Lesson("booth", [kept], (), more))
+    add_lesson(library.storage, log, "T1/U1", Lesson("mistake", [taken_back], (), small))
     remove_name(log, "T1/U1", "mistake")
     for path in (first, *others):
         path.unlink()
@@ -61,7 +63,7 @@ def test_verify_names_damaged_events_and_lost_thumbnails(tmp_path: Path, picture
     run(library.uri, pictures)
     log = TaughtLog(library.storage)
     example, small = upload(1)
-    teach(library.storage, log, "T1/U1", Lesson("booth", [example], (), small))
+    add_lesson(library.storage, log, "T1/U1", Lesson("booth", [example], (), small))
     assert verify(library, library.manifest(library.live_version())).taught == []
     library.storage.delete(taught_thumbnail_key(example.sha256))
     (event,) = library.storage.list("taught/events")
@@ -77,5 +79,5 @@ def test_verify_names_damaged_events_and_lost_thumbnails(tmp_path: Path, picture
 def test_taught_names_are_verified_everywhere(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     storage = open_storage(str(tmp_path) if where == "folder" else request.getfixturevalue("s3"))
     example, small = upload(1)
-    teach(storage, TaughtLog(storage), "T1/U1", Lesson("booth", [example], (), small))
+    add_lesson(storage, TaughtLog(storage), "T1/U1", Lesson("booth", [example], (), small))
     assert verify_taught(storage) == []

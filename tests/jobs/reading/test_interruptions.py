@@ -19,7 +19,7 @@ from findimg.ocr.lines import TextLine
 from findimg.ocr.reader import TextReader
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
-from findimg_jobs.engines import cluster
+from findimg_jobs.engines import shard_queue
 from findimg_jobs.engines.cluster import run_on_ray
 from findimg_jobs.indexing.run import index
 from findimg_jobs.indexing.sources import list_sources
@@ -96,7 +96,7 @@ def test_image_that_kills_workers_while_it_is_read_fails_alone(
     pages: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(cluster, "ATTEMPTS", 2)
+    monkeypatch.setattr(shard_queue, "ATTEMPTS", 2)
     library = str(tmp_path / "library")
     task = FatalTextTask(library, "encoder", text_fingerprint(), "all", (), tmp_path)
     images = [

@@ -4,7 +4,7 @@ import sys
 
 from findimg.storage.base import open_storage
 from findimg.taught.log import TaughtLog
-from findimg.taught.teaching import Lesson, teach
+from findimg.taught.teaching import Lesson, add_lesson
 from tests.shared.taught.examples import made_up_example
 
 NAMES, AT_ONCE = 25, 4  # examples of one lesson
@@ -21,7 +21,7 @@ def main(uri: str, person: str, first: int, count: int) -> None:
     log = TaughtLog(storage)
     for start in range(first, first + count, AT_ONCE):
         numbers = range(start, min(start + AT_ONCE, first + count))
-        teach(storage, log, person, Lesson(name_of(start), [made_up_example(number) for number in numbers]))
+        add_lesson(storage, log, person, Lesson(name_of(start), [made_up_example(number) for number in numbers]))
         print(start, flush=True)
 
 
