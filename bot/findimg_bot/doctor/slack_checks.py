@@ -15,7 +15,8 @@ from findimg_bot.doctor.setup import ProblemError, Setup
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.slack.installation.stores import token_cipher
 from findimg_bot.slack.manifest import Surfaces, bot_scopes
-from findimg_bot.slack.pictures.thumbnails import upload, wait_until_ready
+from findimg_bot.slack.pictures.thumbnails import wait_until_ready
+from findimg_bot.slack.pictures.upload import UploadBatch
 
 _ROUND_TRIP_SECONDS = 30.0  # until an uploaded thumbnail must be ready
 _FETCH_SECONDS = 10.0
@@ -115,7 +116,9 @@ async def check_thumbnail(setup: Setup) -> str:
     await authenticate(setup)
     try:
         async with asyncio.timeout(_ROUND_TRIP_SECONDS):
-            file = await upload(setup.client, data, "findimg-doctor.jpg", "Test of findimg-bot doctor")
+            file = await UploadBatch(setup.client).upload(
+                lambda: data, "findimg-doctor.jpg", "Test of findimg-bot doctor"
+            )
             await wait_until_ready(setup.client, file)
         await setup.client.files_delete(file=file)
     except SLACK_ERRORS as error:

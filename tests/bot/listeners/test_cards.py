@@ -35,6 +35,7 @@ def test_thumbnails_are_uploaded_in_parallel_and_once(team: Team) -> None:
     first = methods.index("files.completeUploadExternal")
     assert methods[:first].count("files.getUploadURLExternal") > 1
     assert methods.count("files.getUploadURLExternal") >= 8
+    assert methods.count("files.completeUploadExternal") < 8
     until(lambda: [method for method, _ in calls].count("files.info") >= 8)
     calls.clear()
     team.person.command(team.person.channel(), "/findimg animal")

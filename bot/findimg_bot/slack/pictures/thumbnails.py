@@ -18,6 +18,7 @@ from findimg_bot.slack.blocks.results.page import HitThumbnails
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import IMAGE_URL
 from findimg_bot.slack.pictures.picture_grid import draw_grid
+from findimg_bot.slack.pictures.upload import UploadBatch
 from findimg_bot.state.store import Store
 
 EACH_SECONDS = 4.0  # for uploading thumbnails; an answer that takes longer shows one contact sheet
@@ -81,7 +82,8 @@ class Thumbnails:
         missing = {hit.sha256: hit for hit in hits if hit.sha256 not in files}
         if not missing:
             return HitThumbnails(_files(files))
-        uploads = {sha256: self._upload_hit(client, team, storage, hit) for sha256, hit in missing.items()}
+        batch = UploadBatch(client, sum((team, sha256) not in self._uploads for sha256 in missing))
+        uploads = {sha256: self._upload_hit(team, storage, hit, batch) for sha256, hit in missing.items()}
         waiting = {sha256: each.ready if ready else each.uploaded for sha256, each in uploads.items()}
         # Late uploads are not cancelled, because the next answer can use them.
         await asyncio.wait(waiting.values(), timeout=EACH_SECONDS)
@@ -142,7 +144,7 @@ class Thumbnails:
             return draw_grid([storage.read(hit.thumbnail) for hit in hits], first)
 
         # Stored under the hash of its images, so that a new version without one of them deletes the sheet.
-        upload = self._upload(client, team, name, draw, "Contact sheet")
+        upload = self._upload(team, name, draw, "Contact sheet", UploadBatch(client))
         waiting: asyncio.Future[str] = upload.ready if ready else upload.uploaded
         try:
             async with asyncio.timeout(SHEET_SECONDS):
@@ -151,11 +153,11 @@ class Thumbnails:
             _log.warning("Neither thumbnails nor a contact sheet: %s; %s", reason, slack_failure(error))
             return HitThumbnails(note=f"Some thumbnails are missing: {reason}.")
 
-    def _upload_hit(self, client: AsyncWebClient, team: str, storage: Storage, hit: Hit) -> _Upload:
+    def _upload_hit(self, team: str, storage: Storage, hit: Hit, batch: UploadBatch) -> _Upload:
         title = plain(file_name(hit.uri))
-        return self._upload(client, team, hit.sha256, lambda: storage.read(hit.thumbnail), title)
+        return self._upload(team, hit.sha256, lambda: storage.read(hit.thumbnail), title, batch)
 
-    def _upload(self, client: AsyncWebClient, team: str, sha256: str, read: Callable[[], bytes], title: str) -> _Upload:
+    def _upload(self, team: str, sha256: str, read: Callable[[], bytes], title: str, batch: UploadBatch) -> _Upload:
         """Return the upload of a picture, started now unless it is running."""
         key = team, sha256
         if key not in self._uploads:
@@ -164,13 +166,12 @@ class Thumbnails:
             async def run() -> str:
                 async with asyncio.timeout(READY_SECONDS):
                     async with self._places:
-                        data = await asyncio.to_thread(read)
-                        file = await upload(client, data, f"{sha256[:16]}.jpg", title)
+                        file = await batch.upload(read, f"{sha256[:16]}.jpg", title)
                     if not uploaded.done():
                         uploaded.set_result(file)
                     # Most files are shown by now, so the answer goes first.
                     await asyncio.sleep(_CHECK_AFTER)
-                    await wait_until_ready(client, file)
+                    await wait_until_ready(batch.client, file)
                 await asyncio.to_thread(self._store.save_thumbnail, team, sha256, file)
                 return file
 
@@ -188,19 +189,6 @@ class Thumbnails:
             if not uploaded.done():
                 uploaded.set_exception(error)
                 uploaded.exception()  # retrieved, also when nobody waits
-
-
-async def upload(client: AsyncWebClient, data: bytes, filename: str, title: str) -> str:
-    """Upload a JPEG and return the file's id. Slack may not be able to show it yet.
-
-    Raises:
-        SlackClientError, aiohttp.ClientError, OSError: Slack refuses the file or cannot be reached.
-    """
-    # No alt text: with it files_upload_v2 can silently fail to share the file.
-    done = await client.files_upload_v2(
-        file_uploads=[{"file": data, "filename": filename, "title": title}], request_file_info=False
-    )
-    return str(done["files"][0]["id"])
 
 
 async def wait_until_ready(client: AsyncWebClient, file: str) -> None:
