@@ -13,31 +13,31 @@ from findimg_bot.local_slack.model.state import File
 from findimg_bot.slack.manifest import read_manifest
 from findimg_bot.slack.pictures.upload import UploadBatch
 from tests.bot.local_slack.conftest import png
-from tests.bot.team import Threaded
+from tests.bot.team import WorkspaceThread
 
 COMPLETE = "files.completeUploadExternal"
 
 
 @pytest.fixture(scope="module")
-def slack() -> Iterator[Threaded]:
-    slack = Threaded(read_manifest())
+def slack() -> Iterator[WorkspaceThread]:
+    slack = WorkspaceThread(read_manifest())
     yield slack
     slack.stop()
 
 
 @pytest.fixture(autouse=True)
-def calm(slack: Threaded) -> Iterator[None]:
+def calm(slack: WorkspaceThread) -> Iterator[None]:
     """Forget the calls before each test, and remove its faults afterwards."""
     slack.workspace.faults.calls.clear()
     yield
     slack.workspace.faults.failing.clear()
 
 
-def completions(slack: Threaded) -> int:
+def completions(slack: WorkspaceThread) -> int:
     return [method for method, _ in slack.workspace.faults.calls].count(COMPLETE)
 
 
-def upload(slack: Threaded, *names: str, lost: str = "") -> dict[str, File | BaseException]:
+def upload(slack: WorkspaceThread, *names: str, lost: str = "") -> dict[str, File | BaseException]:
     """Upload pictures together. Return for each its file in Slack, or why there is none.
 
     Args:
@@ -60,7 +60,7 @@ def upload(slack: Threaded, *names: str, lost: str = "") -> dict[str, File | Bas
     return {name: files[each] if isinstance(each, str) else each for name, each in zip(names, found, strict=True)}
 
 
-def test_pictures_are_completed_with_one_call_and_each_is_a_file(slack: Threaded) -> None:
+def test_pictures_are_completed_with_one_call_and_each_is_a_file(slack: WorkspaceThread) -> None:
     found = upload(slack, *"abcdefgh")
     assert completions(slack) == 1
     assert {name: (file.title, file.complete) for name, file in found.items() if isinstance(file, File)} == {
@@ -68,7 +68,7 @@ def test_pictures_are_completed_with_one_call_and_each_is_a_file(slack: Threaded
     }
 
 
-def test_picture_that_cannot_be_read_delays_and_fails_no_other(slack: Threaded) -> None:
+def test_picture_that_cannot_be_read_delays_and_fails_no_other(slack: WorkspaceThread) -> None:
     found = upload(slack, "a", "lost", "b", lost="lost")
     assert isinstance(found["lost"], StorageError)
     assert isinstance(found["a"], File)
@@ -76,7 +76,7 @@ def test_picture_that_cannot_be_read_delays_and_fails_no_other(slack: Threaded) 
     assert completions(slack) == 1
 
 
-def test_file_that_slack_refuses_fails_alone(slack: Threaded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_slack_refuses_fails_alone(slack: WorkspaceThread, monkeypatch: pytest.MonkeyPatch) -> None:
     complete = AsyncWebClient.files_completeUploadExternal
     client_files: list[list[dict[str, str]]] = []
 
@@ -93,7 +93,7 @@ def test_file_that_slack_refuses_fails_alone(slack: Threaded, monkeypatch: pytes
     assert sorted(map(len, client_files)) == [1, 1, 1, 3]
 
 
-def test_refused_call_fails_all_at_once(slack: Threaded) -> None:
+def test_refused_call_fails_all_at_once(slack: WorkspaceThread) -> None:
     slack.workspace.faults.failing[COMPLETE] = "storage_limit_reached"
     found = upload(slack, "a", "b")
     assert [str(each.response["error"]) for each in found.values() if isinstance(each, SlackApiError)] == [
@@ -102,7 +102,7 @@ def test_refused_call_fails_all_at_once(slack: Threaded) -> None:
     assert completions(slack) == 1
 
 
-def test_file_that_is_sent_late_is_completed_alone(slack: Threaded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_is_sent_late_is_completed_alone(slack: WorkspaceThread, monkeypatch: pytest.MonkeyPatch) -> None:
     send = UploadBatch._send
 
     async def send_slowly(self: UploadBatch, url: str, data: bytes, filename: str) -> None:
