@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from findimg.errors import FindimgError
 from findimg.search.taught.follow import INTERVAL
 from findimg.settings import Settings
-from findimg_bot.live_indexing.channel_choice import ChannelChoice
+from findimg_bot.live_indexing.channel_switch import ChannelSwitch
 from findimg_bot.live_indexing.indexer import LiveIndexer
 from findimg_bot.live_indexing.picture_events import PictureEvents
 from findimg_bot.live_library import LiveLibrary
@@ -50,7 +50,7 @@ class BotServices:
         teaching: changes and lists taught names.
         indexer: indexes pictures of Slack channels, None if the settings switch that off.
         picture_events: receives Slack's events about pictures.
-        channel_choice: switches indexing off and on in a channel.
+        channel_switch: switches indexing off and on in a channel.
     """
 
     def __init__(self, settings: Settings):
@@ -84,7 +84,7 @@ class BotServices:
         self.indexer = LiveIndexer(settings, self.live, self.store, self._watcher.wake) if is_live else None
         changes = self.store.picture_changes
         self.picture_events = PictureEvents(changes, self._wake_indexer, self.request_comparison)
-        self.channel_choice = ChannelChoice(changes, lambda: storage, self._wake_indexer, self.request_comparison)
+        self.channel_switch = ChannelSwitch(changes, lambda: storage, self._wake_indexer, self.request_comparison)
         self._indexed_channels = settings.indexed_channels
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,7 +98,7 @@ class BotServices:
         self._spawn(self._watcher.run(client_of))
         self._spawn(self.recovery.run(repeat, lambda: self.live.version is not None))
         self._spawn(self._follow_taught())
-        self._spawn(self.channel_choice.load())
+        self._spawn(self.channel_switch.load())
         if self.indexer:
             self._spawn(self.indexer.run(client_of))
         self._spawn(self._warm_encoder())

@@ -7,8 +7,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.channel_switch import SWITCHES, switch_channel
 from findimg_bot.listeners.commands.acknowledge import acknowledge
+from findimg_bot.listeners.commands.channel_switch import SWITCHES, switch_channel
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.questions import read_search_question
 from findimg_bot.slack.message_text import read_message

@@ -2,7 +2,7 @@
 
 from slack_bolt.context.async_context import AsyncBoltContext
 
-from findimg_bot.listeners.events.departure import forget_workspace
+from findimg_bot.listeners.events.forget_workspace import forget_workspace
 
 
 async def app_uninstalled(context: AsyncBoltContext) -> None:

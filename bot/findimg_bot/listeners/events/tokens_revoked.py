@@ -4,7 +4,7 @@ from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
 
-from findimg_bot.listeners.events.departure import forget_workspace
+from findimg_bot.listeners.events.forget_workspace import forget_workspace
 
 
 async def tokens_revoked(event: dict[str, Any], context: AsyncBoltContext) -> None:

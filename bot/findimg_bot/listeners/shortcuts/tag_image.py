@@ -7,7 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.shortcuts.message_image import answer_shortcut
+from findimg_bot.listeners.shortcuts.message_shortcut import answer_shortcut
 
 
 async def tag_image(

@@ -8,7 +8,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from findimg.errors import FindimgError
 from findimg.terminal import counted
 from findimg_bot.errors import explain
-from findimg_bot.listeners.actions.teaching.examples import after_change
+from findimg_bot.listeners.actions.teaching.taught_name_modal import after_change
 from findimg_bot.listeners.request_context import person_of, services_of
 from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_ticked_examples
 

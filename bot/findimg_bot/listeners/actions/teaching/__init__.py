@@ -2,13 +2,13 @@
 
 from slack_bolt.async_app import AsyncApp
 
-from findimg_bot.listeners.actions.teaching.examples import open_taught, remove_name, undo_last
 from findimg_bot.listeners.actions.teaching.like_ticked import like_ticked
 from findimg_bot.listeners.actions.teaching.lists import list_history, list_taught, list_teachers
-from findimg_bot.listeners.actions.teaching.search import search_to_teach
+from findimg_bot.listeners.actions.teaching.search_to_teach import search_to_teach
 from findimg_bot.listeners.actions.teaching.take_back import erase_own, undo_lesson, undo_person
+from findimg_bot.listeners.actions.teaching.taught_name_modal import open_taught, remove_name, undo_last
 from findimg_bot.listeners.actions.teaching.teach_from_answer import teach_from_answer
-from findimg_bot.listeners.actions.teaching.turn_page import turn_page
+from findimg_bot.listeners.actions.teaching.turn_teach_page import turn_teach_page
 from findimg_bot.slack.blocks.modals.taught_name import REMOVE_NAME, UNDO_LAST
 from findimg_bot.slack.blocks.modals.teach_name import LIKE_TICKED, NEXT_TO_TEACH, PREVIOUS_TO_TEACH, SEARCH_TO_TEACH
 from findimg_bot.slack.blocks.results.answer import TEACH_FROM_ANSWER
@@ -33,10 +33,10 @@ def register(app: AsyncApp) -> None:
     app.action(LIST_TAUGHT)(list_taught)
     app.action(LIST_TEACHERS)(list_teachers)
     app.action(NEXT_TAUGHT)(list_taught)
-    app.action(NEXT_TO_TEACH)(turn_page)
+    app.action(NEXT_TO_TEACH)(turn_teach_page)
     app.action(OPEN_TAUGHT)(open_taught)
     app.action(PREVIOUS_TAUGHT)(list_taught)
-    app.action(PREVIOUS_TO_TEACH)(turn_page)
+    app.action(PREVIOUS_TO_TEACH)(turn_teach_page)
     app.action(REMOVE_NAME)(remove_name)
     app.action(SEARCH_TO_TEACH)(search_to_teach)
     app.action(TEACH_FROM_ANSWER)(teach_from_answer)

@@ -49,7 +49,7 @@ async def switch_channel(
             )
         if not services.may_index(channel) and not is_off:
             raise QueryError("The operator of findimg does not let the pictures of this channel be indexed.")
-        if not await services.channel_choice.switch(team, channel, is_off):
+        if not await services.channel_switch.switch(team, channel, is_off):
             raise QueryError(f"{_DONE[is_off][0]} already.")
         what, how = _DONE[is_off]
         said = f"<@{user}> switched: {what}."

@@ -14,7 +14,7 @@ _PAUSE = 10.0  # seconds until the library is read again after an error
 _log = logging.getLogger(__name__)
 
 
-class ChannelChoice:
+class ChannelSwitch:
     """Switches indexing off and on, in the bot's state and in the library."""
 
     def __init__(

@@ -14,7 +14,7 @@ from findimg_bot.slack.blocks.modals.teach_name import NEXT_TO_TEACH, Choices, T
 from findimg_bot.state.store import StoredQuestion
 
 
-async def turn_page(
+async def turn_teach_page(
     ack: AsyncAck, action: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
 ) -> None:
     """Keep what is ticked, and show another page of the same pictures."""
