@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -37,6 +37,14 @@ from findimg_bot.state.store import StoredQuestion
 _CHOICES = "/teach"  # command of a stored question that holds the choices on other pages
 
 
+@dataclass(frozen=True, slots=True)
+class PicturePage:
+    """One page of pictures to choose from."""
+
+    question: Question  # which pictures
+    skip: int = 0  # number of pictures on earlier pages
+
+
 async def open_teach_modal(
     context: AsyncBoltContext, client: AsyncWebClient, trigger: str, request: TeachRequest
 ) -> ModalReply:
@@ -62,34 +70,32 @@ async def show_pictures(
     client: AsyncWebClient,
     reply: ModalReply,
     request: TeachRequest,
-    question: Question,
-    skip: int = 0,
+    page: PicturePage,
     chosen: Choices | None = None,
 ) -> None:
     """Show one page of pictures in the modal.
 
     Args:
-        question: which pictures.
-        skip: number of pictures on earlier pages.
         chosen: which images are ticked already.
     """
     services = services_of(context)
     build = partial(teach_choices, request=request, chosen=chosen or Choices())
-    await services.queries.search(client, team_of(context), reply, replace(question, layout="grid"), skip, build)
+    question = replace(page.question, layout="grid")
+    await services.queries.search(client, team_of(context), reply, question, page.skip, build)
 
 
 async def show_other_pictures(
     context: AsyncBoltContext,
     client: AsyncWebClient,
     view: dict[str, Any],
-    choose: Callable[[TeachRequest, Choices, StoredQuestion | None], Awaitable[tuple[Question, int]]],
+    choose: Callable[[TeachRequest, Choices, StoredQuestion | None], Awaitable[PicturePage]],
 ) -> None:
     """Keep what is ticked in the modal, and show other pictures in it.
 
     Args:
         view: the modal before the change.
         choose: takes what the modal is about, the choices on all pages, and the stored question of the shown page.
-            Returns which pictures to show, and the number of pictures on earlier pages.
+            Returns which pictures to show.
     """
     services = services_of(context)
     request = read_teach_request(view)
@@ -98,8 +104,7 @@ async def show_other_pictures(
         chosen, page = await chosen_so_far(context, view)
         request = await store_choices(context, request, chosen)
         reply = modal_reply(client, view["id"], context, request)
-        question, skip = await choose(request, chosen, page)
-        await show_pictures(context, client, reply, request, question, skip, chosen)
+        await show_pictures(context, client, reply, request, await choose(request, chosen, page), chosen)
 
 
 async def show_uploads(
@@ -118,7 +123,7 @@ async def show_uploads(
     request = replace(request, files=tuple(str(file["id"]) for file in files))
     reply.show = partial(teach_modal, request)
     question = await add_uploaded_image(services.uploads, client, Question("/similar", ""), files[0])
-    await show_pictures(context, client, reply, request, question)
+    await show_pictures(context, client, reply, request, PicturePage(question))
 
 
 async def chosen_so_far(context: AsyncBoltContext, view: dict[str, Any]) -> tuple[Choices, StoredQuestion | None]:
@@ -130,9 +135,7 @@ async def chosen_so_far(context: AsyncBoltContext, view: dict[str, Any]) -> tupl
     ticks, request = read_ticks(view), read_teach_request(view)
     chosen = Choices()
     if request.chosen:
-        stored = await find_question(context, request.chosen)
-        marks = {sign: frozenset(uri[1:] for uri in stored.uris if uri.startswith(sign)) for sign in "+-"}
-        chosen = Choices(marks["+"], marks["-"])
+        chosen = Choices.read((await find_question(context, request.chosen)).uris)
     if not ticks.question:
         return chosen, None
     page = await find_question(context, ticks.question)
@@ -144,8 +147,7 @@ async def store_choices(context: AsyncBoltContext, request: TeachRequest, chosen
     if chosen == Choices():
         return replace(request, chosen="")
     services = services_of(context)
-    uris = (*(f"+{uri}" for uri in sorted(chosen.like)), *(f"-{uri}" for uri in sorted(chosen.unlike)))
-    stored = StoredQuestion(team_of(context), str(context.user_id), Question(_CHOICES, ""), uris=uris)
+    stored = StoredQuestion(team_of(context), str(context.user_id), Question(_CHOICES, ""), uris=chosen.stored())
     return replace(request, chosen=await asyncio.to_thread(services.store.save_question, stored))
 
 

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.taught.names import clean_name
 from findimg_bot.answers import Question
 from findimg_bot.listeners.request_context import services_of, team_of
-from findimg_bot.listeners.teach_modal import open_teach_modal, show_pictures, show_uploads
+from findimg_bot.listeners.teach_modal import PicturePage, open_teach_modal, show_pictures, show_uploads
 from findimg_bot.service.teaching import name_query
 from findimg_bot.slack.blocks.guidance import help_message
 from findimg_bot.slack.blocks.modals.teach_name import TeachRequest
@@ -47,7 +47,7 @@ async def teach(
                 found = await find_newest(client, channel)
                 if found is None:
                     question = Question("/findimg", name_query(name))
-                    await show_pictures(context, client, reply, request, question)
+                    await show_pictures(context, client, reply, request, PicturePage(question))
                     return
                 file = found
             await show_uploads(context, client, reply, request, [file])

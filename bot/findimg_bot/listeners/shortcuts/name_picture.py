@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg_bot.listeners.clicks import find_question, hits_of_answer
 from findimg_bot.listeners.request_context import services_of
-from findimg_bot.listeners.teach_modal import open_teach_modal, show_pictures, show_uploads
+from findimg_bot.listeners.teach_modal import PicturePage, open_teach_modal, show_pictures, show_uploads
 from findimg_bot.service.teaching import suggested_name
 from findimg_bot.slack.blocks.button_values import question_of_value
 from findimg_bot.slack.blocks.modals.teach_name import MOST_IN_MODAL, TeachRequest
@@ -35,7 +35,7 @@ async def name_picture(
             if hits := await hits_of_answer(context, message):
                 stored = await find_question(context, question_of_value(next(iter(hits))))
                 request = TeachRequest(suggested_name(stored.question), channel, thread)
-                await show_pictures(context, client, reply, request, stored.question, stored.skip)
+                await show_pictures(context, client, reply, request, PicturePage(stored.question, stored.skip))
             elif files := await images_of(client, message):
                 await show_uploads(context, client, reply, request, files[:MOST_IN_MODAL])
             else:

@@ -7,7 +7,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.answers import Question
-from findimg_bot.listeners.teach_modal import show_other_pictures
+from findimg_bot.listeners.teach_modal import PicturePage, show_other_pictures
 from findimg_bot.slack.blocks.modals.teach_name import Choices, TeachRequest, read_ticks
 from findimg_bot.state.store import StoredQuestion
 
@@ -17,10 +17,12 @@ async def like_ticked(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltCon
     await ack()
     view = body["view"]
 
-    async def choose(request: TeachRequest, chosen: Choices, page: StoredQuestion | None) -> tuple[Question, int]:
+    async def choose(request: TeachRequest, chosen: Choices, page: StoredQuestion | None) -> PicturePage:
         if page is None:
-            return Question("/findimg", request.name), 0
+            return PicturePage(Question("/findimg", request.name))
         liked = read_ticks(view).choices(page.uris).like or chosen.like
-        return (Question("/similar", "", like=min(liked)), 0) if liked else (page.question, page.skip)
+        return (
+            PicturePage(Question("/similar", "", like=min(liked))) if liked else PicturePage(page.question, page.skip)
+        )
 
     await show_other_pictures(context, client, view, choose)

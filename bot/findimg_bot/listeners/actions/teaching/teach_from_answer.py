@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.clicks import find_question, reply_to_errors, thread_of_click
 from findimg_bot.listeners.request_context import services_of
-from findimg_bot.listeners.teach_modal import open_teach_modal, show_pictures
+from findimg_bot.listeners.teach_modal import PicturePage, open_teach_modal, show_pictures
 from findimg_bot.service.teaching import suggested_name
 from findimg_bot.slack.blocks.modals.teach_name import TeachRequest
 
@@ -32,4 +32,4 @@ async def teach_from_answer(
         request = TeachRequest(name, body["channel"]["id"], thread_of_click(body))
         reply = await open_teach_modal(context, client, body["trigger_id"], request)
         async with services.answering("teach_pictures", reply):
-            await show_pictures(context, client, reply, request, stored.question, stored.skip)
+            await show_pictures(context, client, reply, request, PicturePage(stored.question, stored.skip))

@@ -62,6 +62,16 @@ class Choices:
         """Return the choices with those for one page replaced."""
         return Choices((self.like - set(uris)) | page.like, (self.unlike - set(uris)) | page.unlike)
 
+    def stored(self) -> tuple[str, ...]:
+        """Return the choices as a stored question holds them: `+` or `-` before each URI."""
+        return (*(f"+{uri}" for uri in sorted(self.like)), *(f"-{uri}" for uri in sorted(self.unlike)))
+
+    @classmethod
+    def read(cls, stored: Sequence[str]) -> "Choices":
+        """Return the choices that `stored` returned."""
+        marked = {mark: frozenset(each[1:] for each in stored if each.startswith(mark)) for mark in "+-"}
+        return cls(marked["+"], marked["-"])
+
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
