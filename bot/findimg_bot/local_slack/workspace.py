@@ -28,7 +28,7 @@ from findimg_bot.local_slack.web_api.chat import Chat
 from findimg_bot.local_slack.web_api.conversations import Conversations
 from findimg_bot.local_slack.web_api.functions import FunctionCompletion
 from findimg_bot.local_slack.web_api.modals import Modals
-from findimg_bot.local_slack.web_api.oauth import OAuth
+from findimg_bot.local_slack.web_api.oauth import AppCredentials, OAuth
 from findimg_bot.local_slack.web_api.uploads import Uploads
 from findimg_bot.local_slack.web_page.access_control import AccessControl
 from findimg_bot.local_slack.web_page.page_api import ORIGINALS_PATH, PageApi
@@ -300,16 +300,7 @@ class Workspace:
         """Build the web application: the page, the Web API, files and OAuth."""
         files = services.files
         redirect_urls = self.manifest.get("oauth_config", {}).get("redirect_urls", ())
-        oauth = OAuth(
-            self.app_id,
-            self.client_id,
-            self.client_secret,
-            redirect_urls,
-            self.revoke,
-            self.install,
-            self.refresh,
-            lambda: self.timing.token,
-        )
+        oauth = OAuth(AppCredentials(self.app_id, self.client_id, self.client_secret), redirect_urls, self)
         api = self._build_api(services, oauth)
         guard = AccessControl(self._port, self.teams)
         page = PageApi(services, guard, self._originals)

@@ -2,12 +2,14 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import BasicAuth, web
 
+from findimg_bot.local_slack.fault_injection import Timing
 from findimg_bot.local_slack.model.state import Json, Team, User
 from findimg_bot.local_slack.web_api.api import Api, ApiError, Arguments, Call
 
@@ -22,35 +24,45 @@ class _Grant:
     expires: float
 
 
+@dataclass(frozen=True, slots=True)
+class AppCredentials:
+    """The ids and the secret of an app."""
+
+    app_id: str
+    client_id: str
+    client_secret: str
+
+
+class Installer(Protocol):
+    """Puts the app into teams.
+
+    Attributes:
+        timing: has the validity of tokens with rotation.
+    """
+
+    timing: Timing
+
+    def install(self, team: Team) -> None:
+        """Put the app into a team, or into its organisation."""
+
+    def revoke(self, team: Team) -> None:
+        """Give up a team's token."""
+
+    def refresh(self, refresh_token: str) -> Team | None:
+        """Use a refresh token, and return its team, or None if the token is used or unknown."""
+
+
 class OAuth:
     """Installs the app in teams."""
 
-    def __init__(
-        self,
-        app_id: str,
-        client_id: str,
-        client_secret: str,
-        redirect_urls: Sequence[str],
-        revoke: Callable[[Team], None],
-        install: Callable[[Team], None],
-        refresh: Callable[[str], Team | None],
-        token_seconds: Callable[[], float | None],
-    ):
+    def __init__(self, app: AppCredentials, redirect_urls: Sequence[str], installer: Installer):
         """Args:
         redirect_urls: the manifest's; the first is taken where the app names none.
-        revoke: what happens when a team's token is given up.
-        install: puts the app into a team, or into its organisation.
-        refresh: uses a refresh token; returns its team, or None where the token is used or unknown.
-        token_seconds: validity of tokens with rotation, else None.
+        installer: puts the app into teams, and renews its tokens.
         """
-        self._install = install
-        self._refresh = refresh
-        self._token_seconds = token_seconds
+        self._app = app
         self._redirect_urls = redirect_urls
-        self._app_id = app_id
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._revoke = revoke
+        self._installer = installer
         self._codes: dict[str, _Grant] = {}
 
     def register(self, api: Api) -> None:
@@ -62,7 +74,7 @@ class OAuth:
         """Serve `GET /oauth/v2/authorize`: the signed-in person agrees and returns to the app with a code."""
         query = request.query
         back = query.get("redirect_uri") or next(iter(self._redirect_urls), "")
-        if query.get("client_id") != self._client_id:
+        if query.get("client_id") != self._app.client_id:
             return web.Response(status=400, text="invalid_client_id: this client_id is not this workspace's app.")
         if urlsplit(back).hostname not in ("127.0.0.1", "localhost"):
             return web.Response(status=400, text=f"bad_redirect_uri: {back!r} is not an address on this machine.")
@@ -80,12 +92,12 @@ class OAuth:
         if not client and (header := request.headers.get("Authorization", "")).startswith("Basic "):
             basic = BasicAuth.decode(header)
             client, secret = basic.login, basic.password
-        if client != self._client_id:
+        if client != self._app.client_id:
             raise ApiError("invalid_client_id")
-        if not secrets.compare_digest(secret.encode(), self._client_secret.encode()):
+        if not secrets.compare_digest(secret.encode(), self._app.client_secret.encode()):
             raise ApiError("bad_client_secret")
         if arguments.text("grant_type", "") == "refresh_token":
-            team = self._refresh(arguments.text("refresh_token", ""))
+            team = self._installer.refresh(arguments.text("refresh_token", ""))
             if team is None:
                 raise ApiError("invalid_refresh_token")
             return self._granted(team)
@@ -95,7 +107,7 @@ class OAuth:
         if arguments.text("redirect_uri", grant.redirect_uri) != grant.redirect_uri:
             raise ApiError("bad_redirect_uri")
         if not grant.team.installed:
-            self._install(grant.team)
+            self._installer.install(grant.team)
         return self._granted(grant.team) | {"authed_user": {"id": grant.user.id}}
 
     def _granted(self, team: Team) -> Json:
@@ -105,13 +117,13 @@ class OAuth:
             "token_type": "bot",
             "scope": ",".join(sorted(team.scopes)),
             "bot_user_id": team.bot.id,
-            "app_id": self._app_id,
+            "app_id": self._app.app_id,
             "team": None if org_wide else {"id": team.id, "name": team.name},
             "enterprise": organisation and {"id": organisation.id, "name": organisation.name},
             "is_enterprise_install": org_wide,
         }
         if team.installation.refresh_token:
-            seconds = int(self._token_seconds() or 0)
+            seconds = int(self._installer.timing.token or 0)
             granted |= {"refresh_token": team.installation.refresh_token, "expires_in": seconds}
         return granted
 
@@ -133,7 +145,7 @@ class OAuth:
         """`auth.revoke`."""
         test = call.arguments.flag("test")
         if not test:
-            self._revoke(call.team)
+            self._installer.revoke(call.team)
         return {"revoked": not test}
 
     @staticmethod
