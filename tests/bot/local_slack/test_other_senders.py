@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from slack_sdk import WebClient
 
+from findimg_bot.local_slack.actions.services import UserActionError
 from findimg_bot.local_slack.model.messages import rich_text
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
@@ -88,6 +89,18 @@ def test_other_organisation_is_named_in_events(slack: WorkspaceThread, workspace
     for payload in events(bot, 2):
         assert payload["is_ext_shared_channel"]
         assert payload["event"]["user_team"] == stranger.home_team != workspace.team.id
+
+
+def test_other_organisation_has_no_commands(slack: WorkspaceThread, workspace: Workspace, connect: Connect) -> None:
+    general = workspace.team.channel("general")
+    stranger = workspace.person(slack.call(workspace.team.add_stranger, "visitor", general))
+    connect()
+    with pytest.raises(UserActionError, match="/findimg is not a valid command"):
+        slack.run(stranger.send("general", "/findimg cat"))
+    with pytest.raises(UserActionError, match="gives no results to searches"):
+        slack.run(stranger.search("cat"))
+    with pytest.raises(UserActionError, match="There is no step"):
+        slack.run(stranger.run_step("find_pictures", {"words": "cat"}))
 
 
 def test_group_direct_message_is_an_mpim(

@@ -97,7 +97,8 @@ class ConversationActions(Member):
         name, _, rest = text.partition(" ")
         commands = self.services.manifest.get("features", {}).get("slash_commands", ())
         command = next((each for each in commands if each["command"] == name), None)
-        if not self.team.installed or command is None:
+        # Slack offers an app's commands only to people of the workspace that installed it.
+        if not self.team.installed or command is None or self.user.home_team:
             raise UserActionError(f"{name} is not a valid command.")
         if thread:
             raise UserActionError(f"{name} is not supported in threads. Sorry!")

@@ -18,7 +18,7 @@ class SurfaceActions(Member):
         Raises:
             UserActionError: there is no such step, or it failed.
         """
-        if callback_id not in self.services.functions.definitions:
+        if callback_id not in self.services.functions.definitions or self.user.home_team:
             raise UserActionError(f"There is no step {callback_id!r}.")
         try:
             return await self.services.functions.run(self.team, callback_id, inputs, self.user)
@@ -32,7 +32,7 @@ class SurfaceActions(Member):
             UserActionError: the app gives no results to searches, or it failed.
         """
         search = self.services.manifest.get("features", {}).get("search")
-        if not search:
+        if not search or self.user.home_team:
             raise UserActionError("The app gives no results to searches.")
         inputs = {"query": query, "filters": {}}
         try:
