@@ -67,7 +67,7 @@ class BotServices:
         self.recovery = Recovery(self.store.database)
         self.metrics = Metrics()
         self.visibility = Visibility()
-        self._thumbnails = Thumbnails(self.store, settings.thumbnail_base_url)
+        self._thumbnails = Thumbnails(self.store, storage, settings.thumbnail_base_url)
         self._search_pool = BoundedExecutor("search", cores, _MAX_QUESTIONS)
         self._embed_pool = BoundedExecutor("embed", 1, _MAX_IMAGES)
 
@@ -76,7 +76,7 @@ class BotServices:
         )
         self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool, self.reader.visible_channels)
         self.uploads = UploadEncoder(self.live, self._embed_pool)
-        sender = ThumbnailSender(self._thumbnails, storage, self.metrics)
+        sender = ThumbnailSender(self._thumbnails, self.metrics)
         self.queries = QueryService(self.reader, self.teaching, self.store, sender)
 
         is_live = settings.live_indexing == "on"

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.search.answers.results import Hit
-from findimg.storage.base import Storage
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.blocks.results.page import HitThumbnails
 from findimg_bot.slack.pictures.thumbnails import Thumbnails
@@ -19,13 +18,11 @@ _log = logging.getLogger(__name__)
 class ThumbnailSender:
     """Sends messages that show thumbnails of hits."""
 
-    def __init__(self, thumbnails: Thumbnails, storage: Storage, metrics: Metrics):
+    def __init__(self, thumbnails: Thumbnails, metrics: Metrics):
         """Args:
-        storage: of the library, which holds the thumbnails.
         metrics: count answers with missing thumbnails.
         """
         self._thumbnails = thumbnails
-        self._storage = storage
         self._metrics = metrics
 
     async def send(
@@ -48,9 +45,7 @@ class ThumbnailSender:
             grid: whether the person asked for a contact sheet.
         """
         for attempt in range(_ATTEMPTS):
-            pictures = await self._thumbnails.for_hits(
-                client, team, self._storage, hits, first=first, grid=grid, ready=attempt > 0
-            )
+            pictures = await self._thumbnails.for_hits(client, team, hits, first=first, grid=grid, ready=attempt > 0)
             try:
                 await send(pictures, attempt)
                 break

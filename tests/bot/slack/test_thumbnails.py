@@ -72,7 +72,7 @@ def client(address: str = NOBODY) -> AsyncWebClient:
 
 def show(store: Store, storage: Storage, *hits: Hit, base_url: str = "") -> HitThumbnails:
     """Return what can be shown while Slack cannot be reached."""
-    return asyncio.run(Thumbnails(store, base_url).for_hits(client(), "T1", storage, hits))
+    return asyncio.run(Thumbnails(store, storage, base_url).for_hits(client(), "T1", hits))
 
 
 def test_public_address_needs_no_upload(store: Store, storage: Storage) -> None:
@@ -131,8 +131,8 @@ def test_unresponsive_slack_is_not_awaited(store: Store, storage: Storage, monke
 
     async def run() -> HitThumbnails:
         async with silence() as address:
-            shower = Thumbnails(store, "")
-            pictures = await shower.for_hits(client(address), "T1", storage, [CAT])
+            shower = Thumbnails(store, storage, "")
+            pictures = await shower.for_hits(client(address), "T1", [CAT])
             await shower.stop()
             return pictures
 
@@ -147,22 +147,22 @@ def test_endless_upload_is_given_up(store: Store, storage: Storage, monkeypatch:
 
     async def run() -> HitThumbnails:
         async with silence() as address:
-            return await Thumbnails(store, "").for_hits(client(address), "T1", storage, [CAT])
+            return await Thumbnails(store, storage, "").for_hits(client(address), "T1", [CAT])
 
     assert asyncio.run(asyncio.wait_for(run(), 20)).note == "Some thumbnails are missing: Slack took too long."
 
 
-def test_refused_thumbnails_are_deleted_for_that_team(store: Store) -> None:
+def test_refused_thumbnails_are_deleted_for_that_team(store: Store, storage: Storage) -> None:
     for team in ("T1", "T2"):
         store.save_thumbnail(team, CAT.sha256, "F1")
         store.save_thumbnail(team, DOG.sha256, "F2")
-    asyncio.run(Thumbnails(store, "").refused("T1", [CAT]))
+    asyncio.run(Thumbnails(store, storage, "").refused("T1", [CAT]))
     assert store.uploaded_hashes() == {"T1": [DOG.sha256], "T2": [CAT.sha256, DOG.sha256]}
 
 
-def test_failed_deletion_is_retried_later(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_deletion_is_retried_later(store: Store, storage: Storage, caplog: pytest.LogCaptureFixture) -> None:
     store.save_thumbnail("T1", CAT.sha256, "F1")
-    asyncio.run(Thumbnails(store, "").remove(client(), "T1", [CAT.sha256, "unknown"]))
+    asyncio.run(Thumbnails(store, storage, "").remove(client(), "T1", [CAT.sha256, "unknown"]))
     assert store.uploaded_hashes() == {"T1": [CAT.sha256]}
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
         "The thumbnail F1 of a removed image was not deleted: Slack cannot be reached (ClientConnectorError)"

@@ -43,11 +43,13 @@ class _Upload:
 class Thumbnails:
     """Makes thumbnails visible in a workspace."""
 
-    def __init__(self, store: Store, base_url: str):
+    def __init__(self, store: Store, storage: Storage, base_url: str):
         """Args:
+        storage: of the library, which has the thumbnails.
         base_url: public address of the library's files; empty uploads thumbnails to Slack.
         """
         self._store = store
+        self._storage = storage
         self._base_url = base_url
         self._uploads: dict[tuple[str, str], _Upload] = {}
         self._places = asyncio.Semaphore(_PARALLEL_UPLOADS)
@@ -56,7 +58,6 @@ class Thumbnails:
         self,
         client: AsyncWebClient,
         team: str,
-        storage: Storage,
         hits: Sequence[Hit],
         *,
         first: int = 1,
@@ -67,14 +68,13 @@ class Thumbnails:
 
         Args:
             client: with the team's token.
-            storage: the library.
             first: number of the first hit in the answer.
             grid: whether to show all hits on one contact sheet.
             ready: whether to wait until Slack can show what was uploaded. Slack scans a new file for a moment and
                 refuses a message that comes too early. Trying without waiting saves a call in most cases.
         """
         if grid and hits:
-            return await self._sheet(client, team, storage, (hits, first), ready, "Slack takes long to accept it")
+            return await self._sheet(client, team, (hits, first), ready, "Slack takes long to accept it")
         if self._base_url:
             urls = {hit.sha256: self._base_url + quote(hit.thumbnail) for hit in hits}
             return HitThumbnails({sha256: {"image_url": url} for sha256, url in urls.items() if len(url) <= IMAGE_URL})
@@ -83,7 +83,7 @@ class Thumbnails:
         if not missing:
             return HitThumbnails(_files(files))
         batch = UploadBatch(client, sum((team, sha256) not in self._uploads for sha256 in missing))
-        uploads = {sha256: self._upload_hit(team, storage, hit, batch) for sha256, hit in missing.items()}
+        uploads = {sha256: self._upload_hit(team, hit, batch) for sha256, hit in missing.items()}
         waiting = {sha256: each.ready if ready else each.uploaded for sha256, each in uploads.items()}
         # Late uploads are not cancelled, because the next answer can use them.
         await asyncio.wait(waiting.values(), timeout=EACH_SECONDS)
@@ -97,7 +97,7 @@ class Thumbnails:
                 files[sha256] = upload.result()
         if not reasons:
             return HitThumbnails(_files(files), fresh=True)
-        sheet = await self._sheet(client, team, storage, (hits, first), ready, reasons[0])
+        sheet = await self._sheet(client, team, (hits, first), ready, reasons[0])
         return sheet if sheet.sheet else HitThumbnails(_files(files), note=sheet.note, fresh=True)
 
     async def refused(self, team: str, hits: Sequence[Hit], first: int = 1) -> None:
@@ -128,7 +128,6 @@ class Thumbnails:
         self,
         client: AsyncWebClient,
         team: str,
-        storage: Storage,
         page: tuple[Sequence[Hit], int],
         ready: bool,
         reason: str,
@@ -141,7 +140,7 @@ class Thumbnails:
             return HitThumbnails(sheet=_file(known[name]))
 
         def draw() -> bytes:
-            return draw_grid([storage.read(hit.thumbnail) for hit in hits], first)
+            return draw_grid([self._storage.read(hit.thumbnail) for hit in hits], first)
 
         # Stored under the hash of its images, so that a new version without one of them deletes the sheet.
         upload = self._upload(team, name, draw, "Contact sheet", UploadBatch(client))
@@ -153,9 +152,9 @@ class Thumbnails:
             _log.warning("Neither thumbnails nor a contact sheet: %s; %s", reason, slack_failure(error))
             return HitThumbnails(note=f"Some thumbnails are missing: {reason}.")
 
-    def _upload_hit(self, team: str, storage: Storage, hit: Hit, batch: UploadBatch) -> _Upload:
+    def _upload_hit(self, team: str, hit: Hit, batch: UploadBatch) -> _Upload:
         title = plain(file_name(hit.uri))
-        return self._upload(team, hit.sha256, lambda: storage.read(hit.thumbnail), title, batch)
+        return self._upload(team, hit.sha256, lambda: self._storage.read(hit.thumbnail), title, batch)
 
     def _upload(self, team: str, sha256: str, read: Callable[[], bytes], title: str, batch: UploadBatch) -> _Upload:
         """Return the upload of a picture, started now unless it is running."""
