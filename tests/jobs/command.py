@@ -23,7 +23,7 @@ def call(folder: Path, *arguments: str | Path, **variables: str) -> subprocess.C
         variables: environment variables beside those of this process.
     """
     given = ["findimg-jobs", *map(str, arguments)]
-    printed, told = io.StringIO(), io.StringIO()
+    printed, errors = io.StringIO(), io.StringIO()
     root, ours = logging.getLogger(), logging.getLogger("findimg_jobs")
     levels = root.level, ours.level
     code: object = 0
@@ -33,7 +33,7 @@ def call(folder: Path, *arguments: str | Path, **variables: str) -> subprocess.C
         patch.object(sys, "argv", given),
         patch.object(root, "handlers", []),
         contextlib.redirect_stdout(printed),
-        contextlib.redirect_stderr(told),
+        contextlib.redirect_stderr(errors),
     ):
         try:
             main()
@@ -42,4 +42,4 @@ def call(folder: Path, *arguments: str | Path, **variables: str) -> subprocess.C
         finally:
             root.setLevel(levels[0])
             ours.setLevel(levels[1])
-    return subprocess.CompletedProcess(given, int(str(code)), printed.getvalue(), told.getvalue())
+    return subprocess.CompletedProcess(given, int(str(code)), printed.getvalue(), errors.getvalue())

@@ -88,8 +88,8 @@ class TextDraft:
 def name_roots(roots: Sequence[str]) -> list[str]:
     """Return the folders below which file and folder names count as text, the longest first.
 
-    The name of a source itself counts only if there are several: the folders above them say nothing about an image,
-    and neither does a name that all images share.
+    The folders above the sources say nothing about an image. Neither does the name of a source if there is only one,
+    because all images share it.
     """
     parents = [root.rstrip("/") for root in roots]
     if len(parents) > 1:

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from findimg.errors import StorageError
-from findimg.library.recognition import is_library, library_with
+from findimg.library.recognition import is_library, library_of
 from findimg.storage.base import Entry, Storage, open_storage
 from findimg.storage.s3 import S3Storage
 from findimg_jobs.indexing.image_names import has_no_extension, reason_to_skip
@@ -90,7 +90,7 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found:
         if not (starts or entries or top.skipped or top.libraries):
             found.add(_single_object(storage))
             return
-        _sort_in(top, entries, folder_rules, storage)
+        _add_entries(top, entries, folder_rules, storage)
         branches = [_Branch(source, start, folder_rules) for start in starts]
     else:
         branches = [_Branch(source, "", folder_rules)]
@@ -151,7 +151,7 @@ def _list_branch(branch: _Branch) -> PartialListing:
     found = PartialListing()
     listed = storage.list_from(branch.start) if isinstance(storage, S3Storage) else storage.list(branch.start)
     entries = _Entries(listed)
-    _sort_in(found, entries, _read_ignore_files(storage, branch.rules, entries), storage)
+    _add_entries(found, entries, _read_ignore_files(storage, branch.rules, entries), storage)
     return found
 
 
@@ -162,11 +162,11 @@ def _read_ignore_files(storage: Storage, rules: FolderRules, entries: "Sequence[
     return rules
 
 
-def _sort_in(
+def _add_entries(
     found: PartialListing, entries: "Sequence[Entry] | _Entries", rules: FolderRules, storage: Storage
 ) -> None:
     """Add the images among `entries`, and count the other objects. Libraries are left out."""
-    libraries = {library for entry in entries if (library := library_with(entry.key)) is not None}
+    libraries = {library for entry in entries if (library := library_of(entry.key)) is not None}
     found.libraries |= {storage.uri(library) for library in libraries}
     inside = tuple(f"{library}/" if library else "" for library in libraries)
     skipped_folders: dict[str, str | None] = {"": None}

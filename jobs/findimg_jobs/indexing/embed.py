@@ -28,7 +28,7 @@ from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg.storage.slack import SlackAccess, read_converted, use_access
-from findimg_jobs.indexing.described import DescribedImages
+from findimg_jobs.indexing.embedded_images import EmbeddedImages
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard, name_shard
@@ -51,12 +51,12 @@ class EmbedTask:
     carried_by: str = ""  # a version of the library whose model is opened instead of weights
     thumbnails_of: str = ""  # fingerprint of an encoder. What it has embedded is embedded from thumbnails.
     slack: Mapping[str, SlackAccess] = field(default_factory=dict)  # access to workspaces among the sources, by id
-    beside: "EmbedTask | None" = None  # a second encoder for the same images, so that each image is read once
+    second: "EmbedTask | None" = None  # a second encoder for the same images, so that each image is read once
 
     @property
     def memory(self) -> int:
         """Bytes that a worker needs: the peak of VGG16 while TensorFlow converts its weights to bfloat16."""
-        return 3_200_000_000 + (self.beside.memory if self.beside else 0)
+        return 3_200_000_000 + (self.second.memory if self.second else 0)
 
     def open(self, threads: int | None = None) -> "Embedder":
         """Return a worker; see `ShardTask`."""
@@ -71,7 +71,7 @@ class EmbedTask:
 
         With a second encoder nothing is recorded, so that each encoder tries these images alone afterwards.
         """
-        if self.beside:
+        if self.second:
             return Stats(shard.name, 0, 0, 0, 0, alone=shard.images)
         failures = [Failure(image.uri, image.etag, reason, transient=False) for image in shard.images]
         stats = Stats(shard.name, 0, 0, len(failures), 0)
@@ -80,7 +80,7 @@ class EmbedTask:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _PreparedImage:
     """A decoded image that waits for the encoder."""
 
     source: SourceImage
@@ -109,8 +109,8 @@ class Embedder:
         self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(task.library)
         self._encoder = open_task_encoder(task, threads)
-        self._beside = Embedder(task.beside, threads) if task.beside else None
-        self._described = DescribedImages(self._storage, task.thumbnails_of) if task.thumbnails_of else None
+        self._second = Embedder(task.second, threads) if task.second else None
+        self._embedded = EmbeddedImages(self._storage, task.thumbnails_of) if task.thumbnails_of else None
         if self._encoder.classes and not self._storage.exists(classifier_key(task.fingerprint)):
             buffer = io.BytesIO()
             np.save(buffer, self._encoder.class_weights().T.astype(np.float16))
@@ -130,26 +130,26 @@ class Embedder:
         Raises:
             StorageError: the library cannot be written. Nothing is committed.
         """
-        others: list[_Prepared | Failure] = []
-        if self._described:
-            self._described.look_up(shard.images)
+        others: list[_PreparedImage | Failure] = []
+        if self._embedded:
+            self._embedded.look_up(shard.images)
         with ThreadPoolExecutor(max(_READ_AHEAD, 2 * self._threads)) as pool:
-            outcomes = pool.map(self._prepare, shard.images)
-            stats = self._embed(shard, self._divide(outcomes, others))
-        if self._beside is None:
+            outcomes = pool.map(self._read, shard.images)
+            stats = self._embed(shard, self._own_outcomes(outcomes, others))
+        if self._second is None:
             return stats
-        return replace(stats, beside=self._beside._embed(self._beside._task.name(shard.images), others))
+        return replace(stats, second=self._second._embed(self._second._task.name(shard.images), others))
 
-    def _divide(
-        self, outcomes: Iterable["_Outcomes"], others: list["_Prepared | Failure"]
-    ) -> Iterator["_Prepared | Failure"]:
+    def _own_outcomes(
+        self, outcomes: Iterable["_Outcomes"], others: list["_PreparedImage | Failure"]
+    ) -> Iterator["_PreparedImage | Failure"]:
         """Yield what is prepared for this encoder, and keep what is prepared for the second one."""
         for own, other in outcomes:
             if other is not None:
                 others.append(other)
             yield own
 
-    def _embed(self, shard: Shard, outcomes: Iterable["_Prepared | Failure"]) -> Stats:
+    def _embed(self, shard: Shard, outcomes: Iterable["_PreparedImage | Failure"]) -> Stats:
         """Embed prepared images, commit them and return their statistics."""
         rows: list[EmbeddedImage] = []
         failures: list[Failure] = []
@@ -158,7 +158,7 @@ class Embedder:
         bytes_read, incomplete, retried = 0, 0, retries()
         prepared_images = _without_failures(outcomes, failures)
         while batch := list(islice(prepared_images, BATCH)):
-            fresh: list[_Prepared] = []
+            fresh: list[_PreparedImage] = []
             incomplete += sum(prepared.image.incomplete for prepared in batch)
             for prepared in batch:
                 for stage, spent in prepared.seconds.items():
@@ -192,12 +192,12 @@ class Embedder:
         commit_shard(self._storage, self._task.fingerprint, rows, failures, stats)
         return stats
 
-    def _prepare(self, image: SourceImage) -> "_Outcomes":
+    def _read(self, image: SourceImage) -> "_Outcomes":
         """Return an image for this encoder, and for the second one."""
         start = time.perf_counter()
-        if self._described and (known := self._described.image(image)):
+        if self._embedded and (known := self._embedded.image(image)):
             read = time.perf_counter()
-            own = self._prepared(image, known, 0)
+            own = self._preprocess(image, known, 0)
             return _with_seconds(own, {"thumbnail": read - start, "decode": time.perf_counter() - read}), None
         try:
             data = read_uri(image.uri, LIMIT_BYTES + 1, image.etag)
@@ -205,21 +205,21 @@ class Embedder:
             with self._decoding:
                 start = time.perf_counter()
                 decoded = _decoded(image.uri, data)
-                own = self._prepared(image, decoded, len(data))
-                other = self._beside._prepared(image, decoded, 0) if self._beside else None
+                own = self._preprocess(image, decoded, len(data))
+                other = self._second._preprocess(image, decoded, 0) if self._second else None
                 if not _has_pixels(own) and not _has_pixels(other):
                     return _with_seconds(own, {"read": read}), other
                 small = thumbnail(decoded)
                 spent = time.perf_counter() - start
         except (ImageError, StorageError) as error:
             failure = _failure(image, error)
-            return failure, failure if self._beside else None
+            return failure, failure if self._second else None
         start = time.perf_counter()
         self._storage.write(thumbnail_key(decoded.sha256), small)
         seconds = {"read": read, "decode": spent, "thumbnail": time.perf_counter() - start}
         return _with_seconds(own, seconds), other
 
-    def _prepared(self, image: SourceImage, decoded: Image, bytes_read: int) -> "_Prepared | Failure":
+    def _preprocess(self, image: SourceImage, decoded: Image, bytes_read: int) -> "_PreparedImage | Failure":
         """Return a decoded image with the pixels for this encoder, or why the encoder cannot embed it."""
         try:
             is_new = decoded.sha256 not in self._task.contents
@@ -227,7 +227,7 @@ class Embedder:
         except ImageError as error:
             return _failure(image, error)
         # All images of a shard wait for a second encoder, so the decoded pixels are not kept.
-        return _Prepared(image, replace(decoded, pixels=_NO_PIXELS), pixels, bytes_read, {})
+        return _PreparedImage(image, replace(decoded, pixels=_NO_PIXELS), pixels, bytes_read, {})
 
 
 def _decoded(uri: str, data: bytes) -> Image:
@@ -246,10 +246,12 @@ def _decoded(uri: str, data: bytes) -> Image:
         return replace(decode(converted), sha256=hashlib.sha256(data).hexdigest())
 
 
-_Outcomes: TypeAlias = tuple[_Prepared | Failure, _Prepared | Failure | None]
+_Outcomes: TypeAlias = tuple[_PreparedImage | Failure, _PreparedImage | Failure | None]
 
 
-def _without_failures(outcomes: Iterable[_Prepared | Failure], failures: list[Failure]) -> Iterator[_Prepared]:
+def _without_failures(
+    outcomes: Iterable[_PreparedImage | Failure], failures: list[Failure]
+) -> Iterator[_PreparedImage]:
     """Yield prepared images, and add failures to a list."""
     for outcome in outcomes:
         if isinstance(outcome, Failure):
@@ -258,12 +260,12 @@ def _without_failures(outcomes: Iterable[_Prepared | Failure], failures: list[Fa
             yield outcome
 
 
-def _has_pixels(outcome: _Prepared | Failure | None) -> bool:
-    return isinstance(outcome, _Prepared) and outcome.pixels is not None
+def _has_pixels(outcome: _PreparedImage | Failure | None) -> bool:
+    return isinstance(outcome, _PreparedImage) and outcome.pixels is not None
 
 
-def _with_seconds(outcome: _Prepared | Failure, seconds: dict[str, float]) -> _Prepared | Failure:
-    return replace(outcome, seconds=seconds) if isinstance(outcome, _Prepared) else outcome
+def _with_seconds(outcome: _PreparedImage | Failure, seconds: dict[str, float]) -> _PreparedImage | Failure:
+    return replace(outcome, seconds=seconds) if isinstance(outcome, _PreparedImage) else outcome
 
 
 def _failure(image: SourceImage, error: ImageError | StorageError) -> Failure:
@@ -287,7 +289,7 @@ def _reason(error: Exception, uri: str) -> str:
     return str(error).replace(uri, "The file", 1).replace(uri, "the file")
 
 
-def _row(prepared: _Prepared, content: Content | None) -> EmbeddedImage:
+def _row(prepared: _PreparedImage, content: Content | None) -> EmbeddedImage:
     return EmbeddedImage(prepared.source.uri, prepared.source.etag, prepared.image.sha256, content)
 
 

@@ -81,11 +81,11 @@ def _embed_together(
             make_task(storage, settings, encoder, known.contents())
             for encoder, known in zip(encoders, committed, strict=True)
         ]
-        task = replace(tasks[0], slack=_slack_access(settings, work.both.images), beside=tasks[1])
+        task = replace(tasks[0], slack=_slack_access(settings, work.both.images), second=tasks[1])
         for stats in show_progress(session.engine.run(work.both, task), to_embed):
-            done[0].append(replace(stats, beside=None, alone=()))
-            if stats.beside:
-                done[1].append(stats.beside)
+            done[0].append(replace(stats, second=None, alone=()))
+            if stats.second:
+                done[1].append(stats.second)
             alone += stats.alone
             session.lock.check()
     rest = [

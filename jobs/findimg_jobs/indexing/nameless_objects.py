@@ -28,7 +28,7 @@ _SKIPPED = "not an image: no extension"
 _LOOKED_AT = pa.schema([("uri", pa.string()), ("version", pa.string()), ("is_image", pa.bool_())])
 
 
-def sort_in_nameless(
+def add_nameless_images(
     objects: ImageTable, known: KeyFile | None, parallel_map: ParallelMap, found: PartialListing
 ) -> KeyFile | None:
     """Add the images among objects, and count the others. Return all verdicts, None if there are no objects.
@@ -52,18 +52,18 @@ def sort_in_nameless(
         found.skipped[_SKIPPED] += len(batch) - len(images)
     rest = ImageTable.select(f"FROM ({named('objects')}) AS objects ANTI JOIN known USING (name)", **tables)
     looked_at = write_query(
-        f"SELECT name, is_image FROM ({named('fresh')})", {"fresh": _look_into_all(rest, parallel_map, found)}
+        f"SELECT name, is_image FROM ({named('fresh')})", {"fresh": _check_all(rest, parallel_map, found)}
     )
     query = "SELECT name, is_image FROM settled UNION ALL SELECT name, is_image FROM looked_at ORDER BY name"
     return write_query(query, {"settled": settled, "looked_at": looked_at})
 
 
-def _look_into_all(objects: ImageTable, parallel_map: ParallelMap, found: PartialListing) -> KeyFile:
+def _check_all(objects: ImageTable, parallel_map: ParallelMap, found: PartialListing) -> KeyFile:
     """Add the images among objects, and return whether each one is an image. Unreadable ones are left out."""
     if len(objects):
         _log.info("%d objects without an extension cost one request each.", len(objects))
     verdicts = KeyWriter(_LOOKED_AT)
-    for part in parallel_map(_look_into, _chunks(objects)):
+    for part in parallel_map(_check_contents, _chunks(objects)):
         rows = []
         for image, answer in part:
             if isinstance(answer, str):
@@ -84,7 +84,7 @@ def _chunks(objects: ImageTable) -> Iterator[tuple[SourceImage, ...]]:
         yield chunk
 
 
-def _look_into(objects: Sequence[SourceImage]) -> list[tuple[SourceImage, bool | str]]:
+def _check_contents(objects: Sequence[SourceImage]) -> list[tuple[SourceImage, bool | str]]:
     """Return for each object whether it is an image, or why it cannot be read."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(zip(objects, pool.map(_is_image, objects), strict=True))

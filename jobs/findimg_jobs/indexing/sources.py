@@ -14,7 +14,7 @@ from findimg.images import EXTENSIONS
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.bucket_listing import ParallelMap, list_bucket
 from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
-from findimg_jobs.indexing.nameless_objects import sort_in_nameless
+from findimg_jobs.indexing.nameless_objects import add_nameless_images
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.keys.image_table import ImageCollector, ImageTable, is_utf8
 from findimg_jobs.keys.key_files import KeyFile
@@ -84,7 +84,7 @@ def list_sources(
             list_bucket(root, rules, parallel_map, found)
     # A library is known once everything is listed.
     libraries = [f"{each}/" for each in (*found.libraries, library) if "://" in each]
-    verdicts = sort_in_nameless(nameless.finish(libraries), known, parallel_map, found)
+    verdicts = add_nameless_images(nameless.finish(libraries), known, parallel_map, found)
     tables = _Tables(images.finish(libraries), archived.finish(libraries), sidecars.finish(), verdicts)
     return _make_listing(found, tables, roots, walk.shared_roots, sources)
 

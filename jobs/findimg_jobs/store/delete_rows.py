@@ -82,7 +82,7 @@ def _read(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
 def _kept(
     table: pa.Table, uris: AbstractSet[str], hashes: AbstractSet[str], new_owners: dict[str, ImageKey], stored: set[str]
 ) -> pa.Table:
-    """Return the rows that stay. A deleted row whose vectors only an heir needs becomes the heir's row."""
+    """Return the rows that stay. If another image needs the vectors of a deleted row, it gets the row."""
     rows, names = [], []
     columns = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
     for row, (uri, version, sha256, embedded) in enumerate(

@@ -90,7 +90,7 @@ class Stats:
     retries: int = 0  # requests to S3 that were retried
     incomplete: int = 0  # rows of files whose end is missing
     memory: int = 0  # bytes, the worker's peak so far
-    beside: "Stats | None" = None  # of a second encoder that embedded the same images
+    second: "Stats | None" = None  # of a second encoder that embedded the same images
     alone: tuple[SourceImage, ...] = ()  # images that each of two encoders must try alone
 
 
@@ -166,7 +166,7 @@ def commit_table(
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(f.row()) + "\n" for f in failures).encode())
     columns = [table[name].to_pylist() for name in ("uri", "version", "sha256")]
     keys = list(zip(*columns, holds_vectors(table).to_pylist(), strict=True))
-    counts = {name: value for name, value in asdict(stats).items() if name not in ("beside", "alone")}
+    counts = {name: value for name, value in asdict(stats).items() if name not in ("second", "alone")}
     storage.write(f"{folder}/stats.json", json.dumps(counts | {"keys": keys}).encode())
 
 

@@ -1,4 +1,4 @@
-"""Whether objects without an extension in their names are images, as their first bytes told.
+"""Remember which objects without an extension in their names are images, judged by their first bytes.
 
 The library keeps the verdicts of its last run in `nameless/<run>.parquet`. An object is named by a hash of its address
 and its etag, because a file name can contain a person's name.

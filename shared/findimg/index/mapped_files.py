@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 
 def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    """A new array of zeros in a file of its own, which holds nothing else.
+    """Create an array of zeros in a file of its own, which holds nothing else.
 
     Raises:
         OSError: there is no room for it.
@@ -20,7 +20,7 @@ def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[A
 
 
 def reserve(path: Path, size: int) -> None:
-    """Gives a file, which may be there already, room for `size` bytes.
+    """Give a file, which may be there already, room for `size` bytes.
 
     Where the disk is full this is an error; writing to a mapping would kill the process.
 

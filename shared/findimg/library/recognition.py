@@ -30,11 +30,11 @@ def is_library(
     return False
 
 
-def library_with(key: str) -> str | None:
-    """Return the folder of the library that a file shows to be there, None if the file shows none.
+def library_of(key: str) -> str | None:
+    """Return the folder of the library that a file belongs to, None if the file does not show that it belongs to one.
 
     Args:
-        key: the file's path with slashes. Only files that every library has show it.
+        key: the file's path with slashes. Only a manifest or a plan shows it.
     """
     match = _LIBRARY_FILE.fullmatch(key)
     return match["library"] if match else None

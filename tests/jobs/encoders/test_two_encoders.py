@@ -34,6 +34,7 @@ from findimg_jobs.cli.root import app
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.evaluation.html_report import render_html_report
 from findimg_jobs.evaluation.measure import evaluate
+from findimg_jobs.evaluation.tables import tables
 from findimg_jobs.indexing import embed
 from findimg_jobs.indexing.add import add
 from findimg_jobs.indexing.embed import EmbedTask
@@ -281,7 +282,7 @@ def test_images_whose_workers_die_with_both_encoders_are_tried_with_each_alone(
     run_shards = Engine.run
 
     def die(engine: Engine, shards: Sequence[Shard], task: EmbedTask) -> Iterator[Stats]:
-        if task.beside:
+        if task.second:
             return (task.commit_as_failed(shard, "Its worker died.") for shard in shards)
         return run_shards(engine, shards, task)
 
@@ -440,11 +441,11 @@ def test_evaluation_shows_both_encoders_side_by_side(library: Library, settings:
     assert lite.text.precision[0] < towers.text.precision[0]
     assert found.similar == lite.similar
     assert found.tags == towers.tags
-    told = found.as_dict()
-    assert [each["encoder"] for each in told["encoders"]] == [FIRST, SECOND]
+    figures = found.as_dict()
+    assert [each["encoder"] for each in figures["encoders"]] == [FIRST, SECOND]
     page = render_html_report(found, library.storage)
     assert page.count(f"Text precision@10, {SECOND}") == page.count(f"Text precision@10, {FIRST}") == 1
-    headers = [str(table.columns[0].header) for table in found.tables()]
+    headers = [str(table.columns[0].header) for table in tables(found)]
     assert (headers.count("Encoder alone"), headers.count("Label")) == (1, 2)
 
 

@@ -257,21 +257,21 @@ def run(settings: Settings, *arguments: str | Path) -> subprocess.CompletedProce
 def test_evaluate_command_prints_json_and_writes_a_report(settings: Settings, labelled: Path, tmp_path: Path) -> None:
     done = run(settings, labelled, "--json", "--report", tmp_path / "report.html")
     assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout)
+    result = json.loads(done.stdout)
     measured = evaluate(settings, [str(labelled)]).as_dict()
-    assert told | {"seconds": 0} == measured | {"seconds": 0}
-    assert {"precision@1", "precision@5", "precision@10", "map", "queries"} == told["text"].keys()
-    assert {each["label"] for each in told["per_label"]} == {label_of_folder(name) for name in LABELLED}
+    assert result | {"seconds": 0} == measured | {"seconds": 0}
+    assert {"precision@1", "precision@5", "precision@10", "map", "queries"} == result["text"].keys()
+    assert {each["label"] for each in result["per_label"]} == {label_of_folder(name) for name in LABELLED}
     assert (tmp_path / "report.html").read_text("utf-8").startswith("<!doctype html>")
 
 
 def test_evaluate_command_prints_tables_and_reports_an_unwritable_file(
     settings: Settings, labelled: Path, tmp_path: Path
 ) -> None:
-    told = run(settings, labelled)
-    assert told.returncode == 0
+    result = run(settings, labelled)
+    assert result.returncode == 0
     for part in ("Judged on 8 images in 5 labels", "Text → image", "hit@5", "visual", "bottle cap"):
-        assert part in told.stdout
+        assert part in result.stdout
     (tmp_path / "file").touch()
     failed = run(settings, labelled, "--report", tmp_path / "file" / "report.html")
     assert failed.returncode == 2

@@ -80,10 +80,10 @@ EVALUATION = Evaluation(
 
 
 def test_missing_figures_are_null_in_json_and_a_dash_in_tables() -> None:
-    told = EVALUATION.as_dict()
-    assert told["similar"] is None
-    assert told["per_label"][0]["tag_hit@5"] is None
-    assert told["per_label"][0]["average_precision"] == 0.25
+    figures = EVALUATION.as_dict()
+    assert figures["similar"] is None
+    assert figures["per_label"][0]["tag_hit@5"] is None
+    assert figures["per_label"][0]["average_precision"] == 0.25
     (_, _, _, labels) = tables(EVALUATION)
     console = Console(width=200)
     with console.capture() as shown:

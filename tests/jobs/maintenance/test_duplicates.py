@@ -69,12 +69,12 @@ def test_version_without_groups_has_the_same_duplicates(library: Library) -> Non
 
 
 def test_command_prints_a_table_or_json(library: Library) -> None:
-    told = CliRunner().invoke(app, ["duplicates", "--library", library.uri])
-    assert told.exit_code == 0, told.output
-    assert "7 images: 2 copies take " in told.stdout
-    assert "near-duplicate" in told.stdout
-    told = CliRunner().invoke(app, ["duplicates", "--library", library.uri, "--json"])
-    printed = json.loads(told.stdout)
+    result = CliRunner().invoke(app, ["duplicates", "--library", library.uri])
+    assert result.exit_code == 0, result.output
+    assert "7 images: 2 copies take " in result.stdout
+    assert "near-duplicate" in result.stdout
+    result = CliRunner().invoke(app, ["duplicates", "--library", library.uri, "--json"])
+    printed = json.loads(result.stdout)
     report = find_duplicates(library)
     assert printed["copies"] == {"images": 2, "bytes": report.bytes("copy")}
     assert [[image["uri"] for image in group] for group in printed["groups"]] == [
@@ -88,8 +88,8 @@ def test_library_without_duplicates_says_so(tmp_path: Path, cache: Path, run: Ru
     (tmp_path / "photos").mkdir()
     Image.fromarray(data.chelsea()).save(tmp_path / "photos/cat.png")
     run(str(tmp_path / "library"), tmp_path / "photos")
-    told = CliRunner().invoke(app, ["duplicates", "--library", str(tmp_path / "library")])
-    assert told.stdout == "1 image: 0 copies take 0 bytes, 0 near-duplicates take 0 bytes.\n"
+    result = CliRunner().invoke(app, ["duplicates", "--library", str(tmp_path / "library")])
+    assert result.stdout == "1 image: 0 copies take 0 bytes, 0 near-duplicates take 0 bytes.\n"
 
 
 def test_nothing_published_is_an_error(tmp_path: Path, cache: Path) -> None:
@@ -118,9 +118,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("engine")
 def test_dry_run_names_everything_and_changes_nothing(library: Library, photos: Path) -> None:
     before = library.current()
-    told = forget(library, photos / "cat.png", photos / "mirrored.png", "--dry-run")
-    assert told.exit_code == 0, told.output
-    assert told.stdout.splitlines() == [
+    result = forget(library, photos / "cat.png", photos / "mirrored.png", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
         f"Forget: {photos / 'cat.png'}",
         f"Forget: {photos / 'mirrored.png'}",
         f"Copy, stays: {photos / 'backup/cat (1).png'}",
@@ -134,8 +134,8 @@ def test_dry_run_names_everything_and_changes_nothing(library: Library, photos: 
 
 @pytest.mark.usefixtures("engine")
 def test_copies_and_near_duplicates_are_forgotten_on_request(library: Library, photos: Path) -> None:
-    told = forget(library, photos / "cat.png", photos / "coffee.png", "--copies", "--near-duplicates")
-    assert told.exit_code == 0, told.output
+    result = forget(library, photos / "cat.png", photos / "coffee.png", "--copies", "--near-duplicates")
+    assert result.exit_code == 0, result.output
     assert indexed(library, photos) == {"rocket.png"}
 
 
@@ -145,16 +145,16 @@ def test_earlier_versions_are_deleted_only_after_a_yes(library: Library, photos:
     assert first
     (photos / "rocket.png").unlink()
     run(library.uri, photos)
-    told = forget(library, photos / "mirrored.png", typed="n\n")
-    assert first in told.stdout
-    assert isinstance(told.exception, LibraryError)
-    assert "Nothing was changed." in str(told.exception)
+    result = forget(library, photos / "mirrored.png", typed="n\n")
+    assert first in result.stdout
+    assert isinstance(result.exception, LibraryError)
+    assert "Nothing was changed." in str(result.exception)
     assert isinstance(forget(library, photos / "mirrored.png").exception, LibraryError)
     assert first in library.versions()
     assert "mirrored.png" in indexed(library, photos)
-    told = forget(library, photos / "mirrored.png", typed="y\n")
-    assert told.exit_code == 0, told.output
-    assert str(photos / "coffee.png") in told.stdout, "near-duplicates that stay are named"
+    result = forget(library, photos / "mirrored.png", typed="y\n")
+    assert result.exit_code == 0, result.output
+    assert str(photos / "coffee.png") in result.stdout, "near-duplicates that stay are named"
     assert first not in library.versions()
     assert indexed(library, photos) == {
         "backup/cat (1).png",

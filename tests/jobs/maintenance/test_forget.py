@@ -57,13 +57,13 @@ def test_forgotten_image_is_removed_everywhere_and_not_indexed_again(
     run(library.uri, pictures)
     first, before = library.current(), shown(library)
     assert library.storage.exists(thumbnail_key(before["3.png"]))
-    told = forget(settings, [str(pictures / "3.png")])
+    report = forget(settings, [str(pictures / "3.png")])
     assert shown(library) == {name: sha256 for name, sha256 in before.items() if name != "3.png"}
-    assert (told.version, told.images, told.rows, told.thumbnails) == (library.current(), 5, 1, 1)
+    assert (report.version, report.images, report.rows, report.thumbnails) == (library.current(), 5, 1, 1)
     # Neither its content, nor its name: not in an older version, to which nobody can go back.
     assert mentions(library, before["3.png"], "3.png") == []
-    assert library.versions() == [told.version] != [first]
-    assert verify(library, library.manifest(told.version)).problems == []
+    assert library.versions() == [report.version] != [first]
+    assert verify(library, library.manifest(report.version)).problems == []
     reads.clear()
     again = run(library.uri, pictures)
     assert (again.outcome, again.seen, reads) == ("unchanged", 5, [])
@@ -90,12 +90,12 @@ def test_content_shared_with_another_image_stays_and_is_reported(
     shutil.copy(pictures / "2.png", pictures / "copy.png")
     run(library.uri, pictures)
     sha256 = shown(library)["copy.png"]
-    told = forget(settings, [str(pictures / "2.png")])
-    assert told.copies == (str(pictures / "copy.png"),)
-    assert str(pictures / "copy.png") in "\n".join(told.lines())
-    assert (told.thumbnails, shown(library)["copy.png"]) == (0, sha256)
+    report = forget(settings, [str(pictures / "2.png")])
+    assert report.copies == (str(pictures / "copy.png"),)
+    assert str(pictures / "copy.png") in "\n".join(report.lines())
+    assert (report.thumbnails, shown(library)["copy.png"]) == (0, sha256)
     assert library.storage.exists(thumbnail_key(sha256))
-    assert verify(library, library.manifest(told.version)).problems == []
+    assert verify(library, library.manifest(report.version)).problems == []
     assert mentions(library, "2.png") == []
     assert run(library.uri, pictures).embedded == 0
     assert forget(settings, [str(pictures / "copy.png")]).thumbnails == 1

@@ -105,7 +105,7 @@ def test_run_with_bad_sources_is_reported_and_locked_run_is_not(
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(MemoryError(), "MemoryError"), (ValueError("<odd>"), "ValueError: &lt;odd&gt;")]
+    ("error", "reason"), [(MemoryError(), "MemoryError"), (ValueError("<odd>"), "ValueError: &lt;odd&gt;")]
 )
 def test_crash_is_reported(
     nightly: Nightly,
@@ -113,7 +113,7 @@ def test_crash_is_reported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
-    said: str,
+    reason: str,
 ) -> None:
     def crash(*_: object) -> None:
         raise error
@@ -121,7 +121,7 @@ def test_crash_is_reported(
     monkeypatch.setattr(run, "plan_images", crash)
     with pytest.raises(type(error)):
         nightly()
-    assert posts(workspace)[-1] == f"*Indexing into {tmp_path}/library failed: It crashed with {said}. See its log.*"
+    assert posts(workspace)[-1] == f"*Indexing into {tmp_path}/library failed: It crashed with {reason}. See its log.*"
     assert metrics(tmp_path)["findimg_run_success"] == 0
 
 

@@ -25,10 +25,10 @@ def weights(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
     path = tmp_path_factory.mktemp("quantized") / "folder that is new" / "int8.tflite"
     done = CliRunner().invoke(app, ["quantize", str(samples), "--weights", str(path), "--cache", str(cache), "--json"])
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert told["weights"] == str(path)
-    assert told["least_cosine"] >= 0.95
-    assert told["mean_cosine"] >= 0.98
+    result = json.loads(done.stdout)
+    assert result["weights"] == str(path)
+    assert result["least_cosine"] >= 0.95
+    assert result["mean_cosine"] >= 0.98
     assert [each.name for each in path.parent.iterdir()] == ["int8.tflite"]
     return path
 

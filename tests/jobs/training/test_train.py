@@ -265,10 +265,10 @@ REPORT = TrainReport(
 
 
 def test_report_says_where_the_new_head_is_worse() -> None:
-    told = "\n".join(REPORT.lines("/lib"))
-    assert "devise:test is worse than conse on other labels (1 left out)." in told
-    assert "worse than conse on labels trained on" not in told
-    assert "findimg-jobs merge --library /lib --head devise:test" in told
+    report = "\n".join(REPORT.lines("/lib"))
+    assert "devise:test is worse than conse on other labels (1 left out)." in report
+    assert "worse than conse on labels trained on" not in report
+    assert "findimg-jobs merge --library /lib --head devise:test" in report
     better = replace(REPORT, held_out=replace(REPORT.held_out, head=0.8))
     assert "worse" not in "\n".join(better.lines("/lib"))
     without = replace(REPORT, seen=Comparison(3, 6, 0.9, None), held_out=Comparison(1, 14, 0.1, None))

@@ -5,9 +5,9 @@ model's folder.
 
 Each core computes its own batch. `python -m tests.benchmarks --only clip` measures a model of ViT-B/32's size with
 random weights. On two cores with much other work, batches of 4 or 8 computed 1.2 to 1.5 times as many images/s as
-batches of 1. Beside a bare session that computes one batch of 32 on both cores, this module did 1.26 times as many
-images/s in float32 (5.6, 351 MB) and 1.21 times in dynamically quantised int8 (13.6, 88 MB), in 2 alternating rounds.
-By CPU time the ratios are 1.54 and 1.31.
+batches of 1. A bare session that computes one batch of 32 on both cores was the reference, in 2 alternating rounds.
+This module did 1.26 times as many images/s in float32 (5.6, 351 MB) and 1.21 times in dynamically quantised int8 (13.6,
+88 MB). By CPU time the ratios are 1.54 and 1.31.
 
 A model that quantises its input dynamically gives an image another vector in another batch, so it runs in batches of 1.
 """

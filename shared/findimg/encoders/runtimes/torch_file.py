@@ -1,8 +1,8 @@
 """Reads a state dict that torch.save wrote, without torch and without executing code from the file.
 
-The format is the one before PyTorch 1.6: five pickles one after the other (magic number, protocol version, system
-information, the state dict, the storages' keys), then each storage as an int64 count and its raw little-endian
-numbers. Source: `_legacy_save` in torch/serialization.py.
+The format is the one before PyTorch 1.6. It begins with five pickles: magic number, protocol version, system
+information, the state dict, and the storages' keys. Then each storage follows as an int64 count and its raw
+little-endian numbers. Source: `_legacy_save` in torch/serialization.py.
 """
 
 import io

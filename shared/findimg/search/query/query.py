@@ -103,8 +103,8 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     terms = _terms(pieces)
     if len(terms) > MOST_TERMS:
         raise QueryError(f"The query has {len(terms)} words. Leave out all but {MOST_TERMS}.")
-    said = read_filters((piece for piece in pieces if piece.kind == "field"), today)
-    query = Query(text.strip(), terms, said.filters, said.like, said.of_class, said.order)
+    read = read_filters((piece for piece in pieces if piece.kind == "field"), today)
+    query = Query(text.strip(), terms, read.filters, read.like, read.of_class, read.order)
     if query.filters and all(term.is_plain and term.text.lower() in FILLERS for term in terms):
         query = replace(query, terms=(terms := ()))  # `photos in:cup` lists all of them
     if query.of_class is not None and not (image or query.like is not None):
@@ -162,8 +162,8 @@ def _beside_image(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     about = list(takewhile(_is_about_image, terms))
     if len(about) == len(terms):
         return ()
-    said = [place for place, term in enumerate(about, 1) if term.text.lower() in _SIMILAR_WORDS]
-    return terms[max(said, default=0) :]
+    places = [place for place, term in enumerate(about, 1) if term.text.lower() in _SIMILAR_WORDS]
+    return terms[max(places, default=0) :]
 
 
 def _terms(pieces: list[Piece]) -> tuple[Term, ...]:

@@ -18,7 +18,7 @@ from findimg_jobs.store.thumbnails import read_thumbnail
 _SHARDS = 4  # whose facts are kept
 
 
-class DescribedImages:
+class EmbeddedImages:
     """The images of one encoder. Several threads may use it."""
 
     def __init__(self, storage: Storage, fingerprint: str):
