@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 in int8: more than twice as fast as in float32, with slightly different embeddings.
 
-Measured on Caltech-101: 100 photographs calibrated it, and 100 others compared it with float32. The cosine similarity of
+Measured on Caltech-101: 100 photographs calibrated it, and 100 others compared it with float32. The cosine of
 the embeddings is 0.993 on average and at least 0.978. 0.91 of the photographs keep their most probable class. The
 difference is too large to mix both in one library, so int8 is an encoder of its own. Its weights file is the converted
 model.
