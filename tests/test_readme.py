@@ -13,7 +13,7 @@ from PIL import Image
 
 from findimg.errors import FindimgError
 from findimg.settings import Settings
-from tests.bot.person import Person, images, words
+from tests.bot.person import BrowserUser, images, words
 from tests.bot.team import free_port
 from tests.commands import Home, label, new_home, shell_commands
 
@@ -113,7 +113,7 @@ def test_make_demo_serves_a_workspace_that_finds_a_cat(home: Home) -> None:
             line = demo.stdout.readline()
             assert line, shown
             shown += line
-        person = Person(found[1], found[2])
+        person = BrowserUser(found[1], found[2])
         general = next(each["id"] for each in person.state()["channels"] if each["name"] == "general")
         (welcome,) = person.messages(general)
         assert "/findimg" in words(welcome)

@@ -14,7 +14,7 @@ from findimg_bot.local_slack.model.state import Channel, User
 from findimg_bot.slack.manifest import Surfaces
 from findimg_jobs.indexing.run import index
 from tests.bot.conftest import IMAGE_BASE_URL
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 from tests.bot.team import Team, answers
 
 
@@ -95,7 +95,7 @@ class Gallery:
 
     def ask(self, user: User, text: str, channel: str = "") -> Json:
         """Return the answer to a command of a person."""
-        person = Person(self.workspace.address, user.token)
+        person = BrowserUser(self.workspace.address, user.token)
         return person.command(channel or self.workspace.team.direct(user.id).id, text)
 
 

@@ -16,8 +16,8 @@ Json = dict[str, Any]
 PATIENCE = 30.0  # seconds until what should come is given up
 
 
-class Person:
-    """A person in a browser."""
+class BrowserUser:
+    """A person with the page open in a browser."""
 
     def __init__(self, address: str, token: str):
         self._address = address

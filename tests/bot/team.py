@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import EVENTS_PATH, REDIRECT_PATH, Surfaces, read_manifest
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ class Team:
             self.slack = WorkspaceThread(manifest)
         workspace = self.slack.workspace
         self.faults = workspace.faults
-        self.person = Person(workspace.address, workspace.token)
+        self.person = BrowserUser(workspace.address, workspace.token)
         self.log = folder / "bot.log"
         outer = {name: value for name, value in os.environ.items() if not name.startswith(("FINDIMG_", "SLACK_"))}
         self.environment = outer | {

@@ -16,7 +16,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from findimg_bot.local_slack.model.installation import Organisation
-from tests.bot.person import Person, images, until, words
+from tests.bot.person import BrowserUser, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ class ManyTeams(Team):
         }
         super().start()
 
-    def install(self, name: str, **more: Any) -> Person:
+    def install(self, name: str, **more: Any) -> BrowserUser:
         """Add a team that installs the app, and return a person in it."""
         workspace = self.slack.workspace
         new = self.slack.call(workspace.add_team, name, installed=False, **more)
@@ -46,7 +46,7 @@ class ManyTeams(Team):
         browser.open(f"{workspace.address}/?token={owner.token}", timeout=30).close()
         with browser.open(f"{self.monitor}/slack/install", timeout=30) as page:
             assert "Thank you" in page.read().decode()
-        return Person(workspace.address, owner.token)
+        return BrowserUser(workspace.address, owner.token)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_org_wide_installation_serves_every_workspace_of_the_organisation(
     acme = Organisation(f"E0ACME{way.upper()}", "Acme")
     first = teams.install(f"acme-{way}", organisation=acme, org_wide=True)
     other = teams.slack.call(workspace.add_team, f"acme-{way}-2", organisation=acme, org_wide=True)
-    second = Person(workspace.address, next(user.token for user in other.users.values() if not user.is_bot))
+    second = BrowserUser(workspace.address, next(user.token for user in other.users.values() if not user.is_bot))
     for person in (first, second):
         channel = person.channel()
         answer = person.command(channel, "/findimg animal")
@@ -207,7 +207,7 @@ def test_installation_in_one_workspace_of_an_organisation_serves_only_that_one(t
     person = teams.install("umbrella-1", organisation=umbrella)
     assert images(person.command(person.channel(), "/findimg animal"))
     other = teams.slack.call(workspace.add_team, "umbrella-2", organisation=umbrella)
-    stranger = Person(workspace.address, next(user.token for user in other.users.values() if not user.is_bot))
+    stranger = BrowserUser(workspace.address, next(user.token for user in other.users.values() if not user.is_bot))
     assert "no longer valid" in stranger.command(stranger.channel(), "/findimg animal")["text"]
 
 

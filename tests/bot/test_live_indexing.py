@@ -28,7 +28,7 @@ from findimg_jobs.indexing.run import index
 from findimg_jobs.store.shards import read_shards
 from tests.bot import postgresql
 from tests.bot.gallery import paint
-from tests.bot.person import Json, Person, images, until
+from tests.bot.person import BrowserUser, Json, images, until
 from tests.bot.team import Team, answers
 from tests.opened import open_catalog
 
@@ -67,7 +67,7 @@ class IndexedTeam:
             variables={"FINDIMG_LIVE_INDEXING": "on"},
         )
         self.slack, self.workspace = self.team.slack, self.team.slack.workspace
-        self.person: Person = self.team.person
+        self.person: BrowserUser = self.team.person
         self.colleague: User = self.slack.call(self.workspace.team.add_user, "colleague")
         general = self.workspace.team.channel("general")
         assert general
@@ -109,7 +109,7 @@ class IndexedTeam:
 
     def ask(self, text: str) -> Json:
         """Return the answer to a command of a colleague."""
-        person, direct = Person(self.workspace.address, self.colleague.token), self.workspace.team.direct
+        person, direct = BrowserUser(self.workspace.address, self.colleague.token), self.workspace.team.direct
         place = direct(self.colleague.id).id
         # Waiting for an answer reads the whole conversation.
         self.slack.call(self.workspace.team.messages[place].clear)

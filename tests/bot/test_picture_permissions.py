@@ -9,7 +9,7 @@ import pytest
 from findimg_bot.local_slack.model.state import User
 from tests.bot.conftest import IMAGE_BASE_URL
 from tests.bot.gallery import Gallery, paint
-from tests.bot.person import Json, Person, images, words
+from tests.bot.person import BrowserUser, Json, images, words
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -30,7 +30,7 @@ class Visitor:
 
     def __init__(self, gallery: Gallery, user: User):
         self._gallery = gallery
-        self._person = Person(gallery.workspace.address, user.token)
+        self._person = BrowserUser(gallery.workspace.address, user.token)
         self._direct = gallery.workspace.team.direct(user.id).id
         (file,) = (each for each in gallery.workspace.team.files.values() if each.name == "dalmatian.jpg")
         self._uri = f"slack://{gallery.workspace.team.id}/{gallery.private.id}/{file.id}/{file.name}"
@@ -120,7 +120,7 @@ def test_only_members_see_pictures_of_a_private_channel(gallery: Gallery, name: 
 
 
 def test_people_of_another_team_see_nothing(gallery: Gallery) -> None:
-    person, bot = Person(gallery.workspace.address, gallery.stranger.token), gallery.workspace.team.bot.id
+    person, bot = BrowserUser(gallery.workspace.address, gallery.stranger.token), gallery.workspace.team.bot.id
     ts = person.ask("send", channel=gallery.shared.id, text=f"<@{bot}> dalmatian")["ts"]
     answer = person.wait(gallery.shared.id, lambda each: each["ts"] > ts and "workspace" in each["text"])
     assert not images(answer)
@@ -166,7 +166,7 @@ def test_conversations_show_what_everybody_in_them_may_see(gallery: Gallery, tmp
         gallery.share(place, paint(tmp_path / f"party-{number}.png", 100 + number))
     gallery.index()
     assert "party" not in words(
-        Person(gallery.workspace.address, gallery.member.token).command(direct.id, "/findimg type:png")
+        BrowserUser(gallery.workspace.address, gallery.member.token).command(direct.id, "/findimg type:png")
     )
     assert visitor.seen() == everything(True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.gallery import Gallery
-from tests.bot.person import Person, images, until, words
+from tests.bot.person import BrowserUser, images, until, words
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def test_people_find_pictures_of_their_channels(gallery: Gallery, name: str, see
 
 
 def test_stranger_gets_no_answer(gallery: Gallery) -> None:
-    person, bot = Person(gallery.workspace.address, gallery.stranger.token), gallery.workspace.team.bot.id
+    person, bot = BrowserUser(gallery.workspace.address, gallery.stranger.token), gallery.workspace.team.bot.id
     ts = person.ask("send", channel=gallery.shared.id, text=f"<@{bot}> animal")["ts"]
     answer = person.wait(gallery.shared.id, lambda each: each["ts"] > ts and "workspace" in str(each))
     assert not images(answer)
@@ -84,7 +84,7 @@ def test_hidden_picture_is_as_if_it_did_not_exist(gallery: Gallery, text: str) -
 
 
 def test_answer_in_a_channel_shows_only_pictures_of_that_channel(gallery: Gallery) -> None:
-    person = Person(gallery.workspace.address, gallery.member.token)
+    person = BrowserUser(gallery.workspace.address, gallery.member.token)
     bot = gallery.workspace.team.bot.id
     ts = person.ask("send", channel=gallery.shared.id, text=f"<@{bot}> animal")["ts"]
     answer = person.wait(gallery.shared.id, lambda each: each.get("thread_ts") == ts and bool(images(each)))
@@ -94,7 +94,7 @@ def test_answer_in_a_channel_shows_only_pictures_of_that_channel(gallery: Galler
 
 
 def test_picture_of_another_channel_is_shared_only_after_a_question(gallery: Gallery) -> None:
-    person, channel = Person(gallery.workspace.address, gallery.member.token), gallery.public.id
+    person, channel = BrowserUser(gallery.workspace.address, gallery.member.token), gallery.public.id
     answer = gallery.ask(gallery.member, "/findimg dalmatian", channel)
     before = len(gallery.workspace.team.messages[channel])
     person.choose(channel, answer, "share")
@@ -111,7 +111,7 @@ def test_picture_of_another_channel_is_shared_only_after_a_question(gallery: Gal
 
 
 def test_person_who_left_cannot_confirm_a_share(gallery: Gallery) -> None:
-    person, channel = Person(gallery.workspace.address, gallery.member.token), gallery.public.id
+    person, channel = BrowserUser(gallery.workspace.address, gallery.member.token), gallery.public.id
     answer = gallery.ask(gallery.member, "/findimg dalmatian", channel)
     person.choose(channel, answer, "share")
     question = person.wait(channel, lambda each: "was posted in" in words(each) and each["ts"] > answer["ts"])
@@ -124,7 +124,7 @@ def test_person_who_left_cannot_confirm_a_share(gallery: Gallery) -> None:
 
 
 def test_person_who_left_gets_neither_the_next_page_nor_a_similar_picture(gallery: Gallery) -> None:
-    person, channel = Person(gallery.workspace.address, gallery.member.token), gallery.public.id
+    person, channel = BrowserUser(gallery.workspace.address, gallery.member.token), gallery.public.id
     answer = gallery.ask(gallery.member, "/findimg dalmatian", channel)
     assert PRIVATE in words(answer)
     gallery.private.members.discard(gallery.member.id)

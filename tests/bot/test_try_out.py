@@ -13,7 +13,7 @@ import pytest
 from findimg.settings import Settings
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.try_out import local_workspace
-from tests.bot.person import Person, images, until, words
+from tests.bot.person import BrowserUser, images, until, words
 from tests.bot.team import Team, answers, free_port
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def test_http_bot_answers_in_the_local_workspace(library: str, cache: Path, tmp_
         with subprocess.Popen([BOT, "serve", "--http", address], env=environment | settings) as bot:
             until(lambda: answers(f"http://{address}/readyz"))
             checked = subprocess.run([BOT, "doctor", "--http"], env=environment | settings, capture_output=True)
-            person = Person(page[1], page[2])
+            person = BrowserUser(page[1], page[2])
             general = next(each["id"] for each in person.state()["channels"] if each["name"] == "general")
             answer = person.command(general, "/findimg cat")
             bot.send_signal(signal.SIGTERM)
@@ -77,7 +77,7 @@ def test_original_of_a_folder_opens_for_people_who_are_signed_in(
     settings = Settings(library=library, cache=cache)
 
     def use(workspace: Workspace) -> tuple[str, bytes]:
-        person = Person(workspace.address, workspace.token)
+        person = BrowserUser(workspace.address, workspace.token)
         general = workspace.team.channel("general").id
         answer = person.command(general, "/findimg dalmatian")
         person.choose(general, answer, "open")

@@ -22,7 +22,7 @@ import yaml
 
 from findimg.settings import Settings
 from findimg_bot.slack.manifest import read_manifest
-from tests.bot.person import Person, until, words
+from tests.bot.person import BrowserUser, until, words
 from tests.bot.team import WorkspaceThread, free_port
 
 PROJECT = Path(__file__).parents[2]
@@ -219,7 +219,7 @@ def test_bot_image_serves_and_is_healthy(library: str, tmp_path: Path) -> None:
         arguments = [each.replace("0.0.0.0:8080", f"127.0.0.1:{port}") for each in command("bot")]
         with running(arguments, variables, tmp_path):
             until(is_healthy, 300)
-            person = Person(slack.workspace.address, slack.workspace.token)
+            person = BrowserUser(slack.workspace.address, slack.workspace.token)
             assert "cat.png" in words(person.command(person.channel(), "/findimg cat"))
         assert (tmp_path / "state" / "bot.sqlite").exists()
     finally:
@@ -266,7 +266,7 @@ def test_compose_indexes_photographs_and_opens_a_workspace(
         until(lambda: re.search(r"token=\S+", printed()) is not None, 300)
         token = re.search(r"token=(\S+)", printed())
         assert token
-        person = Person(f"http://127.0.0.1:{port}", token[1])
+        person = BrowserUser(f"http://127.0.0.1:{port}", token[1])
         general = next(each["id"] for each in person.state()["channels"] if each["name"] == "general")
         assert "cat.png" in words(person.command(general, "/findimg cat"))
         assert subprocess.run(check, env=variables, timeout=30).returncode == 0

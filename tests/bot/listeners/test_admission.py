@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.person import Person, images, until, words
+from tests.bot.person import BrowserUser, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ def restricted_team(
     channel = workspace.team.channel("general").id
     team.environment |= {"FINDIMG_ALLOW_CHANNELS": channel, "FINDIMG_ALLOW_USERS": workspace.me.id}
     team.start()
-    yield team, channel, Person(workspace.address, other.token)
+    yield team, channel, BrowserUser(workspace.address, other.token)
     team.close()
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 
 from tests.bot.listeners.test_conversations import mention
-from tests.bot.person import Json, Person, until, words
+from tests.bot.person import BrowserUser, Json, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -144,7 +144,7 @@ def test_click_of_another_organisation_is_refused(team: Team) -> None:
     workspace = team.slack.workspace
     shared = team.slack.call(workspace.team.add_channel, f"partners-{team.mode}", members=[workspace.me.id], bot=True)
     stranger = team.slack.call(workspace.team.add_stranger, f"stranger-{team.mode}", shared)
-    guest = Person(workspace.address, stranger.token)
+    guest = BrowserUser(workspace.address, stranger.token)
     team.person.ask("send", channel=shared.id, text=f"<@{workspace.team.bot.id}> animal")
     answer = team.person.wait(shared.id, lambda each: "Images for *animal*" in words(each))
     count = len(guest.messages(shared.id))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
-from tests.bot.person import Json, Person, until, words
+from tests.bot.person import BrowserUser, Json, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,7 @@ def test_functions_serve_only_the_people_who_may_ask(library: str, cache: Path, 
     team = Team("socket", tmp_path, cache, library, surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
     try:
         workspace = team.slack.workspace
-        other = Person(workspace.address, team.slack.call(workspace.team.add_user, "other").token)
+        other = BrowserUser(workspace.address, team.slack.call(workspace.team.add_user, "other").token)
         team.environment |= {"FINDIMG_ALLOW_USERS": workspace.me.id, "FINDIMG_IMAGE_BASE_URL": ""}
         team.restart()
         # Pictures without links lead to the app.

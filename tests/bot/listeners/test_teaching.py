@@ -12,7 +12,7 @@ from findimg.storage.base import open_storage
 from findimg.taught.events import ExampleEvent
 from findimg.taught.log import TaughtLog
 from findimg.taught.state import TaughtName
-from tests.bot.person import Json, Person, elements, images, until, words
+from tests.bot.person import BrowserUser, Json, elements, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -39,12 +39,12 @@ def channel(team: Team) -> Iterator[str]:
     team.slack.workspace.team.modals.clear()
 
 
-def newcomer(team: Team, name: str, channel: str) -> Person:
+def newcomer(team: Team, name: str, channel: str) -> BrowserUser:
     """Return another person, who is in a channel."""
     workspace = team.slack.workspace
     user = team.slack.call(workspace.team.add_user, name)
     team.slack.call(workspace.team.channel(channel).members.add, user.id)
-    return Person(workspace.address, user.token)
+    return BrowserUser(workspace.address, user.token)
 
 
 def taught(team: Team) -> dict[str, TaughtName]:
@@ -52,7 +52,7 @@ def taught(team: Team) -> dict[str, TaughtName]:
     return TaughtLog(open_storage(team.environment["FINDIMG_LIBRARY"])).refresh().names
 
 
-def modal(person: Person, ready: bool = True) -> Json:
+def modal(person: BrowserUser, ready: bool = True) -> Json:
     """Return the person's open modal, by default with its pictures."""
 
     def opened() -> Json | None:
@@ -83,15 +83,15 @@ def named(name: str) -> Json:
     return {"name": {"name": {"value": name}}}
 
 
-def submit(person: Person, view: Json, *values: Json) -> None:
+def submit(person: BrowserUser, view: Json, *values: Json) -> None:
     person.ask("submit", view_id=view["id"], values={name: each for value in values for name, each in value.items()})
 
 
-def confirmation(person: Person, channel: str) -> Json:
+def confirmation(person: BrowserUser, channel: str) -> Json:
     return person.wait(channel, lambda each: "findimg knows" in words(each))
 
 
-def click_in_modal(person: Person, view: Json, action: str, value: str | None = None, *values: Json) -> None:
+def click_in_modal(person: BrowserUser, view: Json, action: str, value: str | None = None, *values: Json) -> None:
     block = next(
         block["block_id"]
         for block in view["blocks"]
@@ -292,7 +292,7 @@ def test_clicks_do_not_count_by_default(team: Team, channel: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def pupil(team: Team) -> tuple[Person, str, Json, Json]:
+def pupil(team: Team) -> tuple[BrowserUser, str, Json, Json]:
     """Start the bot with one teacher, and let it learn from clicks.
 
     Return another person, a channel, and an answer and an open modal of this person from before.
@@ -307,7 +307,7 @@ def pupil(team: Team) -> tuple[Person, str, Json, Json]:
     return pupil, channel, answer, view
 
 
-def test_only_teachers_teach(team: Team, pupil: tuple[Person, str, Json, Json]) -> None:
+def test_only_teachers_teach(team: Team, pupil: tuple[BrowserUser, str, Json, Json]) -> None:
     person, channel, answer, view = pupil
     # At the submit, at the click, at the command, and in a thread.
     refused = person.try_to("submit", view_id=view["id"], values=named("zqx") | ticked(view, "like", "cat.png"))
@@ -324,7 +324,7 @@ def test_only_teachers_teach(team: Team, pupil: tuple[Person, str, Json, Json]) 
 
 
 def test_clicks_of_teachers_count_where_the_setting_allows_it(
-    team: Team, channel: str, pupil: tuple[Person, str, Json, Json]
+    team: Team, channel: str, pupil: tuple[BrowserUser, str, Json, Json]
 ) -> None:
     person, other = team.person, pupil[0]
     teach_cat(person, channel)
@@ -351,7 +351,7 @@ def others_than_the_cat(answer: Json) -> list[str]:
     return [name for name in names if name != "cat.png"]
 
 
-def teach_cat(person: Person, channel: str) -> None:
+def teach_cat(person: BrowserUser, channel: str) -> None:
     """Teach `zqxpet` with one picture."""
     person.click(channel, person.command(channel, "/findimg animal"), "teach")
     view = modal(person)
@@ -359,7 +359,7 @@ def teach_cat(person: Person, channel: str) -> None:
     confirmation(person, channel)
 
 
-def use(person: Person, name: str, what: str = "similar") -> str:
+def use(person: BrowserUser, name: str, what: str = "similar") -> str:
     """Use a picture of an answer for `zqxpet`, by its name, in a channel of its own, and return the channel."""
     channel = person.channel()
     answer = person.command(channel, "/findimg zqxpet")

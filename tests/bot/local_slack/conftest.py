@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 from tests.bot.team import WorkspaceThread
 
 Answer = Callable[[SocketModeRequest], Json | None]
@@ -79,9 +79,9 @@ def client(workspace: Workspace) -> WebClient:
 
 
 @pytest.fixture
-def person(workspace: Workspace) -> Person:
+def person(workspace: Workspace) -> BrowserUser:
     """Return the workspace's first member, who uses the page."""
-    return Person(workspace.address, workspace.token)
+    return BrowserUser(workspace.address, workspace.token)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from findimg_bot.local_slack.web_page.access_control import AccessControl
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import png
-from tests.bot.person import Person
+from tests.bot.person import BrowserUser
 from tests.bot.team import WorkspaceThread
 
 
@@ -118,7 +118,7 @@ def test_every_response_has_the_security_headers(workspace: Workspace, cookie: s
     assert answer.getheader("Content-Security-Policy")
 
 
-def test_uploaded_html_is_not_rendered(workspace: Workspace, person: Person, cookie: str) -> None:
+def test_uploaded_html_is_not_rendered(workspace: Workspace, person: BrowserUser, cookie: str) -> None:
     script = b"<html><script>alert(1)</script>"
     expected = {
         "evil.html": (script, "application/octet-stream", "attachment"),
@@ -142,7 +142,7 @@ def test_path_outside_the_static_folder_is_not_found(workspace: Workspace, cooki
     assert ask(workspace, f"/page/static/{name}", Cookie=cookie).status == 404
 
 
-def test_request_body_size_is_limited(slack: WorkspaceThread, person: Person) -> None:
+def test_request_body_size_is_limited(slack: WorkspaceThread, person: BrowserUser) -> None:
     with pytest.raises(Exception, match="413"):
         person.try_to("send", channel="general", text="x" * 2**20)
 

@@ -3,11 +3,13 @@ from slack_sdk import WebClient
 
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import button, refused, section
-from tests.bot.person import Person
+from tests.bot.person import BrowserUser
 from tests.bot.team import WorkspaceThread
 
 
-def test_message_is_posted_changed_linked_and_deleted(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_message_is_posted_changed_linked_and_deleted(
+    workspace: Workspace, client: WebClient, person: BrowserUser
+) -> None:
     posted = client.chat_postMessage(channel="#general", text="hello", blocks=[section("hello")])
     channel = posted["channel"]
     [seen] = person.messages(channel)
@@ -48,21 +50,23 @@ def test_reply_to_a_reply_joins_the_same_thread(client: WebClient) -> None:
     assert link.endswith(f"?thread_ts={first}&cid={third['channel']}")
 
 
-def test_message_to_a_user_id_opens_the_direct_message(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_message_to_a_user_id_opens_the_direct_message(
+    workspace: Workspace, client: WebClient, person: BrowserUser
+) -> None:
     posted = client.chat_postMessage(channel=workspace.me.id, text="hello")
     assert posted["channel"] == person.direct()
     assert [message["text"] for message in person.messages(person.direct())] == ["hello"]
 
 
 def test_ephemeral_message_is_visible_to_one_person_only(
-    slack: WorkspaceThread, client: WebClient, person: Person
+    slack: WorkspaceThread, client: WebClient, person: BrowserUser
 ) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.team.add_user, "ann")
     channel = workspace.team.channel("general").id
     ts = client.chat_postEphemeral(channel=channel, user=workspace.me.id, text="psst")["message_ts"]
     assert [message["ephemeral"] for message in person.messages(channel)] == [True]
-    assert Person(workspace.address, other.token).messages(channel) == []
+    assert BrowserUser(workspace.address, other.token).messages(channel) == []
     assert client.conversations_history(channel=channel)["messages"] == []
     for call in (client.chat_update, client.chat_delete):
         assert refused(call, channel=channel, ts=ts, text="x")["error"] == "message_not_found"
@@ -94,7 +98,7 @@ def test_bot_posts_only_in_its_own_channels(slack: WorkspaceThread, client: WebC
     assert list(errors.values()) == ["not_in_channel", "channel_not_found", "channel_not_found", "channel_not_found"]
 
 
-def test_bot_changes_only_its_own_messages(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_bot_changes_only_its_own_messages(workspace: Workspace, client: WebClient, person: BrowserUser) -> None:
     channel = workspace.team.channel("general").id
     ts = person.ask("send", channel=channel, text="mine")["ts"]
     assert refused(client.chat_update, channel=channel, ts=ts, text="x")["error"] == "cant_update_message"

@@ -2,7 +2,7 @@ from slack_sdk import WebClient
 
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import refused
-from tests.bot.person import Person
+from tests.bot.person import BrowserUser
 from tests.bot.team import WorkspaceThread
 
 
@@ -25,7 +25,7 @@ def test_history_is_paged_newest_first(client: WebClient, workspace: Workspace) 
     assert refused(client.conversations_history, channel=channel, cursor="x")["error"] == "invalid_cursor"
 
 
-def test_replies_are_listed_oldest_first(client: WebClient, workspace: Workspace, person: Person) -> None:
+def test_replies_are_listed_oldest_first(client: WebClient, workspace: Workspace, person: BrowserUser) -> None:
     channel = workspace.team.channel("general").id
     ts = person.ask("send", channel=channel, text="a question")["ts"]
     client.chat_postMessage(channel=channel, text="an answer", thread_ts=ts)

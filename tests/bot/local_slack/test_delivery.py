@@ -9,7 +9,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from findimg_bot.local_slack.delivery.http import signature
 from findimg_bot.slack.manifest import read_manifest
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 from tests.bot.team import WorkspaceThread
 
 
@@ -66,7 +66,7 @@ def slack(endpoint: Endpoint) -> Iterator[WorkspaceThread]:
     threaded.stop()
 
 
-def test_command_is_sent_as_a_signed_form(slack: WorkspaceThread, endpoint: Endpoint, person: Person) -> None:
+def test_command_is_sent_as_a_signed_form(slack: WorkspaceThread, endpoint: Endpoint, person: BrowserUser) -> None:
     person.ask("send", channel="general", text="/findimg cat & dog")
     [(headers, body)] = endpoint.seen
     assert headers["content-type"] == "application/x-www-form-urlencoded"
@@ -75,7 +75,9 @@ def test_command_is_sent_as_a_signed_form(slack: WorkspaceThread, endpoint: Endp
     assert not SignatureVerifier("another secret").is_valid_request(body, headers)
 
 
-def test_click_is_sent_as_a_form_and_event_as_json(slack: WorkspaceThread, endpoint: Endpoint, person: Person) -> None:
+def test_click_is_sent_as_a_form_and_event_as_json(
+    slack: WorkspaceThread, endpoint: Endpoint, person: BrowserUser
+) -> None:
     ts = person.ask("send", channel="general", text="look")["ts"]
     person.ask("shortcut", callback_id="tag_image", channel="general", ts=ts)
     person.ask("home")
@@ -88,7 +90,7 @@ def test_click_is_sent_as_a_form_and_event_as_json(slack: WorkspaceThread, endpo
 
 
 @pytest.mark.parametrize(("content_type", "text"), [("text/plain", "wait"), ("application/json", '{"text": "wait"}')])
-def test_response_body_becomes_a_message(endpoint: Endpoint, person: Person, content_type: str, text: str) -> None:
+def test_response_body_becomes_a_message(endpoint: Endpoint, person: BrowserUser, content_type: str, text: str) -> None:
     endpoint.content_type, endpoint.text = content_type, text
     person.ask("send", channel="general", text="/findimg cat")
     [channel] = [channel["id"] for channel in person.state()["channels"] if channel["name"] == "general"]
@@ -96,20 +98,24 @@ def test_response_body_becomes_a_message(endpoint: Endpoint, person: Person, con
 
 
 @pytest.mark.parametrize(("status", "text"), [(500, ""), (404, ""), (200, "{broken")])
-def test_failed_response_is_reported_to_the_person(endpoint: Endpoint, person: Person, status: int, text: str) -> None:
+def test_failed_response_is_reported_to_the_person(
+    endpoint: Endpoint, person: BrowserUser, status: int, text: str
+) -> None:
     endpoint.status, endpoint.content_type, endpoint.text = status, "application/json", text
     answer = person.try_to("send", channel="general", text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "dispatch_failed"'
 
 
-def test_late_response_is_reported_to_the_person(slack: WorkspaceThread, endpoint: Endpoint, person: Person) -> None:
+def test_late_response_is_reported_to_the_person(
+    slack: WorkspaceThread, endpoint: Endpoint, person: BrowserUser
+) -> None:
     slack.workspace.timing.acknowledge = 0.2
     endpoint.wait.clear()
     answer = person.try_to("send", channel="general", text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "operation_timeout"'
 
 
-def test_event_is_retried_with_retry_headers(slack: WorkspaceThread, endpoint: Endpoint, person: Person) -> None:
+def test_event_is_retried_with_retry_headers(slack: WorkspaceThread, endpoint: Endpoint, person: BrowserUser) -> None:
     slack.workspace.timing.retries = (0.0, 0.0)
     endpoint.status = 500
     person.ask("home")

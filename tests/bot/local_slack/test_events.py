@@ -7,7 +7,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import Surfaces, read_manifest
 from tests.bot.local_slack.conftest import Bot, png
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 from tests.bot.team import WorkspaceThread
 
 
@@ -25,7 +25,7 @@ def bot(connect: Callable[..., Bot]) -> Bot:
 
 
 def test_mention_event_has_its_thread_and_files(
-    slack: WorkspaceThread, bot: Bot, person: Person, client: WebClient
+    slack: WorkspaceThread, bot: Bot, person: BrowserUser, client: WebClient
 ) -> None:
     team = slack.workspace.team
     channel = team.channel("general").id
@@ -42,7 +42,7 @@ def test_mention_event_has_its_thread_and_files(
     assert event["files"][0] == client.files_info(file=file["id"])["file"]
 
 
-def test_event_names_its_team_app_and_bot(workspace: Workspace, bot: Bot, person: Person) -> None:
+def test_event_names_its_team_app_and_bot(workspace: Workspace, bot: Bot, person: BrowserUser) -> None:
     person.ask("home")
     payload = bot.wait().payload
     assert payload["type"] == "event_callback"
@@ -53,7 +53,7 @@ def test_event_names_its_team_app_and_bot(workspace: Workspace, bot: Bot, person
 
 
 def test_direct_messages_are_events_including_the_bots_own(
-    slack: WorkspaceThread, bot: Bot, person: Person, client: WebClient
+    slack: WorkspaceThread, bot: Bot, person: BrowserUser, client: WebClient
 ) -> None:
     direct, team = person.direct(), slack.workspace.team
     person.ask("send", channel=direct, text=f"<@{team.bot.id}> cat")
@@ -80,7 +80,7 @@ def test_direct_messages_are_events_including_the_bots_own(
     assert (changed["previous_message"]["text"], changed["message"]["text"]) == ("hello", "goodbye")
 
 
-def test_mention_outside_the_bots_channels_is_no_event(slack: WorkspaceThread, bot: Bot, person: Person) -> None:
+def test_mention_outside_the_bots_channels_is_no_event(slack: WorkspaceThread, bot: Bot, person: BrowserUser) -> None:
     team = slack.workspace.team
     channel = slack.call(team.add_channel, "foreign", bot=False)
     person.ask("send", channel=channel.id, text=f"<@{team.bot.id}> cat")
@@ -137,7 +137,7 @@ def test_changes_of_channels_and_files_are_events() -> None:
 
 @pytest.mark.parametrize(("scope", "subscription"), [("app_mentions:read", ""), ("", "app_mention")])
 def test_event_needs_its_scope_and_subscription(
-    person: Person, slack: WorkspaceThread, connect: Callable[..., Bot], scope: str, subscription: str
+    person: BrowserUser, slack: WorkspaceThread, connect: Callable[..., Bot], scope: str, subscription: str
 ) -> None:
     team = slack.workspace.team
     team.scopes -= {scope}
@@ -149,7 +149,7 @@ def test_event_needs_its_scope_and_subscription(
 
 
 def test_unacknowledged_event_is_retried_with_the_same_event_id(
-    slack: WorkspaceThread, connect: Callable[..., Bot], person: Person
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: BrowserUser
 ) -> None:
     slack.workspace.timing.acknowledge = 0.1
     slack.workspace.timing.retries = (0.0, 0.0, 0.0)
@@ -167,7 +167,7 @@ def test_unacknowledged_event_is_retried_with_the_same_event_id(
 
 
 def test_undelivered_event_goes_to_the_next_connection(
-    slack: WorkspaceThread, connect: Callable[..., Bot], person: Person
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: BrowserUser
 ) -> None:
     slack.workspace.timing.retries = (0.0, 1.0)
     person.ask("home")
@@ -177,7 +177,7 @@ def test_undelivered_event_goes_to_the_next_connection(
 
 
 def test_home_tab_event_contains_the_published_view(
-    workspace: Workspace, bot: Bot, person: Person, client: WebClient
+    workspace: Workspace, bot: Bot, person: BrowserUser, client: WebClient
 ) -> None:
     person.ask("home")
     first = bot.wait().payload["event"]
@@ -191,7 +191,7 @@ def test_home_tab_event_contains_the_published_view(
 
 
 def test_uninstalled_app_gets_two_events_and_no_more(
-    slack: WorkspaceThread, bot: Bot, person: Person, client: WebClient
+    slack: WorkspaceThread, bot: Bot, person: BrowserUser, client: WebClient
 ) -> None:
     slack.call(slack.workspace.uninstall)
     until(lambda: {kind for kind, _ in kinds(bot)} == {"tokens_revoked", "app_uninstalled"})

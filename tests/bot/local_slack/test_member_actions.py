@@ -6,7 +6,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, button, modal, png, section
-from tests.bot.person import Json, Person
+from tests.bot.person import BrowserUser, Json
 from tests.bot.team import WorkspaceThread
 
 Connect = Callable[..., Bot]
@@ -28,7 +28,7 @@ def channel(workspace: Workspace) -> str:
     return str(workspace.team.channel("general").id)
 
 
-def opened(bot: Bot, person: Person, client: WebClient, view: Json) -> Json:
+def opened(bot: Bot, person: BrowserUser, client: WebClient, view: Json) -> Json:
     """Let the bot open a modal after a command and return it."""
     seen = len(bot.seen)
     person.ask("send", channel="general", text="/tag")
@@ -36,7 +36,7 @@ def opened(bot: Bot, person: Person, client: WebClient, view: Json) -> Json:
 
 
 def test_command_payload_has_person_and_channel(
-    workspace: Workspace, connect: Connect, person: Person, channel: str
+    workspace: Workspace, connect: Connect, person: BrowserUser, channel: str
 ) -> None:
     bot = connect()
     person.ask("send", channel=channel, text='/findimg cat & <dog> like:https://example.com @you "fire engine"')
@@ -65,7 +65,7 @@ def test_command_payload_has_person_and_channel(
     ],
 )
 def test_acknowledgement_can_contain_a_message(
-    connect: Connect, person: Person, channel: str, acknowledgement: Json, expected: list[tuple[str, bool]]
+    connect: Connect, person: BrowserUser, channel: str, acknowledgement: Json, expected: list[tuple[str, bool]]
 ) -> None:
     connect(lambda request: acknowledgement)
     person.ask("send", channel=channel, text="/findimg cat")
@@ -73,14 +73,14 @@ def test_acknowledgement_can_contain_a_message(
     assert seen == expected
 
 
-def test_invalid_acknowledgement_is_reported_to_the_person(connect: Connect, person: Person, channel: str) -> None:
+def test_invalid_acknowledgement_is_reported_to_the_person(connect: Connect, person: BrowserUser, channel: str) -> None:
     connect(lambda request: {"text": "x", "blocks": [section("")]})
     answer = person.try_to("send", channel=channel, text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "invalid_blocks"'
 
 
 def test_invalid_message_is_refused_with_a_sentence(
-    connect: Connect, person: Person, channel: str, workspace: Workspace
+    connect: Connect, person: BrowserUser, channel: str, workspace: Workspace
 ) -> None:
     bot = connect()
     ts = person.ask("send", channel=channel, text="hello")["ts"]
@@ -99,7 +99,7 @@ def test_invalid_message_is_refused_with_a_sentence(
 
 
 def test_click_payload_has_action_and_message(
-    workspace: Workspace, connect: Connect, person: Person, client: WebClient, channel: str
+    workspace: Workspace, connect: Connect, person: BrowserUser, client: WebClient, channel: str
 ) -> None:
     bot = connect()
     blocks = [{"type": "actions", "block_id": "b", "elements": [button("next", value="17", style="primary")]}]
@@ -129,7 +129,7 @@ def test_click_payload_has_action_and_message(
 
 
 def test_click_on_an_ephemeral_message_has_no_message(
-    workspace: Workspace, connect: Connect, person: Person, client: WebClient, channel: str
+    workspace: Workspace, connect: Connect, person: BrowserUser, client: WebClient, channel: str
 ) -> None:
     bot = connect()
     blocks = [section("x", block_id="b", accessory=button("next"))]
@@ -141,7 +141,7 @@ def test_click_on_an_ephemeral_message_has_no_message(
 
 
 def test_missing_element_cannot_be_clicked(
-    slack: WorkspaceThread, connect: Connect, person: Person, client: WebClient, channel: str
+    slack: WorkspaceThread, connect: Connect, person: BrowserUser, client: WebClient, channel: str
 ) -> None:
     bot = connect()
     other = slack.call(slack.workspace.team.add_user, "ann")
@@ -172,7 +172,7 @@ def test_missing_element_cannot_be_clicked(
     ],
 )
 def test_selected_value_has_the_elements_own_key(
-    connect: Connect, person: Person, client: WebClient, channel: str, element: Json, value: object, expected: Json
+    connect: Connect, person: BrowserUser, client: WebClient, channel: str, element: Json, value: object, expected: Json
 ) -> None:
     bot = connect()
     blocks = [{"type": "actions", "block_id": "b", "elements": [element]}]
@@ -182,7 +182,7 @@ def test_selected_value_has_the_elements_own_key(
     assert {name: action[name] for name in expected} == expected
 
 
-def test_unknown_option_is_refused(connect: Connect, person: Person, client: WebClient, channel: str) -> None:
+def test_unknown_option_is_refused(connect: Connect, person: BrowserUser, client: WebClient, channel: str) -> None:
     connect()
     blocks = [{"type": "actions", "block_id": "b", "elements": [SELECT]}]
     ts = client.chat_postMessage(channel=channel, text="x", blocks=blocks)["ts"]
@@ -191,7 +191,7 @@ def test_unknown_option_is_refused(connect: Connect, person: Person, client: Web
 
 
 def test_unacknowledged_click_is_reported_to_the_person(
-    workspace: Workspace, connect: Connect, person: Person, client: WebClient, channel: str
+    workspace: Workspace, connect: Connect, person: BrowserUser, client: WebClient, channel: str
 ) -> None:
     workspace.timing.acknowledge = 0.1
     connect(lambda request: None)
@@ -202,7 +202,7 @@ def test_unacknowledged_click_is_reported_to_the_person(
 
 
 def test_shortcut_payload_has_the_message_and_its_files(
-    workspace: Workspace, connect: Connect, person: Person, client: WebClient, channel: str
+    workspace: Workspace, connect: Connect, person: BrowserUser, client: WebClient, channel: str
 ) -> None:
     bot = connect()
     file = person.upload("cat.png", png())
@@ -218,7 +218,7 @@ def test_shortcut_payload_has_the_message_and_its_files(
 
 
 def test_submitted_files_are_complete_and_visible_to_the_bot(
-    connect: Connect, person: Person, client: WebClient
+    connect: Connect, person: BrowserUser, client: WebClient
 ) -> None:
     bot = connect()
     view = opened(bot, person, client, modal(FILE_INPUT, callback_id="image", private_metadata="kept"))
@@ -234,7 +234,7 @@ def test_submitted_files_are_complete_and_visible_to_the_bot(
     assert person.state()["modal"] is None
 
 
-def test_modal_inputs_are_checked_before_submission(connect: Connect, person: Person, client: WebClient) -> None:
+def test_modal_inputs_are_checked_before_submission(connect: Connect, person: BrowserUser, client: WebClient) -> None:
     bot = connect()
     text = {"type": "input", "block_id": "text", "label": FILE_INPUT["label"], "optional": True}
     text["element"] = {"type": "plain_text_input", "action_id": "text"}
@@ -255,7 +255,7 @@ def test_modal_inputs_are_checked_before_submission(connect: Connect, person: Pe
 
 
 def test_bot_answers_a_submission_with_errors_update_push_and_clear(
-    connect: Connect, person: Person, client: WebClient
+    connect: Connect, person: BrowserUser, client: WebClient
 ) -> None:
     answers: list[Json] = [
         {},  # the command
@@ -289,7 +289,7 @@ def test_bot_answers_a_submission_with_errors_update_push_and_clear(
     ],
 )
 def test_failed_submission_keeps_the_modal_open(
-    workspace: Workspace, connect: Connect, person: Person, client: WebClient, acknowledgement: Json | None
+    workspace: Workspace, connect: Connect, person: BrowserUser, client: WebClient, acknowledgement: Json | None
 ) -> None:
     workspace.timing.acknowledge = 0.3
 
@@ -302,7 +302,9 @@ def test_failed_submission_keeps_the_modal_open(
     assert person.state()["modal"]["id"] == view["id"]
 
 
-def test_view_closed_is_sent_only_with_notify_on_close(connect: Connect, person: Person, client: WebClient) -> None:
+def test_view_closed_is_sent_only_with_notify_on_close(
+    connect: Connect, person: BrowserUser, client: WebClient
+) -> None:
     bot = connect()
     quiet = opened(bot, person, client, modal())
     person.ask("close", view_id=quiet["id"])
@@ -315,7 +317,7 @@ def test_view_closed_is_sent_only_with_notify_on_close(connect: Connect, person:
 
 
 def test_home_tab_has_buttons_but_no_submission(
-    workspace: Workspace, connect: Connect, person: Person, client: WebClient
+    workspace: Workspace, connect: Connect, person: BrowserUser, client: WebClient
 ) -> None:
     bot = connect()
     blocks = [section("x", block_id="b", accessory=button("start"))]

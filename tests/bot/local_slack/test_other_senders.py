@@ -12,7 +12,7 @@ from findimg_bot.local_slack.model.messages import rich_text
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import Bot, png, refused
-from tests.bot.person import Json, Person
+from tests.bot.person import BrowserUser, Json
 from tests.bot.team import WorkspaceThread
 
 Connect = Callable[..., Bot]
@@ -51,7 +51,7 @@ def test_edit_is_sent_with_the_text_before(slack: WorkspaceThread, workspace: Wo
 
 
 def test_forwarded_message_carries_its_files(
-    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: Person
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: BrowserUser
 ) -> None:
     me, target = workspace.person(), person.channel("target")
     file = slack.call(me.upload, "cat.png", png())
@@ -68,7 +68,7 @@ def test_forwarded_message_carries_its_files(
 
 
 def test_workflow_message_has_no_user(
-    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: Person
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: BrowserUser
 ) -> None:
     bot = connect()
     general = workspace.team.channel("general")
@@ -104,7 +104,7 @@ def test_other_organisation_has_no_commands(slack: WorkspaceThread, workspace: W
 
 
 def test_group_direct_message_is_an_mpim(
-    slack: WorkspaceThread, workspace: Workspace, connect: Connect, client: WebClient, person: Person
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, client: WebClient, person: BrowserUser
 ) -> None:
     friend = slack.call(workspace.team.add_user, "friend")
     group = slack.call(workspace.team.group_direct, [workspace.me, friend])
@@ -117,7 +117,7 @@ def test_group_direct_message_is_an_mpim(
 
 
 def test_archived_channel_refuses_messages(
-    slack: WorkspaceThread, workspace: Workspace, client: WebClient, person: Person
+    slack: WorkspaceThread, workspace: Workspace, client: WebClient, person: BrowserUser
 ) -> None:
     channel = person.channel("old")
     workspace.team.channels[channel].is_archived = True
@@ -166,7 +166,7 @@ def test_emoji_are_sent_as_names(
 
 
 def test_command_gets_ids_only_with_should_escape(
-    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: Person
+    slack: WorkspaceThread, workspace: Workspace, connect: Connect, person: BrowserUser
 ) -> None:
     bot = connect()
     person.ask("send", channel="general", text="/findimg @you in #general 🍕")

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, modal, png, section
-from tests.bot.person import Json, Person
+from tests.bot.person import BrowserUser, Json
 from tests.bot.team import WorkspaceThread
 
 
@@ -36,7 +36,9 @@ async def page(workspace: Workspace) -> AsyncIterator[Page]:
             yield opened
 
 
-def test_state_contains_only_what_the_person_may_see(slack: WorkspaceThread, client: WebClient, person: Person) -> None:
+def test_state_contains_only_what_the_person_may_see(
+    slack: WorkspaceThread, client: WebClient, person: BrowserUser
+) -> None:
     workspace, team = slack.workspace, slack.workspace.team
     hidden = slack.call(team.add_channel, "hidden", members=[])
     general = team.channel("general").id
@@ -59,7 +61,7 @@ def test_state_contains_only_what_the_person_may_see(slack: WorkspaceThread, cli
     assert state["limits"] == {"file_bytes": FILE_BYTES}
 
 
-def test_images_in_bot_messages_get_an_address_for_the_page(client: WebClient, person: Person) -> None:
+def test_images_in_bot_messages_get_an_address_for_the_page(client: WebClient, person: BrowserUser) -> None:
     file = client.files_upload_v2(file=png(), filename="cat.png")["file"]["id"]
     element = {"type": "image", "slack_file": {"id": file}, "alt_text": "a cat"}
     blocks = [element, section("x", accessory=element), {"type": "context", "elements": [element]}]
@@ -71,7 +73,7 @@ def test_images_in_bot_messages_get_an_address_for_the_page(client: WebClient, p
     assert "page_url" not in str(posted["message"])
 
 
-def test_uploaded_file_appears_with_its_message(person: Person, workspace: Workspace) -> None:
+def test_uploaded_file_appears_with_its_message(person: BrowserUser, workspace: Workspace) -> None:
     file = person.upload("cat & dog.png", png())
     assert {name: file[name] for name in ("name", "mimetype", "size", "width", "height")} == {
         "name": "cat _ dog.png",
@@ -86,7 +88,7 @@ def test_uploaded_file_appears_with_its_message(person: Person, workspace: Works
     assert [message["files"] for message in person.messages(general)] == [[file]]
 
 
-def test_open_page_receives_each_change_at_once(slack: WorkspaceThread, client: WebClient, person: Person) -> None:
+def test_open_page_receives_each_change_at_once(slack: WorkspaceThread, client: WebClient, person: BrowserUser) -> None:
     workspace = slack.workspace
     general = workspace.team.channel("general").id
 
@@ -123,7 +125,7 @@ def test_open_page_receives_each_change_at_once(slack: WorkspaceThread, client: 
 
 
 def test_modal_opens_and_closes_on_the_page(
-    workspace: Workspace, client: WebClient, person: Person, connect: Callable[..., Bot]
+    workspace: Workspace, client: WebClient, person: BrowserUser, connect: Callable[..., Bot]
 ) -> None:
     bot = connect()
 
@@ -139,7 +141,7 @@ def test_modal_opens_and_closes_on_the_page(
     asyncio.run(scenario())
 
 
-def test_open_page_is_notified_when_a_file_is_ready(workspace: Workspace, person: Person) -> None:
+def test_open_page_is_notified_when_a_file_is_ready(workspace: Workspace, person: BrowserUser) -> None:
     workspace.faults.ready_after = 0.1
 
     async def scenario() -> None:
@@ -167,7 +169,7 @@ def test_ephemeral_message_reaches_one_page_only(slack: WorkspaceThread, client:
     asyncio.run(scenario())
 
 
-def test_invalid_upload_is_refused_with_a_sentence(workspace: Workspace, person: Person) -> None:
+def test_invalid_upload_is_refused_with_a_sentence(workspace: Workspace, person: BrowserUser) -> None:
     with pytest.raises(AssertionError, match=r"empty\.png is empty"):
         person.upload("empty.png", b"")
     with pytest.raises(AssertionError, match="The file is empty"):
@@ -187,28 +189,28 @@ def test_invalid_upload_is_refused_with_a_sentence(workspace: Workspace, person:
     ],
 )
 def test_invalid_request_is_refused_with_a_sentence(
-    workspace: Workspace, person: Person, body: bytes, kind: str, error: str
+    workspace: Workspace, person: BrowserUser, body: bytes, kind: str, error: str
 ) -> None:
     assert person._post("/page/send", body, kind) == {"ok": False, "error": error}
 
 
-def test_invalid_or_taken_channel_name_is_refused(person: Person) -> None:
+def test_invalid_or_taken_channel_name_is_refused(person: BrowserUser) -> None:
     for name in ("general", "Two Words", ""):
         assert person.try_to("channel", name=name)["error"].startswith(f"A channel cannot be called {name!r}")
 
 
-def test_files_of_another_team_are_not_found(slack: WorkspaceThread, person: Person) -> None:
+def test_files_of_another_team_are_not_found(slack: WorkspaceThread, person: BrowserUser) -> None:
     workspace = slack.workspace
     stranger = slack.call(workspace.add_team, "strangers")
     [user] = [user for user in stranger.users.values() if not user.is_bot]
     file = person.upload("cat.png", png())
-    other = Person(workspace.address, user.token)
+    other = BrowserUser(workspace.address, user.token)
     with pytest.raises(urllib.error.HTTPError, match="404"):
         other._opener.open(workspace.address + file["url"])
     assert person._opener.open(workspace.address + file["url"]).read() == png()
 
 
-def test_page_and_its_scripts_are_served(workspace: Workspace, person: Person) -> None:
+def test_page_and_its_scripts_are_served(workspace: Workspace, person: BrowserUser) -> None:
     with person._opener.open(workspace.address) as answer:
         assert answer.headers.get_content_type() == "text/html"
         assert b"/page/static/app.js" in answer.read()

@@ -6,14 +6,14 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, button, png, section
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 from tests.bot.team import WorkspaceThread
 
 BLOCKS = [{"type": "actions", "elements": [button("next", value="1")]}]
 
 
 @pytest.fixture
-def command(connect: Callable[..., Bot], person: Person) -> WebhookClient:
+def command(connect: Callable[..., Bot], person: BrowserUser) -> WebhookClient:
     """Return a client for the response_url of a command in `general`."""
     bot = connect()
     person.ask("send", channel="general", text="/findimg cat")
@@ -22,7 +22,7 @@ def command(connect: Callable[..., Bot], person: Person) -> WebhookClient:
 
 @pytest.fixture
 def click(
-    connect: Callable[..., Bot], person: Person, client: WebClient, workspace: Workspace
+    connect: Callable[..., Bot], person: BrowserUser, client: WebClient, workspace: Workspace
 ) -> Callable[..., tuple[WebhookClient, Json]]:
     """Return a function that clicks a button. It returns a client for the response_url, and the message."""
     bot = connect()
@@ -44,27 +44,27 @@ def error(answer: WebhookResponse) -> tuple[int, str]:
     return answer.status_code, answer.body
 
 
-def general(person: Person) -> list[Json]:
+def general(person: BrowserUser) -> list[Json]:
     state = person.state()
     [channel] = [channel["id"] for channel in state["channels"] if channel["name"] == "general"]
     return list(state["messages"][channel])
 
 
-def test_response_url_accepts_five_answers(command: WebhookClient, person: Person) -> None:
+def test_response_url_accepts_five_answers(command: WebhookClient, person: BrowserUser) -> None:
     for number in range(5):
         assert command.send(text=f"answer {number}").body == "ok"
     assert error(command.send(text="one more")) == (404, '{"ok": false, "error": "used_url"}')
     assert [message["text"] for message in general(person)] == [f"answer {number}" for number in range(5)]
 
 
-def test_answer_is_ephemeral_by_default(command: WebhookClient, person: Person) -> None:
+def test_answer_is_ephemeral_by_default(command: WebhookClient, person: BrowserUser) -> None:
     command.send(text="for you")
     command.send(text="for you", response_type="ephemeral")
     command.send(text="for all", response_type="in_channel")
     assert [message.get("ephemeral", False) for message in general(person)] == [True, True, False]
 
 
-def test_response_url_expires(connect: Callable[..., Bot], person: Person, workspace: Workspace) -> None:
+def test_response_url_expires(connect: Callable[..., Bot], person: BrowserUser, workspace: Workspace) -> None:
     bot = connect()
     workspace.timing.response_url = 0.0
     person.ask("send", channel="general", text="/findimg cat")
@@ -80,7 +80,7 @@ def test_unknown_response_url_and_invalid_answers_are_refused(command: WebhookCl
     assert error(too_long) == (404, '{"ok": false, "error": "invalid_blocks"}')
 
 
-def test_replace_original_after_a_command_adds_a_message(command: WebhookClient, person: Person) -> None:
+def test_replace_original_after_a_command_adds_a_message(command: WebhookClient, person: BrowserUser) -> None:
     command.send(text="Searching…")
     command.send(text="Found", replace_original=True)
     assert [message["text"] for message in general(person)] == ["Searching…", "Found"]
@@ -89,7 +89,7 @@ def test_replace_original_after_a_command_adds_a_message(command: WebhookClient,
 
 @pytest.mark.parametrize("ephemeral", [False, True])
 def test_answer_to_a_click_replaces_the_message(
-    click: Callable[..., tuple[WebhookClient, Json]], person: Person, ephemeral: bool
+    click: Callable[..., tuple[WebhookClient, Json]], person: BrowserUser, ephemeral: bool
 ) -> None:
     hook, message = click(ephemeral)
     hook.send(text="page 2", replace_original=True)
@@ -99,7 +99,9 @@ def test_answer_to_a_click_replaces_the_message(
     assert [message["text"] for message in general(person)] == ["page 3"]
 
 
-def test_answer_to_a_click_can_add_a_message(click: Callable[..., tuple[WebhookClient, Json]], person: Person) -> None:
+def test_answer_to_a_click_can_add_a_message(
+    click: Callable[..., tuple[WebhookClient, Json]], person: BrowserUser
+) -> None:
     hook, _ = click(True)
     hook.send(text="shared", replace_original=False, response_type="in_channel")
     hook.send(text="shared as well", response_type="in_channel")
@@ -111,18 +113,18 @@ def test_answer_to_a_click_can_add_a_message(click: Callable[..., tuple[WebhookC
 
 
 def test_replaced_ephemeral_message_stays_ephemeral(
-    click: Callable[..., tuple[WebhookClient, Json]], slack: WorkspaceThread, person: Person
+    click: Callable[..., tuple[WebhookClient, Json]], slack: WorkspaceThread, person: BrowserUser
 ) -> None:
     hook, _ = click(True)
     hook.send(text="page 2", replace_original=True, response_type="in_channel")
     other = slack.call(slack.workspace.team.add_user, "ann")
     assert [message["text"] for message in general(person)] == ["page 2"]
-    assert general(Person(slack.workspace.address, other.token)) == []
+    assert general(BrowserUser(slack.workspace.address, other.token)) == []
 
 
 @pytest.mark.parametrize("ephemeral", [False, True])
 def test_answer_to_a_click_deletes_the_message(
-    click: Callable[..., tuple[WebhookClient, Json]], person: Person, ephemeral: bool
+    click: Callable[..., tuple[WebhookClient, Json]], person: BrowserUser, ephemeral: bool
 ) -> None:
     hook, _ = click(ephemeral)
     assert hook.send(delete_original=True).body == "ok"
@@ -143,7 +145,7 @@ def test_injected_fault_makes_response_urls_refuse_files(
 
 
 def test_answer_to_a_shortcut_is_posted_beside_the_message(
-    connect: Callable[..., Bot], person: Person, workspace: Workspace
+    connect: Callable[..., Bot], person: BrowserUser, workspace: Workspace
 ) -> None:
     bot = connect()
     channel = workspace.team.channel("general").id

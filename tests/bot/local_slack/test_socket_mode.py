@@ -7,7 +7,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.delivery.socket_mode import CONNECTIONS
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 from tests.bot.team import WorkspaceThread
 
 
@@ -28,7 +28,7 @@ def test_connection_address_works_once(slack: WorkspaceThread, connect: Callable
     assert [asyncio.run(status(str(url))) for url in (used, f"{slack.workspace.address}/link/")] == [403, 403]
 
 
-def test_requests_are_spread_over_connections(connect: Callable[..., Bot], person: Person) -> None:
+def test_requests_are_spread_over_connections(connect: Callable[..., Bot], person: BrowserUser) -> None:
     bots = [connect() for _ in range(3)]
     for _ in range(6):
         person.ask("send", channel="general", text="/findimg cat")
@@ -51,7 +51,7 @@ def test_connection_beyond_the_maximum_is_disconnected(workspace: Workspace, con
 
 
 def test_unacknowledged_command_is_reported_to_the_person(
-    workspace: Workspace, connect: Callable[..., Bot], person: Person
+    workspace: Workspace, connect: Callable[..., Bot], person: BrowserUser
 ) -> None:
     workspace.timing.acknowledge = 0.2
     connect(lambda request: None)
@@ -59,12 +59,14 @@ def test_unacknowledged_command_is_reported_to_the_person(
     assert answer == {"ok": False, "error": '/findimg failed with the error "operation_timeout"'}
 
 
-def test_command_without_a_connection_is_an_error(person: Person) -> None:
+def test_command_without_a_connection_is_an_error(person: BrowserUser) -> None:
     answer = person.try_to("send", channel="general", text="/findimg cat")
     assert answer["error"] == '/findimg failed with the error "dispatch_failed"'
 
 
-def test_lost_connection_is_opened_again(slack: WorkspaceThread, connect: Callable[..., Bot], person: Person) -> None:
+def test_lost_connection_is_opened_again(
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: BrowserUser
+) -> None:
     bot = connect()
     slack.call(slack.workspace.faults.drop_sockets)
     until(lambda: slack.workspace.sockets.connections == 0)
@@ -74,7 +76,7 @@ def test_lost_connection_is_opened_again(slack: WorkspaceThread, connect: Callab
 
 
 def test_refreshed_connection_replaces_the_old_one(
-    slack: WorkspaceThread, connect: Callable[..., Bot], person: Person
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: BrowserUser
 ) -> None:
     bot = connect()
     first = bot.client.wss_uri
@@ -84,7 +86,7 @@ def test_refreshed_connection_replaces_the_old_one(
     assert bot.wait().payload["command"] == "/findimg"
 
 
-def test_envelopes_have_type_and_retry_fields(connect: Callable[..., Bot], person: Person) -> None:
+def test_envelopes_have_type_and_retry_fields(connect: Callable[..., Bot], person: BrowserUser) -> None:
     bot = connect()
     person.ask("send", channel="general", text="/findimg cat")
     person.ask("home")
@@ -98,7 +100,7 @@ def test_envelopes_have_type_and_retry_fields(connect: Callable[..., Bot], perso
 
 
 def test_malformed_acknowledgement_is_ignored(
-    slack: WorkspaceThread, connect: Callable[..., Bot], person: Person
+    slack: WorkspaceThread, connect: Callable[..., Bot], person: BrowserUser
 ) -> None:
     bot = connect()
     for text in ("{", "[]", '{"envelope_id": "made-up"}'):

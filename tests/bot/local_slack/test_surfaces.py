@@ -11,7 +11,7 @@ from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
 from tests.bot.local_slack.conftest import Bot, refused, section
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 from tests.bot.team import WorkspaceThread
 
 Connect = Callable[..., Bot]
@@ -35,7 +35,7 @@ def slack() -> Iterator[WorkspaceThread]:
 # The assistant panel
 
 
-def test_opened_messages_name_the_channel_beside_them(connect: Connect, person: Person) -> None:
+def test_opened_messages_name_the_channel_beside_them(connect: Connect, person: BrowserUser) -> None:
     bot, channel = connect(), person.channel()
     person.ask("home", tab="messages", beside=channel)
     event = bot.wait().payload["event"]
@@ -53,7 +53,7 @@ def test_opened_messages_name_the_channel_beside_them(connect: Connect, person: 
     assert "app_context" not in bot.wait(4).payload["event"]
 
 
-def test_prompts_are_shown_unless_a_thread_is_named(client: WebClient, person: Person) -> None:
+def test_prompts_are_shown_unless_a_thread_is_named(client: WebClient, person: BrowserUser) -> None:
     channel = person.direct()
     prompts = [{"title": "Find a cat", "message": "cat"}]
     client.assistant_threads_setSuggestedPrompts(channel_id=channel, prompts=prompts, title="Try")
@@ -65,12 +65,12 @@ def test_prompts_are_shown_unless_a_thread_is_named(client: WebClient, person: P
 @pytest.mark.parametrize(
     "prompts", [[], [{"title": "a", "message": "b"}] * 5, [{"title": "a"}], [{"title": "", "message": "b"}]]
 )
-def test_invalid_prompts_are_refused(client: WebClient, person: Person, prompts: list[Json]) -> None:
+def test_invalid_prompts_are_refused(client: WebClient, person: BrowserUser, prompts: list[Json]) -> None:
     answer = refused(client.assistant_threads_setSuggestedPrompts, channel_id=person.direct(), prompts=prompts)
     assert answer["error"] == "invalid_arguments"
 
 
-def test_status_ends_with_the_next_message_of_the_thread(client: WebClient, person: Person) -> None:
+def test_status_ends_with_the_next_message_of_the_thread(client: WebClient, person: BrowserUser) -> None:
     channel = person.direct()
     ts = person.ask("send", channel=channel, text="cat")["ts"]
     client.assistant_threads_setStatus(channel_id=channel, thread_ts=ts, status="is searching…")
@@ -88,7 +88,7 @@ def test_status_ends_with_the_next_message_of_the_thread(client: WebClient, pers
 # Links
 
 
-def test_links_to_the_apps_domain_are_reported(connect: Connect, person: Person) -> None:
+def test_links_to_the_apps_domain_are_reported(connect: Connect, person: BrowserUser) -> None:
     bot = connect()
     text = "https://images.example.com/a?b=1&c=2 https://cdn.images.example.com/d and https://example.com/e"
     ts = person.ask("send", channel=person.channel(), text=text)["ts"]
@@ -100,7 +100,7 @@ def test_links_to_the_apps_domain_are_reported(connect: Connect, person: Person)
     ]
 
 
-def test_preview_replaces_the_one_before(client: WebClient, person: Person) -> None:
+def test_preview_replaces_the_one_before(client: WebClient, person: BrowserUser) -> None:
     channel, url = person.channel(), "https://images.example.com/a"
     ts = person.ask("send", channel=channel, text=url)["ts"]
     for text in ("first", "second"):
@@ -119,7 +119,7 @@ def test_preview_replaces_the_one_before(client: WebClient, person: Person) -> N
         ({"unfurl_id": "U1", "source": "elsewhere"}, "invalid_source"),
     ],
 )
-def test_invalid_preview_is_refused(client: WebClient, person: Person, changed: Json, error: str) -> None:
+def test_invalid_preview_is_refused(client: WebClient, person: BrowserUser, changed: Json, error: str) -> None:
     channel, url = person.channel(), "https://images.example.com/a"
     ts = person.ask("send", channel=channel, text=url)["ts"]
     valid: Json = {"channel": channel, "ts": ts, "unfurls": {url: {"blocks": [section("a")]}}}
@@ -129,12 +129,14 @@ def test_invalid_preview_is_refused(client: WebClient, person: Person, changed: 
 # Functions
 
 
-def start(person: Person, verb: str, **arguments: Any) -> Future[Json]:
+def start(person: BrowserUser, verb: str, **arguments: Any) -> Future[Json]:
     """Start an action of a person that waits for the bot."""
     return ThreadPoolExecutor(1).submit(person.try_to, verb, **arguments)
 
 
-def test_step_gets_its_inputs_and_returns_its_outputs(connect: Connect, workspace: Workspace, person: Person) -> None:
+def test_step_gets_its_inputs_and_returns_its_outputs(
+    connect: Connect, workspace: Workspace, person: BrowserUser
+) -> None:
     bot = connect()
     running = start(person, "step", callback_id="find_pictures", inputs={"words": "cat"})
     event = bot.wait().payload["event"]
@@ -154,7 +156,7 @@ def test_step_gets_its_inputs_and_returns_its_outputs(connect: Connect, workspac
     assert again["error"] == "invalid_auth"
 
 
-def test_failed_step_shows_its_reason(connect: Connect, client: WebClient, person: Person) -> None:
+def test_failed_step_shows_its_reason(connect: Connect, client: WebClient, person: BrowserUser) -> None:
     bot = connect()
     running = start(person, "step", callback_id="find_pictures", inputs={"words": "cat"})
     execution = bot.wait().payload["event"]["function_execution_id"]
@@ -164,7 +166,7 @@ def test_failed_step_shows_its_reason(connect: Connect, client: WebClient, perso
     assert late["error"] == "function_execution_not_in_running_state"
 
 
-def test_search_must_be_completed_before_it_is_acknowledged(connect: Connect, person: Person) -> None:
+def test_search_must_be_completed_before_it_is_acknowledged(connect: Connect, person: BrowserUser) -> None:
     connect()
     answer = person.try_to("search", query="cat")
     assert answer["error"] == "The app acknowledged the search before it completed it."
@@ -183,7 +185,7 @@ def test_search_must_be_completed_before_it_is_acknowledged(connect: Connect, pe
     ],
 )
 def test_invalid_search_results_are_refused(
-    connect: Connect, workspace: Workspace, client: WebClient, person: Person, results: Any
+    connect: Connect, workspace: Workspace, client: WebClient, person: BrowserUser, results: Any
 ) -> None:
     workspace.timing.search = 0.5
     bot = connect(lambda request: None)
@@ -199,7 +201,7 @@ def test_invalid_search_results_are_refused(
 def test_app_without_search_gives_no_results() -> None:
     threaded = WorkspaceThread(read_manifest())
     try:
-        person = Person(threaded.workspace.address, threaded.workspace.token)
+        person = BrowserUser(threaded.workspace.address, threaded.workspace.token)
         assert person.try_to("search", query="cat")["error"] == "The app gives no results to searches."
         assert "There is no step" in person.try_to("step", callback_id="find_pictures", inputs={})["error"]
     finally:

@@ -9,7 +9,7 @@ from slack_sdk import WebClient
 from findimg_bot.local_slack.model.files import FILE_BYTES
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import png, refused
-from tests.bot.person import Json, Person, until
+from tests.bot.person import BrowserUser, Json, until
 from tests.bot.team import WorkspaceThread
 
 
@@ -36,7 +36,7 @@ def test_uploaded_image_is_private_until_shared(workspace: Workspace, client: We
     assert client.files_info(file=file["id"])["file"] == file
 
 
-def test_upload_can_share_the_image_at_once(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_upload_can_share_the_image_at_once(workspace: Workspace, client: WebClient, person: BrowserUser) -> None:
     channel = workspace.team.channel("general").id
     file = upload(client, channel=channel, initial_comment="Look")
     [message] = person.messages(channel)
@@ -48,7 +48,7 @@ def test_upload_can_share_the_image_at_once(workspace: Workspace, client: WebCli
     assert refused(client.files_upload_v2, **bad)["error"] == "invalid_channel"
 
 
-def test_initial_comment_replaces_blocks(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_initial_comment_replaces_blocks(workspace: Workspace, client: WebClient, person: BrowserUser) -> None:
     blocks = json.dumps([{"type": "divider"}])
     for comment in ("Look", ""):
         begun = client.files_getUploadURLExternal(filename="a.png", length=3)
@@ -135,7 +135,9 @@ def test_block_with_an_unusable_file_is_refused(slack: WorkspaceThread, client: 
         assert answer["errors"] == ["invalid slack file [json-pointer:/blocks/0/slack_file]"]
 
 
-def test_bot_sees_files_of_its_own_channels_only(slack: WorkspaceThread, client: WebClient, person: Person) -> None:
+def test_bot_sees_files_of_its_own_channels_only(
+    slack: WorkspaceThread, client: WebClient, person: BrowserUser
+) -> None:
     team = slack.workspace.team
     foreign = slack.call(team.add_channel, "foreign", bot=False)
     general = team.channel("general")
@@ -150,7 +152,7 @@ def test_bot_sees_files_of_its_own_channels_only(slack: WorkspaceThread, client:
 
 
 def test_files_are_listed_newest_first_by_channel_and_type(
-    workspace: Workspace, client: WebClient, person: Person
+    workspace: Workspace, client: WebClient, person: BrowserUser
 ) -> None:
     channel = workspace.team.channel("general").id
     names = [upload(client, channel=channel, filename=f"{number}.png")["id"] for number in range(3)]
@@ -168,7 +170,7 @@ def test_files_are_listed_newest_first_by_channel_and_type(
     assert refused(client.files_list, ts_to="now")["error"] == "invalid_arguments"
 
 
-def test_bot_deletes_only_its_own_files(workspace: Workspace, client: WebClient, person: Person) -> None:
+def test_bot_deletes_only_its_own_files(workspace: Workspace, client: WebClient, person: BrowserUser) -> None:
     channel = workspace.team.channel("general").id
     mine = upload(client, channel=channel)
     theirs = person.upload("a.png", png())

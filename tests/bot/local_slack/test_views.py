@@ -5,14 +5,14 @@ from slack_sdk import WebClient
 
 from findimg_bot.local_slack.workspace import Workspace
 from tests.bot.local_slack.conftest import Bot, modal, refused, section
-from tests.bot.person import Person
+from tests.bot.person import BrowserUser
 from tests.bot.team import WorkspaceThread
 
 Trigger = Callable[[], str]
 
 
 @pytest.fixture
-def trigger(connect: Callable[..., Bot], person: Person) -> Trigger:
+def trigger(connect: Callable[..., Bot], person: BrowserUser) -> Trigger:
     """Return a function that returns a new trigger_id."""
     bot = connect()
 
@@ -52,7 +52,7 @@ def test_invalid_view_is_refused_with_a_json_pointer(client: WebClient, trigger:
     assert refused(client.api_call, "views.open", json={"trigger_id": "x", "view": "{"})["error"] == "invalid_arguments"
 
 
-def test_at_most_three_modals_are_stacked(client: WebClient, trigger: Trigger, person: Person) -> None:
+def test_at_most_three_modals_are_stacked(client: WebClient, trigger: Trigger, person: BrowserUser) -> None:
     assert refused(client.views_push, trigger_id=trigger(), view=modal())["error"] == "not_found"
     root = client.views_open(trigger_id=trigger(), view=modal())["view"]
     for _ in range(2):
@@ -63,7 +63,7 @@ def test_at_most_three_modals_are_stacked(client: WebClient, trigger: Trigger, p
     assert person.state()["modal"]["id"] == top["previous_view_id"]
 
 
-def test_view_is_updated_by_id_external_id_and_hash(client: WebClient, trigger: Trigger, person: Person) -> None:
+def test_view_is_updated_by_id_external_id_and_hash(client: WebClient, trigger: Trigger, person: BrowserUser) -> None:
     view = client.views_open(trigger_id=trigger(), view=modal(external_id="mine"))["view"]
     updated = client.views_update(view_id=view["id"], hash=view["hash"], view=modal(section("1"), external_id="mine"))
     assert updated["view"]["id"] == view["id"]
@@ -76,7 +76,7 @@ def test_view_is_updated_by_id_external_id_and_hash(client: WebClient, trigger: 
     assert refused(client.views_update, view_id="V0NOTHING", view=modal())["error"] == "not_found"
 
 
-def test_each_person_has_their_own_home_tab(slack: WorkspaceThread, client: WebClient, person: Person) -> None:
+def test_each_person_has_their_own_home_tab(slack: WorkspaceThread, client: WebClient, person: BrowserUser) -> None:
     workspace = slack.workspace
     other = slack.call(workspace.team.add_user, "ann")
     view = client.views_publish(user_id=workspace.me.id, view={"type": "home", "blocks": [section("1")]})["view"]
@@ -85,7 +85,7 @@ def test_each_person_has_their_own_home_tab(slack: WorkspaceThread, client: WebC
     )["view"]
     assert again["id"] == view["id"]
     assert person.state()["home"]["blocks"][0]["text"]["text"] == "2"
-    assert Person(workspace.address, other.token).state()["home"] is None
+    assert BrowserUser(workspace.address, other.token).state()["home"] is None
     home = {"type": "home", "blocks": []}
     stale = refused(client.views_publish, user_id=workspace.me.id, hash=view["hash"], view=home)
     assert stale["error"] == "hash_conflict"

@@ -13,7 +13,7 @@ from findimg_bot.local_slack.actions.services import UserActionError
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
 from tests.bot.local_slack.conftest import button, modal, png
-from tests.bot.person import Person, until
+from tests.bot.person import BrowserUser, until
 from tests.bot.team import WorkspaceThread
 
 MANIFEST = read_manifest()
@@ -92,7 +92,7 @@ def test_bolts_asynchronous_handler_connects() -> None:
     asyncio.run(scenario())
 
 
-def test_bolts_built_in_handler_connects(slack: WorkspaceThread, person: Person) -> None:
+def test_bolts_built_in_handler_connects(slack: WorkspaceThread, person: BrowserUser) -> None:
     workspace = slack.workspace
     app = App(client=WebClient(token=workspace.bot_token, base_url=workspace.api_url))
 
@@ -109,7 +109,7 @@ def test_bolts_built_in_handler_connects(slack: WorkspaceThread, person: Person)
     handler.close()
 
 
-def test_workspace_posts_in_the_bots_name(slack: WorkspaceThread, person: Person) -> None:
+def test_workspace_posts_in_the_bots_name(slack: WorkspaceThread, person: BrowserUser) -> None:
     workspace = slack.workspace
     ts = slack.call(workspace.post, "general", "welcome", [{"type": "divider"}])
     [message] = person.messages(workspace.team.channel("general").id)
@@ -129,7 +129,7 @@ def test_teams_do_not_see_each_others_messages(slack: WorkspaceThread, client: W
     texts = {
         token: [message["text"] for messages in person.state()["messages"].values() for message in messages]
         for token in (workspace.token, user.token)
-        for person in [Person(workspace.address, token)]
+        for person in [BrowserUser(workspace.address, token)]
     }
     assert texts == {workspace.token: ["for us"], user.token: ["for the others"]}
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from findimg_bot.state.store import Store
-from tests.bot.person import Json, Person, Recorder, elements, images, until, words
+from tests.bot.person import BrowserUser, Json, Recorder, elements, images, until, words
 from tests.bot.team import Team
 
 pytestmark = pytest.mark.slow
@@ -171,7 +171,7 @@ def test_image_of_a_private_channel_stays_private(team: Team, samples: Path) -> 
     workspace = team.slack.workspace
     insider = team.slack.call(workspace.team.add_user, "insider")
     private = team.slack.call(workspace.team.add_channel, "secret", private=True, bot=True, members=[insider.id])
-    message = Person(workspace.address, insider.token).share(private.id, samples / "cat.png")
+    message = BrowserUser(workspace.address, insider.token).share(private.id, samples / "cat.png")
     channel = team.person.channel()
     file = message["files"][0]
     links = [
@@ -187,7 +187,7 @@ def test_image_of_a_private_channel_stays_private(team: Team, samples: Path) -> 
 def test_button_of_another_person_is_refused(team: Team) -> None:
     workspace = team.slack.workspace
     channel = workspace.team.channel("general").id
-    mine, other = team.person, Person(workspace.address, team.slack.call(workspace.team.add_user, "curious").token)
+    mine, other = team.person, BrowserUser(workspace.address, team.slack.call(workspace.team.add_user, "curious").token)
     animals = mine.command(channel, "/findimg animal")["blocks"]
     secret = next(e["value"] for _, e in elements(animals) if e["action_id"] == "next")
     theirs = other.command(channel, "/findimg dalmatian")
