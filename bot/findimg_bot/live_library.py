@@ -64,6 +64,10 @@ class _View:
     queries: int = 0  # running on it
 
 
+class NoVisibleImageError(QueryError):
+    """The person may see none of the library's images."""
+
+
 class LiveLibrary:
     """Lends each query one version until the query ends. Safe to use from several threads."""
 
@@ -164,7 +168,7 @@ class LiveLibrary:
                     _close_view(live.views.pop(name))
             try:
                 if view.searcher is None:
-                    raise QueryError("There are no images here that you may see.")
+                    raise NoVisibleImageError("There are no images here that you may see.")
                 self.taught.apply(view.searcher)
                 yield view.searcher
             finally:

@@ -142,15 +142,22 @@ def test_public_channel_that_became_private_hides_its_pictures(gallery: Gallery)
     gallery.public.members.add(gallery.other.id)
 
 
-def test_nothing_from_slack_is_shown_while_slack_does_not_answer(gallery: Gallery) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"), [("fatal_error", "Slack answered fatal_error"), ("ratelimited", "Slack limits how often")]
+)
+def test_nothing_from_slack_is_shown_while_slack_does_not_answer(gallery: Gallery, error: str, reason: str) -> None:
     gallery.restart()
-    gallery.team.faults.failing["users.conversations"] = "fatal_error"
+    gallery.team.faults.failing["users.conversations"] = error
     try:
         answer = gallery.ask(gallery.member, "/findimg animal")
+        hidden = gallery.ask(gallery.member, f"/findimg dalmatian in:{gallery.private.id}")
     finally:
         gallery.team.faults.failing.clear()
     assert len(images(answer)) == 1
     assert "cat" in words(answer)
+    assert f"Pictures from Slack are left out. {reason}" in words(answer)
+    assert not images(hidden)
+    assert reason not in words(gallery.ask(gallery.member, "/findimg animal"))
 
 
 def test_deleted_picture_disappears_with_the_next_run(gallery: Gallery, samples: Path) -> None:

@@ -20,14 +20,15 @@ from findimg_bot.answers import (
     parse_question,
     related_words,
 )
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.errors import SlackAccessError
+from findimg_bot.live_library import LiveLibrary, NoVisibleImageError
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
 from findimg_bot.slack.blocks.results.page import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.channel_ids import is_direct
 from findimg_bot.slack.replies import Reply
-from findimg_bot.slack.visibility import Visibility
+from findimg_bot.slack.visibility import Visibility, left_out
 
 T = TypeVar("T")
 PAGE = 8  # hits in one answer
@@ -242,7 +243,12 @@ class LibraryReader:
             with self._live.lease(visible) as searcher:
                 return read(searcher)
 
-        return await self._pool.run(leased)
+        try:
+            return await self._pool.run(leased)
+        except NoVisibleImageError as error:
+            if reason := left_out.get():
+                raise SlackAccessError(reason) from error
+            raise
 
     def _linked_item(self, searcher: Searcher, link: str) -> int | None:
         uri = self._links.uri_of_public_link(

@@ -27,6 +27,7 @@ from findimg_bot.slack.blocks.taught_names import unknown_words_message
 from findimg_bot.slack.blocks.text import file_name, notification_text
 from findimg_bot.slack.pictures.image_files import SlackFile
 from findimg_bot.slack.replies import RefusedError, Reply
+from findimg_bot.slack.visibility import left_out
 from findimg_bot.state.store import Store, StoredQuestion
 
 MAX_TAGGED = 5  # images of one message
@@ -87,6 +88,8 @@ class QueryService:
                 raise
             question_id = await self._store_question(team, reply, question)
             raise TeachableError(str(error), unknown_words_message(str(error), question_id)) from error
+        if reason := left_out.get():
+            page = replace(page, results=replace(page.results, note=f"{page.results.note} {reason}".strip()))
         await self._send_page(client, team, reply, question, replace(page, teaches=self._shows_teach(reply)), build)
 
     async def share(

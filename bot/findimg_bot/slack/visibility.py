@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
-import aiohttp
 from cachetools import LRUCache
-from slack_sdk.errors import SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.library.channels import NO_CHANNELS, Channels
+from findimg_bot.errors import SLACK_ERRORS, access_error, slack_failure
 
 _SECONDS = 60.0  # for which an answer of Slack is used again
 _PAGE = 200  # channels in one answer
@@ -50,6 +50,8 @@ class _Answer:
 
 # Set for each request. Without it, no picture from Slack is visible.
 current_viewer: ContextVar[Viewer | None] = ContextVar("current_viewer", default=None)
+# Why the answer to this request leaves out pictures from Slack, as a sentence; empty if it does not.
+left_out: ContextVar[str] = ContextVar("left_out", default="")
 
 
 class Visibility:
@@ -79,7 +81,8 @@ class Visibility:
                 return known.channels
             try:
                 found = await self._ask(viewer)
-            except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except SLACK_ERRORS as error:
+                left_out.set(f"Pictures from Slack are left out. {_reason(error)}")
                 _log.warning("Pictures from Slack are hidden, because Slack does not say who may see them: %s", error)
                 return NO_CHANNELS
             self._cache[key] = _Answer(now, indexed, found)
@@ -102,6 +105,13 @@ class Visibility:
             found |= await all_channels(client.conversations_list, types="public_channel", team_id=team)
         self.names |= found
         return frozenset(found)
+
+
+def _reason(error: BaseException) -> str:
+    """Return why Slack does not say who may see a picture, and what to do."""
+    if isinstance(error, SlackApiError):
+        return str(access_error(error))
+    return f"{slack_failure(error)}. Try again in a minute."
 
 
 def _is_full_member(person: Mapping[str, Any], team: str) -> bool:
