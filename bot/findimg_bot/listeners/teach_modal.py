@@ -172,13 +172,13 @@ async def teach_and_confirm(
     person = person_of(context)
     services.teaching.check_may_teach(person)
     uploads = [await download(client, file) for file in files]
-    taught = await services.teaching.teach_name(person, name, chosen.like, chosen.unlike, uploads)
-    report = taught.report
+    result = await services.teaching.teach_lesson(person, name, chosen.like, chosen.unlike, uploads)
+    report = result.report
     if not report.added:
         await reply.send(nothing_new_message(report.name))
         return
     counts = len(chosen.like) + len(files), len(chosen.unlike)
-    lead = lesson_blocks(report.name, counts, (taught.before, taught.after), report.action)
+    lead = lesson_blocks(report.name, counts, (result.before, result.after), report.action)
     question = Question("/findimg", name_query(report.name))
     try:
         await services.queries.search(

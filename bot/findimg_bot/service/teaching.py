@@ -98,7 +98,7 @@ class Teaching:
         if not self.may_teach(person):
             raise QueryError(_NOT_A_TEACHER if self._teachers or person.is_member else _GUEST)
 
-    async def teach_name(
+    async def teach_lesson(
         self,
         person: Person,
         name: str,

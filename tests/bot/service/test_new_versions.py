@@ -19,7 +19,7 @@ from tests.bot.team import Team
 pytestmark = pytest.mark.slow
 
 QUERIES, AT_ONCE, PAUSE = 1000, 8, 0.15
-FLIPS, SECONDS = 20, 1.2  # the bot looks every second
+PUBLISHED, SECONDS = 20, 1.2  # the bot looks every second
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,9 @@ def test_each_answer_comes_from_one_version(changing_team: Team, versions: tuple
         str(len(list(folder.iterdir()))): {path.name for path in folder.iterdir()}
         for folder in (library.parent / "one", library.parent / "two")
     }
-    answers, flips = changing_team.slack.run(ask_while_publishing(changing_team, library, names), 300)
+    answers, published = changing_team.slack.run(ask_while_publishing(changing_team, library, names), 300)
     assert len(answers) == QUERIES
-    assert flips >= FLIPS
+    assert published >= PUBLISHED
     counts = set()
     for answer in answers:
         count = re.search(r"(\d+) images · indexed", words(answer))
@@ -89,7 +89,7 @@ async def ask_while_publishing(team: Team, library: Path, names: list[str]) -> t
                 waiting[told["channel"]].set_result(told["message"])
 
     async def ask(number: int) -> None:
-        channel = workspace.team.add_channel(f"flips{number}", bot=True).id
+        channel = workspace.team.add_channel(f"published{number}", bot=True).id
         while next(numbers, None) is not None:
             waiting[channel] = asyncio.get_running_loop().create_future()
             await person.send(channel, "/findimg animal" if number % 2 else "/findimg thing")
@@ -105,9 +105,9 @@ async def ask_while_publishing(team: Team, library: Path, names: list[str]) -> t
         raise AssertionError
 
     reading = asyncio.create_task(read())
-    _, flips = await asyncio.gather(asyncio.gather(*(ask(number) for number in range(AT_ONCE))), change())
+    _, published = await asyncio.gather(asyncio.gather(*(ask(number) for number in range(AT_ONCE))), change())
     reading.cancel()
-    return answers, flips
+    return answers, published
 
 
 def test_thumbnail_of_a_removed_image_is_deleted_in_slack(

@@ -52,7 +52,7 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
     async with services.answering("message", reply, 0.0 if in_panel else PROGRESS_DELAY):
         message = read_message(event.get("text") or "")
         if name := name_to_teach(message):
-            await _teach(name, event, context, client, reply)
+            await _teach_from_message(name, event, context, client, reply)
             return
         task = image_task(message)
         files = await images_of(client, event)
@@ -91,7 +91,7 @@ async def _newest_in_sight(client: AsyncWebClient, event: Mapping[str, Any]) -> 
     raise QueryError(_NO_PICTURE)
 
 
-async def _teach(
+async def _teach_from_message(
     name: str, event: Mapping[str, Any], context: AsyncBoltContext, client: AsyncWebClient, reply: ConversationReply
 ) -> None:
     """Teach a name with the pictures of the message, else with those that the thread is about."""
