@@ -33,13 +33,8 @@ from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
-from findimg_jobs.store.shards import (
-    TOP_CLASSES,
-    Content,
-    EmbeddedImage,
-    Stats,
-    commit_shard,
-)
+from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, EmbeddedImage
+from findimg_jobs.store.shards import Stats, commit_shard
 from findimg_jobs.store.texts import (
     CommittedTexts,
     PictureText,

@@ -19,7 +19,8 @@ from findimg.library.layout import CATALOG_FILE, TEXT_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
 from findimg_jobs.build.catalog_draft import CatalogDraft
 from findimg_jobs.build.texts import TextDraft
-from findimg_jobs.store.shards import ContentRows, read_rows
+from findimg_jobs.store.shard_rows import ContentRows
+from findimg_jobs.store.shards import read_rows
 from findimg_jobs.store.version_images import VersionImages
 
 _SHARDS_AHEAD = 4  # shards read while another is written

@@ -31,7 +31,8 @@ from findimg.storage.slack import SlackAccess, read_converted, use_access
 from findimg_jobs.indexing.embedded_images import EmbeddedImages
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.store.shards import TOP_CLASSES, Content, EmbeddedImage, Shard, Stats, commit_shard, name_shard
+from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, EmbeddedImage
+from findimg_jobs.store.shards import Shard, Stats, commit_shard, name_shard
 
 BATCH = 32  # images that the encoder embeds at a time
 _NO_PIXELS = PIL.Image.new("RGB", (1, 1))

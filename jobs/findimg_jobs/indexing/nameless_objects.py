@@ -1,6 +1,6 @@
 """Tell by their first bytes which objects of a bucket without an extension in their names are images.
 
-That costs one small request for each object, so the library remembers the answers (`store/verdicts.py`).
+That costs one small request for each object, so the library remembers the answers (`keys/verdicts.py`).
 """
 
 import logging
@@ -19,7 +19,7 @@ from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
 from findimg_jobs.keys.key_files import KeyFile, KeyWriter, write_query
 from findimg_jobs.keys.listing import PartialListing
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.store.verdicts import VERDICTS, named
+from findimg_jobs.keys.verdicts import VERDICTS, named
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 16  # requests of one task

@@ -15,12 +15,12 @@ from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, FolderIdentity
+from findimg_jobs.keys.verdicts import write_verdicts
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_images, read_plan, write_plan
-from findimg_jobs.store.verdicts import write_verdicts
 
 _log = logging.getLogger(__name__)
 

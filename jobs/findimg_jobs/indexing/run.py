@@ -23,6 +23,7 @@ from findimg_jobs.indexing.plan_stage import follow_live, plan_images, read_live
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.keys.listing import Listing
+from findimg_jobs.keys.verdicts import read_verdicts
 from findimg_jobs.reading.stage import TextReading, prepare_reading, read_text
 from findimg_jobs.reporting.run_progress import RunProgress, make_report
 from findimg_jobs.reporting.run_report import RunReport, write_report
@@ -32,7 +33,6 @@ from findimg_jobs.store.lock import hold_run
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import read_committed_texts
-from findimg_jobs.store.verdicts import read_verdicts
 from findimg_jobs.store.version_images import VersionImages, find_embedded_by_all
 
 _PUBLISHING_PATIENCE = 600.0  # seconds to wait for processes that add images

@@ -16,16 +16,8 @@ from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.reuse import segments_with
 from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.store.plan import read_images
-from findimg_jobs.store.shards import (
-    CommittedShard,
-    Stats,
-    commit_table,
-    holds_vectors,
-    read_shards,
-    read_table,
-    uncommit_if_damaged,
-    with_facts,
-)
+from findimg_jobs.store.shard_rows import holds_vectors, with_facts
+from findimg_jobs.store.shards import CommittedShard, Stats, commit_table, read_shards, read_table, uncommit_if_damaged
 
 _READERS = 8  # images that are read at the same time
 _EMPTY: dict[str, Any] = {each.name: "" if each.store_type == "string" else 0 for each in FACT_COLUMNS if each.added}

@@ -8,11 +8,11 @@ from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import uri_table
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import CommittedImages, hash_table
+from findimg_jobs.store.shard_rows import holds_vectors
 from findimg_jobs.store.shards import (
     ImageKey,
     Stats,
     commit_table,
-    holds_vectors,
     name_shard,
     read_shard,
     read_table,

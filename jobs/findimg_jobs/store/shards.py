@@ -11,34 +11,30 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
-from findimg.images.facts import FACT_COLUMNS, ImageFacts
 from findimg.library.layout import shards_prefix
 from findimg.storage.base import Storage
 from findimg_jobs.keys.records import Failure, SourceImage
+from findimg_jobs.store.shard_rows import (
+    VECTORS,
+    Content,
+    ContentRows,
+    EmbeddedImage,
+    content_rows,
+    contents_of,
+    holds_vectors,
+    make_table,
+)
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-TOP_CLASSES = 20
-# Columns of vectors.parquet with the facts of content. They are null in a row without content.
-_FACTS = {column.name: pa.type_for_alias(column.store_type) for column in FACT_COLUMNS}
-_VECTORS: dict[str, type[np.generic]] = {
-    "visual": np.float16,
-    "classes": np.uint16,
-    "probabilities": np.float32,
-    "region_classes": np.uint16,
-    "region_probabilities": np.float32,
-}
-
 
 KEYS = pa.schema([("uri", pa.string()), ("version", pa.string()), ("sha256", pa.binary(32)), ("embedded", pa.bool_())])
 FAILURES = pa.schema(
@@ -53,28 +49,6 @@ class Shard:
 
     name: str
     images: tuple[SourceImage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The result of decoding and embedding one image."""
-
-    facts: ImageFacts
-    visual: NDArray[np.float32]  # float32[dim]
-    classes: NDArray[np.uint16] | None = None  # uint16[20], most probable first; None if the encoder has no classes
-    probabilities: NDArray[np.float32] | None = None  # float32[20]
-    region_classes: NDArray[np.uint16] | None = None  # uint16[20], by `Features.regions`; None without regions
-    region_probabilities: NDArray[np.float32] | None = None  # float32[20]
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedImage:
-    """One row of a shard's vectors."""
-
-    uri: str
-    etag: str
-    sha256: str
-    content: Content | None  # None if another row holds the same content
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +134,7 @@ def commit_table(
     uncommit(storage, fingerprint, stats.shard)
     buffer = io.BytesIO()
     # Vectors hardly repeat and nobody filters by them. Dictionaries and statistics would take longer than writing.
-    others = [name for name in table.column_names if name not in _VECTORS]
+    others = [name for name in table.column_names if name not in VECTORS]
     pq.write_table(table, buffer, compression="zstd", use_dictionary=others, write_statistics=others)
     storage.write(f"{folder}/vectors.parquet", buffer.getvalue())
     storage.write(f"{folder}/failures.jsonl", "".join(json.dumps(f.row()) + "\n" for f in failures).encode())
@@ -242,20 +216,7 @@ def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tup
     table = table.filter(holds_vectors(table))
     if not len(table):
         return
-    matrices = {name: _matrix(table[name]) for name in _VECTORS if name in table.column_names}
-    for i, values in enumerate(with_facts(table).select(["sha256", *_FACTS]).to_pylist()):
-        sha256 = values.pop("sha256")
-        yield sha256, Content(ImageFacts(**values), **{name: matrix[i] for name, matrix in matrices.items()})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ContentRows:
-    """The content of n images of a shard, one row each."""
-
-    facts: pa.Table  # n rows with the columns of `ImageFacts`
-    # Each [n, length]: visual, and also the classes, probabilities and regions that the encoder has. A row that was
-    # embedded before the encoder had regions has zeros there.
-    vectors: dict[str, NDArray[Any]]
+    yield from zip(table["sha256"].to_pylist(), contents_of(table), strict=True)
 
 
 def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[str]) -> ContentRows:
@@ -272,16 +233,7 @@ def read_rows(storage: Storage, fingerprint: str, shard: str, hashes: Sequence[s
         if missing:
             raise LibraryError(f"Shard {shard} is damaged: {len(missing)} images are missing.")
         rows = np.asarray([row_of[sha256] for sha256 in hashes])
-        vectors = {name: _matrix(table[name])[rows] for name in _VECTORS if name in table.column_names}
-        return ContentRows(with_facts(table).select(list(_FACTS)).take(rows), vectors)
-
-
-def with_facts(table: pa.Table) -> pa.Table:
-    """Return a table with all columns of facts. Shards of older releases lack some of them."""
-    for name, kind in _FACTS.items():
-        if name not in table.column_names:
-            table = table.append_column(name, pa.nulls(len(table), kind))
-    return table
+        return content_rows(table, rows)
 
 
 def shard_folder(fingerprint: str, shard: str) -> str:
@@ -309,48 +261,3 @@ def read_shard(storage: Storage, fingerprint: str, name: str, modified: float = 
         return CommittedShard(name, modified, keys, failures)
     except (ValueError, TypeError, KeyError, pa.ArrowException, ObjectMissingError):
         return None
-
-
-def make_table(rows: Sequence[EmbeddedImage]) -> pa.Table:
-    """Return the columns of vectors.parquet. The vector columns are left out if no row has vectors."""
-    columns = {
-        column: pa.array([getattr(row, name) for row in rows], pa.string())
-        for column, name in (("uri", "uri"), ("version", "etag"), ("sha256", "sha256"))
-    }
-    for name, kind in _FACTS.items():
-        columns[name] = pa.array([getattr(row.content.facts, name) if row.content else None for row in rows], kind)
-    for name, dtype in _VECTORS.items():
-        vectors = [getattr(row.content, name) if row.content else None for row in rows]
-        if any(vector is not None for vector in vectors):
-            columns[name] = _vectors(vectors, dtype)
-    return pa.table(columns)
-
-
-def holds_vectors(table: pa.Table) -> pa.Array:
-    """Return which rows have vectors, bool[rows]."""
-    if "visual" not in table.column_names:
-        return pa.array([False] * len(table), pa.bool_())
-    return pa.compute.is_valid(table["visual"])
-
-
-def _vectors(values: Sequence[NDArray[Any] | None], dtype: type[np.generic]) -> pa.Array:
-    """Return a Parquet column of vectors of one length. A row without a vector is null."""
-    length = next(len(v) for v in values if v is not None)
-    filled: NDArray[Any] = np.zeros((len(values), length), dtype)
-    for i, value in enumerate(values):
-        if value is not None:
-            filled[i] = value
-    missing = pa.array([v is None for v in values], pa.bool_())
-    return pa.FixedSizeListArray.from_arrays(pa.array(filled.ravel()), length, mask=missing)
-
-
-def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:
-    """Return a Parquet column of vectors as a matrix. A row without a vector is zero."""
-    whole = column.combine_chunks()
-    valid = np.asarray(whole.is_valid())
-    vectors: NDArray[Any] = whole.flatten().to_numpy(zero_copy_only=False).reshape(valid.sum(), -1)
-    if valid.all():
-        return vectors
-    matrix = np.zeros((len(whole), vectors.shape[1]), vectors.dtype)
-    matrix[valid] = vectors
-    return matrix

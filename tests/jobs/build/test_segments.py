@@ -27,7 +27,8 @@ from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.shards import EmbeddedImage, Stats, commit_shard, read_vectors
+from findimg_jobs.store.shard_rows import EmbeddedImage
+from findimg_jobs.store.shards import Stats, commit_shard, read_vectors
 from tests.answers import ask_everything
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 from tests.conftest import make_once

@@ -17,7 +17,8 @@ from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.shards import Content, Stats, name_shard, read_vectors
+from findimg_jobs.store.shard_rows import Content
+from findimg_jobs.store.shards import Stats, name_shard, read_vectors
 
 
 @pytest.fixture

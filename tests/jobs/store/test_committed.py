@@ -14,7 +14,8 @@ from findimg_jobs.indexing.vanished import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, Sidecar, SourceImage
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.shards import Content, EmbeddedImage, Stats, commit_shard
+from findimg_jobs.store.shard_rows import Content, EmbeddedImage
+from findimg_jobs.store.shards import Stats, commit_shard
 
 NAMES = ("a", "b'c", "ä\n", "日本", "a-b", "a0", 'x"', "\U0001f600")
 

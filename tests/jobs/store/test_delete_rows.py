@@ -12,15 +12,8 @@ from findimg.storage.base import Storage, open_storage
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.delete_rows import delete_rows
-from findimg_jobs.store.shards import (
-    Content,
-    EmbeddedImage,
-    Stats,
-    commit_shard,
-    name_shard,
-    read_shards,
-    read_vectors,
-)
+from findimg_jobs.store.shard_rows import Content, EmbeddedImage
+from findimg_jobs.store.shards import Stats, commit_shard, name_shard, read_shards, read_vectors
 
 
 def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> EmbeddedImage:

@@ -15,7 +15,8 @@ from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, last_run, read_images, read_plan, share_work, write_plan
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shards import Content, EmbeddedImage, Stats, commit_shard, shard_folder
+from findimg_jobs.store.shard_rows import Content, EmbeddedImage
+from findimg_jobs.store.shards import Stats, commit_shard, shard_folder
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
 

@@ -16,16 +16,8 @@ from findimg_jobs.keys.key_files import KeyFile, fetch_query
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.shard_compaction import MANY, compact_shards, is_crowded
-from findimg_jobs.store.shards import (
-    Content,
-    EmbeddedImage,
-    Stats,
-    commit_shard,
-    name_shard,
-    read_shards,
-    read_vectors,
-    shard_folder,
-)
+from findimg_jobs.store.shard_rows import Content, EmbeddedImage
+from findimg_jobs.store.shards import Stats, commit_shard, name_shard, read_shards, read_vectors, shard_folder
 
 SIZE = 16
 DIM = 8

@@ -9,15 +9,8 @@ from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shards import (
-    Content,
-    EmbeddedImage,
-    Stats,
-    commit_shard,
-    name_shard,
-    read_rows,
-    read_vectors,
-)
+from findimg_jobs.store.shard_rows import Content, EmbeddedImage
+from findimg_jobs.store.shards import Stats, commit_shard, name_shard, read_rows, read_vectors
 
 CONTENT = Content(
     facts=ImageFacts(30, 20, "JPEG", 1234, datetime(2024, 6, 1, 12, 30)),
