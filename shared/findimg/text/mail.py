@@ -87,7 +87,8 @@ def _is_salutation(line: str, is_paragraph: bool) -> bool:
         return True
     if without_politeness(name) != name:
         return False
-    return is_paragraph or name.lower() in _EVERYBODY or (bool(match["end"]) and not match["comma"])
+    is_name = all(word[:1].isupper() for word in name.split())
+    return (is_paragraph and is_name) or name.lower() in _EVERYBODY or (bool(match["end"]) and not match["comma"])
 
 
 def _without_answered(text: str) -> str:

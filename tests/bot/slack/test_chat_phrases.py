@@ -119,6 +119,7 @@ QUERIES = [
     ("hi all\nzebra", "zebra"),
     ("Dear Anna\nzebra", "zebra"),
     ("hi zebra\nlion", "zebra lion"),
+    ("hi zebra\n\nlion", "zebra lion"),
     ("hey find zebra\nlion", "zebra lion"),
     ("Hi, find a zebra!\nlion", "a zebra lion"),
     ("hi, zebra!\nlion", "zebra lion"),
