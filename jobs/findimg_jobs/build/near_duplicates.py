@@ -4,23 +4,29 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
+from findimg.images.perceptual_hash import LENGTH
 from findimg.index.duplicates import EXACT, compare_all
 from findimg.index.float16 import Float16Matrix
+from findimg.index.mapped_files import new_array
 from findimg.index.near_duplicates import ContentHashes, compare_hashed
+from findimg.index.perceptual_hashes import PerceptualHashes
 from findimg.library.items import ItemRows
-from findimg.library.layout import HASHES_FILE, VISUAL_FILE, segment_folder
+from findimg.library.layout import HASHES_FILE, PERCEPTUAL_FILE, VISUAL_FILE, segment_folder
 from findimg.library.library import Library
 from findimg.library.manifest import SegmentEntry
-from findimg.vectors import to_float32
+from findimg.vectors import normalised, to_float32
 from findimg_jobs.keys.temporary import build_folder
 
 _READERS = 16  # requests for rows of one segment at the same time
 _GAP = 32  # rows that are read although nobody needs them, to save a request
+_ALIKE = 0.6  # least cosine of copies, which have nearly equal perceptual hashes
+_PAIRS = 1024  # pairs whose features are compared at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,26 +130,56 @@ def find_near_duplicates(
     if not is_new.any():
         return np.empty((0, 2), np.int64)
     visual = SegmentRows(library, segments, rows, dim)
-    if len(contents) <= EXACT:
-        return compare_all(visual, contents, is_new, cosine)
     with build_folder() as folder:
-        hashes = ContentHashes.in_files(folder, len(contents))
+        if len(contents) <= EXACT:
+            pairs = compare_all(visual, contents, is_new, cosine)
+        else:
+            hashes = ContentHashes.in_files(folder, len(contents))
+            for segment, places, found in rows.split(contents):
+                hashes.put(places, _open_hashes(library, segments[segment])[found])
+            pairs = compare_hashed(visual, contents, is_new, hashes, cosine)
+        stored = new_array(folder / "perceptual.draft", np.uint8, (len(contents), LENGTH))
         for segment, places, found in rows.split(contents):
-            hashes.put(places, _open_hashes(library, segments[segment])[found])
-        return compare_hashed(visual, contents, is_new, hashes, cosine)
+            if PERCEPTUAL_FILE in segments[segment].entry.build_files:
+                stored[places] = _open_perceptual(library, segments[segment])[found]
+        perceptual = PerceptualHashes.of(stored)
+        one, other = np.searchsorted(contents, pairs.T)
+        pairs = pairs[~perceptual.are_only_alike(one, other)]
+        copies = contents[perceptual.copies(is_new)]
+    return np.unique(np.concatenate([pairs, copies[_are_alike(visual, copies)]]), axis=0)
+
+
+def _are_alike(visual: SegmentRows, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which pairs of items have visual features that are at all alike, bool[pairs]."""
+    alike = np.empty(len(pairs), np.bool_)
+    for start in range(0, len(pairs), _PAIRS):
+        chunk = pairs[start : start + _PAIRS]
+        items, places = np.unique(chunk, return_inverse=True)
+        one, other = normalised(visual[items])[places.reshape(chunk.shape)].swapaxes(0, 1)
+        alike[start : start + len(chunk)] = np.vecdot(one, other) >= _ALIKE
+    return alike
+
+
+def _open_perceptual(library: Library, segment: SegmentFiles) -> NDArray[np.uint8]:
+    path = segment.fetch(library, PERCEPTUAL_FILE)
+    return _open_array(path, segment, np.dtype(np.uint8), LENGTH)
 
 
 def _open_hashes(library: Library, segment: SegmentFiles) -> NDArray[np.uint64]:
     path = segment.fetch(library, HASHES_FILE)
+    return _open_array(path, segment, np.dtype(np.uint64), 6)
+
+
+def _open_array(path: Path, segment: SegmentFiles, dtype: np.dtype[Any], width: int) -> NDArray[Any]:
     try:
-        hashes = np.load(path, mmap_mode="r")
+        rows = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise LibraryError(f"{path} cannot be opened: {error}. Publish again with index.") from error
-    if hashes.shape != (segment.entry.images, 6) or hashes.dtype != np.uint64:
+    if rows.shape != (segment.entry.images, width) or rows.dtype != dtype:
         raise LibraryError(
             f"{path} does not hold the hashes of {segment.entry.images} images. Publish again with index."
         )
-    return np.asarray(hashes, np.uint64)
+    return np.asarray(rows)
 
 
 def _key(entry: SegmentEntry) -> str:

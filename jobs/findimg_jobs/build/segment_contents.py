@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from findimg.images.perceptual_hash import LENGTH
 from findimg.index.mapped_files import new_array
+from findimg.index.perceptual_hashes import hash_rows
 from findimg.library.layout import CATALOG_FILE, TEXT_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
 from findimg_jobs.build.catalog_draft import CatalogDraft
@@ -37,6 +39,7 @@ class Assembled:
     probabilities: NDArray[np.float32] | None  # float32[images, 20]
     region_classes: NDArray[np.uint16] | None  # uint16[images, 20]; None if no image was embedded with regions
     region_probabilities: NDArray[np.float32] | None  # float32[images, 20], zero for an image without regions
+    perceptual: NDArray[np.uint8]  # uint8[images, LENGTH], see `hash_rows`
 
 
 def assemble(
@@ -57,6 +60,7 @@ def assemble(
     """
     count = len(images)
     catalog = CatalogDraft(folder / "catalog.draft", count)
+    perceptual = np.zeros((count, LENGTH), np.uint8)
     arrays: dict[str, NDArray[Any]] = {}
     with TextDraft(folder / "texts.draft") as texts:
         for items, rows in _read_ahead(storage, fingerprint, images):
@@ -66,6 +70,7 @@ def assemble(
                     arrays[name] = new_array(path, vectors.dtype, (count, vectors.shape[1]))
                 arrays[name][items] = vectors
             catalog.add(items, rows.facts)
+            perceptual[items] = hash_rows(rows.facts["perceptual_hash"].to_pylist())
             texts.add_captions(items, rows.facts["captions"].to_pylist())
         texts.add_written(storage, images)
         texts.write(folder / TEXT_FILE, images, roots)
@@ -76,6 +81,7 @@ def assemble(
         arrays.get("probabilities"),
         arrays.get("region_classes"),
         arrays.get("region_probabilities"),
+        perceptual,
     )
 
 

@@ -26,6 +26,7 @@ from findimg.library.layout import (
     JOINT_FILE,
     KEYS_FILE,
     NOISE_FILE,
+    PERCEPTUAL_FILE,
     RELEVANCE_FILE,
     TEXT_FILE,
     VISUAL_FILE,
@@ -123,9 +124,10 @@ def build_segment(
         for chunk in _chunks(len(images)):
             projected[chunk] = indexed[chunk]
     files = [CATALOG_FILE, TEXT_FILE, VISUAL_FILE]
-    build_files = [KEYS_FILE, HASHES_FILE]
+    build_files = [KEYS_FILE, HASHES_FILE, PERCEPTUAL_FILE]
     write_keys(draft / KEYS_FILE, images, context.config.sources)
     np.save(draft / HASHES_FILE, hash_features(projected, measures.indexed_centre))
+    np.save(draft / PERCEPTUAL_FILE, assembled.perceptual)
     queries = sample_rows(projected)
     entry, file = build_index("visual", projected, queries, draft)
     files.append(file)

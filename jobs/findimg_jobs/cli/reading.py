@@ -28,5 +28,8 @@ def read_text(
 
 @takes_settings("library", "cache")
 def read_captions(settings: Settings) -> None:
-    """Read the captions of images that an older release indexed without them. Nothing is embedded."""
+    """Read the captions and perceptual hashes of images that an older release indexed without them.
+
+    Nothing is embedded.
+    """
     print_lines(read_missing_facts(settings).lines())

@@ -20,7 +20,8 @@ from findimg_jobs.store.shard_rows import holds_vectors, with_facts
 from findimg_jobs.store.shards import CommittedShard, Stats, commit_table, read_shards, read_table, uncommit_if_damaged
 
 _READERS = 8  # images that are read at the same time
-_EMPTY: dict[str, Any] = {each.name: "" if each.store_type == "string" else 0 for each in FACT_COLUMNS if each.added}
+_EMPTY_VALUES: dict[str, Any] = {"string": "", "binary": b""}
+_EMPTY = {each.name: _EMPTY_VALUES.get(each.store_type, 0) for each in FACT_COLUMNS if each.added}
 _NOTHING = ImageFacts(0, 0, "", 0, None, **_EMPTY)  # of a file that is no image any more
 
 

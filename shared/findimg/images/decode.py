@@ -5,7 +5,7 @@ import io
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import PIL.Image
@@ -19,6 +19,7 @@ from findimg.errors import ImageError
 from findimg.images.colour import COLOURS, on_white, to_eight_bit, to_srgb
 from findimg.images.facts import ImageFacts, read_facts
 from findimg.images.formats import readable_formats, unreadable
+from findimg.images.perceptual_hash import perceptual_hash
 from findimg.images.readers import gif, isobmff, jpeg, png, webp
 from findimg.images.readers.bmp import is_bmp, open_bmp
 from findimg.images.readers.camera_raw import is_camera_raw, open_camera_raw
@@ -159,6 +160,7 @@ def _decode(data: bytes, original: bytes, sides: tuple[int, int], incomplete: bo
         pixels = to_srgb(_reduced(on_white(to_eight_bit(frame)), sides))
         if orientation in _UPRIGHT:
             pixels = pixels.transpose(_UPRIGHT[orientation])
+        facts = replace(facts, perceptual_hash=perceptual_hash(pixels))
     except ImageError:
         raise
     except Exception as error:

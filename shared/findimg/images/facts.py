@@ -3,13 +3,15 @@
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import PIL.Image
 from PIL.ExifTags import IFD, Base
 
 from findimg.images.captions import read_captions
 from findimg.images.capture_date import parse_exif
+
+Bytes: TypeAlias = bytes  # within `ImageFacts`, `bytes` is a field
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class ImageFacts:
     taken: datetime | None = field(metadata=_column("timestamp[s]", "TEXT"))  # capture time by the camera's clock
     # Titles, descriptions and keywords, see `findimg.images.captions`. The text index of a segment holds them.
     captions: str | None = field(default=None, metadata=_column("string"))
+    perceptual_hash: Bytes | None = field(default=None, metadata=_column("binary"))  # `decode` computes it from pixels
 
 
 FACT_COLUMNS = tuple(

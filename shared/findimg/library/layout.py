@@ -27,6 +27,7 @@ RELEVANCE_FILE = "labels.f16"  # float16[labels, rows], `Devise.relevance` of ev
 CATALOG_FILE = "catalog.sqlite"
 KEYS_FILE = "keys.parquet"  # what each row was made of, to reuse the segment, see `findimg_jobs.build.reuse`
 HASHES_FILE = "hashes.npy"  # uint64[rows, 6], `hash_features` of every image
+PERCEPTUAL_FILE = "perceptual.npy"  # uint8[rows, 33], `hash_rows` of every image
 NOISE_FILE = "noise.npy"  # best images of unrelated terms, see `findimg_jobs.build.measurements`
 TEXT_FILE = "text.sqlite"  # written text, captions and names, see `findimg.index.text_index`; absent in older segments
 
