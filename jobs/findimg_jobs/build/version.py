@@ -109,8 +109,7 @@ def build_version(
         return None
     segments = _build_segments(library, request, reused, kept, SegmentFolder(folder, engine))
     firsts = images.first_copies()
-    cosine = context.config.near_duplicates or near_duplicate_cosine(context.config.backbone)
-    pairs = _find_pairs(library, segments, reused, firsts, cosine)
+    pairs = _find_pairs(library, request, segments, reused, firsts)
     rows = segments.rows
     write_items(folder / ITEMS_FILE, rows.rows, name_groups(firsts, pairs))
     write_pairs(folder / PAIRS_FILE, firsts == np.arange(len(firsts)), pairs)
@@ -240,7 +239,11 @@ def _build_segments(
 
 
 def _find_pairs(
-    library: Library, segments: _Segments, reused: Reused | None, firsts: NDArray[np.int32], cosine: float
+    library: Library,
+    request: BuildRequest,
+    segments: _Segments,
+    reused: Reused | None,
+    firsts: NDArray[np.int32],
 ) -> NDArray[np.int64]:
     """Return the near-duplicates among the new version's contents, int64[p, 2], the smaller item first."""
     contents = np.flatnonzero(firsts == np.arange(len(firsts)))
@@ -253,14 +256,18 @@ def _find_pairs(
         found = np.flatnonzero(reused.segment_of >= 0)
         old = old_items[starts[reused.segment_of[found]] + reused.row_of[found]]
         # A row that was deleted in the live version can be live again. Its pairs are not known.
-        found, old = found[old < len(reused.rows)], old[old < len(reused.rows)]
+        # Nor are those in segments to rewrite, because something was read again that pairs may depend on.
+        changed = np.array([segment.name in request.rewritten for segment in reused.live.segments])
+        kept = (old < len(reused.rows)) & ~changed[reused.segment_of[found]]
+        found, old = found[kept], old[kept]
         was_first = reused.firsts[old]
         known[firsts[found[was_first]]] = True
         new_first = np.full(len(reused.rows), -1, np.int64)
         new_first[old[was_first]] = firsts[found[was_first]]
         moved = new_first[reused.pairs]
         pairs = np.sort(moved[(moved >= 0).all(axis=1)], axis=1)
-    dim = len(segments.measures.centre)
+    dim, config = len(segments.measures.centre), request.context.config
+    cosine = config.near_duplicates or near_duplicate_cosine(config.backbone)
     added = find_near_duplicates(library, segments.files, segments.rows, contents, ~known[contents], dim, cosine)
     joined = np.concatenate([pairs, added])
     return joined[np.lexsort((joined[:, 1], joined[:, 0]))]

@@ -1,10 +1,13 @@
 """Test which images an index folds as near-duplicates."""
 
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from findimg.images import decode
 from findimg.index.duplicates import EXACT
 from findimg.library.library import Library
 from findimg.search.query import parse
@@ -13,6 +16,7 @@ from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build import near_duplicates
 from findimg_jobs.indexing.run import index
+from findimg_jobs.maintenance.missing_facts import read_missing_facts
 from tests.shared.index.test_perceptual_hashes import encoded, scene, slide
 
 
@@ -55,3 +59,21 @@ def test_slides_stay_apart_and_resized_pictures_are_folded(
     slides /= np.linalg.norm(slides, axis=1, keepdims=True)
     assert (slides @ slides.T).min() > 0.92  # features alone would fold all slides
     searcher.close()
+
+
+def test_slides_of_an_older_release_come_apart_when_their_hashes_are_read(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(3):
+        (photos / f"slide{seed}.jpg").write_bytes(encoded(slide(seed)))
+    settings = Settings(library=str(tmp_path / "library"), engine="local", cache=cache)
+    with monkeypatch.context() as older:
+        older.setattr(sys.modules[decode.__module__], "perceptual_hash", lambda _: None)
+        index(settings, [str(photos)])
+    with closing(Searcher(Library(settings.library, cache).open(), open_words(EMBEDDED))) as searcher:
+        assert names(searcher) == [["slide0.jpg", "slide1.jpg", "slide2.jpg"]]
+    assert read_missing_facts(settings).images == 3
+    with closing(Searcher(Library(settings.library, cache).open(), open_words(EMBEDDED))) as searcher:
+        assert names(searcher) == [["slide0.jpg"], ["slide1.jpg"], ["slide2.jpg"]]
