@@ -1,6 +1,6 @@
 """Find the near-duplicates of a new version: the known pairs of the live one, and those of its new images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,6 @@ from findimg.errors import LibraryError
 from findimg.images.perceptual_hash import LENGTH
 from findimg.index.duplicates import EXACT, compare_all
 from findimg.index.float16 import Float16Matrix
-from findimg.index.mapped_files import new_array
 from findimg.index.near_duplicates import ContentHashes, compare_hashed
 from findimg.index.perceptual_hashes import PerceptualHashes
 from findimg.library.items import ItemRows
@@ -63,20 +62,20 @@ class SegmentRows:
             rows: the rows of the version's items.
             dim: dimension of the visual embeddings.
         """
-        self._storage = library.storage
-        self._rows = rows
+        self.library = library
+        self.segments = segments
+        self.rows = rows
         self._dim = dim
-        self._segments = segments
         self._local = [self._open(library, segment) for segment in segments]
         self.shape = len(rows), dim
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def __getitem__(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return some rows, float32[n, dim]."""
         found = np.empty((len(items), self._dim), np.float32)
-        for segment, places, rows in self._rows.split(items):
+        for segment, places, rows in self.rows.split(items):
             local = self._local[segment]
             found[places] = self._read(segment, rows) if local is None else local[rows]
         return found
@@ -96,7 +95,7 @@ class SegmentRows:
 
         def read(run: NDArray[np.int64]) -> NDArray[np.float32]:
             first, count = int(run[0]), int(run[-1] - run[0]) + 1
-            data = self._storage.read_range(_key(self._segments[segment].entry), first * width, count * width)
+            data = self.library.storage.read_range(_key(self.segments[segment].entry), first * width, count * width)
             return to_float32(np.frombuffer(data, np.float16).reshape(count, self._dim)[run - first])
 
         with ThreadPoolExecutor(_READERS) as readers:
@@ -104,23 +103,14 @@ class SegmentRows:
 
 
 def find_near_duplicates(
-    library: Library,
-    segments: Sequence[SegmentFiles],
-    rows: ItemRows,
-    contents: NDArray[np.int64],
-    is_new: NDArray[np.bool_],
-    dim: int,
-    cosine: float,
+    visual: SegmentRows, contents: NDArray[np.int64], is_new: NDArray[np.bool_], cosine: float
 ) -> NDArray[np.int64]:
     """Return the pairs of near-duplicates with a new content, int64[p, 2], the smaller item first.
 
     Args:
-        library: the library.
-        segments: the segments of the version.
-        rows: the rows of the version's items.
+        visual: the visual embeddings of the version.
         contents: int64[n], the first item of each content.
         is_new: bool[n], the contents whose pairs are not known.
-        dim: dimension of the visual embeddings.
         cosine: the least cosine of near-duplicates.
 
     Raises:
@@ -129,20 +119,17 @@ def find_near_duplicates(
     """
     if not is_new.any():
         return np.empty((0, 2), np.int64)
-    visual = SegmentRows(library, segments, rows, dim)
     with build_folder() as folder:
         if len(contents) <= EXACT:
             pairs = compare_all(visual, contents, is_new, cosine)
         else:
             hashes = ContentHashes.in_files(folder, len(contents))
-            for segment, places, found in rows.split(contents):
-                hashes.put(places, _open_hashes(library, segments[segment])[found])
+            for places, rows in _read(visual, contents, HASHES_FILE, np.dtype(np.uint64), 6):
+                hashes.put(places, rows)
             pairs = compare_hashed(visual, contents, is_new, hashes, cosine)
-        stored = new_array(folder / "perceptual.draft", np.uint8, (len(contents), LENGTH))
-        for segment, places, found in rows.split(contents):
-            if PERCEPTUAL_FILE in segments[segment].entry.build_files:
-                stored[places] = _open_perceptual(library, segments[segment])[found]
-        perceptual = PerceptualHashes.of(stored)
+        perceptual = PerceptualHashes.in_files(folder, len(contents))
+        for places, rows in _read(visual, contents, PERCEPTUAL_FILE, np.dtype(np.uint8), LENGTH):
+            perceptual.put(places, rows)
         one, other = np.searchsorted(contents, pairs.T)
         pairs = pairs[~perceptual.are_only_alike(one, other)]
         copies = contents[perceptual.copies(is_new)]
@@ -160,25 +147,23 @@ def _are_alike(visual: SegmentRows, pairs: NDArray[np.int64]) -> NDArray[np.bool
     return alike
 
 
-def _open_perceptual(library: Library, segment: SegmentFiles) -> NDArray[np.uint8]:
-    path = segment.fetch(library, PERCEPTUAL_FILE)
-    return _open_array(path, segment, np.dtype(np.uint8), LENGTH)
+def _read(
+    version: SegmentRows, contents: NDArray[np.int64], file: str, dtype: np.dtype[Any], width: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    """Yield places of contents and their rows of a segment's file. Segments of older releases may lack it."""
+    for number, places, rows in version.rows.split(contents):
+        segment = version.segments[number]
+        if file in segment.entry.build_files:
+            yield places, _open_rows(segment.fetch(version.library, file), (segment.entry.images, width), dtype)[rows]
 
 
-def _open_hashes(library: Library, segment: SegmentFiles) -> NDArray[np.uint64]:
-    path = segment.fetch(library, HASHES_FILE)
-    return _open_array(path, segment, np.dtype(np.uint64), 6)
-
-
-def _open_array(path: Path, segment: SegmentFiles, dtype: np.dtype[Any], width: int) -> NDArray[Any]:
+def _open_rows(path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     try:
         rows = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise LibraryError(f"{path} cannot be opened: {error}. Publish again with index.") from error
-    if rows.shape != (segment.entry.images, width) or rows.dtype != dtype:
-        raise LibraryError(
-            f"{path} does not hold the hashes of {segment.entry.images} images. Publish again with index."
-        )
+    if rows.shape != shape or rows.dtype != dtype:
+        raise LibraryError(f"{path} does not hold the hashes of {shape[0]} images. Publish again with index.")
     return np.asarray(rows)
 
 

@@ -37,7 +37,7 @@ from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.build.measurements import LibraryMeasures, is_drifted, measure_library, measure_noise_floor
 from findimg_jobs.build.merging import SegmentSize, choose_merges
-from findimg_jobs.build.near_duplicates import SegmentFiles, find_near_duplicates
+from findimg_jobs.build.near_duplicates import SegmentFiles, SegmentRows, find_near_duplicates
 from findimg_jobs.build.reuse import Reused, find_reusable, write_pairs
 from findimg_jobs.build.segment_contents import read_sample
 from findimg_jobs.build.segments import SegmentBuilder, build_segments
@@ -266,9 +266,10 @@ def _find_pairs(
         new_first[old[was_first]] = firsts[found[was_first]]
         moved = new_first[reused.pairs]
         pairs = np.sort(moved[(moved >= 0).all(axis=1)], axis=1)
-    dim, config = len(segments.measures.centre), request.context.config
+    config = request.context.config
     cosine = config.near_duplicates or near_duplicate_cosine(config.backbone)
-    added = find_near_duplicates(library, segments.files, segments.rows, contents, ~known[contents], dim, cosine)
+    visual = SegmentRows(library, segments.files, segments.rows, len(segments.measures.centre))
+    added = find_near_duplicates(visual, contents, ~known[contents], cosine)
     joined = np.concatenate([pairs, added])
     return joined[np.lexsort((joined[:, 1], joined[:, 0]))]
 

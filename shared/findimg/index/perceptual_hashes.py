@@ -12,12 +12,14 @@ for 120 to 1,400 photographs of 300 pixels and for 80 made-up slides and pages o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.images.perceptual_hash import HASH_BYTES, LENGTH
+from findimg.index.mapped_files import new_array
 
 _COPY_BITS = 20  # maximum number of differing bits of copies
 # Percentage of the most frequent colour from which on an image is flat, such as a slide or a product on white.
@@ -42,8 +44,30 @@ class PerceptualHashes:
 
     @classmethod
     def of(cls, rows: NDArray[np.uint8]) -> Self:
-        """Use the rows that `hash_rows` returns, uint8[n, LENGTH]."""
-        return cls(np.ascontiguousarray(rows[:, :HASH_BYTES]).view(np.uint64), rows[:, HASH_BYTES])
+        """Keep hashes in memory, as `hash_rows` returns them, uint8[n, LENGTH]."""
+        hashes = cls(np.zeros((len(rows), HASH_BYTES // 8), np.uint64), np.zeros(len(rows), np.uint8))
+        hashes.put(np.arange(len(rows)), rows)
+        return hashes
+
+    @classmethod
+    def in_files(cls, folder: Path, count: int) -> Self:
+        """Return unknown hashes in two new files of a folder, so that they need not fit into memory; see `put`.
+
+        Raises:
+            OSError: the folder has no room.
+        """
+        bits = new_array(folder / "bits.draft", np.uint64, (count, HASH_BYTES // 8))
+        return cls(bits, new_array(folder / "background.draft", np.uint8, (count,)))
+
+    def put(self, places: NDArray[np.int64], rows: NDArray[np.uint8]) -> None:
+        """Store the hashes of some images.
+
+        Args:
+            places: int64[m], the images' places.
+            rows: uint8[m, LENGTH], as `hash_rows` returns them.
+        """
+        self.bits[places] = np.ascontiguousarray(rows[:, :HASH_BYTES]).view(np.uint64)
+        self.background[places] = rows[:, HASH_BYTES]
 
     def differing_bits(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the number of differing bits of pairs of images, int64[pairs]."""

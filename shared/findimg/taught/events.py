@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,12 +139,20 @@ def now() -> str:
 
 def new_example(by: str, action: str, name: str, shows: bool, example: Example) -> NewEvent:
     """Return the event that teaches one example."""
-    return _example(now(), by, action, "example", name, shows, example)
+    return _new(
+        ExampleStored(
+            time=now(), by=by, action=action, kind="example", name=name, shows=shows, **_stored_example(example)
+        )
+    )
 
 
 def new_click(name: str, example: Example) -> NewEvent:
     """Return the event of a click. It holds neither a person nor the time of the day."""
-    return _example(f"{now()[:9]}000000000000Z", "", new_action(), "click", name, True, example)
+    day = f"{now()[:9]}000000000000Z"
+    action = new_action()
+    return _new(
+        ExampleStored(time=day, by="", action=action, kind="click", name=name, shows=True, **_stored_example(example))
+    )
 
 
 def new_cancel(by: str, action: str, events: list[str]) -> NewEvent:
@@ -214,24 +222,15 @@ def parse_event(key: str, data: bytes) -> Event:
     )
 
 
-def _example(
-    time: str, by: str, action: str, kind: Literal["example", "click"], name: str, shows: bool, example: Example
-) -> NewEvent:
+def _stored_example(example: Example) -> dict[str, Any]:
+    """Return the fields of a stored event that describe its example."""
     vector = base64.b64encode(np.asarray(example.vector, "<f2").tobytes()).decode()
-    return _new(
-        ExampleStored(
-            time=time,
-            by=by,
-            action=action,
-            kind=kind,
-            name=name,
-            shows=shows,
-            sha256=example.sha256,
-            uri=example.uri,
-            fingerprint=example.fingerprint,
-            vector=vector,
-        )
-    )
+    return {
+        "sha256": example.sha256,
+        "uri": example.uri,
+        "fingerprint": example.fingerprint,
+        "vector": vector,
+    }
 
 
 def _new(stored: ExampleStored | CancelStored | ErasedStored) -> NewEvent:
