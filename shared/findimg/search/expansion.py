@@ -27,6 +27,7 @@ images show both as squares side by side. Each row changes one constant.
 The average of two words' vectors finds 0.23 of the pairs.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -131,9 +132,9 @@ def expand(term: str, lexicon: Lexicon, words: WordVectors) -> ExpandedTerm:
         known = nearest_spellings(term, lexicon.visible_nouns()) or words.suggest(term)
         raise UnknownWordError(f"The word {term!r} is unknown.{did_you_mean(known)}")
     readings = _readings(noun or term, senses, vector, lexicon, words)
-    weights = [r.share**0.5 * np.exp((r.fit - 1) / SENSE_SCALE) * (NAMED_FACTOR if r.named else 1) for r in readings]
-    best = int(np.argmax(weights))
-    classes = np.max([w / weights[best] * r.classes for w, r in zip(weights, readings, strict=True)], axis=0)
+    weights = [r.share**0.5 * math.exp((r.fit - 1) / SENSE_SCALE) * (NAMED_FACTOR if r.named else 1) for r in readings]
+    best = weights.index(max(weights))
+    classes = np.maximum.reduce([w / weights[best] * r.classes for w, r in zip(weights, readings, strict=True)])
     least, power = (MIN_CLASS_WEIGHT, 1.0) if readings[best].named else (MIN_GUESS_CLASS_WEIGHT, GUESS_EXPONENT)
     if readings[best].named:
         # All names of a class order images without evidence equally.
