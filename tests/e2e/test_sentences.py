@@ -80,7 +80,9 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
     assert "grass-coal" in kinds(live, "grass")
     with live.lease() as searcher:
         assert searcher is not before
-        assert searcher._text_vectors is before._text_vectors
+        assert searcher._sentences
+        assert before._sentences
+        assert searcher._sentences._vector_of is before._sentences._vector_of
     live.close()
 
 

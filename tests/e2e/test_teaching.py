@@ -77,7 +77,7 @@ def case(request: pytest.FixtureRequest, samples: Path, cache: Path, tmp_path_fa
     source.mkdir()
     if request.param == "lotus":
         right = lotus_photos(request.getfixturevalue("photos"), source)
-        case = Case("lotus", "pink flower", right, library)
+        case = Case("lotus", "flower on the water", right, library)
     else:
         case = Case("zorblat", "name:p0003", drawn_photos(samples, source), library)
     index(Settings(library=library, engine="local", cache=cache), [str(source)])

@@ -59,6 +59,7 @@ def test_library_contains_no_private_metadata(tmp_path: Path, run: Run, cache: P
     known = {"uri", "version", "sha256", "width", "height", "format", "bytes", "taken"}
     assert columns(library.storage) == known | {
         "captions",
+        "perceptual_hash",
         "visual",
         "classes",
         "probabilities",
