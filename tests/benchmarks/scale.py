@@ -37,19 +37,19 @@ from findimg.text.vectors import open_words
 from findimg_bot.live_library import LiveLibrary
 from findimg_jobs.build.merging import choose_small_merges
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.choice import choose_encoders
+from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.indexing import run
 from findimg_jobs.indexing.embed import EmbedTask
-from findimg_jobs.indexing.embed_stage import embed_with_all
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.reporting.run_progress import LiveVersion
+from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.lock import hold_lock
@@ -107,7 +107,7 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
     with Engine(settings) as engine, hold_lock(library.storage) as lock:
         session = WriteSession(library, lock, engine, StageClock())
         planned = plan_images(session, listing, [encoder], LiveVersion(library.current(), live), allow_shrink=False)
-        jobs = list(run._jobs([encoder], planned, settings, IndexOptions()))
+        jobs = _jobs(session, settings, encoder, planned, listing)
     seconds = time.perf_counter() - start
     temporary = sum(path.stat().st_size for path in Path(listing.images.file.path).parent.iterdir())
     written = Path(settings.library, "plans", f"{planned.plan.run}.parquet")
@@ -122,6 +122,13 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
     return notes
 
 
+def _jobs(
+    session: WriteSession, settings: Settings, encoder: ChosenEncoder, planned: RunProgress, listing: Listing
+) -> list[EmbedJob]:
+    """Return what a run without text reading would embed."""
+    return list(run._jobs(run._Run(session, settings, IndexOptions(), [encoder], None, listing.roots, planned)))
+
+
 def first_run(settings: Settings, images: int) -> dict[str, Any]:
     """Run the driver's part of a first run: list, plan, hand out all shards, read the commits, find the rows to build.
 
@@ -133,7 +140,7 @@ def first_run(settings: Settings, images: int) -> dict[str, Any]:
     with hold_lock(library.storage) as lock:
         session = WriteSession(library, lock, _KeyEngine(settings), StageClock())
         planned = plan_images(session, listing, [encoder], LiveVersion(None, None), allow_shrink=False)
-        jobs = list(run._jobs([encoder], planned, settings, IndexOptions()))
+        jobs = _jobs(session, settings, encoder, planned, listing)
         embed_with_all(session, settings, jobs, planned.committed, planned.shards)
         texts = read_committed_texts(library.storage)
         (found,) = find_embedded_by_all(planned.plan.images, planned.committed, texts)

@@ -7,7 +7,6 @@ workspace, which runs here and takes its share of the same cores: what is measur
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,11 +138,13 @@ async def _ask_many(
             file = person.upload("image.jpg", image)
             ts = await person.send(place, "", files=[file.id])
             waiting[place] = asyncio.get_running_loop().create_future()
-            with suppress(Exception):  # when a bot is killed
+            try:
                 await person.shortcut("tag_image", place, ts)
                 async with asyncio.timeout(_PATIENCE):
                     await waiting[place]
                 tagged += 1
+            except Exception:  # when a bot is killed; without a pause, the workspace could accept no new connection
+                await asyncio.sleep(pause)
 
     background = [asyncio.create_task(read()), asyncio.create_task(tag())]
     try:
