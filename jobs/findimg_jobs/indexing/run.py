@@ -62,7 +62,7 @@ def index(
 
     Args:
         settings: the operator's settings.
-        sources: folders and s3:// prefixes.
+        sources: folders, image files, s3:// prefixes and slack:// channels.
         options: what this run does besides the settings.
         on_end: receives the report when the run ends, whether or not it published a version. A run that ends before
             it has a plan has no report.

@@ -1,4 +1,7 @@
-"""Filters: conditions on an image's folder, file name, date and format."""
+"""Filters as conditions on the catalog: an image's folder, file name, date and format.
+
+`findimg.search.query.filters` reads them from a query.
+"""
 
 import re
 import unicodedata

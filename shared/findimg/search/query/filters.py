@@ -81,11 +81,12 @@ def read_filters(pieces: Iterable[Piece], today: date | None) -> QueryFilters:
             if piece.field in seen:
                 raise QueryError(f"`{piece}`: the query has {piece.field}: twice. Leave out one of them.")
         seen.add(piece.field)
-        found = _with(found, piece, value, today)
+        found = _with_filter(found, piece, value, today)
     return found
 
 
-def _with(found: QueryFilters, piece: Piece, value: str, today: date | None) -> QueryFilters:
+def _with_filter(found: QueryFilters, piece: Piece, value: str, today: date | None) -> QueryFilters:
+    """Return filters with one more. A new field needs a case here, because the last case reads dates."""
     filters = found.filters
     match piece.field:
         case "in":
