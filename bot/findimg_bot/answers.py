@@ -22,7 +22,7 @@ _SAMPLED = 40  # images whose classes are examples of what to search for
 class Question:
     """A question, with everything that the next page of its answer needs."""
 
-    command: str  # one of COMMANDS
+    command: str  # one of COMMANDS, or `/teach`
     text: str  # what was typed after it
     like: str | None = None  # URI of the indexed image it is about, where the text names none
     features: ImageFeatures | None = None  # of the uploaded image it is about

@@ -1,4 +1,4 @@
-"""Write a version's text index: captions from the embedding store, written text from the text store, and names."""
+"""Write a segment's text index: captions from the embedding store, written text from the text store, and names."""
 
 import logging
 import sqlite3

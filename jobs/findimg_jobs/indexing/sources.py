@@ -1,4 +1,4 @@
-"""List the images of all sources of a run: folders, single images and s3:// prefixes."""
+"""List the images of all sources of a run: folders, single images, s3:// prefixes and slack:// channels."""
 
 import os
 import shlex
@@ -45,7 +45,7 @@ def list_sources(
     """Return the images of all sources, each image once. Libraries are not listed.
 
     Args:
-        sources: folders, images and s3:// prefixes. They may overlap.
+        sources: folders, images, s3:// prefixes and slack:// channels. They may overlap.
         library: the address of the library that is being written, as `Library.uri`; empty if there is none.
         parallel_map: lists parts of buckets in parallel.
         rules: which files and folders to skip, besides the default rules.

@@ -163,10 +163,10 @@ def index_files(name: str, entry: IndexEntry) -> list[str]:
 
 
 def open_index(folder: Path, name: str, entry: IndexEntry) -> VectorIndex:
-    """Open an index of a version.
+    """Open an index of a segment.
 
     Args:
-        folder: the version's folder.
+        folder: the segment's folder.
         name: name of the index, such as `visual`.
         entry: the index in the manifest.
 

@@ -162,7 +162,7 @@ class Library:
 
         Args:
             version: name of a version. The default is the live one.
-            all_parts: also fetch the features of a second encoder that finds nothing yet.
+            all_parts: also fetch the features of a second encoder that no search uses yet.
 
         Raises:
             LibraryError: nothing is published, or a file is missing or damaged.

@@ -70,7 +70,7 @@ class FileEntry(BaseModel):
 
 
 class IndexEntry(BaseModel):
-    """One vector index of a version."""
+    """One vector index of a segment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     type: str = "annoy"  # name of an index type, see findimg.index

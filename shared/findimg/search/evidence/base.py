@@ -12,6 +12,7 @@ class Evidence(Protocol):
     """Says how well the images of a version show a term.
 
     To add a source, write one module in this folder, and add it to `EvidenceSources` and its order in `finder.py`.
+    Open it in `Searcher.__init__`. If it can tag, add it to `Searcher.tags`.
     """
 
     def knows(self, term: ExpandedTerm) -> bool:

@@ -11,7 +11,7 @@ from findimg.search.query.pieces import Piece
 from findimg.text.dates import read_range
 
 SOURCES: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
-# The name of each filter, which is written before a colon, with an example. `_with` says what it means.
+# The name of each filter, which is written before a colon, with an example. `_with_filter` says what it means.
 FIELDS = {
     "in": "in:2024/party",
     "name": "name:beach",
