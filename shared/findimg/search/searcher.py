@@ -228,7 +228,7 @@ class Searcher:
             groups = [group for group in groups if group not in guessed]
             guessed = []
             items, scores = self._ranking.rank(groups, within, span.without)
-        elif named and guessed:
+        elif named and any(group.only_orders for group in guessed):
             items, scores = self._ranking.rank(soften_guesses(groups), within, span.without)
         if within is None and len(scores):
             if len(named) > 1 and not missing and not guessed and scores[0] <= self._evidence.noise:

@@ -50,6 +50,11 @@ class TermGroup:
         """Whether nothing but text says which images have the term."""
         return not self.expanded
 
+    @property
+    def only_orders(self) -> bool:
+        """Whether it is a guess that is not of one kind with its classes, and so only orders what other terms name."""
+        return self.weight > 0 and self.ceiling < 1 and not any(each.one_kind for each in self.expanded)
+
 
 def score_without(guessed: Sequence[TermGroup], groups: Sequence[TermGroup]) -> float:
     """Return the highest score of an image without evidence for the guessed terms.
@@ -72,9 +77,7 @@ def soften_guesses(groups: Sequence[TermGroup]) -> list[TermGroup]:
     named = [group.relevance for group in groups if group.weight > 0 and group.ceiling == 1]
     shown = np.logical_and.reduce([each >= SHOWS_NAMED * each.max() for each in named])
     return [
-        replace(group, relevance=SOFTENED + (1 - SOFTENED) * group.relevance * shown)
-        if group.weight > 0 and group.ceiling < 1 and not any(each.one_kind for each in group.expanded)
-        else group
+        replace(group, relevance=SOFTENED + (1 - SOFTENED) * group.relevance * shown) if group.only_orders else group
         for group in groups
     ]
 
