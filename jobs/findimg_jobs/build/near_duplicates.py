@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,6 @@ class SegmentRows:
         self.segments = segments
         self.rows = rows
         self._dim = dim
-        self._local = [self._open(library, segment) for segment in segments]
         self.shape = len(rows), dim
 
     def __len__(self) -> int:
@@ -80,11 +80,16 @@ class SegmentRows:
             found[places] = self._read(segment, rows) if local is None else local[rows]
         return found
 
-    def _open(self, library: Library, segment: SegmentFiles) -> Float16Matrix | None:
+    @cached_property
+    def _local(self) -> list[Float16Matrix | None]:
+        """The segments' embeddings, None for those that are not on this machine."""
+        return [self._open(segment) for segment in self.segments]
+
+    def _open(self, segment: SegmentFiles) -> Float16Matrix | None:
         entry = segment.entry
         path: Path | None = segment.folder / VISUAL_FILE
         if not segment.is_new:
-            path = library.local_path(_key(entry), entry.files[VISUAL_FILE])
+            path = self.library.local_path(_key(entry), entry.files[VISUAL_FILE])
         return Float16Matrix(path, entry.images, self._dim) if path and path.is_file() else None
 
     def _read(self, segment: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -150,11 +155,12 @@ def _are_alike(visual: SegmentRows, pairs: NDArray[np.int64]) -> NDArray[np.bool
 def _read(
     version: SegmentRows, contents: NDArray[np.int64], file: str, dtype: np.dtype[Any], width: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-    """Yield places of contents and their rows of a segment's file. Segments of older releases may lack it."""
+    """Yield places of contents and their rows of a segment's file."""
     for number, places, rows in version.rows.split(contents):
         segment = version.segments[number]
-        if file in segment.entry.build_files:
-            yield places, _open_rows(segment.fetch(version.library, file), (segment.entry.images, width), dtype)[rows]
+        if file == PERCEPTUAL_FILE and file not in segment.entry.build_files:
+            continue  # an older release built the segment
+        yield places, _open_rows(segment.fetch(version.library, file), (segment.entry.images, width), dtype)[rows]
 
 
 def _open_rows(path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:

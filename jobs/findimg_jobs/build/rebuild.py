@@ -43,6 +43,7 @@ class VersionChange:
     allow_shrink: bool  # publish even if the version has less than half of the live version's images
     merge_policy: MergePolicy = choose_merges  # chooses the segments to merge
     rewritten: AbstractSet[str] = frozenset()  # names of segments that must not be kept
+    reread: bool = False  # facts of images in these segments were read again, so their near-duplicates may differ
 
 
 def publish_images(session: WriteSession, settings: Settings, live: Manifest, change: VersionChange) -> Manifest:
@@ -57,7 +58,9 @@ def publish_images(session: WriteSession, settings: Settings, live: Manifest, ch
     texts = read_committed_texts(storage)
     chosen = encoders_of(settings, live, live.sources)
     requests = [
-        BuildRequest(change.run, each.context, images, live.failed, change.merge_policy, change.rewritten)
+        BuildRequest(
+            change.run, each.context, images, live.failed, change.merge_policy, change.rewritten, change.reread
+        )
         for each, images in zip(
             chosen,
             find_embedded_by_all(change.images, [read_committed(storage, each.fingerprint) for each in chosen], texts),

@@ -60,6 +60,7 @@ class BuildRequest:
     failed: int  # images that could not be read, for the manifest
     merge_policy: MergePolicy = choose_merges
     rewritten: AbstractSet[str] = field(default_factory=frozenset)  # names of segments that must not be kept
+    reread: bool = False  # facts of images in these segments were read again, so their near-duplicates may differ
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -256,8 +257,8 @@ def _find_pairs(
         found = np.flatnonzero(reused.segment_of >= 0)
         old = old_items[starts[reused.segment_of[found]] + reused.row_of[found]]
         # A row that was deleted in the live version can be live again. Its pairs are not known.
-        # Nor are those in segments to rewrite, because something was read again that pairs may depend on.
-        changed = np.array([segment.name in request.rewritten for segment in reused.live.segments])
+        reread = request.rewritten if request.reread else ()
+        changed = np.array([segment.name in reread for segment in reused.live.segments])
         kept = (old < len(reused.rows)) & ~changed[reused.segment_of[found]]
         found, old = found[kept], old[kept]
         was_first = reused.firsts[old]

@@ -66,7 +66,7 @@ def read_missing_facts(settings: Settings) -> FactReport:
         if changed:
             holding = {segment.name for segment in segments_with(library, live, (), changed)}
             images = read_images(library.storage, live.run)
-            change = VersionChange(live.run, images, allow_shrink=True, rewritten=holding)
+            change = VersionChange(live.run, images, allow_shrink=True, rewritten=holding, reread=True)
             live = publish_images(session, settings, live, change)
     return FactReport(live.version, read, len(captioned), failed)
 
