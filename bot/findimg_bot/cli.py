@@ -23,9 +23,10 @@ from findimg.search.image_features import ImageFeatures
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
 from findimg.terminal import print_lines, printable
-from findimg_bot.answers import Results, WordResults, answer_question, read_command, related_words
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.logs import start_log
+from findimg_bot.question_results import Results, WordResults, find_results, related_words
+from findimg_bot.questions import read_command
 from findimg_bot.terminal import as_json, print_results, sheet_row
 
 app = typer.Typer(no_args_is_help=True)
@@ -97,7 +98,7 @@ def ask(
                 if picture and question.command in ("/similar", "/tag"):
                     features = features or live.embed(picture)
                     question = replace(question, features=features)
-                results = answer_question(searcher, question, k)
+                results = find_results(searcher, question, k)
         if json_:
             print(json.dumps(as_json(results, None if isinstance(results, WordResults) else live.library)))
         else:

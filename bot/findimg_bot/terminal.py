@@ -12,7 +12,7 @@ from findimg.errors import ObjectMissingError
 from findimg.library.library import Library
 from findimg.search.answers.results import Hit
 from findimg.terminal import printable
-from findimg_bot.answers import ImageResults, Results, TagResults, WordResults
+from findimg_bot.question_results import ImageResults, Results, TagResults, WordResults
 
 _BAR = 12  # characters that a score of 1 fills
 

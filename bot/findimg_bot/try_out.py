@@ -15,10 +15,10 @@ from rich.console import Console
 
 from findimg.errors import SettingsError
 from findimg.settings import Settings
-from findimg_bot.answers import example_words
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.local_slack.workspace import HOST, Workspace
 from findimg_bot.originals import Originals, is_folder
+from findimg_bot.question_results import example_words
 from findimg_bot.server import running
 from findimg_bot.slack.blocks.guidance import welcome_message
 from findimg_bot.slack.blocks.message import Message

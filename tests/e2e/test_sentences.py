@@ -12,8 +12,9 @@ import findimg
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.settings import Settings
-from findimg_bot.answers import ImageResults, TagResults, answer_question, example_words, read_command
 from findimg_bot.live_library import LiveLibrary
+from findimg_bot.question_results import ImageResults, TagResults, example_words, find_results
+from findimg_bot.questions import read_command
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.prune import prune
@@ -34,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 def kinds(live: LiveLibrary, text: str) -> list[str]:
     with live.lease() as searcher:
-        found = answer_question(searcher, read_command(f"/findimg {text}"), 8)
+        found = find_results(searcher, read_command(f"/findimg {text}"), 8)
     assert isinstance(found, ImageResults)
     return [Path(hit.uri).stem.rpartition("-")[0] for hit in found.hits if hit.score > 0.3]
 
@@ -67,7 +68,7 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
     live.refresh()
     assert kinds(live, "snow on the grass")[0] == "grass-snow"
     with live.lease() as searcher:
-        tags = answer_question(searcher, read_command(f"/tag like:{place / 'pictures' / 'grass-0.png'}"), 5)
+        tags = find_results(searcher, read_command(f"/tag like:{place / 'pictures' / 'grass-0.png'}"), 5)
         before = searcher
         assert {"snow", "sea"} & set(example_words(searcher, 4))
     assert isinstance(tags, TagResults)

@@ -23,8 +23,9 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage, read_uri
 from findimg.storage.s3 import presigned
 from findimg.taught.teaching import Lesson, add_lesson, erase_examples
-from findimg_bot.answers import answer_question, read_command
 from findimg_bot.live_library import LiveLibrary
+from findimg_bot.question_results import find_results
+from findimg_bot.questions import read_command
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.forget import allow, forget
@@ -156,7 +157,7 @@ def test_bot_policy_writes_only_names_and_choices_and_is_sufficient(buckets: Set
     live = LiveLibrary(settings)
     with recorded() as requests:
         with live.lease() as searcher:
-            answer_question(searcher, read_command("/findimg animal"), 5)
+            find_results(searcher, read_command("/findimg animal"), 5)
             row = searcher.catalog.row(0)
             assert searcher.find(parse("our booth"), 1).hits
             log, storage = live.taught.log, live.library.storage

@@ -103,7 +103,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Labels:
     from prometheus_client import generate_latest
 
     metrics = Metrics()
-    with pytest.raises(QueryError), metrics.answering("findimg"):
+    with pytest.raises(QueryError), metrics.measuring_request("findimg"):
         raise QueryError("no")
     metrics.serving("v", 1, 0.0)
     metrics.add_connection_gauge()

@@ -18,9 +18,9 @@ from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.request_context import fill_context
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.recovery import OpenRequest
-from findimg_bot.slack.answer_record import current_answer
 from findimg_bot.slack.blocks.modals.find_picture import SEARCH, SHARE, refusal_modal
 from findimg_bot.slack.blocks.modals.teach_name import channel_of_teach_modal
+from findimg_bot.slack.delivery_record import current_delivery
 from findimg_bot.slack.installation.workspaces import Workspaces, may_install
 from findimg_bot.slack.people import read_person
 from findimg_bot.slack.pictures.download import SLACK_API
@@ -90,7 +90,7 @@ class Admission(AsyncMiddleware):
         current_viewer.set(
             Viewer(context.client, str(context.team_id or context.enterprise_id or ""), _user(body, context))
         )
-        current_answer.set(request)
+        current_delivery.set(request)
         longest_wait.set(ANSWER_SECONDS)
         return await next()
 

@@ -36,7 +36,7 @@ async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQu
     return stored
 
 
-async def hits_of_answer(context: AsyncBoltContext, message: Mapping[str, Any]) -> dict[str, str]:
+async def hits_of_results_message(context: AsyncBoltContext, message: Mapping[str, Any]) -> dict[str, str]:
     """Return the images in one of findimg's own answers: their choices `<question id>.<number>`, and their names.
 
     A message that forwards an answer has the same images.

@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg_bot.listeners.request_context import services_of, team_of
-from findimg_bot.service.questions import read_search_question
+from findimg_bot.service.question_from_message import read_search_question
 from findimg_bot.slack.blocks.guidance import SMALL_TALK
 from findimg_bot.slack.blocks.modals.find_picture import read_words, results_in_modal
 from findimg_bot.slack.message_text import read_message
@@ -20,7 +20,7 @@ async def answer_in_modal(view: Mapping[str, Any], context: AsyncBoltContext, cl
     services = services_of(context)
     user = str(context.user_id)
     reply = ModalReply(client, view["id"], user)
-    async with services.answering("find_picture", reply):
+    async with services.handling_request("find_picture", reply):
         message = read_message(read_words(view))
         if message.intent != "query" and not message.links:
             raise QueryError(SMALL_TALK)

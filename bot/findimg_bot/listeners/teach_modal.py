@@ -11,10 +11,10 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
-from findimg_bot.answers import Question
 from findimg_bot.listeners.clicks import find_question
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
-from findimg_bot.service.questions import add_uploaded_image
+from findimg_bot.questions import Question
+from findimg_bot.service.question_from_message import add_uploaded_image
 from findimg_bot.service.teaching import name_query
 from findimg_bot.slack.blocks.elements import small_text
 from findimg_bot.slack.blocks.message import Message
@@ -26,7 +26,7 @@ from findimg_bot.slack.blocks.modals.teach_name import (
     teach_choices,
     teach_modal,
 )
-from findimg_bot.slack.blocks.results.answer import results_message
+from findimg_bot.slack.blocks.results.results_message import results_message
 from findimg_bot.slack.blocks.taught_names import lesson_blocks, nothing_new_message
 from findimg_bot.slack.modal_reply import ModalReply
 from findimg_bot.slack.pictures.download import download
@@ -99,7 +99,7 @@ async def show_other_pictures(
     """
     services = services_of(context)
     request = read_teach_request(view)
-    async with services.answering("teach_pictures", modal_reply(client, view["id"], context, request)):
+    async with services.handling_request("teach_pictures", modal_reply(client, view["id"], context, request)):
         services.teaching.check_may_teach(person_of(context))
         chosen, page = await chosen_so_far(context, view)
         request = await store_choices(context, request, chosen)

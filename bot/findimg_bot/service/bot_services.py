@@ -13,13 +13,13 @@ from findimg_bot.live_indexing.channel_switch import ChannelSwitch
 from findimg_bot.live_indexing.indexer import LiveIndexer
 from findimg_bot.live_indexing.picture_events import PictureEvents
 from findimg_bot.live_library import LiveLibrary
-from findimg_bot.service.answering import PROGRESS_DELAY, answering
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.original_links import OriginalLinks
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.recovery import Recovery, Repeat
+from findimg_bot.service.request_handling import PROGRESS_DELAY, handling_request
 from findimg_bot.service.teaching import Teaching
 from findimg_bot.service.thumbnail_sender import ThumbnailSender
 from findimg_bot.service.uploads import UploadEncoder
@@ -115,11 +115,11 @@ class BotServices:
         self.recovery.close()
         self.store.close()
 
-    def answering(
+    def handling_request(
         self, kind: str, reply: Reply, progress_after: float = PROGRESS_DELAY
     ) -> AbstractAsyncContextManager[None]:
-        """Return a block that answers a question. See `findimg_bot.service.answering.answering`."""
-        return answering(self.metrics, kind, reply, progress_after)
+        """Return a block that handles a request. See `findimg_bot.service.request_handling`."""
+        return handling_request(self.metrics, kind, reply, progress_after)
 
     def may_index(self, channel: str) -> bool:
         """Return whether the operator lets the pictures of a Slack channel be indexed."""

@@ -10,21 +10,20 @@ from findimg.library.channels import NO_CHANNELS, Channels, channel_of
 from findimg.library.manifest import Manifest
 from findimg.search.answers.results import Hit
 from findimg.search.searcher import Searcher
-from findimg_bot.answers import (
-    ImageResults,
-    Question,
-    TagResults,
-    WordResults,
-    answer_question,
-    example_words,
-    parse_question,
-    related_words,
-)
 from findimg_bot.errors import SlackAccessError
 from findimg_bot.live_library import LiveLibrary, NoVisibleImageError
+from findimg_bot.question_results import (
+    ImageResults,
+    TagResults,
+    WordResults,
+    example_words,
+    find_results,
+    related_words,
+)
+from findimg_bot.questions import Question, parse_question
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
-from findimg_bot.slack.blocks.results.page import HitDetails, ResultsPage
+from findimg_bot.slack.blocks.results.results_page import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.channel_ids import is_direct
 from findimg_bot.slack.replies import Reply
@@ -68,7 +67,7 @@ class LibraryReader:
         """
 
         def find(searcher: Searcher) -> ResultsPage:
-            results = answer_question(searcher, question, count, skip)
+            results = find_results(searcher, question, count, skip)
             assert isinstance(results, ImageResults)
             query = parse_question(question)
             return ResultsPage(
@@ -97,7 +96,7 @@ class LibraryReader:
         """
 
         def find(searcher: Searcher) -> Hit | None:
-            results = answer_question(searcher, question, PAGE, skip)
+            results = find_results(searcher, question, PAGE, skip)
             hits = results.hits if isinstance(results, ImageResults) else []
             return next((hit for hit in hits if hit.uri == uri), None)
 
@@ -135,7 +134,7 @@ class LibraryReader:
         """
 
         def read(searcher: Searcher) -> TagResults:
-            results = answer_question(searcher, replace(question, command="/tag"), TAGS)
+            results = find_results(searcher, replace(question, command="/tag"), TAGS)
             assert isinstance(results, TagResults)
             return results
 

@@ -55,8 +55,8 @@ class Metrics:
         self._connected.set(connected)
 
     @contextmanager
-    def answering(self, kind: str) -> Iterator[None]:
-        """Count and time one question. An error counts as a failure and is raised again."""
+    def measuring_request(self, kind: str) -> Iterator[None]:
+        """Count and time one request. An error counts as a failure and is raised again."""
         self._queries.labels(kind).inc()
         start = time.perf_counter()
         try:

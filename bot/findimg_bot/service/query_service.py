@@ -10,17 +10,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError, UnknownWordError
 from findimg.library.channels import channel_of
-from findimg_bot.answers import Question
-from findimg_bot.service.answering import TeachableError
+from findimg_bot.questions import Question
 from findimg_bot.service.library_reader import LibraryReader
+from findimg_bot.service.request_handling import TeachableError
 from findimg_bot.service.teaching import Teaching, suggested_name
 from findimg_bot.service.thumbnail_sender import ThumbnailSender
 from findimg_bot.slack.blocks.button_values import hit_value
 from findimg_bot.slack.blocks.elements import Block, small_text
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.picture_text import picture_text_message
-from findimg_bot.slack.blocks.results.answer import results_message
-from findimg_bot.slack.blocks.results.page import HitThumbnails, ResultsPage
+from findimg_bot.slack.blocks.results.results_message import results_message
+from findimg_bot.slack.blocks.results.results_page import HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.results.single_image import copies_message, link_preview, shared_image_message
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.taught_names import unknown_words_message

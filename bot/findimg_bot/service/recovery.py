@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from findimg.errors import StorageError
-from findimg_bot.slack.answer_record import SupersededError
+from findimg_bot.slack.delivery_record import SupersededError
 from findimg_bot.state.database import Database
 from findimg_bot.state.requests import LEASE_SECONDS, NewRequest, Requests, TakenRequest
 from findimg_bot.state.write_queue import WriteQueue
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class OpenRequest:
-    """A request that is not answered yet. It is the `AnswerRecord` of its answer.
+    """A request that is not answered yet. It is the `DeliveryRecord` of its answer.
 
     Attributes:
         recorded: whether the request is new, once it is recorded.
@@ -39,14 +39,14 @@ class OpenRequest:
     is_interrupted: bool = False
     _is_started: bool = False
 
-    async def start_answer(self) -> None:
-        """See `AnswerRecord.start_answer`. Without the database an answer is sent all the same."""
+    async def start_delivery(self) -> None:
+        """See `DeliveryRecord.start_delivery`. Without the database an answer is sent all the same."""
         if not self._is_started:
-            await self.recovery.start_answer(self)
+            await self.recovery.start_delivery(self)
             self._is_started = True
 
     async def save_progress(self, ts: str) -> None:
-        """See `AnswerRecord.save_progress`."""
+        """See `DeliveryRecord.save_progress`."""
         self.progress = ts
         with suppress(StorageError):
             await self.recovery.save_progress(self)
@@ -146,14 +146,14 @@ class Recovery:
         self._records.close()
         self._queue.close()
 
-    async def start_answer(self, request: OpenRequest) -> None:
+    async def start_delivery(self, request: OpenRequest) -> None:
         """See `OpenRequest`."""
         if self._is_stopped:
             raise SupersededError
         try:
             if request.recorded:
                 await asyncio.shield(request.recorded)
-            if not await self._queue.write(self._requests.start_answers, request.id):
+            if not await self._queue.write(self._requests.start_deliveries, request.id):
                 raise SupersededError
         except StorageError as error:
             _log.warning("An answer is sent without a record: %s", error)

@@ -30,8 +30,8 @@ from findimg.taught.teaching import (
     undo_person,
 )
 from findimg.text.lexicon import FILLERS
-from findimg_bot.answers import Question, parse_question
 from findimg_bot.live_library import LiveLibrary
+from findimg_bot.questions import Question, parse_question
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.slack.people import Person
 

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.search.answers.results import Hit
 from findimg_bot.service.metrics import Metrics
-from findimg_bot.slack.blocks.results.page import HitThumbnails
+from findimg_bot.slack.blocks.results.results_page import HitThumbnails
 from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.slack.replies import RefusedError
 

@@ -12,9 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
-from findimg_bot.slack.answer_record import current_answer, start_answer
 from findimg_bot.slack.blocks.elements import small_text
 from findimg_bot.slack.blocks.message import Message
+from findimg_bot.slack.delivery_record import current_delivery, start_delivery
 from findimg_bot.slack.limits import MESSAGE_BLOCKS
 
 SEARCHING = "Searching…"
@@ -96,7 +96,7 @@ class EphemeralReply:
         """See `Reply.send`."""
         async with self._sending:
             self.answered = True
-            await start_answer()
+            await start_delivery()
             if fresh and await self._post(message):
                 if self.replace:
                     await self._respond(delete_original=True)
@@ -154,7 +154,7 @@ class ConversationReply:
             elif self.instead_of is None and not self._continue():
                 posted = await self.client.chat_postMessage(channel=self.channel, text=SEARCHING, thread_ts=self.thread)
                 self.instead_of = str(posted["ts"])
-                if record := current_answer.get():
+                if record := current_delivery.get():
                     await record.save_progress(self.instead_of)
 
     async def send(self, message: Message, fresh: bool = False) -> None:
@@ -162,7 +162,7 @@ class ConversationReply:
         async with self._sending:
             self._answered = True
             self._continue()
-            await start_answer()
+            await start_delivery()
             try:
                 await self._post(message)
             except SlackApiError as error:
@@ -175,7 +175,7 @@ class ConversationReply:
 
     def _continue(self) -> bool:
         """Replace the message "Searching…" of a bot that ended, and return whether there is one."""
-        record = current_answer.get()
+        record = current_delivery.get()
         if record and record.progress and self.instead_of is None:
             self.instead_of = record.progress
         return self.instead_of is not None
@@ -217,7 +217,7 @@ class ChannelReply:
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
-        await start_answer()
+        await start_delivery()
         try:
             await _raise_refusal(_post(self.client, self.channel, self.thread, message))
         except SlackApiError as error:
@@ -249,7 +249,7 @@ class PrivateReply:
 
     async def send(self, message: Message, fresh: bool = False) -> None:
         """See `Reply.send`."""
-        await start_answer()
+        await start_delivery()
         if self.channel:
             try:
                 await _raise_refusal(

@@ -14,7 +14,7 @@ from findimg_bot.state.tables import events, leases, requests
 
 REQUEST_SECONDS = 1800.0  # for which a response_url is valid
 LEASE_SECONDS = 10.0  # after which the requests of a bot that ended belong to others
-_TOKENS = ("bot_access_token", "token")  # fields of a request that answering does not need
+_TOKENS = ("bot_access_token", "token")  # fields of a request that their handling does not need
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Requests:
         insert_rows(connection, requests, rows)
         return is_new
 
-    def start_answers(self, connection: Connection, ids: Sequence[str]) -> list[bool]:
+    def start_deliveries(self, connection: Connection, ids: Sequence[str]) -> list[bool]:
         """Store that answers are being sent. Return for each request whether it still belongs to this bot."""
         change = update(requests).where(self._mine(ids)).values(is_answered=True).returning(requests.c.id)
         mine = set(connection.execute(change).scalars())

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, select
 
 from findimg.search.image_features import ImageFeatures
-from findimg_bot.answers import Question
+from findimg_bot.questions import Question
 from findimg_bot.state.database import Database, insert_row
 from findimg_bot.state.leases import Leases
 from findimg_bot.state.picture_changes import PictureChanges, delete_old_changes

@@ -15,8 +15,9 @@ from findimg.library.library import Library
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
-from findimg_bot.answers import ImageResults, answer_question, read_command
 from findimg_bot.live_library import LiveLibrary
+from findimg_bot.question_results import ImageResults, find_results
+from findimg_bot.questions import read_command
 from findimg_jobs.indexing.run import index
 
 PARTS = ["versions", "segments", "shared"]  # the folders of a library that hold its versions
@@ -72,7 +73,7 @@ def add_version(library: Library, like: str, **changes: object) -> str:
 
 def asked(searcher: Searcher, text: str = "/findimg cat") -> tuple[str, list[str]]:
     """Search, and return the version that answers and the URIs of the hits."""
-    found = answer_question(searcher, read_command(text), 5)
+    found = find_results(searcher, read_command(text), 5)
     assert isinstance(found, ImageResults)
     return found.version, [hit.uri for hit in found.hits]
 

@@ -18,7 +18,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def test_questions_are_counted_and_timed_by_kind(metrics: Metrics) -> None:
     for kind in ("findimg", "findimg", "tag"):
-        with metrics.answering(kind):
+        with metrics.measuring_request(kind):
             pass
     assert value(metrics, "findimg_queries_total", kind="findimg") == 2
     assert value(metrics, "findimg_queries_total", kind="tag") == 1
@@ -41,7 +41,7 @@ def test_questions_are_counted_and_timed_by_kind(metrics: Metrics) -> None:
     ],
 )
 def test_failure_is_counted_as_the_users_or_the_operators(metrics: Metrics, error: Exception, fault: str) -> None:
-    with pytest.raises(type(error)), metrics.answering("tag"):
+    with pytest.raises(type(error)), metrics.measuring_request("tag"):
         raise error
     assert value(metrics, "findimg_failures_total", kind="tag", fault=fault) == 1
     assert value(metrics, "findimg_queries_total", kind="tag") == 1
@@ -59,7 +59,7 @@ def test_only_the_served_version_is_shown(metrics: Metrics) -> None:
 
 
 def test_metrics_are_separate_for_each_bot(metrics: Metrics) -> None:
-    with Metrics().answering("tag"):
+    with Metrics().measuring_request("tag"):
         pass
     assert value(metrics, "findimg_queries_total", kind="tag") is None
 

@@ -9,7 +9,7 @@ from findimg.errors import QueryError
 from findimg.search.query import parse
 from findimg.settings import Settings
 from findimg.taught.names import name_key
-from findimg_bot.answers import Question
+from findimg_bot.questions import Question
 from findimg_bot.service.teaching import Teaching, name_query, suggested_name
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.people import Person, read_person

@@ -14,15 +14,15 @@ from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.search.answers.results import Hit, TextMatch
 from findimg.search.query import LONGEST
 from findimg.search.tags import Tag
-from findimg_bot.answers import ImageResults, TagResults, WordResults
+from findimg_bot.question_results import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.guidance import HELP, help_message
 from findimg_bot.slack.blocks.home_tab import home_tab
 from findimg_bot.slack.blocks.image_choice import image_choice_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest, choose_image_modal
-from findimg_bot.slack.blocks.results.answer import results_message
-from findimg_bot.slack.blocks.results.page import HitDetails, HitThumbnails, ResultsPage
+from findimg_bot.slack.blocks.results.results_message import results_message
+from findimg_bot.slack.blocks.results.results_page import HitDetails, HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.results.single_image import copies_message, link_message, shared_image_message
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.text import escaped, file_name, plain

@@ -22,7 +22,7 @@ from findimg_bot.slack.blocks.modals.teach_name import (
     teach_choices,
     teach_modal,
 )
-from findimg_bot.slack.blocks.results.page import HitDetails, HitThumbnails
+from findimg_bot.slack.blocks.results.results_page import HitDetails, HitThumbnails
 from findimg_bot.slack.blocks.taught_names import (
     history_message,
     lesson_blocks,

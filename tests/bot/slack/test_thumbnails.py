@@ -16,7 +16,7 @@ from findimg.errors import ObjectMissingError
 from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage, open_storage
 from findimg_bot.errors import slack_failure
-from findimg_bot.slack.blocks.results.page import HitThumbnails
+from findimg_bot.slack.blocks.results.results_page import HitThumbnails
 from findimg_bot.slack.pictures import thumbnails
 from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.state.store import Store

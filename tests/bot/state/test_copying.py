@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from findimg.errors import SettingsError
 from findimg_bot import cli
-from findimg_bot.answers import Question
+from findimg_bot.questions import Question
 from findimg_bot.slack.installation.stores import InstallationStore, token_cipher
 from findimg_bot.state import copying
 from findimg_bot.state.copying import copy_state

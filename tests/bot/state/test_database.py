@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from findimg.errors import FindimgError, SettingsError, StorageError
-from findimg_bot.answers import Question
+from findimg_bot.questions import Question
 from findimg_bot.state import database
 from findimg_bot.state.store import Store, StoredQuestion
 from tests.bot import postgresql

@@ -42,7 +42,7 @@ class Bot:
         return list(self.run(lambda connection: self._requests.record(connection, new)))
 
     def starts(self, *ids: str) -> list[bool]:
-        return list(self.run(lambda connection: self._requests.start_answers(connection, ids)))
+        return list(self.run(lambda connection: self._requests.start_deliveries(connection, ids)))
 
     def finish(self, *ids: str) -> None:
         self.run(lambda connection: self._requests.finish(connection, ids))

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from findimg.errors import SettingsError
 from findimg.search.image_features import ImageFeatures
-from findimg_bot.answers import Question
+from findimg_bot.questions import Question
 from findimg_bot.state.store import EVENT_SECONDS, QUESTION_SECONDS, Store, StoredQuestion
 
 CAT = StoredQuestion("T1", "U1", Question("/findimg", "cat sofa"), 5, ("s3://photos/a.jpg", "/photos/größe 猫.png"))
@@ -242,7 +242,7 @@ def test_start_waits_for_another_process_that_creates_the_file(tmp_path: Path) -
 
 WRITER = """
 import sys
-from findimg_bot.answers import Question
+from findimg_bot.questions import Question
 from findimg_bot.state.store import Store, StoredQuestion
 
 store, team = Store(sys.argv[1]), sys.argv[2]

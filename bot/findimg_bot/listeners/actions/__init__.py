@@ -16,7 +16,7 @@ from findimg_bot.listeners.actions.turn_page import turn_page
 from findimg_bot.slack.blocks.image_choice import CHOOSE_FILE, CHOOSE_HIT
 from findimg_bot.slack.blocks.modals.choose_image import CHOOSE_FOR_SIMILAR, CHOOSE_TO_TAG
 from findimg_bot.slack.blocks.modals.find_picture import NEXT_IN_MODAL, PREVIOUS_IN_MODAL, SEARCH_IN_MODAL
-from findimg_bot.slack.blocks.results.answer import CHANGE_LAYOUT, NEXT, OPEN_IMAGE, PREVIOUS
+from findimg_bot.slack.blocks.results.results_message import CHANGE_LAYOUT, NEXT, OPEN_IMAGE, PREVIOUS
 from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS, SHARE_ANYWAY
 from findimg_bot.slack.blocks.tags import FIND_SIMILAR
 

@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.clicks import reply_to_errors, thread_of_click
-from findimg_bot.listeners.picture_answers import open_image_modal
+from findimg_bot.listeners.image_questions import open_image_modal
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest
 
@@ -25,7 +25,7 @@ async def choose_image(
     await ack()
     services = services_of(context)
     channel = body.get("channel", {}).get("id", "")
-    async with services.answering("modal", reply_to_errors(body, client, respond)):
+    async with services.handling_request("modal", reply_to_errors(body, client, respond)):
         command = "/similar" if action["value"] == "/similar" else "/tag"
         thread = thread_of_click(body) if channel else None
         await open_image_modal(client, body["trigger_id"], ImageRequest(command, channel, thread=thread))

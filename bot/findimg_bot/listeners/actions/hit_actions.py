@@ -10,9 +10,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg.library.channels import channel_of
-from findimg_bot.answers import Question
 from findimg_bot.listeners.clicks import find_question, reply_to_click, reply_to_errors, thread_of_click
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
+from findimg_bot.questions import Question
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.query_service import LargerAudienceError
 from findimg_bot.slack.blocks.button_values import NO_IMAGE, read_hit_value
@@ -58,7 +58,7 @@ async def chosen_question_and_image(context: AsyncBoltContext, choice: str) -> t
 async def answer_similar(click: Click, choice: str) -> None:
     """Answer the person who clicked with images like this one."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.answering("similar", reply):
+    async with click.services.handling_request("similar", reply):
         stored, uri = await chosen_question_and_image(click.context, choice)
         question = Question("/similar", "", like=uri)
         await click.services.queries.search(click.client, team_of(click.context), reply, question)
@@ -68,7 +68,7 @@ async def answer_similar(click: Click, choice: str) -> None:
 async def answer_tags(click: Click, choice: str) -> None:
     """Answer the person who clicked with the image's tags."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.answering("tag", reply):
+    async with click.services.handling_request("tag", reply):
         question = Question("/tag", "", like=await chosen_image(click.context, choice))
         await click.services.queries.tag(team_of(click.context), reply, question, None)
 
@@ -77,7 +77,7 @@ async def share_hit(click: Click, choice: str) -> None:
     """Post the image to the channel, or to the thread of the answer. Ask before people see it who could not before."""
     body = click.body
     errors = reply_to_errors(body, click.client, click.respond)
-    async with click.services.answering("share", errors):
+    async with click.services.handling_request("share", errors):
         stored, uri = await chosen_question_and_image(click.context, choice)
         channel, user = body["channel"]["id"], body["user"]["id"]
         reply = ChannelReply(click.respond, click.client, channel, user, thread_of_click(body))
@@ -92,7 +92,7 @@ async def share_hit(click: Click, choice: str) -> None:
 async def answer_copies(click: Click, choice: str) -> None:
     """Answer the person who clicked with the copies of the image."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.answering("copies", reply):
+    async with click.services.handling_request("copies", reply):
         stored, uri = await chosen_question_and_image(click.context, choice)
         await click.services.queries.show_copies(reply, stored, uri)
 
@@ -100,14 +100,14 @@ async def answer_copies(click: Click, choice: str) -> None:
 async def answer_text(click: Click, choice: str) -> None:
     """Answer the person who clicked with the image's text."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.answering("text", reply):
+    async with click.services.handling_request("text", reply):
         await click.services.queries.show_text(reply, await chosen_image(click.context, choice))
 
 
 async def answer_link(click: Click, choice: str) -> None:
     """Answer the person who clicked with a link to the original image."""
     reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.answering("open", reply):
+    async with click.services.handling_request("open", reply):
         uri = await chosen_image(click.context, choice)
         if channel_of(uri):
             await click.services.reader.check_visible(uri)

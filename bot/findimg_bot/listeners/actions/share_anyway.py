@@ -31,7 +31,7 @@ async def share_anyway(
     reply: Reply = ConversationReply(client, target, user)
     if target == here:
         reply = ChannelReply(respond, client, target, user, thread_of_click(body))
-    async with services.answering("share", reply_to_errors(body, client, respond)):
+    async with services.handling_request("share", reply_to_errors(body, client, respond)):
         stored, uri = await chosen_question_and_image(context, choice)
         await services.queries.share(client, team_of(context), reply, uri, is_confirmed=True)
         await respond(delete_original=True)

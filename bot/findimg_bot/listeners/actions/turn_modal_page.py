@@ -20,7 +20,7 @@ async def turn_modal_page(
     await ack()
     services = services_of(context)
     reply = ModalReply(client, body["view"]["id"], body["user"]["id"])
-    async with services.answering(action["action_id"], reply):
+    async with services.handling_request(action["action_id"], reply):
         stored = await find_question(context, action["value"])
         step = PAGE if action["action_id"] == NEXT_IN_MODAL else -PAGE
         skip = max(0, stored.skip + step)

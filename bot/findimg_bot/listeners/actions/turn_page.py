@@ -9,11 +9,11 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.answers import Layout
 from findimg_bot.listeners.clicks import find_question, reply_to_click, reply_to_errors
 from findimg_bot.listeners.request_context import services_of, team_of
+from findimg_bot.questions import Layout
 from findimg_bot.service.library_reader import PAGE
-from findimg_bot.slack.blocks.results.answer import CHANGE_LAYOUT, NEXT, PREVIOUS
+from findimg_bot.slack.blocks.results.results_message import CHANGE_LAYOUT, NEXT, PREVIOUS
 from findimg_bot.state.store import StoredQuestion
 
 
@@ -29,7 +29,7 @@ async def turn_page(
     await ack()
     services = services_of(context)
     reply = reply_to_click(body, client, respond, replace=True)
-    async with services.answering(action["action_id"], reply_to_errors(body, client, respond)):
+    async with services.handling_request(action["action_id"], reply_to_errors(body, client, respond)):
         stored = _CHANGES[action["action_id"]](await find_question(context, action["value"]))
         await services.queries.search(client, team_of(context), reply, stored.question, stored.skip)
 

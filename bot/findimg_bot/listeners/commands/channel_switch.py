@@ -37,7 +37,7 @@ async def switch_channel(
     services = services_of(context)
     user, channel = command["user_id"], command["channel_id"]
     errors = EphemeralReply(respond, client, channel, user, answered=True)
-    async with services.answering("switch", errors):
+    async with services.handling_request("switch", errors):
         team = str(context.team_id or team_of(context))
         own = await all_channels(
             client.users_conversations, user=user, types="public_channel,private_channel", team_id=team

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg_bot.listeners.commands.acknowledge import acknowledge
 from findimg_bot.listeners.commands.channel_switch import SWITCHES, switch_channel
 from findimg_bot.listeners.request_context import services_of, team_of
-from findimg_bot.service.questions import read_search_question
+from findimg_bot.service.question_from_message import read_search_question
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import EphemeralReply
 
@@ -29,6 +29,6 @@ async def findimg(
     services = services_of(context)
     user, channel = command["user_id"], command["channel_id"]
     reply = EphemeralReply(respond, client, channel, user)
-    async with services.answering("findimg", reply):
+    async with services.handling_request("findimg", reply):
         question = await read_search_question(services.uploads, client, message, user, channel)
         await services.queries.search(client, team_of(context), reply, question)

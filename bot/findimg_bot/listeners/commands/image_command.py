@@ -8,9 +8,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.commands.acknowledge import acknowledge
-from findimg_bot.listeners.picture_answers import answer_image_question, open_image_modal
+from findimg_bot.listeners.image_questions import answer_image_question, open_image_modal
 from findimg_bot.listeners.request_context import services_of, team_of
-from findimg_bot.service.questions import read_image_question
+from findimg_bot.service.question_from_message import read_image_question
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import EphemeralReply
@@ -35,7 +35,7 @@ async def answer_image_command(
     services = services_of(context)
     user, channel = command["user_id"], command["channel_id"]
     reply = EphemeralReply(respond, client, channel, user)
-    async with services.answering(name[1:], reply):
+    async with services.handling_request(name[1:], reply):
         found = await read_image_question(services.uploads, client, name, message, user, channel)
         if found is None:
             await open_image_modal(

@@ -8,9 +8,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.taught.names import clean_name
-from findimg_bot.answers import Question
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.listeners.teach_modal import PicturePage, open_teach_modal, show_pictures, show_uploads
+from findimg_bot.questions import Question
 from findimg_bot.service.teaching import name_query
 from findimg_bot.slack.blocks.guidance import help_message
 from findimg_bot.slack.blocks.modals.teach_name import TeachRequest
@@ -33,14 +33,14 @@ async def teach(
     services = services_of(context)
     user, channel = command["user_id"], command["channel_id"]
     errors = EphemeralReply(respond, client, channel, user, answered=True)
-    async with services.answering("teach", errors):
+    async with services.handling_request("teach", errors):
         if not message.text and not message.links:
             await errors.send(taught_list_message(await services.teaching.list_names(), 0, team_of(context)))
             return
         name = clean_name(message.text) if message.text else ""
         request = TeachRequest(name, channel)
         reply = await open_teach_modal(context, client, command["trigger_id"], request)
-        async with services.answering("teach_pictures", reply):
+        async with services.handling_request("teach_pictures", reply):
             if message.links:
                 file = await find_linked(client, message.links[0], user, channel)
             else:

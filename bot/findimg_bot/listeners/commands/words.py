@@ -25,5 +25,5 @@ async def words(
         return
     services = services_of(context)
     reply = EphemeralReply(respond, client, command["channel_id"], command["user_id"])
-    async with services.answering("words", reply):
+    async with services.handling_request("words", reply):
         await services.queries.show_related_words(reply, message.text)

@@ -10,16 +10,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg.search.query import filters_beside_image
 from findimg.text.politeness import is_greeting
-from findimg_bot.answers import Question
 from findimg_bot.listeners.admission import viewed_channel
 from findimg_bot.listeners.assistant_panel import has_panel
-from findimg_bot.listeners.clicks import hits_of_answer
-from findimg_bot.listeners.picture_answers import answer_files
+from findimg_bot.listeners.clicks import hits_of_results_message
+from findimg_bot.listeners.image_questions import answer_files
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.listeners.teach_modal import teach_and_confirm
-from findimg_bot.service.answering import PROGRESS_DELAY
+from findimg_bot.questions import Question
 from findimg_bot.service.library_reader import LibraryReader
-from findimg_bot.service.questions import add_uploaded_image, read_search_question
+from findimg_bot.service.question_from_message import add_uploaded_image, read_search_question
+from findimg_bot.service.request_handling import PROGRESS_DELAY
 from findimg_bot.slack.blocks.button_values import with_suffix
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
 from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
@@ -49,7 +49,7 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
     beside = is_direct(channel) and not in_panel
     thread = event.get("thread_ts") or (None if beside else event["ts"])
     reply = ConversationReply(client, channel, user, thread, in_panel=in_panel)
-    async with services.answering("message", reply, 0.0 if in_panel else PROGRESS_DELAY):
+    async with services.handling_request("message", reply, 0.0 if in_panel else PROGRESS_DELAY):
         message = read_message(event.get("text") or "")
         if name := name_to_teach(message):
             await _teach_from_message(name, event, context, client, reply)
@@ -60,7 +60,7 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
             if event.get("files"):
                 raise QueryError("That file is not an image. Send a photo.")
             for earlier in await _messages_with_pictures(client, event, context.bot_id):
-                if uris := await hits_of_answer(context, earlier):
+                if uris := await hits_of_results_message(context, earlier):
                     await reply.send(_which_hit(uris, task))
                     return
                 if files := await images_of(client, earlier):
@@ -100,7 +100,7 @@ async def _teach_from_message(
     files = await images_of(client, event)
     if not files:
         for earlier in await _messages_with_pictures(client, event, context.bot_id):
-            if await hits_of_answer(context, earlier):
+            if await hits_of_results_message(context, earlier):
                 raise QueryError("Use Teach below that answer, and tick the pictures that show it.")
             if files := await images_of(client, earlier):
                 break

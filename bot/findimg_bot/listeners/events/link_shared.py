@@ -42,7 +42,7 @@ async def link_shared(event: dict[str, Any], context: AsyncBoltContext, client: 
             raise
 
     try:
-        with services.metrics.answering("unfurl"):
+        with services.metrics.measuring_request("unfurl"):
             await services.queries.preview_links(client, team_of(context), links, send)
     except FindimgError as error:
         _log.warning("A link has no preview: %s", error)

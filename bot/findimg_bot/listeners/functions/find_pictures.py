@@ -8,9 +8,9 @@ from slack_bolt.context.complete.async_complete import AsyncComplete
 from slack_bolt.context.fail.async_fail import AsyncFail
 
 from findimg.errors import FindimgError, QueryError
-from findimg_bot.answers import Question
 from findimg_bot.errors import SLACK_ERRORS, SlackAccessError, explain, slack_failure
 from findimg_bot.listeners.request_context import services_of
+from findimg_bot.questions import Question
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.message_text import read_message
@@ -29,7 +29,7 @@ async def find_pictures(
     services = services_of(context)
     try:
         try:
-            with services.metrics.answering("workflow_step"):
+            with services.metrics.measuring_request("workflow_step"):
                 outputs = await _outputs(services.reader, inputs)
         except FindimgError as error:
             await fail(explain(error))

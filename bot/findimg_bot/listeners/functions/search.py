@@ -10,12 +10,12 @@ from slack_bolt.context.complete.async_complete import AsyncComplete
 from slack_bolt.context.fail.async_fail import AsyncFail
 
 from findimg.errors import FindimgError, QueryError
-from findimg_bot.answers import Question
 from findimg_bot.errors import SLACK_ERRORS, explain, slack_failure
 from findimg_bot.listeners.request_context import services_of, team_of
+from findimg_bot.questions import Question
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.slack.blocks.results.hit_text import description, match_in_words
-from findimg_bot.slack.blocks.results.page import ResultsPage
+from findimg_bot.slack.blocks.results.results_page import ResultsPage
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import SEARCH_RESULTS
 from findimg_bot.slack.message_text import read_message
@@ -36,7 +36,7 @@ async def search(
     services = services_of(context)
     try:
         try:
-            with services.metrics.answering("search"):
+            with services.metrics.measuring_request("search"):
                 results = await _results(services.reader, str(inputs.get("query") or ""), body, context)
         except QueryError:
             await complete({"search_results": []})

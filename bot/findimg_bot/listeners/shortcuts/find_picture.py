@@ -16,5 +16,5 @@ async def find_picture(
 ) -> None:
     """Open the modal. If Slack refuses, the person gets the reason as a direct message."""
     await ack()
-    async with services_of(context).answering("find_picture", PrivateReply(client, "", shortcut["user"]["id"])):
+    async with services_of(context).handling_request("find_picture", PrivateReply(client, "", shortcut["user"]["id"])):
         await client.views_open(trigger_id=shortcut["trigger_id"], view=find_picture_modal())

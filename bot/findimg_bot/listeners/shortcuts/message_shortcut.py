@@ -7,8 +7,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
-from findimg_bot.listeners.clicks import hits_of_answer
-from findimg_bot.listeners.picture_answers import answer_files
+from findimg_bot.listeners.clicks import hits_of_results_message
+from findimg_bot.listeners.image_questions import answer_files
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.button_values import with_suffix
 from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
@@ -31,8 +31,8 @@ async def answer_shortcut(
     reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"], thread)
     services = services_of(context)
     task = command.removeprefix("/")
-    async with services.answering(task, reply):
-        if hits := await hits_of_answer(context, message):
+    async with services.handling_request(task, reply):
+        if hits := await hits_of_results_message(context, message):
             choices = [(name, with_suffix(choice, task)) for choice, name in hits.items()]
             await reply.send(image_choice_message("Which picture of this answer?", choices, CHOOSE_HIT))
         elif files := await images_of(client, message):

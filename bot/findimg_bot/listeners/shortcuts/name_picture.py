@@ -8,7 +8,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
-from findimg_bot.listeners.clicks import find_question, hits_of_answer
+from findimg_bot.listeners.clicks import find_question, hits_of_results_message
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.listeners.teach_modal import PicturePage, open_teach_modal, show_pictures, show_uploads
 from findimg_bot.service.teaching import suggested_name
@@ -28,11 +28,11 @@ async def name_picture(
     thread = thread if thread != message["ts"] else None
     services = services_of(context)
     errors = EphemeralReply(respond, client, channel, shortcut["user"]["id"], thread, answered=True)
-    async with services.answering("teach", errors):
+    async with services.handling_request("teach", errors):
         request = TeachRequest("", channel, thread)
         reply = await open_teach_modal(context, client, shortcut["trigger_id"], request)
-        async with services.answering("teach_pictures", reply):
-            if hits := await hits_of_answer(context, message):
+        async with services.handling_request("teach_pictures", reply):
+            if hits := await hits_of_results_message(context, message):
                 stored = await find_question(context, question_of_value(next(iter(hits))))
                 request = TeachRequest(suggested_name(stored.question), channel, thread)
                 await show_pictures(context, client, reply, request, PicturePage(stored.question, stored.skip))

@@ -6,7 +6,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.picture_answers import answer_file
+from findimg_bot.listeners.image_questions import answer_file
 from findimg_bot.slack.blocks.modals.choose_image import IMAGE_BLOCK, read_chosen_image, read_image_request
 from findimg_bot.slack.replies import PrivateReply
 

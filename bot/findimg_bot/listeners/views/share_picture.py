@@ -28,7 +28,7 @@ async def share_picture(
     choice, channel = read_picture_to_share(view)
     url = next((each["response_url"] for each in body["response_urls"] if each["channel_id"] == channel), None)
     private = PrivateReply(client, "", user)
-    async with services.answering("share", private):
+    async with services.handling_request("share", private):
         stored, uri = await chosen_question_and_image(context, choice)
         reply = ChannelReply(AsyncRespond(response_url=url), client, channel, user)
         try:

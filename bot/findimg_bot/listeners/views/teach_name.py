@@ -36,6 +36,6 @@ async def teach_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltCont
     await ack()
     user = str(context.user_id)
     reply = PrivateReply(client, request.channel, user, request.thread)
-    async with services.answering("teach", reply):
+    async with services.handling_request("teach", reply):
         known = [await find_file(client, file, user, request.channel) for file in request.files]
         await teach_and_confirm(context, client, reply, name, chosen, [*known, *submission.files])

@@ -1,6 +1,6 @@
 """Messages about the words for an image, and about related words."""
 
-from findimg_bot.answers import TagResults, WordResults
+from findimg_bot.question_results import TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block, actions, button, image, section
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.modals.choose_image import CHOOSE_TO_TAG

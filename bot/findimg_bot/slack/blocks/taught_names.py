@@ -16,7 +16,7 @@ from findimg_bot.slack.blocks.elements import (
     small_text,
 )
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results.answer import TEACH_FROM_ANSWER
+from findimg_bot.slack.blocks.results.results_message import TEACH_FROM_RESULTS
 from findimg_bot.slack.blocks.text import escaped, file_name, local_date, notification_text, plain
 
 # action_id of each button. The value of the lists is the number of names on earlier pages.
@@ -73,7 +73,7 @@ def unknown_words_message(text: str, question_id: str) -> Message:
         [
             plain_section(plain(text, 2000)),
             small_text("You can teach it with pictures that show it."),
-            actions([button("Teach", TEACH_FROM_ANSWER, question_id)]),
+            actions([button("Teach", TEACH_FROM_RESULTS, question_id)]),
         ],
     )
 

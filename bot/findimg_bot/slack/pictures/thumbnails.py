@@ -14,7 +14,7 @@ from findimg.search.answers.results import Hit
 from findimg.storage.base import Storage
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.slack.blocks.elements import Block
-from findimg_bot.slack.blocks.results.page import HitThumbnails
+from findimg_bot.slack.blocks.results.results_page import HitThumbnails
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import IMAGE_URL
 from findimg_bot.slack.pictures.picture_grid import draw_grid

@@ -7,11 +7,11 @@ from findimg_bot.listeners.actions.teaching.lists import list_history, list_taug
 from findimg_bot.listeners.actions.teaching.search_to_teach import search_to_teach
 from findimg_bot.listeners.actions.teaching.take_back import erase_own, undo_lesson, undo_person
 from findimg_bot.listeners.actions.teaching.taught_name_modal import open_taught, remove_name, undo_last
-from findimg_bot.listeners.actions.teaching.teach_from_answer import teach_from_answer
+from findimg_bot.listeners.actions.teaching.teach_from_results import teach_from_results
 from findimg_bot.listeners.actions.teaching.turn_teach_page import turn_teach_page
 from findimg_bot.slack.blocks.modals.taught_name import REMOVE_NAME, UNDO_LAST
 from findimg_bot.slack.blocks.modals.teach_name import LIKE_TICKED, NEXT_TO_TEACH, PREVIOUS_TO_TEACH, SEARCH_TO_TEACH
-from findimg_bot.slack.blocks.results.answer import TEACH_FROM_ANSWER
+from findimg_bot.slack.blocks.results.results_message import TEACH_FROM_RESULTS
 from findimg_bot.slack.blocks.taught_names import (
     ERASE_OWN,
     LIST_HISTORY,
@@ -39,7 +39,7 @@ def register(app: AsyncApp) -> None:
     app.action(PREVIOUS_TO_TEACH)(turn_teach_page)
     app.action(REMOVE_NAME)(remove_name)
     app.action(SEARCH_TO_TEACH)(search_to_teach)
-    app.action(TEACH_FROM_ANSWER)(teach_from_answer)
+    app.action(TEACH_FROM_RESULTS)(teach_from_results)
     app.action(UNDO_LAST)(undo_last)
     app.action(UNDO_LESSON)(undo_lesson)
     app.action(UNDO_PERSON)(undo_person)

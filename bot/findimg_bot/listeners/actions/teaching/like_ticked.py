@@ -6,8 +6,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.answers import Question
 from findimg_bot.listeners.teach_modal import PicturePage, show_other_pictures
+from findimg_bot.questions import Question
 from findimg_bot.slack.blocks.modals.teach_name import Choices, TeachRequest, read_ticks
 from findimg_bot.state.store import StoredQuestion
 

@@ -33,7 +33,7 @@ async def list_taught(
     services = services_of(context)
     replace = action["action_id"] in (NEXT_TAUGHT, PREVIOUS_TAUGHT)
     reply = reply_to_click(body, client, respond, replace=replace)
-    async with services.answering("taught", reply):
+    async with services.handling_request("taught", reply):
         skip = read_skip(str(action["value"]))
         await reply.send(taught_list_message(await services.teaching.list_names(), skip, team_of(context)))
 
@@ -46,7 +46,7 @@ async def list_teachers(
     services = services_of(context)
     person = person_of(context)
     reply = reply_to_click(body, client, respond)
-    async with services.answering("taught", reply):
+    async with services.handling_request("taught", reply):
         await reply.send(people_message(await services.teaching.activities(), team_of(context), person.qualified_id))
 
 
@@ -57,6 +57,6 @@ async def list_history(
     await ack()
     services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with services.answering("taught", reply):
+    async with services.handling_request("taught", reply):
         events = await services.teaching.history(MOST_EVENTS + 1)
         await reply.send(history_message(events, team_of(context)))

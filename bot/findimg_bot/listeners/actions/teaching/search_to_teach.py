@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.listeners.teach_modal import PicturePage, show_other_pictures
-from findimg_bot.service.questions import read_search_question
+from findimg_bot.service.question_from_message import read_search_question
 from findimg_bot.slack.blocks.modals.teach_name import Choices, TeachRequest, read_search
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.state.store import StoredQuestion

@@ -25,7 +25,7 @@ async def undo_lesson(
     await ack()
     services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with services.answering("undo", reply):
+    async with services.handling_request("undo", reply):
         count = await services.teaching.undo(person_of(context), str(action["value"]))
         await reply.send(text_message(_taken_back(count)))
 
@@ -42,7 +42,7 @@ async def undo_person(
     await ack()
     services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with services.answering("undo", reply):
+    async with services.handling_request("undo", reply):
         count = await services.teaching.undo_person(person_of(context), str(action["value"]))
         await reply.send(text_message(_taken_back(count)))
 
@@ -54,7 +54,7 @@ async def erase_own(
     await ack()
     services = services_of(context)
     reply = reply_to_click(body, client, respond)
-    async with services.answering("erase", reply):
+    async with services.handling_request("erase", reply):
         count = await services.teaching.erase_own(person_of(context))
         await reply.send(text_message(f"Deleted {counted(count, 'example')} of yours. Nothing of them is left."))
 

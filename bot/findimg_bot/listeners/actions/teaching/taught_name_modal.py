@@ -28,7 +28,7 @@ async def open_taught(
     await ack()
     services = services_of(context)
     channel = body.get("channel", {}).get("id", "")
-    async with services.answering("taught", reply_to_errors(body, client, respond)):
+    async with services.handling_request("taught", reply_to_errors(body, client, respond)):
         name = await services.teaching.find_name(str(action["value"]))
         await client.views_open(trigger_id=body["trigger_id"], view=taught_name_modal(name, channel, team_of(context)))
 
@@ -64,7 +64,7 @@ async def remove_name(
 
 async def _show(client: AsyncWebClient, body: dict[str, Any], context: AsyncBoltContext, shown: dict[str, Any]) -> None:
     """Change the modal. If Slack refuses, the person gets the reason as a direct message."""
-    async with services_of(context).answering("taught", PrivateReply(client, "", body["user"]["id"])):
+    async with services_of(context).handling_request("taught", PrivateReply(client, "", body["user"]["id"])):
         await client.views_update(view_id=body["view"]["id"], view=shown)
 
 

@@ -16,8 +16,8 @@ from findimg_bot.slack.blocks.elements import (
     text_input,
 )
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.results.answer import heading_blocks, picture_note, rows
-from findimg_bot.slack.blocks.results.page import HitThumbnails, ResultsPage
+from findimg_bot.slack.blocks.results.results_message import heading_blocks, picture_note, rows
+from findimg_bot.slack.blocks.results.results_page import HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.text import file_name, notification_text, plain
 from findimg_bot.slack.limits import check_view
 

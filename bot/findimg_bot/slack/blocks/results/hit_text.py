@@ -1,10 +1,10 @@
-"""What an answer says about a hit: how well it fits, its date, size, folder and copies."""
+"""What a message says about a hit: how well it fits, its date, size, folder and copies."""
 
 from collections.abc import Callable, Sequence
 
 from findimg.search.answers.results import Hit
 from findimg.terminal import counted
-from findimg_bot.slack.blocks.results.page import HitDetails, ResultsPage
+from findimg_bot.slack.blocks.results.results_page import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name, plain
 from findimg_bot.slack.limits import ALT_TEXT, SECTION_TEXT
 

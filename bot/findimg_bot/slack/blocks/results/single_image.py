@@ -1,4 +1,4 @@
-"""Messages about one image of an answer: sharing it, its link, its copies, and previews of links to it."""
+"""Messages about one image of a results page: sharing it, its link, its copies, and previews of links to it."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from findimg_bot.slack.blocks.button_values import with_suffix
 from findimg_bot.slack.blocks.elements import Block, actions, button, image, section, small_text, thumbnail
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.results.hit_text import alt_text, facts, name_and_link
-from findimg_bot.slack.blocks.results.page import HitDetails
+from findimg_bot.slack.blocks.results.results_page import HitDetails
 from findimg_bot.slack.blocks.text import escaped, file_name, notification_text
 from findimg_bot.slack.limits import SECTION_TEXT
 

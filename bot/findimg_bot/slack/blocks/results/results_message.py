@@ -1,4 +1,4 @@
-"""The answer to a search: one page of hits as compact rows, as cards, or on a contact sheet."""
+"""The message of one results page: its hits as compact rows, as cards, or on a contact sheet, and its buttons."""
 
 from collections.abc import Sequence
 
@@ -19,14 +19,14 @@ from findimg_bot.slack.blocks.elements import (
 from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.results.hit_text import alt_text, dates, facts, match_in_words, name_and_link
-from findimg_bot.slack.blocks.results.page import HitDetails, HitThumbnails, ResultsPage
+from findimg_bot.slack.blocks.results.results_page import HitDetails, HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS
 from findimg_bot.slack.blocks.text import escaped, escaped_match, file_name, local_date, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT, SECTION_TEXT, clip
 
 # action_id of each button
 PREVIOUS, NEXT, CHANGE_LAYOUT = "previous", "next", "change_layout"
-OPEN_IMAGE, TEACH_FROM_ANSWER = "open_image", "teach"
+OPEN_IMAGE, TEACH_FROM_RESULTS = "open_image", "teach"
 
 
 def results_message(
@@ -37,7 +37,7 @@ def results_message(
     private: bool = True,
     cards: bool = True,
 ) -> Message:
-    """Return the answer that shows one page of hits.
+    """Return the message that shows one results page.
 
     Args:
         question_id: id of the stored question, which the buttons carry.
@@ -141,7 +141,7 @@ def _controls(page: ResultsPage, question_id: str, private: bool) -> list[Block]
     if page.details:
         controls.append(button("List" if page.grid else "Grid", CHANGE_LAYOUT, question_id))
     if page.teaches:
-        controls.append(button("Teach", TEACH_FROM_ANSWER, question_id))
+        controls.append(button("Teach", TEACH_FROM_RESULTS, question_id))
     return controls
 
 

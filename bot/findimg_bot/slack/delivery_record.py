@@ -1,4 +1,4 @@
-"""The record of the answer that is being sent, so that another bot does not send it again."""
+"""The delivery record of a request: whether its answer is being sent, so that another bot does not send it again."""
 
 from contextvars import ContextVar
 from typing import Protocol
@@ -8,8 +8,8 @@ class SupersededError(Exception):
     """Another bot has taken over the request, and answers it."""
 
 
-class AnswerRecord(Protocol):
-    """The record of the request that is being answered. It prevents a second answer after a bot was killed.
+class DeliveryRecord(Protocol):
+    """Record of the answer to one request. It prevents a second answer after a bot was killed.
 
     Attributes:
         progress: timestamp of the message "Searching…" that the answer replaces, empty if there is none.
@@ -17,7 +17,7 @@ class AnswerRecord(Protocol):
 
     progress: str
 
-    async def start_answer(self) -> None:
+    async def start_delivery(self) -> None:
         """Record that an answer is being sent.
 
         Raises:
@@ -29,10 +29,10 @@ class AnswerRecord(Protocol):
 
 
 # Set for each request that is recorded.
-current_answer: ContextVar[AnswerRecord | None] = ContextVar("current_answer", default=None)
+current_delivery: ContextVar[DeliveryRecord | None] = ContextVar("current_delivery", default=None)
 
 
-async def start_answer() -> None:
-    """Record that the answer to the current request is being sent. Errors as of `AnswerRecord.start_answer`."""
-    if record := current_answer.get():
-        await record.start_answer()
+async def start_delivery() -> None:
+    """Record that the answer to the current request is being sent. Errors as of `DeliveryRecord.start_delivery`."""
+    if record := current_delivery.get():
+        await record.start_delivery()

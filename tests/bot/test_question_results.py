@@ -5,8 +5,9 @@ import pytest
 from findimg.errors import LibraryError, QueryError
 from findimg.search.image_features import ImageFeatures
 from findimg.settings import Settings
-from findimg_bot.answers import ImageResults, Question, TagResults, answer_question, read_command, related_words
 from findimg_bot.live_library import LiveLibrary
+from findimg_bot.question_results import ImageResults, TagResults, find_results, related_words
+from findimg_bot.questions import Question, read_command
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def asked(
 ) -> ImageResults | TagResults:
     question = read_command(text)
     with live.lease() as searcher:
-        return answer_question(searcher, Question(question.command, question.text, features=seen), k, skip)
+        return find_results(searcher, Question(question.command, question.text, features=seen), k, skip)
 
 
 def names(found: ImageResults | TagResults) -> list[str]:
@@ -62,7 +63,7 @@ def test_like_excludes_the_image_itself(live: LiveLibrary, samples: Path, comman
 
 def test_question_about_an_indexed_image(live: LiveLibrary, samples: Path) -> None:
     with live.lease() as searcher:
-        found = answer_question(searcher, Question("/similar", "type:png", like=f"{samples}/motorcycle-left.png"), 3)
+        found = find_results(searcher, Question("/similar", "type:png", like=f"{samples}/motorcycle-left.png"), 3)
     assert names(found)[0] == "motorcycle-right.png"
     assert {Path(name).suffix for name in names(found)} == {".png"}
 

@@ -1,33 +1,17 @@
-"""From a question to its result: hits, tags or words."""
+"""Finds the results of a question: hits, tags or words."""
 
 import time
-from dataclasses import dataclass, replace
-from datetime import date
-from typing import Literal
+from dataclasses import dataclass
 
 from findimg.errors import QueryError
 from findimg.search.answers.results import Hit
-from findimg.search.image_features import ImageFeatures, fits
-from findimg.search.query import Query, parse
+from findimg.search.image_features import fits
 from findimg.search.searcher import Searcher
 from findimg.search.tags import Tag
 from findimg.text.vectors import WordVectors
+from findimg_bot.questions import Question, parse_question
 
-Layout = Literal["list", "grid"]
-COMMANDS = ("/findimg", "/similar", "/tag", "/words")
 _SAMPLED = 40  # images whose classes are examples of what to search for
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question, with everything that the next page of its answer needs."""
-
-    command: str  # one of COMMANDS, or `/teach`
-    text: str  # what was typed after it
-    like: str | None = None  # URI of the indexed image it is about, where the text names none
-    features: ImageFeatures | None = None  # of the uploaded image it is about
-    name: str = ""  # file name of that image
-    layout: Layout = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +48,7 @@ class WordResults:
 Results = ImageResults | TagResults | WordResults
 
 
-def read_command(text: str) -> Question:
-    """Return the question in a line such as `/findimg cat sofa`, `/tag` or `/words said`; without a command it is a
-    search.
-
-    Raises:
-        QueryError: the line starts with a slash, but with none of the commands.
-    """
-    command, _, rest = text.strip().partition(" ")
-    if not command.startswith("/"):
-        return Question("/findimg", text.strip())
-    if command not in COMMANDS:
-        raise QueryError(f"{command!r} is not a command. Start with one of {', '.join(COMMANDS)}.")
-    return Question(command, rest.strip())
-
-
-def parse_question(question: Question) -> Query:
-    """Return the parsed query of a question about images.
-
-    Raises:
-        QueryError: the text cannot be parsed.
-    """
-    about_image = question.features is not None or question.like is not None
-    if not question.text and question.command != "/findimg":
-        return Query("", like=question.like)
-    query = parse(question.text, image=about_image, today=date.today())
-    return replace(query, like=question.like) if question.like is not None else query
-
-
-def answer_question(searcher: Searcher, question: Question, k: int, skip: int = 0) -> ImageResults | TagResults:
+def find_results(searcher: Searcher, question: Question, k: int, skip: int = 0) -> ImageResults | TagResults:
     """Return the result of any question except `/words`.
 
     Args:

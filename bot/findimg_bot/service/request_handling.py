@@ -1,4 +1,4 @@
-"""Surrounds each answer: counts and times it, shows progress, and sends the reason when there is no answer."""
+"""Surrounds the handling of each request: counts and times it, shows progress, and sends the reason for an error."""
 
 import asyncio
 import logging
@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from findimg.errors import UnknownWordError
 from findimg_bot.errors import SLACK_ERRORS, explain, slack_failure
 from findimg_bot.service.metrics import Metrics
-from findimg_bot.slack.answer_record import SupersededError
 from findimg_bot.slack.blocks.message import Message, text_message
+from findimg_bot.slack.delivery_record import SupersededError
 from findimg_bot.slack.replies import Reply
 
 PROGRESS_DELAY = 1.5  # seconds until the person is told that the search is running
@@ -30,20 +30,20 @@ class TeachableError(UnknownWordError):
 
 
 @asynccontextmanager
-async def answering(
+async def handling_request(
     metrics: Metrics, kind: str, reply: Reply, progress_after: float = PROGRESS_DELAY
 ) -> AsyncIterator[None]:
-    """Count and time a question, and send the reason when the block raises an error.
+    """Count and time a request, show progress, and send the reason when the block raises an error.
 
     Args:
-        kind: label of the question in the metrics.
+        kind: label of the request in the metrics.
         progress_after: seconds until the person is told that the search is running.
     """
     progress = asyncio.create_task(_show_progress_later(reply, progress_after))
     # Acknowledge all pending requests before starting any search.
     await asyncio.sleep(_ACKNOWLEDGE_DELAY)
     try:
-        with metrics.answering(kind):
+        with metrics.measuring_request(kind):
             yield
     except SupersededError:
         _log.info("Another bot has taken over a request.")

@@ -7,11 +7,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
-from findimg_bot.answers import Question
 from findimg_bot.errors import access_error, explain
 from findimg_bot.listeners.request_context import services_of, team_of
+from findimg_bot.questions import Question
 from findimg_bot.service.query_service import MAX_TAGGED, QueryService
-from findimg_bot.service.questions import add_uploaded_image
+from findimg_bot.service.question_from_message import add_uploaded_image
 from findimg_bot.slack.blocks.button_values import HitTask, with_suffix
 from findimg_bot.slack.blocks.image_choice import CHOOSE_FILE, image_choice_message
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest, choose_image_modal
@@ -35,7 +35,7 @@ async def answer_file(
 ) -> None:
     """Answer `/tag` or `/similar` about an image in Slack."""
     services = services_of(context)
-    async with services.answering(command[1:], reply):
+    async with services.handling_request(command[1:], reply):
         question = await add_uploaded_image(services.uploads, client, Question(command, text), file)
         await answer_image_question(services.queries, client, team_of(context), reply, question, file)
 

@@ -1,17 +1,17 @@
-"""What one page of an answer shows."""
+"""One page of results, with the thumbnails of its hits. `results_message.py` shows it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from findimg.library.manifest import Manifest
 from findimg.search.answers.results import Hit
-from findimg_bot.answers import ImageResults
+from findimg_bot.question_results import ImageResults
 from findimg_bot.slack.blocks.elements import Block
 
 
 @dataclass(frozen=True, slots=True)
 class HitThumbnails:
-    """Where Slack finds the pictures of an answer's hits."""
+    """Where Slack finds the pictures of a page's hits."""
 
     sources: Mapping[str, Block] = field(default_factory=dict)  # SHA-256 → {"image_url"} or {"slack_file"}
     sheet: Block | None = None  # one picture of all hits: the grid, or where some hits have no picture of their own
@@ -21,7 +21,7 @@ class HitThumbnails:
 
 @dataclass(frozen=True, slots=True)
 class HitDetails:
-    """One hit, with what the answer says about it."""
+    """One hit, with what a message says about it."""
 
     hit: Hit
     folder: str  # below the source, empty at its top

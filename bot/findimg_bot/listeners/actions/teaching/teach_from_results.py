@@ -1,4 +1,4 @@
-"""`Teach` below an answer: opens the modal with the answer's pictures."""
+"""`Teach` below a results page: opens the modal with the page's pictures."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from findimg_bot.service.teaching import suggested_name
 from findimg_bot.slack.blocks.modals.teach_name import TeachRequest
 
 
-async def teach_from_answer(
+async def teach_from_results(
     ack: AsyncAck,
     action: dict[str, Any],
     body: dict[str, Any],
@@ -22,14 +22,14 @@ async def teach_from_answer(
     client: AsyncWebClient,
     respond: AsyncRespond,
 ) -> None:
-    """Open the modal for the answer's question."""
+    """Open the modal for the page's question."""
     await ack()
     services = services_of(context)
     errors = reply_to_errors(body, client, respond)
-    async with services.answering("teach", errors):
+    async with services.handling_request("teach", errors):
         stored = await find_question(context, action["value"])
         name = suggested_name(stored.question)
         request = TeachRequest(name, body["channel"]["id"], thread_of_click(body))
         reply = await open_teach_modal(context, client, body["trigger_id"], request)
-        async with services.answering("teach_pictures", reply):
+        async with services.handling_request("teach_pictures", reply):
             await show_pictures(context, client, reply, request, PicturePage(stored.question, stored.skip))

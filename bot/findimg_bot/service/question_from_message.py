@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import QueryError
 from findimg.search.query import parse
-from findimg_bot.answers import Layout, Question
+from findimg_bot.questions import Layout, Question
 from findimg_bot.service.uploads import UploadEncoder
 from findimg_bot.slack.blocks.text import plain
 from findimg_bot.slack.message_text import MessageText
