@@ -49,7 +49,7 @@ def ask_everything(
             found += [(text, found_by_words(searcher, text, 50)), (text, found_by_words(searcher, text, 5, 3))]
         for uri in uris:
             item, features = searcher.look_up(uri)
-            found.append((uri, shown(searcher.similar(features, Query(""), 20, without=item))))
+            found.append((uri, shown(searcher.similar(features, Query(""), 20, excluded=item))))
             found += [(uri, shown(searcher.similar(features, parse(each, image=True), 20))) for each in like]
             found.append((uri, searcher.tags(features, 5)))
         found.append(searcher.catalog.folders())

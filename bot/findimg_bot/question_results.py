@@ -76,7 +76,7 @@ def find_results(searcher: Searcher, question: Question, k: int, skip: int = 0) 
     elif question.command == "/tag":
         return TagResults(searcher.tags(features, k), version, _milliseconds_since(start), features.text)
     else:
-        found = searcher.similar(features, query, k + 1, without=item, skip=skip)
+        found = searcher.similar(features, query, k + 1, excluded=item, skip=skip)
     more = len(found.hits) > k
     took = _milliseconds_since(start)
     return ImageResults(query.text, found.hits[:k], found.note, version, took, more, found.total)

@@ -99,7 +99,7 @@ class OpenedLibrary:
         if query.like is None:
             return _hits(searcher.find(query, k, skip))
         item, features = searcher.look_up(query.like)
-        return _hits(searcher.similar(features, query, k, without=item, skip=skip))
+        return _hits(searcher.similar(features, query, k, excluded=item, skip=skip))
 
     def similar(self, image: str | os.PathLike[str], k: int = 10, skip: int = 0) -> Hits:
         """Return the images that look most like an image, best first.
@@ -117,7 +117,7 @@ class OpenedLibrary:
         """
         _check_page(k, skip)
         item, features = self._features(image)
-        return _hits(self._current_searcher().similar(features, Query(""), k, without=item, skip=skip))
+        return _hits(self._current_searcher().similar(features, Query(""), k, excluded=item, skip=skip))
 
     def tags(self, image: str | os.PathLike[str], k: int = 10) -> list[Tag]:
         """Return words for what an image shows, best first.

@@ -87,7 +87,7 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
 
 def _compare_texts(searcher: Searcher, queries: Sequence[Query], images: int) -> list[Figure]:
     """Measure queries with and without the words that are written in images, in turns."""
-    without = Searcher(searcher.version, searcher.words, texts=())
+    without = Searcher(searcher.version, searcher.words, text_kinds=())
     seconds: dict[str, list[float]] = {"with": [], "without": []}
     for query in queries:
         for name, each in (("without", without), ("with", searcher)):
@@ -157,7 +157,7 @@ def _times(name: str, ask: Callable[[Any], object], asked: Sequence[Any]) -> lis
 
 def _similar(searcher: Searcher, uri: str) -> list[int]:
     item, seen = searcher.look_up(uri)
-    return [hit.item for hit in searcher.similar(seen, Query(""), K, without=item).hits]
+    return [hit.item for hit in searcher.similar(seen, Query(""), K, excluded=item).hits]
 
 
 def _image_recall(searcher: Searcher, uris: Sequence[str]) -> float:
@@ -166,7 +166,7 @@ def _image_recall(searcher: Searcher, uris: Sequence[str]) -> float:
     shares = []
     for uri in uris:
         item, features = searcher.look_up(uri)
-        cosines = searcher._similarity.nearest(features.visual, K + 1, K + 1, everything)[1]
+        cosines = searcher._files.similarity.nearest(features.visual, K + 1, K + 1, everything)[1]
         right = set(np.argsort(-cosines)[: K + 1].tolist()) - {item}
         shares.append(len(right & set(_similar(searcher, uri))) / len(right))
     return float(np.mean(shares))

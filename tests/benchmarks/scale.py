@@ -259,7 +259,7 @@ def search(settings: Settings, images: int) -> dict[str, Any]:
                 continue  # the step `night` removed it
             start = time.perf_counter()
             item, seen = searcher.look_up(image.uri)
-            searcher.similar(seen, parse("", image=True), 10, without=item)
+            searcher.similar(seen, parse("", image=True), 10, excluded=item)
             took.setdefault("similar", []).append(time.perf_counter() - start)
     spread = {
         f"{kind}, ms": {"median": round(1e3 * float(np.median(each)), 1), "worst": round(1e3 * max(each), 1)}

@@ -13,7 +13,7 @@ from findimg.errors import QueryError
 from findimg.index.version_files import open_items, open_joint
 from findimg.library.library import Library
 from findimg.search.evidence.classes import ClassEvidence
-from findimg.search.evidence.vectors import VectorEvidence
+from findimg.search.evidence.joint_cosines import JointCosines
 from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
@@ -53,7 +53,7 @@ def searcher(
     sources = [str(photos / "labelled"), str(photos / "unseen"), str(collages)]
     index(Settings(library=library, cache=cache, engine="local"), sources)
     # The names of the collages say what they show.
-    searcher = Searcher(Library(library, cache).open(), open_words(EMBEDDED), texts=())
+    searcher = Searcher(Library(library, cache).open(), open_words(EMBEDDED), text_kinds=())
     yield searcher
     searcher.close()
 
@@ -78,7 +78,7 @@ def test_two_words_find_the_images_with_both_far_better_than_their_average(
 ) -> None:
     both, average = [], []
     everything = np.arange(searcher.manifest.images)
-    vectors = VectorEvidence(open_joint(searcher.version, open_items(searcher.version)[0]))
+    vectors = JointCosines(open_joint(searcher.version, open_items(searcher.version)[0]))
     for pair in {labels for labels in shown if len(labels) == 2}:
         relevant = min(10, sum(labels == pair for labels in shown))
         text = " ".join(f'"{words(label)}"' for label in sorted(pair))
@@ -120,11 +120,11 @@ def test_a_class_moves_up_what_it_names(searcher: Searcher, shown: list[frozense
         for label in sorted(shown[item]):
             try:
                 query = parse(f'class:"{words(label)}"', image=True)
-                hits = searcher.similar(seen, query, 10, without=item).hits
+                hits = searcher.similar(seen, query, 10, excluded=item).hits
             except QueryError:
                 continue  # no class of ImageNet
             weighted.append(np.mean([label in shown[hit.item] for hit in hits]))
-            similar = searcher.similar(seen, Query(""), 10, without=item).hits
+            similar = searcher.similar(seen, Query(""), 10, excluded=item).hits
             plain.append(np.mean([label in shown[hit.item] for hit in similar]))
     print(f"class: over {len(plain)} queries: share {np.mean(weighted):.3f}, by plain similarity {np.mean(plain):.3f}")
     assert len(plain) >= 100

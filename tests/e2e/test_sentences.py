@@ -81,9 +81,9 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
     assert "grass-coal" in kinds(live, "grass")
     with live.lease() as searcher:
         assert searcher is not before
-        assert searcher._sentences
-        assert before._sentences
-        assert searcher._sentences._vector_of is before._sentences._vector_of
+        assert searcher._sources.sentences
+        assert before._sources.sentences
+        assert searcher._sources.sentences._vector_of is before._sources.sentences._vector_of
     live.close()
 
 

@@ -166,10 +166,10 @@ def _query_labels(
 
 
 def _query_image(searcher: Searcher, label_of: Mapping[int, str], relevant: int, image: QueryImage) -> JudgedAnswer:
-    hits = searcher.similar(image.features, Query(""), TOP, without=image.item).hits
+    hits = searcher.similar(image.features, Query(""), TOP, excluded=image.item).hits
     right = _right(hits, image.label, label_of)
     if len(right) < min(TOP, len(label_of) - 1):
-        deeper = searcher.similar(image.features, Query(""), MAX_HITS, without=image.item).hits
+        deeper = searcher.similar(image.features, Query(""), MAX_HITS, excluded=image.item).hits
         right = _right([*hits, *deeper], image.label, label_of)
     return JudgedAnswer(
         image.uri,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from findimg.index.segmented import SegmentedMatrix
 from findimg.search.evidence.groups import RELEVANT, TermGroup
-from findimg.search.evidence.vectors import VectorEvidence
+from findimg.search.evidence.joint_cosines import JointCosines
 from findimg.search.ranking import RERANKED, best_first, combine, rerank, top_k
 
 # Hits of a query at most. All of them are ranked together, so that a page does not depend on its place or its length.
@@ -17,7 +17,7 @@ MAX_HITS = 1000
 class GroupRanking:
     """Selects candidates, scores them, and reranks the best by their visual features."""
 
-    def __init__(self, vectors: VectorEvidence, visual: SegmentedMatrix):
+    def __init__(self, vectors: JointCosines, visual: SegmentedMatrix):
         """Use a version's evidence.
 
         Args:
@@ -28,20 +28,20 @@ class GroupRanking:
         self._visual = visual
 
     def rank(
-        self, groups: Sequence[TermGroup], within: NDArray[np.int64] | None, without: int | None = None
+        self, groups: Sequence[TermGroup], within: NDArray[np.int64] | None, excluded: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the best MAX_HITS images, best first, and their scores. Without evidence, word vectors decide.
 
         Args:
             groups: the groups.
             within: the only images that count, None for all.
-            without: an image to leave out.
+            excluded: an image to leave out.
         """
         weights = np.asarray([group.weight for group in groups], np.float32)
         vectors = [next((each.vector for each in group.expanded if each.vector is not None), None) for group in groups]
         items = self._candidates(groups, weights, vectors, within)
-        if without is not None:
-            items = items[items != without]
+        if excluded is not None:
+            items = items[items != excluded]
         relevance = np.stack([group.relevance[items] for group in groups])
         # Word vectors only order images without evidence.
         cosines = None if relevance.min(initial=1) > 0 else self._vectors.cosines(vectors, items)

@@ -14,7 +14,7 @@ def peak_relevance(best: float, certainty: float) -> float:
     """Return how certainly any image shows a term, 0 to 1.
 
     Args:
-        best: the highest relevance of an image, from `Evidence.relevance`.
+        best: the highest relevance of an image, from `VisualEvidence.relevance`.
         certainty: `ExpandedTerm.certainty` of the term.
     """
     return min(1.0, best) * certainty

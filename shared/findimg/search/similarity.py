@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.version_files import open_version_projection, open_visual, open_visual_index
+from findimg.index.postings import WHOLE
+from findimg.index.version_files import open_postings, open_version_projection, open_visual, open_visual_index
 from findimg.library.items import ItemRows
 from findimg.library.layout import CLASSIFIER_FILE
 from findimg.library.library import Version
-from findimg.search.evidence.classes import ClassEvidence
 
 _CANDIDATES = 20  # candidates per hit where the index's ranking is not the final one
 _NEAREST = 5000  # images whose cosines are returned by an approximate index
@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 class SimilaritySearch:
     """Nearest neighbours in a version's visual features."""
 
-    def __init__(self, version: Version, rows: ItemRows, classes: ClassEvidence):
+    def __init__(self, version: Version, rows: ItemRows):
         """Map the files into memory.
 
         Raises:
@@ -26,7 +26,7 @@ class SimilaritySearch:
         """
         self.visual = open_visual(version, rows)
         self._index = open_visual_index(version, rows)
-        self._classes = classes
+        self._postings = open_postings(version, rows, WHOLE)
         self._projection = open_version_projection(version)
         self._classifier: NDArray[np.float16] | None = None
         if CLASSIFIER_FILE in version.manifest.files:
@@ -69,11 +69,12 @@ class SimilaritySearch:
             As `nearest`.
         """
         assert self._classifier is not None
+        assert self._postings is not None
         items = within
         if items is None:
             count = min(len(self.visual), k * _CANDIDATES)
             near = self._index.search(self.projected(visual), count)[0]
-            shown = self._classes.probability(named.astype(np.float32))
+            shown = self._postings.sum(named.astype(np.float32), 1)
             items = np.union1d(near, np.argpartition(-shown, count - 1)[:count])
         weights = np.maximum(np.asarray(self._classifier[named], np.float32).mean(axis=0), 0)
         return items, self.visual.cosines(weights**2 * visual, items)
@@ -81,7 +82,7 @@ class SimilaritySearch:
     @property
     def knows_classes(self) -> bool:
         """Whether `nearest_in_class` can be used."""
-        return self._classes.available and self._classifier is not None
+        return self._postings is not None and self._classifier is not None
 
     @property
     def is_projected(self) -> bool:

@@ -30,7 +30,7 @@ def answer(searcher: Searcher, number: int) -> object:
     if number % (len(QUERIES) + 1):
         return found_by_words(searcher, QUERIES[number % len(QUERIES)], 10)
     item = number % searcher.manifest.images
-    return shown(searcher.similar(searcher.features(item), Query(""), 10, without=item))
+    return shown(searcher.similar(searcher.features(item), Query(""), 10, excluded=item))
 
 
 @pytest.fixture

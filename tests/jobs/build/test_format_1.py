@@ -73,7 +73,7 @@ def answers(library: Library, words: WordVectors, queries: Sequence[str]) -> lis
     with closing(Searcher(library.open(), words)) as searcher:
         item, features = searcher.look_up(URI)
         pages = [searcher.find(parse(text), 20) for text in queries]
-        pages.append(searcher.similar(features, Query(""), 20, without=item))
+        pages.append(searcher.similar(features, Query(""), 20, excluded=item))
     found: list[object] = []
     for page in pages:
         hits = [(hit.uri, pytest.approx(hit.score, abs=2e-4), hit.copies, hit.near_duplicates) for hit in page.hits]

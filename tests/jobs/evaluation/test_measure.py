@@ -62,7 +62,7 @@ def settings(labelled: Path, cache: Path, tmp_path_factory: pytest.TempPathFacto
 def searcher(settings: Settings) -> Iterator[Searcher]:
     """Yield a searcher that counts no text, as in an evaluation, because labels are names of folders."""
     version = Library(settings.library, settings.cache).open()
-    with closing(Searcher(version, open_words(EMBEDDED), texts=())) as searcher:
+    with closing(Searcher(version, open_words(EMBEDDED), text_kinds=())) as searcher:
         yield searcher
 
 

@@ -312,7 +312,7 @@ def unseen_precision(searcher: Searcher, unseen: Path) -> tuple[float, float]:
     seen = [searcher.look_up(str(path))[1] for path in paths]
     shown = np.array([path.parent.name for path in paths])
     figures = []
-    for head in (searcher._head, Conse(searcher.words, open_lexicon())):
+    for head in (searcher._files.for_words.head, Conse(searcher.words, open_lexicon())):
         # Images have different numbers of classes.
         joint = np.concatenate(
             [head.embed(each.visual[None], each.classes[None], each.probabilities[None]) for each in seen]

@@ -85,11 +85,11 @@ def test_a_filter_leaves_only_the_copies_that_match_it(searcher: Searcher, folde
 
 def test_similar_images_leave_out_the_image_but_not_its_copies(searcher: Searcher, folder: Path) -> None:
     item, features = searcher.look_up(str(folder / "new/cat.png"))
-    answer = searcher.similar(features, Query(""), 10, without=item)
+    answer = searcher.similar(features, Query(""), 10, excluded=item)
     assert Path(answer.hits[0].uri).name == "cat.png"
     assert (len(answer.hits), answer.total) == (3, 3)
     item, features = searcher.look_up(str(folder / "new/rocket.png"))
-    answer = searcher.similar(features, Query(""), 10, without=item)
+    answer = searcher.similar(features, Query(""), 10, excluded=item)
     assert (len(answer.hits), answer.total) == (2, 2)
 
 

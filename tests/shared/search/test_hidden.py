@@ -88,7 +88,7 @@ def test_hidden_images_are_neither_counted_nor_similar(searchers: tuple[Searcher
     assert view.catalog.folders() == other.catalog.folders()
     for item in range(other.manifest.images):
         similar = [
-            [hit.uri for hit in each.similar(each.features(item), parse("", image=True), 5, without=item).hits]
+            [hit.uri for hit in each.similar(each.features(item), parse("", image=True), 5, excluded=item).hits]
             for each in searchers
         ]
         assert similar[0] == similar[1]

@@ -110,7 +110,7 @@ def searcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
     folder = tmp_path_factory.mktemp("languages")
     publish_made_up(str(folder / "library"), folder, 2000)
     # The made-up texts contain foreign words, which only their own language finds.
-    searcher = Searcher(Library(str(folder / "library"), folder).open(), open_words(EMBEDDED), texts=())
+    searcher = Searcher(Library(str(folder / "library"), folder).open(), open_words(EMBEDDED), text_kinds=())
     yield searcher
     searcher.close()
 

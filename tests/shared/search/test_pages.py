@@ -97,10 +97,10 @@ def test_pages_of_similar_images_are_one_long_answer(
     made_up: Searcher, item: int, filters: str, sizes: list[int]
 ) -> None:
     features, query = made_up.features(item), parse(filters, image=True)
-    deep = made_up.similar(features, query, MAX_HITS, without=item)
+    deep = made_up.similar(features, query, MAX_HITS, excluded=item)
     hits: list[Hit] = []
     for size in sizes:
-        hits += made_up.similar(features, query, size, without=item, skip=len(hits)).hits
+        hits += made_up.similar(features, query, size, excluded=item, skip=len(hits)).hits
     assert hits == deep.hits[: sum(sizes)]
     assert item not in {hit.item for hit in deep.hits}
 

@@ -136,14 +136,14 @@ def test_known_phrase_needs_no_quotes(searcher: Searcher) -> None:
 
 def test_class_weights_the_similarity(searcher: Searcher, samples: Path) -> None:
     item, seen = searcher.look_up(str(samples / "dalmatian.jpg"))
-    answer = searcher.similar(seen, parse('class:"bull mastiff"', image=True), 1, without=item)
+    answer = searcher.similar(seen, parse('class:"bull mastiff"', image=True), 1, excluded=item)
     assert Path(answer.hits[0].uri).stem == "bull-mastiff"
 
 
 def test_unknown_class_error_suggests_spellings(searcher: Searcher, samples: Path) -> None:
     item, seen = searcher.look_up(str(samples / "dalmatian.jpg"))
     with pytest.raises(QueryError, match=r"No class is called 'siamese cart'.*Siamese cat"):
-        searcher.similar(seen, parse('class:"siamese cart"', image=True), 1, without=item)
+        searcher.similar(seen, parse('class:"siamese cart"', image=True), 1, excluded=item)
 
 
 def test_filters_are_exact(searcher: Searcher, samples: Path) -> None:
@@ -176,7 +176,7 @@ def test_image_is_most_similar_to_itself(searcher: Searcher, samples: Path, enco
 
 def test_query_image_can_be_left_out(searcher: Searcher, samples: Path) -> None:
     item, seen = searcher.look_up(str(samples / "motorcycle-left.png"))
-    hits = searcher.similar(seen, Query(""), 3, without=item).hits
+    hits = searcher.similar(seen, Query(""), 3, excluded=item).hits
     assert Path(hits[0].uri).name == "motorcycle-right.png"
     assert item not in [hit.item for hit in hits]
 

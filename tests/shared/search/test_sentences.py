@@ -100,7 +100,7 @@ def test_image_and_words_together(searcher: Searcher, things: Path) -> None:
     def similar(kind: str, words: str, count: int = 3) -> list[str]:
         uri = things / "pictures" / f"{kind}-0.png"
         item, features = searcher.look_up(str(uri))
-        found = searcher.similar(features, parse(f'like:"{uri}" {words}'), count, without=item)
+        found = searcher.similar(features, parse(f'like:"{uri}" {words}'), count, excluded=item)
         assert str(uri) not in [hit.uri for hit in found.hits]
         assert all(0 <= hit.score <= 1 for hit in found.hits)
         return [Path(hit.uri).stem.rpartition("-")[0] for hit in found.hits]
@@ -115,7 +115,7 @@ def test_image_and_words_together(searcher: Searcher, things: Path) -> None:
 
 def test_image_beside_words_that_nothing_shows_is_searched_alone(searcher: Searcher, things: Path) -> None:
     item, features = searcher.look_up(str(things / "pictures" / "grass-0.png"))
-    found = searcher.similar(features, parse("like:x an economic theory"), 2, without=item)
+    found = searcher.similar(features, parse("like:x an economic theory"), 2, excluded=item)
     assert found.note == "Nothing here shows 'an economic theory'."
     assert {Path(hit.uri).stem.partition("-")[0] for hit in found.hits} == {"grass"}
 
@@ -123,7 +123,7 @@ def test_image_beside_words_that_nothing_shows_is_searched_alone(searcher: Searc
 @pytest.mark.parametrize("text", ["like:x snow", "like:x name:s -roses"])
 def test_pages_of_image_and_words_equal_one_long_answer(searcher: Searcher, things: Path, text: str) -> None:
     item, features = searcher.look_up(str(things / "pictures" / "sea-0.png"))
-    whole = searcher.similar(features, parse(text), 1000, without=item)
+    whole = searcher.similar(features, parse(text), 1000, excluded=item)
     pages = [searcher.similar(features, parse(text), 2, item, skip) for skip in range(0, whole.total, 2)]
     assert [hit for page in pages for hit in page.hits] == whole.hits
     assert whole.total == len(whole.hits) > 1
@@ -218,7 +218,7 @@ def test_library_opens_without_its_text_tower_and_finds_similar_images(
         raise ModelError("onnxruntime is not installed.")
 
     searcher = Searcher(version, open_words(EMBEDDED), text_vectors=TextVectors(missing))
-    assert searcher.similar(searcher.features(0), parse("", image=True), 1, without=0).hits
+    assert searcher.similar(searcher.features(0), parse("", image=True), 1, excluded=0).hits
     assert searcher.tags(searcher.features(0), 3)
     assert searcher.find(parse("type:png"), 1).hits
     with pytest.raises(ModelError, match=r"^onnxruntime is not installed\.$"):

@@ -51,9 +51,7 @@ def event(name: str, example: Example, shows: bool = True) -> Event:
 
 
 def sample(searcher: Searcher, stem: str) -> Example:
-    uri = next(
-        row.uri for row in searcher.catalog.rows(range(len(searcher._similarity.visual))) if Path(row.uri).stem == stem
-    )
+    uri = next(row.uri for row in searcher.catalog.rows(range(searcher.manifest.images)) if Path(row.uri).stem == stem)
     return indexed_example(searcher, searcher.look_up(uri)[0])
 
 

@@ -212,7 +212,7 @@ def test_note_names_words_that_are_nowhere(searcher: Searcher) -> None:
 
 
 def test_kinds_of_text_can_be_left_out(searcher: Searcher) -> None:
-    blind = Searcher(searcher.version, searcher.words, texts=())
+    blind = Searcher(searcher.version, searcher.words, text_kinds=())
     with pytest.raises(QueryError, match="'zorkfest' is unknown"):
         found(blind, "zorkfest")
     assert found(blind, "cat")[0] == "cat.png"

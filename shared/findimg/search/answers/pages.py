@@ -14,12 +14,20 @@ from findimg.search.evidence.text import TextEvidence
 from findimg.search.query import Term
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Page:
-    """The page of an answer that is asked for."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The hits that are asked for."""
 
     k: int  # hits on the page
     skip: int  # hits on the pages before
+    excluded: int | None = None  # an item that is no hit, usually the query image itself
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """What the page of an answer says beside its hits."""
+
+    span: Span
     note: str
     total: int | None  # hits on all pages, None if they are all of the ranked images
     within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
@@ -31,19 +39,19 @@ class Pages:
 
     def __init__(self, catalog: VersionCatalog, copies: CopyGroups, text: TextEvidence):
         """Use the files of a version."""
-        self._catalog = catalog
-        self._copies = copies
+        self.catalog = catalog
+        self.copies = copies
         self._text = text
 
     def make(self, items: NDArray[np.int64], scores: NDArray[np.float32], page: Page) -> Answer:
         """Return one page of ranked images, with copies and near-duplicates folded behind the best of them."""
-        firsts = self._copies.first_places(items)
-        places = firsts[page.skip : page.skip + page.k]
-        rows = self._catalog.rows(items[places].tolist())
+        firsts = self.copies.first_places(items)
+        places = firsts[page.span.skip : page.span.skip + page.span.k]
+        rows = self.catalog.rows(items[places].tolist())
         matches = self._excerpts(items[places].tolist(), page.texts)
         hits = []
         for row, item, score in zip(rows, items[places].tolist(), scores[places].tolist(), strict=True):
-            copies, near_duplicates = self._copies.others(row, item, page.within)
+            copies, near_duplicates = self.copies.others(row, item, page.within)
             hits.append(
                 Hit(
                     uri=row.uri,

@@ -1,4 +1,4 @@
-"""The interface of a source of evidence."""
+"""The interface of a source that judges what images show."""
 
 from typing import Protocol
 
@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 from findimg.search.expansion import ExpandedTerm
 
 
-class Evidence(Protocol):
+class VisualEvidence(Protocol):
     """Says how well the images of a version show a term.
 
-    To add a source, write one module in this folder, and add it to `EvidenceSources` and its order in `finder.py`.
-    Open it in `Searcher.__init__`. If it can tag, add it to `Searcher.tags`.
+    To add a source, write one module in this folder and give it its place in `sources.py`. If it can tag, ask it in
+    `search/image_tags.py`.
+
+    Taught names and text are no sources of this kind: `EvidenceFinder` adds them to what the images show, because how
+    much they count depends on that.
     """
 
     def knows(self, term: ExpandedTerm) -> bool:

@@ -49,21 +49,16 @@ class ClassEvidence:
         self._regions = regions
         self._images = images
 
-    @property
-    def available(self) -> bool:
-        """Whether the encoder has classes."""
-        return self._postings is not None
-
     def knows(self, term: ExpandedTerm) -> bool:
-        """See `Evidence.knows`."""
+        """See `VisualEvidence.knows`."""
         return True
 
     def relevance(self, term: ExpandedTerm) -> NDArray[np.float32]:
-        """See `Evidence.relevance`."""
+        """See `VisualEvidence.relevance`."""
         return self.probability(term.classes, term.power)
 
     def relevance_in_regions(self, term: ExpandedTerm) -> NDArray[np.float32] | None:
-        """See `Evidence.relevance_in_regions`."""
+        """See `VisualEvidence.relevance_in_regions`."""
         if self._regions is None:
             return None
         return REGION_WEIGHT * self._regions.sum(term.classes, term.power)

@@ -1,84 +1,56 @@
-"""Find which images show or say a term of a query."""
+"""Find which images show or say a term of a query, by all sources of evidence."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import QueryError, UnknownWordError
-from findimg.search.evidence.base import Evidence
-from findimg.search.evidence.classes import ClassEvidence
+from findimg.search.evidence.base import VisualEvidence
 from findimg.search.evidence.descriptions import depicted_thing
 from findimg.search.evidence.groups import TermGroup, name_different_things
-from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
+from findimg.search.evidence.sentences import NOISE_RELEVANCE
+from findimg.search.evidence.sources import EvidenceSources
 from findimg.search.evidence.taught import (
     PSEUDO_GUESSED,
     PSEUDO_NAMED,
     PSEUDO_TRAINED,
     PSEUDO_WRITTEN,
     SHOWN,
-    TaughtEvidence,
 )
-from findimg.search.evidence.text import ALONE, BESIDE, FoundText, TextEvidence
-from findimg.search.evidence.trained import TrainedEvidence
+from findimg.search.evidence.text import ALONE, BESIDE, FoundText
 from findimg.search.expansion import ExpandedTerm, expand
 from findimg.search.noise_floor import peak_relevance
 from findimg.search.query import Term
+from findimg.search.search_files import SearchFiles
 from findimg.taught.state import TaughtName
-from findimg.text.lexicon import CLASSES, FILLERS, Lexicon
+from findimg.text.lexicon import CLASSES, FILLERS
 from findimg.text.spelling import did_you_mean
 from findimg.text.tokens import fold_words
-from findimg.text.vectors import WordVectors
 
 _BESIDE_QUOTED = 0.75  # factor of what images show beside texts that have a quoted phrase
 _BESIDE_WORDING = 0.35  # the same for several words. Reranking raises it, but not above that of misread text.
 _TERMS = 2048  # expanded terms that are kept, about 5 KB each
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EvidenceSources:
-    """The sources of evidence of a version."""
-
-    classes: ClassEvidence
-    taught: TaughtEvidence
-    text: TextEvidence
-    trained: TrainedEvidence | None  # None without a trained head
-    sentences: SentenceEvidence | None  # None if the encoder reads no sentences
-
-    @property
-    def in_order(self) -> tuple[Evidence, ...]:
-        """Return the sources that judge what images show. The first one that knows a term decides about it."""
-        last = self.sentences or self.classes
-        return (self.trained, last) if self.trained else (last,)
-
-    @property
-    def labels(self) -> Mapping[str, int]:
-        """Return the labels of the trained head and their places, empty without one."""
-        return self.trained.labels if self.trained else {}
-
-
 class EvidenceFinder:
-    """Finds the relevance of every image for each term of a query. Several threads may use it at the same time."""
+    """Finds the relevance of every image for each term of a query. Several threads may use it at the same time.
 
-    def __init__(self, sources: EvidenceSources, images: int, noise: float, lexicon: Lexicon, words: WordVectors):
-        """Keep the sources.
+    The first source of `EvidenceSources.visual` that knows a term says what images show. A taught name is added to
+    that, and text.
+    """
 
-        Args:
-            sources: the sources of evidence of a version.
-            images: number of images in the version.
-            noise: the relevance that the best of unrelated images reaches, for sources of classes.
-            lexicon: says which classes a word names.
-            words: the version's word vectors.
-        """
+    def __init__(self, files: SearchFiles, sources: EvidenceSources):
+        """Use a version's files and its sources of evidence."""
         self._sources = sources
-        self._images = images
-        self.noise = NOISE_RELEVANCE if sources.sentences else noise
-        self._lexicon = lexicon
+        self._images = files.manifest.images
+        self.noise = NOISE_RELEVANCE if sources.sentences else files.for_words.manifest.noise
+        self._lexicon = files.lexicon
         self._text, self._taught = sources.text, sources.taught
         self._trained, self._sentences = sources.trained, sources.sentences
-        self._expand = lru_cache(_TERMS)(partial(expand, lexicon=lexicon, words=words))
+        self._expand = lru_cache(_TERMS)(partial(expand, lexicon=files.lexicon, words=files.words))
         self._expand_taught = lru_cache(_TERMS)(self._expand_or_only_name)
 
     def find(self, term: Term) -> list[TermGroup]:
@@ -274,9 +246,9 @@ class EvidenceFinder:
                 relevance = np.maximum(relevance, scaled)
         return replace(group, relevance=relevance)
 
-    def _source(self, term: ExpandedTerm) -> Evidence:
+    def _source(self, term: ExpandedTerm) -> VisualEvidence:
         """Return the first source of evidence that knows a term. The last source knows every term."""
-        return next(source for source in self._sources.in_order if source.knows(term))
+        return next(source for source in self._sources.visual if source.knows(term))
 
     def _expand_or_only_name(self, text: str) -> ExpandedTerm:
         """Return an expanded term. Only examples say what a word means that no other source knows."""

@@ -102,18 +102,18 @@ class SentenceEvidence:
         self._calibrating = Lock()
 
     def knows(self, term: ExpandedTerm) -> bool:
-        """See `Evidence.knows`."""
+        """See `VisualEvidence.knows`."""
         return True
 
     @cachedmethod(attrgetter("_relevances"), key=lambda _, term: term.term, lock=attrgetter("_lock"))
     def relevance(self, term: ExpandedTerm) -> Floats:
-        """See `Evidence.relevance`. The result must not be changed."""
+        """See `VisualEvidence.relevance`. The result must not be changed."""
         found = self._relevance(self._vector_of(term.term))
         found.flags.writeable = False
         return found
 
     def relevance_in_regions(self, term: ExpandedTerm) -> None:
-        """See `Evidence.relevance_in_regions`. The encoder sees whole images only."""
+        """See `VisualEvidence.relevance_in_regions`. The encoder sees whole images only."""
 
     def tags(self, visual: Floats, k: int) -> list[Tag]:
         """Return up to `k` nouns of the vocabulary that describe an image, best first.

@@ -23,12 +23,12 @@ class TrainedEvidence:
         self._relevance = relevance
 
     def knows(self, term: ExpandedTerm) -> bool:
-        """See `Evidence.knows`."""
+        """See `VisualEvidence.knows`."""
         return term.term in self.labels
 
     def relevance(self, term: ExpandedTerm) -> NDArray[np.float32]:
-        """See `Evidence.relevance`."""
+        """See `VisualEvidence.relevance`."""
         return self._relevance[self.labels[term.term]]
 
     def relevance_in_regions(self, term: ExpandedTerm) -> None:
-        """See `Evidence.relevance_in_regions`. A trained head knows only whole images."""
+        """See `VisualEvidence.relevance_in_regions`. A trained head knows only whole images."""

@@ -1,4 +1,4 @@
-"""Evidence from word vectors: the cosine between an image's joint embedding and a term's vector."""
+"""The cosine between an image's joint embedding and the vector of a term, which orders images without evidence."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from findimg.index.segmented import SegmentedMatrix
 _PIECE = 65_536  # images read at a time
 
 
-class VectorEvidence:
-    """Orders images that no other source has evidence for."""
+class JointCosines:
+    """Compares the images of a version with terms by word vectors."""
 
     def __init__(self, joint: SegmentedMatrix | None):
         """Use a version's joint embeddings, float16[images, dim]. None for a version without word vectors of images."""

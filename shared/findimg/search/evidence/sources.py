@@ -1,0 +1,61 @@
+"""The sources of evidence of a version."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from findimg.heads.devise import Devise
+from findimg.index.text_index import Kind
+from findimg.search.evidence.base import VisualEvidence
+from findimg.search.evidence.classes import ClassEvidence
+from findimg.search.evidence.sentences import SentenceEvidence
+from findimg.search.evidence.taught import TaughtEvidence
+from findimg.search.evidence.text import TextEvidence
+from findimg.search.evidence.trained import TrainedEvidence
+from findimg.search.search_files import SearchFiles
+from findimg.search.sentences.text_vectors import TextVectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidenceSources:
+    """The sources of evidence of a version."""
+
+    classes: ClassEvidence
+    taught: TaughtEvidence
+    text: TextEvidence
+    trained: TrainedEvidence | None  # None without a trained head
+    sentences: SentenceEvidence | None  # None if the encoder reads no sentences
+
+    @property
+    def visual(self) -> tuple[VisualEvidence, ...]:
+        """Return the sources that judge what images show. The first one that knows a term decides about it."""
+        last = self.sentences or self.classes
+        return (self.trained, last) if self.trained else (last,)
+
+    @property
+    def labels(self) -> Mapping[str, int]:
+        """Return the labels of the trained head and their places, empty without one."""
+        return self.trained.labels if self.trained else {}
+
+
+def open_sources(files: SearchFiles, kinds: Collection[Kind], text_vectors: TextVectors | None) -> EvidenceSources:
+    """Return the sources of evidence of a version.
+
+    Args:
+        files: of the version.
+        kinds: the kinds of text that count.
+        text_vectors: the text tower of the version's encoder. Without it only an encoder with classes finds words.
+    """
+    for_words, images = files.for_words, files.manifest.images
+    trained: TrainedEvidence | None = None
+    if isinstance(for_words.head, Devise) and for_words.relevance is not None:
+        trained = TrainedEvidence(for_words.head, for_words.relevance, files.lexicon)
+    sentences: SentenceEvidence | None = None
+    if text_vectors and for_words.vocabulary:
+        sentences = SentenceEvidence(for_words.visual, for_words.vocabulary, text_vectors)
+    return EvidenceSources(
+        classes=ClassEvidence(for_words.postings, images, for_words.regions),
+        taught=TaughtEvidence(files.similarity, files.catalog, files.manifest),
+        text=TextEvidence(files.text_index, files.lexicon, kinds),
+        trained=trained,
+        sentences=sentences,
+    )
