@@ -33,7 +33,7 @@ from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import TextVectors, text_vectors
 from findimg.search.taught.examples import outside_example
-from findimg.search.taught.follow import TaughtFollower
+from findimg.search.taught.follower import TaughtFollower
 from findimg.settings import Settings
 from findimg.taught.events import Example
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
@@ -115,7 +115,7 @@ class LiveLibrary:
     def refresh_taught(self) -> None:
         """Answer with what the team has taught by now. While the library cannot be read, the last state stays."""
         with self.lease_everything() as searcher:
-            self.taught.follow(searcher, interval=0)
+            self.taught.keep_current(searcher, interval=0)
 
     def channels(self) -> Channels:
         """Return the ids of the Slack channels of which the live version has images. Not everybody may see these."""
@@ -169,7 +169,7 @@ class LiveLibrary:
             try:
                 if view.searcher is None:
                     raise NoVisibleImageError("There are no images here that you may see.")
-                self.taught.apply(view.searcher)
+                self.taught.use_known(view.searcher)
                 yield view.searcher
             finally:
                 with self._opening_view:
@@ -237,7 +237,7 @@ class LiveLibrary:
             texts = self._open_texts(version)
             searcher = Searcher(version, self.words(version.manifest.words), text_vectors=texts)
             opened = _OpenVersion(searcher, texts, items_by_channel(searcher.catalog.starting_with(PREFIX)))
-            self.taught.follow(opened.searcher, interval=0)
+            self.taught.keep_current(opened.searcher, interval=0)
             if warm:
                 _warm(opened.searcher)
             with self._lock:

@@ -28,7 +28,7 @@ from findimg.search.query import Query, parse
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import text_vectors
 from findimg.search.taught.examples import indexed_example, outside_example
-from findimg.search.taught.follow import TaughtFollower
+from findimg.search.taught.follower import TaughtFollower
 from findimg.settings import load_settings
 from findimg.storage.base import read_uri
 from findimg.taught.events import Example
@@ -63,7 +63,7 @@ class OpenedLibrary:
 
     def _current_searcher(self) -> Searcher:
         """Return the searcher, with what the team has taught by now."""
-        self._follower.follow(self._opened)
+        self._follower.keep_current(self._opened)
         return self._opened
 
     def __enter__(self) -> Self:
@@ -230,7 +230,7 @@ class OpenedLibrary:
     def teach_lesson(self, lesson: Lesson, by: str = "") -> TeachReport:
         """Teach a name with examples that are embedded already, and return what changed. Errors as of `teach`."""
         report = add_lesson(self._storage, self.taught_log, by or local_person(), lesson)
-        self._follower.apply(self._opened)
+        self._follower.use_known(self._opened)
         return report
 
     def untaught(self, name: str, *, by: str = "") -> int:
@@ -245,7 +245,7 @@ class OpenedLibrary:
             StorageError: the library cannot be written.
         """
         removed = remove_name(self.taught_log, by or local_person(), name)
-        self._follower.apply(self._opened)
+        self._follower.use_known(self._opened)
         return removed
 
     def erase_taught(self, person: str) -> int:
@@ -258,7 +258,7 @@ class OpenedLibrary:
             StorageError: the library cannot be written.
         """
         erased = erase_examples(self._storage, self.taught_log, people=[person])
-        self._follower.apply(self._opened)
+        self._follower.use_known(self._opened)
         return erased
 
     def taught(self, name: str = "") -> list[TaughtName]:
@@ -271,7 +271,7 @@ class OpenedLibrary:
             QueryError: nobody taught `name`.
             StorageError: the library cannot be read.
         """
-        self._follower.refresh(self._opened)
+        self._follower.read_now(self._opened)
         state = self.taught_log.state
         names = [find_name(state, name)] if name else state.names.values()
         return [

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 
 from findimg.errors import FindimgError
-from findimg.search.taught.follow import INTERVAL
+from findimg.search.taught.follower import INTERVAL
 from findimg.settings import Settings
 from findimg_bot.live_indexing.channel_switch import ChannelSwitch
 from findimg_bot.live_indexing.indexer import LiveIndexer

@@ -136,7 +136,7 @@ class Teaching:
             before = first_hits(searcher, name)
             lesson = Lesson(name, [*shown, *outside], not_shown, thumbnails)
             report = add_lesson(self._live.library.storage, log, person.qualified_id, lesson)
-            self._live.taught.apply(searcher)
+            self._live.taught.use_known(searcher)
             return LessonResult(report, before, first_hits(searcher, name))
 
         return await self._run(work)
@@ -263,7 +263,7 @@ class Teaching:
                 try:
                     return work(searcher, self._live.taught.log)
                 finally:
-                    self._live.taught.apply(searcher)
+                    self._live.taught.use_known(searcher)
 
         return await self._searches.run(run)
 

@@ -199,7 +199,7 @@ def _pack(features: ImageFeatures | None) -> bytes | None:
         visual=features.visual,
         classes=features.classes,
         probabilities=features.probabilities,
-        described=np.empty(0, np.float32) if features.described is None else features.described,
+        described=np.empty(0, np.float32) if features.for_words is None else features.for_words,
         made_by=np.asarray(features.made_by, np.str_),
         text=features.text,
     )
@@ -211,12 +211,12 @@ def _unpack(data: bytes | None) -> ImageFeatures | None:
         return None
     arrays = np.load(io.BytesIO(data), allow_pickle=False)
     # Earlier releases stored neither the encoders, nor the features of a second one, nor the text.
-    described: NDArray[np.float32] = arrays.get("described", np.empty(0, np.float32))
+    for_words: NDArray[np.float32] = arrays.get("described", np.empty(0, np.float32))
     return ImageFeatures(
         visual=arrays["visual"],
         classes=arrays["classes"],
         probabilities=arrays["probabilities"],
-        described=described if len(described) else None,
+        for_words=for_words if len(for_words) else None,
         made_by=tuple(arrays.get("made_by", np.empty(0, np.str_)).tolist()),
         text=str(arrays.get("text", "")),
     )

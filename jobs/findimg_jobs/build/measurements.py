@@ -22,9 +22,9 @@ from findimg.index.projection import IMAGES_PER_DIMENSION, ProjectedVectors, Pro
 from findimg.library.items import ItemRows
 from findimg.library.layout import NOISE_FILE
 from findimg.library.library import Library
-from findimg.search.expansion import ExpandedTerm, expand
 from findimg.search.noise_floor import noise_floor, peak_relevance, unrelated_terms
 from findimg.search.ranking import top_k
+from findimg.search.terms.expansion import ExpandedTerm, expand
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
 from findimg_jobs.build.near_duplicates import SegmentFiles

@@ -22,7 +22,7 @@ class ImageFeatures:
     # By the encoder that finds images by words: int[m], most probable first. Empty for an encoder without classes.
     classes: NDArray[np.integer]
     probabilities: NDArray[np.float32]  # float32[m]
-    described: NDArray[np.float32] | None = None  # float32[dim], by the encoder for words if it is another one
+    for_words: NDArray[np.float32] | None = None  # float32[dim], by the encoder for words if it is another one
     made_by: tuple[str, ...] = ()  # fingerprints of these encoders, in their order. Empty for an indexed image.
     text: str = ""  # lines that were read in it, separated by line feeds
 
@@ -47,13 +47,13 @@ def embed_image(image: Image, manifest: Manifest, encoders: Sequence[ImageEncode
                 f"{encoder.fingerprint}. Use the same --weights as for index."
             )
     encoded = [encoder.embed(encoder.preprocess(image.pixels)[None]) for encoder in encoders]
-    visual, for_words = encoded[0].visual[0], encoded[-1]
-    described = for_words.visual[0] if len(encoded) > 1 else None
+    visual, named = encoded[0].visual[0], encoded[-1]
+    for_words = named.visual[0] if len(encoded) > 1 else None
     made_by = tuple(part.fingerprint for part in parts)
-    if for_words.probabilities is None:
-        return ImageFeatures(visual, np.empty(0, np.int64), np.empty(0, np.float32), described, made_by)
-    order = best_first(for_words.probabilities[0])[:top]
-    return ImageFeatures(visual, order, for_words.probabilities[0][order], described, made_by)
+    if named.probabilities is None:
+        return ImageFeatures(visual, np.empty(0, np.int64), np.empty(0, np.float32), for_words, made_by)
+    order = best_first(named.probabilities[0])[:top]
+    return ImageFeatures(visual, order, named.probabilities[0][order], for_words, made_by)
 
 
 def fits(features: ImageFeatures, manifest: Manifest, to_words: bool = False) -> bool:
@@ -65,7 +65,7 @@ def fits(features: ImageFeatures, manifest: Manifest, to_words: bool = False) ->
         to_words: whether they are compared with words, not with images.
     """
     parts = used_parts(manifest)
-    vectors = (features.visual, features.described)[: len(parts)]
+    vectors = (features.visual, features.for_words)[: len(parts)]
     if not to_words:
         parts, vectors = parts[:1], vectors[:1]
     made_by = features.made_by if to_words else features.made_by[:1]

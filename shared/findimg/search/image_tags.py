@@ -26,7 +26,7 @@ class ImageTags:
         """
         if not fits(features, self._manifest, to_words=True):
             raise QueryError("The library has another encoder since this image was sent. Send it again.")
-        visual = features.described if self._manifest.words_by_second else features.visual
+        visual = features.for_words if self._manifest.words_by_second else features.visual
         assert visual is not None
         classes, probabilities = features.classes, features.probabilities
         if self._sources.sentences:

@@ -154,12 +154,12 @@ class Searcher:
 
     def features(self, item: int) -> ImageFeatures:
         """Return the features of an indexed image, by its item in the catalog."""
-        visual, for_words = self._files.similarity.visual, self._files.for_words
+        visual, words_files = self._files.similarity.visual, self._files.for_words
         classes, probabilities = np.empty(0, np.int64), np.empty(0, np.float32)
-        if for_words.postings:
-            classes, probabilities = for_words.postings.classes_of(item)
-        described = None if for_words.visual is visual else for_words.visual[item]
-        return ImageFeatures(visual[item], classes, probabilities, described)
+        if words_files.postings:
+            classes, probabilities = words_files.postings.classes_of(item)
+        for_words = None if words_files.visual is visual else words_files.visual[item]
+        return ImageFeatures(visual[item], classes, probabilities, for_words)
 
     def close(self) -> None:
         """Close the version's files. The searcher must not be used afterwards."""

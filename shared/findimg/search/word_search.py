@@ -11,7 +11,6 @@ from findimg.errors import QueryError
 from findimg.search.answers.missing_terms import missing_terms
 from findimg.search.answers.pages import Page, Pages, Span
 from findimg.search.answers.results import Answer
-from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.finder import EvidenceFinder
 from findimg.search.evidence.groups import (
     RELEVANT,
@@ -24,13 +23,14 @@ from findimg.search.evidence.groups import (
 )
 from findimg.search.evidence.joint_cosines import JointCosines
 from findimg.search.evidence.sources import EvidenceSources
-from findimg.search.expansion import GUESS_CEILING
 from findimg.search.filtering import FilteredImages
 from findimg.search.group_ranking import GroupRanking
 from findimg.search.query import Query
 from findimg.search.search_files import SearchFiles
 from findimg.search.sentences.text_vectors import TextVectors
-from findimg.search.term_preparation import TermPreparation
+from findimg.search.terms.corrections import SpellingChecker
+from findimg.search.terms.expansion import GUESS_CEILING
+from findimg.search.terms.preparation import TermPreparation
 
 _ORDERED = 0.25  # an image below this share of the best score is no hit of a query that asks for another order
 _QUERIES = 2048  # prepared queries that are kept

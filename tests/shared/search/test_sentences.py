@@ -20,12 +20,12 @@ from findimg.library.library import Library, Version
 from findimg.library.manifest import FileEntry
 from findimg.models.store import ModelStore
 from findimg.search.evidence.sentences import NOISE_RELEVANCE, SentenceEvidence
-from findimg.search.expansion import ExpandedTerm
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
-from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors, text_vectors
 from findimg.search.sentences.vocabulary import BackgroundVocabulary, common_nouns, read_vocabulary
+from findimg.search.terms.expansion import ExpandedTerm
+from findimg.search.terms.sentences import sentences
 from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg.text.vectors import EMBEDDED, open_words
 from tests.shared.encoders.made_clip import evil_model, model_with_data_at

@@ -14,7 +14,7 @@ from findimg.search.answers.results import Answer
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.search.taught.examples import indexed_example
-from findimg.search.taught.follow import TaughtFollower
+from findimg.search.taught.follower import TaughtFollower
 from findimg.storage.base import open_storage
 from findimg.taught.events import Event, Example, new_action, new_cancel, new_example, parse_event
 from findimg.taught.log import TaughtLog
@@ -148,7 +148,7 @@ def test_follower_keeps_the_last_state_during_an_outage_and_reports_it_once(
     storage = open_storage(str(tmp_path))
     follower = TaughtFollower(storage, lambda data: searcher.features(0))
     TaughtLog(storage).append([new_example("T1/U1", new_action(), "zqxbot", True, sample(searcher, "rocket"))])
-    follower.follow(searcher)
+    follower.keep_current(searcher)
     assert first(searcher, "zqxbot") == "rocket"
 
     def fail(*_: object, **__: object) -> None:
@@ -156,7 +156,7 @@ def test_follower_keeps_the_last_state_during_an_outage_and_reports_it_once(
 
     monkeypatch.setattr(follower.log._storage, "list", fail)
     for _ in range(2):
-        follower.follow(searcher, interval=0)
+        follower.keep_current(searcher, interval=0)
     assert first(searcher, "zqxbot") == "rocket"
     assert caplog.text.count("the disk is gone") == 1
 

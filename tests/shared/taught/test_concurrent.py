@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import pytest
 
-from findimg.search.taught.follow import INTERVAL
+from findimg.search.taught.follower import INTERVAL
 from findimg.storage.base import open_storage
 from findimg.taught.log import TaughtLog
 from tests.shared.taught.examples import made_up_example

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from findimg.search.corrections import SpellingChecker
 from findimg.search.evidence.groups import TermGroup
+from findimg.search.terms.corrections import SpellingChecker
 from findimg.text.enumeration import enumerated
 from findimg.text.spelling import did_you_mean
 

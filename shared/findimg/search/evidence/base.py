@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.search.expansion import ExpandedTerm
+from findimg.search.terms.expansion import ExpandedTerm
 
 
 class VisualEvidence(Protocol):

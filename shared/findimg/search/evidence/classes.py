@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.index.segmented import SegmentedPostings
-from findimg.search.expansion import ExpandedTerm
+from findimg.search.terms.expansion import ExpandedTerm
 
 # Regions are less reliable than whole images, because a small window shows less.
 REGION_WEIGHT = np.float32(0.3)

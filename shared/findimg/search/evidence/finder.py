@@ -21,10 +21,10 @@ from findimg.search.evidence.taught import (
     SHOWN,
 )
 from findimg.search.evidence.text import ALONE, BESIDE, FoundText
-from findimg.search.expansion import ExpandedTerm, expand
 from findimg.search.noise_floor import peak_relevance
 from findimg.search.query import Term
 from findimg.search.search_files import SearchFiles
+from findimg.search.terms.expansion import ExpandedTerm, expand
 from findimg.taught.state import TaughtName
 from findimg.text.lexicon import CLASSES, FILLERS
 from findimg.text.spelling import did_you_mean

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.search.expansion import ExpandedTerm
 from findimg.search.query import Term
 from findimg.search.ranking import FLOOR
+from findimg.search.terms.expansion import ExpandedTerm
 
 _SAME_THING = 0.7  # two terms may mean the same thing if a class has at least this weight in both
 # Beside named terms, a guess that is not of one kind with its classes counts only in images with this share of the

@@ -39,9 +39,9 @@ from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
 from findimg.index.segmented import SegmentedMatrix
-from findimg.search.expansion import ExpandedTerm
 from findimg.search.sentences.vocabulary import BackgroundVocabulary
 from findimg.search.tags import Tag
+from findimg.search.terms.expansion import ExpandedTerm
 from findimg.vectors import normalised
 
 Floats = NDArray[np.float32]

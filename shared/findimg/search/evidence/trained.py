@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from findimg.heads.devise import Devise
 from findimg.index.segmented import SegmentedRelevance
-from findimg.search.expansion import ExpandedTerm
+from findimg.search.terms.expansion import ExpandedTerm
 from findimg.text.lexicon import Lexicon
 
 

@@ -1,1 +1,1 @@
-"""Taught names in searches: which words of a query mean one, and how an image becomes an example."""
+"""Taught names in searches: keep a searcher up to date with them, and make examples from images."""

@@ -6,10 +6,10 @@ from random import Random
 import pytest
 
 from findimg.errors import UnknownWordError
-from findimg.search.corrections import SpellingChecker
-from findimg.search.expansion import expand
 from findimg.search.query import Term
-from findimg.search.translation import translate_terms
+from findimg.search.terms.corrections import SpellingChecker
+from findimg.search.terms.expansion import expand
+from findimg.search.terms.translation import translate_terms
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, open_words
 from tests.shared.search.test_languages import PAIRS

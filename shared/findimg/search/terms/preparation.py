@@ -3,13 +3,13 @@
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 
-from findimg.search.corrections import SpellingChecker
-from findimg.search.phrases import join_terms
 from findimg.search.query import Term
-from findimg.search.sentences.terms import sentences
 from findimg.search.sentences.text_vectors import TextVectors
-from findimg.search.taught.query_names import Labels, join_taught, without_fillers
-from findimg.search.translation import translate_terms
+from findimg.search.terms.corrections import SpellingChecker
+from findimg.search.terms.phrases import join_terms
+from findimg.search.terms.sentences import sentences
+from findimg.search.terms.taught_names import Labels, join_taught, without_fillers
+from findimg.search.terms.translation import translate_terms
 from findimg.taught.state import TaughtState
 from findimg.text.enumeration import enumerated
 from findimg.text.lexicon import Lexicon

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.search.expansion import GUESS_CEILING, MIN_SPECIFICITY, expand
+from findimg.search.terms.expansion import GUESS_CEILING, MIN_SPECIFICITY, expand
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 

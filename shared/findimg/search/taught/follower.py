@@ -1,4 +1,4 @@
-"""Keeps a searcher up to date with what the team teaches in the library."""
+"""Keep a searcher up to date with what the team teaches in the library."""
 
 import logging
 import threading
@@ -38,23 +38,23 @@ class TaughtFollower:
         self._read = float("-inf")  # time of the last read
         self._reported = ""  # the last problem that was logged
 
-    def apply(self, searcher: Searcher) -> None:
-        """Let a searcher answer with what was read last."""
+    def use_known(self, searcher: Searcher) -> None:
+        """Let a searcher answer with the names that were read last, without reading again."""
         state = self.log.state
         if searcher.taught is not state:
             searcher.use_taught(state, self._vector_of)
 
-    def refresh(self, searcher: Searcher) -> None:
-        """Read new events, and let a searcher answer with them.
+    def read_now(self, searcher: Searcher) -> None:
+        """Read new events at once, and let a searcher answer with them.
 
         Raises:
             StorageError: the library cannot be reached. What was taught before stays.
         """
         self.log.refresh()
-        self.apply(searcher)
+        self.use_known(searcher)
 
-    def follow(self, searcher: Searcher, interval: float = INTERVAL) -> None:
-        """Let a searcher answer with the events, which are read at most every `interval` seconds.
+    def keep_current(self, searcher: Searcher, interval: float = INTERVAL) -> None:
+        """Let a searcher answer with the names that are taught, which are read at most every `interval` seconds.
 
         An outage of the library is logged once. What was taught before stays.
         """
@@ -70,7 +70,7 @@ class TaughtFollower:
                 if str(error) != self._reported:
                     self._reported = str(error)
                     _log.warning("Taught names cannot be read: %s", error)
-        self.apply(searcher)
+        self.use_known(searcher)
 
     def _vector_of(self, example: Example) -> NDArray[np.floating] | None:
         return embed_thumbnail(self._storage, example, self._embed)

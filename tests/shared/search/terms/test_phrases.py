@@ -1,7 +1,7 @@
 import pytest
 
-from findimg.search.phrases import join_terms
 from findimg.search.query import parse
+from findimg.search.terms.phrases import join_terms
 from findimg.text.lexicon import open_lexicon
 
 

@@ -1,0 +1,1 @@
+"""The terms of a query: translated, corrected, joined to phrases, and expanded to the classes that they stand for."""
