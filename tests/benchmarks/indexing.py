@@ -19,7 +19,7 @@ from findimg.images import decode, thumbnail
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
-from findimg_jobs.indexing.embed import BATCH, Embedder, EmbedTask
+from findimg_jobs.indexing.embed_worker import BATCH, Embedder, EmbedTask
 from findimg_jobs.indexing.run import index
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.store.planned_shards import PlannedShards

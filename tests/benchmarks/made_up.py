@@ -23,9 +23,9 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
-from findimg_jobs.build.merging import choose_merges
+from findimg_jobs.build.merge_policies import choose_merges
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version import BuildRequest, MergePolicy, build_version
+from findimg_jobs.build.version_builder import BuildRequest, MergePolicy, build_version
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.keys.image_table import ImageTable

@@ -35,15 +35,15 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.vectors import open_words
 from findimg_bot.live_library import LiveLibrary
-from findimg_jobs.build.merging import choose_small_merges
+from findimg_jobs.build.merge_policies import choose_small_merges
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.indexing import run
-from findimg_jobs.indexing.embed import EmbedTask
 from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all
+from findimg_jobs.indexing.embed_worker import EmbedTask
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.keys.image_table import ImageTable

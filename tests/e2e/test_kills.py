@@ -18,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
-import findimg_jobs.indexing.embed
+import findimg_jobs.indexing.embed_worker
 from findimg.encoders.base import Features
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
@@ -58,7 +58,7 @@ class Thumbnailer:
 
 def run(library: str, source: str, cache: Path) -> None:
     """Run the whole pipeline in its own process."""
-    findimg_jobs.indexing.embed.build_encoder = lambda *_, **__: Thumbnailer()
+    findimg_jobs.indexing.embed_worker.build_encoder = lambda *_, **__: Thumbnailer()
     index(Settings(library=library, cache=cache, engine="local", shard_size=SHARD_SIZE), [source])
 
 

@@ -25,7 +25,7 @@ from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.storage.s3 import reset_client
-from findimg_jobs.indexing.embed import Embedder, EmbedTask
+from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import findimg_jobs.encoders.context
-import findimg_jobs.indexing.embed
+import findimg_jobs.indexing.embed_worker
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import build_encoder
 from findimg.heads.conse import Conse
@@ -25,7 +25,7 @@ from findimg_jobs.reporting.run_report import RunReport
 @pytest.fixture(autouse=True)
 def one_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build the real model once for all local runs of the test session."""
-    monkeypatch.setattr(findimg_jobs.indexing.embed, "build_encoder", _open_once)
+    monkeypatch.setattr(findimg_jobs.indexing.embed_worker, "build_encoder", _open_once)
 
 
 @pytest.fixture
@@ -78,13 +78,13 @@ def pictures(tmp_path: Path, draw: Callable[[Path, int], None]) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list of URIs that local runs read."""
     read: list[str] = []
-    read_uri = findimg_jobs.indexing.embed.read_uri
+    read_uri = findimg_jobs.indexing.embed_worker.read_uri
 
     def noted(uri: str, *arguments: Any) -> bytes:
         read.append(uri)
         return read_uri(uri, *arguments)
 
-    monkeypatch.setattr(findimg_jobs.indexing.embed, "read_uri", noted)
+    monkeypatch.setattr(findimg_jobs.indexing.embed_worker, "read_uri", noted)
     return read
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
-from findimg_jobs.build.merging import choose_merges
-from findimg_jobs.build.version import BuildRequest, MergePolicy
-from findimg_jobs.build.write_session import WriteSession, build_and_publish, write_to_live
+from findimg_jobs.build.build_stage import build_and_publish
+from findimg_jobs.build.merge_policies import MergePolicy, choose_merges
+from findimg_jobs.build.version_builder import BuildRequest
+from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choice import encoders_of
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.store.committed import read_committed

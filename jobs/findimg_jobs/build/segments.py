@@ -36,13 +36,13 @@ from findimg.library.manifest import FileEntry, IndexEntry, SegmentEntry
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
-from findimg_jobs.build.measurements import LibraryMeasures, sample_rows, write_unrelated
-from findimg_jobs.build.reuse import write_keys
-from findimg_jobs.build.segment_contents import Assembled, assemble
 from findimg_jobs.build.vector_indexes import build_index
 from findimg_jobs.encoders.context import BuildConfig, BuildContext
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.keys.temporary import build_folder
+from findimg_jobs.segments.library_measures import LibraryMeasures, sample_rows, write_unrelated
+from findimg_jobs.segments.segment_contents import Assembled, assemble
+from findimg_jobs.segments.segment_keys import write_keys
 from findimg_jobs.store.version_images import VersionImages
 
 _SMALL = 50_000  # this process builds a segment of so few images sooner than a worker starts

@@ -14,7 +14,7 @@ from findimg.library.library import Library
 from findimg.plugins import PATIENCE
 from findimg.settings import Settings
 from findimg.terminal import counted, print_lines
-from findimg_jobs.build.merging import choose_compaction, choose_purge
+from findimg_jobs.build.merge_policies import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.options import JsonOption, continued_by_a_rerun
 from findimg_jobs.indexing.add import add as run_add

@@ -30,9 +30,9 @@ class ChosenEncoder:
         """Return the fingerprint of the encoder."""
         return self.context.config.fingerprint
 
-    def with_near_duplicates(self, cosine: float) -> "ChosenEncoder":
+    def with_near_duplicate_cosine(self, cosine: float) -> "ChosenEncoder":
         """Return the encoder with the cosine from which on two images are near-duplicates."""
-        config = replace(self.context.config, near_duplicates=cosine)
+        config = replace(self.context.config, near_duplicate_cosine=cosine)
         return replace(self, context=replace(self.context, config=config))
 
     def with_sources(self, sources: tuple[str, ...]) -> "ChosenEncoder":

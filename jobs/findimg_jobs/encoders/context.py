@@ -21,7 +21,7 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.encoders.near_duplicates import read_measured
+from findimg_jobs.encoders.near_duplicate_cosine import read_near_duplicate_cosine
 from findimg_jobs.reporting.progress import download_bar
 
 DEFAULT_BACKBONE = "efficientnet-lite0"
@@ -40,7 +40,7 @@ class BuildConfig:
     visual_dim: str  # dimensions of the visual index after projection, or "full"
     sources: tuple[str, ...]
     partition_size: int  # maximum number of images in one segment
-    near_duplicates: float | None = None  # cosine that the library measured, None where the encoder's own value counts
+    near_duplicate_cosine: float | None = None  # measured by the library; None where the encoder's own value counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def make_build_context(
         visual_dim=_check_visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
         sources=tuple(open_storage(source).root for source in sources),
         partition_size=settings.partition_size,
-        near_duplicates=read_measured(storage, made_by) if text_files(backbone) else None,
+        near_duplicate_cosine=read_near_duplicate_cosine(storage, made_by) if text_files(backbone) else None,
     )
     return BuildContext(config, head, words, store.folder)
 
@@ -99,8 +99,8 @@ def hash_recipe(config: BuildConfig) -> str:
     """
     parts = [config.backbone, config.fingerprint, config.words, config.head, config.head_sha256, config.visual_dim]
     limits = [MIN_PROBABILITY, MIN_REGION_PROBABILITY]
-    if config.near_duplicates is not None:
-        limits.append(config.near_duplicates)  # the pairs that a version takes over were found with it
+    if config.near_duplicate_cosine is not None:
+        limits.append(config.near_duplicate_cosine)  # the pairs that a version takes over were found with it
     formats = [SCHEMA, TEXT_FORMAT, *parts, *limits, *added_columns()]
     return hashlib.sha256(json.dumps(formats).encode()).hexdigest()
 

@@ -1,4 +1,9 @@
-"""Add single images to a library at once, and remove some, without listing its sources."""
+"""The short way of a few images: add or remove them at once, without listing all sources.
+
+`findimg-jobs add`, `OpenedLibrary.add` and the bot come here. The long way, for all images of the sources, is
+`indexing/run.py`. Both embed with `indexing/embed_stage.py` and publish with `build/build_stage.py`, so an image that
+is added here is the same to the next run of `index`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +15,14 @@ from findimg.library.manifest import Manifest
 from findimg.plugins import PATIENCE, AddReport, Change, NotAdded
 from findimg.settings import Settings
 from findimg.storage.base import Storage
-from findimg_jobs.build.merging import choose_small_merges
-from findimg_jobs.build.version import BuildRequest
-from findimg_jobs.build.write_session import WriteSession, build_and_publish, write_to_live
+from findimg_jobs.build.build_stage import build_and_publish
+from findimg_jobs.build.merge_policies import choose_small_merges
+from findimg_jobs.build.version_builder import BuildRequest
+from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
 from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.indexing.vanished import is_below
+from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, SourceImage
@@ -31,8 +37,8 @@ from findimg_jobs.store.version_images import embedded_by_all, find_embedded_by_
 
 
 @dataclass(frozen=True, slots=True)
-class _Published:
-    """What `_publish` did."""
+class _AddOutcome:
+    """What `_embed_and_publish` did."""
 
     manifest: Manifest
     new: tuple[str, ...]  # addresses of the images that the version before had not, or with other content
@@ -65,7 +71,7 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
     settings = settings.model_copy(update={"engine": "local"})  # a few images are embedded before Ray starts
     with write_to_live(settings, patience, is_brief=True) as (session, live):
         _check_addable(library.storage, live, listing)
-        published = _publish(session, settings, reading, live, listing)
+        published = _embed_and_publish(session, settings, reading, live, listing)
         if published.failures and not published.held:
             first = published.failures[0]
             raise NotPublishedError(f"No image can be added. {first.uri}: {first.reason}")
@@ -85,7 +91,7 @@ def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tup
         outside = [image for image in found if not is_below(image.uri, live.sources)]
         found = [image for image in found if image not in outside and not is_blocked(storage, image.uri)]
         listing = Listing(ImageTable.of(image for image in found if not is_below(image.uri, change.removed)))
-        published = _publish(session, settings, reading, live, listing, change.removed)
+        published = _embed_and_publish(session, settings, reading, live, listing, change.removed)
     reason = "It is in no source of the library. Run index with its source once."
     return (
         *(NotAdded(image.uri, reason, transient=False) for image in outside),
@@ -93,14 +99,14 @@ def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tup
     )
 
 
-def _publish(
+def _embed_and_publish(
     session: WriteSession,
     settings: Settings,
     reading: TextReading | None,
     live: Manifest,
     listing: Listing,
     removed: Sequence[str] = (),
-) -> _Published:
+) -> _AddOutcome:
     """Embed the listed images, and publish a version with them and without the removed ones."""
     library = session.library
     storage = library.storage
@@ -128,7 +134,7 @@ def _publish(
     failures = (*listing.failures, *failures_of_any(committed, listing.images))
     held = embedded_by_all(listing.images, committed)
     if not len(held) and len(kept) == len(planned):
-        return _Published(live, (), 0, failures)
+        return _AddOutcome(live, (), 0, failures)
     if removed and not len(embedded_by_all(plan.images, committed)):
         raise LibraryError(f"{library.uri} holds no other image, so nothing was removed. Delete the library instead.")
     images = find_embedded_by_all(plan.images, committed, read_committed_texts(storage))
@@ -138,7 +144,7 @@ def _publish(
     ]
     manifest = build_and_publish(session, requests, live, allow_shrink=bool(removed))
     new = tuple(image.uri for image in held.changed_since(planned))
-    return _Published(manifest, new, len(held), failures)
+    return _AddOutcome(manifest, new, len(held), failures)
 
 
 def _choose(settings: Settings, live: Manifest) -> tuple[ChosenEncoder, ...]:

@@ -1,4 +1,8 @@
-"""Embed the images of a run, with one or two encoders."""
+"""The stage "embed" of a run: have an engine embed new images with one or two encoders.
+
+This part runs in the process of the run. Each worker runs `indexing/embed_worker.py`. The next stages, which build and
+publish a version, are in `build/build_stage.py`.
+"""
 
 import logging
 from collections.abc import Container, Sequence
@@ -12,7 +16,7 @@ from findimg.storage.slack import SCHEME, SlackAccess, access_of_sources
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder
 from findimg_jobs.encoders.vocabulary import keep_vocabulary
-from findimg_jobs.indexing.embed import EmbedTask
+from findimg_jobs.indexing.embed_worker import EmbedTask
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.progress import show_progress

@@ -1,4 +1,7 @@
-"""Decide which images the next version of a library has, and write the plan of the run."""
+"""The stage "plan" of a run: decide which images the next version has, and write the plan.
+
+`indexing/run.py` calls it after the sources are listed. The next stage is `indexing/embed_stage.py`.
+"""
 
 import logging
 from collections import Counter
@@ -11,7 +14,8 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder
-from findimg_jobs.indexing.vanished import VANISHED, is_below, vanished_folders
+from findimg_jobs.indexing.unmounted_folders import UNMOUNTED, find_unmounted_folders
+from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, FolderIdentity
@@ -20,7 +24,7 @@ from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.plan import Plan, new_run_id, read_images, read_plan, write_plan
+from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ def plan_images(
     live: LiveVersion,
     allow_shrink: bool,
 ) -> RunProgress:
-    """Write the plan of a run and return what the run has done so far. A stage of `index`.
+    """Write the plan of a run and return what the run has done so far.
 
     Args:
         session: the library to write to.
@@ -52,7 +56,7 @@ def plan_images(
         before, folders = _live_images(session.library, live.manifest, committed)
         if not allow_shrink:
             _check_not_emptied(listing, before)
-            listing = _keep_vanished(listing, before, folders)
+            listing = _keep_unmounted(listing, before, folders)
         images, skipped = _images_of_version(listing, before, committed)
         off = addresses_off(storage)
         images = read_captions_beside(without_blocked(storage, images.not_below(off)), before)
@@ -74,72 +78,6 @@ def plan_images(
             may_shrink=wanted < len(before) and len(plan.images) * 2 >= wanted,
             shards=[[] for _ in encoders],
         )
-
-
-def read_live(library: Library) -> LiveVersion:
-    """Return the live version."""
-    return LiveVersion(library.current(), library.live_manifest())
-
-
-def with_published_changes(
-    library: Library, before: LiveVersion, images: ImageTable, roots: Sequence[str]
-) -> tuple[LiveVersion, ImageTable]:
-    """Return the live version, and the images of a run with the changes that were published since an earlier version.
-
-    They come from `add`, and from a bot that follows Slack.
-
-    Args:
-        library: the library.
-        before: the earlier version.
-        images: the images that the run would publish without the changes.
-        roots: addresses of the run's sources. Images that were added elsewhere are left out.
-
-    Raises:
-        NotPublishedError: another run published with other sources or settings.
-    """
-    if library.current() == before.name:
-        return before, images
-    live = read_live(library)
-    if before.manifest and live.manifest and _how_built(live.manifest) == _how_built(before.manifest):
-        known, now = (read_images(library.storage, each.run) for each in (before.manifest, live.manifest))
-        added = now.changed_since(known).below(roots)
-        return live, images.updated(added).without(known.without(now))
-    raise NotPublishedError(f"Another run published to {library.uri} meanwhile. Run again.")
-
-
-def follow_live(
-    session: WriteSession, encoders: Sequence[ChosenEncoder], progress: RunProgress, roots: Sequence[str]
-) -> bool:
-    """Change the plan of a run as the live version changed since the plan was written. Return whether it did.
-
-    Args:
-        session: the library to write to.
-        encoders: of the next version.
-        progress: the plan, and what the run has done so far.
-        roots: addresses of the run's sources.
-
-    Raises:
-        NotPublishedError: another run published with other sources or settings.
-        StorageError: the library cannot be read or written.
-    """
-    library, storage = session.library, session.library.storage
-    live, images = with_published_changes(library, progress.live, progress.plan.images, roots)
-    if live == progress.live:
-        return False
-    with session.clock.stage("plan"):
-        added = images.changed_since(progress.plan.images)
-        progress.live = live
-        progress.committed[:] = [read_committed(storage, each.fingerprint) for each in encoders]
-        progress.reused += progress.committed[0].count_embedded(added)
-        progress.plan = replace(progress.plan, images=images.not_below(addresses_off(storage)))
-        write_plan(storage, progress.plan)
-    _log.info("%d images were added meanwhile.", len(added))
-    return True
-
-
-def _how_built(manifest: Manifest) -> tuple[list[str], list[str]]:
-    """Return recipes and sources. Two versions that are equal in these differ only in their images."""
-    return [part.recipe for part in manifest.parts], manifest.sources
 
 
 def _live_images(
@@ -167,13 +105,13 @@ def _check_not_emptied(listing: Listing, before: ImageTable) -> None:
             )
 
 
-def _keep_vanished(listing: Listing, before: ImageTable, folders: Mapping[str, FolderIdentity]) -> Listing:
+def _keep_unmounted(listing: Listing, before: ImageTable, folders: Mapping[str, FolderIdentity]) -> Listing:
     """Return the listing with folders whose disk is not mounted marked as unreadable. They keep their identity."""
-    vanished = vanished_folders(before, folders, listing)
-    kept = (*listing.unreadable, *vanished)
+    unmounted = find_unmounted_folders(before, folders, listing)
+    kept = (*listing.unreadable, *unmounted)
     return replace(
         listing,
-        failures=[*listing.failures, *(Failure(path, "", VANISHED, transient=True) for path in vanished)],
+        failures=[*listing.failures, *(Failure(path, "", UNMOUNTED, transient=True) for path in unmounted)],
         unreadable=kept,
         # The next run must still know which folder the path led to.
         folders={**listing.folders, **{path: folder for path, folder in folders.items() if is_below(path, kept)}},

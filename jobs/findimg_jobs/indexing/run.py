@@ -1,4 +1,7 @@
-"""Run the indexing pipeline: list, plan, embed, build, publish, report."""
+"""Run `findimg-jobs index`: list, plan, embed, read text, compact, build, publish, report.
+
+`index` and `_embed_and_publish` call the stages in this order. The docstring of the package says where each stage is.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +15,20 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.storage.slack import access_of_sources, use_access
 from findimg.terminal import counted
-from findimg_jobs.build.version import BuildRequest
-from findimg_jobs.build.write_session import WriteSession, build_and_publish
+from findimg_jobs.build.build_stage import build_and_publish
+from findimg_jobs.build.version_builder import BuildRequest
+from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
-from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, measure_near_duplicates, write_measured
+from findimg_jobs.encoders.near_duplicate_cosine import (
+    LEAST_IMAGES,
+    measure_near_duplicate_cosine,
+    write_near_duplicate_cosine,
+)
 from findimg_jobs.engines.base import Engine
-from findimg_jobs.indexing.embed import open_task_encoder
 from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any, make_task
-from findimg_jobs.indexing.plan_stage import follow_live, plan_images, read_live, with_published_changes
+from findimg_jobs.indexing.embed_worker import open_task_encoder
+from findimg_jobs.indexing.plan_stage import plan_images
+from findimg_jobs.indexing.published_changes import follow_live, read_live, with_published_changes
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.keys.listing import Listing
@@ -36,7 +45,7 @@ from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import VersionImages, find_embedded_by_all
 
 _PUBLISHING_PATIENCE = 600.0  # seconds to wait for processes that add images
-_MEASURED = 10_000  # contents among which near-duplicates are measured
+_MEASURED_CONTENTS = 10_000  # contents among which the cosine of near-duplicates is measured
 _log = logging.getLogger(__name__)
 
 
@@ -91,7 +100,7 @@ def index(
             # The sources were listed without the lock.
             live, images = with_published_changes(library, live, listing.images, listing.roots)
             progress = plan_images(session, replace(listing, images=images), encoders, live, options.allow_shrink)
-            run = _Run(session, settings, options, encoders, reading, listing.roots, progress)
+            run = _PlannedRun(session, settings, options, encoders, reading, listing.roots, progress)
             try:
                 manifest = _embed_and_publish(run)
             except FindimgError as error:
@@ -121,7 +130,7 @@ def _list(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Run:
+class _PlannedRun:
     """One run of `index` after it has planned."""
 
     session: WriteSession
@@ -137,7 +146,7 @@ class _Run:
         return follow_live(self.session, self.encoders, self.progress, self.roots)
 
 
-def _embed_and_publish(run: _Run) -> Manifest:
+def _embed_and_publish(run: _PlannedRun) -> Manifest:
     """Embed the new images, publish a version and return its manifest. Others may add images until it is built."""
     _embed(run)
     # With another encoder, this run embeds what was added. Embed most of it while others can still add.
@@ -150,11 +159,11 @@ def _embed_and_publish(run: _Run) -> Manifest:
         return _build(run)
 
 
-def _embed(run: _Run) -> None:
+def _embed(run: _PlannedRun) -> None:
     """Embed the images of the plan that are new, and read their text."""
     session, progress = run.session, run.progress
     with session.clock.stage("plan"):
-        jobs = list(_jobs(run))
+        jobs = list(_embed_jobs(run))
     embed_with_all(session, run.settings, jobs, progress.committed, progress.shards)
     if run.reading:
         images, committed = progress.plan.images, progress.committed[0]
@@ -162,7 +171,7 @@ def _embed(run: _Run) -> None:
         progress.text = progress.text.followed_by(report)
 
 
-def _jobs(run: _Run) -> Iterator[EmbedJob]:
+def _embed_jobs(run: _PlannedRun) -> Iterator[EmbedJob]:
     """Yield what each encoder embeds: only new and changed images."""
     for number, encoder in enumerate(run.encoders):
         images = run.progress.committed[number].to_embed(run.progress.plan.images, run.options.retry_failed)
@@ -171,7 +180,7 @@ def _jobs(run: _Run) -> Iterator[EmbedJob]:
         yield EmbedJob(encoder, shards, run.encoders[0].fingerprint if is_second else "")
 
 
-def _compact(run: _Run) -> None:
+def _compact(run: _PlannedRun) -> None:
     """Copy small shards together if this run added some."""
     progress = run.progress
     for number, encoder in enumerate(run.encoders):
@@ -182,7 +191,7 @@ def _compact(run: _Run) -> None:
         compact_texts(run.session.library.storage)
 
 
-def _build(run: _Run) -> Manifest:
+def _build(run: _PlannedRun) -> Manifest:
     """Build and publish the version that the plan describes, and return its manifest."""
     progress, storage = run.progress, run.session.library.storage
     progress.failures += failures_of_any(progress.committed, progress.plan.images)
@@ -193,26 +202,26 @@ def _build(run: _Run) -> Manifest:
     found = find_embedded_by_all(progress.plan.images, progress.committed, read_committed_texts(storage))
     requests = []
     for encoder, images in zip(run.encoders, found, strict=True):
-        measured = _with_near_duplicates(storage, run.settings, encoder, images)
+        measured = _with_near_duplicate_cosine(storage, run.settings, encoder, images)
         requests.append(BuildRequest(progress.plan.run, measured.context, images, len(progress.failures)))
     may_shrink = run.options.allow_shrink or progress.may_shrink
     return build_and_publish(run.session, requests, progress.live.manifest, may_shrink)
 
 
-def _with_near_duplicates(
+def _with_near_duplicate_cosine(
     storage: Storage, settings: Settings, encoder: ChosenEncoder, images: VersionImages
 ) -> ChosenEncoder:
     """Return an image–text encoder with the cosine of near-duplicates, measured once the library has enough images."""
     config = encoder.context.config
-    if not text_files(config.backbone) or config.near_duplicates is not None:
+    if not text_files(config.backbone) or config.near_duplicate_cosine is not None:
         return encoder
-    different = frozenset(images.lowest_hashes(_MEASURED))
+    different = frozenset(images.lowest_hashes(_MEASURED_CONTENTS))
     if len(different) < LEAST_IMAGES:
         return encoder
     opened = open_task_encoder(make_task(storage, settings, encoder, NO_CONTENTS))
-    cosine = measure_near_duplicates(storage, opened, different)
-    write_measured(storage, config.fingerprint, cosine)
-    return encoder.with_near_duplicates(cosine)
+    cosine = measure_near_duplicate_cosine(storage, opened, different)
+    write_near_duplicate_cosine(storage, config.fingerprint, cosine)
+    return encoder.with_near_duplicate_cosine(cosine)
 
 
 def _report_failure(

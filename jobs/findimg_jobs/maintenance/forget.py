@@ -18,11 +18,11 @@ from findimg.taught.teaching import erase_examples
 from findimg.terminal import counted
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.build.rebuild import VersionChange, publish_images
-from findimg_jobs.build.reuse import segments_with
 from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.keys.image_table import ImageTable, is_utf8, uri_table
 from findimg_jobs.keys.key_files import Tables, fetch_query
 from findimg_jobs.maintenance.duplicates import find_duplicates_of
+from findimg_jobs.segments.segment_keys import segments_with
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.committed import CommittedImages, hash_table, read_committed
 from findimg_jobs.store.delete_rows import delete_rows

@@ -13,8 +13,8 @@ from findimg.images.facts import FACT_COLUMNS
 from findimg.settings import Settings
 from findimg.storage.base import Storage, read_uri
 from findimg_jobs.build.rebuild import VersionChange, publish_images
-from findimg_jobs.build.reuse import segments_with
 from findimg_jobs.build.write_session import write_to_live
+from findimg_jobs.segments.segment_keys import segments_with
 from findimg_jobs.store.plan import read_images
 from findimg_jobs.store.shard_rows import holds_vectors, with_facts
 from findimg_jobs.store.shards import CommittedShard, Stats, commit_table, read_shards, read_table, uncommit_if_damaged

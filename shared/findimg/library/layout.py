@@ -25,10 +25,10 @@ VISUAL_FILE = "visual.f16"  # float16[rows, dim]
 JOINT_FILE = "joint.f16"  # float16[rows, joint dim]
 RELEVANCE_FILE = "labels.f16"  # float16[labels, rows], `Devise.relevance` of every image
 CATALOG_FILE = "catalog.sqlite"
-KEYS_FILE = "keys.parquet"  # what each row was made of, to reuse the segment, see `findimg_jobs.build.reuse`
+KEYS_FILE = "keys.parquet"  # what each row was made of, to reuse the segment, see `findimg_jobs.segments.segment_keys`
 HASHES_FILE = "hashes.npy"  # uint64[rows, 6], `hash_features` of every image
 PERCEPTUAL_FILE = "perceptual.npy"  # uint8[rows, 33], `hash_rows` of every image
-NOISE_FILE = "noise.npy"  # best images of unrelated terms, see `findimg_jobs.build.measurements`
+NOISE_FILE = "noise.npy"  # best images of unrelated terms, see `findimg_jobs.segments.library_measures`
 TEXT_FILE = "text.sqlite"  # written text, captions and names, see `findimg.index.text_index`; absent in older segments
 
 # Files of a version

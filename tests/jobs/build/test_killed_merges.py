@@ -20,10 +20,11 @@ from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage, shared_client
 from findimg.text.vectors import WordVectors
-from findimg_jobs.build.merging import SegmentSize, choose_compaction, choose_merges
+from findimg_jobs.build.build_stage import build_and_publish
+from findimg_jobs.build.merge_policies import SegmentSize, choose_compaction, choose_merges
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.build.version import BuildRequest, MergePolicy
-from findimg_jobs.build.write_session import WriteSession, build_and_publish
+from findimg_jobs.build.version_builder import BuildRequest, MergePolicy
+from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.keys.image_table import ImageTable

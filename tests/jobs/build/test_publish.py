@@ -9,7 +9,7 @@ from findimg.library.manifest import FileEntry, IndexEntry, Manifest, SegmentEnt
 from findimg.storage.base import open_storage
 from findimg.storage.folder import hash_file
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version import BuiltVersion
+from findimg_jobs.build.version_builder import BuiltVersion
 from findimg_jobs.store.lock import hold_lock
 
 

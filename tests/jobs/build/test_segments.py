@@ -20,7 +20,7 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.build.merging import SegmentSize, choose_compaction, choose_merges, choose_purge
+from findimg_jobs.build.merge_policies import SegmentSize, choose_compaction, choose_merges, choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.keys.records import SourceImage

@@ -28,16 +28,16 @@ from findimg.search.sentences.text_vectors import text_vectors
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.vectors import EMBEDDED, open_words
-from findimg_jobs.build.merging import choose_purge
+from findimg_jobs.build.merge_policies import choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.root import app
 from findimg_jobs.engines.base import Engine
 from findimg_jobs.evaluation.html_report import render_html_report
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.evaluation.tables import tables
-from findimg_jobs.indexing import embed
+from findimg_jobs.indexing import embed_worker
 from findimg_jobs.indexing.add import add
-from findimg_jobs.indexing.embed import EmbedTask
+from findimg_jobs.indexing.embed_worker import EmbedTask
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.encoder_roles import encoder_roles, remove_encoder, use_encoders
 from findimg_jobs.maintenance.forget import forget
@@ -228,7 +228,7 @@ def test_image_is_read_once_for_both_encoders(
 def test_run_that_stops_between_the_encoders_continues_with_the_second_one(
     library: Library, settings: Settings, more: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, commit = live(library), embed.commit_shard
+    before, commit = live(library), embed_worker.commit_shard
 
     def stop_at_second(storage: Storage, fingerprint: str, *arguments: Any) -> None:
         if fingerprint != before.fingerprint:
@@ -236,12 +236,12 @@ def test_run_that_stops_between_the_encoders_continues_with_the_second_one(
         commit(storage, fingerprint, *arguments)
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(embed, "commit_shard", stop_at_second)
+        stopped.setattr(embed_worker, "commit_shard", stop_at_second)
         with pytest.raises(KeyboardInterrupt):
             index(settings, [str(more)], IndexOptions(allow_shrink=True))
     assert live(library) == before
     committed: list[str] = []
-    monkeypatch.setattr(embed, "commit_shard", lambda *each: (committed.append(each[1]), commit(*each)))
+    monkeypatch.setattr(embed_worker, "commit_shard", lambda *each: (committed.append(each[1]), commit(*each)))
     assert index(settings, [str(more)], IndexOptions(allow_shrink=True)).images == IMAGES + 2
     assert committed == [part.fingerprint for part in before.parts[1:]]
     assert len(reads) == 2 * (IMAGES + 2)
@@ -269,8 +269,8 @@ def test_image_that_one_encoder_refuses_is_kept_by_the_other(
     assert report.images == IMAGES + 2
     reads.clear()
     committed: list[str] = []
-    commit = embed.commit_shard
-    monkeypatch.setattr(embed, "commit_shard", lambda *each: (committed.append(each[1]), commit(*each)))
+    commit = embed_worker.commit_shard
+    monkeypatch.setattr(embed_worker, "commit_shard", lambda *each: (committed.append(each[1]), commit(*each)))
     again = index(settings, [str(more)], IndexOptions(retry_failed=True))
     assert (again.failed, again.images, reads) == (0, IMAGES + 3, [str(more / "odd.png")])
     assert committed == [live(library).parts[1].fingerprint]

@@ -15,7 +15,7 @@ from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
 from findimg_jobs.engines import shard_queue
 from findimg_jobs.engines.cluster import run_on_ray
-from findimg_jobs.indexing.embed import Embedder, EmbedTask
+from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.planned_shards import PlannedShards

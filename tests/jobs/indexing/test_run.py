@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-import findimg_jobs.indexing.embed
+import findimg_jobs.indexing.embed_worker
 import findimg_jobs.indexing.run
 import findimg_jobs.store.shard_compaction
 from findimg.errors import (
@@ -140,7 +140,9 @@ def test_broken_image_is_read_again_on_request_or_change(
     assert reads == [str(pictures / "broken.png")]
     # As after an update that reads what could not be read before.
     with monkeypatch.context() as patch:
-        patch.setattr(findimg_jobs.indexing.embed, "decode", lambda data: decode((pictures / "0.png").read_bytes()))
+        patch.setattr(
+            findimg_jobs.indexing.embed_worker, "decode", lambda data: decode((pictures / "0.png").read_bytes())
+        )
         assert counts(run(library, pictures, retry_failed=True)) == (7, 0, 7, 0, 0)
     shutil.copy(pictures / "1.png", pictures / "broken.png")
     assert counts(run(library, pictures)) == (7, 0, 7, 0, 0)
@@ -153,7 +155,7 @@ def test_unreachable_image_is_read_again_until_it_is_known_to_be_broken(
     (pictures / "broken.png").write_bytes(b"no image")
     for _ in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr(findimg_jobs.indexing.embed, "read_uri", unreachable)
+            patch.setattr(findimg_jobs.indexing.embed_worker, "read_uri", unreachable)
             with pytest.raises(NotPublishedError, match="nothing to publish"):
                 run(library, pictures)
     assert counts(run(library, pictures)) == (7, 6, 0, 0, 1)
@@ -286,7 +288,7 @@ def test_run_that_loses_its_lock_stops_embedding(
         commit_shard(storage, *arguments)  # type: ignore[arg-type]
         storage.write("LOCK", lost)
 
-    monkeypatch.setattr(findimg_jobs.indexing.embed, "commit_shard", lose)
+    monkeypatch.setattr(findimg_jobs.indexing.embed_worker, "commit_shard", lose)
     with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
         run(library, pictures, shard_size=1)
     assert len(list((tmp_path / "library").glob("embeddings/*/*/stats.json"))) == 1

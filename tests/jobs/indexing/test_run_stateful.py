@@ -19,11 +19,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from numpy.typing import NDArray
 from PIL import Image
 
-import findimg_jobs.build.measurements
 import findimg_jobs.encoders.context
-import findimg_jobs.indexing.embed
+import findimg_jobs.indexing.embed_worker
 import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
+import findimg_jobs.segments.library_measures
 import findimg_jobs.store.shard_compaction
 from findimg.errors import FindimgError, NotPublishedError, SettingsError
 from findimg.images import decode
@@ -37,10 +37,11 @@ from findimg.storage.base import open_storage
 from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage
 from findimg.text.vectors import WordVectors
-from findimg_jobs.build.merging import choose_compaction, choose_purge
+from findimg_jobs.build.build_stage import build_and_publish
+from findimg_jobs.build.merge_policies import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.build.version import BuildRequest
-from findimg_jobs.build.write_session import WriteSession, build_and_publish
+from findimg_jobs.build.version_builder import BuildRequest
+from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.cli.versions import rollback
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
@@ -134,7 +135,7 @@ def hash_of(data: bytes) -> str:
 @remember
 def looks(models: Path, data: bytes) -> NDArray[np.float32]:
     """Return the visual embedding of an image that is embedded alone, float32[dim]."""
-    encoder = findimg_jobs.indexing.embed.build_encoder("efficientnet-lite0", ModelStore(models), None)
+    encoder = findimg_jobs.indexing.embed_worker.build_encoder("efficientnet-lite0", ModelStore(models), None)
     visual: NDArray[np.float32] = encoder.embed(encoder.preprocess(decode(data).pixels)[None]).visual[0]
     return visual
 
@@ -406,7 +407,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, one_vocabulary: WordVectors) -> None:
     monkeypatch.setattr(findimg_jobs.store.shard_compaction, "MANY", 2)
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HOUR", 0)
     monkeypatch.setattr(findimg_jobs.maintenance.prune, "HISTORY", 0)
-    monkeypatch.setattr(findimg_jobs.build.measurements, "_terms", lambda words: [])
+    monkeypatch.setattr(findimg_jobs.segments.library_measures, "_terms", lambda words: [])
 
 
 def play(place: str, cache: Path, words: WordVectors, examples: int, steps: int) -> None:

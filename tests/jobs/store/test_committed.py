@@ -10,7 +10,7 @@ import pytest
 
 from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.indexing.vanished import is_below
+from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, Sidecar, SourceImage
 from findimg_jobs.store.committed import read_committed

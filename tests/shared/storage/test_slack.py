@@ -21,7 +21,7 @@ from findimg.storage.base import open_storage, read_uri
 from findimg_bot.local_slack.model.state import Channel, File
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
-from findimg_jobs.indexing import embed
+from findimg_jobs.indexing import embed_worker
 from findimg_jobs.indexing.run import index
 from tests.bot.team import WorkspaceThread
 
@@ -164,7 +164,7 @@ def test_heic_image_that_cannot_be_decoded_is_indexed_by_slacks_jpeg(
             raise ImageError("The file is truncated or broken.")
         return decode(data)
 
-    monkeypatch.setattr(embed, "decode", decode_without_heif)
+    monkeypatch.setattr(embed_worker, "decode", decode_without_heif)
     settings = Settings(library=str(tmp_path / "library"), engine="local", cache=cache)
     report = index(settings, [room.uri])
     assert (report.images, report.failed) == (1, 1)

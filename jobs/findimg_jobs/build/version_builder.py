@@ -1,9 +1,12 @@
-"""Build a version: keep the segments of the live one, build new ones for what has changed, and write the manifest."""
+"""Build one encoder's part of a version: keep segments of the live one, build new ones, and write the manifest.
+
+`build/build_stage.py` calls `build_version` for each encoder, joins the parts and publishes them.
+"""
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,19 +38,19 @@ from findimg.library.layout import (
 )
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
-from findimg_jobs.build.measurements import LibraryMeasures, is_drifted, measure_library, measure_noise_floor
-from findimg_jobs.build.merging import SegmentSize, choose_merges
-from findimg_jobs.build.near_duplicates import SegmentFiles, SegmentRows, find_near_duplicates
-from findimg_jobs.build.reuse import Reused, find_reusable, write_pairs
-from findimg_jobs.build.segment_contents import read_sample
+from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_merges
+from findimg_jobs.build.near_duplicate_pairs import find_near_duplicates, write_pairs
+from findimg_jobs.build.reusable_parts import ReusableParts, find_reusable_parts
 from findimg_jobs.build.segments import SegmentBuilder, build_segments
 from findimg_jobs.encoders.context import BuildConfig, BuildContext, hash_recipe
 from findimg_jobs.engines.base import Engine
+from findimg_jobs.segments.library_measures import LibraryMeasures, is_drifted, measure_library, measure_noise_floor
+from findimg_jobs.segments.segment_contents import read_sample
+from findimg_jobs.segments.segment_files import SegmentFiles
+from findimg_jobs.segments.visual_embeddings import VisualEmbeddings
 from findimg_jobs.store.version_images import VersionImages
 
 _log = logging.getLogger(__name__)
-
-MergePolicy = Callable[[Sequence[SegmentSize], int], set[int]]  # see `choose_merges`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +111,7 @@ def build_version(
     kept = _kept_segments(reused, request, len(images)) if reused else []
     if reused and _is_unchanged(reused, kept, request):
         return None
-    segments = _build_segments(library, request, reused, kept, SegmentFolder(folder, engine))
+    segments = _build_segments(library, request, reused, kept, BuildPlace(folder, engine))
     firsts = images.first_copies()
     pairs = _find_pairs(library, request, segments, reused, firsts)
     rows = segments.rows
@@ -149,8 +152,8 @@ def build_version(
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentFolder:
-    """Where and by whom new segments are built."""
+class BuildPlace:
+    """The folder on this machine for new segments, and the engine that builds large ones."""
 
     folder: Path
     engine: Engine
@@ -158,15 +161,15 @@ class SegmentFolder:
 
 def _find_reusable(
     library: Library, live: Manifest | None, config: BuildConfig, images: VersionImages
-) -> Reused | None:
+) -> ReusableParts | None:
     try:
-        return find_reusable(library, live, config, images)
+        return find_reusable_parts(library, live, config, images)
     except LibraryError as error:
         _log.warning("All segments are built again, because the live version is damaged: %s", error)
         return None
 
 
-def _must_be_measured(reused: Reused, context: BuildContext, images: int) -> bool:
+def _must_be_measured(reused: ReusableParts, context: BuildContext, images: int) -> bool:
     """Return whether the measures of the live version no longer fit the library."""
     live = reused.live
     captured = sum(each.captured * each.images for each in live.segments) / sum(each.images for each in live.segments)
@@ -178,7 +181,7 @@ def _dimensions(context: BuildContext, dim: int) -> int:
     return dim if context.config.visual_dim == FULL else int(context.config.visual_dim)
 
 
-def _kept_segments(reused: Reused, request: BuildRequest, images: int) -> list[int]:
+def _kept_segments(reused: ReusableParts, request: BuildRequest, images: int) -> list[int]:
     """Return the places of the live version's segments to keep."""
     live, config = reused.live, request.context.config
     counts = np.bincount(reused.segment_of[reused.segment_of >= 0], minlength=len(live.segments))
@@ -194,7 +197,7 @@ def _kept_segments(reused: Reused, request: BuildRequest, images: int) -> list[i
     return [number for place, number in enumerate(usable) if place not in merged]
 
 
-def _is_unchanged(reused: Reused, kept: Sequence[int], request: BuildRequest) -> bool:
+def _is_unchanged(reused: ReusableParts, kept: Sequence[int], request: BuildRequest) -> bool:
     """Return whether the new version would have the images, the segments and the sources of the live one."""
     live = reused.live
     starts = np.concatenate([[0], np.cumsum([segment.images for segment in live.segments])])
@@ -207,7 +210,7 @@ def _is_unchanged(reused: Reused, kept: Sequence[int], request: BuildRequest) ->
 
 
 def _build_segments(
-    library: Library, request: BuildRequest, reused: Reused | None, kept: Sequence[int], place: SegmentFolder
+    library: Library, request: BuildRequest, reused: ReusableParts | None, kept: Sequence[int], place: BuildPlace
 ) -> _Segments:
     """Build the segments that the live version lacks, and return all of the new version in their order."""
     context, images = request.context, request.images
@@ -243,7 +246,7 @@ def _find_pairs(
     library: Library,
     request: BuildRequest,
     segments: _Segments,
-    reused: Reused | None,
+    reused: ReusableParts | None,
     firsts: NDArray[np.int32],
 ) -> NDArray[np.int64]:
     """Return the near-duplicates among the new version's contents, int64[p, 2], the smaller item first."""
@@ -268,8 +271,8 @@ def _find_pairs(
         moved = new_first[reused.pairs]
         pairs = np.sort(moved[(moved >= 0).all(axis=1)], axis=1)
     config = request.context.config
-    cosine = config.near_duplicates or near_duplicate_cosine(config.backbone)
-    visual = SegmentRows(library, segments.files, segments.rows, len(segments.measures.centre))
+    cosine = config.near_duplicate_cosine or near_duplicate_cosine(config.backbone)
+    visual = VisualEmbeddings(library, segments.files, segments.rows, len(segments.measures.centre))
     added = find_near_duplicates(visual, contents, ~known[contents], cosine)
     joined = np.concatenate([pairs, added])
     return joined[np.lexsort((joined[:, 1], joined[:, 0]))]
@@ -301,7 +304,7 @@ def _write_shared(
     return entries | {file: FileEntry.of(folder / file) for file in shared if (folder / file).exists()}
 
 
-def _ready(manifest: Manifest, segments: _Segments, folder: Path, reused: Reused | None) -> BuiltVersion:
+def _ready(manifest: Manifest, segments: _Segments, folder: Path, reused: ReusableParts | None) -> BuiltVersion:
     """Return a version with the files that the library lacks."""
     before = reused.live.all_files() if reused else {}
     uploads: dict[str, Path] = {}

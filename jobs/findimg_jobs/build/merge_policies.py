@@ -1,4 +1,4 @@
-"""Choose the segments that the next version merges.
+"""Policies that choose the segments that the next version merges: for `index`, `add` and `compact`.
 
 Segments are in tiers by size, each nine times as large as the one below. Nine segments of one tier become one of the
 next. A segment is also rewritten when many of its images are deleted.
@@ -16,7 +16,7 @@ To rewrite a segment at a fifth means to write four images for each deleted one:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MERGED = 9  # segments of one tier that become one; also the ratio of the tiers' sizes
@@ -38,6 +38,9 @@ class SegmentSize:
     def deleted(self) -> float:
         """Return the share of deleted images, 0 to 1."""
         return 1 - self.live / self.rows
+
+
+MergePolicy = Callable[[Sequence[SegmentSize], int], set[int]]  # see `choose_merges`
 
 
 def choose_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:

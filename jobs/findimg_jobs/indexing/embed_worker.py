@@ -1,4 +1,8 @@
-"""Embed one shard: read, decode, make thumbnails, run the encoder, commit. Every engine runs this code."""
+"""Embed one shard on a worker: read, decode, make thumbnails, run the encoder, commit.
+
+The driver sends an EmbedTask to each worker (`indexing/embed_stage.py`). The engine gives shards to the Embedder that
+the task opens.
+"""
 
 import hashlib
 import io
@@ -28,7 +32,7 @@ from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg.storage.slack import SlackAccess, read_converted, use_access
-from findimg_jobs.indexing.embedded_images import EmbeddedImages
+from findimg_jobs.indexing.stored_thumbnails import StoredThumbnails
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, EmbeddedImage
@@ -111,7 +115,7 @@ class Embedder:
         self._storage = open_storage(task.library)
         self._encoder = open_task_encoder(task, threads)
         self._second = Embedder(task.second, threads) if task.second else None
-        self._embedded = EmbeddedImages(self._storage, task.thumbnails_of) if task.thumbnails_of else None
+        self._stored = StoredThumbnails(self._storage, task.thumbnails_of) if task.thumbnails_of else None
         if self._encoder.classes and not self._storage.exists(classifier_key(task.fingerprint)):
             buffer = io.BytesIO()
             np.save(buffer, self._encoder.class_weights().T.astype(np.float16))
@@ -132,8 +136,8 @@ class Embedder:
             StorageError: the library cannot be written. Nothing is committed.
         """
         others: list[_PreparedImage | Failure] = []
-        if self._embedded:
-            self._embedded.look_up(shard.images)
+        if self._stored:
+            self._stored.look_up(shard.images)
         with ThreadPoolExecutor(max(_READ_AHEAD, 2 * self._threads)) as pool:
             outcomes = pool.map(self._read, shard.images)
             stats = self._embed(shard, self._own_outcomes(outcomes, others))
@@ -196,7 +200,7 @@ class Embedder:
     def _read(self, image: SourceImage) -> "_Outcomes":
         """Return an image for this encoder, and for the second one."""
         start = time.perf_counter()
-        if self._embedded and (known := self._embedded.image(image)):
+        if self._stored and (known := self._stored.image(image)):
             read = time.perf_counter()
             own = self._preprocess(image, known, 0)
             return _with_seconds(own, {"thumbnail": read - start, "decode": time.perf_counter() - read}), None

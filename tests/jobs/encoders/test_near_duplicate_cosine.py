@@ -8,7 +8,7 @@ from PIL import Image
 
 import findimg_jobs.indexing.run
 from findimg.library.library import Library
-from findimg_jobs.encoders.near_duplicates import LEAST_IMAGES, near_duplicate_limit, read_measured
+from findimg_jobs.encoders.near_duplicate_cosine import LEAST_IMAGES, near_duplicate_limit, read_near_duplicate_cosine
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.duplicates import find_duplicates
 from tests.sentences import draw_things, settings
@@ -50,21 +50,21 @@ def test_library_measures_once_when_it_has_enough_images(
     own, library = settings(tmp_path, cache), Library(str(tmp_path / "library"), cache)
     index(own, [str(pictures)])
     fingerprint = library.manifest(library.live_version()).fingerprint
-    assert read_measured(library.storage, fingerprint) is None
+    assert read_near_duplicate_cosine(library.storage, fingerprint) is None
     draw_things(pictures, copies=-(-LEAST_IMAGES // 8))
     for kind in ("roses", "sea"):
         with Image.open(pictures / f"{kind}-0.png") as image:
             image.convert("RGB").save(pictures / f"{kind}-again.jpg", quality=50)
     index(own, [str(pictures)])
-    limit = read_measured(library.storage, fingerprint)
+    limit = read_near_duplicate_cosine(library.storage, fingerprint)
     assert limit is not None
     assert 0.9 < limit < 1
     groups = [{Path(image.uri).name for image in group} for group in find_duplicates(library).groups]
     for kind in ("roses", "sea"):
         (group,) = (group for group in groups if f"{kind}-again.jpg" in group)
         assert {name.partition("-")[0] for name in group} == {kind}
-    monkeypatch.setattr(findimg_jobs.indexing.run, "measure_near_duplicates", None)
+    monkeypatch.setattr(findimg_jobs.indexing.run, "measure_near_duplicate_cosine", None)
     before = library.live_version()
     index(own, [str(pictures)])
     assert library.live_version() == before
-    assert read_measured(library.storage, fingerprint) == limit
+    assert read_near_duplicate_cosine(library.storage, fingerprint) == limit

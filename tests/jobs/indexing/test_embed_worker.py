@@ -12,7 +12,7 @@ from findimg.images import decode
 from findimg.library.layout import thumbnail_key
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.embed import Embedder, EmbedTask
+from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure

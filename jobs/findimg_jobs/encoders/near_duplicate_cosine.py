@@ -40,7 +40,7 @@ _BATCH = 32
 _log = logging.getLogger(__name__)
 
 
-def read_measured(storage: Storage, fingerprint: str) -> float | None:
+def read_near_duplicate_cosine(storage: Storage, fingerprint: str) -> float | None:
     """Return the cosine that a library measured for an encoder, None if it has not.
 
     Raises:
@@ -53,12 +53,12 @@ def read_measured(storage: Storage, fingerprint: str) -> float | None:
     return cosine if isinstance(cosine, float) and 0 < cosine < 1 else None
 
 
-def write_measured(storage: Storage, fingerprint: str, cosine: float) -> None:
+def write_near_duplicate_cosine(storage: Storage, fingerprint: str, cosine: float) -> None:
     """Keep the cosine that a library measured for an encoder."""
     storage.write(encoder_key(fingerprint, MEASURED_FILE), json.dumps({"cosine": cosine}).encode())
 
 
-def measure_near_duplicates(storage: Storage, encoder: ImageEncoder, contents: AbstractSet[str]) -> float:
+def measure_near_duplicate_cosine(storage: Storage, encoder: ImageEncoder, contents: AbstractSet[str]) -> float:
     """Return the cosine from which on two images are near-duplicates.
 
     Args:

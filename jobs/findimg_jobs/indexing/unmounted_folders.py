@@ -1,25 +1,26 @@
-"""Find folders whose images vanished because a disk is not mounted, which is no deletion.
+"""Find folders without images whose disk is not mounted, so that their images do not count as deleted.
 
 An ordinary deletion removes files from a folder, or removes the folder. A disk that is not mounted leaves another,
 empty folder at the same path, a link to nothing, or no folder where another device was.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import fetch_number
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import FolderIdentity
 from findimg_jobs.store.plan import folders_above
 
-VANISHED = (
+UNMOUNTED = (
     "The folder lost all its images, probably because its disk is not mounted. They are kept. Mount the disk, or run "
     "with --allow-shrink if they are gone."
 )
 
 
-def vanished_folders(
+def find_unmounted_folders(
     before: ImageTable, known: Mapping[str, FolderIdentity], listing: Listing
 ) -> dict[str, ImageTable]:
     """Return folders inside the sources that are not mounted any more, each with the images that it had.
@@ -34,22 +35,17 @@ def vanished_folders(
     if not known:
         return {}
     present = folders_above(listing.images) | folders_above(listing.archived)
-    vanished: dict[str, ImageTable] = {}
+    unmounted: dict[str, ImageTable] = {}
     # A folder sorts before the folders in it.
     for path in sorted(known, key=lambda path: path.split("/")):
-        if path in present or any(is_below(path, (other,)) for other in (*vanished, *listing.unreadable)):
+        if path in present or any(is_below(path, (other,)) for other in (*unmounted, *listing.unreadable)):
             continue
         if not any(is_below(path, (root,)) for root in listing.roots) or not _is_replaced(path, known[path], listing):
             continue
         lost = before.below([f"{path.rstrip('/')}/"])
         if 2 * _count_moved(lost, listing.images) < len(lost):
-            vanished[path] = lost
-    return vanished
-
-
-def is_below(uri: str, roots: Sequence[str]) -> bool:
-    """Return whether an address is one of `roots` or below it."""
-    return any(uri == root or uri.startswith(f"{root.rstrip('/')}/") for root in roots)
+            unmounted[path] = lost
+    return unmounted
 
 
 def _is_replaced(path: str, known: FolderIdentity, listing: Listing) -> bool:

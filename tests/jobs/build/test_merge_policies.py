@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from findimg_jobs.build.merging import SegmentSize, choose_compaction, choose_merges, choose_purge
+from findimg_jobs.build.merge_policies import SegmentSize, choose_compaction, choose_merges, choose_purge
 
 LARGEST = 1_000_000
 

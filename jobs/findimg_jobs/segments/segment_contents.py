@@ -19,8 +19,8 @@ from findimg.index.mapped_files import new_array
 from findimg.index.perceptual_hashes import hash_rows
 from findimg.library.layout import CATALOG_FILE, TEXT_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
-from findimg_jobs.build.catalog_draft import CatalogDraft
-from findimg_jobs.build.texts import TextDraft
+from findimg_jobs.segments.catalog_draft import CatalogDraft
+from findimg_jobs.segments.text_draft import TextDraft
 from findimg_jobs.store.shard_rows import ContentRows
 from findimg_jobs.store.shards import read_rows
 from findimg_jobs.store.version_images import VersionImages

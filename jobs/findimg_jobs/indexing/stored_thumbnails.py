@@ -1,4 +1,4 @@
-"""Images that another encoder of the library has embedded: the facts and the thumbnail of each."""
+"""Read thumbnails and facts of images that another encoder has embedded, instead of the images themselves."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ from findimg_jobs.store.thumbnails import read_thumbnail
 _SHARDS = 4  # whose facts are kept
 
 
-class EmbeddedImages:
-    """The images of one encoder. Several threads may use it."""
+class StoredThumbnails:
+    """Thumbnails and facts of the images that one encoder has embedded. Several threads may use it."""
 
     def __init__(self, storage: Storage, fingerprint: str):
         """Read which images the encoder has embedded.

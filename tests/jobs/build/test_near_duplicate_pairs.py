@@ -14,7 +14,7 @@ from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
-from findimg_jobs.build import near_duplicates
+from findimg_jobs.build import near_duplicate_pairs
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.missing_facts import read_missing_facts
 from tests.shared.index.test_perceptual_hashes import encoded, scene, slide
@@ -30,7 +30,7 @@ def names(searcher: Searcher) -> list[list[str]]:
 def test_slides_stay_apart_and_resized_pictures_are_folded(
     exact: int, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(near_duplicates, "EXACT", exact)
+    monkeypatch.setattr(near_duplicate_pairs, "EXACT", exact)
     monkeypatch.setattr("findimg.index.perceptual_hashes._EXACT", exact)
     photos = tmp_path / "photos"
     photos.mkdir()

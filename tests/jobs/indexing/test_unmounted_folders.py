@@ -5,7 +5,7 @@ import pytest
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.indexing.vanished import vanished_folders
+from findimg_jobs.indexing.unmounted_folders import find_unmounted_folders
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import FolderIdentity, SourceImage
 
@@ -23,19 +23,19 @@ def lost(source: str, *more: SourceImage) -> ImageTable:
 @pytest.mark.parametrize(("mounted", "expected"), [(True, 1), (False, 0)])
 def test_folder_that_is_gone_vanished_only_if_it_was_mounted(source: str, mounted: bool, expected: int) -> None:
     known = {f"{source}/disk": FolderIdentity(2, mounted)}
-    assert len(vanished_folders(lost(source), known, list_sources([source], ""))) == expected
+    assert len(find_unmounted_folders(lost(source), known, list_sources([source], ""))) == expected
 
 
 def test_folder_outside_the_named_sources_is_not_reported(source: str) -> None:
     known = {f"{source}/disk": FolderIdentity(2, mounted=True)}
-    assert vanished_folders(lost(source), known, list_sources([f"{source}/here"], "")) == {}
+    assert find_unmounted_folders(lost(source), known, list_sources([f"{source}/here"], "")) == {}
 
 
 def test_excluded_folder_is_not_reported(source: str) -> None:
     open_storage(source).write("disk/1.jpg", b"x")
     known = {f"{source}/disk": FolderIdentity(2, mounted=True)}
     listing = list_sources([source], "", rules=SkipRules(exclude=("disk",)))
-    assert vanished_folders(lost(source), known, listing) == {}
+    assert find_unmounted_folders(lost(source), known, listing) == {}
 
 
 def test_outermost_vanished_folder_is_reported(source: str) -> None:
@@ -49,7 +49,7 @@ def test_outermost_vanished_folder_is_reported(source: str) -> None:
         SourceImage(f"{source}/disk/deep/4.jpg", "1-1"),
         SourceImage(f"{source}/disk-2/5.jpg", "1-1"),
     )
-    found = vanished_folders(before, known, list_sources([source], ""))
+    found = find_unmounted_folders(before, known, list_sources([source], ""))
     assert {path: len(images) for path, images in found.items()} == {f"{source}/disk": 4, f"{source}/disk-2": 1}
 
 

@@ -27,7 +27,7 @@ from findimg.search.ranking import top_k
 from findimg.search.terms.expansion import ExpandedTerm, expand
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
-from findimg_jobs.build.near_duplicates import SegmentFiles
+from findimg_jobs.segments.segment_files import SegmentFiles
 
 _QUERIES = 400  # maximum number of queries in a measurement
 GROWTH = 2  # times as many images as when the library was measured: it is measured again
