@@ -7,6 +7,7 @@ asserted: whoever reads the table judges it by the ratios, and the absolute figu
 import json
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,37 +15,44 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from findimg.command_settings import takes_dataclasses
 from tests.benchmarks import clip, indexing, painting, queries, serving
 from tests.benchmarks.figures import Figure, machine
 
 
-def main(
-    short: Annotated[bool, typer.Option(help="As little as shows that it works; its figures say nothing.")] = False,
-    million: Annotated[bool, typer.Option(help="Merge and queries at 1,000,000 images too.")] = False,
-    only: Annotated[str, typer.Option(help="indexing, queries, serving, painting or clip; else all.")] = "",
-    photos: Annotated[Path | None, typer.Option(help="A folder of photographs; else some are drawn.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Weights of vgg16; else random ones, as fast.")] = None,
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of `python -m tests.benchmarks`."""
+
+    short: Annotated[bool, typer.Option(help="As little as shows that it works; its figures say nothing.")] = False
+    million: Annotated[bool, typer.Option(help="Merge and queries at 1,000,000 images too.")] = False
+    only: Annotated[str, typer.Option(help="indexing, queries, serving, painting or clip; else all.")] = ""
+    photos: Annotated[Path | None, typer.Option(help="A folder of photographs; else some are drawn.")] = None
+    weights: Annotated[Path | None, typer.Option(help="Weights of vgg16; else random ones, as fast.")] = None
     libraries: Annotated[
         Path | None, typer.Option(help="Where made-up libraries are kept, which take minutes to build; else nowhere.")
-    ] = None,
-    output: Annotated[Path, typer.Option("--json", help="Where the JSON goes.")] = Path("benchmarks.json"),
-) -> None:
+    ] = None
+    output: Annotated[Path, typer.Option("--json", help="Where the JSON goes.")] = Path("benchmarks.json")
+
+
+@takes_dataclasses
+def main(options: Options) -> None:
     """Run the benchmarks, print the table and write the JSON file."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="findimg-benchmarks-") as name:
         folder = Path(name)
-        if only in ("", "indexing"):
-            figures += indexing.measure(folder, photos, weights, short)
-        if only in ("", "queries"):
-            sizes = [2_000] if short else [10_000, 100_000, 1_000_000] if million else [10_000, 100_000]
+        if options.only in ("", "indexing"):
+            figures += indexing.measure(folder, options.photos, options.weights, options.short)
+        if options.only in ("", "queries"):
+            sizes = [2_000] if options.short else [10_000, 100_000, 1_000_000] if options.million else [10_000, 100_000]
             for images in sizes:
-                figures += queries.measure((libraries or folder) / str(images), images, short)
-        if only in ("", "serving"):
-            figures += serving.measure(folder, short)
-        if only in ("", "painting"):
-            figures += painting.measure(folder, short)
-        if only in ("", "clip"):
-            figures += clip.measure(folder, short)
+                figures += queries.measure((options.libraries or folder) / str(images), images, options.short)
+        if options.only in ("", "serving"):
+            figures += serving.measure(folder, options.short)
+        if options.only in ("", "painting"):
+            figures += painting.measure(folder, options.short)
+        if options.only in ("", "clip"):
+            figures += clip.measure(folder, options.short)
     host = machine()
     title = f"{host['cpu']}, {host['cpus']} CPUs, load {host['load']}"
     table = Table("figure", "median", "beside", "ratio", "of CPU time", "load", title=title)
@@ -53,7 +61,9 @@ def main(
         table.add_row(figure.name, f"{figure.value:.4g} {figure.unit}", figure.beside, *ratios, f"{figure.load:.1f}")
     # A pipe has no width: in 80 characters nothing could be read.
     Console(width=None if sys.stdout.isatty() else 150).print(table)
-    output.write_text(json.dumps({"machine": host, "figures": [figure.as_json() for figure in figures]}, indent=1))
+    options.output.write_text(
+        json.dumps({"machine": host, "figures": [figure.as_json() for figure in figures]}, indent=1)
+    )
 
 
 if __name__ == "__main__":

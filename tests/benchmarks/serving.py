@@ -25,6 +25,15 @@ _PATIENCE = 60.0  # seconds for one answer
 
 
 @dataclass(frozen=True, slots=True)
+class Rush:
+    """How many people ask at the same moment, and how often."""
+
+    people: int
+    rounds: int
+    pause: float = 0.5  # seconds between an answer to all and the next time
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """The times that people at the workspace measured."""
 
@@ -51,8 +60,8 @@ def measure(folder: Path, short: bool) -> list[Figure]:
         team = Team(mode, folder / mode, cache, library)
         try:
             image = folder / "samples" / "dalmatian.jpg"
-            ask_many(team, "/findimg animal", image, 4, 1)  # thumbnails are uploaded, the backbone is warm
-            seen = ask_many(team, "/findimg animal", image, *(4, 1) if short else (50, 5))
+            ask_many(team, "/findimg animal", image, Rush(4, 1))  # thumbnails are uploaded, the backbone is warm
+            seen = ask_many(team, "/findimg animal", image, Rush(4, 1) if short else Rush(50, 5))
         finally:
             team.close()
         if seen.refused or seen.failed:
@@ -72,20 +81,17 @@ def ask_many(
     team: Team,
     text: str,
     image: Path,
-    people: int,
-    rounds: int,
-    pause: float = 0.5,
+    rush: Rush,
     on_acknowledged: Callable[[int], None] = lambda count: None,
 ) -> Load:
     """Let many people ask at the same moment, several times, each in their own channel.
 
     Args:
         image: uploaded and tagged again and again meanwhile.
-        people: how many ask at once.
-        pause: seconds between an answer to all and the next time.
+        rush: how many people ask, and how often.
         on_acknowledged: called with the number of acknowledgements, after each.
     """
-    work = _ask_many(team.slack.workspace, text, image.read_bytes(), (people, rounds), pause, on_acknowledged)
+    work = _ask_many(team.slack.workspace, text, image.read_bytes(), rush, on_acknowledged)
     return team.slack.run(work, 600)
 
 
@@ -93,13 +99,11 @@ async def _ask_many(
     workspace: Workspace,
     text: str,
     image: bytes,
-    times: tuple[int, int],
-    pause: float,
+    rush: Rush,
     on_acknowledged: Callable[[int], None],
 ) -> Load:
-    people, rounds = times
     person = workspace.person()
-    channels = [workspace.team.add_channel(f"load{number}", bot=True).id for number in range(people)]
+    channels = [workspace.team.add_channel(f"load{number}", bot=True).id for number in range(rush.people)]
     waiting: dict[str, asyncio.Future[Json]] = {}
     page = workspace.services.page_updates.open(workspace.team, workspace.me)
     acknowledged: list[float] = []
@@ -144,19 +148,19 @@ async def _ask_many(
                     await waiting[place]
                 tagged += 1
             except Exception:  # when a bot is killed; without a pause, the workspace could accept no new connection
-                await asyncio.sleep(pause)
+                await asyncio.sleep(rush.pause)
 
     background = [asyncio.create_task(read()), asyncio.create_task(tag())]
     try:
-        for _ in range(rounds):
+        for _ in range(rush.rounds):
             await asyncio.gather(*(ask(channel) for channel in channels))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(rush.pause)
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         workspace.services.page_updates.close(workspace.me, page)
-    return Load(people * rounds, refused, failed, tagged, acknowledged, answered)
+    return Load(rush.people * rush.rounds, refused, failed, tagged, acknowledged, answered)
 
 
 def _is_answer(message: Json) -> bool:

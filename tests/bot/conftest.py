@@ -10,7 +10,7 @@ from findimg_bot.slack.manifest import Surfaces
 from findimg_bot.slack.pictures import thumbnails
 from findimg_bot.state.database import Database
 from tests.bot import postgresql
-from tests.bot.team import Team
+from tests.bot.team import Team, TeamOptions
 
 MODES = ("socket", pytest.param("http", marks=pytest.mark.long))  # both ways use the same listeners
 ALL_SURFACES = Surfaces(**{field.name: True for field in fields(Surfaces)})
@@ -64,6 +64,8 @@ def equipped(
 ) -> Iterator[Team]:
     """Yield a workspace whose app has all optional surfaces, and the bot, first in Socket Mode, then over HTTP."""
     folder = tmp_path_factory.mktemp("equipped")
-    team = Team(request.param, folder, cache, library, surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
+    team = Team(
+        request.param, folder, cache, library, TeamOptions(surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
+    )
     yield team
     team.close()

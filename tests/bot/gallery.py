@@ -15,7 +15,7 @@ from findimg_bot.slack.manifest import Surfaces
 from findimg_jobs.indexing.run import index
 from tests.bot.conftest import IMAGE_BASE_URL
 from tests.bot.person import BrowserUser, Json, until
-from tests.bot.team import Team, answers
+from tests.bot.team import Team, TeamOptions, answers
 
 
 class Gallery:
@@ -38,9 +38,7 @@ class Gallery:
             folder,
             cache,
             self.library,
-            path="/healthz",
-            surfaces=surfaces,
-            image_base_url=IMAGE_BASE_URL,
+            TeamOptions(path="/healthz", surfaces=surfaces, image_base_url=IMAGE_BASE_URL),
         )
         slack, workspace = self.team.slack, self.team.slack.workspace
         self.slack, self.workspace = slack, workspace

@@ -9,6 +9,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,6 +50,18 @@ class WorkspaceThread:
         self._loop.close()
 
 
+@dataclass(frozen=True, slots=True)
+class TeamOptions:
+    """How the bot and its app are set up."""
+
+    path: str = "/readyz"  # what answers 200 once the bot can be asked; `/healthz` where it has no version yet
+    surfaces: Surfaces | None = None  # the optional surfaces that the app declares
+    state: str | None = None  # address of the bot's state; None for a file in the team's folder
+    image_base_url: str = ""  # where people can open the library's images
+    read_text: str = "off"  # whether the bot reads uploaded images
+    variables: Mapping[str, str] = field(default_factory=dict)  # more environment variables of the bot
+
+
 class Team:
     """A workspace, the bot in it, and a person who asks."""
 
@@ -58,29 +71,22 @@ class Team:
         folder: Path,
         cache: Path,
         library: str,
-        path: str = "/readyz",
-        surfaces: Surfaces | None = None,
-        state: str | None = None,
-        image_base_url: str = "",
-        read_text: str = "off",
-        variables: Mapping[str, str] | None = None,
+        options: TeamOptions | None = None,
     ):
         """Start workspace and bot.
 
         Args:
             mode: `socket` or `http`.
             folder: for the bot's state and log.
-            path: what answers 200 once the bot can be asked; `/healthz` where it has no version yet.
-            surfaces: the optional surfaces that the app declares.
-            state: address of the bot's state. By default a file in `folder`.
-            image_base_url: where people can open the library's images.
-            read_text: whether the bot reads uploaded images.
-            variables: more environment variables of the bot.
+            cache: of the bot.
+            library: the library that the bot searches.
+            options: how the bot and its app are set up.
         """
+        options = options or TeamOptions()
         self.mode = mode
-        self._path = path
+        self._path = options.path
         self._port = free_port()
-        manifest = read_manifest(None, surfaces, image_base_url)
+        manifest = read_manifest(None, options.surfaces, options.image_base_url)
         if mode == "http":
             manifest["oauth_config"]["redirect_urls"] = [self.monitor + REDIRECT_PATH]
             self.slack = WorkspaceThread(manifest, request_url=self.monitor + EVENTS_PATH)
@@ -94,14 +100,14 @@ class Team:
         self.environment = outer | {
             "FINDIMG_LIBRARY": library,
             "FINDIMG_CACHE": str(cache),
-            "FINDIMG_STATE": state or str(folder / "bot.sqlite"),
-            "FINDIMG_IMAGE_BASE_URL": image_base_url,
-            "FINDIMG_READ_TEXT": read_text,
+            "FINDIMG_STATE": options.state or str(folder / "bot.sqlite"),
+            "FINDIMG_IMAGE_BASE_URL": options.image_base_url,
+            "FINDIMG_READ_TEXT": options.read_text,
             "FINDIMG_SLACK_API_URL": workspace.api_url,
             "FINDIMG_SLACK_BOT_TOKEN": workspace.bot_token,
             "FINDIMG_SLACK_APP_TOKEN": workspace.app_token,
             "FINDIMG_SLACK_SIGNING_SECRET": workspace.signing_secret,
-            **(variables or {}),
+            **options.variables,
         }
         self.start()
 

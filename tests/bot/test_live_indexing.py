@@ -29,7 +29,7 @@ from findimg_jobs.store.shards import read_shards
 from tests.bot import postgresql
 from tests.bot.gallery import paint
 from tests.bot.person import BrowserUser, Json, images, until
-from tests.bot.team import Team, answers
+from tests.bot.team import Team, TeamOptions, answers
 from tests.opened import open_catalog
 
 pytestmark = pytest.mark.slow
@@ -61,10 +61,12 @@ class IndexedTeam:
             folder,
             cache,
             self.library,
-            path="/healthz",
-            surfaces=Surfaces(channels=True, live=True),
-            state=state,
-            variables={"FINDIMG_LIVE_INDEXING": "on"},
+            TeamOptions(
+                path="/healthz",
+                surfaces=Surfaces(channels=True, live=True),
+                state=state,
+                variables={"FINDIMG_LIVE_INDEXING": "on"},
+            ),
         )
         self.slack, self.workspace = self.team.slack, self.team.slack.workspace
         self.person: BrowserUser = self.team.person

@@ -14,10 +14,10 @@ from sqlalchemy import select
 from findimg_bot.local_slack.model.state import Message
 from findimg_bot.state.database import Database
 from findimg_bot.state.tables import requests
-from tests.benchmarks.serving import ask_many
+from tests.benchmarks.serving import Rush, ask_many
 from tests.bot import postgresql
 from tests.bot.person import elements, images, until, words
-from tests.bot.team import Team
+from tests.bot.team import Team, TeamOptions
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def replicated(
     if request.param == "postgresql":
         server: postgresql.Server = request.getfixturevalue("postgresql_server")
         state = server.create_database()
-    team = Team("socket", tmp_path_factory.mktemp("replicated"), cache, library, state=state)
+    team = Team("socket", tmp_path_factory.mktemp("replicated"), cache, library, TeamOptions(state=state))
     yield team
     team.close()
 
@@ -81,13 +81,13 @@ def test_fifty_people_get_one_answer_each_while_a_replica_is_killed(replicated: 
     try:
         until(lambda: team.slack.workspace.sockets.connections == 2)
         image = samples / "dalmatian.jpg"
-        ask_many(team, "/findimg animal", image, 4, 1)  # thumbnails are uploaded, and both encoders are warm
+        ask_many(team, "/findimg animal", image, Rush(4, 1))  # thumbnails are uploaded, and both encoders are warm
 
         def kill(count: int) -> None:
             if count == 2 * people:  # all of the second round, of which few are answered
                 other.kill()
 
-        seen = ask_many(team, "/findimg animal", image, people, rounds, on_acknowledged=kill)
+        seen = ask_many(team, "/findimg animal", image, Rush(people, rounds), on_acknowledged=kill)
     finally:
         other.kill()
         other.wait()

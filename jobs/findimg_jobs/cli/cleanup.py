@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -34,41 +35,44 @@ def prune(
     print_lines(prune_library(opened, settings.shard_size, keep, grace).lines())
 
 
-@takes_settings("library", "cache")
-def forget(
-    settings: Settings,
-    uris: Annotated[list[str], typer.Argument(metavar="URI…", help="Images, as findimg-bot ask --json prints them.")],
+@dataclass(frozen=True, slots=True)
+class ForgetArguments:
+    """Arguments and options of `findimg-jobs forget`."""
+
+    uris: Annotated[list[str], typer.Argument(metavar="URI…", help="Images, as findimg-bot ask --json prints them.")]
     again: Annotated[
         bool, typer.Option("--allow", help="The opposite: let the next run index forgotten images again.")
-    ] = False,
-    copies: Annotated[bool, typer.Option("--copies", help="Forget the images' copies, too.")] = False,
+    ] = False
+    copies: Annotated[bool, typer.Option("--copies", help="Forget the images' copies, too.")] = False
     near_duplicates: Annotated[
         bool, typer.Option("--near-duplicates", help="Forget the images that look the same, too.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be removed, and change nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before earlier versions are deleted.")] = False,
-) -> None:
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed, and change nothing.")] = False
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before earlier versions are deleted.")] = False
+
+
+@takes_settings("library", "cache")
+def forget(settings: Settings, arguments: ForgetArguments) -> None:
     """Delete images at once, with their embeddings and thumbnails, and never index them again."""
     # A source lists a file by its absolute path.
-    named = [uri if "://" in uri else os.path.abspath(os.path.expanduser(uri)) for uri in uris]
-    if again:
+    named = [uri if "://" in uri else os.path.abspath(os.path.expanduser(uri)) for uri in arguments.uris]
+    if arguments.again:
         allow(settings, named)
         print(f"The next run that finds them indexes {counted(len(named), 'image')} again.")
         return
     preview = preview_forget(settings, named)
-    if sys.stdin.isatty() and not dry_run and preview.near_duplicates and not near_duplicates:
+    near_duplicates = arguments.near_duplicates
+    if sys.stdin.isatty() and not arguments.dry_run and preview.near_duplicates and not near_duplicates:
         print_lines(f"Near-duplicate: {uri}" for uri in preview.near_duplicates)
         near_duplicates = typer.confirm(f"Forget these {len(preview.near_duplicates)} near-duplicates, too?")
-    others = [*(preview.copies if copies else ()), *(preview.near_duplicates if near_duplicates else ())]
+    others = [*(preview.copies if arguments.copies else ()), *(preview.near_duplicates if near_duplicates else ())]
     if others:
         # Near-duplicates may have copies of their own, which are named now.
         preview = preview_forget(settings, [*named, *others])
-    if dry_run:
+    if arguments.dry_run:
         print_lines([*preview.lines(), "Nothing was changed."])
         return
-    if preview.versions and not yes:
+    if preview.versions and not arguments.yes:
         _confirm_versions(preview.versions)
     print_lines(run_forget(settings, preview.uris).lines())
     if preview.near_duplicates:

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,58 @@ from findimg_jobs.reporting.notifications import notify_when_done
 from findimg_jobs.reporting.run_report import RunReport
 
 
+@dataclass(frozen=True, slots=True)
+class IndexArguments:
+    """Arguments and options of `findimg-jobs index`."""
+
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")
+    ] = None
+    from_file: Annotated[
+        str | None,
+        typer.Option(
+            "--from-file", metavar="FILE", help="Read further sources from this file, one a line. - is standard input."
+        ),
+    ] = None
+    sources_text: Annotated[
+        str | None,
+        typer.Option(
+            "--sources",
+            metavar="TEXT",
+            help="Further sources in one text, for schedules: one a line, or words. Quotes keep a name with blanks "
+            "together.",
+        ),
+    ] = None
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
+    ] = None
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
+    ] = None
+    strict: Annotated[bool, typer.Option("--strict", help="Publish nothing if any image cannot be read.")] = False
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Publish even if more than half of the images are gone.")
+    ] = False
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Read broken images again although they did not change.")
+    ] = False
+    from_thumbnails: Annotated[
+        bool,
+        typer.Option(
+            "--from-thumbnails",
+            help="With two encoders: the second one embeds thumbnails of images that the first one has embedded, and "
+            "reads no image again.",
+        ),
+    ] = False
+    metrics_file: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write the run's metrics to this file, for Prometheus' textfile collector."),
+    ] = None
+    as_json: JsonOption = False
+
+
 @takes_settings(
     "library",
     "backbone",
@@ -43,72 +96,24 @@ from findimg_jobs.reporting.run_report import RunReport
     "index_channels",
     "report_channel",
 )
-def index(
-    settings: Settings,
-    sources: Annotated[
-        list[str] | None, typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")
-    ] = None,
-    from_file: Annotated[
-        str | None,
-        typer.Option(
-            "--from-file", metavar="FILE", help="Read further sources from this file, one a line. - is standard input."
-        ),
-    ] = None,
-    sources_text: Annotated[
-        str | None,
-        typer.Option(
-            "--sources",
-            metavar="TEXT",
-            help="Further sources in one text, for schedules: one a line, or words. Quotes keep a name with blanks "
-            "together.",
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
-    ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Publish nothing if any image cannot be read.")] = False,
-    allow_shrink: Annotated[
-        bool, typer.Option("--allow-shrink", help="Publish even if more than half of the images are gone.")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Read broken images again although they did not change.")
-    ] = False,
-    from_thumbnails: Annotated[
-        bool,
-        typer.Option(
-            "--from-thumbnails",
-            help="With two encoders: the second one embeds thumbnails of images that the first one has embedded, and "
-            "reads no image again.",
-        ),
-    ] = False,
-    metrics_file: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Write the run's metrics to this file, for Prometheus' textfile collector."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
+def index(settings: Settings, arguments: IndexArguments) -> None:
     """Bring a library up to date with its sources and publish it."""
-    named = [*join_words(sources or ()), *split_sources(sources_text or "")]
-    if from_file:
-        named += read_source_list(from_file)
+    named = [*join_words(arguments.sources or ()), *split_sources(arguments.sources_text or "")]
+    if arguments.from_file:
+        named += read_source_list(arguments.from_file)
     if not named:
         raise SettingsError("No source is named. Give a folder, an image, s3://bucket/prefix or slack://TEAM.")
     options = IndexOptions(
-        strict=strict,
-        allow_shrink=allow_shrink,
-        retry_failed=retry_failed,
-        rules=SkipRules(tuple(exclude or ()), tuple(include or ())),
-        from_list=bool(from_file),
-        from_thumbnails=from_thumbnails,
+        strict=arguments.strict,
+        allow_shrink=arguments.allow_shrink,
+        retry_failed=arguments.retry_failed,
+        rules=SkipRules(tuple(arguments.exclude or ()), tuple(arguments.include or ())),
+        from_list=bool(arguments.from_file),
+        from_thumbnails=arguments.from_thumbnails,
     )
-    with continued_by_a_rerun("embedded"), notify_when_done(settings, metrics_file) as on_end:
+    with continued_by_a_rerun("embedded"), notify_when_done(settings, arguments.metrics_file) as on_end:
         report = run_index(settings, named, options, on_end)
-    if as_json:
+    if arguments.as_json:
         print(json.dumps(report.summary()))
     else:
         print_lines([*report.lines(), *_next_steps(settings, report)])

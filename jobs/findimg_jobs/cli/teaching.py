@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,66 +45,82 @@ class RepeatedOptions(TyperCommand):
         return super().parse_args(ctx, repeated)
 
 
-@takes_settings("library", "cache")
-def teach(
-    settings: Settings,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A word or phrase.", show_default=False)] = None,
+@dataclass(frozen=True, slots=True)
+class TeachArguments:
+    """Arguments and options of `findimg-jobs teach`."""
+
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A word or phrase.", show_default=False)] = None
     like: Annotated[
         list[str] | None, typer.Option(metavar="URI…", help="Images that show it, in the library or not.")
-    ] = None,
-    unlike: Annotated[list[str] | None, typer.Option(metavar="URI…", help="Images that do not show it.")] = None,
+    ] = None
+    unlike: Annotated[list[str] | None, typer.Option(metavar="URI…", help="Images that do not show it.")] = None
     from_folder: Annotated[
         str | None,
         typer.Option(
             "--from", metavar="FOLDER", help="Teach one name for each sub-folder, which is named after its images."
         ),
-    ] = None,
-    list_names: Annotated[bool, typer.Option("--list", help="List the taught names.")] = False,
-    remove: Annotated[str | None, typer.Option(metavar="NAME", help="Take a name back, with all its examples.")] = None,
+    ] = None
+    list_names: Annotated[bool, typer.Option("--list", help="List the taught names.")] = False
+    remove: Annotated[str | None, typer.Option(metavar="NAME", help="Take a name back, with all its examples.")] = None
     undo_by: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Take back everything that one person taught, as --list names.")
-    ] = None,
+    ] = None
     erase_by: Annotated[
         str | None,
         typer.Option(metavar="PERSON", help="Delete everything that one person taught, also from the audit list."),
-    ] = None,
-    show_audit: Annotated[bool, typer.Option("--audit", help="List who taught and took back what, and when.")] = False,
-    export: Annotated[str | None, typer.Option(metavar="FILE", help="Write all names to a JSON file.")] = None,
+    ] = None
+    show_audit: Annotated[bool, typer.Option("--audit", help="List who taught and took back what, and when.")] = False
+    export: Annotated[str | None, typer.Option(metavar="FILE", help="Write all names to a JSON file.")] = None
     import_file: Annotated[
         str | None, typer.Option("--import", metavar="FILE", help="Teach the names of a file from --export.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
+    ] = None
+    as_json: JsonOption = False
+
+
+@takes_settings("library", "cache")
+def teach(settings: Settings, arguments: TeachArguments) -> None:
     """Teach the team's own words with example images, or list and remove them. Searches use them within seconds."""
-    examples = bool(like or unlike)
-    tasks = [examples, from_folder, list_names, remove, undo_by, erase_by, show_audit, export, import_file]
-    if sum(map(bool, tasks)) != 1 or examples != (name is not None):
+    examples = bool(arguments.like or arguments.unlike)
+    tasks = [
+        examples,
+        arguments.from_folder,
+        arguments.list_names,
+        arguments.remove,
+        arguments.undo_by,
+        arguments.erase_by,
+        arguments.show_audit,
+        arguments.export,
+        arguments.import_file,
+    ]
+    if sum(map(bool, tasks)) != 1 or examples != (arguments.name is not None):
         raise SettingsError(
             "Give a NAME with --like or --unlike, or one of --from, --list, --remove, --undo-by, --erase-by, --audit, "
             "--export and --import."
         )
     with findimg.open(settings.library, cache=settings.cache) as opened:
-        if name is not None:
-            _print_taught([opened.teach(name, like or (), unlike or ())], as_json)
-        elif from_folder:
-            _print_taught(_teach_folders(opened, settings, from_folder), as_json)
-        elif list_names:
-            _print_taught(opened.taught(), as_json)
-        elif remove:
-            _print_removed(opened.untaught(remove), as_json)
-        elif undo_by:
-            _print_removed(undo_person(opened.taught_log, local_person(), undo_by), as_json)
-        elif erase_by:
-            _print_erased(opened.erase_taught(erase_by), as_json)
-        elif show_audit:
-            _print_audit(opened, as_json)
-        elif export:
-            _write(export, opened.export_taught())
-        elif import_file:
-            lessons = read_export(_read(import_file), import_file)
+        if arguments.name is not None:
+            _print_taught(
+                [opened.teach(arguments.name, arguments.like or (), arguments.unlike or ())], arguments.as_json
+            )
+        elif arguments.from_folder:
+            _print_taught(_teach_folders(opened, settings, arguments.from_folder), arguments.as_json)
+        elif arguments.list_names:
+            _print_taught(opened.taught(), arguments.as_json)
+        elif arguments.remove:
+            _print_removed(opened.untaught(arguments.remove), arguments.as_json)
+        elif arguments.undo_by:
+            _print_removed(undo_person(opened.taught_log, local_person(), arguments.undo_by), arguments.as_json)
+        elif arguments.erase_by:
+            _print_erased(opened.erase_taught(arguments.erase_by), arguments.as_json)
+        elif arguments.show_audit:
+            _print_audit(opened, arguments.as_json)
+        elif arguments.export:
+            _write(arguments.export, opened.export_taught())
+        elif arguments.import_file:
+            lessons = read_export(_read(arguments.import_file), arguments.import_file)
             reports = [opened.teach_lesson(lesson) for lesson in lessons]
             taught = {report.name for report in reports}
-            _print_taught([each for each in opened.taught() if each.name in taught], as_json)
+            _print_taught([each for each in opened.taught() if each.name in taught], arguments.as_json)
 
 
 def _teach_folders(opened: findimg.OpenedLibrary, settings: Settings, folder: str) -> list[findimg.TaughtName]:

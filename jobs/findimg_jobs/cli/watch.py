@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -19,42 +20,48 @@ from findimg_jobs.watching.changes import ChangeWatcher, WatchTimes, watch_folde
 from findimg_jobs.watching.sqs import watch_queue
 
 
-@takes_settings("library", "engine", "ray_address", "read_text", "text_scripts", "cache")
-def watch(
-    settings: Settings,
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")],
-    settle: Annotated[float, typer.Option(min=0, help="Seconds without a change before a run starts.")] = 10.0,
+@dataclass(frozen=True, slots=True)
+class WatchArguments:
+    """Arguments and options of `findimg-jobs watch`."""
+
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")]
+    settle: Annotated[float, typer.Option(min=0, help="Seconds without a change before a run starts.")] = 10.0
     every: Annotated[
         float,
         typer.Option(min=1, help="Seconds between checks without an event, for S3 and for folders of other machines."),
-    ] = 300.0,
+    ] = 300.0
     queue: Annotated[
         str | None,
         typer.Option(
             metavar="URL", help="SQS queue that receives the events of the S3 sources, and serves no other use."
         ),
-    ] = None,
+    ] = None
     exclude: Annotated[
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
-    ] = None,
+    ] = None
     include: Annotated[
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
+    ] = None
+    as_json: JsonOption = False
+
+
+@takes_settings("library", "engine", "ray_address", "read_text", "text_scripts", "cache")
+def watch(settings: Settings, arguments: WatchArguments) -> None:
     """Index the sources, and again whenever something in them changes. Stop with Ctrl-C."""
     if not settings.library:
         raise SettingsError("No library is named. Give --library or set FINDIMG_LIBRARY.")
-    options = IndexOptions(rules=SkipRules(tuple(exclude or ()), tuple(include or ())))
+    options = IndexOptions(rules=SkipRules(tuple(arguments.exclude or ()), tuple(arguments.include or ())))
     options.rules.check()
-    watcher = ChangeWatcher(settings.library, WatchTimes(settle, every))
-    in_queue = watch_queue(queue, sources, settings.library, watcher) if queue else nullcontext()
+    watcher = ChangeWatcher(settings.library, WatchTimes(arguments.settle, arguments.every))
+    in_queue = (
+        watch_queue(arguments.queue, arguments.sources, settings.library, watcher) if arguments.queue else nullcontext()
+    )
     try:
-        with watch_folders(sources, watcher), in_queue:
+        with watch_folders(arguments.sources, watcher), in_queue:
             while True:
-                _run_once(settings, sources, options, as_json)
+                _run_once(settings, arguments.sources, options, arguments.as_json)
                 watcher.wait()
     except KeyboardInterrupt:
         print("Stopped. Everything embedded so far is kept.", file=sys.stderr)

@@ -14,12 +14,12 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder
-from findimg_jobs.indexing.unmounted_folders import UNMOUNTED, find_unmounted_folders
 from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, FolderIdentity
 from findimg_jobs.keys.verdicts import write_verdicts
+from findimg_jobs.listing.unmounted_folders import UNMOUNTED, find_unmounted_folders
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.store.blocklist import without_blocked

@@ -10,7 +10,7 @@ import findimg
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from tests.bot.person import words
-from tests.bot.team import Team
+from tests.bot.team import Team, TeamOptions
 from tests.shared.ocr.drawn_text import draw_lines
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def folder(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def team(folder: Path, cache: Path) -> Iterator[Team]:
-    team = Team("socket", folder, cache, str(folder / "library"), read_text="likely")
+    team = Team("socket", folder, cache, str(folder / "library"), TeamOptions(read_text="likely"))
     yield team
     team.close()
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
 from tests.bot.person import BrowserUser, Json, until, words
-from tests.bot.team import Team
+from tests.bot.team import Team, TeamOptions
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def team(library: str, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """Yield a workspace whose app has all surfaces, and a bot that answers in two conversations only."""
     folder = tmp_path_factory.mktemp("choosy")
-    team = Team("http", folder, cache, library, surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
+    team = Team("http", folder, cache, library, TeamOptions(surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL))
     team.stop()
     team.environment["FINDIMG_ALLOW_CHANNELS"] = f"{general(team)} {team.person.direct()}"
     team.start()
@@ -71,7 +71,7 @@ def test_functions_are_refused_because_they_run_in_no_channel(team: Team, verb: 
 
 
 def test_functions_serve_only_the_people_who_may_ask(library: str, cache: Path, tmp_path: Path) -> None:
-    team = Team("socket", tmp_path, cache, library, surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
+    team = Team("socket", tmp_path, cache, library, TeamOptions(surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL))
     try:
         workspace = team.slack.workspace
         other = BrowserUser(workspace.address, team.slack.call(workspace.team.add_user, "other").token)

@@ -161,19 +161,20 @@ def test_missing_element_cannot_be_clicked(
 
 
 @pytest.mark.parametrize(
-    ("element", "value", "expected"),
+    ("choice", "expected"),
     [
-        (SELECT, "old", {"selected_option": SELECT["options"][1]}),
-        (SELECT | {"type": "checkboxes"}, ["new"], {"selected_options": [SELECT["options"][0]]}),
-        ({"type": "users_select", "action_id": "order"}, "U1", {"selected_user": "U1"}),
-        ({"type": "channels_select", "action_id": "order"}, "C1", {"selected_channel": "C1"}),
-        ({"type": "datepicker", "action_id": "order"}, "2024-06-01", {"selected_date": "2024-06-01"}),
-        ({"type": "timepicker", "action_id": "order"}, "10:30", {"selected_time": "10:30"}),
+        ((SELECT, "old"), {"selected_option": SELECT["options"][1]}),
+        ((SELECT | {"type": "checkboxes"}, ["new"]), {"selected_options": [SELECT["options"][0]]}),
+        (({"type": "users_select", "action_id": "order"}, "U1"), {"selected_user": "U1"}),
+        (({"type": "channels_select", "action_id": "order"}, "C1"), {"selected_channel": "C1"}),
+        (({"type": "datepicker", "action_id": "order"}, "2024-06-01"), {"selected_date": "2024-06-01"}),
+        (({"type": "timepicker", "action_id": "order"}, "10:30"), {"selected_time": "10:30"}),
     ],
 )
 def test_selected_value_has_the_elements_own_key(
-    connect: Connect, person: BrowserUser, client: WebClient, channel: str, element: Json, value: object, expected: Json
+    connect: Connect, person: BrowserUser, client: WebClient, channel: str, choice: tuple[Json, object], expected: Json
 ) -> None:
+    element, value = choice
     bot = connect()
     blocks = [{"type": "actions", "block_id": "b", "elements": [element]}]
     ts = client.chat_postMessage(channel=channel, text="x", blocks=blocks)["ts"]

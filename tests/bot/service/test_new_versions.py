@@ -14,7 +14,7 @@ from findimg.settings import Settings
 from findimg_bot.local_slack.model.state import Json
 from findimg_jobs.indexing.run import IndexOptions, index
 from tests.bot.person import images, until, words
-from tests.bot.team import Team
+from tests.bot.team import Team, TeamOptions
 
 pytestmark = pytest.mark.slow
 
@@ -124,7 +124,7 @@ def test_thumbnail_of_a_removed_image_is_deleted_in_slack(
 
 
 def test_first_published_version_needs_no_restart(samples: Path, cache: Path, tmp_path: Path) -> None:
-    team = Team("http", tmp_path, cache, str(tmp_path / "library"), path="/healthz")
+    team = Team("http", tmp_path, cache, str(tmp_path / "library"), TeamOptions(path="/healthz"))
     try:
         channel = team.person.channel()
         assert "Images cannot be searched at the moment" in words(team.person.command(channel, "/findimg cat"))

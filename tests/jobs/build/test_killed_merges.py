@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
@@ -21,9 +21,9 @@ from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage, shared_client
 from findimg.text.vectors import WordVectors
 from findimg_jobs.build.build_stage import build_and_publish
-from findimg_jobs.build.merge_policies import SegmentSize, choose_compaction, choose_merges
+from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_compaction, choose_merges
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.build.version_builder import BuildRequest, MergePolicy
+from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.context import make_build_context
 from findimg_jobs.engines.base import Engine
@@ -153,29 +153,35 @@ def nights(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_once(tmp_path_factory, "nights", make)
 
 
+class Killed(NamedTuple):
+    """A job, and what prepares its process to be killed."""
+
+    work: Callable[[Settings], Manifest]
+    prepare: Callable[[], None]
+
+
 @pytest.mark.parametrize(
-    ("place", "work", "prepare"),
+    ("place", "killed"),
     [
-        ("folder", merge, die_in_merge),
-        ("folder", merge, die_in_upload),
-        ("folder", merge, die_before_switch),
-        ("folder", merge, die_after_switch),
-        ("folder", compact, die_in_upload),
-        ("s3", merge, die_in_upload),
-        ("s3", compact, die_in_merge),
+        ("folder", Killed(merge, die_in_merge)),
+        ("folder", Killed(merge, die_in_upload)),
+        ("folder", Killed(merge, die_before_switch)),
+        ("folder", Killed(merge, die_after_switch)),
+        ("folder", Killed(compact, die_in_upload)),
+        ("s3", Killed(merge, die_in_upload)),
+        ("s3", Killed(compact, die_in_merge)),
     ],
     indirect=["place"],
 )
 def test_killed_merge_loses_nothing_and_is_completed(
-    work: Callable[[Settings], Manifest],
-    prepare: Callable[[], None],
+    killed: Killed,
     nights: Path,
     place: str,
     cache: Path,
     one_vocabulary: WordVectors,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    work, prepare = killed
     config = Settings(library=place, cache=tmp_path / "cache", engine="local")
     copy(nights, place)
     library, words = Library(place, config.cache), one_vocabulary
@@ -210,8 +216,9 @@ def test_killed_merge_loses_nothing_and_is_completed(
     assert ask_everything(library, words, QUERIES, queried) == expected
 
     # What the killed process left is removed, and nothing else.
-    monkeypatch.setattr(findimg_jobs.maintenance.prune, "HOUR", 0)
-    prune(library, 1000, keep=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(findimg_jobs.maintenance.prune, "HOUR", 0)
+        prune(library, 1000, keep=0)
     assert {entry.key.split("/")[1] for entry in library.storage.list("segments")} == {done.segments[0].name}
     assert library.storage.sweep(0) == 0
     assert_has(library, after)

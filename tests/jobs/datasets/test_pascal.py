@@ -140,37 +140,36 @@ def test_interrupted_download_leaves_no_partial_files(
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "body", "why"),
+    ("answer", "why"),
     [
-        (404, {}, b"", "HTTP status 404"),
-        (500, {}, b"", "HTTP status 500"),
-        (200, {"Content-Length": "99999"}, jpeg(2), "ended after"),
-        (200, {}, jpeg(2)[:900], "truncated or broken"),
-        (200, {}, b"<html>Please log in</html>", "The format of the file is unknown"),
-        (200, {}, b"", "empty"),
-        (200, {}, b"\xff" * (4 * 2**20 + 1), "more than 4,194,304 bytes"),
+        ((404, {}, b""), "HTTP status 404"),
+        ((500, {}, b""), "HTTP status 500"),
+        ((200, {"Content-Length": "99999"}, jpeg(2)), "ended after"),
+        ((200, {}, jpeg(2)[:900]), "truncated or broken"),
+        ((200, {}, b"<html>Please log in</html>"), "The format of the file is unknown"),
+        ((200, {}, b""), "empty"),
+        ((200, {}, b"\xff" * (4 * 2**20 + 1)), "more than 4,194,304 bytes"),
         (
-            200,
-            {"Transfer-Encoding": "chunked", "Content-Length": "2"},
-            b"5\r\nab",
+            (200, {"Transfer-Encoding": "chunked", "Content-Length": "2"}, b"5\r\nab"),
             "could not be downloaded: IncompleteRead",
         ),
-        (302, {"Location": "http://localhost:9/2008_000716.jpg"}, b"", "redirects to 'http://localhost:9/2008_000716"),
-        (302, {"Location": "/elsewhere/cat.jpg"}, b"", "which is not below the page"),
-        (302, {"Location": "file:///etc/hostname"}, b"", "HTTP status 302"),
-        (302, {"Location": "http://["}, b"", "could not be downloaded: ValueError"),
+        (
+            (302, {"Location": "http://localhost:9/2008_000716.jpg"}, b""),
+            "redirects to 'http://localhost:9/2008_000716",
+        ),
+        ((302, {"Location": "/elsewhere/cat.jpg"}, b""), "which is not below the page"),
+        ((302, {"Location": "file:///etc/hostname"}, b""), "HTTP status 302"),
+        ((302, {"Location": "http://["}, b""), "could not be downloaded: ValueError"),
     ],
 )
 def test_failed_image_is_reported_and_the_others_are_kept(
     server: Server,
     tmp_path: Path,
     fetch: partial[int],
-    status: int,
-    headers: dict[str, str],
-    body: bytes,
+    answer: tuple[int, dict[str, str], bytes],
     why: str,
 ) -> None:
-    server.fail(CAT, status, headers, body)
+    server.fail(CAT, *answer)
     problem, summary = problems(fetch)
     assert problem.startswith(server.address + CAT)
     assert why in problem

@@ -5,9 +5,9 @@ import pytest
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.indexing.unmounted_folders import find_unmounted_folders
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import FolderIdentity, SourceImage
+from findimg_jobs.listing.unmounted_folders import find_unmounted_folders
 
 
 @pytest.fixture
