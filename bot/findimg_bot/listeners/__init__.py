@@ -1,4 +1,8 @@
-"""Bolt listeners, one subject a file. Each package registers its own kind."""
+"""Bolt listeners, one subject a file. The `__init__.py` of each folder registers its own kind.
+
+The listener of a command, a button, a shortcut or a modal takes Bolt's `AsyncArgs`: `args.payload` is the part of the
+request that is about it. `admission.py` decides before which requests reach a listener.
+"""
 
 from slack_bolt.async_app import AsyncApp
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg.errors import QueryError
 from findimg_bot.listeners.request_context import services_of, team_of
@@ -61,29 +60,25 @@ def thread_of_click(body: dict[str, Any]) -> str | None:
     return str(thread) if thread and thread != container.get("message_ts") else None
 
 
-def reply_to_errors(
-    body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
-) -> EphemeralReply | PrivateReply:
+def reply_to_errors(args: AsyncArgs) -> EphemeralReply | PrivateReply:
     """Return a reply for the errors of a click whose answer is sent another way."""
-    user = body["user"]["id"]
-    channel = body.get("channel", {}).get("id", "")
+    user = args.body["user"]["id"]
+    channel = args.body.get("channel", {}).get("id", "")
     if not channel:  # a click in the Home tab
-        return PrivateReply(client, "", user)
-    return EphemeralReply(respond, client, channel, user, thread_of_click(body), answered=True)
+        return PrivateReply(args.client, "", user)
+    return EphemeralReply(args.respond, args.client, channel, user, thread_of_click(args.body), answered=True)
 
 
-def reply_to_click(
-    body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond, replace: bool = False
-) -> EphemeralReply | ConversationReply:
+def reply_to_click(args: AsyncArgs, replace: bool = False) -> EphemeralReply | ConversationReply:
     """Return the reply to a click, in the thread of the clicked message.
 
     Args:
         replace: whether the answer replaces the message with the button.
     """
-    container, user, channel = body["container"], body["user"]["id"], body["channel"]["id"]
-    thread = thread_of_click(body)
+    container, user, channel = args.body["container"], args.body["user"]["id"], args.body["channel"]["id"]
+    thread = thread_of_click(args.body)
     public = not container.get("is_ephemeral")
     if public and (replace or is_direct(channel)):
         instead_of = container["message_ts"] if replace else None
-        return ConversationReply(client, channel, user, thread, instead_of, respond=respond)
-    return EphemeralReply(respond, client, channel, user, thread, replace)
+        return ConversationReply(args.client, channel, user, thread, instead_of, respond=args.respond)
+    return EphemeralReply(args.respond, args.client, channel, user, thread, replace)

@@ -1,40 +1,21 @@
-"""What a person can do with one image of an answer."""
+"""What a person can do with one image of a results page."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg.errors import QueryError
 from findimg.library.channels import channel_of
 from findimg_bot.listeners.clicks import find_question, reply_to_click, reply_to_errors, thread_of_click
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.questions import Question
-from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.query_service import LargerAudienceError
 from findimg_bot.slack.blocks.button_values import NO_IMAGE, read_hit_value
 from findimg_bot.slack.blocks.results.single_image import link_message, share_question_message
 from findimg_bot.slack.pictures.image_files import permalink
 from findimg_bot.slack.replies import ChannelReply
 from findimg_bot.state.store import StoredQuestion
-
-
-@dataclass(frozen=True, slots=True)
-class Click:
-    """A click on a button or a menu, with what is needed to answer it."""
-
-    body: dict[str, Any]
-    context: AsyncBoltContext
-    client: AsyncWebClient
-    respond: AsyncRespond
-
-    @property
-    def services(self) -> BotServices:
-        """The parts of the bot."""
-        return services_of(self.context)
 
 
 async def chosen_image(context: AsyncBoltContext, choice: str) -> str:
@@ -55,63 +36,69 @@ async def chosen_question_and_image(context: AsyncBoltContext, choice: str) -> t
     return stored, stored.uris[number]
 
 
-async def answer_similar(click: Click, choice: str) -> None:
+async def answer_similar(args: AsyncArgs, choice: str) -> None:
     """Answer the person who clicked with images like this one."""
-    reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.handling_request("similar", reply):
-        stored, uri = await chosen_question_and_image(click.context, choice)
+    services = services_of(args.context)
+    reply = reply_to_click(args)
+    async with services.handling_request("similar", reply):
+        stored, uri = await chosen_question_and_image(args.context, choice)
         question = Question("/similar", "", like=uri)
-        await click.services.queries.search(click.client, team_of(click.context), reply, question)
-        await click.services.teaching.count_click(person_of(click.context), stored.question, uri)
+        await services.queries.search(args.client, team_of(args.context), reply, question)
+        await services.teaching.count_click(person_of(args.context), stored.question, uri)
 
 
-async def answer_tags(click: Click, choice: str) -> None:
+async def answer_tags(args: AsyncArgs, choice: str) -> None:
     """Answer the person who clicked with the image's tags."""
-    reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.handling_request("tag", reply):
-        question = Question("/tag", "", like=await chosen_image(click.context, choice))
-        await click.services.queries.tag(team_of(click.context), reply, question, None)
+    services = services_of(args.context)
+    reply = reply_to_click(args)
+    async with services.handling_request("tag", reply):
+        question = Question("/tag", "", like=await chosen_image(args.context, choice))
+        await services.queries.tag(team_of(args.context), reply, question, None)
 
 
-async def share_hit(click: Click, choice: str) -> None:
+async def share_hit(args: AsyncArgs, choice: str) -> None:
     """Post the image to the channel, or to the thread of the answer. Ask before people see it who could not before."""
-    body = click.body
-    errors = reply_to_errors(body, click.client, click.respond)
-    async with click.services.handling_request("share", errors):
-        stored, uri = await chosen_question_and_image(click.context, choice)
+    services = services_of(args.context)
+    body = args.body
+    errors = reply_to_errors(args)
+    async with services.handling_request("share", errors):
+        stored, uri = await chosen_question_and_image(args.context, choice)
         channel, user = body["channel"]["id"], body["user"]["id"]
-        reply = ChannelReply(click.respond, click.client, channel, user, thread_of_click(body))
+        reply = ChannelReply(args.respond, args.client, channel, user, thread_of_click(body))
         try:
-            await click.services.queries.share(click.client, team_of(click.context), reply, uri)
+            await services.queries.share(args.client, team_of(args.context), reply, uri)
         except LargerAudienceError as error:
             await errors.send(share_question_message(error.uri, error.place, channel, choice))
             return
-        await click.services.teaching.count_click(person_of(click.context), stored.question, uri)
+        await services.teaching.count_click(person_of(args.context), stored.question, uri)
 
 
-async def answer_copies(click: Click, choice: str) -> None:
+async def answer_copies(args: AsyncArgs, choice: str) -> None:
     """Answer the person who clicked with the copies of the image."""
-    reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.handling_request("copies", reply):
-        stored, uri = await chosen_question_and_image(click.context, choice)
-        await click.services.queries.show_copies(reply, stored, uri)
+    services = services_of(args.context)
+    reply = reply_to_click(args)
+    async with services.handling_request("copies", reply):
+        stored, uri = await chosen_question_and_image(args.context, choice)
+        await services.queries.show_copies(reply, stored, uri)
 
 
-async def answer_text(click: Click, choice: str) -> None:
+async def answer_text(args: AsyncArgs, choice: str) -> None:
     """Answer the person who clicked with the image's text."""
-    reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.handling_request("text", reply):
-        await click.services.queries.show_text(reply, await chosen_image(click.context, choice))
+    services = services_of(args.context)
+    reply = reply_to_click(args)
+    async with services.handling_request("text", reply):
+        await services.queries.show_text(reply, await chosen_image(args.context, choice))
 
 
-async def answer_link(click: Click, choice: str) -> None:
+async def answer_link(args: AsyncArgs, choice: str) -> None:
     """Answer the person who clicked with a link to the original image."""
-    reply = reply_to_click(click.body, click.client, click.respond)
-    async with click.services.handling_request("open", reply):
-        uri = await chosen_image(click.context, choice)
+    services = services_of(args.context)
+    reply = reply_to_click(args)
+    async with services.handling_request("open", reply):
+        uri = await chosen_image(args.context, choice)
         if channel_of(uri):
-            await click.services.reader.check_visible(uri)
-            link, minutes = await permalink(click.client, uri), 0
+            await services.reader.check_visible(uri)
+            link, minutes = await permalink(args.client, uri), 0
         else:
-            link, minutes = await asyncio.to_thread(click.services.reader.link_to_original, uri)
+            link, minutes = await asyncio.to_thread(services.reader.link_to_original, uri)
         await reply.send(link_message(uri, link, minutes))

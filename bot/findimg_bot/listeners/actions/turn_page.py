@@ -2,12 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg_bot.listeners.clicks import find_question, reply_to_click, reply_to_errors
 from findimg_bot.listeners.request_context import services_of, team_of
@@ -17,21 +13,14 @@ from findimg_bot.slack.blocks.results.results_message import CHANGE_LAYOUT, NEXT
 from findimg_bot.state.store import StoredQuestion
 
 
-async def turn_page(
-    ack: AsyncAck,
-    action: dict[str, Any],
-    body: dict[str, Any],
-    context: AsyncBoltContext,
-    client: AsyncWebClient,
-    respond: AsyncRespond,
-) -> None:
+async def turn_page(args: AsyncArgs) -> None:
     """Replace the message with the page or the layout that the button names."""
-    await ack()
-    services = services_of(context)
-    reply = reply_to_click(body, client, respond, replace=True)
-    async with services.handling_request(action["action_id"], reply_to_errors(body, client, respond)):
-        stored = _CHANGES[action["action_id"]](await find_question(context, action["value"]))
-        await services.queries.search(client, team_of(context), reply, stored.question, stored.skip)
+    await args.ack()
+    services = services_of(args.context)
+    reply = reply_to_click(args, replace=True)
+    async with services.handling_request(args.payload["action_id"], reply_to_errors(args)):
+        stored = _CHANGES[args.payload["action_id"]](await find_question(args.context, args.payload["value"]))
+        await services.queries.search(args.client, team_of(args.context), reply, stored.question, stored.skip)
 
 
 def _next(stored: StoredQuestion) -> StoredQuestion:

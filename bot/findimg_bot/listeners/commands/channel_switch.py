@@ -1,11 +1,6 @@
 """`/findimg off` and `/findimg on`: whether the pictures of a channel are indexed."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg.errors import QueryError
 from findimg_bot.listeners.request_context import services_of, team_of
@@ -24,23 +19,17 @@ _DONE = {
 }
 
 
-async def switch_channel(
-    is_off: bool,
-    ack: AsyncAck,
-    command: dict[str, Any],
-    context: AsyncBoltContext,
-    client: AsyncWebClient,
-    respond: AsyncRespond,
-) -> None:
+async def switch_channel(is_off: bool, args: AsyncArgs) -> None:
     """Switch indexing off or on in the channel of a command, and tell everybody there who did it."""
-    await ack()
-    services = services_of(context)
+    command = args.payload
+    await args.ack()
+    services = services_of(args.context)
     user, channel = command["user_id"], command["channel_id"]
-    errors = EphemeralReply(respond, client, channel, user, answered=True)
+    errors = EphemeralReply(args.respond, args.client, channel, user, answered=True)
     async with services.handling_request("switch", errors):
-        team = str(context.team_id or team_of(context))
+        team = str(args.context.team_id or team_of(args.context))
         own = await all_channels(
-            client.users_conversations, user=user, types="public_channel,private_channel", team_id=team
+            args.client.users_conversations, user=user, types="public_channel,private_channel", team_id=team
         )
         if channel not in own:
             raise QueryError(
@@ -53,4 +42,4 @@ async def switch_channel(
             raise QueryError(f"{_DONE[is_off][0]} already.")
         what, how = _DONE[is_off]
         said = f"<@{user}> switched: {what}."
-        await ChannelReply(respond, client, channel, user).send(Message(said, [section(f"{said} {how}")]))
+        await ChannelReply(args.respond, args.client, channel, user).send(Message(said, [section(f"{said} {how}")]))

@@ -1,13 +1,8 @@
-"""`/findimg cat sofa`: find images by what they show."""
+"""`/findimg cat sofa`: find images by what they show. With `off` or `on` alone, `channel_switch.py` answers."""
 
-from typing import Any
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
-
-from findimg_bot.listeners.commands.acknowledge import acknowledge
+from findimg_bot.listeners.commands.acknowledge_or_help import acknowledge_or_help
 from findimg_bot.listeners.commands.channel_switch import SWITCHES, switch_channel
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.question_from_message import read_search_question
@@ -15,20 +10,24 @@ from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.replies import EphemeralReply
 
 
-async def findimg(
-    ack: AsyncAck, command: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
-) -> None:
-    """Answer one person with thumbnails and buttons, or switch indexing off or on in the channel."""
-    word = str(command.get("text") or "").strip().lower()
+async def findimg(args: AsyncArgs) -> None:
+    """Search, or switch indexing off or on in the channel."""
+    word = str(args.payload.get("text") or "").strip().lower()
     if word in SWITCHES:
-        await switch_channel(SWITCHES[word], ack, command, context, client, respond)
-        return
+        await switch_channel(SWITCHES[word], args)
+    else:
+        await _search(args)
+
+
+async def _search(args: AsyncArgs) -> None:
+    """Answer one person with thumbnails and buttons."""
+    command = args.payload
     message = read_message(command.get("text", ""))
-    if not await acknowledge(ack, "/findimg", message, needs_text=True):
+    if not await acknowledge_or_help(args.ack, "/findimg", message, needs_text=True):
         return
-    services = services_of(context)
+    services = services_of(args.context)
     user, channel = command["user_id"], command["channel_id"]
-    reply = EphemeralReply(respond, client, channel, user)
+    reply = EphemeralReply(args.respond, args.client, channel, user)
     async with services.handling_request("findimg", reply):
-        question = await read_search_question(services.uploads, client, message, user, channel)
-        await services.queries.search(client, team_of(context), reply, question)
+        question = await read_search_question(services.uploads, args.client, message, user, channel)
+        await services.queries.search(args.client, team_of(args.context), reply, question)

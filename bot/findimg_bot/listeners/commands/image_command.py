@@ -1,13 +1,8 @@
-"""Answers the commands about an image."""
+"""Answers the commands about an image: `/similar` and `/tag`."""
 
-from typing import Any
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
-
-from findimg_bot.listeners.commands.acknowledge import acknowledge
+from findimg_bot.listeners.commands.acknowledge_or_help import acknowledge_or_help
 from findimg_bot.listeners.image_questions import answer_image_question, open_image_modal
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.question_from_message import read_image_question
@@ -20,26 +15,20 @@ NO_IMAGE_HERE = (
 )
 
 
-async def answer_image_command(
-    name: str,
-    ack: AsyncAck,
-    command: dict[str, Any],
-    context: AsyncBoltContext,
-    client: AsyncWebClient,
-    respond: AsyncRespond,
-) -> None:
+async def answer_image_command(name: str, args: AsyncArgs) -> None:
     """Answer `/tag` and `/similar`, or open a modal where there is no image."""
+    command = args.payload
     message = read_message(command.get("text", ""))
-    if not await acknowledge(ack, name, message):
+    if not await acknowledge_or_help(args.ack, name, message):
         return
-    services = services_of(context)
+    services = services_of(args.context)
     user, channel = command["user_id"], command["channel_id"]
-    reply = EphemeralReply(respond, client, channel, user)
+    reply = EphemeralReply(args.respond, args.client, channel, user)
     async with services.handling_request(name[1:], reply):
-        found = await read_image_question(services.uploads, client, name, message, user, channel)
+        found = await read_image_question(services.uploads, args.client, name, message, user, channel)
         if found is None:
             await open_image_modal(
-                client, command["trigger_id"], ImageRequest(name, channel, message.text), NO_IMAGE_HERE
+                args.client, command["trigger_id"], ImageRequest(name, channel, message.text), NO_IMAGE_HERE
             )
         else:
-            await answer_image_question(services.queries, client, team_of(context), reply, *found)
+            await answer_image_question(services.queries, args.client, team_of(args.context), reply, *found)

@@ -1,10 +1,6 @@
 """Answers about the images of a message whose menu was used."""
 
-from typing import Any
-
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg.errors import QueryError
 from findimg_bot.listeners.clicks import hits_of_results_message
@@ -16,26 +12,21 @@ from findimg_bot.slack.pictures.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
 
 
-async def answer_shortcut(
-    command: str,
-    shortcut: dict[str, Any],
-    context: AsyncBoltContext,
-    client: AsyncWebClient,
-    respond: AsyncRespond,
-) -> None:
+async def answer_shortcut(command: str, args: AsyncArgs) -> None:
     """Answer `/tag` or `/similar` about the message's images."""
+    shortcut = args.payload
     message = shortcut["message"]
     thread = message.get("thread_ts")
     # The first message of a thread is shown in the channel, so its answer is, too.
     thread = thread if thread != message["ts"] else None
-    reply = EphemeralReply(respond, client, shortcut["channel"]["id"], shortcut["user"]["id"], thread)
-    services = services_of(context)
+    reply = EphemeralReply(args.respond, args.client, shortcut["channel"]["id"], shortcut["user"]["id"], thread)
+    services = services_of(args.context)
     task = command.removeprefix("/")
     async with services.handling_request(task, reply):
-        if hits := await hits_of_results_message(context, message):
+        if hits := await hits_of_results_message(args.context, message):
             choices = [(name, with_suffix(choice, task)) for choice, name in hits.items()]
             await reply.send(image_choice_message("Which picture of this answer?", choices, CHOOSE_HIT))
-        elif files := await images_of(client, message):
-            await answer_files(task, files, context, client, reply)
+        elif files := await images_of(args.client, message):
+            await answer_files(task, files, args.context, args.client, reply)
         else:
             raise QueryError("That message has no image. Choose one that has an image.")

@@ -1,18 +1,11 @@
 """`Tag this image` in a message's menu."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg_bot.listeners.shortcuts.message_shortcut import answer_shortcut
 
 
-async def tag_image(
-    ack: AsyncAck, shortcut: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient, respond: AsyncRespond
-) -> None:
+async def tag_image(args: AsyncArgs) -> None:
     """Answer one person with the tags of the message's image."""
-    await ack()
-    await answer_shortcut("/tag", shortcut, context, client, respond)
+    await args.ack()
+    await answer_shortcut("/tag", args)

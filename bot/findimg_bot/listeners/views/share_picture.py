@@ -1,11 +1,7 @@
 """`Share` in the modal `Find a picture`."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg_bot.listeners.actions.hit_actions import chosen_question_and_image
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
@@ -15,25 +11,23 @@ from findimg_bot.slack.blocks.results.single_image import share_question_message
 from findimg_bot.slack.replies import ChannelReply, PrivateReply
 
 
-async def share_picture(
-    ack: AsyncAck, view: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
-) -> None:
+async def share_picture(args: AsyncArgs) -> None:
     """Close the modal, and post the chosen picture to the chosen conversation.
 
     The response_url lets findimg post where it is not a member, because the person chose the conversation.
     """
-    await ack()
-    services = services_of(context)
-    user = body["user"]["id"]
-    choice, channel = read_picture_to_share(view)
-    url = next((each["response_url"] for each in body["response_urls"] if each["channel_id"] == channel), None)
-    private = PrivateReply(client, "", user)
+    await args.ack()
+    services = services_of(args.context)
+    user = args.body["user"]["id"]
+    choice, channel = read_picture_to_share(args.payload)
+    url = next((each["response_url"] for each in args.body["response_urls"] if each["channel_id"] == channel), None)
+    private = PrivateReply(args.client, "", user)
     async with services.handling_request("share", private):
-        stored, uri = await chosen_question_and_image(context, choice)
-        reply = ChannelReply(AsyncRespond(response_url=url), client, channel, user)
+        stored, uri = await chosen_question_and_image(args.context, choice)
+        reply = ChannelReply(AsyncRespond(response_url=url), args.client, channel, user)
         try:
-            await services.queries.share(client, team_of(context), reply, uri)
+            await services.queries.share(args.client, team_of(args.context), reply, uri)
         except LargerAudienceError as error:
             await private.send(share_question_message(error.uri, error.place, channel, choice))
             return
-        await services.teaching.count_click(person_of(context), stored.question, uri)
+        await services.teaching.count_click(person_of(args.context), stored.question, uri)

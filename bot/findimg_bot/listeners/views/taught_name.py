@@ -1,9 +1,6 @@
 """`Remove ticked` in the modal with a name's examples."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg.errors import FindimgError
 from findimg.terminal import counted
@@ -13,14 +10,15 @@ from findimg_bot.listeners.request_context import person_of, services_of
 from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_ticked_examples
 
 
-async def taught_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext) -> None:
+async def taught_name(args: AsyncArgs) -> None:
     """Take the ticked examples back, and show those that are left."""
-    services = services_of(context)
+    view = args.payload
+    services = services_of(args.context)
     key, contents = read_ticked_examples(view)
     try:
-        count = await services.teaching.remove_examples(person_of(context), key, contents)
-        shown = await after_change(context, view, f"{counted(count, 'example')} removed.")
+        count = await services.teaching.remove_examples(person_of(args.context), key, contents)
+        shown = await after_change(args.context, view, f"{counted(count, 'example')} removed.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
     # Slack could show an acknowledgement after a later update of the modal, so this is the acknowledgement.
-    await ack(response_action="update", view=shown)
+    await args.ack(response_action="update", view=shown)

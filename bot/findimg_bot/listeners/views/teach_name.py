@@ -1,10 +1,6 @@
 """`Teach` in the modal `Teach a name`."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg.errors import QueryError
 from findimg.taught.names import clean_name
@@ -16,26 +12,27 @@ from findimg_bot.slack.pictures.image_files import find_file
 from findimg_bot.slack.replies import PrivateReply
 
 
-async def teach_name(ack: AsyncAck, view: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+async def teach_name(args: AsyncArgs) -> None:
     """Teach the name, and answer with the hits before and after."""
-    services = services_of(context)
+    view = args.payload
+    services = services_of(args.context)
     submission, request = read_submission(view), read_teach_request(view)
     block = NAME_BLOCK
     try:
-        services.teaching.check_may_teach(person_of(context))
+        services.teaching.check_may_teach(person_of(args.context))
         name = clean_name(submission.name)
         block = submission.ticks.block
-        chosen, _ = await chosen_so_far(context, view)
+        chosen, _ = await chosen_so_far(args.context, view)
         if both := sorted(chosen.like & chosen.unlike):
             raise QueryError(f"{file_name(both[0])} is ticked in both lists. Choose one of the two.")
         if not (chosen.like or chosen.unlike or request.files or submission.files):
             raise QueryError("Tick at least one picture, or upload one.")
     except QueryError as error:
-        await ack(response_action="errors", errors={block: plain(str(error))})
+        await args.ack(response_action="errors", errors={block: plain(str(error))})
         return
-    await ack()
-    user = str(context.user_id)
-    reply = PrivateReply(client, request.channel, user, request.thread)
+    await args.ack()
+    user = str(args.context.user_id)
+    reply = PrivateReply(args.client, request.channel, user, request.thread)
     async with services.handling_request("teach", reply):
-        known = [await find_file(client, file, user, request.channel) for file in request.files]
-        await teach_and_confirm(context, client, reply, name, chosen, [*known, *submission.files])
+        known = [await find_file(args.client, file, user, request.channel) for file in request.files]
+        await teach_and_confirm(args.context, args.client, reply, name, chosen, [*known, *submission.files])

@@ -1,10 +1,6 @@
 """`More like the ticked ones` in the modal `Teach a name`."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg_bot.listeners.teach_modal import PicturePage, show_other_pictures
 from findimg_bot.questions import Question
@@ -12,10 +8,10 @@ from findimg_bot.slack.blocks.modals.teach_name import Choices, TeachRequest, re
 from findimg_bot.state.store import StoredQuestion
 
 
-async def like_ticked(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+async def like_ticked(args: AsyncArgs) -> None:
     """Keep what is ticked, and show pictures that look like one that is ticked, on this page if there is one."""
-    await ack()
-    view = body["view"]
+    await args.ack()
+    view = args.body["view"]
 
     async def choose(request: TeachRequest, chosen: Choices, page: StoredQuestion | None) -> PicturePage:
         if page is None:
@@ -25,4 +21,4 @@ async def like_ticked(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltCon
             PicturePage(Question("/similar", "", like=min(liked))) if liked else PicturePage(page.question, page.skip)
         )
 
-    await show_other_pictures(context, client, view, choose)
+    await show_other_pictures(args.context, args.client, view, choose)

@@ -1,10 +1,6 @@
 """Enter in the search field of the modal `Teach a name`."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.listeners.teach_modal import PicturePage, show_other_pictures
@@ -14,17 +10,15 @@ from findimg_bot.slack.message_text import read_message
 from findimg_bot.state.store import StoredQuestion
 
 
-async def search_to_teach(
-    ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
-) -> None:
+async def search_to_teach(args: AsyncArgs) -> None:
     """Keep what is ticked, and show the pictures for the new words."""
-    await ack()
-    services = services_of(context)
-    view = body["view"]
+    await args.ack()
+    services = services_of(args.context)
+    view = args.body["view"]
 
     async def choose(request: TeachRequest, chosen: Choices, page: StoredQuestion | None) -> PicturePage:
         message = read_message(read_search(view))
-        user = str(context.user_id)
-        return PicturePage(await read_search_question(services.uploads, client, message, user, request.channel))
+        user = str(args.context.user_id)
+        return PicturePage(await read_search_question(services.uploads, args.client, message, user, request.channel))
 
-    await show_other_pictures(context, client, view, choose)
+    await show_other_pictures(args.context, args.client, view, choose)

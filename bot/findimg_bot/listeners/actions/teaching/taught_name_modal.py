@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
@@ -16,50 +15,41 @@ from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_show
 from findimg_bot.slack.replies import PrivateReply
 
 
-async def open_taught(
-    ack: AsyncAck,
-    action: dict[str, Any],
-    body: dict[str, Any],
-    context: AsyncBoltContext,
-    client: AsyncWebClient,
-    respond: AsyncRespond,
-) -> None:
+async def open_taught(args: AsyncArgs) -> None:
     """Open the modal with the name's examples; the value is the name's key."""
-    await ack()
-    services = services_of(context)
-    channel = body.get("channel", {}).get("id", "")
-    async with services.handling_request("taught", reply_to_errors(body, client, respond)):
-        name = await services.teaching.find_name(str(action["value"]))
-        await client.views_open(trigger_id=body["trigger_id"], view=taught_name_modal(name, channel, team_of(context)))
+    await args.ack()
+    services = services_of(args.context)
+    channel = args.body.get("channel", {}).get("id", "")
+    async with services.handling_request("taught", reply_to_errors(args)):
+        name = await services.teaching.find_name(str(args.payload["value"]))
+        await args.client.views_open(
+            trigger_id=args.body["trigger_id"], view=taught_name_modal(name, channel, team_of(args.context))
+        )
 
 
-async def undo_last(
-    ack: AsyncAck, action: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
-) -> None:
+async def undo_last(args: AsyncArgs) -> None:
     """Take back what changed the name last."""
-    await ack()
-    services = services_of(context)
-    key, view = str(action["value"]), body["view"]
+    await args.ack()
+    services = services_of(args.context)
+    key, view = str(args.payload["value"]), args.body["view"]
     try:
-        count = await services.teaching.undo_last(person_of(context), key)
-        shown = await after_change(context, view, f"{counted(count, 'example')} taken back.")
+        count = await services.teaching.undo_last(person_of(args.context), key)
+        shown = await after_change(args.context, view, f"{counted(count, 'example')} taken back.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
-    await _show(client, body, context, shown)
+    await _show(args.client, args.body, args.context, shown)
 
 
-async def remove_name(
-    ack: AsyncAck, action: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
-) -> None:
+async def remove_name(args: AsyncArgs) -> None:
     """Take the name back."""
-    await ack()
-    services = services_of(context)
+    await args.ack()
+    services = services_of(args.context)
     try:
-        count = await services.teaching.remove_name(person_of(context), str(action["value"]))
+        count = await services.teaching.remove_name(person_of(args.context), str(args.payload["value"]))
         shown = closing_modal(f"The name is gone, with {counted(count, 'example')}.")
     except FindimgError as error:
         shown = closing_modal(explain(error))
-    await _show(client, body, context, shown)
+    await _show(args.client, args.body, args.context, shown)
 
 
 async def _show(client: AsyncWebClient, body: dict[str, Any], context: AsyncBoltContext, shown: dict[str, Any]) -> None:
