@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from findimg.errors import FindimgError
 from findimg.images import LIMIT_BYTES, decode
-from findimg.storage.base import read_uri
+from findimg.storage.base import is_path, read_uri
 from findimg_bot.live_library import LiveLibrary
 
 
@@ -43,4 +43,4 @@ class Originals:
 
 def is_folder(source: str) -> bool:
     """Return whether a source is a folder of this machine."""
-    return "://" not in source
+    return is_path(source)

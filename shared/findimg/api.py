@@ -30,7 +30,7 @@ from findimg.search.sentences.text_vectors import text_vectors
 from findimg.search.taught.examples import indexed_example, outside_example
 from findimg.search.taught.follower import TaughtFollower
 from findimg.settings import load_settings
-from findimg.storage.base import read_uri
+from findimg.storage.base import is_path, read_uri
 from findimg.taught.events import Example
 from findimg.taught.log import TaughtLog
 from findimg.taught.teaching import Lesson, TeachReport, add_lesson, erase_examples, find_name, remove_name
@@ -355,7 +355,7 @@ def local_person() -> str:
 def _absolute(image: str | os.PathLike[str]) -> str:
     """Return the address of an image as the library would write it."""
     uri = os.fspath(image)
-    return uri if "://" in uri else os.path.abspath(os.path.expanduser(uri))
+    return os.path.abspath(os.path.expanduser(uri)) if is_path(uri) else uri
 
 
 def _check_page(k: int, skip: int = 0) -> None:

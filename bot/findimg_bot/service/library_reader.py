@@ -156,7 +156,7 @@ class LibraryReader:
         """Return a link to each hit, which may be valid for some minutes only. It is empty where there is none.
 
         Raises:
-            StorageError: S3 cannot be used.
+            StorageError: the storage cannot be used.
         """
 
         def make() -> list[str]:
@@ -183,7 +183,7 @@ class LibraryReader:
         """Return a link to an indexed image, and for how many minutes it is valid; 0 for a public address.
 
         Raises:
-            StorageError: S3 cannot be used.
+            StorageError: the storage cannot be used.
         """
         with self._live.lease_everything() as searcher:
             link = self._links.public_link(uri, searcher.manifest.sources)

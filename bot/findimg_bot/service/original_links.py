@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote, urlsplit
 
+from findimg.errors import SettingsError
 from findimg.library.channels import channel_of
-from findimg.storage.s3 import presigned
+from findimg.storage.base import open_object, without_scheme
 
 PRESIGNED_SECONDS = 600  # validity of a link that is made on request
 
@@ -40,15 +41,21 @@ class OriginalLinks:
 
     def can_presign(self, uri: str) -> bool:
         """Return whether `presigned_link` can make a link to the image."""
-        return not self._base_url and uri.startswith("s3://")
+        if self._base_url:
+            return False
+        try:
+            return open_object(uri)[0].makes_links
+        except SettingsError:
+            return False  # a storage that this machine does not know
 
     def presigned_link(self, uri: str) -> str:
-        """Return a link to an image in S3. Anyone with the link can open the image for `PRESIGNED_SECONDS`.
+        """Return a link to an image, as S3 makes it. Anyone with the link can open the image for `PRESIGNED_SECONDS`.
 
         Raises:
-            StorageError: S3 cannot be used.
+            StorageError: the storage makes no links or cannot be used.
         """
-        return presigned(uri, PRESIGNED_SECONDS)
+        storage, key = open_object(uri)
+        return storage.link(key, PRESIGNED_SECONDS)
 
 
 def path_below(uri: str, sources: Sequence[str]) -> str:
@@ -57,4 +64,4 @@ def path_below(uri: str, sources: Sequence[str]) -> str:
         root = source.rstrip("/") + "/"
         if uri.startswith(root):
             return uri.removeprefix(root)
-    return uri.removeprefix("s3://").lstrip("/")
+    return without_scheme(uri).lstrip("/")

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from findimg.errors import FindimgError
 from findimg.library.channels import PicturePlace
-from findimg.storage.folder import FolderStorage
+from findimg.library.layout import CURRENT
 from findimg_bot.live_indexing.announcement import announce
 from findimg_bot.live_library import LiveLibrary
 from findimg_bot.service.metrics import Metrics
@@ -16,8 +16,8 @@ from findimg_bot.slack.installation.workspaces import ClientOfTeam
 from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 
-_FOLDER_INTERVAL, _S3_INTERVAL = 1.0, 10.0  # seconds between two reads of CURRENT
-_LIVE_INTERVAL = 2.0  # likewise in S3, while a bot publishes pictures within seconds
+_FOLDER_INTERVAL, _REMOTE_INTERVAL = 1.0, 10.0  # seconds between two reads of CURRENT
+_LIVE_INTERVAL = 2.0  # likewise of a library that is not in a folder, while a bot publishes pictures within seconds
 _log = logging.getLogger(__name__)
 
 
@@ -49,8 +49,8 @@ class VersionWatcher:
         Args:
             client_of: returns a client with a team's token, None when the app is not installed there.
         """
-        interval = _LIVE_INTERVAL if self._is_live else _S3_INTERVAL
-        if isinstance(self._live.library.storage, FolderStorage):
+        interval = _LIVE_INTERVAL if self._is_live else _REMOTE_INTERVAL
+        if self._live.library.storage.local_path(CURRENT):
             interval = _FOLDER_INTERVAL
         reported = ""
         while True:

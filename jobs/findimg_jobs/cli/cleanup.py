@@ -12,6 +12,7 @@ from findimg.command_settings import takes_settings
 from findimg.errors import LibraryError
 from findimg.library.library import Library
 from findimg.settings import Settings
+from findimg.storage.base import is_path
 from findimg.terminal import counted, print_lines
 from findimg_jobs.maintenance.forget import allow, preview_forget
 from findimg_jobs.maintenance.forget import forget as run_forget
@@ -55,7 +56,7 @@ class ForgetArguments:
 def forget(settings: Settings, arguments: ForgetArguments) -> None:
     """Delete images at once, with their embeddings and thumbnails, and never index them again."""
     # A source lists a file by its absolute path.
-    named = [uri if "://" in uri else os.path.abspath(os.path.expanduser(uri)) for uri in arguments.uris]
+    named = [os.path.abspath(os.path.expanduser(uri)) if is_path(uri) else uri for uri in arguments.uris]
     if arguments.again:
         allow(settings, named)
         print(f"The next run that finds them indexes {counted(len(named), 'image')} again.")

@@ -13,8 +13,7 @@ from xml.etree.ElementTree import Element, tostring
 import PIL.Image
 
 from findimg.errors import ObjectMissingError
-from findimg.storage.base import Storage
-from findimg.storage.folder import FolderStorage
+from findimg.storage.base import Storage, open_storage
 from findimg_jobs.evaluation.figures import Evaluation
 from findimg_jobs.evaluation.metrics import TOP, JudgedAnswer
 from findimg_jobs.evaluation.tables import (
@@ -97,7 +96,7 @@ def write_html_report(path: Path, evaluation: Evaluation, library: Storage) -> N
     """
     # The library's address may be a path with bytes that are not UTF-8.
     page = render_html_report(evaluation, library).encode("utf-8", "replace")
-    FolderStorage(str(path.parent)).write(path.name, page)
+    open_storage(path.parent).write(path.name, page)
 
 
 def render_html_report(evaluation: Evaluation, library: Storage) -> str:

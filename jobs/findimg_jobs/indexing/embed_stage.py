@@ -11,8 +11,7 @@ from os.path import abspath
 
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
-from findimg.storage.base import Storage
-from findimg.storage.slack import SCHEME, SlackAccess, access_of_sources
+from findimg.storage.base import Access, Storage, access_to, is_path, prefixes_with_access
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder
 from findimg_jobs.encoders.vocabulary import keep_vocabulary
@@ -85,7 +84,7 @@ def _embed_together(
             make_task(storage, settings, encoder, known.contents())
             for encoder, known in zip(encoders, committed, strict=True)
         ]
-        task = replace(tasks[0], slack=_slack_access(settings, work.both.images), second=tasks[1])
+        task = replace(tasks[0], access=_access(settings, work.both.images), second=tasks[1])
         for stats in show_progress(session.engine.run(work.both, task), to_embed):
             done[0].append(replace(stats, second=None, alone=()))
             if stats.second:
@@ -124,7 +123,7 @@ def _embed_shards(
     with session.clock.stage("embed"):
         contents = committed.contents() if to_embed else NO_CONTENTS
         task = make_task(storage, settings, encoder, contents, job.thumbnails_of)
-        task = replace(task, slack=_slack_access(settings, job.shards.images))
+        task = replace(task, access=_access(settings, job.shards.images))
         for shard in show_progress(session.engine.run(job.shards, task), to_embed):
             done.append(shard)
             session.lock.check()
@@ -169,7 +168,7 @@ def make_task(
     return EmbedTask(
         backbone=encoder.context.config.backbone,
         # A worker may have another working folder.
-        weights=weights if "://" in weights else weights and abspath(weights),
+        weights=abspath(weights) if weights and is_path(weights) else weights,
         models=(settings.cache / "models").absolute(),
         library=storage.root,
         fingerprint=encoder.fingerprint,
@@ -179,9 +178,9 @@ def make_task(
     )
 
 
-def _slack_access(settings: Settings, images: ImageTable) -> dict[str, SlackAccess]:
-    """Return the access to each Slack workspace that some images are in."""
-    return access_of_sources(settings, (image.uri for image in images.below((f"{SCHEME}://",))))
+def _access(settings: Settings, images: ImageTable) -> tuple[Access, ...]:
+    """Return the credentials for the storages that some images are in."""
+    return access_to((image.uri for image in images.below(prefixes_with_access())), settings)
 
 
 def failures_of_any(committed: Sequence[CommittedImages], images: ImageTable) -> list[Failure]:

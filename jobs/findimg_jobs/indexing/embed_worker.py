@@ -9,9 +9,9 @@ import io
 import os
 import time
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice, repeat
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -30,8 +30,7 @@ from findimg.library.encoder import keep_encoder, model_files, open_encoder
 from findimg.library.layout import classifier_key, thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
-from findimg.storage.base import open_storage, read_uri, retries
-from findimg.storage.slack import SlackAccess, read_converted, use_access
+from findimg.storage.base import Access, open_object, open_storage, read_uri, retries
 from findimg_jobs.indexing.stored_thumbnails import StoredThumbnails
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
@@ -55,7 +54,7 @@ class EmbedTask:
     contents: Container[str]  # SHA-256 of all content that is already embedded
     carried_by: str = ""  # a version of the library whose model is opened instead of weights
     thumbnails_of: str = ""  # fingerprint of an encoder. What it has embedded is embedded from thumbnails.
-    slack: Mapping[str, SlackAccess] = field(default_factory=dict)  # access to workspaces among the sources, by id
+    access: Sequence[Access] = ()  # to the storages of the images
     second: "EmbedTask | None" = None  # a second encoder for the same images, so that each image is read once
 
     @property
@@ -109,8 +108,8 @@ class Embedder:
         self._threads = threads or os.cpu_count() or 1
         # One image per core at a time: decoding the largest image takes 300 MB.
         ignore_pillow_warnings()
-        for team, access in task.slack.items():
-            use_access(team, access)
+        for access in task.access:
+            access.use()
         self._decoding = BoundedSemaphore(self._threads)
         self._storage = open_storage(task.library)
         self._encoder = open_task_encoder(task, threads)
@@ -236,16 +235,17 @@ class Embedder:
 
 
 def _decoded(uri: str, data: bytes) -> Image:
-    """Return a decoded image. Of a HEIC image in Slack that cannot be decoded, Slack's own JPEG is used.
+    """Return a decoded image. If it cannot be decoded, a JPEG that its storage made of it is used, as Slack does.
 
     Raises:
         ImageError: the image cannot be decoded.
-        StorageError: Slack cannot be reached, or refuses the request.
+        StorageError: the storage cannot be reached, or refuses the request.
     """
     try:
         return decode(data)
     except ImageError:
-        converted = read_converted(uri)
+        storage, key = open_object(uri)
+        converted = storage.read_converted(key)
         if converted is None:
             raise
         return replace(decode(converted), sha256=hashlib.sha256(data).hexdigest())

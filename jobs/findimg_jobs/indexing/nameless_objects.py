@@ -1,4 +1,4 @@
-"""Tell by their first bytes which objects of a bucket without an extension in their names are images.
+"""Tell by their first bytes which objects of a storage without an extension in their names are images.
 
 That costs one small request for each object, so the library remembers the answers (`keys/verdicts.py`).
 """
@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from findimg.errors import StorageError
 from findimg.images.formats import starts_like_an_image
-from findimg.storage.s3 import S3Storage
-from findimg_jobs.indexing.bucket_listing import ParallelMap
+from findimg.storage.base import open_object
 from findimg_jobs.indexing.image_names import HEAD
+from findimg_jobs.indexing.storage_listing import ParallelMap
 from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
 from findimg_jobs.keys.key_files import KeyFile, KeyWriter, write_query
 from findimg_jobs.keys.listing import PartialListing
@@ -91,8 +91,8 @@ def _check_contents(objects: Sequence[SourceImage]) -> list[tuple[SourceImage, b
 
 
 def _is_image(image: SourceImage) -> bool | str:
-    bucket, _, key = image.uri.removeprefix("s3://").partition("/")
+    storage, key = open_object(image.uri)
     try:
-        return starts_like_an_image(S3Storage(bucket, "").read_start(key, HEAD))
+        return starts_like_an_image(storage.read_start(key, HEAD))
     except StorageError as error:
         return str(error).replace(image.uri, "The object", 1).replace(image.uri, "the object")

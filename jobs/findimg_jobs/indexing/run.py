@@ -12,8 +12,7 @@ from findimg.errors import FindimgError, NotPublishedError, SettingsError, Stora
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
-from findimg.storage.base import Storage
-from findimg.storage.slack import access_of_sources, use_access
+from findimg.storage.base import Storage, access_to
 from findimg.terminal import counted
 from findimg_jobs.build.build_stage import build_and_publish
 from findimg_jobs.build.version_builder import BuildRequest
@@ -82,8 +81,8 @@ def index(
     options = options or IndexOptions()
     clock = StageClock()
     reading = prepare_reading(settings)
-    for team, access in access_of_sources(settings, sources).items():
-        use_access(team, access)
+    for access in access_to(sources, settings):
+        access.use()
     library = Library(settings.library, settings.cache)
     live = read_live(library)
     encoders = choose_encoders(settings, live.manifest, [])

@@ -1,4 +1,4 @@
-"""List the images of all sources of a run: folders, single images, s3:// prefixes and slack:// channels."""
+"""List the images of all sources of a run: folders, single images, s3:// prefixes and other storages."""
 
 import os
 import shlex
@@ -11,11 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 from findimg.errors import SettingsError
 from findimg.images import EXTENSIONS
-from findimg.storage.base import open_storage
-from findimg_jobs.indexing.bucket_listing import ParallelMap, list_bucket
+from findimg.storage.base import is_path, open_storage
 from findimg_jobs.indexing.folder_walk import FolderWalk, check_exists
 from findimg_jobs.indexing.nameless_objects import add_nameless_images
 from findimg_jobs.indexing.skip_rules import SkipRules
+from findimg_jobs.indexing.storage_listing import ParallelMap, list_storage
 from findimg_jobs.keys.image_table import ImageCollector, ImageTable, is_utf8
 from findimg_jobs.keys.key_files import KeyFile
 from findimg_jobs.keys.listing import Listing, PartialListing, printable
@@ -47,7 +47,7 @@ def list_sources(
     Args:
         sources: folders, images, s3:// prefixes and slack:// channels. They may overlap.
         library: the address of the library that is being written, as `Library.uri`; empty if there is none.
-        parallel_map: lists parts of buckets in parallel.
+        parallel_map: lists parts of storages in parallel.
         rules: which files and folders to skip, besides the default rules.
         on_missing: what to do with a path that does not exist: refuse it, list it as an empty source, or record a
             failure.
@@ -63,7 +63,7 @@ def list_sources(
     paths = []
     missing = []
     for source, root in zip(sources, roots, strict=True):
-        if "://" in root:
+        if not is_path(root):
             continue
         if on_missing == "refuse":
             check_exists(root, source)
@@ -73,17 +73,17 @@ def list_sources(
             missing.append(Failure(root, "", "The file or folder does not exist.", transient=True))
     images, archived, sidecars, nameless = (ImageCollector() for _ in range(4))
     found = PartialListing(images, archived=archived, sidecars=sidecars, nameless=nameless)
-    walk = FolderWalk(rules, None if "://" in library else library or None, found)
+    walk = FolderWalk(rules, library if library and is_path(library) else None, found)
     walk.list(paths)
     found.failures += missing
     # A missing folder may be a disk that is not mounted, so images below it are kept. A missing file is a deleted
     # image: the slash excludes the path itself.
     found.unreadable += [f"{failure.uri}/" for failure in missing]
     for root in roots:
-        if "://" in root:
-            list_bucket(root, rules, parallel_map, found)
+        if not is_path(root):
+            list_storage(root, rules, parallel_map, found)
     # A library is known once everything is listed.
-    libraries = [f"{each}/" for each in (*found.libraries, library) if "://" in each]
+    libraries = [f"{each}/" for each in (*found.libraries, library) if not is_path(each)]
     verdicts = add_nameless_images(nameless.finish(libraries), known, parallel_map, found)
     tables = _Tables(images.finish(libraries), archived.finish(libraries), sidecars.finish(), verdicts)
     return _make_listing(found, tables, roots, walk.shared_roots, sources)
@@ -101,12 +101,20 @@ def split_sources(text: str) -> list[str]:
             words = shlex.split(line)
         except ValueError:  # an apostrophe in a name
             words = [line]
-        is_one_bucket = line.startswith("s3://") and not any(
-            word.startswith(("s3://", "/", "~", "./")) for word in words[1:]
-        )
-        whole = os.path.exists(source_root(line)) if "://" not in line else is_one_bucket and "'" not in line
+        whole = os.path.exists(source_root(line)) if is_path(line) else _is_one_address(line, words) and "'" not in line
         sources += [line] if whole and '"' not in line else join_words(words)
     return sources
+
+
+def _is_one_address(line: str, words: Sequence[str]) -> bool:
+    """Return whether a line with blanks is the address of one storage, and not followed by another source."""
+    if any(not is_path(word) or word.startswith(("/", "~", "./")) for word in words[1:]):
+        return False
+    try:
+        open_storage(line)
+    except SettingsError:
+        return False
+    return True
 
 
 def join_words(words: Sequence[str]) -> list[str]:
@@ -128,7 +136,7 @@ def _end_of_path(words: Sequence[str], start: int) -> int:
     """Return where a source ends that begins at `start`."""
     for end in range(start + 1, len(words) + 1):
         path = " ".join(words[start:end])
-        if "://" in path or not path:
+        if not is_path(path) or not path:
             break
         if os.path.exists(source_root(path if end == start + 1 else _unquoted(path))):
             return end

@@ -114,6 +114,10 @@ class ImageBatches:
         self._waiting: list[SourceImage] = []
         self._kept = Spool(SCHEMA)
 
+    def is_empty(self) -> bool:
+        """Return whether there is no image."""
+        return not self._waiting and self._kept.is_empty()
+
     def append(self, image: SourceImage) -> None:
         """Add an image."""
         self._waiting.append(image)

@@ -178,6 +178,10 @@ class Spool:
                 self._writer.add(each)
             self._tables = []
 
+    def is_empty(self) -> bool:
+        """Return whether there is no row."""
+        return not self._rows
+
     def __iter__(self) -> Iterator[pa.Table]:
         """Yield the rows, some of them at a time."""
         if self._writer and not self._file:

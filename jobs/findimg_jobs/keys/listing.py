@@ -16,7 +16,7 @@ class Listing:
     images: ImageTable
     failures: list[Failure] = field(default_factory=list)  # images without a valid name, and unreadable folders
     unreadable: tuple[str, ...] = ()  # folders that could not be listed
-    # Objects that S3 must restore before they can be read.
+    # Objects that must be restored before they can be read.
     archived: ImageTable = field(default_factory=lambda: ImageTable.of(()))
     skipped: Counter[str] = field(default_factory=Counter)  # reason → number of files and folders
     empty_sources: tuple[str, ...] = ()  # roots of sources without an image
@@ -36,7 +36,7 @@ class PartialListing:
     skipped: Counter[str] = field(default_factory=Counter)
     libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
     folders: dict[str, FolderIdentity] = field(default_factory=dict)
-    nameless: ImageBatches = field(default_factory=ImageBatches)  # objects of S3 whose content tells what they are
+    nameless: ImageBatches = field(default_factory=ImageBatches)  # objects whose content tells what they are
     sidecars: ImageBatches = field(default_factory=ImageBatches)  # XMP files, with their etags
 
     def add_image(self, image: SourceImage) -> None:
@@ -51,6 +51,12 @@ class PartialListing:
         """Add an XMP file. One whose name cannot be stored belongs to no image that can be."""
         if is_utf8(uri):
             self.sidecars.append(SourceImage(uri, etag))
+
+    def is_empty(self) -> bool:
+        """Return whether nothing was found, neither an image nor anything that was left out."""
+        batches = (self.images, self.archived, self.nameless, self.sidecars)
+        others = (self.failures, self.unreadable, self.skipped, self.libraries)
+        return all(each.is_empty() for each in batches) and not any(others)
 
     def add(self, other: "PartialListing") -> None:
         """Add another part."""

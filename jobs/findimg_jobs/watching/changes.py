@@ -18,6 +18,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
+from findimg.storage.base import is_path
 from findimg_jobs.indexing.skip_rules import default_rule
 from findimg_jobs.indexing.sources import source_root
 
@@ -45,7 +46,7 @@ class ChangeWatcher(FileSystemEventHandler):
             library: the library's address. Its own files are no change.
             times: when a run starts.
         """
-        self._library = os.path.realpath(library) if "://" not in library else None
+        self._library = os.path.realpath(library) if is_path(library) else None
         self._times = times
         self._condition = threading.Condition()
         self._first: float | None = None  # time of the first change since the last run
@@ -95,7 +96,7 @@ def watch_folders(sources: Sequence[str], watcher: ChangeWatcher) -> Iterator[No
     Raises:
         SettingsError: a source has an unknown scheme.
     """
-    roots = [root for root in map(source_root, sources) if "://" not in root]
+    roots = [root for root in map(source_root, sources) if is_path(root)]
     observer = _start(Observer(), roots, watcher)
     try:
         yield

@@ -11,8 +11,7 @@ from findimg.heads.devise import Devise
 from findimg.heads.weights import MAX_BYTES, Weights, unpack
 from findimg.library.layout import HEAD_FILE
 from findimg.library.library import Version
-from findimg.storage.base import Storage
-from findimg.storage.folder import FolderStorage
+from findimg.storage.base import Storage, open_storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
 
@@ -69,7 +68,7 @@ def open_version_head(version: Version, words: WordVectors) -> Head:
     """
     manifest = version.manifest
     if manifest.head.startswith(PREFIX):
-        storage = FolderStorage(str(version.root))
+        storage = open_storage(version.root.absolute())
         return _open_trained(manifest.head, words, manifest.fingerprint, storage, manifest.file_key(HEAD_FILE))
     return _open_untrained(manifest.head, words)
 

@@ -1,4 +1,4 @@
-"""A library at a folder or in S3, and its versions."""
+"""A library in a storage, and its versions."""
 
 import hashlib
 import logging
@@ -15,7 +15,7 @@ from findimg.errors import LibraryError, ObjectMissingError, StorageError
 from findimg.library.layout import CURRENT, MANIFEST_FILE, VERSIONS, version_key
 from findimg.library.manifest import FileEntry, Manifest, SegmentEntry, parse_manifest
 from findimg.storage.base import Storage, open_storage
-from findimg.storage.folder import FolderStorage, hash_file
+from findimg.storage.folder import hash_file
 
 _RECOVERY = "Go back with findimg-jobs rollback, or publish again with index."
 _log = logging.getLogger(__name__)
@@ -49,14 +49,14 @@ class Version:
 
 
 class Library:
-    """A library at a folder or an s3:// prefix."""
+    """A library at a folder, an s3:// prefix or in another storage."""
 
     def __init__(self, uri: str, cache: Path):
         """Create the library object. Nothing is read yet.
 
         Args:
             uri: a folder or an s3:// prefix.
-            cache: a folder on this machine for versions of libraries in S3.
+            cache: a folder on this machine for versions of libraries that are not in a local folder.
 
         Raises:
             LibraryError: `uri` is empty.
@@ -158,7 +158,8 @@ class Library:
     def open(self, version: str | None = None, all_parts: bool = False) -> Version:
         """Make a version's files available on this machine.
 
-        Files in S3 are fetched once into the cache, and their SHA-256 is checked. In a folder, sizes are checked.
+        Files that are not on this machine are fetched once into the cache, and their SHA-256 is checked. In a folder,
+        sizes are checked.
 
         Args:
             version: name of a version. The default is the live one.
@@ -187,21 +188,21 @@ class Library:
             LibraryError: a file is missing or damaged.
             StorageError: the library cannot be reached, or the cache cannot be written.
         """
-        if not isinstance(self.storage, FolderStorage):
+        folder = self.storage.local_path("")
+        if folder is None:
             return self._cached(files)
-        folder = self.storage.path("")
         if incomplete := _incomplete_files(folder, files):
             raise LibraryError(f"{folder / incomplete[0]} is missing or incomplete. {_RECOVERY}")
         return folder
 
     def local_path(self, key: str, entry: FileEntry) -> Path | None:
         """Return the path of a file that is on this machine, None if it must be fetched."""
-        folder = self.storage.path("") if isinstance(self.storage, FolderStorage) else self._cache
+        folder = self.storage.local_path("") or self._cache
         return None if _incomplete_files(folder, {key: entry}) else folder / key
 
     def keep_in_cache(self, path: Path, key: str) -> None:
         """Move a file that was just uploaded into the cache, so that it need not be fetched. In a folder, delete it."""
-        if isinstance(self.storage, FolderStorage):
+        if self.storage.local_path(key):
             path.unlink()
             return
         target = self._cache / key
@@ -227,7 +228,7 @@ class Library:
         except LibraryError as error:
             _log.info("The cache is not cleaned: %s", error)
             return
-        cached = FolderStorage(str(self._cache))
+        cached = open_storage(self._cache.absolute())
         for folder in {PurePosixPath(entry.key).parent for entry in cached.list()} - used:
             cached.clear(str(folder))
 
@@ -255,8 +256,8 @@ class Library:
         """
         for key, expected in files.items():
             try:
-                if isinstance(self.storage, FolderStorage):
-                    actual = hash_file(self.storage.path(key))
+                if path := self.storage.local_path(key):
+                    actual = hash_file(path)
                 else:
                     with tempfile.NamedTemporaryFile() as scratch:
                         self.storage.fetch(key, Path(scratch.name))

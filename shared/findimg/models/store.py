@@ -14,7 +14,7 @@ from typing import Literal
 from findimg.errors import ModelError
 from findimg.models.artefacts import Artefact, Embedded, FolderDownload, Kind, known_artefacts
 from findimg.models.download import DownloadProgress, download, download_folder, no_progress, remedies
-from findimg.storage.base import open_storage
+from findimg.storage.base import is_path, open_storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class ModelStore:
         """
         if named is None:
             return self.pull(name)
-        if "://" not in named:
+        if is_path(named):
             return _existing(named, kind)
         kept = self.folder / "named" / hashlib.sha256(named.encode()).hexdigest()[:16] / Path(named).name
         if not kept.exists():
@@ -227,7 +227,7 @@ def _existing(source: str, kind: Kind | None) -> Path:
 
 
 def _fetch(source: str, kind: Kind | None, draft: Path) -> Path:
-    if "://" not in source:
+    if is_path(source):
         return _existing(source, kind)
     if kind and kind.files:
         return _fetch_folder(source, kind, draft / "fetched")

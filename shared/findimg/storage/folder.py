@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from findimg.errors import ObjectMissingError, StorageError
-from findimg.storage.base import Entry, check_etag, check_length, register_scheme
+from findimg.storage.base import Entry, Storage, check_etag, check_length, register_scheme
 
 _DRAFT = ".draft-"  # prefix of the names of incomplete files
 _DRAFT_NAME = re.compile(r"\.draft-[0-9a-f]{16}")
@@ -23,14 +23,13 @@ _DRAFT_NAME = re.compile(r"\.draft-[0-9a-f]{16}")
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
-class FolderStorage:
+class FolderStorage(Storage):
     """A folder of the local file system."""
 
     def __init__(self, root: str):
         self.root = os.path.abspath(os.path.expanduser(root))
 
-    def path(self, key: str) -> Path:
-        """Return the object's path."""
+    def local_path(self, key: str) -> Path:
         return Path(self.root, key)
 
     def uri(self, key: str) -> str:
@@ -38,7 +37,7 @@ class FolderStorage:
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         # Links come last, so that a file reached both ways gets the address without a link.
-        folders, links = deque([str(self.path(prefix))]), deque[str]()
+        folders, links = deque([str(self.local_path(prefix))]), deque[str]()
         seen: set[tuple[int, int]] = set()
         while folders or links:
             folder = (folders or links).popleft()
@@ -61,48 +60,48 @@ class FolderStorage:
                         yield Entry(key, each.path, file_etag(status), status.st_size, status.st_mtime)
 
     def read(self, key: str, limit: int | None = None, etag: str | None = None) -> bytes:
-        with self._translated_errors(self.uri(key), "read"), self.path(key).open("rb") as file:
+        with self._translated_errors(self.uri(key), "read"), self.local_path(key).open("rb") as file:
             data = file.read(-1 if limit is None else limit)
             check_etag(etag, file_etag(os.fstat(file.fileno())), self.uri(key))
             return data
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
-        with self._translated_errors(self.uri(key), "read"), self.path(key).open("rb") as file:
+        with self._translated_errors(self.uri(key), "read"), self.local_path(key).open("rb") as file:
             file.seek(start)
             return check_length(file.read(length), length, self.uri(key))
 
     def fetch(self, key: str, path: Path) -> None:
         with self._translated_errors(self.uri(key), "copied"):
-            shutil.copyfile(self.path(key), path)
+            shutil.copyfile(self.local_path(key), path)
 
     def write(self, key: str, data: bytes) -> None:
         with self._draft(key) as draft:
             draft.write_bytes(data)
-            _rename_durably(draft, self.path(key))
+            _rename_durably(draft, self.local_path(key))
 
     def upload(self, path: Path, key: str) -> None:
         with self._draft(key) as draft:
             shutil.copyfile(path, draft)
-            _rename_durably(draft, self.path(key))
+            _rename_durably(draft, self.local_path(key))
 
     def create(self, key: str, data: bytes) -> bool:
         with self._draft(key) as draft:
             draft.write_bytes(data)
             try:
                 # A hard link fails if the name is taken, and never shows an incomplete file.
-                self.path(key).hardlink_to(draft)
+                self.local_path(key).hardlink_to(draft)
             except FileExistsError:
                 return False
             return True
 
     def swap(self, key: str, old: bytes, new: bytes) -> bool:
-        guard = self.path(f"{_DRAFT}guard")
+        guard = self.local_path(f"{_DRAFT}guard")
         with self._translated_errors(self.uri(key), "written"):
             guard.parent.mkdir(parents=True, exist_ok=True)
             with guard.open("ab") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 try:
-                    if self.path(key).read_bytes() != old:
+                    if self.local_path(key).read_bytes() != old:
                         return False
                 except FileNotFoundError:
                     return False
@@ -111,16 +110,16 @@ class FolderStorage:
 
     def exists(self, key: str) -> bool:
         with self._translated_errors(self.uri(key), "read"):
-            return self.path(key).is_file()
+            return self.local_path(key).is_file()
 
     def delete(self, key: str) -> None:
         with self._translated_errors(self.uri(key), "deleted"):
-            self.path(key).unlink(missing_ok=True)
+            self.local_path(key).unlink(missing_ok=True)
 
     def clear(self, prefix: str) -> None:
         with self._translated_errors(self.uri(prefix), "deleted"):
-            if self.path(prefix).is_dir():
-                shutil.rmtree(self.path(prefix))
+            if self.local_path(prefix).is_dir():
+                shutil.rmtree(self.local_path(prefix))
 
     def sweep(self, age: float) -> int:
         swept = 0
@@ -138,7 +137,7 @@ class FolderStorage:
 
         It is in the object's folder, because a file can be renamed only within one file system.
         """
-        target = self.path(key)
+        target = self.local_path(key)
         with self._translated_errors(self.uri(key), "written"):
             target.parent.mkdir(parents=True, exist_ok=True)
             draft = target.with_name(f"{_DRAFT}{secrets.token_hex(8)}")
@@ -202,4 +201,4 @@ def _open_object(path: str) -> tuple[FolderStorage, str]:
     return FolderStorage(folder or "."), name
 
 
-register_scheme("", FolderStorage, _open_object)
+register_scheme("", FolderStorage, _open_object, "a folder", "a path")

@@ -28,7 +28,7 @@ from botocore.exceptions import (
 )
 
 from findimg.errors import ObjectMissingError, StorageError
-from findimg.storage.base import Entry, check_etag, check_length, count_retries, register_scheme
+from findimg.storage.base import Entry, Storage, check_etag, check_length, count_retries, register_scheme
 
 _log = logging.getLogger(__name__)
 _client_lock = threading.Lock()
@@ -36,8 +36,10 @@ _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")  # storage classes whose objects must be
 _DOWNLOAD_ATTEMPTS = 5  # requests for one object when its download is interrupted
 
 
-class S3Storage:
+class S3Storage(Storage):
     """A prefix of an S3 bucket."""
+
+    makes_links = True
 
     def __init__(self, bucket: str, prefix: str):
         self.bucket = bucket
@@ -54,20 +56,10 @@ class S3Storage:
             yield from self._entries(page)
 
     def list_from(self, start: str) -> Iterator[Entry]:
-        """Yield every object whose key begins with `start`, which is not necessarily a folder."""
         for page in self._pages(start):
             yield from self._entries(page)
 
     def list_level(self, start: str = "") -> tuple[Sequence[str], Sequence[Entry]]:
-        """Return the sub-folders and the objects of one folder.
-
-        Args:
-            start: the folder with a trailing slash, or empty for the root. A folder's name may be empty, as in the key
-                `//a.jpg`.
-
-        Returns:
-            The sub-folders, each with a trailing slash, and the objects directly in the folder.
-        """
         folders: deque[str] = deque()
         entries: deque[Entry] = deque()
         for page in self._pages(start, Delimiter="/"):
@@ -111,12 +103,11 @@ class S3Storage:
         raise StorageError(f"The download of {self.uri(key)} was interrupted. Try again.")
 
     def read_start(self, key: str, size: int) -> bytes:
-        """Return the first bytes of an object in one request. Return no bytes for an empty object."""
         with _translated_errors(self.uri(key)):
             try:
                 answer = shared_client().get_object(Bucket=self.bucket, Key=self._key(key), Range=f"bytes=0-{size - 1}")
             except ClientError as error:
-                if error.response["Error"]["Code"] == "InvalidRange":
+                if error.response["Error"]["Code"] == "InvalidRange":  # the object is empty
                     return b""
                 raise
             with closing(answer["Body"]) as body:
@@ -190,10 +181,6 @@ class S3Storage:
         with _translated_errors(self.uri(key)):
             shared_client().delete_object(Bucket=self.bucket, Key=self._key(key))
 
-    def clear(self, prefix: str) -> None:
-        for entry in list(self.list(prefix)):
-            self.delete(entry.key)
-
     def sweep(self, age: float) -> int:
         swept = 0
         with _translated_errors(self.root):
@@ -207,6 +194,13 @@ class S3Storage:
                     swept += 1
         return swept
 
+    def link(self, key: str, seconds: int) -> str:
+        with _translated_errors(self.uri(key)):
+            address: str = shared_client().generate_presigned_url(
+                "get_object", Params={"Bucket": self.bucket, "Key": self._key(key)}, ExpiresIn=seconds
+            )
+        return address
+
     def _key(self, key: str) -> str:
         return "/".join(part for part in (self.prefix, key) if part)
 
@@ -214,24 +208,6 @@ class S3Storage:
 def _is_archived(item: Any) -> bool:
     """Return whether an object of a listing must be restored before it can be read."""
     return item.get("StorageClass") in _ARCHIVES and "RestoreExpiryDate" not in item.get("RestoreStatus", {})
-
-
-def presigned(uri: str, seconds: int) -> str:
-    """Return an https:// address that gives read access to an object without credentials.
-
-    Args:
-        uri: `s3://bucket/key`, written like `Entry.uri`.
-        seconds: how long the address is valid.
-
-    Raises:
-        StorageError: no credentials are configured.
-    """
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    with _translated_errors(uri):
-        address: str = shared_client().generate_presigned_url(
-            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
-        )
-    return address
 
 
 @cache
@@ -326,4 +302,4 @@ def _open_object(rest: str) -> tuple[S3Storage, str]:
     return S3Storage(bucket, ""), key
 
 
-register_scheme("s3", _open_root, _open_object)
+register_scheme("s3", _open_root, _open_object, "an s3:// prefix", "s3://bucket/prefix")

@@ -2,17 +2,16 @@
 
 It holds the images of channels in which the bot is a member, never those of direct messages. An image that was shared
 in two channels has two addresses, `slack://TEAM/CHANNEL/FILE/name`, because it may be seen in both. The token is that
-of the settings, or of `use_access`. It needs the scopes `files:read`, `channels:read` and `groups:read`.
+of the settings, or of `SlackAccess.use`. It needs the scopes `files:read`, `channels:read` and `groups:read`.
 """
 
 import logging
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -20,7 +19,7 @@ from pydantic import SecretStr
 
 from findimg.errors import ObjectMissingError, SettingsError, StorageError
 from findimg.settings import Settings, load_settings
-from findimg.storage.base import Entry, check_length, count_retries, register_scheme
+from findimg.storage.base import Entry, ReadOnlyStorage, count_retries, register_scheme
 
 if TYPE_CHECKING:
     from slack_sdk.web.client import WebClient
@@ -41,31 +40,33 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SlackAccess:
-    """How a process reads images in Slack."""
+    """How a process reads images in a workspace."""
 
+    team: str  # id of the workspace
     token: SecretStr
     api_url: str
     only: frozenset[str] = frozenset()  # ids of the channels to index; empty for all channels with the bot
 
     @classmethod
-    def of(cls, settings: Settings) -> "SlackAccess":
+    def of(cls, settings: Settings, team: str) -> "SlackAccess":
         """Return the access that the settings give."""
-        return cls(settings.slack_bot_token, settings.slack_api_url, settings.indexed_channels)
+        return cls(team, settings.slack_bot_token, settings.slack_api_url, settings.indexed_channels)
 
     def indexes(self, channel: str) -> bool:
         """Return whether the operator lets a channel be indexed."""
         return not self.only or channel in self.only
 
+    def use(self) -> None:
+        """Use this access for its workspace from now on, in this process."""
+        with _workspaces_lock:
+            if self.team not in _workspaces or _workspaces[self.team].access != self:
+                _workspaces[self.team] = _Workspace(self)
 
-def access_of_sources(settings: Settings, sources: Iterable[str]) -> dict[str, SlackAccess]:
-    """Return the access to each workspace among some sources, by the workspace's id."""
-    start = f"{SCHEME}://"
-    teams = {source.removeprefix(start).partition("/")[0] for source in sources if source.startswith(start)}
-    return {team: SlackAccess.of(settings) for team in teams}
 
-
-class SlackStorage:
+class SlackStorage(ReadOnlyStorage):
     """The images that were shared in the channels of a workspace."""
+
+    reads_starts = False  # the names of almost all images in Slack have an extension
 
     def __init__(self, team: str, channel: str = ""):
         """Args:
@@ -101,49 +102,29 @@ class SlackStorage:
             raise ObjectMissingError(f"{uri} is not an image in Slack.")
         return _workspace(self._team).download(f"/files-pri/{self._team}-{file}/{quote(name)}", uri, limit)
 
-    def read_range(self, key: str, start: int, length: int) -> bytes:
-        return check_length(self.read(key)[start : start + length], length, self.uri(key))
+    def read_converted(self, key: str) -> bytes | None:
+        """Return the largest JPEG that Slack made of a HEIC image, None for another image."""
+        if not key.lower().endswith((".heic", ".heif", ".heics", ".heifs", ".hif")):
+            return None
+        file = self.uri(key).split("/")[4]
+        workspace = _workspace(self._team)
+        described = workspace.file(file)
+        for name in _THUMBNAILS:
+            path = urlsplit(str(described.get(name) or "")).path
+            found = _CONVERTED_PATH.fullmatch(path)
+            if found and found["file"] == file:
+                return workspace.download(path, self.uri(key), None)
+        return None
 
-    def fetch(self, key: str, path: Path) -> None:
-        path.write_bytes(self.read(key))
-
-    def exists(self, key: str) -> bool:
-        try:
-            self.read(key, 1)
-        except ObjectMissingError:
-            return False
-        return True
-
-    def write(self, key: str, data: bytes) -> None:
-        raise self._read_only()
-
-    def upload(self, path: Path, key: str) -> None:
-        raise self._read_only()
-
-    def create(self, key: str, data: bytes) -> bool:
-        raise self._read_only()
-
-    def swap(self, key: str, old: bytes, new: bytes) -> bool:
-        raise self._read_only()
-
-    def delete(self, key: str) -> None:
-        raise self._read_only()
-
-    def clear(self, prefix: str) -> None:
-        raise self._read_only()
-
-    def sweep(self, age: float) -> int:
-        raise self._read_only()
-
-    def _read_only(self) -> StorageError:
-        return StorageError(f"{self.root} can be indexed but not written. Name a folder or an s3:// prefix as library.")
+    def entry(self, key: str) -> Entry | None:
+        return super().entry(key) if "/" in key else None  # a channel is no object
 
 
 class _Workspace:
     """The connection to one workspace. It is opened with the first request."""
 
-    def __init__(self, team: str, access: SlackAccess):
-        self._team = team
+    def __init__(self, access: SlackAccess):
+        self._team = access.team
         self.access = access
 
     @property
@@ -257,18 +238,11 @@ _workspaces: dict[str, _Workspace] = {}
 _workspaces_lock = threading.Lock()
 
 
-def use_access(team: str, access: SlackAccess) -> None:
-    """Use this access for a workspace from now on, in this process."""
-    with _workspaces_lock:
-        if team not in _workspaces or _workspaces[team].access != access:
-            _workspaces[team] = _Workspace(team, access)
-
-
 def _workspace(team: str) -> _Workspace:
-    """Return the connection to a workspace. Without `use_access`, the settings of this process are used."""
+    """Return the connection to a workspace. Without `SlackAccess.use`, the settings of this process are used."""
     with _workspaces_lock:
         if team not in _workspaces:
-            _workspaces[team] = _Workspace(team, SlackAccess.of(load_settings()))
+            _workspaces[team] = _Workspace(SlackAccess.of(load_settings(), team))
         return _workspaces[team]
 
 
@@ -285,29 +259,6 @@ def _call(client: "WebClient", method: str, **arguments: Any) -> dict[str, Any]:
     except (SlackClientError, OSError) as error:
         raise StorageError(f"Slack cannot be reached: {error}. Run again.") from error
     return dict(answer.data) if isinstance(answer.data, dict) else {}
-
-
-def read_converted(uri: str) -> bytes | None:
-    """Return the largest JPEG that Slack made of a HEIC image, None if there is none or `uri` is another image.
-
-    Args:
-        uri: `slack://TEAM/CHANNEL/FILE/name`.
-
-    Raises:
-        StorageError: Slack cannot be reached, or refuses the request.
-    """
-    scheme, _, rest = uri.partition("://")
-    if scheme != SCHEME or not rest.lower().endswith((".heic", ".heif", ".heics", ".heifs", ".hif")):
-        return None
-    team, _, file, _ = rest.split("/", 3)
-    workspace = _workspace(team)
-    described = workspace.file(file)
-    for name in _THUMBNAILS:
-        path = urlsplit(str(described.get(name) or "")).path
-        found = _CONVERTED_PATH.fullmatch(path)
-        if found and found["file"] == file:
-            return workspace.download(path, uri, None)
-    return None
 
 
 def picture_entry(file: Mapping[str, Any], team: str, channel: str) -> Entry | None:
@@ -365,4 +316,8 @@ def _open_object(rest: str) -> tuple[SlackStorage, str]:
     return SlackStorage(team), key
 
 
-register_scheme(SCHEME, _open_root, _open_object)
+def _access(settings: Settings, rest: str) -> SlackAccess:
+    return SlackAccess.of(settings, rest.partition("/")[0])
+
+
+register_scheme(SCHEME, _open_root, _open_object, example=f"{SCHEME}://TEAM", access=_access)

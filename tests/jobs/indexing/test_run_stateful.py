@@ -166,7 +166,7 @@ class History(RuleBasedStateMachine):
     def put(self, name: str, data: bytes, tick: int) -> None:
         self.source.write(name, data)
         if isinstance(self.source, FolderStorage):
-            os.utime(self.source.path(name), ns=(tick * 10**6, tick * 10**6))
+            os.utime(self.source.local_path(name), ns=(tick * 10**6, tick * 10**6))
         self.files[name] = data, tick
         self.past.append((name, data, tick))
 

@@ -93,7 +93,7 @@ def test_only_the_named_channels_are_listed(room: Room, cat: bytes, monkeypatch:
     first, second = room.channel("photos"), room.channel("more")
     file, _ = room.share(first, "cat.png", cat), room.share(second, "cat.png", cat)
     monkeypatch.setenv("FINDIMG_INDEX_CHANNELS", f"C0000 {first.id}")
-    slack.use_access(room.team.id, slack.SlackAccess.of(Settings()))
+    slack.SlackAccess.of(Settings(), room.team.id).use()
     assert listed(room.uri) == [f"{room.uri}/{first.id}/{file.id}/cat.png"]
     assert listed(f"{room.uri}/{second.id}") == []
 

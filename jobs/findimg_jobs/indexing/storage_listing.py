@@ -1,7 +1,7 @@
-"""List the images of an s3:// prefix.
+"""List the images of a storage other than a folder, such as an s3:// prefix.
 
-A large bucket is listed in branches, which are parts that begin with the same folder. Several branches are listed at
-the same time, in threads or on Ray.
+A storage that can list one folder is listed in branches, which are parts that begin with the same folder. Several
+branches are listed at the same time, in threads or on Ray. Another storage is listed at once.
 """
 
 from collections import deque
@@ -12,10 +12,9 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from findimg.errors import StorageError
+from findimg.errors import SettingsError, StorageError
 from findimg.library.recognition import is_library, library_of
-from findimg.storage.base import Entry, Storage, open_storage
-from findimg.storage.s3 import S3Storage
+from findimg.storage.base import Entry, Storage, open_object, open_storage
 from findimg_jobs.indexing.image_names import has_no_extension, reason_to_skip
 from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 from findimg_jobs.keys.key_files import BATCH, Spool
@@ -32,7 +31,7 @@ _ENTRIES = pa.schema(
         *(("size", pa.int64()), ("modified", pa.float64()), ("archived", pa.bool_())),
     ]
 )  # the fields of an Entry
-_BRANCHES = 64  # branches of a bucket, if it has that many folders
+_BRANCHES = 64  # branches of a storage, if it has that many folders
 
 
 class ParallelMap(Protocol):
@@ -66,8 +65,8 @@ class _Entries:
             yield from map(Entry, *(table[name].to_pylist() for name in _ENTRIES.names))
 
 
-def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found: PartialListing) -> None:
-    """List the images of an s3:// prefix, or the single object with that address.
+def list_storage(source: str, rules: SkipRules, parallel_map: ParallelMap, found: PartialListing) -> None:
+    """List the images of a storage, or the single object with that address.
 
     Files of a library that another branch contains are among the images. The caller must leave them out.
 
@@ -79,36 +78,34 @@ def list_bucket(source: str, rules: SkipRules, parallel_map: ParallelMap, found:
 
     Raises:
         SettingsError: there is no object at this address.
-        StorageError: the bucket cannot be listed.
+        StorageError: the storage cannot be listed.
     """
     storage = open_storage(source)
     top = PartialListing()
-    folder_rules = FolderRules(rules)
-    branches: list[_Branch] = []
-    if isinstance(storage, S3Storage):
-        starts, entries, folder_rules = _split(storage, folder_rules, top)
-        if not (starts or entries or top.skipped or top.libraries):
-            found.add(_single_object(storage))
-            return
-        _add_entries(top, entries, folder_rules, storage)
-        branches = [_Branch(source, start, folder_rules) for start in starts]
-    else:
-        branches = [_Branch(source, "", folder_rules)]
+    starts, entries, folder_rules = _split(storage, FolderRules(rules), top)
+    _add_entries(top, entries, folder_rules, storage)
+    is_empty = top.is_empty()
     found.add(top)
-    for part in parallel_map(_list_branch, branches):
+    for part in parallel_map(_list_branch, [_Branch(source, start, folder_rules) for start in starts]):
+        is_empty = is_empty and part.is_empty()
         found.add(part)
+    if is_empty:
+        found.add(_single_object(storage.root))
 
 
 def _split(
-    storage: S3Storage, rules: FolderRules, found: PartialListing
+    storage: Storage, rules: FolderRules, found: PartialListing
 ) -> tuple[Sequence[str], list[Entry], FolderRules]:
     """Return the beginnings of the branches, the objects that are in none of them, and the rules."""
     folders, entries = deque([""]), list[Entry]()
     for _ in range(_BRANCHES):
         if not 0 < len(folders) < _BRANCHES:
             break
+        level = storage.list_level(folders[0])
+        if level is None:
+            break
         folder = folders.popleft()
-        below, objects = storage.list_level(folder)
+        below, objects = level
         if _is_library(storage, folder, [*below, *(entry.key for entry in objects)]):
             found.libraries.add(storage.uri(folder.rstrip("/")))
             continue
@@ -124,7 +121,7 @@ def _split(
     return folders, entries, rules
 
 
-def _is_library(storage: S3Storage, folder: str, keys: Iterable[str]) -> bool:
+def _is_library(storage: Storage, folder: str, keys: Iterable[str]) -> bool:
     """Return whether a folder is a findimg library, published or not.
 
     Args:
@@ -141,7 +138,8 @@ def _is_library(storage: S3Storage, folder: str, keys: Iterable[str]) -> bool:
             return b""  # for example archived; the files of a library are recognised when they are listed
 
     def list_names(name: str) -> list[str]:
-        return [entry.key.rpartition("/")[2] for entry in storage.list_level(f"{folder}{name}/")[1]]
+        _, objects = storage.list_level(f"{folder}{name}/") or ((), ())
+        return [entry.key.rpartition("/")[2] for entry in objects]
 
     return is_library(names, read, list_names)
 
@@ -149,8 +147,7 @@ def _is_library(storage: S3Storage, folder: str, keys: Iterable[str]) -> bool:
 def _list_branch(branch: _Branch) -> PartialListing:
     storage = open_storage(branch.source)
     found = PartialListing()
-    listed = storage.list_from(branch.start) if isinstance(storage, S3Storage) else storage.list(branch.start)
-    entries = _Entries(listed)
+    entries = _Entries(storage.list_from(branch.start))
     _add_entries(found, entries, _read_ignore_files(storage, branch.rules, entries), storage)
     return found
 
@@ -186,7 +183,7 @@ def _add_entries(
         elif reason := reason_to_skip(name):
             if is_sidecar(name) and not entry.archived:
                 found.add_sidecar(entry.uri, entry.etag)
-            if has_no_extension(name) and not entry.archived and isinstance(storage, S3Storage):
+            if has_no_extension(name) and not entry.archived and storage.reads_starts:
                 found.nameless.append(_image(entry))
             else:
                 found.skipped[reason] += 1
@@ -210,15 +207,15 @@ def _skipped_folder(folder: str, rules: FolderRules, known: dict[str, str | None
     return known[folder]
 
 
-def _single_object(storage: S3Storage) -> PartialListing:
+def _single_object(address: str) -> PartialListing:
     found = PartialListing()
-    folder, _, name = storage.prefix.rpartition("/")
-    parent = S3Storage(storage.bucket, folder)
-    for entry in parent.list_from(name) if name else ():
-        if entry.key == name:
-            if entry.archived:
-                found.archived.append(_image(entry))
-            else:
-                found.add_image(_image(entry))
-            break
+    try:
+        storage, key = open_object(address)
+    except SettingsError:
+        return found  # the address of a whole storage
+    if key and (entry := storage.entry(key)):
+        if entry.archived:
+            found.archived.append(_image(entry))
+        else:
+            found.add_image(_image(entry))
     return found
