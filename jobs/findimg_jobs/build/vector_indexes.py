@@ -1,7 +1,7 @@
 """Build the vector index of a segment.
 
-A small index is exact. For a large one, approximate types are built and calibrated in the order of their names. The
-first one is kept that is cheaper than a scan and reaches RECALL_GOAL.
+The types for its size are built and calibrated in the order of `types_for`. The first one is kept that is cheaper than
+an exact scan and reaches RECALL_GOAL. The last type is the exact one.
 """
 
 import errno
@@ -12,11 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.base import RECALL_GOAL, Calibration, Vectors, approximate_types, index_files, index_type
-from findimg.index.exact import ALWAYS_EXACT
+from findimg.index.base import RECALL_GOAL, Calibration, IndexType, Vectors, index_files, types_for
 from findimg.library.manifest import IndexEntry
 
-_EXACT = "exact"
 _log = logging.getLogger(__name__)
 
 
@@ -33,30 +31,29 @@ def build_index(name: str, vectors: Vectors, queries: NDArray[np.float32], folde
         OSError: `folder` has no room.
     """
     exact_cost = vectors.shape[0] * vectors.shape[1]
-    if exact_cost > ALWAYS_EXACT:
-        for type_name in approximate_types():
-            entry, file, calibration = _build(type_name, name, vectors, queries, folder)
-            if calibration.cost < exact_cost and entry.recall >= RECALL_GOAL:
-                return entry, file
-            _log.info(
-                "The %s vectors get no %s index: recall %.3f at %.0f operations a query, %.0f with an exact scan.",
-                name,
-                type_name,
-                entry.recall,
-                calibration.cost,
-                exact_cost,
-            )
-            (folder / file).unlink()
-    entry, file, _ = _build(_EXACT, name, vectors, queries, folder)
+    *approximate, exact = types_for(exact_cost)
+    for kind in approximate:
+        entry, file, calibration = _build(kind, name, vectors, queries, folder)
+        if calibration.cost < exact_cost and entry.recall >= RECALL_GOAL:
+            return entry, file
+        _log.info(
+            "The %s vectors get no %s index: recall %.3f at %.0f operations a query, %.0f with an exact scan.",
+            name,
+            kind.name,
+            entry.recall,
+            calibration.cost,
+            exact_cost,
+        )
+        (folder / file).unlink()
+    entry, file, _ = _build(exact, name, vectors, queries, folder)
     return entry, file
 
 
 def _build(
-    type_name: str, name: str, vectors: Vectors, queries: NDArray[np.float32], folder: Path
+    kind: IndexType, name: str, vectors: Vectors, queries: NDArray[np.float32], folder: Path
 ) -> tuple[IndexEntry, str, Calibration]:
-    kind = index_type(type_name)
     count, dim = vectors.shape
-    entry = IndexEntry(type=type_name, dim=dim, counts=[count], search_k=0, recall=0)
+    entry = IndexEntry(type=kind.name, dim=dim, counts=[count], search_k=0, recall=0)
     (file,) = index_files(name, entry)
     # Indexes are written through memory maps, so a full disk would kill the process instead of raising an error.
     needed = kind.needed_space(count, dim)

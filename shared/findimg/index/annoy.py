@@ -137,7 +137,7 @@ class _Annoy:
 
     name = "annoy"
     suffix = ".ann"
-    is_exact = False
+    min_components = 50_000_001  # an exact scan of fewer is fast enough, so no other index is built to compare with
 
     def needed_space(self, count: int, dim: int) -> int:
         # The file grows by doubling while it is built.

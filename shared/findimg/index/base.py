@@ -1,6 +1,7 @@
 """Interfaces of vector indexes, and the registry of index types.
 
-To add an index type, add one module to this package. The module registers an `IndexType`.
+To add an index type, write one module in this folder. It holds an `IndexType` and calls `register_index_type`. The type
+says itself for how many vectors it is tried (`min_components`).
 """
 
 from collections.abc import Sequence
@@ -87,11 +88,18 @@ class Calibration:
 
 
 class IndexType(Protocol):
-    """One way to index vectors: builds, calibrates and opens its files."""
+    """One way to index vectors: builds, calibrates and opens its files.
 
-    name: str  # in the manifest
-    suffix: str  # of its files
-    is_exact: bool  # whether a search compares the query with all vectors
+    Attributes:
+        name: in the manifest.
+        suffix: of its files.
+        min_components: the number of vector components, rows times dimensions, from which on the type is tried. Types
+            with a larger number are tried first. The exact type has 0, so it is tried last and always kept.
+    """
+
+    name: str
+    suffix: str
+    min_components: int
 
     def needed_space(self, count: int, dim: int) -> int:
         """Return the bytes of disk space needed to build one file of `count` vectors."""
@@ -124,7 +132,11 @@ _types: dict[str, IndexType] = {}
 
 
 def register_index_type(index_type: IndexType) -> None:
-    """Add an index type to the registry."""
+    """Add an index type to the registry.
+
+    Segments that exist keep their indexes. The recipe of a segment does not include the registered types, because a new
+    one would make every library rebuild all segments. The type is used for segments that are built from then on.
+    """
     _types[index_type.name] = index_type
 
 
@@ -140,10 +152,15 @@ def index_type(name: str) -> IndexType:
     return _types[name]
 
 
-def approximate_types() -> list[str]:
-    """Return the names of the registered index types that search a part of the vectors, in alphabetical order."""
+def types_for(components: int) -> list[IndexType]:
+    """Return the types to try for an index with so many vector components, in order. The last one is always exact.
+
+    The first type is kept whose searches cost less than an exact scan and reach `RECALL_GOAL`. Of types with equal
+    `min_components`, the first one in alphabetical order is tried first.
+    """
     import_modules("findimg.index")
-    return sorted(name for name, each in _types.items() if not each.is_exact)
+    found = [each for each in _types.values() if each.min_components <= components]
+    return sorted(found, key=lambda each: (-each.min_components, each.name))
 
 
 def index_files(name: str, entry: IndexEntry) -> list[str]:

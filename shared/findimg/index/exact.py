@@ -24,8 +24,6 @@ from findimg.index.mapped_files import new_array
 from findimg.library.manifest import IndexEntry
 from findimg.vectors import SMALLEST, normalised, to_float32
 
-# Up to this many vector components, exact search is used without building another index to compare with.
-ALWAYS_EXACT = 50_000_000
 _CHUNK = 2**20  # components converted or normalised at a time
 _GROUP = 64  # similarities whose maximum stands for them while the best are searched
 _LAST_DIGITS = 1e-6  # difference of two computations of the same cosine, at the most
@@ -125,7 +123,7 @@ class _Exact:
 
     name = "exact"
     suffix = ".f32"
-    is_exact = True
+    min_components = 0
 
     def needed_space(self, count: int, dim: int) -> int:
         return 4 * count * dim

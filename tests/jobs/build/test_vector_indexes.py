@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from findimg.index.base import open_index
+from findimg.index.base import index_type, open_index, types_for
 from findimg.library.manifest import IndexEntry
 from findimg.storage.folder import hash_file
 from findimg_jobs.build.vector_indexes import build_index
@@ -18,7 +18,7 @@ def visual() -> NDArray[np.float32]:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat the few vectors of a test as so many that Annoy can be chosen."""
-    monkeypatch.setattr("findimg_jobs.build.vector_indexes.ALWAYS_EXACT", 0)
+    monkeypatch.setattr(index_type("annoy"), "min_components", 1)
     monkeypatch.setattr("findimg.index.annoy._NODE_COST", -1000)
 
 
@@ -72,10 +72,17 @@ def test_few_vectors_get_an_exact_index_without_trees(
     assert [path.name for path in tmp_path.iterdir()] == [file]
 
 
+def test_type_for_the_most_vectors_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [kind.name for kind in types_for(50_000_000)] == ["exact"]
+    assert [kind.name for kind in types_for(50_000_001)] == ["annoy", "exact"]
+    monkeypatch.setattr(index_type("exact"), "min_components", 10**8)
+    assert [kind.name for kind in types_for(10**8)] == ["exact", "annoy"]
+
+
 def test_trees_that_are_slower_than_a_scan_are_discarded(
     visual: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("findimg_jobs.build.vector_indexes.ALWAYS_EXACT", 0)
+    monkeypatch.setattr(index_type("annoy"), "min_components", 1)
     entry, file = build_index("visual", visual, visual[::10], tmp_path)
     assert entry.type == "exact"
     assert [path.name for path in tmp_path.iterdir()] == [file]
