@@ -22,7 +22,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from findimg.encoders.base import Features, ImageEncoder
-from findimg.encoders.registry import build_encoder
+from findimg.encoders.registry import build_encoder, worker_memory
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.images.decode import ignore_pillow_warnings
@@ -59,8 +59,8 @@ class EmbedTask:
 
     @property
     def memory(self) -> int:
-        """Bytes that a worker needs: the peak of VGG16 while TensorFlow converts its weights to bfloat16."""
-        return 3_200_000_000 + (self.second.memory if self.second else 0)
+        """Bytes that a worker needs, as its encoders declare."""
+        return worker_memory(self.backbone) + (self.second.memory if self.second else 0)
 
     def open(self, threads: int | None = None) -> "Embedder":
         """Return a worker; see `ShardTask`."""

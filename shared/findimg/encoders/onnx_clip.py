@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from findimg.encoders.base import MODEL_FOLDER, Features
-from findimg.encoders.registry import RegisteredEncoder, register_encoder
+from findimg.encoders.registry import RegisteredImageTextEncoder, register_encoder
 from findimg.encoders.runtimes.clip_folder import (
     CLIP_WEIGHTS,
     CONFIG,
@@ -43,7 +43,7 @@ _LONGEST = 16  # times the shorter side, more of an image is cut off before it i
 
 
 @register_encoder
-class OnnxClip(RegisteredEncoder):
+class OnnxClip(RegisteredImageTextEncoder):
     """An image–text model of the operator's."""
 
     name = "onnx-clip"
@@ -126,11 +126,9 @@ class OnnxClip(RegisteredEncoder):
 
     @property
     def prompt(self) -> str:
-        """See `TextEncoder`."""
         return self._texts.prompt
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """See `TextEncoder`."""
         return self._texts.embed_texts(texts)
 
 

@@ -1,7 +1,9 @@
 """The image encoders by name. Importing this module imports no encoder and no TensorFlow.
 
-To add an encoder, write one module in this folder. It holds a subclass of `RegisteredEncoder`, decorated with
-`register_encoder`. `vgg16_gap.py` is a short example. The settings call an encoder a backbone.
+To add an encoder of images, write one module in this folder. It holds a subclass of `RegisteredEncoder`, decorated
+with `register_encoder`. `vgg16_gap.py` is a short example. An image–text model is a subclass of
+`RegisteredImageTextEncoder`, as in `onnx_clip.py`. No other module names the encoders. The settings call an encoder a
+backbone.
 
 A library may have two models of one encoder, such as two folders of `onnx-clip`. A label tells them apart:
 `onnx-clip@siglip2`. The label is part of the encoder's name in the library. It changes nothing about the model.
@@ -10,7 +12,7 @@ A library may have two models of one encoder, such as two folders of `onnx-clip`
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -27,7 +29,7 @@ from findimg.storage.folder import hash_file
 
 
 class RegisteredEncoder(ABC):
-    """Base class of the encoders: an `ImageEncoder`, and what the registry needs to open it.
+    """Base class of the encoders of images: an `ImageEncoder`, and what the registry needs to open it.
 
     Attributes:
         preprocessing: part of the fingerprint. Raise it by one when `preprocess` changes.
@@ -36,7 +38,9 @@ class RegisteredEncoder(ABC):
         artefact: where the weights come from. None if the operator must name them.
         weights_kind: of weights that are a folder.
         weights_help: for an encoder without an artefact, one sentence that says how to get the weights.
-        text_files: the portable files of the text tower. Empty for an encoder of images only.
+        memory: bytes that a worker with this encoder needs at most, with the images that it decodes meanwhile. A
+            cluster starts no more workers than fit. The default is what VGG16 needs, the largest encoder.
+        text_files: see `RegisteredImageTextEncoder`. Empty for an encoder of images only.
     """
 
     name: str
@@ -48,6 +52,7 @@ class RegisteredEncoder(ABC):
     artefact: Artefact | None = None
     weights_kind: Kind | None = None
     weights_help: str = ""
+    memory: int = 3_200_000_000
     text_files: tuple[str, ...] = ()
 
     @classmethod
@@ -93,11 +98,36 @@ class RegisteredEncoder(ABC):
 
     def class_weights(self) -> NDArray[np.float32]:
         """See `ImageEncoder`."""
-        raise ModelError(f"{self.name} has no classes, so it has no class weights. Use vgg16 or efficientnet-lite0.")
+        others = " or ".join(name for name, each in _registered().items() if each.classes)
+        raise ModelError(f"{self.name} has no classes, so it has no class weights. Use {others}.")
 
     def portable_files(self) -> Mapping[str, bytes | Path]:
         """See `ImageEncoder`."""
         return {}
+
+
+class RegisteredImageTextEncoder(RegisteredEncoder):
+    """Base class of the image–text models: also a `TextEncoder` of the same space.
+
+    Attributes:
+        text_files: the portable files of the text tower. Readers that search by words need no others.
+        multilingual: see `TextEncoder`.
+    """
+
+    multilingual: bool
+
+    @classmethod
+    @abstractmethod
+    def open_portable_texts(cls, folder: Path, threads: int | None) -> TextEncoder: ...
+
+    @property
+    @abstractmethod
+    def prompt(self) -> str:
+        """See `TextEncoder`."""
+
+    @abstractmethod
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `TextEncoder`."""
 
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
@@ -119,6 +149,11 @@ def backbone_names() -> tuple[str, ...]:
 def near_duplicate_cosine(name: str) -> float:
     """Return the cosine from which on two images are near-duplicates for an encoder, which need not exist any more."""
     return _registered().get(_without_label(name), RegisteredEncoder).near_duplicates
+
+
+def worker_memory(name: str) -> int:
+    """Return the bytes that a worker with an encoder needs, which need not exist any more."""
+    return _registered().get(_without_label(name), RegisteredEncoder).memory
 
 
 def build_encoder(name: str, store: ModelStore, weights: str | None = None, threads: int | None = None) -> ImageEncoder:

@@ -47,6 +47,7 @@ class Vgg16(RegisteredEncoder):
     dim = 4096
     classes = 1000
     preprocessing = 2
+    memory = 3_200_000_000  # the peak while TensorFlow converts its weights to bfloat16
     # The MD5 is in keras/src/applications/vgg16.py. The size is what Keras' own download prints.
     artefact = register_artefact(
         Artefact(

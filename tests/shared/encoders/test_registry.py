@@ -20,6 +20,7 @@ from findimg.encoders.registry import (
     open_portable,
     open_portable_texts,
     register_encoder,
+    worker_memory,
 )
 from findimg.errors import ModelError, SettingsError
 from findimg.models.store import ModelStore
@@ -43,6 +44,12 @@ def test_only_measured_encoders_have_a_lower_limit_of_near_duplicates() -> None:
     assert near_duplicate_cosine("efficientnet-lite0-int8") == near_duplicate_cosine("efficientnet-lite0") == 0.92
     assert near_duplicate_cosine("efficientnet-lite0") < near_duplicate_cosine("vgg16")
     assert near_duplicate_cosine("vgg16") == near_duplicate_cosine("an encoder of another release")
+
+
+def test_encoder_declares_the_memory_of_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry._find("efficientnet-lite0"), "memory", 10**9)
+    assert worker_memory("efficientnet-lite0@label") == 10**9
+    assert worker_memory("vgg16") == worker_memory("an encoder of another release") == 3_200_000_000
 
 
 @pytest.mark.long
