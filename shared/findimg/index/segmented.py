@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from findimg.index.base import VectorIndex
 from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import PostingLists, Postings, join_lists, raise_to
-from findimg.index.text_index import KINDS, ImageText, Kind, TextIndex
+from findimg.index.text_index import TEXT_KINDS, ImageText, TextIndex, TextKind
 from findimg.library.items import ItemRows
 from findimg.vectors import to_float32
 
@@ -179,7 +179,7 @@ class SegmentedTextIndex:
         self._parts = parts
         self._rows = rows
 
-    def with_word(self, words: Collection[str]) -> dict[Kind, Items]:
+    def with_word(self, words: Collection[str]) -> dict[TextKind, Items]:
         """See `TextIndex.with_word`."""
         return self._joined([part.with_word(words) for part in self._parts])
 
@@ -189,7 +189,7 @@ class SegmentedTextIndex:
         ordered = sorted(found, key=lambda each: (len(each), each))
         return list(islice((each for each in ordered if self.with_word([each])), k))
 
-    def with_phrase(self, words: Sequence[str], kinds: Collection[Kind] = KINDS) -> dict[Kind, Items]:
+    def with_phrase(self, words: Sequence[str], kinds: Collection[TextKind] = TEXT_KINDS) -> dict[TextKind, Items]:
         """See `TextIndex.with_phrase`."""
         return self._joined([part.with_phrase(words, kinds) for part in self._parts])
 
@@ -219,9 +219,9 @@ class SegmentedTextIndex:
         for part in self._parts:
             part.close()
 
-    def _joined(self, parts: Sequence[dict[Kind, Items]]) -> dict[Kind, Items]:
+    def _joined(self, parts: Sequence[dict[TextKind, Items]]) -> dict[TextKind, Items]:
         """Return the items of rows of all segments, without those of deleted images."""
-        found: dict[Kind, list[Items]] = {}
+        found: dict[TextKind, list[Items]] = {}
         for segment, part in enumerate(parts):
             for kind, rows in part.items():
                 items = self._rows.items(segment)[rows]

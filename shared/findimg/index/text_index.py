@@ -29,8 +29,8 @@ from rapidfuzz.distance import Levenshtein
 from findimg.errors import LibraryError
 from findimg.text.tokens import fold_words, tokenise
 
-Kind: TypeAlias = Literal["written", "caption", "name"]
-KINDS: tuple[Kind, ...] = ("written", "caption", "name")
+TextKind: TypeAlias = Literal["written", "caption", "name"]
+TEXT_KINDS: tuple[TextKind, ...] = ("written", "caption", "name")
 Items: TypeAlias = NDArray[np.int64]
 
 TEXT_FORMAT = 2  # number of this form of the index. A version with an older one is built again by the next run.
@@ -74,7 +74,7 @@ def write_text_index(path: Path, rows: Iterable[ImageText]) -> None:
         for item, row in enumerate(rows):
             if not row:
                 continue
-            values = [getattr(row, kind) or None for kind in KINDS]
+            values = [getattr(row, kind) or None for kind in TEXT_KINDS]
             connection.execute("INSERT INTO texts VALUES (?, ?, ?, ?)", (item, *values))
             folded = [fold_words(text) if text else [] for text in values]
             spaced = [" ".join(words) for words in folded]
@@ -95,10 +95,10 @@ def _token_rows(connection: sqlite3.Connection) -> Iterator[tuple[str, bytes | N
     """Yield each word with the images that have it, by kind of text."""
     instances = connection.execute("SELECT DISTINCT term, col, doc FROM temp.instances")
     for token, found in groupby(instances, key=lambda row: row[0]):
-        items: dict[str, list[int]] = {kind: [] for kind in KINDS}
+        items: dict[str, list[int]] = {kind: [] for kind in TEXT_KINDS}
         for _, kind, item in found:
             items[kind].append(item)
-        written, caption, name = (np.sort(np.asarray(items[kind], _ITEM)).tobytes() or None for kind in KINDS)
+        written, caption, name = (np.sort(np.asarray(items[kind], _ITEM)).tobytes() or None for kind in TEXT_KINDS)
         yield token, written, caption, name
 
 
@@ -131,16 +131,16 @@ class TextIndex:
         """Return whether any image has a word, as `fold_words` returns it."""
         return bool(self._connection.execute("SELECT 1 FROM tokens WHERE token = ?", (word,)).fetchone())
 
-    def with_word(self, words: Collection[str]) -> dict[Kind, Items]:
+    def with_word(self, words: Collection[str]) -> dict[TextKind, Items]:
         """Return the images that have any one of some words, by kind of text. An image may be there several times.
 
         Args:
             words: up to some hundreds, as `fold_words` returns them.
         """
         query = f"SELECT written, caption, name FROM tokens WHERE token IN ({', '.join('?' * len(words))})"
-        found: dict[Kind, list[Items]] = {}
+        found: dict[TextKind, list[Items]] = {}
         for row in self._connection.execute(query, tuple(words)):
-            for kind, items in zip(KINDS, row, strict=True):
+            for kind, items in zip(TEXT_KINDS, row, strict=True):
                 if items:
                     found.setdefault(kind, []).append(np.frombuffer(items, _ITEM).astype(np.int64))
         return {kind: parts[0] if len(parts) == 1 else np.concatenate(parts) for kind, parts in found.items()}
@@ -153,7 +153,7 @@ class TextIndex:
         )
         return [token for (token,) in rows]
 
-    def with_phrase(self, words: Sequence[str], kinds: Collection[Kind] = KINDS) -> dict[Kind, Items]:
+    def with_phrase(self, words: Sequence[str], kinds: Collection[TextKind] = TEXT_KINDS) -> dict[TextKind, Items]:
         """Return the images that have some words one after the other, by kind of text.
 
         Args:
@@ -164,7 +164,7 @@ class TextIndex:
             return {kind: items for kind, items in self.with_word(words).items() if kind in kinds}
         if not all(self.knows(word) for word in dict.fromkeys(words)):
             return {}
-        found: dict[Kind, Items] = {}
+        found: dict[TextKind, Items] = {}
         for kind in kinds:
             query = f"{kind} : {_quoted(' '.join(words))}"
             rows = self._connection.execute("SELECT rowid FROM words WHERE words MATCH ?", (query,))

@@ -51,7 +51,11 @@ class GroupRanking:
         reranked = rerank(scores[:RERANKED], self._visual[items[:RERANKED]])
         # An image beyond the reranked ones gets the score of one without visual similarity. None overtakes them.
         rest = np.minimum(scores[RERANKED:] / 2, reranked.min(initial=1))
-        texts = [group.text[items] for group in groups if group.by_text and group.weight > 0 and group.text is not None]
+        texts = [
+            group.text_relevance[items]
+            for group in groups
+            if group.by_text and group.weight > 0 and group.text_relevance is not None
+        ]
         if not texts:
             order = best_first(reranked)
             return np.concatenate([items[order], items[RERANKED:]]), np.concatenate([reranked[order], rest])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import QueryError
-from findimg.index.text_index import KINDS, Kind
+from findimg.index.text_index import TEXT_KINDS, TextKind
 from findimg.library.library import Version
 from findimg.search.answers.copies import CopyGroups
 from findimg.search.answers.pages import Page, Pages, Span
@@ -35,7 +35,7 @@ class Searcher:
         self,
         version: Version,
         words: WordVectors,
-        text_kinds: Collection[Kind] = KINDS,
+        text_kinds: Collection[TextKind] = TEXT_KINDS,
         text_vectors: TextVectors | None = None,
         hidden: NDArray[np.int64] | None = None,
     ):

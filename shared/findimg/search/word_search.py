@@ -23,6 +23,7 @@ from findimg.search.evidence.groups import (
 )
 from findimg.search.evidence.joint_cosines import JointCosines
 from findimg.search.evidence.sources import EvidenceSources
+from findimg.search.evidence.visual_groups import VisualGroups
 from findimg.search.filtering import FilteredImages
 from findimg.search.group_ranking import GroupRanking
 from findimg.search.query import Query
@@ -71,7 +72,8 @@ class WordSearch:
         self._pages = pages
         self._backbone = files.for_words.manifest.backbone
         self.is_available = files.for_words.joint is not None or sources.sentences is not None
-        self._evidence = EvidenceFinder(files, sources)
+        self._visual = VisualGroups(files, sources)
+        self._evidence = EvidenceFinder(files, sources, self._visual)
         self._ranking = GroupRanking(JointCosines(files.for_words.joint), files.for_words.visual)
         self._spelling = SpellingChecker(files.lexicon, files.words, sources.labels, sources.text.knows)
         tower = text_vectors if sources.sentences else None
@@ -133,13 +135,13 @@ class WordSearch:
             scores = np.ones(len(items), np.float32)
         # With a filter, every image that matches it counts as a hit.
         total = None if within is None or query.order != "best" else self._pages.copies.count(within)
-        with_text = [group for group in wanted if group.text is not None]
+        with_text = [group for group in wanted if group.text_relevance is not None]
         return self._pages.make(items, scores, Page(span, note, total, within, with_text))
 
     def _rank(self, groups: Sequence[TermGroup], within: NDArray[np.int64] | None, excluded: int | None) -> _Ranked:
         """Rank the images. Guesses count less than named things, or not at all if no image shows both."""
         if name_different_things(groups):
-            groups = [self._evidence.with_regions(group) for group in groups]
+            groups = [self._visual.with_regions(group) for group in groups]
         items, scores = self._ranking.rank(groups, within, excluded)
         named, guessed = _named_and_guessed(groups)
         if named and guessed and len(scores) and scores[0] <= score_without(guessed, groups):
@@ -152,7 +154,7 @@ class WordSearch:
     def _is_only_near(self, ranked: _Ranked) -> bool:
         """Return whether several things are named, and no image shows all of them."""
         named, guessed = _named_and_guessed(ranked.groups)
-        return len(named) > 1 and not guessed and bool(ranked.scores[0] <= self._evidence.noise)
+        return len(named) > 1 and not guessed and bool(ranked.scores[0] <= self._visual.noise)
 
     def _shown_scores(self, ranked: _Ranked) -> NDArray[np.float32]:
         """Return the scores of the hits. Guesses never make a good match."""

@@ -73,7 +73,7 @@ class Pages:
         """Return where the texts of some images have the words of some groups."""
         wanted: dict[int, list[Term]] = {}
         for group in groups:
-            if group.text is not None:
-                for item in (item for item in items if group.text[item] > 0):
+            if group.text_relevance is not None:
+                for item in (item for item in items if group.text_relevance[item] > 0):
                     wanted.setdefault(item, []).extend((group.term, *group.term.alternatives))
         return self._text.excerpts(wanted)

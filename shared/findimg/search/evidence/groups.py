@@ -40,7 +40,7 @@ class TermGroup:
     ceiling: float
     shown: bool  # whether any image shows the term
     class_share: float = 1.0  # how much classes count beside the examples of a taught name
-    text: NDArray[np.float32] | None = None  # float32[images], the relevance by text, None if no text has the term
+    text_relevance: NDArray[np.float32] | None = None  # float32[images], None if no text has the term
     by_text: bool = False  # text decides which images have the term. Images with the same words need not look alike.
     required: bool = False  # an image without the term is no hit
     guess: "TermGroup | None" = None  # the group without text, if images alone say little about the term
@@ -91,12 +91,13 @@ def without_stray_text(groups: Sequence[TermGroup]) -> list[TermGroup]:
     if not named:
         return list(groups)
     fits = np.logical_and.reduce([group.relevance > RELEVANT for group in named])
-    return [
-        group.guess
-        if group.guess and group.guess.ceiling < 1 and group.text is not None and not group.text[fits].any()
-        else group
-        for group in groups
-    ]
+    return [group.guess if group.guess and _is_stray(group, fits) else group for group in groups]
+
+
+def _is_stray(group: TermGroup, fits: NDArray[np.bool_]) -> bool:
+    """Return whether images only let guess the term, and its text is in none of the images that fit."""
+    text = group.text_relevance
+    return group.guess is not None and group.guess.ceiling < 1 and text is not None and not text[fits].any()
 
 
 def within_text(groups: Sequence[TermGroup], within: NDArray[np.int64] | None) -> NDArray[np.int64] | None:

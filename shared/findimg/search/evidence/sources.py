@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from findimg.heads.devise import Devise
-from findimg.index.text_index import Kind
+from findimg.index.text_index import TextKind
 from findimg.search.evidence.base import VisualEvidence
 from findimg.search.evidence.classes import ClassEvidence
 from findimg.search.evidence.sentences import SentenceEvidence
@@ -37,7 +37,7 @@ class EvidenceSources:
         return self.trained.labels if self.trained else {}
 
 
-def open_sources(files: SearchFiles, kinds: Collection[Kind], text_vectors: TextVectors | None) -> EvidenceSources:
+def open_sources(files: SearchFiles, kinds: Collection[TextKind], text_vectors: TextVectors | None) -> EvidenceSources:
     """Return the sources of evidence of a version.
 
     Args:

@@ -18,29 +18,29 @@ from numpy.typing import NDArray
 
 from findimg.images import EXTENSIONS
 from findimg.index.segmented import SegmentedTextIndex
-from findimg.index.text_index import KINDS, ImageText, Items, Kind
+from findimg.index.text_index import TEXT_KINDS, ImageText, Items, TextKind
 from findimg.search.answers.results import TextMatch
 from findimg.search.query import Term
 from findimg.text.lexicon import Lexicon
 from findimg.text.tokens import Token, fold_words, split_name, tokenise
 
 # Relevance of an image with the word, by kind of text: where text decides, and beside classes that an image shows.
-ALONE: dict[Kind, float] = {"written": 0.9, "caption": 1.0, "name": 0.8}
-BESIDE: dict[Kind, float] = {"written": 0.04, "caption": 0.3, "name": 0.15}
+ALONE: dict[TextKind, float] = {"written": 0.9, "caption": 1.0, "name": 0.8}
+BESIDE: dict[TextKind, float] = {"written": 0.04, "caption": 0.3, "name": 0.15}
 _MISREAD = 0.7  # factor for text that is only similar to the phrase
 _KEPT = 256  # terms whose images are kept, and pages whose excerpts are kept
 _ABSENT = 4096  # terms that no image has, which are kept too
 _SHORTEST_BEGINNING = 4  # letters of a word whose continuations are suggested
 _BEFORE, _AFTER = 40, 60  # characters that an excerpt shows around the first match
 _ELLIPSIS = "…"
-_LABELS: dict[Kind, str] = {"written": "text", "caption": "caption", "name": "name"}
+_LABELS: dict[TextKind, str] = {"written": "text", "caption": "caption", "name": "name"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundText:
     """The images that have the words of a term."""
 
-    items: dict[Kind, Items]  # by kind of text
+    items: dict[TextKind, Items]  # by kind of text
     similar: Items  # images whose written text is only similar to the words
 
     def __bool__(self) -> bool:
@@ -59,7 +59,7 @@ class FoundText:
         raised[items] = relevance[items] + text[items] * (1 - np.minimum(1, relevance[items]))
         return raised
 
-    def relevance(self, images: int, weights: dict[Kind, float]) -> NDArray[np.float32]:
+    def relevance(self, images: int, weights: dict[TextKind, float]) -> NDArray[np.float32]:
         """Return the relevance of every image, float32[images], 0 to 1.
 
         Args:
@@ -80,7 +80,7 @@ NO_TEXT = FoundText({}, np.empty(0, np.int64))
 class TextEvidence:
     """Knows the words that any image has. Several threads may use it at the same time."""
 
-    def __init__(self, index: SegmentedTextIndex | None, lexicon: Lexicon, kinds: Collection[Kind] = KINDS):
+    def __init__(self, index: SegmentedTextIndex | None, lexicon: Lexicon, kinds: Collection[TextKind] = TEXT_KINDS):
         """Use a version's text index.
 
         Args:
@@ -162,8 +162,8 @@ class TextEvidence:
 
     def _excerpt(self, text: ImageText, terms: Sequence[Term]) -> TextMatch | None:
         """Return the excerpt of the kind of text that has most of the terms, None if no text has any."""
-        best: tuple[int, Kind, list[tuple[int, int]]] | None = None
-        for kind in KINDS:
+        best: tuple[int, TextKind, list[tuple[int, int]]] | None = None
+        for kind in TEXT_KINDS:
             wanted = [term for term in terms if term.source in ("", kind)] if kind in self._kinds else []
             content = getattr(text, kind)
             if wanted and content:
@@ -176,7 +176,7 @@ class TextEvidence:
         kinds = {source} & self._kinds if source else self._kinds
         if self._index is None or not kinds:
             return NO_TEXT
-        found: dict[Kind, list[Items]] = {}
+        found: dict[TextKind, list[Items]] = {}
         words = fold_words(typed or text)
         phrases = self._phrases(text, typed, is_phrase)
         parts = [self._index.with_word([phrase[0] for phrase in phrases if len(phrase) == 1])]
@@ -190,9 +190,9 @@ class TextEvidence:
             similar = self._index.with_similar_text(words)
         return FoundText({kind: np.concatenate(items) for kind, items in found.items()}, similar)
 
-    def _exact(self, words: Sequence[str], kinds: Collection[str]) -> dict[Kind, Items]:
+    def _exact(self, words: Sequence[str], kinds: Collection[str]) -> dict[TextKind, Items]:
         assert self._index is not None
-        return self._index.with_phrase(words, [kind for kind in KINDS if kind in kinds])
+        return self._index.with_phrase(words, [kind for kind in TEXT_KINDS if kind in kinds])
 
     def _find_phrases(self, text: str, typed: str, is_phrase: bool) -> list[tuple[str, ...]]:
         """Return the sequences of words that count as a term: what was typed, and singular and plural of a word."""
@@ -208,7 +208,7 @@ class TextEvidence:
             forms += [plural for form in list(forms) for plural in _plurals(form)]
         return [words for words in dict.fromkeys(tuple(fold_words(form)) for form in forms) if words]
 
-    def _spans(self, terms: Sequence[Term], content: str, kind: Kind) -> list[tuple[int, int]]:
+    def _spans(self, terms: Sequence[Term], content: str, kind: TextKind) -> list[tuple[int, int]]:
         """Return the characters at which a text has the words of some terms."""
         found: list[tuple[int, int]] = []
         tokens: list[Token] | None = None
@@ -243,7 +243,7 @@ class TextEvidence:
         phrases = ("[\\W_]+".join(map(re.escape, words)) for words in self._phrases(text, typed, is_phrase))
         return re.compile(f"(?<![^\\W_])(?:{'|'.join(phrases) or '(?!)'})(?![^\\W_])", re.IGNORECASE)
 
-    def _span_of_tokens(self, term: Term, tokens: Sequence[Token], kind: Kind) -> tuple[int, int] | None:
+    def _span_of_tokens(self, term: Term, tokens: Sequence[Token], kind: TextKind) -> tuple[int, int] | None:
         folded = [token.text for token in tokens]
         for words in self._phrases(term.text, term.typed, term.phrase):
             for place, first in enumerate(folded):
