@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from findimg.index.exact import measure_recall
+from findimg.index.vector_types.exact import measure_recall
 from findimg.index.version_files import indexed_vectors, open_items, open_visual_index
 from findimg.library.library import Library, Version
 from findimg.search.query import parse

@@ -3,8 +3,8 @@
 import re
 from typing import Literal
 
-from findimg.text.normalise import plain_text
-from findimg.text.politeness import COURTESIES, without_politeness
+from findimg.text.typed.normalise import plain_text
+from findimg.text.typed.politeness import COURTESIES, without_politeness
 
 Intent = Literal["query", "help", "small_talk", "nothing"]
 _HELP = """

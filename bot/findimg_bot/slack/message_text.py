@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from findimg.search.query.filters import FIELDS
 from findimg.search.query.scanner import HIGHEST_WEIGHT
-from findimg.text.mail import without_letter_frame, without_quoted_mail
-from findimg.text.spoken_dates import with_date_filters
+from findimg.text.typed.mail import without_letter_frame, without_quoted_mail
+from findimg.text.typed.spoken_dates import with_date_filters
 from findimg_bot.slack.intent import Intent, intent_of
 from findimg_bot.slack.pictures.image_files import is_link
 

@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from findimg.text.normalise import normalise
+from findimg.text.typed.normalise import normalise
 from findimg_bot.slack.message_text import MessageText
 
 _TAG = re.compile(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.images.perceptual_hash import LENGTH
-from findimg.index.duplicates import EXACT, compare_all
-from findimg.index.near_duplicates import ContentHashes, compare_hashed
-from findimg.index.perceptual_hashes import PerceptualHashes
+from findimg.index.duplicates.groups import EXACT, compare_all
+from findimg.index.duplicates.similar_features import ContentHashes, compare_hashed
+from findimg.index.duplicates.similar_hashes import PerceptualHashes
 from findimg.library.layout import HASHES_FILE, PERCEPTUAL_FILE
 from findimg.vectors import normalised
 from findimg_jobs.keys.temporary import build_folder

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from findimg.errors import HeadError, NotPublishedError
 from findimg.heads.devise import Devise
 from findimg.heads.loading import open_head
+from findimg.index.duplicates.similar_features import hash_features
 from findimg.index.mapped_files import new_array
-from findimg.index.near_duplicates import hash_features
 from findimg.index.postings import MIN_REGION_PROBABILITY, REGIONS, Postings, write_postings
 from findimg.library.layout import (
     CATALOG_FILE,

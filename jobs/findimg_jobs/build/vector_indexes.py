@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.base import RECALL_GOAL, Calibration, IndexType, Vectors, index_files, types_for
+from findimg.index.vector_types.base import RECALL_GOAL, Calibration, IndexType, Vectors, index_files, types_for
 from findimg.library.manifest import IndexEntry
 
 _log = logging.getLogger(__name__)

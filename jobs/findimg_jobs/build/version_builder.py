@@ -19,7 +19,7 @@ from findimg.encoders.registry import near_duplicate_cosine
 from findimg.errors import LibraryError, NotPublishedError
 from findimg.heads.devise import Devise
 from findimg.heads.weights import pack
-from findimg.index.duplicates import name_groups
+from findimg.index.duplicates.groups import name_groups
 from findimg.index.projection import FULL, write_projection
 from findimg.library.encoder import kept_files
 from findimg.library.items import ItemRows, write_items

@@ -6,8 +6,8 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.base import VectorIndex, VectorRows
-from findimg.index.exact import measure_recall
+from findimg.index.vector_types.base import VectorIndex, VectorRows
+from findimg.index.vector_types.exact import measure_recall
 from findimg.index.version_files import indexed_vectors, open_items, open_joint, open_joint_index, open_visual_index
 from findimg.library.library import Version
 from findimg.library.manifest import IndexEntry

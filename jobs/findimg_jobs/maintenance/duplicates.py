@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from findimg.encoders.registry import near_duplicate_cosine
-from findimg.index.duplicates import Duplicates, group_duplicates
+from findimg.index.duplicates.groups import Duplicates, group_duplicates
 from findimg.index.version_files import open_items, open_visual
 from findimg.library.catalog import CatalogRow
 from findimg.library.items import ItemRows

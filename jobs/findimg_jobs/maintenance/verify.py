@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.base import NEIGHBOURS, VectorIndex, VectorRows
-from findimg.index.exact import measure_recall
 from findimg.index.segmented import SegmentedIndex, SegmentedMatrix
+from findimg.index.vector_types.base import NEIGHBOURS, VectorIndex, VectorRows
+from findimg.index.vector_types.exact import measure_recall
 from findimg.index.version_files import (
     indexed_vectors,
     open_items,

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.base import NEIGHBOURS, VectorRows
-from findimg.index.duplicates import EXACT
-from findimg.index.exact import exact_neighbours
+from findimg.index.duplicates.groups import EXACT
 from findimg.index.postings import WHOLE, Postings, posting_files
 from findimg.index.projection import IMAGES_PER_DIMENSION, ProjectedVectors, Projection, fit_projection
+from findimg.index.vector_types.base import NEIGHBOURS, VectorRows
+from findimg.index.vector_types.exact import exact_neighbours
 from findimg.library.items import ItemRows
 from findimg.library.layout import NOISE_FILE
 from findimg.library.library import Library

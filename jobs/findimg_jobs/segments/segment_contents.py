@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.images.perceptual_hash import LENGTH
+from findimg.index.duplicates.similar_hashes import hash_rows
 from findimg.index.mapped_files import new_array
-from findimg.index.perceptual_hashes import hash_rows
 from findimg.library.layout import CATALOG_FILE, TEXT_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
 from findimg_jobs.segments.catalog_draft import CatalogDraft

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.base import VectorRows
+from findimg.index.vector_types.base import VectorRows
 
 DEFAULT = "128"
 FULL = "full"

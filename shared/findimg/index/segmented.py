@@ -10,10 +10,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.base import VectorIndex
 from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import PostingLists, Postings, join_lists, raise_to
 from findimg.index.text_index import TEXT_KINDS, ImageText, TextIndex, TextKind
+from findimg.index.vector_types.base import VectorIndex
 from findimg.library.items import ItemRows
 from findimg.vectors import to_float32
 

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.base import VectorRows, open_index
-from findimg.index.duplicates import open_groups
+from findimg.index.duplicates.groups import open_groups
 from findimg.index.float16 import Float16Matrix
 from findimg.index.postings import Postings, posting_files
 from findimg.index.projection import ProjectedVectors, Projection, open_projection
@@ -17,6 +16,7 @@ from findimg.index.segmented import (
     SegmentedTextIndex,
 )
 from findimg.index.text_index import TextIndex
+from findimg.index.vector_types.base import VectorRows, open_index
 from findimg.library.items import ItemRows, read_items
 from findimg.library.layout import (
     DUPLICATES_FILE,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from findimg.text.lexicon.folding import fold_accents
-from findimg.text.normalise import plain_characters
+from findimg.text.typed.normalise import plain_characters
 
 
 @dataclass(frozen=True, slots=True)

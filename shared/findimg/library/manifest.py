@@ -73,7 +73,7 @@ class IndexEntry(BaseModel):
     """One vector index of a segment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    type: str = "annoy"  # name of an index type, see findimg.index
+    type: str = "annoy"  # name of an index type, see findimg.index.vector_types
     dim: PositiveInt
     counts: list[PositiveInt]  # items in each partition
     search_k: NonNegativeInt  # calibrated search effort for recall@10; 0 for a type without effort

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from findimg.heads.base import Head
 from findimg.heads.devise import Devise
 from findimg.heads.loading import open_version_head
-from findimg.index.duplicates import Duplicates
+from findimg.index.duplicates.groups import Duplicates
 from findimg.index.postings import REGIONS, WHOLE
 from findimg.index.segmented import (
     SegmentedMatrix,

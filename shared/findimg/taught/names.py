@@ -9,7 +9,7 @@ from findimg.errors import QueryError
 from findimg.text.lexicon import FILLERS, Lexicon, open_lexicon
 from findimg.text.lexicon.folding import fold_accents, fold_case
 from findimg.text.lexicon.plurals import regular_singulars
-from findimg.text.normalise import plain_characters
+from findimg.text.typed.normalise import plain_characters
 
 LONGEST_NAME = 60  # characters
 MOST_WORDS = 6

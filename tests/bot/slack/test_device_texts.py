@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from findimg.errors import QueryError
 from findimg.search.query import LONGEST, parse
-from findimg.text.mail import without_letter_frame, without_quoted_mail
+from findimg.text.typed.mail import without_letter_frame, without_quoted_mail
 from findimg_bot.slack.message_text import read_message
 from tests.bot.slack.test_message_text import TODAY, shown
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shared.index.test_perceptual_hashes import encoded, scene, slide
 
 from findimg.images import decode
-from findimg.index.duplicates import EXACT
+from findimg.index.duplicates.groups import EXACT
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
@@ -17,7 +18,6 @@ from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build import near_duplicate_pairs
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.missing_facts import read_missing_facts
-from tests.shared.index.test_perceptual_hashes import encoded, scene, slide
 
 
 def names(searcher: Searcher) -> list[list[str]]:
@@ -31,7 +31,7 @@ def test_slides_stay_apart_and_resized_pictures_are_folded(
     exact: int, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(near_duplicate_pairs, "EXACT", exact)
-    monkeypatch.setattr("findimg.index.perceptual_hashes._EXACT", exact)
+    monkeypatch.setattr("findimg.index.duplicates.similar_hashes._EXACT", exact)
     photos = tmp_path / "photos"
     photos.mkdir()
     for seed in range(6):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from findimg.index.base import index_type, open_index, types_for
+from findimg.index.vector_types.base import index_type, open_index, types_for
 from findimg.library.manifest import IndexEntry
 from findimg.storage.folder import hash_file
 from findimg_jobs.build.vector_indexes import build_index
@@ -19,7 +19,7 @@ def visual() -> NDArray[np.float32]:
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat the few vectors of a test as so many that Annoy can be chosen."""
     monkeypatch.setattr(index_type("annoy"), "min_components", 1)
-    monkeypatch.setattr("findimg.index.annoy._NODE_COST", -1000)
+    monkeypatch.setattr("findimg.index.vector_types.annoy._NODE_COST", -1000)
 
 
 def nearest(folder: Path, index: IndexEntry, query: NDArray[np.float32]) -> list[int]:
@@ -64,7 +64,7 @@ def test_deleted_items_are_never_found(visual: NDArray[np.float32], tmp_path: Pa
 def test_few_vectors_get_an_exact_index_without_trees(
     visual: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("findimg.index.annoy.AnnoyIndex", None)  # building trees would fail
+    monkeypatch.setattr("findimg.index.vector_types.annoy.AnnoyIndex", None)  # building trees would fail
     entry, file = build_index("visual", visual, visual[::10], tmp_path)
     assert (entry.type, entry.search_k, entry.recall, entry.counts) == ("exact", 0, 1.0, [250])
     for item in range(0, 250, 10):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from findimg.index.base import index_files, index_type
+from findimg.index.vector_types.base import index_files, index_type
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.maintenance.verify import verify

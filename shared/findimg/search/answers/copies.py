@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.duplicates import Duplicates
+from findimg.index.duplicates.groups import Duplicates
 from findimg.library.catalog import CatalogRow
 from findimg.library.version_catalog import VersionCatalog
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from findimg.errors import QueryError
 from findimg.library.filters import NO_FILTERS, Filters, fold, folder_part, name_part
 from findimg.search.query.pieces import Piece
-from findimg.text.dates import read_range
+from findimg.text.typed.dates import read_range
 
 SOURCES: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
 # The name of each filter, which is written before a colon, with an example. `_with_filter` says what it means.

@@ -11,7 +11,7 @@ from findimg.search.query.filters import Order, read_filters
 from findimg.search.query.pieces import Piece, quoted
 from findimg.search.query.scanner import Scanner
 from findimg.text.lexicon import FILLERS
-from findimg.text.normalise import normalise
+from findimg.text.typed.normalise import normalise
 
 LONGEST = 1000  # characters
 MOST_TERMS = 20
@@ -82,7 +82,8 @@ def parse(text: str, image: bool = False, today: date | None = None) -> Query:
     `like:<uri>` and `class:"siamese cat"` ask for similar images, `like:<uri> at night` for similar ones that show the
     words, too.
 
-    Punctuation and emoji are understood as `findimg.text.normalise` says. Nothing that people type is a syntax error.
+    `findimg.text.typed.normalise` says how punctuation and emoji are understood. Nothing that people type is a syntax
+    error.
 
     Args:
         text: at most `LONGEST` characters.

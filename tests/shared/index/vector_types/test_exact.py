@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, QueryError
-from findimg.index.base import index_type, open_index
-from findimg.index.exact import ExactIndex, exact_neighbours, measure_recall
+from findimg.index.vector_types.base import index_type, open_index
+from findimg.index.vector_types.exact import ExactIndex, exact_neighbours, measure_recall
 from findimg.library.manifest import IndexEntry
 
 DIM = 12

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from findimg.index import near_duplicates
-from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features
+from findimg.index.duplicates import similar_features
+from findimg.index.duplicates.similar_features import ContentHashes, compare_hashed, hash_features
 from findimg.vectors import normalised
 
 COSINE = 0.95
@@ -62,7 +62,7 @@ def test_only_pairs_with_a_new_content_are_returned() -> None:
 
 
 def test_parts_of_large_clumps_find_most_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near_duplicates, "_LARGEST", 300)
+    monkeypatch.setattr(similar_features, "_LARGEST", 300)
     features, contents = clumped(5000, 2, 500), np.arange(5000)
     expected = all_pairs(features, contents)
     found = found_pairs(features, contents, np.ones(len(contents), np.bool_))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from findimg.text.politeness import without_politeness
+from findimg.text.typed.politeness import without_politeness
 
 _SALUTATION = re.compile(
     r"(?i)(?P<greeting>hi|hello|hey|dear|hallo|liebe[rs]?|bonjour|hola|ciao)(?P<comma> *,)?"

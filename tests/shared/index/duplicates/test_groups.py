@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import LibraryError
-from findimg.index.duplicates import (
+from findimg.index.duplicates.groups import (
     Duplicates,
     compare_all,
     group_duplicates,
     open_groups,
 )
-from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features
+from findimg.index.duplicates.similar_features import ContentHashes, compare_hashed, hash_features
 
 
 def unit(*angles: float) -> np.ndarray:

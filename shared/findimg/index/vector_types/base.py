@@ -146,7 +146,7 @@ def index_type(name: str) -> IndexType:
     Raises:
         LibraryError: the type is unknown.
     """
-    import_modules("findimg.index")
+    import_modules("findimg.index.vector_types")
     if name not in _types:
         raise LibraryError(f"The version has an index of the unknown type {name!r}. Update findimg.")
     return _types[name]
@@ -158,7 +158,7 @@ def types_for(components: int) -> list[IndexType]:
     The first type is kept whose searches cost less than an exact scan and reach `RECALL_GOAL`. Of types with equal
     `min_components`, the first one in alphabetical order is tried first.
     """
-    import_modules("findimg.index")
+    import_modules("findimg.index.vector_types")
     found = [each for each in _types.values() if each.min_components <= components]
     return sorted(found, key=lambda each: (-each.min_components, each.name))
 

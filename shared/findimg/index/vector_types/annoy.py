@@ -9,7 +9,7 @@ from annoy import AnnoyIndex
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.base import (
+from findimg.index.vector_types.base import (
     NEIGHBOURS,
     Calibration,
     VectorIndex,
@@ -17,7 +17,7 @@ from findimg.index.base import (
     check_query,
     register_index_type,
 )
-from findimg.index.exact import mean_recall, recalls, tenth_similarities
+from findimg.index.vector_types.exact import mean_recall, recalls, tenth_similarities
 from findimg.library.manifest import IndexEntry
 from findimg.vectors import normalised
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findimg.text.dates import Period, read_period, read_range
+from findimg.text.typed.dates import Period, read_period, read_range
 
 TODAY = date(2026, 11, 26)  # a Thursday
 

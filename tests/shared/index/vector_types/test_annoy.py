@@ -6,9 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError, QueryError
-from findimg.index.annoy import AnnoyPartitions
-from findimg.index.base import NEIGHBOURS, RECALL_GOAL, index_type, open_index
-from findimg.index.exact import measure_recall
+from findimg.index.vector_types.annoy import AnnoyPartitions
+from findimg.index.vector_types.base import NEIGHBOURS, RECALL_GOAL, index_type, open_index
+from findimg.index.vector_types.exact import measure_recall
 from findimg.library.manifest import IndexEntry
 
 DIM = 24

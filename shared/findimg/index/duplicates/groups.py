@@ -19,7 +19,7 @@ Of the 979,300 pairs of different files, 15 have a cosine of 0.92 and more. 14 o
 mirrored or encoded again, one shows two pianos. From 0.85 to 0.92 most pairs show two things of one kind.
 
 Perceptual hashes add copies in half the size, and rule out different slides and products on white: see
-`findimg.index.perceptual_hashes`.
+`findimg.index.duplicates.similar_hashes`.
 """
 
 from collections import defaultdict
@@ -30,8 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.base import VectorRows
-from findimg.index.near_duplicates import ContentHashes, compare_hashed, hash_features
+from findimg.index.duplicates.similar_features import ContentHashes, compare_hashed, hash_features
+from findimg.index.vector_types.base import VectorRows
 from findimg.vectors import normalised
 
 EXACT = 4096  # contents up to which all pairs are compared

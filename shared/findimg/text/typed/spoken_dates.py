@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from findimg.text.dates import read_period
+from findimg.text.typed.dates import read_period
 
 _ANY_DAY = date(2024, 6, 15)  # whether a text names a date does not depend on the current day
 _FIELDS = {"since": "after", "after": "after", "before": "before", "until": "before", "till": "before"}

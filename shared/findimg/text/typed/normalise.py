@@ -8,7 +8,7 @@ import re
 import unicodedata
 
 from findimg.text.emoji import open_emoji
-from findimg.text.politeness import without_politeness
+from findimg.text.typed.politeness import without_politeness
 
 _SINGLE_QUOTES = "'‘’‚‛`´′ʼ＇"
 _DOUBLE_QUOTES = '"“”„‟«»‹›「」『』｢｣〝〞〟＂″'

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from findimg.images import decode
 from findimg.images.perceptual_hash import LENGTH, perceptual_hash
-from findimg.index.perceptual_hashes import PerceptualHashes, hash_rows
+from findimg.index.duplicates.similar_hashes import PerceptualHashes, hash_rows
 
 
 def scene(seed: int) -> Image.Image:
@@ -106,7 +106,7 @@ def test_many_images_give_the_pairs_of_a_comparison_of_all(monkeypatch: pytest.M
             rows[row, bit // 8] ^= 1 << (bit % 8)
     is_new = random.random(3000) < 0.5
     expected = PerceptualHashes.of(rows).copies(is_new)
-    monkeypatch.setattr("findimg.index.perceptual_hashes._EXACT", 10)
+    monkeypatch.setattr("findimg.index.duplicates.similar_hashes._EXACT", 10)
     found = PerceptualHashes.of(rows).copies(is_new)
     assert len(expected) > 100
     missing = {tuple(pair) for pair in expected.tolist()} - {tuple(pair) for pair in found.tolist()}

@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.index.base import VectorRows
 from findimg.index.mapped_files import new_array
+from findimg.index.vector_types.base import VectorRows
 from findimg.vectors import normalised
 
 # Images are linked if they lie on the same side of all 16 planes of a table and their whole hashes are similar.

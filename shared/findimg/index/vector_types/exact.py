@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.base import (
+from findimg.index.mapped_files import new_array
+from findimg.index.vector_types.base import (
     NEIGHBOURS,
     Calibration,
     VectorIndex,
@@ -20,7 +21,6 @@ from findimg.index.base import (
     check_query,
     register_index_type,
 )
-from findimg.index.mapped_files import new_array
 from findimg.library.manifest import IndexEntry
 from findimg.vectors import SMALLEST, normalised, to_float32
 
