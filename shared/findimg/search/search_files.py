@@ -30,7 +30,7 @@ from findimg.library.library import Version
 from findimg.library.manifest import Manifest
 from findimg.library.version_catalog import VersionCatalog
 from findimg.search.sentences.vocabulary import BackgroundVocabulary, read_vocabulary
-from findimg.search.similarity import SimilaritySearch
+from findimg.search.similarity import VisualSimilarity
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import WordVectors
 
@@ -56,7 +56,7 @@ class SearchFiles:
     manifest: Manifest  # with the number of images that are not hidden
     catalog: VersionCatalog
     duplicates: Duplicates
-    similarity: SimilaritySearch
+    similarity: VisualSimilarity
     text_index: SegmentedTextIndex | None  # None for a version of an older release
     for_words: WordFiles
     words: WordVectors
@@ -82,7 +82,7 @@ def open_search_files(version: Version, words: WordVectors, hidden: NDArray[np.i
         LibraryError, HeadError: a file is damaged.
     """
     rows, groups = open_items(version, hidden)
-    similarity = SimilaritySearch(version, rows)
+    similarity = VisualSimilarity(version, rows)
     words_version = version.for_words
     if words_version.manifest is version.manifest:
         for_words = _open_word_files(version, rows, similarity.visual, words)

@@ -1,4 +1,4 @@
-"""Search by image: the images whose visual features are most similar to a query image."""
+"""The visual features of a version: cosines to a vector, and the nearest images."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ _NEAREST = 5000  # images whose cosines are returned by an approximate index
 Floats = NDArray[np.float32]
 
 
-class SimilaritySearch:
-    """Nearest neighbours in a version's visual features."""
+class VisualSimilarity:
+    """Compares the visual features of a version's images with a vector."""
 
     def __init__(self, version: Version, rows: ItemRows):
         """Map the files into memory.

@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 
 from findimg.library.manifest import Manifest
 from findimg.library.version_catalog import VersionCatalog
-from findimg.search.similarity import SimilaritySearch
+from findimg.search.similarity import VisualSimilarity
 from findimg.taught.events import Example
 from findimg.taught.state import NOTHING_TAUGHT, TaughtName, TaughtState
 from findimg.vectors import normalised
@@ -107,7 +107,7 @@ class _Direction:
 class TaughtEvidence:
     """Knows the names that a team taught. Several threads may use it at the same time."""
 
-    def __init__(self, similarity: SimilaritySearch, catalog: VersionCatalog, manifest: Manifest):
+    def __init__(self, similarity: VisualSimilarity, catalog: VersionCatalog, manifest: Manifest):
         """Know nothing yet. `use` sets what is taught."""
         self._similarity = similarity
         self._catalog = catalog
