@@ -23,10 +23,10 @@ from findimg.search.image_features import ImageFeatures
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
 from findimg.terminal import print_lines, printable
-from findimg_bot.live_library import LiveLibrary
 from findimg_bot.logs import start_log
 from findimg_bot.question_results import Results, WordResults, find_results, related_words
 from findimg_bot.questions import read_command
+from findimg_bot.served_library import ServedLibrary
 from findimg_bot.terminal import as_json, print_results, sheet_row
 
 app = typer.Typer(no_args_is_help=True)
@@ -85,26 +85,26 @@ def ask(
     json_: Annotated[bool, typer.Option("--json", help="Print only one JSON object for each TEXT.")] = False,
 ) -> None:
     """Search the library and print the results."""
-    live = LiveLibrary(settings)
+    served_library = ServedLibrary(settings)
     picture = read_uri(image, LIMIT_BYTES + 1) if image else None
     features: ImageFeatures | None = None
     rows = []
     for text in texts:
         question = read_command(text)
         if question.command == "/words":
-            results: Results = related_words(live.words(), question.text, k)
+            results: Results = related_words(served_library.words(), question.text, k)
         else:
-            with live.lease_everything() as searcher:
+            with served_library.lease_everything() as searcher:
                 if picture and question.command in ("/similar", "/tag"):
-                    features = features or live.embed(picture)
+                    features = features or served_library.embed(picture)
                     question = replace(question, features=features)
                 results = find_results(searcher, question, k)
         if json_:
-            print(json.dumps(as_json(results, None if isinstance(results, WordResults) else live.library)))
+            print(json.dumps(as_json(results, None if isinstance(results, WordResults) else served_library.library)))
         else:
             print_results(Console(), text, results)
         if sheet:
-            rows.append(sheet_row(text, results, live.library, decode(picture).pixels if picture else None))
+            rows.append(sheet_row(text, results, served_library.library, decode(picture).pixels if picture else None))
     if sheet:
         try:
             sheet.write_bytes(draw_sheet(rows))

@@ -5,14 +5,14 @@ from pathlib import PurePosixPath
 from findimg.errors import FindimgError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.storage.base import is_path, read_uri
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 
 
 class Originals:
     """Reads the indexed images of folder sources, and nothing else."""
 
-    def __init__(self, live: LiveLibrary):
-        self._live = live
+    def __init__(self, served_library: ServedLibrary):
+        self._served_library = served_library
 
     def read(self, path: str) -> bytes | None:
         """Return an image by its path below its source, None where no such image is indexed or readable.
@@ -23,7 +23,7 @@ class Originals:
             return None
         uri = self._uri(path)
         if uri is None:
-            self._live.refresh(warm=False)  # the image may be in a version that was published since
+            self._served_library.refresh(warm=False)  # the image may be in a version that was published since
             uri = self._uri(path)
         if uri is None:
             return None
@@ -35,7 +35,7 @@ class Originals:
         return data
 
     def _uri(self, path: str) -> str | None:
-        with self._live.lease_everything() as searcher:
+        with self._served_library.lease_everything() as searcher:
             sources = [source for source in searcher.manifest.sources if is_folder(source)]
             uris = [f"{source.rstrip('/')}/{path}" for source in sources]
             return next((uri for uri in uris if searcher.catalog.item(uri) is not None), None)

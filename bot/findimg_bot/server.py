@@ -41,7 +41,7 @@ class RunningBot:
 
     async def readiness(self) -> tuple[bool, str]:
         """Return whether the bot can answer, and the live version or the reason why not."""
-        version = self.services.live.version
+        version = self.services.served_library.version
         if version is None:
             return False, "no version is open yet"
         if self.connection and not await self.connection.is_connected():

@@ -15,10 +15,10 @@ from rich.console import Console
 
 from findimg.errors import SettingsError
 from findimg.settings import Settings
-from findimg_bot.live_library import LiveLibrary
 from findimg_bot.local_slack.workspace import HOST, Workspace
 from findimg_bot.originals import Originals, is_folder
 from findimg_bot.question_results import example_words
+from findimg_bot.served_library import ServedLibrary
 from findimg_bot.server import running
 from findimg_bot.slack.blocks.guidance import welcome_message
 from findimg_bot.slack.blocks.message import Message
@@ -78,15 +78,15 @@ async def local_workspace(
     """Run the workspace and the bot until the end of the block. Arguments as of `run_try_out`."""
     if bot_at and not bot_at.startswith(("http://", "https://")):
         raise SettingsError(f"--bot-at takes an address such as http://127.0.0.1:3000. Received: {bot_at!r}.")
-    with closing(LiveLibrary(settings)) as live:
+    with closing(ServedLibrary(settings)) as served_library:
         # Report a missing version before anything starts.
-        welcome, has_folders = await asyncio.to_thread(_look_at, live)
+        welcome, has_folders = await asyncio.to_thread(_look_at, served_library)
         workspace = Workspace(
             read_manifest(None, _surfaces(settings), settings.image_base_url),
             port=port,
             host=host,
             request_url=f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None,
-            originals=Originals(live).read,
+            originals=Originals(served_library).read,
         )
         try:
             await workspace.start()
@@ -131,11 +131,11 @@ def _surfaces(settings: Settings) -> Surfaces:
     return Surfaces(shortcut=True, assistant=True, unfurl=previews, workflow_step=True, search=True)
 
 
-def _look_at(live: LiveLibrary) -> tuple[Message, bool]:
+def _look_at(served_library: ServedLibrary) -> tuple[Message, bool]:
     """Return the welcome message, with words for what some of the library's images show, and whether all sources are
     folders.
     """
-    with live.lease_everything() as searcher:
+    with served_library.lease_everything() as searcher:
         welcome = welcome_message(searcher.manifest.images, example_words(searcher, _SUGGESTED))
         return welcome, all(is_folder(source) for source in searcher.manifest.sources)
 

@@ -34,7 +34,7 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.vectors import open_words
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.build.merge_policies import choose_small_merges
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
@@ -100,13 +100,13 @@ def commit_keys(settings: Settings, images: int) -> dict[str, Any]:
 def plan(settings: Settings, images: int) -> dict[str, Any]:
     """Plan a night on which one image in a hundred is new, and compare it with the live version."""
     library = Library(settings.library, settings.cache)
-    live = library.live_manifest() or Manifest.model_construct(run=_LIVE)
+    served = library.live_manifest() or Manifest.model_construct(run=_LIVE)
     encoder = choose_encoders(settings, None, ["s3://made-up"])[0]
     listing = Listing(ImageTable.of(stream_made_up_images(images + images // 100)), roots=("s3://made-up",))
     start = time.perf_counter()
     with Engine(settings) as engine, hold_lock(library.storage) as lock:
         session = WriteSession(library, lock, engine, StageClock())
-        planned = plan_images(session, listing, [encoder], LiveVersion(library.current(), live), allow_shrink=False)
+        planned = plan_images(session, listing, [encoder], LiveVersion(library.current(), served), allow_shrink=False)
         jobs = _jobs(session, settings, encoder, planned, listing)
     seconds = time.perf_counter() - start
     temporary = sum(path.stat().st_size for path in Path(listing.images.file.path).parent.iterdir())
@@ -216,16 +216,16 @@ def switch(settings: Settings, images: int) -> dict[str, Any]:
     first = images + 1000  # those of the step `night` come before
     new = made_up_images(first + 100)[first:]
     known = commit_made_up(library.storage, before.fingerprint, new, first=first)
-    live = LiveLibrary(settings)
+    served = ServedLibrary(settings)
     start = time.perf_counter()
-    live.refresh()
+    served.refresh()
     opened = time.perf_counter() - start
     everything = [*read_images(library.storage, before.run), *new]
     done = publish_images(settings, everything, known, choose_small_merges)
     start = time.perf_counter()
-    live.refresh()
+    served.refresh()
     switched = time.perf_counter() - start
-    live.close()
+    served.close()
     return {
         "opening the bot's first version, s": round(opened, 2),
         "merge and publish, s": round(done.seconds, 1),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from findimg.settings import Settings
-from findimg_bot.live_library import LiveLibrary
 from findimg_bot.originals import Originals, is_folder
+from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.indexing.run import index
 
 
@@ -30,8 +30,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory, samples: Path, cache: Path)
 @pytest.fixture
 def originals(photos: Path, cache: Path) -> Iterator[Originals]:
     """Return the reader of the folder's library."""
-    with closing(LiveLibrary(Settings(library=str(photos.parent / "library"), cache=cache))) as live:
-        yield Originals(live)
+    with closing(ServedLibrary(Settings(library=str(photos.parent / "library"), cache=cache))) as served:
+        yield Originals(served)
 
 
 def test_indexed_image_is_read(originals: Originals, photos: Path) -> None:

@@ -12,9 +12,9 @@ import findimg
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.settings import Settings
-from findimg_bot.live_library import LiveLibrary
 from findimg_bot.question_results import ImageResults, TagResults, example_words, find_results
 from findimg_bot.questions import read_command
+from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.prune import prune
@@ -33,8 +33,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     return folder
 
 
-def kinds(live: LiveLibrary, text: str) -> list[str]:
-    with live.lease() as searcher:
+def kinds(served: ServedLibrary, text: str) -> list[str]:
+    with served.lease() as searcher:
         found = find_results(searcher, read_command(f"/findimg {text}"), 8)
     assert isinstance(found, ImageResults)
     return [Path(hit.uri).stem.rpartition("-")[0] for hit in found.hits if hit.score > 0.3]
@@ -64,27 +64,27 @@ print(json.dumps([early, hits, tags, similar, sorted({"ray", "tensorflow", "kera
 
 
 def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place: Path, cache: Path) -> None:
-    live = LiveLibrary(Settings(library=str(place / "library"), cache=cache))
-    live.refresh()
-    assert kinds(live, "snow on the grass")[0] == "grass-snow"
-    with live.lease() as searcher:
+    served = ServedLibrary(Settings(library=str(place / "library"), cache=cache))
+    served.refresh()
+    assert kinds(served, "snow on the grass")[0] == "grass-snow"
+    with served.lease() as searcher:
         tags = find_results(searcher, read_command(f"/tag like:{place / 'pictures' / 'grass-0.png'}"), 5)
         before = searcher
         assert {"snow", "sea"} & set(example_words(searcher, 4))
     assert isinstance(tags, TagResults)
     assert "grass" in [tag.word for tag in tags.tags]
-    assert kinds(live, "grass and coal")[:1] != ["grass-coal"]
+    assert kinds(served, "grass and coal")[:1] != ["grass-coal"]
     draw_things(place / "pictures", ("grass-coal",))
     weights = {"weights": str(place / "elsewhere")}
     index(settings(place, cache).model_copy(update=weights), [str(place / "pictures")])
-    assert live.refresh()
-    assert "grass-coal" in kinds(live, "grass")
-    with live.lease() as searcher:
+    assert served.refresh()
+    assert "grass-coal" in kinds(served, "grass")
+    with served.lease() as searcher:
         assert searcher is not before
         assert searcher._sources.sentences
         assert before._sources.sentences
         assert searcher._sources.sentences._vector_of is before._sources.sentences._vector_of
-    live.close()
+    served.close()
 
 
 def test_evaluation_measures_sentences_and_tags(place: Path, cache: Path) -> None:
@@ -105,7 +105,7 @@ def test_maintenance_keeps_the_model(place: Path, cache: Path) -> None:
     library = Library(str(place / "library"), cache)
     prune(library, 1000, keep=0, grace=0)
     assert verify(library, library.manifest(library.live_version())).problems == []
-    with LiveLibrary(Settings(library=library.uri, cache=cache)).lease() as searcher:
+    with ServedLibrary(Settings(library=library.uri, cache=cache)).lease() as searcher:
         assert searcher.find(parse("sea"), 1).hits
 
 

@@ -22,9 +22,9 @@ from findimg.search.query import parse
 from findimg.settings import Settings
 from findimg.storage.base import open_object, open_storage, read_uri
 from findimg.taught.teaching import Lesson, add_lesson, erase_examples
-from findimg_bot.live_library import LiveLibrary
 from findimg_bot.question_results import find_results
 from findimg_bot.questions import read_command
+from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.forget import allow, forget
@@ -153,17 +153,17 @@ def test_bot_policy_writes_only_names_and_choices_and_is_sufficient(buckets: Set
     settings = buckets.model_copy(update={"cache": tmp_path})
     with findimg.open(LIBRARY, cache=buckets.cache) as opened:
         opened.teach("our booth", like=[next(entry.uri for entry in open_storage(SOURCE).list())])
-    live = LiveLibrary(settings)
+    served = ServedLibrary(settings)
     with recorded() as requests:
-        with live.lease() as searcher:
+        with served.lease() as searcher:
             find_results(searcher, read_command("/findimg animal"), 5)
             row = searcher.catalog.row(0)
             assert searcher.find(parse("our booth"), 1).hits
-            log, storage = live.taught.log, live.library.storage
-            example, small = live.outside_example(storage.read(thumbnail_key(row.sha256)))
+            log, storage = served.taught.log, served.library.storage
+            example, small = served.outside_example(storage.read(thumbnail_key(row.sha256)))
             add_lesson(storage, log, "T1/U1", Lesson("our booth", [example], (), {example.sha256: small}))
             assert erase_examples(storage, log, people=["T1/U1"]) == 1
-        live.library.storage.read(thumbnail_key(row.sha256))
+        served.library.storage.read(thumbnail_key(row.sha256))
         switch_off(storage, "T1", "C1")
         assert channels_off(storage) == {("T1", "C1")}
         switch_on(storage, "T1", "C1")
@@ -171,10 +171,10 @@ def test_bot_policy_writes_only_names_and_choices_and_is_sufficient(buckets: Set
         storage, key = open_object(row.uri)
         assert storage.link(key, 60)
         read_uri(row.uri)
-        live.library.storage.uri("CURRENT")
+        served.library.storage.uri("CURRENT")
         with suppress(StorageError):
             open_storage(LIBRARY).read("versions/nosuch/manifest.json")
-    live.close()
+    served.close()
     # S3 says that an object is missing only to those who may list.
     requests.add(Request("s3:ListBucket", "arn:aws:s3:::team-findimg", None))
     assert refused("iam-policy-bot.json", requests) == []

@@ -11,7 +11,7 @@ from findimg.errors import QueryError
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.taught.events import EVENTS
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.evaluation.html_report import render_html_report
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
@@ -101,18 +101,18 @@ def test_wrong_use_is_one_sentence_and_teaches_nothing(untaught: tuple[Settings,
 
 
 def test_python_interface_teaches_and_bots_use_it(ours: Settings, pictures: Path) -> None:
-    live = LiveLibrary(ours)
-    with findimg.open(ours.library, cache=ours.cache) as library, live.lease() as searcher:
+    served = ServedLibrary(ours)
+    with findimg.open(ours.library, cache=ours.cache) as library, served.lease() as searcher:
         assert library.teach("zqxlogo", like=[pictures / "4.png"]).like == 1
         assert Path(library.search("zqxlogo", k=1)[0].uri).name == "4.png"
-        live.refresh_taught()
+        served.refresh_taught()
         assert list(searcher.taught.names) == ["zqxlogo"]
         assert library.untaught("zqxlogo") == 1
         with pytest.raises(QueryError):
             library.search("zqxlogo")
-        live.refresh_taught()
+        served.refresh_taught()
         assert not searcher.taught.names
-    live.close()
+    served.close()
 
 
 def test_forgotten_image_is_no_example_any_more(ours: Settings, pictures: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from findimg.errors import FindimgError
 from findimg.settings import Settings
-from findimg_bot.doctor import library_checks, live_checks, slack_checks
+from findimg_bot.doctor import library_checks, live_indexing_checks, slack_checks
 from findimg_bot.doctor.setup import ProblemError, Setup
 from findimg_bot.slack.manifest import Surfaces
 
@@ -28,8 +28,8 @@ class Check:
     applies: Callable[[Setup], bool] = lambda setup: True
 
 
-def _one_workspace_live(setup: Setup) -> bool:
-    return setup.indexes_live and not setup.many_workspaces
+def _has_live_indexing_in_one_workspace(setup: Setup) -> bool:
+    return setup.has_live_indexing and not setup.many_workspaces
 
 
 # In this order: a check that fails for the reason of an earlier one is skipped.
@@ -44,11 +44,11 @@ CHECKS = (
     Check("app token", slack_checks.check_app_token, lambda setup: not setup.http),
     Check("allowed", slack_checks.check_allowed),
     Check("thumbnail", slack_checks.check_thumbnail),
-    Check("live indexing", live_checks.check_extra, lambda setup: setup.indexes_live),
-    Check("live library", live_checks.check_library_is_writable, lambda setup: setup.indexes_live),
-    Check("live scopes", live_checks.check_channel_scopes, _one_workspace_live),
-    Check("live channels", live_checks.check_channels, _one_workspace_live),
-    Check("live catch-up", live_checks.check_catch_up, _one_workspace_live),
+    Check("live indexing", live_indexing_checks.check_extra, lambda setup: setup.has_live_indexing),
+    Check("live library", live_indexing_checks.check_library_is_writable, lambda setup: setup.has_live_indexing),
+    Check("live scopes", live_indexing_checks.check_channel_scopes, _has_live_indexing_in_one_workspace),
+    Check("live channels", live_indexing_checks.check_channels, _has_live_indexing_in_one_workspace),
+    Check("live catch-up", live_indexing_checks.check_catch_up, _has_live_indexing_in_one_workspace),
 )
 
 

@@ -30,8 +30,8 @@ async def check_library(setup: Setup) -> str:
     """Check that the library has a version that is not old."""
 
     def check() -> str:
-        uri = setup.live.library.uri
-        with setup.live.lease_everything() as searcher:
+        uri = setup.served_library.library.uri
+        with setup.served_library.lease_everything() as searcher:
             manifest = searcher.manifest
         age = datetime.now(UTC) - datetime.fromisoformat(manifest.created)
         if age > _STALE:
@@ -46,7 +46,7 @@ async def check_library(setup: Setup) -> str:
 
 async def check_words(setup: Setup) -> str:
     """Check that there are word vectors."""
-    opened = await asyncio.to_thread(setup.live.words)
+    opened = await asyncio.to_thread(setup.served_library.words)
     return f"{opened.name} with {len(opened):,} words."
 
 
@@ -55,7 +55,7 @@ async def check_encoder(setup: Setup) -> str:
 
     def check() -> str:
         settings = setup.settings
-        with setup.live.lease_everything() as searcher:
+        with setup.served_library.lease_everything() as searcher:
             manifest = searcher.manifest
         found = []
         for place, part in enumerate(used_parts(manifest)):
@@ -70,7 +70,7 @@ async def check_encoder(setup: Setup) -> str:
                 )
             found.append(f"{part.backbone} {here}" + (", from the library" if carries_encoder(part) else ""))
         if not settings.weights:
-            setup.live.warm_encoder()
+            setup.served_library.warm_encoder()
         return f"{' and '.join(found)}."
 
     return await asyncio.to_thread(check)

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.settings import Settings
 from findimg_bot.app import build_client
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 from findimg_bot.slack.manifest import Surfaces
 
 
@@ -24,9 +24,9 @@ class Setup:
     http: bool  # whether Slack reaches the bot over HTTP instead of Socket Mode
 
     @cached_property
-    def live(self) -> LiveLibrary:
+    def served_library(self) -> ServedLibrary:
         """The library."""
-        return LiveLibrary(self.settings)
+        return ServedLibrary(self.settings)
 
     @cached_property
     def client(self) -> AsyncWebClient:
@@ -39,6 +39,6 @@ class Setup:
         return not self.settings.slack_bot_token.get_secret_value() and bool(self.settings.slack_client_id)
 
     @property
-    def indexes_live(self) -> bool:
+    def has_live_indexing(self) -> bool:
         """Whether the bot indexes pictures of Slack channels."""
         return self.settings.live_indexing == "on"

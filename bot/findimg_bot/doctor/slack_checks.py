@@ -101,10 +101,10 @@ async def check_thumbnail(setup: Setup) -> str:
     """Check that Slack can show a thumbnail of the library."""
 
     def read() -> tuple[str, bytes]:
-        with setup.live.lease_everything() as searcher:
+        with setup.served_library.lease_everything() as searcher:
             key = thumbnail_key(searcher.catalog.row(0).sha256)
         try:
-            return key, setup.live.library.storage.read(key)
+            return key, setup.served_library.library.storage.read(key)
         except ObjectMissingError as error:
             raise ProblemError(f"{error} The library lost thumbnails. Run findimg-jobs verify.") from error
 

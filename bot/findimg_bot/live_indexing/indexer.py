@@ -24,7 +24,7 @@ from findimg_bot.live_indexing.announcement import announce
 from findimg_bot.live_indexing.comparison import IndexedPictures, compare_with_slack
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import FileDescriptions, channels_of, describe_files, list_channels
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 from findimg_bot.slack.installation.workspaces import ClientOfTeam
 from findimg_bot.slack.pictures.image_files import SlackFile, image_among
 from findimg_bot.state.picture_changes import Action, PictureChange
@@ -59,12 +59,14 @@ class _Batch:
 class LiveIndexer:
     """Works on the queue of changes until its task is cancelled."""
 
-    def __init__(self, settings: Settings, live: LiveLibrary, store: Store, on_published: Callable[[], None]):
+    def __init__(
+        self, settings: Settings, served_library: ServedLibrary, store: Store, on_published: Callable[[], None]
+    ):
         """Args:
         on_published: called after each new version.
         """
         self._settings = settings
-        self._live = live
+        self._served_library = served_library
         self._changes = store.picture_changes
         self._leases = store.leases
         self._on_published = on_published
@@ -166,7 +168,7 @@ class LiveIndexer:
 
     async def _compare_team(self, client: AsyncWebClient, team: str, is_full: bool) -> None:
         indexed = IndexedPictures(
-            await self._channels(client, team), await asyncio.to_thread(self._live.slack_pictures, team)
+            await self._channels(client, team), await asyncio.to_thread(self._served_library.slack_pictures, team)
         )
         await compare_with_slack(
             client, self._changes, team, indexed, is_full, lambda place: place not in self._refused
@@ -235,7 +237,7 @@ class LiveIndexer:
         """Change the library, and store what became of the changes."""
         for channel in sorted({place.channel for place in batch.entries}):
             await announce(client, self._changes, team, channel)
-        channels = {place.channel for place in await asyncio.to_thread(self._live.slack_channels)}
+        channels = {place.channel for place in await asyncio.to_thread(self._served_library.slack_channels)}
         removed = [change.place for change in batch.applied if change.action is not Action.ADD]
         change = Change(
             tuple(batch.entries.values()), tuple(uri for place in removed for uri in place.addresses(channels))
@@ -290,7 +292,7 @@ class LiveIndexer:
         return self._bots[team]
 
     def _sources(self) -> list[str]:
-        with self._live.lease_everything() as searcher:
+        with self._served_library.lease_everything() as searcher:
             return searcher.manifest.sources
 
     def _teams(self) -> list[str]:
@@ -300,8 +302,8 @@ class LiveIndexer:
         if not sources:
             self._report(
                 FindimgError(
-                    f"{self._live.library.uri} has no source slack://TEAM, so no picture from Slack is indexed. Run "
-                    "findimg-jobs index with this source and all others once."
+                    f"{self._served_library.library.uri} has no source slack://TEAM, so no picture from Slack is "
+                    "indexed. Run findimg-jobs index with this source and all others once."
                 )
             )
         return sorted({source.removeprefix(start).partition("/")[0] for source in sources})

@@ -12,7 +12,7 @@ from findimg.settings import Settings
 from findimg_bot.live_indexing.channel_switch import ChannelSwitch
 from findimg_bot.live_indexing.indexer import LiveIndexer
 from findimg_bot.live_indexing.picture_events import PictureEvents
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.service.metrics import Metrics
@@ -61,8 +61,10 @@ class BotServices:
         """
         cores = os.cpu_count() or 1
         # One core stays free to acknowledge requests while an image is being embedded.
-        self.live = LiveLibrary(settings, max(1, cores - 1), lambda: self.store.picture_changes.hidden_pictures())
-        storage = self.live.library.storage
+        self.served_library = ServedLibrary(
+            settings, max(1, cores - 1), lambda: self.store.picture_changes.hidden_pictures()
+        )
+        storage = self.served_library.library.storage
         self.store = Store(settings.state)
         self.recovery = Recovery(self.store.database)
         self.metrics = Metrics()
@@ -72,16 +74,22 @@ class BotServices:
         self._embed_pool = BoundedExecutor("embed", 1, _MAX_IMAGES)
 
         self.reader = LibraryReader(
-            self.live, self._search_pool, OriginalLinks(settings.image_base_url), self.visibility
+            self.served_library, self._search_pool, OriginalLinks(settings.image_base_url), self.visibility
         )
-        self.teaching = Teaching(settings, self.live, self._search_pool, self._embed_pool, self.reader.visible_channels)
-        self.uploads = UploadEncoder(self.live, self._embed_pool)
+        self.teaching = Teaching(
+            settings, self.served_library, self._search_pool, self._embed_pool, self.reader.visible_channels
+        )
+        self.uploads = UploadEncoder(self.served_library, self._embed_pool)
         sender = ThumbnailSender(self._thumbnails, self.metrics)
         self.queries = QueryService(self.reader, self.teaching, self.store, sender)
 
-        is_live = settings.live_indexing == "on"
-        self._watcher = VersionWatcher(self.live, self.store, self._thumbnails, self.metrics, is_live)
-        self.indexer = LiveIndexer(settings, self.live, self.store, self._watcher.wake) if is_live else None
+        has_live_indexing = settings.live_indexing == "on"
+        self._watcher = VersionWatcher(
+            self.served_library, self.store, self._thumbnails, self.metrics, has_live_indexing
+        )
+        self.indexer = (
+            LiveIndexer(settings, self.served_library, self.store, self._watcher.wake) if has_live_indexing else None
+        )
         changes = self.store.picture_changes
         self.picture_events = PictureEvents(changes, self._wake_indexer, self.request_comparison)
         self.channel_switch = ChannelSwitch(changes, lambda: storage, self._wake_indexer, self.request_comparison)
@@ -96,7 +104,7 @@ class BotServices:
             repeat: processes a request of a bot that ended as if Slack had sent it.
         """
         self._spawn(self._watcher.run(client_of))
-        self._spawn(self.recovery.run(repeat, lambda: self.live.version is not None))
+        self._spawn(self.recovery.run(repeat, lambda: self.served_library.version is not None))
         self._spawn(self._follow_taught())
         self._spawn(self.channel_switch.load())
         if self.indexer:
@@ -111,7 +119,7 @@ class BotServices:
         await self._thumbnails.stop()
         self._search_pool.close()
         self._embed_pool.close()
-        self.live.close()
+        self.served_library.close()
         self.recovery.close()
         self.store.close()
 
@@ -144,7 +152,7 @@ class BotServices:
         while True:
             # Without a version the version watcher reports the problem.
             with suppress(FindimgError):
-                await asyncio.to_thread(self.live.refresh_taught)
+                await asyncio.to_thread(self.served_library.refresh_taught)
             await asyncio.sleep(INTERVAL)
 
     async def _warm_encoder(self) -> None:

@@ -11,7 +11,6 @@ from findimg.library.manifest import Manifest
 from findimg.search.answers.results import Hit
 from findimg.search.searcher import Searcher
 from findimg_bot.errors import SlackAccessError
-from findimg_bot.live_library import LiveLibrary, NoVisibleImageError
 from findimg_bot.question_results import (
     ImageResults,
     TagResults,
@@ -21,6 +20,7 @@ from findimg_bot.question_results import (
     related_words,
 )
 from findimg_bot.questions import Question, parse_question
+from findimg_bot.served_library import NoVisibleImageError, ServedLibrary
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
 from findimg_bot.slack.blocks.results.results_page import HitDetails, ResultsPage
@@ -38,7 +38,9 @@ _ALT_TAGS = 3
 class LibraryReader:
     """Searches the live version in a bounded thread pool, without images that the person may not see."""
 
-    def __init__(self, live: LiveLibrary, pool: BoundedExecutor, links: OriginalLinks, visibility: Visibility):
+    def __init__(
+        self, served_library: ServedLibrary, pool: BoundedExecutor, links: OriginalLinks, visibility: Visibility
+    ):
         """Use a library.
 
         Args:
@@ -47,7 +49,7 @@ class LibraryReader:
             links: makes links to originals.
             visibility: knows the Slack channels of each person.
         """
-        self._live = live
+        self._served_library = served_library
         self._pool = pool
         self._links = links
         self._visibility = visibility
@@ -185,7 +187,7 @@ class LibraryReader:
         Raises:
             StorageError: the storage cannot be used.
         """
-        with self._live.lease_everything() as searcher:
+        with self._served_library.lease_everything() as searcher:
             link = self._links.public_link(uri, searcher.manifest.sources)
         return (link, 0) if link else (self._links.presigned_link(uri), PRESIGNED_SECONDS // 60)
 
@@ -219,11 +221,11 @@ class LibraryReader:
         Raises:
             FindimgError: the word is unknown, or the library has no words.
         """
-        return await self._pool.run(lambda: related_words(self._live.words(), word, TAGS))
+        return await self._pool.run(lambda: related_words(self._served_library.words(), word, TAGS))
 
     async def visible_channels(self) -> Channels:
         """Return the Slack channels whose pictures the person who asks may see."""
-        indexed = await asyncio.to_thread(self._live.channels)
+        indexed = await asyncio.to_thread(self._served_library.channels)
         return await self._visibility.of_viewer(indexed) if indexed else NO_CHANNELS
 
     async def channels_visible_in(self, reply: Reply) -> Channels:
@@ -239,7 +241,7 @@ class LibraryReader:
         """Call a function with the live version, in the thread pool."""
 
         def leased() -> T:
-            with self._live.lease(visible) as searcher:
+            with self._served_library.lease(visible) as searcher:
                 return read(searcher)
 
         try:

@@ -30,8 +30,8 @@ from findimg.taught.teaching import (
     undo_person,
 )
 from findimg.text.lexicon import FILLERS
-from findimg_bot.live_library import LiveLibrary
 from findimg_bot.questions import Question, parse_question
+from findimg_bot.served_library import ServedLibrary
 from findimg_bot.service.executor import BoundedExecutor
 from findimg_bot.slack.people import Person
 
@@ -59,7 +59,7 @@ class Teaching:
     def __init__(
         self,
         settings: Settings,
-        live: LiveLibrary,
+        served_library: ServedLibrary,
         searches: BoundedExecutor,
         embeddings: BoundedExecutor,
         visible: Callable[[], Awaitable[Channels]],
@@ -72,7 +72,7 @@ class Teaching:
         self._visible = visible
         self._teachers = settings.teacher_ids
         self._counts_clicks = settings.learn == "clicks"
-        self._live = live
+        self._served_library = served_library
         self._searches = searches
         self._embeddings = embeddings
 
@@ -126,7 +126,7 @@ class Teaching:
         outside: list[Example] = []
         thumbnails: dict[str, bytes] = {}
         for data in uploads:
-            example, small = await self._embeddings.run(partial(self._live.outside_example, data))
+            example, small = await self._embeddings.run(partial(self._served_library.outside_example, data))
             outside.append(example)
             thumbnails[example.sha256] = small
 
@@ -135,8 +135,8 @@ class Teaching:
             not_shown = [indexed_example(searcher, searcher.look_up(uri)[0]) for uri in sorted(unlike)]
             before = first_hits(searcher, name)
             lesson = Lesson(name, [*shown, *outside], not_shown, thumbnails)
-            report = add_lesson(self._live.library.storage, log, person.qualified_id, lesson)
-            self._live.taught.use_known(searcher)
+            report = add_lesson(self._served_library.library.storage, log, person.qualified_id, lesson)
+            self._served_library.taught.use_known(searcher)
             return LessonResult(report, before, first_hits(searcher, name))
 
         return await self._run(work)
@@ -213,7 +213,7 @@ class Teaching:
         Raises:
             StorageError: the library cannot be written.
         """
-        storage = self._live.library.storage
+        storage = self._served_library.library.storage
         return await self._run(lambda _, log: erase_examples(storage, log, people=[person.qualified_id]))
 
     async def list_names(self) -> list[TaughtName]:
@@ -259,11 +259,11 @@ class Teaching:
         visible = await self._visible()
 
         def run() -> T:
-            with self._live.lease(visible) as searcher:
+            with self._served_library.lease(visible) as searcher:
                 try:
-                    return work(searcher, self._live.taught.log)
+                    return work(searcher, self._served_library.taught.log)
                 finally:
-                    self._live.taught.use_known(searcher)
+                    self._served_library.taught.use_known(searcher)
 
         return await self._searches.run(run)
 

@@ -10,14 +10,16 @@ from findimg.errors import FindimgError
 from findimg.library.channels import PicturePlace
 from findimg.library.layout import CURRENT
 from findimg_bot.live_indexing.announcement import announce
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.slack.installation.workspaces import ClientOfTeam
 from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 
 _FOLDER_INTERVAL, _REMOTE_INTERVAL = 1.0, 10.0  # seconds between two reads of CURRENT
-_LIVE_INTERVAL = 2.0  # likewise of a library that is not in a folder, while a bot publishes pictures within seconds
+_LIVE_INDEXING_INTERVAL = (
+    2.0  # likewise of a library that is not in a folder, while a bot publishes pictures within seconds
+)
 _log = logging.getLogger(__name__)
 
 
@@ -25,16 +27,21 @@ class VersionWatcher:
     """Keeps the live version current until its task is cancelled."""
 
     def __init__(
-        self, live: LiveLibrary, store: Store, thumbnails: Thumbnails, metrics: Metrics, is_live: bool = False
+        self,
+        served_library: ServedLibrary,
+        store: Store,
+        thumbnails: Thumbnails,
+        metrics: Metrics,
+        has_live_indexing: bool = False,
     ):
         """Args:
         is_live: whether versions are published within seconds after a picture was shared.
         """
-        self._is_live = is_live
+        self._has_live_indexing = has_live_indexing
         self._wake = asyncio.Event()
         self._followed: str | None = None  # the last version that was reported
         self._announced: set[PicturePlace] = set()  # Slack channels that know that they are indexed
-        self._live = live
+        self._served_library = served_library
         self._store = store
         self._thumbnails = thumbnails
         self._metrics = metrics
@@ -49,16 +56,16 @@ class VersionWatcher:
         Args:
             client_of: returns a client with a team's token, None when the app is not installed there.
         """
-        interval = _LIVE_INTERVAL if self._is_live else _REMOTE_INTERVAL
-        if self._live.library.storage.local_path(CURRENT):
+        interval = _LIVE_INDEXING_INTERVAL if self._has_live_indexing else _REMOTE_INTERVAL
+        if self._served_library.library.storage.local_path(CURRENT):
             interval = _FOLDER_INTERVAL
         reported = ""
         while True:
             try:
-                await asyncio.to_thread(self._live.refresh)
+                await asyncio.to_thread(self._served_library.refresh)
                 # A question may have opened the version before.
-                if self._live.version != self._followed:
-                    self._followed = self._live.version
+                if self._served_library.version != self._followed:
+                    self._followed = self._served_library.version
                     await self._after_switch(client_of)
                 reported = ""
             except FindimgError as error:
@@ -78,7 +85,7 @@ class VersionWatcher:
         """Report the new version, and delete thumbnails of images that it does not contain from Slack."""
 
         def report() -> None:
-            with self._live.lease_everything() as searcher:
+            with self._served_library.lease_everything() as searcher:
                 manifest = searcher.manifest
             created = datetime.fromisoformat(manifest.created).timestamp()
             self._metrics.serving(manifest.version, manifest.images, created)
@@ -100,11 +107,11 @@ class VersionWatcher:
 
     async def _announce(self, client_of: ClientOfTeam) -> None:
         """Tell Slack channels once that they are indexed."""
-        for place in sorted(await asyncio.to_thread(self._live.slack_channels) - self._announced):
+        for place in sorted(await asyncio.to_thread(self._served_library.slack_channels) - self._announced):
             if client := await client_of(place.team):
                 self._announced.add(place)
                 await announce(client, self._store.picture_changes, place.team, place.channel)
 
     def _removed(self, hashes: Sequence[str]) -> set[str]:
-        with self._live.lease_everything() as searcher:
+        with self._served_library.lease_everything() as searcher:
             return searcher.catalog.without(hashes)

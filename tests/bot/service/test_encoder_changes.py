@@ -10,9 +10,9 @@ import pytest
 
 from findimg.library.library import Library
 from findimg.settings import Settings
-from findimg_bot.live_library import LiveLibrary
 from findimg_bot.question_results import ImageResults, find_results
 from findimg_bot.questions import read_command
+from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.encoder_roles import remove_encoder, use_encoders
 from tests.shared.encoders.made_clip import make_agreeing_folder
@@ -33,7 +33,7 @@ def test_queries_are_answered_without_a_gap_while_encoders_change(things: Path, 
     shutil.copytree(things / "library", tmp_path / "library")
     make_agreeing_folder(tmp_path / "model", seed=2, dim=32)
     settings = Settings(library=str(tmp_path / "library"), cache=cache, engine="local")
-    library, live = Library(settings.library, cache), LiveLibrary(settings)
+    library, served = Library(settings.library, cache), ServedLibrary(settings)
     answers: Counter[str] = Counter()
     counting, stop = threading.Condition(), threading.Event()
 
@@ -42,7 +42,7 @@ def test_queries_are_answered_without_a_gap_while_encoders_change(things: Path, 
         while not stop.is_set():
             text, expected = questions[number % len(questions)]
             number += 1
-            with live.lease() as searcher:
+            with served.lease() as searcher:
                 found = find_results(searcher, read_command(text), 5)
                 assert isinstance(found, ImageResults), text
                 assert Path(found.hits[0].uri).stem.rpartition("-")[0] == expected, text
@@ -53,7 +53,7 @@ def test_queries_are_answered_without_a_gap_while_encoders_change(things: Path, 
     def is_answering(version: str) -> bool:
         return answers[version] >= 2 * THREADS or any(thread.done() for thread in running)
 
-    live.refresh(warm=False)
+    served.refresh(warm=False)
     first = library.live_version()
     versions = []
     with ThreadPoolExecutor(THREADS) as pool:
@@ -67,7 +67,7 @@ def test_queries_are_answered_without_a_gap_while_encoders_change(things: Path, 
             for change in (lambda: first, *changes):
                 version = str(change())
                 versions.append(version)
-                live.refresh()
+                served.refresh()
                 with counting:
                     assert counting.wait_for(lambda version=version: is_answering(version), 60), version
         finally:

@@ -13,7 +13,7 @@ from findimg.search.query import Query
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.encoders.context import make_build_context
 from tests.answers import found_by_words, shown
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
@@ -47,26 +47,26 @@ def test_no_question_is_lost_while_versions_are_published(
     publish: Callable[[int], str], s3: str, tmp_path: Path
 ) -> None:
     config = Settings(library=s3, cache=tmp_path / "reader")
-    live = LiveLibrary(config)
+    served = ServedLibrary(config)
     versions = [publish(0)]
-    live.refresh()
+    served.refresh()
     allowed = threading.Semaphore(0)  # so many questions for each switch, some of them before and some after it
 
     def ask(number: int) -> tuple[int, str, object]:
         allowed.acquire()
-        with live.lease() as searcher:
+        with served.lease() as searcher:
             return number, searcher.manifest.version, answer(searcher, number)
 
     with ThreadPoolExecutor(THREADS) as threads:
         running = [threads.submit(ask, number) for number in range(ASKED)]
         try:
-            with live.lease() as slow:  # a question that lasts longer than all switches
+            with served.lease() as slow:  # a question that lasts longer than all switches
                 expected = answer(slow, 1)
                 for night in range(1, SWITCHES + 1):
                     allowed.release(ASKED // SWITCHES // 2)
                     versions.append(publish(night))
                     allowed.release(ASKED // SWITCHES // 2)
-                    assert live.refresh()
+                    assert served.refresh()
                 assert answer(slow, 1) == expected
         finally:
             allowed.release(ASKED)
@@ -74,8 +74,8 @@ def test_no_question_is_lost_while_versions_are_published(
 
     assert len(answers) == ASKED
     assert len({version for _, version, _ in answers}) > SWITCHES // 2
-    assert live.version == versions[-1]
-    live.close()
+    assert served.version == versions[-1]
+    served.close()
     words = open_words(EMBEDDED)
     segments = [len(Library(s3, config.cache).manifest(version).segments) for version in versions]
     assert max(segments) > 1

@@ -41,7 +41,7 @@ class PageApi:
         self._originals = originals
         self._services = services
         self._guard = guard
-        self._live: set[web.WebSocketResponse] = set()
+        self._sockets: set[web.WebSocketResponse] = set()
 
     def register(self, router: web.UrlDispatcher) -> None:
         """Register the routes."""
@@ -70,7 +70,7 @@ class PageApi:
 
     async def close(self, app: web.Application) -> None:
         """Close the pages' connections. This is a signal handler."""
-        for socket in list(self._live):
+        for socket in list(self._sockets):
             await socket.close()
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
@@ -114,14 +114,14 @@ class PageApi:
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=4096)
         await socket.prepare(request)
         feed = self._services.page_updates.open(person.team, person.user)
-        self._live.add(socket)
+        self._sockets.add(socket)
         sending = asyncio.create_task(_pass_on(feed, socket))
         try:
             async for _ in socket:
                 pass  # the page says nothing here; this sees it close
         finally:
             sending.cancel()
-            self._live.discard(socket)
+            self._sockets.discard(socket)
             self._services.page_updates.close(person.user, feed)
         return socket
 

@@ -17,7 +17,7 @@ from findimg_bot.doctor.slack_checks import authenticate, check_scopes
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.live_indexing.library_writer import LibraryWriter
 from findimg_bot.live_indexing.slack_listing import channels_of, created_at, list_channels, list_files
-from findimg_bot.live_library import LiveLibrary
+from findimg_bot.served_library import ServedLibrary
 from findimg_bot.state.picture_changes import PictureChanges
 from findimg_bot.state.store import Store
 
@@ -36,7 +36,7 @@ async def check_extra(setup: Setup) -> str:
 
 async def check_library_is_writable(setup: Setup) -> str:
     """Check that the bot may write to the library and delete from it."""
-    uri, storage = setup.live.library.uri, setup.live.library.storage
+    uri, storage = setup.served_library.library.uri, setup.served_library.library.storage
 
     def check() -> str:
         key = f"runs/doctor-{secrets.token_hex(8)}"
@@ -60,7 +60,7 @@ async def check_channel_scopes(setup: Setup) -> str:
 
 async def check_channels(setup: Setup) -> str:
     """Check that the token is of the workspace whose channels are indexed."""
-    teams = await asyncio.to_thread(_indexed_workspaces, setup.live)
+    teams = await asyncio.to_thread(_indexed_workspaces, setup.served_library)
     answer = await authenticate(setup)
     team = answer["team_id"]
     if team not in teams:
@@ -75,7 +75,7 @@ async def check_channels(setup: Setup) -> str:
 
 async def check_catch_up(setup: Setup) -> str:
     """Check that no change in Slack waits for long."""
-    await asyncio.to_thread(_indexed_workspaces, setup.live)
+    await asyncio.to_thread(_indexed_workspaces, setup.served_library)
     team = str((await authenticate(setup))["team_id"])
     async with _picture_changes(setup) as changes:
         channels = await _indexed_channels(setup.client, changes, team, setup.settings.indexed_channels)
@@ -98,7 +98,7 @@ async def _waiting_since(setup: Setup, changes: PictureChanges, team: str, chann
     """
     unapplied = await asyncio.to_thread(changes.unapplied, team)
     until = await asyncio.to_thread(changes.listed_until, team)
-    indexed = await asyncio.to_thread(setup.live.slack_pictures, team)
+    indexed = await asyncio.to_thread(setup.served_library.slack_pictures, team)
     noticed = {change.place for change in unapplied}
     times = [change.noticed for change in unapplied]
     async for file in list_files(setup.client, team, until or 0.0):
@@ -109,19 +109,19 @@ async def _waiting_since(setup: Setup, changes: PictureChanges, team: str, chann
     return times
 
 
-def _indexed_workspaces(live: LiveLibrary) -> list[str]:
+def _indexed_workspaces(served_library: ServedLibrary) -> list[str]:
     """Return the ids of the workspaces among the library's sources.
 
     Raises:
         FindimgError: there are none, or the library cannot be opened.
     """
-    with live.lease_everything() as searcher:
+    with served_library.lease_everything() as searcher:
         sources = searcher.manifest.sources
     slack = [source.removeprefix("slack://") for source in sources if source.startswith("slack://")]
     if not slack:
         raise SettingsError(
-            f"{live.library.uri} has no source slack://TEAM. Run findimg-jobs index with this source and all others "
-            "once."
+            f"{served_library.library.uri} has no source slack://TEAM. Run findimg-jobs index with this source and "
+            "all others once."
         )
     return sorted({source.partition("/")[0] for source in slack})
 

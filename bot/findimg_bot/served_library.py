@@ -38,10 +38,8 @@ from findimg.settings import Settings
 from findimg.taught.events import Example
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 
-_log = logging.getLogger(__name__)
-
-
 _VIEWS = 16  # of one version that stay open
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -68,7 +66,7 @@ class NoVisibleImageError(QueryError):
     """The person may see none of the library's images."""
 
 
-class LiveLibrary:
+class ServedLibrary:
     """Lends each query one version until the query ends. Safe to use from several threads."""
 
     def __init__(
@@ -89,7 +87,7 @@ class LiveLibrary:
         self._threads = threads
         self._models = ModelStore(settings.cache / "models")
         self._words: dict[str, WordVectors] = {}
-        self._live: _OpenVersion | None = None
+        self._opened: _OpenVersion | None = None
         self._encoders: dict[str, ImageEncoder] = {}  # of the live version, by fingerprint
         self._texts: dict[str, TextVectors] = {}  # of the live version's encoder, by its fingerprint
         reads = settings.read_text != "off"
@@ -119,27 +117,27 @@ class LiveLibrary:
 
     def channels(self) -> Channels:
         """Return the ids of the Slack channels of which the live version has images. Not everybody may see these."""
-        with self._lease_version() as live:
-            return frozenset(live.channels)
+        with self._lease_version() as opened:
+            return frozenset(opened.channels)
 
     def slack_channels(self) -> set[PicturePlace]:
         """Return the Slack channels of which the live version has images."""
-        with self._lease_version() as live:
-            uris = (live.searcher.catalog.row(int(items[0])).uri for items in live.channels.values())
+        with self._lease_version() as opened:
+            uris = (opened.searcher.catalog.row(int(items[0])).uri for items in opened.channels.values())
             return {PicturePlace(*uri.removeprefix(PREFIX).split("/")[:2]) for uri in uris}
 
     def slack_pictures(self, team: str) -> set[PicturePlace]:
         """Return the images of a Slack workspace that the live version has."""
-        with self._lease_version() as live:
+        with self._lease_version() as opened:
             start = f"{PREFIX}{team}/"
-            paths = (uri.removeprefix(start).split("/") for _, uri in live.searcher.catalog.starting_with(start))
+            paths = (uri.removeprefix(start).split("/") for _, uri in opened.searcher.catalog.starting_with(start))
             return {PicturePlace(team, path[0], path[1]) for path in paths if len(path) > 2}
 
     @property
     def version(self) -> str | None:
         """Name of the open version, None before the first one is opened."""
-        live = self._live
-        return live.searcher.manifest.version if live else None
+        opened = self._opened
+        return opened.searcher.manifest.version if opened else None
 
     @contextmanager
     def lease(self, visible: Channels = NO_CHANNELS) -> Iterator[Searcher]:
@@ -153,19 +151,20 @@ class LiveLibrary:
             QueryError: there is no image that the query may see.
             FindimgError: no version is published, or it cannot be opened.
         """
-        with self._lease_version() as live:
-            hidden = frozenset(live.channels) - visible
-            places = self._hidden_places(live) if live.channels else NOTHING_HIDDEN
+        with self._lease_version() as opened:
+            hidden = frozenset(opened.channels) - visible
+            places = self._hidden_places(opened) if opened.channels else NOTHING_HIDDEN
             if not hidden and not places:
-                yield live.searcher
+                yield opened.searcher
                 return
             key = hidden, places
             with self._opening_view:
-                view = live.views.pop(key, None) or self._open_view(live, hidden, places)
-                live.views[key] = view
+                view = opened.views.pop(key, None) or self._open_view(opened, hidden, places)
+                opened.views[key] = view
                 view.queries += 1
-                for name in [name for name, each in live.views.items() if not each.queries][: len(live.views) - _VIEWS]:
-                    _close_view(live.views.pop(name))
+                idle = [name for name, each in opened.views.items() if not each.queries]
+                for name in idle[: len(opened.views) - _VIEWS]:
+                    _close_view(opened.views.pop(name))
             try:
                 if view.searcher is None:
                     raise NoVisibleImageError("There are no images here that you may see.")
@@ -178,42 +177,42 @@ class LiveLibrary:
     @contextmanager
     def lease_everything(self) -> Iterator[Searcher]:
         """Lend the whole live version, for work of the operator and of the bot itself. Errors as of `lease`."""
-        with self._lease_version() as live:
-            yield live.searcher
+        with self._lease_version() as opened:
+            yield opened.searcher
 
-    def _hidden_places(self, live: _OpenVersion) -> HiddenPictures:
+    def _hidden_places(self, opened: _OpenVersion) -> HiddenPictures:
         """Return the hidden pictures that the version has."""
         hidden = self._hidden()
-        for place in hidden - live.places.keys():
-            addresses = place.addresses(live.channels)
-            found = (item for each in addresses for item, _ in live.searcher.catalog.starting_with(f"{each}/"))
-            live.places[place] = np.fromiter(found, np.int64)
-        return frozenset(place for place in hidden if len(live.places[place]))
+        for place in hidden - opened.places.keys():
+            addresses = place.addresses(opened.channels)
+            found = (item for each in addresses for item, _ in opened.searcher.catalog.starting_with(f"{each}/"))
+            opened.places[place] = np.fromiter(found, np.int64)
+        return frozenset(place for place in hidden if len(opened.places[place]))
 
-    def _open_view(self, live: _OpenVersion, hidden: Channels, places: HiddenPictures) -> _View:
-        items = hidden_items([*(live.channels[name] for name in hidden), *(live.places[place] for place in places)])
-        searcher = live.searcher
+    def _open_view(self, opened: _OpenVersion, hidden: Channels, places: HiddenPictures) -> _View:
+        items = hidden_items([*(opened.channels[name] for name in hidden), *(opened.places[place] for place in places)])
+        searcher = opened.searcher
         if len(items) == searcher.manifest.images:
             return _View(None)
-        return _View(Searcher(searcher.version, searcher.words, text_vectors=live.texts, hidden=items))
+        return _View(Searcher(searcher.version, searcher.words, text_vectors=opened.texts, hidden=items))
 
     @contextmanager
     def _lease_version(self) -> Iterator[_OpenVersion]:
-        if self._live is None:
+        if self._opened is None:
             self.refresh(warm=False)
         with self._lock:
-            live = self._live
-            if live is None:
+            opened = self._opened
+            if opened is None:
                 raise self.library.not_published()
-            live.queries += 1
+            opened.queries += 1
         try:
-            yield live
+            yield opened
         finally:
             with self._lock:
-                live.queries -= 1
-                last = live.replaced and not live.queries
+                opened.queries -= 1
+                last = opened.replaced and not opened.queries
             if last:
-                self._close(live)
+                self._close(opened)
 
     def refresh(self, warm: bool = True) -> bool:
         """Open the version that CURRENT names, if it is not open yet, in place of the old one.
@@ -241,7 +240,7 @@ class LiveLibrary:
             if warm:
                 _warm(opened.searcher)
             with self._lock:
-                old, self._live = self._live, opened
+                old, self._opened = self._opened, opened
                 if old:
                     old.replaced = True
                 unused = old if old and not old.queries else None
@@ -303,9 +302,9 @@ class LiveLibrary:
 
     def close(self) -> None:
         """Close the version. No query may run any more."""
-        if self._live:
-            _close_version(self._live)
-            self._live = None
+        if self._opened:
+            _close_version(self._opened)
+            self._opened = None
 
     def _open_encoders(self, version: Version) -> tuple[ImageEncoder, ...]:
         # Compare fingerprints, because new weights keep the encoder's name.

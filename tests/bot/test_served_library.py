@@ -15,9 +15,9 @@ from findimg.library.library import Library
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
-from findimg_bot.live_library import LiveLibrary
 from findimg_bot.question_results import ImageResults, find_results
 from findimg_bot.questions import read_command
+from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.indexing.run import index
 
 PARTS = ["versions", "segments", "shared"]  # the folders of a library that hold its versions
@@ -28,7 +28,7 @@ QUESTIONS = ["/findimg cat", "/findimg animal -cat", "/findimg motorcycle type:p
 def one_vocabulary() -> Iterator[None]:
     """Open the word vectors once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("findimg_bot.live_library.open_words", functools.cache(open_words))
+        patch.setattr("findimg_bot.served_library.open_words", functools.cache(open_words))
         yield
 
 
@@ -53,8 +53,8 @@ def ours(two_versions: Library, tmp_path: Path, cache: Path) -> Library:
 
 
 @pytest.fixture
-def live(ours: Library, cache: Path) -> LiveLibrary:
-    return LiveLibrary(Settings(library=ours.uri, cache=cache))
+def served(ours: Library, cache: Path) -> ServedLibrary:
+    return ServedLibrary(Settings(library=ours.uri, cache=cache))
 
 
 def publish(library: Library, version: str) -> None:
@@ -91,19 +91,19 @@ def open_versions(library: Library) -> list[str]:
     return found
 
 
-def test_queries_succeed_while_versions_change(ours: Library, live: LiveLibrary) -> None:
+def test_queries_succeed_while_versions_change(ours: Library, served: ServedLibrary) -> None:
     versions = ours.versions()
     expected = {}
     for version in versions:
         publish(ours, version)
-        live.refresh(warm=False)
-        with live.lease() as searcher:
+        served.refresh(warm=False)
+        with served.lease() as searcher:
             expected |= {(version, text): asked(searcher, text)[1] for text in QUESTIONS}
     assert not {*expected[versions[0], QUESTIONS[0]]} & {*expected[versions[1], QUESTIONS[0]]}
 
     def ask(number: int) -> str:
         text = QUESTIONS[number % len(QUESTIONS)]
-        with live.lease() as searcher:
+        with served.lease() as searcher:
             version, uris = asked(searcher, text)
             for uri in uris:
                 searcher.look_up(uri)  # in the other version there is none of them
@@ -116,84 +116,84 @@ def test_queries_succeed_while_versions_change(ours: Library, live: LiveLibrary)
             answered.append(version)
             if number % 50 == 0:
                 publish(ours, versions[number // 50 % 2])
-                assert live.refresh(warm=False)
+                assert served.refresh(warm=False)
     assert len(answered) == 1000
     assert min(answered.count(version) for version in versions) > 100
-    assert open_versions(ours) == [live.version]
-    live.close()
+    assert open_versions(ours) == [served.version]
+    served.close()
     assert open_versions(ours) == []
 
 
-def test_running_query_keeps_its_version(ours: Library, live: LiveLibrary) -> None:
+def test_running_query_keeps_its_version(ours: Library, served: ServedLibrary) -> None:
     old, new = ours.versions()
-    with live.lease() as before:
+    with served.lease() as before:
         publish(ours, new)
-        assert live.refresh()
-        with live.lease() as after:
-            assert (asked(before)[0], asked(after)[0], live.version) == (old, new, new)
+        assert served.refresh()
+        with served.lease() as after:
+            assert (asked(before)[0], asked(after)[0], served.version) == (old, new, new)
             assert open_versions(ours) == [old, new]
         assert asked(before)[0] == old
     assert open_versions(ours) == [new]
 
 
-def test_old_version_is_closed_after_its_last_query(ours: Library, live: LiveLibrary) -> None:
+def test_old_version_is_closed_after_its_last_query(ours: Library, served: ServedLibrary) -> None:
     old, new = ours.versions()
-    with live.lease() as searcher:
-        with live.lease():
+    with served.lease() as searcher:
+        with served.lease():
             publish(ours, new)
-            live.refresh(warm=False)
+            served.refresh(warm=False)
         assert open_versions(ours) == [old, new]
         assert asked(searcher)[0] == old
     assert open_versions(ours) == [new]
 
 
-def test_failed_query_releases_its_version(ours: Library, live: LiveLibrary) -> None:
+def test_failed_query_releases_its_version(ours: Library, served: ServedLibrary) -> None:
     def fail() -> None:
-        with live.lease():
+        with served.lease():
             publish(ours, ours.versions()[1])
-            live.refresh(warm=False)
+            served.refresh(warm=False)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert open_versions(ours) == [live.version]
+    assert open_versions(ours) == [served.version]
 
 
-def test_unused_old_version_is_closed_at_once(ours: Library, live: LiveLibrary) -> None:
-    live.refresh(warm=False)
+def test_unused_old_version_is_closed_at_once(ours: Library, served: ServedLibrary) -> None:
+    served.refresh(warm=False)
     publish(ours, ours.versions()[1])
-    live.refresh(warm=False)
+    served.refresh(warm=False)
     assert open_versions(ours) == [ours.versions()[1]]
 
 
-def test_open_version_is_not_opened_again(ours: Library, live: LiveLibrary) -> None:
-    assert [live.refresh(warm=False) for _ in range(3)] == [True, False, False]
+def test_open_version_is_not_opened_again(ours: Library, served: ServedLibrary) -> None:
+    assert [served.refresh(warm=False) for _ in range(3)] == [True, False, False]
     assert open_versions(ours) == [ours.versions()[0]]
 
 
-def test_rollback_is_followed(ours: Library, live: LiveLibrary) -> None:
+def test_rollback_is_followed(ours: Library, served: ServedLibrary) -> None:
     old, new = ours.versions()
     for version in (new, old):
         publish(ours, version)
-        live.refresh(warm=False)
-        assert live.version == version
-    with live.lease() as searcher:
+        served.refresh(warm=False)
+        assert served.version == version
+    with served.lease() as searcher:
         assert asked(searcher)[1][0].endswith("/cat.png")
 
 
-@pytest.mark.parametrize("ask", [lambda live: live.refresh(warm=False), lambda live: live.lease().__enter__()])
+@pytest.mark.parametrize("ask", [lambda served: served.refresh(warm=False), lambda served: served.lease().__enter__()])
 def test_concurrent_threads_open_a_version_once(
-    ours: Library, live: LiveLibrary, ask: Callable[[LiveLibrary], object]
+    ours: Library, served: ServedLibrary, ask: Callable[[ServedLibrary], object]
 ) -> None:
     gate = threading.Barrier(8)
 
     def run(_: int) -> None:
         gate.wait()
-        ask(live)
+        ask(served)
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(run, range(8)))
-    assert open_versions(ours) == [live.version]
+    assert open_versions(ours) == [served.version]
 
 
 def no_manifest(library: Library, new: str) -> None:
@@ -230,50 +230,50 @@ def no_words(library: Library, new: str) -> None:
 
 @pytest.mark.parametrize("damage", [no_manifest, no_version, no_name, no_embeddings, no_catalog, no_words])
 def test_unreadable_version_leaves_the_old_one_live(
-    ours: Library, live: LiveLibrary, two_versions: Library, damage: Callable[[Library, str], None]
+    ours: Library, served: ServedLibrary, two_versions: Library, damage: Callable[[Library, str], None]
 ) -> None:
     old, new = ours.versions()
-    live.refresh(warm=False)
+    served.refresh(warm=False)
     publish(ours, new)
     damage(ours, new)
     for _ in range(2):
         with pytest.raises(FindimgError):
-            live.refresh(warm=False)
-        with live.lease() as searcher:
+            served.refresh(warm=False)
+        with served.lease() as searcher:
             assert asked(searcher)[0] == old
         assert open_versions(ours) == [old]
     for name in PARTS:
         shutil.copytree(Path(two_versions.uri) / name, Path(ours.uri) / name, dirs_exist_ok=True)
     publish(ours, new)
-    assert live.refresh(warm=False)
-    assert live.version == new
+    assert served.refresh(warm=False)
+    assert served.version == new
 
 
-def test_missing_version_is_reported_until_one_is_published(ours: Library, live: LiveLibrary) -> None:
+def test_missing_version_is_reported_until_one_is_published(ours: Library, served: ServedLibrary) -> None:
     ours.storage.delete("CURRENT")
-    assert not live.refresh()
-    assert live.version is None
+    assert not served.refresh()
+    assert served.version is None
     with (
         pytest.raises(LibraryError, match=r"Nothing is published in .*\. Run findimg-jobs index first"),
-        live.lease(),
+        served.lease(),
     ):
         pass
     publish(ours, ours.versions()[0])
-    with live.lease() as searcher:
+    with served.lease() as searcher:
         assert asked(searcher)[0] == ours.versions()[0]
 
 
-def test_open_version_survives_a_lost_current_file(ours: Library, live: LiveLibrary) -> None:
-    live.refresh(warm=False)
+def test_open_version_survives_a_lost_current_file(ours: Library, served: ServedLibrary) -> None:
+    served.refresh(warm=False)
     ours.storage.delete("CURRENT")
-    assert not live.refresh()
-    with live.lease() as searcher:
+    assert not served.refresh()
+    with served.lease() as searcher:
         assert asked(searcher)[0] == ours.versions()[0]
 
 
 def test_missing_library_setting_is_reported(cache: Path) -> None:
-    live = LiveLibrary(Settings(library="", cache=cache))
-    with pytest.raises(LibraryError, match="No library is named"), live.lease():
+    served = ServedLibrary(Settings(library="", cache=cache))
+    with pytest.raises(LibraryError, match="No library is named"), served.lease():
         pass
 
 
@@ -283,26 +283,26 @@ def test_s3_version_is_cached_until_its_last_query(ours: Library, cache: Path, s
     remote = Library(f"{s3}/library", cache)
     for entry in (entry for name in PARTS for entry in ours.storage.list(name)):
         remote.storage.write(entry.key, ours.storage.read(entry.key))
-    live = LiveLibrary(Settings(library=remote.uri, cache=cache))
+    served = ServedLibrary(Settings(library=remote.uri, cache=cache))
 
     def segments_of(*versions: str) -> set[str]:
         return {segment.name for version in versions for segment in ours.manifest(version).segments}
 
     def go_on_to(version: str) -> set[str]:
         publish(remote, version)
-        assert live.refresh(warm=False)
+        assert served.refresh(warm=False)
         return {path.name for path in folder.iterdir()}
 
     publish(remote, one)
-    with live.lease() as first:
+    with served.lease() as first:
         (segment,) = segments_of(one)
         (folder,) = (path.parent for path in (cache / "libraries").glob(f"*/segments/{segment}"))
         assert go_on_to(two) == segments_of(one, two)
-        with live.lease() as second:
+        with served.lease() as second:
             go_on_to(three)
             # Whatever has left the cache by now: who began with a version ends with it.
             assert [asked(each)[0] for each in (first, second)] == [one, two]
     assert {path.name for path in folder.iterdir()} == segments_of(three)
-    with live.lease() as searcher:
+    with served.lease() as searcher:
         assert asked(searcher)[0] == three
-    live.close()
+    served.close()
