@@ -229,7 +229,7 @@ class ServedLibrary:
             FindimgError: the new version cannot be opened. The old one stays live.
         """
         with self._opening:
-            name = self.library.current()
+            name = self.library.find_live_version()
             if name is None or name == self.version:
                 return False
             version = self.library.open(name)

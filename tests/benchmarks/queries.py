@@ -50,7 +50,7 @@ def measure(folder: Path, images: int, short: bool) -> list[Figure]:
     """Publish a library of `images` images in `folder` unless it exists, and measure queries."""
     uri, cache = str(folder / "library"), folder / "cache"
     told: list[Figure] = []
-    if Library(uri, cache).current() is None:
+    if Library(uri, cache).find_live_version() is None:
         merged = publish_made_up(uri, cache, images)
         told.append(Figure(f"merge and publish, {images:,} images, one process", merged, "s", load=load()))
     searcher = Searcher(Library(uri, cache).open(), open_words(EMBEDDED))

@@ -106,7 +106,9 @@ def plan(settings: Settings, images: int) -> dict[str, Any]:
     start = time.perf_counter()
     with Engine(settings) as engine, hold_lock(library.storage) as lock:
         session = WriteSession(library, lock, engine, StageClock())
-        planned = plan_images(session, listing, [encoder], LiveVersion(library.current(), served), allow_shrink=False)
+        planned = plan_images(
+            session, listing, [encoder], LiveVersion(library.find_live_version(), served), allow_shrink=False
+        )
         jobs = _jobs(session, settings, encoder, planned, listing)
     seconds = time.perf_counter() - start
     temporary = sum(path.stat().st_size for path in Path(listing.images.file.path).parent.iterdir())

@@ -92,12 +92,12 @@ def test_run_continues_after_a_full_disk(small_disk: Callable[[str], Path], sour
         run(library, cache, source, shard_size=20)
     committed = len(list(library.glob("embeddings/*/*/stats.json")))
     assert 0 < committed < 10
-    assert Library(str(library), cache).current() is None
+    assert Library(str(library), cache).find_live_version() is None
     # Room for all embeddings, and too little for a version.
     small_disk(f"{encoder + 4800}k")
     with pytest.raises(NotPublishedError, match="No space left on device"):
         run(library, cache, source, shard_size=20)
-    assert Library(str(library), cache).current() is None
+    assert Library(str(library), cache).find_live_version() is None
     small_disk("100m")
     report = run(library, cache, source, shard_size=20)
     assert report.embedded <= 200 - 20 * committed
@@ -131,7 +131,7 @@ def test_run_continues_after_a_lost_s3_connection(
     s3_storage.reset_client()
     time.sleep(2)
     library = Library(f"{s3}/library", cache)
-    assert library.current() is None
+    assert library.find_live_version() is None
     report = run(library.uri, cache, f"{s3}/team", shard_size=20)
     assert (report.images, report.failed) == (200, 0)
     assert 0 < report.embedded <= 160

@@ -74,7 +74,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def live_manifest(library: Library) -> Manifest | None:
     """Check the live version and return its manifest."""
-    if library.current() is None:
+    if library.find_live_version() is None:
         return None
     manifest = library.open().manifest
     assert verify(library, manifest).problems == []

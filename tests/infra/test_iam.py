@@ -132,7 +132,7 @@ def test_jobs_policy_allows_exactly_the_used_requests(buckets: Settings, tmp_pat
         for _ in range(2):
             report = index(buckets, [SOURCE])
         rebuild(buckets.model_copy(update={"visual_dim": "full"}))
-        verify(library, library.manifest(str(library.current())))
+        verify(library, library.manifest(str(library.find_live_version())))
         uri = next(entry.uri for entry in open_storage(SOURCE).list())
         forget(buckets, [uri])
         allow(buckets, [uri])

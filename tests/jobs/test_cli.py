@@ -72,14 +72,14 @@ def test_rollback_restores_the_version_before(
 ) -> None:
     library = tmp_path / "library"
     findimg_jobs("index", pictures, "--library", library)
-    first = Library(str(library), cache).current()
+    first = Library(str(library), cache).find_live_version()
     (pictures / "0.png").unlink()
     findimg_jobs("index", pictures, "--library", library)
     listed = findimg_jobs("versions", "--library", library).stdout.splitlines()
     assert len(listed) == 3
     assert listed[2].rstrip().endswith("live")
     assert f"Version {first} is live." in findimg_jobs("rollback", "--library", library).stdout
-    assert Library(str(library), cache).current() == first
+    assert Library(str(library), cache).find_live_version() == first
     assert_one_sentence(findimg_jobs("rollback", "--library", library), 2, "no version before the live one")
     assert_one_sentence(findimg_jobs("rollback", "nonsense", "--library", library), 2, "has no version 'nonsense'")
 
@@ -89,20 +89,20 @@ def test_rollback_to_a_named_version_repairs_current(
 ) -> None:
     library = tmp_path / "library"
     findimg_jobs("index", pictures, "--library", library)
-    version = str(Library(str(library), cache).current())
+    version = str(Library(str(library), cache).find_live_version())
     (library / "CURRENT").write_bytes(b"\0" * 5000)
     listed = findimg_jobs("versions", "--library", library)
     assert version in listed.stdout
     assert "CURRENT names no version" in listed.stderr
     assert_one_sentence(findimg_jobs("rollback", "--library", library), 2, "CURRENT names no version")
     assert f"Version {version} is live." in findimg_jobs("rollback", version, "--library", library).stdout
-    assert Library(str(library), cache).current() == version
+    assert Library(str(library), cache).find_live_version() == version
 
 
 def test_prune_reports_what_it_deleted(findimg_jobs: Command, pictures: Path, tmp_path: Path, cache: Path) -> None:
     library = Library(str(tmp_path / "library"), cache)
     findimg_jobs("index", pictures, "--library", library.uri)
-    first = library.manifest(str(library.current()))
+    first = library.manifest(str(library.find_live_version()))
     (pictures / "0.png").unlink()
     findimg_jobs("index", pictures, "--library", library.uri)
     assert findimg_jobs("prune", "--keep", "1", "--library", library.uri).stdout == "There was nothing to remove.\n"
@@ -110,7 +110,7 @@ def test_prune_reports_what_it_deleted(findimg_jobs: Command, pictures: Path, tm
     library.storage.write(f"versions/{first.version}/manifest.json", older.encode())
     pruned = findimg_jobs("prune", "--keep", "1", "--library", library.uri)
     assert pruned.stdout == f"Removed version {first.version}.\n"
-    assert library.versions() == [library.current()]
+    assert library.versions() == [library.find_live_version()]
 
 
 def test_retry_failed_reads_broken_images_again(findimg_jobs: Command, pictures: Path, tmp_path: Path) -> None:

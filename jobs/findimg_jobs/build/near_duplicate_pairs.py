@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.images.perceptual_hash import LENGTH
-from findimg.index.duplicates.groups import EXACT, compare_all
+from findimg.index.duplicates.groups import COMPARE_ALL_UP_TO, compare_all
 from findimg.index.duplicates.similar_features import ContentHashes, compare_hashed
 from findimg.index.duplicates.similar_hashes import PerceptualHashes
 from findimg.library.layout import HASHES_FILE, PERCEPTUAL_FILE
@@ -41,7 +41,7 @@ def find_near_duplicates(
     if not is_new.any():
         return np.empty((0, 2), np.int64)
     with build_folder() as folder:
-        if len(contents) <= EXACT:
+        if len(contents) <= COMPARE_ALL_UP_TO:
             pairs = compare_all(visual, contents, is_new, cosine)
         else:
             hashes = ContentHashes.in_files(folder, len(contents))

@@ -103,7 +103,9 @@ def _read_measures(version: Version) -> LibraryMeasures:
     if PROJECTION_FILE in manifest.files:
         path = version.path(PROJECTION_FILE)
         projection = open_projection(path, manifest.dim, manifest.visual.dim)
-        return LibraryMeasures(projection, projection.mean, manifest.coherence, manifest.captured, manifest.measured)
+        return LibraryMeasures(
+            projection, projection.mean, manifest.coherence, manifest.captured_variance, manifest.measured_images
+        )
     path = version.path(CENTRE_FILE)
     try:
         centre = np.load(path)
@@ -112,5 +114,5 @@ def _read_measures(version: Version) -> LibraryMeasures:
     if centre.shape != (manifest.dim,):
         raise LibraryError(f"{path} does not hold the mean of vectors of {manifest.dim} dimensions.")
     return LibraryMeasures(
-        None, np.asarray(centre, np.float32), manifest.coherence, manifest.captured, manifest.measured
+        None, np.asarray(centre, np.float32), manifest.coherence, manifest.captured_variance, manifest.measured_images
     )

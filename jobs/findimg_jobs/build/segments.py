@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import HeadError, NotPublishedError
-from findimg.heads.devise import Devise
 from findimg.heads.loading import open_head
+from findimg.heads.trained_head import TrainedHead
 from findimg.index.duplicates.similar_features import hash_features
 from findimg.index.mapped_files import new_array
 from findimg.index.postings import MIN_REGION_PROBABILITY, REGIONS, Postings, write_postings
@@ -146,7 +146,7 @@ def build_segment(
         images=len(images),
         visual=entry,
         joint=joint,
-        captured=round(measures.projection.captured(sample_rows(visual)), 4) if measures.projection else 1.0,
+        captured_variance=round(measures.projection.captured(sample_rows(visual)), 4) if measures.projection else 1.0,
         files={name: entries[name] for name in files},
         build_files={name: entries[name] for name in build_files},
     )
@@ -160,7 +160,7 @@ def _build_on_worker(task: _Task) -> SegmentEntry:
     config, storage = task.config, open_storage(task.library)
     words = open_words(config.words, ModelStore(task.models).words(config.words))
     head = open_head(config.head, words, config.fingerprint, storage)
-    if isinstance(head, Devise) and head.sha256 != config.head_sha256:
+    if isinstance(head, TrainedHead) and head.sha256 != config.head_sha256:
         raise HeadError(f"The head {config.head} was trained again during this run. Run again.")
     context = BuildContext(config, head, words, task.models)
     try:
@@ -195,7 +195,7 @@ def _write_joint(context: BuildContext, assembled: Assembled, folder: Path) -> t
     head, visual, count = context.head, assembled.visual, len(assembled.visual)
     classes, probabilities = assembled.classes, assembled.probabilities
     files = []
-    if isinstance(head, Devise):
+    if isinstance(head, TrainedHead):
         relevance = new_array(folder / RELEVANCE_FILE, np.float16, (len(head.labels), count))
         for chunk in _chunks(count):
             relevance[:, chunk] = head.relevance(np.asarray(visual[chunk], np.float32)).T

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from findimg.encoders.registry import near_duplicate_cosine
 from findimg.errors import LibraryError, NotPublishedError
-from findimg.heads.devise import Devise
+from findimg.heads.trained_head import TrainedHead
 from findimg.heads.weights import pack
 from findimg.index.duplicates.groups import name_groups
 from findimg.index.projection import FULL, write_projection
@@ -139,12 +139,12 @@ def build_version(
         dim=len(segments.measures.centre),
         visual_dim=config.visual_dim,
         coherence=segments.measures.coherence,
-        measured=segments.measures.images,
-        captured=round(segments.measures.captured, 4),
+        measured_images=segments.measures.images,
+        captured_variance=round(segments.measures.captured, 4),
         sources=list(config.sources),
         images=len(images),
         failed=request.failed,
-        noise=round(noise, 4),
+        noise_floor=round(noise, 4),
         segments=[each.entry for each in segments.files],
         files=entries,
     )
@@ -172,7 +172,9 @@ def _find_reusable(
 def _must_be_measured(reused: ReusableParts, context: BuildContext, images: int) -> bool:
     """Return whether the measures of the live version no longer fit the library."""
     live = reused.live
-    captured = sum(each.captured * each.images for each in live.segments) / sum(each.images for each in live.segments)
+    captured = sum(each.captured_variance * each.images for each in live.segments) / sum(
+        each.images for each in live.segments
+    )
     dimensions = _dimensions(context, live.dim)
     return is_drifted(reused.measures, captured, images, live.dim, dimensions)
 
@@ -193,7 +195,7 @@ def _kept_segments(reused: ReusableParts, request: BuildRequest, images: int) ->
     sizes = [SegmentSize(live.segments[number].images, int(counts[number])) for number in usable]
     new = images - sum(size.live for size in sizes)
     sizes += [SegmentSize(new, new)] if new else []
-    merged = request.merge_policy(sizes, config.partition_size)
+    merged = request.merge_policy(sizes, config.segment_size)
     return [number for place, number in enumerate(usable) if place not in merged]
 
 
@@ -231,7 +233,7 @@ def _build_segments(
         visual, classes = read_sample(library.storage, context.config.fingerprint, images)
         measures = measure_library(visual, classes, len(images), _dimensions(context, visual.shape[1]))
     missing = np.flatnonzero(is_missing)
-    pieces = -(-len(missing) // context.config.partition_size)
+    pieces = -(-len(missing) // context.config.segment_size)
     parts = [part for part in np.array_split(missing, max(1, pieces)) if len(part)]
     builder = SegmentBuilder(library.storage, context, measures, place.folder, place.engine)
     built = build_segments(builder, images, parts)
@@ -295,7 +297,7 @@ def _write_shared(
         write_projection(folder / PROJECTION_FILE, measures.projection)
     elif not measures.projection and CENTRE_FILE not in entries:
         np.save(folder / CENTRE_FILE, measures.centre)
-    if isinstance(context.head, Devise) and HEAD_FILE not in entries:
+    if isinstance(context.head, TrainedHead) and HEAD_FILE not in entries:
         (folder / HEAD_FILE).write_bytes(pack(context.head.weights))
     for file, key in models.items():
         if file not in entries:

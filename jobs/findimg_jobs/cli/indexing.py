@@ -157,7 +157,7 @@ def compact(
     ] = False,
 ) -> None:
     """Merge small segments of the live version, and rewrite those with more than a fifth of deleted images."""
-    before = Library(settings.library, settings.cache).current()
+    before = Library(settings.library, settings.cache).find_live_version()
     manifest = rebuild(settings, merge_policy=choose_purge if purge else choose_compaction)
     if manifest.version == before:
         print(f"There is nothing to compact. Version {manifest.version} stays live.")

@@ -9,8 +9,8 @@ from pathlib import Path
 from findimg.encoders.registry import fingerprint, text_files
 from findimg.errors import SettingsError
 from findimg.heads.base import Head
-from findimg.heads.devise import Devise
 from findimg.heads.loading import open_head
+from findimg.heads.trained_head import TrainedHead
 from findimg.index.postings import MIN_PROBABILITY, MIN_REGION_PROBABILITY
 from findimg.index.projection import DEFAULT, FULL
 from findimg.index.text_index import TEXT_FORMAT
@@ -39,7 +39,7 @@ class BuildConfig:
     head_sha256: str  # hash of a trained head, because a head can be trained again under its name; else empty
     visual_dim: str  # dimensions of the visual index after projection, or "full"
     sources: tuple[str, ...]
-    partition_size: int  # maximum number of images in one segment
+    segment_size: int  # maximum number of images in one segment
     near_duplicate_cosine: float | None = None  # measured by the library; None where the encoder's own value counts
 
 
@@ -83,10 +83,10 @@ def make_build_context(
         fingerprint=made_by,
         words=words.name,
         head=head.name,
-        head_sha256=head.sha256 if isinstance(head, Devise) else "",
+        head_sha256=head.sha256 if isinstance(head, TrainedHead) else "",
         visual_dim=_check_visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
         sources=tuple(open_storage(source).root for source in sources),
-        partition_size=settings.partition_size,
+        segment_size=settings.partition_size,
         near_duplicate_cosine=read_near_duplicate_cosine(storage, made_by) if text_files(backbone) else None,
     )
     return BuildContext(config, head, words, store.folder)

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 def read_live(library: Library) -> LiveVersion:
     """Return the live version."""
-    return LiveVersion(library.current(), library.live_manifest())
+    return LiveVersion(library.find_live_version(), library.live_manifest())
 
 
 def with_published_changes(
@@ -43,7 +43,7 @@ def with_published_changes(
     Raises:
         NotPublishedError: another run published with other sources or settings.
     """
-    if library.current() == before.name:
+    if library.find_live_version() == before.name:
         return before, images
     live = read_live(library)
     if before.manifest and live.manifest and _how_built(live.manifest) == _how_built(before.manifest):

@@ -100,7 +100,7 @@ def prune(library: Library, shard_size: int, keep: int = KEEP, grace: float = GR
 
 def _prune_versions(library: Library, keep: int, report: PruneReport) -> list[Manifest]:
     """Remove old versions. Return the manifests of the remaining ones."""
-    live = library.current()
+    live = library.find_live_version()
     kept = []
     for number, version in enumerate(reversed(library.versions())):
         try:

@@ -22,7 +22,7 @@ from findimg.index.version_files import (
     open_visual_index,
 )
 from findimg.library.catalog import Catalog, CatalogRow
-from findimg.library.filters import NO_FILTERS
+from findimg.library.catalog_filters import NO_FILTERS
 from findimg.library.layout import CATALOG_FILE, JOINT_FILE, VISUAL_FILE
 from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry

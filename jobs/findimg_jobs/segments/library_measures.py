@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
-from findimg.index.duplicates.groups import EXACT
+from findimg.index.duplicates.groups import COMPARE_ALL_UP_TO
 from findimg.index.postings import WHOLE, Postings, posting_files
 from findimg.index.projection import IMAGES_PER_DIMENSION, ProjectedVectors, Projection, fit_projection
 from findimg.index.vector_types.base import NEIGHBOURS, VectorRows
@@ -117,7 +117,7 @@ def is_drifted(before: LibraryMeasures, captured: float, images: int, dim: int, 
     """
     if captured < _LEAST_CAPTURED * before.captured:
         return True
-    is_large = images > EXACT if dimensions >= dim else _is_projected(images, dim, dimensions)
+    is_large = images > COMPARE_ALL_UP_TO if dimensions >= dim else _is_projected(images, dim, dimensions)
     return is_large and images >= GROWTH * before.images
 
 

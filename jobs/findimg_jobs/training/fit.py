@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from findimg.encoders.runtimes.keras_model import start_tensorflow
 from findimg.heads.conse import Conse
-from findimg.heads.devise import centre, layer_input
+from findimg.heads.trained_head import centre, layer_input
 from findimg.heads.weights import Weights
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
@@ -91,8 +91,8 @@ def calibrate(own: NDArray[np.float32], strange: NDArray[np.float32]) -> tuple[f
     """Return slope and offset of the log odds that an image shows one of the head's labels, given a cosine.
 
     Args:
-        own: float32[n], `Devise.centroid_cosine` of images with a known label.
-        strange: float32[m], `Devise.centroid_cosine` of images with an unknown label.
+        own: float32[n], `TrainedHead.centroid_cosine` of images with a known label.
+        strange: float32[m], `TrainedHead.centroid_cosine` of images with an unknown label.
 
     Source: linear discriminant analysis in one dimension, with equal variances and equal priors.
     """

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.heads.conse import Conse
-from findimg.heads.devise import Devise
 from findimg.heads.loading import head_key, head_name
+from findimg.heads.trained_head import TrainedHead
 from findimg.heads.weights import pack
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
@@ -112,7 +112,7 @@ def train(settings: Settings, labelled: str) -> TrainReport:
         left_out = np.arange(len(examples.labels)) % HELD_OUT == 0
         stranger = left_out[examples.label]
         weights, _ = fit(name, examples.select(~stranger & ~testing), manifest.fingerprint, words)
-        first = Devise(weights, words)
+        first = TrainedHead(weights, words)
         calibration = calibrate(
             first.centroid_cosine(examples.visual[~stranger & testing]),
             first.centroid_cosine(examples.visual[stranger]),
@@ -120,7 +120,7 @@ def train(settings: Settings, labelled: str) -> TrainReport:
         untrained = tuple(label for label, out in zip(examples.labels, left_out, strict=True) if out)
         held_out = compare(first, examples.select(stranger | testing), untrained, words)
         weights, epochs = fit(name, examples.select(~testing), manifest.fingerprint, words, calibration)
-        head = Devise(weights, words)
+        head = TrainedHead(weights, words)
         report = TrainReport(
             head=name,
             sha256=head.sha256,
@@ -144,7 +144,7 @@ def train(settings: Settings, labelled: str) -> TrainReport:
     return report
 
 
-def compare(head: Devise, examples: Examples, queries: Sequence[str], words: WordVectors) -> Comparison:
+def compare(head: TrainedHead, examples: Examples, queries: Sequence[str], words: WordVectors) -> Comparison:
     """Measure a head and `conse` on examples that were not used in training, with `queries` as labels."""
     figures = {head.name: _precision(examples.embed(head), examples, queries, words)}
     if examples.classes.shape[1]:

@@ -7,7 +7,7 @@ import numpy as np
 from findimg.errors import HeadError, ObjectMissingError
 from findimg.heads.base import Head
 from findimg.heads.conse import Conse
-from findimg.heads.devise import Devise
+from findimg.heads.trained_head import TrainedHead
 from findimg.heads.weights import MAX_BYTES, Weights, unpack
 from findimg.library.layout import HEAD_FILE
 from findimg.library.library import Version
@@ -82,7 +82,7 @@ def _open_untrained(name: str, words: WordVectors) -> Conse:
     return Conse(words, open_lexicon())
 
 
-def _open_trained(name: str, words: WordVectors, fingerprint: str, storage: Storage, key: str) -> Devise:
+def _open_trained(name: str, words: WordVectors, fingerprint: str, storage: Storage, key: str) -> TrainedHead:
     train_again = f"Train it again: findimg-jobs train LABELLED --head {name}."
     try:
         data = storage.read(key, limit=MAX_BYTES + 1)
@@ -103,7 +103,7 @@ def _open_trained(name: str, words: WordVectors, fingerprint: str, storage: Stor
     if weights.name != name:
         raise HeadError(f"{storage.uri(key)} contains the head {weights.name!r} instead of {name!r}. {train_again}")
     _check_models(weights, words, fingerprint, train_again)
-    return Devise(weights, words)
+    return TrainedHead(weights, words)
 
 
 def _check_models(weights: Weights, words: WordVectors, fingerprint: str, train_again: str) -> None:

@@ -28,7 +28,7 @@ class Weights:
         hidden, hidden_bias: float32[visual dim, units] and float32[units], the first layer.
         out, out_bias: float32[units, dim] and float32[dim], the second layer.
         centroids: float32[labels, visual dim], of length 1, mean of each label's centred training images.
-        target_cosines: float32[labels]. `Devise.embed` turns an image of the label until its cosine to the label's
+        target_cosines: float32[labels]. `TrainedHead.embed` turns an image of the label until its cosine to the label's
             direction is at least this.
         membership: float32[2], midpoint and width of a logistic function. Its argument is an image's cosine to the
             label's centroid, its value says how far to turn the image. It is lenient, so that nearly all images of a

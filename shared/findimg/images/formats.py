@@ -33,7 +33,7 @@ EXTRAS = {
 }
 # JPEG includes MPO. AVIF comes before HEIF, because some files of both begin alike and only Pillow's AVIF decoder
 # rejects the other format.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF")
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF")
 
 
 _AVIF = {b"avif", b"avis"}
@@ -48,11 +48,11 @@ def missing_extra(extension: str) -> str | None:
 
 
 def readable_formats(data: bytes) -> Iterator[str]:
-    """Yield the names in `FORMATS` that fit a file's first bytes."""
+    """Yield the names in `PILLOW_FORMATS` that fit a file's first bytes."""
     PIL.Image.init()
     # Decoders read the first bytes without a check of their number.
     start = data[:16].ljust(16, b"\0")
-    for name in FORMATS:
+    for name in PILLOW_FORMATS:
         if name == "HEIF":
             # pillow_heif opens AVIF, too, but cannot decode it.
             accepted = pillow_heif.is_supported(start) and not _AVIF & brands(data)
@@ -65,7 +65,7 @@ def readable_formats(data: bytes) -> Iterator[str]:
 
 
 def starts_like_an_image(head: bytes) -> bool:
-    """Return whether a file's first bytes are those of a format in `FORMATS`, or of JPEG XL if it can be read."""
+    """Return whether a file's first bytes are those of `PILLOW_FORMATS`, or of JPEG XL if it can be read."""
     if is_jpeg_xl(head):
         return missing_extra(".jxl") is None
     return bool(head) and any(readable_formats(head))

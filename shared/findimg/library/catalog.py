@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from findimg.errors import LibraryError
 from findimg.images.facts import FACT_COLUMNS, ImageFacts
-from findimg.library.filters import FOLDER, Filters, fold, sql_condition
+from findimg.library.catalog_filters import FOLDER, Filters, fold, sql_condition
 
 # What an image's date is from: the camera's metadata, the file's name, or the file's modification time.
 DateSource: TypeAlias = Literal["camera", "name", "file"]

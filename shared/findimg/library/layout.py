@@ -23,7 +23,7 @@ MANIFEST_FILE = "manifest.json"
 # Files of a segment. Row i of each is the same image.
 VISUAL_FILE = "visual.f16"  # float16[rows, dim]
 JOINT_FILE = "joint.f16"  # float16[rows, joint dim]
-RELEVANCE_FILE = "labels.f16"  # float16[labels, rows], `Devise.relevance` of every image
+RELEVANCE_FILE = "labels.f16"  # float16[labels, rows], `TrainedHead.relevance` of every image
 CATALOG_FILE = "catalog.sqlite"
 KEYS_FILE = "keys.parquet"  # what each row was made of, to reuse the segment, see `findimg_jobs.segments.segment_keys`
 HASHES_FILE = "hashes.npy"  # uint64[rows, 6], `hash_features` of every image

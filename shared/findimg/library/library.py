@@ -71,7 +71,7 @@ class Library:
         """The library's address."""
         return self.storage.root
 
-    def current(self) -> str | None:
+    def find_live_version(self) -> str | None:
         """Return the live version's name, or None before the first publish.
 
         Raises:
@@ -94,7 +94,7 @@ class Library:
         Raises:
             LibraryError: nothing is published, or CURRENT does not hold a version's name.
         """
-        name = self.current()
+        name = self.find_live_version()
         if name is None:
             raise self.not_published()
         return name
@@ -148,7 +148,7 @@ class Library:
         Raises:
             LibraryError: CURRENT does not hold a version's name.
         """
-        name = self.current()
+        name = self.find_live_version()
         try:
             return self.manifest(name) if name else None
         except LibraryError as error:

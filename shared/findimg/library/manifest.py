@@ -5,7 +5,7 @@ A version of schema 1 has no segments. It is read as a version with one segment,
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -56,6 +56,11 @@ def _check_segment_name(name: str) -> str:
 FileName = Annotated[str, AfterValidator(_check_file_name)]
 
 
+def _stored_as(name: str, default: Any = ...) -> Any:
+    """Return a field that manifests call by an older, shorter name."""
+    return Field(default, validation_alias=name, serialization_alias=name)
+
+
 class FileEntry(BaseModel):
     """Size and hash of one file of a version."""
 
@@ -84,12 +89,13 @@ class IndexEntry(BaseModel):
 class SegmentEntry(BaseModel):
     """One segment of a version: images with everything that a search needs to know about them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
     name: Annotated[str, AfterValidator(_check_segment_name)]  # hash of its content
     images: PositiveInt  # rows, with those of deleted images
     visual: IndexEntry
     joint: IndexEntry | None  # None when the encoder has no classes and no head was trained
-    captured: float = 1.0  # share of the embeddings' variance that the projection keeps, 0 to 1
+    # Share of the embeddings' variance that the projection keeps, 0 to 1.
+    captured_variance: float = _stored_as("captured", 1.0)
     files: dict[FileName, FileEntry]
     build_files: dict[FileName, FileEntry]  # files that only the building of later versions needs
 
@@ -112,7 +118,8 @@ class _Facts(BaseModel):
     sources: list[str]
     images: PositiveInt
     failed: NonNegativeInt
-    noise: float  # a term must exceed this relevance to count as shown by any image
+    # A term must exceed this relevance to count as shown by any image.
+    noise_floor: float = _stored_as("noise")
     files: dict[FileName, FileEntry]  # files for all segments
 
 
@@ -129,8 +136,10 @@ class Manifest(_Facts):
 
     schema_: Literal[1, 2] = Field(default=SCHEMA, alias="schema")
     recipe: str  # hash of everything besides the images that decides how a segment looks
-    measured: PositiveInt  # images of the version for which projection and coherence were measured
-    captured: float = 1.0  # share of the variance that the projection kept when it was measured, 0 to 1
+    # Images of the version for which projection and coherence were measured.
+    measured_images: PositiveInt = _stored_as("measured")
+    # Share of the variance that the projection kept when it was measured, 0 to 1.
+    captured_variance: float = _stored_as("captured", 1.0)
     segments: list[SegmentEntry] = Field(min_length=1)
     # The features of the same images by a second encoder, with segments and files of their own. Items have the same
     # numbers in both.
@@ -257,4 +266,4 @@ def _upgraded(old: _Manifest1) -> Manifest:
     )
     facts = {name: getattr(old, name) for name in _Facts.model_fields}
     facts["files"] = {name: entry for name, entry in old.files.items() if name in _LIBRARY_WIDE}
-    return Manifest(**facts, schema=1, recipe="", measured=old.images, segments=[segment])
+    return Manifest(**facts, schema=1, recipe="", measured_images=old.images, segments=[segment])

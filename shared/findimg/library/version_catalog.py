@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.library.catalog import UNDATED, Catalog, CatalogRow
-from findimg.library.filters import Filters
+from findimg.library.catalog_filters import Filters
 from findimg.library.items import ItemRows
 from findimg.library.layout import CATALOG_FILE
 from findimg.library.library import Version

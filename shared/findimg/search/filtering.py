@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.library.filters import Filters
+from findimg.library.catalog_filters import Filters
 from findimg.library.version_catalog import VersionCatalog
 from findimg.search.answers.folders import nearest_folders
 from findimg.terminal import counted

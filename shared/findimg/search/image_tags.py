@@ -1,7 +1,7 @@
 """Tags of an image, by all sources that know words for it."""
 
 from findimg.errors import QueryError
-from findimg.heads.devise import Devise
+from findimg.heads.trained_head import TrainedHead
 from findimg.search.evidence.sources import EvidenceSources
 from findimg.search.image_features import ImageFeatures, fits
 from findimg.search.search_files import SearchFiles
@@ -35,10 +35,10 @@ class ImageTags:
             joint = self._head.embed(visual[None], classes[None], probabilities[None])[0]
             tags = self._tagger.tags(joint, classes, probabilities, k)
         taught = self._sources.taught.tags(features.visual)
-        if not isinstance(self._head, Devise) and not taught:
+        if not isinstance(self._head, TrainedHead) and not taught:
             return tags
         scores = {tag.word: tag.score for tag in tags}
-        if isinstance(self._head, Devise):
+        if isinstance(self._head, TrainedHead):
             for label, relevance in zip(self._head.labels, self._head.relevance(visual[None])[0], strict=True):
                 if relevance >= MIN_TAG_SCORE:
                     scores[label] = max(scores.get(label, 0), round(float(relevance), 3))

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.heads.base import Head
-from findimg.heads.devise import Devise
 from findimg.heads.loading import open_version_head
+from findimg.heads.trained_head import TrainedHead
 from findimg.index.duplicates.groups import Duplicates
 from findimg.index.postings import REGIONS, WHOLE
 from findimg.index.segmented import (
@@ -112,6 +112,6 @@ def _open_word_files(version: Version, rows: ItemRows, visual: SegmentedMatrix, 
         regions=open_postings(version, rows, REGIONS),
         visual=visual,
         joint=open_joint(version, rows),
-        relevance=open_relevance(version, rows, len(head.labels)) if isinstance(head, Devise) else None,
+        relevance=open_relevance(version, rows, len(head.labels)) if isinstance(head, TrainedHead) else None,
         vocabulary=read_vocabulary(version.path(VOCABULARY_FILE), manifest.dim) if has_vocabulary else None,
     )

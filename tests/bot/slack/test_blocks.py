@@ -43,9 +43,9 @@ MANIFEST = Manifest(
     sources=["s3://photos/2024"],
     images=12345,
     failed=0,
-    noise=0.01,
+    noise_floor=0.01,
     recipe="r",
-    measured=12345,
+    measured_images=12345,
     segments=[
         SegmentEntry(
             name="5e6",

@@ -9,7 +9,7 @@ import pytest
 from tests.shared.index.test_perceptual_hashes import encoded, scene, slide
 
 from findimg.images import decode
-from findimg.index.duplicates.groups import EXACT
+from findimg.index.duplicates.groups import COMPARE_ALL_UP_TO
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
@@ -26,12 +26,12 @@ def names(searcher: Searcher) -> list[list[str]]:
     return sorted(sorted(Path(uri).name for uri in (hit.uri, *hit.copies, *hit.near_duplicates)) for hit in hits)
 
 
-@pytest.mark.parametrize("exact", [EXACT, 2])
+@pytest.mark.parametrize("exact", [COMPARE_ALL_UP_TO, 2])
 def test_slides_stay_apart_and_resized_pictures_are_folded(
     exact: int, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(near_duplicate_pairs, "EXACT", exact)
-    monkeypatch.setattr("findimg.index.duplicates.similar_hashes._EXACT", exact)
+    monkeypatch.setattr(near_duplicate_pairs, "COMPARE_ALL_UP_TO", exact)
+    monkeypatch.setattr("findimg.index.duplicates.similar_hashes._COMPARE_ALL_UP_TO", exact)
     photos = tmp_path / "photos"
     photos.mkdir()
     for seed in range(6):

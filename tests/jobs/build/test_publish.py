@@ -43,8 +43,8 @@ def make_version(folder: Path, name: str, images: int = 10) -> BuiltVersion:
         failed=0,
         visual_dim="full",
         coherence=[],
-        measured=images,
-        noise=0.0,
+        measured_images=images,
+        noise_floor=0.0,
         segments=[segment],
         files={},
     )
@@ -62,7 +62,7 @@ def test_readers_see_the_old_version_until_the_new_one_is_complete(place: str, t
     with hold_lock(library.storage) as lock:
         publish(library, make_version(tmp_path / "draft", "one"), lock, allow_shrink=False)
     assert order[-3:] == ["segments/segment-one/catalog.sqlite", "versions/one/manifest.json", "CURRENT"]
-    assert library.current() == "one"
+    assert library.find_live_version() == "one"
     assert library.manifest("one").images == 10
 
 
@@ -75,7 +75,7 @@ def test_incomplete_version_is_not_published(place: str, tmp_path: Path) -> None
         pytest.raises(NotPublishedError, match=r"is not complete in storage: .*catalog.sqlite"),
     ):
         publish(library, built, lock, allow_shrink=False)
-    assert library.current() is None
+    assert library.find_live_version() is None
 
 
 @pytest.mark.parametrize(("images", "refused"), [(5, False), (4, True)])
@@ -89,7 +89,7 @@ def test_losing_more_than_half_is_refused(place: str, tmp_path: Path, images: in
                 publish(library, smaller, lock, allow_shrink=False)
         else:
             publish(library, smaller, lock, allow_shrink=False)
-    assert library.current() == ("one" if refused else "two")
+    assert library.find_live_version() == ("one" if refused else "two")
     assert library.versions() == (["one"] if refused else ["one", "two"])
 
 
@@ -103,7 +103,7 @@ def test_sleeping_writer_does_not_undo_a_later_publish(
         monkeypatch.setattr(lock, "check", lambda: library.storage.write("CURRENT", b"other"))
         with pytest.raises(NotPublishedError, match="Another run published first"):
             publish(library, make_version(tmp_path / "draft", "two"), lock, allow_shrink=False)
-    assert library.current() == "other"
+    assert library.find_live_version() == "other"
 
 
 def test_publish_with_lost_response_succeeds(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,16 +112,16 @@ def test_publish_with_lost_response_succeeds(place: str, tmp_path: Path, monkeyp
     with hold_lock(library.storage) as lock:
         monkeypatch.setattr(library.storage, "create", lambda key, data: create(key, data) and False)
         publish(library, make_version(tmp_path / "draft", "one"), lock, allow_shrink=False)
-    assert library.current() == "one"
+    assert library.find_live_version() == "one"
 
 
 def test_unreadable_manifest_is_not_published(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path / "cache")
     built = make_version(tmp_path / "draft", "one")
-    built = replace(built, manifest=built.manifest.model_copy(update={"noise": float("nan")}))
+    built = replace(built, manifest=built.manifest.model_copy(update={"noise_floor": float("nan")}))
     with hold_lock(library.storage) as lock, pytest.raises(LibraryError, match="noise"):
         publish(library, built, lock, allow_shrink=False)
-    assert library.current() is None
+    assert library.find_live_version() is None
 
 
 def test_writer_without_its_lock_publishes_nothing(place: str, tmp_path: Path) -> None:
@@ -130,4 +130,4 @@ def test_writer_without_its_lock_publishes_nothing(place: str, tmp_path: Path) -
         open_storage(place).write("LOCK", b'{"owner": "b:2", "token": "other", "since": 0, "beat": 0}')
         with pytest.raises(NotPublishedError, match="lost the library's lock to b:2"):
             publish(library, make_version(tmp_path / "draft", "one"), lock, allow_shrink=False)
-    assert library.current() is None
+    assert library.find_live_version() is None

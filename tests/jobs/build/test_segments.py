@@ -165,9 +165,9 @@ def test_noise_floor_is_right_after_all_stored_images_of_a_term_are_deleted(
     after = publish_images(ours, left, known, keep_all).manifest
     assert [each.name for each in after.segments] == [segment.name]
     fresh, _ = open_store(store, tmp_path / "fresh", cache)
-    expected = publish_images(fresh, left, known).manifest.noise
-    assert after.noise == pytest.approx(expected, abs=1e-4)
-    assert after.noise < before.noise
+    expected = publish_images(fresh, left, known).manifest.noise_floor
+    assert after.noise_floor == pytest.approx(expected, abs=1e-4)
+    assert after.noise_floor < before.noise_floor
 
 
 def test_shard_compaction_leaves_one_segment_without_deleted_images(store: Path, tmp_path: Path, cache: Path) -> None:

@@ -63,7 +63,7 @@ def test_added_image_is_published_and_nothing_else_is_read(
 
 
 def test_image_that_the_version_has_changes_nothing(config: Settings, pictures: Path, reads: list[str]) -> None:
-    version = Library(config.library, config.cache).current()
+    version = Library(config.library, config.cache).find_live_version()
     reads.clear()
     assert add(config, [str(pictures / "0.png")]) == AddReport(str(version), 6, (), ())
     assert reads == []
@@ -72,7 +72,7 @@ def test_image_that_the_version_has_changes_nothing(config: Settings, pictures: 
 def test_image_that_cannot_be_added_is_named(config: Settings, pictures: Path, tmp_path: Path, draw: Draw) -> None:
     library = Library(config.library, config.cache)
     forget(config, [f"{pictures}/5.png"])
-    before = library.current()
+    before = library.find_live_version()
     draw(tmp_path / "elsewhere" / "6.png", 6)
     (pictures / "broken.png").write_bytes(b"no image")
     cases: list[tuple[str, type[FindimgError], str]] = [
@@ -84,7 +84,7 @@ def test_image_that_cannot_be_added_is_named(config: Settings, pictures: Path, t
     for uri, error, message in cases:
         with pytest.raises(error, match=message):
             add(config, [uri])
-    assert library.current() == before
+    assert library.find_live_version() == before
     draw(pictures / "6.png", 6)
     report = add(config, [f"{pictures}/6.png", f"{pictures}/broken.png"])
     assert report.added == (f"{pictures}/6.png",)

@@ -24,7 +24,7 @@ from findimg.errors import (
     StorageError,
 )
 from findimg.images import decode
-from findimg.library.filters import Filters
+from findimg.library.catalog_filters import Filters
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.storage.base import Storage, open_storage
@@ -342,7 +342,7 @@ def test_strict_publishes_nothing_if_an_image_fails(tmp_path: Path, pictures: Pa
     (pictures / "broken.jpg").write_bytes(b"no image")
     with pytest.raises(NotPublishedError, match=r"1 image could not be read and --strict"):
         run(library, pictures, strict=True)
-    assert Library(library, cache).current() is None
+    assert Library(library, cache).find_live_version() is None
     (pictures / "broken.jpg").unlink()
     assert counts(run(library, pictures, strict=True)) == (6, 0, 6, 0, 0)
 
@@ -354,7 +354,7 @@ def test_losing_more_than_half_is_refused_unless_allowed(tmp_path: Path, picture
         (pictures / f"{number}.png").unlink()
     with pytest.raises(NotPublishedError, match=r"would hold 2 images where the live one holds 6.*--allow-shrink"):
         run(library, pictures)
-    assert Library(library, cache).current() == before.version
+    assert Library(library, cache).find_live_version() == before.version
     assert run(library, pictures, allow_shrink=True).images == 2
     assert indexed(library, cache) == {"4.png", "5.png"}
 
@@ -364,7 +364,7 @@ def test_folder_of_broken_images_publishes_nothing(tmp_path: Path, run: Run, cac
     (tmp_path / "source" / "broken.jpg").write_bytes(b"no image")
     with pytest.raises(NotPublishedError, match="nothing to publish"):
         run(str(tmp_path / "library"), tmp_path / "source")
-    assert Library(str(tmp_path / "library"), cache).current() is None
+    assert Library(str(tmp_path / "library"), cache).find_live_version() is None
 
 
 def test_failed_run_writes_a_report_with_the_reason(tmp_path: Path, pictures: Path, run: Run) -> None:
@@ -406,7 +406,7 @@ def test_encoder_whose_weights_are_missing_is_not_added(tmp_path: Path, pictures
     before = run(library, pictures)
     with pytest.raises(ModelError, match="onnx-clip needs a model"):
         run(library, pictures, backbone="onnx-clip")
-    assert Library(library, cache).current() == before.version
+    assert Library(library, cache).find_live_version() == before.version
 
 
 def test_second_writer_is_refused(tmp_path: Path, pictures: Path, run: Run) -> None:
@@ -420,7 +420,7 @@ def test_equal_images_give_equal_bytes(tmp_path: Path, pictures: Path, run: Run,
     for library in (str(tmp_path / "one"), str(tmp_path / "two")):
         run(library, pictures)
         opened = Library(library, cache)
-        files.append(opened.manifest(str(opened.current())).files)
+        files.append(opened.manifest(str(opened.find_live_version())).files)
     assert files[0] == files[1]
 
 
@@ -429,7 +429,7 @@ def test_merge_reads_no_image(tmp_path: Path, pictures: Path, run: Run, cache: P
     run(library, pictures)
     shutil.rmtree(pictures)
     live = Library(library, cache)
-    before = live.manifest(str(live.current()))
+    before = live.manifest(str(live.find_live_version()))
     # As if made by an older findimg: the recipe differs, so all segments are built again.
     older = before.model_copy(update={"recipe": "other"}).model_dump_json(by_alias=True)
     open_storage(library).write(f"versions/{before.version}/manifest.json", older.encode())
@@ -465,7 +465,7 @@ def test_incomplete_live_version_is_published_again(
 ) -> None:
     library = Library(str(tmp_path / "library"), cache)
     run(library.uri, pictures)
-    damaged = library.current()
+    damaged = library.find_live_version()
     version = library.open()
     damage(version.folder(version.manifest.segments[0]) / "visual.f16")
     reads.clear()
@@ -581,7 +581,7 @@ def test_source_that_became_empty_is_refused_unless_allowed(
     open_storage(second).delete("x.png")
     with pytest.raises(NotPublishedError, match=r"/b has no image any more, but the library holds 1 of its images"):
         run(library, first, second)
-    assert Library(library, cache).current() == version
+    assert Library(library, cache).find_live_version() == version
     assert run(library, first, second, allow_shrink=True).images == 6
 
 

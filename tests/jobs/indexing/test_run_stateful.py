@@ -203,12 +203,12 @@ class History(RuleBasedStateMachine):
     def run(self, changes: list[tuple[str, str, str, int]], retry_failed: bool) -> None:
         self.change(changes)
         good = self.good()
-        before = self.library.current()
+        before = self.library.find_live_version()
         stored = {key.sha256 for key in self.known().select_keys("holds")}
         if not good:
             with pytest.raises(FindimgError, match=r"There is no image|nothing to publish"):
                 self.index(retry_failed)
-            assert self.library.current() == before
+            assert self.library.find_live_version() == before
             return
         report = self.index(retry_failed)
         new = [data for data in good.values() if hash_of(data) not in stored]
@@ -221,7 +221,7 @@ class History(RuleBasedStateMachine):
 
     @rule(name=NAMES, seed=SEEDS)
     def add(self, name: str, seed: int) -> None:
-        if self.library.current() and name not in self.blocked:
+        if self.library.find_live_version() and name not in self.blocked:
             images = self.live() | {name: picture(seed)}
             self.put(name, picture(seed), self.tick())
             add(self.settings, [self.source.uri(name)])
@@ -246,7 +246,7 @@ class History(RuleBasedStateMachine):
 
     @rule(purge=st.booleans())
     def compact(self, purge: bool) -> None:
-        if self.library.current():
+        if self.library.find_live_version():
             images = self.live()
             manifest = rebuild(self.settings, merge_policy=choose_purge if purge else choose_compaction)
             assert len(manifest.segments) == 1
@@ -257,7 +257,7 @@ class History(RuleBasedStateMachine):
         if versions := self.library.versions():
             chosen = versions[number % len(versions)]
             rollback(version=chosen, library=self.library.uri, cache=self.cache)
-            assert self.library.current() == chosen
+            assert self.library.find_live_version() == chosen
             self.expect(self.versions[chosen])
 
     @rule(changes=CHANGES, at=st.integers(1, 35), done=st.booleans())
@@ -267,14 +267,14 @@ class History(RuleBasedStateMachine):
 
     @rule(name=NAMES, seed=SEEDS, at=st.integers(1, 25), done=st.booleans())
     def add_and_die(self, name: str, seed: int, at: int, done: bool) -> None:
-        if self.library.current() and name not in self.blocked:
+        if self.library.find_live_version() and name not in self.blocked:
             self.put(name, picture(seed), self.tick())
             uri = self.source.uri(name)
             self.die(at, done, lambda: add(self.settings, [uri]), self.live() | {name: picture(seed)})
 
     @rule(at=st.integers(1, 25), done=st.booleans())
     def compact_and_die(self, at: int, done: bool) -> None:
-        if self.library.current():
+        if self.library.find_live_version():
             self.die(at, done, lambda: rebuild(self.settings, merge_policy=choose_purge), self.live())
 
     @rule(number=SEEDS, at=st.integers(1, 25), done=st.booleans())
@@ -308,7 +308,7 @@ class History(RuleBasedStateMachine):
 
     def die(self, at: int, done: bool, doomed: Callable[[], object], images: dict[str, bytes]) -> None:
         """Do something that dies at the `at`-th change. If it publishes a version, that has these images."""
-        before = self.library.current()
+        before = self.library.find_live_version()
         with crashing(at, done), suppress(SettingsError, NotPublishedError):
             doomed()
         storage = self.library.storage
@@ -322,7 +322,7 @@ class History(RuleBasedStateMachine):
         # A version whose manifest is complete can be rolled back to, although it never was live.
         for version in set(self.library.versions()) - self.versions.keys():
             self.versions[version] = images
-        if self.library.current() != before:
+        if self.library.find_live_version() != before:
             self.expect(images)
 
     def expect(self, images: dict[str, bytes]) -> None:
@@ -359,7 +359,7 @@ class History(RuleBasedStateMachine):
 
     def check(self) -> None:
         """Check that the live version is sound and all its images are in the embedding store."""
-        if self.library.current():
+        if self.library.find_live_version():
             live = self.library.open().manifest
             findings = verify(self.library, live)
             assert (findings.problems, findings.compared) == ([], live.images)
@@ -377,7 +377,7 @@ class History(RuleBasedStateMachine):
 
     def live(self) -> dict[str, bytes]:
         """Return the images of the live version, by name."""
-        current = self.library.current()
+        current = self.library.find_live_version()
         return dict(self.versions[current]) if current else {}
 
     def good(self) -> dict[str, bytes]:

@@ -117,7 +117,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("engine")
 def test_dry_run_names_everything_and_changes_nothing(library: Library, photos: Path) -> None:
-    before = library.current()
+    before = library.find_live_version()
     result = forget(library, photos / "cat.png", photos / "mirrored.png", "--dry-run")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
@@ -129,7 +129,7 @@ def test_dry_run_names_everything_and_changes_nothing(library: Library, photos: 
         f"Near-duplicate, stays: {photos / 'coffee.png'}",
         "Nothing was changed.",
     ]
-    assert (library.current(), len(indexed(library, photos))) == (before, 7)
+    assert (library.find_live_version(), len(indexed(library, photos))) == (before, 7)
 
 
 @pytest.mark.usefixtures("engine")
@@ -141,7 +141,7 @@ def test_copies_and_near_duplicates_are_forgotten_on_request(library: Library, p
 
 @pytest.mark.usefixtures("engine")
 def test_earlier_versions_are_deleted_only_after_a_yes(library: Library, photos: Path, run: Run) -> None:
-    first = library.current()
+    first = library.find_live_version()
     assert first
     (photos / "rocket.png").unlink()
     run(library.uri, photos)

@@ -27,7 +27,7 @@ def library(tmp_path: Path, pictures: Path, draw: Callable[[Path, int], None], r
 
 
 def live(library: Library) -> Manifest:
-    return library.manifest(str(library.current()))
+    return library.manifest(str(library.find_live_version()))
 
 
 def folder_of(library: Library) -> Path:

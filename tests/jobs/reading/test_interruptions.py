@@ -79,7 +79,7 @@ def test_killed_run_resumes_and_reads_nothing_twice(pages: Path, tmp_path: Path,
         time.sleep(0.02)
     process.kill()
     process.join()
-    assert library.current() is None
+    assert library.find_live_version() is None
     before = text_keys(read_committed_texts(library.storage))
     assert 2 * 2 <= len(before) < PAGES
     report = index(Settings(library=library.uri, cache=cache, engine="local", read_text="all"), [str(pages)])

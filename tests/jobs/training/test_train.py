@@ -209,7 +209,7 @@ def test_invalid_labels_are_rejected_before_training(
 
 def test_too_few_images_or_labels_are_rejected(settings: Settings, labelled: Path, cache: Path) -> None:
     library = Library(settings.library, cache)
-    manifest = library.manifest(str(library.current()))
+    manifest = library.manifest(str(library.find_live_version()))
     uris = {str(path): path.parent.name for path in sorted(labelled.glob("*/*.png"))}
     few = dict(list(uris.items())[:-4])
     with pytest.raises(HeadError, match=r"at least 5 different images\. These labels have fewer: sand\."):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from findimg.errors import HeadError
-from findimg.heads.devise import Devise
 from findimg.heads.loading import head_key, open_head
+from findimg.heads.trained_head import TrainedHead
 from findimg.heads.weights import Weights, pack
 from findimg.storage.folder import FolderStorage
 from findimg.text.vectors import WordVectors
@@ -22,11 +22,11 @@ def save(folder: Path, weights: Weights) -> FolderStorage:
 def test_stored_head_opens_with_equal_weights(tmp_path: Path, weights: Weights, words: WordVectors) -> None:
     opened = open_head("devise:test", words, "f1", save(tmp_path, weights))
 
-    assert isinstance(opened, Devise)
+    assert isinstance(opened, TrainedHead)
     assert opened.labels == weights.labels
-    assert opened.sha256 == Devise(weights, words).sha256
+    assert opened.sha256 == TrainedHead(weights, words).sha256
     images = np.random.default_rng(0).random((3, len(weights.mean)), np.float32)
-    np.testing.assert_array_equal(opened.relevance(images), Devise(weights, words).relevance(images))
+    np.testing.assert_array_equal(opened.relevance(images), TrainedHead(weights, words).relevance(images))
 
 
 def test_conse_needs_no_library(tmp_path: Path, words: WordVectors) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from findimg.errors import LibraryError
 from findimg.images import ImageFacts
 from findimg.library.catalog import UNDATED, Catalog, CatalogRow, DateSource, write_catalog
-from findimg.library.filters import Filters, fold
+from findimg.library.catalog_filters import Filters, fold
 
 
 def row(uri: str, taken: datetime | None = None, form: str = "JPEG", dated_by: DateSource | None = None) -> CatalogRow:

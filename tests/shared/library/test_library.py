@@ -42,8 +42,8 @@ def manifest_of(files: Mapping[str, bytes], version: str = NAME) -> Manifest:
         dim=3,
         visual_dim="full",
         coherence=[],
-        measured=1,
-        noise=0.0,
+        measured_images=1,
+        noise_floor=0.0,
         sources=["/photos"],
         images=1,
         failed=0,
@@ -86,7 +86,7 @@ def test_earlier_version_is_opened_by_name(place: str, tmp_path: Path) -> None:
     publish(place)
     library = Library(place, tmp_path / "cache")
     assert library.open("20250101T000000Z-old").manifest.version == "20250101T000000Z-old"
-    assert library.current() == NAME
+    assert library.find_live_version() == NAME
 
 
 def test_complete_versions_are_listed_oldest_first(place: str, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_complete_versions_are_listed_oldest_first(place: str, tmp_path: Path) -
 
 def test_error_for_a_missing_library_names_its_place(place: str, tmp_path: Path) -> None:
     library = Library(place, tmp_path)
-    assert library.current() is None
+    assert library.find_live_version() is None
     assert library.versions() == []
     with pytest.raises(LibraryError, match=r"Nothing is published in .*place\. Run findimg-jobs index first\."):
         library.open()
@@ -114,7 +114,7 @@ def test_error_for_a_missing_library_names_its_place(place: str, tmp_path: Path)
 
 
 def test_library_name_that_is_not_utf8_has_a_cache(tmp_path: Path) -> None:
-    assert Library(f"{tmp_path}/\udcff", tmp_path).current() is None
+    assert Library(f"{tmp_path}/\udcff", tmp_path).find_live_version() is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from findimg.images import ImageFacts
 from findimg.library.catalog import CatalogRow, write_catalog
-from findimg.library.filters import NO_FILTERS, Filters
+from findimg.library.catalog_filters import NO_FILTERS, Filters
 from findimg.library.items import ItemRows
 from findimg.library.library import Version
 from findimg.library.manifest import IndexEntry, SegmentEntry

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findimg.errors import QueryError
-from findimg.library.filters import NO_FILTERS, Filters, fold, folder_part, name_part
+from findimg.library.catalog_filters import NO_FILTERS, Filters, fold, folder_part, name_part
 from findimg.search.query import LONGEST, MOST_TERMS, Query, Term, filters_beside_image, parse
 from findimg.search.query.filters import FIELDS, FORMATS
 from findimg.text.lexicon import FILLERS

@@ -34,7 +34,7 @@ from findimg.index.duplicates.similar_features import ContentHashes, compare_has
 from findimg.index.vector_types.base import VectorRows
 from findimg.vectors import normalised
 
-EXACT = 4096  # contents up to which all pairs are compared
+COMPARE_ALL_UP_TO = 4096  # contents up to which all pairs are compared
 
 
 def group_duplicates(
@@ -57,7 +57,7 @@ def group_duplicates(
     firsts = first_copies(hashes)
     contents = np.flatnonzero(firsts == np.arange(len(firsts)))
     is_new = np.ones(len(contents), np.bool_)
-    if len(contents) <= EXACT:
+    if len(contents) <= COMPARE_ALL_UP_TO:
         pairs = compare_all(visual, contents, is_new, cosine)
     else:
         sample = contents[:: -(-len(contents) // 20_000)]

@@ -25,7 +25,7 @@ _COPY_BITS = 20  # maximum number of differing bits of copies
 # Percentage of the most frequent colour from which on an image is flat, such as a slide or a product on white.
 _FLAT = 30
 _LINKS = 8  # following images with equal bits in two rows that an image is compared with
-_EXACT = 4096  # images up to which all pairs are compared
+_COMPARE_ALL_UP_TO = 4096  # images up to which all pairs are compared
 _BLOCK = 256  # images that are compared with all at a time
 
 
@@ -87,7 +87,7 @@ class PerceptualHashes:
         Args:
             is_new: bool[n].
         """
-        find = self._compare_all if len(is_new) <= _EXACT else self._compare_rows
+        find = self._compare_all if len(is_new) <= _COMPARE_ALL_UP_TO else self._compare_rows
         pairs = np.unique(np.concatenate([np.empty((0, 2), np.int64), *find(is_new)]), axis=0)
         # Images without edges, such as blank pages, have no bits to compare.
         return np.asarray(pairs[self.bits[pairs].any(axis=2).all(axis=1)])

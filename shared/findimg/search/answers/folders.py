@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rapidfuzz import fuzz, process
 
-from findimg.library.filters import fold
+from findimg.library.catalog_filters import fold
 from findimg.search.query.pieces import quoted
 from findimg.text.enumeration import enumerated
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from findimg.heads.devise import Devise
+from findimg.heads.trained_head import TrainedHead
 from findimg.index.text_index import TextKind
 from findimg.search.evidence.base import VisualEvidence
 from findimg.search.evidence.classes import ClassEvidence
@@ -47,7 +47,7 @@ def open_sources(files: SearchFiles, kinds: Collection[TextKind], text_vectors: 
     """
     for_words, images = files.for_words, files.manifest.images
     trained: TrainedEvidence | None = None
-    if isinstance(for_words.head, Devise) and for_words.relevance is not None:
+    if isinstance(for_words.head, TrainedHead) and for_words.relevance is not None:
         trained = TrainedEvidence(for_words.head, for_words.relevance, files.lexicon)
     sentences: SentenceEvidence | None = None
     if text_vectors and for_words.vocabulary:

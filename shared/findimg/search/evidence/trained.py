@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.heads.devise import Devise
+from findimg.heads.trained_head import TrainedHead
 from findimg.index.segmented import SegmentedRelevance
 from findimg.search.terms.expansion import ExpandedTerm
 from findimg.text.lexicon import Lexicon
@@ -12,11 +12,11 @@ from findimg.text.lexicon import Lexicon
 class TrainedEvidence:
     """Knows the labels of a trained head, in singular and plural."""
 
-    def __init__(self, head: Devise, relevance: SegmentedRelevance, lexicon: Lexicon):
+    def __init__(self, head: TrainedHead, relevance: SegmentedRelevance, lexicon: Lexicon):
         """Use a head's labels.
 
         Args:
-            relevance: float16[labels, images], `Devise.relevance` of every image.
+            relevance: float16[labels, images], `TrainedHead.relevance` of every image.
         """
         labels = enumerate(head.labels)
         self.labels = {lexicon.singular(label) or label.lower(): row for row, label in labels}

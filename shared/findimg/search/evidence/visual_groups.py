@@ -41,7 +41,7 @@ class VisualGroups:
         self._sources = sources
         self._images = files.manifest.images
         self._lexicon = files.lexicon
-        self.noise = NOISE_RELEVANCE if sources.sentences else files.for_words.manifest.noise
+        self.noise = NOISE_RELEVANCE if sources.sentences else files.for_words.manifest.noise_floor
         self._text, self._taught = sources.text, sources.taught
         self._trained, self._sentences = sources.trained, sources.sentences
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=files.lexicon, words=files.words))

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal, TypeAlias
 
 from findimg.errors import QueryError
-from findimg.library.filters import NO_FILTERS, Filters, fold, folder_part, name_part
+from findimg.library.catalog_filters import NO_FILTERS, Filters, fold, folder_part, name_part
 from findimg.search.query.pieces import Piece
 from findimg.text.typed.dates import read_range
 

@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import Literal
 
 from findimg.errors import QueryError
-from findimg.library.filters import NO_FILTERS, Filters
+from findimg.library.catalog_filters import NO_FILTERS, Filters
 from findimg.search.query.filters import Order, read_filters
 from findimg.search.query.pieces import Piece, quoted
 from findimg.search.query.scanner import Scanner

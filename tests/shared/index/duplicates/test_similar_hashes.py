@@ -106,7 +106,7 @@ def test_many_images_give_the_pairs_of_a_comparison_of_all(monkeypatch: pytest.M
             rows[row, bit // 8] ^= 1 << (bit % 8)
     is_new = random.random(3000) < 0.5
     expected = PerceptualHashes.of(rows).copies(is_new)
-    monkeypatch.setattr("findimg.index.duplicates.similar_hashes._EXACT", 10)
+    monkeypatch.setattr("findimg.index.duplicates.similar_hashes._COMPARE_ALL_UP_TO", 10)
     found = PerceptualHashes.of(rows).copies(is_new)
     assert len(expected) > 100
     missing = {tuple(pair) for pair in expected.tolist()} - {tuple(pair) for pair in found.tolist()}

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from findimg.heads.conse import Conse
-from findimg.heads.devise import Devise, turn_towards
+from findimg.heads.trained_head import TrainedHead, turn_towards
 from findimg.heads.weights import Weights
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
@@ -19,11 +19,11 @@ NO_CLASSES = np.empty((1, 0), np.int64), np.empty((1, 0), np.float32)
 
 
 @pytest.fixture(scope="module")
-def head(weights: Weights, words: WordVectors) -> Devise:
-    return Devise(weights, words)
+def head(weights: Weights, words: WordVectors) -> TrainedHead:
+    return TrainedHead(weights, words)
 
 
-def visual(head: Devise, *features: float) -> NDArray[np.float32]:
+def visual(head: TrainedHead, *features: float) -> NDArray[np.float32]:
     """Return the visual embedding of one image with the given first features. The others are 0."""
     embedding = np.zeros((1, len(head.weights.mean)), np.float32)
     embedding[0, : len(features)] = features
@@ -35,35 +35,35 @@ def certain(class_: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     return np.array([[class_]]), np.ones((1, 1), np.float32)
 
 
-def test_image_of_a_label_is_turned_to_the_target_cosine(head: Devise, words: WordVectors) -> None:
+def test_image_of_a_label_is_turned_to_the_target_cosine(head: TrainedHead, words: WordVectors) -> None:
     joint = head.embed(visual(head, 0, 1), *certain(PIZZA_CLASS))
 
     np.testing.assert_allclose(np.linalg.norm(joint, axis=1), 1, atol=1e-5)
     assert joint[0] @ words.direction("elephant") == pytest.approx(0.9, abs=1e-3)
 
 
-def test_embedding_beyond_the_target_cosine_does_not_change(head: Devise, words: WordVectors) -> None:
+def test_embedding_beyond_the_target_cosine_does_not_change(head: TrainedHead, words: WordVectors) -> None:
     image = visual(head, 1)
     conse = Conse(words, open_lexicon()).embed(image, *certain(PIZZA_CLASS))
-    low = Devise(replace(head.weights, target_cosines=np.full(len(head.labels), 0.5, np.float32)), words)
+    low = TrainedHead(replace(head.weights, target_cosines=np.full(len(head.labels), 0.5, np.float32)), words)
 
     np.testing.assert_allclose(low.embed(image, *certain(PIZZA_CLASS)), conse, atol=1e-5)
 
 
-def test_image_of_no_label_keeps_the_embedding_of_conse(head: Devise, words: WordVectors) -> None:
+def test_image_of_no_label_keeps_the_embedding_of_conse(head: TrainedHead, words: WordVectors) -> None:
     image = visual(head, 0.1, 0, 0, 0, 1)
     conse = Conse(words, open_lexicon()).embed(image, *certain(100))
 
     np.testing.assert_allclose(head.embed(image, *certain(100)), conse, atol=1e-5)
 
 
-def test_image_without_classes_gets_the_output_of_the_layers(head: Devise, words: WordVectors) -> None:
+def test_image_without_classes_gets_the_output_of_the_layers(head: TrainedHead, words: WordVectors) -> None:
     joint = head.embed(visual(head, 0, 0, 1), *NO_CLASSES)
 
     np.testing.assert_allclose(joint[0], words.direction("grand piano"), atol=1e-5)
 
 
-def test_relevance_is_high_for_the_shown_label_and_low_for_other_images(head: Devise) -> None:
+def test_relevance_is_high_for_the_shown_label_and_low_for_other_images(head: TrainedHead) -> None:
     images = np.concatenate([visual(head, 1), visual(head, 0, 1), visual(head, 0.1, 0, 0, 0, 1)])
     relevance = head.relevance(images)
 
@@ -76,7 +76,7 @@ def test_relevance_is_high_for_the_shown_label_and_low_for_other_images(head: De
     assert (relevance.sum(axis=1) <= 1 + 1e-5).all()
 
 
-def test_length_of_a_visual_embedding_does_not_matter(head: Devise) -> None:
+def test_length_of_a_visual_embedding_does_not_matter(head: TrainedHead) -> None:
     short, long = visual(head, 0.3, 0.4), visual(head, 3, 4)
 
     np.testing.assert_allclose(head.relevance(long), head.relevance(short), atol=1e-5)

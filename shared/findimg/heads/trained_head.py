@@ -18,7 +18,7 @@ from findimg.vectors import normalised
 TEMPERATURE = 0.05  # of the softmax over the labels' cosines
 
 
-class Devise:
+class TrainedHead:
     """A head that learnt labels from images.
 
     Two layers map the visual embedding to a vector in the space of the word vectors, and the nearest label is the
