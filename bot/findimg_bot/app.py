@@ -18,9 +18,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import SettingsError
 from findimg.settings import Settings
 from findimg_bot.listeners import register_listeners
-from findimg_bot.listeners.admission import OPEN_REQUEST, Admission
+from findimg_bot.listeners.admission import UNANSWERED_REQUEST, Admission
 from findimg_bot.service.bot_services import BotServices
-from findimg_bot.service.recovery import OpenRequest
+from findimg_bot.service.request_recovery import UnansweredRequest
 from findimg_bot.slack.installation.oauth_flow import RestrictedOAuthFlow
 from findimg_bot.slack.installation.stores import InstallationStore, OAuthStateStore, token_cipher
 from findimg_bot.slack.installation.workspaces import ManyWorkspaces, SingleWorkspace, Workspaces, with_token
@@ -48,10 +48,12 @@ class FinishingApp(AsyncApp):
             await _finish(req)
         return response
 
-    async def repeat(self, body: dict[str, Any], request: OpenRequest) -> None:
+    async def repeat(self, body: dict[str, Any], request: UnansweredRequest) -> None:
         """Process a request that another bot accepted."""
         # The mode has no signature, which was checked before.
-        await self.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body, context={OPEN_REQUEST: request}))
+        await self.async_dispatch(
+            AsyncBoltRequest(mode="socket_mode", body=body, context={UNANSWERED_REQUEST: request})
+        )
 
 
 class _Completion(AsyncListenerCompletionHandler):
@@ -60,7 +62,7 @@ class _Completion(AsyncListenerCompletionHandler):
 
 
 async def _finish(req: AsyncBoltRequest) -> None:
-    request: OpenRequest | None = req.context.get(OPEN_REQUEST)
+    request: UnansweredRequest | None = req.context.get(UNANSWERED_REQUEST)
     if request:
         await request.finish()
 

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from findimg.errors import SettingsError
 from findimg.settings import Settings
+from findimg_bot.folder_originals import FolderOriginals, is_folder
 from findimg_bot.local_slack.workspace import HOST, Workspace
-from findimg_bot.originals import Originals, is_folder
 from findimg_bot.question_results import example_words
 from findimg_bot.served_library import ServedLibrary
 from findimg_bot.server import running
@@ -86,7 +86,7 @@ async def local_workspace(
             port=port,
             host=host,
             request_url=f"{bot_at.rstrip('/')}{EVENTS_PATH}" if bot_at else None,
-            originals=Originals(served_library).read,
+            originals=FolderOriginals(served_library).read,
         )
         try:
             await workspace.start()

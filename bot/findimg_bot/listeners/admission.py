@@ -17,7 +17,7 @@ from findimg.settings import Settings
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.request_context import fill_context
 from findimg_bot.service.bot_services import BotServices
-from findimg_bot.service.recovery import OpenRequest
+from findimg_bot.service.request_recovery import UnansweredRequest
 from findimg_bot.slack.blocks.modals.find_picture import SEARCH, SHARE, refusal_modal
 from findimg_bot.slack.blocks.modals.teach_name import channel_of_teach_modal
 from findimg_bot.slack.delivery_record import current_delivery
@@ -27,7 +27,7 @@ from findimg_bot.slack.pictures.download import SLACK_API
 from findimg_bot.slack.rate_limit import ANSWER_SECONDS, longest_wait
 from findimg_bot.slack.visibility import Viewer, current_viewer
 
-OPEN_REQUEST = "open_request"  # key of the context
+UNANSWERED_REQUEST = "unanswered_request"  # key of the context
 _CHANNEL_ENTITY = "slack#/types/channel_id"
 _HOOKS = "https://hooks.slack.com"
 _INTERRUPTED = "findimg was interrupted while it sent an answer to you. If you do not see the answer here, ask again."
@@ -75,7 +75,7 @@ class Admission(AsyncMiddleware):
             return BoltResponse(status=200)
         if not await self._record(body, context):
             return BoltResponse(status=200)
-        request: OpenRequest | None = context.get(OPEN_REQUEST)
+        request: UnansweredRequest | None = context.get(UNANSWERED_REQUEST)
         if reason := self._refusal(body, context):
             response = await self._refuse(body, context, reason)
             if request:
@@ -102,10 +102,10 @@ class Admission(AsyncMiddleware):
         if _is_about_pictures(body):
             event = body.get("event_id")
             return not event or await asyncio.to_thread(self._services.store.is_new_event, event)
-        if OPEN_REQUEST in context:
+        if UNANSWERED_REQUEST in context:
             return True
         request = await self._services.recovery.record(body, str(context.team_id or context.enterprise_id or ""))
-        context[OPEN_REQUEST] = request
+        context[UNANSWERED_REQUEST] = request
         return request is not None
 
     def _is_slack_url(self, response_url: str | None) -> bool:

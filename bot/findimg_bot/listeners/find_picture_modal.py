@@ -25,4 +25,4 @@ async def answer_in_modal(view: Mapping[str, Any], context: AsyncBoltContext, cl
         if message.intent != "query" and not message.links:
             raise QueryError(SMALL_TALK)
         question = await read_search_question(services.uploads, client, message, user, channel="")
-        await services.queries.search(client, team_of(context), reply, question, build=results_in_modal)
+        await services.queries.search(client, team_of(context), reply, question, build_message=results_in_modal)

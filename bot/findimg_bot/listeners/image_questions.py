@@ -25,7 +25,7 @@ async def answer_image_question(
 ) -> None:
     """Answer with an image's tags or with similar images."""
     if question.command == "/tag":
-        await queries.tag(team, reply, question, file)
+        await queries.show_tags(team, reply, question, file)
     else:
         await queries.search(client, team, reply, question)
 
@@ -77,7 +77,7 @@ async def _tag_all(files: Sequence[SlackFile], context: AsyncBoltContext, client
             failures.append(f"*{escaped(str(file.get('name') or 'image'))}*: {explain(error)}")
     if not images:
         raise errors[0]
-    await services.queries.tag_all(team_of(context), reply, images, len(files), failures)
+    await services.queries.show_tags_of_all(team_of(context), reply, images, len(files), failures)
 
 
 async def open_image_modal(client: AsyncWebClient, trigger: str, request: ImageRequest, note: str = "") -> None:

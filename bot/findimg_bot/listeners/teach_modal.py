@@ -79,9 +79,9 @@ async def show_pictures(
         chosen: which images are ticked already.
     """
     services = services_of(context)
-    build = partial(teach_choices, request=request, chosen=chosen or Choices())
+    build_message = partial(teach_choices, request=request, chosen=chosen or Choices())
     question = replace(page.question, layout="grid")
-    await services.queries.search(client, team_of(context), reply, question, page.skip, build)
+    await services.queries.search(client, team_of(context), reply, question, page.skip, build_message)
 
 
 async def show_other_pictures(
@@ -182,7 +182,7 @@ async def teach_and_confirm(
     question = Question("/findimg", name_query(report.name))
     try:
         await services.queries.search(
-            client, team_of(context), reply, question, build=partial(results_message, lead=lead)
+            client, team_of(context), reply, question, build_message=partial(results_message, lead=lead)
         )
     except QueryError as error:
         # With negative examples alone, no image can be found.

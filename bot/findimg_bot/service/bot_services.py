@@ -13,16 +13,16 @@ from findimg_bot.live_indexing.channel_switch import ChannelSwitch
 from findimg_bot.live_indexing.indexer import LiveIndexer
 from findimg_bot.live_indexing.picture_events import PictureEvents
 from findimg_bot.served_library import ServedLibrary
-from findimg_bot.service.executor import BoundedExecutor
+from findimg_bot.service.bounded_executor import BoundedExecutor
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.original_links import OriginalLinks
 from findimg_bot.service.query_service import QueryService
-from findimg_bot.service.recovery import Recovery, Repeat
 from findimg_bot.service.request_handling import PROGRESS_DELAY, handling_request
+from findimg_bot.service.request_recovery import Repeat, RequestRecovery
 from findimg_bot.service.teaching import Teaching
 from findimg_bot.service.thumbnail_sender import ThumbnailSender
-from findimg_bot.service.uploads import UploadEncoder
+from findimg_bot.service.upload_encoder import UploadEncoder
 from findimg_bot.service.version_watcher import VersionWatcher
 from findimg_bot.slack.installation.workspaces import ClientOfTeam
 from findimg_bot.slack.pictures.thumbnails import Thumbnails
@@ -66,7 +66,7 @@ class BotServices:
         )
         storage = self.served_library.library.storage
         self.store = Store(settings.state)
-        self.recovery = Recovery(self.store.database)
+        self.recovery = RequestRecovery(self.store.database)
         self.metrics = Metrics()
         self.visibility = Visibility()
         self._thumbnails = Thumbnails(self.store, storage, settings.thumbnail_base_url)

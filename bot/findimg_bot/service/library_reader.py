@@ -1,4 +1,7 @@
-"""Reads what the person who asks may see of the live version: pages of hits, tags, texts and links."""
+"""Reads what the person who asks may see of the live version: results pages, tags, texts and links.
+
+Each read leases findimg's `Searcher` from `served_library.py`. `question_results.py` asks it for the results.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,7 +24,7 @@ from findimg_bot.question_results import (
 )
 from findimg_bot.questions import Question, parse_question
 from findimg_bot.served_library import NoVisibleImageError, ServedLibrary
-from findimg_bot.service.executor import BoundedExecutor
+from findimg_bot.service.bounded_executor import BoundedExecutor
 from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
 from findimg_bot.slack.blocks.results.results_page import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name

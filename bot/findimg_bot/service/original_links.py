@@ -1,4 +1,4 @@
-"""Links to the original images."""
+"""Makes links to the original images, and finds the image of such a link."""
 
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote, urlsplit
@@ -11,7 +11,7 @@ PRESIGNED_SECONDS = 600  # validity of a link that is made on request
 
 
 class OriginalLinks:
-    """Returns where the images of a library can be opened."""
+    """Makes links with which the original images of a library can be opened."""
 
     def __init__(self, base_url: str):
         """Args:

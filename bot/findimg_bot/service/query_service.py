@@ -1,4 +1,7 @@
-"""Answers questions with messages in Slack: pages of hits, one shared image, previews, tags, words, copies and text."""
+"""Answers questions with messages in Slack: results pages, one shared image, previews, tags, words, copies and text.
+
+`library_reader.py` finds the results, `slack/blocks/` builds the message from them, and a `Reply` sends it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +23,7 @@ from findimg_bot.slack.blocks.elements import Block, small_text
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.picture_text import picture_text_message
 from findimg_bot.slack.blocks.results.results_message import results_message
-from findimg_bot.slack.blocks.results.results_page import HitThumbnails, ResultsPage
+from findimg_bot.slack.blocks.results.results_page import HitThumbnails, ResultsMessageBuilder, ResultsPage
 from findimg_bot.slack.blocks.results.single_image import copies_message, link_preview, shared_image_message
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.taught_names import unknown_words_message
@@ -32,8 +35,6 @@ from findimg_bot.state.store import Store, StoredQuestion
 
 MAX_TAGGED = 5  # images of one message
 _SHOWN_BY_SLACK = ("image/png", "image/jpeg", "image/gif")
-
-ResultsBuilder = Callable[..., Message]  # takes the arguments of `results_message`
 
 
 class LargerAudienceError(QueryError):
@@ -72,27 +73,29 @@ class QueryService:
         reply: Reply,
         question: Question,
         skip: int = 0,
-        build: ResultsBuilder = results_message,
+        build_message: ResultsMessageBuilder = results_message,
     ) -> None:
-        """Answer with one page of images, and controls for more.
+        """Answer with one results page, and controls for more.
 
         Args:
             skip: number of hits on earlier pages.
-            build: returns the answer; takes the arguments of `results_message`.
+            build_message: builds the answer from the results page, for a modal in another way.
         """
         try:
             page = await self._reader.results_page(question, await self._reader.channels_visible_in(reply), skip=skip)
         except UnknownWordError as error:
             # A modal has its own fields for another try.
-            if build is not results_message or not suggested_name(question) or not self._shows_teach(reply):
+            if build_message is not results_message or not suggested_name(question) or not self._shows_teach(reply):
                 raise
             question_id = await self._store_question(team, reply, question)
             raise TeachableError(str(error), unknown_words_message(str(error), question_id)) from error
         if reason := left_out.get():
             page = replace(page, results=replace(page.results, note=f"{page.results.note} {reason}".strip()))
-        await self._send_page(client, team, reply, question, replace(page, teaches=self._shows_teach(reply)), build)
+        await self._send_page(
+            client, team, reply, question, replace(page, teaches=self._shows_teach(reply)), build_message
+        )
 
-    async def share(
+    async def share_image(
         self, client: AsyncWebClient, team: str, reply: Reply, uri: str, is_confirmed: bool = False
     ) -> None:
         """Show one indexed image to everybody in the channel of `reply`.
@@ -118,7 +121,7 @@ class QueryService:
 
         await self._thumbnails.send(client, team, [details.hit], send)
 
-    async def preview_links(
+    async def show_link_previews(
         self,
         client: AsyncWebClient,
         team: str,
@@ -146,7 +149,7 @@ class QueryService:
 
         await self._thumbnails.send(client, team, [details.hit for details in found.values()], show)
 
-    async def tag(self, team: str, reply: Reply, question: Question, file: SlackFile | None) -> None:
+    async def show_tags(self, team: str, reply: Reply, question: Question, file: SlackFile | None) -> None:
         """Answer with the tags of an image.
 
         Args:
@@ -163,7 +166,7 @@ class QueryService:
                 raise
             await reply.send(tags_message(results, name, None, question_id))
 
-    async def tag_all(
+    async def show_tags_of_all(
         self,
         team: str,
         reply: Reply,
@@ -198,14 +201,14 @@ class QueryService:
         except RefusedError:
             await reply.send(message(with_pictures=False))
 
-    async def describe(self, client: AsyncWebClient, team: str, reply: Reply, question: Question) -> None:
+    async def show_tags_and_similar(self, client: AsyncWebClient, team: str, reply: Reply, question: Question) -> None:
         """Answer with an uploaded image's tags and the most similar images."""
         lead: list[Block] = []
         # A library whose encoder has no classes knows no tags.
         with suppress(QueryError):
             results = await self._reader.tags(question)
             lead = tags_blocks(results, question.name, None, None)
-        await self.search(client, team, reply, question, build=partial(results_message, lead=lead))
+        await self.search(client, team, reply, question, build_message=partial(results_message, lead=lead))
 
     async def show_related_words(self, reply: Reply, word: str) -> None:
         """Answer with the nearest words."""
@@ -243,13 +246,13 @@ class QueryService:
         reply: Reply,
         question: Question,
         page: ResultsPage,
-        show: ResultsBuilder,
+        build_message: ResultsMessageBuilder,
     ) -> None:
         hits = page.results.hits
         question_id = await self._store_question(team, reply, question, page.skip, tuple(hit.uri for hit in hits))
 
         async def send(pictures: HitThumbnails, attempt: int) -> None:
-            message = show(page, pictures, question_id, private=reply.private, cards=attempt == 0)
+            message = build_message(page, pictures, question_id, private=reply.private, cards=attempt == 0)
             await reply.send(message, pictures.fresh)
 
         await self._thumbnails.send(client, team, hits, send, page.skip + 1, page.grid)

@@ -1,4 +1,7 @@
-"""Turns what a person sends in Slack into a question, with the image that it is about."""
+"""Turns what a person sends in Slack into a question, with the image that it is about.
+
+`query_service.py` answers the question.
+"""
 
 import re
 from dataclasses import replace
@@ -9,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg.search.query import parse
 from findimg_bot.questions import Layout, Question
-from findimg_bot.service.uploads import UploadEncoder
+from findimg_bot.service.upload_encoder import UploadEncoder
 from findimg_bot.slack.blocks.text import plain
 from findimg_bot.slack.message_text import MessageText
 from findimg_bot.slack.pictures.image_files import ONLY_SLACK, SlackFile, find_linked, find_newest

@@ -1,4 +1,7 @@
-"""Surrounds the handling of each request: counts and times it, shows progress, and sends the reason for an error."""
+"""Surrounds the handling of each request: counts and times it, shows progress, and sends the reason for an error.
+
+Listeners call it as `BotServices.handling_request`.
+"""
 
 import asyncio
 import logging

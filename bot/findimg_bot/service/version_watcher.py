@@ -17,9 +17,7 @@ from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.state.store import Store
 
 _FOLDER_INTERVAL, _REMOTE_INTERVAL = 1.0, 10.0  # seconds between two reads of CURRENT
-_LIVE_INDEXING_INTERVAL = (
-    2.0  # likewise of a library that is not in a folder, while a bot publishes pictures within seconds
-)
+_LIVE_INDEXING_INTERVAL = 2.0  # likewise of a library elsewhere, while a bot publishes pictures within seconds
 _log = logging.getLogger(__name__)
 
 

@@ -12,7 +12,7 @@ from slack_bolt.response import BoltResponse
 
 from findimg.settings import Settings
 from findimg_bot.listeners.admission import Admission
-from findimg_bot.service.recovery import OpenRequest
+from findimg_bot.service.request_recovery import UnansweredRequest
 
 Json = dict[str, Any]
 OWN, OTHER, ORGANISATION, SIBLING = "T1OWN", "T2OTHER", "E1ORG", "T3SIBLING"
@@ -43,12 +43,12 @@ class RememberedEvents:
         self._seen.add(event)
         return new
 
-    async def record(self, body: Json, team: str) -> OpenRequest | None:
+    async def record(self, body: Json, team: str) -> UnansweredRequest | None:
         is_new = "event_id" not in body or self.is_new_event(body["event_id"])
         recovery: Any = self
-        return OpenRequest("1", recovery) if is_new else None
+        return UnansweredRequest("1", recovery) if is_new else None
 
-    async def finish(self, request: OpenRequest) -> None:
+    async def finish(self, request: UnansweredRequest) -> None:
         pass
 
 

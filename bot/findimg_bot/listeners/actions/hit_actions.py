@@ -53,7 +53,7 @@ async def answer_tags(args: AsyncArgs, choice: str) -> None:
     reply = reply_to_click(args)
     async with services.handling_request("tag", reply):
         question = Question("/tag", "", like=await chosen_image(args.context, choice))
-        await services.queries.tag(team_of(args.context), reply, question, None)
+        await services.queries.show_tags(team_of(args.context), reply, question, None)
 
 
 async def share_hit(args: AsyncArgs, choice: str) -> None:
@@ -66,7 +66,7 @@ async def share_hit(args: AsyncArgs, choice: str) -> None:
         channel, user = body["channel"]["id"], body["user"]["id"]
         reply = ChannelReply(args.respond, args.client, channel, user, thread_of_click(body))
         try:
-            await services.queries.share(args.client, team_of(args.context), reply, uri)
+            await services.queries.share_image(args.client, team_of(args.context), reply, uri)
         except LargerAudienceError as error:
             await errors.send(share_question_message(error.uri, error.place, channel, choice))
             return

@@ -21,6 +21,6 @@ async def share_anyway(args: AsyncArgs) -> None:
         reply = ChannelReply(args.respond, args.client, target, user, thread_of_click(args.body))
     async with services.handling_request("share", reply_to_errors(args)):
         stored, uri = await chosen_question_and_image(args.context, choice)
-        await services.queries.share(args.client, team_of(args.context), reply, uri, is_confirmed=True)
+        await services.queries.share_image(args.client, team_of(args.context), reply, uri, is_confirmed=True)
         await args.respond(delete_original=True)
         await services.teaching.count_click(person_of(args.context), stored.question, uri)

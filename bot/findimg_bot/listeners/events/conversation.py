@@ -143,7 +143,7 @@ async def _answer_images(
         return
     question = Question("/similar", filters_beside_image(message.text, date.today()))
     question = await add_uploaded_image(services.uploads, client, question, files[0])
-    await services.queries.describe(client, team_of(context), reply, question)
+    await services.queries.show_tags_and_similar(client, team_of(context), reply, question)
 
 
 async def _answer_small_talk(reader: LibraryReader, reply: ConversationReply, message: MessageText) -> None:

@@ -43,7 +43,7 @@ async def link_shared(event: dict[str, Any], context: AsyncBoltContext, client: 
 
     try:
         with services.metrics.measuring_request("unfurl"):
-            await services.queries.preview_links(client, team_of(context), links, send)
+            await services.queries.show_link_previews(client, team_of(context), links, send)
     except FindimgError as error:
         _log.warning("A link has no preview: %s", error)
     except (*SLACK_ERRORS, RefusedError) as error:

@@ -26,7 +26,7 @@ async def share_picture(args: AsyncArgs) -> None:
         stored, uri = await chosen_question_and_image(args.context, choice)
         reply = ChannelReply(AsyncRespond(response_url=url), args.client, channel, user)
         try:
-            await services.queries.share(args.client, team_of(args.context), reply, uri)
+            await services.queries.share_image(args.client, team_of(args.context), reply, uri)
         except LargerAudienceError as error:
             await private.send(share_question_message(error.uri, error.place, channel, choice))
             return

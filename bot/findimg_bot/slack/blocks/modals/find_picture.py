@@ -67,7 +67,7 @@ def refusal_modal(reason: str) -> Block:
     return view
 
 
-def results_in_modal(page: ResultsPage, pictures: HitThumbnails, question_id: str, *_: object, **__: object) -> Message:
+def results_in_modal(page: ResultsPage, pictures: HitThumbnails, question_id: str, **_: object) -> Message:
     """Return the answer below the text field: one page of hits, and inputs that share one of them.
 
     Args:

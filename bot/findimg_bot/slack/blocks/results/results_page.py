@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from findimg.library.manifest import Manifest
 from findimg.search.answers.results import Hit
 from findimg_bot.question_results import ImageResults
 from findimg_bot.slack.blocks.elements import Block
+from findimg_bot.slack.blocks.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,12 @@ class ResultsPage:
     by_similarity: bool = False  # whether the scores are similarities of images, not relevance to words
     grid: bool = False  # whether the person asked for a contact sheet
     teaches: bool = True  # whether the reader may teach names
+
+
+class ResultsMessageBuilder(Protocol):
+    """A function such as `results_message`: it builds the message that shows a results page."""
+
+    def __call__(
+        self, page: ResultsPage, pictures: HitThumbnails, question_id: str, *, private: bool, cards: bool
+    ) -> Message:
+        """Return the message. For the arguments, see `results_message`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from findimg.settings import Settings
-from findimg_bot.originals import Originals, is_folder
+from findimg_bot.folder_originals import FolderOriginals, is_folder
 from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.indexing.run import index
 
@@ -28,13 +28,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory, samples: Path, cache: Path)
 
 
 @pytest.fixture
-def originals(photos: Path, cache: Path) -> Iterator[Originals]:
+def originals(photos: Path, cache: Path) -> Iterator[FolderOriginals]:
     """Return the reader of the folder's library."""
     with closing(ServedLibrary(Settings(library=str(photos.parent / "library"), cache=cache))) as served:
-        yield Originals(served)
+        yield FolderOriginals(served)
 
 
-def test_indexed_image_is_read(originals: Originals, photos: Path) -> None:
+def test_indexed_image_is_read(originals: FolderOriginals, photos: Path) -> None:
     assert originals.read("pets/cat 1.png") == (photos / "pets" / "cat 1.png").read_bytes()
 
 
@@ -42,11 +42,11 @@ def test_indexed_image_is_read(originals: Originals, photos: Path) -> None:
     "path",
     ["notes.txt", "../outside.png", "pets/../coffee.png", "pets/../../outside.png", "none.png", "/etc/passwd", "pets"],
 )
-def test_other_file_is_not_read(originals: Originals, path: str) -> None:
+def test_other_file_is_not_read(originals: FolderOriginals, path: str) -> None:
     assert originals.read(path) is None
 
 
-def test_file_that_is_no_image_any_more_is_not_read(originals: Originals, photos: Path) -> None:
+def test_file_that_is_no_image_any_more_is_not_read(originals: FolderOriginals, photos: Path) -> None:
     image = photos / "coffee.png"
     before = image.read_bytes()
     image.unlink()
@@ -58,7 +58,7 @@ def test_file_that_is_no_image_any_more_is_not_read(originals: Originals, photos
         image.write_bytes(before)
 
 
-def test_image_of_a_later_version_is_read(originals: Originals, photos: Path, samples: Path, cache: Path) -> None:
+def test_image_of_a_later_version_is_read(originals: FolderOriginals, photos: Path, samples: Path, cache: Path) -> None:
     assert originals.read("dalmatian.jpg") is None
     shutil.copy(samples / "dalmatian.jpg", photos)
     index(Settings(library=str(photos.parent / "library"), engine="local", cache=cache), [str(photos)])

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class OpenRequest:
+class UnansweredRequest:
     """A request that is not answered yet. It is the `DeliveryRecord` of its answer.
 
     Attributes:
@@ -33,7 +33,7 @@ class OpenRequest:
     """
 
     id: str
-    recovery: "Recovery"
+    recovery: "RequestRecovery"
     recorded: asyncio.Future[bool] | None = None
     progress: str = ""
     is_interrupted: bool = False
@@ -56,10 +56,10 @@ class OpenRequest:
         await self.recovery.finish(self)
 
 
-Repeat = Callable[[dict[str, Any], OpenRequest], Awaitable[None]]
+Repeat = Callable[[dict[str, Any], UnansweredRequest], Awaitable[None]]
 
 
-class Recovery:
+class RequestRecovery:
     """The requests that this bot answers.
 
     A request belongs to the bot that accepted it, as long as that bot renews its lease. Then another bot takes it over.
@@ -74,13 +74,13 @@ class Recovery:
         self._requests = Requests()
         self._records = WriteQueue(database)  # an acknowledgement waits for no other change
         self._queue = WriteQueue(database)
-        self._open: dict[str, OpenRequest] = {}
+        self._open: dict[str, UnansweredRequest] = {}
         self._undeleted: list[str] = []  # answered requests that could not be deleted
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopped = False
         database.run(self._requests.keep_lease)
 
-    async def record(self, body: Mapping[str, Any], team: str) -> OpenRequest | None:
+    async def record(self, body: Mapping[str, Any], team: str) -> UnansweredRequest | None:
         """Record a request of Slack before it is acknowledged. Return None for an event that was recorded before.
 
         If the database does not answer, commands and clicks are accepted without a record. Slack repeats events.
@@ -89,7 +89,7 @@ class Recovery:
             StorageError: an event cannot be recorded.
         """
         event = str(body.get("event_id") or "")
-        request = OpenRequest(secrets.token_urlsafe(12), self)
+        request = UnansweredRequest(secrets.token_urlsafe(12), self)
         self._open[request.id] = request
 
         request.recorded = self._records.write(self._requests.record, NewRequest(request.id, team, body, event))
@@ -146,8 +146,8 @@ class Recovery:
         self._records.close()
         self._queue.close()
 
-    async def start_delivery(self, request: OpenRequest) -> None:
-        """See `OpenRequest`."""
+    async def start_delivery(self, request: UnansweredRequest) -> None:
+        """See `UnansweredRequest`."""
         if self._is_stopped:
             raise SupersededError
         try:
@@ -158,12 +158,12 @@ class Recovery:
         except StorageError as error:
             _log.warning("An answer is sent without a record: %s", error)
 
-    async def save_progress(self, request: OpenRequest) -> None:
-        """See `OpenRequest`."""
+    async def save_progress(self, request: UnansweredRequest) -> None:
+        """See `UnansweredRequest`."""
         await self._queue.write(self._requests.save_progress, (request.id, request.progress))
 
-    async def finish(self, request: OpenRequest) -> None:
-        """See `OpenRequest`."""
+    async def finish(self, request: UnansweredRequest) -> None:
+        """See `UnansweredRequest`."""
         if self._open.pop(request.id, None) is None or self._is_stopped:
             return
         try:
@@ -191,7 +191,7 @@ class Recovery:
         return arguments
 
     async def _repeat(self, taken: TakenRequest, repeat: Repeat) -> None:
-        request = OpenRequest(taken.id, self, progress=taken.progress)
+        request = UnansweredRequest(taken.id, self, progress=taken.progress)
         request.is_interrupted = taken.is_answered or taken.attempts > _ATTEMPTS
         self._open[request.id] = request
         await repeat(taken.body, request)

@@ -4,7 +4,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.search.image_features import ImageFeatures
 from findimg_bot.served_library import ServedLibrary
-from findimg_bot.service.executor import BoundedExecutor
+from findimg_bot.service.bounded_executor import BoundedExecutor
 from findimg_bot.slack.pictures.download import download
 from findimg_bot.slack.pictures.image_files import SlackFile
 

@@ -1,4 +1,4 @@
-"""The original images of a library in folders, for the local workspace's page."""
+"""Reads the original images of folder sources, for the page of `findimg-bot try`."""
 
 from pathlib import PurePosixPath
 
@@ -8,7 +8,7 @@ from findimg.storage.base import is_path, read_uri
 from findimg_bot.served_library import ServedLibrary
 
 
-class Originals:
+class FolderOriginals:
     """Reads the indexed images of folder sources, and nothing else."""
 
     def __init__(self, served_library: ServedLibrary):
