@@ -18,7 +18,7 @@ from findimg_bot.local_slack.delivery.socket_mode import SocketModeServer
 from findimg_bot.local_slack.fault_injection import FaultInjection, Timing
 from findimg_bot.local_slack.model.files import FILE_BYTES, Files, can_be_shown
 from findimg_bot.local_slack.model.installation import Organisation
-from findimg_bot.local_slack.model.messages import Messages
+from findimg_bot.local_slack.model.messages import Messages, NewMessage
 from findimg_bot.local_slack.model.page_updates import PageUpdates, file_named
 from findimg_bot.local_slack.model.state import Channel, File, Json, Team, User, new_id
 from findimg_bot.local_slack.model.views import Views
@@ -152,7 +152,7 @@ class Workspace:
         channel = self.team.channel(channel_name)
         if channel is None:
             raise ValueError(f"There is no channel {channel_name!r} in {self.team.name}.")
-        return self.services.messages.post(self.team, channel, text, blocks or ()).ts
+        return self.services.messages.post(self.team, channel, NewMessage(text, blocks or ())).ts
 
     def add_team(
         self,
@@ -201,7 +201,7 @@ class Workspace:
         person = self.person(user)
         file = File(new_id("F"), person.user.id, name, name, mimetype="image/jpeg", complete=True, external_url=url)
         person.team.files[file.id] = file
-        self.services.messages.say(person.team, channel, person.user, "", files=[file])
+        self.services.messages.say(person.team, channel, person.user, NewMessage("", files=[file]))
         return file
 
     def install(self, team: Team) -> None:

@@ -9,6 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.local_slack.actions.interactions import ElementPlace
 from findimg_bot.local_slack.actions.services import UserActionError
 from findimg_bot.local_slack.workspace import Workspace
 from findimg_bot.slack.manifest import read_manifest
@@ -71,7 +72,7 @@ def test_bolts_asynchronous_handler_connects() -> None:
         await done("command")
         [found] = person.state()["messages"][general]
         assert found["text"] == "found cat"
-        await person.act("b", "next", general, found["ts"])
+        await person.act(ElementPlace("b", "next", general, found["ts"]))
         await done("action")
         assert [message["text"] for message in person.state()["messages"][general]] == ["page 2"]
         ts = await person.send(general, f"<@{workspace.team.bot.id}> what is this?")

@@ -8,7 +8,7 @@ from findimg_bot.local_slack.actions.services import UserActionError
 from findimg_bot.local_slack.delivery.http import COMMANDS, DeliveryError
 from findimg_bot.local_slack.model.emoji import with_emoji_names
 from findimg_bot.local_slack.model.files import FILE_BYTES
-from findimg_bot.local_slack.model.messages import entities
+from findimg_bot.local_slack.model.messages import NewMessage, entities
 from findimg_bot.local_slack.model.state import Channel, File, Json
 
 _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
@@ -39,7 +39,9 @@ class ConversationActions(Member):
         if thread_ts and self.team.message(place.id, thread_ts) is None:
             raise UserActionError("The message that this answers is gone.")
         shared = [self.find_own_file(name) for name in files]
-        message = self.services.messages.say(self.team, place, self.user, text, thread_ts, shared)
+        message = self.services.messages.say(
+            self.team, place, self.user, NewMessage(text, thread=thread_ts, files=shared)
+        )
         if f"<@{self.team.bot.id}>" in text and self.team.bot.id not in place.members:
             self.show_notice(place, f"@{self.team.bot.name} isn't in this channel.")
         return message.ts
@@ -64,7 +66,8 @@ class ConversationActions(Member):
         message = self.find_message(self.find_channel(channel), ts)
         place = self.find_writable_channel(to)
         attachment = self.services.messages.forwarded(self.team, message)
-        said = self.services.messages.say(self.team, place, self.user, text, attachments=[attachment])
+        new = NewMessage(text, attachments=[attachment])
+        said = self.services.messages.say(self.team, place, self.user, new)
         return said.ts
 
     def upload(self, name: str, data: bytes) -> File:

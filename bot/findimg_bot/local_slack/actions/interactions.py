@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from findimg_bot.local_slack.actions.element_values import (
@@ -20,18 +21,22 @@ from findimg_bot.local_slack.model.views import ViewError
 _TROUBLE = "We had some trouble connecting. Try again?"
 
 
+@dataclass(frozen=True, slots=True)
+class ElementPlace:
+    """Where an element is: its ids, and the message or the view that shows it."""
+
+    block_id: str
+    action_id: str
+    channel: str = ""
+    ts: str = ""
+    view_id: str = ""
+
+
 class Interactions(Member):
     """The actions of one person on elements of messages and modals."""
 
     async def act(
-        self,
-        block_id: str,
-        action_id: str,
-        channel: str = "",
-        ts: str = "",
-        view_id: str = "",
-        value: Any = None,
-        values: Mapping[str, Mapping[str, Json]] | None = None,
+        self, place: ElementPlace, value: Any = None, values: Mapping[str, Mapping[str, Json]] | None = None
     ) -> None:
         """Use a button or another element of a message or a view.
 
@@ -42,34 +47,34 @@ class Interactions(Member):
         Raises:
             UserActionError: the element does not exist, or the bot did not acknowledge.
         """
-        if view_id:
-            view = self.find_view(view_id)
+        if place.view_id:
+            view = self.find_view(place.view_id)
             view.content["state"] = {"values": self._values(view, values or {})[0]}
             about: Json = {"view": view.content, "container": {"type": "view", "view_id": view.id}}
             blocks = view.content["blocks"]
         else:
-            place = self.find_channel(channel)
-            message = self.find_message(place, ts)
+            shown_in = self.find_channel(place.channel)
+            message = self.find_message(shown_in, place.ts)
             blocks = message.content.get("blocks", ())
             container = {
                 "type": "message",
                 "message_ts": message.ts,
-                "channel_id": place.id,
+                "channel_id": shown_in.id,
                 "is_ephemeral": message.only_for is not None,
             }
             for attachment in message.content.get("attachments", ()):
-                if any(block["block_id"] == block_id for block in attachment.get("blocks", ())):
+                if any(block["block_id"] == place.block_id for block in attachment.get("blocks", ())):
                     blocks = attachment["blocks"]
                     shown = {name: attachment[name] for name in ("is_app_unfurl", "app_unfurl_url")}
                     container |= {"type": "message_attachment", "attachment_id": attachment["id"], **shown}
             if "thread_ts" in message.content:
                 container["thread_ts"] = message.content["thread_ts"]
-            url = self.services.response_urls.new("actions", self.team, place, self.user.id, message)
-            about = {"container": container, "channel": described_channel(place), "response_url": url}
+            url = self.services.response_urls.new("actions", self.team, shown_in, self.user.id, message)
+            about = {"container": container, "channel": described_channel(shown_in), "response_url": url}
             if message.only_for is None:  # Slack keeps no copy of what only one person sees
                 about["message"] = self.services.messages.described(self.team, message)
-        element = find_element(blocks, block_id, action_id)
-        action = {"block_id": block_id, "action_id": action_id, "type": element["type"], "action_ts": now()}
+        element = find_element(blocks, place.block_id, place.action_id)
+        action = {"block_id": place.block_id, "action_id": place.action_id, "type": element["type"], "action_ts": now()}
         action |= {name: element[name] for name in ("text", "value", "style", "url") if name in element}
         if element["type"] != "button":
             action |= chosen_values(element, value)

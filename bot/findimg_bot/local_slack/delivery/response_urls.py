@@ -12,7 +12,7 @@ from aiohttp import web
 
 from findimg_bot.local_slack.fault_injection import FaultInjection, Timing
 from findimg_bot.local_slack.model.limits import message_problems
-from findimg_bot.local_slack.model.messages import Messages
+from findimg_bot.local_slack.model.messages import Messages, NewMessage
 from findimg_bot.local_slack.model.state import Channel, Json, Message, Team
 
 _USES = 5
@@ -113,7 +113,8 @@ class ResponseUrls:
             return None
         only_for = None if body.get("response_type") == "in_channel" else response_url.user
         thread = str(body.get("thread_ts") or "")
-        self._messages.post(response_url.team, response_url.channel, text, blocks, thread, only_for=only_for)
+        new = NewMessage(text, blocks, thread)
+        self._messages.post(response_url.team, response_url.channel, new, only_for=only_for)
         return None
 
     def _can_show(self, team: Team, slack_file: Mapping[str, Any]) -> bool:

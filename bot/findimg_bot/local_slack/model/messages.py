@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from findimg_bot.local_slack.delivery.events import Events
@@ -17,6 +18,17 @@ _RICH = re.compile(r"<(?P<reference>[^<>]+)>|(?<!\w):(?P<emoji>[a-z0-9_+-]*[a-z+
 _LINK = re.compile(r"https?://[^\s<>|]+")
 
 
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """What a person or the bot sends."""
+
+    text: str  # of a person as it was typed, or with `<@U…>` for a mention
+    blocks: Sequence[Json] = ()  # of the bot
+    thread: str = ""  # timestamp of the thread
+    files: Sequence[File] = ()
+    attachments: Sequence[Json] = ()  # forwarded messages
+
+
 class Messages:
     """The messages of all teams."""
 
@@ -28,54 +40,32 @@ class Messages:
         self._events = events
         self._address = address
 
-    def say(
-        self,
-        team: Team,
-        channel: Channel,
-        user: User,
-        text: str,
-        thread: str = "",
-        files: Sequence[File] = (),
-        attachments: Sequence[Json] = (),
-    ) -> Message:
-        """Send a person's message; the bot gets the events that it subscribed to.
-
-        Args:
-            text: as it was typed, or with `<@U…>` for a mention.
-            attachments: forwarded messages.
-        """
+    def say(self, team: Team, channel: Channel, user: User, new: NewMessage) -> Message:
+        """Send a person's message; the bot gets the events that it subscribed to."""
         content: Json = {
             "type": "message",
             "user": user.id,
-            "text": escaped_text(text),
+            "text": escaped_text(new.text),
             "team": team.id,
             "client_msg_id": new_id("M").lower(),
         }
         if content["text"]:
             content["blocks"] = [rich_text(content["text"])]
-        if attachments:
-            content["attachments"] = list(attachments)
-        message = self._add(team, channel, content, thread, files)
+        if new.attachments:
+            content["attachments"] = list(new.attachments)
+        message = self._add(team, channel, content, new.thread, new.files)
         self._events.message_sent(team, message, self._address)
         return message
 
-    def post(
-        self,
-        team: Team,
-        channel: Channel,
-        text: str,
-        blocks: Sequence[Json] = (),
-        thread: str = "",
-        files: Sequence[File] = (),
-        only_for: str | None = None,
-    ) -> Message:
+    def post(self, team: Team, channel: Channel, new: NewMessage, only_for: str | None = None) -> Message:
         """Post the bot's message to a channel, or to one person in it."""
-        content: Json = {"type": "message", "user": team.bot.id, "bot_id": team.bot_id, "team": team.id, "text": text}
-        if blocks:
-            content["blocks"] = named_blocks(blocks)
-        if channel.is_im and team.panel(channel.id).statuses.pop(thread, ""):
+        content: Json = {"type": "message", "user": team.bot.id, "bot_id": team.bot_id, "team": team.id}
+        content["text"] = new.text
+        if new.blocks:
+            content["blocks"] = named_blocks(new.blocks)
+        if channel.is_im and team.panel(channel.id).statuses.pop(new.thread, ""):
             self._page_updates.panel(team, channel)
-        message = self._add(team, channel, content, thread, files, only_for)
+        message = self._add(team, channel, content, new.thread, new.files, only_for)
         if not only_for:
             self._events.message_sent(team, message, self._address)
         return message

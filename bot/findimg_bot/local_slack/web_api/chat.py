@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from findimg_bot.local_slack.model.limits import message_problems
-from findimg_bot.local_slack.model.messages import Messages
+from findimg_bot.local_slack.model.messages import Messages, NewMessage
 from findimg_bot.local_slack.model.previews import message_of, urls_in
 from findimg_bot.local_slack.model.state import Channel, Json, Message, Team
 from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
@@ -36,7 +36,7 @@ class Chat:
         channel = writable_channel(call.team, call.arguments.text("channel", ""))
         text, blocks = self._content(call, _TEXT)
         thread = call.arguments.text("thread_ts", "")
-        message = self._messages.post(call.team, channel, text, blocks or (), thread)
+        message = self._messages.post(call.team, channel, NewMessage(text, blocks or (), thread))
         described = self._messages.described(call.team, message)
         return {"channel": channel.id, "ts": message.ts, "message": described}
 
@@ -48,7 +48,7 @@ class Chat:
             raise ApiError("user_not_in_channel")
         text, blocks = self._content(call, _TEXT)
         thread = call.arguments.text("thread_ts", "")
-        message = self._messages.post(call.team, channel, text, blocks or (), thread, only_for=user)
+        message = self._messages.post(call.team, channel, NewMessage(text, blocks or (), thread), only_for=user)
         return {"message_ts": message.ts}
 
     def update(self, call: Call) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from findimg_bot.local_slack.model.files import FILE_BYTES, Files, describe
-from findimg_bot.local_slack.model.messages import Messages
+from findimg_bot.local_slack.model.messages import Messages, NewMessage
 from findimg_bot.local_slack.model.state import File, Json, Team
 from findimg_bot.local_slack.web_api.api import Api, ApiError, Call
 from findimg_bot.local_slack.web_api.chat import check_blocks, writable_channel
@@ -76,7 +76,7 @@ class Uploads:
             self._files.finish(call.team, file)
         thread = call.arguments.text("thread_ts", "")
         for place in places:
-            self._messages.post(call.team, place, comment, blocks or (), thread, files)
+            self._messages.post(call.team, place, NewMessage(comment, blocks or (), thread, files))
         return {"files": [describe(call.team, file, self._address) for file in files]}
 
     def info(self, call: Call) -> Json:

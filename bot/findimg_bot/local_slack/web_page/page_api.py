@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from findimg_bot.local_slack.actions.interactions import ElementPlace
 from findimg_bot.local_slack.actions.member_actions import MemberActions
 from findimg_bot.local_slack.actions.services import ModalError, UserActionError, WorkspaceServices
 from findimg_bot.local_slack.model.emoji import emoji_by_name
@@ -176,7 +177,8 @@ async def _send(person: MemberActions, body: Json) -> Json:
 async def _action(person: MemberActions, body: Json) -> Json:
     names = ("block_id", "action_id", "channel", "ts", "view_id")
     values = _values(body) if body.get("view_id") and "values" in body else None
-    await person.act(**{name: _text(body, name) for name in names}, value=body.get("value"), values=values)
+    place = ElementPlace(**{name: _text(body, name) for name in names})
+    await person.act(place, body.get("value"), values)
     return {}
 
 
