@@ -27,14 +27,14 @@ from findimg_jobs.build.merge_policies import choose_merges
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuildRequest, MergePolicy, build_version
 from findimg_jobs.encoders.context import make_build_context
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
-from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, EmbeddedImage
-from findimg_jobs.store.shards import Stats, commit_shard
+from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, ShardRow
+from findimg_jobs.store.shards import ShardStats, commit_shard
 from findimg_jobs.store.texts import (
     CommittedTexts,
     PictureText,
@@ -105,10 +105,10 @@ def commit_made_up(
         part = images[start : start + _SHARD]
         contents = _contents(kinds, len(part), first + start)
         rows = [
-            EmbeddedImage(image.uri, image.etag, hashlib.sha256(image.uri.encode()).hexdigest(), content)
+            ShardRow(image.uri, image.etag, hashlib.sha256(image.uri.encode()).hexdigest(), content)
             for image, content in zip(part, contents, strict=True)
         ]
-        commit_shard(storage, fingerprint, rows, [], Stats(f"{first + start:024}", len(rows), len(rows), 0, 0))
+        commit_shard(storage, fingerprint, rows, [], ShardStats(f"{first + start:024}", len(rows), len(rows), 0, 0))
     return read_committed(storage, fingerprint)
 
 

@@ -39,7 +39,7 @@ from findimg_jobs.build.merge_policies import choose_small_merges
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.context import make_build_context
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.indexing import run
 from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all
@@ -55,7 +55,7 @@ from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, read_images, write_plan
 from findimg_jobs.store.planned_shards import Shards
-from findimg_jobs.store.shards import Shard, Stats, shard_folder
+from findimg_jobs.store.shards import Shard, ShardStats, shard_folder
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import find_embedded_by_all
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images, stream_made_up_images
@@ -162,16 +162,16 @@ class _KeyEngine(Engine):
         super().__init__(settings)
         self._storage = Library(settings.library, settings.cache).storage
 
-    def run(self, shards: Shards, task: ShardTask) -> Iterator[Stats]:
+    def run(self, shards: Shards, task: ShardTask) -> Iterator[ShardStats]:
         assert isinstance(task, EmbedTask)
         for shard in shards:
             yield _commit_keys(self._storage, task.fingerprint, shard)
 
 
-def _commit_keys(storage: Storage, fingerprint: str, shard: Shard) -> Stats:
+def _commit_keys(storage: Storage, fingerprint: str, shard: Shard) -> ShardStats:
     """Commit a shard without vectors."""
     rows = [(each.uri, each.etag, hashlib.sha256(each.uri.encode()).hexdigest(), True) for each in shard.images]
-    stats = Stats(shard.name, len(rows), len(rows), 0, 0)
+    stats = ShardStats(shard.name, len(rows), len(rows), 0, 0)
     commit = json.dumps(asdict(stats) | {"keys": rows}).encode()
     storage.write(f"{shard_folder(fingerprint, stats.shard)}/stats.json", commit)
     return stats

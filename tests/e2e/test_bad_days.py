@@ -30,7 +30,7 @@ from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store import lock
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 from tests.opened import open_catalog
 
 pytestmark = pytest.mark.long
@@ -143,7 +143,7 @@ def unreachable_after_two_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     """Make S3 unreachable after two shards."""
     track = findimg_jobs.indexing.embed_stage.show_progress
 
-    def cut_off(shards: Iterator[Stats], images: int) -> Iterator[Stats]:
+    def cut_off(shards: Iterator[ShardStats], images: int) -> Iterator[ShardStats]:
         for number, stats in enumerate(track(shards, images), 1):
             yield stats
             if number == 2:

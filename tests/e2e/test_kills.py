@@ -84,7 +84,7 @@ def live_manifest(library: Library) -> Manifest | None:
 def assert_nothing_is_lost_or_doubled(library: Library, fingerprint: str) -> None:
     shards = list(read_shards(library.storage, fingerprint))
     assert sum(len(shard.keys) for shard in shards) == IMAGES
-    assert sum(key.embedded for shard in shards for key in shard.keys) == IMAGES
+    assert sum(key.has_vectors for shard in shards for key in shard.keys) == IMAGES
     assert len(read_committed(library.storage, fingerprint).contents()) == IMAGES
 
 

@@ -30,7 +30,7 @@ from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.shards import Shard, Stats
+from findimg_jobs.store.shards import Shard, ShardStats
 from tests.opened import open_catalog
 
 pytestmark = pytest.mark.long
@@ -42,7 +42,7 @@ PROJECT = Path(__file__).parents[2]
 class GreedyEmbedder(Embedder):
     """An embedder that takes all memory at its first `3.png`."""
 
-    def work(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> ShardStats:
         met = open_storage(f"{self._task.library}/met")
         if any(image.uri.endswith("/3.png") for image in shard.images) and met.create("met", b""):
             hoard = []
@@ -116,7 +116,7 @@ def run(two_nodes: Cluster, bucket: str, cache: Path, monkeypatch: pytest.Monkey
     def run(then: Callable[[], None]) -> RunReport:
         track = findimg_jobs.indexing.embed_stage.show_progress
 
-        def disturbed(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
+        def disturbed(shards: Iterable[ShardStats], images: int) -> Iterator[ShardStats]:
             for number, stats in enumerate(track(shards, images)):
                 if number == 0:
                     then()

@@ -38,7 +38,7 @@ from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
 from findimg_jobs.build.vector_indexes import build_index
 from findimg_jobs.encoders.context import BuildConfig, BuildContext
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.keys.temporary import build_folder
 from findimg_jobs.segments.library_measures import LibraryMeasures, sample_rows, write_unrelated
 from findimg_jobs.segments.segment_contents import Assembled, assemble

@@ -43,7 +43,7 @@ from findimg_jobs.build.near_duplicate_pairs import find_near_duplicates, write_
 from findimg_jobs.build.reusable_parts import ReusableParts, find_reusable_parts
 from findimg_jobs.build.segments import SegmentBuilder, build_segments
 from findimg_jobs.encoders.context import BuildConfig, BuildContext, hash_recipe
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.segments.library_measures import LibraryMeasures, is_drifted, measure_library, measure_noise_floor
 from findimg_jobs.segments.segment_contents import read_sample
 from findimg_jobs.segments.segment_files import SegmentFiles
@@ -140,7 +140,7 @@ def build_version(
         visual_dim=config.visual_dim,
         coherence=segments.measures.coherence,
         measured_images=segments.measures.images,
-        captured_variance=round(segments.measures.captured, 4),
+        captured_variance=round(segments.measures.captured_variance, 4),
         sources=list(config.sources),
         images=len(images),
         failed=request.failed,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.lock import Lock, hold_lock
 

@@ -15,41 +15,43 @@ import typer
 
 from findimg.errors import FindimgError
 from findimg.terminal import LineFormatter, print_lines
-from findimg_jobs.cli.cleanup import forget, prune
-from findimg_jobs.cli.duplicates import duplicates
-from findimg_jobs.cli.encoders import app as encoders
-from findimg_jobs.cli.indexing import add, compact, index, merge
-from findimg_jobs.cli.models import app as models
-from findimg_jobs.cli.reading import read_captions, read_text
-from findimg_jobs.cli.samples import samples
-from findimg_jobs.cli.teaching import RepeatedOptions, teach
-from findimg_jobs.cli.training import evaluate, quantize, train
-from findimg_jobs.cli.versions import rollback, verify, versions
-from findimg_jobs.cli.watch import watch
+from findimg_jobs.cli.commands.cleanup import forget, prune
+from findimg_jobs.cli.commands.duplicates import duplicates
+from findimg_jobs.cli.commands.encoders import app as encoders
+from findimg_jobs.cli.commands.index import add, index
+from findimg_jobs.cli.commands.models import app as models
+from findimg_jobs.cli.commands.reading import read_captions, read_text
+from findimg_jobs.cli.commands.rebuild import compact, rebuild
+from findimg_jobs.cli.commands.samples import samples
+from findimg_jobs.cli.commands.teach import RepeatedOptions, teach
+from findimg_jobs.cli.commands.training import evaluate, quantize, train
+from findimg_jobs.cli.commands.versions import rollback, verify, versions
+from findimg_jobs.cli.commands.watch import watch
 
 _log = logging.getLogger(__name__)
 app = typer.Typer(no_args_is_help=True)
-for _command in (
-    index,
-    add,
-    read_text,
-    watch,
-    train,
-    merge,
-    compact,
-    evaluate,
-    verify,
-    versions,
-    rollback,
-    duplicates,
-    read_captions,
-    prune,
-    forget,
-    quantize,
-    samples,
-):
-    app.command()(_command)
-app.command(cls=RepeatedOptions)(teach)
+_COMMANDS = {
+    "index": index,
+    "add": add,
+    "read-text": read_text,
+    "watch": watch,
+    "train": train,
+    "merge": rebuild,
+    "compact": compact,
+    "evaluate": evaluate,
+    "verify": verify,
+    "versions": versions,
+    "rollback": rollback,
+    "duplicates": duplicates,
+    "read-captions": read_captions,
+    "prune": prune,
+    "forget": forget,
+    "quantize": quantize,
+    "samples": samples,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
+app.command("teach", cls=RepeatedOptions)(teach)
 app.add_typer(encoders, name="encoders")
 app.add_typer(models, name="models")
 

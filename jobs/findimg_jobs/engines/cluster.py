@@ -27,7 +27,7 @@ from findimg.errors import NotPublishedError, SettingsError
 from findimg_jobs.engines.shard_queue import ATTEMPTS, ShardQueue, translated
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.store.planned_shards import Shards
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -36,7 +36,7 @@ _CONNECT_TIMEOUT = 10.0  # seconds
 _LONGEST_TEMP_DIR = 41  # characters; Ray's sockets are in this folder, and their paths have at most 107 characters
 
 
-def run_on_ray(shards: Shards, task: ShardTask, address: str) -> Iterator[Stats]:
+def run_on_ray(shards: Shards, task: ShardTask, address: str) -> Iterator[ShardStats]:
     """Work through the shards on Ray and commit them. Yield the statistics of each one as it finishes.
 
     A shard whose worker dies is given to another worker. After three deaths it is halved, until the image that kills

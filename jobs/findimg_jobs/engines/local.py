@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.store.planned_shards import Shards
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
 
-def run_locally(shards: Shards, task: ShardTask) -> Iterator[Stats]:
+def run_locally(shards: Shards, task: ShardTask) -> Iterator[ShardStats]:
     """Work through the shards in this process and commit them. Yield the statistics of each one."""
     worker = task.open()
     for shard in shards:

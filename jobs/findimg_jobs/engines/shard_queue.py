@@ -15,7 +15,7 @@ from ray.exceptions import RayError, RayTaskError
 from findimg.errors import FindimgError, NotPublishedError
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.store.planned_shards import Shards
-from findimg_jobs.store.shards import Shard, Stats
+from findimg_jobs.store.shards import Shard, ShardStats
 
 ATTEMPTS = 3
 _ACTOR_CPUS = 4  # more threads do not make one model faster
@@ -47,7 +47,7 @@ class Worker:
     def ready(self) -> bool:
         return self._worker.ready()
 
-    def work(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> ShardStats:
         return self._worker.work(shard)
 
 
@@ -70,7 +70,7 @@ class ShardQueue:
         self._idle: list[Any] = []
         self._failed_starts = 0
 
-    def run(self) -> Iterator[Stats]:
+    def run(self) -> Iterator[ShardStats]:
         while self._waiting or self._running:
             self._fill()
             done, _ = ray.wait([*self._running, *self._starting], num_returns=1)
@@ -117,7 +117,7 @@ class ShardQueue:
         self._failed_starts = 0
         self._idle.append(actor)
 
-    def _finished(self, ref: Any) -> Iterator[Stats]:
+    def _finished(self, ref: Any) -> Iterator[ShardStats]:
         actor, shard = self._running.pop(ref)
         try:
             stats = ray.get(ref)
@@ -130,7 +130,7 @@ class ShardQueue:
         self._idle.append(actor)
         yield stats
 
-    def _retry(self, shard: Shard, error: RayError) -> Iterator[Stats]:
+    def _retry(self, shard: Shard, error: RayError) -> Iterator[ShardStats]:
         """Queue a shard whose worker died again, halve it, or record its only image as a failure."""
         self._deaths[shard.name] += 1
         if self._deaths[shard.name] < ATTEMPTS:
@@ -141,7 +141,7 @@ class ShardQueue:
         else:
             middle = len(shard.images) // 2
             for images in (shard.images[:middle], shard.images[middle:]):
-                half = self._task.name(images)
+                half = self._task.make_shard(images)
                 # A half whose worker dies is halved at once. Only a single image is tried three times.
                 self._deaths[half.name] = ATTEMPTS - 1 if len(images) > 1 else 0
                 self._again.append(half)

@@ -1,10 +1,13 @@
-"""What an engine needs to know about the work on a run's shards."""
+"""The interfaces of work on shards: the task that is sent to each worker, and the worker.
+
+`indexing/embed_worker.py` and `reading/worker.py` implement them.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.shards import Shard, Stats
+from findimg_jobs.store.shards import Shard, ShardStats
 
 
 class ShardWorker(Protocol):
@@ -13,7 +16,7 @@ class ShardWorker(Protocol):
     def ready(self) -> bool:
         """Return True once the models are loaded."""
 
-    def work(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> ShardStats:
         """Work through a shard, commit it and return its statistics.
 
         Raises:
@@ -35,8 +38,8 @@ class ShardTask(Protocol):
             threads: number of cores to use. None for all of this machine.
         """
 
-    def name(self, images: Sequence[SourceImage]) -> Shard:
+    def make_shard(self, images: Sequence[SourceImage]) -> Shard:
         """Return images as a shard of this task."""
 
-    def commit_as_failed(self, shard: Shard, reason: str) -> Stats:
+    def commit_as_failed(self, shard: Shard, reason: str) -> ShardStats:
         """Record all images of a shard as failures, because every worker that works on it dies."""

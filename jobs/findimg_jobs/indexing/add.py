@@ -31,7 +31,7 @@ from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import embedded_by_all, find_embedded_by_all
 
@@ -122,7 +122,7 @@ def _embed_and_publish(
         EmbedJob(encoder, PlannedShards(each.to_embed(listing.images, True), encoder.fingerprint, settings.shard_size))
         for encoder, each in zip(encoders, committed, strict=True)
     ]
-    done: list[list[Stats]] = [[] for _ in jobs]
+    done: list[list[ShardStats]] = [[] for _ in jobs]
     embed_with_all(session, settings, jobs, committed, done)
     for number, encoder in enumerate(encoders):
         # Beside a run of `index`, that run does it.

@@ -23,7 +23,7 @@ from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_comm
 from findimg_jobs.store.plan import share_work
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shard_compaction import compact_shards, is_crowded
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def embed_with_all(
     settings: Settings,
     jobs: Sequence[EmbedJob],
     committed: list[CommittedImages],
-    done: Sequence[list[Stats]],
+    done: Sequence[list[ShardStats]],
 ) -> None:
     """Embed with one or two encoders. An image that both lack is read once.
 
@@ -68,7 +68,7 @@ def _embed_together(
     first: EmbedJob,
     second: EmbedJob,
     committed: list[CommittedImages],
-    done: Sequence[list[Stats]],
+    done: Sequence[list[ShardStats]],
 ) -> tuple[EmbedJob, EmbedJob]:
     """Embed the images that two encoders lack, and return what each of them must do alone."""
     storage, encoders = session.library.storage, (first.encoder, second.encoder)
@@ -101,7 +101,7 @@ def _embed_together(
 
 
 def _embed_shards(
-    session: WriteSession, settings: Settings, job: EmbedJob, committed: CommittedImages, done: list[Stats]
+    session: WriteSession, settings: Settings, job: EmbedJob, committed: CommittedImages, done: list[ShardStats]
 ) -> CommittedImages:
     """Embed shards with one encoder, and return what is committed for it afterwards.
 

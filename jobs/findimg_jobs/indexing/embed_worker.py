@@ -34,8 +34,8 @@ from findimg.storage.base import Access, open_object, open_storage, read_uri, re
 from findimg_jobs.indexing.stored_thumbnails import StoredThumbnails
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, EmbeddedImage
-from findimg_jobs.store.shards import Shard, Stats, commit_shard, name_shard
+from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, ShardRow
+from findimg_jobs.store.shards import Shard, ShardStats, commit_shard, make_shard
 
 BATCH = 32  # images that the encoder embeds at a time
 _NO_PIXELS = PIL.Image.new("RGB", (1, 1))
@@ -66,19 +66,19 @@ class EmbedTask:
         """Return a worker; see `ShardTask`."""
         return Embedder(self, threads)
 
-    def name(self, images: Sequence[SourceImage]) -> Shard:
+    def make_shard(self, images: Sequence[SourceImage]) -> Shard:
         """Return images as a shard."""
-        return name_shard(tuple(images), self.fingerprint)
+        return make_shard(tuple(images), self.fingerprint)
 
-    def commit_as_failed(self, shard: Shard, reason: str) -> Stats:
+    def commit_as_failed(self, shard: Shard, reason: str) -> ShardStats:
         """Record all images of a shard as failures, because every worker that embeds it dies.
 
         With a second encoder nothing is recorded, so that each encoder tries these images alone afterwards.
         """
         if self.second:
-            return Stats(shard.name, 0, 0, 0, 0, alone=shard.images)
+            return ShardStats(shard.name, 0, 0, 0, 0, alone=shard.images)
         failures = [Failure(image.uri, image.etag, reason, transient=False) for image in shard.images]
-        stats = Stats(shard.name, 0, 0, len(failures), 0)
+        stats = ShardStats(shard.name, 0, 0, len(failures), 0)
         commit_shard(open_storage(self.library), self.fingerprint, [], failures, stats)
         return stats
 
@@ -125,7 +125,7 @@ class Embedder:
         """Return True once the model is built."""
         return True
 
-    def work(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> ShardStats:
         """Embed a shard's images, commit the shard and return its statistics.
 
         An image that cannot be read is recorded as a failure. A second encoder embeds the images after the first one,
@@ -142,7 +142,7 @@ class Embedder:
             stats = self._embed(shard, self._own_outcomes(outcomes, others))
         if self._second is None:
             return stats
-        return replace(stats, second=self._second._embed(self._second._task.name(shard.images), others))
+        return replace(stats, second=self._second._embed(self._second._task.make_shard(shard.images), others))
 
     def _own_outcomes(
         self, outcomes: Iterable["_Outcomes"], others: list["_PreparedImage | Failure"]
@@ -153,9 +153,9 @@ class Embedder:
                 others.append(other)
             yield own
 
-    def _embed(self, shard: Shard, outcomes: Iterable["_PreparedImage | Failure"]) -> Stats:
+    def _embed(self, shard: Shard, outcomes: Iterable["_PreparedImage | Failure"]) -> ShardStats:
         """Embed prepared images, commit them and return their statistics."""
-        rows: list[EmbeddedImage] = []
+        rows: list[ShardRow] = []
         failures: list[Failure] = []
         seconds: dict[str, float] = defaultdict(float)
         seen: set[str] = set()  # contents of this shard
@@ -182,7 +182,7 @@ class Embedder:
         rows.sort(key=lambda row: row.uri)
         computed = sum(row.content is not None for row in rows)
         rounded = {stage: round(spent, 3) for stage, spent in seconds.items()}
-        stats = Stats(
+        stats = ShardStats(
             shard=shard.name,
             images=len(rows),
             embedded=computed,
@@ -294,8 +294,8 @@ def _reason(error: Exception, uri: str) -> str:
     return str(error).replace(uri, "The file", 1).replace(uri, "the file")
 
 
-def _row(prepared: _PreparedImage, content: Content | None) -> EmbeddedImage:
-    return EmbeddedImage(prepared.source.uri, prepared.source.etag, prepared.image.sha256, content)
+def _row(prepared: _PreparedImage, content: Content | None) -> ShardRow:
+    return ShardRow(prepared.source.uri, prepared.source.etag, prepared.image.sha256, content)
 
 
 def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:

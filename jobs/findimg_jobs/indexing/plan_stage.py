@@ -70,10 +70,10 @@ def plan_images(
             plan=plan,
             committed=every,
             failures=list(listing.failures),
-            unlisted=len(listing.failures),
+            listing_failures=len(listing.failures),
             skipped=skipped,
             reused=committed.count_embedded(plan.images),
-            removed=before.count_without(plan.images),
+            removed=before.count_without_uris_of(plan.images),
             # Members want the images of their channel removed, so these are no loss.
             may_shrink=wanted < len(before) and len(plan.images) * 2 >= wanted,
             shards=[[] for _ in encoders],
@@ -128,7 +128,7 @@ def _images_of_version(
     """
     images, skipped = listing.images, listing.skipped.copy()
     if len(listing.archived):
-        archived = committed.embedded(listing.archived)
+        archived = committed.select_embedded(listing.archived)
         if len(archived) < len(listing.archived):
             skipped["archived in S3"] += len(listing.archived) - len(archived)
         images = archived.updated(images)

@@ -49,7 +49,7 @@ def with_published_changes(
     if before.manifest and live.manifest and _how_built(live.manifest) == _how_built(before.manifest):
         known, now = (read_images(library.storage, each.run) for each in (before.manifest, live.manifest))
         added = now.changed_since(known).below(roots)
-        return live, images.updated(added).without(known.without(now))
+        return live, images.updated(added).without_uris_of(known.without_uris_of(now))
     raise NotPublishedError(f"Another run published to {library.uri} meanwhile. Run again.")
 
 

@@ -23,7 +23,7 @@ from findimg_jobs.encoders.near_duplicate_cosine import (
     measure_near_duplicate_cosine,
     write_near_duplicate_cosine,
 )
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any, make_task
 from findimg_jobs.indexing.embed_worker import open_task_encoder
 from findimg_jobs.indexing.plan_stage import plan_images

@@ -81,7 +81,7 @@ class ImageTable:
         """Return the images that have some addresses."""
         return ImageTable.select("FROM images SEMI JOIN wanted USING (uri)", images=self, wanted=uri_table(uris))
 
-    def without(self, other: "ImageTable") -> "ImageTable":
+    def without_uris_of(self, other: "ImageTable") -> "ImageTable":
         """Return the images whose URI another table does not have."""
         return ImageTable.select("FROM images ANTI JOIN other USING (uri)", images=self, other=other)
 
@@ -95,7 +95,7 @@ class ImageTable:
         query = "FROM images ANTI JOIN other USING (uri, version)"
         return ImageTable.select(query, images=self, other=other)
 
-    def count_without(self, other: "ImageTable") -> int:
+    def count_without_uris_of(self, other: "ImageTable") -> int:
         """Return the number of images whose URI another table does not have."""
         query = "SELECT count(*) FROM images ANTI JOIN other USING (uri)"
         return fetch_number(query, {"images": self.file, "other": other.file})

@@ -58,7 +58,7 @@ def find_duplicates(library: Library) -> DuplicatesReport:
     version = library.open()
     rows, _ = open_items(version)
     with VersionCatalog(version, rows) as catalog:
-        described = tuple(_described(catalog, group.tolist()) for group in _groups(version, rows, catalog))
+        described = tuple(_describe(catalog, group.tolist()) for group in _groups(version, rows, catalog))
     ordered = sorted(described, key=lambda group: (-sum(image.bytes for image in group[1:]), group[0].uri))
     return DuplicatesReport(version.manifest.version, version.manifest.images, tuple(ordered))
 
@@ -98,7 +98,7 @@ def _groups(version: Version, rows: ItemRows, catalog: VersionCatalog) -> Duplic
     return Duplicates(group_duplicates(hashes, visual, visual, near_duplicate_cosine(manifest.backbone)))
 
 
-def _described(catalog: VersionCatalog, items: list[int]) -> tuple[DuplicateImage, ...]:
+def _describe(catalog: VersionCatalog, items: list[int]) -> tuple[DuplicateImage, ...]:
     images: list[DuplicateImage] = []
     seen: set[str] = set()
     for row in _rows(catalog, items):

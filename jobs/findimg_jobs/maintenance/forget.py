@@ -124,7 +124,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
         planned = plan.images
         wanted = _in_stored_form(library, wanted, planned, stores)
         forgotten = planned.with_uris(wanted)
-        stay = planned.without(forgotten)
+        stay = planned.without_uris_of(forgotten)
         known = stores.get(live.fingerprint)
         if known is None or not known.count_embedded(stay):
             raise LibraryError(

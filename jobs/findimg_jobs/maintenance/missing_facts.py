@@ -17,7 +17,14 @@ from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.segments.segment_keys import segments_with
 from findimg_jobs.store.plan import read_images
 from findimg_jobs.store.shard_rows import holds_vectors, with_facts
-from findimg_jobs.store.shards import CommittedShard, Stats, commit_table, read_shards, read_table, uncommit_if_damaged
+from findimg_jobs.store.shards import (
+    CommittedShard,
+    ShardStats,
+    commit_table,
+    read_shards,
+    read_table,
+    uncommit_if_damaged,
+)
 
 _READERS = 8  # images that are read at the same time
 _EMPTY_VALUES: dict[str, Any] = {"string": "", "binary": b""}
@@ -111,7 +118,7 @@ def _read_shard(storage: Storage, fingerprint: str, shard: CommittedShard) -> _S
             place = table.schema.get_field_index(name)
             values = pa.array([facts[name] for facts in added], table.schema.field(place).type)
             table = table.set_column(place, name, values)
-        stats = Stats(shard.name, len(table), sum(has_vectors), len(shard.failures), bytes_read=0)
+        stats = ShardStats(shard.name, len(table), sum(has_vectors), len(shard.failures), bytes_read=0)
         commit_table(storage, fingerprint, table, shard.failures, stats)
     return _ShardFacts(read, len(found) - read, frozenset(changed), frozenset(captioned))
 

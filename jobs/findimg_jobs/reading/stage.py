@@ -14,7 +14,7 @@ from findimg.storage.base import Storage
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import KeyFile, write_query
-from findimg_jobs.reading.worker import EmbeddedSource, Mode, TextTask
+from findimg_jobs.reading.worker import ImageToRead, Mode, TextTask
 from findimg_jobs.reporting.progress import download_bar, show_progress
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed import CommittedImages
@@ -112,11 +112,11 @@ class _UnreadImages:
     def __iter__(self) -> Iterator[Shard]:
         """Yield the shards."""
         for batch in self.rows.batches(rows=_SHARD_SIZE):
-            yield self.task.name([self._image(row) for row in batch.to_pylist()])
+            yield self.task.make_shard([self._image(row) for row in batch.to_pylist()])
 
-    def _image(self, row: Mapping[str, Any]) -> EmbeddedSource:
+    def _image(self, row: Mapping[str, Any]) -> ImageToRead:
         sha256, holder = row["sha256"].hex(), self.holders[row["holder"]]
-        return EmbeddedSource(row["uri"], row["version"], row["modified"], sha256=sha256, embedded_in=holder)
+        return ImageToRead(row["uri"], row["version"], row["modified"], sha256=sha256, embedded_in=holder)
 
 
 def _find_unread(storage: Storage, task: TextTask, images: ImageTable, committed: CommittedImages) -> _UnreadImages:

@@ -22,7 +22,7 @@ from findimg.ocr.scripts import script_models
 from findimg.storage.base import open_storage, read_uri, retries
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.store.shards import Shard, Stats, name_shard, read_vectors
+from findimg_jobs.store.shards import Shard, ShardStats, make_shard, read_vectors
 from findimg_jobs.store.texts import PictureText, ReadLine, TextStats, commit_texts
 from findimg_jobs.store.thumbnails import read_thumbnail
 
@@ -38,8 +38,8 @@ _SMALL = 1.25 * THUMBNAIL_SIDE  # pixels of the longer side, up to which a thumb
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class EmbeddedSource(SourceImage):
-    """An image in a source whose content is embedded."""
+class ImageToRead(SourceImage):
+    """An image in a source whose content is embedded, and whose text is to be read."""
 
     sha256: str = field(default="", compare=False)
     embedded_in: str = field(default="", compare=False)  # shard of the embedding store
@@ -65,14 +65,14 @@ class TextTask:
         """Return a worker; see `ShardTask`."""
         return TextWorker(self, threads)
 
-    def name(self, images: Sequence[SourceImage]) -> Shard:
+    def make_shard(self, images: Sequence[SourceImage]) -> Shard:
         """Return images as a shard."""
-        return name_shard(tuple(images), f"{self.fingerprint} {self.mode}")
+        return make_shard(tuple(images), f"{self.fingerprint} {self.mode}")
 
-    def commit_as_failed(self, shard: Shard, reason: str) -> Stats:
+    def commit_as_failed(self, shard: Shard, reason: str) -> ShardStats:
         """Record all images of a shard as failures, because every worker that reads them dies."""
         failures = [Failure(image.uri, image.etag, reason, transient=False) for image in shard.images]
-        stats = Stats(shard.name, 0, 0, len(failures), 0)
+        stats = ShardStats(shard.name, 0, 0, len(failures), 0)
         counts = TextStats(shard.name, 0, 0, len(failures))
         commit_texts(open_storage(self.library), self.fingerprint, [], failures, counts)
         return stats
@@ -110,11 +110,11 @@ class TextWorker:
         """Return True once the models are loaded."""
         return True
 
-    def work(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> ShardStats:
         """Read a shard's images, commit the shard and return its statistics.
 
-        `Stats.embedded` counts the images that were read, not only looked at. An image that cannot be read is recorded
-        as a failure.
+        `ShardStats.embedded` counts the images that were read, not only looked at. An image that cannot be read is
+        recorded as a failure.
 
         Raises:
             StorageError: the library cannot be written. Nothing is committed.
@@ -129,7 +129,7 @@ class TextWorker:
         for outcome in texts:
             for stage, spent in outcome.seconds.items():
                 seconds[stage] += spent
-        stats = Stats(
+        stats = ShardStats(
             shard=shard.name,
             images=len(texts),
             embedded=sum(outcome.text.read or bool(outcome.text.lines) for outcome in texts),
@@ -149,7 +149,7 @@ class TextWorker:
     def _documents(self, shard: Shard) -> dict[str, float]:
         """Return how much each content is like a page by its class probabilities, 0 to 1, by SHA-256."""
         shares: dict[str, float] = {}
-        places = {image.embedded_in for image in shard.images if isinstance(image, EmbeddedSource)}
+        places = {image.embedded_in for image in shard.images if isinstance(image, ImageToRead)}
         for place in sorted(places):
             # Without the probabilities, looks decide alone.
             with suppress(LibraryError):
@@ -159,7 +159,7 @@ class TextWorker:
         return shares
 
     def _work(self, image: SourceImage, documents: Mapping[str, float]) -> "_Outcome | Failure":
-        assert isinstance(image, EmbeddedSource)
+        assert isinstance(image, ImageToRead)
         seconds: dict[str, float] = {}
         try:
             boxes: list[Box] | None = None
@@ -180,7 +180,7 @@ class TextWorker:
         thumbnail = read_thumbnail(self._storage, sha256)
         return None if thumbnail is None else self._reader.glance(thumbnail)
 
-    def _read(self, image: EmbeddedSource, boxes: Sequence[Box] | None, seconds: dict[str, float]) -> "_Outcome":
+    def _read(self, image: ImageToRead, boxes: Sequence[Box] | None, seconds: dict[str, float]) -> "_Outcome":
         """Read an image, or only the parts that look like text.
 
         In a small picture those parts are all, because it is not much larger than its thumbnail. Of a larger one a few

@@ -18,12 +18,12 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
 _LINE_INTERVAL = 10.0  # seconds
 
 
-def show_progress(shards: Iterable[Stats], images: int, title: str = "Embedding") -> Iterator[Stats]:
+def show_progress(shards: Iterable[ShardStats], images: int, title: str = "Embedding") -> Iterator[ShardStats]:
     """Yield finished shards, and show the number of finished images, images/s and the time left."""
     if not images:
         yield from shards
@@ -33,7 +33,7 @@ def show_progress(shards: Iterable[Stats], images: int, title: str = "Embedding"
         yield from _json_lines(shards, images)
 
 
-def _bar(shards: Iterable[Stats], images: int, title: str) -> Iterator[Stats]:
+def _bar(shards: Iterable[ShardStats], images: int, title: str) -> Iterator[ShardStats]:
     columns = (
         TextColumn(title),
         BarColumn(),
@@ -52,7 +52,7 @@ def _bar(shards: Iterable[Stats], images: int, title: str) -> Iterator[Stats]:
             yield shard
 
 
-def _json_lines(shards: Iterable[Stats], images: int) -> Iterator[Stats]:
+def _json_lines(shards: Iterable[ShardStats], images: int) -> Iterator[ShardStats]:
     start = last = time.perf_counter()
     done = 0
     for shard in shards:

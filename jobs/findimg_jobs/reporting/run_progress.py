@@ -10,7 +10,7 @@ from findimg_jobs.reporting.run_report import RunReport, TextReport, add_up_shar
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed import CommittedImages
 from findimg_jobs.store.plan import Plan
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class RunProgress:
     plan: Plan
     committed: list[CommittedImages]  # everything committed, for each encoder
     failures: list[Failure]
-    unlisted: int  # images without a valid name, and unreadable folders
+    listing_failures: int  # images without a valid name, and unreadable folders
     skipped: Counter[str]  # reason → number of files and folders
     reused: int  # images that were embedded before the run
     removed: int  # images of the live version that the sources no longer hold
     may_shrink: bool  # whether the version may have less than half of the live version's images
-    shards: list[list[Stats]] = field(default_factory=list)  # embedded in this run, for each encoder
+    shards: list[list[ShardStats]] = field(default_factory=list)  # embedded in this run, for each encoder
     text: TextReport = field(default_factory=TextReport)
 
 
@@ -56,7 +56,7 @@ def make_report(progress: RunProgress, clock: StageClock, outcome: str, manifest
         run=progress.plan.run,
         outcome=outcome,
         version=manifest.version if manifest else None,
-        seen=len(progress.plan.images) + progress.unlisted,
+        seen=len(progress.plan.images) + progress.listing_failures,
         embedded=embedded,
         reused=progress.reused + sum(shard.images - shard.embedded for shard in progress.shards[0]),
         removed=progress.removed,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from findimg.storage.base import Storage
 from findimg.terminal import counted, printable
 from findimg_jobs.keys.records import Failure
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
 _CONTRACT = (
     "run",
@@ -166,7 +166,7 @@ class ShardTotals:
     seconds: dict[str, float]  # by step, summed over threads
 
 
-def add_up_shards(stats: Iterable[Stats]) -> ShardTotals:
+def add_up_shards(stats: Iterable[ShardStats]) -> ShardTotals:
     """Return the totals of the shards' statistics."""
     embedded, bytes_read, retries, incomplete, memory, seconds = 0, 0, 0, 0, 0, Counter[str]()
     for shard in stats:

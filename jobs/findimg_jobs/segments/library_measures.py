@@ -44,7 +44,7 @@ class LibraryMeasures:
     projection: Projection | None  # None if there are too few images, or if it is turned off
     centre: NDArray[np.float32]  # float32[dim], mean of the visual embeddings
     coherence: list[float]  # see Manifest
-    captured: float  # share of the embeddings' variance that the projection keeps, 0 to 1
+    captured_variance: float  # share of the embeddings' variance that the projection keeps, 0 to 1
     images: int  # number of images in the library then
 
     def indexed(self, visual: NDArray[np.floating]) -> VectorRows:
@@ -105,17 +105,17 @@ def measure_library(
     return LibraryMeasures(projection, projection.mean, coherence, projection.captured(visual), images)
 
 
-def is_drifted(before: LibraryMeasures, captured: float, images: int, dim: int, dimensions: int) -> bool:
+def is_drifted(before: LibraryMeasures, captured_variance: float, images: int, dim: int, dimensions: int) -> bool:
     """Return whether the library has changed so much that it must be measured again.
 
     Args:
         before: the measures that were kept.
-        captured: share of the variance of the present images that the projection keeps, 0 to 1.
+        captured_variance: share of the variance of the present images that the projection keeps, 0 to 1.
         images: number of images now.
         dim: dimension of the visual embeddings.
         dimensions: dimensions after projection. At least dim means no projection.
     """
-    if captured < _LEAST_CAPTURED * before.captured:
+    if captured_variance < _LEAST_CAPTURED * before.captured_variance:
         return True
     is_large = images > COMPARE_ALL_UP_TO if dimensions >= dim else _is_projected(images, dim, dimensions)
     return is_large and images >= GROWTH * before.images

@@ -90,7 +90,7 @@ class CommittedImages:
     # One row for each attempt, with the columns of FAILURES, shard and counts (whether it is the attempt that counts).
     failures: KeyFile
 
-    def embedded(self, images: ImageTable) -> ImageTable:
+    def select_embedded(self, images: ImageTable) -> ImageTable:
         """Return those images whose vectors are committed."""
         query = f"FROM images SEMI JOIN {_EMBEDDED} USING (uri, version)"
         return ImageTable.select(query, images=images, keys=self.keys)

@@ -11,9 +11,9 @@ from findimg_jobs.store.committed import CommittedImages, hash_table
 from findimg_jobs.store.shard_rows import holds_vectors
 from findimg_jobs.store.shards import (
     ImageKey,
-    Stats,
+    ShardStats,
     commit_table,
-    name_shard,
+    make_shard,
     read_shard,
     read_table,
     remove_shard,
@@ -49,7 +49,7 @@ def delete_rows(
     contents = hash_table(key.sha256 for key in lost)
     related = committed.select_keys("sha256 IN (FROM contents)", contents=contents)
     new_owners = {key.sha256: key for key in related if key.uri not in uris and key.sha256 not in hashes}
-    stored = {key.sha256 for key in related if key.embedded and key.uri not in uris}
+    stored = {key.sha256 for key in related if key.has_vectors and key.uri not in uris}
     names = set(committed.shards)
     for shard in sorted({key.shard for key in lost} | committed.shards_with_failures(uris)):
         committed_shard = read_shard(storage, fingerprint, shard)
@@ -57,7 +57,7 @@ def delete_rows(
         table = _kept(_read(storage, fingerprint, shard), uris, hashes, new_owners, stored)
         pairs = list(zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True))
         pairs += [(failure.uri, failure.etag) for failure in failures]
-        name = name_shard(tuple(SourceImage(*pair) for pair in set(pairs)), fingerprint).name
+        name = make_shard(tuple(SourceImage(*pair) for pair in set(pairs)), fingerprint).name
         # Another shard may hold the same images. Then merge both, so that one shard has all their vectors.
         if name != shard and name in names:
             table = _one_row_per_image(
@@ -65,7 +65,7 @@ def delete_rows(
             )
         if pairs:
             embedded = sum(holds_vectors(table).to_pylist())
-            stats = Stats(name, len(table), embedded, len(failures), bytes_read=0)
+            stats = ShardStats(name, len(table), embedded, len(failures), bytes_read=0)
             commit_table(storage, fingerprint, table, failures, stats)
             names.add(name)
         if not pairs or name != shard:

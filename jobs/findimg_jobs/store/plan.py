@@ -88,7 +88,7 @@ def read_plan(storage: Storage, run: str, committed: CommittedImages | None = No
         images = _images(file, schema.names)
         if committed:
             try:
-                images = committed.embedded(images)  # reads all rows, so that a damaged one is found
+                images = committed.select_embedded(images)  # reads all rows, so that a damaged one is found
             except NotPublishedError:
                 _check_rows(file)  # DuckDB cannot tell a damaged file from a temporary folder that cannot be read
                 raise

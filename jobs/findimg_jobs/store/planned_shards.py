@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Protocol
 
 from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.store.shards import Shard, name_shard
+from findimg_jobs.store.shards import Shard, make_shard
 
 
 class Shards(Protocol):
@@ -35,4 +35,4 @@ class PlannedShards:
         """Yield the shards. Equal images give equal shards."""
         images = iter(self.images)
         while shard := tuple(islice(images, self.size)):
-            yield name_shard(shard, self.fingerprint)
+            yield make_shard(shard, self.fingerprint)

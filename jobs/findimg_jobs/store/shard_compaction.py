@@ -21,9 +21,9 @@ from findimg_jobs.store.committed import CommittedImages, image_keys, read_commi
 from findimg_jobs.store.shard_rows import make_table
 from findimg_jobs.store.shards import (
     ImageKey,
-    Stats,
+    ShardStats,
     commit_table,
-    name_shard,
+    make_shard,
     read_table,
     remove_shard,
     uncommit_if_damaged,
@@ -183,10 +183,10 @@ def _rewrite(storage: Storage, fingerprint: str, group: _Group, others: Abstract
     keys = [key for each in group.keys.values() for key in each]
     images = [SourceImage(key.uri, key.etag) for key in keys]
     images += [SourceImage(failure.uri, failure.etag) for failure in group.failures]
-    name = name_shard(tuple(images), fingerprint).name
+    name = make_shard(tuple(images), fingerprint).name
     if name in others:
         return False
-    stats = Stats(name, len(keys), sum(key.embedded for key in keys), len(group.failures), bytes_read=0)
+    stats = ShardStats(name, len(keys), sum(key.has_vectors for key in keys), len(group.failures), bytes_read=0)
     table = table.sort_by([("uri", "ascending"), ("version", "ascending")])
     failures = sorted(group.failures, key=lambda failure: (failure.uri, failure.etag))
     commit_table(storage, fingerprint, table, failures, stats)

@@ -36,8 +36,8 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddedImage:
-    """One row of a shard's vectors."""
+class ShardRow:
+    """One row of a shard: an image, and its content unless another row has it."""
 
     uri: str
     etag: str
@@ -76,7 +76,7 @@ def with_facts(table: pa.Table) -> pa.Table:
     return table
 
 
-def make_table(rows: Sequence[EmbeddedImage]) -> pa.Table:
+def make_table(rows: Sequence[ShardRow]) -> pa.Table:
     """Return the columns of vectors.parquet. The vector columns are left out if no row has vectors."""
     columns = {
         column: pa.array([getattr(row, name) for row in rows], pa.string())

@@ -26,7 +26,7 @@ from findimg_jobs.store.shard_rows import (
     VECTORS,
     Content,
     ContentRows,
-    EmbeddedImage,
+    ShardRow,
     content_rows,
     contents_of,
     holds_vectors,
@@ -52,8 +52,8 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
-    """The statistics of one embedded shard."""
+class ShardStats:
+    """The statistics of one shard, as its stats.json has them."""
 
     shard: str
     images: int  # rows in vectors.parquet
@@ -64,7 +64,7 @@ class Stats:
     retries: int = 0  # requests to S3 that were retried
     incomplete: int = 0  # rows of files whose end is missing
     memory: int = 0  # bytes, the worker's peak so far
-    second: "Stats | None" = None  # of a second encoder that embedded the same images
+    second: "ShardStats | None" = None  # of a second encoder that embedded the same images
     alone: tuple[SourceImage, ...] = ()  # images that each of two encoders must try alone
 
 
@@ -75,7 +75,7 @@ class ImageKey:
     uri: str
     etag: str
     sha256: str
-    embedded: bool  # its vectors are in this row
+    has_vectors: bool  # whether its vectors are in this row; False for a copy
     shard: str
 
 
@@ -107,15 +107,15 @@ def fingerprints(storage: Storage) -> set[str]:
     return {entry.key.split("/")[1] for entry in storage.list("embeddings")}
 
 
-def name_shard(images: tuple[SourceImage, ...], fingerprint: str) -> Shard:
-    """Return a shard, named after the hash of the fingerprint and its sorted (URI, etag) pairs."""
+def make_shard(images: tuple[SourceImage, ...], fingerprint: str) -> Shard:
+    """Return images as a shard, named after the hash of the fingerprint and its sorted (URI, etag) pairs."""
     pairs = [(image.uri, image.etag) for image in sorted(images)]
     digest = hashlib.sha256(json.dumps([fingerprint, pairs]).encode()).hexdigest()
     return Shard(digest[:24], images)
 
 
 def commit_shard(
-    storage: Storage, fingerprint: str, rows: Sequence[EmbeddedImage], failures: Sequence[Failure], stats: Stats
+    storage: Storage, fingerprint: str, rows: Sequence[ShardRow], failures: Sequence[Failure], stats: ShardStats
 ) -> None:
     """Write a shard. Its stats.json is written last and commits it.
 
@@ -126,7 +126,7 @@ def commit_shard(
 
 
 def commit_table(
-    storage: Storage, fingerprint: str, table: pa.Table, failures: Sequence[Failure], stats: Stats
+    storage: Storage, fingerprint: str, table: pa.Table, failures: Sequence[Failure], stats: ShardStats
 ) -> None:
     """Write a shard, like `commit_shard`, with rows from `read_table`."""
     folder = shard_folder(fingerprint, stats.shard)

@@ -12,10 +12,10 @@ from findimg_jobs.store.texts import (
     FOLDER,
     TextStats,
     commit_texts,
+    name_text_shard,
     read_shard_keys,
     read_texts,
     remove_texts,
-    shard_name,
     uncommit_texts,
 )
 
@@ -94,7 +94,7 @@ def _join(storage: Storage, group: list[_Shard], wanted: Container[str] | None) 
         except LibraryError:
             uncommit_texts(storage, reader, shard.name)
             raise
-    name = shard_name([*texts, *(failure.uri for failure in failures)], reader)
+    name = name_text_shard([*texts, *(failure.uri for failure in failures)], reader)
     with_text = sum(bool(text.lines) for text in texts.values())
     commit_texts(storage, reader, list(texts.values()), failures, TextStats(name, len(texts), with_text, len(failures)))
     for shard in group:

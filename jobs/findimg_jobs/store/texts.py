@@ -118,7 +118,7 @@ class CommittedTexts:
     failures: KeyFile  # pictures that cannot be read, one row for each URI, with the columns of FAILURES
 
 
-def shard_name(hashes: Iterable[str], reader: str) -> str:
+def name_text_shard(hashes: Iterable[str], reader: str) -> str:
     """Return the name of the shard for some pictures, by SHA-256. Equal pictures give an equal name."""
     return hashlib.sha256(json.dumps([reader, sorted(hashes)]).encode()).hexdigest()[:24]
 
@@ -227,7 +227,7 @@ def delete_texts(storage: Storage, uris: Collection[str], hashes: AbstractSet[st
         deleted += len(lost)
         kept = list(read_texts(storage, reader, shard, keys.keys() - hashes))
         if kept or kept_failures:
-            name = shard_name([*(text.sha256 for text in kept), *(each.uri for each in kept_failures)], reader)
+            name = name_text_shard([*(text.sha256 for text in kept), *(each.uri for each in kept_failures)], reader)
             count = TextStats(name, len(kept), sum(bool(text.lines) for text in kept), len(kept_failures))
             commit_texts(storage, reader, kept, kept_failures, count)
             if name == shard:

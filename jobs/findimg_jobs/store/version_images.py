@@ -145,5 +145,5 @@ def find_embedded_by_all(
 def embedded_by_all(images: ImageTable, committed: Sequence[CommittedImages]) -> ImageTable:
     """Return those of `images` whose vectors by every encoder are committed."""
     for each in committed:
-        images = each.embedded(images)
+        images = each.select_embedded(images)
     return images

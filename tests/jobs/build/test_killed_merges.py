@@ -26,7 +26,7 @@ from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.context import make_build_context
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune

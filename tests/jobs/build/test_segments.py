@@ -27,8 +27,8 @@ from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.shard_rows import EmbeddedImage
-from findimg_jobs.store.shards import Stats, commit_shard, read_vectors
+from findimg_jobs.store.shard_rows import ShardRow
+from findimg_jobs.store.shards import ShardStats, commit_shard, read_vectors
 from tests.answers import ask_everything
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 from tests.conftest import make_once
@@ -70,8 +70,8 @@ def store(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         images = made_up_images(IMAGES)
         commit_made_up(storage, fingerprint, images)
         copies = [SourceImage(f"s3://made-up/copies/{number:02}.jpg", "1") for number in range(COPIES)]
-        rows = [EmbeddedImage(each.uri, "1", sha256_of(images[7 * n]), None) for n, each in enumerate(copies)]
-        commit_shard(storage, fingerprint, rows, [], Stats("copies", COPIES, 0, 0, 0))
+        rows = [ShardRow(each.uri, "1", sha256_of(images[7 * n]), None) for n, each in enumerate(copies)]
+        commit_shard(storage, fingerprint, rows, [], ShardStats("copies", COPIES, 0, 0, 0))
         commit_near_duplicates(storage, fingerprint, images)
 
     return make_once(tmp_path_factory, "segments-store", make)
@@ -87,8 +87,8 @@ def commit_near_duplicates(storage: Storage, fingerprint: str, images: Sequence[
             visual = content.visual.copy()
             visual[::100] += np.float16(0.5)
             changed = replace(content, visual=visual)
-            rows.append(EmbeddedImage(uri, "1", hashlib.sha256(uri.encode()).hexdigest(), changed))
-    commit_shard(storage, fingerprint, rows, [], Stats("near", len(rows), len(rows), 0, 0))
+            rows.append(ShardRow(uri, "1", hashlib.sha256(uri.encode()).hexdigest(), changed))
+    commit_shard(storage, fingerprint, rows, [], ShardStats("near", len(rows), len(rows), 0, 0))
 
 
 def sha256_of(image: SourceImage) -> str:

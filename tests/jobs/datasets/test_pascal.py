@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import findimg_jobs.cli.commands.samples
 import findimg_jobs.cli.root
-import findimg_jobs.cli.samples
 from findimg.errors import FindimgError, NotPublishedError, StorageError
 from findimg_jobs.datasets.pascal import download
 
@@ -269,7 +269,7 @@ def test_download_stops_when_the_server_is_unreachable(server: Server, tmp_path:
 def test_samples_pascal_exits_with_code_3_on_failure(
     server: Server, tmp_path: Path, fetch: partial[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findimg_jobs.cli.samples, "download", partial(download, page=server.page, pause=0.001))
+    monkeypatch.setattr(findimg_jobs.cli.commands.samples, "download", partial(download, page=server.page, pause=0.001))
     server.fail(CAT, 404, {})
     done = CliRunner().invoke(findimg_jobs.cli.root.app, ["samples", "--pascal", str(tmp_path)])
     assert isinstance(done.exception, FindimgError)

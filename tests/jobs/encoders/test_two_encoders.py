@@ -31,7 +31,7 @@ from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build.merge_policies import choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.root import app
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.evaluation.html_report import render_html_report
 from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.evaluation.tables import tables
@@ -43,7 +43,7 @@ from findimg_jobs.maintenance.encoder_roles import encoder_roles, remove_encoder
 from findimg_jobs.maintenance.forget import forget
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
-from findimg_jobs.store.shards import Shard, Stats, fingerprints
+from findimg_jobs.store.shards import Shard, ShardStats, fingerprints
 from findimg_jobs.training.train import train
 from tests.opened import all_rows
 from tests.sentences import draw_things
@@ -281,7 +281,7 @@ def test_images_whose_workers_die_with_both_encoders_are_tried_with_each_alone(
 ) -> None:
     run_shards = Engine.run
 
-    def die(engine: Engine, shards: Sequence[Shard], task: EmbedTask) -> Iterator[Stats]:
+    def die(engine: Engine, shards: Sequence[Shard], task: EmbedTask) -> Iterator[ShardStats]:
         if task.second:
             return (task.commit_as_failed(shard, "Its worker died.") for shard in shards)
         return run_shards(engine, shards, task)

@@ -19,7 +19,7 @@ from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shards import Shard, Stats
+from findimg_jobs.store.shards import Shard, ShardStats
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 class FatalEmbedder(Embedder):
     """An embedder that dies at the image `3.png`, like a decoder with a bug."""
 
-    def work(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> ShardStats:
         if any(image.uri.endswith("/3.png") for image in shard.images):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().work(shard)
@@ -43,7 +43,7 @@ class StillbornEmbedder(Embedder):
 class HomelessEmbedder(Embedder):
     """An embedder that cannot write to the library."""
 
-    def work(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> ShardStats:
         raise StorageError("The disk is full.")
 
 

@@ -18,26 +18,26 @@ from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.shard_rows import Content
-from findimg_jobs.store.shards import Stats, name_shard, read_vectors
+from findimg_jobs.store.shards import ShardStats, make_shard, read_vectors
 
 
 @pytest.fixture
-def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[Stats, list[Failure]]]:
+def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[ShardStats, list[Failure]]]:
     """Embed a folder as one shard into `tmp_path/library`."""
     models = cache / "models"
     library = str(tmp_path / "library")
 
-    def embed(folder: Path, contents: frozenset[str] = frozenset()) -> tuple[Stats, list[Failure]]:
+    def embed(folder: Path, contents: frozenset[str] = frozenset()) -> tuple[ShardStats, list[Failure]]:
         made = fingerprint("efficientnet-lite0", ModelStore(models))
         work = EmbedTask("efficientnet-lite0", "", models, library, made, contents)
         images = list_sources([str(folder)], library).images
-        stats = Embedder(work).work(name_shard(tuple(images), made))
+        stats = Embedder(work).work(make_shard(tuple(images), made))
         return stats, read_committed(open_storage(library), made).failures_among(images)
 
     return embed
 
 
-def contents(folder: Path, stats: Stats) -> dict[str, Content]:
+def contents(folder: Path, stats: ShardStats) -> dict[str, Content]:
     """Return the embedded content by file name."""
     (made,) = (path.name for path in (folder / "library" / "embeddings").iterdir())
     storage = open_storage(folder / "library")
@@ -57,7 +57,7 @@ def enormous_png(path: Path) -> None:
 
 
 def test_only_unreadable_images_of_a_folder_fail(
-    tmp_path: Path, pictures: Path, samples: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
+    tmp_path: Path, pictures: Path, samples: Path, embed: Callable[..., tuple[ShardStats, list[Failure]]]
 ) -> None:
     photograph = (samples / "dalmatian.jpg").read_bytes()
     (pictures / "text.jpg").write_text("not an image at all")
@@ -90,7 +90,7 @@ def test_only_unreadable_images_of_a_folder_fail(
 
 
 def test_thumbnail_is_stored_under_the_content_hash(
-    tmp_path: Path, samples: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
+    tmp_path: Path, samples: Path, embed: Callable[..., tuple[ShardStats, list[Failure]]]
 ) -> None:
     stats, _ = embed(samples)
     for name in contents(tmp_path, stats):
@@ -102,7 +102,7 @@ def test_thumbnail_is_stored_under_the_content_hash(
 
 
 def test_copy_in_the_same_shard_is_embedded_once(
-    pictures: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
+    pictures: Path, embed: Callable[..., tuple[ShardStats, list[Failure]]]
 ) -> None:
     (pictures / "copy.png").write_bytes((pictures / "3.png").read_bytes())
     stats, _ = embed(pictures)
@@ -110,7 +110,7 @@ def test_copy_in_the_same_shard_is_embedded_once(
 
 
 def test_committed_content_is_not_embedded_again(
-    pictures: Path, embed: Callable[..., tuple[Stats, list[Failure]]]
+    pictures: Path, embed: Callable[..., tuple[ShardStats, list[Failure]]]
 ) -> None:
     known = frozenset(decode(path.read_bytes()).sha256 for path in pictures.iterdir())
     stats, _ = embed(pictures, known)
@@ -124,7 +124,7 @@ def test_image_deleted_after_listing_is_a_transient_failure(tmp_path: Path, pict
     images = tuple(list_sources([str(pictures)], library).images)
     (pictures / "2.png").unlink()
     stats = Embedder(EmbedTask("efficientnet-lite0", "", models, library, made, frozenset())).work(
-        name_shard(images, made)
+        make_shard(images, made)
     )
     assert (stats.images, stats.failed) == (5, 1)
     known = read_committed(open_storage(library), made)

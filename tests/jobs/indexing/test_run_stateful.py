@@ -42,9 +42,9 @@ from findimg_jobs.build.merge_policies import choose_compaction, choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.cli.versions import rollback
+from findimg_jobs.cli.commands.versions import rollback
 from findimg_jobs.encoders.context import make_build_context
-from findimg_jobs.engines.base import Engine
+from findimg_jobs.engines.engine import Engine
 from findimg_jobs.indexing.add import add
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.forget import allow, forget

@@ -11,7 +11,7 @@ from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.missing_facts import read_missing_facts
-from findimg_jobs.store.shards import Stats, commit_table, read_shards, read_table
+from findimg_jobs.store.shards import ShardStats, commit_table, read_shards, read_table
 
 
 def found(settings: Settings, text: str) -> list[str]:
@@ -36,7 +36,7 @@ def test_captions_of_images_from_an_older_release_are_read_without_embedding(tmp
     (shard,) = read_shards(library.storage, fingerprint)
     table = read_table(library.storage, fingerprint, shard.name)
     # Older releases wrote no captions.
-    commit_table(library.storage, fingerprint, table.drop_columns(["captions"]), (), Stats(shard.name, 2, 2, 0, 0))
+    commit_table(library.storage, fingerprint, table.drop_columns(["captions"]), (), ShardStats(shard.name, 2, 2, 0, 0))
     (tmp_path / "library" / "CURRENT").unlink()
     assert index(settings, [str(photos)]).embedded == 0
     assert found(settings, "caption:wombat") == []

@@ -24,8 +24,8 @@ from findimg_jobs.engines.cluster import run_on_ray
 from findimg_jobs.indexing.run import index
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.reading import stage
-from findimg_jobs.reading.worker import EmbeddedSource, TextTask, TextWorker
-from findimg_jobs.store.shards import Shard, Stats
+from findimg_jobs.reading.worker import ImageToRead, TextTask, TextWorker
+from findimg_jobs.store.shards import Shard, ShardStats
 from findimg_jobs.store.texts import FOLDER, read_committed_texts, read_shard_keys
 from tests.shared.ocr.drawn_text import draw_lines
 from tests.text_keys import text_failures, text_keys
@@ -37,7 +37,7 @@ PAGES = 12
 class FatalTextWorker(TextWorker):
     """A worker that dies at the image `3.png`, like a model with a bug."""
 
-    def work(self, shard: Shard) -> Stats:
+    def work(self, shard: Shard) -> ShardStats:
         if any(image.uri.endswith("/3.png") for image in shard.images):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().work(shard)
@@ -100,11 +100,11 @@ def test_image_that_kills_workers_while_it_is_read_fails_alone(
     library = str(tmp_path / "library")
     task = FatalTextTask(library, "encoder", text_fingerprint(), "all", (), tmp_path)
     images = [
-        EmbeddedSource(image.uri, image.etag, image.modified, sha256=_sha256(Path(image.uri)))
+        ImageToRead(image.uri, image.etag, image.modified, sha256=_sha256(Path(image.uri)))
         for image in list_sources([str(pages)], library).images
         if Path(image.uri).name in ("0.png", "1.png", "2.png", "3.png", "4.png")
     ]
-    done = list(run_on_ray([task.name(images)], task, ""))
+    done = list(run_on_ray([task.make_shard(images)], task, ""))
     assert sum(stats.embedded for stats in done) == 4
     texts = read_committed_texts(open_storage(library))
     assert len(text_keys(texts)) == 4

@@ -5,9 +5,9 @@ import pytest
 
 from findimg_jobs.reporting import progress
 from findimg_jobs.reporting.progress import show_progress
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
-SHARDS = [Stats(str(number), images=10, embedded=10, failed=0, bytes_read=0) for number in range(3)]
+SHARDS = [ShardStats(str(number), images=10, embedded=10, failed=0, bytes_read=0) for number in range(3)]
 
 
 def test_progress_without_terminal_is_json_lines(
@@ -37,7 +37,7 @@ def test_progress_on_a_terminal_is_a_bar(capsys: pytest.CaptureFixture[str], mon
 def test_shards_are_yielded_one_by_one() -> None:
     asked: list[str] = []
 
-    def shards() -> Iterator[Stats]:
+    def shards() -> Iterator[ShardStats]:
         for shard in SHARDS:
             asked.append(shard.shard)
             yield shard

@@ -4,7 +4,7 @@ from pathlib import Path
 from findimg.storage.base import open_storage
 from findimg_jobs.keys.records import Failure
 from findimg_jobs.reporting.run_report import RunReport, ShardTotals, add_up_shards, write_report
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
 FAILURES = [
     Failure("/p/a.jpg", "1", "It is empty.", transient=False),
@@ -65,7 +65,7 @@ def test_report_lines_describe_the_run() -> None:
 
 def test_shard_statistics_are_added_up() -> None:
     shards = [
-        Stats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}, memory=300),
-        Stats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3, memory=200),
+        ShardStats("a", 5, 4, 1, 100, {"read": 0.5, "model": 2.0}, memory=300),
+        ShardStats("b", 5, 5, 0, 50, {"read": 0.25}, retries=3, memory=200),
     ]
     assert add_up_shards(shards) == ShardTotals(9, 150, 3, 0, 300, {"read": 0.75, "model": 2.0})

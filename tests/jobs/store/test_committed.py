@@ -14,14 +14,14 @@ from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, Sidecar, SourceImage
 from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.shard_rows import Content, EmbeddedImage
-from findimg_jobs.store.shards import Stats, commit_shard
+from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shards import ShardStats, commit_shard
 
 NAMES = ("a", "b'c", "ä\n", "日本", "a-b", "a0", 'x"', "\U0001f600")
 
 
-def put(storage: Storage, shard: str, rows: list[EmbeddedImage], failures: list[Failure] | None = None) -> None:
-    commit_shard(storage, "f", rows, failures or [], Stats(shard, len(rows), 0, len(failures or []), 0))
+def put(storage: Storage, shard: str, rows: list[ShardRow], failures: list[Failure] | None = None) -> None:
+    commit_shard(storage, "f", rows, failures or [], ShardStats(shard, len(rows), 0, len(failures or []), 0))
 
 
 def hash_of(content: int) -> str:
@@ -29,9 +29,9 @@ def hash_of(content: int) -> str:
     return f"{content:032x}".ljust(64, "0")
 
 
-def row(uri: str, content: int, vectors: bool = True) -> EmbeddedImage:
+def row(uri: str, content: int, vectors: bool = True) -> ShardRow:
     made = Content(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32)) if vectors else None
-    return EmbeddedImage(uri, "1", hash_of(content), made)
+    return ShardRow(uri, "1", hash_of(content), made)
 
 
 @pytest.fixture

@@ -12,22 +12,22 @@ from findimg.storage.base import Storage, open_storage
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import read_committed
 from findimg_jobs.store.delete_rows import delete_rows
-from findimg_jobs.store.shard_rows import Content, EmbeddedImage
-from findimg_jobs.store.shards import Stats, commit_shard, name_shard, read_shards, read_vectors
+from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_shards, read_vectors
 
 
-def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> EmbeddedImage:
+def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> ShardRow:
     """Return an image with made-up content. Each number has different vectors."""
     visual = np.random.default_rng(content).standard_normal(8).astype(np.float16).astype(np.float32)
     made = Content(ImageFacts(content + 1, 20, "PNG", 99, None), visual) if vectors else None
-    return EmbeddedImage(uri, version, f"{content:064x}", made)
+    return ShardRow(uri, version, f"{content:064x}", made)
 
 
-def put(storage: Storage, *rows: EmbeddedImage, failures: tuple[Failure, ...] = ()) -> None:
+def put(storage: Storage, *rows: ShardRow, failures: tuple[Failure, ...] = ()) -> None:
     """Commit a shard as a run would."""
     images = tuple(SourceImage(each.uri, each.etag) for each in (*rows, *failures))
-    name = name_shard(images, "f").name
-    commit_shard(storage, "f", rows, failures, Stats(name, len(rows), 0, len(failures), 0))
+    name = make_shard(images, "f").name
+    commit_shard(storage, "f", rows, failures, ShardStats(name, len(rows), 0, len(failures), 0))
 
 
 def held(storage: Storage) -> dict[str, tuple[str, list[float]]]:

@@ -15,8 +15,8 @@ from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, last_run, read_images, read_plan, share_work, write_plan
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shard_rows import Content, EmbeddedImage
-from findimg_jobs.store.shards import Stats, commit_shard, shard_folder
+from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shards import ShardStats, commit_shard, shard_folder
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
 
@@ -29,7 +29,7 @@ def known(tmp_path: Path) -> CommittedImages:
         Failure("broken", "1", "truncated", transient=False),
         Failure("away", "1", "no answer", transient=True),
     ]
-    commit_shard(storage, "f", [EmbeddedImage("old", "1", "aa" * 32, content)], failures, Stats("s", 1, 1, 2, 0))
+    commit_shard(storage, "f", [ShardRow("old", "1", "aa" * 32, content)], failures, ShardStats("s", 1, 1, 2, 0))
     return read_committed(storage, "f")
 
 
@@ -78,8 +78,8 @@ def test_damaged_row_of_a_plan_is_reported(tmp_path: Path, with_committed: bool)
     images = [SourceImage(f"/photos/{hashlib.sha256(bytes([n % 256])).hexdigest()}{n}", "1") for n in range(5000)]
     write_plan(storage, Plan("r", table(*images)))
     content = Content(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32))
-    rows = [EmbeddedImage(image.uri, "1", f"{number:064x}", content) for number, image in enumerate(images)]
-    commit_shard(storage, "f", rows, [], Stats("s", len(rows), len(rows), 0, 0))
+    rows = [ShardRow(image.uri, "1", f"{number:064x}", content) for number, image in enumerate(images)]
+    commit_shard(storage, "f", rows, [], ShardStats("s", len(rows), len(rows), 0, 0))
     path = tmp_path / "plans" / "r.parquet"
     written = path.read_bytes()
     path.write_bytes(written[:100] + bytes(5000) + written[5100:])

@@ -16,8 +16,8 @@ from findimg_jobs.keys.key_files import KeyFile, fetch_query
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.shard_compaction import MANY, compact_shards, is_crowded
-from findimg_jobs.store.shard_rows import Content, EmbeddedImage
-from findimg_jobs.store.shards import Stats, commit_shard, name_shard, read_shards, read_vectors, shard_folder
+from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_shards, read_vectors, shard_folder
 
 SIZE = 16
 DIM = 8
@@ -31,7 +31,7 @@ def uri_of(number: int, copy: bool) -> str:
     return f"/photos/{number:06}{'-copy' if copy else ''}.jpg"
 
 
-def make_row(number: int, version: str = "1", copy: bool = False) -> EmbeddedImage:
+def make_row(number: int, version: str = "1", copy: bool = False) -> ShardRow:
     """Return a made-up image. Each number has different vectors."""
     rng = np.random.default_rng(number)
     content = Content(
@@ -40,15 +40,15 @@ def make_row(number: int, version: str = "1", copy: bool = False) -> EmbeddedIma
         classes=rng.permutation(20).astype(np.uint16),
         probabilities=rng.random(20, np.float32),
     )
-    return EmbeddedImage(uri_of(number, copy), version, sha256_of(number), None if copy else content)
+    return ShardRow(uri_of(number, copy), version, sha256_of(number), None if copy else content)
 
 
-def put(storage: Storage, rows: Sequence[EmbeddedImage], failures: Sequence[Failure] = ()) -> str:
+def put(storage: Storage, rows: Sequence[ShardRow], failures: Sequence[Failure] = ()) -> str:
     """Commit a shard as a run would."""
     images = tuple(SourceImage(each.uri, each.etag) for each in (*rows, *failures))
-    name = name_shard(images, "f").name
+    name = make_shard(images, "f").name
     embedded = sum(row.content is not None for row in rows)
-    commit_shard(storage, "f", rows, failures, Stats(name, len(rows), embedded, len(failures), 0))
+    commit_shard(storage, "f", rows, failures, ShardStats(name, len(rows), embedded, len(failures), 0))
     return name
 
 
@@ -88,7 +88,7 @@ def same(one: CommittedImages, two: CommittedImages) -> bool:
     """Return whether two stores hold the same images, whatever their shards."""
 
     def plain(known: CommittedImages) -> object:
-        keys = {(key.uri, key.etag, key.sha256, key.embedded) for key in known.select_keys("counts")}
+        keys = {(key.uri, key.etag, key.sha256, key.has_vectors) for key in known.select_keys("counts")}
         failures = fetch_query("SELECT uri, version, reason, transient FROM failures WHERE counts", tables(known))
         return keys, contents(known), sorted(map(str, failures.to_pylist()))
 

@@ -9,8 +9,8 @@ from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed import CommittedImages, read_committed
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shard_rows import Content, EmbeddedImage
-from findimg_jobs.store.shards import Stats, commit_shard, name_shard, read_rows, read_vectors
+from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_rows, read_vectors
 
 CONTENT = Content(
     facts=ImageFacts(30, 20, "JPEG", 1234, datetime(2024, 6, 1, 12, 30)),
@@ -18,8 +18,8 @@ CONTENT = Content(
     classes=np.arange(20, dtype=np.uint16),
     probabilities=np.linspace(0.4, 0, 20, dtype=np.float32),
 )
-ROW = EmbeddedImage("/photos/ä.jpg", "v1", "aa" * 32, CONTENT)
-STATS = Stats("s1", images=1, embedded=1, failed=0, bytes_read=1234)
+ROW = ShardRow("/photos/ä.jpg", "v1", "aa" * 32, CONTENT)
+STATS = ShardStats("s1", images=1, embedded=1, failed=0, bytes_read=1234)
 
 
 def settled(known: CommittedImages, *images: SourceImage) -> list[bool]:
@@ -54,7 +54,7 @@ def test_rows_without_regions_read_as_zeros(place: str) -> None:
     hashes = [character * 64 for character in "abc"]
     # Compaction copies rows of earlier versions and newer ones into one shard.
     rows = [
-        EmbeddedImage(f"/photos/{sha256[0]}.jpg", "v1", sha256, content)
+        ShardRow(f"/photos/{sha256[0]}.jpg", "v1", sha256, content)
         for sha256, content in zip(hashes, (CONTENT, newer, CONTENT), strict=True)
     ]
     commit_shard(storage, "f", rows, [], STATS)
@@ -66,7 +66,7 @@ def test_rows_without_regions_read_as_zeros(place: str) -> None:
 
 def test_rows_of_copies_have_no_vectors(place: str) -> None:
     storage = open_storage(place)
-    copy = EmbeddedImage("/photos/copy.jpg", "v1", ROW.sha256, None)
+    copy = ShardRow("/photos/copy.jpg", "v1", ROW.sha256, None)
     commit_shard(storage, "f", [copy, ROW], [], STATS)
     assert [sha256 for sha256, _ in read_vectors(storage, "f", "s1")] == [ROW.sha256]
     known = read_committed(storage, "f")
@@ -83,7 +83,7 @@ def test_shard_counts_once_its_stats_are_written(place: str) -> None:
 
 def test_copy_without_original_is_not_embedded(place: str) -> None:
     storage = open_storage(place)
-    commit_shard(storage, "f", [EmbeddedImage("/photos/copy.jpg", "v1", ROW.sha256, None)], [], STATS)
+    commit_shard(storage, "f", [ShardRow("/photos/copy.jpg", "v1", ROW.sha256, None)], [], STATS)
     assert settled(read_committed(storage, "f"), SourceImage("/photos/copy.jpg", "v1")) == [False]
 
 
@@ -107,9 +107,9 @@ def test_other_fingerprint_has_no_images(place: str) -> None:
 
 def test_shard_name_does_not_depend_on_the_order() -> None:
     one, two = SourceImage("a", "1"), SourceImage("b", "1")
-    assert name_shard((one, two), "f").name == name_shard((two, one), "f").name
-    assert name_shard((one, two), "f").name != name_shard((one, two), "g").name
-    assert name_shard((one, two), "f").name != name_shard((one, SourceImage("b", "2")), "f").name
+    assert make_shard((one, two), "f").name == make_shard((two, one), "f").name
+    assert make_shard((one, two), "f").name != make_shard((one, two), "g").name
+    assert make_shard((one, two), "f").name != make_shard((one, SourceImage("b", "2")), "f").name
 
 
 def test_every_image_is_in_exactly_one_shard() -> None:

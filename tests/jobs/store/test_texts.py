@@ -13,9 +13,9 @@ from findimg_jobs.store.texts import (
     TextStats,
     commit_texts,
     delete_texts,
+    name_text_shard,
     read_committed_texts,
     read_texts,
-    shard_name,
 )
 from tests.text_keys import text_failures, text_keys
 
@@ -25,7 +25,7 @@ BROKEN = Failure("/photos/broken.png", "1", "The file is broken.", transient=Fal
 
 
 def commit(storage: FolderStorage, *texts: PictureText, reader: str = "reader-1") -> str:
-    name = shard_name((text.sha256 for text in texts), reader)
+    name = name_text_shard((text.sha256 for text in texts), reader)
     commit_texts(storage, reader, texts, [BROKEN], TextStats(name, len(texts), 1, 1))
     return name
 

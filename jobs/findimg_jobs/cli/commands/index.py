@@ -1,4 +1,4 @@
-"""Commands that build and publish versions: index, add, merge and compact."""
+"""Commands that bring images into a library: index and add."""
 
 import json
 import os
@@ -14,10 +14,8 @@ from findimg.errors import SettingsError
 from findimg.library.library import Library
 from findimg.plugins import PATIENCE
 from findimg.settings import Settings
-from findimg.terminal import counted, print_lines
-from findimg_jobs.build.merge_policies import choose_compaction, choose_purge
-from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.cli.options import JsonOption, continued_by_a_rerun
+from findimg.terminal import print_lines
+from findimg_jobs.cli.output import JsonOption, continued_by_a_rerun
 from findimg_jobs.indexing.add import add as run_add
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
@@ -137,31 +135,3 @@ def add(
 ) -> None:
     """Add new or changed images to the live version at once, without listing the sources."""
     print_lines(run_add(settings, uris, wait).lines())
-
-
-@takes_settings("library", "words", "head", "visual_dim", "engine", "ray_address", "partition_size", "cache")
-def merge(
-    settings: Settings,
-) -> None:
-    """Build and publish the live version's images again from the embedding store."""
-    manifest = rebuild(settings)
-    print(f"Version {manifest.version} with {counted(manifest.images, 'image')} is live.")
-
-
-@takes_settings("library", "engine", "ray_address", "partition_size", "cache")
-def compact(
-    settings: Settings,
-    purge: Annotated[
-        bool,
-        typer.Option("--purge", help="Rewrite every segment that holds a deleted image, however few they are."),
-    ] = False,
-) -> None:
-    """Merge small segments of the live version, and rewrite those with more than a fifth of deleted images."""
-    before = Library(settings.library, settings.cache).find_live_version()
-    manifest = rebuild(settings, merge_policy=choose_purge if purge else choose_compaction)
-    if manifest.version == before:
-        print(f"There is nothing to compact. Version {manifest.version} stays live.")
-    else:
-        images = counted(manifest.images, "image")
-        segments = counted(sum(len(part.segments) for part in manifest.parts), "segment")
-        print(f"Version {manifest.version} with {images} in {segments} is live.")

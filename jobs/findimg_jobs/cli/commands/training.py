@@ -12,7 +12,7 @@ from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.taught.state import MOST_EXAMPLES
 from findimg.terminal import print_lines
-from findimg_jobs.cli.options import JsonOption, print_table
+from findimg_jobs.cli.output import JsonOption, print_table
 from findimg_jobs.evaluation.html_report import write_html_report
 from findimg_jobs.evaluation.measure import evaluate as run_evaluation
 from findimg_jobs.evaluation.tables import tables

@@ -9,7 +9,7 @@ from findimg.command_settings import takes_settings
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.terminal import counted
-from findimg_jobs.cli.options import JsonOption, make_table, print_table
+from findimg_jobs.cli.output import JsonOption, make_table, print_table
 from findimg_jobs.maintenance.duplicates import find_duplicates
 
 

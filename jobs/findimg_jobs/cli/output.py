@@ -1,4 +1,4 @@
-"""Options that several commands share, and helpers for their output."""
+"""What commands print: the option --json, tables, and the message of an interrupted run."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence

@@ -11,7 +11,7 @@ from findimg.errors import SettingsError
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
-from findimg_jobs.cli.options import JsonOption, make_table, print_table
+from findimg_jobs.cli.output import JsonOption, make_table, print_table
 from findimg_jobs.maintenance.encoder_roles import encoder_roles, remove_encoder, use_encoders
 
 app = typer.Typer(

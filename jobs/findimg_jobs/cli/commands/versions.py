@@ -11,7 +11,7 @@ from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.terminal import counted, print_lines
 from findimg_jobs.build.publish import set_current
-from findimg_jobs.cli.options import JsonOption, make_table, print_table
+from findimg_jobs.cli.output import JsonOption, make_table, print_table
 from findimg_jobs.maintenance.verify import verify as verify_version
 from findimg_jobs.store.lock import hold_lock
 

@@ -12,7 +12,7 @@ from findimg.command_settings import takes_settings
 from findimg.errors import FindimgError, SettingsError
 from findimg.settings import Settings
 from findimg.terminal import print_lines
-from findimg_jobs.cli.options import JsonOption
+from findimg_jobs.cli.output import JsonOption
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
 from findimg_jobs.indexing.skip_rules import SkipRules

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from findimg.command_settings import takes_settings
 from findimg.settings import Settings
 from findimg.terminal import print_lines
-from findimg_jobs.cli.options import JsonOption, continued_by_a_rerun
+from findimg_jobs.cli.output import JsonOption, continued_by_a_rerun
 from findimg_jobs.maintenance.missing_facts import read_missing_facts
 from findimg_jobs.reading.live_text import read_live_text
 

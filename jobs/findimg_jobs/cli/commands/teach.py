@@ -20,7 +20,7 @@ from findimg.taught.events import CancelEvent, readable_time
 from findimg.taught.teaching import undo_person
 from findimg.taught.transfer import read_export
 from findimg.terminal import counted
-from findimg_jobs.cli.options import JsonOption, make_table, print_table
+from findimg_jobs.cli.output import JsonOption, make_table, print_table
 from findimg_jobs.evaluation.labels import read_labels
 
 _MOST_AUDITED = 1000

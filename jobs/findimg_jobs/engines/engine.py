@@ -1,4 +1,4 @@
-"""Choose where a run's work is done: on Ray, or in this process."""
+"""The engine of a run: do its work on Ray, or in this process if the setting `engine` is `local`."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -9,14 +9,14 @@ from findimg.settings import Settings
 from findimg_jobs.engines.local import run_locally
 from findimg_jobs.engines.task import ShardTask
 from findimg_jobs.store.planned_shards import Shards
-from findimg_jobs.store.shards import Stats
+from findimg_jobs.store.shards import ShardStats
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
 class Engine:
-    """Runs the work of a run, on Ray or in this process.
+    """Works through shards, and maps functions over items, on Ray or in this process.
 
     Ray starts with the first work that needs it, and stops when the engine is closed.
     """
@@ -44,7 +44,7 @@ class Engine:
         """Whether all work is done in this process."""
         return self._local
 
-    def run(self, shards: Shards, task: ShardTask) -> Iterator[Stats]:
+    def run(self, shards: Shards, task: ShardTask) -> Iterator[ShardStats]:
         """Work through shards and commit them. Yield the statistics of each one as it finishes.
 
         Raises:

@@ -1,0 +1,1 @@
+"""The commands of `findimg-jobs`, a module for each subject. `cli/root.py` gives them their names."""
