@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
 from ray.exceptions import RayError, RayTaskError
 
 from findimg.errors import FindimgError, NotPublishedError
@@ -65,9 +67,11 @@ class ShardQueue:
         self._task = task
         self._actors = _plan_actors(len(shards), task.memory)
         self._shared = ray.put(task)
-        self._starting: dict[Any, Any] = {}  # ref of ready() → its actor
-        self._running: dict[Any, tuple[Any, Shard]] = {}  # ref of work() → its actor and shard
-        self._idle: list[Any] = []
+        self._starting: dict[ObjectRef[bool], ActorHandle[Worker]] = {}  # ref of ready() → its actor
+        self._running: dict[
+            ObjectRef[ShardStats], tuple[ActorHandle[Worker], Shard]
+        ] = {}  # ref of work() → its actor and shard
+        self._idle: list[ActorHandle[Worker]] = []
         self._failed_starts = 0
 
     def run(self) -> Iterator[ShardStats]:
@@ -103,7 +107,7 @@ class ShardQueue:
             worker = actor.remote(self._shared, self._actors.cpus)
             self._starting[worker.ready.remote()] = worker
 
-    def _started(self, ref: Any) -> None:
+    def _started(self, ref: "ObjectRef[bool]") -> None:
         actor = self._starting.pop(ref)
         try:
             ray.get(ref)
@@ -117,7 +121,7 @@ class ShardQueue:
         self._failed_starts = 0
         self._idle.append(actor)
 
-    def _finished(self, ref: Any) -> Iterator[ShardStats]:
+    def _finished(self, ref: "ObjectRef[ShardStats]") -> Iterator[ShardStats]:
         actor, shard = self._running.pop(ref)
         try:
             stats = ray.get(ref)
