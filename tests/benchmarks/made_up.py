@@ -26,11 +26,11 @@ from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg_jobs.build.merge_policies import choose_merges
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuildRequest, MergePolicy, build_version
-from findimg_jobs.encoders.context import make_build_context
+from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
 from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, ShardRow

@@ -37,10 +37,10 @@ from findimg.text.vectors import open_words
 from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.build.merge_policies import choose_small_merges
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
-from findimg_jobs.encoders.context import make_build_context
+from findimg_jobs.encoders.build_context import make_build_context
+from findimg_jobs.encoders.choose_encoders import ChosenEncoder, choose_encoders
 from findimg_jobs.engines.engine import Engine
-from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.engines.shard_task import ShardTask
 from findimg_jobs.indexing import run
 from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all
 from findimg_jobs.indexing.embed_worker import EmbedTask
@@ -51,9 +51,9 @@ from findimg_jobs.keys.listing import Listing
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.plan import Plan, read_images, write_plan
+from findimg_jobs.store.plan import Plan, read_planned_images, write_plan
 from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import Shard, ShardStats, shard_folder
 from findimg_jobs.store.texts import read_committed_texts
@@ -222,7 +222,7 @@ def switch(settings: Settings, images: int) -> dict[str, Any]:
     start = time.perf_counter()
     served.refresh()
     opened = time.perf_counter() - start
-    everything = [*read_images(library.storage, before.run), *new]
+    everything = [*read_planned_images(library.storage, before.run), *new]
     done = publish_images(settings, everything, known, choose_small_merges)
     start = time.perf_counter()
     served.refresh()

@@ -25,7 +25,7 @@ from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build.merge_policies import choose_compaction
 from findimg_jobs.build.publish import delete_unused, delete_version
-from findimg_jobs.encoders.context import make_build_context
+from findimg_jobs.encoders.build_context import make_build_context
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 
 _ROUNDS = 15

@@ -25,7 +25,7 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shards import read_shards
 
 pytestmark = pytest.mark.long

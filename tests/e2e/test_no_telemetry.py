@@ -129,7 +129,7 @@ def test_ray_usage_reports_are_disabled() -> None:
     # nowhere.
     from ray._common.usage import usage_lib
 
-    import findimg_jobs.engines.cluster  # noqa: F401
+    import findimg_jobs.engines.ray_cluster  # noqa: F401
 
     assert not usage_lib.usage_stats_enabled()
     nowhere = "http://127.0.0.1:9"

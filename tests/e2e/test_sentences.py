@@ -15,7 +15,7 @@ from findimg.settings import Settings
 from findimg_bot.question_results import ImageResults, TagResults, example_words, find_results
 from findimg_bot.questions import read_command
 from findimg_bot.served_library import ServedLibrary
-from findimg_jobs.evaluation.measure import evaluate
+from findimg_jobs.evaluation.evaluate import evaluate
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify

@@ -29,7 +29,7 @@ from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shards import Shard, ShardStats
 from tests.opened import open_catalog
 

@@ -12,8 +12,8 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.taught.events import EVENTS
 from findimg_bot.served_library import ServedLibrary
+from findimg_jobs.evaluation.evaluate import evaluate
 from findimg_jobs.evaluation.html_report import render_html_report
-from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.forget import forget
 from tests.jobs.command import call

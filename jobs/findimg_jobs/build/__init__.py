@@ -1,0 +1,1 @@
+"""Build a version of segments, and publish it."""

@@ -10,7 +10,7 @@ from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuildRequest, BuiltVersion, build_version
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.parts import join_parts
+from findimg_jobs.encoders.join_parts import join_parts
 from findimg_jobs.keys.temporary import build_folder
 
 

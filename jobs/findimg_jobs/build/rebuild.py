@@ -9,10 +9,10 @@ from findimg_jobs.build.build_stage import build_and_publish
 from findimg_jobs.build.merge_policies import MergePolicy, choose_merges
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
-from findimg_jobs.encoders.choice import encoders_of
+from findimg_jobs.encoders.choose_encoders import encoders_of_live
 from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.plan import read_images
+from findimg_jobs.store.committed_images import read_committed
+from findimg_jobs.store.plan import read_planned_images
 from findimg_jobs.store.texts import read_committed_texts
 from findimg_jobs.store.version_images import find_embedded_by_all
 
@@ -31,7 +31,9 @@ def rebuild(settings: Settings, allow_shrink: bool = False, merge_policy: MergeP
         FindimgError: nothing was published.
     """
     with write_to_live(settings) as (session, live):
-        change = VersionChange(live.run, read_images(session.library.storage, live.run), allow_shrink, merge_policy)
+        change = VersionChange(
+            live.run, read_planned_images(session.library.storage, live.run), allow_shrink, merge_policy
+        )
         return publish_images(session, settings, live, change)
 
 
@@ -57,7 +59,7 @@ def publish_images(session: WriteSession, settings: Settings, live: Manifest, ch
     """
     storage = session.library.storage
     texts = read_committed_texts(storage)
-    chosen = encoders_of(settings, live, live.sources)
+    chosen = encoders_of_live(settings, live, live.sources)
     requests = [
         BuildRequest(
             change.run, each.context, images, live.failed, change.merge_policy, change.rewritten, change.reread

@@ -16,7 +16,7 @@ from findimg.library.layout import CENTRE_FILE, ITEMS_FILE, KEYS_FILE, PAIRS_FIL
 from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
 from findimg_jobs.build.near_duplicate_pairs import read_pairs
-from findimg_jobs.encoders.context import BuildConfig, hash_recipe
+from findimg_jobs.encoders.build_context import BuildConfig, hash_recipe
 from findimg_jobs.keys.key_files import fetch_query, text
 from findimg_jobs.segments.library_measures import LibraryMeasures
 from findimg_jobs.segments.segment_keys import key_table

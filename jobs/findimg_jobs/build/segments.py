@@ -37,11 +37,11 @@ from findimg.models.store import ModelStore
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
 from findimg_jobs.build.vector_indexes import build_index
-from findimg_jobs.encoders.context import BuildConfig, BuildContext
+from findimg_jobs.encoders.build_context import BuildConfig, BuildContext
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.keys.temporary import build_folder
 from findimg_jobs.segments.library_measures import LibraryMeasures, sample_rows, write_unrelated
-from findimg_jobs.segments.segment_contents import Assembled, assemble
+from findimg_jobs.segments.segment_contents import SegmentContents, assemble_contents
 from findimg_jobs.segments.segment_keys import write_keys
 from findimg_jobs.store.version_images import VersionImages
 
@@ -115,7 +115,7 @@ def build_segment(
         OSError: `folder` has no room.
     """
     draft = Path(tempfile.mkdtemp(prefix="segment-", dir=folder))
-    assembled = assemble(storage, context.config.fingerprint, images, context.config.sources, draft)
+    assembled = assemble_contents(storage, context.config.fingerprint, images, context.config.sources, draft)
     visual = assembled.visual
     indexed = measures.indexed(visual)
     projected = visual
@@ -176,7 +176,7 @@ def _build_on_worker(task: _Task) -> SegmentEntry:
         ) from error
 
 
-def _write_postings(assembled: Assembled, folder: Path) -> list[str]:
+def _write_postings(assembled: SegmentContents, folder: Path) -> list[str]:
     """Write the posting lists of images and of regions. Return the names of the files."""
     assert assembled.classes is not None
     assert assembled.probabilities is not None
@@ -187,7 +187,9 @@ def _write_postings(assembled: Assembled, folder: Path) -> list[str]:
     return files
 
 
-def _write_joint(context: BuildContext, assembled: Assembled, folder: Path) -> tuple[IndexEntry | None, list[str]]:
+def _write_joint(
+    context: BuildContext, assembled: SegmentContents, folder: Path
+) -> tuple[IndexEntry | None, list[str]]:
     """Write joint embeddings, and a trained head's relevance of every image. Return the index and the files' names.
 
     The head `conse` needs classes. Without classes and without a trained head there are no joint embeddings.

@@ -42,7 +42,7 @@ from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_m
 from findimg_jobs.build.near_duplicate_pairs import find_near_duplicates, write_pairs
 from findimg_jobs.build.reusable_parts import ReusableParts, find_reusable_parts
 from findimg_jobs.build.segments import SegmentBuilder, build_segments
-from findimg_jobs.encoders.context import BuildConfig, BuildContext, hash_recipe
+from findimg_jobs.encoders.build_context import BuildConfig, BuildContext, hash_recipe
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.segments.library_measures import LibraryMeasures, is_drifted, measure_library, measure_noise_floor
 from findimg_jobs.segments.segment_contents import read_sample

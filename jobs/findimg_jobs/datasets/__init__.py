@@ -1,0 +1,1 @@
+"""Sample photographs and pictures to try findimg with."""

@@ -1,0 +1,1 @@
+"""Run work on Ray, or in this process."""

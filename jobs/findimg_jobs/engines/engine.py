@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 from findimg.settings import Settings
 from findimg_jobs.engines.local import run_locally
-from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.engines.shard_task import ShardTask
 from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import ShardStats
 
@@ -55,7 +55,7 @@ class Engine:
         if self._local:
             return run_locally(shards, task)
         self._connect()
-        from findimg_jobs.engines.cluster import run_on_ray
+        from findimg_jobs.engines.ray_cluster import run_on_ray
 
         return run_on_ray(shards, task, self._address)
 
@@ -72,12 +72,12 @@ class Engine:
         if self._local:
             return map(function, items)
         self._connect()
-        from findimg_jobs.engines.cluster import map_on_ray
+        from findimg_jobs.engines.ray_cluster import map_on_ray
 
         return map_on_ray(function, items)
 
     def _connect(self) -> None:
         # Importing Ray takes a second, so a run with nothing to embed does not import it.
-        from findimg_jobs.engines.cluster import connected
+        from findimg_jobs.engines.ray_cluster import connected
 
         self._open.enter_context(connected(self._address))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.engines.shard_task import ShardTask
 from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import ShardStats
 

@@ -1,0 +1,1 @@
+"""Measure the search quality of a version on labelled images."""

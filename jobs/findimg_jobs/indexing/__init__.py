@@ -6,7 +6,7 @@ The way of one image in a run of `findimg-jobs index`, which `run.py` controls:
 2. Plan: `plan_stage.py` compares the listing with the embedding store and writes the plan.
 3. Embed: `embed_stage.py` gives shards of new images to an engine (`engines/`). Each worker runs `embed_worker.py`,
    which commits a shard to the embedding store (`store/shards.py`).
-4. Read text, if the settings say so: `reading/stage.py`.
+4. Read text, if the settings say so: `reading/text_stage.py`.
 5. Take over what others published meanwhile: `published_changes.py`.
 6. Compact small shards: `store/shard_compaction.py`.
 7. Build the segments of the new version, and publish it: `build/build_stage.py`.

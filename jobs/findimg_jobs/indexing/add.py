@@ -19,16 +19,16 @@ from findimg_jobs.build.build_stage import build_and_publish
 from findimg_jobs.build.merge_policies import choose_small_merges
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
-from findimg_jobs.encoders.choice import ChosenEncoder, check_encoder, choose_encoders, encoders_of
+from findimg_jobs.encoders.choose_encoders import ChosenEncoder, check_encoder, choose_encoders, encoders_of_live
 from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.reading.stage import TextReading, prepare_reading, read_text
+from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text
 from findimg_jobs.store.blocklist import is_blocked
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import ShardStats
@@ -111,7 +111,7 @@ def _embed_and_publish(
     library = session.library
     storage = library.storage
     # A removal needs no encoder, so this machine may have other weights.
-    encoders = _choose(settings, live) if len(listing.images) else encoders_of(settings, live, live.sources)
+    encoders = _choose(settings, live) if len(listing.images) else encoders_of_live(settings, live, live.sources)
     committed = [read_committed(storage, each.fingerprint) for each in encoders]
     before = read_plan(storage, live.run)
     planned = before.images

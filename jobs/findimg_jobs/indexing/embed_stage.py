@@ -13,15 +13,14 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import Access, Storage, access_to, is_path, prefixes_with_access
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.choice import ChosenEncoder
-from findimg_jobs.encoders.vocabulary import keep_vocabulary
+from findimg_jobs.encoders.background_vocabulary import keep_vocabulary
+from findimg_jobs.encoders.choose_encoders import ChosenEncoder
 from findimg_jobs.indexing.embed_worker import EmbedTask
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.reporting.progress import show_progress
-from findimg_jobs.store.committed import NO_CONTENTS, CommittedImages, read_committed
-from findimg_jobs.store.plan import share_work
-from findimg_jobs.store.planned_shards import PlannedShards
+from findimg_jobs.reporting.progress_bar import show_progress
+from findimg_jobs.store.committed_images import NO_CONTENTS, CommittedImages, read_committed
+from findimg_jobs.store.planned_shards import PlannedShards, divide_work
 from findimg_jobs.store.shard_compaction import compact_shards, is_crowded
 from findimg_jobs.store.shards import ShardStats
 
@@ -72,7 +71,7 @@ def _embed_together(
 ) -> tuple[EmbedJob, EmbedJob]:
     """Embed the images that two encoders lack, and return what each of them must do alone."""
     storage, encoders = session.library.storage, (first.encoder, second.encoder)
-    work = share_work(first.shards, second.shards)
+    work = divide_work(first.shards, second.shards)
     to_embed = len(work.both.images)
     if not to_embed:
         return first, second

@@ -13,7 +13,7 @@ from findimg.library.channels_off import addresses_off
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.choice import ChosenEncoder
+from findimg_jobs.encoders.choose_encoders import ChosenEncoder
 from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.listing import Listing
@@ -23,7 +23,7 @@ from findimg_jobs.listing.unmounted_folders import UNMOUNTED, find_unmounted_fol
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.store.blocklist import without_blocked
-from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
 
 _log = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from findimg.library.channels_off import addresses_off
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.choice import ChosenEncoder
+from findimg_jobs.encoders.choose_encoders import ChosenEncoder
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
-from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.plan import read_images, write_plan
+from findimg_jobs.store.committed_images import read_committed
+from findimg_jobs.store.plan import read_planned_images, write_plan
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def with_published_changes(
         return before, images
     live = read_live(library)
     if before.manifest and live.manifest and _how_built(live.manifest) == _how_built(before.manifest):
-        known, now = (read_images(library.storage, each.run) for each in (before.manifest, live.manifest))
+        known, now = (read_planned_images(library.storage, each.run) for each in (before.manifest, live.manifest))
         added = now.changed_since(known).below(roots)
         return live, images.updated(added).without_uris_of(known.without_uris_of(now))
     raise NotPublishedError(f"Another run published to {library.uri} meanwhile. Run again.")

@@ -17,7 +17,7 @@ from findimg.terminal import counted
 from findimg_jobs.build.build_stage import build_and_publish
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.choice import ChosenEncoder, choose_encoders
+from findimg_jobs.encoders.choose_encoders import ChosenEncoder, choose_encoders
 from findimg_jobs.encoders.near_duplicate_cosine import (
     LEAST_IMAGES,
     measure_near_duplicate_cosine,
@@ -32,11 +32,11 @@ from findimg_jobs.indexing.skip_rules import SkipRules
 from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.keys.listing import Listing
 from findimg_jobs.keys.verdicts import read_verdicts
-from findimg_jobs.reading.stage import TextReading, prepare_reading, read_text
+from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text
 from findimg_jobs.reporting.run_progress import RunProgress, make_report
 from findimg_jobs.reporting.run_report import RunReport, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.store.committed import NO_CONTENTS
+from findimg_jobs.store.committed_images import NO_CONTENTS
 from findimg_jobs.store.lock import hold_run
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.text_compaction import compact_texts

@@ -11,7 +11,7 @@ from findimg.images import Image, ImageFacts
 from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shards import ImageKey, read_rows
 from findimg_jobs.store.thumbnails import read_thumbnail
 
@@ -42,7 +42,7 @@ class StoredThumbnails:
     def look_up(self, images: Iterable[SourceImage]) -> None:
         """Look up the images that `image` is asked for next."""
         keys = self._committed.keys_of(ImageTable.of(images))
-        holders = self._committed.holders(key.sha256 for key in keys.values())
+        holders = self._committed.rows_with_vectors(key.sha256 for key in keys.values())
         self._holders = {pair: holders[key.sha256] for pair, key in keys.items()}
         self._held = defaultdict(list)
         for sha256, holder in holders.items():

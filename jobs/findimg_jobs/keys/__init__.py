@@ -1,0 +1,1 @@
+"""Tables of images in files of this machine, and the records in them."""

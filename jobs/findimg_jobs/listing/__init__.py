@@ -1,0 +1,1 @@
+"""Find the images of sources."""

@@ -24,7 +24,7 @@ from findimg_jobs.keys.key_files import Tables, fetch_query
 from findimg_jobs.maintenance.duplicates import find_duplicates_of
 from findimg_jobs.segments.segment_keys import segments_with
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
-from findimg_jobs.store.committed import CommittedImages, hash_table, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, hash_table, read_committed
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import (
@@ -32,8 +32,8 @@ from findimg_jobs.store.plan import (
     delete_plan,
     new_run_id,
     planned_runs,
-    read_images,
     read_plan,
+    read_planned_images,
     write_plan,
 )
 from findimg_jobs.store.shards import ImageKey, fingerprints
@@ -91,7 +91,7 @@ def preview_forget(settings: Settings, uris: Sequence[str]) -> ForgetPreview:
     library = Library(settings.library, settings.cache)
     live = library.manifest(library.live_version())
     stores = _read_stores(library.storage)
-    wanted = _in_stored_form(library, frozenset(uris), read_images(library.storage, live.run), stores)
+    wanted = _in_stored_form(library, frozenset(uris), read_planned_images(library.storage, live.run), stores)
     copies, near_duplicates = find_duplicates_of(library, live, wanted)
     rows = {key.sha256 for key in _keys_of_uris(stores, wanted)}
     kept = {key.sha256 for key in _keys_of_uris(stores, copies)}
@@ -256,6 +256,6 @@ def _naming(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str]) 
 
 def _names_none_of(storage: Storage, run: str, uris: AbstractSet[str]) -> bool:
     try:
-        return not len(read_images(storage, run).with_uris(uris))
+        return not len(read_planned_images(storage, run).with_uris(uris))
     except LibraryError:
         return False  # an unreadable plan may name one of the images

@@ -15,7 +15,7 @@ from findimg.storage.base import Storage, read_uri
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.segments.segment_keys import segments_with
-from findimg_jobs.store.plan import read_images
+from findimg_jobs.store.plan import read_planned_images
 from findimg_jobs.store.shard_rows import holds_vectors, with_facts
 from findimg_jobs.store.shards import (
     CommittedShard,
@@ -72,7 +72,7 @@ def read_missing_facts(settings: Settings) -> FactReport:
                 session.lock.check()
         if changed:
             holding = {segment.name for segment in segments_with(library, live, (), changed)}
-            images = read_images(library.storage, live.run)
+            images = read_planned_images(library.storage, live.run)
             change = VersionChange(live.run, images, allow_shrink=True, rewritten=holding, reread=True)
             live = publish_images(session, settings, live, change)
     return FactReport(live.version, read, len(captioned), failed)

@@ -17,10 +17,10 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.maintenance.taught import prune_taught, used_contents
-from findimg_jobs.store.committed import KnownContents, read_committed
+from findimg_jobs.maintenance.taught_names import prune_taught, used_contents
+from findimg_jobs.store.committed_images import KnownContents, read_committed
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.plan import last_run, read_images
+from findimg_jobs.store.plan import last_run, read_planned_images
 from findimg_jobs.store.shard_compaction import compact_shards
 from findimg_jobs.store.shards import fingerprints
 from findimg_jobs.store.text_compaction import compact_texts
@@ -138,12 +138,12 @@ def _prune_store(
     wanted: dict[str, list[ImageTable]] = defaultdict(list)
     try:
         for manifest in kept:
-            images = read_images(storage, manifest.run)
+            images = read_planned_images(storage, manifest.run)
             for part in manifest.parts:
                 wanted[part.fingerprint].append(images)
         # The last run may have recorded broken images. Without these records the next run would read them again.
         last = last_run(storage)
-        planned = [read_images(storage, last)] if last else []
+        planned = [read_planned_images(storage, last)] if last else []
     except LibraryError as error:
         report.notes.append(f"{error} All embeddings and thumbnails were kept.")
         return

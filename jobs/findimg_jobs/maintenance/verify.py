@@ -30,8 +30,8 @@ from findimg.library.version_catalog import VersionCatalog
 from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.maintenance.taught import verify_taught
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.maintenance.taught_names import verify_taught
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shards import read_vectors
 
 _ROWS = 200  # sampled rows for each check
@@ -133,7 +133,7 @@ def _compare(
     """Compare rows with the embedding store. Return the number of compared rows and the problems."""
     known = read_committed(storage, fingerprint)
     keys = known.keys_of(ImageTable.of(SourceImage(row.uri, row.etag) for row in rows.values()))
-    holders = known.holders(row.sha256 for row in rows.values())
+    holders = known.rows_with_vectors(row.sha256 for row in rows.values())
     wrong = []
     by_shard: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for item, row in rows.items():

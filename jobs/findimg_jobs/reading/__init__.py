@@ -1,0 +1,1 @@
+"""Read the text in images, and the captions beside them."""

@@ -1,0 +1,1 @@
+"""Progress, report, metrics and notifications of a run."""

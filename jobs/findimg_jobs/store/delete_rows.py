@@ -7,7 +7,7 @@ import pyarrow as pa
 from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import uri_table
 from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.committed import CommittedImages, hash_table
+from findimg_jobs.store.committed_images import CommittedImages, hash_table
 from findimg_jobs.store.shard_rows import holds_vectors
 from findimg_jobs.store.shards import (
     ImageKey,

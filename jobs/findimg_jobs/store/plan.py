@@ -1,4 +1,4 @@
-"""The plan of a run: which images the next version has, and which of them two encoders embed together.
+"""The plan of a run: which images the next version has.
 
 A plan is written before the work starts and never changed.
 """
@@ -9,7 +9,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -21,8 +21,7 @@ from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import COLUMNS, SCHEMA, ImageTable
 from findimg_jobs.keys.key_files import KeyFile, write_query
 from findimg_jobs.keys.records import FolderIdentity
-from findimg_jobs.store.committed import CommittedImages
-from findimg_jobs.store.planned_shards import PlannedShards
+from findimg_jobs.store.committed_images import CommittedImages
 
 _FOLDERS = "findimg.folders"
 
@@ -36,28 +35,9 @@ class Plan:
     folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # folders of this machine, by path
 
 
-@dataclass(frozen=True, slots=True)
-class SharedWork:
-    """The shards of two encoders, divided by who needs their images."""
-
-    both: PlannedShards  # named after the first encoder
-    first: PlannedShards
-    second: PlannedShards
-
-
 def new_run_id() -> str:
     """Return a new run's name. Names sort by time."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
-
-
-def share_work(first: PlannedShards, second: PlannedShards) -> SharedWork:
-    """Divide what two encoders are to embed into the images of both and the rest."""
-    alone = first.images.changed_since(second.images)
-    return SharedWork(
-        replace(first, images=first.images.changed_since(alone)),
-        replace(first, images=alone),
-        replace(second, images=second.images.changed_since(first.images)),
-    )
 
 
 def write_plan(storage: Storage, plan: Plan) -> None:
@@ -99,7 +79,7 @@ def read_plan(storage: Storage, run: str, committed: CommittedImages | None = No
     return Plan(run, images, folders={path: FolderIdentity(*values) for path, values in folders.items()})
 
 
-def read_images(storage: Storage, run: str) -> ImageTable:
+def read_planned_images(storage: Storage, run: str) -> ImageTable:
     """Return the images of a run's plan.
 
     Raises:

@@ -1,7 +1,7 @@
 """Images in shards that are made while they are worked on, so that the images need not fit into memory."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
 
@@ -36,3 +36,22 @@ class PlannedShards:
         images = iter(self.images)
         while shard := tuple(islice(images, self.size)):
             yield make_shard(shard, self.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class DividedWork:
+    """The shards of two encoders, divided by who needs their images."""
+
+    both: PlannedShards  # named after the first encoder
+    first: PlannedShards
+    second: PlannedShards
+
+
+def divide_work(first: PlannedShards, second: PlannedShards) -> DividedWork:
+    """Divide what two encoders are to embed into the images of both and the rest."""
+    alone = first.images.changed_since(second.images)
+    return DividedWork(
+        replace(first, images=first.images.changed_since(alone)),
+        replace(first, images=alone),
+        replace(second, images=second.images.changed_since(first.images)),
+    )

@@ -17,7 +17,7 @@ from findimg.storage.base import Storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import Tables, fetch_number, fetch_query, write_query
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.store.committed import CommittedImages, image_keys, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, image_keys, read_committed
 from findimg_jobs.store.shard_rows import make_table
 from findimg_jobs.store.shards import (
     ImageKey,

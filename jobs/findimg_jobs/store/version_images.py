@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
 from findimg_jobs.keys.key_files import BATCH, fetch_query, write_query
 from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.committed import CommittedImages
+from findimg_jobs.store.committed_images import CommittedImages
 from findimg_jobs.store.texts import CommittedTexts
 
 _PLACES = [

@@ -1,0 +1,1 @@
+"""Train heads, and convert the default encoder to int8."""

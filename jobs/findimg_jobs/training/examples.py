@@ -13,8 +13,8 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Storage
 from findimg.text.spelling import did_you_mean
 from findimg.text.vectors import WordVectors
-from findimg_jobs.store.committed import read_committed
-from findimg_jobs.store.plan import read_images
+from findimg_jobs.store.committed_images import read_committed
+from findimg_jobs.store.plan import read_planned_images
 from findimg_jobs.store.shards import read_vectors
 from findimg_jobs.store.version_images import find_embedded
 
@@ -56,7 +56,7 @@ def read_examples(storage: Storage, manifest: Manifest, labels: Mapping[str, str
         HeadError: a label has too few images, or there are too few labels.
     """
     known = read_committed(storage, manifest.fingerprint)
-    planned = read_images(storage, manifest.run).with_uris(labels)
+    planned = read_planned_images(storage, manifest.run).with_uris(labels)
     live = find_embedded(planned, known)
     rows = list(live)
     missing = labels.keys() - {image.uri for image, _ in rows} - {each.uri for each in known.failures_among(planned)}

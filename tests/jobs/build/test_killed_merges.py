@@ -25,14 +25,14 @@ from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_c
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.context import make_build_context
+from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
 from findimg_jobs.store.version_images import find_embedded

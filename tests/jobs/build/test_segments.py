@@ -22,11 +22,11 @@ from findimg.storage.base import Storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 from findimg_jobs.build.merge_policies import SegmentSize, choose_compaction, choose_merges, choose_purge
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.encoders.context import make_build_context
+from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
-from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.shard_rows import ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, read_vectors
 from tests.answers import ask_everything

@@ -32,8 +32,8 @@ from findimg_jobs.build.merge_policies import choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.root import app
 from findimg_jobs.engines.engine import Engine
+from findimg_jobs.evaluation.evaluate import evaluate
 from findimg_jobs.evaluation.html_report import render_html_report
-from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.evaluation.tables import tables
 from findimg_jobs.indexing import embed_worker
 from findimg_jobs.indexing.add import add

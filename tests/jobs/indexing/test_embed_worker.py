@@ -16,7 +16,7 @@ from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shard_rows import Content
 from findimg_jobs.store.shards import ShardStats, make_shard, read_vectors
 

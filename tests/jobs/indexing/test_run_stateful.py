@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from numpy.typing import NDArray
 from PIL import Image
 
-import findimg_jobs.encoders.context
+import findimg_jobs.encoders.build_context
 import findimg_jobs.indexing.embed_worker
 import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
@@ -43,7 +43,7 @@ from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.cli.commands.versions import rollback
-from findimg_jobs.encoders.context import make_build_context
+from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.indexing.add import add
 from findimg_jobs.indexing.run import IndexOptions, index
@@ -53,9 +53,9 @@ from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.blocklist import is_blocked
-from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
-from findimg_jobs.store.plan import read_images
+from findimg_jobs.store.plan import read_planned_images
 from findimg_jobs.store.version_images import find_embedded
 from tests.answers import ask_everything
 from tests.opened import all_rows
@@ -351,7 +351,9 @@ class History(RuleBasedStateMachine):
         for entry in storage.list("embeddings"):
             fresh.storage.write(entry.key, storage.read(entry.key))
         context = make_build_context(self.settings, None, manifest.sources, manifest.fingerprint)
-        images = find_embedded(read_images(storage, manifest.run), read_committed(fresh.storage, manifest.fingerprint))
+        images = find_embedded(
+            read_planned_images(storage, manifest.run), read_committed(fresh.storage, manifest.fingerprint)
+        )
         with Engine(self.settings) as engine, hold_lock(fresh.storage) as lock:
             session = WriteSession(fresh, lock, engine, StageClock())
             build_and_publish(session, [BuildRequest(manifest.run, context, images, manifest.failed)], None, True)

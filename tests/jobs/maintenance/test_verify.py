@@ -11,7 +11,7 @@ from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shards import shard_folder
 
 Run = Callable[..., RunReport]

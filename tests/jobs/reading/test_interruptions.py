@@ -19,12 +19,12 @@ from findimg.ocr.lines import TextLine
 from findimg.ocr.reader import TextReader
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
-from findimg_jobs.engines import shard_queue
-from findimg_jobs.engines.cluster import run_on_ray
+from findimg_jobs.engines import ray_shard_queue
+from findimg_jobs.engines.ray_cluster import run_on_ray
 from findimg_jobs.indexing.run import index
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.reading import stage
-from findimg_jobs.reading.worker import ImageToRead, TextTask, TextWorker
+from findimg_jobs.reading import text_stage
+from findimg_jobs.reading.text_worker import ImageToRead, TextTask, TextWorker
 from findimg_jobs.store.shards import Shard, ShardStats
 from findimg_jobs.store.texts import FOLDER, read_committed_texts, read_shard_keys
 from tests.shared.ocr.drawn_text import draw_lines
@@ -59,7 +59,7 @@ def pages(tmp_path: Path) -> Path:
 
 def read_slowly(library: str, source: str, cache: Path) -> None:
     """Index and read with small shards and a slow reader, in a process of its own."""
-    stage._SHARD_SIZE = 2
+    text_stage._SHARD_SIZE = 2
     original = TextReader.read
 
     def slow(self: TextReader, picture: Image.Image) -> list[TextLine]:
@@ -96,7 +96,7 @@ def test_image_that_kills_workers_while_it_is_read_fails_alone(
     pages: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(shard_queue, "ATTEMPTS", 2)
+    monkeypatch.setattr(ray_shard_queue, "ATTEMPTS", 2)
     library = str(tmp_path / "library")
     task = FatalTextTask(library, "encoder", text_fingerprint(), "all", (), tmp_path)
     images = [

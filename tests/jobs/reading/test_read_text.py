@@ -17,7 +17,7 @@ from findimg.ocr import engine
 from findimg.ocr.reader import TextReader
 from findimg.settings import Settings
 from findimg_jobs.maintenance.prune import DAY, prune
-from findimg_jobs.reading import worker
+from findimg_jobs.reading import text_worker
 from findimg_jobs.reading.live_text import LiveTextReport, read_live_text
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.texts import read_committed_texts
@@ -229,7 +229,9 @@ def test_missing_model_of_a_script_is_noticed_before_anything_is_read(
 
 
 def test_worker_with_other_models_is_refused(tmp_path: Path) -> None:
-    task = worker.TextTask(str(tmp_path / "library"), "encoder", "rapidocr-of-another-release", "all", (), tmp_path)
+    task = text_worker.TextTask(
+        str(tmp_path / "library"), "encoder", "rapidocr-of-another-release", "all", (), tmp_path
+    )
     with pytest.raises(ModelError, match="another release of rapidocr"):
         task.open(1)
 

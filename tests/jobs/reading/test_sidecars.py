@@ -9,7 +9,7 @@ from findimg_jobs.indexing.sources import list_sources, map_in_threads
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.reading.sidecars import read_captions_beside, with_sidecars
-from findimg_jobs.store.plan import Plan, read_images, write_plan
+from findimg_jobs.store.plan import Plan, read_planned_images, write_plan
 
 FILES = "jpg", "xmp"
 
@@ -50,7 +50,7 @@ def test_captions_are_kept_in_the_plan(photos: Path, tmp_path: Path) -> None:
     storage = FolderStorage(str(tmp_path / "library"))
     images = listed(photos)
     write_plan(storage, Plan("run", images))
-    assert captions(read_images(storage, "run")) == captions(images)
+    assert captions(read_planned_images(storage, "run")) == captions(images)
 
 
 def test_only_changed_sidecars_are_read_again(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from findimg.errors import NotPublishedError
 from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_shards, read_vectors

@@ -12,9 +12,9 @@ from findimg.images import ImageFacts
 from findimg.storage.base import open_storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
-from findimg_jobs.store.committed import CommittedImages, read_committed
-from findimg_jobs.store.plan import Plan, last_run, read_images, read_plan, share_work, write_plan
-from findimg_jobs.store.planned_shards import PlannedShards
+from findimg_jobs.store.committed_images import CommittedImages, read_committed
+from findimg_jobs.store.plan import Plan, last_run, read_plan, read_planned_images, write_plan
+from findimg_jobs.store.planned_shards import PlannedShards, divide_work
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, shard_folder
 
@@ -59,17 +59,17 @@ def test_written_plan_is_read_back(place: str, known: CommittedImages) -> None:
 
 def test_images_that_two_encoders_lack_are_embedded_together() -> None:
     first, second = (PlannedShards(table(*images), "f", 10) for images in ((AWAY, NEW), (NEW, OLD)))
-    work = share_work(first, second)
+    work = divide_work(first, second)
     assert [list(each.images) for each in (work.both, work.first, work.second)] == [[NEW], [AWAY], [OLD]]
 
 
 def test_missing_or_damaged_plan_is_reported(place: str) -> None:
     storage = open_storage(place)
     with pytest.raises(LibraryError, match="plan of run r is missing"):
-        read_images(storage, "r")
+        read_planned_images(storage, "r")
     storage.write("plans/r.parquet", b"PAR1")
     with pytest.raises(LibraryError, match="plan of run r is damaged: "):
-        read_images(storage, "r")
+        read_planned_images(storage, "r")
 
 
 @pytest.mark.parametrize("with_committed", [False, True])

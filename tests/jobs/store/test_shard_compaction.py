@@ -14,7 +14,7 @@ from findimg.storage.folder import FolderStorage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import KeyFile, fetch_query
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.shard_compaction import MANY, compact_shards, is_crowded
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_shards, read_vectors, shard_folder

@@ -7,7 +7,7 @@ from findimg.images import ImageFacts
 from findimg.storage.base import open_storage
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, SourceImage
-from findimg_jobs.store.committed import CommittedImages, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_rows, read_vectors
@@ -70,7 +70,7 @@ def test_rows_of_copies_have_no_vectors(place: str) -> None:
     commit_shard(storage, "f", [copy, ROW], [], STATS)
     assert [sha256 for sha256, _ in read_vectors(storage, "f", "s1")] == [ROW.sha256]
     known = read_committed(storage, "f")
-    assert known.holders([ROW.sha256])[ROW.sha256].uri == ROW.uri
+    assert known.rows_with_vectors([ROW.sha256])[ROW.sha256].uri == ROW.uri
     assert settled(known, SourceImage("/photos/copy.jpg", "v1")) == [True]
 
 

@@ -8,7 +8,7 @@ from findimg.command_settings import takes_settings
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg_jobs.cli.output import make_table, print_table
-from findimg_jobs.reporting.progress import download_bar
+from findimg_jobs.reporting.progress_bar import download_bar
 
 app = typer.Typer(no_args_is_help=True, help="Manage weights and word vectors on this machine.")
 

@@ -13,8 +13,8 @@ from findimg.settings import Settings
 from findimg.taught.state import MOST_EXAMPLES
 from findimg.terminal import print_lines
 from findimg_jobs.cli.output import JsonOption, print_table
+from findimg_jobs.evaluation.evaluate import evaluate as run_evaluation
 from findimg_jobs.evaluation.html_report import write_html_report
-from findimg_jobs.evaluation.measure import evaluate as run_evaluation
 from findimg_jobs.evaluation.tables import tables
 from findimg_jobs.training.quantize import quantize as run_quantize
 from findimg_jobs.training.train import train as run_training

@@ -1,4 +1,4 @@
-"""Checks taught names, and removes thumbnails of examples that nobody uses."""
+"""Verify taught names, and delete the thumbnails of examples that no name uses."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -22,7 +22,7 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 from findimg_jobs.encoders.near_duplicate_cosine import read_near_duplicate_cosine
-from findimg_jobs.reporting.progress import download_bar
+from findimg_jobs.reporting.progress_bar import download_bar
 
 DEFAULT_BACKBONE = "efficientnet-lite0"
 DEFAULT_HEAD = "conse"

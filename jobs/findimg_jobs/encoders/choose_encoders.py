@@ -10,8 +10,8 @@ from findimg.library.encoder import carries_encoder
 from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
-from findimg_jobs.encoders.context import DEFAULT_BACKBONE, BuildContext, make_build_context
-from findimg_jobs.reporting.progress import download_bar
+from findimg_jobs.encoders.build_context import DEFAULT_BACKBONE, BuildContext, make_build_context
+from findimg_jobs.reporting.progress_bar import download_bar
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def choose_encoders(settings: Settings, live: Manifest | None, sources: Sequence
     return tuple(chosen)
 
 
-def encoders_of(settings: Settings, live: Manifest, sources: Sequence[str]) -> tuple[ChosenEncoder, ...]:
+def encoders_of_live(settings: Settings, live: Manifest, sources: Sequence[str]) -> tuple[ChosenEncoder, ...]:
     """Return the encoders of a library, to build a version from what they have embedded.
 
     Errors as of `choose_encoders`. Another encoder in the settings is a LibraryError.

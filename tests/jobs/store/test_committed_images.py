@@ -13,7 +13,7 @@ from findimg.storage.base import Storage, open_storage
 from findimg_jobs.keys.addresses import is_below
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.records import Failure, Sidecar, SourceImage
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard
 
@@ -46,7 +46,7 @@ def test_last_row_of_an_image_counts_with_the_first_vectors_of_its_content(stora
     known = read_committed(storage, "f")
     keys = known.keys_of(ImageTable.of(SourceImage(uri, "1") for uri in "abcd"))
     assert {uri: key.sha256 for (uri, _), key in keys.items()} == {"a": hash_of(2), "b": hash_of(2), "c": hash_of(1)}
-    holders = known.holders(map(hash_of, range(9)))
+    holders = known.rows_with_vectors(map(hash_of, range(9)))
     assert {sha256: key.shard for sha256, key in holders.items()} == {hash_of(1): "1", hash_of(2): "1"}
 
 

@@ -14,7 +14,7 @@ from findimg.taught.events import Example
 from findimg.taught.log import TaughtLog
 from findimg.taught.teaching import Lesson, add_lesson, remove_name
 from findimg_jobs.maintenance.prune import DAY, prune
-from findimg_jobs.maintenance.taught import verify_taught
+from findimg_jobs.maintenance.taught_names import verify_taught
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from tests.jobs.maintenance.test_prune import age, pretend

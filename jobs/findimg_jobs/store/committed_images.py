@@ -141,7 +141,7 @@ class CommittedImages:
         found = image_keys(fetch_query(query, {"keys": self.keys, "images": images.file}), self.shards)
         return {(key.uri, key.etag): key for key in found}
 
-    def holders(self, hashes: Iterable[str]) -> dict[str, ImageKey]:
+    def rows_with_vectors(self, hashes: Iterable[str]) -> dict[str, ImageKey]:
         """Return the rows with the vectors of some contents, by SHA-256. All of them must fit into memory."""
         query = "FROM (FROM keys WHERE holds) SEMI JOIN wanted USING (sha256)"
         found = image_keys(fetch_query(query, {"keys": self.keys, "wanted": hash_table(hashes)}), self.shards)

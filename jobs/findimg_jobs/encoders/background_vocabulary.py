@@ -10,7 +10,7 @@ from findimg.models.store import ModelStore
 from findimg.search.sentences.vocabulary import make_vocabulary
 from findimg.storage.base import Storage
 from findimg.text.lexicon import open_lexicon
-from findimg_jobs.encoders.context import BuildContext
+from findimg_jobs.encoders.build_context import BuildContext
 
 _log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from findimg.storage.base import Storage
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.keys.key_files import KeyFile, write_query
-from findimg_jobs.reading.worker import ImageToRead, Mode, TextTask
-from findimg_jobs.reporting.progress import download_bar, show_progress
+from findimg_jobs.reading.text_worker import ImageToRead, Mode, TextTask
+from findimg_jobs.reporting.progress_bar import download_bar, show_progress
 from findimg_jobs.reporting.run_report import TextReport
-from findimg_jobs.store.committed import CommittedImages
+from findimg_jobs.store.committed_images import CommittedImages
 from findimg_jobs.store.shards import Shard
 from findimg_jobs.store.text_compaction import compact_texts
 from findimg_jobs.store.texts import read_committed_texts

@@ -13,11 +13,11 @@ from findimg.encoders.registry import fingerprint
 from findimg.errors import NotPublishedError, SettingsError, StorageError
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
-from findimg_jobs.engines import shard_queue
-from findimg_jobs.engines.cluster import run_on_ray
+from findimg_jobs.engines import ray_shard_queue
+from findimg_jobs.engines.ray_cluster import run_on_ray
 from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
 from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.store.committed import read_committed
+from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import Shard, ShardStats
 
@@ -97,7 +97,7 @@ def embedded(work: EmbedTask) -> list[str]:
 
 @pytest.mark.long
 def test_image_that_kills_workers_fails_alone(pictures: Path, work: EmbedTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_queue, "ATTEMPTS", 2)
+    monkeypatch.setattr(ray_shard_queue, "ATTEMPTS", 2)
     shards = shards_of(pictures, work, size=6)
     done = list(run_on_ray(shards, changed(work, FatalTask), ""))
     assert sum(stats.embedded for stats in done) == 5

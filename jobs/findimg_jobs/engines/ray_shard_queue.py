@@ -15,7 +15,7 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayError, RayTaskError
 
 from findimg.errors import FindimgError, NotPublishedError
-from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.engines.shard_task import ShardTask
 from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import Shard, ShardStats
 
@@ -126,7 +126,7 @@ class ShardQueue:
         try:
             stats = ray.get(ref)
         except RayTaskError as error:
-            raise translated(error) from error
+            raise as_findimg_error(error) from error
         except RayError as error:
             ray.kill(actor)
             yield from self._retry(shard, error)
@@ -151,7 +151,7 @@ class ShardQueue:
                 self._again.append(half)
 
 
-def translated(error: RayTaskError) -> FindimgError:
+def as_findimg_error(error: RayTaskError) -> FindimgError:
     """Return a worker's error as one of findimg's."""
     if isinstance(error.cause, FindimgError):
         return error.cause

@@ -3,8 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from findimg_jobs.reporting import progress
-from findimg_jobs.reporting.progress import show_progress
+from findimg_jobs.reporting import progress_bar
+from findimg_jobs.reporting.progress_bar import show_progress
 from findimg_jobs.store.shards import ShardStats
 
 SHARDS = [ShardStats(str(number), images=10, embedded=10, failed=0, bytes_read=0) for number in range(3)]
@@ -13,7 +13,7 @@ SHARDS = [ShardStats(str(number), images=10, embedded=10, failed=0, bytes_read=0
 def test_progress_without_terminal_is_json_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "_LINE_INTERVAL", 0.0)
+    monkeypatch.setattr(progress_bar, "_LINE_INTERVAL", 0.0)
     assert list(show_progress(iter(SHARDS), 30)) == SHARDS
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["done"], line["of"]) for line in lines] == [(10, 30), (20, 30), (30, 30)]

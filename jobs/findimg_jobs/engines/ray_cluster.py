@@ -24,8 +24,8 @@ from ray.job_config import JobConfig
 import findimg
 import findimg_jobs
 from findimg.errors import NotPublishedError, SettingsError
-from findimg_jobs.engines.shard_queue import ATTEMPTS, ShardQueue, translated
-from findimg_jobs.engines.task import ShardTask
+from findimg_jobs.engines.ray_shard_queue import ATTEMPTS, ShardQueue, as_findimg_error
+from findimg_jobs.engines.shard_task import ShardTask
 from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import ShardStats
 
@@ -75,7 +75,7 @@ def map_on_ray(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[O
         try:
             result = ray.get(ref)
         except RayTaskError as error:
-            raise translated(error) from error
+            raise as_findimg_error(error) from error
         except RayError as error:
             raise NotPublishedError(
                 f"A worker died {ATTEMPTS + 1} times: {error} Everything embedded so far is kept. Run again."

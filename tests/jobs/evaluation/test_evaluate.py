@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import findimg_jobs.evaluation.evaluate
 import findimg_jobs.evaluation.heads
-import findimg_jobs.evaluation.measure
 from findimg.errors import LibraryError, SettingsError
 from findimg.heads.conse import Conse
 from findimg.library.library import Library, Version
@@ -21,9 +21,9 @@ from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
+from findimg_jobs.evaluation.evaluate import evaluate
 from findimg_jobs.evaluation.figures import LabelFigures
 from findimg_jobs.evaluation.labels import correct_tags, label_of_folder, read_labels
-from findimg_jobs.evaluation.measure import evaluate
 from findimg_jobs.indexing.run import index
 from tests.jobs.command import call
 
@@ -142,7 +142,7 @@ def test_recall_of_every_index_is_compared_with_the_manifest(
 def test_large_image_sets_are_sampled_in_even_steps(
     settings: Settings, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findimg_jobs.evaluation.measure, "MAX_QUERY_IMAGES", 4)
+    monkeypatch.setattr(findimg_jobs.evaluation.evaluate, "MAX_QUERY_IMAGES", 4)
     measured = evaluate(settings, [str(labelled)])
     assert measured.tags is not None
     assert measured.tags.images == 4
