@@ -1,1 +1,1 @@
-"""Which encoders a version has, and with which words, head and measures its features are built."""
+"""How a library uses encoders: which ones it has, what a version is built with. A new encoder changes nothing here."""
