@@ -1,8 +1,8 @@
 """Read which pictures have a text in the text store."""
 
-from findimg_jobs.keys.key_files import fetch_query
-from findimg_jobs.keys.records import Failure
-from findimg_jobs.store.texts import CommittedTexts, TextKey
+from findimg_jobs.tables.disk_tables import fetch_query
+from findimg_jobs.tables.source_records import Failure
+from findimg_jobs.text_store.text_shards import CommittedTexts, TextKey
 
 
 def text_keys(texts: CommittedTexts) -> dict[str, TextKey]:

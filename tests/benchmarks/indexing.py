@@ -21,7 +21,7 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg_jobs.indexing.embed_worker import BATCH, Embedder, EmbedTask
 from findimg_jobs.indexing.run import index
-from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.training.quantize import FLOAT32, INT8, quantize
 from tests.benchmarks.figures import Figure, Spent, in_turns, load

@@ -28,14 +28,15 @@ from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuildRequest, MergePolicy, build_version
 from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import SourceImage
+from findimg_jobs.segments.version_images import find_embedded
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
 from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard
-from findimg_jobs.store.texts import (
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import SourceImage
+from findimg_jobs.text_store.text_shards import (
     CommittedTexts,
     PictureText,
     ReadLine,
@@ -43,7 +44,6 @@ from findimg_jobs.store.texts import (
     commit_texts,
     read_committed_texts,
 )
-from findimg_jobs.store.version_images import find_embedded
 
 DIM = 1280  # as efficientnet-lite0
 _SHARD = 1000  # images

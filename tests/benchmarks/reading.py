@@ -24,7 +24,7 @@ from findimg import OpenedLibrary
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
-from findimg_jobs.store.texts import read_committed_texts
+from findimg_jobs.text_store.text_shards import read_committed_texts
 from tests.benchmarks.pages import CONDITIONS, KINDS, LANGUAGES, Page, draw_page, fonts_for, vocabulary
 from tests.text_keys import text_keys
 

@@ -46,18 +46,18 @@ from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all
 from findimg_jobs.indexing.embed_worker import EmbedTask
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.run import IndexOptions
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.listing import Listing
+from findimg_jobs.listing.listing import Listing
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.segments.version_images import find_embedded_by_all
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, read_planned_images, write_plan
 from findimg_jobs.store.planned_shards import Shards
 from findimg_jobs.store.shards import Shard, ShardStats, shard_folder
-from findimg_jobs.store.texts import read_committed_texts
-from findimg_jobs.store.version_images import find_embedded_by_all
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.text_store.text_shards import read_committed_texts
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images, stream_made_up_images
 
 _QUERIES = ("cat", "dog sofa", "red car", "boat -sea", "music", "piano", "food", "mountain lake", "woman", "party")

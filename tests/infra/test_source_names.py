@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from findimg_jobs.indexing.sources import split_sources
+from findimg_jobs.listing.source_arguments import split_sources
 
 INFRA = Path(__file__).parents[2] / "infra"
 

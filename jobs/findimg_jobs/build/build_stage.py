@@ -11,7 +11,7 @@ from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuildRequest, BuiltVersion, build_version
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.join_parts import join_parts
-from findimg_jobs.keys.temporary import build_folder
+from findimg_jobs.tables.temporary_folders import build_folder
 
 
 def build_and_publish(

@@ -16,8 +16,8 @@ from findimg.index.duplicates.similar_features import ContentHashes, compare_has
 from findimg.index.duplicates.similar_hashes import PerceptualHashes
 from findimg.library.layout import HASHES_FILE, PERCEPTUAL_FILE
 from findimg.vectors import normalised
-from findimg_jobs.keys.temporary import build_folder
 from findimg_jobs.segments.visual_embeddings import VisualEmbeddings
+from findimg_jobs.tables.temporary_folders import build_folder
 
 _ALIKE = 0.6  # least cosine of copies, which have nearly equal perceptual hashes
 _PAIRS = 1024  # pairs whose features are compared at a time

@@ -10,11 +10,11 @@ from findimg_jobs.build.merge_policies import MergePolicy, choose_merges
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import encoders_of_live
-from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.segments.version_images import find_embedded_by_all
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import read_planned_images
-from findimg_jobs.store.texts import read_committed_texts
-from findimg_jobs.store.version_images import find_embedded_by_all
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.text_store.text_shards import read_committed_texts
 
 
 def rebuild(settings: Settings, allow_shrink: bool = False, merge_policy: MergePolicy = choose_merges) -> Manifest:

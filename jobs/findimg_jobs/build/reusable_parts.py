@@ -17,10 +17,10 @@ from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
 from findimg_jobs.build.near_duplicate_pairs import read_pairs
 from findimg_jobs.encoders.build_context import BuildConfig, hash_recipe
-from findimg_jobs.keys.key_files import fetch_query, text
 from findimg_jobs.segments.library_measures import LibraryMeasures
 from findimg_jobs.segments.segment_keys import key_table
-from findimg_jobs.store.version_images import VersionImages
+from findimg_jobs.segments.version_images import VersionImages
+from findimg_jobs.tables.disk_tables import fetch_query, sql_text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +85,7 @@ def _find_rows(
     for number, segment in enumerate(version.manifest.segments):
         if not whole[number]:
             continue
-        keys = text(str(version.folder(segment) / KEYS_FILE))
+        keys = sql_text(str(version.folder(segment) / KEYS_FILE))
         found = fetch_query(
             "SELECT item, file_row_number AS row FROM wanted"
             f" JOIN read_parquet({keys}, file_row_number = true) AS held USING (uri, version, sha256, text, name)"

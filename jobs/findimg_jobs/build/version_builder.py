@@ -41,14 +41,14 @@ from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_merges
 from findimg_jobs.build.near_duplicate_pairs import find_near_duplicates, write_pairs
 from findimg_jobs.build.reusable_parts import ReusableParts, find_reusable_parts
-from findimg_jobs.build.segments import SegmentBuilder, build_segments
 from findimg_jobs.encoders.build_context import BuildConfig, BuildContext, hash_recipe
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.segments.library_measures import LibraryMeasures, is_drifted, measure_library, measure_noise_floor
+from findimg_jobs.segments.segment_builder import SegmentBuilder, build_segments
 from findimg_jobs.segments.segment_contents import read_sample
 from findimg_jobs.segments.segment_files import SegmentFiles
+from findimg_jobs.segments.version_images import VersionImages
 from findimg_jobs.segments.visual_embeddings import VisualEmbeddings
-from findimg_jobs.store.version_images import VersionImages
 
 _log = logging.getLogger(__name__)
 

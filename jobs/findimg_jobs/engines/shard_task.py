@@ -6,8 +6,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.shards import Shard, ShardStats
+from findimg_jobs.tables.source_records import SourceImage
 
 
 class ShardWorker(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from findimg.errors import SettingsError
 from findimg.storage.base import open_storage
 from findimg.text.lexicon import Lexicon
-from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.listing.sources import list_sources
 
 # Least `Lexicon.specific` of a correct tag. "animal" is specific enough, "artifact" and "organism" are not.
 MIN_SPECIFIC = 0.25

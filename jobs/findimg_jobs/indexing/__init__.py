@@ -2,7 +2,7 @@
 
 The way of one image in a run of `findimg-jobs index`, which `run.py` controls:
 
-1. List the sources: `sources.py`, with `folder_walk.py` for folders and `bucket_listing.py` for buckets.
+1. List the sources: `listing/sources.py`.
 2. Plan: `plan_stage.py` compares the listing with the embedding store and writes the plan.
 3. Embed: `embed_stage.py` gives shards of new images to an engine (`engines/`). Each worker runs `embed_worker.py`,
    which commits a shard to the embedding store (`store/shards.py`).

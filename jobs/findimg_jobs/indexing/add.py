@@ -21,19 +21,19 @@ from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder, check_encoder, choose_encoders, encoders_of_live
 from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any
-from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.keys.addresses import is_below
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.listing import Listing
-from findimg_jobs.keys.records import Failure, SourceImage
+from findimg_jobs.listing.listing import Listing
+from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text
+from findimg_jobs.segments.version_images import embedded_by_all, find_embedded_by_all
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import ShardStats
-from findimg_jobs.store.texts import read_committed_texts
-from findimg_jobs.store.version_images import embedded_by_all, find_embedded_by_all
+from findimg_jobs.tables.addresses import is_below
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure, SourceImage
+from findimg_jobs.text_store.text_shards import read_committed_texts
 
 
 @dataclass(frozen=True, slots=True)

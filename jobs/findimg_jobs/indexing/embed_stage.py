@@ -16,13 +16,13 @@ from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.background_vocabulary import keep_vocabulary
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder
 from findimg_jobs.indexing.embed_worker import EmbedTask
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.progress_bar import show_progress
 from findimg_jobs.store.committed_images import NO_CONTENTS, CommittedImages, read_committed
 from findimg_jobs.store.planned_shards import PlannedShards, divide_work
 from findimg_jobs.store.shard_compaction import compact_shards, is_crowded
 from findimg_jobs.store.shards import ShardStats
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure, SourceImage
 
 _log = logging.getLogger(__name__)
 

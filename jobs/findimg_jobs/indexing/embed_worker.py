@@ -32,10 +32,10 @@ from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.storage.base import Access, open_object, open_storage, read_uri, retries
 from findimg_jobs.indexing.stored_thumbnails import StoredThumbnails
-from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, ShardRow
 from findimg_jobs.store.shards import Shard, ShardStats, commit_shard, make_shard
+from findimg_jobs.tables.source_records import Failure, SourceImage
 
 BATCH = 32  # images that the encoder embeds at a time
 _NO_PIXELS = PIL.Image.new("RGB", (1, 1))

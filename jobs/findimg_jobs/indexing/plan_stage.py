@@ -14,17 +14,17 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder
-from findimg_jobs.keys.addresses import is_below
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.listing import Listing
-from findimg_jobs.keys.records import Failure, FolderIdentity
-from findimg_jobs.keys.verdicts import write_verdicts
+from findimg_jobs.listing.content_checks import write_content_checks
+from findimg_jobs.listing.listing import Listing
 from findimg_jobs.listing.unmounted_folders import UNMOUNTED, find_unmounted_folders
 from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
+from findimg_jobs.tables.addresses import is_below
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure, FolderIdentity
 
 _log = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ def plan_images(
         images = read_captions_beside(without_blocked(storage, images.not_below(off)), before)
         plan = Plan(new_run_id(), images, listing.folders)
         write_plan(storage, plan)
-        if listing.verdicts:
-            write_verdicts(storage, plan.run, listing.verdicts)
+        if listing.content_checks:
+            write_content_checks(storage, plan.run, listing.content_checks)
         wanted = len(before) - before.count_below(off)
         return RunProgress(
             live=live,

@@ -14,10 +14,10 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder
-from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import read_planned_images, write_plan
+from findimg_jobs.tables.image_table import ImageTable
 
 _log = logging.getLogger(__name__)
 

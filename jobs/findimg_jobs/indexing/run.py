@@ -28,20 +28,20 @@ from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embe
 from findimg_jobs.indexing.embed_worker import open_task_encoder
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.published_changes import follow_live, read_live, with_published_changes
-from findimg_jobs.indexing.skip_rules import SkipRules
-from findimg_jobs.indexing.sources import OnMissing, list_sources, map_in_threads
-from findimg_jobs.keys.listing import Listing
-from findimg_jobs.keys.verdicts import read_verdicts
+from findimg_jobs.listing.content_checks import read_content_checks
+from findimg_jobs.listing.listing import Listing
+from findimg_jobs.listing.skip_rules import SkipRules
+from findimg_jobs.listing.sources import OnMissing, list_sources, map_in_threads
 from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text
 from findimg_jobs.reporting.run_progress import RunProgress, make_report
 from findimg_jobs.reporting.run_report import RunReport, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.segments.version_images import VersionImages, find_embedded_by_all
 from findimg_jobs.store.committed_images import NO_CONTENTS
 from findimg_jobs.store.lock import hold_run
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.text_compaction import compact_texts
-from findimg_jobs.store.texts import read_committed_texts
-from findimg_jobs.store.version_images import VersionImages, find_embedded_by_all
+from findimg_jobs.text_store.text_compaction import compact_texts
+from findimg_jobs.text_store.text_shards import read_committed_texts
 
 _PUBLISHING_PATIENCE = 600.0  # seconds to wait for processes that add images
 _MEASURED_CONTENTS = 10_000  # contents among which the cosine of near-duplicates is measured
@@ -122,7 +122,7 @@ def _list(
     parallel_map = engine.map if engine.joins_cluster else map_in_threads
     on_missing: OnMissing = "fail" if options.from_list else "empty" if options.allow_shrink else "refuse"
     with clock.stage("list"):
-        known = read_verdicts(library.storage)
+        known = read_content_checks(library.storage)
         listing = list_sources(sources, library.uri, parallel_map, options.rules, on_missing, known)
     _log.info("Found %d images. Comparing them with the library.", len(listing.images))
     return listing

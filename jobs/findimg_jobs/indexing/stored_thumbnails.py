@@ -9,11 +9,11 @@ from cachetools import LRUCache
 from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.images import Image, ImageFacts
 from findimg.storage.base import Storage
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shards import ImageKey, read_rows
 from findimg_jobs.store.thumbnails import read_thumbnail
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import SourceImage
 
 _SHARDS = 4  # whose facts are kept
 

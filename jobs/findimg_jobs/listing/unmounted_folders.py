@@ -7,12 +7,12 @@ empty folder at the same path, a link to nothing, or no folder where another dev
 import os
 from collections.abc import Mapping
 
-from findimg_jobs.keys.addresses import is_below
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.key_files import fetch_number
-from findimg_jobs.keys.listing import Listing
-from findimg_jobs.keys.records import FolderIdentity
+from findimg_jobs.listing.listing import Listing
 from findimg_jobs.store.plan import folders_above
+from findimg_jobs.tables.addresses import is_below
+from findimg_jobs.tables.disk_tables import fetch_number
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import FolderIdentity
 
 UNMOUNTED = (
     "The folder lost all its images, probably because its disk is not mounted. They are kept. Mount the disk, or run "

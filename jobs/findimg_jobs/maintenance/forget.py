@@ -19,8 +19,6 @@ from findimg.terminal import counted
 from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.write_session import write_to_live
-from findimg_jobs.keys.image_table import ImageTable, is_utf8, uri_table
-from findimg_jobs.keys.key_files import Tables, fetch_query
 from findimg_jobs.maintenance.duplicates import find_duplicates_of
 from findimg_jobs.segments.segment_keys import segments_with
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
@@ -37,7 +35,10 @@ from findimg_jobs.store.plan import (
     write_plan,
 )
 from findimg_jobs.store.shards import ImageKey, fingerprints
-from findimg_jobs.store.texts import delete_texts
+from findimg_jobs.tables.addresses import is_utf8
+from findimg_jobs.tables.disk_tables import AnyTable, fetch_query
+from findimg_jobs.tables.image_table import ImageTable, uri_table
+from findimg_jobs.text_store.text_shards import delete_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def _in_stored_form(
     Raises:
         LibraryError: the library does not know one of the images. A forgotten image is known.
     """
-    tables: dict[str, Tables] = {"planned": planned.file}
+    tables: dict[str, AnyTable] = {"planned": planned.file}
     for number, store in enumerate(stores.values()):
         tables |= {f"keys_{number}": store.keys, f"failures_{number}": store.failures}
     known = " UNION ALL ".join(f"SELECT uri FROM {name}" for name in tables)

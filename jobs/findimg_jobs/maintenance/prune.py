@@ -16,15 +16,15 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.storage.base import Entry, Storage
 from findimg_jobs.build.publish import delete_unused, delete_version
-from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.maintenance.taught_names import prune_taught, used_contents
 from findimg_jobs.store.committed_images import KnownContents, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import last_run, read_planned_images
 from findimg_jobs.store.shard_compaction import compact_shards
 from findimg_jobs.store.shards import fingerprints
-from findimg_jobs.store.text_compaction import compact_texts
-from findimg_jobs.store.texts import FOLDER as TEXTS
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.text_store.text_compaction import compact_texts
+from findimg_jobs.text_store.text_shards import FOLDER as TEXTS
 
 HOUR = 3600.0
 DAY = 24 * HOUR

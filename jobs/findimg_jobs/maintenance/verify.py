@@ -28,11 +28,11 @@ from findimg.library.library import Library, Version
 from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.library.version_catalog import VersionCatalog
 from findimg.storage.base import Storage
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.taught_names import verify_taught
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shards import read_vectors
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import SourceImage
 
 _ROWS = 200  # sampled rows for each check
 _MISSED = 0.05  # share of rows that an approximate index may miss by their own vectors

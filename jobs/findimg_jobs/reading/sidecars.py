@@ -13,9 +13,9 @@ import pyarrow as pa
 from findimg.errors import StorageError
 from findimg.images.captions import SIDECAR_BYTES, read_sidecar
 from findimg.storage.base import read_uri
-from findimg_jobs.keys.image_table import SIDECAR, ImageTable
-from findimg_jobs.keys.key_files import KeyFile, KeyWriter, Tables, fetch_number, write_query
-from findimg_jobs.keys.records import Sidecar
+from findimg_jobs.tables.disk_tables import AnyTable, DiskTable, DiskTableWriter, fetch_number, write_query
+from findimg_jobs.tables.image_table import SIDECAR, ImageTable
+from findimg_jobs.tables.source_records import Sidecar
 
 SUFFIX = ".xmp"
 _READERS = 16  # sidecars that are read at the same time
@@ -97,9 +97,9 @@ def read_captions_beside(images: ImageTable, before: ImageTable) -> ImageTable:
     return ImageTable.select(query, fresh=_read_changed(tables), images=images, before=before)
 
 
-def _read_changed(tables: Mapping[str, Tables]) -> KeyFile:
+def _read_changed(tables: Mapping[str, AnyTable]) -> DiskTable:
     """Return the new and changed sidecars with their captions, in the column `file`."""
-    fresh = KeyWriter(pa.schema([("file", SIDECAR)]))
+    fresh = DiskTableWriter(pa.schema([("file", SIDECAR)]))
     with ThreadPoolExecutor(_READERS) as readers:
         for batch in write_query(f"{_LISTED_AND_KNOWN} {_CHANGED}", tables).batches(rows=_AT_ONCE):
             rows = batch.to_pylist()

@@ -12,15 +12,15 @@ from findimg.ocr.scripts import script_models
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.key_files import KeyFile, write_query
 from findimg_jobs.reading.text_worker import ImageToRead, Mode, TextTask
 from findimg_jobs.reporting.progress_bar import download_bar, show_progress
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed_images import CommittedImages
 from findimg_jobs.store.shards import Shard
-from findimg_jobs.store.text_compaction import compact_texts
-from findimg_jobs.store.texts import read_committed_texts
+from findimg_jobs.tables.disk_tables import DiskTable, write_query
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.text_store.text_compaction import compact_texts
+from findimg_jobs.text_store.text_shards import read_committed_texts
 
 _log = logging.getLogger(__name__)
 _SHARD_SIZE = 64  # images; one takes up to two seconds of a core
@@ -101,7 +101,7 @@ def read_text(
 class _UnreadImages:
     """Shards of images that must be looked at, each content once. They are made while they are worked on."""
 
-    rows: KeyFile  # uri, version, modified, sha256, holder; in URI order
+    rows: DiskTable  # uri, version, modified, sha256, holder; in URI order
     holders: tuple[str, ...]  # shards of the embedding store
     task: TextTask
 

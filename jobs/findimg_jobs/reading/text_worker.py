@@ -20,11 +20,11 @@ from findimg.ocr.lines import Box, TextLine
 from findimg.ocr.reader import MIN_CONFIDENCE, READ_SIDES, TextReader, usable_cores
 from findimg.ocr.scripts import script_models
 from findimg.storage.base import open_storage, read_uri, retries
-from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.store.shards import Shard, ShardStats, make_shard, read_vectors
-from findimg_jobs.store.texts import PictureText, ReadLine, TextStats, commit_texts
 from findimg_jobs.store.thumbnails import read_thumbnail
+from findimg_jobs.tables.source_records import Failure, SourceImage
+from findimg_jobs.text_store.text_shards import PictureText, ReadLine, TextStats, commit_texts
 
 Mode = Literal["likely", "all"]
 _AT_ONCE = 4  # images that are read at the same time; each takes up to 500 MB

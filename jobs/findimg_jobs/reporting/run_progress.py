@@ -4,13 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from findimg.library.manifest import Manifest
-from findimg_jobs.keys.records import Failure
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.run_report import RunReport, TextReport, add_up_shards
 from findimg_jobs.reporting.stage_clock import StageClock
 from findimg_jobs.store.committed_images import CommittedImages
 from findimg_jobs.store.plan import Plan
 from findimg_jobs.store.shards import ShardStats
+from findimg_jobs.tables.source_records import Failure
 
 
 @dataclass(frozen=True, slots=True)

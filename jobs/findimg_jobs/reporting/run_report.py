@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 
 from findimg.storage.base import Storage
 from findimg.terminal import counted, printable
-from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.shards import ShardStats
+from findimg_jobs.tables.source_records import Failure
 
 _CONTRACT = (
     "run",

@@ -16,8 +16,8 @@ from findimg.images.capture_date import from_file_time, from_name
 from findimg.images.facts import FACT_COLUMNS
 from findimg.index.mapped_files import new_array
 from findimg.library.catalog import CatalogRow, DateSource, write_catalog
-from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.version_images import VersionImages
+from findimg_jobs.segments.version_images import VersionImages
+from findimg_jobs.tables.source_records import SourceImage
 
 _CHUNK = 8192  # rows written to the catalog at a time
 

@@ -21,9 +21,9 @@ from findimg.library.layout import CATALOG_FILE, TEXT_FILE, VISUAL_FILE
 from findimg.storage.base import Storage
 from findimg_jobs.segments.catalog_draft import CatalogDraft
 from findimg_jobs.segments.text_draft import TextDraft
+from findimg_jobs.segments.version_images import VersionImages
 from findimg_jobs.store.shard_rows import ContentRows
 from findimg_jobs.store.shards import read_rows
-from findimg_jobs.store.version_images import VersionImages
 
 _SHARDS_AHEAD = 4  # shards read while another is written
 _SAMPLE = 20_000  # maximum number of images that a library is measured on

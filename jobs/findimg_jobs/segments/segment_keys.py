@@ -14,7 +14,7 @@ from findimg.library.layout import KEYS_FILE
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest, SegmentEntry
 from findimg_jobs.segments.text_draft import below_root, name_roots
-from findimg_jobs.store.version_images import VersionImages
+from findimg_jobs.segments.version_images import VersionImages
 
 
 def write_keys(path: Path, images: VersionImages, sources: Sequence[str]) -> None:

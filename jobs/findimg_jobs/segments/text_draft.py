@@ -12,9 +12,9 @@ from findimg.errors import LibraryError
 from findimg.index.text_index import ImageText, write_text_index
 from findimg.storage.base import Storage
 from findimg.text.tokens import words_of_name
-from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.store.texts import read_texts, uncommit_texts
-from findimg_jobs.store.version_images import VersionImages
+from findimg_jobs.segments.version_images import VersionImages
+from findimg_jobs.tables.source_records import SourceImage
+from findimg_jobs.text_store.text_shards import read_texts, uncommit_texts
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from findimg.storage.base import Storage
-from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.tables.image_table import ImageTable
 
 # One empty object per image, named after the SHA-256 of its URI, because a file name can contain a person's name.
 _PREFIX = "forgotten"

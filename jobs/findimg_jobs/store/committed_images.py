@@ -12,10 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from findimg.storage.base import Storage
-from findimg_jobs.keys.image_table import ImageTable, uri_table
-from findimg_jobs.keys.key_files import KeyFile, KeyWriter, Tables, fetch_number, fetch_query, write_query
-from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.shards import FAILURES, KEYS, ImageKey, read_shards
+from findimg_jobs.tables.disk_tables import AnyTable, DiskTable, DiskTableWriter, fetch_number, fetch_query, write_query
+from findimg_jobs.tables.image_table import ImageTable, uri_table
+from findimg_jobs.tables.source_records import Failure
 
 PREFIX = 16  # bytes of a SHA-256 that two contents never share
 _PLACE = [pa.field("shard", pa.int32()), pa.field("place", pa.int64())]
@@ -86,9 +86,9 @@ class CommittedImages:
     # One row for each row of a shard, with the columns of KEYS and: shard (position in `shards`), holder (the shard
     # with the content's vectors), holds (whether they are in this row) and counts (whether the image is embedded, and
     # this is its row).
-    keys: KeyFile
+    keys: DiskTable
     # One row for each attempt, with the columns of FAILURES, shard and counts (whether it is the attempt that counts).
-    failures: KeyFile
+    failures: DiskTable
 
     def select_embedded(self, images: ImageTable) -> ImageTable:
         """Return those images whose vectors are committed."""
@@ -147,7 +147,7 @@ class CommittedImages:
         found = image_keys(fetch_query(query, {"keys": self.keys, "wanted": hash_table(hashes)}), self.shards)
         return {key.sha256: key for key in found}
 
-    def select_keys(self, condition: str, **tables: Tables) -> list[ImageKey]:
+    def select_keys(self, condition: str, **tables: AnyTable) -> list[ImageKey]:
         """Return the rows of shards that meet a condition. All of them must fit into memory.
 
         Args:
@@ -185,7 +185,7 @@ def read_committed(storage: Storage, fingerprint: str) -> CommittedImages:
     """
     shards: list[str] = []
     modified: list[float] = []
-    keys, failures = (KeyWriter(pa.schema([*columns, *_PLACE])) for columns in (KEYS, FAILURES))
+    keys, failures = (DiskTableWriter(pa.schema([*columns, *_PLACE])) for columns in (KEYS, FAILURES))
     places = 0
     for shard in read_shards(storage, fingerprint):
         number = len(shards)

@@ -5,8 +5,6 @@ from collections.abc import Set as AbstractSet
 import pyarrow as pa
 
 from findimg.storage.base import Storage
-from findimg_jobs.keys.image_table import uri_table
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed_images import CommittedImages, hash_table
 from findimg_jobs.store.shard_rows import holds_vectors
 from findimg_jobs.store.shards import (
@@ -19,6 +17,8 @@ from findimg_jobs.store.shards import (
     remove_shard,
     uncommit_if_damaged,
 )
+from findimg_jobs.tables.image_table import uri_table
+from findimg_jobs.tables.source_records import SourceImage
 
 
 def delete_rows(

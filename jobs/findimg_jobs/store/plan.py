@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.keys.image_table import COLUMNS, SCHEMA, ImageTable
-from findimg_jobs.keys.key_files import KeyFile, write_query
-from findimg_jobs.keys.records import FolderIdentity
 from findimg_jobs.store.committed_images import CommittedImages
+from findimg_jobs.tables.disk_tables import DiskTable, write_query
+from findimg_jobs.tables.image_table import COLUMNS, SCHEMA, ImageTable
+from findimg_jobs.tables.source_records import FolderIdentity
 
 _FOLDERS = "findimg.folders"
 
@@ -61,7 +61,7 @@ def read_plan(storage: Storage, run: str, committed: CommittedImages | None = No
     Raises:
         LibraryError: the plan is missing or damaged.
     """
-    file = KeyFile()
+    file = DiskTable()
     with _translated_errors(run):
         storage.fetch(_key(run), Path(file.path))
         schema = file.schema()
@@ -114,12 +114,12 @@ def delete_plan(storage: Storage, run: str) -> None:
     storage.delete(_key(run))
 
 
-def _check_rows(file: KeyFile) -> None:
+def _check_rows(file: DiskTable) -> None:
     """Read all rows, so that a damaged one raises an error."""
     deque(file.batches(), maxlen=0)
 
 
-def _images(file: KeyFile, columns: list[str]) -> ImageTable:
+def _images(file: DiskTable, columns: list[str]) -> ImageTable:
     if set(SCHEMA.names) <= set(columns):
         return ImageTable(file)
     # Plans of older releases have no sidecars, and some have no modification times.

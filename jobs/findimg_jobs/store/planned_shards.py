@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
 
-from findimg_jobs.keys.image_table import ImageTable
 from findimg_jobs.store.shards import Shard, make_shard
+from findimg_jobs.tables.image_table import ImageTable
 
 
 class Shards(Protocol):

@@ -14,9 +14,6 @@ import pyarrow as pa
 
 from findimg.errors import LibraryError
 from findimg.storage.base import Storage
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.key_files import Tables, fetch_number, fetch_query, write_query
-from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed_images import CommittedImages, image_keys, read_committed
 from findimg_jobs.store.shard_rows import make_table
 from findimg_jobs.store.shards import (
@@ -28,6 +25,9 @@ from findimg_jobs.store.shards import (
     remove_shard,
     uncommit_if_damaged,
 )
+from findimg_jobs.tables.disk_tables import AnyTable, fetch_number, fetch_query, write_query
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure, SourceImage
 
 SMALL = 4  # a shard is small if its needed rows fill less than a fourth of a full shard
 MANY = 64  # number of small shards that may stay
@@ -109,12 +109,12 @@ def is_crowded(committed: CommittedImages, shard_size: int) -> bool:
     return len(committed.shards) - large > MANY
 
 
-def _needed_rows(committed: CommittedImages, wanted: Sequence[ImageTable] | None, old: float) -> dict[str, Tables]:
+def _needed_rows(committed: CommittedImages, wanted: Sequence[ImageTable] | None, old: float) -> dict[str, AnyTable]:
     """Return the needed rows of all shards, as the tables `keys` and `failures`.
 
     A row can exist twice, for example after an interrupted compaction. One is enough.
     """
-    tables: dict[str, Tables] = {"keys": committed.keys, "failures": committed.failures}
+    tables: dict[str, AnyTable] = {"keys": committed.keys, "failures": committed.failures}
     pairs = "SELECT uri, version FROM keys WHERE counts UNION SELECT uri, version FROM failures WHERE counts"
     if wanted is not None:
         young = [number for number, modified in enumerate(committed.modified) if modified > old]
@@ -149,7 +149,7 @@ class _Group:
     shards: list[str]
 
 
-def _read_needed(committed: CommittedImages, needed: Mapping[str, Tables], numbers: Sequence[int]) -> _Group:
+def _read_needed(committed: CommittedImages, needed: Mapping[str, AnyTable], numbers: Sequence[int]) -> _Group:
     """Return the needed rows of some shards, by their positions in `committed.shards`."""
     tables = {**needed, "chosen": pa.table({"shard": pa.array(numbers, pa.int32())})}
     shards = [committed.shards[number] for number in numbers]

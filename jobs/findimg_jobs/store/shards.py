@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.library.layout import shards_prefix
 from findimg.storage.base import Storage
-from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.shard_rows import (
     VECTORS,
     Content,
@@ -32,6 +31,7 @@ from findimg_jobs.store.shard_rows import (
     holds_vectors,
     make_table,
 )
+from findimg_jobs.tables.source_records import Failure, SourceImage
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -13,10 +13,10 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Storage
 from findimg.text.spelling import did_you_mean
 from findimg.text.vectors import WordVectors
+from findimg_jobs.segments.version_images import find_embedded
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import read_planned_images
 from findimg_jobs.store.shards import read_vectors
-from findimg_jobs.store.version_images import find_embedded
 
 SEED = 20
 TEST_SHARE = 0.2  # share of each label's images that is kept for testing

@@ -19,7 +19,7 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
 from findimg.vectors import normalised
-from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.listing.sources import list_sources
 
 FLOAT32, INT8 = EfficientNetLite0.name, EfficientNetLite0Int8.name
 # Photographs for calibration, and as many for comparison. Mean cosine to float32: 0.9922 with 20, 0.9929 with 100.

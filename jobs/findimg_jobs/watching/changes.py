@@ -19,8 +19,8 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 from findimg.storage.base import is_path
-from findimg_jobs.indexing.skip_rules import default_rule
-from findimg_jobs.indexing.sources import source_root
+from findimg_jobs.listing.skip_rules import default_rule
+from findimg_jobs.listing.source_arguments import source_root
 
 _log = logging.getLogger(__name__)
 # Reading an image causes these events, so that a run would start the next one.

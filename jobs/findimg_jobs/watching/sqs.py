@@ -19,8 +19,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findimg.errors import SettingsError
-from findimg_jobs.indexing.skip_rules import default_rule
-from findimg_jobs.indexing.sources import source_root
+from findimg_jobs.listing.skip_rules import default_rule
+from findimg_jobs.listing.source_arguments import source_root
 from findimg_jobs.watching.changes import ChangeWatcher
 
 _log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, NoReturn
 import pytest
 
 import findimg_jobs.build.publish
-import findimg_jobs.build.segments
 import findimg_jobs.maintenance.prune
+import findimg_jobs.segments.segment_builder
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg.settings import Settings
@@ -27,15 +27,15 @@ from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.segments.version_images import find_embedded
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
-from findimg_jobs.store.version_images import find_embedded
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import SourceImage
 from tests.answers import ask_everything
 from tests.benchmarks.made_up import commit_made_up, made_up_images
 from tests.conftest import make_once
@@ -89,7 +89,7 @@ def die(*_: Any, **__: Any) -> NoReturn:
 
 def die_in_merge() -> None:
     """Die when catalog and vectors of the merged segment are written."""
-    findimg_jobs.build.segments.build_index = die
+    findimg_jobs.segments.segment_builder.build_index = die
 
 
 def die_in_upload() -> None:

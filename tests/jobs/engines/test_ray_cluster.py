@@ -16,7 +16,7 @@ from findimg.storage.base import open_storage
 from findimg_jobs.engines import ray_shard_queue
 from findimg_jobs.engines.ray_cluster import run_on_ray
 from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
-from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shards import Shard, ShardStats

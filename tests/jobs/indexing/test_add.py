@@ -15,7 +15,7 @@ from findimg.plugins import AddReport, Change
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.add import add, apply
-from findimg_jobs.keys.listing import Listing
+from findimg_jobs.listing.listing import Listing
 from findimg_jobs.maintenance.forget import forget
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport

@@ -13,12 +13,12 @@ from findimg.library.layout import thumbnail_key
 from findimg.models.store import ModelStore
 from findimg.storage.base import open_storage
 from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
-from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import Failure
+from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shard_rows import Content
 from findimg_jobs.store.shards import ShardStats, make_shard, read_vectors
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure
 
 
 @pytest.fixture

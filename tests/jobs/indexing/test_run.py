@@ -32,8 +32,8 @@ from findimg.storage.folder import hash_file
 from findimg.storage.s3 import shared_client
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import IndexOptions, index
-from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.keys.listing import Listing
+from findimg_jobs.listing.listing import Listing
+from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.shards import commit_shard

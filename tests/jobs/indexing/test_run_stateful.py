@@ -52,11 +52,11 @@ from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.reporting.stage_clock import StageClock
+from findimg_jobs.segments.version_images import find_embedded
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import read_planned_images
-from findimg_jobs.store.version_images import find_embedded
 from tests.answers import ask_everything
 from tests.opened import all_rows
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.skip_rules import SkipRules
-from findimg_jobs.indexing.sources import list_sources
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import FolderIdentity, SourceImage
+from findimg_jobs.listing.skip_rules import SkipRules
+from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.listing.unmounted_folders import find_unmounted_folders
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import FolderIdentity, SourceImage
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from findimg_jobs.maintenance.prune import DAY, prune
 from findimg_jobs.reading import text_worker
 from findimg_jobs.reading.live_text import LiveTextReport, read_live_text
 from findimg_jobs.reporting.run_report import RunReport
-from findimg_jobs.store.texts import read_committed_texts
+from findimg_jobs.text_store.text_shards import read_committed_texts
 from tests.jobs.maintenance.test_prune import age, pretend
 from tests.shared.ocr.drawn_text import draw_lines
 from tests.shared.ocr.made_recogniser import make_recogniser

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from findimg.storage.folder import FolderStorage
-from findimg_jobs.indexing.sources import list_sources, map_in_threads
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import SourceImage
+from findimg_jobs.listing.sources import list_sources, map_in_threads
 from findimg_jobs.reading.sidecars import read_captions_beside, with_sidecars
 from findimg_jobs.store.plan import Plan, read_planned_images, write_plan
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import SourceImage
 
 FILES = "jpg", "xmp"
 

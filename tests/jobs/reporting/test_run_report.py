@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 
 from findimg.storage.base import open_storage
-from findimg_jobs.keys.records import Failure
 from findimg_jobs.reporting.run_report import RunReport, ShardTotals, add_up_shards, write_report
 from findimg_jobs.store.shards import ShardStats
+from findimg_jobs.tables.source_records import Failure
 
 FAILURES = [
     Failure("/p/a.jpg", "1", "It is empty.", transient=False),

@@ -4,9 +4,9 @@ import unicodedata
 import pytest
 
 from findimg.storage.base import open_storage
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.blocklist import block, is_blocked, unblock, without_blocked
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import SourceImage
 
 COMPOSED = unicodedata.normalize("NFC", "/photos/Été/ガ.jpg")
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)

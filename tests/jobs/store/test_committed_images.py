@@ -10,12 +10,12 @@ import pytest
 
 from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.keys.addresses import is_below
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import Failure, Sidecar, SourceImage
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard
+from findimg_jobs.tables.addresses import is_below
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure, Sidecar, SourceImage
 
 NAMES = ("a", "b'c", "ä\n", "日本", "a-b", "a0", 'x"', "\U0001f600")
 
@@ -95,8 +95,8 @@ def test_images_are_read_back_unchanged_in_the_order_of_their_uris() -> None:
 FULL = """
 import resource, signal
 from findimg.errors import NotPublishedError
-from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.keys.image_table import ImageTable
+from findimg_jobs.tables.source_records import SourceImage
+from findimg_jobs.tables.image_table import ImageTable
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:

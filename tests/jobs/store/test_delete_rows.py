@@ -9,11 +9,11 @@ import pytest
 from findimg.errors import NotPublishedError
 from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
-from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_shards, read_vectors
+from findimg_jobs.tables.source_records import Failure, SourceImage
 
 
 def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> ShardRow:

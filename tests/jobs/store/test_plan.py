@@ -10,13 +10,13 @@ import pytest
 from findimg.errors import LibraryError
 from findimg.images import ImageFacts
 from findimg.storage.base import open_storage
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, last_run, read_plan, read_planned_images, write_plan
 from findimg_jobs.store.planned_shards import PlannedShards, divide_work
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, shard_folder
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure, FolderIdentity, SourceImage
 
 OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "broken", "away"))
 

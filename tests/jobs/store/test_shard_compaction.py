@@ -11,13 +11,13 @@ from findimg.errors import NotPublishedError, StorageError
 from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.key_files import KeyFile, fetch_query
-from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.shard_compaction import MANY, compact_shards, is_crowded
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_shards, read_vectors, shard_folder
+from findimg_jobs.tables.disk_tables import DiskTable, fetch_query
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure, SourceImage
 
 SIZE = 16
 DIM = 8
@@ -72,7 +72,7 @@ def vectors(storage: Storage) -> dict[str, bytes]:
     return found
 
 
-def tables(known: CommittedImages) -> dict[str, KeyFile]:
+def tables(known: CommittedImages) -> dict[str, DiskTable]:
     return {"failures": known.failures}
 
 

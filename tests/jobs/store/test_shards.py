@@ -5,12 +5,12 @@ import numpy as np
 
 from findimg.images import ImageFacts
 from findimg.storage.base import open_storage
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.records import Failure, SourceImage
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_rows, read_vectors
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.source_records import Failure, SourceImage
 
 CONTENT = Content(
     facts=ImageFacts(30, 20, "JPEG", 1234, datetime(2024, 6, 1, 12, 30)),

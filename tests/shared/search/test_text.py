@@ -21,7 +21,7 @@ from findimg.taught.state import merge
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import index
-from findimg_jobs.store.texts import PictureText, ReadLine, TextStats, commit_texts
+from findimg_jobs.text_store.text_shards import PictureText, ReadLine, TextStats, commit_texts
 from tests.conftest import make_once
 
 # What was read in each picture.

@@ -19,8 +19,8 @@ from findimg_jobs.cli.output import JsonOption, continued_by_a_rerun
 from findimg_jobs.indexing.add import add as run_add
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
-from findimg_jobs.indexing.skip_rules import SkipRules
-from findimg_jobs.indexing.sources import join_words, read_source_list, split_sources
+from findimg_jobs.listing.skip_rules import SkipRules
+from findimg_jobs.listing.source_arguments import join_words, read_source_list, split_sources
 from findimg_jobs.reporting.notifications import notify_when_done
 from findimg_jobs.reporting.run_report import RunReport
 

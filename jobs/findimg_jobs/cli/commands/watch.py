@@ -15,7 +15,7 @@ from findimg.terminal import print_lines
 from findimg_jobs.cli.output import JsonOption
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
-from findimg_jobs.indexing.skip_rules import SkipRules
+from findimg_jobs.listing.skip_rules import SkipRules
 from findimg_jobs.watching.changes import ChangeWatcher, WatchTimes, watch_folders
 from findimg_jobs.watching.sqs import watch_queue
 

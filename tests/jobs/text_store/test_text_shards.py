@@ -6,8 +6,8 @@ import pytest
 
 from findimg.errors import LibraryError
 from findimg.storage.folder import FolderStorage
-from findimg_jobs.keys.records import Failure
-from findimg_jobs.store.texts import (
+from findimg_jobs.tables.source_records import Failure
+from findimg_jobs.text_store.text_shards import (
     PictureText,
     ReadLine,
     TextStats,

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.keys.key_files import KeyFile, KeyWriter, write_query
-from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.shards import FAILURES, read_ahead
+from findimg_jobs.tables.disk_tables import DiskTable, DiskTableWriter, write_query
+from findimg_jobs.tables.source_records import Failure
 
 FOLDER = "texts"
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -114,8 +114,8 @@ class CommittedTexts:
     shards: tuple[tuple[str, str], ...]  # reader and name of each
     # One row for each picture: its sha256, its shard (position in `shards`), and digest and read as in a TextKey. Of
     # several readings the newest counts.
-    keys: KeyFile
-    failures: KeyFile  # pictures that cannot be read, one row for each URI, with the columns of FAILURES
+    keys: DiskTable
+    failures: DiskTable  # pictures that cannot be read, one row for each URI, with the columns of FAILURES
 
 
 def name_text_shard(hashes: Iterable[str], reader: str) -> str:
@@ -153,7 +153,7 @@ def read_committed_texts(storage: Storage, reader: str | None = None) -> Committ
     entries = storage.list(FOLDER if reader is None else f"{FOLDER}/{reader}")
     commits = sorted((entry.modified, entry.key.split("/")) for entry in entries if entry.key.endswith("/stats.json"))
     found = tuple((parts[1], parts[2]) for _, parts in commits)  # reader and shard, the oldest first
-    keys, failures = KeyWriter(_PLACED_KEYS), KeyWriter(FAILURES.append(_PLACE))
+    keys, failures = DiskTableWriter(_PLACED_KEYS), DiskTableWriter(FAILURES.append(_PLACE))
     places = 0
     for number, shard in enumerate(read_ahead(lambda each: read_shard_keys(storage, *each), found)):
         shard_keys, shard_failures = shard

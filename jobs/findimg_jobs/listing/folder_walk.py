@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from findimg.errors import SettingsError
 from findimg.library.recognition import is_library
 from findimg.storage.folder import file_etag
-from findimg_jobs.indexing.image_names import has_no_extension, is_image_content, reason_to_skip
-from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
-from findimg_jobs.keys.listing import PartialListing
-from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
+from findimg_jobs.listing.file_types import has_no_extension, is_image_content, reason_to_skip
+from findimg_jobs.listing.listing import PartialListing
+from findimg_jobs.listing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 from findimg_jobs.reading.sidecars import is_sidecar
+from findimg_jobs.tables.source_records import Failure, FolderIdentity, SourceImage
 
 # The path was deleted since it was listed, or it is a link to nothing.
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
@@ -114,7 +114,7 @@ class FolderWalk:
 
     def _add_entry(self, entry: os.DirEntry[str], folder: _Folder) -> None:
         reason = folder.rules.reason(_key(entry.path, folder.root))
-        if not reason and not self._is_nameless_image(entry):
+        if not reason and not self._is_extensionless_image(entry):
             reason = reason_to_skip(entry.name)
         if is_sidecar(entry.name) and entry.is_file() and not folder.rules.reason(_key(entry.path, folder.root)):
             self.found.add_sidecar(entry.path, file_etag(entry.stat()))
@@ -125,7 +125,7 @@ class FolderWalk:
         else:
             self._add_file(entry.path)
 
-    def _is_nameless_image(self, entry: os.DirEntry[str]) -> bool:
+    def _is_extensionless_image(self, entry: os.DirEntry[str]) -> bool:
         """Return whether a file without an extension is an image."""
         if not has_no_extension(entry.name) or not entry.is_file():
             return False

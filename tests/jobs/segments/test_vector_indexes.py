@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from findimg.index.vector_types.base import index_type, open_index, types_for
 from findimg.library.manifest import IndexEntry
 from findimg.storage.folder import hash_file
-from findimg_jobs.build.vector_indexes import build_index
+from findimg_jobs.segments.vector_indexes import build_index
 
 
 @pytest.fixture

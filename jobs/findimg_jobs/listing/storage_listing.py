@@ -15,12 +15,12 @@ import pyarrow as pa
 from findimg.errors import SettingsError, StorageError
 from findimg.library.recognition import is_library, library_of
 from findimg.storage.base import Entry, Storage, open_object, open_storage
-from findimg_jobs.indexing.image_names import has_no_extension, reason_to_skip
-from findimg_jobs.indexing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
-from findimg_jobs.keys.key_files import BATCH, Spool
-from findimg_jobs.keys.listing import PartialListing
-from findimg_jobs.keys.records import SourceImage
+from findimg_jobs.listing.file_types import has_no_extension, reason_to_skip
+from findimg_jobs.listing.listing import PartialListing
+from findimg_jobs.listing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
 from findimg_jobs.reading.sidecars import is_sidecar
+from findimg_jobs.tables.disk_tables import BATCH, Spool
+from findimg_jobs.tables.source_records import SourceImage
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -184,7 +184,7 @@ def _add_entries(
             if is_sidecar(name) and not entry.archived:
                 found.add_sidecar(entry.uri, entry.etag)
             if has_no_extension(name) and not entry.archived and storage.reads_starts:
-                found.nameless.append(_image(entry))
+                found.extensionless.append(_image(entry))
             else:
                 found.skipped[reason] += 1
         else:

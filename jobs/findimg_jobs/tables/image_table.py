@@ -5,8 +5,18 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from findimg_jobs.keys.key_files import BATCH, KeyFile, KeyWriter, Spool, Tables, fetch_number, fetch_query, write_query
-from findimg_jobs.keys.records import Sidecar, SourceImage
+from findimg_jobs.tables.addresses import is_utf8
+from findimg_jobs.tables.disk_tables import (
+    BATCH,
+    AnyTable,
+    DiskTable,
+    DiskTableWriter,
+    Spool,
+    fetch_number,
+    fetch_query,
+    write_query,
+)
+from findimg_jobs.tables.source_records import Sidecar, SourceImage
 
 SIDECAR = pa.struct([("uri", pa.string()), ("version", pa.string()), ("captions", pa.string())])
 SCHEMA = pa.schema([("uri", pa.string()), ("version", pa.string()), ("modified", pa.float64()), ("sidecar", SIDECAR)])
@@ -18,7 +28,7 @@ _PLACED = SCHEMA.append(pa.field("place", pa.int64()))
 class ImageTable:
     """Images in URI order, each URI once."""
 
-    file: KeyFile
+    file: DiskTable
 
     @staticmethod
     def of(images: "Iterable[SourceImage] | ImageTable") -> "ImageTable":
@@ -31,7 +41,7 @@ class ImageTable:
         return collector.finish()
 
     @staticmethod
-    def select(query: str, **tables: "Tables | ImageTable") -> "ImageTable":
+    def select(query: str, **tables: "AnyTable | ImageTable") -> "ImageTable":
         """Return the images that a query results in.
 
         Args:
@@ -150,7 +160,7 @@ class ImageCollector(ImageBatches):
     def __init__(self) -> None:
         """Create the file."""
         super().__init__()
-        self._writer = KeyWriter(_PLACED)
+        self._writer = DiskTableWriter(_PLACED)
         self._count = 0
 
     def finish(self, excluded: Sequence[str] = ()) -> ImageTable:
@@ -226,14 +236,5 @@ def _bounds(root: str) -> list[tuple[str, str]]:
     return [(root, f"{root}\1"), (f"{folder}/", f"{folder}0")]  # the character after "/" is "0"
 
 
-def is_utf8(name: str) -> bool:
-    """Return whether a name can be written to Parquet, SQLite and JSON. File systems allow other bytes."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _files(tables: Mapping[str, "Tables | ImageTable"]) -> dict[str, Tables]:
+def _files(tables: Mapping[str, "AnyTable | ImageTable"]) -> dict[str, AnyTable]:
     return {name: table.file if isinstance(table, ImageTable) else table for name, table in tables.items()}

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from findimg_jobs.keys.temporary import LockedFolder, build_folder
+from findimg_jobs.tables.temporary_folders import LockedFolder, build_folder
 
 # Like a run: keys in one folder, a version that is built in another.
 RUN = """
 import sys
-from findimg_jobs.keys.records import SourceImage
-from findimg_jobs.keys.image_table import ImageTable
-from findimg_jobs.keys.temporary import build_folder
+from findimg_jobs.tables.source_records import SourceImage
+from findimg_jobs.tables.image_table import ImageTable
+from findimg_jobs.tables.temporary_folders import build_folder
 
 images = ImageTable.of([SourceImage("a.jpg", "1")])
 with build_folder() as folder:
@@ -85,7 +85,7 @@ def test_temporary_folder_that_cannot_be_written_is_an_error(temporary: Path, mo
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("findimg_jobs.keys.temporary._create_lock", full)
+    monkeypatch.setattr("findimg_jobs.tables.temporary_folders._create_lock", full)
     with pytest.raises(OSError, match="No space left"):
         LockedFolder("keys")
 
@@ -94,7 +94,7 @@ def test_folders_are_made_where_the_file_system_has_no_locks(temporary: Path, mo
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("findimg_jobs.keys.temporary.fcntl.flock", no_locks)
+    monkeypatch.setattr("findimg_jobs.tables.temporary_folders.fcntl.flock", no_locks)
     first, second = LockedFolder("keys"), LockedFolder("build")
     assert first.path.is_dir()
     for folder in (first, second):

@@ -1,12 +1,13 @@
-"""What listing the sources finds."""
+"""The result of listing sources: of all of them, and of a part."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from findimg_jobs.keys.image_table import ImageBatches, ImageTable, is_utf8
-from findimg_jobs.keys.key_files import KeyFile
-from findimg_jobs.keys.records import Failure, FolderIdentity, SourceImage
+from findimg_jobs.tables.addresses import is_utf8, printable
+from findimg_jobs.tables.disk_tables import DiskTable
+from findimg_jobs.tables.image_table import ImageBatches, ImageTable
+from findimg_jobs.tables.source_records import Failure, FolderIdentity, SourceImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Listing:
     empty_sources: tuple[str, ...] = ()  # roots of sources without an image
     roots: tuple[str, ...] = ()  # the sources' addresses; of a single image its folder
     folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # listed folders of this machine, by path
-    verdicts: KeyFile | None = None  # which objects without an extension are images
+    content_checks: DiskTable | None = None  # which objects without an extension are images
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class PartialListing:
     skipped: Counter[str] = field(default_factory=Counter)
     libraries: set[str] = field(default_factory=set)  # findimg libraries, which are not listed
     folders: dict[str, FolderIdentity] = field(default_factory=dict)
-    nameless: ImageBatches = field(default_factory=ImageBatches)  # objects whose content tells what they are
+    extensionless: ImageBatches = field(default_factory=ImageBatches)  # objects whose content tells what they are
     sidecars: ImageBatches = field(default_factory=ImageBatches)  # XMP files, with their etags
 
     def add_image(self, image: SourceImage) -> None:
@@ -54,7 +55,7 @@ class PartialListing:
 
     def is_empty(self) -> bool:
         """Return whether nothing was found, neither an image nor anything that was left out."""
-        batches = (self.images, self.archived, self.nameless, self.sidecars)
+        batches = (self.images, self.archived, self.extensionless, self.sidecars)
         others = (self.failures, self.unreadable, self.skipped, self.libraries)
         return all(each.is_empty() for each in batches) and not any(others)
 
@@ -68,9 +69,4 @@ class PartialListing:
         self.libraries |= other.libraries
         self.folders |= other.folders
         self.sidecars.add(other.sidecars)
-        self.nameless.add(other.nameless)
-
-
-def printable(name: str) -> str:
-    """Return a name with replacement characters for bytes that are not UTF-8."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        self.extensionless.add(other.extensionless)

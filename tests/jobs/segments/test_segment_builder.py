@@ -12,7 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-import findimg_jobs.build.segments
+import findimg_jobs.segments.segment_builder
 from findimg.library.layout import JOINT_FILE, NOISE_FILE
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, SegmentEntry
@@ -23,12 +23,12 @@ from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 from findimg_jobs.build.merge_policies import SegmentSize, choose_compaction, choose_merges, choose_purge
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.encoders.build_context import make_build_context
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.shard_rows import ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, read_vectors
+from findimg_jobs.tables.source_records import SourceImage
 from tests.answers import ask_everything
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 from tests.conftest import make_once
@@ -202,7 +202,7 @@ def test_segments_that_ray_workers_build_equal_those_of_this_process(
     here = here.model_copy(update={"partition_size": 100})
     there = there.model_copy(update={"partition_size": 100, "engine": "ray"})
     images = all_images(known)
-    monkeypatch.setattr(findimg_jobs.build.segments, "_SMALL", 20)  # images that workers are not worth
+    monkeypatch.setattr(findimg_jobs.segments.segment_builder, "_SMALL", 20)  # images that workers are not worth
     for present in (images[:200], images[3:]):
         expected = publish_images(here, present, known, keep_all).manifest
         manifest = publish_images(there, present, known, keep_all).manifest

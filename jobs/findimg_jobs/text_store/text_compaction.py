@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from findimg.errors import LibraryError
 from findimg.storage.base import Storage
-from findimg_jobs.keys.records import Failure
 from findimg_jobs.store.shard_compaction import MANY, in_groups
-from findimg_jobs.store.texts import (
+from findimg_jobs.tables.source_records import Failure
+from findimg_jobs.text_store.text_shards import (
     FOLDER,
     TextStats,
     commit_texts,

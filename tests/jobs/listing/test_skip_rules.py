@@ -4,8 +4,8 @@ import pytest
 
 from findimg.errors import SettingsError
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.skip_rules import SkipRules
-from findimg_jobs.indexing.sources import list_sources
+from findimg_jobs.listing.skip_rules import SkipRules
+from findimg_jobs.listing.sources import list_sources
 
 SKIPPED = [
     "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg",

@@ -36,14 +36,14 @@ from findimg.library.manifest import FileEntry, IndexEntry, SegmentEntry
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
-from findimg_jobs.build.vector_indexes import build_index
 from findimg_jobs.encoders.build_context import BuildConfig, BuildContext
 from findimg_jobs.engines.engine import Engine
-from findimg_jobs.keys.temporary import build_folder
 from findimg_jobs.segments.library_measures import LibraryMeasures, sample_rows, write_unrelated
 from findimg_jobs.segments.segment_contents import SegmentContents, assemble_contents
 from findimg_jobs.segments.segment_keys import write_keys
-from findimg_jobs.store.version_images import VersionImages
+from findimg_jobs.segments.vector_indexes import build_index
+from findimg_jobs.segments.version_images import VersionImages
+from findimg_jobs.tables.temporary_folders import build_folder
 
 _SMALL = 50_000  # this process builds a segment of so few images sooner than a worker starts
 _CHUNK = 8192  # images whose vectors are computed at a time

@@ -1,4 +1,4 @@
-"""The records that a listing of the sources consists of.
+"""Records of what is in sources: images, sidecars, folders, and failures to read them.
 
 Tables and stored files have an etag in a column that is called `version`, as in older releases.
 """

@@ -4,10 +4,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from findimg_jobs.keys import key_files
-from findimg_jobs.keys.image_table import ImageBatches
-from findimg_jobs.keys.key_files import Spool
-from findimg_jobs.keys.records import SourceImage
+from findimg_jobs.tables import disk_tables
+from findimg_jobs.tables.disk_tables import Spool
+from findimg_jobs.tables.image_table import ImageBatches
+from findimg_jobs.tables.source_records import SourceImage
 
 SCHEMA = pa.schema([("number", pa.int64())])
 
@@ -20,7 +20,7 @@ def numbers(spool: Spool) -> list[int]:
 def test_spool_yields_its_rows_in_their_order_here_and_in_another_process(
     in_memory: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(key_files, "_SPOOL", in_memory)
+    monkeypatch.setattr(disk_tables, "_SPOOL", in_memory)
     spool = Spool(SCHEMA)
     for start in range(0, 100, 4):
         spool.add(pa.table({"number": range(start, start + 4)}, SCHEMA))

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from findimg.errors import NotPublishedError
-from findimg_jobs.keys.temporary import LockedFolder
+from findimg_jobs.tables.temporary_folders import LockedFolder
 
 MEMORY = "300MB"  # of DuckDB
 THREADS = 4  # at most; each needs memory of its own
@@ -68,7 +68,7 @@ def _database() -> _Database:
         return database
 
 
-class KeyFile:
+class DiskTable:
     """One table. Its file is deleted when nothing uses the table any more."""
 
     def __init__(self) -> None:
@@ -107,13 +107,13 @@ class KeyFile:
             _delete(path)  # what is mapped stays until it is dropped
 
 
-class KeyWriter:
+class DiskTableWriter:
     """Writes a table batch by batch."""
 
     def __init__(self, schema: pa.Schema):
         """Create the file."""
         self._schema = schema
-        self._file = KeyFile()
+        self._file = DiskTable()
         self._waiting: list[pa.Table] = []
         self._rows = self._bytes = 0
         with _translated_errors():
@@ -131,7 +131,7 @@ class KeyWriter:
         if self._rows >= _ROW_GROUP or self._bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
-    def finish(self) -> KeyFile:
+    def finish(self) -> DiskTable:
         """Return the table. Nothing can be added afterwards.
 
         Raises:
@@ -157,8 +157,8 @@ class Spool:
         self._schema = schema
         self._tables: list[pa.Table] = []
         self._rows = 0
-        self._writer: KeyWriter | None = None
-        self._file: KeyFile | None = None
+        self._writer: DiskTableWriter | None = None
+        self._file: DiskTable | None = None
 
     def add(self, table: pa.Table) -> None:
         """Append rows. Nothing can be added once rows were read.
@@ -173,7 +173,7 @@ class Spool:
         self._tables.append(table)
         self._rows += len(table)
         if self._rows > _SPOOL:
-            self._writer = KeyWriter(self._schema)
+            self._writer = DiskTableWriter(self._schema)
             for each in self._tables:
                 self._writer.add(each)
             self._tables = []
@@ -204,10 +204,10 @@ def _spool(schema: pa.Schema, tables: list[pa.Table]) -> Spool:
     return spool
 
 
-Tables: TypeAlias = KeyFile | pa.Table
+AnyTable: TypeAlias = DiskTable | pa.Table
 
 
-def write_query(query: str, tables: Mapping[str, Tables], metadata: Mapping[str, str] | None = None) -> KeyFile:
+def write_query(query: str, tables: Mapping[str, AnyTable], metadata: Mapping[str, str] | None = None) -> DiskTable:
     """Write the result of a query, and return it.
 
     Args:
@@ -218,17 +218,17 @@ def write_query(query: str, tables: Mapping[str, Tables], metadata: Mapping[str,
     Raises:
         NotPublishedError: the temporary folder has no room.
     """
-    written = KeyFile()
+    written = DiskTable()
     options = "FORMAT parquet, COMPRESSION zstd"
     if metadata:
-        pairs = ", ".join(f"{text(key)}: {text(value)}" for key, value in metadata.items())
+        pairs = ", ".join(f"{sql_text(key)}: {sql_text(value)}" for key, value in metadata.items())
         options += f", KV_METADATA {{{pairs}}}"
     with _cursor(tables) as cursor:
-        cursor.execute(f"COPY ({query}) TO {text(written.path)} ({options})")
+        cursor.execute(f"COPY ({query}) TO {sql_text(written.path)} ({options})")
     return written
 
 
-def fetch_query(query: str, tables: Mapping[str, Tables]) -> pa.Table:
+def fetch_query(query: str, tables: Mapping[str, AnyTable]) -> pa.Table:
     """Return the result of a query, which must fit into memory.
 
     Args:
@@ -242,23 +242,23 @@ def fetch_query(query: str, tables: Mapping[str, Tables]) -> pa.Table:
         return cursor.sql(query).to_arrow_table()
 
 
-def fetch_number(query: str, tables: Mapping[str, Tables]) -> int:
+def fetch_number(query: str, tables: Mapping[str, AnyTable]) -> int:
     """Return the number that a query results in; see `fetch_query`."""
     return int(fetch_query(query, tables)[0][0].as_py() or 0)
 
 
-def text(value: str) -> str:
+def sql_text(value: str) -> str:
     """Return a text as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
 @contextmanager
-def _cursor(tables: Mapping[str, Tables]) -> Iterator[duckdb.DuckDBPyConnection]:
+def _cursor(tables: Mapping[str, AnyTable]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection of its own, which sees the tables."""
     with _translated_errors(), _database().connection.cursor() as cursor:
         for name, table in tables.items():
-            if isinstance(table, KeyFile):
-                cursor.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({text(table.path)})")
+            if isinstance(table, DiskTable):
+                cursor.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({sql_text(table.path)})")
             else:
                 cursor.register(name, table)
         yield cursor

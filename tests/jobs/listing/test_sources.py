@@ -7,8 +7,9 @@ from PIL import Image
 
 from findimg.errors import SettingsError, StorageError
 from findimg.storage.base import open_storage
-from findimg_jobs.indexing.skip_rules import SkipRules
-from findimg_jobs.indexing.sources import join_words, list_sources, read_source_list, split_sources
+from findimg_jobs.listing.skip_rules import SkipRules
+from findimg_jobs.listing.source_arguments import join_words, read_source_list, split_sources
+from findimg_jobs.listing.sources import list_sources
 
 
 def names(*sources: str, library: str = "/nowhere") -> list[str]:

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from findimg_jobs.keys.image_table import SCHEMA, ImageTable, images_of
-from findimg_jobs.keys.key_files import BATCH, fetch_query, write_query
-from findimg_jobs.keys.records import SourceImage
 from findimg_jobs.store.committed_images import CommittedImages
-from findimg_jobs.store.texts import CommittedTexts
+from findimg_jobs.tables.disk_tables import BATCH, fetch_query, write_query
+from findimg_jobs.tables.image_table import SCHEMA, ImageTable, images_of
+from findimg_jobs.tables.source_records import SourceImage
+from findimg_jobs.text_store.text_shards import CommittedTexts
 
 _PLACES = [
     pa.field("sha256", pa.binary(32)),

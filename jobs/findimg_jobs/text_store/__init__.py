@@ -1,0 +1,1 @@
+"""The text store of a library: what was read in images, by content."""
