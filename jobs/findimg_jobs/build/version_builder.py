@@ -148,7 +148,7 @@ def build_version(
         segments=[each.entry for each in segments.files],
         files=entries,
     )
-    return _ready(manifest, segments, folder, reused)
+    return _with_new_files(manifest, segments, folder, reused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +306,9 @@ def _write_shared(
     return entries | {file: FileEntry.of(folder / file) for file in shared if (folder / file).exists()}
 
 
-def _ready(manifest: Manifest, segments: _Segments, folder: Path, reused: ReusableParts | None) -> BuiltVersion:
+def _with_new_files(
+    manifest: Manifest, segments: _Segments, folder: Path, reused: ReusableParts | None
+) -> BuiltVersion:
     """Return a version with the files that the library lacks."""
     before = reused.live.all_files() if reused else {}
     uploads: dict[str, Path] = {}

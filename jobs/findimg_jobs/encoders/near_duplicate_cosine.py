@@ -29,7 +29,7 @@ from findimg.storage.base import Storage
 from findimg.vectors import normalised
 from findimg_jobs.store.thumbnails import read_thumbnail
 
-MEASURED_FILE = "near_duplicates.json"
+COSINE_FILE = "near_duplicates.json"
 LEAST_IMAGES = 100  # in a library that is measured
 _SAMPLE = 200  # images at most
 _QUALITY = 50
@@ -47,7 +47,7 @@ def read_near_duplicate_cosine(storage: Storage, fingerprint: str) -> float | No
         StorageError: the library cannot be read.
     """
     try:
-        cosine = json.loads(storage.read(encoder_key(fingerprint, MEASURED_FILE)))["cosine"]
+        cosine = json.loads(storage.read(encoder_key(fingerprint, COSINE_FILE)))["cosine"]
     except (ObjectMissingError, ValueError, KeyError, TypeError):
         return None
     return cosine if isinstance(cosine, float) and 0 < cosine < 1 else None
@@ -55,7 +55,7 @@ def read_near_duplicate_cosine(storage: Storage, fingerprint: str) -> float | No
 
 def write_near_duplicate_cosine(storage: Storage, fingerprint: str, cosine: float) -> None:
     """Keep the cosine that a library measured for an encoder."""
-    storage.write(encoder_key(fingerprint, MEASURED_FILE), json.dumps({"cosine": cosine}).encode())
+    storage.write(encoder_key(fingerprint, COSINE_FILE), json.dumps({"cosine": cosine}).encode())
 
 
 def measure_near_duplicate_cosine(storage: Storage, encoder: ImageEncoder, contents: AbstractSet[str]) -> float:

@@ -22,7 +22,7 @@ from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.maintenance.duplicates import find_duplicates_of
 from findimg_jobs.segments.segment_keys import segments_with
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
-from findimg_jobs.store.committed_images import CommittedImages, hash_table, read_committed
+from findimg_jobs.store.committed_images import CommittedImages, read_committed, sha256_table
 from findimg_jobs.store.delete_rows import delete_rows
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import (
@@ -132,7 +132,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
                 f"{library.uri} holds no other image, so nothing was changed. Delete the library instead."
             )
         contents = {key.sha256 for key in _keys_of_uris(stores, wanted)}
-        sharing = known.select_keys("counts AND sha256 IN (FROM contents)", contents=hash_table(contents))
+        sharing = known.select_keys("counts AND sha256 IN (FROM contents)", contents=sha256_table(contents))
         staying = {(image.uri, image.etag) for image in stay.with_uris(key.uri for key in sharing)}
         copies = [key for key in sharing if (key.uri, key.etag) in staying]
         gone = contents - {key.sha256 for key in copies}
@@ -224,7 +224,7 @@ def _keys_of_uris(stores: Mapping[str, CommittedImages], uris: AbstractSet[str])
 
 def _uris_of_contents(stores: Mapping[str, CommittedImages], hashes: AbstractSet[str]) -> set[str]:
     """Return all images that had one of some contents, by SHA-256."""
-    wanted = hash_table(hashes)
+    wanted = sha256_table(hashes)
     return {key.uri for each in stores.values() for key in each.select_keys("sha256 IN (FROM hashes)", hashes=wanted)}
 
 

@@ -144,7 +144,7 @@ class CommittedImages:
     def rows_with_vectors(self, hashes: Iterable[str]) -> dict[str, ImageKey]:
         """Return the rows with the vectors of some contents, by SHA-256. All of them must fit into memory."""
         query = "FROM (FROM keys WHERE holds) SEMI JOIN wanted USING (sha256)"
-        found = image_keys(fetch_query(query, {"keys": self.keys, "wanted": hash_table(hashes)}), self.shards)
+        found = image_keys(fetch_query(query, {"keys": self.keys, "wanted": sha256_table(hashes)}), self.shards)
         return {key.sha256: key for key in found}
 
     def select_keys(self, condition: str, **tables: AnyTable) -> list[ImageKey]:
@@ -204,7 +204,7 @@ def read_committed(storage: Storage, fingerprint: str) -> CommittedImages:
     )
 
 
-def hash_table(hashes: Iterable[str]) -> pa.Table:
+def sha256_table(hashes: Iterable[str]) -> pa.Table:
     """Return some SHA-256 as a table in memory. What is none, for example in a damaged catalog, is left out."""
     valid = sorted({sha256 for sha256 in hashes if re.fullmatch("[0-9a-f]{64}", sha256)})
     return pa.table({"sha256": pa.array(map(bytes.fromhex, valid), pa.binary(32))})

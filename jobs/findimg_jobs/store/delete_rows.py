@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 import pyarrow as pa
 
 from findimg.storage.base import Storage
-from findimg_jobs.store.committed_images import CommittedImages, hash_table
+from findimg_jobs.store.committed_images import CommittedImages, sha256_table
 from findimg_jobs.store.shard_rows import holds_vectors
 from findimg_jobs.store.shards import (
     ImageKey,
@@ -44,9 +44,9 @@ def delete_rows(
         NotPublishedError: a shard is damaged.
         StorageError: the library cannot be read or written.
     """
-    tables = {"uris": uri_table(uris), "hashes": hash_table(hashes)}
+    tables = {"uris": uri_table(uris), "hashes": sha256_table(hashes)}
     lost = committed.select_keys("uri IN (FROM uris) OR sha256 IN (FROM hashes)", **tables)
-    contents = hash_table(key.sha256 for key in lost)
+    contents = sha256_table(key.sha256 for key in lost)
     related = committed.select_keys("sha256 IN (FROM contents)", contents=contents)
     new_owners = {key.sha256: key for key in related if key.uri not in uris and key.sha256 not in hashes}
     stored = {key.sha256 for key in related if key.has_vectors and key.uri not in uris}
