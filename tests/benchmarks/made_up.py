@@ -23,9 +23,9 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
-from findimg_jobs.build.merge_policies import choose_merges
+from findimg_jobs.build.merge_policies import MergePolicy, choose_merges
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version_builder import BuildRequest, MergePolicy, build_version
+from findimg_jobs.build.version_builder import BuildRequest, build_version
 from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.segments.version_images import find_embedded

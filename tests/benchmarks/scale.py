@@ -128,7 +128,9 @@ def _jobs(
     session: WriteSession, settings: Settings, encoder: ChosenEncoder, planned: RunProgress, listing: Listing
 ) -> list[EmbedJob]:
     """Return what a run without text reading would embed."""
-    return list(run._jobs(run._Run(session, settings, IndexOptions(), [encoder], None, listing.roots, planned)))
+    return list(
+        run._embed_jobs(run._PlannedRun(session, settings, IndexOptions(), [encoder], None, listing.roots, planned))
+    )
 
 
 def first_run(settings: Settings, images: int) -> dict[str, Any]:

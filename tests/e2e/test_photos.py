@@ -72,7 +72,7 @@ def test_similar_images_are_of_the_same_class(photo_library: str, cache: Path) -
     for item in range(searcher.manifest.images):
         uri = searcher.catalog.row(item).uri
         found, seen = searcher.look_up(uri)
-        hits = searcher.similar(seen, Query(""), 10, without=found).hits
+        hits = searcher.similar(seen, Query(""), 10, excluded=found).hits
         assert len(hits) == 10
         shares.append(sum(label(hit.uri) == label(uri) for hit in hits) / 10)
     assert sum(shares) / len(shares) >= 0.90

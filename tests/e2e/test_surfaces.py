@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from findimg.settings import Settings
 from findimg_jobs.indexing.run import index
 from tests.bot.conftest import ALL_SURFACES, IMAGE_BASE_URL
-from tests.bot.team import Team
+from tests.bot.team import Team, TeamOptions
 from tests.e2e.conftest import Screen, new_page
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,13 @@ def team(samples: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("surfaces")
     shutil.copytree(samples, folder / "photos")
     index(Settings(library=str(folder / "library"), engine="local", cache=cache), [str(folder / "photos")])
-    team = Team("socket", folder, cache, str(folder / "library"), surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL)
+    team = Team(
+        "socket",
+        folder,
+        cache,
+        str(folder / "library"),
+        TeamOptions(surfaces=ALL_SURFACES, image_base_url=IMAGE_BASE_URL),
+    )
     yield team
     team.close()
 
