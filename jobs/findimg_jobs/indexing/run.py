@@ -120,7 +120,7 @@ def _list(
 ) -> Listing:
     _log.info("Listing the images of %s.", ", ".join(sources[:3]) + (" …" if len(sources) > 3 else ""))
     parallel_map = engine.map if engine.joins_cluster else map_in_threads
-    on_missing: OnMissing = "fail" if options.from_list else "empty" if options.allow_shrink else "refuse"
+    on_missing: OnMissing = "record" if options.from_list else "ignore" if options.allow_shrink else "raise"
     with clock.stage("list"):
         known = read_content_checks(library.storage)
         listing = list_sources(sources, library.uri, parallel_map, options.rules, on_missing, known)

@@ -24,7 +24,7 @@ from findimg_jobs.tables.source_records import Failure
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-OnMissing = Literal["refuse", "empty", "fail"]
+OnMissing = Literal["raise", "ignore", "record"]
 
 
 def map_in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
@@ -37,7 +37,7 @@ def list_sources(
     library: str,
     parallel_map: ParallelMap = map_in_threads,
     rules: SkipRules | None = None,
-    on_missing: OnMissing = "refuse",
+    on_missing: OnMissing = "raise",
     known: DiskTable | None = None,
 ) -> Listing:
     """Return the images of all sources, each image once. Libraries are not listed.
@@ -47,7 +47,7 @@ def list_sources(
         library: the address of the library that is being written, as `Library.uri`; empty if there is none.
         parallel_map: lists parts of storages in parallel.
         rules: which files and folders to skip, besides the default rules.
-        on_missing: what to do with a path that does not exist: refuse it, list it as an empty source, or record a
+        on_missing: what to do with a path that does not exist: raise an error, list it as an empty source, or record a
             failure.
         known: which objects without an extension are images, as `Listing.content_checks` of an earlier listing.
 
@@ -63,11 +63,11 @@ def list_sources(
     for source, root in zip(sources, roots, strict=True):
         if not is_path(root):
             continue
-        if on_missing == "refuse":
+        if on_missing == "raise":
             check_exists(root, source)
         if os.path.exists(root):
             paths.append(root)
-        elif on_missing == "fail":
+        elif on_missing == "record":
             missing.append(Failure(root, "", "The file or folder does not exist.", transient=True))
     images, archived, sidecars, extensionless = (ImageCollector() for _ in range(4))
     found = PartialListing(images, archived=archived, sidecars=sidecars, extensionless=extensionless)

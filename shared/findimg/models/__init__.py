@@ -1,0 +1,1 @@
+"""Weights and word vectors: where they come from, how they are checked, downloaded and kept in the cache."""

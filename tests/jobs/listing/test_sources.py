@@ -210,8 +210,8 @@ def test_root_folder_with_an_image_is_not_empty(tmp_path: Path) -> None:
 def test_missing_source_can_be_an_empty_one_or_a_failure(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     missing = str(tmp_path / "b.jpg")
-    assert list_sources([str(tmp_path), missing], "/nowhere", on_missing="empty").failures == []
-    (failure,) = list_sources([str(tmp_path), missing], "/nowhere", on_missing="fail").failures
+    assert list_sources([str(tmp_path), missing], "/nowhere", on_missing="ignore").failures == []
+    (failure,) = list_sources([str(tmp_path), missing], "/nowhere", on_missing="record").failures
     assert (failure.uri, failure.reason) == (missing, "The file or folder does not exist.")
 
 

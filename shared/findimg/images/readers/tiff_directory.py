@@ -141,10 +141,11 @@ def corrections(directory: Directory) -> dict[int, list[int] | None]:
         ValueError: the directory does not state what no other tag tells.
         ImageError: far more pixels, strips, tiles or samples than any photograph has.
     """
-    fixed: dict[int, list[int] | None] = {}
-    for tag in _NUMBERS & directory.entries.keys():
-        if directory.entries[tag].type not in _READ_AS_NUMBERS:
-            fixed[tag] = directory.numbers(tag)
+    fixed: dict[int, list[int] | None] = {
+        tag: directory.numbers(tag)
+        for tag in _NUMBERS & directory.entries.keys()
+        if directory.entries[tag].type not in _READ_AS_NUMBERS
+    }
     width, height = directory.number(_WIDTH, 0), directory.number(_HEIGHT, 0)
     if width <= 0 or height <= 0:
         raise ValueError("no size")
@@ -156,13 +157,32 @@ def corrections(directory: Directory) -> dict[int, list[int] | None]:
     samples, photometric = _colours(directory, compression, fixed)
     if samples > _MAX_SAMPLES:
         raise unknown_kind("TIFF")
+    fixed |= _fixed_layout(directory)
+    bits = directory.numbers(_BITS) or [1]
+    if len(bits) < samples:
+        bits = fixed[_BITS] = bits[:1] * samples
+    fixed |= _fixed_values(directory, samples, photometric)
+    if compression != _OLD_JPEG:
+        is_planar = directory.number(_PLANAR, 1) == 2 and samples > 1
+        is_plain = compression == 1 and photometric != _YCBCR
+        bits_per_pixel = sum(bits[:1] if is_planar else bits[:samples]) if is_plain else 0
+        _segments(directory, (width, height), samples if is_planar else 1, bits_per_pixel, fixed)
+    return fixed
+
+
+def _fixed_layout(directory: Directory) -> dict[int, list[int] | None]:
+    """Return how samples are arranged, where the directory states it in a way that does not exist."""
+    fixed: dict[int, list[int] | None] = {}
     for tag, valid in ((_PLANAR, (1, 2)), (_FILL_ORDER, (1, 2)), (_PREDICTOR, None)):
         value = directory.number(tag, 1)
         if value == 0 or (valid and value not in valid):
             fixed[tag] = [1]
-    bits = directory.numbers(_BITS) or [1]
-    if len(bits) < samples:
-        bits = fixed[_BITS] = bits[:1] * samples
+    return fixed
+
+
+def _fixed_values(directory: Directory, samples: int, photometric: int) -> dict[int, list[int] | None]:
+    """Return what the samples' values mean, where decoders would misunderstand it."""
+    fixed: dict[int, list[int] | None] = {}
     formats = directory.numbers(_SAMPLE_FORMAT)
     if formats and any(kind not in (1, 2, 3, 5, 6) for kind in formats):
         fixed[_SAMPLE_FORMAT] = [1] * samples
@@ -172,11 +192,6 @@ def corrections(directory: Directory) -> dict[int, list[int] | None]:
     if photometric == _PALETTE_COLOUR and 0 < max(palette) < 256:
         # Some programs store 8 bits.
         fixed[_PALETTE] = [257 * value for value in palette]
-    if compression != _OLD_JPEG:
-        is_planar = directory.number(_PLANAR, 1) == 2 and samples > 1
-        is_plain = compression == 1 and photometric != _YCBCR
-        bits_per_pixel = sum(bits[:1] if is_planar else bits[:samples]) if is_plain else 0
-        _segments(directory, (width, height), samples if is_planar else 1, bits_per_pixel, fixed)
     return fixed
 
 

@@ -86,101 +86,147 @@ class WordNet:
         return frozenset({offset}).union(*(self.above(parent) for parent in self.synsets[offset].parents))
 
 
+class _Hierarchy:
+    """The nodes of the lexicon: the classes, and every meaning above one of them."""
+
+    def __init__(self, wordnet: WordNet, classes: list[str]):
+        self.wordnet = wordnet
+        self.classes = classes
+        self._covers = Counter(above for offset in classes for above in wordnet.above(offset))  # classes below a node
+        self.nodes = classes + sorted(self._covers.keys() - set(classes))
+        self.number = {offset: i for i, offset in enumerate(self.nodes)}
+        self._usual = {wordnet.synsets[offset].words[0].lower(): offset for offset in classes}
+
+    def places(self, offset: str) -> list[tuple[int, int]]:
+        """Return the nearest nodes above a meaning as (node, steps up), without nodes that are too general."""
+        if PHYSICAL not in self.wordnet.above(offset) and offset not in self.number:
+            return []
+        if twin := self._same_kind(offset):
+            return [(self.number[twin], 0)]
+        found = self._nodes_above(offset)
+        lowest = [up for up in found if not any(up != other and up in self.wordnet.above(other) for other in found)]
+        if offset not in self.number:
+            lowest = [up for up in lowest if self._covers[up] <= TOO_GENERAL]
+        return sorted((self.number[up], found[up]) for up in lowest)
+
+    def _same_kind(self, offset: str) -> str | None:
+        """Return the class that has nearly the same meaning, None if there is none."""
+        twin = self._usual.get(self.wordnet.synsets[offset].words[0].lower())
+        if twin is None or offset in self.number:
+            return None
+        shared = self.wordnet.above(offset) & self.wordnet.above(twin)
+        return twin if min((self._covers[up] for up in shared), default=SAME_KIND) < SAME_KIND else None
+
+    def _nodes_above(self, offset: str) -> dict[str, int]:
+        """Return the first nodes on each way up from a meaning, with the number of steps."""
+        steps = {offset: 0}
+        queue, found = [offset], {}
+        for current in queue:
+            if current in self.number:
+                found[current] = steps[current]
+                continue
+            for parent in self.wordnet.synsets[current].parents:
+                if parent not in steps:
+                    steps[parent] = steps[current] + 1
+                    queue.append(parent)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Noun:
+    senses: str  # as nouns.txt.gz writes them
+    common: int  # number of times that the noun occurs in WordNet's own texts, plus one
+
+
 def build(wordnet: WordNet, classes: list[str]) -> dict[str, bytes]:
     """Return the data files, content by name."""
-    covers = Counter(above for offset in classes for above in wordnet.above(offset))
-    kinds = Counter(above for offset in wordnet.synsets for above in wordnet.above(offset))
-    nodes = classes + sorted(covers.keys() - set(classes))
-    number = {offset: i for i, offset in enumerate(nodes)}
+    hierarchy = _Hierarchy(wordnet, classes)
+    found = _nouns(hierarchy)
+    nouns = {noun: each.senses for noun, each in found.items() if not _is_just_a_plural(noun, found)}
+    labels = [wordnet.synsets[offset].words[0].replace("_", " ") for offset in hierarchy.nodes]
+    nouns |= _everyday_senses(labels)
+    nouns_text = "".join(f"{word}\t{nouns[word]}\n" for word in sorted(nouns))
+    return {
+        "nodes.txt": _nodes_text(hierarchy).encode(),
+        "nouns.txt.gz": gzip.compress(nouns_text.encode(), 9, mtime=0),
+        "plurals.txt": _plurals_text(wordnet, nouns).encode(),
+        "LICENSE.wordnet": ("\n".join(wordnet.licence) + "\n").encode(),
+    }
 
-    genera = {
+
+def _nouns(hierarchy: _Hierarchy) -> dict[str, _Noun]:
+    """Return the nouns that have a place in the hierarchy, and single words that occur in WordNet's own texts."""
+    wordnet, genera = hierarchy.wordnet, _genera(hierarchy.wordnet)
+    nouns = {}
+    for word, offsets in wordnet.senses.items():
+        counts = [wordnet.counts.get((word, i), 0) for i in range(1, len(offsets) + 1)]
+        senses = []
+        for offset, count in zip(offsets, counts, strict=True):
+            written = next((name for name in wordnet.synsets[offset].words if name.lower() == word), word)
+            if "_" in written and written.split("_")[0] in genera and offset not in hierarchy.number:
+                continue  # the Latin name of a species
+            # Add one, because most meanings never occur in these texts.
+            share = max(1, round(100 * (count + 1) / (sum(counts) + len(counts))))
+            if sense := _sense(hierarchy, offset, share):
+                senses.append(sense)
+        if senses or (sum(counts) and "_" not in word):
+            nouns[word.replace("_", " ")] = _Noun(" ".join(senses), sum(counts) + 1)
+    return nouns
+
+
+def _genera(wordnet: WordNet) -> set[str]:
+    """Return the Latin names of groups of species."""
+    return {
         word
         for offset, synset in wordnet.synsets.items()
         for word in synset.words
         if word[0].isupper() and any("taxonomic_group" in wordnet.synsets[up].words for up in wordnet.above(offset))
     }
 
-    usual = {wordnet.synsets[offset].words[0].lower(): offset for offset in classes}
 
-    def same_kind(offset: str) -> str | None:
-        """Return the class that has nearly the same meaning, None if there is none."""
-        twin = usual.get(wordnet.synsets[offset].words[0].lower())
-        if twin is None or offset in number:
-            return None
-        shared = wordnet.above(offset) & wordnet.above(twin)
-        return twin if min((covers[up] for up in shared), default=SAME_KIND) < SAME_KIND else None
+def _sense(hierarchy: _Hierarchy, offset: str, share: int) -> str:
+    """Return a meaning of a noun as nouns.txt.gz writes it, empty if it has no place in the hierarchy.
 
-    def attached(offset: str) -> list[tuple[int, int]]:
-        """Return the nearest nodes above a meaning as (node, steps up), without nodes that are too general."""
-        if PHYSICAL not in wordnet.above(offset) and offset not in number:
-            return []
-        if twin := same_kind(offset):
-            return [(number[twin], 0)]
-        steps = {offset: 0}
-        queue, found = [offset], {}
-        for current in queue:
-            if current in number:
-                found[current] = steps[current]
-                continue
-            for parent in wordnet.synsets[current].parents:
-                if parent not in steps:
-                    steps[parent] = steps[current] + 1
-                    queue.append(parent)
-        lowest = [up for up in found if not any(up != other and up in wordnet.above(other) for other in found)]
-        if offset not in number:
-            lowest = [up for up in lowest if covers[up] <= TOO_GENERAL]
-        return sorted((number[up], found[up]) for up in lowest)
+    Args:
+        hierarchy: the nodes.
+        offset: the meaning.
+        share: how much of the noun's uses have this meaning, 1 to 100.
+    """
+    places = hierarchy.places(offset)
+    if not places:
+        return ""
+    informal = INFORMAL.match(hierarchy.wordnet.synsets[offset].gloss)
+    if informal or share >= MAINLY:
+        classes = len(hierarchy.classes)
+        places = [(up, 0 if steps == 1 and (informal or up < classes) else steps) for up, steps in places]
+    return ",".join(f"{node}+{up}" for node, up in places) + f"*{share}"
 
-    nouns: dict[str, str] = {}
-    common: dict[str, int] = {}  # number of times that the noun occurs in WordNet's own texts, plus one
-    for word, offsets in wordnet.senses.items():
-        counts = [wordnet.counts.get((word, i), 0) for i in range(1, len(offsets) + 1)]
-        senses = []
-        for offset, count in zip(offsets, counts, strict=True):
-            written = next((name for name in wordnet.synsets[offset].words if name.lower() == word), word)
-            latin = "_" in written and written.split("_")[0] in genera
-            places = [] if latin and offset not in number else attached(offset)
-            if places:
-                # Add one, because most meanings never occur in these texts.
-                share = max(1, round(100 * (count + 1) / (sum(counts) + len(counts))))
-                informal = INFORMAL.match(wordnet.synsets[offset].gloss)
-                if informal or share >= MAINLY:
-                    places = [
-                        (up, 0 if steps == 1 and (informal or up < len(classes)) else steps) for up, steps in places
-                    ]
-                senses.append(",".join(f"{node}+{up}" for node, up in places) + f"*{share}")
-        if senses or (sum(counts) and "_" not in word):
-            noun = word.replace("_", " ")
-            nouns[noun] = " ".join(senses)
-            common[noun] = sum(counts) + 1
 
-    def just_a_plural(noun: str) -> bool:
-        """Return whether a rare noun (`clocks`, a plant) would hide the plural of a frequent one."""
-        return any(
-            single in nouns
-            and "+0" not in nouns[noun]
-            and ("+0" in nouns[single] or (nouns[single] and common[single] > PLURAL_IS_ITS_OWN * common[noun]))
-            for single in regular_singulars(noun)
-        )
-
-    nouns = {noun: senses for noun, senses in nouns.items() if not just_a_plural(noun)}
-
-    nodes_text = "".join(
-        f"n{offset}\t{','.join(str(number[up]) for up in wordnet.synsets[offset].parents)}"
-        f"\t{kinds[offset]}\t{', '.join(word.replace('_', ' ') for word in wordnet.synsets[offset].words)}\n"
-        for offset in nodes
+def _is_just_a_plural(noun: str, nouns: dict[str, _Noun]) -> bool:
+    """Return whether a rare noun (`clocks`, a plant) would hide the plural of a frequent one."""
+    own = nouns[noun]
+    if "+0" in own.senses:
+        return False
+    singles = [nouns[single] for single in regular_singulars(noun) if single in nouns]
+    return any(
+        "+0" in single.senses or (single.senses and single.common > PLURAL_IS_ITS_OWN * own.common)
+        for single in singles
     )
-    labels = [synset_words[0].replace("_", " ") for synset_words in (wordnet.synsets[offset].words for offset in nodes)]
-    nouns |= _everyday_senses(labels)
-    nouns_text = "".join(f"{word}\t{nouns[word]}\n" for word in sorted(nouns))
+
+
+def _nodes_text(hierarchy: _Hierarchy) -> str:
+    wordnet = hierarchy.wordnet
+    kinds = Counter(above for offset in wordnet.synsets for above in wordnet.above(offset))
+    return "".join(
+        f"n{offset}\t{','.join(str(hierarchy.number[up]) for up in wordnet.synsets[offset].parents)}"
+        f"\t{kinds[offset]}\t{', '.join(word.replace('_', ' ') for word in wordnet.synsets[offset].words)}\n"
+        for offset in hierarchy.nodes
+    )
+
+
+def _plurals_text(wordnet: WordNet, nouns: dict[str, str]) -> str:
     plurals = {plural.replace("_", " "): single.replace("_", " ") for plural, single, *_ in wordnet.plurals}
-    plurals_text = "".join(f"{p}\t{plurals[p]}\n" for p in sorted(plurals) if plurals[p] in nouns and not nouns.get(p))
-    return {
-        "nodes.txt": nodes_text.encode(),
-        "nouns.txt.gz": gzip.compress(nouns_text.encode(), 9, mtime=0),
-        "plurals.txt": plurals_text.encode(),
-        "LICENSE.wordnet": ("\n".join(wordnet.licence) + "\n").encode(),
-    }
+    return "".join(f"{p}\t{plurals[p]}\n" for p in sorted(plurals) if plurals[p] in nouns and not nouns.get(p))
 
 
 def _everyday_senses(labels: list[str]) -> dict[str, str]:
