@@ -20,7 +20,8 @@ from findimg_jobs.build.merge_policies import choose_small_merges
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder, check_encoder, choose_encoders, encoders_of_live
-from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any
+from findimg_jobs.indexing.compact_stage import compact_if_crowded
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all, failures_of_any
 from findimg_jobs.listing.listing import Listing
 from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text

@@ -1,7 +1,7 @@
 """The stage "embed" of a run: have an engine embed new images with one or two encoders.
 
-This part runs in the process of the run. Each worker runs `indexing/embed_worker.py`. The next stages, which build and
-publish a version, are in `build/build_stage.py`.
+This part runs in the process of the run, and `indexing/embed_worker.py` on each worker. The version is built and
+published in `build/build_stage.py`.
 """
 
 import logging
@@ -19,7 +19,6 @@ from findimg_jobs.indexing.embed_worker import EmbedTask
 from findimg_jobs.reporting.progress_bar import show_progress
 from findimg_jobs.store.committed_images import NO_CONTENTS, CommittedImages, read_committed
 from findimg_jobs.store.planned_shards import PlannedShards, divide_work
-from findimg_jobs.store.shard_compaction import compact_shards, is_crowded
 from findimg_jobs.store.shards import ShardStats
 from findimg_jobs.tables.image_table import ImageTable
 from findimg_jobs.tables.source_records import Failure, SourceImage
@@ -128,27 +127,6 @@ def _embed_shards(
             session.lock.check()
     keep_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, encoder.weights or None)
     return read_committed(storage, fingerprint) if done else committed
-
-
-def compact_if_crowded(
-    session: WriteSession, settings: Settings, encoder: ChosenEncoder, committed: CommittedImages
-) -> CommittedImages:
-    """Copy small shards together if there are many, and return what is committed for the encoder afterwards.
-
-    Nobody else may publish meanwhile, because shards that are read for that are deleted.
-
-    Args:
-        session: the library to write to.
-        settings: the operator's settings.
-        encoder: the encoder.
-        committed: what is committed for the encoder before.
-    """
-    storage, fingerprint = session.library.storage, encoder.fingerprint
-    if not is_crowded(committed, settings.shard_size):
-        return committed
-    with session.clock.stage("compact"):
-        compact_shards(storage, fingerprint, settings.shard_size)
-    return read_committed(storage, fingerprint)
 
 
 def make_task(

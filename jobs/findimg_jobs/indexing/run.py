@@ -24,7 +24,8 @@ from findimg_jobs.encoders.near_duplicate_cosine import (
     write_near_duplicate_cosine,
 )
 from findimg_jobs.engines.engine import Engine
-from findimg_jobs.indexing.embed_stage import EmbedJob, compact_if_crowded, embed_with_all, failures_of_any, make_task
+from findimg_jobs.indexing.compact_stage import compact_if_crowded
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all, failures_of_any, make_task
 from findimg_jobs.indexing.embed_worker import open_task_encoder
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.published_changes import follow_live, read_live, with_published_changes

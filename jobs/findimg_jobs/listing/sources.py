@@ -16,7 +16,7 @@ from findimg_jobs.listing.source_arguments import source_root
 from findimg_jobs.listing.storage_listing import ParallelMap, list_storage
 from findimg_jobs.reading.sidecars import with_sidecars
 from findimg_jobs.reporting.run_report import describe_skipped
-from findimg_jobs.store.shards import read_ahead
+from findimg_jobs.store.read_ahead import read_ahead
 from findimg_jobs.tables.addresses import is_utf8, printable
 from findimg_jobs.tables.disk_tables import DiskTable
 from findimg_jobs.tables.image_table import ImageCollector, ImageTable

@@ -6,12 +6,9 @@ A shard is committed when its stats.json is written. It is never changed afterwa
 import hashlib
 import io
 import json
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +18,7 @@ import pyarrow.parquet as pq
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.library.layout import shards_prefix
 from findimg.storage.base import Storage
+from findimg_jobs.store.read_ahead import read_ahead
 from findimg_jobs.store.shard_rows import (
     VECTORS,
     Content,
@@ -33,14 +31,10 @@ from findimg_jobs.store.shard_rows import (
 )
 from findimg_jobs.tables.source_records import Failure, SourceImage
 
-In = TypeVar("In")
-Out = TypeVar("Out")
-
 KEYS = pa.schema([("uri", pa.string()), ("version", pa.string()), ("sha256", pa.binary(32)), ("embedded", pa.bool_())])
 FAILURES = pa.schema(
     [("uri", pa.string()), ("version", pa.string()), ("reason", pa.string()), ("transient", pa.bool_())]
 )
-_READERS = 16  # shards that are read at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +173,6 @@ def read_shards(storage: Storage, fingerprint: str) -> Iterator[CommittedShard]:
     prefix = shards_prefix(fingerprint)
     found = sorted((e.key.split("/")[2], e.modified) for e in storage.list(prefix) if e.key.endswith("/stats.json"))
     yield from filter(None, read_ahead(lambda each: read_shard(storage, fingerprint, *each), found))
-
-
-def read_ahead(read: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """Call a function with every item, in threads a few items ahead of the caller, and yield the results in order."""
-    waiting: deque[Future[Out]] = deque()
-    with ThreadPoolExecutor(_READERS) as readers:
-        for item in items:
-            waiting.append(readers.submit(read, item))
-            if len(waiting) > _READERS:
-                yield waiting.popleft().result()
-        for future in waiting:
-            yield future.result()
 
 
 def read_table(storage: Storage, fingerprint: str, shard: str) -> pa.Table:

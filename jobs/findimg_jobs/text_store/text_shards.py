@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.store.shards import FAILURES, read_ahead
+from findimg_jobs.store.read_ahead import read_ahead
+from findimg_jobs.store.shards import FAILURES
 from findimg_jobs.tables.disk_tables import DiskTable, DiskTableWriter, write_query
 from findimg_jobs.tables.source_records import Failure
 

@@ -1,7 +1,5 @@
 """Fit a DeViSE head: two layers from visual embeddings to word vectors, and the figures that guard them."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -101,7 +99,7 @@ def calibrate(own: NDArray[np.float32], strange: NDArray[np.float32]) -> tuple[f
     return slope, -slope * (float(own.mean()) + float(strange.mean())) / 2
 
 
-def _fit_layers(features: NDArray[np.float32], targets: NDArray[np.float32]) -> tuple[list[Any], int]:
+def _fit_layers(features: NDArray[np.float32], targets: NDArray[np.float32]) -> tuple[list[NDArray[np.float32]], int]:
     """Return the fitted layers [hidden, hidden_bias, out, out_bias], see `Weights`, and the number of epochs."""
     start_tensorflow(None)
     import keras
