@@ -1,4 +1,7 @@
-"""Decides which requests the bot answers: genuine, not repeated, and from allowed teams, channels and people."""
+"""Middleware before all listeners: it passes on only requests that are genuine, not repeated and allowed.
+
+`admission_rules.py` decides who may ask, and where. Then `listeners/__init__.py` has Bolt find the listener.
+"""
 
 import asyncio
 import logging
@@ -15,38 +18,21 @@ from slack_sdk.errors import SlackClientError
 
 from findimg.settings import Settings
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
+from findimg_bot.listeners.admission_rules import AdmissionRules, is_about_pictures
 from findimg_bot.listeners.request_context import fill_context
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.request_recovery import UnansweredRequest
-from findimg_bot.slack.blocks.modals.find_picture import SEARCH, SHARE, refusal_modal
-from findimg_bot.slack.blocks.modals.teach_name import channel_of_teach_modal
+from findimg_bot.slack.blocks.modals.find_picture import refusal_modal
 from findimg_bot.slack.delivery_record import current_delivery
-from findimg_bot.slack.installation.workspaces import Workspaces, may_install
+from findimg_bot.slack.installation.workspaces import Workspaces
 from findimg_bot.slack.people import read_person
 from findimg_bot.slack.pictures.download import SLACK_API
 from findimg_bot.slack.rate_limit import ANSWER_SECONDS, longest_wait
 from findimg_bot.slack.visibility import Viewer, current_viewer
 
 UNANSWERED_REQUEST = "unanswered_request"  # key of the context
-_CHANNEL_ENTITY = "slack#/types/channel_id"
 _HOOKS = "https://hooks.slack.com"
 _INTERRUPTED = "findimg was interrupted while it sent an answer to you. If you do not see the answer here, ask again."
-_NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
-_OTHER_TEAM = (
-    "findimg answers only people of the workspace that installed it. Ask one of them to search for you, or ask the "
-    "operator of findimg to allow your workspace."
-)
-_TEAM_NOT_ALLOWED = (
-    "findimg is not allowed to answer in this workspace. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {team}."
-)
-# Events about pictures in channels. They need no answer, and are accepted from every person.
-_PICTURE_EVENTS = {
-    "file_deleted",
-    "file_shared",
-    "member_joined_channel",
-    "member_left_channel",
-    *(f"{kind}_{change}" for kind in ("channel", "group") for change in ("archive", "deleted", "left", "unarchive")),
-}
 _log = logging.getLogger(__name__)
 
 
@@ -57,10 +43,9 @@ class Admission(AsyncMiddleware):
         api = urlsplit(settings.slack_api_url)
         hooks = urlsplit(_HOOKS) if settings.slack_api_url == SLACK_API else api
         self._hooks = hooks.scheme, hooks.netloc
-        self._settings = settings
+        self._rules = AdmissionRules(settings)
         self._services = services
         self._workspaces = workspaces
-        self._warned: set[str] = set()  # teams whose refusal was logged
 
     async def async_process(
         self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
@@ -76,7 +61,7 @@ class Admission(AsyncMiddleware):
         if not await self._record(body, context):
             return BoltResponse(status=200)
         request: UnansweredRequest | None = context.get(UNANSWERED_REQUEST)
-        if reason := self._refusal(body, context):
+        if reason := self._rules.refusal(body, context):
             response = await self._refuse(body, context, reason)
             if request:
                 await request.finish()
@@ -85,7 +70,7 @@ class Admission(AsyncMiddleware):
             await _report_interruption(body, context)
             await request.finish()
             return BoltResponse(status=200)
-        self._hide_other_channel(body)
+        self._rules.hide_other_channel(body)
         fill_context(context, self._services, read_person(body, context), self._workspaces)
         current_viewer.set(
             Viewer(context.client, str(context.team_id or context.enterprise_id or ""), _user(body, context))
@@ -99,7 +84,7 @@ class Admission(AsyncMiddleware):
 
         Events about pictures are not recorded. If one is lost, the comparison with Slack finds the change.
         """
-        if _is_about_pictures(body):
+        if is_about_pictures(body):
             event = body.get("event_id")
             return not event or await asyncio.to_thread(self._services.store.is_new_event, event)
         if UNANSWERED_REQUEST in context:
@@ -113,63 +98,6 @@ class Admission(AsyncMiddleware):
             return True
         parts = urlsplit(response_url)
         return (parts.scheme, parts.netloc) == self._hooks
-
-    def _refusal(self, body: Mapping[str, Any], context: AsyncBoltContext) -> str:
-        """Return why a request is refused, empty when it is not."""
-        if body.get("event", {}).get("type") in ("app_uninstalled", "tokens_revoked"):
-            return ""  # must be handled for every workspace
-        result = context.authorize_result
-        installed = {result.team_id, result.enterprise_id} - {None} if result else set()
-        if self._settings.slack_client_id and not any(may_install(self._settings, each) for each in installed):
-            team = str(result and (result.team_id or result.enterprise_id))
-            if team not in self._warned:
-                self._warned.add(team)
-                _log.warning("The workspace %s is refused. To allow it, add its id to FINDIMG_ALLOW_TEAMS.", team)
-            return _TEAM_NOT_ALLOWED.format(team=team)
-        if _is_about_pictures(body):
-            return ""
-        person = read_person(body, context)
-        if not person.is_member and not (person.team and may_install(self._settings, person.team)):
-            return _OTHER_TEAM
-        # Nobody asked for a preview, so people of other organisations are not shown one.
-        if body.get("is_ext_shared_channel") and body.get("event", {}).get("type") == "link_shared":
-            return _OTHER_TEAM
-        if context.function_execution_id:
-            return self._function_refusal(body)
-        if context.user_id is None:
-            return ""
-        # The Home tab and a modal are in no channel, although the event of the Home tab names the direct message.
-        channel = None if body.get("event", {}).get("type") == "app_home_opened" else context.channel_id
-        if self._settings.allowed_channels and channel is not None and channel not in self._settings.allowed_channels:
-            return _NOT_ALLOWED
-        # A search outside all channels would show its images to people of any channel.
-        if self._settings.allowed_channels and _is_search_outside_channels(body):
-            return _NOT_ALLOWED
-        opened = channel_of_teach_modal(body.get("view") or {})
-        if self._settings.allowed_channels and opened is not None and opened not in self._settings.allowed_channels:
-            return _NOT_ALLOWED
-        if self._settings.allowed_users and context.user_id not in self._settings.allowed_users:
-            return _NOT_ALLOWED
-        return ""
-
-    def _function_refusal(self, body: Mapping[str, Any]) -> str:
-        """Return why a function is refused, empty when it is not. It runs in no channel, for the person who asks."""
-        person = body["event"].get("inputs", {}).get("user_context") or {}
-        if self._settings.allowed_channels or (
-            self._settings.allowed_users and person.get("id") not in self._settings.allowed_users
-        ):
-            return _NOT_ALLOWED
-        return ""
-
-    def _hide_other_channel(self, body: Mapping[str, Any]) -> None:
-        """Remove from an event of the assistant panel what the person looks at, if the bot may not answer there."""
-        event = body.get("event") or {}
-        for name in ("context", "app_context"):
-            if (
-                self._settings.allowed_channels
-                and viewed_channel(event.get(name)) not in self._settings.allowed_channels
-            ):
-                event.pop(name, None)
 
     async def _refuse(self, body: dict[str, Any], context: AsyncBoltContext, reason: str) -> BoltResponse:
         if "command" in body:
@@ -218,11 +146,6 @@ async def _report_interruption(body: Mapping[str, Any], context: AsyncBoltContex
         await respond(_INTERRUPTED, response_type="ephemeral", replace_original=False)
 
 
-def _is_about_pictures(body: Mapping[str, Any]) -> bool:
-    event = body.get("event") or {}
-    return event.get("type") in _PICTURE_EVENTS or event.get("subtype") == "message_deleted"
-
-
 def _is_chat_in_channel(body: Mapping[str, Any]) -> bool:
     """Return whether an event is a message that is not for the bot. Slack sends all of them to get the deleted ones."""
     event = body.get("event") or {}
@@ -237,22 +160,6 @@ def _thread(body: Mapping[str, Any]) -> str | None:
     """Return the thread in which somebody asked, None outside of threads."""
     about = body.get("event") or body.get("container") or body.get("message") or {}
     return about.get("thread_ts")
-
-
-def _is_search_outside_channels(body: Mapping[str, Any]) -> bool:
-    return body.get("type") == "shortcut" or (body.get("view") or {}).get("callback_id") in (SEARCH, SHARE)
-
-
-def viewed_channel(viewed: Mapping[str, Any] | None) -> str:
-    """Return the id of the channel that a person looks at beside the assistant panel, empty when there is none.
-
-    Args:
-        viewed: the `context` or `app_context` of an event, whose entities are ordered by relevance.
-    """
-    for entity in (viewed or {}).get("entities") or ():
-        if isinstance(entity, Mapping) and entity.get("type") == _CHANNEL_ENTITY:
-            return str(entity.get("value") or "")
-    return ""
 
 
 def _user(body: Mapping[str, Any], context: AsyncBoltContext) -> str:

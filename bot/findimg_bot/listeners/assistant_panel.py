@@ -13,12 +13,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import FindimgError
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
-from findimg_bot.listeners.admission import viewed_channel
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.guidance import suggested_prompts
 from findimg_bot.slack.limits import PROMPTS
 
 PANEL_SCOPE = "assistant:write"
+_CHANNEL_ENTITY = "slack#/types/channel_id"
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +26,18 @@ def has_panel(context: AsyncBoltContext) -> bool:
     """Return whether the app has the assistant panel in this workspace."""
     result = context.authorize_result
     return result is not None and PANEL_SCOPE in (result.bot_scopes or ())
+
+
+def viewed_channel(viewed: Mapping[str, Any] | None) -> str:
+    """Return the id of the channel that a person looks at beside the assistant panel, empty when there is none.
+
+    Args:
+        viewed: the `context` or `app_context` of an event, whose entities are ordered by relevance.
+    """
+    for entity in (viewed or {}).get("entities") or ():
+        if isinstance(entity, Mapping) and entity.get("type") == _CHANNEL_ENTITY:
+            return str(entity.get("value") or "")
+    return ""
 
 
 async def suggest_prompts(

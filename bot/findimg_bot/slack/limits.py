@@ -5,7 +5,7 @@ slack-sdk's own validators are not enough: they accept 51 blocks, an image witho
 Source: Slack's reference of blocks, block elements and composition objects.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 MESSAGE_BLOCKS = 50
@@ -89,33 +89,42 @@ def _blocks(blocks: Sequence[Mapping[str, Any]], most: int) -> None:
         raise LimitError("a block_id occurs twice")
     for block in blocks:
         _identifier(block.get("block_id", "block"))
-        match block["type"]:
-            case "section":
-                _section(block)
-            case "image":
-                _image(block)
-            case "header":
-                _length("header", block["text"]["text"], HEADER_TEXT)
-            case "context":
-                _count("context elements", block["elements"], CONTEXT_ELEMENTS)
-                for element in block["elements"]:
-                    _element(element)
-            case "actions":
-                _count("actions", block["elements"], ACTIONS_ELEMENTS)
-                _distinct(block["elements"])
-                for element in block["elements"]:
-                    _element(element)
-            case "carousel":
-                _count("cards", block["elements"], CAROUSEL_CARDS)
-                for card in block["elements"]:
-                    _card(card)
-            case "input":
-                _length("label", block["label"]["text"], LABEL_TEXT)
-                _element(block["element"])
-            case "divider":
-                pass
-            case other:
-                raise LimitError(f"the limits of a block {other!r} are not known")
+        check = _BLOCK_CHECKS.get(block["type"])
+        if check is None:
+            raise LimitError(f"the limits of a block {block['type']!r} are not known")
+        check(block)
+
+
+def _header(block: Mapping[str, Any]) -> None:
+    _length("header", block["text"]["text"], HEADER_TEXT)
+
+
+def _context(block: Mapping[str, Any]) -> None:
+    _count("context elements", block["elements"], CONTEXT_ELEMENTS)
+    for element in block["elements"]:
+        _element(element)
+
+
+def _actions(block: Mapping[str, Any]) -> None:
+    _count("actions", block["elements"], ACTIONS_ELEMENTS)
+    _distinct(block["elements"])
+    for element in block["elements"]:
+        _element(element)
+
+
+def _carousel(block: Mapping[str, Any]) -> None:
+    _count("cards", block["elements"], CAROUSEL_CARDS)
+    for card in block["elements"]:
+        _card(card)
+
+
+def _input(block: Mapping[str, Any]) -> None:
+    _length("label", block["label"]["text"], LABEL_TEXT)
+    _element(block["element"])
+
+
+def _divider(block: Mapping[str, Any]) -> None:
+    """A divider has no limits."""
 
 
 def _section(block: Mapping[str, Any]) -> None:
@@ -159,54 +168,92 @@ def _image(image: Mapping[str, Any]) -> None:
 
 
 def _element(element: Mapping[str, Any]) -> None:
-    match element["type"]:
-        case "button":
-            _length("button", element["text"]["text"], BUTTON_TEXT)
-            _identifier(element["action_id"])
-            if len(element.get("value", "")) > BUTTON_VALUE:
-                raise LimitError(f"a button's value has more than {BUTTON_VALUE} characters")
-            if len(element.get("url", "")) > IMAGE_URL:
-                raise LimitError(f"a button's url has more than {IMAGE_URL} characters")
-            if "confirm" in element:
-                _confirmation(element["confirm"])
-        case "static_select":
-            _identifier(element["action_id"])
-            if "placeholder" in element:
-                _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
-            groups = element.get("option_groups") or [element]
-            _count("option groups", groups, OPTIONS)
-            for group in groups:
-                if "label" in group:
-                    _length("option group", group["label"]["text"], OPTION_TEXT)
-                _count("options", group["options"], OPTIONS)
-                _options(group["options"])
-        case "checkboxes":
-            _identifier(element["action_id"])
-            _count("check boxes", element["options"], CHECKBOXES)
-            _options([*element["options"], *element.get("initial_options", ())])
-        case "image":
-            _image(element)
-        case "mrkdwn" | "plain_text":
-            _length("context text", element["text"], SECTION_TEXT)
-        case "file_input":
-            _identifier(element["action_id"])
-            if not 1 <= element.get("max_files", FILES) <= FILES:
-                raise LimitError(f"a file input takes 1 to {FILES} files")
-        case "plain_text_input":
-            _identifier(element["action_id"])
-            most = element.get("max_length", INPUT_TEXT)
-            if not 1 <= most <= INPUT_TEXT:
-                raise LimitError(f"a text input takes 1 to {INPUT_TEXT} characters")
-            if len(element.get("initial_value", "")) > most:
-                raise LimitError(f"a text input's initial value has more than {most} characters")
-            if "placeholder" in element:
-                _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
-        case "conversations_select":
-            _identifier(element["action_id"])
-            if "placeholder" in element:
-                _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
-        case other:
-            raise LimitError(f"the limits of an element {other!r} are not known")
+    check = _ELEMENT_CHECKS.get(element["type"])
+    if check is None:
+        raise LimitError(f"the limits of an element {element['type']!r} are not known")
+    check(element)
+
+
+def _button(button: Mapping[str, Any]) -> None:
+    _length("button", button["text"]["text"], BUTTON_TEXT)
+    _identifier(button["action_id"])
+    if len(button.get("value", "")) > BUTTON_VALUE:
+        raise LimitError(f"a button's value has more than {BUTTON_VALUE} characters")
+    if len(button.get("url", "")) > IMAGE_URL:
+        raise LimitError(f"a button's url has more than {IMAGE_URL} characters")
+    if "confirm" in button:
+        _confirmation(button["confirm"])
+
+
+def _menu(menu: Mapping[str, Any]) -> None:
+    _identifier(menu["action_id"])
+    _placeholder(menu)
+    groups = menu.get("option_groups") or [menu]
+    _count("option groups", groups, OPTIONS)
+    for group in groups:
+        if "label" in group:
+            _length("option group", group["label"]["text"], OPTION_TEXT)
+        _count("options", group["options"], OPTIONS)
+        _options(group["options"])
+
+
+def _checkboxes(element: Mapping[str, Any]) -> None:
+    _identifier(element["action_id"])
+    _count("check boxes", element["options"], CHECKBOXES)
+    _options([*element["options"], *element.get("initial_options", ())])
+
+
+def _context_text(element: Mapping[str, Any]) -> None:
+    _length("context text", element["text"], SECTION_TEXT)
+
+
+def _file_input(element: Mapping[str, Any]) -> None:
+    _identifier(element["action_id"])
+    if not 1 <= element.get("max_files", FILES) <= FILES:
+        raise LimitError(f"a file input takes 1 to {FILES} files")
+
+
+def _text_input(element: Mapping[str, Any]) -> None:
+    _identifier(element["action_id"])
+    most = element.get("max_length", INPUT_TEXT)
+    if not 1 <= most <= INPUT_TEXT:
+        raise LimitError(f"a text input takes 1 to {INPUT_TEXT} characters")
+    if len(element.get("initial_value", "")) > most:
+        raise LimitError(f"a text input's initial value has more than {most} characters")
+    _placeholder(element)
+
+
+def _conversations_select(element: Mapping[str, Any]) -> None:
+    _identifier(element["action_id"])
+    _placeholder(element)
+
+
+_BLOCK_CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "actions": _actions,
+    "carousel": _carousel,
+    "context": _context,
+    "divider": _divider,
+    "header": _header,
+    "image": _image,
+    "input": _input,
+    "section": _section,
+}
+_ELEMENT_CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "button": _button,
+    "checkboxes": _checkboxes,
+    "conversations_select": _conversations_select,
+    "file_input": _file_input,
+    "image": _image,
+    "mrkdwn": _context_text,
+    "plain_text": _context_text,
+    "plain_text_input": _text_input,
+    "static_select": _menu,
+}
+
+
+def _placeholder(element: Mapping[str, Any]) -> None:
+    if "placeholder" in element:
+        _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
 
 
 def _options(options: Iterable[Mapping[str, Any]]) -> None:

@@ -10,8 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import QueryError
 from findimg.search.query import filters_beside_image
 from findimg.text.typed.politeness import is_greeting
-from findimg_bot.listeners.admission import viewed_channel
-from findimg_bot.listeners.assistant_panel import has_panel
+from findimg_bot.listeners.assistant_panel import has_panel, viewed_channel
 from findimg_bot.listeners.clicks import hits_of_results_message
 from findimg_bot.listeners.image_questions import answer_files
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
