@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import FindimgError, QueryError
 from findimg.images import decode, thumbnail
+from findimg.library.carried_encoder import open_encoders, used_parts
 from findimg.library.channels import (
     NO_CHANNELS,
     NOTHING_HIDDEN,
-    PREFIX,
+    SLACK_PREFIX,
     Channels,
     HiddenPictures,
     PicturePlace,
     hidden_items,
     items_by_channel,
 )
-from findimg.library.encoder import open_encoders, used_parts
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
-from findimg.ocr.outside import OutsideReader
+from findimg.ocr.new_picture import NewPictureReader
 from findimg.search.image_features import ImageFeatures, embed_image
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
@@ -91,7 +91,7 @@ class ServedLibrary:
         self._encoders: dict[str, ImageEncoder] = {}  # of the live version, by fingerprint
         self._texts: dict[str, TextVectors] = {}  # of the live version's encoder, by its fingerprint
         reads = settings.read_text != "off"
-        self._text_reader = OutsideReader(self._models, settings.scripts, threads) if reads else None
+        self._text_reader = NewPictureReader(self._models, settings.scripts, threads) if reads else None
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._opening_view = threading.Lock()
@@ -124,12 +124,12 @@ class ServedLibrary:
         """Return the Slack channels of which the live version has images."""
         with self._lease_version() as opened:
             uris = (opened.searcher.catalog.row(int(items[0])).uri for items in opened.channels.values())
-            return {PicturePlace(*uri.removeprefix(PREFIX).split("/")[:2]) for uri in uris}
+            return {PicturePlace(*uri.removeprefix(SLACK_PREFIX).split("/")[:2]) for uri in uris}
 
     def slack_pictures(self, team: str) -> set[PicturePlace]:
         """Return the images of a Slack workspace that the live version has."""
         with self._lease_version() as opened:
-            start = f"{PREFIX}{team}/"
+            start = f"{SLACK_PREFIX}{team}/"
             paths = (uri.removeprefix(start).split("/") for _, uri in opened.searcher.catalog.starting_with(start))
             return {PicturePlace(team, path[0], path[1]) for path in paths if len(path) > 2}
 
@@ -235,7 +235,7 @@ class ServedLibrary:
             version = self.library.open(name)
             texts = self._open_texts(version)
             searcher = Searcher(version, self.words(version.manifest.words), text_vectors=texts)
-            opened = _OpenVersion(searcher, texts, items_by_channel(searcher.catalog.starting_with(PREFIX)))
+            opened = _OpenVersion(searcher, texts, items_by_channel(searcher.catalog.starting_with(SLACK_PREFIX)))
             self.taught.keep_current(opened.searcher, interval=0)
             if warm:
                 _warm(opened.searcher)

@@ -16,10 +16,10 @@ from findimg.api_results import Hit, Hits, RelatedWord, Tag, TaughtName
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import QueryError
 from findimg.images import LIMIT_BYTES, decode, thumbnail
-from findimg.library.encoder import open_encoders
+from findimg.library.carried_encoder import open_encoders
 from findimg.library.library import Library
 from findimg.models.store import ModelStore
-from findimg.ocr.outside import OutsideReader
+from findimg.ocr.new_picture import NewPictureReader
 from findimg.plugins import PATIENCE, AddReport, find_add
 from findimg.search.answers.results import Answer
 from findimg.search.group_ranking import MAX_HITS
@@ -318,8 +318,8 @@ class OpenedLibrary:
         return None, embed_image(decode(read_uri(uri, LIMIT_BYTES + 1)), searcher.manifest, self._encoders)
 
     @cached_property
-    def _text_reader(self) -> OutsideReader:
-        return OutsideReader(self._models, load_settings().scripts)
+    def _text_reader(self) -> NewPictureReader:
+        return NewPictureReader(self._models, load_settings().scripts)
 
     @cached_property
     def _encoders(self) -> tuple[ImageEncoder, ...]:

@@ -36,7 +36,7 @@ class AddReport:
         return [*lines, *(f"Not added: {uri}: {reason}" for uri, reason in self.failures)]
 
 
-class Add(Protocol):
+class AddImages(Protocol):
     """Adds images to a library and publishes the result."""
 
     def __call__(self, settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> AddReport:
@@ -71,7 +71,7 @@ class NotAdded:
     transient: bool
 
 
-class Apply(Protocol):
+class ApplyChange(Protocol):
     """Applies a change of the sources to a library, and publishes the result."""
 
     def __call__(self, settings: Settings, change: Change, patience: float = PATIENCE) -> tuple[NotAdded, ...]:
@@ -86,22 +86,22 @@ class Apply(Protocol):
         """
 
 
-def find_add() -> Add:
+def find_add() -> AddImages:
     """Return the function that adds images.
 
     Raises:
         LibraryError: the package that has it is not installed.
     """
-    return cast(Add, _find("add", "Adding images"))
+    return cast(AddImages, _find("add", "Adding images"))
 
 
-def find_apply() -> Apply:
+def find_apply() -> ApplyChange:
     """Return the function that applies changes.
 
     Raises:
         LibraryError: the package that has it is not installed.
     """
-    return cast(Apply, _find("apply", "Indexing pictures from Slack at once"))
+    return cast(ApplyChange, _find("apply", "Indexing pictures from Slack at once"))
 
 
 def _find(name: str, purpose: str) -> object:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from findimg.encoders.registry import fingerprint
-from findimg.library.encoder import carries_encoder, used_parts
+from findimg.library.carried_encoder import carries_encoder, used_parts
 from findimg.models.store import ModelStore
 from findimg_bot.doctor.setup import ProblemError, Setup
 from findimg_bot.state.store import Store

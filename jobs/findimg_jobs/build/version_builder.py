@@ -20,8 +20,8 @@ from findimg.errors import LibraryError, NotPublishedError
 from findimg.heads.trained_head import TrainedHead
 from findimg.heads.weights import pack
 from findimg.index.duplicates.groups import name_groups
-from findimg.index.projection import FULL, write_projection
-from findimg.library.encoder import kept_files
+from findimg.index.projection import ALL_DIMENSIONS, write_projection
+from findimg.library.carried_encoder import kept_files
 from findimg.library.items import ItemRows, write_items
 from findimg.library.layout import (
     CENTRE_FILE,
@@ -180,7 +180,7 @@ def _must_be_measured(reused: ReusableParts, context: BuildContext, images: int)
 
 
 def _dimensions(context: BuildContext, dim: int) -> int:
-    return dim if context.config.visual_dim == FULL else int(context.config.visual_dim)
+    return dim if context.config.visual_dim == ALL_DIMENSIONS else int(context.config.visual_dim)
 
 
 def _kept_segments(reused: ReusableParts, request: BuildRequest, images: int) -> list[int]:

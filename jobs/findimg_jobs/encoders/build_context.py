@@ -12,7 +12,7 @@ from findimg.heads.base import Head
 from findimg.heads.loading import open_head
 from findimg.heads.trained_head import TrainedHead
 from findimg.index.postings import MIN_PROBABILITY, MIN_REGION_PROBABILITY
-from findimg.index.projection import DEFAULT, FULL
+from findimg.index.projection import ALL_DIMENSIONS, DEFAULT_DIMENSIONS
 from findimg.index.text_index import TEXT_FORMAT
 from findimg.library.catalog import added_columns
 from findimg.library.library import Library
@@ -84,7 +84,7 @@ def make_build_context(
         words=words.name,
         head=head.name,
         head_sha256=head.sha256 if isinstance(head, TrainedHead) else "",
-        visual_dim=_check_visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT)),
+        visual_dim=_check_visual_dim(settings.visual_dim or (live.visual_dim if live else DEFAULT_DIMENSIONS)),
         sources=tuple(open_storage(source).root for source in sources),
         segment_size=settings.partition_size,
         near_duplicate_cosine=read_near_duplicate_cosine(storage, made_by) if text_files(backbone) else None,
@@ -106,6 +106,6 @@ def hash_recipe(config: BuildConfig) -> str:
 
 
 def _check_visual_dim(text: str) -> str:
-    if text != FULL and not (text.isdecimal() and int(text) > 0):
-        raise SettingsError(f"--visual-dim must be a positive number or {FULL}. Received: {text!r}.")
+    if text != ALL_DIMENSIONS and not (text.isdecimal() and int(text) > 0):
+        raise SettingsError(f"--visual-dim must be a positive number or {ALL_DIMENSIONS}. Received: {text!r}.")
     return text

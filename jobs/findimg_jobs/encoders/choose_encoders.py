@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from findimg.encoders.registry import fingerprint
 from findimg.errors import LibraryError, ModelError, SettingsError
-from findimg.library.encoder import carries_encoder
+from findimg.library.carried_encoder import carries_encoder
 from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.settings import Settings

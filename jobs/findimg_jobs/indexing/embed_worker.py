@@ -26,7 +26,7 @@ from findimg.encoders.registry import build_encoder, worker_memory
 from findimg.errors import ImageError, StorageError
 from findimg.images import LIMIT_BYTES, Image, decode, thumbnail
 from findimg.images.decode import ignore_pillow_warnings
-from findimg.library.encoder import keep_encoder, model_files, open_encoder
+from findimg.library.carried_encoder import keep_encoder, model_files, open_encoder
 from findimg.library.layout import classifier_key, thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore

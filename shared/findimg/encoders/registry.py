@@ -23,7 +23,7 @@ from PIL import Image
 from findimg.discovery import import_modules
 from findimg.encoders.base import Features, ImageEncoder, TextEncoder
 from findimg.errors import ModelError, SettingsError
-from findimg.models.artefacts import Artefact, Kind
+from findimg.models.artefacts import Artefact, ArtefactKind
 from findimg.models.store import ModelStore
 from findimg.storage.folder import hash_file
 
@@ -50,7 +50,7 @@ class RegisteredEncoder(ABC):
     preprocessing: int
     near_duplicates: float = 0.97
     artefact: Artefact | None = None
-    weights_kind: Kind | None = None
+    weights_kind: ArtefactKind | None = None
     weights_help: str = ""
     memory: int = 3_200_000_000
     text_files: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from findimg.storage.base import Storage, open_storage
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors
 
-PREFIX = "devise:"
+TRAINED_PREFIX = "devise:"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOLERANCE = 1e-3  # largest difference of a label's direction between two machines
 
@@ -26,10 +26,10 @@ def head_name(text: str) -> str:
     Raises:
         HeadError: it is not a valid name.
     """
-    if not text.startswith(PREFIX) or not _NAME.fullmatch(text.removeprefix(PREFIX)):
+    if not text.startswith(TRAINED_PREFIX) or not _NAME.fullmatch(text.removeprefix(TRAINED_PREFIX)):
         raise HeadError(
-            f"A trained head is called {PREFIX}NAME. NAME has 1 to 64 letters, digits, dots, dashes and underscores, "
-            f"and begins with a letter or a digit. Received: {text!r}."
+            f"A trained head is called {TRAINED_PREFIX}NAME. NAME has 1 to 64 letters, digits, dots, dashes and "
+            f"underscores, and begins with a letter or a digit. Received: {text!r}."
         )
     return text
 
@@ -40,7 +40,7 @@ def head_key(name: str, file: str) -> str:
     Raises:
         HeadError: `name` is not the name of a trained head.
     """
-    return f"heads/{head_name(name).removeprefix(PREFIX)}/{file}"
+    return f"heads/{head_name(name).removeprefix(TRAINED_PREFIX)}/{file}"
 
 
 def open_head(name: str, words: WordVectors, fingerprint: str, storage: Storage) -> Head:
@@ -55,7 +55,7 @@ def open_head(name: str, words: WordVectors, fingerprint: str, storage: Storage)
     Raises:
         HeadError: there is no such head, or it was trained with another encoder or other word vectors.
     """
-    if name.startswith(PREFIX):
+    if name.startswith(TRAINED_PREFIX):
         return _open_trained(name, words, fingerprint, storage, head_key(name, "weights.npz"))
     return _open_untrained(name, words)
 
@@ -67,7 +67,7 @@ def open_version_head(version: Version, words: WordVectors) -> Head:
         HeadError: its file is damaged, or `words` are not the version's word vectors.
     """
     manifest = version.manifest
-    if manifest.head.startswith(PREFIX):
+    if manifest.head.startswith(TRAINED_PREFIX):
         storage = open_storage(version.root.absolute())
         return _open_trained(manifest.head, words, manifest.fingerprint, storage, manifest.file_key(HEAD_FILE))
     return _open_untrained(manifest.head, words)
@@ -77,7 +77,7 @@ def _open_untrained(name: str, words: WordVectors) -> Conse:
     if name != Conse.name:
         raise HeadError(
             f"There is no head {name!r}. Use {Conse.name}, or train one with findimg-jobs train LABELLED --head "
-            f"{PREFIX}NAME."
+            f"{TRAINED_PREFIX}NAME."
         )
     return Conse(words, open_lexicon())
 

@@ -1,4 +1,7 @@
-"""Decode untrusted image files: upright sRGB pixels, a thumbnail, and the capture date."""
+"""Decode untrusted image files: upright sRGB pixels, a thumbnail, and the facts that a file states.
+
+`readers` holds what Pillow refuses or decodes wrongly, `captions` reads what people wrote about an image.
+"""
 
 from findimg.images.decode import MODEL_SIDE, THUMBNAIL_SIDE, Image, decode, thumbnail
 from findimg.images.facts import ImageFacts

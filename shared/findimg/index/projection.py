@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from findimg.errors import LibraryError
 from findimg.index.vector_types.base import VectorRows
 
-DEFAULT = "128"
-FULL = "full"
+DEFAULT_DIMENSIONS = "128"
+ALL_DIMENSIONS = "full"
 IMAGES_PER_DIMENSION = 10  # fewer images do not determine the components
 _SAMPLE = 20_000  # maximum number of images that the components are computed from
 

@@ -111,11 +111,11 @@ class Catalog:
         """Return the images behind at most some thousand items of the catalog, in the items' order."""
         query = f"SELECT item, {', '.join(_COLUMNS)} FROM images WHERE item IN ({', '.join('?' * len(items))})"
         found = {}
-        for item, uri, version, sha256, *values, dated_by in self._connection.execute(query, items):
+        for item, uri, etag, sha256, *values, dated_by in self._connection.execute(query, items):
             for place in _TIMES:
                 values[place] = values[place] and datetime.fromisoformat(values[place])
             facts = ImageFacts(**dict(zip(_FACT_NAMES, values, strict=True)))
-            found[item] = CatalogRow(uri, version, sha256, facts, dated_by)
+            found[item] = CatalogRow(uri, etag, sha256, facts, dated_by)
         return [found[item] for item in items]
 
     def item(self, uri: str) -> int | None:

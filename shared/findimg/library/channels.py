@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Channels = frozenset[str]  # ids of channels
 NO_CHANNELS: Channels = frozenset()
-PREFIX = "slack://"  # of the addresses `slack://TEAM/CHANNEL/FILE/name`
+SLACK_PREFIX = "slack://"  # of the addresses `slack://TEAM/CHANNEL/FILE/name`
 
 
 class PicturePlace(NamedTuple):
@@ -31,7 +31,7 @@ class PicturePlace(NamedTuple):
             channels: ids of the library's channels, for a file in all channels.
         """
         places = [self.channel] if self.channel else list(channels)
-        return [f"{PREFIX}{self.team}/{place}/{self.file}".rstrip("/") for place in places]
+        return [f"{SLACK_PREFIX}{self.team}/{place}/{self.file}".rstrip("/") for place in places]
 
 
 HiddenPictures = frozenset[PicturePlace]
@@ -40,7 +40,7 @@ NOTHING_HIDDEN: HiddenPictures = frozenset()
 
 def channel_of(uri: str) -> str | None:
     """Return the id of the Slack channel in which an image was posted, None for an image from elsewhere."""
-    return uri.removeprefix(PREFIX).split("/")[1] if uri.startswith(PREFIX) and uri.count("/") > 3 else None
+    return uri.removeprefix(SLACK_PREFIX).split("/")[1] if uri.startswith(SLACK_PREFIX) and uri.count("/") > 3 else None
 
 
 def items_by_channel(uris: Iterable[tuple[int, str]]) -> dict[str, NDArray[np.int64]]:

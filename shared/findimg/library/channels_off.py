@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from findimg.library.channels import PREFIX
+from findimg.library.channels import SLACK_PREFIX
 from findimg.storage.base import Storage
 
 _FOLDER = "channels/off"  # one empty object for each channel, <team>-<channel>
@@ -26,7 +26,7 @@ def channels_off(storage: Storage) -> frozenset[tuple[str, str]]:
 
 def addresses_off(storage: Storage) -> tuple[str, ...]:
     """Return the addresses of the channels that are off."""
-    return tuple(f"{PREFIX}{team}/{channel}" for team, channel in sorted(channels_off(storage)))
+    return tuple(f"{SLACK_PREFIX}{team}/{channel}" for team, channel in sorted(channels_off(storage)))
 
 
 def _key(team: str, channel: str) -> str:

@@ -49,7 +49,7 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ArtefactKind:
     """A kind of artefact.
 
     Attributes:
@@ -76,7 +76,7 @@ class Artefact:
     """A file that findimg knows by name."""
 
     name: str
-    kind: Kind
+    kind: ArtefactKind
     origin: Download | FolderDownload | Embedded
     note: str = ""  # for people who choose a model
 
@@ -97,7 +97,7 @@ def known_artefacts() -> tuple[Artefact, ...]:
     return tuple(sorted(_registered.values(), key=lambda each: (each.kind.name != "weights", _natural(each.name))))
 
 
-def weights_of(check: Callable[[Path], object]) -> Kind:
+def weights_of(check: Callable[[Path], object]) -> ArtefactKind:
     """Return the kind of an encoder's weights file.
 
     Args:
@@ -108,7 +108,7 @@ def weights_of(check: Callable[[Path], object]) -> Kind:
         check(file)
         return file
 
-    return Kind("weights", prepare)
+    return ArtefactKind("weights", prepare)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from findimg.errors import ModelError
-from findimg.models.artefacts import Download, FolderDownload, Kind
+from findimg.models.artefacts import ArtefactKind, Download, FolderDownload
 
 _log = logging.getLogger(__name__)
 _TIMEOUT = 30  # seconds without a byte
@@ -80,7 +80,9 @@ def download(name: str, origin: Download, folder: Path, progress: DownloadProgre
     raise ModelError(f"{name}: {origin.url} gave {fault}, so nothing is kept. {remedies(name)}.")
 
 
-def download_folder(name: str, origin: FolderDownload, kind: Kind, folder: Path, progress: DownloadProgress) -> Path:
+def download_folder(
+    name: str, origin: FolderDownload, kind: ArtefactKind, folder: Path, progress: DownloadProgress
+) -> Path:
     """Download the files of a kind that is a folder. Files that an interrupted download left are continued.
 
     Args:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from findimg.errors import ModelError
-from findimg.models.artefacts import Artefact, Embedded, FolderDownload, Kind, known_artefacts
+from findimg.models.artefacts import Artefact, ArtefactKind, Embedded, FolderDownload, known_artefacts
 from findimg.models.download import DownloadProgress, download, download_folder, no_progress, remedies
 from findimg.storage.base import is_path, open_storage
 
@@ -106,7 +106,7 @@ class ModelStore:
             os.replace(prepared, target)
         return target
 
-    def weights(self, name: str, named: str | None = None, kind: Kind | None = None) -> Path:
+    def weights(self, name: str, named: str | None = None, kind: ArtefactKind | None = None) -> Path:
         """Return an encoder's weights, a file or folder: the named ones, else the cached or embedded, else a download.
 
         Args:
@@ -152,7 +152,7 @@ class ModelStore:
         path = self.pull(name)
         return None if self._status(name).state == "embedded" else path
 
-    def _kind(self, name: str) -> Kind:
+    def _kind(self, name: str) -> ArtefactKind:
         if artefact := self._artefacts.get(name):
             return artefact.kind
         for pattern, kind in self._own_names.items():
@@ -216,7 +216,7 @@ def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
 
 
-def _existing(source: str, kind: Kind | None) -> Path:
+def _existing(source: str, kind: ArtefactKind | None) -> Path:
     path = Path(source).expanduser()
     if kind and kind.files:
         if not path.is_dir():
@@ -226,7 +226,7 @@ def _existing(source: str, kind: Kind | None) -> Path:
     return path
 
 
-def _fetch(source: str, kind: Kind | None, draft: Path) -> Path:
+def _fetch(source: str, kind: ArtefactKind | None, draft: Path) -> Path:
     if is_path(source):
         return _existing(source, kind)
     if kind and kind.files:
@@ -240,7 +240,7 @@ def _fetch(source: str, kind: Kind | None, draft: Path) -> Path:
     return draft / name
 
 
-def _fetch_folder(source: str, kind: Kind, target: Path) -> Path:
+def _fetch_folder(source: str, kind: ArtefactKind, target: Path) -> Path:
     storage = open_storage(source)
     for file in (*kind.files, *kind.optional_files):
         (target / file).parent.mkdir(parents=True, exist_ok=True)
@@ -249,7 +249,7 @@ def _fetch_folder(source: str, kind: Kind, target: Path) -> Path:
     return target
 
 
-def _copy(source: Path, kind: Kind, target: Path) -> Path:
+def _copy(source: Path, kind: ArtefactKind, target: Path) -> Path:
     """Copy a file, or the files of a folder of the kind."""
     if not kind.files:
         return Path(shutil.copyfile(source, target))

@@ -37,7 +37,7 @@ _DOUBT = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FoundLines:
     """The regions of a picture that look like lines of text."""
 
     corners: NDArray[np.float32]  # float32[n, 4, 2], pixels, x before y, clockwise from the top left
@@ -83,7 +83,7 @@ class TextEngine:
             (SCRIPTS[each.script], RapidOCR(params=alone | {"Rec.model_path": str(each.path)})) for each in scripts
         ]
 
-    def find(self, picture: NDArray[np.uint8]) -> Found:
+    def find(self, picture: NDArray[np.uint8]) -> FoundLines:
         """Return the regions that look like lines of text.
 
         Args:
@@ -94,8 +94,8 @@ class TextEngine:
         """
         found: Any = self._call(self._detector, picture)
         if found.boxes is None:
-            return Found(np.empty((0, 4, 2), np.float32), np.empty(0, np.float32))
-        return Found(np.asarray(found.boxes, np.float32), np.asarray(found.scores, np.float32))
+            return FoundLines(np.empty((0, 4, 2), np.float32), np.empty(0, np.float32))
+        return FoundLines(np.asarray(found.boxes, np.float32), np.asarray(found.scores, np.float32))
 
     def recognise(self, crops: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
         """Return the text of cropped lines and its confidence, 0 to 1, by the model that is most certain.

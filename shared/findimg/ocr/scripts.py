@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from findimg.errors import ModelError, SettingsError
-from findimg.models.artefacts import Artefact, Download, Kind, register_artefact
+from findimg.models.artefacts import Artefact, ArtefactKind, Download, register_artefact
 from findimg.models.store import ModelStore
 
 _FOLDER = "https://www.modelscope.cn/models/RapidAI/RapidOCR/resolve/v3.10.0/onnx/PP-OCRv5/rec"
@@ -108,7 +108,7 @@ def _artefact_name(script: str) -> str:
 
 
 def _check(name: str, file: Path, _: Path) -> Path:
-    """Return a file if it is a recognition model that knows the letters of its script; see `Kind.prepare`."""
+    """Return a file if it is a recognition model that knows the letters of its script; see `ArtefactKind.prepare`."""
     try:
         from onnxruntime import InferenceSession
     except ImportError as error:
@@ -125,7 +125,7 @@ def _check(name: str, file: Path, _: Path) -> Path:
     return file
 
 
-_RECOGNISERS = Kind("recognisers", _check)
+_RECOGNISERS = ArtefactKind("recognisers", _check)
 
 for _name, _script in SCRIPTS.items():
     register_artefact(

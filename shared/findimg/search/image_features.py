@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from findimg.encoders.base import ImageEncoder
 from findimg.errors import LibraryError
 from findimg.images import Image
-from findimg.library.encoder import used_parts
+from findimg.library.carried_encoder import used_parts
 from findimg.library.manifest import Manifest
 from findimg.search.ranking import best_first
 

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from findimg.errors import ModelError
-from findimg.models.artefacts import Artefact, Download, Kind, register_artefact
+from findimg.models.artefacts import Artefact, ArtefactKind, Download, register_artefact
 from findimg.text.glove_import import convert_glove
 from findimg.text.vectors import EMBEDDED, EMBEDDED_FOLDER
 
@@ -50,7 +50,7 @@ def _unzipped(file: Path, name: str, folder: Path) -> Path:
     return text
 
 
-WORDS = Kind("words", prepare_words, r"glove\.[A-Za-z0-9._-]+", "glove.…")
+WORDS = ArtefactKind("words", prepare_words, r"glove\.[A-Za-z0-9._-]+", "glove.…")
 
 register_artefact(Artefact(EMBEDDED, WORDS, EMBEDDED_FOLDER))
 for _name in ("glove.6B.100d", "glove.6B.200d", "glove.6B.300d"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from findimg.library.encoder import used_parts
+from findimg.library.carried_encoder import used_parts
 from findimg.library.manifest import Manifest
 from findimg_bot.slack.blocks.elements import Block, actions, button, divider, header, section, small_text
 from findimg_bot.slack.blocks.guidance import HELP

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from findimg.errors import ModelError
-from findimg.models.artefacts import Kind
+from findimg.models.artefacts import ArtefactKind
 
 CONFIG = "config.json"
 VISUAL = ("visual/model.onnx", "visual/preprocess_cfg.json")
@@ -149,4 +149,4 @@ def read_config(folder: Path, name: str, kind: type[_Config]) -> _Config:
         raise ModelError(f"{path} cannot be used ({': '.join(filter(None, [place, first['msg']]))}).") from error
 
 
-CLIP_WEIGHTS = Kind("weights", _prepare, files=REQUIRED, optional_files=EXTERNAL_DATA)
+CLIP_WEIGHTS = ArtefactKind("weights", _prepare, files=REQUIRED, optional_files=EXTERNAL_DATA)

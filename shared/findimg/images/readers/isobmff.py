@@ -21,7 +21,7 @@ _KEY_FRAME, _SWITCH_FRAME = 0, 3
 
 
 @dataclass(slots=True)
-class Stated:
+class StatedPicture:
     """What a container and its codestreams state."""
 
     pixels: int = 0  # of the largest coded frame
@@ -46,9 +46,9 @@ def brands(data: bytes) -> set[bytes]:
     return {data[8:12], *(listed[at : at + 4] for at in range(0, len(listed) - 3, 4))}
 
 
-def inspect(data: bytes) -> Stated:
+def inspect(data: bytes) -> StatedPicture:
     """Return what a file states. Broken parts are ignored, because the decoder judges them."""
-    stated = Stated()
+    stated = StatedPicture()
     boxes = _Boxes()
     for kind, start, end in _walk(data, 0, len(data)):
         if kind in (b"hvcC", b"av1C", b"colr"):
@@ -101,7 +101,7 @@ def _walk(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]
             at = stop
 
 
-def _read_colours(body: bytes, stated: Stated) -> None:
+def _read_colours(body: bytes, stated: StatedPicture) -> None:
     if body[:4] == b"nclx" and stated.transfer == 2:
         stated.primaries, stated.transfer = struct.unpack_from(">HH", body, 4)
 
@@ -154,7 +154,7 @@ def _item_extents(body: bytes, inner: int, length: int) -> Iterator[tuple[int, i
 class _Sequences:
     """Read the headers of codestreams into `stated`."""
 
-    def __init__(self, stated: Stated):
+    def __init__(self, stated: StatedPicture):
         self._stated = stated
         self._sequence: _Av1Sequence | None = None
 

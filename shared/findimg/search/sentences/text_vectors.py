@@ -10,7 +10,7 @@ from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
 from findimg.encoders.base import TextEncoder, embed_prompts
-from findimg.library.encoder import open_text_encoder
+from findimg.library.carried_encoder import open_text_encoder
 from findimg.library.library import Version
 from findimg.models.store import ModelStore
 

@@ -9,7 +9,7 @@ from findimg.ocr.reader import READ_SIDES, TextReader
 from findimg.ocr.scripts import script_models
 
 
-class OutsideReader:
+class NewPictureReader:
     """Reads pictures that people send. The models are loaded with the first one."""
 
     def __init__(self, store: ModelStore, scripts: Collection[str] = (), threads: int | None = None):

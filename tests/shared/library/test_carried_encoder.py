@@ -7,7 +7,7 @@ import pytest
 from findimg.encoders.base import ENCODER_FILE
 from findimg.encoders.registry import build_encoder
 from findimg.errors import LibraryError
-from findimg.library.encoder import keep_encoder, open_encoder
+from findimg.library.carried_encoder import keep_encoder, open_encoder
 from findimg.library.layout import encoder_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
