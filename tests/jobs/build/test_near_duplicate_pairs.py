@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared.index.test_perceptual_hashes import encoded, scene, slide
 
 from findimg.images import decode
 from findimg.index.duplicates.groups import COMPARE_ALL_UP_TO
@@ -18,6 +17,7 @@ from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build import near_duplicate_pairs
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.missing_facts import read_missing_facts
+from tests.shared.index.duplicates.test_similar_hashes import encoded, scene, slide
 
 
 def names(searcher: Searcher) -> list[list[str]]:
