@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -135,79 +135,89 @@ def serve(
     asyncio.run(run_server(settings, http, monitor))
 
 
-@app.command()
-@takes_settings("image_base_url")
-def manifest(
-    settings: Settings,
+@dataclass(frozen=True, slots=True)
+class ManifestArguments:
+    """Options of `findimg-bot manifest`."""
+
     url: Annotated[
         str | None,
         typer.Option(
             metavar="https://HOST", help="Public address of the bot. Default: write a manifest for Socket Mode."
         ),
-    ] = None,
-    shortcut: Annotated[bool, typer.Option("--shortcut", help="Add the shortcut Find a picture.")] = False,
+    ] = None
+    shortcut: Annotated[bool, typer.Option("--shortcut", help="Add the shortcut Find a picture.")] = False
     assistant: Annotated[
         bool, typer.Option("--assistant", help="Add the assistant panel. An app cannot remove it again.")
-    ] = False,
+    ] = False
     unfurl: Annotated[
         bool, typer.Option("--unfurl", help="Add previews of links to images. Needs --image-base-url.")
-    ] = False,
+    ] = False
     workflow_step: Annotated[
         bool, typer.Option("--workflow-step", help="Add the step Find pictures for Workflow Builder.")
-    ] = False,
-    search: Annotated[bool, typer.Option("--search", help="Add pictures to the results of Slack's search.")] = False,
+    ] = False
+    search: Annotated[bool, typer.Option("--search", help="Add pictures to the results of Slack's search.")] = False
     channels: Annotated[
         bool, typer.Option("--channels", help="Add the scopes that indexing pictures of channels needs.")
-    ] = False,
+    ] = False
     live: Annotated[
         bool, typer.Option("--live", help="Add the scopes and events that indexing pictures of channels at once needs.")
-    ] = False,
-) -> None:
+    ] = False
+
+
+@app.command()
+@takes_settings("image_base_url")
+def manifest(settings: Settings, arguments: ManifestArguments) -> None:
     """Print the app's manifest. Paste it into https://api.slack.com/apps under Create New App."""
     from findimg_bot.slack.manifest import Surfaces, read_manifest
 
     surfaces = Surfaces(
-        shortcut=shortcut,
-        assistant=assistant,
-        unfurl=unfurl,
-        workflow_step=workflow_step,
-        search=search,
-        channels=channels,
-        live=live,
+        shortcut=arguments.shortcut,
+        assistant=arguments.assistant,
+        unfurl=arguments.unfurl,
+        workflow_step=arguments.workflow_step,
+        search=arguments.search,
+        channels=arguments.channels,
+        live=arguments.live,
     )
-    base = settings.image_base_url if unfurl else ""
-    print(json.dumps(read_manifest(url, surfaces, base), indent=2))
+    base = settings.image_base_url if arguments.unfurl else ""
+    print(json.dumps(read_manifest(arguments.url, surfaces, base), indent=2))
 
 
-@app.command("try")
-@takes_settings("library", "words", "weights", "cache", "image_base_url")
-def try_it(
-    settings: Settings,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page. 0 chooses a free one.")] = 0,
+@dataclass(frozen=True, slots=True)
+class TryArguments:
+    """Options of `findimg-bot try`."""
+
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page. 0 chooses a free one.")] = 0
     host: Annotated[
         str,
         typer.Option(
             help="Address of the page. In a container use 0.0.0.0 and publish the port under the same number."
         ),
-    ] = "127.0.0.1",
-    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    ] = "127.0.0.1"
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True
     monitor: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve the bot's health and metrics here.")
-    ] = None,
+    ] = None
     bot_at: Annotated[
         str | None,
         typer.Option(
             metavar="http://HOST:PORT",
             help="Address of a bot that runs with `serve --http`. Starts only the workspace and prints its settings.",
         ),
-    ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Include the bot's log.")] = False,
-) -> None:
+    ] = None
+    verbose: Annotated[bool, typer.Option("--verbose", help="Include the bot's log.")] = False
+
+
+@app.command("try")
+@takes_settings("library", "words", "weights", "cache", "image_base_url")
+def try_it(settings: Settings, arguments: TryArguments) -> None:
     """Open a local workspace in the browser, which works like a small Slack with the real bot."""
     from findimg_bot.try_out import run_try_out
 
-    start_log(logging.INFO if verbose else logging.WARNING)
-    asyncio.run(run_try_out(settings, port, browser, host, monitor, bot_at))
+    start_log(logging.INFO if arguments.verbose else logging.WARNING)
+    asyncio.run(
+        run_try_out(settings, arguments.port, arguments.browser, arguments.host, arguments.monitor, arguments.bot_at)
+    )
 
 
 @app.command()
