@@ -42,7 +42,7 @@ from findimg_jobs.encoders.choose_encoders import ChosenEncoder, choose_encoders
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.engines.shard_task import ShardTask
 from findimg_jobs.indexing import run
-from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images
 from findimg_jobs.indexing.embed_worker import EmbedTask
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.run import IndexOptions
@@ -145,7 +145,7 @@ def first_run(settings: Settings, images: int) -> dict[str, Any]:
         session = WriteSession(library, lock, _KeyEngine(settings), StageClock())
         planned = plan_images(session, listing, [encoder], LiveVersion(None, None), allow_shrink=False)
         jobs = _jobs(session, settings, encoder, planned, listing)
-        embed_with_all(session, settings, jobs, planned.committed, planned.shards)
+        embed_images(session, settings, jobs, planned.committed, planned.shards)
         texts = read_committed_texts(library.storage)
         (found,) = find_embedded_by_all(planned.plan.images, planned.committed, texts)
         library.storage.clear("embeddings")

@@ -184,14 +184,14 @@ def test_picture_shared_while_a_run_embeds_is_found_before_and_after_its_end(
     indexed_team: IndexedTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embedded, may_end = threading.Event(), threading.Event()
-    embed_with_all = findimg_jobs.indexing.run.embed_with_all
+    embed_images = findimg_jobs.indexing.run.embed_images
 
     def embed_slowly(*arguments: object) -> None:
-        embed_with_all(*arguments)
+        embed_images(*arguments)
         embedded.set()
         assert may_end.wait(4 * PATIENCE)
 
-    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_slowly)
+    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_images", embed_slowly)
     channel = indexed_team.channel("nightly")
     shutil.copy(indexed_team.paint("folder.png"), indexed_team.folder / "pictures")
     with ThreadPoolExecutor(1) as threads:

@@ -21,7 +21,7 @@ from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder, check_encoder, choose_encoders, encoders_of_live
 from findimg_jobs.indexing.compact_stage import compact_if_crowded
-from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all, failures_of_any
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_of_any
 from findimg_jobs.listing.listing import Listing
 from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text
@@ -124,7 +124,7 @@ def _embed_and_publish(
         for encoder, each in zip(encoders, committed, strict=True)
     ]
     done: list[list[ShardStats]] = [[] for _ in jobs]
-    embed_with_all(session, settings, jobs, committed, done)
+    embed_images(session, settings, jobs, committed, done)
     for number, encoder in enumerate(encoders):
         # Beside a run of `index`, that run does it.
         if done[number] and session.lock.is_exclusive:

@@ -35,7 +35,7 @@ class EmbedJob:
     thumbnails_of: str = ""  # an encoder whose images are embedded from their thumbnails; empty to read all images
 
 
-def embed_with_all(
+def embed_images(
     session: WriteSession,
     settings: Settings,
     jobs: Sequence[EmbedJob],

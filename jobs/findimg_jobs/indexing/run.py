@@ -25,7 +25,7 @@ from findimg_jobs.encoders.near_duplicate_cosine import (
 )
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.indexing.compact_stage import compact_if_crowded
-from findimg_jobs.indexing.embed_stage import EmbedJob, embed_with_all, failures_of_any, make_task
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_of_any, make_task
 from findimg_jobs.indexing.embed_worker import open_task_encoder
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.published_changes import follow_live, read_live, with_published_changes
@@ -164,7 +164,7 @@ def _embed(run: _PlannedRun) -> None:
     session, progress = run.session, run.progress
     with session.clock.stage("plan"):
         jobs = list(_embed_jobs(run))
-    embed_with_all(session, run.settings, jobs, progress.committed, progress.shards)
+    embed_images(session, run.settings, jobs, progress.committed, progress.shards)
     if run.reading:
         images, committed = progress.plan.images, progress.committed[0]
         report = read_text(session, run.reading, run.encoders[0].fingerprint, images, committed)

@@ -135,11 +135,11 @@ def test_image_added_while_a_run_embeds_is_found_before_and_after_its_end(
     config: Settings, pictures: Path, draw: Draw, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Add two images and remove one while a run has embedded its new images, but not published them."""
-    embed_with_all = findimg_jobs.indexing.run.embed_with_all
+    embed_images = findimg_jobs.indexing.run.embed_images
 
     def embed_and_add(*arguments: object) -> None:
-        embed_with_all(*arguments)
-        monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_with_all)
+        embed_images(*arguments)
+        monkeypatch.setattr(findimg_jobs.indexing.run, "embed_images", embed_images)
         with pytest.raises(LockedError, match="has been writing"):
             run(config.library, pictures)
         with pytest.raises(LockedError, match="has been writing"):
@@ -152,7 +152,7 @@ def test_image_added_while_a_run_embeds_is_found_before_and_after_its_end(
 
     draw(pictures / "6.png", 6)
     (pictures / "5.png").unlink()
-    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_and_add)
+    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_images", embed_and_add)
     report = run(config.library, pictures)
     assert (report.outcome, report.images, report.embedded, report.reused) == ("published", 7, 1, 7)
     assert shown(config) == {"0.png", "2.png", "3.png", "4.png", "6.png", "8.png", "9.png"}
@@ -167,16 +167,16 @@ def test_image_added_while_a_run_embeds_is_found_before_and_after_its_end(
 def test_image_added_while_a_run_changes_the_encoder_is_embedded_by_that_run(
     config: Settings, pictures: Path, draw: Draw, run: Run, monkeypatch: pytest.MonkeyPatch, reads: list[str]
 ) -> None:
-    embed_with_all = findimg_jobs.indexing.run.embed_with_all
+    embed_images = findimg_jobs.indexing.run.embed_images
 
     def embed_and_add(*arguments: object) -> None:
-        embed_with_all(*arguments)
-        monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_with_all)
+        embed_images(*arguments)
+        monkeypatch.setattr(findimg_jobs.indexing.run, "embed_images", embed_images)
         draw(pictures / "6.png", 6)
         add(config, [f"{pictures}/6.png"])
         reads.clear()
 
-    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_with_all", embed_and_add)
+    monkeypatch.setattr(findimg_jobs.indexing.run, "embed_images", embed_and_add)
     report = run(config.library, pictures, backbone="efficientnet-lite2")
     assert (report.images, reads) == (7, [f"{pictures}/6.png"])
     assert shown(config) == {f"{number}.png" for number in range(7)}
