@@ -12,7 +12,7 @@ from findimg.images import ImageFacts
 from findimg.storage.base import open_storage
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, last_run, read_plan, read_planned_images, write_plan
-from findimg_jobs.store.planned_shards import PlannedShards, divide_work
+from findimg_jobs.store.planned_shards import PlannedShards
 from findimg_jobs.store.shard_rows import Content, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, shard_folder
 from findimg_jobs.tables.image_table import ImageTable
@@ -55,12 +55,6 @@ def test_written_plan_is_read_back(place: str, known: CommittedImages) -> None:
     assert (list(plan.images), plan.folders) == ([image, OLD], folders)
     plan = read_plan(storage, "r", known)
     assert (list(plan.images), plan.folders) == ([OLD], folders)
-
-
-def test_images_that_two_encoders_lack_are_embedded_together() -> None:
-    first, second = (PlannedShards(table(*images), "f", 10) for images in ((AWAY, NEW), (NEW, OLD)))
-    work = divide_work(first, second)
-    assert [list(each.images) for each in (work.both, work.first, work.second)] == [[NEW], [AWAY], [OLD]]
 
 
 def test_missing_or_damaged_plan_is_reported(place: str) -> None:
