@@ -1,7 +1,5 @@
-"""Find the pairs of near-duplicates among new images of a version, and store the pairs of a version in a file."""
+"""Find the pairs of near-duplicates that new contents of a version have."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,32 +85,3 @@ def _open_rows(path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDAr
     if rows.shape != shape or rows.dtype != dtype:
         raise LibraryError(f"{path} does not hold the hashes of {shape[0]} images. Publish again with index.")
     return np.asarray(rows)
-
-
-def write_pairs(path: Path, firsts: NDArray[np.bool_], pairs: NDArray[np.int64]) -> None:
-    """Write near-duplicates, and which items are the first with their content. Equal values give equal bytes.
-
-    Args:
-        path: the file.
-        firsts: bool[items].
-        pairs: int64[p, 2].
-    """
-    np.savez_compressed(path, copies=np.flatnonzero(~firsts), pairs=pairs.astype(np.int32))
-
-
-def read_pairs(path: Path, images: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Read what `write_pairs` wrote.
-
-    Raises:
-        LibraryError: the file is damaged.
-    """
-    try:
-        with np.load(io.BytesIO(path.read_bytes())) as arrays:
-            firsts = np.ones(images, np.bool_)
-            firsts[arrays["copies"]] = False
-            pairs = np.asarray(arrays["pairs"], np.int64).reshape(-1, 2)
-    except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile) as error:
-        raise LibraryError(f"{path} cannot be opened: {error}. Publish again with index.") from error
-    if len(pairs) and not 0 <= int(pairs.min()) <= int(pairs.max()) < images:
-        raise LibraryError(f"{path} does not fit {images} images. Publish again with index.")
-    return firsts, pairs

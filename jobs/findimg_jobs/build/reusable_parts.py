@@ -1,6 +1,7 @@
 """Find what a new version can take over from the live one: rows of its segments, near-duplicates and measures."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,7 @@ from findimg.library.items import ItemRows
 from findimg.library.layout import CENTRE_FILE, ITEMS_FILE, KEYS_FILE, PAIRS_FILE, PROJECTION_FILE
 from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
-from findimg_jobs.build.near_duplicate_pairs import read_pairs
+from findimg_jobs.build.pairs_file import read_pairs
 from findimg_jobs.encoders.build_context import BuildConfig, hash_recipe
 from findimg_jobs.segments.library_measures import LibraryMeasures
 from findimg_jobs.segments.segment_keys import key_table
@@ -40,6 +41,35 @@ class ReusableParts:
     def folder(self, segment: SegmentEntry) -> Path:
         """Return the folder with the files of a segment of the live version."""
         return self.root / self.live.segment_folder(segment)
+
+    def pairs_of(
+        self, firsts: NDArray[np.int32], reread: AbstractSet[str]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return the near-duplicates of a new version that the live version knows.
+
+        Args:
+            firsts: int32[images], for each image of the new version the first item with its content.
+            reread: names of segments whose facts were read again, so that the pairs of their images are not known.
+
+        Returns:
+            For each image whether it is the first with its content and its pairs are known, bool[images], and the
+            pairs, int64[p, 2], the smaller item first.
+        """
+        known = np.zeros(len(firsts), np.bool_)
+        starts = np.concatenate([[0], np.cumsum([segment.images for segment in self.live.segments])])
+        old_items = np.concatenate([self.rows.items(number) for number in range(len(self.live.segments))])
+        found = np.flatnonzero(self.segment_of >= 0)
+        old = old_items[starts[self.segment_of[found]] + self.row_of[found]]
+        # A row that was deleted in the live version can be live again. Its pairs are not known.
+        changed = np.array([segment.name in reread for segment in self.live.segments])
+        kept = (old < len(self.rows)) & ~changed[self.segment_of[found]]
+        found, old = found[kept], old[kept]
+        was_first = self.firsts[old]
+        known[firsts[found[was_first]]] = True
+        new_first = np.full(len(self.rows), -1, np.int64)
+        new_first[old[was_first]] = firsts[found[was_first]]
+        moved = new_first[self.pairs]
+        return known, np.sort(moved[(moved >= 0).all(axis=1)], axis=1)
 
 
 def find_reusable_parts(

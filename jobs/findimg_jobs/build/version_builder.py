@@ -39,7 +39,8 @@ from findimg.library.layout import (
 from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_merges
-from findimg_jobs.build.near_duplicate_pairs import find_near_duplicates, write_pairs
+from findimg_jobs.build.near_duplicate_pairs import find_near_duplicates
+from findimg_jobs.build.pairs_file import write_pairs
 from findimg_jobs.build.reusable_parts import ReusableParts, find_reusable_parts
 from findimg_jobs.encoders.build_context import BuildConfig, BuildContext, hash_recipe
 from findimg_jobs.engines.engine import Engine
@@ -256,22 +257,7 @@ def _find_pairs(
     known = np.zeros(len(firsts), np.bool_)  # by first item: whether the live version knows the content's pairs
     pairs = np.empty((0, 2), np.int64)
     if reused:
-        sizes = [segment.images for segment in reused.live.segments]
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        old_items = np.concatenate([reused.rows.items(number) for number in range(len(sizes))])
-        found = np.flatnonzero(reused.segment_of >= 0)
-        old = old_items[starts[reused.segment_of[found]] + reused.row_of[found]]
-        # A row that was deleted in the live version can be live again. Its pairs are not known.
-        reread = request.rewritten if request.reread else ()
-        changed = np.array([segment.name in reread for segment in reused.live.segments])
-        kept = (old < len(reused.rows)) & ~changed[reused.segment_of[found]]
-        found, old = found[kept], old[kept]
-        was_first = reused.firsts[old]
-        known[firsts[found[was_first]]] = True
-        new_first = np.full(len(reused.rows), -1, np.int64)
-        new_first[old[was_first]] = firsts[found[was_first]]
-        moved = new_first[reused.pairs]
-        pairs = np.sort(moved[(moved >= 0).all(axis=1)], axis=1)
+        known, pairs = reused.pairs_of(firsts, request.rewritten if request.reread else frozenset())
     config = request.context.config
     cosine = config.near_duplicate_cosine or near_duplicate_cosine(config.backbone)
     visual = VisualEmbeddings(library, segments.files, segments.rows, len(segments.measures.centre))
