@@ -25,7 +25,7 @@ from findimg_bot.question_results import (
 from findimg_bot.questions import Question, parse_question
 from findimg_bot.served_library import NoVisibleImageError, ServedLibrary
 from findimg_bot.service.bounded_executor import BoundedExecutor
-from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
+from findimg_bot.service.original_links import LINK_SECONDS, OriginalLinks, path_below
 from findimg_bot.slack.blocks.results.results_page import HitDetails, ResultsPage
 from findimg_bot.slack.blocks.text import escaped, file_name
 from findimg_bot.slack.channel_ids import is_direct
@@ -166,7 +166,7 @@ class LibraryReader:
 
         def make() -> list[str]:
             return [
-                each.link or (self._links.presigned_link(each.hit.uri) if self._links.can_presign(each.hit.uri) else "")
+                each.link or (self._links.temporary_link(each.hit.uri) if self._links.can_link(each.hit.uri) else "")
                 for each in hits
             ]
 
@@ -192,7 +192,7 @@ class LibraryReader:
         """
         with self._served_library.lease_everything() as searcher:
             link = self._links.public_link(uri, searcher.manifest.sources)
-        return (link, 0) if link else (self._links.presigned_link(uri), PRESIGNED_SECONDS // 60)
+        return (link, 0) if link else (self._links.temporary_link(uri), LINK_SECONDS // 60)
 
     async def visible_manifest(self) -> Manifest:
         """Return the live version's manifest, with the number of images that the person who asks may see.
@@ -271,7 +271,7 @@ class LibraryReader:
             tags,
             self._links.public_link(hit.uri, sources),
             # Slack has a link to each of its files.
-            self._links.can_presign(hit.uri) or channel_of(hit.uri) is not None,
+            self._links.can_link(hit.uri) or channel_of(hit.uri) is not None,
             len(hit.copies),
             len(hit.near_duplicates),
             bool(searcher.written(hit.item)),

@@ -7,7 +7,7 @@ from findimg.errors import SettingsError
 from findimg.library.channels import channel_of
 from findimg.storage.base import open_object, without_scheme
 
-PRESIGNED_SECONDS = 600  # validity of a link that is made on request
+LINK_SECONDS = 600  # validity of a link that is made on request
 
 
 class OriginalLinks:
@@ -39,8 +39,8 @@ class OriginalLinks:
         below = unquote(parts.path.removeprefix(base.path))
         return next((uri for source in sources if indexed(uri := f"{source.rstrip('/')}/{below}")), "")
 
-    def can_presign(self, uri: str) -> bool:
-        """Return whether `presigned_link` can make a link to the image."""
+    def can_link(self, uri: str) -> bool:
+        """Return whether `temporary_link` can make a link to the image."""
         if self._base_url:
             return False
         try:
@@ -48,14 +48,14 @@ class OriginalLinks:
         except SettingsError:
             return False  # a storage that this machine does not know
 
-    def presigned_link(self, uri: str) -> str:
-        """Return a link to an image, as S3 makes it. Anyone with the link can open the image for `PRESIGNED_SECONDS`.
+    def temporary_link(self, uri: str) -> str:
+        """Return a link to an image, as S3 makes it. Anyone with the link can open the image for `LINK_SECONDS`.
 
         Raises:
             StorageError: the storage makes no links or cannot be used.
         """
         storage, key = open_object(uri)
-        return storage.link(key, PRESIGNED_SECONDS)
+        return storage.link(key, LINK_SECONDS)
 
 
 def path_below(uri: str, sources: Sequence[str]) -> str:

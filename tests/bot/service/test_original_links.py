@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from findimg.storage.base import open_storage
-from findimg_bot.service.original_links import PRESIGNED_SECONDS, OriginalLinks, path_below
+from findimg_bot.service.original_links import LINK_SECONDS, OriginalLinks, path_below
 
 SOURCES = ["s3://photos/2024", "/srv/photos/"]
 
@@ -30,7 +30,7 @@ def test_innermost_source_is_used() -> None:
 def test_link_is_below_the_public_address() -> None:
     links = OriginalLinks("https://photos.example.com/all/")
     assert links.public_link("/srv/photos/2024/cat.jpg", SOURCES) == "https://photos.example.com/all/2024/cat.jpg"
-    assert not links.can_presign("s3://photos/2024/cat.jpg")
+    assert not links.can_link("s3://photos/2024/cat.jpg")
 
 
 def test_file_name_cannot_break_out_of_its_link() -> None:
@@ -41,14 +41,14 @@ def test_file_name_cannot_break_out_of_its_link() -> None:
 def test_only_s3_images_get_links_on_request() -> None:
     links = OriginalLinks("")
     assert links.public_link("s3://photos/2024/cat.jpg", SOURCES) == ""
-    assert links.can_presign("s3://photos/2024/cat.jpg")
-    assert not links.can_presign("/srv/photos/cat.jpg")
+    assert links.can_link("s3://photos/2024/cat.jpg")
+    assert not links.can_link("/srv/photos/cat.jpg")
 
 
 def test_link_on_request_expires(s3: str) -> None:
     open_storage(s3).write("party/größe <b>.jpg", b"a photograph")
-    link = OriginalLinks("").presigned_link(f"{s3}/party/größe <b>.jpg")
+    link = OriginalLinks("").temporary_link(f"{s3}/party/größe <b>.jpg")
     with urllib.request.urlopen(link) as answer:
         assert answer.read() == b"a photograph"
-    assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == [str(PRESIGNED_SECONDS)]
+    assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == [str(LINK_SECONDS)]
     assert not {"|", ">"} & set(link)

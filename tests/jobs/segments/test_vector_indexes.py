@@ -1,10 +1,21 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from findimg.index.vector_types.base import index_type, open_index, types_for
+from findimg.index.vector_types import base
+from findimg.index.vector_types.base import (
+    Calibration,
+    VectorIndex,
+    Vectors,
+    index_type,
+    open_index,
+    register_index_type,
+    types_for,
+)
+from findimg.index.vector_types.exact import ExactIndex
 from findimg.library.manifest import IndexEntry
 from findimg.storage.folder import hash_file
 from findimg_jobs.segments.vector_indexes import build_index
@@ -77,6 +88,37 @@ def test_type_for_the_most_vectors_is_tried_first(monkeypatch: pytest.MonkeyPatc
     assert [kind.name for kind in types_for(50_000_001)] == ["annoy", "exact"]
     monkeypatch.setattr(index_type("exact"), "min_components", 10**8)
     assert [kind.name for kind in types_for(10**8)] == ["exact", "annoy"]
+
+
+class _HalfPrecision:
+    """An index type in one class, as a module of the package would add it. It is exact, with half the disk space."""
+
+    name = "half"
+    suffix = ".f16"
+    min_components = 1
+
+    def needed_space(self, count: int, dim: int) -> int:
+        return 2 * count * dim
+
+    def build(self, vectors: Vectors, path: Path) -> None:
+        path.write_bytes(np.asarray(vectors, np.float16).tobytes())
+
+    def calibrate(self, path: Path, vectors: Vectors, queries: NDArray[np.float32]) -> Calibration:
+        return Calibration(0, 0.999, vectors.size / 2)
+
+    def open(self, paths: Sequence[Path], entry: IndexEntry) -> VectorIndex:
+        return ExactIndex(paths[0], entry.counts[0], entry.dim)
+
+
+def test_added_type_is_built_and_opened(
+    visual: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "_types", dict(base._types))
+    register_index_type(_HalfPrecision())
+    entry, file = build_index("visual", visual, visual[::10], tmp_path)
+    assert (entry.type, file, entry.recall) == ("half", "visual-000.f16", 0.999)
+    for item in range(0, 250, 10):
+        assert nearest(tmp_path, entry, visual[item])[0] == item
 
 
 def test_trees_that_are_slower_than_a_scan_are_discarded(

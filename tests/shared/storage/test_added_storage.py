@@ -43,7 +43,7 @@ def test_library_in_an_added_storage_is_indexed_searched_and_changed(photos: str
         assert hit.uri == "memory://photos/2024/cat.png"
         assert read_uri(hit.uri) == (samples / "cat.png").read_bytes()
         assert opened.similar(hit.uri, k=3)
-        assert not OriginalLinks("").can_presign(hit.uri)
+        assert not OriginalLinks("").can_link(hit.uri)
     assert index(settings, [photos]).outcome == "unchanged"
     source.write("2024/geese.jpg", (samples / "geese.jpg").read_bytes())
     assert add(settings, ["memory://photos/2024/geese.jpg"]).added == ("memory://photos/2024/geese.jpg",)
